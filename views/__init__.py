@@ -1,0 +1,24 @@
+"""The site map: every blueprint with its prefix, on one screen."""
+
+from flask import Flask
+
+from . import access, auth, bookings, display, help, htmx, imports, links, patients, probes, services, settings, sync_settings, team, week
+
+
+def register(app: Flask) -> None:
+    """Mount all pages. Sign-in and the helpers that templates use come with them."""
+    access.init_app(app)
+    htmx.init_app(app)
+    display.init_app(app)
+    app.register_blueprint(probes.blueprint)  # /healthz /readyz
+    app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
+    app.register_blueprint(week.blueprint)  # / and /calendar
+    app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
+    app.register_blueprint(patients.blueprint, url_prefix="/clients")
+    app.register_blueprint(services.blueprint, url_prefix="/services")
+    app.register_blueprint(team.blueprint, url_prefix="/team")
+    app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
+    app.register_blueprint(links.blueprint, url_prefix="/sync/links")
+    app.register_blueprint(settings.blueprint, url_prefix="/settings")
+    app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
+    app.register_blueprint(help.blueprint, url_prefix="/help")

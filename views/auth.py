@@ -1,0 +1,183 @@
+"""Signing in and out, invitations and resets, one's own password, and the very first clinic."""
+
+import hashlib
+import hmac
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from wtforms import BooleanField, EmailField, PasswordField
+from wtforms.validators import Length
+
+import mail
+import scheduling
+from models import Clinic, OneTimeLink, Throttle, User, database
+
+from . import access, htmx
+from .access import login_required
+from .forms import Form, Line, Needed
+
+blueprint = Blueprint("auth", __name__)
+
+ACCOUNT_TRIES, ADDRESS_TRIES = 5, 30
+SHORTEST_PASSWORD = 10
+
+
+class NewPassword(PasswordField):
+    """A password to be set: long enough, and bounded for the hash."""
+
+    def __init__(self, label="New password", **kwargs):
+        bounds = Length(SHORTEST_PASSWORD, 200, f"Use at least {SHORTEST_PASSWORD} characters; a short sentence is good")
+        super().__init__(label, [Needed("Choose a password"), bounds], render_kw={"autocomplete": "new-password"}, **kwargs)
+
+
+class SignIn(Form):
+    email = EmailField("E-mail", [Needed("Write your e-mail address"), Length(max=254)], render_kw={"autocomplete": "username"})
+    password = PasswordField("Password", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
+    remember = BooleanField("Stay signed in on this device")
+
+
+class SetPassword(Form):
+    password = NewPassword()
+
+
+class ChangePassword(Form):
+    current = PasswordField("Password now", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
+    password = NewPassword()
+
+
+class Welcome(Form):
+    clinic = Line("Name of the clinic", 120, "Write the clinic's name")
+    zone_name = Line("Time zone", 60, "Choose a time zone", render_kw={"list": "zones"})
+    name = Line("Your name", 120, "Write your name")
+    email = EmailField("Your e-mail", [Needed("Write your e-mail address"), Length(max=254)], render_kw={"autocomplete": "username"})
+    password = NewPassword("Password")
+
+    def validate_zone_name(self, field):
+        if not scheduling.is_zone(field.data):
+            self.fault("zone_name", "Choose one of the list, such as Europe/London")
+
+
+def _throttle_key(kind: str, value: str) -> str:
+    """Addresses and e-mails are kept as keyed hashes only."""
+    return hmac.new(current_app.config["SECRET_KEY"].encode(), f"throttle|{kind}|{value}".encode(), hashlib.sha256).hexdigest()
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in():
+    if not User.select().exists():
+        return redirect(url_for("auth.welcome"), 303)
+    form = SignIn()
+    if not form.is_submitted():
+        return render_template("auth/sign_in.html", form=form)
+    account = _throttle_key("account", (form.email.data or "").strip().lower()[:254])
+    address = _throttle_key("address", request.remote_addr or "")
+    if wait := Throttle.wait_seconds([account, address]):
+        return render_template("auth/sign_in.html", form=form, wait=wait), 429
+    if form.validate():
+        user = User.get_or_none(User.email == form.email.data.strip().lower())
+        right = (user or User()).check_password(form.password.data)
+        if right and user.is_active:
+            Throttle.forget(account)
+            access.sign_in(user, form.remember.data)
+            return redirect(_safe(request.args.get("next")), 303)
+        Throttle.fail(account, ACCOUNT_TRIES)
+        Throttle.fail(address, ADDRESS_TRIES)
+    return render_template("auth/sign_in.html", form=form, refused=not form.errors), 422
+
+
+def _safe(target: str | None) -> str:
+    """Only a path of ours: never "//elsewhere" nor a scheme."""
+    return target if target and target.startswith("/") and target[1:2] not in ("/", "\\") else url_for("week.index")
+
+
+@blueprint.post("/sign-out")
+def sign_out():
+    access.sign_out()
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+@blueprint.get("/forgotten")
+def forgotten():
+    return render_template("auth/forgotten.html", form=SignIn(), can_mail=mail.is_set_up(), sent=False)
+
+
+@blueprint.post("/forgotten")
+def send_reset():
+    """The same answer whether or not there is such a person."""
+    key = _throttle_key("reset", request.remote_addr or "")
+    if Throttle.wait_seconds([key]):
+        abort(429)
+    Throttle.fail(key, 5)
+    user = User.get_or_none(User.email == request.form.get("email", "").strip().lower()[:254])
+    if user and user.is_active and mail.is_set_up():
+        mail.send_one_time_link(user, "reset", OneTimeLink.issue(user, "reset", user, days=1))
+    return render_template("auth/forgotten.html", form=SignIn(), can_mail=mail.is_set_up(), sent=True)
+
+
+@blueprint.route("/invitations/<secret>", methods=["GET", "POST"])
+def accept(secret: str):
+    """Set a password through a one-time link, and sign in."""
+    link = OneTimeLink.find(secret[:100])
+    if link is None:
+        return render_template("error.html", status=404, heading="This link has been used or is too old",
+                               advice="Ask the owner of your clinic for a new one, or sign in if you have a password."), 404
+    form = SetPassword()
+    if form.validate_on_submit():
+        user = link.use(form.password.data)
+        access.sign_in(user, remember=False)
+        flash("Your password is set.")
+        return redirect(url_for("week.index"), 303)
+    return render_template("auth/accept.html", form=form, user=link.user, purpose=link.purpose), 422 if form.errors else 200
+
+
+@blueprint.route("/welcome", methods=["GET", "POST"])
+def welcome():
+    """The first clinic, or a further one where sign-up is open."""
+    if User.select().exists() and not current_app.config["SETTINGS"].signup_open:
+        abort(404)
+    form = Welcome()
+    if form.validate_on_submit():
+        email = form.email.data.strip().lower()
+        if User.select().where(User.email == email).exists():
+            form.fault("email", "This address is in use. Sign in instead")
+        else:
+            with database.atomic():
+                owner = Clinic.found(form.clinic.data, form.zone_name.data, form.name.data, email)
+                owner.set_password(form.password.data, owner)
+            access.sign_in(owner, remember=False)
+            return redirect(url_for("week.index"), 303)
+    zones = sorted(filter(scheduling.is_zone, scheduling.zoneinfo.available_timezones()))
+    return render_template("auth/welcome.html", form=form, zones=zones), 422 if form.errors else 200
+
+
+@blueprint.get("/profile")
+@login_required
+def profile():
+    return render_template("auth/profile.html", form=ChangePassword())
+
+
+@blueprint.post("/profile/password")
+@login_required
+def change_password():
+    form = ChangePassword()
+    key = _throttle_key("account", current_user.email)
+    if Throttle.wait_seconds([key]):
+        abort(429)
+    if form.validate():
+        if current_user.check_password(form.current.data):
+            current_user.set_password(form.password.data, current_user)
+            access.sign_in(User.get_by_id(current_user.id), remember=False)
+            flash("Your password is changed. Everywhere else you are signed out.")
+            return htmx.done(url_for("auth.profile"))
+        Throttle.fail(key, ACCOUNT_TRIES)
+        form.fault("current", "That is not your password")
+    return render_template("auth/profile.html", form=form), 422
+
+
+@blueprint.post("/profile/sign-outs")
+@login_required
+def sign_out_everywhere():
+    current_user.sign_out_everywhere()
+    access.sign_out()
+    flash("You are signed out on every device.")
+    return redirect(url_for("auth.sign_in"), 303)

@@ -1,0 +1,101 @@
+"""How values read on a page: times with their zone, money, "12 minutes ago", the main menu, addresses of assets."""
+
+import hashlib
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_login import current_user
+
+import scheduling
+
+STATUS_NAMES = {"offered": "Offered", "pending": "Pending", "confirmed": "Confirmed", "arrived": "Arrived", "delivered": "Delivered",
+                "invoiced": "Invoiced", "paid": "Paid", "cancelled": "Cancelled", "no_show": "No-show"}
+CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
+
+_MENU = (  # name, endpoint, icon, who sees it
+    ("Calendar", "week.index", "calendar", "all"),
+    ("Clients", "patients.index", "clients", "all"),
+    ("Services", "services.index", "services", "all"),
+    ("Team", "team.index", "team", "all"),
+    ("Calendar sync", "sync_settings.show", "sync", "all"),
+    ("Settings", "settings.show", "settings", "manager"),
+    ("Help", "help.index", "help", "all"),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates these filters and functions."""
+    static = Path(app.static_folder)
+
+    @cache
+    def asset(name: str) -> str:
+        """The address of a static file, with a mark of its content, so that browsers may keep it for good."""
+        mark = hashlib.sha256((static / name).read_bytes()).hexdigest()[:10]
+        return f"{app.static_url_path}/{name}?v={mark}"
+
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
+    app.jinja_env.globals.update(asset=asset, site_map=site_map, now=scheduling.utc_now)
+    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
+                                 moment=moment, status_name=STATUS_NAMES.__getitem__)
+
+
+def site_map() -> list[tuple[str, str, str]]:
+    return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who == "all" or current_user.is_manager]
+
+
+def day(value: date, year: bool = False) -> str:
+    """Friday 20 November, with the year where asked."""
+    return f"{value:%A} {value.day} {value:%B}" + (f" {value.year}" if year else "")
+
+
+def short_day(value: date) -> str:
+    """Fri 20 Nov."""
+    return f"{value:%a} {value.day} {value:%b}"
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%H:%M")
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """20 November 2026, 14:05, in the zone."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+def zone_city(zone: ZoneInfo) -> str:
+    """"New York" of America/New_York."""
+    return zone.key.rsplit("/", 1)[-1].replace("_", " ")
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """How to say in which zone a time is: "New York time"."""
+    return f"{zone_city(zone)} time"
+
+
+def money(cents: int | None, currency: str) -> str:
+    """Minor units as an amount: "£65" or "£65.50"; nothing for None."""
+    if cents is None:
+        return ""
+    amount = f"{cents / 100:,.2f}".removesuffix(".00")
+    return f"{CURRENCIES[currency]}{amount}" if currency in CURRENCIES else f"{amount} {currency}"
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9 days"."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{int(seconds)} seconds"
+
+
+def ago(at: datetime) -> str:
+    """"12 minutes ago"."""
+    seconds = (scheduling.utc_now() - at).total_seconds()
+    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+
+

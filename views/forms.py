@@ -1,0 +1,115 @@
+"""Form fields shared by all pages: bounded and cleaned text, money, clock times. WTForms does the rest."""
+
+from datetime import time
+
+from flask import abort
+from flask_wtf import FlaskForm
+from wtforms import Field, SelectField, StringField, TextAreaField, ValidationError
+from wtforms.validators import InputRequired, Optional, StopValidation
+from wtforms.widgets import TextInput, TimeInput
+
+import text
+
+
+class Form(FlaskForm):
+    """A form whose errors are sentences. `submitted()` is `validate_on_submit` for POST handlers."""
+
+    def fault(self, name: str, sentence: str) -> None:
+        """Put an error beside the field `name`."""
+        self[name].errors = [*self[name].errors, sentence]
+
+    def faults(self) -> list[tuple[str, str]]:
+        """(id of the field, sentence) for the summary on top."""
+        return [(field.id, str(error)) for field in self for error in field.errors]
+
+
+class _Cleaned:
+    """Strips control and override characters; refuses more than `limit` characters, or nothing where `needed` says why."""
+
+    def __init__(self, label: str, limit: int = 120, needed: str | None = None, validators=(), **kwargs):
+        super().__init__(label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs)
+        self.limit = limit
+
+    def process_formdata(self, valuelist):
+        try:
+            self.data = text.clean(valuelist[0] if valuelist else "", self.limit)
+        except text.TooLong as error:
+            self.data = valuelist[0][: self.limit]
+            raise ValueError(f"Use at most {error.limit:,} characters") from None
+
+
+class Line(_Cleaned, StringField):
+    """One line of text."""
+
+
+class Paragraph(_Cleaned, TextAreaField):
+    """Several lines of text."""
+
+
+class Needed(InputRequired):
+    """Refuses an empty field with a sentence of its own, judged on the cleaned value."""
+
+    def __call__(self, form, field):
+        if field.process_errors:
+            raise StopValidation()
+        if not field.data:
+            raise StopValidation(self.message)
+
+
+class Money(Field):
+    """An amount such as "65" or "65.50", kept in minor units; empty: None."""
+
+    widget = TextInput()
+
+    def _value(self):
+        if self.raw_data:
+            return self.raw_data[0]
+        return "" if self.data is None else f"{self.data / 100:.2f}".removesuffix(".00")
+
+    def process_formdata(self, valuelist):
+        raw = text.clean(valuelist[0] if valuelist else "", 20).replace(",", ".").replace(" ", "")
+        whole, _, cents = raw.partition(".")
+        if not raw:
+            self.data = None
+        elif raw.isascii() and whole.isdigit() and len(whole) <= 7 and (cents or "0").isdigit() and len(cents) <= 2:
+            self.data = int(whole) * 100 + int(cents.ljust(2, "0") or 0)
+        else:
+            raise ValueError("Write an amount such as 65 or 65.50")
+
+
+class Clock(Field):
+    """A wall time from an `<input type=time>`: "09:30" → time(9, 30)."""
+
+    widget = TimeInput()
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else self.data.strftime("%H:%M") if self.data else ""
+
+    def process_formdata(self, valuelist):
+        raw = valuelist[0] if valuelist else ""
+        if not raw:
+            self.data = None
+            return
+        try:
+            self.data = time.fromisoformat(raw[:5])
+        except ValueError:
+            raise ValueError("Write a time such as 09:30") from None
+
+
+class Choice(SelectField):
+    """A select whose faults are sentences."""
+
+    def pre_validate(self, form):
+        try:
+            super().pre_validate(form)
+        except ValidationError:
+            raise ValidationError("Choose one of the list") from None
+
+
+def arg_int(value: str | None, default: int | None = None) -> int | None:
+    """A whole number from a query string; 404 for anything else, since such a link was not made by us."""
+    if value is None or value == "":
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        abort(404)
+    return int(value)

@@ -1,0 +1,32 @@
+"""The only file that names an HX- header: pages for people, partials for htmx, from the same handler."""
+
+from flask import Flask, Response, make_response, redirect, render_template, request
+
+
+def init_app(app: Flask) -> None:
+    app.after_request(_vary)
+
+
+def is_partial() -> bool:
+    """Whether htmx asks for a part of the page. History restores get the whole page."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def show(page: str, partial: str, status: int = 200, **context) -> Response:
+    """The page, or for htmx only its partial (with any flashed messages), from one context."""
+    if not is_partial():
+        return make_response(render_template(page, **context), status)
+    return make_response(render_template(partial, **context) + render_template("_flash.html", swap=True), status)
+
+
+def done(url: str) -> Response:
+    """After a change: on to `url`. 303 for a browser; htmx loads the whole page anew."""
+    if not is_partial():
+        return redirect(url, 303)
+    return Response(status=204, headers={"HX-Redirect": url})
+
+
+def _vary(response: Response) -> Response:
+    if request.endpoint != "static":
+        response.vary.add("HX-Request")
+    return response
