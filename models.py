@@ -10,13 +10,15 @@ import hashlib
 import json
 import secrets
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import argon2
 from flask_login import UserMixin
 from peewee import (
+    SQL,
     BigIntegerField,
     BooleanField,
     Case,
@@ -26,17 +28,20 @@ from peewee import (
     DateField,
     ForeignKeyField,
     IntegerField,
+    IntegrityError,
     Model,
+    NodeList,
     SqliteDatabase,
     TextField,
     UUIDField,
     fn,
+    prefetch,
 )
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 import scheduling
 from scheduling import Hours, Span
-from text import IDENTIFIERS, search_key
+from text import IDENTIFIERS, like, search_key
 
 database = DatabaseProxy()
 passwords = argon2.PasswordHasher()
@@ -60,6 +65,32 @@ class SlotTaken(Exception):
     def __init__(self, conflicts: Sequence["Booking"]):
         super().__init__(len(conflicts))
         self.conflicts = conflicts
+
+
+class Taken(Exception):
+    """The name, ID or e-mail address belongs to another row already."""
+
+
+class LastOwner(Exception):
+    """A clinic keeps at least one owner who can sign in."""
+
+
+class LastVenue(Exception):
+    """A clinic keeps at least one venue."""
+
+
+@contextmanager
+def _unique() -> Iterator[None]:
+    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is kept."""
+    try:
+        with database.atomic():
+            yield
+    except IntegrityError:
+        raise Taken from None
+
+
+class NotYours(Exception):
+    """A link would show calendars that its owner may not share: only managers link those of others (X8)."""
 
 
 class InstantField(BigIntegerField):
@@ -90,6 +121,13 @@ class Base(Model):
     class Meta:
         database = database
         legacy_table_names = False
+
+    @database.atomic()
+    def set_archived(self, archived: bool, actor: "User | None") -> None:
+        """For tables with `archived`: take the row out of lists and forms, or bring it back. What was booked stays."""
+        self.archived = archived
+        self.save(only=["archived"])
+        AuditEntry.note(self.clinic, actor, f"{self._meta.table_name}.{'archived' if archived else 'returned'}", self)
 
 
 # ---- the clinic ----
@@ -145,6 +183,35 @@ class Clinic(Base):
         Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
 
     @database.atomic()
+    def change(self, actor: "User | None", **settings) -> None:
+        """Set columns; every feed shows it with the commit. Switching internal IDs on gives one to each client who has none."""
+        changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
+        if not changed:
+            return
+        for name, value in changed.items():
+            setattr(self, name, value)
+        self.save(only=list(changed))
+        if changed.get("internal_ids"):
+            Patient.fill_internal_ids(self)
+        self.bump_faces()
+        AuditEntry.note(self, actor, "clinic.changed", self, **changed)
+
+    @property
+    def living_links(self):
+        """The clinic's private links that are neither stopped nor suspended."""
+        return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
+
+    def first_steps(self) -> dict[str, bool]:
+        """What is set up, read from the data: the clinic itself, what can be booked and when, clients, a calendar outside."""
+        open_hours = any(venue.hours for venue in Venue.listed(self))
+        return {
+            "clinic": True,
+            "services": open_hours and self.services.where(~Service.archived).exists(),
+            "clients": self.patients.exists(),
+            "calendar": self.living_links.exists(),
+        }
+
+    @database.atomic()
     def change_plan(self, plan: str, actor: "User | None") -> None:
         """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a new URL each (A41–A44)."""
         had_feed, self.plan = self.allows("feed"), plan
@@ -173,12 +240,38 @@ class Venue(Base):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.zone_name)
 
+    @classmethod
+    def listed(cls, clinic: Clinic, archived: bool = False):
+        """The clinic's open venues, or its archived ones, by name."""
+        return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(cls.name)
+
+    @classmethod
+    @database.atomic()
+    def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Venue":
+        """A new venue. Raises Taken for a name in use."""
+        with _unique():
+            venue = cls.create(clinic=clinic, **fields)
+        AuditEntry.note(clinic, actor, "venue.added", venue)
+        return venue
+
+    @database.atomic()
+    def set_archived(self, archived: bool, actor: "User | None") -> None:
+        """Close for new bookings, or open again. Raises LastVenue."""
+        if archived and not Venue.listed(self.clinic).where(Venue.id != self.id).exists():
+            raise LastVenue
+        super().set_archived(archived, actor)
+        self.clinic.bump_faces()
+
     @database.atomic()
     def change(self, actor: "User | None", *, name: str, address: str, zone_name: str, hours: Hours) -> None:
-        """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on the new zone's midnights."""
+        """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on the new zone's midnights.
+
+        Raises Taken for a name in use.
+        """
         moved = zone_name != self.zone_name
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
-        self.save()
+        with _unique():
+            self.save()
         if moved:
             whole = Booking.select().join(Practitioner).where(Practitioner.venue == self, Booking.starts_on.is_null(False))
             for booking in whole:
@@ -220,15 +313,67 @@ class User(Base, UserMixin):
     def is_owner(self) -> bool:
         return self.role == "owner"
 
+    @property
+    def sign_in_state(self) -> str:
+        """"invited" (no password chosen yet), "active" or "left"."""
+        return "left" if self.left_at else "active" if self.password_hash else "invited"
+
+    @classmethod
+    def listed(cls, clinic: Clinic):
+        """Everyone of the clinic by name, those who left at the end."""
+        return cls.select().where(cls.clinic == clinic).order_by(cls.left_at.is_null(False), cls.name, cls.id)
+
+    def may_manage(self, person: "User") -> bool:
+        """An owner looks after everyone; a manager after practitioners and themselves."""
+        return self.is_owner or self.is_manager and (person.role == "practitioner" or person.id == self.id)
+
+    def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
+        """The roles this person may give: an owner each, a manager none but the one that is there."""
+        return ROLES if self.is_owner else (person.role if person else "practitioner",)
+
+    @classmethod
+    @database.atomic()
+    def invite(cls, clinic: Clinic, actor: "User | None", venues: Iterable[Venue], *, name: str, email: str, role: str) -> "User":
+        """A new person without a password, with a calendar at each venue. Raises Taken for an address in use."""
+        with _unique():
+            user = cls.create(clinic=clinic, name=name, email=email, role=role, rev=clinic.next_rev())
+        for venue in venues:
+            Practitioner.open(user, venue, actor)
+        AuditEntry.note(clinic, actor, "user.invited", user, role=role)
+        return user
+
+    @database.atomic()
+    def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
+        """Raises Taken for an address in use, LastOwner. One-time links to an earlier address die."""
+        if role != self.role:
+            self._leave_an_owner()
+        if email != self.email:
+            OneTimeLink.delete().where(OneTimeLink.user == self).execute()
+        self.name, self.email, self.role = name, email, role
+        with _unique():
+            self.save(only=[User.name, User.email, User.role])
+        self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "user.changed", self, role=role)
+
+    def _leave_an_owner(self) -> None:
+        """Raise LastOwner where nobody else owns the clinic. The clinic's row is held, so that two owners cannot go at once."""
+        if not self.is_owner:
+            return
+        self.clinic.next_rev()
+        others = (User.clinic == self.clinic, User.role == "owner", User.left_at.is_null(), User.password_hash.is_null(False))
+        if not User.select().where(*others, User.id != self.id).exists():
+            raise LastOwner
+
     def get_id(self) -> str:
         """What the session cookie holds; `epoch` grows to sign out everywhere."""
         return f"{self.id}.{self.epoch}"
 
     @database.atomic()
     def set_password(self, password: str, actor: "User | None") -> None:
-        """Store a new password (Argon2id) and end every session of this user."""
+        """Store a new password (Argon2id), end every session of this user and burn all one-time links."""
         self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
+        OneTimeLink.delete().where(OneTimeLink.user == self).execute()
         AuditEntry.note(self.clinic, actor or self, "user.password", self)
 
     def check_password(self, password: str) -> bool:
@@ -249,16 +394,29 @@ class User(Base, UserMixin):
 
     @database.atomic()
     def change_sync(self, **settings) -> None:
-        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this person shows it at once."""
+        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this person shows it at once.
+
+        A link that was allowed to show more than a new identifier follows it from now on.
+        """
         for name, value in settings.items():
             setattr(self, name, value)
+        if self.identifier and "identifier" in settings:
+            above = IDENTIFIERS[IDENTIFIERS.index(self.identifier) + 1 :]
+            Feed.update(identifier=None).where(Feed.user == self, Feed.identifier.in_(above)).execute()
         self.rev = self.clinic.next_rev()
         self.save(only=[*settings, "rev"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
+    def why_no_links(self) -> str | None:
+        """Why links of this person do not answer: "plan", "opt_in", or None when they do."""
+        if not self.clinic.allows("feed"):
+            return "plan"
+        return None if self.sync_allowed else "opt_in"
+
     @database.atomic()
     def leave(self, actor: "User | None") -> None:
-        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay."""
+        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay. Raises LastOwner."""
+        self._leave_an_owner()
         self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
         self.save(only=[User.left_at, User.epoch])
         for feed in self.feeds.where(Feed.revoked_at.is_null()):
@@ -308,6 +466,32 @@ class Practitioner(Base):
             cls.select(cls, User, Venue).join(User).switch(cls).join(Venue)
             .where(cls.clinic == clinic, ~cls.archived, ~Venue.archived).order_by(User.name, Venue.name)
         )
+
+    @classmethod
+    @database.atomic()
+    def open(cls, user: User, venue: Venue, actor: User | None) -> "Practitioner":
+        """The person's calendar at the venue: a closed one opens again, a new one starts with the venue's hours."""
+        calendar, made = cls.get_or_create(user=user, venue=venue, defaults={"clinic": venue.clinic, "hours": venue.hours})
+        if made:
+            venue.clinic.bump_faces()
+            AuditEntry.note(venue.clinic, actor, "practitioner.added", calendar)
+        elif calendar.archived:
+            calendar.set_archived(False, actor)
+        return calendar
+
+    @database.atomic()
+    def set_hours(self, actor: User | None, hours: Hours) -> None:
+        """Change the working hours."""
+        self.hours = hours
+        self.save(only=[Practitioner.hours])
+        self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "practitioner.hours", self)
+
+    @database.atomic()
+    def set_archived(self, archived: bool, actor: User | None) -> None:
+        """Close for new bookings, or open again."""
+        super().set_archived(archived, actor)
+        self.clinic.bump_faces()
 
     def outside_hours(self, span: Span) -> bool:
         """Whether a timed span leaves the working hours of its day. Only a warning: people do work late."""
@@ -360,12 +544,67 @@ class Patient(Base):
     def next_internal_id(cls, clinic: Clinic) -> str:
         """The next free generated ID, K-1001 and up. Unique by the schema; two at once: the second saver tries again."""
         taken = cls.select(cls.internal_id).where(cls.clinic == clinic, cls.internal_id.startswith("K-")).tuples()
-        numbers = [int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit()]
+        numbers = [int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit() and len(i) < 12]
         return f"K-{max(numbers, default=1000) + 1}"
+
+    @classmethod
+    def matching(cls, clinic: Clinic, query: str = "", archived: bool = False):
+        """Clients whose name, internal ID, e-mail or phone has every word of the query, accents aside; by name."""
+        words = [cls.search ** NodeList((like(word), SQL("ESCAPE '\\'"))) for word in query.split()]
+        return cls.select().where(cls.clinic == clinic, cls.archived == archived, *words).order_by(cls.search, cls.id)
+
+    @classmethod
+    def with_internal_id(cls, clinic: Clinic, internal_id: str, archived: bool = False) -> "Patient | None":
+        """The one client with this internal ID in whatever case; None too where case alone tells two apart."""
+        same = cls.select().where(cls.clinic == clinic, cls.archived == archived, fn.LOWER(cls.internal_id) == internal_id.lower())
+        found = list(same.limit(2))
+        return found[0] if len(found) == 1 else None
+
+    @classmethod
+    def add(cls, clinic: Clinic, actor: "User | None", *, internal_id: str = "", **fields) -> "Patient":
+        """A new client; without an internal ID the next free one, also when two are saved at once. Raises Taken."""
+        for tries_left in (4, 3, 2, 1, 0):
+            try:
+                with database.atomic():
+                    with _unique():
+                        client = cls.create(clinic=clinic, internal_id=internal_id or cls.next_internal_id(clinic), **fields)
+                    AuditEntry.note(clinic, actor, "patient.added", client)
+                    return client
+            except Taken:
+                if internal_id or not tries_left:
+                    raise
+        raise AssertionError("unreachable")
+
+    @classmethod
+    @database.atomic()
+    def fill_internal_ids(cls, clinic: Clinic) -> None:
+        """Give the next free internal IDs to clients without one, oldest first."""
+        first = int(cls.next_internal_id(clinic)[2:])
+        nameless = cls.select().where(cls.clinic == clinic, cls.internal_id.is_null()).order_by(cls.id)
+        for number, client in enumerate(nameless, first):
+            client.internal_id = f"K-{number}"
+            client.save(only=[Patient.internal_id])
+
+    def bookings_before(self, now: datetime):
+        """What is over, newest first, with whom, where and what at hand."""
+        return self._bookings().where(Booking.ends_at <= now).order_by(Booking.starts_at.desc(), Booking.id)
+
+    def bookings_ahead(self, now: datetime):
+        """What runs or comes, soonest first, with whom, where and what at hand."""
+        return self._bookings().where(Booking.ends_at > now).order_by(Booking.starts_at, Booking.id)
+
+    def _bookings(self):
+        return (
+            Booking.select(Booking, Practitioner, User, Venue, Service).join(Practitioner).join(User).switch(Practitioner).join(Venue)
+            .switch(Booking).left_outer_join(Service, on=(Booking.service == Service.id)).where(Booking.patient == self)
+        )
 
     @database.atomic()
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once."""
+        """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once.
+
+        Raises Taken for an internal ID in use.
+        """
         shown = ("first_name", "last_name", "internal_id")
         visible = any(name in shown and getattr(self, name) != value for name, value in fields.items())
         for name, value in fields.items():
@@ -374,7 +613,8 @@ class Patient(Base):
             self.rev = self.clinic.next_rev()
             seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
-        self.save()
+        with _unique():
+            self.save()
         AuditEntry.note(self.clinic, actor, "patient.changed", self)
 
 
@@ -392,6 +632,32 @@ class Service(Base):
 
     class Meta:
         indexes = ((("clinic", "name"), True),)
+
+    @classmethod
+    def listed(cls, clinic: Clinic, archived: bool = False):
+        """The clinic's services that can be booked, or its archived ones, by name."""
+        return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(fn.LOWER(cls.name), cls.id)
+
+    @classmethod
+    @database.atomic()
+    def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Service":
+        """A new service. Raises Taken for a name in use."""
+        with _unique():
+            service = cls.create(clinic=clinic, **fields)
+        AuditEntry.note(clinic, actor, "service.added", service)
+        return service
+
+    @database.atomic()
+    def change(self, actor: "User | None", **fields) -> None:
+        """Change any columns; a new name shows in every feed at once. Raises Taken for a name in use."""
+        renamed = fields.get("name", self.name) != self.name
+        for name, value in fields.items():
+            setattr(self, name, value)
+        with _unique():
+            self.save()
+        if renamed:
+            self.clinic.bump_faces()
+        AuditEntry.note(self.clinic, actor, "service.changed", self)
 
 
 # ---- bookings ----
@@ -436,6 +702,11 @@ class Booking(Base):
     @property
     def is_busy(self) -> bool:
         return self.status not in FREE_STATUSES
+
+    @classmethod
+    def ahead(cls, *where):
+        """Bookings to come that hold time, joined with their calendar, under further conditions."""
+        return cls.select().join(Practitioner).where(cls.starts_at > scheduling.utc_now(), cls.status.not_in(FREE_STATUSES), *where)
 
     @classmethod
     def touching(cls, start: datetime, end: datetime) -> tuple:
@@ -582,6 +853,7 @@ LOCUM = {"confirmed": "confirmed", "delivered": "confirmed", "invoiced": "confir
 CLINIC = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed",
           "invoiced": "confirmed", "paid": "confirmed", "cancelled": "cancelled", "no_show": "cancelled"}
 STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
+MOST_LINKS = 30  # living links of one person
 WINDOWS = {"year": (30, 365), "half_year": (30, 183), "everything": (None, None)}  # X1: days back, days ahead
 
 
@@ -614,16 +886,44 @@ class Feed(Base):
     revoked_because = CharField(12, default="")
 
     @classmethod
-    @database.atomic()
-    def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a link ("Generate feed URL"). The clinic's preset fills what `settings` leaves open."""
+    def draft(cls, user: User, **settings) -> "Feed":
+        """A link with the clinic's preset for what `settings` leave open; not stored."""
         clinic = user.clinic
         if clinic.feed_preset == "locum":
             settings = {"title": "{organisation}", "details": "status rate notes" if clinic.notes_may_leave else "status rate",
                         "statuses": dict(LOCUM), "past_days": None, "future_days": None, **settings}
-        feed = cls.create(clinic=clinic, user=user, name=name, rev=clinic.next_rev(), **settings)
+        return cls(clinic=clinic, user=user, **settings)
+
+    @classmethod
+    @database.atomic()
+    def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
+        """Make a link ("Generate feed URL"). Raises NotYours when it would show calendars of others and the user is no manager."""
+        clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
+        if feed.shows_others and not user.is_manager:
+            raise NotYours()
+        feed.rev = clinic.next_rev()
+        feed.save(force_insert=True)
         AuditEntry.note(clinic, actor, "feed.generated", feed, kind=feed.kind, scope=feed.scope)
         return feed
+
+    @classmethod
+    def listed(cls, user: User) -> list["Feed"]:
+        """The person's own links, the living first, then by name; each with calendar and readers (last one first) at hand."""
+        rows = (
+            cls.select(cls, Practitioner, User, Venue).left_outer_join(Practitioner).left_outer_join(User).switch(Practitioner)
+            .left_outer_join(Venue).where(cls.user == user, cls.revoked_because != "cleared").order_by(cls.revoked_at.is_null(False), cls.id)
+        )
+        return prefetch(rows, FeedRead.select().order_by(FeedRead.last_at.desc()))
+
+    @property
+    def shows_others(self) -> bool:
+        """Whether it shows calendars of other people than its owner."""
+        one_of_another = self.scope == "practitioner" and self.practitioner and self.practitioner.user_id != self.user_id
+        return self.scope == "clinic" or bool(one_of_another)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.revoked_at is not None or self.suspended_at is not None
 
     @database.atomic()
     def change(self, actor: User | None, **settings) -> None:
@@ -649,6 +949,13 @@ class Feed(Base):
         self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)
+
+    @database.atomic()
+    def clear(self) -> None:
+        """Take a stopped link off its owner's list and forget who read it; the history keeps its name."""
+        self.revoked_at, self.revoked_because = self.revoked_at or scheduling.utc_now(), "cleared"
+        self.save(only=[Feed.revoked_at, Feed.revoked_because])
+        FeedRead.delete().where(FeedRead.feed == self).execute()
 
 
 class FeedRead(Base):
@@ -764,12 +1071,29 @@ class AuditEntry(Base):
         cls.create(clinic=clinic, user=actor, action=action, kind=row._meta.table_name, subject=row.id, detail=detail)
 
     @classmethod
+    def listed(cls, clinic: Clinic, user_id: int | None = None):
+        """The clinic's history, newest first, with who did it; of one person where asked."""
+        of_one = [cls.user == user_id] if user_id else []
+        return cls.select(cls, User).left_outer_join(User).where(cls.clinic == clinic, *of_one).order_by(cls.id.desc())
+
+    @classmethod
     def about(cls, row: Base):
         """The history of one row, newest first, with who did it."""
         return (
             cls.select(cls, User).left_outer_join(User)
             .where(cls.kind == row._meta.table_name, cls.subject == row.id, cls.clinic == row.clinic).order_by(cls.id.desc())
         )
+
+    @classmethod
+    def of_sync(cls, user: User, most: int) -> list[tuple["AuditEntry", str]]:
+        """What changed in the person's sync settings and links, newest first, each with the link's name ("" for a setting)."""
+        own = Feed.select(Feed.id).where(Feed.user == user)
+        about_links = (cls.kind == "feed") & cls.subject.in_(own)
+        about_settings = (cls.action == "sync.settings") & (cls.subject == user.id)
+        rows = list(cls.select(cls, User).left_outer_join(User).where(cls.clinic == user.clinic_id, about_links | about_settings)
+                    .order_by(cls.id.desc()).limit(most))
+        names = dict(Feed.select(Feed.id, Feed.name).where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"])).tuples())
+        return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
 
 
 class Import(Base):
