@@ -1,6 +1,7 @@
 """How values read on a page: times with their zone, money, "12 minutes ago", the main menu, addresses of assets."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,32 @@ def init_app(app: Flask) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.globals.update(asset=asset, site_map=site_map, now=scheduling.utc_now)
     app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
-                                 moment=moment, status_name=STATUS_NAMES.__getitem__)
+                                 moment=moment, rhythm=rhythm, status_name=STATUS_NAMES.__getitem__)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a longer list. `number` counts from 1."""
+
+    rows: list
+    number: int
+    total: int
+    size: int
+
+    @classmethod
+    def of(cls, query, number: int, size: int = 50) -> "Page":
+        """The page with this number, or the last one where the list is shorter by now."""
+        total = query.count()
+        number = max(1, min(number, -(-total // size)))
+        return cls(list(query.paginate(number, size)), number, total, size)
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * self.size + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
 
 
 def site_map() -> list[tuple[str, str, str]]:
@@ -91,6 +117,15 @@ def duration(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}{'s' * (count != 1)}"
     return f"{int(seconds)} seconds"
+
+
+def rhythm(seconds: float) -> str:
+    """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about daily"."""
+    for size, unit, name in ((86400, "day", "daily"), (3600, "hour", "hourly"), (60, "minute", "every minute")):
+        if seconds >= 0.75 * size:
+            count = max(1, round(seconds / size))
+            return f"about {name}" if count == 1 else f"about every {count} {unit}s"
+    return "about every minute"
 
 
 def ago(at: datetime) -> str:
