@@ -1,9 +1,11 @@
 """Where the parts meet: settings from the environment, the application, its error pages."""
 
+import hashlib
 import logging
 import os
 import secrets
-import traceback
+import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +20,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import commands
 import models
 import views
-from sync import feed
+from sync import feed, jobs
+from text import places
 
 log = logging.getLogger("kalends")
 csrf = CSRFProtect()
@@ -81,7 +84,7 @@ class Settings:
         production = one_of("KALENDS_ENV", "development", ("development", "production")) == "production"
         port = number("KALENDS_PORT", "8000", 1, 65535)
         base_url = read("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
-        if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
+        if not _is_url(base_url, "http", "https"):
             faults.append("KALENDS_BASE_URL must be the address people open, such as https://calendar.example.org.")
         instance = Path(read("KALENDS_INSTANCE", "instance")).resolve()
         keys = tuple(key.strip() for key in read("KALENDS_SECRET_KEY").split(",") if key.strip())
@@ -92,13 +95,19 @@ class Settings:
         database_url = read("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
         if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+        redis_url = read("REDIS_URL")
+        if redis_url and not redis_url.startswith("unix:///") and not _is_url(redis_url, "redis", "rediss"):
+            faults.append("REDIS_URL must begin with redis://, rediss:// or unix:///.")
+        smtp_url = read("SMTP_URL")
+        if smtp_url and not _is_url(smtp_url, "smtp", "smtps"):
+            faults.append("SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with smtps://.")
         settings = cls(
             base_url=base_url, secret_keys=keys, production=production, host=read("KALENDS_HOST", "127.0.0.1"), port=port,
-            instance=instance, database_url=database_url, redis_url=read("REDIS_URL", f"unix://{instance / 'redis.sock'}"),
-            embedded_redis=not read("REDIS_URL"), sandbox=one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production,
+            instance=instance, database_url=database_url, redis_url=redis_url or f"unix://{_socket(instance)}",
+            embedded_redis=not redis_url, sandbox=one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production,
             sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
             signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
-            smtp_url=read("SMTP_URL") or None, mail_from=read("MAIL_FROM") or None,
+            smtp_url=smtp_url or None, mail_from=read("MAIL_FROM") or None,
             trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9),
         )
         if settings.smtp_url and not settings.mail_from:
@@ -111,7 +120,7 @@ class Settings:
         """The key made on first run, readable by its owner alone."""
         path = self.instance / "secret_key"
         try:
-            self.instance.mkdir(parents=True, exist_ok=True)
+            self.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 fresh = self.instance / f"secret_key.{secrets.token_hex(8)}"
                 with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -129,9 +138,33 @@ class Settings:
         return Settings(**{**self.__dict__, "secret_keys": (key,)})
 
 
+def _is_url(value: str, *schemes: str) -> bool:
+    """Whether it is an address with a host and one of these schemes."""
+    try:
+        url = urlsplit(value)
+        return url.scheme in schemes and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def _socket(instance: Path) -> Path:
+    """Where the embedded Redis listens. The system allows a socket's path about 100 octets; a longer one moves to the folder for temporary files."""
+    path = instance / "redis.sock"
+    if len(os.fsencode(path)) <= 100:
+        return path
+    return Path(tempfile.gettempdir()) / f"kalends-{hashlib.sha256(os.fsencode(instance)).hexdigest()[:20]}" / "redis.sock"
+
+
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application for these settings (by default the environment's). Opens no connection yet."""
-    settings = settings or Settings.from_env()
+    """The application for these settings. Opens no connection yet.
+
+    Without settings, as every command and process calls it, the environment's; a wrong environment then ends the program, in sentences.
+    """
+    try:
+        settings = settings or Settings.from_env()
+    except SettingsError as error:
+        print(*error.faults, sep="\n", file=sys.stderr)
+        sys.exit(2)
     app = Flask(__name__, instance_path=str(settings.instance))
     secure = settings.base_url.startswith("https:")
     app.config.update(
@@ -142,6 +175,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     models.open_database(settings.database_url)
+    jobs.open_queue(settings.redis_url)
     csrf.init_app(app)
     views.register(app)
     commands.register(app)
@@ -187,7 +221,7 @@ _PAGES = {  # status → heading, what to do
     405: ("That cannot be done here", "Go back and use the buttons on the page."),
     413: ("That is too much at once", "Send a smaller file, or split it in two."),
     429: ("Too many tries", "Wait a minute, then try again."),
-    500: ("That went wrong on our side", "Nothing was half saved. Try again; if it keeps happening, tell whoever runs Kalends and name the reference."),
+    500: ("That went wrong on our side", "Nothing was half saved. Try again; if it keeps happening, tell whoever runs Kalends, with the reference."),
 }
 
 
@@ -199,8 +233,7 @@ def _show_error(error: Exception):
     reference = None
     if status not in _PAGES or status == 500:
         status, reference = (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
-        places = " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in reversed(traceback.extract_tb(error.__traceback__)[-6:]))
-        log.error("error %s: %s at %s", reference, type(error).__name__, places)
+        log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     heading, advice = _PAGES[status]
     if isinstance(error, CSRFError):
         heading, advice = "This page was open for too long", "Nothing was saved. Go back, reload the page and send it again."

@@ -1,5 +1,6 @@
 """What text may be: bounded and clean; how it is searched; and how much of a client's name may be shown."""
 
+import traceback
 import unicodedata
 
 # Direction embeddings, overrides and isolates can make one name look like another (Unicode UAX #9, "Trojan Source").
@@ -62,3 +63,9 @@ def client_label(identifier: str, first_name: str, last_name: str, internal_id: 
     if identifier == "full_name":
         return f"{first} {last}".strip()
     return ""
+
+
+def places(error: BaseException) -> str:
+    """Where a fault came from, innermost first, for the log. Never its message: that could hold a client's name."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
+    return " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames)

@@ -1,1 +1,68 @@
-"""RQ entry points. Arguments are ids; the database is the truth, a job only a nudge."""
+"""The queue: a job is a nudge and carries ids alone. The database is the truth; `chores.sweep` finds there what a lost nudge left.
+
+This module knows no job. Whoever enqueues names the function, so it stands below all of them.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable
+
+from redis import Redis, RedisError
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+
+import models
+from text import places
+
+log = logging.getLogger("kalends.jobs")
+
+LIMITS = {"now": 60, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take
+# An id is unique while its job waits or runs. Without these two a finished or failed job would keep its id, and refuse every later nudge.
+FORGET = {"result_ttl": 0, "failure_ttl": 0}
+
+_redis: Redis | None = None
+
+
+def open_queue(url: str) -> None:
+    """Say where the queue is. Connects at the first use; a Redis that hangs holds a request up for two seconds at most."""
+    global _redis
+    _redis = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+
+
+def is_usable() -> bool:
+    """Whether Redis answers now."""
+    try:
+        return bool(_redis.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
+    """Nudge a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
+
+    The function must be at the top of its module and safe to run twice. One that waits or runs already is left alone.
+    """
+    name = f"{function.__module__}.{function.__name__}"
+    job_id = "-".join([name.replace(".", "-"), *map(str, ids)])
+    try:
+        Queue(queue, connection=_redis).enqueue(carry_out, name, *ids, job_id=job_id, unique=True, job_timeout=LIMITS[queue], **FORGET)
+    except DuplicateJobError:
+        pass
+    except (RedisError, OSError) as error:
+        log.warning("%s not queued: %s", name, type(error).__name__)
+        return False
+    return True
+
+
+def carry_out(name: str, *ids: int) -> None:
+    """What every job runs: the function of this dotted name, with the database open around it.
+
+    A fault ends here, told by its place: RQ would log the message as well, and keep it in Redis, and it could hold a client's
+    name. What is still due is due in the database, and comes up again with the next sweep.
+    """
+    module, _, function = name.rpartition(".")
+    try:
+        with models.database.connection_context():
+            getattr(importlib.import_module(module), function)(*ids)
+    except Exception as error:
+        log.error("job %s(%s): %s at %s", name, ", ".join(map(str, ids)), type(error).__name__, places(error))
