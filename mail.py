@@ -14,9 +14,14 @@ def is_set_up() -> bool:
     return current_app.config["SETTINGS"].smtp_url is not None
 
 
+def one_time_address(secret: str) -> str:
+    """The address of a one-time link. Built on the configured base: a forged Host header must not lead a secret astray."""
+    return current_app.config["SETTINGS"].base_url + url_for("auth.accept", secret=secret)
+
+
 def send_one_time_link(user: User, purpose: str, secret: str) -> None:
     """Send the person their invitation or reset link. Raises OSError or smtplib.SMTPException when the server refuses."""
-    address = url_for("auth.accept", secret=secret, _external=True)
+    address = one_time_address(secret)
     subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[purpose]
     _send(user.email, subject, render_template(f"mail/{purpose}.txt", user=user, address=address))
 

@@ -34,6 +34,7 @@ from peewee import (
     SqliteDatabase,
     TextField,
     UUIDField,
+    chunked,
     fn,
     prefetch,
 )
@@ -49,6 +50,7 @@ passwords = argon2.PasswordHasher()
 ROLES = ("practitioner", "manager", "owner")
 STATUSES = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid", "cancelled", "no_show")
 FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other status does
+OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
 PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
     "self-hosted": ("feed", "google", "microsoft"),
     "pro": ("feed", "google", "microsoft"),
@@ -246,6 +248,11 @@ class Venue(Base):
         return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(cls.name)
 
     @classmethod
+    def zones_differ(cls, clinic: Clinic) -> bool:
+        """Whether the clinic's open venues lie in several zones, so that times must name theirs."""
+        return cls.listed(clinic).order_by().select(cls.zone_name).distinct().count() > 1
+
+    @classmethod
     @database.atomic()
     def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Venue":
         """A new venue. Raises Taken for a name in use."""
@@ -413,6 +420,15 @@ class User(Base, UserMixin):
             return "plan"
         return None if self.sync_allowed else "opt_in"
 
+    def bookings_between(self, start: datetime, end: datetime):
+        """The person's bookings at every venue that touch [start, end), oldest first, with client, service, calendar and venue at hand."""
+        return (
+            Booking.select(Booking, Patient, Service, Practitioner, Venue).join(Practitioner).join(Venue).switch(Booking)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
+            .left_outer_join(Service, on=(Booking.service == Service.id))
+            .where(Practitioner.user == self, *Booking.touching(start, end)).order_by(Booking.starts_at, Booking.id)
+        )
+
     @database.atomic()
     def leave(self, actor: "User | None") -> None:
         """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay. Raises LastOwner."""
@@ -498,6 +514,15 @@ class Practitioner(Base):
         day = scheduling.local_day(span.starts_at, self.zone)
         return not span.all_day and not scheduling.within(span, scheduling.open_spans(self.hours, day, self.zone))
 
+    def next_free(self, after: datetime, length: timedelta, but: Iterable[int] = ()) -> Span | None:
+        """The first free stretch of working time from `after` on that holds `length`, within two weeks. Bookings in `but` do not count."""
+        first = scheduling.local_day(after, self.zone)
+        days = [first + timedelta(days=n) for n in range(14) if first + timedelta(days=n) <= scheduling.LAST_DAY]
+        stretches = [span for day in days for span in scheduling.open_spans(self.hours, day, self.zone) if span.ends_at > after]
+        ahead = [Span(max(after, span.starts_at), span.ends_at) for span in stretches]
+        taken = [booking.span for booking in Booking.conflicts(self.user, ahead, but)]
+        return next(scheduling.gaps(ahead, taken, length), None)
+
     def bookings_between(self, start: datetime, end: datetime):
         """Bookings that touch [start, end), oldest first, with client and service at hand."""
         return (
@@ -533,9 +558,13 @@ class Patient(Base):
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
-    def save(self, *args, **kwargs):
+    def index(self) -> None:
+        """Lay down what the search looks at."""
         self.search = search_key(self.first_name, self.last_name, self.internal_id, self.email, self.phone,
                                  "".join(c for c in self.phone if c.isdigit()))[:600]
+
+    def save(self, *args, **kwargs):
+        self.index()
         if kwargs.get("only"):
             kwargs["only"] = [*kwargs["only"], Patient.search]
         return super().save(*args, **kwargs)
@@ -577,6 +606,18 @@ class Patient(Base):
 
     @classmethod
     @database.atomic()
+    def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: "User | None") -> None:
+        """Insert a heap of clients (columns by name), with one audit entry for all."""
+        count = 0
+        for some in chunked((cls(clinic=clinic, **row) for row in rows), BATCH):
+            for patient in some:
+                patient.index()
+            cls.bulk_create(some)
+            count += len(some)
+        AuditEntry.note(clinic, actor, "patients.added", clinic, count=count)
+
+    @classmethod
+    @database.atomic()
     def fill_internal_ids(cls, clinic: Clinic) -> None:
         """Give the next free internal IDs to clients without one, oldest first."""
         first = int(cls.next_internal_id(clinic)[2:])
@@ -592,6 +633,10 @@ class Patient(Base):
     def bookings_ahead(self, now: datetime):
         """What runs or comes, soonest first, with whom, where and what at hand."""
         return self._bookings().where(Booking.ends_at > now).order_by(Booking.starts_at, Booking.id)
+
+    def visits(self, now: datetime) -> int:
+        """How often the client has been here."""
+        return self.bookings_before(now).where(Booking.status.not_in((*FREE_STATUSES, "pending"))).count()
 
     def _bookings(self):
         return (
@@ -703,6 +748,11 @@ class Booking(Base):
     def is_busy(self) -> bool:
         return self.status not in FREE_STATUSES
 
+    @property
+    def title(self) -> str:
+        """Whom or what it is about, for our own screens."""
+        return self.patient.name if self.patient else self.service.name if self.service else "No client"
+
     @classmethod
     def ahead(cls, *where):
         """Bookings to come that hold time, joined with their calendar, under further conditions."""
@@ -731,27 +781,45 @@ class Booking(Base):
         return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
 
     @classmethod
-    def _claim(cls, user: User, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
-        """Hold the person's row until the transaction ends, then refuse taken spans: two requests at once cannot both win.
+    def hold(cls, *users: User) -> None:
+        """Hold these people's rows until the transaction ends: of two requests at once the second waits, and then sees what the first did.
 
         SQLite needs no row lock, since every transaction here begins IMMEDIATE and so stands alone.
         """
         if not is_sqlite():
-            User.select(User.id).where(User.id == user.id).for_update().execute()
+            User.select(User.id).where(User.id.in_([user.id for user in users])).order_by(User.id).for_update().execute()
+
+    @classmethod
+    def _claim(cls, user: User, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
+        """Hold the person's row, then refuse taken spans."""
+        cls.hold(user)
         if not allow_overlap and (conflicts := cls.conflicts(user, spans, but)):
             raise SlotTaken(conflicts)
 
     @classmethod
+    def made_before(cls, practitioner: Practitioner, key: uuid.UUID, span: Span) -> "Booking | None":
+        """What an earlier press of the same form (`key`) made for the same time."""
+        return cls.get_or_none(cls.uuid == _form_uuid(key, span), cls.practitioner == practitioner)
+
+    @classmethod
     @database.atomic()
     def book(cls, practitioner: Practitioner, spans: Sequence[Span], actor: User | None, *, status: str = "confirmed",
-             allow_overlap: bool = False, **fields) -> list["Booking"]:
-        """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none."""
+             allow_overlap: bool = False, key: uuid.UUID | None = None, **fields) -> list["Booking"]:
+        """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none.
+
+        A second call with the same `key` and times makes nothing and gives what the first one made.
+        """
+        cls.hold(practitioner.user)
+        if key and (earlier := cls.made_before(practitioner, key, spans[0])):
+            return earlier.in_series("all")
         if status not in FREE_STATUSES:
             cls._claim(practitioner.user, spans, allow_overlap)
         series = uuid.uuid4() if len(spans) > 1 else None
         made = []
         for span in spans:
             booking = cls(clinic=practitioner.clinic, practitioner=practitioner, status=status, series=series, **fields)
+            if key:
+                booking.uuid = _form_uuid(key, span)
             booking.place(span)
             booking.save(force_insert=True)
             made.append(booking)
@@ -761,15 +829,23 @@ class Booking(Base):
 
     @classmethod
     @database.atomic()
-    def add_many(cls, clinic: Clinic, rows: Sequence[dict], actor: User | None) -> None:
+    def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: User | None) -> None:
         """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and one audit entry for all.
 
         Looks for no conflicts: who calls has, inside the same transaction and after `hold`.
         """
-        for first in range(0, len(rows), BATCH):
-            cls.insert_many(rows[first:first + BATCH]).execute()
-        _bump(clinic, *Practitioner.select().where(Practitioner.id.in_({row["practitioner"] for row in rows})))
-        AuditEntry.note(clinic, actor, "bookings.added", clinic, count=len(rows))
+        count, calendars = 0, set()
+        for some in chunked(rows, BATCH):
+            cls.insert_many(some).execute()
+            count, calendars = count + len(some), calendars | {row["practitioner"] for row in some}
+        _bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
+        AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
+
+    @classmethod
+    def between(cls, clinic: Clinic, start: datetime, end: datetime):
+        """What stands in [start, end): tuples of person, calendar and client (ids), from, to, status."""
+        columns = Practitioner.user, cls.practitioner, cls.patient, cls.starts_at, cls.ends_at, cls.status
+        return cls.select(*columns).join(Practitioner).where(cls.clinic == clinic, *cls.touching(start, end)).order_by(cls.starts_at).tuples()
 
     def in_series(self, which: str) -> list["Booking"]:
         """This booking ("one"), with those after it ("following"), or the whole series ("all"), in order of time."""
@@ -794,9 +870,13 @@ class Booking(Base):
         days = (new_day - (fresh.starts_on or scheduling.local_day(fresh.starts_at, zone))).days
         wall = None if span.all_day else span.starts_at.astimezone(there_zone).time()
         length = timedelta(days=(span.ends_on - span.starts_on).days) if span.all_day else span.duration
-        spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
-        if fields.get("status", self.status) not in FREE_STATUSES:
-            Booking._claim(there.user, spans, allow_overlap, but=[row.id for row in rows])
+        if span == fresh.span and zone == there_zone:
+            spans = [row.span for row in rows]  # one of the series that was moved alone stays where it is
+        else:
+            spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
+        taken = [target for row, target in zip(rows, spans, strict=True) if row.takes_time_anew(target, there, fields.get("status", row.status))]
+        if taken:
+            Booking._claim(there.user, taken, allow_overlap, but=[row.id for row in rows])
         now, touched = scheduling.utc_now(), {self.practitioner, there}
         for row, target in zip(rows, spans, strict=True):
             moved = row.span != target or row.practitioner_id != there.id or fields.get("status", row.status) != row.status
@@ -811,25 +891,63 @@ class Booking(Base):
                         was=fresh.starts_at.isoformat(), now=self.starts_at.isoformat())
         return rows
 
+    def takes_time_anew(self, span: Span, practitioner: Practitioner, status: str) -> bool:
+        """Whether the booking would hold time in another place than now. Whoever only writes a note need not ask again."""
+        moved = span != self.span or practitioner.user_id != self.practitioner.user_id
+        return status not in FREE_STATUSES and (moved or not self.is_busy)
+
     @database.atomic()
     def set_status(self, status: str, actor: User | None, *, which: str = "one", allow_overlap: bool = False) -> list["Booking"]:
-        """Change the status. Taking time again after a cancellation asks for the time to be free still (SlotTaken)."""
-        rows = [row for row in Booking.get_by_id(self.id).in_series(which) if row.status != status]
+        """Change the status. Taking time again after a cancellation asks for the time to be free still (SlotTaken).
+
+        Others of the series that were delivered, paid, missed or cancelled keep theirs.
+        """
+        series = Booking.get_by_id(self.id).in_series(which)
+        rows = [row for row in series if row.status != status and (row.id == self.id or row.status in OPEN_STATUSES)]
         back = [row for row in rows if row.status in FREE_STATUSES and status not in FREE_STATUSES]
         if back:
             Booking._claim(self.practitioner.user, [row.span for row in back], allow_overlap, but=[row.id for row in rows])
+        was = {str(row.id): row.status for row in rows}
         for row in rows:
-            row.status, row.sequence, row.updated_at = status, row.sequence + 1, scheduling.utc_now()
-            row.save(only=[Booking.status, Booking.sequence, Booking.updated_at])
+            row._take_status(status)
         if rows:
             self.status = status
             _bump(self.clinic, *{row.practitioner for row in rows})
-            AuditEntry.note(self.clinic, actor, f"booking.{status}", self, count=len(rows))
+            AuditEntry.note(self.clinic, actor, f"booking.{status}", self, count=len(rows), was=was)
         return rows
+
+    @database.atomic()
+    def undo_status(self, actor: User | None) -> bool:
+        """Give every booking of the latest change of status the one it had; False when something else came after it.
+
+        Raises SlotTaken when the time is no longer free.
+        """
+        latest = AuditEntry.about(self).first()
+        was = latest.detail.get("was") if latest and latest.action.removeprefix("booking.") in STATUSES else None
+        if not was:
+            return False
+        rows = list(Booking.select().where(Booking.id.in_([int(row_id) for row_id in was]), Booking.clinic == self.clinic))
+        back = [row.span for row in rows if not row.is_busy and was[str(row.id)] not in FREE_STATUSES]
+        Booking._claim(self.practitioner.user, back, False, but=[row.id for row in rows])
+        for row in rows:
+            row._take_status(was[str(row.id)])
+        self.status = was[str(self.id)]
+        _bump(self.clinic, *{row.practitioner for row in rows})
+        AuditEntry.note(self.clinic, actor, "booking.undone", self, count=len(rows), status=self.status)
+        return True
+
+    def _take_status(self, status: str) -> None:
+        self.status, self.sequence, self.updated_at = status, self.sequence + 1, scheduling.utc_now()
+        self.save(only=[Booking.status, Booking.sequence, Booking.updated_at])
 
     def cancel(self, actor: User | None, *, which: str = "one") -> list["Booking"]:
         """Cancel; the booking stays, struck through, and its time is free."""
         return self.set_status("cancelled", actor, which=which)
+
+
+def _form_uuid(key: uuid.UUID, span: Span) -> uuid.UUID:
+    """The uuid of the booking that the form with this key makes for this time."""
+    return uuid.uuid5(key, span.starts_at.isoformat())
 
 
 def _follow(row: Booking, span: Span, zone: ZoneInfo, there: ZoneInfo, days: int, wall, length: timedelta) -> Span:
@@ -1007,9 +1125,8 @@ class OneTimeLink(Base):
 
     @database.atomic()
     def use(self, password: str) -> User:
-        """Set the password and burn the link."""
+        """Set the password, which burns the link."""
         self.user.set_password(password, self.user)
-        self.delete_instance()
         return self.user
 
     @staticmethod
@@ -1097,7 +1214,10 @@ class AuditEntry(Base):
 
 
 class Import(Base):
-    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person."""
+    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
+
+    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes}.
+    """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
     user = ForeignKeyField(User, null=True)
@@ -1107,9 +1227,51 @@ class Import(Base):
     total = IntegerField(default=0)
     done = IntegerField(default=0)
     good = IntegerField(default=0)
-    problems = JSONText(default=list)
+    problems = JSONText(default=dict)
     created_at = InstantField(default=scheduling.utc_now)
     finished_at = InstantField(null=True)
+
+    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)
+
+    @classmethod
+    @database.atomic()
+    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int) -> "Import":
+        """A file to be checked. Files that nobody decided about for two weeks are thrown away."""
+        undecided = cls.phase.in_(["checked", "failed"]), cls.created_at < scheduling.utc_now() - cls.KEPT
+        for old in cls.select(cls.id, cls.clinic).where(cls.clinic == clinic, *undecided):
+            old.advance(("checked", "failed"), "discarded", None)
+        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total)
+        AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
+        return row
+
+    @classmethod
+    def latest(cls, clinic: Clinic, count: int = 20):
+        """The newest imports, with who brought them, without their content."""
+        columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
+        return cls.select(*columns).left_outer_join(User).where(cls.clinic == clinic).order_by(cls.id.desc()).limit(count)
+
+    @property
+    def is_running(self) -> bool:
+        return self.phase in self.RUNNING
+
+    @property
+    def bad(self) -> int:
+        return self.total - self.good
+
+    def progress(self, done: int) -> None:
+        """Say how many lines are done, for who watches."""
+        Import.update(done=done).where(Import.id == self.id, Import.phase.in_(self.RUNNING)).execute()
+
+    @database.atomic()
+    def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
+        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True. An end drops the file's content."""
+        if phase in ("taken", "discarded"):
+            columns = {"content": "", "problems": {}, "finished_at": scheduling.utc_now(), **columns}
+        moved = Import.update(phase=phase, **columns).where(Import.id == self.id, Import.phase.in_(before)).execute() == 1
+        if moved:
+            self.__data__.update(phase=phase, **columns)
+            AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
+        return moved
 
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)

@@ -39,6 +39,11 @@ def is_zone(name: str) -> bool:
     return name == "UTC" or ("/" in name and not name.startswith("Etc/") and name in zoneinfo.available_timezones())
 
 
+def zone_names() -> list[str]:
+    """The names of all zones that a venue can lie in."""
+    return sorted(filter(is_zone, zoneinfo.available_timezones()))
+
+
 @dataclass(frozen=True)
 class Span:
     """From an instant to a later one; for whole days also the dates, of which `ends_on` is the day after the last."""
@@ -207,6 +212,7 @@ def check_hours(hours: Hours) -> Hours:
         stretches = sorted(hours.get(day) or [])
         try:
             flat = [time.fromisoformat(wall) for stretch in stretches for wall in stretch]
+            stretches = [[f"{time.fromisoformat(wall):%H:%M}" for wall in stretch] for stretch in stretches]
         except ValueError:
             raise BadTime("hours") from None
         if any(len(s) != 2 for s in stretches) or any(a >= b for a, b in zip(flat, flat[1:], strict=False)):

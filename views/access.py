@@ -1,11 +1,11 @@
 """Who may see and change what. Every row is loaded here, scoped to the clinic of whoever asks: another clinic's row is 404."""
 
-import time
 from functools import wraps
 
 from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
+import scheduling
 from models import Base, Booking, Clinic, Practitioner, User
 
 from . import htmx
@@ -26,7 +26,7 @@ def sign_in(user: User, remember: bool) -> None:
     """Begin a fresh session: nothing of an earlier one survives."""
     session.clear()
     login_user(user)
-    now = int(time.time())
+    now = int(scheduling.utc_now().timestamp())
     session.update(since=now, seen=now, remember=remember)
     session.permanent = remember
 
@@ -39,7 +39,7 @@ def sign_out() -> None:
 def _load_user(key: str) -> User | None:
     """The user of a session that is neither idle too long, too old, nor ended elsewhere."""
     identity, _, epoch = key.partition(".")
-    now, remember = int(time.time()), session.get("remember")
+    now, remember = int(scheduling.utc_now().timestamp()), session.get("remember")
     longest = REMEMBERED_SECONDS if remember else LONGEST_SECONDS
     idle = REMEMBERED_SECONDS if remember else IDLE_SECONDS
     if now - session.get("since", 0) > longest or now - session.get("seen", 0) > idle:

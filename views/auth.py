@@ -2,19 +2,21 @@
 
 import hashlib
 import hmac
+import re
+import smtplib
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
+from peewee import IntegrityError
 from wtforms import BooleanField, EmailField, PasswordField
 from wtforms.validators import Length
 
 import mail
-import scheduling
 from models import Clinic, OneTimeLink, Throttle, User, database
 
 from . import access, htmx
 from .access import login_required
-from .forms import Form, Line, Needed
+from .forms import Email, Form, Line, Needed, Zone
 
 blueprint = Blueprint("auth", __name__)
 
@@ -47,14 +49,10 @@ class ChangePassword(Form):
 
 class Welcome(Form):
     clinic = Line("Name of the clinic", 120, "Write the clinic's name")
-    zone_name = Line("Time zone", 60, "Choose a time zone", render_kw={"list": "zones"})
+    zone_name = Zone("Time zone")
     name = Line("Your name", 120, "Write your name")
-    email = EmailField("Your e-mail", [Needed("Write your e-mail address"), Length(max=254)], render_kw={"autocomplete": "username"})
+    email = Email("Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
     password = NewPassword("Password")
-
-    def validate_zone_name(self, field):
-        if not scheduling.is_zone(field.data):
-            self.fault("zone_name", "Choose one of the list, such as Europe/London")
 
 
 def _throttle_key(kind: str, value: str) -> str:
@@ -86,8 +84,8 @@ def sign_in():
 
 
 def _safe(target: str | None) -> str:
-    """Only a path of ours: never "//elsewhere" nor a scheme."""
-    return target if target and target.startswith("/") and target[1:2] not in ("/", "\\") else url_for("week.index")
+    """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/" and skip tabs and line ends)."""
+    return target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else url_for("week.index")
 
 
 @blueprint.post("/sign-out")
@@ -110,7 +108,10 @@ def send_reset():
     Throttle.fail(key, 5)
     user = User.get_or_none(User.email == request.form.get("email", "").strip().lower()[:254])
     if user and user.is_active and mail.is_set_up():
-        mail.send_one_time_link(user, "reset", OneTimeLink.issue(user, "reset", user, days=1))
+        try:
+            mail.send_one_time_link(user, "reset", OneTimeLink.issue(user, "reset", user, days=1))
+        except (OSError, smtplib.SMTPException) as error:
+            current_app.logger.error("reset mail not sent: %s", type(error).__name__)
     return render_template("auth/forgotten.html", form=SignIn(), can_mail=mail.is_set_up(), sent=True)
 
 
@@ -137,17 +138,16 @@ def welcome():
         abort(404)
     form = Welcome()
     if form.validate_on_submit():
-        email = form.email.data.strip().lower()
-        if User.select().where(User.email == email).exists():
+        try:
+            with database.atomic():
+                owner = Clinic.found(form.clinic.data, form.zone_name.data, form.name.data, form.email.data)
+                owner.set_password(form.password.data, owner)
+        except IntegrityError:
             form.fault("email", "This address is in use. Sign in instead")
         else:
-            with database.atomic():
-                owner = Clinic.found(form.clinic.data, form.zone_name.data, form.name.data, email)
-                owner.set_password(form.password.data, owner)
             access.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
-    zones = sorted(filter(scheduling.is_zone, scheduling.zoneinfo.available_timezones()))
-    return render_template("auth/welcome.html", form=form, zones=zones), 422 if form.errors else 200
+    return render_template("auth/welcome.html", form=form), 422 if form.errors else 200
 
 
 @blueprint.get("/profile")

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from flask import Flask
 from flask_login import current_user
 
 import scheduling
+from models import Booking
 
 STATUS_NAMES = {"offered": "Offered", "pending": "Pending", "confirmed": "Confirmed", "arrived": "Arrived", "delivered": "Delivered",
                 "invoiced": "Invoiced", "paid": "Paid", "cancelled": "Cancelled", "no_show": "No-show"}
@@ -40,7 +41,7 @@ def init_app(app: Flask) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.globals.update(asset=asset, site_map=site_map, now=scheduling.utc_now)
     app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
-                                 moment=moment, rhythm=rhythm, status_name=STATUS_NAMES.__getitem__)
+                                 when=when, moment=moment, status_name=STATUS_NAMES.__getitem__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,17 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
     """20 November 2026, 14:05, in the zone."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+def when(booking: Booking) -> str:
+    """Fri 20 Nov 2026, 11:10–12:00, in the venue's zone; for whole days the first and the last."""
+    zone = booking.practitioner.zone
+    if not booking.all_day:
+        start = booking.starts_at.astimezone(zone)
+        return f"{short_day(start)} {start.year}, {start:%H:%M}–{clock(booking.ends_at, zone)}"
+    last = booking.ends_on - timedelta(days=1)
+    days = short_day(last) if last == booking.starts_on else f"{short_day(booking.starts_on)} to {short_day(last)}"
+    return f"{days} {last.year}, all day"
 
 
 def zone_city(zone: ZoneInfo) -> str:

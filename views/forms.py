@@ -1,13 +1,15 @@
 """Form fields shared by all pages: bounded and cleaned text, money, clock times. WTForms does the rest."""
 
+import re
 from datetime import time
 
 from flask import abort
 from flask_wtf import FlaskForm
 from wtforms import Field, SelectField, StringField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, Optional, StopValidation
-from wtforms.widgets import TextInput, TimeInput
+from wtforms.widgets import EmailInput, TextInput, TimeInput
 
+import scheduling
 import text
 
 
@@ -21,6 +23,10 @@ class Form(FlaskForm):
     def faults(self) -> list[tuple[str, str]]:
         """(id of the field, sentence) for the summary on top."""
         return [(field.id, str(error)) for field in self for error in field.errors]
+
+    def values(self) -> dict:
+        """What was filled in, by field: the columns to set."""
+        return {field.name: field.data for field in self if field.name != "csrf_token"}
 
 
 class _Cleaned:
@@ -44,6 +50,35 @@ class Line(_Cleaned, StringField):
 
 class Paragraph(_Cleaned, TextAreaField):
     """Several lines of text."""
+
+
+class Email(Line):
+    """An e-mail address, in lower case."""
+
+    widget = EmailInput()
+
+    def __init__(self, label: str, needed: str | None = None, **kwargs):
+        super().__init__(label, 254, needed, **kwargs)
+
+    def process_formdata(self, valuelist):
+        super().process_formdata(valuelist)
+        self.data = self.data.lower()
+        if self.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.data):
+            raise ValueError("Write an address such as name@example.org")
+
+
+class Zone(Line):
+    """An IANA time zone; the page offers `names` in a datalist with the id "zones"."""
+
+    names = staticmethod(scheduling.zone_names)
+
+    def __init__(self, label: str):
+        super().__init__(label, 60, "Choose a time zone", render_kw={"list": "zones"})
+
+    def process_formdata(self, valuelist):
+        super().process_formdata(valuelist)
+        if self.data and not scheduling.is_zone(self.data):
+            raise ValueError("Choose one of the list, such as Europe/London")
 
 
 class Needed(InputRequired):
@@ -94,6 +129,32 @@ class Clock(Field):
             self.data = time.fromisoformat(raw[:5])
         except ValueError:
             raise ValueError("Write a time such as 09:30") from None
+
+
+class WeekHours(Field):
+    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order (`templates/team/_hours.html`)."""
+
+    DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """For each day its name and four wall times: from, to, from, to; empty where there is none."""
+        if self.raw_data:
+            flat = [*self.raw_data, *[""] * 28]
+        else:
+            stretches = [([*(self.data or {}).get(day, []), ["", ""], ["", ""]])[:2] for day in scheduling.WEEKDAYS]
+            flat = [wall for day in stretches for stretch in day for wall in stretch]
+        return [(day, flat[4 * n:4 * n + 4]) for n, day in enumerate(self.DAYS)]
+
+    def process_formdata(self, valuelist):
+        walls = [value[:5] for value in [*valuelist, *[""] * 28][:28]]
+        self.data = {}
+        for n, (day, name) in enumerate(zip(scheduling.WEEKDAYS, self.DAYS, strict=True)):
+            start, end, start_again, end_again = walls[4 * n:4 * n + 4]
+            stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
+            try:
+                self.data.update(scheduling.check_hours({day: stretches}))
+            except scheduling.BadTime:
+                raise ValueError(f"{name}: write a start and a later end; a second stretch begins after the first has ended") from None
 
 
 class Choice(SelectField):

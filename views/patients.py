@@ -1,13 +1,132 @@
-"""To come."""
+"""Clients: list and search, the record, adding and changing, archiving. Anyone who works here may do all of it."""
 
-from flask import Blueprint
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from wtforms.widgets import TelInput
 
+import scheduling
+import text
+from models import Feed, Patient, Taken, Venue
+
+from . import access, htmx
 from .access import login_required
+from .display import Page
+from .forms import Email, Form, Line, Paragraph, arg_int
 
 blueprint = Blueprint("patients", __name__)
+
+SHOWN_BEFORE = 10  # of what is over; the rest on demand
+
+
+class ClientForm(Form):
+    first_name = Line("First name", 80, "Write a first name; one name is enough", render_kw={"autocomplete": "off"})
+    last_name = Line("Last name", 80, render_kw={"autocomplete": "off"})
+    internal_id = Line("Internal ID", 20, render_kw={"autocomplete": "off"})
+    email = Email("E-mail", render_kw={"autocomplete": "off"})
+    phone = Line("Phone", 40, widget=TelInput(), render_kw={"autocomplete": "off"})
+    notes = Paragraph("Notes", 4000)
+
+
+def _form(client: Patient | None = None) -> ClientForm:
+    """The form; internal IDs only where the clinic uses them (B7)."""
+    form = ClientForm(obj=client)
+    if not access.clinic().internal_ids:
+        del form.internal_id
+    return form
 
 
 @blueprint.get("/")
 @login_required
 def index():
-    return "to come"
+    query, archived = request.args.get("q", "")[:100].strip(), "archived" in request.args
+    if query and access.clinic().internal_ids and not htmx.is_partial():
+        exact = Patient.with_internal_id(access.clinic(), query, archived)
+        if exact:
+            return redirect(url_for("patients.show", patient_id=exact.id), 303)
+    page = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.args.get("page"), 1))
+    return htmx.show("patients/index.html", "patients/_results.html", page=page, query=query, archived=archived)
+
+
+@blueprint.get("/new")
+@login_required
+def new():
+    return render_template("patients/edit.html", form=_form(), client=None)
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = _form()
+    if form.validate():
+        try:
+            client = Patient.add(access.clinic(), current_user, **form.values())
+        except Taken:
+            _say_taken(form)
+        else:
+            flash(f"{client.name} is in your list of clients.")
+            return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=None)
+
+
+@blueprint.get("/<int:patient_id>")
+@login_required
+def show(patient_id: int):
+    client, now = access.load(Patient, patient_id), scheduling.utc_now()
+    before = client.bookings_before(now)
+    rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
+    return render_template("patients/show.html", client=client, ahead=list(client.bookings_ahead(now)), before=list(rows),
+                           count=before.count(), several_zones=Venue.zones_differ(client.clinic), visits=client.visits(now), outside=_outside(client))
+
+
+@blueprint.get("/<int:patient_id>/edit")
+@login_required
+def edit(patient_id: int):
+    client = access.load(Patient, patient_id)
+    return render_template("patients/edit.html", form=_form(client), client=client)
+
+
+@blueprint.post("/<int:patient_id>")
+@login_required
+def update(patient_id: int):
+    client = access.load(Patient, patient_id)
+    form = _form(client)
+    if form.validate():
+        try:
+            client.change(current_user, **form.values())
+        except Taken:
+            _say_taken(form)
+        else:
+            flash("The record is changed.")
+            return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=access.load(Patient, patient_id))
+
+
+@blueprint.post("/<int:patient_id>/archival")
+@login_required
+def archive(patient_id: int):
+    client = access.load(Patient, patient_id)
+    client.set_archived(True, current_user)
+    flash("Archived. The record and its bookings stay; lists and search leave it out.")
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+@blueprint.post("/<int:patient_id>/return")
+@login_required
+def bring_back(patient_id: int):
+    client = access.load(Patient, patient_id)
+    client.set_archived(False, current_user)
+    flash("The client is back in lists and search.")
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+def _say_taken(form: ClientForm) -> None:
+    form.fault("internal_id", f"{form.internal_id.data} belongs to another client, perhaps an archived one. "
+                              "Choose another, or leave the field empty for the next free ID")
+
+
+def _outside(client: Patient) -> dict:
+    """How the client appears in the calendars of whoever looks: a label, or nothing; and whether a link chose for itself."""
+    identifier = text.cut(current_user.identifier, access.clinic().privacy_ceiling)
+    label = text.client_label(identifier, client.first_name, client.last_name, client.internal_id or "")
+    own = current_user.living_links.where(Feed.identifier.is_null(False)).exists()
+    return {"identifier": identifier, "label": label, "links_differ": own}
