@@ -6,28 +6,87 @@ hour off in Thunderbird and Outlook. Changes that the rule does not explain beco
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-_POSIX_NAME = r"(<[^>]+>|[A-Za-z]+)"
-_POSIX = re.compile(rf"{_POSIX_NAME}([-+\d:]+)(?:{_POSIX_NAME}([-+\d:]*),M(\d+)\.(\d)\.(\d)(?:/([-+\d:]+))?,M(\d+)\.(\d)\.(\d)(?:/([-+\d:]+))?)?$")
+_NAME, _RULE = r"(?:<([^>]+)>|([A-Za-z]+))", r",M(\d+)\.(\d)\.(\d)(?:/([-+\d:]+))?"
+_POSIX = re.compile(rf"{_NAME}([-+\d:]+){_NAME}([-+\d:]*){_RULE}{_RULE}$")
 _DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
+_STEP = timedelta(days=3)  # no zone changes twice within so short a time (Gaza will within seven days)
 
 
-@cache
-def _posix_rule(zone_name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of offset or name; `wall` is the time that the clocks show before it."""
+
+    wall: datetime
+    before: timedelta
+    after: timedelta
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Yearly:
+    """A change that comes back every year on the nth weekday (0: Sunday) of a month; nth 5: the last."""
+
+    month: int
+    nth: int
+    weekday: int
+    wall: time
+    before: timedelta
+    after: timedelta
+    name: str
+
+    def in_year(self, year: int) -> _Change:
+        first = date(year, self.month, 1)
+        day = first + timedelta(days=(self.weekday - first.isoweekday()) % 7 + 7 * (self.nth - 1))
+        if day.month != self.month:  # there is no fifth
+            day -= timedelta(days=7)
+        return _Change(datetime.combine(day, self.wall), self.before, self.after, self.name)
+
+    def __str__(self) -> str:
+        return f"RRULE:FREQ=YEARLY;BYMONTH={self.month};BYDAY={-1 if self.nth == 5 else self.nth}{_DAYS[self.weekday]}"
+
+
+def posix_rule(zone_name: str) -> str:
     """The last line of the zone's TZif file, such as "GMT0BST,M3.5.0/1,M10.5.0"."""
     return files("tzdata").joinpath("zoneinfo", *zone_name.split("/")).read_bytes().rsplit(b"\n", 2)[1].decode()
 
 
-def _changes(zone: ZoneInfo, first: int, last: int) -> list[tuple[datetime, timedelta, timedelta, bool, str]]:
-    """Offset changes in the years [first, last]: (wall time before, offset before, offset after, whether to summer time, name)."""
+def _span(text: str) -> timedelta:
+    """The length that "-10:30" or "2" means."""
+    hours, minutes, seconds = (int(part) for part in f"{text.lstrip('+-')}:0:0".split(":")[:3])
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds) * (-1 if text.startswith("-") else 1)
+
+
+def _yearly(rule: str) -> list[_Yearly]:
+    """The two yearly changes of a POSIX rule, none where it has no summer time.
+
+    None either where an hour lies outside its day (Israel, Greenland, Chile): that shifts the weekday, which one BYDAY
+    cannot say. Single parts do then.
+    """
+    if not (match := _POSIX.match(rule)):
+        return []
+    standard, summer = -_span(match[3]), -_span(match[6]) if match[6] else -_span(match[3]) + timedelta(hours=1)
+    found = []
+    for first, before, after, name in ((7, standard, summer, match[4] or match[5]), (11, summer, standard, match[1] or match[2])):
+        month, nth, weekday = (int(part) for part in match.group(first, first + 1, first + 2))
+        wall = _span(match[first + 3] or "2")
+        if not timedelta() <= wall < timedelta(days=1):
+            return []
+        found.append(_Yearly(month, nth, weekday, time(wall.seconds // 3600, wall.seconds // 60 % 60, wall.seconds % 60), before, after, name))
+    return found
+
+
+def _changes(zone: ZoneInfo, first: int, last: int) -> list[_Change]:
+    """The changes in the years [first, last] as they really were or will be, in order."""
     found = []
     at, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
     while at < end:
-        then = at + timedelta(days=7)  # no zone changes twice within a week and back
+        then = at + _STEP
         if _state(zone, at) != _state(zone, then):
             low, high = at, then
             while high - low > timedelta(seconds=1):
@@ -36,8 +95,7 @@ def _changes(zone: ZoneInfo, first: int, last: int) -> list[tuple[datetime, time
             change = high.replace(microsecond=0)
             before, after = (change - timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)
             wall = (change + before.utcoffset()).replace(tzinfo=None)
-            # The larger offset is the DAYLIGHT part, also for Dublin, whose zone data name it the other way round.
-            found.append((wall, before.utcoffset(), after.utcoffset(), after.utcoffset() > before.utcoffset(), after.tzname()))
+            found.append(_Change(wall, before.utcoffset(), after.utcoffset(), after.tzname()))
         at = then
     return found
 
@@ -54,58 +112,33 @@ def _offset(value: timedelta) -> str:
     return f"{sign}{seconds // 3600:02d}{seconds // 60 % 60:02d}{tail}"
 
 
-def _part(is_summer: bool, wall: datetime, before: timedelta, after: timedelta, name: str, rule: str = "") -> list[str]:
-    kind = "DAYLIGHT" if is_summer else "STANDARD"
-    lines = [f"BEGIN:{kind}", f"DTSTART:{wall:%Y%m%dT%H%M%S}", f"TZOFFSETFROM:{_offset(before)}", f"TZOFFSETTO:{_offset(after)}", f"TZNAME:{name}"]
-    return [*lines, *([rule] if rule else []), f"END:{kind}"]
-
-
-def _yearly(rule: str) -> dict[int, str]:
-    """Month of each yearly change of a POSIX rule → RRULE; empty where the rule has no summer time."""
-    match = _POSIX.match(rule)
-    if not match or not match[5]:
-        return {}
-    rules = {}
-    for month, week, day, wall in (match.group(5, 6, 7, 8), match.group(9, 10, 11, 12)):
-        hours = int((wall or "2").split(":")[0])
-        if not 0 <= hours < 24:
-            return {}  # Greenland, Israel: the weekday shifts, which one BYDAY cannot say; single parts do
-        nth = -1 if week == "5" else int(week)
-        rules[int(month)] = f"RRULE:FREQ=YEARLY;BYMONTH={int(month)};BYDAY={nth}{_DAYS[int(day)]}"
-    return rules
-
-
-def _is_explained(wall: datetime, rule: str) -> bool:
-    """Whether a change lies on the day that the RRULE of its month names."""
-    nth, day = re.search(r"BYDAY=(-?\d)(\w\w)", rule).groups()
-    if _DAYS[wall.isoweekday() % 7] != day:
-        return False
-    return (wall + timedelta(days=7)).month != wall.month if nth == "-1" else (wall.day - 1) // 7 + 1 == int(nth)
+def _part(change: _Change, rule: _Yearly | None = None) -> list[str]:
+    # The larger offset is the DAYLIGHT part, also for Dublin, whose zone data name it the other way round.
+    kind = "DAYLIGHT" if change.after > change.before else "STANDARD"
+    lines = [f"BEGIN:{kind}", f"DTSTART:{change.wall:%Y%m%dT%H%M%S}", f"TZOFFSETFROM:{_offset(change.before)}",
+             f"TZOFFSETTO:{_offset(change.after)}", f"TZNAME:{change.name}"]
+    return [*lines, *([str(rule)] if rule else []), f"END:{kind}"]
 
 
 @cache
 def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
     """The content lines of the zone's VTIMEZONE, right for every instant of the years given, unfolded."""
-    zone = ZoneInfo(zone_name)
-    changes = _changes(zone, first_year - 1, last_year)
-    rules = _yearly(_posix_rule(zone_name))
-    ruled = len(changes)
-    while ruled and (rule := rules.get(changes[ruled - 1][0].month)) and _is_explained(changes[ruled - 1][0], rule):
-        ruled -= 1
-    begin = datetime(first_year - 1, 1, 1, tzinfo=UTC).astimezone(zone)
-    base = datetime.combine(date(1970, 1, 1), datetime.min.time())
-    parts = [_part(bool(begin.dst()), base, begin.utcoffset(), begin.utcoffset(), begin.tzname())]
-    tail = changes[ruled:] if len({change[0].month for change in changes[ruled:]}) == 2 else []
-    for wall, before, after, is_summer, name in changes[: len(changes) - len(tail)]:
-        parts.append(_part(is_summer, wall, before, after, name))
-    seen = set()
-    for wall, before, after, is_summer, name in tail:
-        if wall.month not in seen:
-            seen.add(wall.month)
-            parts.append(_part(is_summer, wall, before, after, name, rules[wall.month]))
-    if tail and not changes[:ruled]:
-        parts = parts[1:]  # the yearly rules say everything from their first change on
-    kinds = {part[0] for part in parts}
-    if "BEGIN:STANDARD" not in kinds:
-        parts.insert(0, _part(False, base, begin.utcoffset(), begin.utcoffset(), begin.tzname()))
+    zone, yearly = ZoneInfo(zone_name), _yearly(posix_rule(zone_name))
+    real = _changes(zone, first_year - 1, last_year)
+    by_rule = sorted((each.in_year(year) for year in range(first_year - 1, last_year + 1) for each in yearly), key=lambda c: c.wall)
+    ruled = 0  # how many of the last changes are those of the rule, one by one
+    while ruled < min(len(real), len(by_rule)) and real[-ruled - 1] == by_rule[-ruled - 1]:
+        ruled += 1
+    if ruled < 2:
+        ruled = 0
+    single, tail = real[: len(real) - ruled], real[len(real) - ruled:]
+    parts = [_part(change) for change in single] + [_part(change, _rule_of(change, yearly)) for change in tail[:2]]
+    if single or not tail:  # the time before the first change; yearly rules alone reach back far enough
+        begin = datetime(first_year - 1, 1, 1, tzinfo=UTC).astimezone(zone)
+        base = datetime(min(1970, first_year - 1), 1, 1)  # noqa: DTZ001  wall time
+        parts.insert(0, _part(_Change(base, begin.utcoffset(), begin.utcoffset(), begin.tzname())))
     return ["BEGIN:VTIMEZONE", f"TZID:{zone_name}", *(line for part in parts for line in part), "END:VTIMEZONE"]
+
+
+def _rule_of(change: _Change, yearly: list[_Yearly]) -> _Yearly:
+    return next(each for each in yearly if each.month == change.wall.month)
