@@ -102,14 +102,10 @@ class Money(Field):
         return "" if self.data is None else f"{self.data / 100:.2f}".removesuffix(".00")
 
     def process_formdata(self, valuelist):
-        raw = text.clean(valuelist[0] if valuelist else "", 20).replace(",", ".").replace(" ", "")
-        whole, _, cents = raw.partition(".")
-        if not raw:
-            self.data = None
-        elif raw.isascii() and whole.isdigit() and len(whole) <= 7 and (cents or "0").isdigit() and len(cents) <= 2:
-            self.data = int(whole) * 100 + int(cents.ljust(2, "0") or 0)
-        else:
-            raise ValueError("Write an amount such as 65 or 65.50")
+        try:
+            self.data = text.cents(text.clean(valuelist[0] if valuelist else "", 20))
+        except ValueError:
+            raise ValueError("Write an amount such as 65 or 65.50") from None
 
 
 class Clock(Field):
@@ -132,7 +128,7 @@ class Clock(Field):
 
 
 class WeekHours(Field):
-    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order (`templates/team/_hours.html`)."""
+    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order (`templates/_hours.html`)."""
 
     DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

@@ -1,13 +1,247 @@
-"""To come."""
+"""Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it; managers change it."""
 
-from flask import Blueprint
+import smtplib
 
-from .access import login_required
+from flask import Blueprint, abort, current_app, flash, render_template, session, url_for
+from flask_login import current_user
+from wtforms import SelectMultipleField
+from wtforms.widgets import CheckboxInput, ListWidget
+
+import mail
+from models import Booking, LastOwner, OneTimeLink, Practitioner, Taken, User, Venue
+
+from . import access, htmx
+from .access import login_required, manager_required
+from .forms import Choice, Email, Form, Line, WeekHours
 
 blueprint = Blueprint("team", __name__)
+
+ROLES = {  # role → name, what it may do
+    "practitioner": ("Practitioner", "Sees every calendar, books in their own, looks after clients"),
+    "manager": ("Manager", "Books for everyone; changes services, settings and practitioners"),
+    "owner": ("Owner", "Everything, also roles, the plan and the history of changes"),
+}
+LINK_DAYS = 7
+
+
+class PersonForm(Form):
+    name = Line("Name", 120, "Write the person's name", render_kw={"autocomplete": "off"})
+    email = Email("E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"})
+    role = Choice("Role")
+
+
+class InviteForm(PersonForm):
+    venues = SelectMultipleField("Has a calendar at", coerce=int, widget=ListWidget(), option_widget=CheckboxInput())
+
+
+class CalendarForm(Form):
+    venue = Choice("Venue", coerce=int)
+
+
+class HoursForm(Form):
+    hours = WeekHours("Working hours")
+
+
+def _with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
+    form.role.choices = [(role, ROLES[role][0]) for role in current_user.roles_to_give(person)]
+    return form
+
+
+def _invite_form() -> InviteForm:
+    form = _with_roles(InviteForm())
+    form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
+    return form
+
+
+def _managed(user_id: int) -> User:
+    """A person of this clinic whom the signed-in one looks after: 404 or 403 otherwise."""
+    person = access.load(User, user_id)
+    return person if current_user.may_manage(person) else abort(403)
+
+
+def _calendar(user_id: int, calendar_id: int) -> Practitioner:
+    """A calendar of such a person."""
+    person, calendar = _managed(user_id), access.load(Practitioner, calendar_id)
+    return calendar if calendar.user_id == person.id else abort(404)
+
+
+def _page(person: User, form: PersonForm | None = None, **more) -> dict:
+    """What the page of a person shows; `more` replaces parts of it."""
+    calendars = [calendar for calendar in person.calendars() if not calendar.archived]
+    return {
+        "person": person, "form": form or _with_roles(PersonForm(formdata=None, obj=person), person), "roles": ROLES, "calendars": calendars,
+        "hours": {calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-") for calendar in calendars},
+        "opening": _opening_form(person), "can_mail": mail.is_set_up(), **more,
+    }
+
+
+def _opening_form(person: User) -> CalendarForm:
+    """Venues where the person has no open calendar yet."""
+    form, has = CalendarForm(), {calendar.venue_id for calendar in person.calendars() if not calendar.archived}
+    form.venue.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic()) if venue.id not in has]
+    return form
+
+
+def _open_calendars() -> dict[int, list[Practitioner]]:
+    """The clinic's open calendars by person."""
+    by_person = {}
+    for calendar in access.calendars():
+        by_person.setdefault(calendar.user_id, []).append(calendar)
+    return by_person
 
 
 @blueprint.get("/")
 @login_required
 def index():
-    return "to come"
+    return render_template("team/index.html", people=User.listed(access.clinic()), roles=ROLES, calendars=_open_calendars())
+
+
+@blueprint.get("/new")
+@manager_required
+def new():
+    return render_template("team/invite.html", form=_invite_form(), roles=ROLES, can_mail=mail.is_set_up())
+
+
+@blueprint.post("/")
+@manager_required
+def invite():
+    form = _invite_form()
+    if form.validate():
+        values = form.values()
+        chosen = set(values.pop("venues"))
+        try:
+            person = User.invite(access.clinic(), current_user, [v for v in Venue.listed(access.clinic()) if v.id in chosen], **values)
+        except Taken:
+            _say_taken(form)
+        else:
+            _hand_over_link(person, "invite")
+            return htmx.done(url_for("team.show", user_id=person.id))
+    return htmx.show("team/invite.html", "team/_invite.html", 422, form=form, roles=ROLES, can_mail=mail.is_set_up())
+
+
+@blueprint.get("/<int:user_id>")
+@manager_required
+def show(user_id: int):
+    person = _managed(user_id)
+    kept = session.pop("one_time_link", None)
+    link = mail.one_time_address(kept["secret"]) if kept and kept["user"] == person.id else None
+    return render_template("team/show.html", **_page(person), link=link)
+
+
+@blueprint.post("/<int:user_id>")
+@manager_required
+def update(user_id: int):
+    person = _managed(user_id)
+    form = _with_roles(PersonForm(obj=person), person)
+    if form.validate():
+        try:
+            person.change(current_user, **form.values())
+        except Taken:
+            _say_taken(form)
+        except LastOwner:
+            form.fault("role", "A clinic needs an owner. Make someone else an owner first")
+        else:
+            flash(f"{person.name} is changed.")
+            return htmx.done(url_for("team.show", user_id=person.id))
+    return htmx.show("team/show.html", "team/_person.html", 422, **_page(access.load(User, user_id), form))
+
+
+@blueprint.post("/<int:user_id>/one-time-links")
+@manager_required
+def issue_link(user_id: int):
+    person = _managed(user_id)
+    if not person.is_active:
+        abort(404)
+    _hand_over_link(person, "reset" if person.password_hash else "invite")
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+def _hand_over_link(person: User, purpose: str) -> None:
+    """Make a one-time link, keep it for the next page alone, and mail it where mail is set up."""
+    secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS)
+    session["one_time_link"] = {"user": person.id, "secret": secret}
+    if not mail.is_set_up():
+        return
+    try:
+        mail.send_one_time_link(person, purpose, secret)
+        flash(f"The link is on its way to {person.email}.")
+    except (OSError, smtplib.SMTPException) as error:
+        current_app.logger.error("one-time link not mailed: %s", type(error).__name__)
+        flash("The mail could not be sent. Copy the link and hand it over yourself.", "warning")
+
+
+@blueprint.post("/<int:user_id>/calendars")
+@manager_required
+def open_calendar(user_id: int):
+    person = _managed(user_id)
+    form = _opening_form(person)
+    if person.is_active and form.validate():
+        calendar = Practitioner.open(person, access.load(Venue, form.venue.data), current_user)
+        flash(f"{person.name} has a calendar at {calendar.venue.name} now.")
+        return htmx.done(url_for("team.show", user_id=person.id))
+    return htmx.show("team/show.html", "team/_opening.html", 422, **_page(person, opening=form))
+
+
+@blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
+@manager_required
+def set_hours(user_id: int, calendar_id: int):
+    calendar = _calendar(user_id, calendar_id)
+    form = HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
+    if form.validate():
+        calendar.set_hours(current_user, form.hours.data)
+        flash(f"The hours at {calendar.venue.name} are changed.")
+        return htmx.done(url_for("team.show", user_id=user_id))
+    page = _page(calendar.user)
+    page["hours"][calendar.id] = form
+    return htmx.show("team/show.html", "team/_calendar.html", 422, **page, calendar=calendar)
+
+
+@blueprint.get("/<int:user_id>/calendars/<int:calendar_id>/closing")
+@manager_required
+def ask_to_close(user_id: int, calendar_id: int):
+    calendar = _calendar(user_id, calendar_id)
+    left = Booking.ahead(Booking.practitioner == calendar).count()
+    return htmx.show("team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left)
+
+
+@blueprint.post("/<int:user_id>/calendars/<int:calendar_id>/closing")
+@manager_required
+def close_calendar(user_id: int, calendar_id: int):
+    calendar = _calendar(user_id, calendar_id)
+    calendar.set_archived(True, current_user)
+    flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
+    return htmx.done(url_for("team.show", user_id=user_id))
+
+
+@blueprint.get("/<int:user_id>/leaving")
+@manager_required
+def ask_to_leave(user_id: int):
+    person = _managed(user_id)
+    links, left = person.living_links.count(), Booking.ahead(Practitioner.user == person).count()
+    return htmx.show("team/show.html", "team/_leaving.html", **_page(person), leaving=True, links=links, left=left)
+
+
+@blueprint.post("/<int:user_id>/leaving")
+@manager_required
+def leave(user_id: int):
+    person = _managed(user_id)
+    try:
+        person.leave(current_user)
+    except LastOwner:
+        flash(f"{person.name} is the only owner. Make someone else an owner first.", "warning")
+    else:
+        flash(f"{person.name} has left. Sign-in and private links are off; bookings stay.")
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+@blueprint.post("/<int:user_id>/return")
+@manager_required
+def come_back(user_id: int):
+    person = _managed(user_id)
+    person.come_back(current_user)
+    flash(f"{person.name} is back. The calendars are open again; private links have to be made anew.")
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+def _say_taken(form: PersonForm) -> None:
+    form.fault("email", "Somebody signs in with this address already. Use another")
