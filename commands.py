@@ -1,42 +1,373 @@
-"""The command line: `flask --app app …`."""
+"""The command line: `flask --app app …`. Commands parse, call one method, and answer in sentences."""
 
+import os
+import re
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
+from peewee import PeeweeException
 
+import backups
+import doctor as checks
+import mail
 import migrate as migrations
+import models
+import processes
 import sample as sample_clinic
+import scheduling
+import text
+from models import Clinic, Feed, OneTimeLink, User, Venue
+from sync import feed as feeds
+from views.auth import SHORTEST_PASSWORD
 
 
 def register(app: Flask) -> None:
-    app.cli.add_command(migrate)
-    app.cli.add_command(sample)
+    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, backup, restore, doctor):
+        app.cli.add_command(command)
+
+
+def _settings():
+    return current_app.config["SETTINGS"]
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """The database open, with this program's tables; its faults as sentences."""
+    try:
+        models.database.connect(reuse_if_open=True)
+        if migrations.state() != "current":
+            raise click.ClickException(f"The database is {migrations.state()}. Run: flask --app app migrate")
+        yield
+    except PeeweeException as error:
+        raise click.ClickException(str(migrations.unusable(error))) from None
+    finally:
+        if not models.database.is_closed():
+            models.database.close()
+
+
+def _line(limit: int):
+    """A callback that cleans an argument, and refuses an empty or longer one."""
+    def check(context, parameter, value):
+        try:
+            cleaned = text.clean(value, limit)
+        except text.TooLong as error:
+            raise click.BadParameter(f"use at most {error.limit} characters") from None
+        if value is not None and not cleaned:
+            raise click.BadParameter("write something")
+        return cleaned or None
+    return check
+
+
+def _email(context, parameter, value: str) -> str:
+    if len(value) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", text.clean(value, 1000)):
+        raise click.BadParameter("write an address such as name@example.org")
+    return text.clean(value, 254).lower()
+
+
+def _zone(context, parameter, value: str) -> str:
+    if not scheduling.is_zone(value):
+        raise click.BadParameter("write an IANA time zone such as Europe/London")
+    return value
+
+
+def _find_clinic(name: str | None) -> Clinic:
+    """The clinic of this name, or the only one."""
+    rows = list(Clinic.select().where(Clinic.name == name) if name else Clinic.select().limit(2))
+    if len(rows) == 1:
+        return rows[0]
+    if name:
+        raise click.ClickException(f"{len(rows) or 'No'} clinics are called {name}.")
+    raise click.ClickException("There are several clinics. Name one with --clinic." if rows else "There is no clinic yet. Run: clinic create")
+
+
+def _find_user(email: str) -> User:
+    user = User.get_or_none(User.email == email.strip().lower())
+    if user is None:
+        raise click.ClickException(f"Nobody signs in as {email}.")
+    return user
+
+
+def _password() -> str:
+    """A new password from standard input, or asked for twice."""
+    value = click.prompt("New password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not SHORTEST_PASSWORD <= len(value) <= 200:
+        raise click.ClickException(f"Use {SHORTEST_PASSWORD} to 200 characters; a short sentence is good.")
+    return value
+
+
+def _one_time_link(person: User, purpose: str) -> str:
+    """The address under which the person chooses a password."""
+    secret = OneTimeLink.issue(person, purpose, None, days=7)
+    with current_app.test_request_context():
+        return mail.one_time_address(secret)
+
+
+def _welcome(person: User, password_stdin: bool) -> None:
+    """Give a new person a password, or print a link under which they choose one."""
+    if password_stdin:
+        person.set_password(_password(), None)
+        click.echo(f"{person.email} can sign in at {_settings().base_url}.")
+    else:
+        click.echo(f"{person.name} chooses a password here, once, within 7 days:", err=True)
+        click.echo(_one_time_link(person, "invite"))
+
+
+# ---- running ----
+
+
+def _bring_up_to_date() -> list[str]:
+    """Migrate, in a folder that only we can read. Gives the names applied."""
+    try:
+        _settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return migrations.migrate()
+    except (migrations.CannotMigrate, OSError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.command()
 @with_appcontext
 def migrate() -> None:
     """Bring the database up to date."""
-    try:
-        applied = migrations.migrate()
-    except migrations.CannotMigrate as error:
-        sys.exit(str(error))
+    applied = _bring_up_to_date()
     click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 
 @click.command()
 @with_appcontext
-def sample() -> None:
-    """Load the sample clinic into an empty database, and print its sign-ins."""
-    password = current_app.config["SETTINGS"].sample_password or secrets.token_urlsafe(9)
+def start() -> None:
+    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none."""
+    settings = _settings()
     try:
-        sign_ins = sample_clinic.load(password)
-    except sample_clinic.NotEmpty:
-        sys.exit("There is a clinic in this database already, so the sample clinic stays out. Name an empty one in DATABASE_URL.")
-    click.echo("The sample clinic is loaded. Sign in as:")
-    for role, email in sign_ins:
-        click.echo(f"  {role:<13} {email}")
-    click.echo(f"  Password      {password}")
+        processes.check_port(settings.host, settings.port)
+        _bring_up_to_date()
+        sign_ins = _load_sample_if_empty()
+        models.database.close()
+        status = processes.start(settings, "\n".join(["", f"Kalends is ready: {settings.base_url}", *sign_ins, "Stop it with Ctrl-C.", ""]))
+    except processes.CannotStart as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        status = 0
+    sys.exit(status)
+
+
+def _load_sample_if_empty() -> list[str]:
+    """Load the sample clinic where there is none, except in production. Gives the lines that tell its sign-ins."""
+    if _settings().production or Clinic.select().exists():
+        return []
+    password = _settings().sample_password or secrets.token_urlsafe(9)
+    people = sample_clinic.load(password)
+    return ["", "The sample clinic is loaded. Sign in as", *(f"  {role:14}{email}" for role, email in people), f"with the password {password}", ""]
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 64), default=min(4, os.cpu_count() or 1), show_default="one a core, at most 4", help="Processes.")
+@with_appcontext
+def web(workers: int) -> None:
+    """Run the web server alone."""
+    processes.serve(_settings(), workers)
+
+
+@click.command()
+@click.argument("queues", nargs=-1, type=click.Choice(tuple(processes.jobs.LIMITS)))
+@click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@with_appcontext
+def worker(queues: tuple[str, ...], burst: bool) -> None:
+    """Run a worker alone, for QUEUES (default: all), the first one first."""
+    processes.work(_settings().redis_url, list(queues or processes.jobs.LIMITS), burst)
+
+
+@click.command()
+@with_appcontext
+def clock() -> None:
+    """Run the clock alone: it enqueues the periodic jobs."""
+    processes.tick(_settings().redis_url)
+
+
+# ---- clinics, people, links ----
+
+
+@click.group()
+def clinic() -> None:
+    """Clinics."""
+
+
+@clinic.command("create")
+@click.argument("name", callback=_line(120))
+@click.option("--zone", required=True, callback=_zone, help="IANA time zone, such as Europe/London.")
+@click.option("--owner-email", required=True, callback=_email)
+@click.option("--owner-name", required=True, callback=_line(120))
+@click.option("--password-stdin", is_flag=True, help="Read the owner's password from standard input.")
+@with_appcontext
+def create_clinic(name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool) -> None:
+    """Make a clinic with one venue and its owner; prints a link under which the owner chooses a password."""
+    with _database():
+        if User.select().where(User.email == owner_email).exists():
+            raise click.ClickException(f"{owner_email} signs in already.")
+        _welcome(Clinic.found(name, zone, owner_name, owner_email), password_stdin)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("create")
+@click.argument("email", callback=_email)
+@click.option("--name", required=True, callback=_line(120))
+@click.option("--role", type=click.Choice(models.ROLES), default="practitioner", show_default=True)
+@click.option("--clinic", "clinic_name", help="Needed where there are several clinics.")
+@click.option("--venue", "venue_names", multiple=True, help="Where they have a calendar; may be repeated. Practitioners: the only venue.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_appcontext
+def create_user(email: str, name: str, role: str, clinic_name: str | None, venue_names: tuple[str, ...], password_stdin: bool) -> None:
+    """Add a person; prints a link under which they choose a password."""
+    with _database():
+        there = _find_clinic(clinic_name)
+        venues = [_find_venue(there, venue_name) for venue_name in venue_names]
+        if not venues and role == "practitioner":
+            venues = [_find_venue(there, None)]
+        try:
+            person = User.invite(there, None, venues, name=name, email=email, role=role)
+        except models.Taken:
+            raise click.ClickException(f"{email} signs in already.") from None
+        _welcome(person, password_stdin)
+
+
+def _find_venue(there: Clinic, name: str | None) -> Venue:
+    """The clinic's open venue of this name, or its only one."""
+    rows = [venue for venue in Venue.listed(there) if name in (None, venue.name)]
+    if len(rows) != 1:
+        names = ", ".join(venue.name for venue in Venue.listed(there))
+        raise click.ClickException(f"Name a venue of {there.name} with --venue: {names}.")
+    return rows[0]
+
+
+@user.command("password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
+@with_appcontext
+def change_password(email: str, password_stdin: bool, link: bool) -> None:
+    """Set a person's password (asked for, unless an option says otherwise), and sign them out everywhere."""
+    with _database():
+        person = _find_user(email)
+        if link:
+            click.echo(_one_time_link(person, "reset"))
+            return
+        person.set_password(_password(), None)
+        click.echo(f"The password of {person.email} is changed, and every session of theirs has ended.")
+
+
+@click.command()
+@click.argument("clinic_name", metavar="CLINIC")
+@click.argument("name", type=click.Choice(tuple(models.PLANS)))
+@with_appcontext
+def plan(clinic_name: str, name: str) -> None:
+    """Move CLINIC to the plan NAME. Without feeds in it, every private link stops for good."""
+    with _database():
+        there = _find_clinic(clinic_name)
+        there.change_plan(name, None)
+        click.echo(f"{there.name} is on the plan {name}: {', '.join(models.PLANS[name]) or 'no calendars outside'}.")
+
+
+@click.group()
+def feed() -> None:
+    """Private links."""
+
+
+@feed.command("create")
+@click.argument("email")
+@click.option("--name", default="Command line", show_default=True, callback=_line(80))
+@click.option("--venue", "venue_name", help="Only the person's calendar at this venue. Default: all of theirs.")
+@click.option("--all", "whole_clinic", is_flag=True, help="Every calendar of the clinic; for owners and managers.")
+@with_appcontext
+def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
+    """Make a private link for a person and print its URL. Lets their bookings leave Kalends where they had not yet."""
+    with _database():
+        person = _find_user(email)
+        scope = {"scope": "clinic"} if whole_clinic else _own_scope(person, venue_name)
+        if not person.is_active or not person.clinic.allows("feed"):
+            raise click.ClickException(f"The plan of {person.clinic.name} has no feeds." if person.is_active else f"{email} has left the clinic.")
+        try:
+            made = Feed.generate(person, name, None, **scope)
+        except models.NotYours:
+            raise click.ClickException("Only owners and managers may link every calendar of the clinic.") from None
+        if not person.sync_allowed:
+            person.change_sync(sync_allowed=True)
+            click.echo(f"From now on bookings of {person.name} may leave Kalends through private links.", err=True)
+        click.echo(f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True)
+        click.echo(_settings().base_url + feeds.path(_settings().secret_keys[0], made))
+
+
+def _own_scope(person: User, venue_name: str | None) -> dict:
+    """What a link of the person's own calendars is made of: one of them, or all where there are several."""
+    calendars = [row for row in models.Practitioner.listed(person.clinic) if row.user_id == person.id and venue_name in (None, row.venue.name)]
+    if not calendars:
+        where = f" at {venue_name}" if venue_name else "; owners and managers may use --all"
+        raise click.ClickException(f"{person.name} has no calendar{where}.")
+    return {"scope": "practitioner", "practitioner": calendars[0]} if len(calendars) == 1 else {"scope": "person"}
+
+
+@feed.command("revoke")
+@click.argument("feed_id", metavar="ID")
+@with_appcontext
+def revoke_feed(feed_id: str) -> None:
+    """Stop the private link with this number or UUID for good."""
+    with _database():
+        number = int(feed_id) if re.fullmatch(r"[0-9]{1,9}", feed_id) else None
+        try:
+            found = Feed.get_or_none(Feed.id == number if number is not None else Feed.uuid == feed_id)
+        except ValueError:
+            found = None
+        if found is None:
+            raise click.ClickException(f"There is no private link {feed_id}.")
+        if found.revoked_at is None:
+            found.revoke(None)
+        click.echo(f"The private link {found.name} of {found.user.email} is stopped.")
+
+
+# ---- care ----
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_appcontext
+def backup(file: Path) -> None:
+    """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients' records."""
+    with _database():
+        try:
+            click.echo(backups.write(_settings(), file))
+        except (backups.Refused, OSError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+def restore(file: Path, yes: bool) -> None:
+    """Put the backup FILE in the place of the present database, which is kept aside."""
+    try:
+        made_at = backups.inspect(file)
+        if not yes:
+            click.confirm(f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?", abort=True)
+        click.echo(backups.restore(_settings(), file))
+    except (backups.Refused, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    _bring_up_to_date()
+
+
+@click.command()
+@with_appcontext
+def doctor() -> None:
+    """Check settings, clock, database, Redis, base URL and mail, and say what to fix."""
+    found = list(checks.examine(_settings()))
+    for is_well, sentence in found:
+        click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")
+    sys.exit(0 if all(is_well for is_well, _ in found) else 1)

@@ -2,6 +2,8 @@
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -26,19 +28,26 @@ def send_one_time_link(user: User, purpose: str, secret: str) -> None:
     _send(user.email, subject, render_template(f"mail/{purpose}.txt", user=user, address=address))
 
 
+@contextmanager
+def server(settings) -> Iterator[smtplib.SMTP]:
+    """The configured server, signed in to. Raises OSError or smtplib.SMTPException."""
+    url = urlsplit(settings.smtp_url)
+    if url.scheme == "smtps":
+        there = smtplib.SMTP_SSL(url.hostname, url.port or 465, timeout=15, context=ssl.create_default_context())
+    else:
+        there = smtplib.SMTP(url.hostname, url.port or 25, timeout=15)
+    with there:
+        if url.scheme == "smtp" and there.has_extn("starttls"):
+            there.starttls(context=ssl.create_default_context())
+        if url.username:
+            there.login(unquote(url.username), unquote(url.password or ""))
+        yield there
+
+
 def _send(to: str, subject: str, body: str) -> None:
     settings = current_app.config["SETTINGS"]
-    url = urlsplit(settings.smtp_url)
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = settings.mail_from, to, subject
     message.set_content(body)
-    if url.scheme == "smtps":
-        server = smtplib.SMTP_SSL(url.hostname, url.port or 465, timeout=15, context=ssl.create_default_context())
-    else:
-        server = smtplib.SMTP(url.hostname, url.port or 25, timeout=15)
-    with server:
-        if url.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
-        if url.username:
-            server.login(unquote(url.username), unquote(url.password or ""))
-        server.send_message(message)
+    with server(settings) as there:
+        there.send_message(message)

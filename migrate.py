@@ -1,5 +1,7 @@
 """Bring the database to this program's tables, forwards only, with Peewee's own migration runner."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from peewee import OperationalError, PeeweeException
@@ -14,18 +16,23 @@ class CannotMigrate(Exception):
     """The database cannot be brought up to date; the message is a sentence for the person at the keyboard."""
 
 
-def _runner() -> Runner:
-    return Runner(models.database.obj, str(DIRECTORY))
+def known() -> set[str]:
+    """The names of all migrations of this program."""
+    return {path.stem for path in DIRECTORY.glob("[0-9]*.py")}
+
+
+def applied() -> set[str]:
+    """The names of the migrations that the database has had."""
+    try:
+        return {name for (name,) in models.database.execute_sql("SELECT name FROM schema_migration").fetchall()}
+    except PeeweeException:
+        return set()
 
 
 def state() -> str:
     """"current", "behind" (run `migrate`), or "newer" (made by a later version of Kalends). Reads only."""
-    known = {path.stem for path in DIRECTORY.glob("[0-9]*.py")}
-    try:
-        applied = {name for (name,) in models.database.execute_sql("SELECT name FROM schema_migration").fetchall()}
-    except PeeweeException:
-        return "behind"
-    return "newer" if applied - known else "current" if applied == known else "behind"
+    had, ours = applied(), known()
+    return "newer" if had - ours else "current" if had == ours else "behind"
 
 
 def migrate() -> list[str]:
@@ -34,7 +41,38 @@ def migrate() -> list[str]:
         models.database.connect(reuse_if_open=True)
         if state() == "newer":
             raise CannotMigrate("This database was made by a newer version of Kalends. Update the program, or restore a backup made before.")
-        return [str(name) for name in _runner().up() or []] if state() == "behind" else []
-    except OperationalError as error:
-        raise CannotMigrate(f"The database cannot be used: {str(error).splitlines()[0]}. "
-                            "Check that its file or server exists and may be written to.") from None
+        try_writing()
+        with _alone():
+            return [str(name) for name in _runner().up() or []] if state() == "behind" else []
+    except PeeweeException as error:
+        raise unusable(error) from None
+
+
+def unusable(error: PeeweeException) -> CannotMigrate:
+    """What to say when the database refuses."""
+    return CannotMigrate(f"The database cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}. "
+                         "Check that its file or server exists and may be written to.")
+
+
+def _runner() -> Runner:
+    return Runner(models.database.obj, str(DIRECTORY))
+
+
+def try_writing() -> None:
+    """Raises OperationalError where nothing may be written: better now than at the first booking."""
+    with models.database.atomic():  # on SQLite this takes the lock that a write takes
+        if not models.is_sqlite() and models.database.execute_sql("SHOW transaction_read_only").fetchone()[0] == "on":
+            raise OperationalError("it is read-only")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold back a second program that migrates the same server's database at the same time."""
+    if models.is_sqlite():
+        yield
+        return
+    models.database.execute_sql("SELECT pg_advisory_lock(75340)")
+    try:
+        yield
+    finally:
+        models.database.execute_sql("SELECT pg_advisory_unlock(75340)")

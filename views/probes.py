@@ -1,11 +1,11 @@
 """For whoever watches the server: is it alive, is it ready, and what robots may do."""
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 from peewee import PeeweeException
-from redis import Redis, RedisError
 
 import migrate
 import models
+from sync import jobs
 
 blueprint = Blueprint("probes", __name__)
 
@@ -17,11 +17,7 @@ def alive():
         models.database.execute_sql("SELECT 1")
     except PeeweeException:
         return "database unusable\n", 503
-    try:
-        Redis.from_url(current_app.config["SETTINGS"].redis_url, socket_timeout=2, socket_connect_timeout=2).ping()
-    except (RedisError, OSError):
-        return "redis unusable\n", 503
-    return "ok\n"
+    return ("ok\n", 200) if jobs.is_usable() else ("redis unusable\n", 503)
 
 
 @blueprint.get("/readyz")

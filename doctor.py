@@ -1,0 +1,89 @@
+"""Is everything as it must be? Each finding is a sentence that says what to fix."""
+
+import smtplib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from peewee import PeeweeException
+from redis import Redis, RedisError
+from rq import Worker
+
+import mail
+import migrate
+import models
+import scheduling
+
+
+def examine(settings) -> Iterator[tuple[bool, str]]:
+    """(whether it is well, sentence) for settings, clock, database, queue, base URL and mail."""
+    yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
+    yield _clock()
+    yield from _database(settings)
+    yield from _queue(settings)
+    yield _base_url(settings)
+    yield _mail(settings)
+
+
+def _clock() -> tuple[bool, str]:
+    """No event is older than the program itself."""
+    now, made = scheduling.utc_now(), datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    if now < made:
+        return False, f"The clock says {now:%d %B %Y}, before this program was installed. Set the machine's clock (Debian: systemd-timesyncd)."
+    return True, f"The clock says {now:%d %B %Y, %H:%M} UTC."
+
+
+def _database(settings) -> Iterator[tuple[bool, str]]:
+    kind = "SQLite" if models.is_sqlite() else "PostgreSQL"
+    try:
+        models.database.connect(reuse_if_open=True)
+        state = migrate.state()
+        migrate.try_writing()
+    except PeeweeException as error:
+        yield False, str(migrate.unusable(error))
+        return
+    finally:
+        if not models.database.is_closed():
+            models.database.close()
+    advice = {"behind": "is behind this program. Run: flask --app app migrate",
+              "newer": "was made by a newer version of Kalends. Update the program.",
+              "current": "can be read and written, and has this program's tables."}
+    yield state == "current", f"The database ({kind}) {advice[state]}"
+    if settings.production and models.is_sqlite():
+        yield True, "SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL."
+
+
+def _queue(settings) -> Iterator[tuple[bool, str]]:
+    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        redis.ping()
+        workers = Worker.count(connection=redis)
+    except (RedisError, OSError):
+        yield False, ("Redis does not answer. It runs with `make run`; start that." if settings.embedded_redis
+                      else "Redis does not answer. Check REDIS_URL and that its server runs.")
+        return
+    yield True, "Redis answers."
+    yield workers > 0, f"Workers running: {workers}." if workers else "No worker runs. Start: flask --app app worker"
+
+
+def _base_url(settings) -> tuple[bool, str]:
+    url = urlsplit(settings.base_url)
+    local = url.hostname in ("localhost", "127.0.0.1", "::1")
+    if settings.production and (url.scheme != "https" or local):
+        return False, f"KALENDS_BASE_URL is {settings.base_url}. Set it to the https:// address that people open, and put a TLS proxy in front."
+    if url.scheme == "https" and not settings.trusted_proxies:
+        return False, "KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0. Set it to the number of proxies in front, usually 1."
+    if local:
+        return True, f"People open {settings.base_url}. Only this machine can; calendar programs elsewhere cannot read private links there."
+    return True, f"People open {settings.base_url}."
+
+
+def _mail(settings) -> tuple[bool, str]:
+    if settings.smtp_url is None:
+        return True, "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand."
+    try:
+        with mail.server(settings):
+            return True, "The mail server takes our sign-in."
+    except (OSError, smtplib.SMTPException) as error:
+        return False, f"The mail server does not take us ({type(error).__name__}). Check SMTP_URL."
