@@ -43,7 +43,8 @@ def serve(settings, workers: int) -> None:
     """The web server: processes that each answer on several threads. Returns when it is stopped."""
     Granian(
         "app:create_app", factory=True, interface=Interfaces.WSGI, address=settings.host, port=settings.port, workers=workers,
-        blocking_threads=min(8, 2 * (os.cpu_count() or 1) + 1), respawn_failed_workers=True, workers_kill_timeout=4, log_level=LogLevels.warning, working_dir=TOP,
+        blocking_threads=min(8, 2 * (os.cpu_count() or 1) + 1), respawn_failed_workers=True,
+        workers_kill_timeout=4, log_level=LogLevels.warning, working_dir=TOP,
     ).serve()
 
 

@@ -1,0 +1,11 @@
+# PYTHON=python3.12 make run    names another Python; 3.11 is the oldest that will do.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.PHONY: run test bench lint check worker lock
+
+run: ; @./.ci/environment requirements.lock && KALENDS_SANDBOX="$${KALENDS_SANDBOX:-1}" exec python -m flask --app app start
+test: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2
+bench: ; @./.ci/environment requirements-test.lock && exec python -m bench
+lint: ; @./.ci/environment requirements-test.lock && exec ruff check .
+check: lint test
+worker: ; @./.ci/environment requirements.lock && exec python -m flask --app app worker
+lock: ; @./.ci/lock
