@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import argon2
@@ -203,15 +204,17 @@ class Clinic(Base):
         """The clinic's private links that are neither stopped nor suspended."""
         return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
 
-    def first_steps(self) -> dict[str, bool]:
-        """What is set up, read from the data: the clinic itself, what can be booked and when, clients, a calendar outside."""
+    def first_steps(self) -> dict[str, str]:
+        """How far the clinic is set up, read from the data: for each step "done", "now" for the first that is not, or "later"."""
         open_hours = any(venue.hours for venue in Venue.listed(self))
-        return {
+        is_done = {
             "clinic": True,
-            "services": open_hours and self.services.where(~Service.archived).exists(),
+            "services": open_hours and Service.listed(self).exists(),
             "clients": self.patients.exists(),
             "calendar": self.living_links.exists(),
         }
+        now = next((step for step, done in is_done.items() if not done), None)
+        return {step: "done" if done else "now" if step == now else "later" for step, done in is_done.items()}
 
     @database.atomic()
     def change_plan(self, plan: str, actor: "User | None") -> None:
@@ -329,6 +332,11 @@ class User(Base, UserMixin):
     def listed(cls, clinic: Clinic):
         """Everyone of the clinic by name, those who left at the end."""
         return cls.select().where(cls.clinic == clinic).order_by(cls.left_at.is_null(False), cls.name, cls.id)
+
+    def calendars(self):
+        """The person's calendars with their venues, closed ones at the end."""
+        own = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == self)
+        return own.order_by(Practitioner.archived, Venue.name)
 
     def may_manage(self, person: "User") -> bool:
         """An owner looks after everyone; a manager after practitioners and themselves."""
@@ -626,6 +634,19 @@ class Patient(Base):
             client.internal_id = f"K-{number}"
             client.save(only=[Patient.internal_id])
 
+    @classmethod
+    def named(cls, clinic: Clinic, name: str, actor: "User | None") -> "Patient":
+        """A new client of whom only the name is known: its first word, and the rest."""
+        first, _, last = name.partition(" ")
+        return cls.add(clinic, actor, first_name=first[:80], last_name=last.strip()[:80])
+
+    @staticmethod
+    def last_seen(patients: Sequence["Patient"]) -> dict[int, datetime]:
+        """When each of these clients last came, by id."""
+        rows = Booking.select(Booking.patient, fn.MAX(Booking.starts_at)).where(
+            Booking.patient.in_(list(patients)), Booking.starts_at <= scheduling.utc_now(), Booking.status.not_in(FREE_STATUSES))
+        return {patient: InstantField().python_value(at) for patient, at in rows.group_by(Booking.patient).tuples()}
+
     def bookings_before(self, now: datetime):
         """What is over, newest first, with whom, where and what at hand."""
         return self._bookings().where(Booking.ends_at <= now).order_by(Booking.starts_at.desc(), Booking.id)
@@ -797,23 +818,26 @@ class Booking(Base):
             raise SlotTaken(conflicts)
 
     @classmethod
-    def made_before(cls, practitioner: Practitioner, key: uuid.UUID, span: Span) -> "Booking | None":
+    def made_before(cls, practitioner: Practitioner, key: UUID, span: Span) -> "Booking | None":
         """What an earlier press of the same form (`key`) made for the same time."""
         return cls.get_or_none(cls.uuid == _form_uuid(key, span), cls.practitioner == practitioner)
 
     @classmethod
     @database.atomic()
     def book(cls, practitioner: Practitioner, spans: Sequence[Span], actor: User | None, *, status: str = "confirmed",
-             allow_overlap: bool = False, key: uuid.UUID | None = None, **fields) -> list["Booking"]:
+             allow_overlap: bool = False, key: UUID | None = None, new_client: str | None = None, **fields) -> list["Booking"]:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none.
 
-        A second call with the same `key` and times makes nothing and gives what the first one made.
+        A second call with the same `key` and times makes nothing and gives what the first one made. `new_client` is the
+        name of a client to be added with it.
         """
         cls.hold(practitioner.user)
         if key and (earlier := cls.made_before(practitioner, key, spans[0])):
             return earlier.in_series("all")
         if status not in FREE_STATUSES:
             cls._claim(practitioner.user, spans, allow_overlap)
+        if new_client:
+            fields["patient"] = Patient.named(practitioner.clinic, new_client, actor)
         series = uuid.uuid4() if len(spans) > 1 else None
         made = []
         for span in spans:
@@ -945,7 +969,7 @@ class Booking(Base):
         return self.set_status("cancelled", actor, which=which)
 
 
-def _form_uuid(key: uuid.UUID, span: Span) -> uuid.UUID:
+def _form_uuid(key: UUID, span: Span) -> UUID:
     """The uuid of the booking that the form with this key makes for this time."""
     return uuid.uuid5(key, span.starts_at.isoformat())
 
@@ -1216,7 +1240,8 @@ class AuditEntry(Base):
 class Import(Base):
     """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
 
-    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes}.
+    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes,
+    "guessed": the encoding if it had to be guessed}.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -1235,12 +1260,12 @@ class Import(Base):
 
     @classmethod
     @database.atomic()
-    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int) -> "Import":
+    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict) -> "Import":
         """A file to be checked. Files that nobody decided about for two weeks are thrown away."""
         undecided = cls.phase.in_(["checked", "failed"]), cls.created_at < scheduling.utc_now() - cls.KEPT
         for old in cls.select(cls.id, cls.clinic).where(cls.clinic == clinic, *undecided):
             old.advance(("checked", "failed"), "discarded", None)
-        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total)
+        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems)
         AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
         return row
 
@@ -1286,7 +1311,8 @@ def open_database(url: str) -> None:
     if url.startswith("sqlite:"):
         pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "cache_size": -32000, "temp_store": 2}
         database.initialize(PooledSqliteDatabase(
-            url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64))
+            url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64,
+            check_same_thread=False))  # the pool hands a connection to one thread at a time
     else:
         database.initialize(PooledPostgresqlDatabase(
             url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10))

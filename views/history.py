@@ -1,0 +1,81 @@
+"""The audit entries of a clinic as sentences: who did what. Names of people, services and links; never of clients."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+
+from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
+
+from .display import STATUS_NAMES, moment
+
+_DEEDS = {
+    "booking.made": "booked {it}", "booking.moved": "moved {it}", "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
+    "bookings.added": "brought in {count} bookings", "patients.added": "brought in {count} clients",
+    "patient.added": "added {it}", "patient.changed": "changed {it}", "patient.archived": "archived {it}", "patient.returned": "brought back {it}",
+    "service.added": "added {it}", "service.changed": "changed {it}", "service.archived": "archived {it}", "service.returned": "brought back {it}",
+    "venue.added": "added {it}", "venue.changed": "changed {it}", "venue.archived": "archived {it}", "venue.returned": "brought back {it}",
+    "practitioner.added": "opened {it}", "practitioner.hours": "changed the hours of {it}", "practitioner.archived": "closed {it}",
+    "practitioner.returned": "opened {it} again",
+    "user.invited": "invited {it}", "user.invite_link": "made an invitation link for {it}",
+    "user.reset_link": "made a link for a new password for {it}",
+    "user.password": "set the password of {it}", "user.changed": "changed name, e-mail or role of {it}", "user.left": "noted that {it} left",
+    "user.returned": "brought back {it}", "user.signed_out_everywhere": "signed out on every device",
+    "sync.settings": "changed how bookings of {it} appear outside",
+    "feed.generated": "made {it}", "feed.changed": "changed what {it} shows", "feed.rotated": "regenerated the URL of {it}",
+    "feed.revoked": "stopped {it}",
+    "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",
+    "clinic.plan": "moved the clinic to the plan “{plan}”",
+    "import.begun": "sent in a CSV file",
+}
+_SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currency", "privacy_ceiling": "what may leave of a client’s name",
+             "notes_may_leave": "whether notes may leave", "internal_ids": "internal IDs", "feed_preset": "how new links begin",
+             "empty_when_stopped": "what stopped links show"}
+
+
+def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
+    """For each entry `who`, `what` and, where there is a page to open, its `url`. Times in the zone."""
+    names = _names(clinic)
+    return [{"at": entry.at, "who": entry.user.name if entry.user else "Kalends", "what": _what(entry, names, zone), "url": _url(entry, names)}
+            for entry in entries]
+
+
+def _names(clinic: Clinic) -> dict[str, dict]:
+    """What rows are called, by kind and id, one query a kind."""
+    users = dict(User.select(User.id, User.name).where(User.clinic == clinic).tuples())
+    calendars = Practitioner.select(Practitioner.id, Practitioner.user, Venue.name).join(Venue).where(Practitioner.clinic == clinic).tuples()
+    tables = ((Service, "the service “{}”"), (Venue, "the venue “{}”"), (Feed, "the private link “{}”"))
+    named = {}
+    for table, phrase in tables:
+        rows = table.select(table.id, table.name).where(table.clinic == clinic).tuples()
+        named[table._meta.table_name] = {row: phrase.format(name) for row, name in rows}
+    return {**named, "user": users, "practitioner": {row: f"the calendar of {users[user]} at {venue}" for row, user, venue in calendars},
+            "owner_of": {row: user for row, user, _ in calendars}}
+
+
+def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
+    detail, (kind, _, deed) = entry.detail, entry.action.partition(".")
+    count = detail.get("count", 1)
+    it = {"booking": "a booking" if count == 1 else f"{count} bookings", "patient": "a client’s record"}.get(entry.kind)
+    it = it or names.get(entry.kind, {}).get(entry.subject, "something that is gone")
+    if entry.kind == "user" and entry.subject == entry.user_id:
+        it = "their own"
+    other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else f"{kind}: {deed.replace('_', ' ')}"
+    pattern = _DEEDS.get(entry.action, other)
+    settings = ", ".join(words for name, words in _SETTINGS.items() if name in detail)
+    words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""))
+    if entry.action == "booking.moved" and "was" in detail and "now" in detail:
+        was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
+        words += f" from {was} to {now}"
+    return words
+
+
+def _url(entry: AuditEntry, names: dict[str, dict]) -> str | None:
+    pages = {"booking": ("bookings.show", "booking_id"), "patient": ("patients.show", "patient_id"), "user": ("team.show", "user_id"),
+             "service": ("services.edit", "service_id"), "venue": ("settings.edit_venue", "venue_id")}
+    if entry.kind == "practitioner" and entry.subject in names["owner_of"]:
+        return url_for("team.show", user_id=names["owner_of"][entry.subject])
+    if entry.kind in pages:
+        endpoint, argument = pages[entry.kind]
+        return url_for(endpoint, **{argument: entry.subject})
+    return None
