@@ -76,17 +76,17 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
     """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
 
     A wall time in a spring gap does not exist: the answer is the same distance after the gap. One in the repeated autumn
-    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5).
+    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the second where the wall time carries `fold`.
     """
     if not FIRST_DAY <= day <= LAST_DAY:
         raise BadTime("year")
-    early = datetime.combine(day, wall, zone)
-    late = early.replace(fold=1)
-    found = early.astimezone(UTC)
-    if early.utcoffset() == late.utcoffset():
-        return found, None
-    exists = found.astimezone(zone).replace(tzinfo=None) == early.replace(tzinfo=None)
-    return found, "twice" if exists else "gap"
+    local = datetime.combine(day, wall, zone)
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first == second:
+        return first, None
+    if first > second:  # before a gap the clocks are behind, so the earlier offset gives the later instant (PEP 495)
+        return first, "gap"
+    return second if wall.fold else first, "twice"
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -107,6 +107,8 @@ def whole_days(first: date, last: date, zone: ZoneInfo) -> Span:
     """Whole local days, `last` included."""
     if last < first:
         raise BadTime("ends_before_start")
+    if last > LAST_DAY:
+        raise BadTime("year")
     return Span(midnight(first, zone), midnight(last + timedelta(days=1), zone), first, last + timedelta(days=1))
 
 
@@ -129,7 +131,7 @@ def repeats(span: Span, zone: ZoneInfo, every_weeks: int, count: int | None = No
     if every_weeks < 1 or every_weeks > 52:
         raise BadTime("interval")
     spans = [span]
-    while len(spans) < (count or MOST_REPEATS + 1):
+    while len(spans) < min(count or MOST_REPEATS + 1, MOST_REPEATS + 1):
         following = shifted(span, zone, 7 * every_weeks * len(spans))
         if until and local_day(following.starts_at, zone) > until:
             break
@@ -150,11 +152,10 @@ def week_of(day: date) -> list[date]:
 
 
 def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
-    """The working stretches of a local day as instants."""
-    return [
-        timed(day, time.fromisoformat(opens), time.fromisoformat(closes), zone)[0]
-        for opens, closes in hours.get(WEEKDAYS[day.weekday()], [])
-    ]
+    """The working stretches of a local day as instants. One that lies in the hour skipped in spring is not there."""
+    walls = [[time.fromisoformat(wall) for wall in stretch] for stretch in hours.get(WEEKDAYS[day.weekday()], [])]
+    ends = [(instant(day, opens, zone)[0], instant(day, closes, zone)[0]) for opens, closes in walls]
+    return [Span(starts_at, ends_at) for starts_at, ends_at in ends if starts_at < ends_at]
 
 
 def within(span: Span, stretches: Iterable[Span]) -> bool:
@@ -206,15 +207,14 @@ def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, in
 
 
 def check_hours(hours: Hours) -> Hours:
-    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards or overlaps the next."""
+    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards, or overlaps or touches the next."""
     checked: Hours = {}
     for day in WEEKDAYS:
-        stretches = sorted(hours.get(day) or [])
         try:
-            flat = [time.fromisoformat(wall) for stretch in stretches for wall in stretch]
-            stretches = [[f"{time.fromisoformat(wall):%H:%M}" for wall in stretch] for stretch in stretches]
+            stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in stretch] for stretch in hours.get(day) or [])
         except ValueError:
             raise BadTime("hours") from None
+        flat = [wall for stretch in stretches for wall in stretch]  # written so, walls sort as text
         if any(len(s) != 2 for s in stretches) or any(a >= b for a, b in zip(flat, flat[1:], strict=False)):
             raise BadTime("hours")
         if stretches:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import argon2
+import hypothesis
 import psycopg
 import pytest
 
@@ -27,6 +28,9 @@ WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
 
 models.passwords = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the cheapest that Argon2 allows
 PASSWORD_HASH = models.passwords.hash(PASSWORD)
+
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
