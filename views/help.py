@@ -25,7 +25,7 @@ class Page(NamedTuple):
     lead: str
 
 
-_APPS, _LINKS, _DAILY = "Subscribe in your app", "Private links and privacy", "In the clinic"
+_APPS, _LINKS, _DAILY = "Subscribe in your app", "Links and privacy", "In the clinic"
 
 PAGES = {
     "apple": Page(_APPS, "Apple Calendar", "Subscribe in Apple Calendar",
@@ -47,7 +47,7 @@ PAGES = {
                          "A code instead of a name: it means nothing outside, and you can look it up here."),
     "two-way": Page(_LINKS, "One way or both ways", "One way or both ways?",
                     "What a private link does, what two-way Calendar Sync does, and what holds here today."),
-    "bookings": Page(_DAILY, "Bookings and how they show outside", "Bookings and how they show outside",
+    "bookings": Page(_DAILY, "How bookings show outside", "Bookings and how they show outside",
                      "Statuses, series, overlaps and whole days, here and in your own calendar."),
     "for-clients": Page(_DAILY, "Can my clients subscribe?", "Can my clients subscribe?",
                         "No. Private links are for the people who work here."),
