@@ -81,7 +81,7 @@ class _Diary:
         taken.append(span)
         columns = {"patient": None, "service": None, "rate_cents": None, "series": None, "status": self.status(span), "notes": "", **columns}
         made = min(span.starts_at - timedelta(days=self.chance.randint(2, 40)), self.now - timedelta(minutes=self.chance.randint(5, 9000)))
-        self.rows.append({"clinic": self.clinic.id, "practitioner": calendar.id, "starts_at": span.starts_at, "ends_at": span.ends_at,
+        self.rows.append({"practitioner": calendar.id, "starts_at": span.starts_at, "ends_at": span.ends_at,
                           "starts_on": span.starts_on, "ends_on": span.ends_on, "created_at": made, "updated_at": made,
                           "uuid": self.uuid(), **columns})
         return True

@@ -1,0 +1,174 @@
+"""Clients and bookings from CSV files.
+
+`sheet` makes sense of the file: encoding, delimiter, columns. `clients` and `bookings` `read` each line by what the clinic
+has (its calendars, services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
+against the database. `look` does both and changes nothing; `store` does them again and adds the good lines, with the last
+look and the adding in one transaction. On the web a person decides between the two (`check`, then `take`).
+Sentences about a line never repeat what stands in a client's column.
+"""
+
+import csv
+import io
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from models import Clinic, Import, User, database
+from sync import jobs
+from text import clean, places
+
+from . import bookings, clients
+from .report import Report, read_lines
+from .sheet import COLUMNS, OURS, Sheet, Unreadable, decode, open_sheet, short
+
+__all__ = ["COLUMNS", "Unreadable", "accept", "bad_lines", "begin", "check", "check_again", "decode", "example", "look", "open_sheet",
+           "store", "sweep", "take"]
+
+log = logging.getLogger("kalends.intake")
+
+Progress = Callable[[int], None]  # told how many lines are read
+_KINDS = {"clients": clients, "bookings": bookings}
+_QUEUE = "chores"
+
+
+def _unwatched(done: int) -> None:
+    """For who does not wait."""
+
+
+def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
+    """Every line by itself."""
+    report = Report()
+    if sheet.guessed:
+        report.note(1, "", f"The file is not in UTF-8, so we read it as {sheet.guessed}. Look at a few names with accents once they are in.")
+    named = zip(sheet.header, sheet.names, strict=True)
+    unknown = [short(clean(cell[:200], 200)) for cell, name in named if not name and cell.strip() and cell not in OURS]
+    if unknown:
+        report.note(1, "", f"We leave out columns that we do not know: {', '.join(unknown[:20])}.")
+    read_lines(sheet, _KINDS[sheet.kind].reader(clinic), report, progress)
+    return report
+
+
+def look(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
+    """Check the whole file against the clinic; changes nothing."""
+    report = _read(sheet, clinic, progress)
+    _KINDS[sheet.kind].fit(clinic, report)
+    return report
+
+
+def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Report], bool], progress: Progress = _unwatched) -> Report:
+    """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what is found then."""
+    report = _read(sheet, clinic, progress)
+    with database.atomic():
+        _KINDS[sheet.kind].fit(clinic, report)
+        if wanted(report) and report.rows:
+            _KINDS[sheet.kind].add(clinic, report.rows, actor)
+    return report
+
+
+def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
+    """Keep an uploaded file and have it checked. Raises Unreadable."""
+    sheet = open_sheet(kind, *decode(raw))
+    row = Import.begin(clinic, user, kind, sheet.text, sheet.total, problems={"guessed": sheet.guessed})
+    jobs.enqueue(_QUEUE, check, row.id)
+    return row
+
+
+def accept(row: Import, actor: User) -> bool:
+    """A person says yes to a checked file: its good lines are to be taken in. False where somebody else decided already."""
+    accepted = row.advance(("checked",), "taking", actor, done=0)
+    if accepted:
+        jobs.enqueue(_QUEUE, take, row.id)
+    return accepted
+
+
+def check_again(row: Import, actor: User) -> bool:
+    """Look at the file anew: after a fault, or when the clinic got what was missing. False while it is being taken in, or after."""
+    again = row.advance(("checking", "checked", "failed"), "checking", actor, done=0, good=0)
+    if again:
+        jobs.enqueue(_QUEUE, check, row.id)
+    return again
+
+
+def _sheet(row: Import) -> Sheet:
+    return open_sheet(row.kind, row.content, row.problems.get("guessed"))
+
+
+def _found(sheet: Sheet, report: Report) -> dict:
+    """The columns of `Import` that tell what a check found."""
+    problems = {"entries": report.entries(), "bad": sorted(report.bad), "notes": report.noted, "guessed": sheet.guessed}
+    return {"good": len(report.rows), "done": sheet.total, "problems": problems}
+
+
+def check(import_id: int) -> None:
+    """Job: look at a file and write down what is wrong with it. Safe to run twice."""
+    row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
+    if row is None:
+        return
+    with _or_failed(row):
+        sheet = _sheet(row)
+        row.advance(("checking",), "checked", None, **_found(sheet, look(sheet, row.clinic, row.progress)))
+
+
+def take(import_id: int) -> None:
+    """Job: take in exactly what the check found good, once. Where the clinic changed meanwhile, back to a person with the new report."""
+    row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
+    if row is None:
+        return
+    promised = row.good, row.problems["bad"]
+
+    def wanted(report: Report) -> bool:
+        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user)
+
+    with _or_failed(row):
+        sheet = _sheet(row)
+        report = store(sheet, row.clinic, row.user, wanted, row.progress)
+        if row.phase == "taking":
+            report.note(1, "", "The clinic changed since the last check, so we looked again. Nothing is imported yet.")
+            row.advance(("taking",), "checked", None, **_found(sheet, report))
+
+
+@contextmanager
+def _or_failed(row: Import) -> Iterator[None]:
+    """A fault shows on the page, and is logged by place: its message could hold a client's name."""
+    try:
+        yield
+    except Exception as error:
+        log.error("import %s: %s at %s", row.id, type(error).__name__, places(error))
+        row.advance(Import.RUNNING, "failed", None)
+
+
+def sweep() -> None:
+    """Nudge the workers about files whose nudge was lost, or whose worker died."""
+    for row in Import.select(Import.id, Import.phase).where(Import.phase.in_(Import.RUNNING)):
+        jobs.enqueue(_QUEUE, check if row.phase == "checking" else take, row.id)
+
+
+def bad_lines(row: Import) -> str:
+    """The bad lines of a checked file as CSV, with why; cells that a spreadsheet would run are made text."""
+    sheet, bad = _sheet(row), set(row.problems["bad"])
+    why = defaultdict(list)
+    for entry in row.problems["entries"]:
+        if entry["tone"] == "danger":
+            why[entry["line"]].append(f"{entry['column']}: {entry['sentence']}".removeprefix(": "))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=sheet.delimiter)
+    writer.writerow([*map(_harmless, sheet.header), *OURS])
+    for number, cells, _ in sheet.lines():
+        if number in bad:
+            padded = [*cells, *[""] * (len(sheet.header) - len(cells))]
+            writer.writerow([*map(_harmless, padded), number, " ".join(why[number])])
+    return "\ufeff" + out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\n") else cell
+
+
+def example(kind: str, clinic: Clinic) -> str:
+    """A file to start from, with lines that this clinic could import."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([column.name for column in COLUMNS[kind]])
+    writer.writerows(_KINDS[kind].example(clinic))
+    return "\ufeff" + out.getvalue()

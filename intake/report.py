@@ -1,0 +1,91 @@
+"""What a check finds: good rows, bad lines, and why; and the cells of one line, which report what is wrong with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from text import TooLong, clean
+
+from .sheet import Sheet
+
+MOST_KEPT = 1_000
+STEP = 2_000  # lines between two reports of progress
+
+
+@dataclass
+class Report:
+    """What a check found: the good rows, all bad line numbers, and the first thousand faults and notes in words."""
+
+    rows: list = field(default_factory=list)
+    bad: set[int] = field(default_factory=set)
+    faults: list[dict] = field(default_factory=list)
+    notes: list[dict] = field(default_factory=list)
+    noted: int = 0
+    told: set[str] = field(default_factory=set)
+
+    def fault(self, line: int, column: str, sentence: str) -> None:
+        self.bad.add(line)
+        if len(self.faults) < MOST_KEPT:
+            self.faults.append({"line": line, "column": column, "sentence": sentence, "tone": "danger"})
+
+    def note(self, line: int, column: str, sentence: str) -> None:
+        self.noted += 1
+        if len(self.notes) < MOST_KEPT:
+            self.notes.append({"line": line, "column": column, "sentence": sentence, "tone": "info"})
+
+    def note_once(self, column: str, sentence: str) -> None:
+        """Something about the whole file."""
+        if sentence not in self.told:
+            self.told.add(sentence)
+            self.note(1, column, sentence)
+
+    def entries(self) -> list[dict]:
+        """Faults, then notes, each by line."""
+        return [*sorted(self.faults, key=lambda entry: entry["line"]), *sorted(self.notes, key=lambda entry: entry["line"])]
+
+
+class Cells:
+    """The cells of one line by column, cleaned; what is wrong with them goes to the report."""
+
+    def __init__(self, number: int, values: dict[str, str], report: Report):
+        self.number, self._values, self._report = number, values, report
+
+    def take(self, column: str, limit: int = 200, needed: str = "") -> str:
+        raw = self._values.get(column, "")
+        if raw[:1] == "'" and raw[1:2] in ("=", "+", "-", "@"):  # how spreadsheets, and our own downloads, keep a cell text
+            raw = raw[1:]
+        try:
+            value = clean(raw, limit)
+        except TooLong as error:
+            self.fault(column, f"Use at most {error.limit:,} characters.")
+            return ""
+        if needed and not value:
+            self.fault(column, needed)
+        return value if column == "notes" else value.replace("\n", " ")
+
+    def fault(self, column: str, sentence: str) -> None:
+        self._report.fault(self.number, column, sentence)
+
+    def note(self, column: str, sentence: str) -> None:
+        self._report.note(self.number, column, sentence)
+
+    def note_once(self, column: str, sentence: str) -> None:
+        self._report.note_once(column, sentence)
+
+    @property
+    def fine(self) -> bool:
+        return self.number not in self._report.bad
+
+
+def read_lines(sheet: Sheet, read: Callable[[Cells], object | None], report: Report, progress: Callable[[int], None]) -> None:
+    """Read every line of the sheet into `report.rows`."""
+    for done, (number, values, fault) in enumerate(sheet.lines(), 1):
+        if fault:
+            report.fault(number, "", fault)
+        else:
+            cells = Cells(number, {name: value for name, value in zip(sheet.names, values, strict=False) if name}, report)
+            row = read(cells)
+            if cells.fine:
+                report.rows.append(row)
+        if done % STEP == 0:
+            progress(done)
+    progress(sheet.total)
