@@ -1,0 +1,132 @@
+"""Trouble on demand, the quota, and the log of requests."""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .errors import ConnectionLost, Refused
+
+KEPT_RECORDS = 10_000
+
+
+@dataclass
+class Fault:
+    """What happens to matching requests: a refusal with `status`, or a lost connection when it is None.
+
+    `skip` requests pass first, then `times` are hit (None: all, until `until`). `after_work`: the work is done, only the answer is lost.
+    """
+
+    status: int | None
+    reason: str | None = None
+    method: str | None = None
+    path: str | None = None
+    times: int | None = 1
+    skip: int = 0
+    until: datetime | None = None
+    retry_after_seconds: int | None = None
+    after_work: bool = False
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.method in (None, method) and (self.path is None or re.search(self.path, path) is not None)
+
+    def strike(self) -> None:
+        if self.status is None:
+            raise ConnectionLost(timed_out=self.after_work)
+        raise Refused(self.status, self.reason, "Made to fail by the sandbox.", retry_after_seconds=self.retry_after_seconds)
+
+
+class Faults:
+    """The troubles that wait. Paths are regular expressions, searched in `/calendar/v3/…`, `/batch/calendar/v3`, `/token` and so on;
+    the calls inside a batch are hit one by one."""
+
+    def __init__(self, clock: Callable[[], datetime]):
+        self.clock = clock
+        self.waiting: list[Fault] = []
+        self._batch_parts = deque()
+
+    def fail(self, status: int = 503, reason: str | None = None, *, minutes: float | None = None, times: int | None = 1, **choice) -> Fault:
+        """The next `times` matching requests are refused, or for some minutes all of them. `choice`: method, path, skip, retry_after_seconds."""
+        until = self.clock() + timedelta(minutes=minutes) if minutes else None
+        return self._add(Fault(status, reason, times=None if until else times, until=until, **choice))
+
+    def time_out(self, *, status: int | None = None, **choice) -> Fault:
+        """The work is done, but the answer is lost: a `status` such as 504, or no answer at all (None)."""
+        return self._add(Fault(status, after_work=True, **choice))
+
+    def reset(self, **choice) -> Fault:
+        """The connection dies before anything is done."""
+        return self._add(Fault(None, **choice))
+
+    def reset_batch(self, after: int) -> None:
+        """In the next batch the first `after` calls are carried out, then the connection dies."""
+        self._batch_parts.append(after)
+
+    def clear(self) -> None:
+        self.waiting.clear()
+        self._batch_parts.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The trouble that hits this request, counted down."""
+        self.waiting = [fault for fault in self.waiting if fault.until is None or fault.until > self.clock()]
+        hit = next((fault for fault in self.waiting if fault.matches(method, path)), None)
+        if hit is None:
+            return None
+        if hit.skip:
+            hit.skip -= 1
+            return None
+        if hit.times is not None:
+            hit.times -= 1
+            if not hit.times:
+                self.waiting.remove(hit)
+        return hit
+
+    def batch_parts(self) -> int | None:
+        """How many calls of the batch at hand are carried out before its connection dies; None: all, and it lives."""
+        return self._batch_parts.popleft() if self._batch_parts else None
+
+    def _add(self, fault: Fault) -> Fault:
+        self.waiting.append(fault)
+        return fault
+
+
+class Quota:
+    """Requests per user within a sliding minute; `per_minute` None: no limit."""
+
+    def __init__(self, clock: Callable[[], datetime]):
+        self.clock, self.per_minute = clock, None
+        self._spent: dict[str, deque] = {}
+
+    def spend(self, email: str, cost: int) -> None:
+        """Raises Refused (403) when the minute's quota is used up."""
+        spent, now = self._spent.setdefault(email, deque()), self.clock()
+        while spent and spent[0][0] <= now - timedelta(minutes=1):
+            spent.popleft()
+        if self.per_minute is not None and sum(each for _, each in spent) + cost > self.per_minute:
+            raise Refused(403, "userRateLimitExceeded", "User Rate Limit Exceeded")
+        spent.append((now, cost))
+
+
+class Record(NamedTuple):
+    """One request. `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a call inside a batch."""
+
+    method: str
+    path: str
+    status: int
+    operation: str | None = None
+    account: str | None = None
+    in_batch: bool = False
+
+
+class Requests(deque):
+    """The requests of late, oldest first."""
+
+    def __init__(self):
+        super().__init__(maxlen=KEPT_RECORDS)
+
+    def count(self, operation: str | None = None, **choice) -> int:
+        """How many there were: `count("events.insert", status=200, in_batch=True)`."""
+        choice |= {"operation": operation} if operation else {}
+        return sum(all(getattr(record, name) == value for name, value in choice.items()) for record in self)
