@@ -341,6 +341,11 @@ class User(Base, UserMixin):
         """Everyone of the clinic by name, those who left at the end."""
         return cls.select().where(cls.clinic == clinic).order_by(cls.left_at.is_null(False), cls.name, cls.id)
 
+    @property
+    def living_links(self):
+        """The person's private links that are neither stopped nor suspended."""
+        return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
+
     def calendars(self):
         """The person's calendars with their venues, closed ones at the end."""
         own = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == self)
@@ -1266,15 +1271,12 @@ class Import(Base):
     created_at = InstantField(default=scheduling.utc_now)
     finished_at = InstantField(null=True)
 
-    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)
+    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is thrown away
 
     @classmethod
     @database.atomic()
     def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict) -> "Import":
-        """A file to be checked. Files that nobody decided about for two weeks are thrown away."""
-        undecided = cls.phase.in_(["checked", "failed"]), cls.created_at < scheduling.utc_now() - cls.KEPT
-        for old in cls.select(cls.id, cls.clinic).where(cls.clinic == clinic, *undecided):
-            old.advance(("checked", "failed"), "discarded", None)
+        """A file to be checked."""
         row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems)
         AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
         return row

@@ -15,7 +15,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
 from importlib.metadata import version
@@ -44,7 +44,9 @@ _FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition
 
 _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days, f.scope, u.left_at, u.sync_allowed,
-  u.role, c.plan, c.empty_when_stopped, f.rev, u.rev, c.faces_rev,
+  u.role, c.plan, c.empty_when_stopped,
+  CASE f.scope WHEN 'practitioner' THEN (SELECT p.user_id FROM practitioner p WHERE p.id = f.practitioner_id) ELSE f.user_id END = f.user_id,
+  f.rev, u.rev, c.faces_rev,
   CASE f.scope
     WHEN 'practitioner' THEN (SELECT p.calendar_rev FROM practitioner p WHERE p.id = f.practitioner_id)
     WHEN 'person' THEN (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.user_id = f.user_id)
@@ -67,6 +69,33 @@ def path(secret: str, feed: Feed) -> str:
     return f"{PREFIX}{feed.uuid}/{token(secret, feed.uuid, feed.salt)}.ics"
 
 
+def preview(user: User, identifier: str | None, now: datetime, count: int) -> dict[str, list[Event]]:
+    """The person's next bookings as they look under this identifier to "google", "outlook" and "family". Nothing is stored.
+
+    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see what it says; what two-way
+    sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
+    """
+    draft = Feed.draft(user, identifier=identifier or "none", scope="person")
+    own = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).where(Practitioner.user == user)
+    shown = list(events(draft, {p.id: p for p in own}, now, None, count))
+    family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
+    return {"google": [event for event in shown if event.status != "cancelled"], "outlook": shown, "family": family}
+
+
+def sample(user: User, now: datetime) -> Subject:
+    """Facts to show the choices by: the person's next booking with a client, or an invented one."""
+    row = (
+        Booking.select(Booking, Practitioner, Venue, Patient, Service).join(Practitioner).join(Venue).switch(Booking).join(Patient)
+        .switch(Booking).left_outer_join(Service).where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
+        .order_by(Booking.starts_at).first()
+    )
+    if row is None:
+        return Subject(user.clinic.name, "", "First visit", "confirmed", "Anna", "Sample", "K-1001")
+    venue, patient = row.practitioner.venue, row.patient
+    return Subject(venue.name, venue.address, row.service.name if row.service else "", row.status, patient.first_name, patient.last_name,
+                   patient.internal_id or "")
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970."""
@@ -85,9 +114,9 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     matches = [hmac.compare_digest(token(key, known, salt), given) for key in keys]  # all of them: no early way out
     if row is None or not any(matches):
         return None
-    (feed_id, _, revoked_at, because, suspended_at, past, future, scope, left_at, allowed, role, plan, may_empty, *revisions) = row
+    (feed_id, _, revoked_at, because, suspended_at, past, future, scope, left_at, allowed, role, plan, may_empty, is_own, *revisions) = row
     is_dead = revoked_at or suspended_at or left_at or not allowed or "feed" not in models.PLANS[plan]
-    is_dead = is_dead or (scope == "clinic" and role not in ("manager", "owner"))
+    is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
         return None
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -141,14 +170,15 @@ def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
                   hide_sensitive=feed.hide_sensitive or user.hide_sensitive)
 
 
-def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None) -> Iterator[Event]:
-    """The events a link shows, oldest first. `start`/`end` bound the window; None: open."""
+def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None,
+           most: int | None = None) -> Iterator[Event]:
+    """The events a link shows, oldest first, at most `most`. `start`/`end` bound the window; None: open."""
     rules, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
     statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES} if feed.kind == "availability" else feed.statuses
     floor = max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
     money = feed.clinic.currency
     for (calendar_id, uid, status, starts_at, ends_at, starts_on, ends_on, rate, notes, sequence, created_at, updated_at, service_id,
-         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end):
+         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most):
         venue = calendars[calendar_id].venue
         if feed.kind == "availability":
             shown = BUSY
@@ -163,13 +193,13 @@ def _services(clinic: Clinic) -> dict[int, str]:
     return dict(Service.select(Service.id, Service.name).where(Service.clinic == clinic).tuples())
 
 
-def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None) -> Iterable[tuple]:
+def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None, most: int | None) -> Iterable[tuple]:
     query = (
         Booking.select(Booking.practitioner, Booking.uuid, Booking.status, Booking.starts_at, Booking.ends_at, Booking.starts_on,
                        Booking.ends_on, Booking.rate_cents, Booking.notes, Booking.sequence, Booking.created_at, Booking.updated_at,
                        Booking.service, Patient.first_name, Patient.last_name, Patient.internal_id, Patient.rev)
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses)).order_by(Booking.starts_at, Booking.id)
+        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses)).order_by(Booking.starts_at, Booking.id).limit(most)
     )
     if start:
         query = query.where(Booking.ends_at > start, Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2))

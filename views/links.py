@@ -1,13 +1,193 @@
-"""To come."""
+"""Private links: made, copied, changed, regenerated, stopped. Only one's own are ever listed or shown."""
 
-from flask import Blueprint
+from flask import Blueprint, Response, abort, flash, render_template, url_for
+from flask_login import current_user
+from wtforms import BooleanField
 
+import scheduling
+from models import MOST_LINKS, Feed, Practitioner
+from sync import feed as feeds
+from sync.face import face
+
+from . import access, htmx, link_address, sync_words
 from .access import login_required
+from .forms import Choice, Form, Line, arg_int
+from .link_settings import settings_form
 
 blueprint = Blueprint("links", __name__)
+
+_REFUSALS = {
+    "plan": "Your clinic’s plan has no private links",
+    "opt_in": "Switch on “Let my bookings appear in calendars outside Kalends” first; until then no link answers",
+    "calendar": "You have no calendar here yet. Ask whoever manages the team to give you one",
+    "most": f"You have {MOST_LINKS} links. Stop one that nothing reads, then make a new one",
+}
+
+
+class NewLink(Form):
+    name = Line("Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"})
+    kind = Choice("What does it show?", choices=[("bookings", "Bookings"), ("availability", "Free and busy only")], default="bookings")
+    covers = Choice("Whose bookings?", choices=[], validate_choice=False)
+
+
+class Hide(Form):
+    hide_sensitive = BooleanField("Hide sensitive information in all my links")
+
+
+def _own_link(feed_id: int) -> Feed:
+    """A link of the signed-in person that still stands on the list. A colleague's is not even there: 404."""
+    feed = access.load(Feed, feed_id)
+    return feed if feed.user_id == current_user.id and feed.revoked_because != "cleared" else abort(404)
+
+
+def _living_link(feed_id: int) -> Feed:
+    """One that was not stopped by hand; one suspended by a change of plan counts."""
+    feed = _own_link(feed_id)
+    return abort(404) if feed.revoked_at else feed
+
+
+def _covers() -> dict[str, list[tuple[str, str]]]:
+    """Whose bookings a new link can show, in groups; the first choice is the usual one."""
+    calendars = access.calendars()
+    own = [(str(c.id), f"Mine at {c.venue.name}") for c in calendars if c.user_id == current_user.id]
+    if len(own) > 1:
+        own.append(("person", "Mine at every venue, in one link"))
+    groups = {"Mine": own}
+    if current_user.is_manager and calendars:
+        groups["The clinic"] = [("clinic", f"All calendars in one link ({sync_words.taking_part(calendars)})")]
+        groups["One calendar of a colleague"] = [(str(c.id), f"{c.user.name} at {c.venue.name}") for c in calendars if c.user_id != current_user.id]
+    return {name: choices for name, choices in groups.items() if choices}
+
+
+def _scope(covers: str | None) -> dict:
+    """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty: there is no calendar to show."""
+    covers = covers or next((value for choices in _covers().values() for value, _ in choices), "")
+    if covers == "clinic":
+        return {"scope": "clinic"} if current_user.is_manager else abort(403)
+    if covers == "person":
+        return {"scope": "person"}
+    return {"practitioner": access.own_calendar(access.load(Practitioner, arg_int(covers)))} if covers else {}
+
+
+def _new_form(**kwargs) -> NewLink:
+    form = NewLink(**kwargs)
+    form.covers.choices = _covers()
+    return form
+
+
+def _context(**more) -> dict:
+    """What the page of links needs."""
+    own, subject = Feed.listed(current_user), feeds.sample(current_user, scheduling.utc_now())
+    examples = {feed.id: face(subject, feeds.policy(feed, current_user, current_user.clinic)).title for feed in own}
+    return {"links": [f for f in own if not f.is_stopped], "stopped": [f for f in own if f.is_stopped], "examples": examples,
+            "why_not": current_user.why_no_links(), "calendars": access.calendars(), "addresses": link_address, "words": sync_words,
+            "zone": sync_words.zone(access.calendars(), current_user), **more}
+
+
+def _show(status: int = 200, partial: str = "links/_links.html", form: NewLink | None = None, **more) -> Response:
+    return htmx.show("links/index.html", partial, status, **_context(form=form or _new_form(formdata=None), **more))
+
+
+def _changed(sentence: str, anchor: str | None = None) -> Response:
+    """After a change: the list anew, with a sentence on top."""
+    flash(sentence)
+    return _show() if htmx.is_partial() else htmx.done(url_for("links.index", _anchor=anchor))
 
 
 @blueprint.get("/")
 @login_required
 def index():
-    return "to come"
+    return _show()
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = _new_form()
+    columns = _scope(form.covers.data)
+    refusal = current_user.why_no_links() or (None if columns else "calendar")
+    if current_user.living_links().count() >= MOST_LINKS:
+        refusal = refusal or "most"
+    if not form.validate() or refusal:
+        if refusal:
+            form.fault("name", _REFUSALS[refusal])
+        return _show(422, form=form)
+    name = form.name.data or ("Free and busy" if form.kind.data == "availability" else "My calendar")
+    feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
+    return _changed(f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}")
+
+
+@blueprint.get("/<int:feed_id>")
+@login_required
+def edit(feed_id: int):
+    feed = _living_link(feed_id)
+    return render_template("links/edit.html", feed=feed, form=settings_form(feed))
+
+
+@blueprint.post("/<int:feed_id>")
+@login_required
+def update(feed_id: int):
+    feed = _living_link(feed_id)
+    form = settings_form(feed)
+    if not form.validate():
+        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
+    feed.change(current_user, **form.settings())
+    flash(f"“{feed.name}” is changed. Its address stays; apps show the change when they next look.")
+    return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
+
+
+@blueprint.get("/<int:feed_id>/rotation")
+@login_required
+def ask_rotation(feed_id: int):
+    return _show(partial="links/_rotation.html", rotation=_living_link(feed_id))
+
+
+@blueprint.post("/<int:feed_id>/rotation")
+@login_required
+def rotate(feed_id: int):
+    feed = _living_link(feed_id)
+    if not current_user.clinic.allows("feed"):
+        abort(403)
+    feed.rotate(current_user)
+    return _changed(f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that used it.", f"link-{feed.id}")
+
+
+@blueprint.get("/<int:feed_id>/revocation")
+@login_required
+def ask_revocation(feed_id: int):
+    return _show(partial="links/_revocation.html", revocation=_living_link(feed_id))
+
+
+@blueprint.post("/<int:feed_id>/revocation")
+@login_required
+def revoke(feed_id: int):
+    feed = _living_link(feed_id)
+    feed.revoke(current_user)
+    return _changed(f"“{feed.name}” is stopped. Whoever still has its address gets nothing.")
+
+
+@blueprint.post("/<int:feed_id>/clearing")
+@login_required
+def clear(feed_id: int):
+    feed = _own_link(feed_id)
+    if not feed.is_stopped:
+        abort(404)
+    feed.clear()
+    return _changed(f"“{feed.name}” is off the list.")
+
+
+@blueprint.post("/privacy")
+@login_required
+def hide():
+    form = Hide()
+    current_user.change_sync(hide_sensitive=form.hide_sensitive.data)
+    now = "Every link of yours now says “Busy” and nothing else." if form.hide_sensitive.data else "Your links show again what you chose for each."
+    return _changed(f"{now} Apps show it when they next look.", "hide")
+
+
+@blueprint.get("/<int:feed_id>/card")
+@login_required
+def card(feed_id: int):
+    """A sheet to print: the code, the steps, the warning."""
+    feed = _own_link(feed_id)
+    return abort(404) if feed.is_stopped else render_template("links/card.html", feed=feed, addresses=link_address)

@@ -1,0 +1,120 @@
+"""What the sync pages say about identifiers, links and their readers: facts turned into words, nothing decided."""
+
+from zoneinfo import ZoneInfo
+
+import scheduling
+from models import AuditEntry, Feed, FeedRead, Practitioner, User
+from text import IDENTIFIERS, cut
+
+from . import display
+
+IDENTIFIER_NAMES = {"none": "Not at all", "internal_id": "Internal ID", "initials": "Initials", "first_name": "First name",
+                    "first_name_last_initial": "First name, last initial", "full_name": "Full name"}
+TITLES = {"{service} {client}": "Service, then client", "{client} {service}": "Client, then service", "{organisation}": "Organisation"}
+BLOCKS = {"{organisation}": "Organisation", "{service}": "Service", "{client}": "Client"}
+WINDOW_NAMES = {"year": "30 days back, 12 months ahead", "half_year": "30 days back, 6 months ahead", "everything": "Everything"}
+EVENT_STATUSES = {"confirmed": "Confirmed", "tentative": "Tentative", "cancelled": "Cancelled"}
+_RARELY_SECONDS = 36 * 3600
+_SETTINGS = {
+    ("sync_allowed", True): "switched on that bookings may appear in outside calendars",
+    ("sync_allowed", False): "switched off that bookings may appear in outside calendars",
+    ("hide_sensitive", True): "hid sensitive information in all links",
+    ("hide_sensitive", False): "showed details in links again",
+}
+_LINK_DEEDS = {"feed.generated": "made the link", "feed.changed": "changed what the link shows:", "feed.rotated": "regenerated the URL of the link",
+               "feed.revoked": "stopped the link"}
+
+
+def in_effect(user: User, feed: Feed | None = None) -> str:
+    """The identifier that counts for the person, or for one of the links: the choice, cut by the clinic."""
+    return cut((feed.identifier if feed else None) or user.identifier, user.clinic.privacy_ceiling)
+
+
+def safer_identifiers(user: User) -> dict[str, str]:
+    """What a single link may show instead: the ladder up to what the person chose for everything."""
+    return {key: IDENTIFIER_NAMES[key] for key in IDENTIFIERS[: IDENTIFIERS.index(in_effect(user)) + 1]}
+
+
+def covers(feed: Feed) -> str:
+    """Whose bookings a link shows: "Yours at Linden Street"."""
+    if feed.scope == "clinic":
+        return "All calendars of the clinic"
+    if feed.scope == "person":
+        return "Yours at every venue"
+    whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else "Yours"
+    return f"{whose} at {feed.practitioner.venue.name}"
+
+
+def shows(feed: Feed, user: User) -> str:
+    """In a few words, for a table: "Bookings with internal ID"."""
+    if feed.kind == "availability":
+        return "Free and busy only"
+    if feed.hide_sensitive or user.hide_sensitive:
+        return "Bookings as “Busy”"
+    identifier = in_effect(user, feed) if "{client}" in feed.title else "none"
+    return "Bookings without clients" if identifier == "none" else f"Bookings with {IDENTIFIER_NAMES[identifier].lower().replace(' id', ' ID')}"
+
+
+def title(feed: Feed) -> str:
+    """The order of the blocks in the title: "Service, then client"."""
+    names = [BLOCKS[block].lower() for block in feed.title.split()]
+    return ", then ".join(names).capitalize()
+
+
+def window(feed: Feed) -> str:
+    """The time span that a link covers."""
+    if feed.past_days is None and feed.future_days is None:
+        return WINDOW_NAMES["everything"]
+    back = "everything past" if feed.past_days is None else f"{feed.past_days} days back"
+    ahead = "everything ahead" if feed.future_days is None else {365: "12 months", 183: "6 months"}.get(feed.future_days, f"{feed.future_days} days")
+    return f"{back}, {ahead}" + ("" if feed.future_days is None else " ahead")
+
+
+def statuses(feed: Feed) -> list[tuple[str, str]]:
+    """(how it shows, which statuses) for each way in use, and what stays out."""
+    groups = [(name, [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key]) for key, name in EVENT_STATUSES.items()]
+    groups.append(("Left out", [s for s in display.STATUS_NAMES if s not in feed.statuses]))
+    return [(name, ", ".join(display.STATUS_NAMES[s] for s in members)) for name, members in groups if members]
+
+
+def rhythm(read: FeedRead) -> str:
+    """How often a program looks, once it has looked often enough to tell: ", about hourly"."""
+    seconds = read.interval_seconds or 0
+    twice_a_day = 9 * 3600 <= seconds <= 16 * 3600
+    return ", about twice a day" if twice_a_day else f", {display.rhythm(seconds)}" if seconds else ""
+
+
+def is_regular(feed: Feed) -> bool:
+    """Whether someone read the link about when they should have."""
+    read = next(iter(feed.reads), None)
+    patience = 3 * max(read.interval_seconds or 0, _RARELY_SECONDS) if read else 0
+    return bool(read) and (scheduling.utc_now() - read.last_at).total_seconds() < patience
+
+
+def deed(entry: AuditEntry, link_name: str, user: User) -> str:
+    """One line of the history: "You made the link “My phone”"."""
+    who = "You" if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
+    if entry.action == "sync.settings":
+        return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
+    return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
+
+
+def _setting(name: str, value) -> str:
+    if name == "identifier":
+        return f"chose how clients appear: {IDENTIFIER_NAMES.get(value, 'not chosen').lower().replace(' id', ' ID')}"
+    return _SETTINGS.get((name, value), "changed how to sync")
+
+
+def count(number: int, noun: str) -> str:
+    """"No link", "One link", "3 links"."""
+    return {0: f"No {noun}", 1: f"One {noun}"}.get(number, f"{number} {noun}s")
+
+
+def taking_part(calendars: list[Practitioner]) -> str:
+    """How many calendars a link for the whole clinic shows: people who have not allowed it are left out."""
+    return f"{sum(c.user.sync_allowed for c in calendars)} of {len(calendars)} take part"
+
+
+def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
+    """The zone in which the person reads times: of their own first venue, else the clinic's first."""
+    return next((c.zone for c in [*(c for c in calendars if c.user_id == user.id), *calendars]), ZoneInfo("UTC"))
