@@ -1282,8 +1282,13 @@ class Import(Base):
         return row
 
     @classmethod
+    def light(cls) -> list:
+        """Every column but the content, which may be 30 MB."""
+        return [field for field in cls._meta.sorted_fields if field is not cls.content]
+
+    @classmethod
     def latest(cls, clinic: Clinic, count: int = 20):
-        """The newest imports, with who brought them, without their content."""
+        """The newest imports, with who brought them, without what they hold."""
         columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
         return cls.select(*columns).left_outer_join(User).where(cls.clinic == clinic).order_by(cls.id.desc()).limit(count)
 

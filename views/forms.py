@@ -72,8 +72,8 @@ class Zone(Line):
 
     names = staticmethod(scheduling.zone_names)
 
-    def __init__(self, label: str):
-        super().__init__(label, 60, "Choose a time zone", render_kw={"list": "zones"})
+    def __init__(self, label: str, **kwargs):
+        super().__init__(label, 60, "Choose a time zone", render_kw={"list": "zones"}, **kwargs)
 
     def process_formdata(self, valuelist):
         super().process_formdata(valuelist)

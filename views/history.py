@@ -10,7 +10,7 @@ from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 from .display import STATUS_NAMES, moment
 
 _DEEDS = {
-    "booking.made": "booked {it}", "booking.moved": "moved {it}", "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
+    "booking.made": "made {it}", "booking.moved": "moved {it}", "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
     "bookings.added": "brought in {count} bookings", "patients.added": "brought in {count} clients",
     "patient.added": "added {it}", "patient.changed": "changed {it}", "patient.archived": "archived {it}", "patient.returned": "brought back {it}",
     "service.added": "added {it}", "service.changed": "changed {it}", "service.archived": "archived {it}", "service.returned": "brought back {it}",

@@ -43,8 +43,8 @@ def index():
         exact = Patient.with_internal_id(access.clinic(), query, archived)
         if exact:
             return redirect(url_for("patients.show", patient_id=exact.id), 303)
-    page = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.args.get("page"), 1))
-    return htmx.show("patients/index.html", "patients/_results.html", page=page, query=query, archived=archived)
+    found = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.args.get("page"), 1))
+    return htmx.show("patients/index.html", "patients/_results.html", found=found, query=query, archived=archived)
 
 
 @blueprint.get("/new")

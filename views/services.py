@@ -19,9 +19,9 @@ COLOURS = [("teal", "Teal"), ("blue", "Blue"), ("green", "Green"), ("amber", "Am
 class Minutes(IntegerField):
     """Whole minutes between two bounds."""
 
-    def __init__(self, label: str, least: int, most: int):
-        sentence = f"Write whole minutes from {least} to {most}"
-        super().__init__(label, [InputRequired(sentence), NumberRange(least, most, sentence)], render_kw={"min": least, "max": most, "step": 5})
+    def __init__(self, label: str, least: int, most: int, **kwargs):
+        sentence, bounds = f"Write whole minutes from {least} to {most}", {"min": least, "max": most, "step": 5}
+        super().__init__(label, [InputRequired(sentence), NumberRange(least, most, sentence)], render_kw=bounds, **kwargs)
         self._sentence = sentence
 
     def process_formdata(self, valuelist):

@@ -7,11 +7,10 @@ from wtforms import BooleanField
 import text
 from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
 
-from . import access, history, htmx
+from . import access, history, htmx, sync_words
 from .access import manager_required, owner_required
 from .display import Page
 from .forms import Choice, Form, Line, WeekHours, Zone, arg_int
-from .sync_words import IDENTIFIER_NAMES
 
 blueprint = Blueprint("settings", __name__)
 
@@ -32,7 +31,7 @@ class ClinicForm(Form):
 
 
 class PrivacyForm(Form):
-    privacy_ceiling = Choice("How much of a client's name may leave at most?", choices=list(IDENTIFIER_NAMES.items()))
+    privacy_ceiling = Choice("How much of a client’s name may leave at most?", choices=list(sync_words.IDENTIFIER_NAMES.items()))
     notes_may_leave = BooleanField("Notes may leave Kalends")
     internal_ids = BooleanField("Use internal IDs")
 
@@ -64,7 +63,7 @@ def _page(**forms) -> dict:
     """What the settings page shows; `forms` replaces one that came back with faults."""
     clinic = access.clinic()
     fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, _) in _FORMS.items()}
-    examples = {key: text.client_label(key, "Małgorzata", "Wójcik", "K-2041") for key in IDENTIFIER_NAMES}
+    examples = {key: text.client_label(key, "Małgorzata", "Wójcik", "K-2041") for key in sync_words.IDENTIFIER_NAMES}
     return {**fresh, "examples": examples, "presets": PRESETS, "venues": list(Venue.listed(clinic)), "plan_names": PLAN_NAMES,
             "archived_venues": list(Venue.listed(clinic, archived=True)), **forms}
 
@@ -204,6 +203,6 @@ def audit():
     clinic, person = access.clinic(), arg_int(request.args.get("person"))
     if person:
         access.load(User, person)
-    page, zone = Page.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)), Venue.listed(clinic).first().zone
+    page, zone = Page.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)), sync_words.zone(access.calendars(), current_user)
     return render_template("settings/history.html", page=page, lines=history.lines(clinic, page.rows, zone), person=person,
                            people=User.listed(clinic), zone=zone)
