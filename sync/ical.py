@@ -10,7 +10,9 @@ from .event import Event
 from .vtimezone import vtimezone
 
 PRODUCT = "-//Kalends//Kalends 1.0//EN"
-_ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": None})
+# One control character would make a strict reader refuse the whole feed, so none gets out, whatever a row holds (§3.1).
+_CONTROLS = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), 0x7F))
+_ESCAPES = _CONTROLS | str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 _STATUS_LINES = {
     "confirmed": "STATUS:CONFIRMED\r\nTRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:BUSY\r\n",
     "tentative": "STATUS:TENTATIVE\r\nTRANSP:OPAQUE\r\nX-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE\r\n",
@@ -89,9 +91,10 @@ def calendar(name: str, zone_name: str, events: Iterable[Event]) -> bytes:
         fragments.append(vevent(event))
         low, high = years.get(event.zone_name, (9999, 0))
         years[event.zone_name] = min(low, event.starts_at.year), max(high, event.ends_at.year)
+    years.pop("UTC", None)  # needs no definition
     if not fragments:
-        years = {zone_name: (2026, 2026)}  # any fixed year: nothing refers to it
-    zones = [line for zone, (low, high) in sorted(years.items()) if zone != "UTC" for line in vtimezone(zone, low, high)]
+        years = {"Etc/UTC" if zone_name == "UTC" else zone_name: (2026, 2026)}  # any fixed year: nothing refers to it
+    zones = [line for zone, (low, high) in sorted(years.items()) for line in vtimezone(zone, low, high)]
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN",
             f"NAME:{escaped(name)}", f"X-WR-CALNAME:{escaped(name)}", f"X-WR-TIMEZONE:{zone_name}",
             "REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED-TTL:PT1H", *zones]
