@@ -15,6 +15,7 @@ from peewee import PeeweeException
 
 import backups
 import doctor as checks
+import intake
 import mail
 import migrate as migrations
 import models
@@ -28,7 +29,7 @@ from views.auth import SHORTEST_PASSWORD
 
 
 def register(app: Flask) -> None:
-    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, backup, restore, doctor):
+    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sample, imports, backup, restore, doctor):
         app.cli.add_command(command)
 
 
@@ -160,9 +161,16 @@ def _load_sample_if_empty() -> list[str]:
     """Load the sample clinic where there is none, except in production. Gives the lines that tell its sign-ins."""
     if _settings().production or Clinic.select().exists():
         return []
+    return ["", *_sample_sign_ins(*_load_sample()), ""]
+
+
+def _load_sample() -> tuple[list[tuple[str, str]], str]:
     password = _settings().sample_password or secrets.token_urlsafe(9)
-    people = sample_clinic.load(password)
-    return ["", "The sample clinic is loaded. Sign in as", *(f"  {role:14}{email}" for role, email in people), f"with the password {password}", ""]
+    return sample_clinic.load(password), password
+
+
+def _sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
+    return ["The sample clinic is loaded. Sign in as", *(f"  {role:14}{email}" for role, email in people), f"with the password {password}"]
 
 
 @click.command()
@@ -330,6 +338,43 @@ def revoke_feed(feed_id: str) -> None:
         if found.revoked_at is None:
             found.revoke(None)
         click.echo(f"The private link {found.name} of {found.user.email} is stopped.")
+
+
+# ---- data ----
+
+
+@click.command()
+@with_appcontext
+def sample() -> None:
+    """Load the sample clinic into an empty database, and print its sign-ins."""
+    with _database():
+        try:
+            people, password = _load_sample()
+        except sample_clinic.NotEmpty:
+            raise click.ClickException("There is a clinic in this database already. Name an empty database in DATABASE_URL.") from None
+    click.echo("\n".join(_sample_sign_ins(people, password)))
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(["clients", "bookings"]))
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only look; change nothing.")
+@click.option("--good-ones", is_flag=True, help="Take the good lines in, even where others are bad.")
+@click.option("--clinic", "clinic_name", callback=_line(120), help="Name of the clinic, where there are several.")
+@with_appcontext
+def imports(kind: str, file, dry_run: bool, good_ones: bool, clinic_name: str | None) -> None:
+    """Take in clients or bookings from the CSV file FILE. Ends with 1 where lines are bad."""
+    with _database():
+        try:
+            sheet = intake.open_sheet(kind, *intake.decode(file.read(intake.MOST_BYTES + 1)))
+        except intake.Unreadable as error:
+            raise click.ClickException(str(error)) from None
+        report = intake.store(sheet, _find_clinic(clinic_name), None, lambda found: not dry_run and (good_ones or not found.bad))
+    for entry in report.entries():
+        click.echo(f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}: {entry['sentence']}")
+    stored = report.rows if report.taken else ()
+    click.echo(f"{sheet.total:,} lines, {len(report.bad):,} of them bad. Imported: {len(stored):,} {kind}.")
+    sys.exit(1 if report.bad else 0)
 
 
 # ---- care ----

@@ -682,8 +682,10 @@ class Patient(Base):
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once.
 
-        Raises Taken for an internal ID in use.
+        An emptied internal ID becomes the next free one. Raises Taken for one in use.
         """
+        if fields.get("internal_id") == "":
+            fields["internal_id"] = Patient.next_internal_id(self.clinic)
         shown = ("first_name", "last_name", "internal_id")
         visible = any(name in shown and getattr(self, name) != value for name, value in fields.items())
         for name, value in fields.items():
@@ -1312,6 +1314,7 @@ class Import(Base):
         moved = Import.update(phase=phase, **columns).where(Import.id == self.id, Import.phase.in_(before)).execute() == 1
         if moved:
             self.__data__.update(phase=phase, **columns)
+        if moved and phase in ("discarded", "failed"):  # what is taken in notes itself
             AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
         return moved
 

@@ -34,20 +34,20 @@ _PEOPLE = (  # name, sign-in, role, {venue: (colour, hours)}
     ("Marcus Bell", "manager", "manager", {}),
     ("Lea Moreau", "lea", "practitioner", {0: ("teal", _FULL)}),
     ("Tomasz Zieliński", "tomasz", "practitioner", {0: ("blue", _week("mon tue thu fri", ("09:00", "13:00"), ("14:00", "18:00")))}),
-    ("Amara Okafor", "amara", "practitioner", {0: ("violet", _week("mon tue wed", ("09:00", "12:30"), ("13:30", "17:00"))),
-                                               1: ("violet", _week("thu fri", ("10:00", "13:00"), ("14:00", "18:00")))}),
-    ("Hannah O’Brien", "hannah", "practitioner", {1: ("amber", _FULL)}),
-    ("田中 Kenji", "kenji", "practitioner", {1: ("rose", _week("tue wed thu fri sat", ("09:00", "12:00"), ("13:00", "17:00")))}),
+    ("Amara Okafor", "amara", "practitioner", {0: ("amber", _week("mon tue wed", ("09:00", "12:30"), ("13:30", "17:00"))),
+                                               1: ("amber", _week("thu fri", ("10:00", "13:00"), ("14:00", "18:00")))}),
+    ("Hannah O’Brien", "hannah", "practitioner", {1: ("green", _FULL)}),
+    ("田中 Kenji", "kenji", "practitioner", {1: ("red", _week("tue wed thu fri sat", ("09:00", "12:00"), ("13:00", "17:00")))}),
 )
 _SERVICES = (  # name, minutes, buffer, price in pence, colour, bookable online
     ("Shoulder assessment", 60, 10, 7500, "teal", True),
     ("Follow-up treatment", 40, 5, 5200, "blue", True),
     ("Sports massage", 50, 10, 6000, "green", True),
-    ("Post-surgery rehabilitation", 50, 10, 6800, "violet", False),
-    ("Pelvic health consultation", 60, 15, 8200, "rose", False),
+    ("Post-surgery rehabilitation", 50, 10, 6800, "grey", False),
+    ("Pelvic health consultation", 60, 15, 8200, "red", False),
     ("Home visit", 90, 30, 11500, "amber", False),
     ("Pilates class", 55, 5, 1800, "green", True),
-    ("Locum day", 480, 0, 45000, "slate", False),
+    ("Locum day", 480, 0, 45000, "grey", False),
 )
 _CLIENTS = """Małgorzata Wójcik|Seán Ó Súilleabháin|D’Arcy O’Connell|Zoë Brontë|Jürgen Groß|Søren Kjærgaard|Łukasz Żółć|Đorđe Đurić
 Ana-María Núñez Peña|François L’Écuyer|Ágnes Kovács|Ísold Þórsdóttir|İpek Yıldız|Niamh Ní Bhriain|王 小明|陳 美玲|佐藤 花子|高橋 健|김 민준

@@ -20,9 +20,9 @@ from text import clean, places
 
 from . import bookings, clients
 from .report import Report, read_lines
-from .sheet import COLUMNS, OURS, Sheet, Unreadable, decode, open_sheet, short
+from .sheet import COLUMNS, MOST_BYTES, OURS, Sheet, Unreadable, decode, open_sheet, short
 
-__all__ = ["COLUMNS", "Unreadable", "accept", "bad_lines", "begin", "check", "check_again", "decode", "example", "look", "open_sheet",
+__all__ = ["COLUMNS", "MOST_BYTES", "Unreadable", "accept", "bad_lines", "begin", "check", "check_again", "decode", "example", "look", "open_sheet",
            "store", "sweep", "take"]
 
 log = logging.getLogger("kalends.intake")
@@ -61,7 +61,8 @@ def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Re
     report = _read(sheet, clinic, progress)
     with database.atomic():
         _KINDS[sheet.kind].fit(clinic, report)
-        if wanted(report) and report.rows:
+        report.taken = wanted(report)
+        if report.taken and report.rows:
             _KINDS[sheet.kind].add(clinic, report.rows, actor)
     return report
 
@@ -118,12 +119,13 @@ def take(import_id: int) -> None:
     promised = row.good, row.problems["bad"]
 
     def wanted(report: Report) -> bool:
-        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user)
+        result = {"first_day": _KINDS[row.kind].first_day(report.rows)}
+        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user, problems=result)
 
     with _or_failed(row):
         sheet = _sheet(row)
         report = store(sheet, row.clinic, row.user, wanted, row.progress)
-        if row.phase == "taking":
+        if not report.taken:
             report.note(1, "", "The clinic changed since the last check, so we looked again. Nothing is imported yet.")
             row.advance(("taking",), "checked", None, **_found(sheet, report))
 

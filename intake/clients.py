@@ -54,6 +54,10 @@ def _person(first: str, last: str, email: str, phone: str) -> tuple[str, str, st
     return search_key(first, last), email.lower(), "".join(c for c in phone if c.isdigit())
 
 
+def first_day(rows: list[dict]) -> None:
+    """Clients have none."""
+
+
 def add(clinic: Clinic, rows: list[dict], actor: User | None) -> None:
     Patient.add_many(clinic, rows, actor)
 

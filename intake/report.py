@@ -21,6 +21,7 @@ class Report:
     notes: list[dict] = field(default_factory=list)
     noted: int = 0
     told: set[str] = field(default_factory=set)
+    taken: bool = False
 
     def fault(self, line: int, column: str, sentence: str) -> None:
         self.bad.add(line)

@@ -26,7 +26,7 @@ _DEEDS = {
     "feed.revoked": "stopped {it}",
     "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",
     "clinic.plan": "moved the clinic to the plan “{plan}”",
-    "import.begun": "sent in a CSV file",
+    "import.begun": "sent in a CSV file", "import.discarded": "threw a CSV file away", "import.failed": "could not check a CSV file",
 }
 _SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currency", "privacy_ceiling": "what may leave of a client’s name",
              "notes_may_leave": "whether notes may leave", "internal_ids": "internal IDs", "feed_preset": "how new links begin",

@@ -1,13 +1,110 @@
-"""To come."""
+"""Clients and bookings from CSV files: send one in, watch it being checked, then take it in or throw it away. Managers only."""
 
-from flask import Blueprint
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask_login import current_user
+from flask_wtf.file import FileField
+from wtforms import RadioField
+from wtforms.validators import InputRequired
 
-from .access import login_required
+import intake
+from models import Import
+
+from . import access, htmx
+from .access import manager_required
+from .forms import Form
 
 blueprint = Blueprint("imports", __name__)
 
+KINDS = {"clients": "Clients", "bookings": "Bookings"}
+SHOWN = 100  # lines with problems on one page, before "Show more"
+
+
+class Upload(Form):
+    kind = RadioField("What does the file hold?", [InputRequired("Choose what the file holds")], choices=list(KINDS.items()), default="clients")
+    file = FileField("CSV file")
+
+
+def _new(form: Upload) -> dict:
+    return {"form": form, "columns": intake.COLUMNS, "latest": Import.latest(access.clinic())}
+
 
 @blueprint.get("/")
-@login_required
+@manager_required
 def index():
-    return "to come"
+    return render_template("imports/index.html", **_new(Upload()))
+
+
+@blueprint.post("/")
+@manager_required
+def create():
+    form = Upload()
+    if form.validate():
+        try:
+            raw = form.file.data.read(intake.MOST_BYTES + 1) if form.file.data else b""
+            row = intake.begin(access.clinic(), current_user, form.kind.data, raw)
+            return htmx.done(url_for("imports.show", import_id=row.id))
+        except intake.Unreadable as error:
+            form.fault("file", str(error) if form.file.data else "Choose a file.")
+    return htmx.show("imports/index.html", "imports/_new.html", 422, **_new(form))
+
+
+@blueprint.get("/examples/<kind>.csv")
+@manager_required
+def example(kind: str):
+    if kind not in KINDS:
+        abort(404)
+    return _download(intake.example(kind, access.clinic()), f"{kind}-example.csv")
+
+
+@blueprint.get("/<int:import_id>")
+@manager_required
+def show(import_id: int):
+    return _show(access.load(Import, import_id, *Import.light()))
+
+
+def _show(row: Import, status: int = 200, **more) -> Response:
+    entries = row.problems.get("entries", [])
+    shown = entries if "all" in request.args else entries[:SHOWN]
+    return htmx.show("imports/show.html", "imports/_import.html", status, row=row, entries=shown, hidden=len(entries) - len(shown), **more)
+
+
+@blueprint.post("/<int:import_id>/taking")
+@manager_required
+def take(import_id: int):
+    """Yes to a checked file. With bad lines the form must say that the good ones alone are meant."""
+    row = access.load(Import, import_id, *Import.light())
+    if row.phase == "checked" and (not row.good or row.bad and "good_ones" not in request.form):
+        return _show(row, 422, refused=True)
+    intake.accept(row, current_user)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/checks")
+@manager_required
+def check(import_id: int):
+    row = access.load(Import, import_id, *Import.light())
+    intake.check_again(row, current_user)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/disposal")
+@manager_required
+def discard(import_id: int):
+    row = access.load(Import, import_id, *Import.light())
+    if row.advance(("checking", "checked", "failed"), "discarded", current_user):
+        flash("The file is thrown away. Nothing of it was imported.")
+        return htmx.done(url_for("imports.index"))
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.get("/<int:import_id>/bad-lines.csv")
+@manager_required
+def bad_lines(import_id: int):
+    row = access.load(Import, import_id)
+    if row.phase != "checked" or not row.bad:
+        abort(404)
+    return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")
+
+
+def _download(text: str, name: str) -> Response:
+    return Response(text, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'})
