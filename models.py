@@ -1258,7 +1258,7 @@ class Import(Base):
     """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
 
     `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes,
-    "guessed": the encoding if it had to be guessed}.
+    "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"}, where to see the first.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -1329,7 +1329,8 @@ def open_database(url: str) -> None:
     check and the write that follows it are one.
     """
     if url.startswith("sqlite:"):
-        pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "cache_size": -32000, "temp_store": 2}
+        pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "cache_size": -32000, "temp_store": 2,
+                   "busy_timeout": 10_000}
         database.initialize(PooledSqliteDatabase(
             url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64,
             check_same_thread=False))  # the pool hands a connection to one thread at a time
