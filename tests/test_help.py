@@ -9,7 +9,7 @@ import pytest
 from models import Feed, FeedRead
 from views.help import PAGES
 
-NOW_PAGES = sorted(PAGES)
+NAMES = sorted(PAGES)
 
 SAID = [  # requirement, page, the words of ours that say it
     ("A1", "other-apps", "iCal, iCalendar and ICS are three names of one standard"),
@@ -63,7 +63,7 @@ SAID = [  # requirement, page, the words of ours that say it
     ("B6", "internal-ids", "You can write your own instead"),
     ("B7", "internal-ids", "Make sure internal IDs are switched on"),
     ("B8", "internal-ids", "On each client’s record, at the upper left"),
-    ("B8", "internal-ids", "In the list of Clients, beside the name"),
+    ("B8", "internal-ids", "In the list of Clients, before the name"),
     ("B9", "internal-ids", "Type the ID into the search"),
     ("B10", "privacy", "The most secure way to tell clients apart, above all when you are not sure that your calendar’s provider"),
     ("B12", "privacy", "Not recommended. It tells whoever sees the calendar who is treated, and for what: health data are exposed"),
@@ -156,12 +156,12 @@ def cell(answer, app_name: str) -> str:
     return found[1] if found else ""
 
 
-@pytest.mark.parametrize("name", NOW_PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_page_is_readable_without_signing_in(visitor, name):
     assert visitor.get(f"/help/{name}").status_code == 200
 
 
-@pytest.mark.parametrize("name", NOW_PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_page_says_what_the_requirements_ask(visitor, signed_in, linden, name):
     said, signed = words(visitor.get(f"/help/{name}")), words(signed_in(linden.pat).get(f"/help/{name}"))
     for requirement, page, phrase in SAID:
@@ -185,7 +185,7 @@ def test_an_unknown_page_is_not_found(visitor):
         assert visitor.get(f"/help/{name}").status_code == 404
 
 
-@pytest.mark.parametrize("name", NOW_PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_links_within_help_lead_to_pages_and_headings_there_are(visitor, name):
     body = visitor.get(f"/help/{name}").get_data(as_text=True)
     for target, anchor in re.findall(r'href="(?:/help/([a-z-]+))?#([a-z-]+)"', body):
@@ -195,7 +195,7 @@ def test_links_within_help_lead_to_pages_and_headings_there_are(visitor, name):
         assert target in PAGES
 
 
-@pytest.mark.parametrize("name", NOW_PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_contents_name_each_heading_in_its_order(visitor, name):
     body = visitor.get(f"/help/{name}").get_data(as_text=True)
     contents = re.findall(r'<li><a href="#([a-z-]+)">([^<]+)</a></li>', body)
@@ -280,7 +280,7 @@ def test_the_table_of_statuses_follows_the_presets(visitor):
     assert len(cells) == 9
 
 
-@pytest.mark.parametrize("name", NOW_PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_words_that_the_house_does_not_use(visitor, name):
     said = words(visitor.get(f"/help/{name}")).lower()
     for word in (" please", " oops", "successfully", " invalid", " token", "endpoint", "patient"):
