@@ -119,8 +119,8 @@ def take(import_id: int) -> None:
     promised = row.good, row.problems["bad"]
 
     def wanted(report: Report) -> bool:
-        result = {"first_day": _KINDS[row.kind].first_day(report.rows)}
-        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user, problems=result)
+        where = _KINDS[row.kind].first_of(report.rows)
+        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user, problems=where)
 
     with _or_failed(row):
         sheet = _sheet(row)

@@ -263,10 +263,10 @@ def reader(clinic: Clinic) -> Callable[[Cells], _Row | None]:
     return _Known(clinic).read
 
 
-def first_day(rows: list[_Row]) -> str | None:
-    """The day on which the first of them is, at its venue."""
-    first = min(rows, key=lambda row: row.span.starts_at, default=None)
-    return first and scheduling.local_day(first.span.starts_at, first.calendar.zone).isoformat()
+def first_of(rows: list[_Row]) -> dict:
+    """Where to see the first of them: calendar and day."""
+    first = min(rows, key=lambda row: row.span.starts_at)
+    return {"calendar": first.calendar.id, "day": scheduling.local_day(first.span.starts_at, first.calendar.zone).isoformat()}
 
 
 def add(clinic: Clinic, rows: list[_Row], actor: User | None) -> None:

@@ -54,8 +54,9 @@ def _person(first: str, last: str, email: str, phone: str) -> tuple[str, str, st
     return search_key(first, last), email.lower(), "".join(c for c in phone if c.isdigit())
 
 
-def first_day(rows: list[dict]) -> None:
-    """Clients have none."""
+def first_of(rows: list[dict]) -> dict:
+    """Clients have no place in time."""
+    return {}
 
 
 def add(clinic: Clinic, rows: list[dict], actor: User | None) -> None:
