@@ -266,7 +266,8 @@ def test_archiving_hides_and_bringing_back_shows(staff, linden):
 
 # ---- who may ----
 
-ROUTES = [("GET", "/clients/{}"), ("GET", "/clients/{}/edit"), ("POST", "/clients/{}"), ("POST", "/clients/{}/archival"), ("POST", "/clients/{}/return")]
+ROUTES = [("GET", "/clients/{}"), ("GET", "/clients/{}/edit"), ("POST", "/clients/{}"), ("POST", "/clients/{}/archival"),
+          ("POST", "/clients/{}/return")]
 
 
 @pytest.mark.parametrize("method, path", ROUTES)

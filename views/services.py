@@ -3,7 +3,6 @@
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, IntegerField
-from wtforms.validators import InputRequired, NumberRange
 
 from models import Booking, Service, Taken
 
@@ -20,15 +19,15 @@ class Minutes(IntegerField):
     """Whole minutes between two bounds."""
 
     def __init__(self, label: str, least: int, most: int, **kwargs):
-        sentence, bounds = f"Write whole minutes from {least} to {most}", {"min": least, "max": most, "step": 5}
-        super().__init__(label, [InputRequired(sentence), NumberRange(least, most, sentence)], render_kw=bounds, **kwargs)
-        self._sentence = sentence
+        super().__init__(label, render_kw={"min": least, "max": most, "step": 5}, **kwargs)
+        self._bounds = least, most
 
     def process_formdata(self, valuelist):
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(self._sentence) from None
+        least, most = self._bounds
+        written = "".join(valuelist).strip()
+        self.data = int(written) if written.isascii() and written.isdigit() and len(written) < 5 else None
+        if self.data is None or not least <= self.data <= most:
+            raise ValueError(f"Write whole minutes from {least} to {most}")
 
 
 class ServiceForm(Form):
