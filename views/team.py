@@ -31,7 +31,7 @@ class PersonForm(Form):
 
 
 class InviteForm(PersonForm):
-    venues = SelectMultipleField("Has a calendar at", coerce=int, widget=ListWidget(), option_widget=CheckboxInput())
+    venues = SelectMultipleField("Has a calendar at", coerce=int, validate_choice=False, widget=ListWidget(), option_widget=CheckboxInput())
 
 
 class CalendarForm(Form):
