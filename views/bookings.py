@@ -1,13 +1,267 @@
-"""To come."""
+"""Bookings: the card, the form, statuses, cancelling and taking it back."""
 
-from flask import Blueprint
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask_login import current_user
+
+import scheduling
+from models import STATUSES, Booking, Patient, Practitioner, SlotTaken, database
+from scheduling import Span
+
+from . import access, booking_card, booking_form, display, htmx, week
 from .access import login_required
+from .booking_card import when
+from .booking_form import BookingForm, Options
+from .forms import Choice, Form, arg_int
 
 blueprint = Blueprint("bookings", __name__)
+
+class StatusForm(Form):
+    status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES])
+    overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
+
+
+class CancelForm(Form):
+    which = Options("Cancel", choices=booking_form.WHICH, default="one")
 
 
 @blueprint.get("/")
 @login_required
 def index():
-    return "to come"
+    return redirect(url_for("week.index"))
+
+
+@blueprint.get("/new")
+@login_required
+def new():
+    like = arg_int(request.args.get("again"))
+    like = access.editable_booking(like) if like is not None else None
+    practitioner = access.own_calendar(like.practitioner if like else week.chosen_calendar())
+    patient = arg_int(request.args.get("patient"))
+    patient = access.load(Patient, patient) if patient is not None else like and like.patient
+    day = week.chosen_day(practitioner.zone)
+    return _show_form(booking_form.blank(practitioner, day=day, starts=_arg_time(request.args.get("from")), like=like, patient=patient))
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = BookingForm(_calendar())
+    if "find" in request.form or "take" in request.form:
+        return _show_form(_taken(form))
+    spans = form.spans() if form.validate() else []
+    if not spans or form.errors:
+        return _show_form(form, 422)
+    columns = form.columns() | {"status": form.status.data, "new_client": form.new_client}
+    try:
+        made = Booking.book(form.practitioner, spans, current_user, key=form.form_key, allow_overlap=form.overlap.data, **columns)
+    except SlotTaken as refusal:
+        return _show_form(form, 422, spans, refusal.conflicts)
+    _say_saved(form, made, "Booked")
+    return htmx.done(_back(made[0]))
+
+
+@blueprint.get("/<int:booking_id>")
+@login_required
+def show(booking_id: int):
+    return _show_card(access.load(Booking, booking_id))
+
+
+@blueprint.get("/<int:booking_id>/edit")
+@login_required
+def edit(booking_id: int):
+    return _show_form(booking_form.of(access.editable_booking(booking_id)))
+
+
+@blueprint.post("/<int:booking_id>")
+@login_required
+def update(booking_id: int):
+    booking = access.editable_booking(booking_id)
+    form = BookingForm(_calendar(booking), booking)
+    if "find" in request.form or "take" in request.form:
+        return _show_form(_taken(form))
+    span = form.span() if form.validate() else None
+    if span is None or form.errors:
+        return _show_form(form, 422)
+    try:
+        changed = _change(booking, form, span)
+    except SlotTaken as refusal:
+        return _show_form(form, 422, [span], refusal.conflicts)
+    _say_saved(form, changed, "Changed")
+    return htmx.done(_back(booking))
+
+
+def _change(booking: Booking, form: BookingForm, span: Span) -> list[Booking]:
+    """Change what differs from the row, so that others of a series keep what is theirs alone."""
+    with database.atomic():
+        columns = form.columns() | {"status": form.status.data}
+        if form.new_client:
+            columns["patient"] = Patient.named(booking.clinic, form.new_client, current_user)
+        changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
+        return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.overlap.data, **changed)
+
+
+@blueprint.post("/clients")
+@login_required
+def clients():
+    """Clients as one types. POST although it changes nothing: no client's name belongs in an address, and so in a log."""
+    form = BookingForm(_calendar())
+    return htmx.show("bookings/new.html", "bookings/_client_results.html", **_form_context(form))
+
+
+@blueprint.get("/check")
+@login_required
+def check():
+    """What stands in the way of these times, and that day; with `fill` also the end and the rate that follow from the service."""
+    booking = arg_int(request.args.get("booking"))
+    booking = access.editable_booking(booking) if booking else None
+    form = BookingForm(_calendar(booking), booking, formdata=request.args, meta={"csrf": False})
+    if fill := request.args.get("fill"):
+        _fill(form, fill)
+    span = form.span_so_far()
+    return htmx.show("bookings/new.html", "bookings/_check.html", fill=fill, **_form_context(form, [span] if span else []))
+
+
+@blueprint.post("/<int:booking_id>/status")
+@login_required
+def set_status(booking_id: int):
+    booking = access.editable_booking(booking_id)
+    form, was = StatusForm(), booking.status
+    if not form.validate():
+        return _show_card(booking, 422)
+    try:
+        changed = booking.set_status(form.status.data, current_user, allow_overlap=form.overlap.data == "ok")
+    except SlotTaken as refusal:
+        return _show_card(booking, 422, wanted=form.status.data, conflicts=refusal.conflicts)
+    if changed:
+        _say_undoable(booking, f"{display.STATUS_NAMES[booking.status]} now, {display.STATUS_NAMES[was].lower()} before: {when(booking)}.")
+    return htmx.done(_back(booking))
+
+
+@blueprint.get("/<int:booking_id>/cancellation")
+@login_required
+def ask_cancel(booking_id: int):
+    return _show_cancellation(access.editable_booking(booking_id), CancelForm(formdata=None))
+
+
+@blueprint.post("/<int:booking_id>/cancellation")
+@login_required
+def cancel(booking_id: int):
+    booking, form = access.editable_booking(booking_id), CancelForm()
+    if not form.validate():
+        return _show_cancellation(booking, form, 422)
+    cancelled = booking.cancel(current_user, which=form.which.data)
+    if cancelled:
+        many = f"{len(cancelled)} bookings are cancelled. Their times are free again."
+        _say_undoable(booking, f"Cancelled: {when(booking)}. The time is free again." if len(cancelled) == 1 else many)
+    return htmx.done(_back(booking))
+
+
+@blueprint.post("/<int:booking_id>/undo")
+@login_required
+def undo(booking_id: int):
+    """Take back the latest change of status."""
+    booking = access.editable_booking(booking_id)
+    try:
+        undone = booking.undo_status(current_user)
+    except SlotTaken:
+        flash("The time has been booked since, so it stays as it is. Open the booking to decide.", "warning")
+    else:
+        flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if undone else "There is nothing to take back any more.")
+    return htmx.done(_back(booking))
+
+
+def _calendar(booking: Booking | None = None) -> Practitioner:
+    """The calendar that a form names, if the signed-in person may book in it; without a name the booking's."""
+    if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(booking.practitioner_id):
+        return booking.practitioner
+    practitioner = access.own_calendar(week.chosen_calendar())
+    return practitioner if not practitioner.archived else abort(404)
+
+
+def _arg_time(value: str | None) -> time | None:
+    try:
+        return time.fromisoformat(value) if value else None
+    except ValueError:
+        abort(404)
+
+
+def _taken(form: BookingForm) -> BookingForm:
+    """The form with the proposed free time in it, where that was pressed ("2026-11-20T15:20 50")."""
+    start, _, minutes = request.form.get("take", "").partition(" ")
+    try:
+        start = datetime.fromisoformat(start)
+        end = start + timedelta(minutes=int(minutes[:4]))
+    except ValueError:
+        return form
+    for field, value in ((form.day, start.date()), (form.starts, start.time()), (form.ends, end.time())):
+        field.data, field.raw_data = value, None
+    return form
+
+
+def _fill(form: BookingForm, what: str) -> None:
+    """The end that follows from start and service (or from the booking's own length), and the service's price."""
+    length = form.booking and not form.booking.all_day and what == "starts" and form.booking.span.duration
+    if not length and form.chosen_service:
+        length = timedelta(minutes=form.chosen_service.duration_minutes)
+    if length and form.starts.data and form.day.data:
+        form.ends.data, form.ends.raw_data = (datetime.combine(form.day.data, form.starts.data) + length).time(), None  # noqa: DTZ011 wall time
+    if what == "service" and form.chosen_service:
+        form.rate.data, form.rate.raw_data = form.chosen_service.price_cents, None
+
+
+def _form_context(form: BookingForm, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None) -> dict:
+    zone = form.practitioner.zone
+    day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
+    return {
+        "form": form, "day": day, "obstacle": booking_form.obstacle(form, list(spans), conflicts),
+        "that_day": booking_form.that_day(form, day, list(spans)),
+        "hours": form.practitioner.hours.get(scheduling.WEEKDAYS[day.weekday()], []), "says_zone": booking_form.zone_differs(form.practitioner),
+        "close_url": booking_form.close_url(form),
+    }
+
+
+def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None):
+    """The form again, or for the first time, with what stands in the way of it."""
+    if conflicts:
+        form.fault("overlap", "The time is taken. Choose another, or tick “Book it all the same”")
+    span = None if spans else form.span_so_far()
+    context = _form_context(form, spans or ([span] if span else []), conflicts)
+    return htmx.show("bookings/edit.html" if form.booking else "bookings/new.html", "bookings/_form.html", status, **context)
+
+
+def _show_card(booking: Booking, status: int = 200, **more):
+    """The card alone for htmx; else the week it lies in, with the card open over it."""
+    return htmx.show("bookings/show.html", "bookings/_card.html", status, card=booking_card.card(booking, **more), **_behind(booking))
+
+
+def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
+    card = booking_card.card(booking)
+    return htmx.show("bookings/cancellation.html", "bookings/_cancellation.html", status, card=card, form=form, **_behind(booking))
+
+
+def _behind(booking: Booking) -> dict:
+    """The week behind an open card; htmx has it on the page already."""
+    return {} if htmx.is_partial() else week.page(booking.practitioner, booking_card.first_day(booking), "week")
+
+
+def _back(booking: Booking) -> str:
+    return url_for("week.index", calendar=booking.practitioner_id, day=booking_card.first_day(booking).isoformat())
+
+
+def _say_undoable(booking: Booking, sentence: str) -> None:
+    flash({"text": sentence, "undo": url_for("bookings.undo", booking_id=booking.id)})
+
+
+def _say_saved(form: BookingForm, rows: list[Booking], done: str) -> None:
+    """What was saved, and beside it what is odd about the time. No client's name: flashes travel in a cookie."""
+    first = rows[0]
+    many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    client = f" The new client has the ID {first.patient.internal_id}." if form.new_client and first.patient.internal_id else ""
+    flash(f"{done}: {when(first)}{many}.{client}")
+    if form.remarks:
+        flash(" ".join(form.remarks), "warning")
+    if form.practitioner.outside_hours(first.span):
+        flash(f"This is outside the working hours at {form.practitioner.venue.name}.", "warning")

@@ -1,0 +1,89 @@
+"""What the card of a booking says: when, what comes next, what overlaps, what happened."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask_login import current_user
+
+import scheduling
+from models import STATUSES, AuditEntry, Booking
+
+from . import booking_form, display
+
+NEXT = {  # what usually comes next, the likeliest first
+    "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
+    "delivered": ("paid", "invoiced"), "invoiced": ("paid",), "paid": (), "cancelled": ("confirmed",), "no_show": ("arrived",),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    booking: Booking
+    when: str
+    day: date
+    place: str
+    may_change: bool
+    next: tuple[str, ...]
+    others: list[str]
+    overlaps: list[Booking]
+    history: list[tuple[str, str, str]]
+    series: tuple[int, int] | None
+    wanted: str | None = None
+    conflicts: list[Booking] = field(default_factory=list)
+
+
+def card(booking: Booking, wanted: str | None = None, conflicts: list[Booking] | None = None) -> Card:
+    """The card; `wanted` is the status that was refused because of `conflicts`."""
+    practitioner, status = booking.practitioner, booking.status
+    may_change = current_user.is_manager or practitioner.user_id == current_user.id
+    zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
+    return Card(
+        booking, when(booking), first_day(booking), f"{practitioner.user.name}, {practitioner.venue.name}{zone}", may_change,
+        NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
+        Booking.conflicts(practitioner.user, [booking.span], [booking.id]) if booking.is_busy else [],
+        [_sentence(entry, practitioner.zone) for entry in AuditEntry.about(booking).limit(30)] if may_change else [],
+        _place_in_series(booking), wanted, conflicts or [])
+
+
+def _place_in_series(booking: Booking) -> tuple[int, int] | None:
+    """(3, 8): the third of eight."""
+    if booking.series is None:
+        return None
+    ids = [row.id for row in booking.in_series("all")]
+    return ids.index(booking.id) + 1, len(ids)
+
+
+def first_day(booking: Booking) -> date:
+    """The day on which it begins at its venue."""
+    return booking.starts_on or scheduling.local_day(booking.starts_at, booking.practitioner.zone)
+
+
+def when(booking: Booking) -> str:
+    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where it is not this one."""
+    zone, first = booking.practitioner.zone, first_day(booking)
+    year = first.year != scheduling.local_day(scheduling.utc_now(), zone).year
+    last = scheduling.local_day(booking.ends_at - timedelta(microseconds=1), zone)
+    start = display.day(first, year)
+    if booking.all_day:
+        return f"{start}, all day" if last == first else f"{start} to {display.day(last, year)}, all day"
+    end = display.clock(booking.ends_at, zone)
+    midnight = last == first or booking.ends_at == scheduling.midnight(last, zone)
+    return f"{start}, {display.clock(booking.starts_at, zone)}–{end}" if midnight else (
+        f"{start}, {display.clock(booking.starts_at, zone)} to {display.day(last, year)}, {end}")
+
+
+def _sentence(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, str, str]:
+    """What was done, by whom, when."""
+    verb, detail = entry.action.removeprefix("booking."), entry.detail
+    said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(verb) or display.STATUS_NAMES.get(verb, "Changed")
+    if verb == "moved":
+        was, now = (datetime.fromisoformat(detail[key]) for key in ("was", "now"))
+        said = f"Moved from {_short(was, zone)} to {_short(now, zone)}" if was != now else "Made longer or shorter"
+    if detail.get("count", 1) > 1:
+        said += f", with {detail['count'] - 1} more of the series"
+    return said, entry.user.name if entry.user else "Kalends", display.moment(entry.at, zone)
+
+
+def _short(at: datetime, zone: ZoneInfo) -> str:
+    return f"{display.short_day(scheduling.local_day(at, zone))} {display.clock(at, zone)}"

@@ -1,0 +1,401 @@
+"""The form of a booking: what was typed, as spans and columns, or as sentences about what to put right."""
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+from flask_login import current_user
+from wtforms import BooleanField, Field, HiddenField
+from wtforms.validators import Length
+from wtforms.widgets import DateInput, ListWidget, NumberInput, RadioInput
+
+import scheduling
+from models import FREE_STATUSES, STATUSES, Booking, Patient, Practitioner, Service
+from scheduling import BadTime, Span
+
+from . import access, display
+from .forms import Choice, Clock, Form, Line, Money, Needed, Paragraph
+
+OVERNIGHT = timedelta(hours=12)  # an end before the start means the next day when it is at most so long; else it is a slip
+MOST_FOUND, MOST_SAID = 8, 3
+WHICH = [("one", "Only this one"), ("following", "This one and those after it"), ("all", "The whole series")]
+FACTS = {  # BadTime → the field and the sentence
+    "year": ("day", "Choose a day from 1970 to 2099"),
+    "ends_before_start": ("ends", "It ends before it starts. Check both times"),
+    "too_long": ("last_day", "One booking lasts at most 31 days. Make several"),
+    "interval": ("every", "Repeat every 1 to 52 weeks"),
+    "too_many": ("count", f"Make at most {scheduling.MOST_REPEATS} bookings at once"),
+}
+
+
+class Day(Field):
+    """A day from an `<input type=date>`; empty: None."""
+
+    widget = DateInput()
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else self.data.isoformat() if self.data else ""
+
+    def process_formdata(self, valuelist):
+        raw = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if raw:
+            try:
+                found = date.fromisoformat(raw[:10])
+            except ValueError:
+                raise ValueError("Choose a day, such as 2026-11-20") from None
+            if not scheduling.FIRST_DAY <= found <= scheduling.LAST_DAY:
+                raise ValueError(FACTS["year"][1])
+            self.data = found
+
+
+class Whole(Field):
+    """A whole number; empty: None."""
+
+    widget = NumberInput()
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else "" if self.data is None else str(self.data)
+
+    def process_formdata(self, valuelist):
+        raw = valuelist[0].strip() if valuelist else ""
+        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
+        if raw and self.data is None:
+            raise ValueError("Write a whole number")
+
+
+class _Slip(Exception):
+    """What was typed is no span: the field, and what to do."""
+
+    def __init__(self, field: str, sentence: str):
+        super().__init__(field)
+        self.field, self.sentence = field, sentence
+
+
+class Options(Choice):
+    """One of a few, as radio cards."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = RadioInput()
+
+
+class BookingForm(Form):
+    key = HiddenField(validators=[Length(max=64)])
+    calendar = Choice("Calendar", coerce=int)
+    q = Line("Client", 100)
+    patient = HiddenField()
+    service = Choice("Service", default="")
+    day = Day("Day", [Needed("Choose a day")])
+    last_day = Day("Last day")
+    starts = Clock("From")
+    ends = Clock("To")
+    all_day = BooleanField("All day, at a daily rate")
+    overlap = BooleanField("Book it all the same")
+    rate = Money("Rate")
+    status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES], default="confirmed")
+    notes = Paragraph("Notes", 4000)
+    repeat = Options("Repeat", choices=[("once", "Once"), ("weekly", "Every week"), ("weeks", "Every few weeks")], default="once")
+    every = Whole("Weeks from one to the next")
+    count = Whole("How many in all?")
+    until = Day("Or until")
+    which = Options("Change", choices=WHICH, default="one")
+
+    def __init__(self, practitioner: Practitioner, booking: Booking | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.calendar.data = practitioner.id
+        self.practitioner, self.booking = practitioner, booking
+        self.remarks: list[str] = []
+        kept = Service.id == (booking and booking.service_id)
+        self.services = list(access.clinic().services.where(~Service.archived | kept).order_by(Service.name))
+        self.calendar.choices = [(one.id, f"{one.user.name}, {one.venue.name}") for one in bookable(practitioner)]
+        self.service.choices = [("", "No service"), *((str(s.id), _service_label(s)) for s in self.services)]
+
+    @property
+    def chosen_service(self) -> Service | None:
+        return next((service for service in self.services if str(service.id) == self.service.data), None)
+
+    @cached_property
+    def chosen_patient(self) -> Patient | None:
+        """The client chosen so far, of this clinic."""
+        chosen = self.patient.data or ""
+        return access.load(Patient, int(chosen)) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
+
+    @property
+    def form_key(self) -> uuid.UUID:
+        """The same for every press of this very form by this person."""
+        return uuid.uuid5(uuid.NAMESPACE_OID, f"{current_user.id} {self.key.data or secrets.token_hex()}")
+
+    @property
+    def new_client(self) -> str | None:
+        """The name of the client to be added, if one is."""
+        return self.q.data if self.patient.data == "new" else None
+
+    def found(self) -> list[Patient]:
+        """Clients that match what was typed, with the start of the last booking so far as `last_at`."""
+        if not self.q.data:
+            return []
+        patients = list(Patient.matching(access.clinic(), self.q.data).limit(MOST_FOUND))
+        last = Patient.last_seen(patients)
+        for patient in patients:
+            patient.last_at = last.get(patient.id)
+        return patients
+
+    def validate(self, **kwargs) -> bool:
+        """Each field alone, then what crosses fields."""
+        super().validate(**kwargs)
+        if self.patient.data == "new" and not self.q.data:
+            self.fault("q", "Write the name of the new client")
+        elif self.q.data and not self.patient.data:
+            self.fault("q", "Choose a client, or add a new one")
+        if self.repeat.data != "once":
+            self._validate_repeat()
+        return not self.errors
+
+    def _validate_repeat(self) -> None:
+        if self.repeat.data == "weeks" and not self.every.data:
+            self.fault("every", FACTS["interval"][1])
+        if self.count.data is None and self.until.data is None:
+            self.fault("count", f"Say how many times, from 2 to {scheduling.MOST_REPEATS}, or until which day")
+        elif self.count.data is not None and not 2 <= self.count.data <= scheduling.MOST_REPEATS:
+            self.fault("count", f"Say how many times, from 2 to {scheduling.MOST_REPEATS}")
+
+    def span(self) -> Span | None:
+        """What was typed as a span in the calendar's zone, or None with a fault beside the field. Fills `remarks`."""
+        try:
+            return self._span()
+        except _Slip as slip:
+            self.fault(slip.field, slip.sentence)
+            return None
+
+    def span_so_far(self) -> Span | None:
+        """The span of a form that may not be finished."""
+        try:
+            return self._span()
+        except _Slip:
+            return None
+
+    def _span(self) -> Span:
+        self.remarks.clear()
+        if self.day.data is None:
+            raise _Slip("day", "Choose a day")
+        if self.booking and self._times() == of(self.booking)._times():
+            return self.booking.span  # untouched: also the second pass of a repeated hour stays what it is
+        try:
+            return self._whole_days() if self.all_day.data else self._timed()
+        except BadTime as error:
+            raise _Slip(*FACTS[error.fact]) from None
+
+    def _times(self) -> tuple:
+        whole = self.all_day.data
+        walls = (None, None, self.last_day.data or self.day.data) if whole else (self.starts.data, self.ends.data, None)
+        return self.practitioner.id, self.day.data, whole, *walls
+
+    def _whole_days(self) -> Span:
+        last = self.last_day.data or self.day.data
+        if last < self.day.data:
+            raise _Slip("last_day", "The last day lies before the first")
+        return scheduling.whole_days(self.day.data, last, self.practitioner.zone)
+
+    def _timed(self) -> Span:
+        day, zone = self.day.data, self.practitioner.zone
+        if self.starts.data is None:
+            raise _Slip("starts", "Say when it starts, or tick All day")
+        starts_at, odd_start = scheduling.instant(day, self.starts.data, zone)
+        self._remark(day, self.starts.data, starts_at, odd_start)
+        length = self._length(day)
+        if self.ends.data is None:
+            return Span(starts_at, starts_at + length)
+        last = day if self.ends.data > self.starts.data else day + timedelta(days=1)
+        ends_at, odd_end = scheduling.instant(last, self.ends.data, zone)
+        self._remark(last, self.ends.data, ends_at, odd_end)
+        if last > day:
+            self.remarks.append(f"It ends on {display.day(last)}.")
+        if ends_at <= starts_at and odd_start == "gap":
+            ends_at = starts_at + length  # the start was moved past the end
+        return Span(starts_at, ends_at)
+
+    def _length(self, day: date) -> timedelta:
+        """How long it lasts on the clock: from the two times, or the service's."""
+        if self.ends.data is None:
+            if self.chosen_service is None:
+                raise _Slip("ends", "Say when it ends, or choose a service")
+            return timedelta(minutes=self.chosen_service.duration_minutes)
+        length = datetime.combine(day, self.ends.data) - datetime.combine(day, self.starts.data)
+        overnight = length <= timedelta(0)
+        if overnight and length + timedelta(days=1) > OVERNIGHT:
+            raise BadTime("ends_before_start")
+        return length + timedelta(days=overnight)
+
+    def _remark(self, day: date, wall: time, at: datetime, odd: str | None) -> None:
+        zone = self.practitioner.zone
+        where = f"{wall:%H:%M} on {display.day(day, year=True)} in {display.zone_city(zone)}"
+        if odd == "gap":
+            self.remarks.append(f"{where} does not exist: the clocks go forward. We take {display.clock(at, zone)}.")
+        elif odd == "twice":
+            local = at.astimezone(zone)
+            self.remarks.append(f"{where} comes twice: the clocks go back. We take the first, {local:%H:%M} {local.tzname()}.")
+
+    def spans(self) -> list[Span]:
+        """The span and its repeats; empty with a fault beside the field."""
+        span = self.span()
+        if span is None or self.repeat.data == "once":
+            return [span] if span else []
+        every = 1 if self.repeat.data == "weekly" else self.every.data or 0
+        try:
+            spans = scheduling.repeats(span, self.practitioner.zone, every, self.count.data, self.until.data)
+        except BadTime as error:
+            self.fault(*("until", "Choose a day up to 2099") if error.fact == "year" else FACTS[error.fact])
+            return []
+        if len(spans) < 2:
+            self.fault("until", "Choose a day on which it has happened at least twice")
+        elif spans[0].overlaps(spans[1]):
+            self.fault("every", "Each one would run into the next. Leave more weeks between them")
+        return spans
+
+    def columns(self) -> dict:
+        """Client, service, rate and notes for the row. A rate left empty is the service's price on a new booking."""
+        service, rate = self.chosen_service, self.rate.data
+        if rate is None and self.booking is None and service and not self.all_day.data:
+            rate = service.price_cents
+        return {"patient": self.chosen_patient, "service": service, "rate_cents": rate, "notes": self.notes.data or ""}
+
+
+def _service_label(service: Service) -> str:
+    price = f", {display.money(service.price_cents, access.clinic().currency)}" if service.price_cents else ""
+    return f"{service.name}, {service.duration_minutes} min{price}"
+
+
+def bookable(current: Practitioner | None = None) -> list[Practitioner]:
+    """The calendars in which the signed-in person may book, with `current` even when it is closed."""
+    own = [one for one in access.calendars() if current_user.is_manager or one.user_id == current_user.id]
+    return own if current is None or any(one.id == current.id for one in own) else [*own, current]
+
+
+def blank(practitioner: Practitioner, *, day: date, starts: time | None = None, like: Booking | None = None,
+          patient: Patient | None = None) -> BookingForm:
+    """A form to make a booking, with client, service, rate, notes and length `like` an earlier one where given."""
+    values = {"key": secrets.token_urlsafe(18), "calendar": practitioner.id, "day": day, "starts": starts, "status": "confirmed",
+              "patient": patient and str(patient.id), "every": 2}
+    if like:
+        values |= _shared(like) | {"starts": starts or _wall(like.starts_at, like), "ends": _wall(like.ends_at, like)}
+    return BookingForm(practitioner, formdata=None, data=values)
+
+
+def of(booking: Booking) -> BookingForm:
+    """The form to change a booking, as it is now."""
+    zone = booking.practitioner.zone
+    values = _shared(booking) | {
+        "calendar": booking.practitioner_id, "status": booking.status, "day": booking.starts_on or scheduling.local_day(booking.starts_at, zone),
+        "starts": _wall(booking.starts_at, booking), "ends": _wall(booking.ends_at, booking),
+        "last_day": booking.ends_on and booking.ends_on - timedelta(days=1)}
+    return BookingForm(booking.practitioner, booking, formdata=None, data=values)
+
+
+def _shared(booking: Booking) -> dict:
+    return {"patient": booking.patient_id and str(booking.patient_id), "service": str(booking.service_id or ""), "all_day": booking.all_day,
+            "rate": booking.rate_cents, "notes": booking.notes}
+
+
+def _wall(at: datetime, booking: Booking) -> time | None:
+    return None if booking.all_day else at.astimezone(booking.practitioner.zone).time()
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a span is not simply free, in words. `free` is the next free time, and as the button "take" sends it back."""
+
+    heading: str = ""
+    conflicts: list[str] = field(default_factory=list)
+    free: tuple[str, str] | None = None
+    outside_hours: bool = False
+    remarks: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.conflicts or self.outside_hours or self.remarks)
+
+
+def obstacle(form: BookingForm, spans: list[Span], conflicts: list[Booking] | None = None) -> Obstacle:
+    """What stands in the way of the spans; `conflicts` where they were already found."""
+    if not spans:
+        return Obstacle()
+    zone, first, but = form.practitioner.zone, spans[0], [form.booking.id] if form.booking else []
+    holds_time = form.status.data not in FREE_STATUSES
+    found = conflicts or (Booking.conflicts(form.practitioner.user, spans, but) if holds_time else [])
+    words = [f"{row.title}{_at_other(row, form)}, {_brief(row.span, zone, form.day.data)}, {display.STATUS_NAMES[row.status].lower()}."
+             for row in found]
+    if len(words) > MOST_SAID:
+        words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
+    heading = f"{found[0].title} is here {_until(found[0].span, zone, form.day.data)}" if found else ""
+    offer = _offer(form, first, but) if found and not first.all_day else None
+    return Obstacle(heading, words, offer, form.practitioner.outside_hours(first), form.remarks)
+
+
+def _offer(form: BookingForm, wanted: Span, but: list[int]) -> tuple[str, str] | None:
+    """The next free time of that length that has not begun, in words and as "2026-11-20T15:20 50"."""
+    zone = form.practitioner.zone
+    after = max(wanted.starts_at, scheduling.utc_now() + timedelta(minutes=5))
+    free = form.practitioner.next_free(after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0), wanted.duration, but)
+    if free is None:
+        return None
+    span = Span(free.starts_at, free.starts_at + wanted.duration)
+    return _brief(span, zone, form.day.data), f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // timedelta(minutes=1)}"
+
+
+def _at_other(row: Booking, form: BookingForm) -> str:
+    return "" if row.practitioner_id == form.practitioner.id else f" at {row.practitioner.venue.name}"
+
+
+def _brief(span: Span, zone: ZoneInfo, day: date) -> str:
+    """14:30–15:20, with the day before it unless it is `day`."""
+    starts_on = span.starts_on or scheduling.local_day(span.starts_at, zone)
+    times = "all day" if span.all_day else f"{display.clock(span.starts_at, zone)}–{display.clock(span.ends_at, zone)}"
+    return times if starts_on == day else f"{display.short_day(starts_on)} {times}"
+
+
+def _until(span: Span, zone: ZoneInfo, day: date) -> str:
+    if span.all_day:
+        return "all day"
+    ends_on = scheduling.local_day(span.ends_at, zone)
+    return f"until {display.clock(span.ends_at, zone)}" + ("" if ends_on == day else f" on {display.short_day(ends_on)}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the day beside the form; without a booking it is the one being made."""
+
+    start: str
+    title: str
+    status: str
+    booking: Booking | None = None
+
+
+def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
+    """The person's day as it is, with what is being booked among it."""
+    zone = form.practitioner.zone
+    start = scheduling.midnight(day, zone)
+    rows = [row for row in form.practitioner.user.bookings_between(start, scheduling.midnight(day + timedelta(days=1), zone))
+            if form.booking is None or row.id != form.booking.id]
+    entries = [Entry(_entry_start(row.span, start, zone), row.title, row.status, row) for row in rows]
+    if spans:
+        entries.append(Entry(_entry_start(spans[0], start, zone), "This one", form.status.data))
+    return sorted(entries, key=lambda entry: (entry.start[0].isdigit(), entry.start))
+
+
+def _entry_start(span: Span, midnight: datetime, zone: ZoneInfo) -> str:
+    return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)
+
+
+def close_url(form: BookingForm) -> str:
+    """Where "Do not save" leads."""
+    if form.booking:
+        return url_for("bookings.show", booking_id=form.booking.id)
+    return url_for("week.index", calendar=form.practitioner.id, day=form.day.data.isoformat() if form.day.data else None)
+
+
+def zone_differs(practitioner: Practitioner) -> bool:
+    """Whether a calendar of this clinic lies in another zone, so that times must say theirs."""
+    return any(one.venue.zone_name != practitioner.venue.zone_name for one in access.calendars())
