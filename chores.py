@@ -1,21 +1,28 @@
 """What is done again and again: find due work that no nudge is on the way for, and throw away what has had its time.
 
-It stands above everything that has due work, and below the web; `processes.tick` enqueues it.
+It stands above everything that has due work, and below the command line; `processes.tick` enqueues it.
 """
 
 from datetime import timedelta
 
+import intake
 import scheduling
 from models import Import, OneTimeLink, Throttle, database
 
 
+def sweep() -> None:
+    """Nudge the workers about all due work: a nudge may be lost with Redis, or its worker may have died."""
+    intake.sweep()
+
+
 @database.atomic()
 def clean_up() -> None:
-    """Remove dead one-time links and forgotten failures, and the text of files that came in over a week ago. The audit stays."""
+    """Remove dead one-time links, failed tries of yesterday, and the text of files that nobody decided about. The audit stays."""
     now = scheduling.utc_now()
     OneTimeLink.delete().where(OneTimeLink.expires_at <= now).execute()
     Throttle.delete().where(Throttle.updated_at < now - timedelta(days=1)).execute()
-    Import.update(content="").where(Import.created_at < now - timedelta(days=7), Import.content != "").execute()
+    for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(("checked", "failed"))):
+        old.advance(("checked", "failed"), "discarded", None)
 
 
-PERIODIC = ((clean_up, 3600),)  # function, seconds between two runs
+PERIODIC = ((sweep, 60), (clean_up, 3600))  # function, seconds between two runs
