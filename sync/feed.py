@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import hmac
+import logging
 import re
 import threading
 import uuid
@@ -25,12 +26,14 @@ from peewee import InterfaceError, OperationalError
 import models
 import scheduling
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
-from text import cut
+from text import cut, places
 
 from . import ical
 from .event import Event
 from .face import BUSY, Policy, Subject, face
 from .readers import ReadLog
+
+log = logging.getLogger("kalends.feed")
 
 PREFIX = "/api/calendar/"
 _SHAPE = re.compile(r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})\.ics")
@@ -40,6 +43,7 @@ _HEADERS = [
     ("Cache-Control", "no-cache, no-store, must-revalidate"), ("X-Robots-Tag", "noindex, nofollow"),
     ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"),
 ]
+_REFUSED = "404 Not Found", [("Content-Length", "0")], b""
 _FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition", 'inline; filename="bookings.ics"'), ("Vary", "Accept-Encoding")]
 
 _CHECK = """
@@ -253,17 +257,21 @@ class FeedsApp:
     def _answer(self, environ: dict) -> tuple[str, list[tuple[str, str]], bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], b""
-        shape = _SHAPE.fullmatch(environ["PATH_INFO"])
+        if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
+            return _REFUSED
         now = scheduling.utc_now()
-        for attempt in (1, 2):
+        for _ in range(2):
             try:
                 with models.database.connection_context():
-                    found = check(self._keys, *shape.groups(), now) if shape else None
-                    return self._found(environ, found, now) if found else ("404 Not Found", [("Content-Length", "0")], b"")
-            except (OperationalError, InterfaceError):  # a connection that died in the pool: the second one is fresh
-                if attempt == 2:
-                    return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
-        raise AssertionError("unreachable")
+                    found = check(self._keys, *shape.groups(), now)
+                    return self._found(environ, found, now) if found else _REFUSED
+            except (OperationalError, InterfaceError) as error:  # the connection may have died meanwhile: the second one is fresh
+                fault = error
+            except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
+                fault = error
+                break
+        log.error("a feed was not answered: %s at %s", type(fault).__name__, places(fault))
+        return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
     def _found(self, environ: dict, found: Check, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
         if environ["REQUEST_METHOD"] == "GET":
@@ -295,7 +303,7 @@ def _is_current(environ: dict, found: Check) -> bool:
         return "*" in given or found.etag in given
     try:
         since = parsedate_to_datetime(environ["HTTP_IF_MODIFIED_SINCE"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return False
     since = since if since.tzinfo else since.replace(tzinfo=UTC)
     return since.timestamp() >= found.revision

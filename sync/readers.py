@@ -5,7 +5,7 @@ import logging
 import threading
 from datetime import datetime
 
-from peewee import PeeweeException
+from peewee import IntegrityError, PeeweeException
 
 from models import FeedRead, database
 
@@ -19,6 +19,7 @@ _FAMILIES = (  # piece of a User-Agent, lower case → name; the first that fits
     ("microsoft", "Outlook"), ("exchange", "Outlook"), ("ios/", "Apple Calendar"), ("macos/", "Apple Calendar"),
     ("mac os x/", "Apple Calendar"), ("okhttp", "an Android app"), ("mozilla/", "a browser"),
 )
+Looks = tuple[datetime, datetime, int]  # first, last, how many
 _SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has looked once
 
 
@@ -38,7 +39,7 @@ class ReadLog:
     def __init__(self, delay_seconds: float = 1.0):
         self._delay = delay_seconds
         self._lock = threading.Lock()
-        self._pending: dict[tuple[int, str], tuple[datetime, datetime, int]] = {}
+        self._pending: dict[tuple[int, str], Looks] = {}
         self._timer: threading.Timer | None = None
         atexit.register(self.flush)
 
@@ -46,8 +47,7 @@ class ReadLog:
         """Remember that a program read the feed at this instant."""
         key = feed_id, family(user_agent)
         with self._lock:
-            first, _, count = self._pending.get(key, (at, at, 0))
-            self._pending[key] = first, at, count + 1
+            self._pending[key] = _together(self._pending.get(key), (at, at, 1))
             if self._timer is None:
                 self._timer = threading.Timer(self._delay, self.flush)
                 self._timer.daemon = True
@@ -56,28 +56,44 @@ class ReadLog:
     def flush(self) -> None:
         """Write what is pending; on a database fault keep it for the next time."""
         with self._lock:
+            if self._timer:
+                self._timer.cancel()
             pending, self._pending, self._timer = self._pending, {}, None
         if not pending:
             return
         try:
             with database.connection_context(), database.atomic():
-                for (feed_id, name), (first, last, count) in pending.items():
-                    _add(feed_id, name, first, last, count)
+                for key, looks in pending.items():
+                    _add(*key, *looks)
         except PeeweeException as error:
             log.warning("reads not counted yet: %s", type(error).__name__)
             with self._lock:
-                for key, (first, last, count) in pending.items():
-                    early, late, more = self._pending.get(key, (first, last, 0))
-                    self._pending[key] = min(first, early), max(last, late), count + more
+                for key, looks in pending.items():
+                    self._pending[key] = _together(looks, self._pending.get(key))
+
+
+def _together(early: Looks | None, late: Looks | None) -> Looks:
+    """Both as one; where they touch, the last look of one and the first of the other were one visit."""
+    if early is None or late is None:
+        return early or late
+    return early[0], max(early[1], late[1]), early[2] + late[2] - _is_same_visit(early[1], late[0])
+
+
+def _is_same_visit(last: datetime, first: datetime) -> bool:
+    return (first - last).total_seconds() <= _SAME_VISIT_SECONDS
 
 
 def _add(feed_id: int, name: str, first: datetime, last: datetime, count: int) -> None:
-    row = FeedRead.get_or_none(FeedRead.feed == feed_id, FeedRead.family == name)
-    if row is None:
-        FeedRead.insert(feed=feed_id, family=name, first_at=first, last_at=last, count=count).on_conflict_ignore().execute()
+    """Count looks of one family. Not those at a feed that is gone."""
+    try:
+        row, is_new = FeedRead.get_or_create(feed=feed_id, family=name, defaults={"first_at": first, "last_at": last, "count": count})
+    except IntegrityError:
         return
-    gap = (first - row.last_at).total_seconds()
-    if gap > _SAME_VISIT_SECONDS:  # a running mean that forgets: three parts habit, one part news
-        row.interval_seconds = int(gap if row.interval_seconds is None else 0.75 * row.interval_seconds + 0.25 * gap)
-    row.last_at, row.count = max(row.last_at, last), row.count + count
-    row.save()
+    if is_new:
+        return
+    interval, again = row.interval_seconds, _is_same_visit(row.last_at, first)
+    if not again:  # a running mean that forgets: three parts habit, one part news
+        gap = (first - row.last_at).total_seconds()
+        interval = int(gap if interval is None else 0.75 * interval + 0.25 * gap)
+    FeedRead.update(last_at=max(row.last_at, last), count=FeedRead.count + count - again, interval_seconds=interval).where(
+        FeedRead.id == row.id).execute()

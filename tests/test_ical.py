@@ -242,9 +242,11 @@ def sample() -> list[Event]:
         event("autumn-second", at("2027-10-31T01:15Z"), 30), event("autumn-over", at("2027-10-30T23:30Z"), 180),
         event("abroad", at("2027-07-01T14:00Z"), zone="America/New_York", title="Knee · M. W."),
         event("cancelled", at("2026-12-01T09:00Z"), status="cancelled", sequence=3, title="Cancelled: Shoulder"),
-        event("tentative", at("2026-12-01T10:00Z"), status="tentative", face=Face("Shoulder", "Status: Pending\nRate: 65.00 GBP", "4 Linden Street, London")),
+        event("tentative", at("2026-12-01T10:00Z"), status="tentative",
+              face=Face("Shoulder", "Status: Pending\nRate: 65.00 GBP", "4 Linden Street, London")),
         days("day", date(2027, 1, 5), date(2027, 1, 5), title="Locum day"), days("days", date(2027, 3, 27), date(2027, 3, 29), title="Congress"),
-        event("midnight", at("2027-02-01T22:00Z"), 240), event("long", at("2027-02-02T09:00Z"), title="Ärztliche Untersuchung; 王小明, \"long\" \\ " * 3),
+        event("midnight", at("2027-02-01T22:00Z"), 240),
+        event("long", at("2027-02-02T09:00Z"), title="Ärztliche Untersuchung; 王小明, \"long\" \\ " * 3),
     ]
 
 
