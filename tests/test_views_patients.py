@@ -44,7 +44,7 @@ def test_search_finds_by_any_part_accents_and_capitals_aside(staff, linden, quer
     assert "Somebody" not in page
 
 
-@pytest.mark.parametrize("query", ["%", "_", "\\", "mal%rzata", "zzz"])
+@pytest.mark.parametrize("query", ["%", "_", "\\", "mal%rzata", "zzz", "\x00zzz"])
 def test_search_takes_wildcards_literally(staff, linden, query):
     assert "Wójcik" not in text_of(staff.get("/clients/", query_string={"q": query}))
 

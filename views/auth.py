@@ -8,7 +8,7 @@ import smtplib
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from peewee import IntegrityError
-from wtforms import BooleanField, EmailField, PasswordField
+from wtforms import BooleanField, PasswordField
 from wtforms.validators import Length
 
 import mail
@@ -33,9 +33,13 @@ class NewPassword(PasswordField):
 
 
 class SignIn(Form):
-    email = EmailField("E-mail", [Needed("Write your e-mail address"), Length(max=254)], render_kw={"autocomplete": "username"})
+    email = Email("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
     password = PasswordField("Password", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
     remember = BooleanField("Stay signed in on this device")
+
+
+class Forgotten(Form):
+    email = Email("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
 
 
 class SetPassword(Form):
@@ -67,12 +71,12 @@ def sign_in():
     form = SignIn()
     if not form.is_submitted():
         return render_template("auth/sign_in.html", form=form)
-    account = _throttle_key("account", (form.email.data or "").strip().lower()[:254])
+    account = _throttle_key("account", form.email.data or "")
     address = _throttle_key("address", request.remote_addr or "")
     if wait := Throttle.wait_seconds([account, address]):
         return render_template("auth/sign_in.html", form=form, wait=wait), 429
     if form.validate():
-        user = User.get_or_none(User.email == form.email.data.strip().lower())
+        user = User.get_or_none(User.email == form.email.data)
         right = (user or User()).check_password(form.password.data)
         if right and user.is_active:
             Throttle.forget(account)
@@ -96,7 +100,7 @@ def sign_out():
 
 @blueprint.get("/forgotten")
 def forgotten():
-    return render_template("auth/forgotten.html", form=SignIn(), can_mail=mail.is_set_up(), sent=False)
+    return render_template("auth/forgotten.html", form=Forgotten(), can_mail=mail.is_set_up(), sent=False)
 
 
 @blueprint.post("/forgotten")
@@ -106,13 +110,16 @@ def send_reset():
     if Throttle.wait_seconds([key]):
         abort(429)
     Throttle.fail(key, 5)
-    user = User.get_or_none(User.email == request.form.get("email", "").strip().lower()[:254])
+    form = Forgotten()
+    if not form.validate():
+        return render_template("auth/forgotten.html", form=form, can_mail=mail.is_set_up(), sent=False), 422
+    user = User.get_or_none(User.email == form.email.data)
     if user and user.is_active and mail.is_set_up():
         try:
             mail.send_one_time_link(user, "reset", OneTimeLink.issue(user, "reset", user, days=1))
         except (OSError, smtplib.SMTPException) as error:
             current_app.logger.error("reset mail not sent: %s", type(error).__name__)
-    return render_template("auth/forgotten.html", form=SignIn(), can_mail=mail.is_set_up(), sent=True)
+    return render_template("auth/forgotten.html", form=form, can_mail=mail.is_set_up(), sent=True)
 
 
 @blueprint.route("/invitations/<secret>", methods=["GET", "POST"])

@@ -38,7 +38,7 @@ def _form(client: Patient | None = None) -> ClientForm:
 @blueprint.get("/")
 @login_required
 def index():
-    query, archived = request.args.get("q", "")[:100].strip(), "archived" in request.args
+    query, archived = text.clean(request.args.get("q", "")[:100], 100), "archived" in request.args
     if query and access.clinic().internal_ids and not htmx.is_partial():
         exact = Patient.with_internal_id(access.clinic(), query, archived)
         if exact:

@@ -1,0 +1,456 @@
+"""Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own password, the first clinic."""
+
+import dataclasses
+import smtplib
+from datetime import timedelta
+
+import pytest
+from conftest import PASSWORD
+
+import models
+from models import AuditEntry, Clinic, OneTimeLink, Patient, Practitioner, Throttle, User, Venue
+
+PARTIAL = {"HX-Request": "true"}
+OTHER = "another long password"
+WELCOME = {"clinic": "First Clinic", "zone_name": "Europe/Dublin", "name": "Fia First", "email": "Fia@First.test", "password": OTHER}
+
+
+def text_of(answer) -> str:
+    return answer.get_data(as_text=True)
+
+
+def sign_in(browser, email="pat@linden.test", password=PASSWORD, query="", **more):
+    answer = browser.post(f"/sign-in{query}", data={"email": email, "password": password, **more})
+    models.database.connect(reuse_if_open=True)
+    return answer
+
+
+def cookie(browser):
+    return browser.get_cookie("kalends")
+
+
+def is_in(browser) -> bool:
+    answer = browser.get("/team/")
+    models.database.connect(reuse_if_open=True)
+    return answer.status_code == 200
+
+
+@pytest.fixture
+def browser(app, linden, clock):
+    return app.test_client()
+
+
+@pytest.fixture
+def signup_open(app, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True))
+
+
+@pytest.fixture
+def letters(app, monkeypatch):
+    """What an SMTP server of the tests' own took in, in place of the network; `fails` makes it refuse."""
+
+    class Letters(list):
+        fails = False
+
+    class Server:
+        def __init__(self, *args, **kwargs):
+            if sent.fails:
+                raise ConnectionRefusedError
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def has_extn(self, name):
+            return False
+
+        def send_message(self, message):
+            sent.append(message)
+
+    sent = Letters()
+    monkeypatch.setattr(smtplib, "SMTP", Server)
+    settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    return sent
+
+
+# ---- in and out ----
+
+
+def test_the_right_password_opens_the_calendar(browser):
+    answer = sign_in(browser, "PAT@Linden.test ")
+    assert answer.status_code == 303 and answer.location == "/calendar"
+    assert is_in(browser)
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
+    header = sign_in(browser).headers["Set-Cookie"]
+    assert "HttpOnly" in header and "SameSite=Lax" in header and "Expires" not in header
+    assert "Expires" in sign_in(browser, remember="y").headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("email, password", [("pat@linden.test", "wrong"), ("nobody@linden.test", PASSWORD), ("pat@linden.test", PASSWORD + " "),
+                                             ("pat@linden.test", "\x00" + PASSWORD)])
+def test_a_wrong_try_says_the_same_whoever_it_is(browser, email, password):
+    answer = sign_in(browser, email, password)
+    assert answer.status_code == 422 and "That did not match" in text_of(answer)
+    assert f'value="{email}"' in text_of(answer) and password not in text_of(answer).replace(email, "")
+    assert not is_in(browser)
+
+
+def test_an_empty_form_says_what_to_write_and_counts_as_no_try(browser):
+    answer = sign_in(browser, "", "")
+    assert answer.status_code == 422
+    assert "Write your e-mail address" in text_of(answer) and "Write your password" in text_of(answer)
+    assert not Throttle.select().exists()
+
+
+@pytest.mark.parametrize("email", ["", "pat", "pat@", "\x00", "x" * 300 + "@linden.test"])
+def test_what_is_no_address_is_said_so(browser, email):
+    for path in ("/sign-in", "/forgotten"):
+        assert browser.post(path, data={"email": email, "password": PASSWORD}).status_code == 422
+
+
+def test_an_address_with_a_control_character_is_read_without_it(browser):
+    assert sign_in(browser, "pat\x00@linden.test").status_code == 303
+
+
+def test_an_invited_person_without_a_password_cannot_sign_in(browser, linden):
+    User.invite(linden.clinic, None, [], name="Ida", email="ida@linden.test", role="practitioner")
+    for password in ("", "x", "None"):
+        assert sign_in(browser, "ida@linden.test", password).status_code == 422
+
+
+def test_who_has_left_cannot_sign_in(browser, linden):
+    linden.pat.leave(None)
+    assert sign_in(browser).status_code == 422
+
+
+def test_signing_out_ends_the_session(browser):
+    sign_in(browser)
+    assert browser.post("/sign-out").location == "/sign-in"
+    assert not is_in(browser)
+
+
+def test_signing_in_starts_a_fresh_session(browser):
+    with browser.session_transaction() as session:
+        session["planted"] = "by someone else"
+    before = cookie(browser).value
+    sign_in(browser)
+    assert cookie(browser).value != before
+    with browser.session_transaction() as session:
+        assert "planted" not in session
+
+
+def test_unsafe_requests_need_the_token_of_the_page(app, browser, monkeypatch):
+    sign_in(browser)
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    for path in ("/profile/password", "/profile/sign-outs", "/clients/", "/settings/clinic"):
+        answer = browser.post(path, data={"first_name": "Ann"})
+        assert answer.status_code == 400 and "This page was open for too long" in text_of(answer)
+    models.database.connect(reuse_if_open=True)
+    assert not Patient.select().where(Patient.first_name == "Ann").exists()
+
+
+# ---- where to, after ----
+
+
+def test_whoever_was_sent_to_sign_in_comes_back_to_the_page(browser):
+    sent = browser.get("/clients/")
+    assert sent.location == "/sign-in?next=/clients/"
+    assert sign_in(browser, query="?next=/clients/").location == "/clients/"
+
+
+def test_a_part_of_a_page_asks_for_the_whole_sign_in(browser):
+    answer = browser.get("/clients/", headers=PARTIAL)
+    assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/sign-in"
+
+
+@pytest.mark.parametrize("target", [
+    "https://evil.test/", "//evil.test/", "/\\evil.test", "\\\\evil.test", "/%09/evil.test", "/%0a/evil.test", "/%0d%0a/evil.test",
+    "javascript:alert(1)", "evil.test", " //evil.test", "///evil.test", "/%2509//evil.test%00",
+])
+def test_next_cannot_leave_the_site(browser, target):
+    location = sign_in(browser, query=f"?next={target}").location
+    assert location.startswith("/") and location[1:2] not in ("/", "\\") and "\t" not in location
+    assert "evil" not in location or location.startswith("/%")
+
+
+# ---- throttling ----
+
+
+def test_after_five_wrong_tries_the_account_waits_ever_longer(browser, clock):
+    for _ in range(5):
+        assert sign_in(browser, password="wrong").status_code == 422
+    blocked = sign_in(browser)
+    assert blocked.status_code == 429 and "Wait a minute" in text_of(blocked)
+    clock.now += timedelta(seconds=59)
+    assert sign_in(browser).status_code == 429
+    clock.now += timedelta(seconds=1)
+    assert sign_in(browser, password="wrong").status_code == 422
+    clock.now += timedelta(seconds=61)
+    assert "Wait 1 minutes" not in text_of(sign_in(browser)) and sign_in(browser).status_code == 429
+    clock.now += timedelta(seconds=60)
+    assert sign_in(browser).status_code == 303
+
+
+def test_another_account_is_not_held_up(browser):
+    for _ in range(5):
+        sign_in(browser, password="wrong")
+    assert sign_in(browser, "quinn@linden.test").status_code == 303
+
+
+def test_an_unknown_account_is_held_up_like_a_known_one(browser):
+    for _ in range(5):
+        sign_in(browser, "nobody@linden.test")
+    assert sign_in(browser, "nobody@linden.test").status_code == 429
+
+
+def test_the_right_password_forgets_the_wrong_tries(browser):
+    for _ in range(3):
+        for _ in range(4):
+            sign_in(browser, password="wrong")
+        assert sign_in(browser).status_code == 303
+
+
+def test_one_address_that_tries_many_accounts_waits(browser, app):
+    for number in range(30):
+        assert sign_in(browser, f"nobody{number}@linden.test").status_code == 422
+    assert sign_in(browser).status_code == 429
+    elsewhere = app.test_client()
+    elsewhere.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    assert sign_in(elsewhere).status_code == 303
+
+
+def test_tries_of_long_ago_are_forgotten(browser, clock):
+    for _ in range(4):
+        sign_in(browser, password="wrong")
+    clock.now += timedelta(hours=7)
+    sign_in(browser, password="wrong")
+    assert sign_in(browser).status_code == 303
+
+
+def test_neither_addresses_nor_accounts_are_kept_readable(browser):
+    sign_in(browser, password="wrong")
+    keys = [row.key for row in Throttle.select()]
+    assert len(keys) == 2
+    assert not any("linden" in key or "127.0.0.1" in key for key in keys)
+
+
+# ---- how long a session lives ----
+
+
+def use_for(browser, clock, hours: int, every: int = 1) -> None:
+    for _ in range(0, hours, every):
+        clock.now += timedelta(hours=every)
+        assert is_in(browser)
+
+
+def test_an_idle_session_ends_after_twelve_hours(browser, clock):
+    sign_in(browser)
+    clock.now += timedelta(hours=12)
+    assert is_in(browser)
+    clock.now += timedelta(hours=12, seconds=1)
+    assert not is_in(browser)
+
+
+def test_a_used_session_ends_after_seven_days(browser, clock):
+    sign_in(browser)
+    use_for(browser, clock, 7 * 24, every=8)
+    clock.now += timedelta(seconds=1)
+    assert not is_in(browser)
+
+
+def test_a_remembered_session_lasts_thirty_days(browser, clock):
+    sign_in(browser, remember="y")
+    clock.now += timedelta(days=29)
+    assert is_in(browser)
+    clock.now += timedelta(days=1, seconds=1)
+    assert not is_in(browser)
+
+
+def test_signing_out_everywhere_ends_every_session(app, browser):
+    phone = app.test_client()
+    sign_in(browser)
+    sign_in(phone)
+    assert phone.post("/profile/sign-outs").location == "/sign-in"
+    assert not is_in(phone) and not is_in(browser)
+    assert sign_in(browser).status_code == 303
+
+
+def test_a_session_cookie_kept_from_before_stays_dead(app, browser, linden):
+    sign_in(browser)
+    kept = cookie(browser).value
+    browser.post("/profile/sign-outs")
+    thief = app.test_client()
+    thief.set_cookie("kalends", kept)
+    assert not is_in(thief)
+
+
+# ---- one's own password ----
+
+
+def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(app, browser):
+    phone = app.test_client()
+    sign_in(browser)
+    sign_in(phone)
+    assert browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code == 303
+    assert is_in(browser) and not is_in(phone)
+    assert sign_in(phone).status_code == 422
+    assert sign_in(phone, password=OTHER).status_code == 303
+
+
+@pytest.mark.parametrize("current, new, said", [
+    ("wrong", OTHER, "That is not your password"), (PASSWORD, "short", "Use at least 10 characters"), (PASSWORD, "", "Choose a password"),
+    (PASSWORD, "x" * 201, "Use at least 10 characters"), ("", OTHER, "Write your password"),
+])
+def test_a_bad_change_of_password_changes_nothing(browser, linden, current, new, said):
+    sign_in(browser)
+    answer = browser.post("/profile/password", data={"current": current, "password": new})
+    assert answer.status_code == 422 and said in text_of(answer)
+    models.database.connect(reuse_if_open=True)
+    assert User.get_by_id(linden.pat.id).password_hash == linden.pat.password_hash
+
+
+def test_guessing_the_password_of_an_open_session_is_throttled(browser):
+    sign_in(browser)
+    for _ in range(5):
+        browser.post("/profile/password", data={"current": "wrong", "password": OTHER})
+    assert browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code == 429
+
+
+def test_the_password_is_stored_as_argon2_and_told_nowhere(browser, linden):
+    sign_in(browser)
+    browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER})
+    models.database.connect(reuse_if_open=True)
+    assert User.get_by_id(linden.pat.id).password_hash.startswith("$argon2id$")
+    assert OTHER not in str([entry.detail for entry in AuditEntry.select()])
+
+
+# ---- one-time links ----
+
+
+def test_an_invitation_sets_the_password_and_signs_in_once(app, browser, linden):
+    ida = User.invite(linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner")
+    path = f"/invitations/{OneTimeLink.issue(ida, 'invite', None, days=7)}"
+    assert "Welcome, Ida New" in text_of(browser.get(path))
+    answer = browser.post(path, data={"password": OTHER})
+    assert answer.status_code == 303 and is_in(browser)
+    again = app.test_client().post(path, data={"password": PASSWORD})
+    assert again.status_code == 404 and "has been used or is too old" in text_of(again)
+    assert sign_in(app.test_client(), "ida@linden.test", OTHER).status_code == 303
+
+
+def test_a_short_password_leaves_the_link_alive(browser, linden):
+    path = f"/invitations/{OneTimeLink.issue(linden.pat, 'reset', None, days=1)}"
+    answer = browser.post(path, data={"password": "short"})
+    assert answer.status_code == 422 and "Use at least 10 characters" in text_of(answer)
+    assert browser.post(path, data={"password": OTHER}).status_code == 303
+
+
+def test_a_reset_ends_the_sessions_of_before_and_every_other_link(app, browser, linden):
+    sign_in(browser)
+    invite = OneTimeLink.issue(linden.pat, "invite", None, days=7)
+    reset = OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    app.test_client().post(f"/invitations/{reset}", data={"password": OTHER})
+    assert not is_in(browser)
+    assert browser.get(f"/invitations/{invite}").status_code == 404
+
+
+def test_a_link_dies_with_its_days_and_with_a_newer_one(browser, linden, clock):
+    old, new = (f"/invitations/{OneTimeLink.issue(linden.pat, 'invite', None, days=7)}" for _ in range(2))
+    assert browser.get(old).status_code == 404
+    clock.now += timedelta(days=7, seconds=-1)
+    assert browser.get(new).status_code == 200
+    clock.now += timedelta(seconds=1)
+    assert browser.get(new).status_code == 404
+
+
+def test_only_a_hash_of_the_secret_is_kept(linden):
+    secret = OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    assert secret not in str(OneTimeLink.get().__data__) and secret not in str([e.__data__ for e in AuditEntry.select()])
+
+
+@pytest.mark.parametrize("secret", ["x", "0" * 43, "%00", "a" * 5000])
+def test_a_made_up_link_is_refused(browser, secret):
+    assert browser.get(f"/invitations/{secret}").status_code == 404
+
+
+def test_a_forgotten_password_sends_a_link_by_mail(browser, letters):
+    assert "is on its way" in text_of(browser.post("/forgotten", data={"email": " PAT@linden.test"}))
+    (letter,) = letters
+    assert letter["To"] == "pat@linden.test"
+    path = letter.get_content().partition("http://localhost")[2].split()[0]
+    assert browser.post(path, data={"password": OTHER}).status_code == 303
+
+
+def test_a_forged_host_does_not_lead_the_link_astray(browser, letters):
+    browser.post("/forgotten", data={"email": "pat@linden.test"}, headers={"Host": "evil.test"})
+    assert "http://localhost/invitations/" in letters[0].get_content() and "evil" not in letters[0].get_content()
+
+
+def test_the_answer_does_not_tell_who_is_known(browser, letters, linden):
+    linden.quinn.leave(None)
+    known = browser.post("/forgotten", data={"email": "pat@linden.test"})
+    unknown = browser.post("/forgotten", data={"email": "nobody@linden.test"})
+    left = browser.post("/forgotten", data={"email": "quinn@linden.test"})
+    assert text_of(known) == text_of(unknown) == text_of(left)
+    letters.fails = True
+    refused = browser.post("/forgotten", data={"email": "pat@linden.test"})
+    assert refused.status_code == 200 and text_of(refused) == text_of(known)
+    assert len(letters) == 1
+
+
+def test_asking_for_links_is_throttled(browser, letters):
+    for _ in range(5):
+        browser.post("/forgotten", data={"email": "pat@linden.test"})
+    assert browser.post("/forgotten", data={"email": "pat@linden.test"}).status_code == 429
+    assert len(letters) == 5
+
+
+def test_without_mail_the_page_says_whom_to_ask(browser):
+    assert "Ask the owner or a manager" in text_of(browser.get("/forgotten"))
+    assert "Ask the owner or a manager" in text_of(browser.post("/forgotten", data={"email": "pat@linden.test"}))
+    models.database.connect(reuse_if_open=True)
+    assert not OneTimeLink.select().exists()
+
+
+# ---- the first clinic ----
+
+
+def test_an_empty_installation_leads_to_the_first_clinic(app):
+    browser = app.test_client()
+    assert browser.get("/sign-in").location == "/welcome"
+    answer = browser.post("/welcome", data=WELCOME)
+    assert answer.status_code == 303 and is_in(browser)
+    owner = User.get(User.email == "fia@first.test")
+    assert owner.is_owner and owner.clinic.name == "First Clinic"
+    assert Venue.get().zone_name == "Europe/Dublin" and Practitioner.get().user == owner
+
+
+def test_afterwards_sign_up_is_closed(browser):
+    assert browser.get("/welcome").status_code == 404
+    assert browser.post("/welcome", data=WELCOME).status_code == 404
+    models.database.connect(reuse_if_open=True)
+    assert Clinic.select().count() == 1
+
+
+def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, linden):
+    assert browser.post("/welcome", data=WELCOME).status_code == 303
+    page = text_of(browser.get("/clients/"))
+    assert "First Clinic" in page and "Wójcik" not in page
+
+
+@pytest.mark.parametrize("bad, said", [
+    ({"clinic": ""}, "Write the clinic"), ({"zone_name": "Dublin"}, "Choose one of the list"), ({"name": " "}, "Write your name"),
+    ({"email": "fia"}, "Write an address such as"), ({"email": "pat@linden.test"}, "This address is in use"),
+    ({"password": "short"}, "Use at least 10"),
+])
+def test_a_bad_clinic_comes_back_and_stores_nothing(browser, signup_open, bad, said):
+    answer = browser.post("/welcome", data={**WELCOME, **bad})
+    assert answer.status_code == 422 and said in text_of(answer)
+    assert "One thing to put right" in text_of(answer)
+    models.database.connect(reuse_if_open=True)
+    assert Clinic.select().count() == 1 and not User.select().where(User.name == "Fia First").exists()
