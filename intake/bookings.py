@@ -121,20 +121,20 @@ def _span(cells: Cells, calendar: Practitioner, service: Service | None) -> Span
     if whole not in (*_YES, *_NO):
         cells.fault("all_day", "Write yes or no.")
     day = _day(cells, "date", "Write the date.")
-    if day is None:
+    if day is None or whole not in (*_YES, *_NO):
         return None
     try:
         if whole in _YES:
             return scheduling.whole_days(day, _day(cells, "last_day") or day, calendar.zone)
         return _timed(cells, day, calendar, service)
     except BadTime as error:
-        cells.fault("date" if error.fact == "year" else "end", _BAD_TIMES[error.fact])
+        cells.fault("date" if error.fact == "year" else "last_day" if whole in _YES else "end", _BAD_TIMES[error.fact])
         return None
 
 
 def _timed(cells: Cells, day: date, calendar: Practitioner, service: Service | None) -> Span | None:
     start, end, minutes = _wall(cells, "start", "Write the time it starts, or yes under all_day."), _wall(cells, "end"), _minutes(cells)
-    if end is None and minutes is None and service is None:
+    if end is None and minutes is None and service is None and cells.fine:
         cells.fault("end", "Write when it ends or how long it lasts.")
     if start is None or not cells.fine:
         return None
