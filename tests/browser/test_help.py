@@ -1,0 +1,103 @@
+"""The help pages in a real browser: nothing scrolls sideways, nothing keeps anyone out, and the keyboard is enough."""
+
+import os
+import shutil
+import threading
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.conftest import PASSWORD
+from views.help import PAGES
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as play:
+        try:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except Error:
+            if os.environ.get("REQUIRE_ALL"):
+                raise
+            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app, linden):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def visitor(chromium):
+    context = chromium.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def sign_in(page, address: str) -> None:
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("E-mail").fill("pat@linden.test")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+@pytest.mark.parametrize(("width", "theme", "signed_in"), [(390, "light", False), (1280, "dark", True)])
+def test_no_page_keeps_anyone_out_or_scrolls_sideways(visitor, address, width, theme, signed_in):
+    visitor.set_viewport_size({"width": width, "height": 844})
+    visitor.emulate_media(color_scheme=theme)
+    if signed_in:
+        sign_in(visitor, address)
+    for name in ("", *PAGES):
+        visitor.goto(f"{address}/help/{name}")
+        for answer in visitor.locator("summary:not(.menu *)").all():
+            answer.click()
+        found = Axe().run(visitor)
+        assert found.violations_count == 0, (name, found.generate_report())
+        assert visitor.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_the_contents_lead_to_their_headings(visitor, address):
+    visitor.goto(f"{address}/help/google")
+    visitor.get_by_role("navigation", name="On this page").get_by_role("link", name="Google is stuck").click()
+    assert visitor.evaluate("location.hash") == "#stuck"
+    assert visitor.get_by_role("heading", name="Google is stuck").bounding_box()["y"] < 300
+
+
+def test_an_answer_opens_from_the_keyboard(visitor, address):
+    visitor.goto(f"{address}/help/troubleshooting")
+    question = visitor.locator("summary", has_text="I see no events")
+    answer = visitor.get_by_text("BEGIN:VCALENDAR")
+    assert not answer.is_visible()
+    question.focus()
+    visitor.keyboard.press("Enter")
+    assert answer.is_visible()
+
+
+def test_a_reader_who_is_not_signed_in_comes_back_after_signing_in(visitor, address):
+    visitor.goto(f"{address}/help/refresh")
+    visitor.get_by_role("link", name="Sign in").click()
+    visitor.get_by_label("E-mail").fill("pat@linden.test")
+    visitor.get_by_label("Password", exact=True).fill(PASSWORD)
+    visitor.get_by_role("button", name="Sign in").click()
+    visitor.wait_for_url(f"{address}/help/refresh")
+    assert visitor.get_by_text("Yours, measured").first.is_visible()
+
+
+def test_all_of_it_works_without_scripts(chromium, address):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/help/")
+    page.get_by_role("link", name="If something looks wrong").click()
+    page.locator("summary", has_text="The times are wrong").click()
+    assert page.get_by_text("Every event carries the time zone").is_visible()
+    context.close()
