@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 
 from .calendars import open_account
+from .current import google
 from .oauth import OAuthError, granted_form
 from .spec import PREFIX
 
@@ -28,68 +29,70 @@ HANDED_ON = (
 )
 
 
-def blueprint(google) -> Blueprint:
-    """Google's sign-in as a few pages over `google.oauth`."""
-    pages = Blueprint("consent", __name__)
-    oauth = google.oauth
+routes = Blueprint("consent", __name__)
 
-    @pages.get("/o/oauth2/v2/auth")
-    def ask():
-        wrong = _fault(google, request.args)
-        if wrong:
-            return render_template("refused.html", **wrong), 400
-        email = request.args.get("login_hint", "")
-        earlier = oauth.grant(request.args["client_id"], email)
-        covered = earlier and {granted_form(scope) for scope in request.args["scope"].split()} <= set(earlier["scopes"])
-        if covered and request.args.get("prompt", "none") == "none":
-            return _leave(code=oauth.allow(request.args["client_id"], email, request.args["scope"].split(), request.args))
-        if request.args.get("prompt") == "none":
-            return _leave(error="interaction_required")
-        return _page(google, email)
 
-    @pages.post("/o/oauth2/v2/auth")
-    def decide():
-        wrong = _fault(google, request.form)
-        if wrong:
-            return render_template("refused.html", **wrong), 400
-        if request.form.get("decision") != "allow":
-            return _leave(error="access_denied")
-        email = (request.form.get("other") or request.form.get("account") or "").strip().lower()
-        if "@" not in email:
-            return _page(google, email, problem="Choose an account or type an e-mail address."), 422
-        asked = request.form["scope"].split()
-        scopes = [scope for scope in asked if scope in IDENTITY or scope in request.form.getlist("granted")]
+@routes.get("/o/oauth2/v2/auth")
+def ask():
+    wrong = _fault(request.args)
+    if wrong:
+        return render_template("refused.html", **wrong), 400
+    email = request.args.get("login_hint", "")
+    earlier = google.oauth.grant(request.args["client_id"], email)
+    covered = earlier and {granted_form(scope) for scope in request.args["scope"].split()} <= set(earlier["scopes"])
+    if covered and request.args.get("prompt", "none") == "none":
         with google.store.lock:
-            open_account(google.store, email)
-            return _leave(code=oauth.allow(request.form["client_id"], email, scopes, request.form))
-
-    @pages.post("/token")
-    def token():
-        basic = request.authorization
-        pair = (basic.username or "", basic.password or "") if basic and basic.type == "basic" else None
-        with google.store.lock:
-            response = jsonify(oauth.token(request.form, pair))
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-    @pages.post("/revoke")
-    def revoke():
-        with google.store.lock:
-            oauth.revoke(request.values.get("token", ""))
-        return jsonify({})
-
-    @pages.get("/v1/userinfo")
-    def user_info():
-        return jsonify(oauth.user_info(request.headers.get("Authorization", "")))
-
-    @pages.errorhandler(OAuthError)
-    def refuse(error: OAuthError):
-        return jsonify(error.body), error.status
-
-    return pages
+            return _leave(code=google.oauth.allow(request.args["client_id"], email, request.args["scope"].split(), request.args))
+    if request.args.get("prompt") == "none":
+        return _leave(error="interaction_required")
+    return _page(email)
 
 
-def _fault(google, values) -> dict | None:
+@routes.post("/o/oauth2/v2/auth")
+def decide():
+    wrong = _fault(request.form)
+    if wrong:
+        return render_template("refused.html", **wrong), 400
+    if request.form.get("decision") != "allow":
+        return _leave(error="access_denied")
+    email = (request.form.get("other") or request.form.get("account") or "").strip().lower()
+    if "@" not in email:
+        return _page(email, problem="Choose an account or type an e-mail address."), 422
+    asked = request.form["scope"].split()
+    scopes = [scope for scope in asked if scope in IDENTITY or scope in request.form.getlist("granted")]
+    with google.store.lock:
+        open_account(google.store, email)
+        return _leave(code=google.oauth.allow(request.form["client_id"], email, scopes, request.form))
+
+
+@routes.post("/token")
+def token():
+    basic = request.authorization
+    pair = (basic.username or "", basic.password or "") if basic and basic.type == "basic" else None
+    with google.store.lock:
+        response = jsonify(google.oauth.token(request.form, pair))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@routes.post("/revoke")
+def revoke():
+    with google.store.lock:
+        google.oauth.revoke(request.values.get("token", ""))
+    return jsonify({})
+
+
+@routes.get("/v1/userinfo")
+def user_info():
+    return jsonify(google.oauth.user_info(request.headers.get("Authorization", "")))
+
+
+@routes.errorhandler(OAuthError)
+def refuse(error: OAuthError):
+    return jsonify(error.body), error.status
+
+
+def _fault(values) -> dict | None:
     """Why the request cannot go on; Google shows these to the user and never sends them to the application."""
     client = google.store.clients.get(values.get("client_id"))
     if client is None:
@@ -113,7 +116,7 @@ def _leave(**answer: str) -> Response:
     return redirect(address + ("&" if "?" in address else "?") + urlencode(answer), 303 if request.method == "POST" else 302)
 
 
-def _page(google, email: str, problem: str | None = None) -> str:
+def _page(email: str, problem: str | None = None) -> str:
     asked = request.values["scope"].split()
     boxes = [(scope, MEANINGS.get(scope.removeprefix(PREFIX), scope.removeprefix(PREFIX))) for scope in asked if scope not in IDENTITY]
     ticked = request.form.getlist("granted") if request.method == "POST" else asked

@@ -17,7 +17,10 @@ from .times import check_order, clean, moved_along, shown, written_utc
 
 ID = re.compile(r"[a-v0-9]{5,1024}")
 ALPHABET = "0123456789abcdefghijklmnopqrstuv"
-TEXTS = ("summary", "description", "location", "colorId")
+KINDS = {
+    "summary": str, "description": str, "location": str, "colorId": str, "recurrence": list, "attendees": list,
+    "start": dict, "end": dict, "extendedProperties": dict, "reminders": dict,
+}
 CHOICES = {
     "status": ("confirmed", "tentative", "cancelled"), "transparency": ("opaque", "transparent"),
     "visibility": ("default", "public", "private", "confidential"),
@@ -45,6 +48,9 @@ def etag(event: dict) -> str:
 def compose(calendar: dict, fields: dict) -> dict:
     """The event that Google makes of these fields. Raises Refused (400) for what it does not take."""
     event = {name: fields[name] for name in WRITABLE if fields.get(name) is not None}
+    for name, kind in KINDS.items():
+        if not isinstance(event.get(name, kind()), kind):
+            raise invalid("Invalid value.", name)
     event |= {side: clean(fields.get(side), calendar["timeZone"], side) for side in ("start", "end")}
     check_order(event["start"], event["end"])
     event = {"status": "confirmed", "eventType": "default", "reminders": {"useDefault": True}} | event
@@ -66,9 +72,6 @@ def _check_values(event: dict) -> None:
     for name, values in CHOICES.items():
         if event.get(name, values[0]) not in values:
             raise invalid(f"Invalid value {event[name]!r}.", name)
-    for name in TEXTS:
-        if not isinstance(event.get(name, ""), str):
-            raise invalid("Not a text.", name)
     if len(event["reminders"].get("overrides", [])) > 5:
         raise invalid("At most 5 reminders.", "reminders")
 

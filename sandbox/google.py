@@ -187,9 +187,10 @@ class Google:
 
     def _site(self) -> Flask:
         site = Flask("sandbox", root_path=os.path.dirname(__file__), static_url_path="/sandbox/static")
+        site.extensions["google"] = self
         site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         for module in (consent, control, pages):
-            site.register_blueprint(module.blueprint(self))
+            site.register_blueprint(module.routes)
         site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
         site.register_error_handler(404, lambda _: (render_template("refused.html", error="not found", why="Nothing lives at this address."), 404))
         return site

@@ -4,6 +4,7 @@ import hashlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -52,7 +53,7 @@ class Channels:
 
     def __init__(self, store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]):
         self.store, self.clock, self.sender = store, clock, sender
-        self._outbox = []
+        self._outbox = deque()
 
     def open(self, call, resource: str, uri: str) -> dict:
         body = call.body
@@ -124,8 +125,12 @@ class Channels:
 
     def deliver(self) -> None:
         """Sends what waits; called without the lock, so that the receiver may call back at once."""
-        while self._outbox:
-            self.sender(*self._outbox.pop(0))
+        while True:
+            try:
+                message = self._outbox.popleft()
+            except IndexError:
+                return
+            self.sender(*message)
 
 
 def watch_events(call) -> dict:

@@ -14,12 +14,13 @@ HOLIDAYS, OFFICE = "en.sandbox#holiday@group.v.calendar.google.com", "office@cli
 def people(google) -> None:
     """Three accounts: each with a primary and a family calendar, the holidays to read, and the others' rota as busy times. No events."""
     store = google.store
-    calendars.open_account(store, OFFICE, "Office", "Europe/London")
-    calendars.add_calendar(store, OFFICE, "Public holidays", "Europe/London", HOLIDAYS)
-    rota = calendars.add_calendar(store, OFFICE, "Room rota", "Europe/London")
     for email, name, zone in PEOPLE:
         calendars.open_account(store, email, name, zone)
         calendars.add_calendar(store, email, "Family", zone)
+    calendars.open_account(store, OFFICE, "Office", "Europe/London")
+    calendars.add_calendar(store, OFFICE, "Public holidays", "Europe/London", HOLIDAYS)
+    rota = calendars.add_calendar(store, OFFICE, "Room rota", "Europe/London")
+    for email, _, _ in PEOPLE:
         calendars.share(store, HOLIDAYS, email, "reader")
         calendars.share(store, rota["id"], email, "freeBusyReader")
     google.oauth.register(CLIENT_ID, CLIENT_SECRET)

@@ -68,7 +68,8 @@ def test_an_all_day_event_keeps_its_dates(api):
     ({"id": "abc1"}, "invalid"), ({"id": "ABCDE"}, "invalid"), ({"id": "abcde", "iCalUID": "x@y"}, "invalid"),
     ({"status": "maybe"}, "invalid"), ({"transparency": "busy"}, "invalid"),
     ({"visibility": "secret"}, "invalid"), ({"eventType": "fromGmail"}, "invalid"), ({"eventType": "outOfOffice"}, "eventTypeRestriction"),
-    ({"summary": 5}, "invalid"), ({"reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 1}] * 6}}, "invalid"),
+    ({"summary": 5}, "invalid"), ({"start": "noon"}, "invalid"), ({"attendees": {}}, "invalid"),
+    ({"reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 1}] * 6}}, "invalid"),
     ({"extendedProperties": {"private": {"number": 7}}}, "invalid"),
     ({"extendedProperties": {"private": {str(n): "x" for n in range(301)}}}, "invalid"),
     ({"extendedProperties": {"private": {str(n): "x" * 1000 for n in range(40)}}}, "invalid"),
@@ -127,6 +128,12 @@ def test_a_timed_event_becomes_all_day_only_when_the_other_field_is_cleared(api)
     assert patch(api, made["id"], {"start": {"date": "2026-11-23"}, "end": {"date": "2026-11-24"}}).status_code == 400
     both = {"start": {"date": "2026-11-23", "dateTime": None}, "end": {"date": "2026-11-24", "dateTime": None}}
     assert patch(api, made["id"], both).json()["start"] == {"date": "2026-11-23"}
+
+
+def test_the_outside_user_may_make_a_timed_event_all_day(api, robin):
+    made = robin.add("Fair", "2026-11-23T09:00", "2026-11-23T10:00")
+    robin.move(made, "2026-11-23", "2026-11-25")
+    assert (one(api, made).json()["start"], one(api, made).json()["end"]) == ({"date": "2026-11-23"}, {"date": "2026-11-25"})
 
 
 def test_new_reminders_leave_the_time_of_update_alone(api, moving):

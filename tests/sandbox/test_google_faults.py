@@ -137,7 +137,8 @@ def test_the_control_addresses_turn_switches_and_play_the_user(web, api, sandbox
     web.post("/sandbox/control/switches", json={"page_cap": 1, "quota_per_minute": 50})
     web.post("/sandbox/control/fail", json={"status": 429, "path": "/events$"})
     assert [api.events().status_code, api.events().status_code] == [429, 200]
-    assert (sandbox.page_cap, sandbox.quota.per_minute) == (1, 50)
+    web.post("/sandbox/control/switches", json={"latency_ms": 1})
+    assert (sandbox.page_cap, sandbox.quota.per_minute, sandbox.latency_ms) == (1, 50, 1)
     web.post(f"/sandbox/users/{ROBIN}/delete", json={"event_id": made})
     assert web.post(f"/sandbox/users/{ROBIN}/count").json() == {"answer": 0}
     assert web.post("/sandbox/control/switches", json={"colour": 1}).status_code == 400

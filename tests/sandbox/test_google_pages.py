@@ -59,6 +59,9 @@ def test_an_event_is_moved_retitled_freed_and_deleted(web, robin):
 def test_a_wrong_time_is_explained_and_changes_nothing(web, robin):
     answer = web.post(f"{PAGE}/events", data={"summary": "x", "start": "2026-11-23T12:00", "end": "2026-11-23T11:00", "calendar": ROBIN})
     assert answer.status_code == 400 and "time range is empty" in answer.text
+    for odd in ({"start": "noon"}, {"calendar": "none"}):
+        form = {"summary": "x", "start": "2026-11-23T12:00", "end": "2026-11-23T13:00", "calendar": ROBIN} | odd
+        assert web.post(f"{PAGE}/events", data=form).status_code == 400
     assert robin.count() == 0
 
 
