@@ -1,0 +1,65 @@
+"""The README tells the truth: each setting, command, target and file that it should name, and none that is not there."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from app import Settings, create_app
+
+TOP = Path(__file__).parent.parent
+README = (TOP / "README.md").read_text()
+
+
+class _Asked(dict):
+    """An environment that remembers which names were asked for."""
+
+    def __init__(self, **values):
+        super().__init__(values)
+        self.names = set()
+
+    def get(self, name, default=None):
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def settings_read(tmp_path) -> set[str]:
+    environ = _Asked(KALENDS_INSTANCE=str(tmp_path))
+    Settings.from_env(environ)
+    return {name for name in environ.names if not name.endswith("_FILE")}
+
+
+def commands(group: click.Group) -> list[str]:
+    """Names of all commands as they are typed, those of groups in two words."""
+    names = []
+    for name, command in group.commands.items():
+        names += [f"{name} {inner}" for inner in command.commands] if isinstance(command, click.Group) else [name]
+    return names
+
+
+def test_every_setting_stands_in_the_readme(tmp_path):
+    rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
+    told = set(re.findall(r"`([A-Z][A-Z_]+)`", " ".join(rows)))
+    assert told == settings_read(tmp_path)
+
+
+def test_every_command_stands_in_the_readme(tmp_path):
+    app = create_app(Settings.from_env({"KALENDS_INSTANCE": str(tmp_path)}))
+    missing = [name for name in commands(app.cli) if not re.search(rf"`{name}\b", README)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("word", sorted(set(re.findall(r"make ([a-z]+)", README))))
+def test_every_target_named_is_there(word):
+    assert re.search(rf"^{word}:", (TOP / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_every_file_linked_is_there(name):
+    assert (TOP / name).exists()
+
+
+def test_the_makefile_is_short():
+    targets = re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE)
+    assert {"run", "test", "bench"} <= set(targets) and len(targets) <= 10

@@ -1,0 +1,98 @@
+"""The shape of the house, read from its imports: nothing points up, and two doors stay the only ones."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
+    {"scheduling", "text"},
+    {"models"},
+    {"migrate", "sync"},
+    {"intake", "mail", "sample"},
+    {"chores"},
+    {"processes"},
+    {"backups", "doctor"},
+    {"views"},
+    {"commands"},
+    {"app"},
+)
+FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+INSIDE_SYNC = (  # the same, inside the package
+    {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
+    {"sync.face", "sync.ical"},
+    {"sync.feed"},
+)
+SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
+
+
+def sources() -> list[Path]:
+    """Every module of the program itself."""
+    return sorted(path for name in FLOOR for path in ([TOP / f"{name}.py"] if (TOP / f"{name}.py").exists() else (TOP / name).rglob("*.py")))
+
+
+def imports(path: Path) -> list[str]:
+    """Dotted names of what a module imports, relative ones resolved."""
+    package = list(path.relative_to(TOP).parent.parts)
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base += node.module.split(".") if node.module else []
+            names += [".".join([*base, alias.name]) for alias in node.names]
+    return names
+
+
+def test_every_module_has_its_floor():
+    modules = {path.stem for path in TOP.glob("*.py")} | {path.parent.name for path in TOP.glob("*/__init__.py")}
+    assert modules - set(FLOOR) - {"tests", "bench", "sandbox", "migrations"} == set()
+    assert set(FLOOR) - modules == set()
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(TOP)))
+def test_no_import_points_up(path):
+    own = path.relative_to(TOP).parts[0].removesuffix(".py")
+    upwards = [name for name in imports(path) if FLOOR.get(name.split(".")[0], -1) > FLOOR[own]]
+    assert upwards == []
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "sync").glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_no_import_points_up_inside_sync(path):
+    own = SYNC_FLOOR[f"sync.{path.stem}"]
+    looked_at = [".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("sync.")]
+    assert [name for name in looked_at if SYNC_FLOOR[name] > own] == []
+
+
+def test_no_floor_looks_around_in_a_circle():
+    """Siblings on one floor may look at each other, but never in both directions."""
+    pairs = {(path.relative_to(TOP).parts[0].removesuffix(".py"), name.split(".")[0]) for path in sources() for name in imports(path)}
+    assert [pair for pair in pairs if pair[0] < pair[1] and pair[::-1] in pairs] == []
+
+
+def test_only_app_reads_the_environment():
+    readers = set()
+    for path in sources():
+        reads = [f"{getattr(node.value, 'id', '')}.{node.attr}" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+        if {"os.environ", "os.environb", "os.getenv"} & {*reads, *imports(path)}:
+            readers.add(path.name)
+    assert readers == {"app.py"}
+
+
+def test_only_one_module_names_htmx_headers():
+    namers = {path.name for path in sources() for node in ast.walk(ast.parse(path.read_text()))
+              if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.upper().startswith("HX-")}
+    assert namers == {"htmx.py"}
+
+
+def test_the_sandbox_stands_apart():
+    ours = set(FLOOR) | {"tests", "bench"}
+    assert [name for path in (TOP / "sandbox").rglob("*.py") for name in imports(path) if name.split(".")[0] in ours] == []
+    assert [path.name for path in sources() for name in imports(path) if name.split(".")[0] == "sandbox"] == []
+
+
+def test_no_module_is_called_like_one_of_the_standard_library():
+    assert {path.stem for path in TOP.glob("*.py")} & sys.stdlib_module_names == set()
