@@ -9,7 +9,7 @@
       field.select();
       try { await navigator.clipboard.writeText(field.value); } catch { document.execCommand("copy"); }
       button.dataset.state = "done";
-      button.lastChild.textContent = " Copied";
+      if (button.localName === "button") button.lastChild.textContent = " Copied";
       document.getElementById(button.getAttribute("aria-describedby"))?.removeAttribute("hidden");
     }
     if (click.target.closest("[data-print]")) window.print();

@@ -54,7 +54,7 @@ def _covers() -> dict[str, list[tuple[str, str]]]:
         own.append(("person", "Mine at every venue, in one link"))
     groups = {"Mine": own}
     if current_user.is_manager and calendars:
-        groups["The clinic"] = [("clinic", f"All calendars in one link ({sync_words.taking_part(calendars)})")]
+        groups["The clinic"] = [("clinic", "All calendars in one link")]
         groups["One calendar of a colleague"] = [(str(c.id), f"{c.user.name} at {c.venue.name}") for c in calendars if c.user_id != current_user.id]
     return {name: choices for name, choices in groups.items() if choices}
 
@@ -106,7 +106,7 @@ def create():
     form = _new_form()
     columns = _scope(form.covers.data)
     refusal = current_user.why_no_links() or (None if columns else "calendar")
-    if current_user.living_links().count() >= MOST_LINKS:
+    if current_user.living_links.count() >= MOST_LINKS:
         refusal = refusal or "most"
     if not form.validate() or refusal:
         if refusal:
@@ -179,9 +179,9 @@ def clear(feed_id: int):
 @blueprint.post("/privacy")
 @login_required
 def hide():
-    form = Hide()
-    current_user.change_sync(hide_sensitive=form.hide_sensitive.data)
-    now = "Every link of yours now says “Busy” and nothing else." if form.hide_sensitive.data else "Your links show again what you chose for each."
+    hidden = bool(Hide().hide_sensitive.data)
+    current_user.change_sync(hide_sensitive=hidden)
+    now = "Every link of yours now says “Busy” and nothing else." if hidden else "Your links show again what you chose for each."
     return _changed(f"{now} Apps show it when they next look.", "hide")
 
 

@@ -43,8 +43,7 @@ class Identifier(Form):
 def _context(form: Identifier | None = None) -> dict:
     """What the page needs; `form` holds an identifier that is looked at but not saved."""
     user, now = current_user, scheduling.utc_now()
-    chosen = (form.identifier.data if form else None) or user.identifier
-    chosen = chosen if chosen in IDENTIFIERS else None
+    chosen = form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
     subject = feeds.sample(user, now)
     links = Feed.listed(user)
     return {
@@ -75,9 +74,9 @@ def show():
 @login_required
 def allow():
     """The person's own switch (B4); nobody else has it."""
-    allowed = OptIn().allow.data
+    allowed = bool(OptIn().allow.data)
     current_user.change_sync(sync_allowed=allowed)
-    count = sync_words.count(current_user.living_links().count(), "link")
+    count = sync_words.count(current_user.living_links.count(), "link")
     if allowed:
         return _changed(f"Your bookings may appear in outside calendars. {count} of yours can be read.", "opt-in")
     return _changed(f"Nothing leaves any more. {count} of yours stopped answering; switch this on again and they answer as before.", "opt-in")

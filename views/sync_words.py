@@ -16,8 +16,8 @@ WINDOW_NAMES = {"year": "30 days back, 12 months ahead", "half_year": "30 days b
 EVENT_STATUSES = {"confirmed": "Confirmed", "tentative": "Tentative", "cancelled": "Cancelled"}
 _RARELY_SECONDS = 36 * 3600
 _SETTINGS = {
-    ("sync_allowed", True): "switched on that bookings may appear in outside calendars",
-    ("sync_allowed", False): "switched off that bookings may appear in outside calendars",
+    ("sync_allowed", True): "let bookings appear in outside calendars",
+    ("sync_allowed", False): "kept all bookings inside Kalends",
     ("hide_sensitive", True): "hid sensitive information in all links",
     ("hide_sensitive", False): "showed details in links again",
 }
@@ -72,7 +72,7 @@ def window(feed: Feed) -> str:
 
 def statuses(feed: Feed) -> list[tuple[str, str]]:
     """(how it shows, which statuses) for each way in use, and what stays out."""
-    groups = [(name, [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key]) for key, name in EVENT_STATUSES.items()]
+    groups = [(f"As {key}", [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key]) for key in EVENT_STATUSES]
     groups.append(("Left out", [s for s in display.STATUS_NAMES if s not in feed.statuses]))
     return [(name, ", ".join(display.STATUS_NAMES[s] for s in members)) for name, members in groups if members]
 
