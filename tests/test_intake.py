@@ -5,6 +5,7 @@ import io
 import time as stopwatch
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -421,3 +422,9 @@ def test_a_hundred_thousand_lines_are_checked_and_taken(big):
 def _skipped(day: date, n: int) -> bool:
     """London's clocks skip the hour after one on the last Sunday of March."""
     return day.month == 3 and day.day > 24 and day.isoweekday() == 7 and n // 2 % 24 == 1
+
+
+def test_the_manual_names_every_column():
+    manual = (Path(__file__).parent.parent / "docs" / "import.md").read_text()
+    for columns in intake.COLUMNS.values():
+        assert all(f"| `{column.name}`" in manual and column.advice in manual for column in columns)

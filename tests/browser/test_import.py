@@ -1,0 +1,111 @@
+"""Bringing in a CSV file in a real browser: choose it, watch the check count, read what is wrong, import the rest."""
+
+import os
+import shutil
+import threading
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, expect, sync_playwright
+from werkzeug.serving import make_server
+
+import intake
+from models import Import, Patient
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as play:
+        try:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except Error:
+            if os.environ.get("REQUIRE_ALL"):
+                raise
+            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app, linden):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def manager(chromium, address):
+    """A phone on the page of imports, signed in as the manager."""
+    context = chromium.new_context(base_url=address, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("E-mail").fill("maya@linden.test")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    page.goto("/settings/imports/")
+    yield page
+    context.close()
+
+
+def choose(page, content: str) -> None:
+    page.get_by_label("CSV file").set_input_files({"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()})
+    page.get_by_role("button", name="Check the file").click()
+
+
+def is_open_to_all(page) -> None:
+    """Nothing scrolls sideways, and axe finds no barrier."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_file_goes_from_choosing_to_imported_without_a_reload(manager):
+    is_open_to_all(manager)
+    choose(manager, "first_name,internal_id\nAda,A-1\n,A-2\n")
+    expect(manager.get_by_role("heading", name="0 of 2 lines checked")).to_be_visible()
+    is_open_to_all(manager)
+    intake.check(Import.get().id)
+    expect(manager.get_by_role("heading", name="1 of 2 lines cannot come in as they are")).to_be_visible()
+    is_open_to_all(manager)
+    with manager.expect_download() as download:
+        manager.get_by_role("link", name="Download the bad lines").click()
+    assert download.value.suggested_filename == f"bad-clients-{Import.get().id}.csv"
+    manager.get_by_role("button", name="Import the good ones (1)").click()
+    expect(manager.get_by_role("heading", name="lines looked at once more")).to_be_visible()
+    intake.take(Import.get().id)
+    expect(manager.get_by_role("heading", name="1 client is in Kalends")).to_be_visible()
+    is_open_to_all(manager)
+    manager.get_by_role("link", name="See the clients").click()
+    expect(manager.get_by_text("Ada")).to_be_visible()
+    assert Patient.select().count() == 2
+
+
+def test_a_file_of_no_use_is_explained_and_focus_goes_there(manager):
+    choose(manager, "who|when\nAda|now\n")
+    expect(manager.locator("#errors")).to_be_focused()
+    expect(manager.locator("#errors")).to_contain_text("We do not find first_name")
+    is_open_to_all(manager)
+    choose(manager, "first_name\nAda\n")
+    expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
+
+
+def test_it_works_without_javascript(chromium, address, linden):
+    context = chromium.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in?next=/settings/imports/")
+    page.get_by_label("E-mail").fill("maya@linden.test")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    choose(page, "first_name\nAda\n")
+    intake.check(Import.get().id)
+    page.get_by_role("link", name="Look again").click()
+    page.get_by_role("button", name="Import 1 client").click()
+    intake.take(Import.get().id)
+    page.get_by_role("link", name="Look again").click()
+    expect(page.get_by_role("heading", name="1 client is in Kalends")).to_be_visible()
+    context.close()
