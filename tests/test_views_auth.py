@@ -5,10 +5,10 @@ import smtplib
 from datetime import timedelta
 
 import pytest
-from conftest import PASSWORD
 
 import models
 from models import AuditEntry, Clinic, OneTimeLink, Patient, Practitioner, Throttle, User, Venue
+from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}
 OTHER = "another long password"

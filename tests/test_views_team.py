@@ -6,12 +6,12 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
-from conftest import PASSWORD, PASSWORD_HASH, WEEKDAYS
 
 import models
 from models import AuditEntry, Booking, Clinic, Feed, LastOwner, OneTimeLink, Practitioner, User
 from scheduling import Span
 from sync import feed as feeds
+from tests.conftest import PASSWORD, PASSWORD_HASH, WEEKDAYS
 
 PARTIAL = {"HX-Request": "true"}
 KEY = "a key of the tests"
