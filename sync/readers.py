@@ -95,5 +95,5 @@ def _add(feed_id: int, name: str, first: datetime, last: datetime, count: int) -
     if not again:  # a running mean that forgets: three parts habit, one part news
         gap = (first - row.last_at).total_seconds()
         interval = int(gap if interval is None else 0.75 * interval + 0.25 * gap)
-    FeedRead.update(last_at=max(row.last_at, last), count=FeedRead.count + count - again, interval_seconds=interval).where(
+    FeedRead.update(last_at=max(row.last_at, last), count=FeedRead.count + (count - again), interval_seconds=interval).where(
         FeedRead.id == row.id).execute()

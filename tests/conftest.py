@@ -95,7 +95,10 @@ def migrated_app(settings):
     app.wsgi_app.reads = ReadLog(delay_seconds=3600)  # whoever wants reads written flushes it: nothing happens behind a test's back
     migrate.migrate()
     models.database.close()
-    return app
+    yield app
+    models.open_database(settings.database_url)
+    app.wsgi_app.reads.flush()
+    models.database.obj.close_all()
 
 
 @pytest.fixture
