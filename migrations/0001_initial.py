@@ -31,6 +31,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "clinic"
     db.create_tables([Clinic])
 
@@ -51,6 +52,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "user"
     db.create_tables([User])
 
@@ -65,6 +67,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "audit_entry"
             indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
     db.create_tables([AuditEntry])
@@ -79,6 +82,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "venue"
             indexes = ((("clinic", "name"), True),)
     db.create_tables([Venue])
@@ -95,6 +99,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "practitioner"
             indexes = ((("user", "venue"), True),)
     db.create_tables([Practitioner])
@@ -114,6 +119,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "patient"
             indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
     db.create_tables([Patient])
@@ -130,6 +136,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "service"
             indexes = ((("clinic", "name"), True),)
     db.create_tables([Service])
@@ -154,6 +161,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "booking"
             constraints = [Check("ends_at > starts_at")]
             indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
@@ -184,6 +192,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "feed"
     db.create_tables([Feed])
 
@@ -197,6 +206,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "feed_read"
             indexes = ((("feed", "family"), True),)
     db.create_tables([FeedRead])
@@ -216,6 +226,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "import"
     db.create_tables([Import])
 
@@ -227,6 +238,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "one_time_link"
     db.create_tables([OneTimeLink])
 
@@ -238,6 +250,7 @@ def up(migrator, db):
 
         class Meta:
             database = db
+            legacy_table_names = False
             table_name = "throttle"
     db.create_tables([Throttle])
 

@@ -1,0 +1,28 @@
+"""The program as a person runs it: its commands as processes of their own, with nothing of the surrounding settings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).parent.parent
+_OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM")
+
+
+def environ(**values: object) -> dict[str, str]:
+    """The environment without any setting but these."""
+    rest = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**rest, **{name: str(value) for name, value in values.items()}}
+
+
+def run(*arguments: str, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:
+    """A command to its end, `given` on its standard input."""
+    return subprocess.run([sys.executable, "-m", "flask", "--app", "app", *arguments], cwd=TOP, env=environ(**values), input=given,
+                          capture_output=True, text=True, timeout=90)
+
+
+def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:
+    """A command that goes on, in a session of its own; what it says goes to the file `output`."""
+    with open(output, "ab") as file:
+        return subprocess.Popen([sys.executable, "-m", "flask", "--app", "app", *arguments], cwd=TOP, env=environ(**values),
+                                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
