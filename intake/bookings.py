@@ -237,7 +237,7 @@ class _Diary:
 
 def fit(clinic: Clinic, report: Report) -> None:
     """Refuse what is here already, and what overlaps other bookings of the same person. Holds these people in a transaction."""
-    Booking.hold(*{row.calendar.user for row in report.rows})
+    clinic.hold()
     diaries: dict[int, _Diary] = defaultdict(_Diary)
     seen: dict[tuple, int | None] = {}
     if report.rows:
