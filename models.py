@@ -96,6 +96,10 @@ class NotYours(Exception):
     """A link would show calendars that its owner may not share: only managers link those of others (X8)."""
 
 
+def _now() -> datetime:
+    return scheduling.utc_now()  # looked up at each call, so that a replaced clock counts for new rows too
+
+
 class InstantField(BigIntegerField):
     """An aware UTC datetime, kept as microseconds since 1970."""
 
@@ -160,7 +164,7 @@ class Clinic(Base):
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
     faces_rev = BigIntegerField(default=0)
-    created_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
 
     @classmethod
     @database.atomic()
@@ -326,7 +330,7 @@ class User(Base, UserMixin):
     mode = CharField(20, default="one_way")
     hide_sensitive = BooleanField(default=False)
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
 
     @property
     def is_active(self) -> bool:
@@ -579,7 +583,7 @@ class Patient(Base):
     search = CharField(600, default="", index=True)
     archived = BooleanField(default=False)
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
 
     class Meta:
         indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
@@ -774,8 +778,8 @@ class Booking(Base):
     notes = TextField(default="")
     series = UUIDField(null=True, index=True)
     sequence = IntegerField(default=0)
-    created_at = InstantField(default=scheduling.utc_now)
-    updated_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
+    updated_at = InstantField(default=_now)
 
     class Meta:
         indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
@@ -1038,7 +1042,7 @@ class Feed(Base):
     hide_sensitive = BooleanField(default=False)
     salt = CharField(40, default=lambda: secrets.token_urlsafe(24))
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
     rotated_at = InstantField(null=True)
     suspended_at = InstantField(null=True)
     revoked_at = InstantField(null=True)
@@ -1218,7 +1222,7 @@ class AuditEntry(Base):
     kind = CharField(20)
     subject = IntegerField()
     detail = JSONText(default=dict)
-    at = InstantField(default=scheduling.utc_now)
+    at = InstantField(default=_now)
 
     class Meta:
         indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
@@ -1270,7 +1274,7 @@ class Import(Base):
     done = IntegerField(default=0)
     good = IntegerField(default=0)
     problems = JSONText(default=dict)
-    created_at = InstantField(default=scheduling.utc_now)
+    created_at = InstantField(default=_now)
     finished_at = InstantField(null=True)
 
     RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is thrown away
