@@ -10,7 +10,7 @@ import scheduling
 from models import STATUSES, Booking, Patient, Practitioner, SlotTaken, database
 from scheduling import Span
 
-from . import access, booking_card, booking_form, display, htmx, week
+from . import access, booking_card, booking_check, booking_form, display, htmx, week
 from .access import login_required
 from .booking_card import when
 from .booking_form import BookingForm, Options
@@ -194,7 +194,9 @@ def _taken(form: BookingForm) -> BookingForm:
     try:
         start = datetime.fromisoformat(start)
         end = start + timedelta(minutes=int(minutes[:4]))
-    except ValueError:
+    except (ValueError, OverflowError):
+        return form
+    if not scheduling.FIRST_DAY <= start.date() <= scheduling.LAST_DAY:
         return form
     for field, value in ((form.day, start.date()), (form.starts, start.time()), (form.ends, end.time())):
         field.data, field.raw_data = value, None
@@ -216,8 +218,8 @@ def _form_context(form: BookingForm, spans: Sequence[Span] = (), conflicts: list
     zone = form.practitioner.zone
     day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
     return {
-        "form": form, "day": day, "obstacle": booking_form.obstacle(form, list(spans), conflicts),
-        "that_day": booking_form.that_day(form, day, list(spans)),
+        "form": form, "day": day, "obstacle": booking_check.obstacle(form, list(spans), conflicts),
+        "that_day": booking_check.that_day(form, day, list(spans)),
         "hours": form.practitioner.hours.get(scheduling.WEEKDAYS[day.weekday()], []), "says_zone": booking_form.zone_differs(form.practitioner),
         "close_url": booking_form.close_url(form),
     }
