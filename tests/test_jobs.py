@@ -1,0 +1,226 @@
+"""The queue over a real Redis: nudges, workers, the clock, and what happens when one of them is away."""
+
+import logging
+import os
+import signal
+import time
+from datetime import timedelta
+
+import program
+import psutil
+import pytest
+from redis import Redis
+from rq import Queue
+
+import chores
+import intake
+import models
+import processes
+from app import Settings
+from models import Import, OneTimeLink, Throttle
+from sync import jobs
+
+on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
+LINES = "First name,Last name\nAnna,Kowalska\n"
+
+
+@pytest.fixture
+def queue(tmp_path, settings, db):
+    """Our own Redis, and the settings of a program that uses it with the database of the test."""
+    environ = {"KALENDS_INSTANCE": tmp_path, "DATABASE_URL": settings.database_url, "KALENDS_SECRET_KEY": "a key of the tests"}
+    own = Settings.from_env({name: str(value) for name, value in environ.items()})
+    with processes.embedded_redis(own) as server:
+        jobs.open_queue(own.redis_url)
+        queue = Redis.from_url(own.redis_url)
+        queue.environ, queue.server, queue.output = environ, server, tmp_path / "said"
+        yield queue
+    jobs.open_queue(settings.redis_url)
+
+
+@pytest.fixture
+def away(settings):
+    """A Redis that is not there."""
+    jobs.open_queue("unix:///nowhere/redis.sock")
+    yield
+    jobs.open_queue(settings.redis_url)
+
+
+def waiting(queue, name: str) -> list[str]:
+    return [job.id for job in Queue(name, connection=queue).jobs]
+
+
+def upload(linden) -> Import:
+    """A file to check, without the nudge that usually comes with it."""
+    sheet = intake.open_sheet("clients", LINES)
+    return Import.begin(linden.clinic, linden.olive, "clients", sheet.text, sheet.total, problems={"guessed": sheet.guessed})
+
+
+def phase(row: Import) -> str:
+    return Import.get_by_id(row.id).phase
+
+
+def work(queue, *arguments: str) -> None:
+    """Run a worker until its queues are empty."""
+    models.database.close()
+    done = program.run("worker", *arguments, "--burst", **queue.environ)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+
+
+def until(holds, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+# ---- nudges ----
+
+
+def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
+    row = upload(linden)
+    assert jobs.enqueue("sync", intake.check, row.id)
+    (job,) = Queue("sync", connection=queue).jobs
+    assert (job.func_name, job.args, job.kwargs) == ("sync.jobs.carry_out", ("intake.check", row.id), {})
+    assert b"Kowalska" not in b"".join(queue.hgetall(job.key).values())
+
+
+def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue):
+    assert jobs.enqueue("now", intake.check, 7) and jobs.enqueue("now", intake.check, 7) and jobs.enqueue("now", intake.check, 8)
+    assert waiting(queue, "now") == ["intake-check-7", "intake-check-8"]
+
+
+@pytest.mark.parametrize("name", ["now", "sync"])  # without and with forking
+def test_a_worker_does_the_work_and_the_same_row_may_be_nudged_again(queue, linden, name):
+    row = upload(linden)
+    jobs.enqueue(name, intake.check, row.id)
+    work(queue, name)
+    assert phase(row) == "checked" and Import.get_by_id(row.id).good == 1
+    assert queue.keys("rq:job:*") == []
+    jobs.enqueue(name, intake.check, row.id)
+    assert waiting(queue, name) == [f"intake-check-{row.id}"]
+
+
+def test_a_row_that_is_gone_is_no_fault(queue):
+    jobs.enqueue("now", intake.check, 4711)
+    work(queue, "now")
+    assert queue.keys("rq:job:*") == []
+
+
+def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, monkeypatch):
+    def fault(import_id):
+        raise ValueError("Małgorzata Wójcik")
+
+    monkeypatch.setattr(chores, "fault", fault, raising=False)
+    with caplog.at_level(logging.ERROR):
+        jobs.carry_out("chores.fault", 5)
+    (record,) = caplog.records
+    assert "job chores.fault(5): ValueError at test_jobs.py" in record.getMessage()
+    assert "Małgorzata" not in caplog.text and record.exc_info is None
+
+
+def test_a_job_closes_the_database_it_opened(db):
+    models.database.close()
+    jobs.carry_out("chores.sweep")
+    assert models.database.is_closed()
+
+
+def test_without_redis_nothing_fails_and_nothing_waits_long(away, linden, caplog):
+    began = time.monotonic()
+    assert jobs.enqueue("now", intake.check, 1) is False
+    assert time.monotonic() - began < 2
+    assert "intake.check not queued" in caplog.text
+    assert not jobs.is_usable()
+
+
+# ---- the periodic jobs ----
+
+
+def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
+    row = upload(linden)
+    assert queue.keys("rq:queue:*") == []
+    jobs.carry_out("chores.sweep")
+    work(queue)
+    assert phase(row) == "checked"
+
+
+def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
+    OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    Throttle.fail("old", 5)
+    undecided, decided = upload(linden), upload(linden)
+    decided.advance(("checking",), "taking", linden.olive)
+    intake.check(undecided.id)
+    Import.update(created_at=clock.now).execute()
+    clock.now += Import.KEPT + timedelta(seconds=1)
+    OneTimeLink.issue(linden.quinn, "reset", None, days=1)
+    Throttle.fail("new", 5)
+    audit = models.AuditEntry.select().count()
+    chores.clean_up()
+    assert [link.user for link in OneTimeLink.select()] == [linden.quinn]
+    assert [row.key for row in Throttle.select()] == ["new"]
+    assert (phase(undecided), phase(decided)) == ("discarded", "taking")
+    assert Import.get_by_id(undecided.id).content == "" and Import.get_by_id(decided.id).content == LINES
+    assert models.AuditEntry.select().count() == audit + 1
+
+
+@on_sqlite_alone
+def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
+    clock = program.begin("clock", output=queue.output, **queue.environ)
+    try:
+        until(lambda: len(waiting(queue, "chores")) == len(chores.PERIODIC))
+    finally:
+        clock.terminate()
+    assert clock.wait(10) == 0
+    assert {job.args[0] for job in Queue("chores", connection=queue).jobs} == {"chores.sweep", "chores.clean_up"}
+    assert "Traceback" not in queue.output.read_text()
+    assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
+
+
+# ---- when something is away ----
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("part", [["clock"], ["worker", "now"], ["worker", "sync"]], ids=" ".join)
+def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path, linden):
+    running = program.begin(*part, output=queue.output, **queue.environ)
+    own = Settings.from_env({name: str(value) for name, value in queue.environ.items()})
+    try:
+        until(lambda: queue.smembers("rq:workers") or queue.keys("rq:cron_scheduler*"))
+        queue.server.terminate()
+        queue.server.wait(5)
+        time.sleep(1.5)
+        assert running.poll() is None
+        with processes.embedded_redis(own):
+            queue.flushall()
+            row = upload(linden)
+            if part[0] == "worker":
+                until(lambda: jobs.enqueue(part[1], intake.check, row.id))
+                until(lambda: phase(row) == "checked", 60)
+            time.sleep(0.5)
+            assert running.poll() is None
+            running.terminate()
+            assert running.wait(15) == 0
+    finally:
+        running.kill()
+    assert "Traceback" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+def test_a_part_stops_when_asked_though_redis_is_away(queue):
+    for part in (["clock"], ["worker", "now"], ["worker", "sync"]):
+        running = program.begin(*part, output=queue.output, **{**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"})
+        time.sleep(1.5)
+        running.terminate()
+        running.wait(10)
+        assert "Traceback" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(queue, linden, tmp_path):
+    (tmp_path / "endless.py").write_text("import time\n\ndef sleep(seconds):\n    time.sleep(seconds)\n")
+    Queue("sync", connection=queue).enqueue(jobs.carry_out, "endless.sleep", 600, **jobs.FORGET)
+    running = program.begin("worker", "sync", output=queue.output, **queue.environ, PYTHONPATH=str(tmp_path))
+    until(lambda: psutil.Process(running.pid).children())
+    (horse,) = psutil.Process(running.pid).children()
+    os.kill(running.pid, signal.SIGTERM)
+    running.wait(10)
+    assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
