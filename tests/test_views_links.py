@@ -171,6 +171,14 @@ class TestCreate:
         assert "All calendars</span>" in text
         assert "Pat Linden</span>" in text
 
+    def test_a_colleague_who_has_not_allowed_it_is_named_and_left_out(self, signed_in, linden, booking):
+        feed = Feed.generate(linden.maya, "Pat’s", None, practitioner=linden.calendar)
+        maya = signed_in(linden.maya)
+        assert "has not allowed bookings to leave" not in page(maya)
+        User.update(sync_allowed=False).where(User.id == linden.pat.id).execute()
+        assert "Pat Linden has not allowed bookings to leave" in page(maya)
+        assert read(maya, feed) == []
+
     def test_how_many_take_part_in_all_calendars_is_said(self, signed_in, linden, booking):
         User.update(sync_allowed=False).where(User.id == linden.pat.id).execute()
         maya = signed_in(linden.maya)
