@@ -1,0 +1,195 @@
+"""The calendar in a real browser: cards open over it, the form answers while one types, the keyboard is enough."""
+
+import os
+import shutil
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from models import Booking
+from scheduling import Span
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+
+NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+WEEK = "/calendar?day=2026-11-26"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as play:
+        try:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        except Error:
+            if os.environ.get("REQUIRE_ALL"):
+                raise
+            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app, linden, clock):
+    """A server on which Pat has a booking on a Thursday and three Fridays."""
+    Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient, service=linden.service)
+    fridays = [Span(NINE + timedelta(days=1 + 7 * n), NINE + timedelta(days=1 + 7 * n, hours=1)) for n in range(3)]
+    Booking.book(linden.calendar, fridays, linden.pat, patient=linden.patient)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """`visit(path, width=…, theme=…, scripts=…)`: a page with Pat signed in; every fault on its console fails the test."""
+    contexts, faults = [], []
+
+    def enter(path: str, width: int = 1280, theme: str = "light", scripts: bool = True):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, java_script_enabled=scripts)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" and "422" not in said.text else None)
+        page.goto(f"{address}/sign-in")
+        page.get_by_label("E-mail").fill("pat@linden.test")
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "sign-in" not in url)
+        page.goto(address + path)
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+PAGES = (WEEK, f"{WEEK}&view=day", f"{WEEK}&view=agenda", "/bookings/new?day=2026-11-26&from=09:30")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(390, "light"), (1280, "dark")])
+def test_no_page_keeps_anyone_out_or_scrolls_sideways(visit, linden, width, theme):
+    page = visit(WEEK, width, theme)
+    first = Booking.select().order_by(Booking.starts_at)[0]
+    for path in (*PAGES, f"/bookings/{first.id}", f"/bookings/{first.id}/edit"):
+        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        violations = Axe().run(page).response["violations"]
+        assert not violations, (path, [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in violations])
+
+
+def test_on_a_phone_the_same_page_shows_one_day(visit):
+    page = visit(WEEK, width=390)
+    expect(page.locator(".week [data-shown] .booking")).to_be_visible()
+    expect(page.locator(".week section:not([data-shown]) .booking")).to_be_hidden()
+
+
+def test_a_block_stands_where_its_time_is(visit):
+    page = visit(WEEK)
+    box = page.locator("#week .booking").first.bounding_box()
+    nine, ten = (page.locator(f'.week [data-kind="clock"] [data-from="{hour}:00"]').bounding_box()["y"] for hour in ("09", "10"))
+    assert abs(box["height"] - (ten - nine) * 50 / 60) < 6
+    assert page.locator("#week .booking > b").first.evaluate("e => getComputedStyle(e).maskImage").endswith('status/check.svg")')
+
+
+def test_a_card_opens_over_the_week_by_keyboard_and_closes_with_escape(visit):
+    page = visit(WEEK)
+    page.locator("#week .booking").first.focus()
+    page.keyboard.press("Enter")
+    card = page.get_by_role("dialog", name="Małgorzata Wójcik")
+    expect(card).to_be_visible()
+    assert page.evaluate("document.querySelector('#booking-card').contains(document.activeElement)")
+    assert "/calendar" in page.url
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    page.locator("#week .booking").nth(1).click()
+    expect(page.get_by_role("dialog")).to_contain_text("1 of 3")
+
+
+def test_cancelling_one_of_a_series_asks_in_the_card_and_can_be_undone(visit):
+    page = visit(WEEK)
+    page.locator("#week .booking").nth(1).click()
+    page.get_by_role("link", name="Cancel …").click()
+    page.get_by_label("The whole series").check()
+    page.get_by_role("button", name="Cancel booking").click()
+    expect(page.locator("#flash")).to_contain_text("3 bookings are cancelled")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#flash")).to_contain_text("Taken back")
+    assert Booking.select().where(Booking.status == "cancelled").count() == 0
+
+
+def test_a_status_is_two_presses_away(visit):
+    page = visit(WEEK)
+    page.locator("#week .booking").first.click()
+    page.get_by_role("button", name="Arrived").click()
+    expect(page.locator('#week .booking[data-status="arrived"]')).to_have_count(1)
+
+
+def test_clients_appear_as_one_types_and_a_gap_becomes_a_booking(visit):
+    page = visit(WEEK)
+    page.get_by_role("link", name="Book from 09:50").first.click()
+    page.get_by_label("Client", exact=True).press_sequentially("wojc", delay=20)
+    page.get_by_text("K-2041").click()
+    page.get_by_label("Service").select_option(label="Shoulder, 50 min, £65")
+    expect(page.get_by_label("To", exact=True)).to_have_value("10:40")
+    expect(page.get_by_label("Rate", exact=True)).to_have_value("65")
+    page.get_by_role("button", name="Save booking").click()
+    expect(page.locator("#flash")).to_contain_text("Booked: Thursday 26 November, 09:50–10:40.")
+
+
+def test_a_conflict_shows_while_one_types_and_the_free_time_is_one_press(visit):
+    page = visit("/bookings/new?day=2026-11-26&from=09:00")
+    page.get_by_label("To", exact=True).fill("09:30")
+    page.get_by_label("To", exact=True).blur()
+    expect(page.locator("#overlap")).to_contain_text("Małgorzata Wójcik is here until 09:50")
+    expect(page.locator("#that-day")).to_contain_text("This one")
+    page.get_by_role("button", name="Take it").click()
+    expect(page.get_by_label("From", exact=True)).to_have_value("09:50")
+    expect(page.locator("#overlap")).not_to_contain_text("is here")
+
+
+def test_a_refused_form_keeps_what_was_typed_and_takes_one_to_what_is_wrong(visit):
+    page = visit("/bookings/new?day=2026-11-26&from=09:00")
+    page.get_by_label("Notes").fill("bring the scan")
+    page.get_by_label("Every week").check()
+    page.get_by_role("button", name="Save booking").click()
+    expect(page.locator("#errors")).to_be_focused()
+    expect(page.get_by_label("Notes")).to_have_value("bring the scan")
+    expect(page.get_by_label("How many in all?")).to_be_visible()
+
+
+def test_what_only_whole_days_and_repeats_need_stays_away_until_then(visit):
+    page = visit("/bookings/new?day=2026-11-26")
+    last, starts, count = page.get_by_label("Last day"), page.get_by_label("From", exact=True), page.get_by_label("How many in all?")
+    expect(last).to_be_hidden()
+    expect(count).to_be_hidden()
+    page.get_by_label("All day, at a daily rate").check()
+    expect(last).to_be_visible()
+    expect(starts).to_be_hidden()
+
+
+def test_without_javascript_everything_can_be_done_too(visit):
+    page = visit(WEEK, scripts=False)
+    page.locator("#week .booking").first.click()
+    expect(page.locator("#booking-card")).to_contain_text("Thursday 26 November, 09:00–09:50")
+    page.get_by_role("link", name="Close").click()
+    page.locator('a[href*="day=2026-11-26&from=11:00"]').click(force=True)
+    page.get_by_label("Client", exact=True).fill("wojc")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_text("K-2041").click()
+    page.get_by_label("Service").select_option(label="Shoulder, 50 min, £65")
+    page.get_by_role("button", name="Save booking").click()
+    expect(page.locator("#flash")).to_contain_text("Booked: Thursday 26 November, 11:00–11:50.")
+
+
+def test_on_paper_the_whole_week_is_there_without_buttons(visit):
+    page = visit(WEEK, width=700)
+    page.emulate_media(media="print")
+    assert page.locator("#week .booking:visible").count() == 2
+    assert page.locator('.week [data-kind="free"]:visible').count() == 0
+    expect(page.get_by_role("navigation", name="View")).to_be_hidden()
