@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from werkzeug.test import Client
 
 import models
 from models import Feed, FeedRead
@@ -178,10 +179,8 @@ def test_reads_are_written_by_themselves_a_little_later(link):
     assert FeedRead.get().count == 1 and log._timer is None
 
 
-def test_a_read_over_http_is_counted_without_an_address(app, link, clock):
-    log, browser = app.wsgi_app.reads, app.test_client()
-    log.flush()
-    address = feeds.path("a key of the tests", link)
+def test_a_read_over_http_is_counted_without_an_address(app, log, link, clock):
+    browser, address = Client(feeds.FeedsApp(app, ("a key",), log)), feeds.path("a key", link)
     for headers in ({}, {"If-None-Match": "*"}):
         browser.get(address, headers={"User-Agent": APPLE, "X-Forwarded-For": "203.0.113.9", **headers}, environ_base={"REMOTE_ADDR": "198.51.100.7"})
     browser.head(address, headers={"User-Agent": GOOGLE})
