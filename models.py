@@ -666,6 +666,12 @@ class Patient(Base):
         first, _, last = name.partition(" ")
         return cls.add(clinic, actor, first_name=first[:80], last_name=last.strip()[:80])
 
+    @classmethod
+    def suggested(cls, clinic: Clinic, query: str):
+        """Matching clients, first those of whom a word begins with the query: "ma" means Maya sooner than someone at a .mail address."""
+        begins = cls.search.startswith(search_key(query)) | cls.search.contains(f" {search_key(query)}")
+        return cls.matching(clinic, query).order_by(Case(None, [(begins, 0)], 1), cls.search, cls.id)
+
     @staticmethod
     def last_seen(patients: Sequence["Patient"]) -> dict[int, datetime]:
         """When each of these clients last came, by id."""

@@ -290,6 +290,12 @@ def test_clients_are_found_as_one_types_by_name_without_accents_or_id(pat, linde
         assert f"Add “{query}” as a new client" in text(answer)
 
 
+def test_clients_whose_name_begins_so_come_first(pat, linden, typed):
+    Patient.create(clinic=linden.clinic, first_name="Aaron", last_name="Kaplan", email="aaron@mail.test")
+    found = text(pat.post("/bookings/clients", data=typed(q="ma", patient=""), headers=PARTIAL))
+    assert found.index("Małgorzata") < found.index("Aaron")
+
+
 def test_find_works_without_javascript_and_keeps_what_was_typed(pat, linden, typed):
     answer = pat.post("/bookings/", data=typed(q="wojcik", patient="", find="1", notes="bring the scan"))
     assert answer.status_code == 200

@@ -133,13 +133,13 @@ class BookingForm(Form):
         return self.q.data if self.patient.data == "new" else None
 
     def found(self) -> list[Patient]:
-        """Clients that match what was typed, with the start of the last booking so far as `last_at`."""
+        """Clients that match what was typed, each with the day of the last booking so far as `last_here` (None: not yet)."""
         if not self.q.data:
             return []
-        patients = list(Patient.matching(access.clinic(), self.q.data).limit(MOST_FOUND))
+        patients = list(Patient.suggested(access.clinic(), self.q.data).limit(MOST_FOUND))
         last = Patient.last_seen(patients)
         for patient in patients:
-            patient.last_at = last.get(patient.id)
+            patient.last_here = patient.id in last and scheduling.local_day(last[patient.id], self.practitioner.zone)
         return patients
 
     def validate(self, **kwargs) -> bool:

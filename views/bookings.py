@@ -136,7 +136,7 @@ def set_status(booking_id: int):
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, conflicts=refusal.conflicts)
     if changed:
-        _say_undoable(booking, f"{display.STATUS_NAMES[booking.status]} now, {display.STATUS_NAMES[was].lower()} before: {when(booking)}.")
+        _say_undoable(booking, f"{display.STATUS_NAMES[booking.status]}: {when(booking)}. It was {display.STATUS_NAMES[was].lower()}.")
     return htmx.done(_back(booking))
 
 
