@@ -20,6 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import commands
 import models
 import views
+from database import open_database
 from sync import feed, jobs
 from text import places
 
@@ -174,7 +175,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=40 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
-    models.open_database(settings.database_url)
+    open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     csrf.init_app(app)
     views.register(app)

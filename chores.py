@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import intake
 import scheduling
-from models import Import, OneTimeLink, Throttle, database
+from credentials import OneTimeLink, Throttle
+from intake.upload import Import
+from models import database
 
 
 def sweep() -> None:

@@ -8,7 +8,12 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
+from audit import AuditEntry
+from credentials import OneTimeLink, Throttle
+from intake.upload import Import
+from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 
+TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)
 DIRECTORY = Path(__file__).parent / "migrations"
 
 

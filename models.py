@@ -1,18 +1,15 @@
 """The tables, and every rule that spans rows: one method per transition, each in one transaction.
 
-Reads in order: database, clinic, people, clients and services, bookings, feeds, odds and ends. Every row belongs to one
-clinic. Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases keep them exactly.
+Reads in order: clinic, people, clients and services, bookings, feeds. Every row belongs to one clinic.
+Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases keep them exactly.
 A *revision* (`…_rev`) is a whole second since 1970, handed out by the clinic strictly growing: it is version number
 and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is read.
 """
 
-import hashlib
-import json
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,27 +22,22 @@ from peewee import (
     Case,
     CharField,
     Check,
-    DatabaseProxy,
     DateField,
     ForeignKeyField,
     IntegerField,
-    IntegrityError,
-    Model,
     NodeList,
-    SqliteDatabase,
     TextField,
     UUIDField,
-    chunked,
     fn,
     prefetch,
 )
-from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 import scheduling
+from audit import AuditEntry
+from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
 from scheduling import Hours, Span
 from text import IDENTIFIERS, like, search_key
 
-database = DatabaseProxy()
 passwords = argon2.PasswordHasher()
 
 ROLES = ("practitioner", "manager", "owner")
@@ -58,8 +50,6 @@ PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everyth
     "plus": ("feed", "google"),
     "basic": (),
 }
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BATCH = 1000  # rows handed to the database at a time
 
 
 class SlotTaken(Exception):
@@ -70,10 +60,6 @@ class SlotTaken(Exception):
         self.conflicts = conflicts
 
 
-class Taken(Exception):
-    """The name, ID or e-mail address belongs to another row already."""
-
-
 class LastOwner(Exception):
     """A clinic keeps at least one owner who can sign in."""
 
@@ -82,69 +68,21 @@ class LastVenue(Exception):
     """A clinic keeps at least one venue."""
 
 
-@contextmanager
-def _unique() -> Iterator[None]:
-    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is kept."""
-    try:
-        with database.atomic():
-            yield
-    except IntegrityError:
-        raise Taken from None
-
-
 class NotYours(Exception):
     """A link would show calendars that its owner may not share: only managers link those of others (X8)."""
 
 
-def _now() -> datetime:
-    return scheduling.utc_now()  # looked up at each call, so that a replaced clock counts for new rows too
+class Archivable(Base):
+    """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to it stays."""
 
+    archived = BooleanField(default=False)
 
-class InstantField(BigIntegerField):
-    """An aware UTC datetime, kept as microseconds since 1970."""
-
-    def db_value(self, value):
-        if not isinstance(value, datetime):
-            return value
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a zone")
-        return (value - EPOCH) // timedelta(microseconds=1)
-
-    def python_value(self, value):
-        return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
-
-
-class JSONText(TextField):
-    """A small JSON value in a text column, keys sorted, the same in both databases."""
-
-    def db_value(self, value):
-        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-    def python_value(self, value):
-        return None if value is None else json.loads(value)
-
-
-class Base(Model):
-    class Meta:
-        database = database
-        legacy_table_names = False
-
-    @database.atomic()
+    @transition
     def set_archived(self, archived: bool, actor: "User | None") -> None:
-        """For tables with `archived`: take the row out of lists and forms, or bring it back. What was booked stays."""
+        """Take the row out, or bring it back."""
         self.archived = archived
         self.save(only=["archived"])
         AuditEntry.note(self.clinic, actor, f"{self._meta.table_name}.{'archived' if archived else 'returned'}", self)
-
-
-def _insert(table: type[Base], rows: Iterable[Base]) -> int:
-    """Insert new rows by the thousand and count them: one statement for all, five times as fast as `insert_many`."""
-    fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
-    statement, _ = table.insert(dict.fromkeys(fields)).sql()
-    for some in chunked(rows, BATCH):
-        database.cursor().executemany(statement, [[field.db_value(row.__data__.get(field.name)) for field in fields] for row in some])
-        count += len(some)
-    return count
 
 
 # ---- the clinic ----
@@ -164,7 +102,7 @@ class Clinic(Base):
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
     faces_rev = BigIntegerField(default=0)
-    created_at = InstantField(default=_now)
+    created_at = InstantField(default=now)
 
     @classmethod
     @database.atomic()
@@ -208,7 +146,7 @@ class Clinic(Base):
         self.faces_rev = self.next_rev()
         Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
 
-    @database.atomic()
+    @transition
     def change(self, actor: "User | None", **settings) -> None:
         """Set columns; every feed shows it with the commit. Switching internal IDs on gives one to each client who has none."""
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
@@ -237,7 +175,7 @@ class Clinic(Base):
             "calendar": self.living_links.exists(),
         }
 
-    @database.atomic()
+    @transition
     def change_plan(self, plan: str, actor: "User | None") -> None:
         """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a new URL each (A41–A44)."""
         had_feed, self.plan = self.allows("feed"), plan
@@ -249,7 +187,7 @@ class Clinic(Base):
         AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
 
 
-class Venue(Base):
+class Venue(Archivable):
     """A place of work. Its IANA zone gives every booking there its wall time."""
 
     clinic = ForeignKeyField(Clinic, backref="venues")
@@ -257,7 +195,6 @@ class Venue(Base):
     address = CharField(300, default="")
     zone_name = CharField(60)
     hours = JSONText(default=dict)
-    archived = BooleanField(default=False)
 
     class Meta:
         indexes = ((("clinic", "name"), True),)
@@ -280,12 +217,12 @@ class Venue(Base):
     @database.atomic()
     def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Venue":
         """A new venue. Raises Taken for a name in use."""
-        with _unique():
+        with unique():
             venue = cls.create(clinic=clinic, **fields)
         AuditEntry.note(clinic, actor, "venue.added", venue)
         return venue
 
-    @database.atomic()
+    @transition
     def set_archived(self, archived: bool, actor: "User | None") -> None:
         """Close for new bookings, or open again. Raises LastVenue."""
         if archived and not Venue.listed(self.clinic).where(Venue.id != self.id).exists():
@@ -293,7 +230,7 @@ class Venue(Base):
         super().set_archived(archived, actor)
         self.clinic.bump_faces()
 
-    @database.atomic()
+    @transition
     def change(self, actor: "User | None", *, name: str, address: str, zone_name: str, hours: Hours) -> None:
         """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on the new zone's midnights.
 
@@ -301,7 +238,7 @@ class Venue(Base):
         """
         moved = zone_name != self.zone_name
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
-        with _unique():
+        with unique():
             self.save()
         if moved:
             whole = Booking.select().join(Practitioner).where(Practitioner.venue == self, Booking.starts_on.is_null(False))
@@ -330,7 +267,7 @@ class User(Base, UserMixin):
     mode = CharField(20, default="one_way")
     hide_sensitive = BooleanField(default=False)
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=_now)
+    created_at = InstantField(default=now)
 
     @property
     def is_active(self) -> bool:
@@ -376,22 +313,22 @@ class User(Base, UserMixin):
     @database.atomic()
     def invite(cls, clinic: Clinic, actor: "User | None", venues: Iterable[Venue], *, name: str, email: str, role: str) -> "User":
         """A new person without a password, with a calendar at each venue. Raises Taken for an address in use."""
-        with _unique():
+        with unique():
             user = cls.create(clinic=clinic, name=name, email=email, role=role, rev=clinic.next_rev())
         for venue in venues:
             Practitioner.open(user, venue, actor)
         AuditEntry.note(clinic, actor, "user.invited", user, role=role)
         return user
 
-    @database.atomic()
+    @transition
     def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
         """Raises Taken for an address in use, LastOwner. One-time links to an earlier address die."""
         if role != self.role:
             self._leave_an_owner()
         if email != self.email:
-            OneTimeLink.delete().where(OneTimeLink.user == self).execute()
+            self.burn_links()
         self.name, self.email, self.role = name, email, role
-        with _unique():
+        with unique():
             self.save(only=[User.name, User.email, User.role])
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.changed", self, role=role)
@@ -414,7 +351,7 @@ class User(Base, UserMixin):
         """Store a new password (Argon2id), end every session of this user and burn all one-time links."""
         self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
-        OneTimeLink.delete().where(OneTimeLink.user == self).execute()
+        self.burn_links()
         AuditEntry.note(self.clinic, actor or self, "user.password", self)
 
     def check_password(self, password: str) -> bool:
@@ -427,13 +364,28 @@ class User(Base, UserMixin):
             User.update(password_hash=passwords.hash(password)).where(User.id == self.id).execute()
         return True
 
+    def burn_links(self) -> None:
+        """End this person's invitations and resets."""
+        for link in self.one_time_links:
+            link.delete_instance()
+
+    def sync_history(self, most: int) -> list[tuple[AuditEntry, str]]:
+        """What changed in the person's sync settings and links, newest first, each with the link's name ("" for a setting)."""
+        own = Feed.select(Feed.id).where(Feed.user == self)
+        about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
+        about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == self.id)
+        rows = list(AuditEntry.select(AuditEntry, User).left_outer_join(User).where(AuditEntry.clinic == self.clinic_id, about_links | about_settings)
+                    .order_by(AuditEntry.id.desc()).limit(most))
+        names = dict(Feed.select(Feed.id, Feed.name).where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"])).tuples())
+        return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
+
     @database.atomic()
     def sign_out_everywhere(self) -> None:
         self.epoch += 1
         self.save(only=[User.epoch])
         AuditEntry.note(self.clinic, self, "user.signed_out_everywhere", self)
 
-    @database.atomic()
+    @transition
     def change_sync(self, **settings) -> None:
         """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this person shows it at once.
 
@@ -463,7 +415,7 @@ class User(Base, UserMixin):
             .where(Practitioner.user == self, *Booking.touching(start, end)).order_by(Booking.starts_at, Booking.id)
         )
 
-    @database.atomic()
+    @transition
     def leave(self, actor: "User | None") -> None:
         """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay. Raises LastOwner."""
         self._leave_an_owner()
@@ -472,11 +424,11 @@ class User(Base, UserMixin):
         for feed in self.feeds.where(Feed.revoked_at.is_null()):
             feed.revoke(actor, because="left")
         Practitioner.update(archived=True).where(Practitioner.user == self).execute()
-        OneTimeLink.delete().where(OneTimeLink.user == self).execute()
+        self.burn_links()
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.left", self)
 
-    @database.atomic()
+    @transition
     def come_back(self, actor: "User | None") -> None:
         """Undo `leave`: sign-in and calendars work again. Links stay stopped; the person makes new ones."""
         self.left_at = None
@@ -490,7 +442,7 @@ class User(Base, UserMixin):
 _NO_PASSWORD = passwords.hash(secrets.token_urlsafe(16))
 
 
-class Practitioner(Base):
+class Practitioner(Archivable):
     """One user at one venue. `calendar_rev` moves with every visible change of a booking in it."""
 
     clinic = ForeignKeyField(Clinic, backref="practitioners")
@@ -500,7 +452,6 @@ class Practitioner(Base):
     colour = CharField(20, default="teal")
     hours = JSONText(default=dict)
     calendar_rev = BigIntegerField(default=0)
-    archived = BooleanField(default=False)
 
     class Meta:
         indexes = ((("user", "venue"), True),)
@@ -529,7 +480,7 @@ class Practitioner(Base):
             calendar.set_archived(False, actor)
         return calendar
 
-    @database.atomic()
+    @transition
     def set_hours(self, actor: User | None, hours: Hours) -> None:
         """Change the working hours."""
         self.hours = hours
@@ -537,7 +488,7 @@ class Practitioner(Base):
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "practitioner.hours", self)
 
-    @database.atomic()
+    @transition
     def set_archived(self, archived: bool, actor: User | None) -> None:
         """Close for new bookings, or open again."""
         super().set_archived(archived, actor)
@@ -570,7 +521,7 @@ class Practitioner(Base):
 # ---- clients and services ----
 
 
-class Patient(Base):
+class Patient(Archivable):
     """The clinic's client. Screens say "client"; *client* in code means HTTP."""
 
     clinic = ForeignKeyField(Clinic, backref="patients")
@@ -581,9 +532,8 @@ class Patient(Base):
     phone = CharField(40, default="")
     notes = TextField(default="")
     search = CharField(600, default="", index=True)
-    archived = BooleanField(default=False)
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=_now)
+    created_at = InstantField(default=now)
 
     class Meta:
         indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
@@ -629,7 +579,7 @@ class Patient(Base):
         for tries_left in (4, 3, 2, 1, 0):
             try:
                 with database.atomic():
-                    with _unique():
+                    with unique():
                         client = cls.create(clinic=clinic, internal_id=internal_id or cls.next_internal_id(clinic), **fields)
                     AuditEntry.note(clinic, actor, "patient.added", client)
                     return client
@@ -647,7 +597,7 @@ class Patient(Base):
                 client = cls(clinic=clinic.id, **row)
                 client.index()
                 yield client
-        count = _insert(cls, clients())
+        count = insert_many_rows(cls, clients())
         AuditEntry.note(clinic, actor, "patients.added", clinic, count=count)
 
     @classmethod
@@ -697,7 +647,7 @@ class Patient(Base):
             .switch(Booking).left_outer_join(Service, on=(Booking.service == Service.id)).where(Booking.patient == self)
         )
 
-    @database.atomic()
+    @transition
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once.
 
@@ -713,12 +663,12 @@ class Patient(Base):
             self.rev = self.clinic.next_rev()
             seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
-        with _unique():
+        with unique():
             self.save()
         AuditEntry.note(self.clinic, actor, "patient.changed", self)
 
 
-class Service(Base):
+class Service(Archivable):
     """What is booked. Price in minor units of the clinic's currency."""
 
     clinic = ForeignKeyField(Clinic, backref="services")
@@ -728,7 +678,6 @@ class Service(Base):
     price_cents = IntegerField(default=0)
     colour = CharField(20, default="teal")
     bookable_online = BooleanField(default=False)
-    archived = BooleanField(default=False)
 
     class Meta:
         indexes = ((("clinic", "name"), True),)
@@ -742,18 +691,18 @@ class Service(Base):
     @database.atomic()
     def add(cls, clinic: Clinic, actor: "User | None", **fields) -> "Service":
         """A new service. Raises Taken for a name in use."""
-        with _unique():
+        with unique():
             service = cls.create(clinic=clinic, **fields)
         AuditEntry.note(clinic, actor, "service.added", service)
         return service
 
-    @database.atomic()
+    @transition
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns; a new name shows in every feed at once. Raises Taken for a name in use."""
         renamed = fields.get("name", self.name) != self.name
         for name, value in fields.items():
             setattr(self, name, value)
-        with _unique():
+        with unique():
             self.save()
         if renamed:
             self.clinic.bump_faces()
@@ -784,8 +733,8 @@ class Booking(Base):
     notes = TextField(default="")
     series = UUIDField(null=True, index=True)
     sequence = IntegerField(default=0)
-    created_at = InstantField(default=_now)
-    updated_at = InstantField(default=_now)
+    created_at = InstantField(default=now)
+    updated_at = InstantField(default=now)
 
     class Meta:
         indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
@@ -888,7 +837,7 @@ class Booking(Base):
             for row in rows:
                 calendars.add(row["practitioner"])
                 yield cls(clinic=clinic.id, **row)
-        count = _insert(cls, bookings())
+        count = insert_many_rows(cls, bookings())
         _bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
         AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
 
@@ -905,7 +854,7 @@ class Booking(Base):
         rows = Booking.select().where(Booking.series == self.series, Booking.clinic == self.clinic).order_by(Booking.starts_at)
         return list(rows.where(Booking.starts_at >= self.starts_at) if which == "following" else rows)
 
-    @database.atomic()
+    @transition
     def change(self, actor: User | None, span: Span, *, which: str = "one", practitioner: Practitioner | None = None,
                allow_overlap: bool = False, **fields) -> list["Booking"]:
         """Move to `span` and set columns; with `which` the others of the series move by the same days to the same wall time.
@@ -947,7 +896,7 @@ class Booking(Base):
         moved = span != self.span or practitioner.user_id != self.practitioner.user_id
         return status not in FREE_STATUSES and (moved or not self.is_busy)
 
-    @database.atomic()
+    @transition
     def set_status(self, status: str, actor: User | None, *, which: str = "one", allow_overlap: bool = False) -> list["Booking"]:
         """Change the status. Taking time again after a cancellation asks for the time to be free still (SlotTaken).
 
@@ -967,7 +916,7 @@ class Booking(Base):
             AuditEntry.note(self.clinic, actor, f"booking.{status}", self, count=len(rows), was=was)
         return rows
 
-    @database.atomic()
+    @transition
     def undo_status(self, actor: User | None) -> bool:
         """Give every booking of the latest change of status the one it had; False when something else came after it.
 
@@ -1048,7 +997,7 @@ class Feed(Base):
     hide_sensitive = BooleanField(default=False)
     salt = CharField(40, default=lambda: secrets.token_urlsafe(24))
     rev = BigIntegerField(default=0)
-    created_at = InstantField(default=_now)
+    created_at = InstantField(default=now)
     rotated_at = InstantField(null=True)
     suspended_at = InstantField(null=True)
     revoked_at = InstantField(null=True)
@@ -1094,7 +1043,7 @@ class Feed(Base):
     def is_stopped(self) -> bool:
         return self.revoked_at is not None or self.suspended_at is not None
 
-    @database.atomic()
+    @transition
     def change(self, actor: User | None, **settings) -> None:
         """Change what the link shows; its URL stays."""
         for name, value in settings.items():
@@ -1103,7 +1052,7 @@ class Feed(Base):
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.changed", self)
 
-    @database.atomic()
+    @transition
     def rotate(self, actor: User | None) -> None:
         """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one stopped by a plan change (A44)."""
         self.salt, self.rotated_at, self.suspended_at = secrets.token_urlsafe(24), scheduling.utc_now(), None
@@ -1112,14 +1061,14 @@ class Feed(Base):
         FeedRead.delete().where(FeedRead.feed == self).execute()
         AuditEntry.note(self.clinic, actor, "feed.rotated", self)
 
-    @database.atomic()
+    @transition
     def revoke(self, actor: User | None, because: str = "stopped") -> None:
         """Stop the link for good."""
         self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)
 
-    @database.atomic()
+    @transition
     def clear(self) -> None:
         """Take a stopped link off its owner's list and forget who read it; the history keeps its name."""
         self.revoked_at, self.revoked_because = self.revoked_at or scheduling.utc_now(), "cleared"
@@ -1147,210 +1096,7 @@ class FeedRead(Base):
         return dict(rows.where(cls.family != "a browser").group_by(cls.family).tuples())
 
 
-# ---- odds and ends ----
-
-
-class OneTimeLink(Base):
-    """An invitation or a password reset: works once, for a while. Only a hash of its secret is kept."""
-
-    user = ForeignKeyField(User, backref="one_time_links", on_delete="CASCADE")
-    purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
-    secret_hash = CharField(64, unique=True)
-    expires_at = InstantField()
-
-    @classmethod
-    @database.atomic()
-    def issue(cls, user: User, purpose: str, actor: User | None, days: int) -> str:
-        """A fresh secret for the user; earlier links of that purpose die."""
-        secret = secrets.token_urlsafe(32)
-        cls.delete().where(cls.user == user, cls.purpose == purpose).execute()
-        cls.create(user=user, purpose=purpose, secret_hash=cls._hash(secret), expires_at=scheduling.utc_now() + timedelta(days=days))
-        AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
-        return secret
-
-    @classmethod
-    def find(cls, secret: str) -> "OneTimeLink | None":
-        """The living link with this secret."""
-        found = cls.get_or_none(cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now())
-        return found if found and found.user.is_active else None
-
-    @database.atomic()
-    def use(self, password: str) -> User:
-        """Set the password, which burns the link."""
-        self.user.set_password(password, self.user)
-        return self.user
-
-    @staticmethod
-    def _hash(secret: str) -> str:
-        return hashlib.sha256(secret.encode()).hexdigest()
-
-
-class Throttle(Base):
-    """Failed tries per account and per address, both only as keyed hashes."""
-
-    key = CharField(64, primary_key=True)
-    failures = IntegerField(default=0)
-    blocked_until = InstantField(null=True)
-    updated_at = InstantField()
-
-    @classmethod
-    def wait_seconds(cls, keys: Iterable[str]) -> int:
-        """How long these keys must still wait; 0: go on."""
-        latest = cls.select(fn.MAX(cls.blocked_until)).where(cls.key.in_(list(keys))).scalar()
-        left = (InstantField().python_value(latest) - scheduling.utc_now()).total_seconds() if latest else 0
-        return max(0, int(left + 0.999))
-
-    @classmethod
-    @database.atomic()
-    def fail(cls, key: str, free: int) -> None:
-        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour."""
-        now = scheduling.utc_now()
-        row = cls.get_or_none(cls.key == key)
-        forgotten = row and now - row.updated_at > timedelta(hours=6)
-        failures = 1 if row is None or forgotten else row.failures + 1
-        wait = timedelta(seconds=min(3600, 60 * 2 ** (failures - free))) if failures >= free else None
-        cls.insert(key=key, failures=failures, updated_at=now, blocked_until=wait and now + wait).on_conflict(
-            conflict_target=[cls.key],
-            update={cls.failures: failures, cls.updated_at: now, cls.blocked_until: wait and now + wait},
-        ).execute()
-
-    @classmethod
-    def forget(cls, key: str) -> None:
-        cls.delete().where(cls.key == key).execute()
-
-
-class AuditEntry(Base):
-    """Who did what to what, when. `detail` holds counts, times and settings; never a client's name, a token or a URL."""
-
-    clinic = ForeignKeyField(Clinic, backref="audit")
-    user = ForeignKeyField(User, null=True)
-    action = CharField(40)
-    kind = CharField(20)
-    subject = IntegerField()
-    detail = JSONText(default=dict)
-    at = InstantField(default=_now)
-
-    class Meta:
-        indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
-
-    @classmethod
-    def note(cls, clinic: Clinic, actor: User | None, action: str, row: Base, **detail) -> None:
-        """Add an entry, in the transaction of what it tells of. `actor` None: the command line or the program itself."""
-        cls.create(clinic=clinic, user=actor, action=action, kind=row._meta.table_name, subject=row.id, detail=detail)
-
-    @classmethod
-    def listed(cls, clinic: Clinic, user_id: int | None = None):
-        """The clinic's history, newest first, with who did it; of one person where asked."""
-        of_one = [cls.user == user_id] if user_id else []
-        return cls.select(cls, User).left_outer_join(User).where(cls.clinic == clinic, *of_one).order_by(cls.id.desc())
-
-    @classmethod
-    def about(cls, row: Base):
-        """The history of one row, newest first, with who did it."""
-        return (
-            cls.select(cls, User).left_outer_join(User)
-            .where(cls.kind == row._meta.table_name, cls.subject == row.id, cls.clinic == row.clinic).order_by(cls.id.desc())
-        )
-
-    @classmethod
-    def of_sync(cls, user: User, most: int) -> list[tuple["AuditEntry", str]]:
-        """What changed in the person's sync settings and links, newest first, each with the link's name ("" for a setting)."""
-        own = Feed.select(Feed.id).where(Feed.user == user)
-        about_links = (cls.kind == "feed") & cls.subject.in_(own)
-        about_settings = (cls.action == "sync.settings") & (cls.subject == user.id)
-        rows = list(cls.select(cls, User).left_outer_join(User).where(cls.clinic == user.clinic_id, about_links | about_settings)
-                    .order_by(cls.id.desc()).limit(most))
-        names = dict(Feed.select(Feed.id, Feed.name).where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"])).tuples())
-        return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
-
-
-class Import(Base):
-    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
-
-    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes,
-    "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"}, where to see the first.
-    """
-
-    clinic = ForeignKeyField(Clinic, backref="imports")
-    user = ForeignKeyField(User, null=True)
-    kind = CharField(10, constraints=[Check("kind IN ('clients', 'bookings')")])
-    phase = CharField(10, default="checking")
-    content = TextField()
-    total = IntegerField(default=0)
-    done = IntegerField(default=0)
-    good = IntegerField(default=0)
-    problems = JSONText(default=dict)
-    created_at = InstantField(default=_now)
-    finished_at = InstantField(null=True)
-
-    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is thrown away
-
-    @classmethod
-    @database.atomic()
-    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict) -> "Import":
-        """A file to be checked."""
-        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems)
-        AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
-        return row
-
-    @classmethod
-    def light(cls) -> list:
-        """Every column but the content, which may be 30 MB."""
-        return [field for field in cls._meta.sorted_fields if field is not cls.content]
-
-    @classmethod
-    def latest(cls, clinic: Clinic, count: int = 20):
-        """The newest imports, with who brought them, without what they hold."""
-        columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
-        return cls.select(*columns).left_outer_join(User).where(cls.clinic == clinic).order_by(cls.id.desc()).limit(count)
-
-    @property
-    def is_running(self) -> bool:
-        return self.phase in self.RUNNING
-
-    @property
-    def bad(self) -> int:
-        return self.total - self.good
-
-    def progress(self, done: int) -> None:
-        """Say how many lines are done, for who watches."""
-        Import.update(done=done).where(Import.id == self.id, Import.phase.in_(self.RUNNING)).execute()
-
-    @database.atomic()
-    def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
-        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True. An end drops the file's content."""
-        if phase in ("taken", "discarded"):
-            columns = {"content": "", "problems": {}, "finished_at": scheduling.utc_now(), **columns}
-        moved = Import.update(phase=phase, **columns).where(Import.id == self.id, Import.phase.in_(before)).execute() == 1
-        if moved:
-            self.__data__.update(phase=phase, **columns)
-        if moved and phase in ("discarded", "failed"):  # what is taken in notes itself
-            AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
-        return moved
-
-
-TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)
-
-
-def open_database(url: str) -> None:
-    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per thread at a time.
-
-    SQLite: write-ahead log, foreign keys on, ten seconds of patience, and every transaction IMMEDIATE, so that a
-    check and the write that follows it are one.
-    """
-    if url.startswith("sqlite:"):
-        pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "cache_size": -32000, "temp_store": 2,
-                   "busy_timeout": 10_000}
-        database.initialize(PooledSqliteDatabase(
-            url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64,
-            check_same_thread=False))  # the pool hands a connection to one thread at a time
-    else:
-        database.initialize(PooledPostgresqlDatabase(
-            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10))
-
-
-def is_sqlite() -> bool:
-    return isinstance(database.obj, SqliteDatabase)
+# ---- 
 
 
 def days_of(span: Span, zone: ZoneInfo) -> tuple[date, date]:

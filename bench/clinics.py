@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import models
 import scheduling
+from database import InstantField
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 
 TODAY = datetime.now(UTC).date()
@@ -40,7 +41,7 @@ def _hours() -> dict:
 def _rows(clinic, calendars, patients, service, each):
     """Raw column values; half-hours from 30 days back to a year ahead, at random but repeatable."""
     chance, binary = random.Random(1), models.is_sqlite()
-    instant = models.InstantField().db_value
+    instant = InstantField().db_value
     slots = [scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0] for d in range(-29, 364) for h in range(20)]
     made = instant(slots[0])
     for calendar in calendars:

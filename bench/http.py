@@ -12,7 +12,7 @@ from pathlib import Path
 
 import migrate
 import models
-from app import Settings
+from database import open_database
 from sync import feed as feeds
 
 from . import clinics
@@ -54,7 +54,7 @@ def run() -> None:
 
 
 def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
-    models.open_database(environment["DATABASE_URL"])
+    open_database(environment["DATABASE_URL"])
     migrate.migrate()
     link, _ = clinics.fill(1, BOOKINGS)
     found = feeds.check([environment["KALENDS_SECRET_KEY"]], str(link.uuid), feeds.token(environment["KALENDS_SECRET_KEY"], link.uuid, link.salt),
@@ -78,7 +78,8 @@ def _radicale(servers: contextlib.ExitStack, folder: str, body: bytes) -> tuple[
                "--auth-type", "none", "--rights-type", "authenticated", "--logging-level", "error"]
     _start(servers, command, dict(os.environ), port)
     path = "/bench/calendar/"
-    put = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, {"Content-Type": "text/calendar", "Authorization": "Basic YmVuY2g6eA=="}, method="PUT")
+    headers = {"Content-Type": "text/calendar", "Authorization": "Basic YmVuY2g6eA=="}
+    put = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers, method="PUT")
     urllib.request.urlopen(put).close()
     return port, path
 

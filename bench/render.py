@@ -9,6 +9,7 @@ import icalendar
 import migrate
 import models
 import scheduling
+from database import open_database
 from sync import feed as feeds
 
 from . import clinics
@@ -45,7 +46,7 @@ def icalendar_seconds(body: bytes, times: int = 5) -> float:
 
 def run() -> None:
     """Both, for 1,000 bookings on SQLite in memory's reach."""
-    models.open_database("sqlite:///:memory:")
+    open_database("sqlite:///:memory:")
     migrate.migrate()
     link, _ = clinics.fill(1, 1000)
     ours, body = first_answer_seconds(link)

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 
 import migrate
-import models
 from app import Settings, create_app
 from models import User
 from sync import feed as feeds

@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models import Clinic, Import, User, database
+from intake.upload import Import
+from models import Clinic, User, database
 from sync import jobs
 from text import clean, places
 

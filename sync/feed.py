@@ -25,6 +25,7 @@ from peewee import InterfaceError, OperationalError
 
 import models
 import scheduling
+from database import InstantField
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from text import cut, places
 
@@ -140,7 +141,7 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
     """Whether a stopped link goes on as an empty calendar for a while, so that apps clear themselves (X26)."""
     ended = revoked_at if because == "left" else None if revoked_at else suspended_at
-    return bool(ended) and models.InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)
+    return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)
 
 
 # ---- the body ----

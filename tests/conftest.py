@@ -21,6 +21,7 @@ import migrate
 import models
 import scheduling
 from app import Settings, create_app
+from database import open_database
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from sync.readers import ReadLog
 
@@ -96,7 +97,7 @@ def migrated_app(settings):
     migrate.migrate()
     models.database.close()
     yield app
-    models.open_database(settings.database_url)
+    open_database(settings.database_url)
     app.wsgi_app.reads.flush()
     models.database.obj.close_all()
 
@@ -112,9 +113,9 @@ def clock(monkeypatch):
 @pytest.fixture
 def db(migrated_app):
     """Open tables, empty at the start of each test."""
-    models.open_database(migrated_app.config["SETTINGS"].database_url)
+    open_database(migrated_app.config["SETTINGS"].database_url)
     models.database.connect(reuse_if_open=True)
-    for table in reversed(models.TABLES):
+    for table in reversed(migrate.TABLES):
         table.delete().execute()
     yield models.database
     if not models.database.is_closed():

@@ -13,6 +13,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 import models
+from database import open_database
 from models import Booking, Feed, Patient
 from scheduling import Span
 from sync import feed as feeds
@@ -449,7 +450,7 @@ def test_a_refusal_is_one_query_whether_the_link_exists_or_not(get, link, linden
 def test_an_address_of_the_wrong_shape_asks_the_database_nothing(get, link, linden, queries, why):
     address = REFUSED[why](link, linden)
     assert queries(lambda: get(path=address)) == 0
-    models.open_database("sqlite:////nowhere/at/all.db")
+    open_database("sqlite:////nowhere/at/all.db")
     assert get(path=address).status_code == 404
 
 
@@ -461,13 +462,13 @@ def test_a_whole_feed_is_few_queries_however_many_bookings(get, link, linden, bo
 
 def test_a_database_that_is_away_is_a_503_without_trace(app, get, link, booking, caplog):
     address = feeds.path(KEY, link)
-    models.open_database("sqlite:////nowhere/at/all.db")
+    open_database("sqlite:////nowhere/at/all.db")
     with caplog.at_level(logging.INFO):
         answer = get(path=address)
     assert answer.status_code == 503 and answer.data == b"" and answer.headers["Retry-After"] == "60"
     assert answer.headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
     assert "OperationalError" in caplog.text and "Traceback" not in caplog.text and str(link.uuid) not in caplog.text
-    models.open_database(app.config["SETTINGS"].database_url)
+    open_database(app.config["SETTINGS"].database_url)
     assert get(path=address).status_code == 200
 
 

@@ -12,8 +12,10 @@ import pytest
 import intake
 import migrate
 import models
+from database import open_database
 from intake.sheet import MOST_BYTES, MOST_LINES
-from models import AuditEntry, Booking, Clinic, Import, Patient, Practitioner, User, Venue
+from intake.upload import Import
+from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
 from scheduling import Span
 
 
@@ -389,7 +391,7 @@ def test_only_a_thousand_reasons_are_kept_but_all_bad_lines(linden):
 @pytest.fixture
 def big(tmp_path):
     """A clinic in a SQLite database of its own."""
-    models.open_database(f"sqlite:///{tmp_path / 'big.db'}")
+    open_database(f"sqlite:///{tmp_path / 'big.db'}")
     migrate.migrate()
     clinic = Clinic.create(name="Big")
     venue = Venue.create(clinic=clinic, name="Here", zone_name="Europe/London")

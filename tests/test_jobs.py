@@ -17,7 +17,8 @@ import intake
 import models
 import processes
 from app import Settings
-from models import Import, OneTimeLink, Throttle
+from credentials import OneTimeLink, Throttle
+from intake.upload import Import
 from sync import jobs
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference

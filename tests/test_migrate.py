@@ -11,23 +11,24 @@ from peewee import SqliteDatabase
 
 import migrate
 import models
+from database import open_database
 
 
 @pytest.fixture
 def empty(db, settings, tmp_path) -> Iterator[None]:
     """`models.database` without a table, for the length of a test."""
     if models.is_sqlite():
-        models.open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+        open_database(f"sqlite:///{tmp_path / 'empty.db'}")
     else:
         models.database.execute_sql("CREATE SCHEMA void")
         models.database.close()
         models.database.obj.close_all()
-        models.open_database(f"{settings.database_url}{'&' if '?' in settings.database_url else '?'}options=-csearch_path%3Dvoid")
+        open_database(f"{settings.database_url}{'&' if '?' in settings.database_url else '?'}options=-csearch_path%3Dvoid")
     models.database.connect(reuse_if_open=True)
     yield
     models.database.close()
     models.database.obj.close_all()
-    models.open_database(settings.database_url)
+    open_database(settings.database_url)
     if not models.is_sqlite():
         models.database.execute_sql("DROP SCHEMA void CASCADE")
         models.database.close()
@@ -69,14 +70,14 @@ def _postgres_facts(execute) -> set[str]:
 def _as_models_say() -> Iterator[tuple]:
     """(execute, is_sqlite) of a database that the models made, undone afterwards."""
     if models.is_sqlite():
-        with SqliteDatabase(":memory:") as fresh, fresh.bind_ctx(models.TABLES):
-            fresh.create_tables(models.TABLES)
+        with SqliteDatabase(":memory:") as fresh, fresh.bind_ctx(migrate.TABLES):
+            fresh.create_tables(migrate.TABLES)
             yield fresh.execute_sql, True
     else:
         with models.database.atomic() as transaction:
             models.database.execute_sql("CREATE SCHEMA fresh")
             models.database.execute_sql("SET LOCAL search_path TO fresh")
-            models.database.create_tables(models.TABLES, safe=False)
+            models.database.create_tables(migrate.TABLES, safe=False)
             yield models.database.execute_sql, False
             transaction.rollback()
 
@@ -86,6 +87,9 @@ def test_migrations_make_what_the_models_say(db):
     with _as_models_say() as (execute, is_sqlite):
         said = facts(execute, is_sqlite)
     assert len(said) > 100
+    deferred = {line for line in made if line.startswith("audit_entry: FOREIGN KEY")}  # Peewee leaves deferred keys to the migration
+    assert len(deferred) == 2
+    made -= deferred
     differences = [f"only the models:     {line}" for line in sorted(said - made)] + [f"only the migrations: {line}" for line in sorted(made - said)]
     if differences:
         pytest.fail("\n".join(["Models and migrations differ. Write a migration.", *differences]), pytrace=False)
@@ -131,17 +135,17 @@ def test_two_programs_may_migrate_at_once(empty):
 
 def test_a_file_that_is_no_database_is_a_sentence(tmp_path, db, settings):
     (tmp_path / "kalends.db").write_text("This is a letter, not a database." * 100)
-    models.open_database(f"sqlite:///{tmp_path / 'kalends.db'}")
+    open_database(f"sqlite:///{tmp_path / 'kalends.db'}")
     with pytest.raises(migrate.CannotMigrate, match=r"cannot be used: file is not a database\. Check"):
         migrate.migrate()
-    models.open_database(settings.database_url)
+    open_database(settings.database_url)
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path, db, settings):
-    models.open_database(f"sqlite:///{tmp_path / 'none' / 'kalends.db'}")
+    open_database(f"sqlite:///{tmp_path / 'none' / 'kalends.db'}")
     with pytest.raises(migrate.CannotMigrate, match="cannot be used: unable to open"):
         migrate.migrate()
-    models.open_database(settings.database_url)
+    open_database(settings.database_url)
 
 
 @contextmanager
@@ -174,7 +178,7 @@ def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(empt
             tmp_path.chmod(0o755)
     else:
         models.database.obj.close_all()
-        models.open_database(settings.database_url + ("&" if "?" in settings.database_url else "?")
+        open_database(settings.database_url + ("&" if "?" in settings.database_url else "?")
                              + "options=-csearch_path%3Dvoid%20-cdefault_transaction_read_only%3Don")
         with pytest.raises(migrate.CannotMigrate, match="cannot be used: it is read-only"):
             migrate.migrate()

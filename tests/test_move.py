@@ -13,6 +13,7 @@ import pytest
 import migrate
 import models
 from app import Settings, create_app
+from database import open_database
 from models import Booking, Clinic, Feed, Practitioner, User
 from scheduling import Span
 from sync import feed as feeds
@@ -54,7 +55,7 @@ def empty_postgres(postgres_url, worker_id):
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
     url = head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
-    models.open_database(url)
+    open_database(url)
     migrate.migrate()
     models.database.close()
     yield url

@@ -3,11 +3,11 @@
 import threading
 from datetime import timedelta
 
+from conftest import NOW
+
 import models
 from models import Booking, Feed, User
 from scheduling import Span
-
-from conftest import NOW
 
 ROUNDS = 12
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 import models
-from models import AuditEntry, Clinic, OneTimeLink, Patient, Practitioner, Throttle, User, Venue
+from credentials import OneTimeLink, Throttle
+from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
 from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}

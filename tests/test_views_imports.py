@@ -5,7 +5,8 @@ import io
 import pytest
 
 import intake
-from models import AuditEntry, Booking, Import, Patient
+from intake.upload import Import
+from models import AuditEntry, Booking, Patient
 
 PARTIAL = {"HX-Request": "true"}
 GOOD = "first_name,last_name,internal_id\nAda,Lovelace,A-1\nGrace,Hopper,A-2\n"

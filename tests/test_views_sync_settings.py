@@ -268,7 +268,7 @@ class TestHistory:
     def test_other_people_s_changes_are_not_in_it(self, pat, linden):
         linden.quinn.change_sync(identifier="initials")
         Feed.generate(linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar)
-        assert AuditEntry.of_sync(linden.pat, 10) == []
+        assert linden.pat.sync_history(10) == []
         assert "Nothing yet" in page(pat)
 
     def test_no_address_and_no_client_gets_into_the_audit(self, pat, linden, link, booking):

@@ -8,7 +8,8 @@ from threading import Barrier, Thread
 import pytest
 
 import models
-from models import AuditEntry, Booking, Clinic, Feed, LastOwner, OneTimeLink, Practitioner, User
+from credentials import OneTimeLink
+from models import AuditEntry, Booking, Clinic, Feed, LastOwner, Practitioner, User
 from scheduling import Span
 from sync import feed as feeds
 from tests.conftest import PASSWORD, PASSWORD_HASH, WEEKDAYS

@@ -12,7 +12,8 @@ from wtforms import BooleanField, PasswordField
 from wtforms.validators import Length
 
 import mail
-from models import Clinic, OneTimeLink, Throttle, User, database
+from credentials import OneTimeLink, Throttle
+from models import Clinic, User, database
 
 from . import access, htmx
 from .access import login_required

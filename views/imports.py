@@ -7,7 +7,7 @@ from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 import intake
-from models import Import
+from intake.upload import Import
 
 from . import access, htmx
 from .access import manager_required

@@ -7,7 +7,7 @@ from flask_login import current_user
 from wtforms import BooleanField, StringField
 
 import scheduling
-from models import AuditEntry, Feed
+from models import Feed
 from sync import feed as feeds
 from sync.face import Policy, face
 from text import IDENTIFIERS
@@ -50,7 +50,7 @@ def _context(form: Identifier | None = None) -> dict:
         "form": form or Identifier(formdata=None), "chosen": chosen, "panes": feeds.preview(user, chosen, now, _PREVIEWED),
         "examples": {key: face(subject, Policy(identifier=key)).title for key in IDENTIFIERS}, "allowed": user.clinic.allowed_identifiers(),
         "links": [link for link in links if not link.is_stopped], "stopped": [link for link in links if link.is_stopped],
-        "why_not": user.why_no_links(), "history": AuditEntry.of_sync(user, _HISTORY), "zone": sync_words.zone(access.calendars(), user),
+        "why_not": user.why_no_links(), "history": user.sync_history(_HISTORY), "zone": sync_words.zone(access.calendars(), user),
         "addresses": link_address, "words": sync_words, "place_of": ZoneInfo,
     }
 

@@ -8,7 +8,8 @@ from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 import mail
-from models import Booking, LastOwner, OneTimeLink, Practitioner, Taken, User, Venue
+from credentials import OneTimeLink
+from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 
 from . import access, htmx
 from .access import login_required, manager_required

@@ -10,7 +10,8 @@ from playwright.sync_api import Error, expect, sync_playwright
 from werkzeug.serving import make_server
 
 import intake
-from models import Import, Patient
+from intake.upload import Import
+from models import Patient
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both

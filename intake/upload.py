@@ -1,0 +1,76 @@
+"""The table of files on their way in."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
+
+import scheduling
+from audit import AuditEntry
+from database import Base, InstantField, JSONText, database, now
+from models import Clinic, User
+
+
+class Import(Base):
+    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
+
+    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes,
+    "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"}, where to see the first.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="imports")
+    user = ForeignKeyField(User, null=True)
+    kind = CharField(10, constraints=[Check("kind IN ('clients', 'bookings')")])
+    phase = CharField(10, default="checking")
+    content = TextField()
+    total = IntegerField(default=0)
+    done = IntegerField(default=0)
+    good = IntegerField(default=0)
+    problems = JSONText(default=dict)
+    created_at = InstantField(default=now)
+    finished_at = InstantField(null=True)
+
+    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is thrown away
+
+    @classmethod
+    @database.atomic()
+    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict) -> "Import":
+        """A file to be checked."""
+        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems)
+        AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
+        return row
+
+    @classmethod
+    def light(cls) -> list:
+        """Every column but the content, which may be 30 MB."""
+        return [field for field in cls._meta.sorted_fields if field is not cls.content]
+
+    @classmethod
+    def latest(cls, clinic: Clinic, count: int = 20):
+        """The newest imports, with who brought them, without what they hold."""
+        columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
+        return cls.select(*columns).left_outer_join(User).where(cls.clinic == clinic).order_by(cls.id.desc()).limit(count)
+
+    @property
+    def is_running(self) -> bool:
+        return self.phase in self.RUNNING
+
+    @property
+    def bad(self) -> int:
+        return self.total - self.good
+
+    def progress(self, done: int) -> None:
+        """Say how many lines are done, for who watches."""
+        Import.update(done=done).where(Import.id == self.id, Import.phase.in_(self.RUNNING)).execute()
+
+    @database.atomic()
+    def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
+        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True. An end drops the file's content."""
+        if phase in ("taken", "discarded"):
+            columns = {"content": "", "problems": {}, "finished_at": scheduling.utc_now(), **columns}
+        moved = Import.update(phase=phase, **columns).where(Import.id == self.id, Import.phase.in_(before)).execute() == 1
+        if moved:
+            self.__data__.update(phase=phase, **columns)
+        if moved and phase in ("discarded", "failed"):  # what is taken in notes itself
+            AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
+        return moved
