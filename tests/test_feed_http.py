@@ -165,6 +165,8 @@ REFUSED = {
     "an owner who opted out": _after(lambda link, linden: linden.pat.change_sync(sync_allowed=False)),
     "an owner who left": _after(lambda link, linden: linden.pat.leave(linden.olive)),
     "an owner who left and came back": _after(lambda link, linden: (linden.pat.leave(linden.olive), linden.pat.come_back(linden.olive))),
+    "a practitioner's link that was widened": _after(lambda link, linden: link.change(linden.pat, scope="clinic")),
+    "a practitioner's link that was moved": _after(lambda link, linden: link.change(linden.pat, practitioner=linden.colleague_calendar)),
     "a manager no more, with everyone's calendars": _of_maya(True, scope=lambda linden: "clinic"),
     "a manager no more, with another's calendar": _of_maya(True, practitioner=lambda linden: linden.calendar),
 }
