@@ -19,7 +19,7 @@ from . import access, display
 from .forms import Choice, Clock, Form, Line, Money, Needed, Paragraph
 
 OVERNIGHT = timedelta(hours=12)  # an end before the start means the next day when it is at most so long; else it is a slip
-MOST_FOUND = 8
+MOST_FOUND = 6
 WHICH = [("one", "Only this one"), ("following", "This one and those after it"), ("all", "The whole series")]
 FACTS = {  # BadTime → the field and the sentence
     "year": ("day", "Choose a day from 1970 to 2099"),
