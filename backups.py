@@ -76,6 +76,8 @@ def restore(settings, file: Path) -> str:
         wanted = "kalends.db" if models.is_sqlite() else "kalends.dump"
         if not (there / wanted).exists():
             raise Refused("This backup is of the other kind of database. Check DATABASE_URL.")
+        if models.is_sqlite():
+            _check_sqlite(there / wanted)
         aside.mkdir(mode=0o700)
         if models.is_sqlite():
             _replace_sqlite(_sqlite_path(settings), there / wanted, aside / wanted)
@@ -104,10 +106,17 @@ def _copy_sqlite(source: Path, target: Path) -> None:
     target.chmod(0o600)
 
 
+def _check_sqlite(fresh: Path) -> None:
+    try:
+        with closing(sqlite3.connect(fresh)) as copy:
+            is_whole = copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    except sqlite3.DatabaseError:
+        is_whole = False
+    if not is_whole:
+        raise Refused("The database in this backup is damaged.")
+
+
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
-    with closing(sqlite3.connect(fresh)) as copy:
-        if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-            raise Refused("The database in this backup is damaged.")
     models.database.obj.close_all()
     if present.exists():
         _copy_sqlite(present, aside)

@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ import processes
 import sample as sample_clinic
 import scheduling
 import text
-from models import Clinic, Feed, OneTimeLink, User, Venue
+from credentials import OneTimeLink
+from models import Clinic, Feed, User, Venue
 from sync import feed as feeds
 from views.auth import SHORTEST_PASSWORD
 
@@ -328,9 +330,9 @@ def _own_scope(person: User, venue_name: str | None) -> dict:
 def revoke_feed(feed_id: str) -> None:
     """Stop the private link with this number or UUID for good."""
     with _database():
-        number = int(feed_id) if re.fullmatch(r"[0-9]{1,9}", feed_id) else None
         try:
-            found = Feed.get_or_none(Feed.id == number if number is not None else Feed.uuid == feed_id)
+            same = Feed.id == int(feed_id) if re.fullmatch(r"[0-9]{1,9}", feed_id) else Feed.uuid == uuid.UUID(feed_id)
+            found = Feed.get_or_none(same)
         except ValueError:
             found = None
         if found is None:

@@ -1,39 +1,114 @@
-"""A real browser, and the application on a port of its own."""
+"""A real browser, and Kalends on a port of its own. Debian's Chromium is used; where there is none these tests are named as not tested.
 
-import os
+- `chromium`: the browser, started once.
+- `address`: the pages of this very process, over the rows of the test (`linden`, the moved `clock`). Good for one page's behaviour.
+- `live`: Kalends as it is deployed, started once with `start` on SQLite, with the sample clinic and workers: `live.address`,
+  `live.password`. Good for what needs the real server. Its rows are shared: leave them as you found them.
+- `visitor`: an empty page of a browser without cookies.
+- `enter(email, …)`: a page signed in at `address` (or at `at=live`); further arguments go to Playwright's `new_context`, such as
+  `java_script_enabled=False`, `color_scheme="dark"` or `viewport`. Any error on a page's console fails the test at its end.
+- `no_barriers(page)`: axe finds nothing, and the page does not scroll sideways.
+"""
+
 import shutil
+import socket
 import threading
+import time
+import urllib.request
+from types import SimpleNamespace
 
+import program
 import pytest
-from playwright.sync_api import Error, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
+
+from tests.conftest import PASSWORD, lacking
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
 @pytest.fixture(scope="session")
 def chromium():
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        lacking("Chromium", "install the package chromium")
     with sync_playwright() as play:
-        try:
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except Error:
-            if os.environ.get("REQUIRE_ALL"):
-                raise
-            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
+        browser = play.chromium.launch(executable_path=path, args=_FLAGS)
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def address(app, linden):
-    """Where the Linden clinic's pages are."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def live(tmp_path_factory):
+    folder, password = tmp_path_factory.mktemp("live"), "sample pass 1"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    output = folder / "said"
+    running = program.begin("start", output=output, KALENDS_INSTANCE=folder / "instance", KALENDS_PORT=port,
+                            KALENDS_BASE_URL=f"http://127.0.0.1:{port}", KALENDS_SAMPLE_PASSWORD=password)
+    try:
+        end = time.monotonic() + 60
+        while not _is_ready(port):
+            assert running.poll() is None and time.monotonic() < end, output.read_text()
+            time.sleep(0.1)
+        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", password=password)
+    finally:
+        running.terminate()
+        running.wait(20)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def visitor(chromium):
-    """An empty page of a browser without cookies."""
     context = chromium.new_context()
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def enter(chromium, request):
+    contexts, faults = [], []
+
+    def open_page(email: str = "pat@linden.test", at=None, **context):
+        base, password = (at.address, at.password) if at else (request.getfixturevalue("address"), PASSWORD)
+        contexts.append(chromium.new_context(base_url=base, **context))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" and "status of 422" not in message.text else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto("/sign-in")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password", exact=True).fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "sign-in" not in url)
+        return page
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def no_barriers():
+    def check(page):
+        found = Axe().run(page)
+        assert found.violations_count == 0, (page.url, found.generate_report())
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{page.url} scrolls sideways"
+    return check

@@ -1,14 +1,10 @@
 """The calendar in a real browser: cards open over it, the form answers while one types, the keyboard is enough."""
 
-import os
-import shutil
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import expect
 
 from models import Booking
 from scheduling import Span
@@ -20,29 +16,13 @@ NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 WEEK = "/calendar?day=2026-11-26"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as play:
-        try:
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except Error:
-            if os.environ.get("REQUIRE_ALL"):
-                raise
-            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def address(app, linden, clock):
+def address(address, linden, clock):
     """A server on which Pat has a booking on a Thursday and three Fridays."""
     Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient, service=linden.service)
     fridays = [Span(NINE + timedelta(days=1 + 7 * n), NINE + timedelta(days=1 + 7 * n, hours=1)) for n in range(3)]
     Booking.book(linden.calendar, fridays, linden.pat, patient=linden.patient)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    return address
 
 
 @pytest.fixture

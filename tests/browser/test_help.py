@@ -1,46 +1,12 @@
 """The help pages in a real browser: nothing scrolls sideways, nothing keeps anyone out, and the keyboard is enough."""
 
-import os
-import shutil
-import threading
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, sync_playwright
-from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD
 from views.help import PAGES
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as play:
-        try:
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except Error:
-            if os.environ.get("REQUIRE_ALL"):
-                raise
-            pytest.skip("no Chromium here: install the package chromium, or run playwright install chromium")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def address(app, linden):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-@pytest.fixture
-def visitor(chromium):
-    context = chromium.new_context()
-    yield context.new_page()
-    context.close()
 
 
 def sign_in(page, address: str) -> None:
