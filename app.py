@@ -21,7 +21,7 @@ import commands
 import models
 import views
 from database import open_database
-from sync import feed, jobs
+from sync import jobs, wsgi
 from text import places
 
 log = logging.getLogger("kalends")
@@ -184,7 +184,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.teardown_request(_disconnect)
     app.after_request(_harden)
     app.register_error_handler(Exception, _show_error)
-    app.wsgi_app = feed.FeedsApp(app.wsgi_app, settings.secret_keys)
+    app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)

@@ -14,6 +14,7 @@ import migrate
 import models
 from database import open_database
 from sync import feed as feeds
+from sync import shown
 
 from . import clinics
 from .load import requests_per_second
@@ -57,11 +58,11 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
     open_database(environment["DATABASE_URL"])
     migrate.migrate()
     link, _ = clinics.fill(1, BOOKINGS)
-    found = feeds.check([environment["KALENDS_SECRET_KEY"]], str(link.uuid), feeds.token(environment["KALENDS_SECRET_KEY"], link.uuid, link.salt),
-                        clinics.scheduling.utc_now())
-    body = feeds.render(found)
+    key = environment["KALENDS_SECRET_KEY"]
+    found = feeds.check([key], str(link.uuid), feeds.token(key, str(link.uuid), link.salt), clinics.scheduling.utc_now())
+    body = shown.render(found.feed_id, *found.window(), found.is_empty)
     models.database.close()
-    return feeds.path(environment["KALENDS_SECRET_KEY"], link), body
+    return feeds.path(key, link), body
 
 
 def _granian(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:

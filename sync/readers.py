@@ -4,6 +4,7 @@ import atexit
 import logging
 import threading
 from datetime import datetime
+from functools import lru_cache
 
 from peewee import IntegrityError, PeeweeException
 
@@ -23,6 +24,7 @@ Looks = tuple[datetime, datetime, int]  # first, last, how many
 _SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has looked once
 
 
+@lru_cache(1024)
 def family(user_agent: str) -> str:
     """The family of a calendar program by its User-Agent."""
     lowered = user_agent[:300].lower()

@@ -14,7 +14,7 @@ import models
 from models import CLINIC, LOCUM, STATUSES, WINDOWS, Booking, Feed, NotYours, Patient, SlotTaken, Taken
 from scheduling import Span, timed, whole_days
 from sync import feed as feeds
-from sync.feed import FeedsApp
+from sync.wsgi import FeedsApp
 
 LONDON, NEW_YORK = ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
 TODAY = date(2026, 11, 20)

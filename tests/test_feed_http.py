@@ -17,7 +17,7 @@ from database import open_database
 from models import Booking, Feed, Patient
 from scheduling import Span
 from sync import feed as feeds
-from sync.feed import FeedsApp
+from sync.wsgi import Bodies, FeedsApp
 
 KEY = "a key of the tests"
 START = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
@@ -150,7 +150,7 @@ REFUSED = {
     "no token": _with_token(lambda given: ""),
     "another link's token": lambda link, linden: feeds.path(KEY, link).rsplit("/", 1)[0] + "/" + feeds.path(
         KEY, Feed.generate(linden.pat, "my laptop", linden.pat, practitioner=linden.calendar)).rsplit("/", 1)[1],
-    "a foreign salt": lambda link, linden: f"/api/calendar/{link.uuid}/{feeds.token(KEY, link.uuid, 'foreign')}.ics",
+    "a foreign salt": lambda link, linden: f"/api/calendar/{link.uuid}/{feeds.token(KEY, str(link.uuid), 'foreign')}.ics",
     "a foreign key": lambda link, linden: feeds.path("another key", link),
     "an unknown link": _unknown,
     "an upper-cased link": lambda link, linden: feeds.path(KEY, link).replace(str(link.uuid), str(link.uuid).upper()),
@@ -521,7 +521,7 @@ def test_the_address_reaches_no_log_and_no_page(app, get, link, linden, caplog):
 
 
 def test_kept_bodies_stay_below_their_limit_and_the_oldest_go_first():
-    bodies, made = feeds.Bodies(limit=100), []
+    bodies, made = Bodies(limit=100), []
 
     def get(etag, size=40):
         return bodies.get(etag, lambda: made.append(etag) or b"x" * size)

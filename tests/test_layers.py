@@ -27,7 +27,8 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 INSIDE_SYNC = (  # the same, inside the package
     {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
     {"sync.face", "sync.ical"},
-    {"sync.feed"},
+    {"sync.feed", "sync.shown"},
+    {"sync.wsgi"},
 )
 SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
 

@@ -13,6 +13,7 @@ import models
 from models import Feed, FeedRead
 from sync import feed as feeds
 from sync.readers import ReadLog, family
+from sync.wsgi import FeedsApp
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -180,7 +181,7 @@ def test_reads_are_written_by_themselves_a_little_later(link):
 
 
 def test_a_read_over_http_is_counted_without_an_address(app, log, link, clock):
-    browser, address = Client(feeds.FeedsApp(app, ("a key",), log)), feeds.path("a key", link)
+    browser, address = Client(FeedsApp(app, ("a key",), log)), feeds.path("a key", link)
     for headers in ({}, {"If-None-Match": "*"}):
         browser.get(address, headers={"User-Agent": APPLE, "X-Forwarded-For": "203.0.113.9", **headers}, environ_base={"REMOTE_ADDR": "198.51.100.7"})
     browser.head(address, headers={"User-Agent": GOOGLE})

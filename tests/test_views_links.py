@@ -336,7 +336,7 @@ class TestRotate:
         assert "<dialog" not in text
 
     def test_the_token_stays_out_of_where_we_go_next(self, pat, link):
-        secret = feeds.token(KEY, link.uuid, link.salt)
+        secret = feeds.token(KEY, str(link.uuid), link.salt)
         for answer in (pat.post(f"/sync/links/{link.id}", data=settings()), pat.post(f"/sync/links/{link.id}/rotation")):
             assert secret not in answer.location and str(link.uuid) not in answer.location
 

@@ -6,7 +6,7 @@ from wtforms import BooleanField
 
 import scheduling
 from models import MOST_LINKS, Feed, Practitioner
-from sync import feed as feeds
+from sync import shown
 from sync.face import face
 
 from . import access, htmx, link_address, sync_words
@@ -77,8 +77,8 @@ def _new_form(**kwargs) -> NewLink:
 
 def _context(**more) -> dict:
     """What the page of links needs."""
-    own, subject = Feed.listed(current_user), feeds.sample(current_user, scheduling.utc_now())
-    examples = {feed.id: face(subject, feeds.policy(feed, current_user, current_user.clinic)).title for feed in own}
+    own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
+    examples = {feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title for feed in own}
     return {"links": [f for f in own if not f.is_stopped], "stopped": [f for f in own if f.is_stopped], "examples": examples,
             "why_not": current_user.why_no_links(), "calendars": access.calendars(), "addresses": link_address, "words": sync_words,
             "zone": sync_words.zone(access.calendars(), current_user), **more}

@@ -8,7 +8,7 @@ from wtforms import BooleanField, StringField
 
 import scheduling
 from models import Feed
-from sync import feed as feeds
+from sync import shown
 from sync.face import Policy, face
 from text import IDENTIFIERS
 
@@ -44,10 +44,10 @@ def _context(form: Identifier | None = None) -> dict:
     """What the page needs; `form` holds an identifier that is looked at but not saved."""
     user, now = current_user, scheduling.utc_now()
     chosen = form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
-    subject = feeds.sample(user, now)
+    subject = shown.sample(user, now)
     links = Feed.listed(user)
     return {
-        "form": form or Identifier(formdata=None), "chosen": chosen, "panes": feeds.preview(user, chosen, now, _PREVIEWED),
+        "form": form or Identifier(formdata=None), "chosen": chosen, "panes": shown.preview(user, chosen, now, _PREVIEWED),
         "examples": {key: face(subject, Policy(identifier=key)).title for key in IDENTIFIERS}, "allowed": user.clinic.allowed_identifiers(),
         "links": [link for link in links if not link.is_stopped], "stopped": [link for link in links if link.is_stopped],
         "why_not": user.why_no_links(), "history": user.sync_history(_HISTORY), "zone": sync_words.zone(access.calendars(), user),

@@ -1,0 +1,110 @@
+"""What a private link shows: its calendars' bookings as events, each with the face that the link may give it.
+
+Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page goes the same way as the feed.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import models
+import scheduling
+from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
+from text import cut
+
+from . import ical
+from .event import Event
+from .face import BUSY, Policy, Subject, face
+
+
+def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool) -> bytes:
+    """The link as iCalendar text, from the database; `is_empty` leaves its bookings out."""
+    feed = Feed.select(Feed, User, Clinic).join(User).switch(Feed).join(Clinic).where(Feed.id == feed_id).get()
+    calendars = {p.id: p for p in _in_scope(feed)}
+    venues = [p.venue for p in calendars.values()]
+    zone_name = venues[0].zone_name if venues else "UTC"
+    name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
+    if feed.kind == "availability":
+        name = f"{feed.user.name}, busy times"
+    return ical.calendar(name, zone_name, [] if is_empty else events(feed, calendars, start, end))
+
+
+def _in_scope(feed: Feed) -> Iterable[Practitioner]:
+    """The calendars a link shows; other people's only as far as they let their bookings leave."""
+    rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).order_by(Practitioner.id)
+    rows = rows.where(Practitioner.clinic == feed.clinic_id, User.sync_allowed)
+    if feed.scope == "practitioner":
+        return rows.where(Practitioner.id == feed.practitioner_id)
+    return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
+
+
+def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
+    """What a link may show: its own choices, cut by the person's and the clinic's."""
+    details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
+    return Policy(identifier=cut(feed.identifier or user.identifier, clinic.privacy_ceiling), title=feed.title, details=details,
+                  hide_sensitive=feed.hide_sensitive or user.hide_sensitive)
+
+
+def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None,
+           most: int | None = None) -> Iterator[Event]:
+    """The events a link shows, oldest first, at most `most`. `start`/`end` bound the window; None: open."""
+    rules, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
+    statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES} if feed.kind == "availability" else feed.statuses
+    floor = max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
+    money = feed.clinic.currency
+    for (calendar_id, uid, status, starts_at, ends_at, starts_on, ends_on, rate, notes, sequence, created_at, updated_at, service_id,
+         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most):
+        venue = calendars[calendar_id].venue
+        if feed.kind == "availability":
+            shown = BUSY
+        else:
+            shown = face(Subject(venue.name, venue.address, services.get(service_id, ""), status, first or "", last or "", internal_id or "",
+                                 "" if rate is None else f"{rate / 100:.2f} {money}", notes), rules)
+        changed = ical.instant(max(floor, patient_rev or 0, int(updated_at.timestamp())))
+        yield Event(str(uid), sequence, statuses[status], shown, starts_at, ends_at, created_at, changed, venue.zone_name, starts_on, ends_on)
+
+
+def _services(clinic: Clinic) -> dict[int, str]:
+    return dict(Service.select(Service.id, Service.name).where(Service.clinic == clinic).tuples())
+
+
+def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None, most: int | None) -> Iterable[tuple]:
+    query = (
+        Booking.select(Booking.practitioner, Booking.uuid, Booking.status, Booking.starts_at, Booking.ends_at, Booking.starts_on,
+                       Booking.ends_on, Booking.rate_cents, Booking.notes, Booking.sequence, Booking.created_at, Booking.updated_at,
+                       Booking.service, Patient.first_name, Patient.last_name, Patient.internal_id, Patient.rev)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses)).order_by(Booking.starts_at, Booking.id).limit(most)
+    )
+    if start:
+        query = query.where(Booking.ends_at > start, Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2))
+    if end:
+        query = query.where(Booking.starts_at < end)
+    return query.tuples().iterator()
+
+
+def preview(user: User, identifier: str | None, now: datetime, count: int) -> dict[str, list[Event]]:
+    """The person's next bookings as they look under this identifier to "google", "outlook" and "family". Nothing is stored.
+
+    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see what it says; what two-way
+    sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
+    """
+    draft = Feed.draft(user, identifier=identifier or "none", scope="person")
+    own = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).where(Practitioner.user == user)
+    shown = list(events(draft, {p.id: p for p in own}, now, None, count))
+    family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
+    return {"google": [event for event in shown if event.status != "cancelled"], "outlook": shown, "family": family}
+
+
+def sample(user: User, now: datetime) -> Subject:
+    """Facts to show the choices by: the person's next booking with a client, or an invented one."""
+    row = (
+        Booking.select(Booking, Practitioner, Venue, Patient, Service).join(Practitioner).join(Venue).switch(Booking).join(Patient)
+        .switch(Booking).left_outer_join(Service).where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
+        .order_by(Booking.starts_at).first()
+    )
+    if row is None:
+        return Subject(user.clinic.name, "", "First visit", "confirmed", "Anna", "Sample", "K-1001")
+    venue, patient = row.practitioner.venue, row.patient
+    return Subject(venue.name, venue.address, row.service.name if row.service else "", row.status, patient.first_name, patient.last_name,
+                   patient.internal_id or "")

@@ -1,0 +1,135 @@
+"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, a small WSGI application before the web framework.
+
+No session, no cookie, no log of the path. In order: the shape of the address (before any query), the check (one query), then
+304, the finished body kept by ETag, or a fresh one. Every refusal is the same empty 404.
+"""
+
+import gzip
+import logging
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+
+from peewee import InterfaceError, OperationalError
+
+import scheduling
+from database import database
+from text import places
+
+from . import shown
+from .feed import PREFIX, Check, check
+from .readers import ReadLog
+
+log = logging.getLogger("kalends.feed")
+
+_SHAPE = re.compile(r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})\.ics")
+_HEADERS = [
+    ("Cache-Control", "no-cache, no-store, must-revalidate"), ("X-Robots-Tag", "noindex, nofollow"),
+    ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"),
+]
+_REFUSED = "404 Not Found", [("Content-Length", "0")], b""
+_FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition", 'inline; filename="bookings.ics"'), ("Vary", "Accept-Encoding")]
+
+
+class Bodies:
+    """Finished bodies by ETag, the least used going first when they pass `limit` octets together."""
+
+    def __init__(self, limit: int = 64 * 2**20):
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        """The body of this ETag, made when it is not there."""
+        with self._lock:
+            if (body := self._kept.get(etag)) is not None:
+                self._kept.move_to_end(etag)
+                return body
+        body = make()
+        with self._lock:
+            if etag not in self._kept:
+                self._kept[etag] = body
+                self._size += len(body)
+            while self._size > self._limit:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return body
+
+
+class FeedsApp:
+    """WSGI middleware that answers everything below /api/calendar/ and passes on the rest."""
+
+    def __init__(self, inner: Callable, keys: Sequence[str], reads: ReadLog | None = None):
+        self._inner, self._keys = inner, tuple(keys)
+        self.reads = reads or ReadLog()
+        self._bodies = Bodies()
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith(PREFIX):
+            return self._inner(environ, start_response)
+        status, headers, body = self._answer(environ)
+        start_response(status, [*headers, *_HEADERS])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, environ: dict) -> tuple[str, list[tuple[str, str]], bytes]:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], b""
+        if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
+            return _REFUSED
+        now = scheduling.utc_now()
+        for _ in range(2):
+            try:
+                database.connect(reuse_if_open=True)  # kept open by this thread: opening one for each poll costs as much as the query
+                found = check(self._keys, *shape.groups(), now)
+                return self._found(environ, found, now) if found else _REFUSED
+            except (OperationalError, InterfaceError) as error:  # the connection may have died meanwhile: the second one is fresh
+                fault = error
+                database.manual_close()
+            except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
+                fault = error
+                break
+        log.error("a feed was not answered: %s at %s", type(fault).__name__, places(fault))
+        return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
+
+    def _found(self, environ: dict, found: Check, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
+        if environ["REQUEST_METHOD"] == "GET":
+            self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
+        zipped = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        validators = [("ETag", f'"{found.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(found.revision))]
+        if _is_current(environ, found):
+            return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
+        body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty))
+        if zipped:
+            body = self._bodies.get(found.etag + "-gz", lambda: gzip.compress(body, 6, mtime=0))
+            validators.append(("Content-Encoding", "gzip"))
+        return "200 OK", [*_FILE, *validators, ("Content-Length", str(len(body)))], body
+
+
+def _asks_gzip(accepted: str) -> bool:
+    """Whether Accept-Encoding names gzip, and not with q=0."""
+    for item in accepted.lower().split(","):
+        name, _, weight = item.strip().partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", ""))
+    return False
+
+
+def _is_current(environ: dict, found: Check) -> bool:
+    """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the date (RFC 9110 §13.2.2)."""
+    if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
+        given = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gz") for tag in tags.split(",")}
+        return "*" in given or found.etag in given
+    try:
+        since = parsedate_to_datetime(environ["HTTP_IF_MODIFIED_SINCE"])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
+    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    return since.timestamp() >= found.revision
+
+
+@lru_cache(4096)
+def _http_date(revision: int) -> str:
+    return formatdate(revision, usegmt=True)
