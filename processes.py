@@ -1,5 +1,6 @@
 """What runs: the web, the workers, the clock, the embedded Redis; and `start`, which runs all of them until Ctrl-C."""
 
+import ctypes
 import fcntl
 import http.client
 import os
@@ -18,7 +19,6 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from honcho.environ import parse_procfile
-from honcho.manager import Manager
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker, Worker
 from rq.cron import CronScheduler
@@ -119,8 +119,7 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
     options = {"port": 0, "unixsocket": address, "unixsocketperm": 600, "dir": settings.instance, "dbfilename": "redis.rdb", "save": "",
                "appendonly": "yes", "appenddirname": "redis", "logfile": diary, "loglevel": "warning"}
     command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    redis = subprocess.Popen(command, **quiet, start_new_session=True)  # noqa: S603 (our own binary and options)
+    redis = _begin(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
             if redis.poll() is not None:
@@ -146,52 +145,67 @@ def start(settings, greeting: str) -> int:
 
     Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop. Raises CannotStart.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):  # until honcho takes over: unwind, and so stop Redis
-        signal.signal(number, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    with _only_one(settings.instance), _redis(settings) as redis:
-        manager = _Manager()
-        for name, command in parse_procfile((TOP / "Procfile").read_text()).processes.items():
-            manager.add_process(name, command.replace("python ", f"exec {shlex.quote(sys.executable)} ", 1), cwd=str(TOP))
-        threading.Thread(target=_watch, args=(manager, redis, settings, greeting), daemon=True).start()
-        manager.loop()
-    return 0 if manager.returncode in (130, 143) else 1
-
-
-class _Manager(Manager):
-    """honcho's manager, which may also be told to stop while its children are still starting."""
-
-    def terminate(self):
-        if self._all_started():
-            super().terminate()
-        else:
-            threading.Timer(0.1, self.terminate).start()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
+            signal.signal(number, lambda *_: stop.set())
+    with _only_one(settings.instance), _redis(settings) as children, _procfile(children):
+        while not stop.wait(0.1):
+            for name, child in children.items():
+                if child.poll() is not None:
+                    print(f"{name} ended by itself (status {child.returncode}). Stopping the others.", flush=True)
+                    return 1
+            if greeting and _answers(settings):
+                print(greeting, flush=True)
+                greeting = ""
+    return 0
 
 
 @contextmanager
-def _redis(settings) -> Iterator[subprocess.Popen | None]:
+def _redis(settings) -> Iterator[dict[str, subprocess.Popen]]:
     """The embedded Redis, or none where REDIS_URL names one. It starts before the others, and stops after them."""
     if settings.embedded_redis:
         with embedded_redis(settings) as redis:
-            yield redis
+            yield {"redis": redis}
     else:
-        yield None
+        yield {}
 
 
-def _watch(manager: Manager, redis: subprocess.Popen | None, settings, greeting: str) -> None:
-    """Greet when the web answers; stop everything when the embedded Redis has ended."""
-    while redis is None or redis.poll() is None:
-        if greeting and _answers(settings):
-            print(greeting, flush=True)
-            greeting = ""
-        if redis is None and not greeting:
-            return
-        time.sleep(0.2)
-    if manager.returncode is None:
-        print(f"The embedded Redis ended by itself; {settings.instance / 'redis.log'} says why. Stopping.", flush=True)
-        manager.returncode = 1
-        manager.terminate()
+@contextmanager
+def _procfile(children: dict[str, subprocess.Popen]) -> Iterator[None]:
+    """Add the Procfile's processes to `children` while the block runs. Each ends with all that it started itself."""
+    mine = {}
+    try:
+        for name, command in parse_procfile((TOP / "Procfile").read_text()).processes.items():
+            program = [sys.executable if word == "python" else word for word in shlex.split(command)]
+            mine[name] = children[name] = _begin(program)
+        yield
+    finally:
+        for child in mine.values():
+            _signal(child, signal.SIGTERM)
+        end = time.monotonic() + LAST_SECONDS + 3
+        for child in mine.values():
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, end - time.monotonic()))
+            _signal(child, signal.SIGKILL)
+            child.wait()
+
+
+def _begin(command: list, **streams) -> subprocess.Popen:
+    """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end. It never outlives us."""
+    return subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **streams)  # noqa: S603 (our own)
+
+
+def _end_with_parent() -> None:
+    """On Linux: ask for SIGTERM when the parent is gone, were it killed outright."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _signal(child: subprocess.Popen, number: signal.Signals) -> None:
+    """Send it to the child and what it started, as far as they are there."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 def _answers(settings) -> bool:
