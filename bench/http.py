@@ -13,6 +13,7 @@ from pathlib import Path
 import migrate
 import models
 from database import open_database
+from processes import WEB_THREADS
 from sync import feed as feeds
 from sync import shown
 
@@ -68,7 +69,7 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
 def _granian(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
     port = _free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--blocking-threads", "4", "--no-ws", "--log-level", "error", target]
+               "--blocking-threads", str(WEB_THREADS), "--no-ws", "--log-level", "error", target]
     _start(servers, command, {**os.environ, **environment}, port)
     return port
 
