@@ -126,6 +126,7 @@ def _welcome(person: User, password_stdin: bool) -> None:
 
 def _bring_up_to_date() -> list[str]:
     """Migrate, in a folder that only we can read. Gives the names applied."""
+    os.umask(0o077)  # what we and our children write holds clients' records
     try:
         _settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         return migrations.migrate()

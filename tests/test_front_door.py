@@ -168,6 +168,14 @@ def test_the_embedded_redis_is_on_a_socket_that_only_we_may_open(house):
     assert stopped(running, family) == 0
 
 
+def test_only_its_owner_reads_the_files(house):
+    house.folder.mkdir(mode=0o755)
+    running, family = start(house)
+    assert stopped(running, family) == 0
+    readable = [path.name for path in house.folder.iterdir() if path.stat().st_mode & 0o077]
+    assert readable == []
+
+
 def test_a_very_deep_folder_will_do(house):
     house.folder = house.environ["KALENDS_INSTANCE"] = house.folder / ("d" * 60) / ("e" * 60)
     running, family = start(house)
