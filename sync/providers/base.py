@@ -1,0 +1,285 @@
+"""What every calendar provider looks like from inside: one interface, inert values, few errors, and HTTP for one account."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+import httpx
+
+from ..event import Delta, Event, Mark, RemoteEvent
+
+# Google compresses only what a User-Agent with "gzip" in it asks for.
+HEADERS = {"User-Agent": "Kalends (gzip)"}
+TIMEOUT = httpx.Timeout(30, connect=10)
+
+AccessToken = Callable[[str | None], str]
+"""Gives the access token of an account, or one other than the stale one that is named. The lock and the storing are the caller's.
+Raises AuthExpired, or another ProviderError when none can be had now."""
+
+
+# ---- values ----
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """One calendar of an account. `access` is "owner", "writer", "reader" or "times" (no titles); `zone_name` may be unknown."""
+
+    calendar_id: str
+    name: str
+    access: str
+    is_primary: bool = False
+    zone_name: str = ""
+    description: str = ""
+
+    @property
+    def can_write(self) -> bool:
+        """Whether our events may go there and can be seen there by us again."""
+        return self.access in ("owner", "writer")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The times that a calendar is read for: aware instants, the end exclusive."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChannel:
+    """A channel as the provider keeps it; ids and end may be others than asked for."""
+
+    channel_id: str
+    resource_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Make an event. `remote_id` is what `new_id` promised; the result tells the id that counts from then on."""
+
+    remote_id: str
+    event: Event
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Make an event of ours what it should be; a deleted one is brought back where the provider can. `etag` "": whatever is there."""
+
+    remote_id: str
+    event: Event
+    mark: Mark
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take an event away. One that is gone already is done. `etag` "": whatever is there."""
+
+    remote_id: str
+    etag: str = ""
+
+
+Operation = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one operation: done when there is no error, and `event` is then what the provider answered (None after a Delete)."""
+
+    operation: Operation
+    event: RemoteEvent | None = None
+    error: "ProviderError | None" = None
+
+
+# ---- errors ----
+
+
+class ProviderError(Exception):
+    """A provider refused or could not do something, and trying again unchanged does not help. `reason` is its own word, `status` the
+    HTTP code or 0; no id, address or text of an event is in them, so they may be logged and shown."""
+
+    def __init__(self, reason: str = "", status: int = 0):
+        super().__init__(f"{status or 'no answer'} {reason}".strip())
+        self.reason, self.status = reason, status
+
+
+class AuthExpired(ProviderError):
+    """Final for this connection: the person must connect again."""
+
+
+class ScopeMissing(ProviderError):
+    """The person has not allowed this; connecting again, with every box ticked, helps."""
+
+
+class NotConfigured(ProviderError):
+    """Whoever runs Kalends must act: wrong client id or secret, or the API is not switched on."""
+
+
+class Forbidden(ProviderError):
+    """No right on this calendar or event."""
+
+
+class Gone(ProviderError):
+    """The event does not exist; from `pull`, `find_marked` and for a Create: the calendar does not, or is no longer ours to see."""
+
+
+class SyncTokenExpired(ProviderError):
+    """Changes since this sync token cannot be told: one complete pull is due."""
+
+
+class PreconditionFailed(ProviderError):
+    """The event changed since this etag: `get` it and decide anew."""
+
+
+class RateLimited(ProviderError):
+    """Not done: too much at once. `retry_after_seconds` is None when the provider does not say how long to wait."""
+
+    def __init__(self, reason: str = "", status: int = 0, retry_after_seconds: int | None = None):
+        super().__init__(reason, status)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(ProviderError):
+    """Trouble at the provider. A write may have been done: repeat it later, with the same id."""
+
+
+class Unanswered(ProviderError):
+    """No answer came. A write may have been done, so it has not failed: repeat it later, with the same id."""
+
+
+class Unsent(ProviderError):
+    """Not sent, since an earlier operation met trouble that would meet this one too."""
+
+
+class Exists(ProviderError):
+    """The promised id is taken. `event` is what lies there, None when it was deleted; an Update with `etag` makes it what it should be."""
+
+    def __init__(self, event: RemoteEvent | None, etag: str):
+        super().__init__("exists", 409)
+        self.event, self.etag = event, etag
+
+
+def word(value: object) -> str:
+    """A provider's own word for a refusal, "" for what is no single word and could hold anything."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,60}", value) else ""
+
+
+# ---- the interface ----
+
+
+class Provider(Protocol):
+    """One connected account. It holds no policy and no truth, and every method may raise a ProviderError. Ids are opaque."""
+
+    kind: str
+
+    def email(self) -> str:
+        """The account's e-mail address."""
+
+    def calendars(self) -> list[Calendar]:
+        """Every calendar that the account's owner can open."""
+
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+        """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it among `calendars` first."""
+
+    def delete_calendar(self, calendar_id: str) -> None:
+        """The calendar and all in it. One that is gone already is done."""
+
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+        """Changes since a sync token, or without one everything that overlaps the window. Tokens belong to one window and one `unrolled`.
+
+        `unrolled`: repeats come as their single occurrences, and what left the window counts as a tombstone; otherwise, for our own
+        calendar, a repeat comes as one event (`is_series`) and a change outside the window is told like any other. A tombstone may
+        be of an event nobody knows, or of a whole series (then its occurrences are gone). Raises SyncTokenExpired.
+        """
+
+    def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
+        """The event as it is now; None when it was deleted or never was."""
+
+    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
+        """Every living event, whenever it takes place, with this installation's mark. A copy that a person made of one may be among them."""
+
+    def new_id(self, mark: Mark, secret: bytes) -> str:
+        """The id to promise for an event: the same for the same mark and secret, and to be guessed by nobody without the secret."""
+
+    def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
+        """One result per operation, in order; sent in batches as results are asked for. Never raises: each result has its own error.
+
+        After RateLimited, or a batch in which nothing went through, the rest comes back Unsent. Nobody is invited, told or reminded.
+        """
+
+    def open_channel(self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
+        """Ask to be called at an address whenever the calendar changes; `secret` (≤ 128 characters) comes with every call. Store both
+        before: the first call may arrive before this answer."""
+
+    def close_channel(self, channel: OpenChannel) -> None:
+        """No more calls. A channel that is gone already is done."""
+
+
+# ---- HTTP ----
+
+
+def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """How Kalends calls providers: bounded waits, no redirects, and no address in the log (they hold e-mail addresses and sync tokens)."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return httpx.Client(transport=transport, headers=HEADERS, timeout=TIMEOUT)
+
+
+def request(http: httpx.Client, method: str, url: str, **parts) -> httpx.Response:
+    """The answer, whatever it says. Raises Unavailable when the provider was not reached, Unanswered when it may have been."""
+    try:
+        return http.request(method, url, **parts)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise Unavailable(type(error).__name__) from None
+    except httpx.HTTPError as error:
+        raise Unanswered(type(error).__name__) from None
+
+
+class Wire:
+    """HTTP for one account, with its access token; a dead one is replaced once."""
+
+    def __init__(self, http: httpx.Client, access_token: AccessToken):
+        self._http, self._access_token = http, access_token
+        self._used: str | None = None
+
+    def send(self, method: str, url: str, **parts) -> httpx.Response:
+        """The answer, 401 only when a fresh token is refused as well. Raises as `request` and AccessToken do."""
+        answer = self._send(method, url, **parts)
+        if answer.status_code != 401:
+            return answer
+        self.renew()
+        return self._send(method, url, **parts)
+
+    def renew(self) -> None:
+        """The token last used is dead: get another."""
+        self._used = self._access_token(self._used)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts) -> httpx.Response:
+        self._used = self._used or self._access_token(None)
+        return request(self._http, method, url, headers={"Authorization": f"Bearer {self._used}", **(headers or {})}, **parts)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
+    """How long to wait by a Retry-After header (RFC 9110, 10.2.3): seconds, or a date. None: it does not say."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 8:
+        return int(text)
+    try:
+        return max(0, round((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()))
+    except (TypeError, ValueError):
+        return None
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around whatever takes an answer apart: raises Unavailable for one of another shape. What is in it is not told."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+        raise Unavailable("unreadable answer") from None

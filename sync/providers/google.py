@@ -1,0 +1,320 @@
+"""Google Calendar: https://developers.google.com/workspace/calendar/api/v3/reference
+
+Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to nobody. Ids are our own, so a write whose
+answer was lost is found again by its id. What the shapes and refusals mean stands in `google_mapping.py` and `google_errors.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from ..event import Delta, Mark, RemoteEvent
+from . import multipart
+from .base import (
+    AccessToken,
+    AuthExpired,
+    Calendar,
+    Create,
+    Delete,
+    Exists,
+    Forbidden,
+    Gone,
+    NotConfigured,
+    OpenChannel,
+    Operation,
+    ProviderError,
+    RateLimited,
+    Result,
+    ScopeMissing,
+    SyncTokenExpired,
+    Unanswered,
+    Unavailable,
+    Unsent,
+    Window,
+    Wire,
+    reading,
+)
+from .google_errors import error_of, is_collision
+from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event, written
+from .multipart import Answer, Call
+
+API, BATCH = "/calendar/v3", "/batch/calendar/v3"
+LIST = "/users/me/calendarList"
+ANSWER = {"fields": EVENT_FIELDS}
+QUIET = {"sendUpdates": "none"}
+SCOPE = "https://www.googleapis.com/auth/calendar."
+
+BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
+PAGE_SIZE, LIST_SIZE = 2500, 250
+MOST_PAGES = 1000
+MOST_OUTSIDE = 5000  # single occurrences outside the window in one increment; a complete pull, which has bounds, is cheaper
+EDGE = timedelta(days=1)  # whole days have no zone here, so windows are compared with a day to spare
+HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable)  # errors that the next batch would meet as well
+
+
+class Google:
+    """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or a sandbox."""
+
+    kind = "google"
+
+    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
+        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+
+    @staticmethod
+    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
+        """What to ask for: to make a calendar and write to it, to list calendars, to read one's own. `existing`: also to write to calendars
+        that one has already; `shared`: also to read other people's. https://developers.google.com/workspace/calendar/api/auth"""
+        names = ["app.created", "calendarlist.readonly", "events.owned" if existing else "events.owned.readonly"]
+        return tuple(SCOPE + name for name in names + ["events.readonly"] * shared)
+
+    def email(self) -> str:
+        """The id of a primary calendar is the account's address, as implementers report."""
+        with reading():
+            return self._json("GET", f"{LIST}/primary", params={"fields": "id"})["id"]
+
+    # ---- calendars ----
+
+    def calendars(self) -> list[Calendar]:
+        with reading():
+            items = [item for page in self._pages(LIST, {"maxResults": LIST_SIZE}) for item in page.get("items", ())]
+            return [to_calendar(item) for item in items if not item.get("deleted")]
+
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+        body = {"summary": name, "timeZone": zone_name, **({"description": description} if description else {})}
+        with reading():
+            return replace(to_calendar(self._json("POST", "/calendars", json=body)), access="owner")
+
+    def delete_calendar(self, calendar_id: str) -> None:
+        self._done_if_gone("DELETE", _calendar(calendar_id))
+
+    # ---- reading ----
+
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+        query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
+        bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
+        query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
+        gathered, page = _Gathered(window if unrolled else None), {}
+        for page in self._pages(f"{_calendar(calendar_id)}/events", query):
+            gathered.add(page)
+            if sync_token and gathered.outside > MOST_OUTSIDE:
+                raise SyncTokenExpired("an endless series")
+        return gathered.delta(page.get("nextSyncToken"), complete=not sync_token)
+
+    def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
+        try:
+            return _living(self._json("GET", _event(calendar_id, remote_id), params=ANSWER))
+        except Gone:
+            return None
+
+    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
+        query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
+                 "fields": f"nextPageToken,items({EVENT_FIELDS})"}
+        found = (_living(item) for page in self._pages(f"{_calendar(calendar_id)}/events", query) for item in page.get("items", ()))
+        return [event for event in found if event is not None]
+
+    # ---- writing ----
+
+    def new_id(self, mark: Mark, secret: bytes) -> str:
+        return event_id(mark, secret)
+
+    def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
+        trouble = False
+        for group in _groups(operations):
+            if trouble:
+                yield from (Result(operation, error=Unsent()) for operation in group)
+                continue
+            results = self._write(calendar_id, group)
+            yield from results
+            errors = [result.error for result in results]
+            trouble = any(isinstance(error, RateLimited) for error in errors) or all(isinstance(error, HOPELESS) for error in errors)
+
+    def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
+        """One batch, and a look at what lies at ids that were taken."""
+        answers = self._send([_call(calendar_id, operation) for operation in group])
+        results = [_result(operation, answer) for operation, answer in zip(group, answers, strict=True)]
+        taken = [number for number, result in enumerate(results) if isinstance(result.error, Exists)]
+        looks = self._send([Call("GET", _target(calendar_id, group[number].remote_id, ANSWER)) for number in taken])
+        for number, answer in zip(taken, looks, strict=True):
+            results[number] = Result(group[number], error=_taken(answer))
+        return results
+
+    def _send(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """What each call came to. Those that met a dead access token, or one another, did nothing and are sent once more."""
+        answers = self._send_once(calls)
+        again = [number for number, answer in enumerate(answers) if _may_pass_now(answer)]
+        try:
+            if any(answers[number].status == 401 for number in again):
+                self._wire.renew()
+            repeated = self._send_once([calls[number] for number in again])
+        except ProviderError as error:
+            repeated = [error] * len(again)
+        for number, answer in zip(again, repeated, strict=True):
+            answers[number] = answer
+        return answers
+
+    def _send_once(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. One that failed as a whole failed for each of its calls."""
+        if not calls:
+            return []
+        content_type, content = multipart.written(calls)
+        try:
+            answer = self._wire.send("POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type})
+            _refuse(answer)
+        except ProviderError as error:
+            return [error] * len(calls)
+        parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
+        return [part or Unanswered("no part") for part in parts]
+
+    # ---- channels ----
+
+    def open_channel(self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
+        body = {"id": channel_id, "type": "web_hook", "address": address, "token": secret, "expiration": str(int(expires_at.timestamp() * 1000))}
+        answer = self._json("POST", f"{_calendar(calendar_id)}/events/watch", json=body)
+        with reading():
+            ends_at = datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC) if answer.get("expiration") else expires_at
+            return OpenChannel(answer["id"], answer["resourceId"], ends_at)
+
+    def close_channel(self, channel: OpenChannel) -> None:
+        self._done_if_gone("POST", "/channels/stop", json={"id": channel.channel_id, "resourceId": channel.resource_id})
+
+    # ---- HTTP ----
+
+    def _json(self, method: str, path: str, **parts) -> dict:
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        _refuse(answer)
+        return _body(answer)
+
+    def _done_if_gone(self, method: str, path: str, **parts) -> None:
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        if answer.status_code not in (404, 410):
+            _refuse(answer)
+
+    def _pages(self, path: str, query: dict) -> Iterator[dict]:
+        """Every page of one query; a page may be empty and not the last."""
+        for _ in range(MOST_PAGES):
+            page = self._json("GET", path, params=query)
+            yield page
+            if "nextPageToken" not in page:
+                return
+            query = {**query, "pageToken": page["nextPageToken"]}
+        raise Unavailable("endless pages")
+
+
+class _Gathered:
+    """What the pages of one pull add up to; the last word on an event counts. With a window, what lies outside counts as gone."""
+
+    def __init__(self, window: Window | None):
+        self.changed: dict[str, RemoteEvent] = {}
+        self.tombstones: set[str] = set()
+        self.window, self.outside = window, 0
+
+    def add(self, page: dict) -> None:
+        with reading():
+            for item in page.get("items", ()):
+                self._put(item["id"], _living(item))
+
+    def _put(self, remote_id: str, event: RemoteEvent | None) -> None:
+        if event is not None and self.window and not _overlaps(event, self.window):
+            event, self.outside = None, self.outside + 1
+        self.changed.pop(remote_id, None)
+        self.tombstones.discard(remote_id)
+        if event is None:
+            self.tombstones.add(remote_id)
+        else:
+            self.changed[remote_id] = event
+
+    def delta(self, sync_token: str | None, complete: bool) -> Delta:
+        return Delta(tuple(self.changed.values()), frozenset(self.tombstones), sync_token, complete)
+
+
+def _overlaps(event: RemoteEvent, window: Window) -> bool:
+    return event.ends_at > window.starts_at - EDGE and event.starts_at < window.ends_at + EDGE
+
+
+def _living(item: dict) -> RemoteEvent | None:
+    """The event, None for a tombstone."""
+    with reading():
+        return None if is_tombstone(item) else to_event(item)
+
+
+def _calendar(calendar_id: str) -> str:
+    return f"/calendars/{quote(calendar_id, safe='')}"
+
+
+def _target(calendar_id: str, remote_id: str, query: dict) -> str:
+    return f"{API}{_event(calendar_id, remote_id)}?{urlencode(query)}"
+
+
+def _event(calendar_id: str, remote_id: str) -> str:
+    return f"{_calendar(calendar_id)}/events/{quote(remote_id, safe='')}"
+
+
+def _groups(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """Batches in order. No event twice in one: Google promises no order inside, and lets the two collide."""
+    group: dict[str, Operation] = {}
+    for operation in operations:
+        if len(group) == BATCH_SIZE or operation.remote_id in group:
+            yield list(group.values())
+            group = {}
+        group[operation.remote_id] = operation
+    if group:
+        yield list(group.values())
+
+
+def _call(calendar_id: str, operation: Operation) -> Call:
+    """PUT rather than PATCH: it costs a third of the quota, and restores the event as a whole."""
+    if isinstance(operation, Create):
+        body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
+        return Call("POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body)
+    condition = {"If-Match": operation.etag} if operation.etag else {}
+    if isinstance(operation, Delete):
+        return Call("DELETE", _target(calendar_id, operation.remote_id, QUIET), headers=condition)
+    return Call("PUT", _target(calendar_id, operation.remote_id, QUIET | ANSWER), from_event(operation.event, operation.mark), condition)
+
+
+def _may_pass_now(answer: Answer | ProviderError) -> bool:
+    return isinstance(answer, Answer) and (answer.status == 401 or is_collision(answer.status, answer.body))
+
+
+def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
+    if isinstance(answer, ProviderError):
+        return Result(operation, error=answer)
+    if isinstance(operation, Delete) and (answer.status < 300 or answer.status in (404, 410)):
+        return Result(operation)
+    if answer.status >= 300:
+        return Result(operation, error=error_of(answer.status, answer.body, answer.headers))
+    try:
+        return Result(operation, _living(answer.body))
+    except Unavailable as error:
+        return Result(operation, error=error)
+
+
+def _taken(answer: Answer | ProviderError) -> ProviderError:
+    """What lies at an id that was taken."""
+    if isinstance(answer, ProviderError):
+        return answer
+    if answer.status >= 300:
+        error = error_of(answer.status, answer.body, answer.headers)
+        return Exists(None, "") if isinstance(error, Gone) else error
+    try:
+        return Exists(_living(answer.body), str(answer.body.get("etag", "")))
+    except Unavailable as error:
+        return error
+
+
+def _refuse(answer: httpx.Response) -> None:
+    """Raises the error that a refusal stands for."""
+    if answer.status_code >= 300:
+        try:
+            body = answer.json()
+        except ValueError:
+            body = {}
+        raise error_of(answer.status_code, body, answer.headers)
+
+
+def _body(answer: httpx.Response) -> dict:
+    with reading():
+        return dict(answer.json())

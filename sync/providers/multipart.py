@@ -1,0 +1,77 @@
+"""Many HTTP calls as one multipart/mixed body, and their answers, as Google's batches have them. Pure.
+
+https://developers.google.com/workspace/calendar/api/guides/batch
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import BytesHeaderParser, BytesParser
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call inside a batch. `target` is a path with its query, no complete address."""
+
+    method: str
+    target: str
+    body: dict | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one call; `body` {} when there is none."""
+
+    status: int
+    body: dict
+    headers: Mapping[str, str]
+
+
+def written(calls: Sequence[Call]) -> tuple[str, bytes]:
+    """The Content-Type and the body of a batch. Raises ValueError for a header that would end its line."""
+    boundary = f"kalends_{secrets.token_hex(16)}"
+    head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: "
+    parts = [f"{head}<{number}>\r\n\r\n{_call(call)}\r\n" for number, call in enumerate(calls)]
+    return f"multipart/mixed; boundary={boundary}", "".join([*parts, f"--{boundary}--\r\n"]).encode()
+
+
+def _call(call: Call) -> str:
+    headers = {**call.headers, **({"Content-Type": "application/json"} if call.body is not None else {})}
+    if not all(text.isprintable() for text in (call.target, *headers.values())):
+        raise ValueError("a line end in a header")
+    lines = [f"{call.method} {call.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines) + ("" if call.body is None else json.dumps(call.body))
+
+
+def read(content_type: str, content: bytes, count: int) -> list[Answer | None]:
+    """The answers in the order of the calls; None where none can be read."""
+    message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
+    answers: list[Answer | None] = [None] * count
+    for place, piece in enumerate(message.get_payload() if message.is_multipart() else []):
+        number = _number(piece, place)
+        if number < count:
+            answers[number] = _answer(piece.get_payload(decode=True) or b"")
+    return answers
+
+
+def _number(piece: Message, place: int) -> int:
+    """Which call is answered. Content-ID comes back with a prefix, as implementers report; the order is documented."""
+    named = re.fullmatch(r"<?response-(\d{1,9})>?", str(piece["Content-ID"] or "").strip())
+    return int(named[1]) if named else place
+
+
+def _answer(text: bytes) -> Answer | None:
+    head, _, body = text.replace(b"\r\n", b"\n").partition(b"\n\n")
+    first, _, headers = head.partition(b"\n")
+    status = re.match(rb"HTTP/[\d.]+ (\d{3})\b", first)
+    try:
+        value = json.loads(body) if body.strip() else {}
+    except ValueError:
+        return None
+    if not status or not isinstance(value, dict):
+        return None
+    return Answer(int(status[1]), value, BytesHeaderParser().parsebytes(headers + b"\n\n"))

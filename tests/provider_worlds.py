@@ -1,0 +1,210 @@
+"""Imitation providers with an adapter of ours before them, for the promises that every adapter must keep.
+
+Every request and answer on the way is judged by the vendor's schema, the parts of a batch one by one.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.parser import BytesParser
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from sandbox import google, schema, spec
+from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
+from sync.event import Event, Face, Mark
+from sync.oauth import GOOGLE_EXTRA, Application, OAuth, Tokens
+from sync.providers import ADAPTERS, open_provider, scopes
+from sync.providers.base import Create, Delete, Update, Window, http_client
+
+NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
+WINDOW = Window(NOW - timedelta(days=30), NOW + timedelta(days=365))
+INSTALLATION, SECRET = "b7c1", b"calendar secret"
+REDIRECT = "http://localhost:8000/connect/google"
+BASE_URL = "http://sandbox"
+
+
+def mark(reference="4f0c", generation=1, installation=INSTALLATION):
+    return Mark(installation, reference, generation)
+
+
+def event(title="Reserved", starts_at=NOW + timedelta(days=3), minutes=60, **fields):
+    """A booking's event: an hour in three days unless said otherwise."""
+    usual = {"uid": "4f0c", "sequence": 0, "status": "confirmed", "created_at": NOW, "changed_at": NOW, "zone_name": "Europe/London"}
+    return Event(face=Face(title, "Status: Confirmed", "1 High Street"), starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes),
+                 **usual | fields)
+
+
+def whole_days(first, last, **fields):
+    """An event of whole days; the last day is exclusive."""
+    midnight = datetime.combine(first, datetime.min.time(), UTC)
+    return event(starts_at=midnight, starts_on=first, ends_on=last, **fields)
+
+
+class GoogleWorld:
+    """Robin's account at the sandbox Google, with a destination calendar of ours."""
+
+    adapter, restores_deleted = ADAPTERS["google"], True
+
+    def __init__(self):
+        self.clock = SimpleNamespace(now=NOW)
+        self.messages, self.judged, self.sent = [], [], []
+        self.sandbox = google.create(clock=lambda: self.clock.now, sender=lambda address, headers: self.messages.append((address, headers)))
+        self.sandbox.strict = True
+        self.sandbox.oauth.register(CLIENT_ID, CLIENT_SECRET, REDIRECT)
+        self.robin = self.sandbox.user(ROBIN)
+        self.http = http_client(httpx.WSGITransport(app=self.sandbox))
+        self.http.event_hooks = {"request": [self._judge_request], "response": [self._judge_answer]}
+        application = Application(
+            CLIENT_ID, CLIENT_SECRET, f"{BASE_URL}/o/oauth2/v2/auth", f"{BASE_URL}/token", f"{BASE_URL}/revoke", GOOGLE_EXTRA)
+        self.oauth = OAuth(application, self.http, lambda: self.clock.now)
+        self.connect()
+        self.destination = self.provider.create_calendar("Linden bookings", "Europe/London").calendar_id
+        self.source = ROBIN
+        self.forget_requests()
+
+    def connect(self, *granted):
+        """Consent, with all scopes unless some are named, and the adapter that comes of it."""
+        made = self.sandbox.connect(ROBIN, list(granted or scopes("google", existing=True)))
+        self.tokens = Tokens(made["access_token"], made["refresh_token"], NOW + timedelta(hours=1), frozenset(made["scope"].split()))
+        self.provider = open_provider("google", self.http, self.access_token, BASE_URL)
+
+    def access_token(self, stale):
+        """The caller's side of an access token: kept, and refreshed when it is named as stale."""
+        if self.tokens.access_token == stale:
+            self.tokens = self.oauth.refresh(self.tokens)
+        return self.tokens.access_token
+
+    # ---- ours ----
+
+    def create(self, number=0, starts_at=None, **fields):
+        """The operation that makes booking `number`, in the week after next."""
+        own = mark(f"booking{number}")
+        starts_at = starts_at or NOW + timedelta(days=10, minutes=15 * number)
+        return Create(self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own)
+
+    def write(self, *operations):
+        return list(self.provider.write(self.destination, operations))
+
+    def made(self, number=0, **fields):
+        """The event of a booking, written."""
+        return self.write(self.create(number, **fields))[0].event
+
+    def updated(self, create, etag="", **fields):
+        return Update(create.remote_id, event(**fields), create.mark, etag)
+
+    def deleted(self, made, etag=None):
+        return Delete(made.remote_id, made.etag if etag is None else etag)
+
+    def pull(self, sync_token=None, calendar=None, window=WINDOW, **choice):
+        return self.provider.pull(calendar or self.source, sync_token, window, **choice)
+
+    # ---- theirs ----
+
+    def living(self, calendar=None):
+        """How many events lie in a calendar of theirs, by default in ours."""
+        return self.robin.count(calendar or self.destination)
+
+    def outside(self, title, starts_at, minutes=60, calendar=None, **fields):
+        starts_at, ends_at = (starts_at, None) if not isinstance(starts_at, datetime) else (starts_at, starts_at + timedelta(minutes=minutes))
+        return self.robin.add(title, starts_at, ends_at, calendar or self.source, **fields)
+
+    def outside_weekly(self, title, starts_at, calendar=None):
+        in_zone = {"dateTime": starts_at.isoformat(), "timeZone": "UTC"}
+        until = {"dateTime": (starts_at + timedelta(hours=1)).isoformat(), "timeZone": "UTC"}
+        return self.robin.add(title, in_zone, until, calendar or self.source, recurrence=["RRULE:FREQ=WEEKLY"])
+
+    def outside_move(self, event_id, starts_at, calendar=None):
+        self.robin.move(event_id, starts_at, starts_at + timedelta(hours=1), calendar or self.source)
+
+    def outside_delete(self, event_id, calendar=None):
+        self.robin.delete(event_id, calendar or self.source)
+
+    def lose_sync_tokens(self):
+        self.sandbox.expire_sync_tokens()
+
+    def short_pages(self):
+        self.sandbox.page_cap, self.sandbox.empty_pages = 3, True
+
+    def kill_access_token(self):
+        self.sandbox.oauth.expire_access_tokens(ROBIN)
+
+    def revoke(self):
+        self.robin.revoke(CLIENT_ID)
+
+    def refuse(self, status, **choice):
+        """The next events written are refused one by one."""
+        self.sandbox.faults.fail(status, path="/events(/|$)", **choice)
+
+    def refuse_reads(self, status, **choice):
+        self.sandbox.faults.fail(status, path="/events$", method="GET", **choice)
+
+    def cut_batch(self, after):
+        self.sandbox.faults.reset_batch(after)
+
+    def lose_answer(self):
+        """The next batch is carried out, and its answer lost."""
+        self.sandbox.faults.time_out(path="^/batch")
+
+    def lose_reads(self):
+        self.sandbox.faults.reset(path="/events$")
+
+    def told(self):
+        """Calls to our webhook: (address, secret)."""
+        return [(address, headers["X-Goog-Channel-Token"]) for address, headers in self.messages]
+
+    def requests(self):
+        """HTTP requests since `forget_requests`; what lies inside a batch is not one of its own."""
+        return sum(not record.in_batch for record in self.sandbox.requests)
+
+    def forget_requests(self):
+        self.sandbox.requests.clear()
+
+    def guests_told(self):
+        """Whatever in our requests could reach or remind anyone."""
+        silent = {"useDefault": False, "overrides": []}
+        loud = [body for body in self.sent if "attendees" in body or "organizer" in body or body.get("reminders") != silent]
+        writes = [call for call in self.judged if call[2] in ("events.insert", "events.update", "events.patch", "events.delete")]
+        return loud + [call for call in writes if "sendUpdates=none" not in call[1]]
+
+    # ---- the vendor's schema ----
+
+    def _judge_request(self, request):
+        assert "Kalends" in request.headers["User-Agent"] and "gzip" in request.headers["User-Agent"]
+        if request.url.path == google.BATCH:
+            for text in self._parts(request.headers["Content-Type"], request.content):
+                head, _, body = text.partition("\r\n\r\n")
+                self._judge_body(*head.split()[:2], body)
+        elif request.url.path.startswith(spec.BASE):
+            self._judge_body(request.method, request.url.raw_path.decode(), request.content.decode())
+
+    def _judge_body(self, method, target, body):
+        operation, _ = spec.find(method, unquote(urlsplit(target).path))
+        self.judged.append((method, target, operation.name))
+        if operation.body:
+            schema.validate_body(operation.body, json.loads(body))
+            self.sent += [json.loads(body)] if operation.body.startswith("request.events.") else []
+
+    def _judge_answer(self, response):
+        response.read()
+        if response.request.url.path == google.BATCH and response.status_code == 200:
+            calls = [text.split()[:2] for text in self._parts(response.request.headers["Content-Type"], response.request.content)]
+            for (method, target), text in zip(calls, self._parts(response.headers["Content-Type"], response.content), strict=True):
+                head, _, body = text.partition("\r\n\r\n")
+                self._judge_content(method, urlsplit(target).path, int(head.split()[1]), body)
+        elif response.request.url.path.startswith(spec.BASE):
+            self._judge_content(response.request.method, response.request.url.path, response.status_code, response.text)
+
+    def _judge_content(self, method, path, status, body):
+        if status >= 400:
+            schema.validate("error", json.loads(body))
+        elif body.strip():
+            schema.validate(spec.find(method, unquote(path))[0].answer, json.loads(body))
+
+    def _parts(self, content_type, content):
+        message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
+        return [piece.get_payload(decode=True).decode() for piece in message.get_payload()]
+
+
+WORLDS = {"google": GoogleWorld}
