@@ -12,6 +12,7 @@ from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, 
 
 TODAY = datetime.now(UTC).date()
 ZONE = ZoneInfo("Europe/London")
+YEARLY = 1000  # bookings of one practitioner that lie in the default window
 
 
 def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
@@ -38,14 +39,19 @@ def _hours() -> dict:
     return {day: [["08:00", "18:00"]] for day in scheduling.WEEKDAYS[:5]}
 
 
+def _slots(days: range) -> list:
+    """Half-hours of these days from today, as instants."""
+    return [scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0] for d in days for h in range(20)]
+
+
 def _rows(clinic, calendars, patients, service, each):
-    """Raw column values; half-hours from 30 days back to a year ahead, at random but repeatable."""
+    """Raw column values, at random but repeatable: as many as fit the default window, and the rest as densely in the years before."""
     chance, binary = random.Random(1), models.is_sqlite()
     instant = InstantField().db_value
-    slots = [scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0] for d in range(-29, 364) for h in range(20)]
-    made = instant(slots[0])
+    years = [_slots(range(-29 - 393 * back, 364 - 393 * back)) for back in range(-(-each // YEARLY))]
+    made = instant(years[-1][0])
     for calendar in calendars:
-        for start in sorted(chance.choices(slots, k=each)):
+        for start in (start for slots in years for start in sorted(chance.choices(slots, k=min(each, YEARLY)))):
             uid = uuid.UUID(int=chance.getrandbits(128), version=4)
             begins = instant(start)
             yield (clinic.id, calendar.id, chance.choice(patients).id, service.id, uid.hex if binary else str(uid), "confirmed", begins,

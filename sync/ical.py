@@ -3,7 +3,7 @@ of the events. No clock and no randomness here, so that an unchanged feed is the
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from .event import Event
@@ -69,8 +69,12 @@ def _times(event: Event) -> str:
     return f"DTSTART:{_utc(event.starts_at)}\r\nDTEND:{_utc(event.ends_at)}\r\n"
 
 
+@lru_cache(16_384)
 def vevent(event: Event) -> str:
-    """One VEVENT, ended by CRLF. DTSTAMP is the last change, as it must be without METHOD (§3.8.7.2)."""
+    """One VEVENT, ended by CRLF. DTSTAMP is the last change, as it must be without METHOD (§3.8.7.2).
+
+    Kept for the next body: after a change all the other events of a feed are as they were.
+    """
     face, changed = event.face, _utc(event.changed_at)
     return "".join((
         "BEGIN:VEVENT\r\nUID:", event.uid, "\r\nDTSTAMP:", changed, "\r\n", _times(event),

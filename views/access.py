@@ -6,11 +6,12 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
 import scheduling
-from models import Base, Booking, Clinic, Practitioner, User
+from models import Base, Booking, Clinic, Practitioner, User, Venue
 
 from . import htmx
 
 IDLE_SECONDS, LONGEST_SECONDS, REMEMBERED_SECONDS = 12 * 3600, 7 * 86400, 30 * 86400
+MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
 
 logins = LoginManager()
 
@@ -88,6 +89,20 @@ def calendars() -> list[Practitioner]:
     if "calendars" not in g:
         g.calendars = list(Practitioner.listed(clinic()))
     return g.calendars
+
+
+def menu_calendars() -> tuple[list[Practitioner], bool]:
+    """One's own calendars, then colleagues' by venue, as many as a menu can hold; and whether there are more."""
+    if "menu_calendars" not in g:
+        order = Practitioner.user != current_user.id, Venue.name, User.name
+        g.menu_calendars = list(Practitioner.listed(clinic()).order_by(*order).limit(MOST_IN_MENU + 1))
+    return g.menu_calendars[:MOST_IN_MENU], len(g.menu_calendars) > MOST_IN_MENU
+
+
+def may_book(practitioner: Practitioner) -> bool:
+    """Whether the signed-in person may book in this calendar: their own, or any as a manager, while it is open."""
+    is_open = not practitioner.archived and not practitioner.venue.archived
+    return is_open and (current_user.is_manager or practitioner.user_id == current_user.id)
 
 
 def own_calendar(practitioner: Practitioner) -> Practitioner:

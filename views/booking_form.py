@@ -12,7 +12,7 @@ from wtforms.validators import Length
 from wtforms.widgets import DateInput, ListWidget, NumberInput, RadioInput
 
 import scheduling
-from models import STATUSES, Booking, Patient, Practitioner, Service
+from models import STATUSES, Booking, Patient, Practitioner, Service, Venue
 from scheduling import BadTime, Span
 
 from . import access, display
@@ -311,4 +311,4 @@ def close_url(form: BookingForm) -> str:
 
 def zone_differs(practitioner: Practitioner) -> bool:
     """Whether a calendar of this clinic lies in another zone, so that times must say theirs."""
-    return any(one.venue.zone_name != practitioner.venue.zone_name for one in access.calendars())
+    return Practitioner.listed(practitioner.clinic_id).where(Venue.zone_name != practitioner.venue.zone_name).exists()

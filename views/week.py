@@ -61,7 +61,7 @@ def index():
     view = request.args.get("view", "week")
     if view not in VIEWS:
         abort(404)
-    if not access.calendars():
+    if not access.menu_calendars()[0]:
         return render_template("week/none.html")
     calendar = chosen_calendar()
     return render_template("week/index.html", **page(calendar, chosen_day(calendar.zone), view))
@@ -71,9 +71,8 @@ def chosen_calendar() -> Practitioner:
     """The calendar of the query string; else one's own; else the first."""
     asked = arg_int(request.values.get("calendar"))
     if asked is None:
-        own = (one for one in access.calendars() if one.user_id == current_user.id)
-        return next(own, None) or next(iter(access.calendars()), None) or abort(404)
-    listed = (one for one in access.calendars() if one.id == asked)
+        return next(iter(access.menu_calendars()[0]), None) or abort(404)  # one's own come first
+    listed = (one for one in access.menu_calendars()[0] if one.id == asked)
     return next(listed, None) or access.load(Practitioner, asked)
 
 
@@ -107,8 +106,8 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "calendar": calendar, "day": day, "view": view, "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
         "days": days, "first": first, "last": last, "today": today,
         "now_line": (wall.strftime("%H:%M"), _wall(_five(wall)), _wall(_five(wall) + 5)) if first <= wall.hour < last and today in filled else None,
-        "step": timedelta(days=1 if view == "day" else 7), "calendars": switcher(calendar), "statuses": [s for s in STATUSES if s in shown],
-        "says_zone": booking_form.zone_differs(calendar), "may_book": _may_book(calendar),
+        "step": timedelta(days=1 if view == "day" else 7), "calendars": switcher(), "statuses": [s for s in STATUSES if s in shown],
+        "more_calendars": access.menu_calendars()[1], "says_zone": booking_form.zone_differs(calendar), "may_book": access.may_book(calendar),
         "first_steps": None if shown or access.clinic().bookings.exists() else access.clinic().first_steps(),
     }
 
@@ -120,16 +119,12 @@ def _months(first: date, last: date) -> str:
     return f"{first:%B} – {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} – {last:%B %Y}"
 
 
-def switcher(current: Practitioner) -> list[tuple[str, list[Practitioner]]]:
-    """The calendars in groups: one's own, then each venue's."""
+def switcher() -> list[tuple[str, list[Practitioner]]]:
+    """The calendars of the menu in groups: one's own, then each venue's."""
     groups: dict[str, list[Practitioner]] = {}
-    for one in sorted(access.calendars(), key=lambda one: (one.user_id != current_user.id, one.venue.name, one.user.name)):
+    for one in access.menu_calendars()[0]:
         groups.setdefault("Your calendars" if one.user_id == current_user.id else one.venue.name, []).append(one)
     return list(groups.items())
-
-
-def _may_book(calendar: Practitioner) -> bool:
-    return any(one.id == calendar.id for one in booking_form.bookable())
 
 
 def _fill(column: Day, calendar: Practitioner, bookings: Sequence[Booking], now: datetime) -> None:
@@ -145,7 +140,7 @@ def _fill(column: Day, calendar: Practitioner, bookings: Sequence[Booking], now:
         for (booking, (start, end)), (lane, of) in zip(places.items(), lanes, strict=True)]
     stretches = calendar.hours.get(scheduling.WEEKDAYS[column.date.weekday()], [])
     column.hours = [(_wall(_minutes(opens) // 5 * 5), _wall(-(-_minutes(closes) // 5) * 5)) for opens, closes in stretches]
-    if _may_book(calendar) and window.ends_at > now:
+    if access.may_book(calendar) and window.ends_at > now:
         open_spans = scheduling.open_spans(calendar.hours, column.date, zone)
         ahead = [Span(max(now, span.starts_at), span.ends_at) for span in open_spans if span.ends_at > now]
         taken = [booking.span for booking in bookings if booking.is_busy]
