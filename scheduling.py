@@ -173,7 +173,7 @@ def gaps(stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta =
                 continue
             if span.starts_at - cursor >= shortest:
                 yield Span(cursor, span.starts_at)
-            cursor = max(cursor, span.ends_at)
+            cursor = span.ends_at
         if stretch.ends_at - cursor >= shortest:
             yield Span(cursor, stretch.ends_at)
 

@@ -129,8 +129,6 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
     ruled = 0  # how many of the last changes are those of the rule, one by one
     while ruled < min(len(real), len(by_rule)) and real[-ruled - 1] == by_rule[-ruled - 1]:
         ruled += 1
-    if ruled < 2:
-        ruled = 0
     single, tail = real[: len(real) - ruled], real[len(real) - ruled:]
     parts = [_part(change) for change in single] + [_part(change, _rule_of(change, yearly)) for change in tail[:2]]
     if single or not tail:  # the time before the first change; yearly rules alone reach back far enough

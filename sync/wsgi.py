@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
-from peewee import InterfaceError, OperationalError
-
 import scheduling
 from database import database
 from text import places
@@ -80,17 +78,14 @@ class FeedsApp:
         if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
             return _REFUSED
         now = scheduling.utc_now()
-        for _ in range(2):
+        for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
             try:
                 database.connect(reuse_if_open=True)  # kept open by this thread: opening one for each poll costs as much as the query
                 found = check(self._keys, *shape.groups(), now)
                 return self._found(environ, found, now) if found else _REFUSED
-            except (OperationalError, InterfaceError) as error:  # the connection may have died meanwhile: the second one is fresh
-                fault = error
-                database.manual_close()
             except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
                 fault = error
-                break
+                database.manual_close()  # a statement left half read would hold this thread to the database as it was
         log.error("a feed was not answered: %s at %s", type(fault).__name__, places(fault))
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 

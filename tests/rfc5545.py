@@ -104,7 +104,7 @@ class Onset:
 
 
 class Zone:
-    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`."""
+    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`. Knows nothing of the time before its first onset."""
 
     def __init__(self, component: Component, last_year: int = 2050):
         self.tzid = component.get("TZID")
@@ -113,25 +113,24 @@ class Zone:
         assert any(p.name == "STANDARD" for p in self.parts)
         self.onsets = sorted((onset for part in self.parts for onset in _onsets(part, last_year)), key=lambda o: o.at)
 
-    def _last(self, key: str, value: datetime) -> Onset | None:
+    def _last(self, key: str, value: datetime) -> Onset:
         low, high = 0, len(self.onsets)
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if getattr(self.onsets[middle], key) <= value else (low, middle)
-        return self.onsets[low - 1] if low else None
+        assert low, "before the first onset nothing is defined"
+        return self.onsets[low - 1]
 
     def offset_at(self, at: datetime) -> timedelta:
         """The offset at an instant."""
-        found = self._last("at", at)
-        return found.after if found else self.onsets[0].before
+        return self._last("at", at).after
 
     def name_at(self, at: datetime) -> str:
         return self._last("at", at).name
 
     def instant(self, wall: datetime) -> datetime:
         """The instant of a wall time, as programs find it: the part whose onset, in wall time, came last."""
-        onset = max((o for o in self.onsets if o.wall <= wall), key=lambda o: o.wall, default=None)
-        return wall.replace(tzinfo=UTC) - (onset.after if onset else self.onsets[0].before)
+        return wall.replace(tzinfo=UTC) - max((o for o in self.onsets if o.wall <= wall), key=lambda o: o.wall).after
 
     def outlook(self) -> dict[str, Component]:
         """What Outlook keeps of a definition: the STANDARD and the DAYLIGHT part with the latest DTSTART."""

@@ -1,9 +1,11 @@
 """The feed over HTTP: who may read it, what travels with it, and when it is news."""
 
+import gc
 import gzip
 import logging
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -14,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 
 import models
 from database import open_database
-from models import Booking, Feed, Patient
+from models import Booking, Feed, Patient, User
 from scheduling import Span
 from sync import feed as feeds
 from sync.wsgi import Bodies, FeedsApp
@@ -164,6 +166,8 @@ REFUSED = {
     "a plan without links": _downgraded(None), "a plan that had none for a while": _downgraded("pro"),
     "an owner who opted out": _after(lambda link, linden: linden.pat.change_sync(sync_allowed=False)),
     "an owner who left": _after(lambda link, linden: linden.pat.leave(linden.olive)),
+    "an owner who is gone, whatever the link says": _after(
+        lambda link, linden: User.update(left_at=link.created_at).where(User.id == linden.pat.id).execute()),
     "an owner who left and came back": _after(lambda link, linden: (linden.pat.leave(linden.olive), linden.pat.come_back(linden.olive))),
     "a practitioner's link that was widened": _after(lambda link, linden: link.change(linden.pat, scope="clinic")),
     "a practitioner's link that was moved": _after(lambda link, linden: link.change(linden.pat, practitioner=linden.colleague_calendar)),
@@ -369,6 +373,16 @@ def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linde
     assert elsewhere().get(feeds.path(KEY, link)).headers["ETag"] == after.headers["ETag"]
 
 
+@pytest.mark.parametrize("who", ["maya", "pat"])
+@pytest.mark.parametrize("scope", ["practitioner", "clinic"])
+def test_a_link_on_others_is_fresh_after_a_setting_of_either_side(get, link, linden, booking, who, scope):
+    theirs = Feed.generate(linden.maya, "theirs", linden.maya, scope=scope, practitioner=linden.calendar)
+    before = get(path=feeds.path(KEY, theirs))
+    getattr(linden, who).change_sync(**({"identifier": "full_name"} if who == "maya" else {"sync_allowed": False}))
+    after = get(path=feeds.path(KEY, theirs), If_None_Match=before.headers["ETag"])
+    assert after.status_code == 200 and after.last_modified > before.last_modified and after.data != before.data
+
+
 UNCHANGED = {
     "a colleague's booking": lambda c, link, booking: Booking.book(c.colleague_calendar, [Span(START, START + HOUR)], c.quinn),
     "a client without bookings renamed": lambda c, link, booking: Patient.create(clinic=c.clinic, first_name="Ann").change(c.pat, first_name="Anna"),
@@ -481,6 +495,24 @@ def test_a_fault_in_one_feed_tells_its_place_and_nothing_else(get, link, booking
     assert "KeyError at ical.py" in caplog.text
     for secret in (str(link.uuid), feeds.path(KEY, link).rsplit("/", 1)[1], "Małgorzata"):
         assert secret not in caplog.text
+
+
+def test_after_a_fault_the_next_read_on_the_same_thread_is_fresh(get, link, linden, booking):
+    """A statement left half read would hold its thread to the database as it was then."""
+    broken = Feed.generate(linden.pat, "broken", linden.pat, practitioner=linden.calendar)
+    Feed.update(statuses={"confirmed": "nonsense"}).where(Feed.id == broken.id).execute()
+    Booking.book(linden.calendar, [Span(START + n * HOUR, START + (n + 1) * HOUR) for n in range(1, 80)], linden.pat)
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            before = thread.submit(get).result()
+            assert thread.submit(get, path=feeds.path(KEY, broken)).result().status_code == 503
+            booking.cancel(linden.pat)
+            after = thread.submit(get).result()
+            thread.submit(models.database.close).result()
+    finally:
+        gc.enable()
+    assert after.headers["ETag"] != before.headers["ETag"] and b"Cancelled" in after.data
 
 
 def test_connections_that_died_in_the_pool_are_not_noticed(app, get, booking):

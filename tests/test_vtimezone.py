@@ -104,6 +104,23 @@ def test_a_rule_is_not_claimed_for_years_that_only_look_like_it():
     check("Pacific/Tongatapu", 1999, 2020)
 
 
+def test_the_time_before_the_first_change_is_defined():
+    """Cuba kept its summer time from 2004 to 2006; atolls changed sides in 1969, before the oldest booking there can be."""
+    check("America/Havana", 2006, 2016)
+    for name in ("Pacific/Kwajalein", "Africa/Monrovia", "Europe/London", "America/Sao_Paulo"):
+        check(name, 1970, 1973)
+
+
+@pytest.mark.parametrize(("name", "year"), [
+    ("America/Boa_Vista", 2000), ("America/Recife", 2000), ("America/Noronha", 2000), ("Asia/Gaza", 2040), ("Asia/Gaza", 2054)])
+def test_two_changes_in_one_week_are_both_seen(name, year):
+    days = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(366)]
+    offsets = [at.astimezone(ZoneInfo(name)).utcoffset() for at in days]
+    changes = sum(a != b for a, b in zip(offsets, offsets[1:], strict=False))
+    for first in range(year - 7, year + 1):
+        assert sum(line.startswith(f"DTSTART:{year}") for line in vtimezone(name, first, year)) == changes >= 2
+
+
 def test_the_shortest_feed_is_short():
     """Two yearly parts, no list of years."""
     assert len(vtimezone("Europe/London", 2026, 2027)) == 17
