@@ -49,7 +49,7 @@ class Application:
 class Departure:
     """A person on their way to the provider. Keep `state`, `verifier` and `redirect_uri` in their session until they are back."""
 
-    url: str
+    url: str = field(repr=False)
     state: str = field(repr=False)
     verifier: str = field(repr=False)
     redirect_uri: str

@@ -48,6 +48,7 @@ QUIET = {"sendUpdates": "none"}
 SCOPE = "https://www.googleapis.com/auth/calendar."
 
 BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
+PAGES = ("calendar#events", "calendar#calendarList")
 PAGE_SIZE, LIST_SIZE = 2500, 250
 MOST_PAGES = 1000
 MOST_OUTSIDE = 5000  # single occurrences outside the window in one increment; a complete pull, which has bounds, is cheaper
@@ -93,7 +94,7 @@ class Google:
     # ---- reading ----
 
     def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
-        query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
+        query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
         gathered, page = _Gathered(window if unrolled else None), {}
@@ -111,7 +112,7 @@ class Google:
 
     def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
         query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
-                 "fields": f"nextPageToken,items({EVENT_FIELDS})"}
+                 "fields": f"kind,nextPageToken,items({EVENT_FIELDS})"}
         found = (_living(item) for page in self._pages(f"{_calendar(calendar_id)}/events", query) for item in page.get("items", ()))
         return [event for event in found if event is not None]
 
@@ -193,9 +194,11 @@ class Google:
             _refuse(answer)
 
     def _pages(self, path: str, query: dict) -> Iterator[dict]:
-        """Every page of one query; a page may be empty and not the last."""
+        """Every page of one query; a page may be empty and not the last. What is no page is an error, not an empty list."""
         for _ in range(MOST_PAGES):
             page = self._json("GET", path, params=query)
+            if page.get("kind") not in PAGES:
+                raise Unavailable("no page")
             yield page
             if "nextPageToken" not in page:
                 return
