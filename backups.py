@@ -21,6 +21,7 @@ import migrate
 import models
 import processes
 import scheduling
+from models import Clinic
 
 PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
 
@@ -85,6 +86,8 @@ def restore(settings, file: Path) -> str:
             _dump(settings.database_url, aside / wanted)
             _run_tool("pg_restore", settings.database_url, "--clean", "--if-exists", "--no-owner", "--single-transaction", str(there / wanted))
         _replace_key(settings, there / "secret_key", aside / "secret_key")
+    with models.database.connection_context():
+        Clinic.age_faces()
     return f"Restored. What was there before is kept in {aside}."
 
 

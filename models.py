@@ -132,6 +132,13 @@ class Clinic(Base):
         self.latest_rev = next(iter(rows)).latest_rev
         return self.latest_rev
 
+    @classmethod
+    def age_faces(cls) -> None:
+        """After a restore: every clinic's revision is a later one than any handed out since the backup, so that no app keeps a newer copy."""
+        stamp = int(scheduling.utc_now().timestamp())
+        fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
+        cls.update(latest_rev=fresh, faces_rev=fresh).execute()
+
     def hold(self) -> None:
         """Let no other transaction change this clinic until this one ends. Take it before any other row (one order: no deadlock).
 

@@ -541,3 +541,11 @@ def test_the_history_names_who_did_what_and_no_client_token_or_address(linden, l
 
 def test_identifiers_stand_in_the_order_of_safety():
     assert IDENTIFIERS == ("none", "internal_id", "initials", "first_name", "first_name_last_initial", "full_name")
+
+
+def test_after_a_restore_every_clinic_is_newer_than_before_it(linden, stranger, clock):
+    ahead = int(clock.now.timestamp()) + 30  # a burst of changes had run ahead of the clock
+    models.Clinic.update(latest_rev=ahead, faces_rev=5).where(models.Clinic.id == linden.clinic.id).execute()
+    models.Clinic.age_faces()
+    assert models.Clinic.get_by_id(linden.clinic.id).faces_rev == ahead + 1
+    assert models.Clinic.get_by_id(stranger.clinic_id).faces_rev >= int(clock.now.timestamp())
