@@ -17,10 +17,10 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import commands
 import models
 import views
 from database import open_database
+from operate import commands
 from sync import jobs, wsgi
 from text import places
 

@@ -39,6 +39,7 @@ from scheduling import Hours, Span
 from text import IDENTIFIERS, like, search_key
 
 passwords = argon2.PasswordHasher()
+SHORTEST_PASSWORD = 10
 
 ROLES = ("practitioner", "manager", "owner")
 STATUSES = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid", "cancelled", "no_show")

@@ -10,10 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-import migrate
 import models
 from database import open_database
-from processes import WEB_THREADS
+from operate import migrate
+from operate.processes import WEB_THREADS
 from sync import feed as feeds
 from sync import shown
 

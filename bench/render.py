@@ -6,10 +6,10 @@ from statistics import median
 
 import icalendar
 
-import migrate
 import models
 import scheduling
 from database import open_database
+from operate import migrate
 from sync import feed as feeds
 from sync import shown
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-import migrate
 from app import Settings, create_app
 from models import User
+from operate import migrate
 from sync import feed as feeds
 
 from . import clinics

@@ -1,4 +1,4 @@
-"""The queue: a job is a nudge and carries ids alone. The database is the truth; `chores.sweep` finds there what a lost nudge left.
+"""The queue: a job is a nudge and carries ids alone. The database is the truth; `operate.chores.sweep` finds there what a lost nudge left.
 
 This module knows no job. Whoever enqueues names the function, so it stands below all of them.
 """

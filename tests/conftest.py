@@ -17,12 +17,12 @@ import hypothesis
 import psycopg
 import pytest
 
-import migrate
 import models
 import scheduling
 from app import Settings, create_app
 from database import open_database
 from models import Clinic, Patient, Practitioner, Service, User, Venue
+from operate import migrate
 from sync.readers import ReadLog
 
 PASSWORD = "correct horse battery"

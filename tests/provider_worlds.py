@@ -13,10 +13,10 @@ import httpx
 
 from sandbox import google, schema, spec
 from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
-from sync.event import Event, Face, Mark
+from sync.event import Event, Face, Mark, Window
 from sync.oauth import GOOGLE_EXTRA, Application, OAuth, Tokens
 from sync.providers import ADAPTERS, open_provider, scopes
-from sync.providers.base import Create, Delete, Update, Window, http_client
+from sync.providers.base import Create, Delete, Update, http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=30), NOW + timedelta(days=365))

@@ -20,10 +20,10 @@ import pytest
 from icalendar import Calendar
 
 import models
-import processes
 from app import Settings
 from credentials import OneTimeLink
 from models import AuditEntry, Booking, Clinic, Feed, User
+from operate import processes
 from scheduling import Span
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -103,7 +103,7 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     assert status == 200 and body.count("BEGIN:VEVENT") > 50
     assert len(family) > 6
     queue = Queue("elsewhere", connection=Redis.from_url(f"unix://{house.folder}/redis.sock"))
-    queue.enqueue(jobs.carry_out, "chores.sweep")
+    queue.enqueue(jobs.carry_out, "operate.chores.sweep")
     assert stopped(running, family) == 0
     assert "Traceback" not in house.output.read_text()
     kept = {path.name for path in house.folder.iterdir() if not path.name.startswith("kalends.db")}

@@ -13,7 +13,7 @@ from provider_worlds import INSTALLATION, NOW, SECRET, GoogleWorld, event, mark,
 
 from sandbox import schema
 from sandbox.seed import ANA, HOLIDAYS, ROBIN
-from sync.event import Mark
+from sync.event import Mark, Window
 from sync.providers import google, multipart, open_provider
 from sync.providers.base import (
     AuthExpired,
@@ -153,7 +153,7 @@ def test_times_come_with_an_offset_a_zone_or_both(start):
 ], ids=str)
 def test_what_is_no_event_stops_the_pull_rather_than_vanish(item):
     with pytest.raises(Unavailable):
-        answering(page([{"id": "abc01"} | item])).pull("x", None, google.Window(NOW, SOON))
+        answering(page([{"id": "abc01"} | item])).pull("x", None, Window(NOW, SOON))
 
 
 def test_text_from_outside_is_bounded_and_clean():
@@ -206,7 +206,7 @@ def test_bodies_hold_times_in_utc_with_the_venues_zone_or_plain_dates():
     (403, "userRateLimitExceeded", RateLimited), (403, "quotaExceeded", RateLimited), (403, "insufficientPermissions", ScopeMissing),
     (403, "accessNotConfigured", NotConfigured), (403, "forbidden", Forbidden), (403, "forbiddenForNonOrganizer", Forbidden),
     (410, "fullSyncRequired", SyncTokenExpired), (410, "updatedMinTooLongAgo", SyncTokenExpired), (404, None, Gone), (410, "deleted", Gone),
-    (412, None, PreconditionFailed), (429, None, RateLimited), (500, None, Unavailable), (503, None, Unavailable),
+    (412, None, PreconditionFailed), (429, None, RateLimited), (408, None, Unavailable), (500, None, Unavailable), (503, None, Unavailable),
 ])
 def test_a_refusal_is_known_by_code_and_reason(world, status, reason, error):
     world.refuse_reads(status, reason=reason, times=2)
@@ -241,7 +241,7 @@ def test_retry_after_may_be_seconds_or_a_date(header, seconds):
 ], ids=["html", "list", "number", "null", "empty", "page of numbers"])
 def test_an_answer_of_another_shape_is_trouble_and_not_nothing(answer):
     with pytest.raises(Unavailable):
-        answering(answer).pull("x", "token", google.Window(NOW, SOON))
+        answering(answer).pull("x", "token", Window(NOW, SOON))
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}", '{"error": "x"}', '{"error": {"errors": []}}', '{"error": {"errors": ["x"]}}'])
@@ -331,7 +331,7 @@ def test_pages_without_end_are_trouble():
 
 
 def test_no_sync_token_at_the_end_means_a_complete_pull_next():
-    assert answering(page([])).pull("x", "token", google.Window(NOW, SOON)).sync_token is None
+    assert answering(page([])).pull("x", "token", Window(NOW, SOON)).sync_token is None
 
 
 def test_bare_tombstones_are_enough(world):
@@ -348,7 +348,7 @@ def test_the_last_word_on_an_event_counts():
     pages = iter([{"items": [dead, ITEM], "nextPageToken": "2"}, {"items": [living, {"id": "abc01", "status": "cancelled"}], "nextSyncToken": "s"}])
     http = http_client(httpx.MockTransport(lambda request: httpx.Response(200, json={"kind": "calendar#events", **next(pages)})))
     provider = open_provider("google", http, lambda stale: "token", "https://google.example")
-    delta = provider.pull("x", "t", google.Window(NOW, NOW + timedelta(days=30)))
+    delta = provider.pull("x", "t", Window(NOW, NOW + timedelta(days=30)))
     assert ([found.remote_id for found in delta.changed], delta.tombstones) == (["one"], {"abc01"})
 
 

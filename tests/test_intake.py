@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import intake
-import migrate
 import models
 from database import open_database
 from intake.sheet import MOST_BYTES, MOST_LINES
 from intake.upload import Import
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
+from operate import migrate
 from scheduling import Span
 
 

@@ -12,13 +12,12 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-import chores
 import intake
 import models
-import processes
 from app import Settings
 from credentials import OneTimeLink, Throttle
 from intake.upload import Import
+from operate import chores, processes
 from sync import jobs
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
@@ -113,15 +112,15 @@ def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, m
 
     monkeypatch.setattr(chores, "fault", fault, raising=False)
     with caplog.at_level(logging.ERROR):
-        jobs.carry_out("chores.fault", 5)
+        jobs.carry_out("operate.chores.fault", 5)
     (record,) = caplog.records
-    assert "job chores.fault(5): ValueError at test_jobs.py" in record.getMessage()
+    assert "job operate.chores.fault(5): ValueError at test_jobs.py" in record.getMessage()
     assert "Małgorzata" not in caplog.text and record.exc_info is None
 
 
 def test_a_job_closes_the_database_it_opened(db):
     models.database.close()
-    jobs.carry_out("chores.sweep")
+    jobs.carry_out("operate.chores.sweep")
     assert models.database.is_closed()
 
 
@@ -139,7 +138,7 @@ def test_without_redis_nothing_fails_and_nothing_waits_long(away, linden, caplog
 def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
     row = upload(linden)
     assert queue.keys("rq:queue:*") == []
-    jobs.carry_out("chores.sweep")
+    jobs.carry_out("operate.chores.sweep")
     work(queue)
     assert phase(row) == "checked"
 
@@ -171,7 +170,7 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     finally:
         clock.terminate()
     assert clock.wait(10) == 0
-    assert {job.args[0] for job in Queue("chores", connection=queue).jobs} == {"chores.sweep", "chores.clean_up"}
+    assert {job.args[0] for job in Queue("chores", connection=queue).jobs} == {"operate.chores.sweep", "operate.chores.clean_up"}
     assert "Traceback" not in queue.output.read_text()
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
 

@@ -14,13 +14,9 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
     {"models"},
     {"credentials"},
     {"sync"},
-    {"intake", "mail", "sample"},
-    {"migrate"},
-    {"chores"},
-    {"processes"},
-    {"backups", "doctor"},
+    {"intake", "mail"},
+    {"operate"},
     {"views"},
-    {"commands"},
     {"app"},
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from peewee import SqliteDatabase
 
-import migrate
 import models
 from database import open_database
+from operate import migrate
 
 
 @pytest.fixture

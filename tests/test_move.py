@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-import migrate
 import models
 from app import Settings, create_app
 from database import open_database
 from models import Booking, Clinic, Feed, Practitioner, User
+from operate import migrate
 from scheduling import Span
 from sync import feed as feeds
 

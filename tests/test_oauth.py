@@ -214,6 +214,12 @@ def test_taking_back_ends_the_tokens_and_may_be_repeated(oauth, sandbox, tokens)
     assert sandbox.requests.count(path="/revoke") == 2
 
 
+def test_taking_back_works_long_after_the_access_token_died():
+    oauth, requests = answering(httpx.Response(200, json={}))
+    oauth.revoke(OLD)
+    assert requests == [{"token": ["old refresh"]}]
+
+
 def test_trouble_while_taking_back_is_told(oauth, sandbox, tokens):
     sandbox.faults.fail(503, path="^/revoke")
     with pytest.raises(Unavailable):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from provider_worlds import INSTALLATION, NOW, SECRET, WINDOW, WORLDS, event, mark, whole_days
 
+from sync.event import Window
 from sync.providers.base import (
     AuthExpired,
     Create,
@@ -19,7 +20,6 @@ from sync.providers.base import (
     Unanswered,
     Unavailable,
     Update,
-    Window,
 )
 
 SOON = NOW + timedelta(days=4)
@@ -69,7 +69,9 @@ class TestWriting:
     def test_one_change_is_one_request(self, world):
         made = world.made()
         world.forget_requests()
+        world.clock.now += timedelta(minutes=5)
         changed = world.write(world.updated(world.create(), made.etag, title="Moved", starts_at=SOON))[0].event
+        assert changed.updated_at - made.updated_at == timedelta(minutes=5)
         assert (changed.title, changed.starts_at, changed.mark, changed.remote_id) == ("Moved", SOON, made.mark, made.remote_id)
         assert changed.etag != made.etag
         assert world.write(world.deleted(changed))[0].error is None
@@ -254,7 +256,7 @@ class TestReading:
         lunch, gym = world.outside("Lunch", SOON), world.outside("Gym", SOON + timedelta(days=1))
         world.outside("Long ago", NOW - timedelta(days=400))
         first = world.pull()
-        assert first.complete
+        assert first.complete and first.window == WINDOW
         assert {found.remote_id: found.title for found in first.changed} == {lunch: "Lunch", gym: "Gym"}
         world.outside_move(lunch, SOON + timedelta(hours=2))
         world.outside_delete(gym)

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-import sample
 from models import FREE_STATUSES, STATUSES, AuditEntry, Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
+from operate import sample
 from sync import feed as feeds
 
 PASSWORD = "sample pass 1"

@@ -13,7 +13,7 @@ from wtforms.validators import Length
 
 import mail
 from credentials import OneTimeLink, Throttle
-from models import Clinic, User, database
+from models import SHORTEST_PASSWORD, Clinic, User, database
 
 from . import access, htmx
 from .access import login_required
@@ -22,7 +22,6 @@ from .forms import Email, Form, Line, Needed, Zone
 blueprint = Blueprint("auth", __name__)
 
 ACCOUNT_TRIES, ADDRESS_TRIES = 5, 30
-SHORTEST_PASSWORD = 10
 
 
 class NewPassword(PasswordField):

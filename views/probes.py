@@ -3,8 +3,8 @@
 from flask import Blueprint
 from peewee import PeeweeException
 
-import migrate
 import models
+from operate import migrate
 from sync import jobs
 
 blueprint = Blueprint("probes", __name__)

@@ -11,9 +11,10 @@ from redis import Redis, RedisError
 from rq import Worker
 
 import mail
-import migrate
 import models
 import scheduling
+
+from . import migrate
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:

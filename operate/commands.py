@@ -14,20 +14,19 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from peewee import PeeweeException
 
-import backups
-import doctor as checks
 import intake
 import mail
-import migrate as migrations
 import models
-import processes
-import sample as sample_clinic
 import scheduling
 import text
 from credentials import OneTimeLink
-from models import Clinic, Feed, User, Venue
+from models import SHORTEST_PASSWORD, Clinic, Feed, User, Venue
 from sync import feed as feeds
-from views.auth import SHORTEST_PASSWORD
+
+from . import backups, processes
+from . import doctor as checks
+from . import migrate as migrations
+from . import sample as sample_clinic
 
 
 def register(app: Flask) -> None:

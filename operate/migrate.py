@@ -14,7 +14,7 @@ from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)
-DIRECTORY = Path(__file__).parent / "migrations"
+DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
 class CannotMigrate(Exception):
