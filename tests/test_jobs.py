@@ -222,5 +222,5 @@ def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(que
     until(lambda: psutil.Process(running.pid).children())
     (horse,) = psutil.Process(running.pid).children()
     os.kill(running.pid, signal.SIGTERM)
-    running.wait(10)
+    running.wait(30)
     assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
