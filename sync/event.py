@@ -1,7 +1,7 @@
 """The vocabulary of sync: inert values, standard library only."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,23 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time that a calendar is read or written for: aware instants, the end exclusive."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+    def touches(self, starts_at: datetime, ends_at: datetime) -> bool:
+        """Whether any of these times lies inside."""
+        return ends_at > self.starts_at and starts_at < self.ends_at
+
+    def clearly_holds(self, starts_at: datetime, ends_at: datetime) -> bool:
+        """Whether all of these times lie inside with a day to spare: whole days are laid in the calendar's own zone, which we do not know."""
+        spare = timedelta(days=1)
+        return starts_at >= self.starts_at + spare and ends_at <= self.ends_at - spare
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What every event that we write carries in a private property: never personal data."""
 
@@ -67,26 +84,157 @@ class RemoteEvent:
     series_id: str | None = None
     is_series: bool = False  # the master of a repeat, made by someone outside
     is_private: bool = False
+    updated_at: datetime | None = None  # the provider's time of the last change, where it tells one
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One pull. `complete`: everything in the window was told, so what is missing there is gone; else only changes were."""
+    """One pull. `complete`: everything in the window (None: of all times) was told, so what is missing there is gone; else only
+    changes were. A tombstone is an event that is surely gone, known to us or not."""
 
     changed: tuple[RemoteEvent, ...]
     tombstones: frozenset[str]
     sync_token: str | None
     complete: bool
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Both sides of one booking as they last agreed. `phase`: "creating" (the id is promised, the answer not seen), "synced",
-    "deleting", or "frozen" (left the window; nothing is done to it)."""
+    """Both sides of one booking as they last agreed.
+
+    `phase`: "creating" (the id is promised, the answer not seen), "synced", "deleting" (asked for, the answer not seen), "frozen" (left
+    the window; nothing is done to it) or "gone" (nothing stands there; the row keeps the generation, so that its id is not used again).
+    """
 
     uid: str
     remote_id: str
     etag: str
     sequence: int
-    fingerprint: str
+    fingerprint: str  # what stood there, as the provider told it; "" while nobody has seen it
     phase: str
+    wanted: str = ""  # what we last wanted there; "" while a write of ours is under way or due, whatever the booking says
+    generation: int = 1
+    updated_at: datetime | None = None
+
+
+# ---- two-way sync: what is to be done about it ----
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan is made under. `edits`: what becomes of times and text that someone changed outside: "put_back", "ask" first, or
+    "follow" times. A plan that takes away more than `few` events and more than `share` of all, or finds `several` suddenly gone and
+    nothing left, stops for a person."""
+
+    installation: str
+    generation: int
+    window: Window
+    edits: str = "put_back"
+    few: int = 5
+    share: float = 0.2
+    several: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do about one booking. `link` is the row to store before any call is made; those without a call are then done."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Relink(Step):
+    """News of etag or fingerprint only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(Step):
+    """The booking left the window: what stands there stays, and is let be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Step):
+    """Nothing stands there any more, and nothing should."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptRemote(Step):
+    """An event with our mark that no link holds is the one: hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Step):
+    """Somebody changed our event outside, and a person decides. `change`: "moved", "edited", "repeated" or "deleted" (`seen` None)."""
+
+    event: Event
+    seen: RemoteEvent | None
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLocal(Step):
+    """Somebody moved our event outside, and the booking follows: `event` has the new times. The only step that changes a booking. Store
+    the link, with the booking's new sequence, together with the move; when it is refused, store it with `wanted` "", and it is put back."""
+
+    event: Event
+    seen: RemoteEvent
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRemote(Step):
+    """Take an event away. `link.phase` is "deleting", or "stale" for a copy that no link holds: nothing is stored for that one.
+
+    `link.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag` "": whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRemote(Step):
+    """Make the event what it should be, if its etag still is the link's. `then`: the link's phase afterwards."""
+
+    event: Event
+    then: str = "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(Step):
+    """Undo what somebody did outside: an update that a person is told of. `change` as in Ask."""
+
+    event: Event
+    seen: RemoteEvent
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRemote(Step):
+    """Write a new event, under an id made from `link.generation`. `resume`: an answer was lost, so look for the event first."""
+
+    event: Event
+    resume: bool = False
+    then: str = "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class Recreate(Step):
+    """Write the event anew, as the next generation. `change`: "deleted" (tell a person), or "" when it was not outsiders' doing."""
+
+    event: Event
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a plan stopped for a person. `reason`: "deletes" (`count` of `total` events would be taken away) or "empty" (all are gone)."""
+
+    reason: str
+    count: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order to take them, none while there is a `hold`; and the events in our calendar that are not ours, told this time."""
+
+    steps: tuple[Step, ...]
+    foreign: tuple[RemoteEvent, ...] = ()
+    hold: Hold | None = None

@@ -261,6 +261,10 @@ def test_a_redirect_is_not_followed():
         answering(httpx.Response(302, headers={"Location": "https://elsewhere.example/"})).calendars()
 
 
+def test_nobody_is_waited_for_without_end():
+    assert all(seconds <= 60 for seconds in http_client().timeout.as_dict().values())
+
+
 def test_nobody_there_is_trouble_in_which_nothing_was_done():
     def refuse(request):
         raise httpx.ConnectError("no route")

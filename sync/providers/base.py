@@ -11,7 +11,7 @@ from typing import Protocol
 
 import httpx
 
-from ..event import Delta, Event, Mark, RemoteEvent
+from ..event import Delta, Event, Mark, RemoteEvent, Window
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.
 HEADERS = {"User-Agent": "Kalends (gzip)"}
@@ -40,14 +40,6 @@ class Calendar:
     def can_write(self) -> bool:
         """Whether our events may go there and can be seen there by us again."""
         return self.access in ("owner", "writer")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The times that a calendar is read for: aware instants, the end exclusive."""
-
-    starts_at: datetime
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

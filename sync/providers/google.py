@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from ..event import Delta, Mark, RemoteEvent
+from ..event import Delta, Mark, RemoteEvent, Window
 from . import multipart
 from .base import (
     AccessToken,
@@ -33,7 +33,6 @@ from .base import (
     Unanswered,
     Unavailable,
     Unsent,
-    Window,
     Wire,
     reading,
 )
@@ -80,8 +79,7 @@ class Google:
 
     def calendars(self) -> list[Calendar]:
         with reading():
-            items = [item for page in self._pages(LIST, {"maxResults": LIST_SIZE}) for item in page.get("items", ())]
-            return [to_calendar(item) for item in items if not item.get("deleted")]
+            return [to_calendar(item) for page in self._pages(LIST, {"maxResults": LIST_SIZE}) for item in page.get("items", ())]
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         body = {"summary": name, "timeZone": zone_name, **({"description": description} if description else {})}
@@ -97,12 +95,12 @@ class Google:
         query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
-        gathered, page = _Gathered(window if unrolled else None), {}
+        gathered, page = _Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None), {}
         for page in self._pages(f"{_calendar(calendar_id)}/events", query):
             gathered.add(page)
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
-        return gathered.delta(page.get("nextSyncToken"), complete=not sync_token)
+        return Delta(tuple(gathered.changed.values()), frozenset(gathered.tombstones), page.get("nextSyncToken"), not sync_token, window)
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         try:
@@ -220,7 +218,7 @@ class _Gathered:
                 self._put(item["id"], _living(item))
 
     def _put(self, remote_id: str, event: RemoteEvent | None) -> None:
-        if event is not None and self.window and not _overlaps(event, self.window):
+        if event is not None and self.window and not self.window.touches(event.starts_at, event.ends_at):
             event, self.outside = None, self.outside + 1
         self.changed.pop(remote_id, None)
         self.tombstones.discard(remote_id)
@@ -228,13 +226,6 @@ class _Gathered:
             self.tombstones.add(remote_id)
         else:
             self.changed[remote_id] = event
-
-    def delta(self, sync_token: str | None, complete: bool) -> Delta:
-        return Delta(tuple(self.changed.values()), frozenset(self.tombstones), sync_token, complete)
-
-
-def _overlaps(event: RemoteEvent, window: Window) -> bool:
-    return event.ends_at > window.starts_at - EDGE and event.starts_at < window.ends_at + EDGE
 
 
 def _living(item: dict) -> RemoteEvent | None:

@@ -17,7 +17,7 @@ from .base import Calendar
 
 # Only what is read is asked for: no guest's name or address ever comes here.
 EVENT_FIELDS = (
-    "id,etag,status,summary,description,location,start,end,transparency,visibility,eventType,recurrence,recurringEventId,"
+    "id,etag,updated,status,summary,description,location,start,end,transparency,visibility,eventType,recurrence,recurringEventId,"
     "attendees(self,responseStatus),extendedProperties/private"
 )
 INSTALLATION = "kalendsInstallation"  # names of private properties: at most 44 characters, or Google drops them silently
@@ -69,6 +69,7 @@ def to_event(item: dict) -> RemoteEvent:
         _text(item, "location", TITLE_LENGTH), status="tentative" if item.get("status") == "tentative" else "confirmed", busy=_busy(item),
         starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=item.get("recurringEventId"),
         is_series=bool(item.get("recurrence")), is_private=item.get("visibility") in ("private", "confidential"),
+        updated_at=datetime.fromisoformat(item["updated"].upper()) if item.get("updated") else None,
     )
 
 
