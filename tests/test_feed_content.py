@@ -176,6 +176,7 @@ def test_only_managers_link_what_is_not_theirs(linden, clock):
 
 def test_another_clinic_is_never_in_a_link(linden, stranger, everyone, shown):
     theirs = stranger.practitioners.get()
+    stranger.change_sync(sync_allowed=True)
     Booking.book(theirs, [timed(TODAY, time(9), time(10), theirs.zone)[0]], stranger)
     assert names(shown, everyone, Feed.generate(linden.olive, "all", linden.olive, scope="clinic")) == set(everyone)
     Feed.update(practitioner=theirs).where(Feed.id == (link := Feed.generate(linden.olive, "x", linden.olive, scope="person")).id).execute()
