@@ -97,7 +97,7 @@ def calendar(name: str, zone_name: str, events: Iterable[Event]) -> bytes:
         years[event.zone_name] = min(low, event.starts_at.year), max(high, event.ends_at.year)
     years.pop("UTC", None)  # needs no definition
     if not fragments:
-        years = {"Etc/UTC" if zone_name == "UTC" else zone_name: (2026, 2026)}  # any fixed year: nothing refers to it
+        years = {zone_name: (2026, 2026)}  # any fixed year: nothing refers to it
     zones = [line for zone, (low, high) in sorted(years.items()) for line in vtimezone(zone, low, high)]
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN",
             f"NAME:{escaped(name)}", f"X-WR-CALNAME:{escaped(name)}", f"X-WR-TIMEZONE:{zone_name}",
