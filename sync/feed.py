@@ -10,7 +10,6 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from importlib.metadata import version
 
 import models
@@ -36,7 +35,6 @@ SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_day
 FROM feed f JOIN "user" u ON u.id = f.user_id JOIN clinic c ON c.id = f.clinic_id WHERE f.uuid = """
 
 
-@lru_cache(4096)
 def token(secret: str, feed_uuid: str, salt: str) -> str:
     """The secret part of a feed's address: base64url HMAC-SHA-256 over purpose, feed and salt (D41), 43 characters."""
     digest = hmac.digest(secret.encode(), f"kalends feed|{feed_uuid}|{salt}".encode(), hashlib.sha256)
