@@ -1,5 +1,6 @@
 """Clients over HTTP: finding, reading, adding, changing, archiving."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -39,25 +40,25 @@ def book(linden, clock, days, **fields):
 @pytest.mark.parametrize("query", ["malgorzata", "MAŁGORZATA", "wojcik mal", "2041", "555 0100", "35315550"])
 def test_search_finds_by_any_part_accents_and_capitals_aside(staff, linden, query):
     Patient.add(linden.clinic, None, first_name="Somebody", last_name="Else")
-    page = text_of(staff.get("/clients/", query_string={"q": query}))
+    page = text_of(staff.post("/clients/matches", data={"q": query}))
     assert "Wójcik" in page
     assert "Somebody" not in page
 
 
 @pytest.mark.parametrize("query", ["%", "_", "\\", "mal%rzata", "zzz", "\x00zzz"])
 def test_search_takes_wildcards_literally(staff, linden, query):
-    assert "Wójcik" not in text_of(staff.get("/clients/", query_string={"q": query}))
+    assert "Wójcik" not in text_of(staff.post("/clients/matches", data={"q": query}))
 
 
 def test_a_percent_sign_in_a_name_can_be_found(staff, linden):
     Patient.add(linden.clinic, None, first_name="100%", last_name="Fit")
-    page = text_of(staff.get("/clients/", query_string={"q": "0%"}))
+    page = text_of(staff.post("/clients/matches", data={"q": "0%"}))
     assert "100% Fit" in page
     assert "Wójcik" not in page
 
 
 def test_typing_swaps_the_results_alone(staff):
-    page = text_of(staff.get("/clients/", query_string={"q": "K-2041"}, headers=PARTIAL))
+    page = text_of(staff.post("/clients/matches", data={"q": "K-2041"}, headers=PARTIAL))
     assert page.startswith('<section id="client-results"')
     assert "Wójcik" in page
     assert "<html" not in page
@@ -65,7 +66,7 @@ def test_typing_swaps_the_results_alone(staff):
 
 @pytest.mark.parametrize("query", ["K-2041", "k-2041", " K-2041 "])
 def test_an_exact_internal_id_opens_the_record(staff, linden, query):
-    answer = staff.get("/clients/", query_string={"q": query})
+    answer = staff.post("/clients/matches", data={"q": query})
     assert answer.status_code == 303
     assert answer.location == f"/clients/{linden.patient.id}"
 
@@ -74,7 +75,7 @@ def test_an_exact_id_of_another_clinic_or_of_an_archived_client_opens_nothing(st
     theirs.change(None, internal_id="E-9")
     linden.patient.set_archived(True, None)
     for query in ("E-9", "K-2041"):
-        answer = staff.get("/clients/", query_string={"q": query})
+        answer = staff.post("/clients/matches", data={"q": query})
         assert answer.status_code == 200
         assert "Nobody found" in text_of(answer)
 
@@ -88,6 +89,39 @@ def test_the_list_has_fifty_a_page(staff, linden):
     assert "Wójcik" in second and "Wójcik" not in first
     assert "51 to 61" in text_of(staff.get("/clients/?page=99"))
     assert staff.get("/clients/?page=x").status_code == 404
+
+
+def test_no_search_stands_in_an_address(staff, linden):
+    """Browsers keep addresses and proxies log them: a search, its pages and its way to the archive are forms that post."""
+    for number in range(60):
+        Patient.add(linden.clinic, None, first_name="Wójcik", last_name=f"{number:02}")
+    for page in (text_of(staff.post("/clients/matches", data={"q": "wojcik"})), text_of(staff.post("/clients/matches", data={"q": "zzz"}))):
+        addresses = re.findall(r'(?:href|action|hx-[a-z-]+)="([^"]*)"', page)
+        assert not [address for address in addresses if "wojcik" in address or "zzz" in address or "q=" in address]
+        assert "<form action" not in page
+    assert "1 to 50 of 61" in text_of(staff.get("/clients/?q=zzz"))
+
+
+def test_a_search_has_pages_too(staff, linden):
+    for number in range(60):
+        Patient.add(linden.clinic, None, first_name="Anna", last_name=f"{number:02}")
+    page = text_of(staff.post("/clients/matches", data={"q": "anna"}))
+    assert "1 to 50 of 60" in page and '<button name="page" value="2">' in page
+    second = text_of(staff.post("/clients/matches", data={"q": "anna", "page": "2"}))
+    assert "51 to 60 of 60" in second and '<button name="page" value="1">' in second
+    assert staff.post("/clients/matches", data={"q": "anna", "page": "x"}).status_code == 404
+
+
+def test_a_search_goes_on_among_archived_clients(staff, linden):
+    linden.patient.set_archived(True, None)
+    page = text_of(staff.post("/clients/matches", data={"q": "wojcik"}))
+    assert '<input type="hidden" name="archived" value="yes">' in page
+    assert "Małgorzata" in text_of(staff.post("/clients/matches", data={"q": "wojcik", "archived": "yes"}))
+
+
+def test_who_comes_back_to_the_address_of_a_search_finds_the_list(staff):
+    answer = staff.get("/clients/matches")
+    assert (answer.status_code, answer.location) == (303, "/clients/")
 
 
 def test_the_list_shows_only_the_own_clinic(staff, theirs):
@@ -156,7 +190,7 @@ def test_internal_ids_show_only_where_the_clinic_uses_them(staff, linden):
     for path in ("/clients/", f"/clients/{linden.patient.id}", f"/clients/{linden.patient.id}/edit", "/clients/new"):
         page = text_of(staff.get(path))
         assert "K-2041" not in page and 'name="internal_id"' not in page
-    assert staff.get("/clients/?q=K-2041").status_code == 200
+    assert staff.post("/clients/matches", data={"q": "K-2041"}).status_code == 200
     staff.post(f"/clients/{linden.patient.id}", data={**NEW, "internal_id": "X-1"})
     assert Patient.get_by_id(linden.patient.id).internal_id == "K-2041"
 
@@ -257,11 +291,11 @@ def test_an_emptied_id_gets_the_next_free_one(staff, linden):
 
 def test_archiving_hides_and_bringing_back_shows(staff, linden):
     assert staff.post(f"/clients/{linden.patient.id}/archival").status_code == 303
-    assert "Wójcik" not in text_of(staff.get("/clients/?q=wojcik"))
+    assert "Wójcik" not in text_of(staff.post("/clients/matches", data={"q": "wojcik"}))
     assert "Wójcik" in text_of(staff.get("/clients/?archived=yes"))
     assert "This client is archived" in text_of(staff.get(f"/clients/{linden.patient.id}"))
     assert staff.post(f"/clients/{linden.patient.id}/return").status_code == 303
-    assert "Wójcik" in text_of(staff.get("/clients/?q=wojcik"))
+    assert "Wójcik" in text_of(staff.post("/clients/matches", data={"q": "wojcik"}))
 
 
 # ---- who may ----
@@ -277,7 +311,8 @@ def test_a_client_of_another_clinic_is_not_there(staff, theirs, method, path):
     assert (kept.first_name, kept.archived) == ("Théo", False)
 
 
-@pytest.mark.parametrize("method, path", [*ROUTES, ("GET", "/clients/"), ("GET", "/clients/new"), ("POST", "/clients/")])
+@pytest.mark.parametrize("method, path", [*ROUTES, ("GET", "/clients/"), ("GET", "/clients/new"), ("POST", "/clients/"),
+                                          ("POST", "/clients/matches")])
 def test_nobody_comes_in_without_signing_in(app, linden, method, path):
     answer = app.test_client().open(path.format(linden.patient.id), method=method, data=NEW)
     assert answer.status_code in (302, 303) and answer.location.startswith("/sign-in")

@@ -35,16 +35,36 @@ def _form(client: Patient | None = None) -> ClientForm:
     return form
 
 
+def _list(query: str):
+    """One page of the clients who match; without a query, of all."""
+    archived = "archived" in request.values
+    found = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1))
+    return htmx.show("patients/index.html", "patients/_results.html", found=found, query=query, archived=archived)
+
+
 @blueprint.get("/")
 @login_required
 def index():
-    query, archived = text.clean(request.args.get("q", "")[:100], 100), "archived" in request.args
+    return _list("")
+
+
+@blueprint.post("/matches")
+@login_required
+def matches():
+    """A search travels in the body of a form: addresses are kept by browsers and logged by proxies, and this one would hold a name."""
+    query = text.clean(request.form.get("q", "")[:100], 100)
     if query and access.clinic().internal_ids and not htmx.is_partial():
-        exact = Patient.with_internal_id(access.clinic(), query, archived)
+        exact = Patient.with_internal_id(access.clinic(), query, "archived" in request.form)
         if exact:
             return redirect(url_for("patients.show", patient_id=exact.id), 303)
-    found = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.args.get("page"), 1))
-    return htmx.show("patients/index.html", "patients/_results.html", found=found, query=query, archived=archived)
+    return _list(query)
+
+
+@blueprint.get("/matches")
+@login_required
+def forget_search():
+    """Whoever comes back to the address of a search finds the list."""
+    return redirect(url_for("patients.index"), 303)
 
 
 @blueprint.get("/new")

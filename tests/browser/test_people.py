@@ -27,7 +27,7 @@ def test_no_page_keeps_anyone_out_or_scrolls_sideways(desk, linden, width, theme
     desk.set_viewport_size({"width": width, "height": 844})
     desk.emulate_media(color_scheme=theme)
     pat, calendar = linden.pat.id, linden.calendar.id
-    for path in ("/clients/", "/clients/?q=zzz", "/clients/new", f"/clients/{linden.patient.id}", f"/clients/{linden.patient.id}/edit",
+    for path in ("/clients/", "/clients/new", f"/clients/{linden.patient.id}", f"/clients/{linden.patient.id}/edit",
                  "/services/", "/services/new", "/team/", "/team/new", f"/team/{pat}", f"/team/{pat}/leaving",
                  f"/team/{pat}/calendars/{calendar}/closing", "/settings/", "/settings/venues/new",
                  f"/settings/venues/{linden.street.id}/archival", "/settings/plan", "/settings/history", "/profile"):
@@ -45,6 +45,19 @@ def test_results_follow_the_typing(desk, linden):
     expect(desk.locator("#client-results caption")).to_have_text("1 client found for “wojc”")
     expect(desk.locator("#client-results")).not_to_contain_text("Tomáš")
     assert desk.get_by_label("Find by").input_value() == "wojc"
+    assert desk.url.endswith("/clients/")
+
+
+def test_a_search_without_a_find_keeps_its_words_out_of_the_address(desk, linden):
+    linden.patient.set_archived(True, None)
+    desk.open("/clients/")
+    desk.get_by_label("Find by").fill("wojcik")
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("heading", name="Nobody found for “wojcik”")).to_be_visible()
+    assert Axe().run(desk).violations_count == 0
+    desk.get_by_role("button", name="Look among archived clients").click()
+    expect(desk.locator("#client-results")).to_contain_text("Małgorzata")
+    assert desk.url.endswith("/clients/matches")
 
 
 def test_an_id_in_the_search_box_of_any_page_opens_the_record(desk, linden):
