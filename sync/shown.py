@@ -38,10 +38,16 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
     return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
 
 
+def identifier_of(chosen: str | None, clinic: Clinic) -> str:
+    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no internal ID while the clinic has them off."""
+    identifier = cut(chosen, clinic.privacy_ceiling)
+    return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
+
+
 def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
     """What a link may show: its own choices, cut by the person's and the clinic's."""
     details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
-    return Policy(identifier=cut(feed.identifier or user.identifier, clinic.privacy_ceiling), title=feed.title, details=details,
+    return Policy(identifier=identifier_of(feed.identifier or user.identifier, clinic), title=feed.title, details=details,
                   hide_sensitive=feed.hide_sensitive or user.hide_sensitive)
 
 

@@ -242,6 +242,18 @@ def test_the_client_shows_as_link_person_and_clinic_allow(linden, link, book, on
     assert (only(link).title, only(link).uid) == (title, str(booking.uuid))
 
 
+@pytest.mark.parametrize(("person", "ceiling"), [("internal_id", "full_name"), ("full_name", "internal_id")])
+def test_internal_ids_stay_inside_while_the_clinic_has_them_off(linden, link, book, only, read, person, ceiling):
+    book()
+    linden.pat.change_sync(identifier=person)
+    linden.clinic.change(linden.olive, privacy_ceiling=ceiling)
+    assert only(link).title == "Shoulder · K-2041"
+    linden.clinic.change(linden.olive, internal_ids=False)
+    assert only(link).title == "Shoulder" and b"K-2041" not in read(link)
+    linden.clinic.change(linden.olive, internal_ids=True)
+    assert only(link).title == "Shoulder · K-2041"
+
+
 @pytest.mark.parametrize("who", ["person", "link"])
 def test_hiding_leaves_busy_and_the_time(linden, link, book, only, read, who):
     booking = book()

@@ -176,6 +176,13 @@ def test_the_record_says_how_the_client_appears_outside(staff, linden, identifie
     assert said in text_of(staff.get(f"/clients/{linden.patient.id}"))
 
 
+def test_the_record_says_that_an_internal_id_stays_inside_while_they_are_off(staff, linden):
+    linden.pat.change_sync(identifier="internal_id")
+    linden.clinic.change(None, internal_ids=False)
+    page = text_of(staff.get(f"/clients/{linden.patient.id}"))
+    assert "Does not appear in your calendars: they show the service alone." in page and "K-2041" not in page
+
+
 def test_the_record_says_when_nothing_leaves_or_a_link_differs(staff, linden):
     linden.pat.change_sync(identifier="initials", hide_sensitive=True)
     Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar, identifier="none")

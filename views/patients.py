@@ -7,6 +7,7 @@ from wtforms.widgets import TelInput
 import scheduling
 import text
 from models import Feed, Patient, Taken, Venue
+from sync import shown
 
 from . import access, htmx
 from .access import login_required
@@ -146,7 +147,7 @@ def _say_taken(form: ClientForm) -> None:
 
 def _outside(client: Patient) -> dict:
     """How the client appears in the calendars of whoever looks: a label, or nothing; and whether a link chose for itself."""
-    identifier = text.cut(current_user.identifier, access.clinic().privacy_ceiling)
+    identifier = shown.identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(identifier, client.first_name, client.last_name, client.internal_id or "")
     own = current_user.living_links.where(Feed.identifier.is_null(False)).exists()
     return {"identifier": identifier, "label": label, "links_differ": own}
