@@ -208,6 +208,22 @@ class TestCreate:
         User.update(role="practitioner").where(User.id == linden.maya.id).execute()
         assert [read(maya, feed) for feed in made] == [None, None]
 
+    @pytest.mark.parametrize("scope", ["practitioner", "clinic"])
+    def test_a_link_whose_role_is_gone_says_so_and_may_be_stopped(self, signed_in, linden, booking, scope):
+        calendar = linden.calendar if scope == "practitioner" else None
+        feed, maya = Feed.generate(linden.maya, "Front desk", None, scope=scope, practitioner=calendar), signed_in(linden.maya)
+        assert "needs the role" not in page(maya) + page(maya, "/sync/")
+        User.update(role="practitioner").where(User.id == linden.maya.id).execute()
+        text = page(maya)
+        assert "Off: needs the role of a manager" in text
+        assert str(feed.uuid) not in text and 'data-kind="qr"' not in text and "/rotation" not in text
+        text = page(maya, "/sync/")
+        assert text.count("Off: needs the role of a manager") == 2
+        assert str(feed.uuid) not in text and "always up to date" not in text
+        assert maya.post(f"/sync/links/{feed.id}/revocation").status_code == 303
+        assert maya.post(f"/sync/links/{feed.id}/clearing").status_code == 303
+        assert "Front desk" not in page(maya).partition('<section id="links"')[2]
+
     def test_while_the_person_has_not_allowed_it_there_is_none_to_make(self, pat, linden):
         User.update(sync_allowed=False).where(User.id == linden.pat.id).execute()
         answer = pat.post("/sync/links/", data={"name": "early", "kind": "bookings"})
@@ -410,6 +426,26 @@ class TestPlan:
         assert pat.post(f"/sync/links/{link.id}/rotation").status_code == 403
         assert read(pat, link) is None
         assert Feed.select().count() == 1
+
+    @pytest.mark.parametrize("empties", [False, True])
+    def test_what_becomes_of_the_address_is_said_as_the_clinic_chose_it(self, pat, linden, link, booking, empties):
+        linden.clinic.change(None, empty_when_stopped=empties)
+        linden.clinic.change_plan("basic", None)
+        assert (read(pat, link) == []) is empties
+        assert page(pat).count("gives an empty calendar") == (2 if empties else 0)
+        assert ("stopped answering" in page(pat)) is not empties and ("gets nothing" in page(pat)) is not empties
+        assert ("give an empty calendar" in page(pat, "/sync/")) is empties
+
+    @pytest.mark.parametrize("empties", [False, True])
+    def test_a_link_stopped_by_leaving_says_the_same_and_one_stopped_by_hand_gives_nothing(self, signed_in, linden, link, booking, empties):
+        linden.clinic.change(None, empty_when_stopped=empties)
+        linden.pat.leave(linden.olive)
+        linden.pat.come_back(linden.olive)
+        pat = signed_in(linden.pat)
+        assert (read(pat, link) == []) is empties and ("gives an empty calendar" in page(pat)) is empties
+        own = Feed.generate(linden.pat, "By hand", None, practitioner=linden.calendar)
+        own.revoke(linden.pat)
+        assert read(pat, own) is None and "gets nothing" in page(pat)
 
     def test_with_them_back_a_new_address_is_offered_and_the_old_stays_dead(self, pat, linden, link, booking):
         old = feeds.path(KEY, link)

@@ -163,6 +163,13 @@ class TestIdentifier:
         assert "Ask whoever manages your clinic" in page(pat, path, headers=HTMX)
         assert "Switch them on in Settings" in page(signed_in(linden.maya), path, headers=HTMX)
 
+    def test_internal_ids_that_are_off_are_in_no_preview_and_no_example(self, pat, linden, link, booking):
+        linden.pat.change_sync(identifier="internal_id")
+        assert "Bookings with internal ID" in page(pat) and "K-2041" in page(pat)
+        linden.clinic.change(None, internal_ids=False)
+        text = page(pat)
+        assert "Bookings without clients" in text and "K-2041" not in text
+
 
 class TestPreview:
     def test_examples_are_drawn_from_the_next_booking(self, pat, booking):

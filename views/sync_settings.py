@@ -46,10 +46,12 @@ def _context(form: Identifier | None = None) -> dict:
     chosen = form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
     subject = shown.sample(user, now)
     links = Feed.listed(user)
+    living = [link for link in links if not link.is_stopped]
     return {
         "form": form or Identifier(formdata=None), "chosen": chosen, "panes": shown.preview(user, chosen, now, _PREVIEWED),
-        "examples": {key: face(subject, Policy(identifier=key)).title for key in IDENTIFIERS}, "allowed": user.clinic.allowed_identifiers(),
-        "links": [link for link in links if not link.is_stopped], "stopped": [link for link in links if link.is_stopped],
+        "examples": {key: face(subject, Policy(identifier=shown.identifier_of(key, user.clinic))).title for key in IDENTIFIERS},
+        "allowed": user.clinic.allowed_identifiers(), "answering": [link for link in living if not sync_words.lacks_role(link, user)],
+        "links": living, "stopped": [link for link in links if link.is_stopped],
         "why_not": user.why_no_links(), "history": user.sync_history(_HISTORY), "zone": sync_words.zone(access.calendars(), user),
         "addresses": link_address, "words": sync_words, "place_of": ZoneInfo,
     }

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import scheduling
 from models import AuditEntry, Feed, FeedRead, Practitioner, User
+from sync.shown import identifier_of
 from text import IDENTIFIERS, cut
 
 from . import display
@@ -26,13 +27,13 @@ _LINK_DEEDS = {"feed.generated": "made the link", "feed.changed": "changed what 
 
 
 def in_effect(user: User, feed: Feed | None = None) -> str:
-    """The identifier that counts for the person, or for one of the links: the choice, cut by the clinic."""
-    return cut((feed.identifier if feed else None) or user.identifier, user.clinic.privacy_ceiling)
+    """The identifier that counts for the person, or for one of the links: the choice, cut by what the clinic allows and uses."""
+    return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
 
 
 def safer_identifiers(user: User) -> dict[str, str]:
     """What a single link may show instead: the ladder up to what the person chose for everything."""
-    return {key: IDENTIFIER_NAMES[key] for key in IDENTIFIERS[: IDENTIFIERS.index(in_effect(user)) + 1]}
+    return {key: IDENTIFIER_NAMES[key] for key in IDENTIFIERS[: IDENTIFIERS.index(cut(user.identifier, user.clinic.privacy_ceiling)) + 1]}
 
 
 def covers(feed: Feed) -> str:
@@ -43,6 +44,11 @@ def covers(feed: Feed) -> str:
         return "Yours at every venue"
     whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else "Yours"
     return f"{whose} at {feed.practitioner.venue.name}"
+
+
+def lacks_role(feed: Feed, user: User) -> bool:
+    """Whether the link answers nothing since it shows calendars of others and its owner is no manager any more."""
+    return feed.shows_others and not user.is_manager
 
 
 def shows(feed: Feed, user: User) -> str:
