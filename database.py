@@ -78,15 +78,25 @@ class Base(Model):
 def transition(method: Callable) -> Callable:
     """Make a method of a clinic's row one transaction that holds the clinic from its first statement.
 
-    Of two changes in a clinic the second waits, and then sees what the first did; and since all take the clinic's row before any
-    other, no two wait for each other (ADR 5).
+    Of two changes in a clinic the second waits, and then begins from what the first left: the row is read again once the clinic is
+    held. Since all take the clinic's row before any other, no two wait for each other (ADR 5). Raises DoesNotExist for a row that is gone.
     """
     @wraps(method)
     def alone(row, *args, **kwargs):
         with database.atomic():
             getattr(row, "clinic", row).hold()
+            _read_again(row)
             return method(row, *args, **kwargs)
     return alone
+
+
+def _read_again(row: Base) -> None:
+    """Bring the columns up to date, and let go of related rows that are no longer its."""
+    fresh = type(row).get_by_id(row.id).__data__
+    for name in [name for name, related in row.__rel__.items() if related is None or related.get_id() != fresh[name]]:
+        del row.__rel__[name]
+    row.__data__ = fresh
+    row._dirty.clear()
 
 
 @contextmanager

@@ -69,6 +69,22 @@ class LastVenue(Exception):
     """A clinic keeps at least one venue."""
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody changed the row after the page that now wants to change it was opened."""
+
+
+class Stopped(Exception):
+    """The link was stopped for good."""
+
+
+class NoLinks(Exception):
+    """The person may have no further link: `why` is "plan", "opt_in" or "most"."""
+
+    def __init__(self, why: str):
+        super().__init__(why)
+        self.why = why
+
+
 class NotYours(Exception):
     """A link would show calendars that its owner may not share: only managers link those of others (X8)."""
 
@@ -165,7 +181,8 @@ class Clinic(Base):
         self.save(only=list(changed))
         if changed.get("internal_ids"):
             Patient.fill_internal_ids(self)
-        self.bump_faces()
+        if set(changed) - {"contact", "feed_preset", "empty_when_stopped"}:
+            self.bump_faces()
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
 
     @property
@@ -244,7 +261,7 @@ class Venue(Archivable):
 
         Raises Taken for a name in use.
         """
-        moved = zone_name != self.zone_name
+        moved, shows = zone_name != self.zone_name, (name, address, zone_name) != (self.name, self.address, self.zone_name)
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
         with unique():
             self.save()
@@ -253,7 +270,8 @@ class Venue(Archivable):
             for booking in whole:
                 booking.place(scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), self.zone))
                 booking.save()
-        self.clinic.bump_faces()
+        if shows:
+            self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "venue.changed", self)
 
 
@@ -335,10 +353,12 @@ class User(Base, UserMixin):
             self._leave_an_owner()
         if email != self.email:
             self.burn_links()
+        shows = (name, role) != (self.name, self.role)
         self.name, self.email, self.role = name, email, role
         with unique():
             self.save(only=[User.name, User.email, User.role])
-        self.clinic.bump_faces()
+        if shows:
+            self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.changed", self, role=role)
 
     def _leave_an_owner(self) -> None:
@@ -431,17 +451,21 @@ class User(Base, UserMixin):
         self.save(only=[User.left_at, User.epoch])
         for feed in self.feeds.where(Feed.revoked_at.is_null()):
             feed.revoke(actor, because="left")
-        Practitioner.update(archived=True).where(Practitioner.user == self).execute()
+        closed = [calendar.id for calendar in self.practitioners.where(~Practitioner.archived)]
+        Practitioner.update(archived=True).where(Practitioner.id.in_(closed)).execute()
         self.burn_links()
         self.clinic.bump_faces()
-        AuditEntry.note(self.clinic, actor, "user.left", self)
+        AuditEntry.note(self.clinic, actor, "user.left", self, calendars=closed)
 
     @transition
     def come_back(self, actor: "User | None") -> None:
-        """Undo `leave`: sign-in and calendars work again. Links stay stopped; the person makes new ones."""
+        """Undo `leave`: sign-in and the calendars that it closed work again. Links stay stopped; the person makes new ones."""
+        if self.left_at is None:
+            return
         self.left_at = None
         self.save(only=[User.left_at])
-        Practitioner.update(archived=False).where(Practitioner.user == self).execute()
+        left = AuditEntry.about(self).where(AuditEntry.action == "user.left").first()
+        Practitioner.update(archived=False).where(Practitioner.user == self, Practitioner.id.in_(left.detail["calendars"] if left else [])).execute()
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.returned", self)
 
@@ -493,7 +517,6 @@ class Practitioner(Archivable):
         """Change the working hours."""
         self.hours = hours
         self.save(only=[Practitioner.hours])
-        self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "practitioner.hours", self)
 
     @transition
@@ -864,21 +887,22 @@ class Booking(Base):
 
     @transition
     def change(self, actor: User | None, span: Span, *, which: str = "one", practitioner: Practitioner | None = None,
-               allow_overlap: bool = False, **fields) -> list["Booking"]:
+               allow_overlap: bool = False, seen_sequence: int | None = None, **fields) -> list["Booking"]:
         """Move to `span` and set columns; with `which` the others of the series move by the same days to the same wall time.
 
-        Gives the changed bookings. Raises SlotTaken, and then changes none. A booking that leaves its series' rhythm
-        alone stays in the series, so that "all" still reaches it.
+        Gives the changed bookings. Raises SlotTaken, and then changes none; ChangedMeanwhile where `seen_sequence` is not the booking's
+        any more. A booking that leaves its series' rhythm alone stays in the series, so that "all" still reaches it.
         """
-        there = practitioner or self.practitioner
-        fresh = Booking.get_by_id(self.id)
-        rows = [self if row.id == self.id else row for row in fresh.in_series(which)]
+        if seen_sequence not in (None, self.sequence):
+            raise ChangedMeanwhile
+        there, was, was_status = practitioner or self.practitioner, self.span, self.status
+        rows = [self if row.id == self.id else row for row in self.in_series(which)]
         zone, there_zone = self.practitioner.zone, there.zone
         new_day = span.starts_on or scheduling.local_day(span.starts_at, there_zone)
-        days = (new_day - (fresh.starts_on or scheduling.local_day(fresh.starts_at, zone))).days
+        days = (new_day - (was.starts_on or scheduling.local_day(was.starts_at, zone))).days
         wall = None if span.all_day else span.starts_at.astimezone(there_zone).time()
         length = timedelta(days=(span.ends_on - span.starts_on).days) if span.all_day else span.duration
-        if span == fresh.span and zone == there_zone:
+        if span == was and zone == there_zone:
             spans = [row.span for row in rows]  # one of the series that was moved alone stays where it is
         else:
             spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
@@ -895,8 +919,9 @@ class Booking(Base):
             row.sequence, row.updated_at = row.sequence + moved, now
             row.save()
         _bump(self.clinic, *touched)
-        AuditEntry.note(self.clinic, actor, "booking.moved" if fresh.span != span else "booking.changed", self, count=len(rows),
-                        was=fresh.starts_at.isoformat(), now=self.starts_at.isoformat())
+        status = {"status": self.status} if self.status != was_status else {}
+        AuditEntry.note(self.clinic, actor, "booking.moved" if was != span else "booking.changed", self, count=len(rows),
+                        was=was.starts_at.isoformat(), now=self.starts_at.isoformat(), **status)
         return rows
 
     def takes_time_anew(self, span: Span, practitioner: Practitioner, status: str) -> bool:
@@ -935,6 +960,8 @@ class Booking(Base):
         if not was:
             return False
         rows = list(Booking.select().where(Booking.id.in_([int(row_id) for row_id in was]), Booking.clinic == self.clinic))
+        if any(row.status != latest.action.removeprefix("booking.") for row in rows):
+            return False
         back = [row.span for row in rows if not row.is_busy and was[str(row.id)] not in FREE_STATUSES]
         Booking._claim(self.practitioner.user, back, False, but=[row.id for row in rows])
         for row in rows:
@@ -1023,7 +1050,11 @@ class Feed(Base):
     @classmethod
     @database.atomic()
     def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a link ("Generate feed URL"). Raises NotYours when it would show calendars of others and the user is no manager."""
+        """Make a link ("Generate feed URL"). Raises NoLinks, and NotYours when it would show calendars of others and the user is no manager."""
+        user.clinic.hold()
+        user = User.get_by_id(user.id)
+        if why := user.why_no_links() or ("most" if user.living_links.count() >= MOST_LINKS else None):
+            raise NoLinks(why)
         clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
         if feed.shows_others and not user.is_manager:
             raise NotYours()
@@ -1053,16 +1084,22 @@ class Feed(Base):
 
     @transition
     def change(self, actor: User | None, **settings) -> None:
-        """Change what the link shows; its URL stays."""
+        """Change what the link shows; its URL stays. Raises Stopped."""
+        if self.revoked_at:
+            raise Stopped
+        shows = any(getattr(self, name) != value for name, value in settings.items() if name != "name")
         for name, value in settings.items():
             setattr(self, name, value)
-        self.rev = self.clinic.next_rev()
+        if shows:
+            self.rev = self.clinic.next_rev()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.changed", self)
 
     @transition
     def rotate(self, actor: User | None) -> None:
-        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one stopped by a plan change (A44)."""
+        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one stopped by a plan change (A44). Raises Stopped."""
+        if self.revoked_at:
+            raise Stopped
         self.salt, self.rotated_at, self.suspended_at = secrets.token_urlsafe(24), scheduling.utc_now(), None
         self.rev = self.clinic.next_rev()
         self.save()
@@ -1071,7 +1108,9 @@ class Feed(Base):
 
     @transition
     def revoke(self, actor: User | None, because: str = "stopped") -> None:
-        """Stop the link for good."""
+        """Stop the link for good; stopping it again changes nothing."""
+        if self.revoked_at:
+            return
         self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)

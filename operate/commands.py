@@ -303,15 +303,19 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
     with _database():
         person = _find_user(email)
         scope = {"scope": "clinic"} if whole_clinic else _own_scope(person, venue_name)
-        if not person.is_active or not person.clinic.allows("feed"):
-            raise click.ClickException(f"The plan of {person.clinic.name} has no feeds." if person.is_active else f"{email} has left the clinic.")
+        if not person.is_active:
+            raise click.ClickException(f"{email} has left the clinic.")
         try:
-            made = Feed.generate(person, name, None, **scope)
+            with models.database.atomic():
+                if not person.sync_allowed:
+                    person.change_sync(sync_allowed=True)
+                    click.echo(f"From now on bookings of {person.name} may leave Kalends through private links.", err=True)
+                made = Feed.generate(person, name, None, **scope)
         except models.NotYours:
             raise click.ClickException("Only owners and managers may link every calendar of the clinic.") from None
-        if not person.sync_allowed:
-            person.change_sync(sync_allowed=True)
-            click.echo(f"From now on bookings of {person.name} may leave Kalends through private links.", err=True)
+        except models.NoLinks as refusal:
+            many = f"{person.name} has {models.MOST_LINKS} links already. Stop one."
+            raise click.ClickException(f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many) from None
         click.echo(f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True)
         click.echo(_settings().base_url + feeds.path(_settings().secret_keys[0], made))
 

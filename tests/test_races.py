@@ -3,10 +3,12 @@
 import threading
 from datetime import timedelta
 
+import pytest
 from conftest import NOW
 
 import models
-from models import Booking, Feed, User
+from credentials import OneTimeLink, Throttle
+from models import Booking, ChangedMeanwhile, Feed, NoLinks, Practitioner, SlotTaken, Stopped, User
 from scheduling import Span
 
 ROUNDS = 12
@@ -56,3 +58,130 @@ def test_revisions_of_changes_made_at_once_are_all_different(linden):
 def _one_revision(clinic_id):
     with models.database.atomic():
         return models.Clinic.get_by_id(clinic_id).next_rev()
+
+
+# ---- a row that was loaded before somebody else changed it ----
+
+
+@pytest.fixture
+def link(linden):
+    return Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
+
+
+@pytest.fixture
+def booking(linden):
+    start = NOW + timedelta(days=1)
+    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=30))], linden.pat, patient=linden.patient)[0]
+
+
+def test_settings_saved_after_a_regeneration_do_not_bring_the_old_address_back(linden, link):
+    stale = Feed.get_by_id(link.id)
+    link.rotate(linden.pat)
+    stale.change(linden.pat, name="tablet")
+    row = Feed.get_by_id(link.id)
+    assert (row.salt, row.name) == (link.salt, "tablet")
+
+
+def test_nothing_wakes_a_link_that_was_stopped_meanwhile(linden, link):
+    stale = Feed.get_by_id(link.id)
+    link.revoke(linden.pat)
+    for act in (lambda: stale.change(linden.pat, name="tablet"), lambda: stale.rotate(linden.pat)):
+        with pytest.raises(Stopped):
+            act()
+    stale.revoke(linden.pat, because="left")
+    assert Feed.get_by_id(link.id).revoked_because == "stopped"
+
+
+def test_settings_saved_after_a_change_of_plan_leave_the_link_asleep(linden, link):
+    stale = Feed.get_by_id(link.id)
+    linden.clinic.change_plan("basic", linden.olive)
+    linden.clinic.change_plan("plus", linden.olive)
+    stale.change(linden.pat, name="tablet")
+    assert Feed.get_by_id(link.id).suspended_at is not None
+
+
+def test_a_link_is_not_made_for_who_may_have_none_any_more(linden):
+    stale = User.get_by_id(linden.pat.id)
+    assert stale.clinic.allows("feed")
+    linden.clinic.change_plan("basic", linden.olive)
+    with pytest.raises(NoLinks, match="plan"):
+        Feed.generate(stale, "phone", stale, practitioner=linden.calendar)
+    assert not Feed.select().exists()
+
+
+def test_a_note_saved_after_a_cancellation_leaves_the_booking_cancelled(linden, booking):
+    stale = Booking.get_by_id(booking.id)
+    booking.cancel(linden.pat)
+    stale.change(linden.pat, stale.span, notes="bring the letter")
+    row = Booking.get_by_id(booking.id)
+    assert (row.status, row.notes, row.sequence) == ("cancelled", "bring the letter", 1)
+
+
+def test_who_saw_an_earlier_state_is_told_and_changes_nothing(linden, booking):
+    seen = booking.sequence
+    booking.cancel(linden.pat)
+    with pytest.raises(ChangedMeanwhile):
+        Booking.get_by_id(booking.id).change(linden.pat, booking.span, seen_sequence=seen, status="confirmed")
+    assert Booking.get_by_id(booking.id).status == "cancelled"
+
+
+def test_a_change_of_a_booking_that_moved_house_meanwhile_moves_the_right_calendar(linden, booking):
+    stale = Booking.get_by_id(booking.id)
+    assert stale.practitioner == linden.calendar
+    booking.change(linden.maya, booking.span, practitioner=linden.colleague_calendar)
+    before = Practitioner.get_by_id(linden.colleague_calendar.id).calendar_rev
+    stale.change(linden.maya, stale.span, notes="knee")
+    assert Booking.get_by_id(booking.id).practitioner_id == linden.colleague_calendar.id
+    assert Practitioner.get_by_id(linden.colleague_calendar.id).calendar_rev > before
+
+
+def test_undo_leaves_alone_what_was_decided_since(linden):
+    start = NOW + timedelta(days=1)
+    spans = [Span(start + timedelta(days=7 * n), start + timedelta(days=7 * n, minutes=30)) for n in range(3)]
+    first, _, last = Booking.book(linden.calendar, spans, linden.pat)
+    first.cancel(linden.pat, which="all")
+    Booking.get_by_id(last.id).set_status("paid", linden.pat)
+    assert first.undo_status(linden.pat) is False
+    assert [row.status for row in Booking.select().order_by(Booking.starts_at)] == ["cancelled", "cancelled", "paid"]
+
+
+def test_bringing_back_opens_only_what_leaving_closed(linden):
+    linden.abroad.set_archived(True, linden.olive)
+    linden.quinn.come_back(linden.olive)  # never left: a second press, or a late one
+    assert Practitioner.get_by_id(linden.abroad.id).archived
+    linden.quinn.leave(linden.olive)
+    linden.quinn.come_back(linden.olive)
+    assert not Practitioner.get_by_id(linden.colleague_calendar.id).archived
+    assert Practitioner.get_by_id(linden.abroad.id).archived
+
+
+def test_taking_back_a_cancelled_time_asks_whether_it_is_free(linden, booking):
+    stale = Booking.get_by_id(booking.id)
+    booking.cancel(linden.pat)
+    Booking.book(linden.calendar, [booking.span], linden.pat)
+    with pytest.raises(SlotTaken):
+        stale.change(linden.pat, stale.span, status="confirmed")
+
+
+def test_tries_made_at_once_all_count(db):
+    assert at_once(*[lambda n: Throttle.fail("key", free=5)] * 3) == []
+    assert Throttle.get_by_id("key").failures == 3 * ROUNDS
+    assert Throttle.wait_seconds(["key"]) > 3500
+
+
+def test_of_two_who_open_a_one_time_link_at_once_one_sets_the_password(linden):
+    secrets = [OneTimeLink.issue(person, "reset", None, days=1) for person in (linden.pat, linden.maya)]
+    both_are_in, won = threading.Barrier(2), []
+
+    def use(number):
+        def job(n):
+            if n < len(secrets):
+                link = OneTimeLink.find(secrets[n])
+                both_are_in.wait(10)
+                if link.use(f"a long password {number}"):
+                    won.append((link.user_id, number))
+        return job
+
+    assert at_once(use(1), use(2)) == []
+    assert [user for user, _ in won] == [linden.pat.id, linden.maya.id]
+    assert all(User.get_by_id(user).check_password(f"a long password {number}") for user, number in won)

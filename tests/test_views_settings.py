@@ -292,6 +292,7 @@ def test_first_steps_follow_the_data(app, signed_in, stranger):
     Service.add(clinic, None, name="Visit")
     Patient.add(clinic, None, first_name="Ann")
     assert clinic.first_steps() == {"clinic": True, "services": True, "clients": True, "calendar": False}
+    stranger.change_sync(sync_allowed=True)
     Feed.generate(stranger, "my phone", stranger).revoke(None)
     assert not clinic.first_steps()["calendar"]
     Feed.generate(stranger, "my phone", stranger)

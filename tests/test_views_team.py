@@ -261,7 +261,7 @@ def test_hours_are_changed_with_two_stretches_a_day(manager, linden):
     week = hours_of(linden.calendar, ["09:00", "12:30", "13:30", "17:00"], DAY_OFF, ["10:00", "11:00", "", ""], *[DAY_OFF] * 4)
     assert manager.post(f"/team/{linden.pat.id}/calendars/{linden.calendar.id}", data=week).status_code == 303
     assert Practitioner.get_by_id(linden.calendar.id).hours == {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], "wed": [["10:00", "11:00"]]}
-    assert Clinic.get_by_id(linden.clinic.id).faces_rev > rev
+    assert Clinic.get_by_id(linden.clinic.id).faces_rev == rev  # working hours show nowhere outside
 
 
 def test_the_form_shows_the_hours_again_as_they_are(manager, linden):

@@ -5,7 +5,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 import scheduling
-from models import MOST_LINKS, Feed, Practitioner
+from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped
 from sync import shown
 from sync.face import face
 
@@ -105,16 +105,20 @@ def index():
 def create():
     form = _new_form()
     columns = _scope(form.covers.data)
-    refusal = current_user.why_no_links() or (None if columns else "calendar")
-    if current_user.living_links.count() >= MOST_LINKS:
-        refusal = refusal or "most"
-    if not form.validate() or refusal:
-        if refusal:
-            form.fault("name", _REFUSALS[refusal])
-        return _show(422, form=form)
+    if not form.validate() or not columns:
+        return _refused(form, None if form.errors else "calendar")
     name = form.name.data or ("Free and busy" if form.kind.data == "availability" else "My calendar")
-    feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
+    try:
+        feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
+    except NoLinks as refusal:
+        return _refused(form, refusal.why)
     return _changed(f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}")
+
+
+def _refused(form: NewLink, why: str | None) -> Response:
+    if why:
+        form.fault("name", _REFUSALS[why])
+    return _show(422, form=form)
 
 
 @blueprint.get("/<int:feed_id>")
@@ -131,7 +135,10 @@ def update(feed_id: int):
     form = settings_form(feed)
     if not form.validate():
         return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
-    feed.change(current_user, **form.settings())
+    try:
+        feed.change(current_user, **form.settings())
+    except Stopped:  # meanwhile
+        abort(404)
     flash(f"“{feed.name}” is changed. Its address stays; apps show the change when they next look.")
     return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
 
@@ -148,7 +155,10 @@ def rotate(feed_id: int):
     feed = _living_link(feed_id)
     if not current_user.clinic.allows("feed"):
         abort(403)
-    feed.rotate(current_user)
+    try:
+        feed.rotate(current_user)
+    except Stopped:  # meanwhile
+        abort(404)
     return _changed(f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that used it.", f"link-{feed.id}")
 
 
