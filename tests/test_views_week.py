@@ -116,6 +116,22 @@ def test_free_time_from_now_on_is_cut_at_hours_around_what_is_booked(pat, book):
     assert len(gaps(page(pat, day="2026-11-27"), "2026-11-27")) == 8
 
 
+@pytest.mark.parametrize(("others", "leading"), [
+    ([("18:00", "19:00", "confirmed")], ["09:00"]),
+    ([("09:00", "10:30", "offered")], ["11:00"]),  # 10:30 to 11:00 is in the piece that begins at ten, and that is half hidden
+    ([("09:00", "10:00", "offered"), ("10:00", "11:00", "cancelled"), ("13:00", "14:00", "confirmed")], ["11:00", "14:00"]),
+    ([("11:00", "12:00", "cancelled")], ["09:00"]),
+    ([("09:00", "17:00", "offered")], ["09:00"]),
+])
+def test_each_free_stretch_is_labelled_once_where_no_block_hides_it(pat, book, others, leading):
+    ahead = MONDAY + timedelta(days=7)
+    for start, end, status in others:
+        book(ahead, start, end, status=status)
+    html = page(pat, day=ahead)
+    assert re.findall(rf'<a hx-boost="false" href="[^"]*day={ahead}&amp;from=([\d:]+)"', html) == leading
+    assert len(gaps(html, str(ahead))) >= 7
+
+
 def test_in_a_colleague_s_calendar_one_sees_and_does_not_book(pat, linden, book):
     book(MONDAY, "09:00", "10:00", calendar=linden.colleague_calendar)
     html = page(pat, calendar=linden.colleague_calendar.id)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -34,6 +35,15 @@ class Block:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Free:
+    """A piece of free time to press; of each stretch one `leads`: it shows its label on a phone, and the keyboard stops there."""
+
+    start: str
+    end: str
+    leads: bool
+
+
 @dataclass
 class Day:
     """One column: closed hours stay dark, blocks and free stretches lie on top in order of time."""
@@ -42,7 +52,7 @@ class Day:
     is_today: bool
     hours: list[tuple[str, str]] = field(default_factory=list)
     whole: list[Block] = field(default_factory=list)
-    items: list[Block | tuple[str, str]] = field(default_factory=list)
+    items: list[Block | Free] = field(default_factory=list)
 
     @property
     def blocks(self) -> list[Block]:
@@ -144,7 +154,7 @@ def _fill(column: Day, calendar: Practitioner, bookings: Sequence[Booking], now:
         open_spans = scheduling.open_spans(calendar.hours, column.date, zone)
         ahead = [Span(max(now, span.starts_at), span.ends_at) for span in open_spans if span.ends_at > now]
         taken = [booking.span for booking in bookings if booking.is_busy]
-        column.items = sorted([*column.items, *_slots(scheduling.gaps(ahead, taken), zone)], key=_start)
+        column.items = sorted([*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)], key=attrgetter("start"))
 
 
 def _on(booking: Booking, day: date, window: Span) -> bool:
@@ -177,27 +187,31 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
     return booking.service.name if booking.service and booking.patient else ""
 
 
-def _slots(gaps: Iterable[Span], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """Free stretches cut at whole hours, so that one can press where one wants to begin."""
+def _slots(gaps: Iterable[Span], blocks: Sequence[Block], zone: ZoneInfo) -> Iterator[Free]:
+    """Free stretches in pieces. The first piece leads that lies under no block, such as an offered or a cancelled booking."""
     for gap in gaps:
-        starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
-        start = -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
-        end = _five(ends) if ends.date() == starts.date() else 1440
-        while end - start >= SHORTEST:
-            hour = -(-(start + SHORTEST) // 60) * 60
-            cut = hour if end - hour >= SHORTEST else end
-            yield _wall(start), _wall(cut)
-            start = cut
+        pieces = list(_pieces(gap, zone))
+        open_ones = (piece for piece in pieces if not any(block.start < piece[1] and piece[0] < block.end for block in blocks))
+        leading = next(open_ones, pieces[0] if pieces else None)
+        yield from (Free(*piece, leads=piece == leading) for piece in pieces)
 
 
-def _start(item: Block | tuple[str, str]) -> str:
-    return item.start if isinstance(item, Block) else item[0]
+def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """A free stretch cut at whole hours, so that one can press where one wants to begin."""
+    starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
+    start = -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
+    end = _five(ends) if ends.date() == starts.date() else 1440
+    while end - start >= SHORTEST:
+        hour = -(-(start + SHORTEST) // 60) * 60
+        cut = hour if end - hour >= SHORTEST else end
+        yield _wall(start), _wall(cut)
+        start = cut
 
 
 def _bounds(days: Sequence[Day]) -> tuple[int, int]:
     """First hour shown and the hour after the last: 08 to 18, or wider where hours or bookings are."""
-    starts = [start for day in days for start, _ in day.hours] + [_start(item) for day in days for item in day.items]
-    ends = [end for day in days for _, end in day.hours] + [item.end for day in days for item in day.items if isinstance(item, Block)]
+    starts = [start for day in days for start, _ in day.hours] + [item.start for day in days for item in day.items]
+    ends = [end for day in days for _, end in day.hours] + [item.end for day in days for item in day.items]
     return min([8, *(int(start[:2]) for start in starts)]), max([18, *(-(-_minutes(end) // 60) for end in ends)])
 
 

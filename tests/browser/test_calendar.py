@@ -69,6 +69,16 @@ def test_on_a_phone_the_same_page_shows_one_day(visit):
     expect(page.locator(".week section:not([data-shown]) .booking")).to_be_hidden()
 
 
+def test_on_a_phone_the_label_of_free_time_is_not_hidden_by_an_offered_booking(visit, linden):
+    Booking.book(linden.calendar, [Span(NINE + timedelta(hours=1), NINE + timedelta(hours=2))], linden.pat, status="offered")
+    page = visit(WEEK, width=390)
+    labels = page.locator(".week [data-shown] [data-kind='free'] > a:not([tabindex])")
+    on_top = "a => { a.scrollIntoView({block: 'center'}); const box = a.getBoundingClientRect();" \
+             " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === a }"
+    assert labels.count() > 0
+    assert all(label.evaluate(on_top) for label in labels.all())
+
+
 def test_a_block_stands_where_its_time_is(visit):
     page = visit(WEEK)
     box = page.locator("#week .booking").first.bounding_box()
