@@ -111,6 +111,8 @@ def test_neither_client_nor_service_is_needed(pat, typed):
     ({"day": "9999-12-31"}, "Choose a day from 1970 to 2099"),
     ({"starts": ""}, "Say when it starts, or tick All day"),
     ({"starts": "25:00"}, "Write a time such as 09:30"),
+    ({"starts": "09+01"}, "Write a time such as 09:30"),
+    ({"ends": "0950Z"}, "Write a time such as 09:30"),
     ({"ends": "", "service": ""}, "Say when it ends, or choose a service"),
     ({"ends": "08:00"}, "It ends before it starts"),
     ({"ends": "09:00"}, "It ends before it starts"),
@@ -454,6 +456,52 @@ def test_saving_an_untouched_form_changes_nothing(pat, booking):
     assert {**again(booking).__data__, "updated_at": None} == {**before, "updated_at": None}
 
 
+def test_a_form_opened_before_a_cancellation_does_not_undo_it(manager, linden, booking):
+    opened = form_of(manager, booking)
+    again(booking).cancel(linden.olive)
+    for _ in range(2):  # pressing once more is refused just so
+        answer = manager.post(f"/bookings/{booking.id}", data=opened | {"notes": "parking at the back"}, headers=PARTIAL)
+        assert answer.status_code == 422
+        assert answer.get_data(as_text=True).startswith('<form id="booking-form"')
+        assert "This booking was changed meanwhile. Nothing is saved" in text(answer)
+        assert "It is now: Thursday 26 November, 09:00–09:50, Pat Linden, Linden Street, London time, cancelled." in text(answer)
+        assert f'href="/bookings/{booking.id}/edit"' in answer.get_data(as_text=True)
+        assert "parking at the back" in text(answer)
+    assert (again(booking).status, again(booking).notes) == ("cancelled", "left shoulder")
+    assert manager.post(f"/bookings/{booking.id}", data=form_of(manager, booking) | {"notes": "parking at the back"}).status_code == 303
+    assert (again(booking).status, again(booking).notes) == ("cancelled", "parking at the back")
+
+
+def test_a_form_opened_before_a_move_does_not_move_it_back(manager, linden, booking):
+    opened = form_of(manager, booking)
+    moved = Span(NINE + timedelta(hours=2), NINE + timedelta(hours=3))
+    again(booking).change(linden.olive, moved)
+    answer = manager.post(f"/bookings/{booking.id}", data=opened | {"status": "arrived"})
+    assert answer.status_code == 422
+    assert "It is now: Thursday 26 November, 11:00–12:00" in text(answer)
+    assert (again(booking).span, again(booking).status) == (moved, "confirmed")
+
+
+def test_the_second_press_of_save_says_saved_as_well(pat, booking):
+    typed_in = form_of(pat, booking) | {"starts": "11:00", "ends": "11:50"}
+    assert [pat.post(f"/bookings/{booking.id}", data=typed_in).status_code for _ in range(2)] == [303, 303]
+    assert AuditEntry.about(booking).count() == 2  # booked, moved
+
+
+def test_the_form_keeps_what_it_saw_of_the_booking_while_one_looks_for_a_client(pat, linden, booking):
+    opened = form_of(pat, booking)
+    again(booking).cancel(linden.olive)
+    page = pat.post(f"/bookings/{booking.id}", data=opened | {"q": "mo", "find": "1"}).get_data(as_text=True)
+    assert f'name="sequence" type="hidden" value="{booking.sequence}"' in page
+
+
+def test_the_history_tells_a_status_set_through_the_form(pat, booking):
+    pat.post(f"/bookings/{booking.id}", data=form_of(pat, booking) | {"status": "no_show"})
+    assert "Changed, now no-show by Pat Linden" in text(pat.get(f"/bookings/{booking.id}"))
+    pat.post(f"/bookings/{booking.id}", data=form_of(pat, booking) | {"status": "confirmed", "starts": "11:00", "ends": "11:50"})
+    assert "Moved from Thu 26 Nov 09:00 to Thu 26 Nov 11:00, now confirmed by Pat Linden" in text(pat.get(f"/bookings/{booking.id}"))
+
+
 def test_the_second_pass_of_a_repeated_hour_survives_an_untouched_form(pat, linden, clock):
     second = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # 01:30 GMT, half an hour after 01:30 BST would have been booked
     (row,) = Booking.book(linden.calendar, [Span(second, second + timedelta(minutes=30))], linden.pat)
@@ -548,9 +596,43 @@ def test_a_booking_is_not_moved_into_a_colleague_s_calendar(pat, linden, booking
     assert again(booking).practitioner == linden.calendar
 
 
-def test_nothing_new_in_a_closed_calendar(manager, linden, typed):
+def leave(linden):
     linden.pat.leave(linden.olive)
-    assert manager.post("/bookings/", data=typed()).status_code == 404
+
+
+def close_calendar(linden):
+    linden.calendar.set_archived(True, linden.olive)
+
+
+def close_venue(linden):
+    linden.street.set_archived(True, linden.olive)
+
+
+@pytest.mark.parametrize("close", [leave, close_calendar, close_venue])
+def test_nothing_new_in_a_closed_calendar(manager, linden, typed, booking, close):
+    elsewhere = Booking.book(linden.abroad, [Span(NINE + timedelta(days=1), NINE + timedelta(days=1, hours=1))], None)[0]
+    filled = form_of(manager, elsewhere)
+    close(linden)
+    assert manager.get(f"/bookings/new?calendar={linden.calendar.id}").status_code == 404
+    assert manager.get(f"/bookings/new?again={booking.id}").status_code == 404
+    assert manager.post("/bookings/", data=typed(day="2026-11-27")).status_code == 404
+    assert manager.post(f"/bookings/{elsewhere.id}", data=filled | {"calendar": linden.calendar.id}).status_code == 404
+    assert again(elsewhere).practitioner == linden.abroad
+    assert Booking.select().where(Booking.practitioner == linden.calendar).count() == 1
+
+
+def test_a_booking_of_a_closed_venue_can_still_be_settled_and_not_be_booked_again(manager, linden, booking):
+    assert "Book again" in text(manager.get(f"/bookings/{booking.id}"))
+    close_venue(linden)
+    assert "Book again" not in text(manager.get(f"/bookings/{booking.id}"))
+    assert manager.post(f"/bookings/{booking.id}", data=form_of(manager, booking) | {"status": "paid"}).status_code == 303
+    assert again(booking).status == "paid"
+
+
+@pytest.mark.parametrize("start", ["09:00%2B01:00", "0900Z", "25:00", "soon"])
+def test_a_start_that_is_no_wall_time_is_not_found(pat, booking, start):
+    assert pat.get(f"/bookings/new?from={start}").status_code == 404
+    assert pat.get(f"/bookings/new?again={booking.id}&from={start}").status_code == 404
 
 
 def test_no_client_s_name_travels_in_the_session_or_the_history(pat, typed, app):

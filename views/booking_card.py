@@ -9,7 +9,7 @@ from flask_login import current_user
 import scheduling
 from models import STATUSES, AuditEntry, Booking
 
-from . import booking_form, display
+from . import access, booking_form, display
 
 NEXT = {  # what usually comes next, the likeliest first
     "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
@@ -24,6 +24,7 @@ class Card:
     day: date
     place: str
     may_change: bool
+    may_book: bool
     next: tuple[str, ...]
     others: list[str]
     overlaps: list[Booking]
@@ -40,7 +41,7 @@ def card(booking: Booking, wanted: str | None = None, conflicts: list[Booking] |
     zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
     return Card(
         booking, when(booking), first_day(booking), f"{practitioner.user.name}, {practitioner.venue.name}{zone}", may_change,
-        NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
+        access.may_book(practitioner), NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
         Booking.conflicts(practitioner.user, [booking.span], [booking.id]) if booking.is_busy else [],
         [_sentence(entry, practitioner.zone) for entry in AuditEntry.about(booking).limit(30)] if may_change else [],
         _place_in_series(booking), wanted, conflicts or [])
@@ -80,6 +81,8 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, str, str]:
     if verb == "moved":
         was, now = (datetime.fromisoformat(detail[key]) for key in ("was", "now"))
         said = f"Moved from {_short(was, zone)} to {_short(now, zone)}" if was != now else "Made longer or shorter"
+    if verb in ("moved", "changed") and detail.get("status"):
+        said += f", now {display.STATUS_NAMES[detail['status']].lower()}"
     if detail.get("count", 1) > 1:
         said += f", with {detail['count'] - 1} more of the series"
     return said, entry.user.name if entry.user else "Kalends", display.moment(entry.at, zone)

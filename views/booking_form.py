@@ -9,7 +9,7 @@ from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField, Field, HiddenField
 from wtforms.validators import Length
-from wtforms.widgets import DateInput, ListWidget, NumberInput, RadioInput
+from wtforms.widgets import DateInput, HiddenInput, ListWidget, NumberInput, RadioInput
 
 import scheduling
 from models import STATUSES, Booking, Patient, Practitioner, Service, Venue
@@ -83,6 +83,7 @@ class Options(Choice):
 
 class BookingForm(Form):
     key = HiddenField(validators=[Length(max=64)])
+    sequence = Whole(widget=HiddenInput())  # as the booking was when its form was opened
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
     patient = HiddenField()
@@ -287,7 +288,8 @@ def of(booking: Booking) -> BookingForm:
     """The form to change a booking, as it is now."""
     zone = booking.practitioner.zone
     values = _shared(booking) | {
-        "calendar": booking.practitioner_id, "status": booking.status, "day": booking.starts_on or scheduling.local_day(booking.starts_at, zone),
+        "sequence": booking.sequence, "calendar": booking.practitioner_id, "status": booking.status,
+        "day": booking.starts_on or scheduling.local_day(booking.starts_at, zone),
         "starts": _wall(booking.starts_at, booking), "ends": _wall(booking.ends_at, booking),
         "last_day": booking.ends_on and booking.ends_on - timedelta(days=1)}
     return BookingForm(booking.practitioner, booking, formdata=None, data=values)

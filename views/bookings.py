@@ -7,7 +7,7 @@ from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
 
 import scheduling
-from models import STATUSES, Booking, Patient, Practitioner, SlotTaken, database
+from models import STATUSES, Booking, ChangedMeanwhile, Patient, Practitioner, SlotTaken, database
 from scheduling import Span
 
 from . import access, booking_card, booking_check, booking_form, display, htmx, week
@@ -38,7 +38,7 @@ def index():
 def new():
     like = arg_int(request.args.get("again"))
     like = access.editable_booking(like) if like is not None else None
-    practitioner = access.own_calendar(like.practitioner if like else week.chosen_calendar())
+    practitioner = _open(like.practitioner if like else week.chosen_calendar())
     patient = arg_int(request.args.get("patient"))
     patient = access.load(Patient, patient) if patient is not None else like and like.patient
     day = week.chosen_day(practitioner.zone)
@@ -89,6 +89,8 @@ def update(booking_id: int):
         changed = _change(booking, form, span)
     except SlotTaken as refusal:
         return _show_form(form, 422, [span], refusal.conflicts)
+    except ChangedMeanwhile:
+        return _show_form(form, 422, [span], meanwhile=access.load(Booking, booking_id))
     _say_saved(form, changed, "Changed")
     return htmx.done(_back(booking))
 
@@ -100,7 +102,10 @@ def _change(booking: Booking, form: BookingForm, span: Span) -> list[Booking]:
         if form.new_client:
             columns["patient"] = Patient.named(booking.clinic, form.new_client, current_user)
         changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
-        return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.overlap.data, **changed)
+        if not changed and span == booking.span and form.practitioner == booking.practitioner:
+            return [booking]  # untouched, or the second press of a button
+        return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.overlap.data,
+                              seen_sequence=form.sequence.data, **changed)
 
 
 @blueprint.post("/clients")
@@ -177,15 +182,20 @@ def _calendar(booking: Booking | None = None) -> Practitioner:
     """The calendar that a form names, if the signed-in person may book in it; without a name the booking's."""
     if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(booking.practitioner_id):
         return booking.practitioner
-    practitioner = access.own_calendar(week.chosen_calendar())
-    return practitioner if not practitioner.archived else abort(404)
+    return _open(week.chosen_calendar())
+
+
+def _open(practitioner: Practitioner) -> Practitioner:
+    """The calendar, if one may book in it: 403 where it is not one's own, 404 where it or its venue is closed."""
+    return practitioner if access.may_book(access.own_calendar(practitioner)) else abort(404)
 
 
 def _arg_time(value: str | None) -> time | None:
     try:
-        return time.fromisoformat(value) if value else None
+        wall = time.fromisoformat(value) if value else None
     except ValueError:
         abort(404)
+    return abort(404) if wall and wall.tzinfo else wall
 
 
 def _taken(form: BookingForm) -> BookingForm:
@@ -225,12 +235,13 @@ def _form_context(form: BookingForm, spans: Sequence[Span] = (), conflicts: list
     }
 
 
-def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None):
-    """The form again, or for the first time, with what stands in the way of it."""
+def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None,
+               meanwhile: Booking | None = None):
+    """The form again, or for the first time, with what stands in the way of it; `meanwhile` is what others made of the booking."""
     if conflicts:
         form.fault("overlap", "The time is taken. Choose another, or tick “Book it all the same”")
     span = None if spans else form.span_so_far()
-    context = _form_context(form, spans or ([span] if span else []), conflicts)
+    context = _form_context(form, spans or ([span] if span else []), conflicts) | {"meanwhile": meanwhile and booking_card.card(meanwhile)}
     return htmx.show("bookings/edit.html" if form.booking else "bookings/new.html", "bookings/_form.html", status, **context)
 
 

@@ -122,9 +122,12 @@ class Clock(Field):
             self.data = None
             return
         try:
-            self.data = time.fromisoformat(raw[:5])
+            wall = time.fromisoformat(raw[:5])
         except ValueError:
-            raise ValueError("Write a time such as 09:30") from None
+            wall = None
+        self.data = None if wall is None or wall.tzinfo else wall
+        if self.data is None:
+            raise ValueError("Write a time such as 09:30")
 
 
 class WeekHours(Field):
