@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 
-from peewee import CharField, Check, ForeignKeyField, IntegerField, fn
+from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, fn
 
 import scheduling
 from audit import AuditEntry
@@ -38,8 +38,11 @@ class OneTimeLink(Base):
         return found if found and found.user.is_active else None
 
     @database.atomic()
-    def use(self, password: str) -> User:
-        """Set the password, which burns the link."""
+    def use(self, password: str) -> User | None:
+        """Set the password, which burns the link. None where somebody used it meanwhile, or it was withdrawn: of two at once one gets in."""
+        self.user.clinic.hold()  # before any other row, as every change does
+        if not OneTimeLink.delete().where(OneTimeLink.id == self.id).execute():
+            return None
         self.user.set_password(password, self.user)
         return self.user
 
@@ -66,17 +69,18 @@ class Throttle(Base):
     @classmethod
     @database.atomic()
     def fail(cls, key: str, free: int) -> None:
-        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour."""
+        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour.
+
+        One statement counts and holds the row, so that tries at once all count.
+        """
         now = scheduling.utc_now()
-        row = cls.get_or_none(cls.key == key)
-        forgotten = row and now - row.updated_at > timedelta(hours=6)
-        failures = 1 if row is None or forgotten else row.failures + 1
-        wait = timedelta(seconds=min(3600, 60 * 2 ** (failures - free))) if failures >= free else None
-        cls.insert(key=key, failures=failures, updated_at=now, blocked_until=wait and now + wait).on_conflict(
-            conflict_target=[cls.key],
-            update={cls.failures: failures, cls.updated_at: now, cls.blocked_until: wait and now + wait},
-        ).execute()
+        more = Case(None, [(cls.updated_at < now - timedelta(hours=6), 1)], cls.failures + 1)
+        counting = cls.insert(key=key, failures=1, updated_at=now).on_conflict(
+            conflict_target=[cls.key], update={cls.failures: more, cls.updated_at: now})
+        failures = next(iter(counting.returning(cls.failures).execute())).failures
+        wait = timedelta(seconds=min(3600, 60 * 2 ** min(failures - free, 6))) if failures >= free else None
+        cls.update(blocked_until=wait and now + wait).where(cls.key == key).execute()
 
     @classmethod
-    def forget(cls, key: str) -> None:
-        cls.delete().where(cls.key == key).execute()
+    def forget(cls, *keys: str) -> None:
+        cls.delete().where(cls.key.in_(keys)).execute()

@@ -225,6 +225,13 @@ def test_one_address_that_tries_many_accounts_waits(browser, app):
     assert sign_in(elsewhere).status_code == 303
 
 
+def test_slips_of_a_whole_clinic_behind_one_address_do_not_add_up(browser, app):
+    for number in range(40):
+        assert sign_in(browser, f"nobody{number}@linden.test").status_code == 422
+        if number % 20 == 19:
+            assert sign_in(app.test_client()).status_code == 303
+
+
 def test_tries_of_long_ago_are_forgotten(browser, clock):
     for _ in range(4):
         sign_in(browser, password="wrong")

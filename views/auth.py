@@ -79,7 +79,7 @@ def sign_in():
         user = User.get_or_none(User.email == form.email.data)
         right = (user or User()).check_password(form.password.data)
         if right and user.is_active:
-            Throttle.forget(account)
+            Throttle.forget(account, address)  # a whole clinic may share one address: their slips must not add up
             access.sign_in(user, form.remember.data)
             return redirect(_safe(request.args.get("next")), 303)
         Throttle.fail(account, ACCOUNT_TRIES)
@@ -127,15 +127,21 @@ def accept(secret: str):
     """Set a password through a one-time link, and sign in."""
     link = OneTimeLink.find(secret[:100])
     if link is None:
-        return render_template("error.html", status=404, heading="This link has been used or is too old",
-                               advice="Ask the owner of your clinic for a new one, or sign in if you have a password."), 404
+        return _used_up()
     form = SetPassword()
     if form.validate_on_submit():
         user = link.use(form.password.data)
+        if user is None:  # meanwhile
+            return _used_up()
         access.sign_in(user, remember=False)
         flash("Your password is set.")
         return redirect(url_for("week.index"), 303)
     return render_template("auth/accept.html", form=form, user=link.user, purpose=link.purpose), 422 if form.errors else 200
+
+
+def _used_up() -> tuple[str, int]:
+    return render_template("error.html", status=404, heading="This link has been used or is too old",
+                           advice="Ask the owner of your clinic for a new one, or sign in if you have a password."), 404
 
 
 @blueprint.route("/welcome", methods=["GET", "POST"])
