@@ -76,9 +76,9 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     return row
 
 
-def accept(row: Import, actor: User) -> bool:
-    """A person says yes to a checked file: its good lines are to be taken in. False where somebody else decided already."""
-    accepted = row.advance(("checked",), "taking", actor, done=0)
+def accept(row: Import, actor: User | None) -> bool:
+    """A person says yes to a checked file: its good lines are to be taken in, in this person's name. False where somebody else decided already."""
+    accepted = row.advance(("checked",), "taking", actor, done=0, user=actor and actor.id)
     if accepted:
         jobs.enqueue(_QUEUE, take, row.id)
     return accepted

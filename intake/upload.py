@@ -14,6 +14,8 @@ from models import Clinic, User
 class Import(Base):
     """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
 
+    `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
+
     `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad lines, "notes": how many notes,
     "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"}, where to see the first.
     """

@@ -164,6 +164,15 @@ def test_a_right_file_is_taken_in_on_a_yes(manager, linden, headers, status):
     assert Patient.select().count() == 3
 
 
+def test_what_comes_in_is_put_down_to_who_said_yes(signed_in, linden):
+    row = checked(linden, GOOD)
+    signed_in(linden.olive).post(f"/settings/imports/{row.id}/taking")
+    intake.take(row.id)
+    assert {(entry.action, entry.user.name) for entry in AuditEntry.select()} == {
+        ("import.begun", "Maya Linden"), ("patients.added", "Olive Linden")}
+    assert "Olive Linden" in text_of(signed_in(linden.maya).get("/settings/imports/"))
+
+
 def test_a_file_with_bad_lines_needs_the_word_good_ones(manager, linden):
     row = checked(linden, MIXED)
     refused = manager.post(f"/settings/imports/{row.id}/taking", headers=PARTIAL)
