@@ -14,11 +14,8 @@ Its laws (cited below by number):
 9. A booking changes only where the terms say that it follows.
 """
 
-import hashlib
-import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from .event import (
@@ -42,10 +39,11 @@ from .event import (
     Terms,
     UpdateRemote,
 )
+from .fingerprint import fingerprint, span, times, wanted
+from .reading import Reading, read
 
 _ORDER = ((DeleteRemote,), (AdoptRemote, Relink, Freeze, Forget, Ask, MoveLocal), (UpdateRemote, PutBack), (CreateRemote, Recreate))
 _RANK = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
-_VARIANTS = dict.fromkeys((0xFE0E, 0xFE0F))  # how an emoji is drawn; providers add and drop these
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -54,7 +52,7 @@ def plan(local: Mapping[str, Event | None], remote: Delta, links: Iterable[Link]
     that is neither frozen nor gone, or is named by a mark in the delta; None for one that is linked or named and is not to go out
     (any more). About a uid that is not in it nothing is known, so nothing is done. `approved`: a person has agreed to what law 5 stops."""
     links = {link.uid: link for link in links}
-    reading = _read(remote, links.values(), terms.installation)
+    reading = read(remote, links.values(), terms.installation)
     steps = [step for uid in local for step in _decide(uid, local[uid], links.get(uid), reading, terms)]
     hold = None if approved else _hold(steps, links, reading, terms)
     return Plan(() if hold else tuple(sorted(steps, key=_order)), reading.foreign, hold)
@@ -63,104 +61,14 @@ def plan(local: Mapping[str, Event | None], remote: Delta, links: Iterable[Link]
 def agreed(step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteEvent) -> Link:
     """The link to store once the provider has answered with what stands there now."""
     then = step.then if isinstance(step, UpdateRemote | CreateRemote) else "synced"
-    return replace(_taken(step.link, echo), remote_id=echo.remote_id, phase=then, wanted=wanted(step.event), sequence=step.event.sequence)
-
-
-def fingerprint(seen: RemoteEvent) -> str:
-    """What can be seen of an event, in at most 90 characters: its times, a space, a digest of the rest ("repeats" for a repeat)."""
-    if seen.is_series or seen.series_id:
-        return f"{_span(seen)} repeats"
-    return f"{_span(seen)} {_digest(seen.title, seen.description, seen.location, _weight(seen.status, seen.busy), seen.is_private)}"
-
-
-def wanted(event: Event) -> str:
-    """The fingerprint that we would like to see: busy and private, at these times, with this text."""
-    return f"{_span(event)} {_digest(event.face.title, event.face.description, event.face.location, _weight(event.status, 'busy'), True)}"
-
-
-def _span(shown: Event | RemoteEvent) -> str:
-    days = shown.starts_on, shown.ends_on
-    ends = days if all(days) else [at.astimezone(UTC).replace(microsecond=0) for at in (shown.starts_at, shown.ends_at)]
-    return "/".join(end.isoformat() for end in ends)
-
-
-def _times(printed: str) -> list[datetime]:
-    """The instants that a fingerprint begins with; whole days at UTC midnight."""
-    ends = [datetime.fromisoformat(end) for end in printed.partition(" ")[0].split("/")]
-    return [end if end.tzinfo else end.replace(tzinfo=UTC) for end in ends]
-
-
-def _digest(title: str, description: str, location: str, weight: str, is_private: bool) -> str:
-    text = "\x1f".join([_tidy(title), _tidy(description), _tidy(location), weight, str(is_private)])
-    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-
-
-def _tidy(text: str) -> str:
-    """Text without what providers change on the way and nobody sees: kinds of white space and line ends, empty lines, ways to write é."""
-    lines = unicodedata.normalize("NFC", text.translate(_VARIANTS)).splitlines()
-    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
-
-
-def _weight(status: str, busy: str) -> str:
-    """Google says tentative in the status, Graph in the busy kind."""
-    return "tentative" if "tentative" in (status, busy) else f"{status} {busy}"
-
-
-# ---- reading a delta ----
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    told: dict[str, RemoteEvent]
-    copies: dict[str, list[RemoteEvent]]  # ours by their mark, held by no link; the one to keep comes first
-    foreign: tuple[RemoteEvent, ...]
-    delta: Delta
-
-    def seen(self, link: Link) -> RemoteEvent | None:
-        """What the delta tells of a link's event, unless it is old news (law 3)."""
-        seen = self.told.get(link.remote_id)
-        if seen is None or (link.phase == "gone" and seen.etag == link.etag):
-            return None
-        return None if seen.updated_at and link.updated_at and seen.updated_at < link.updated_at else seen
-
-    def is_gone(self, link: Link) -> bool:
-        """Law 2."""
-        if not link.remote_id or link.remote_id in self.told:
-            return False
-        looked_at = self.delta.complete and bool(link.fingerprint)
-        window = self.delta.window
-        return link.remote_id in self.delta.tombstones or looked_at and (window is None or window.clearly_holds(*_times(link.fingerprint)))
-
-
-def _read(delta: Delta, links: Iterable[Link], installation: str) -> _Reading:
-    told = _whole(delta.changed)
-    held = {link.remote_id for link in links}
-    copies, foreign = defaultdict(list), []
-    for seen in told.values():
-        if seen.remote_id not in held:
-            ours = seen.mark is not None and seen.mark.installation == installation
-            (copies[seen.mark.reference] if ours else foreign).append(seen)
-    for found in copies.values():
-        found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))
-    return _Reading(told, dict(copies), tuple(foreign), delta)
-
-
-def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:
-    """By id, the last word counts. Occurrences stand for their series; without its master we know no etag of it."""
-    told: dict[str, RemoteEvent] = {}
-    for seen in changed:
-        if not seen.series_id:
-            told[seen.remote_id] = seen
-    for seen in changed:
-        if seen.series_id:
-            told.setdefault(seen.series_id, replace(seen, remote_id=seen.series_id, etag="", series_id=None, is_series=True))
-    return told
+    return replace(step.link, remote_id=echo.remote_id, etag=echo.etag, sequence=step.event.sequence, fingerprint=fingerprint(echo), phase=then,
+                   wanted=wanted(step.event), updated_at=echo.updated_at)
 
 
 # ---- deciding about one booking ----
 
 
-def _decide(uid: str, event: Event | None, link: Link | None, reading: _Reading, terms: Terms) -> list[Step]:
+def _decide(uid: str, event: Event | None, link: Link | None, reading: Reading, terms: Terms) -> list[Step]:
     seen, is_gone = (reading.seen(link), reading.is_gone(link)) if link else (None, False)
     copies = reading.copies.get(uid, [])
     found = _adoptable(link, seen, is_gone, copies) if event else None
@@ -214,9 +122,11 @@ def _settle(event: Event, link: Link, seen: RemoteEvent | None, is_gone: bool, t
         link = replace(link, phase="synced", wanted="")
     if is_gone:
         return _lost(event, link, then, terms)
+    news = _taken(link, seen)
+    if news is not link and news.fingerprint == wanted(event):
+        return _agree(news, link, event, then)
     if seen and _changed(link, seen):
         return _edited(event, link, seen, then, terms)
-    news = _taken(link, seen)
     if link.wanted != wanted(event):
         return [UpdateRemote(replace(news, wanted=""), event, then)]
     return _agree(news, link, event, then)
@@ -242,14 +152,12 @@ def _lost(event: Event, link: Link, then: str, terms: Terms) -> list[Step]:
 def _edited(event: Event, link: Link, seen: RemoteEvent, then: str, terms: Terms) -> list[Step]:
     """It changed outside (law 1). While a write of ours is under way nobody can tell whose change it is: ours is written again."""
     news = _taken(link, seen)
-    if news.fingerprint == wanted(event):
-        return _agree(news, link, event, then)
     unchanged_here = link.wanted == wanted(event)
     if then == "frozen" and unchanged_here:
         return [Freeze(replace(news, phase="frozen"))]
     if then == "frozen" or not link.wanted:
         return [UpdateRemote(replace(news, wanted=""), event, then)]
-    change = "repeated" if seen.is_series else "edited" if _span(seen) == link.fingerprint.partition(" ")[0] else "moved"
+    change = "repeated" if seen.is_series else "edited" if span(seen) == link.fingerprint.partition(" ")[0] else "moved"
     if terms.edits == "ask" and unchanged_here:
         return [Ask(news, event, seen, change)]
     if terms.edits == "follow" and unchanged_here and change == "moved":
@@ -303,7 +211,7 @@ def _then(event: Event, terms: Terms) -> str:
 # ---- the plan as a whole ----
 
 
-def _hold(steps: list[Step], links: Mapping[str, Link], reading: _Reading, terms: Terms) -> Hold | None:
+def _hold(steps: list[Step], links: Mapping[str, Link], reading: Reading, terms: Terms) -> Hold | None:
     """Law 5. A deletion under way was agreed to before; what is frozen is not there to be counted."""
     synced = [link for link in links.values() if link.phase == "synced"]
     gone = sum(map(reading.is_gone, synced))
@@ -320,5 +228,5 @@ def _hold(steps: list[Step], links: Mapping[str, Link], reading: _Reading, terms
 def _order(step: Step) -> tuple:
     """Law 6: deletions, what is only written down, updates, creations; then by start and uid."""
     event = getattr(step, "event", None)
-    starts_at = event.starts_at if event else _times(step.link.fingerprint)[0] if step.link.fingerprint else _EARLIEST
+    starts_at = event.starts_at if event else times(step.link.fingerprint)[0] if step.link.fingerprint else _EARLIEST
     return _RANK[type(step)], starts_at, step.link.uid, step.link.remote_id

@@ -22,7 +22,7 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 INSIDE_SYNC = (  # the same, inside the package
     {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
-    {"sync.face", "sync.ical", "sync.plan", "sync.providers"},
+    {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
     {"sync.feed", "sync.shown", "sync.oauth"},
     {"sync.wsgi"},
 )

@@ -1,0 +1,51 @@
+"""What can be seen of an event, pressed into a short text: equal texts show the same. Taken from what a provider answers, not from what it
+was asked for, since each changes texts a little on the way."""
+
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+
+from .event import Event, RemoteEvent
+
+_VARIANTS = dict.fromkeys((0xFE0E, 0xFE0F))  # how an emoji is drawn; providers add and drop these
+
+
+def fingerprint(seen: RemoteEvent) -> str:
+    """What can be seen of an event, in at most 90 characters: its times, a space, a digest of the rest ("repeats" for a repeat)."""
+    if seen.is_series or seen.series_id:
+        return f"{span(seen)} repeats"
+    return f"{span(seen)} {_digest(seen.title, seen.description, seen.location, _weight(seen.status, seen.busy), seen.is_private)}"
+
+
+def wanted(event: Event) -> str:
+    """The fingerprint that we would like to see: busy and private, at these times, with this text."""
+    return f"{span(event)} {_digest(event.face.title, event.face.description, event.face.location, _weight(event.status, 'busy'), True)}"
+
+
+def span(shown: Event | RemoteEvent) -> str:
+    """Its times, as a fingerprint begins with them: instants in UTC to the second, or days; the end exclusive."""
+    days = shown.starts_on, shown.ends_on
+    ends = days if all(days) else [at.astimezone(UTC).replace(microsecond=0) for at in (shown.starts_at, shown.ends_at)]
+    return "/".join(end.isoformat() for end in ends)
+
+
+def times(printed: str) -> list[datetime]:
+    """The instants that a fingerprint begins with; whole days at UTC midnight."""
+    ends = [datetime.fromisoformat(end) for end in printed.partition(" ")[0].split("/")]
+    return [end if end.tzinfo else end.replace(tzinfo=UTC) for end in ends]
+
+
+def _digest(title: str, description: str, location: str, weight: str, is_private: bool) -> str:
+    text = "\x1f".join([_tidy(title), _tidy(description), _tidy(location), weight, str(is_private)])
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+def _tidy(text: str) -> str:
+    """Text without what providers change on the way and nobody sees: kinds of white space and line ends, empty lines, ways to write é."""
+    lines = unicodedata.normalize("NFC", text.translate(_VARIANTS)).splitlines()
+    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+def _weight(status: str, busy: str) -> str:
+    """Google says tentative in the status, Graph in the busy kind."""
+    return "tentative" if "tentative" in (status, busy) else f"{status} {busy}"
