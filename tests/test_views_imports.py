@@ -1,6 +1,7 @@
 """Bringing in CSV files over HTTP and from the command line."""
 
 import io
+from datetime import timedelta
 
 import pytest
 
@@ -298,3 +299,11 @@ def test_the_command_refuses_a_file_of_no_use_in_a_sentence(command, linden):
     result = command("bookings", "what\never\n")
     assert result.exit_code == 1
     assert "We do not find calendar and date" in result.output
+
+
+def test_a_file_that_nobody_begins_to_check_says_so_after_a_while(signed_in, linden, clock):
+    manager = signed_in(linden.maya)
+    row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name\nAnna\n")
+    assert "Nobody has begun yet" not in manager.get(f"/settings/imports/{row.id}").text
+    clock.now += timedelta(seconds=31)
+    assert "Nobody has begun yet" in manager.get(f"/settings/imports/{row.id}").text

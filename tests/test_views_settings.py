@@ -1,5 +1,6 @@
 """The clinic's settings over HTTP: what leaves, venues, plan, the history of changes, first steps."""
 
+import html
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -338,3 +339,11 @@ def test_a_venue_of_another_clinic_is_not_there(owner, stranger, method, path):
     theirs = stranger.clinic.venues.first()
     assert owner.open(path.format(theirs.id), method=method, data=VENUE).status_code == 404
     assert Venue.get_by_id(theirs.id).name == "Elsewhere"
+
+
+def test_the_history_names_the_values_that_settings_got(signed_in, linden):
+    linden.clinic.change(linden.olive, privacy_ceiling="initials", notes_may_leave=True)
+    linden.pat.change_sync(identifier="internal_id", hide_sensitive=True)
+    page = html.unescape(signed_in(linden.olive).get("/settings/history").text)
+    assert "what may leave of a client’s name → initials" in page and "whether notes may leave → on" in page
+    assert "clients appear as → internal id" in page and "hide sensitive information → on" in page

@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
         return f"{app.static_url_path}/{name}?v={mark}"
 
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
-    app.jinja_env.globals.update(asset=asset, site_map=site_map, now=scheduling.utc_now)
+    app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
     app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
                                  when=when, moment=moment, status_name=STATUS_NAMES.__getitem__)
 

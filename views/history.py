@@ -7,6 +7,7 @@ from flask import url_for
 
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 
+from . import sync_words
 from .display import STATUS_NAMES, moment
 
 _DEEDS = {
@@ -21,7 +22,7 @@ _DEEDS = {
     "user.reset_link": "made a link for a new password for {it}",
     "user.password": "set the password of {it}", "user.changed": "changed name, e-mail or role of {it}", "user.left": "noted that {it} left",
     "user.returned": "brought back {it}", "user.signed_out_everywhere": "signed out on every device",
-    "sync.settings": "changed how bookings of {it} appear outside",
+    "sync.settings": "changed how bookings of {it} appear outside: {settings}",
     "feed.generated": "made {it}", "feed.changed": "changed what {it} shows", "feed.rotated": "regenerated the URL of {it}",
     "feed.revoked": "stopped {it}",
     "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",
@@ -30,7 +31,9 @@ _DEEDS = {
 }
 _SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currency", "privacy_ceiling": "what may leave of a client’s name",
              "notes_may_leave": "whether notes may leave", "internal_ids": "internal IDs", "feed_preset": "how new links begin",
-             "empty_when_stopped": "what stopped links show"}
+             "empty_when_stopped": "what stopped links show", "sync_allowed": "bookings may leave", "identifier": "clients appear as",
+             "hide_sensitive": "hide sensitive information", "mode": "way of syncing"}
+_VALUES = {True: "on", False: "off", None: "not chosen", "one_way": "one way, by private link"}
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
@@ -62,12 +65,22 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         it = "their own"
     other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else f"{kind}: {deed.replace('_', ' ')}"
     pattern = _DEEDS.get(entry.action, other)
-    settings = ", ".join(words for name, words in _SETTINGS.items() if name in detail)
+    settings = ", ".join(f"{words} → {_value(name, detail[name])}" for name, words in _SETTINGS.items() if name in detail)
     words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""))
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
         words += f" from {was} to {now}"
+    if entry.kind == "booking" and detail.get("status") in STATUS_NAMES:
+        words += f", now {STATUS_NAMES[detail['status']].lower()}"
     return words
+
+
+def _value(name: str, value) -> str:
+    if name in ("identifier", "privacy_ceiling") and value in sync_words.IDENTIFIER_NAMES:
+        return sync_words.IDENTIFIER_NAMES[value].lower()
+    if name == "empty_when_stopped":
+        return "empty for 30 days" if value else "nothing, at once"
+    return _VALUES[value] if value is None or isinstance(value, bool) else _VALUES.get(value, str(value))
 
 
 def _url(entry: AuditEntry, names: dict[str, dict]) -> str | None:
