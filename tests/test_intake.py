@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time as stopwatch
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -403,7 +402,6 @@ def big(tmp_path):
 
 
 def test_a_hundred_thousand_lines_are_checked_and_taken(big):
-    started = stopwatch.monotonic()
     clients = "first_name,last_name,internal_id\n" + "".join(f"First{n},Last{n},X{n}\n" for n in range(50_000))
     seen = []
     report = intake.store(intake.open_sheet("clients", clients), big, None, lambda found: not found.bad, seen.append)
@@ -411,14 +409,13 @@ def test_a_hundred_thousand_lines_are_checked_and_taken(big):
     assert seen == [*range(2_000, 50_001, 2_000), 50_000]
     day = date(2027, 1, 1)
     bookings = "calendar,client,date,start,duration\n" + "".join(
-        f"one@big.test,X{n},{day + timedelta(days=n // 48)},{n // 2 % 24:02d}:{n % 2 * 30:02d},30\n" for n in range(50_000))
+        f"one@big.test,X{n % 50_000},{day + timedelta(days=n // 48)},{n // 2 % 24:02d}:{n % 2 * 30:02d},30\n" for n in range(100_000))
     row = intake.begin(big, None, "bookings", bookings.encode())
     intake.check(row.id)
-    assert fresh(row).bad == len([n for n in range(50_000) if _skipped(day + timedelta(days=n // 48), n)])
+    assert fresh(row).bad == len([n for n in range(100_000) if _skipped(day + timedelta(days=n // 48), n)])
     intake.accept(fresh(row), None)
     intake.take(row.id)
-    assert Booking.select().count() == fresh(row).good > 49_000
-    assert stopwatch.monotonic() - started < 90
+    assert Booking.select().count() == fresh(row).good > 99_000
 
 
 def _skipped(day: date, n: int) -> bool:

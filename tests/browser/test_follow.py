@@ -1,0 +1,68 @@
+"""From the calendar to a calendar app: what is booked, moved and cancelled in the browser stands in the link at its next read."""
+
+import urllib.request
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import icalendar
+import pytest
+from playwright.sync_api import expect
+
+NINE = datetime(2026, 11, 26, 9, tzinfo=UTC)
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def pat(request, clock, enter):
+    return enter(java_script_enabled=request.param)
+
+
+def the_event(address: str, link: str):
+    """The one event that a calendar app finds at the link."""
+    with urllib.request.urlopen(address + urlsplit(link).path, timeout=10) as answer:
+        (event,) = icalendar.Calendar.from_ical(answer.read()).walk("VEVENT")
+    return event
+
+
+def settle(page):
+    """Until the form has looked whether the time is free: it waits for a pause in typing, and leaving sooner is a fault on the console."""
+    page.wait_for_timeout(800)
+    page.wait_for_load_state("networkidle")
+
+
+def open_card(page):
+    page.goto("/calendar?day=2026-11-20")
+    page.get_by_role("link", name="Next week").click()
+    page.locator("#week .booking").first.click()
+    card = page.locator("#booking-card")
+    expect(card).to_be_visible()
+    return card
+
+
+def test_a_booking_is_made_moved_and_cancelled_in_the_link_too(pat, address):
+    pat.goto("/sync/links/")
+    pat.get_by_role("button", name="Generate feed URL").click()
+    link = pat.get_by_label("Private address").input_value()
+
+    pat.goto("/bookings/new?day=2026-11-26&from=09:00")
+    pat.get_by_label("Service").select_option(label="Shoulder, 50 min, £65")
+    settle(pat)
+    pat.get_by_role("button", name="Save booking").click()
+    expect(pat.locator("#flash")).to_contain_text("Booked: Thursday 26 November, 09:00–09:50.")
+    made = the_event(address, link)
+    assert (made["SUMMARY"], made.start.astimezone(UTC), made["SEQUENCE"]) == ("Shoulder", NINE, 0)
+
+    open_card(pat).get_by_role("link", name="Change or move").click()
+    pat.get_by_label("From", exact=True).fill("14:00")
+    pat.get_by_label("To", exact=True).fill("14:50")
+    pat.get_by_label("To", exact=True).blur()
+    settle(pat)
+    pat.get_by_role("button", name="Save").click()
+    expect(pat.locator("#flash")).to_contain_text("14:00–14:50")
+    moved = the_event(address, link)
+    assert (moved["UID"], moved.start.astimezone(UTC), moved["SEQUENCE"]) == (made["UID"], NINE.replace(hour=14), 1)
+
+    open_card(pat).get_by_role("button", name="Cancel booking").click()
+    expect(pat.locator("#flash")).to_contain_text("ancelled")
+    gone = the_event(address, link)
+    assert (gone["UID"], gone["STATUS"], gone["SUMMARY"]) == (made["UID"], "CANCELLED", "Cancelled: Shoulder")
+    pat.goto("about:blank")
