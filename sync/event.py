@@ -183,7 +183,8 @@ class MoveLocal(Step):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRemote(Step):
-    """Take an event away. `link.phase` is "deleting", or "stale" for a copy that no link holds: nothing is stored for that one.
+    """Take an event away. `link.phase` is "deleting"; or "stale" for a copy that no link holds: nothing is stored for it, so the new sync
+    token must wait until it is gone.
 
     `link.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag` "": whatever is there."""
 

@@ -189,7 +189,8 @@ class World:
         """What refusals taught, and whether all that no link remembers was done."""
         learnt, failed, taken_in = {}, set(), True
         for step in steps:
-            if step.link.uid in failed:  # the steps for one booking stand on each other
+            is_stale = step.link.phase == "stale"
+            if step.link.uid in failed and not is_stale:  # the steps for one booking stand on each other
                 continue
             try:
                 self.take(step)
@@ -198,7 +199,7 @@ class World:
                 learnt[str(refusal)] = self.calendar.items.get(str(refusal))
             except Lost:
                 failed.add(step.link.uid)
-                taken_in &= step.link.phase != "stale"
+                taken_in &= not is_stale
         changed = tuple(event for event in learnt.values() if event)
         return (Delta(changed, frozenset(learnt.keys() - {event.remote_id for event in changed}), None, False) if learnt else None), taken_in
 
@@ -215,6 +216,7 @@ class World:
         self.tell(step)
         step = replace(step, link=link)
         if isinstance(step, DeleteRemote):
+            assert not self.goes_out(link.uid) or link.phase == "stale" and (former is None or link.remote_id != former.remote_id)
             self.calendar.delete(link.remote_id, link.etag)
             if link.phase != "stale":
                 self.links[link.uid] = replace(link, phase="gone", wanted="")
