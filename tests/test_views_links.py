@@ -219,7 +219,7 @@ class TestCreate:
         assert str(feed.uuid) not in text and 'data-kind="qr"' not in text and "/rotation" not in text
         text = page(maya, "/sync/")
         assert text.count("Off: needs the role of a manager") == 2
-        assert str(feed.uuid) not in text and "always up to date" not in text
+        assert str(feed.uuid) not in text and "ready whenever" not in text
         assert maya.post(f"/sync/links/{feed.id}/revocation").status_code == 303
         assert maya.post(f"/sync/links/{feed.id}/clearing").status_code == 303
         assert "Front desk" not in page(maya).partition('<section id="links"')[2]

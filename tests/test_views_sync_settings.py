@@ -132,6 +132,18 @@ class TestIdentifier:
         assert answer.status_code == 422
         assert stored(linden.pat).identifier is None
 
+    @pytest.mark.parametrize(("ceiling", "applies", "name"), [("initials", "initials", "Initials"), ("none", "none", "Not at all")])
+    def test_under_a_lowered_ceiling_what_applies_is_ticked_and_can_be_saved(self, pat, linden, ceiling, applies, name):
+        linden.pat.change_sync(identifier="full_name")
+        assert "Your clinic limits you" not in page(pat)
+        linden.clinic.change(None, privacy_ceiling=ceiling)
+        text = page(pat)
+        assert f"Your clinic limits you to “{name}”, so that applies now." in text and "You chose “Full name”" in text
+        assert re.findall(r'name="identifier" value="(\w+)" checked>', text) == [applies]
+        assert "We do not recommend full names" not in text
+        assert pat.post("/sync/identifier", data={"identifier": applies}).status_code == 303
+        assert stored(linden.pat).identifier == applies and "Your clinic limits you" not in page(pat)
+
     def test_a_lowered_ceiling_shows_at_the_very_next_read(self, pat, linden, link, booking):
         linden.pat.change_sync(identifier="first_name")
         assert summary(pat, link) == "Shoulder · Małgorzata"
@@ -150,7 +162,7 @@ class TestIdentifier:
         def said(identifier):
             return page(pat, f"/sync/preview?identifier={identifier}", headers=HTMX)
 
-        assert "most secure" in said("internal_id")
+        assert "most secure" in said("internal_id") and '<a href="/clients/">Look the ID up in Clients</a>' in said("internal_id")
         assert "expose health data" in said("full_name")
         assert "breaks the rules" in said("full_name")
         assert "Only if the calendar is yours alone" in said("first_name")
@@ -241,7 +253,7 @@ class TestStatus:
         FeedRead.create(feed=link, family="Apple Calendar", first_at=clock.now, last_at=clock.now - timedelta(minutes=12), count=3)
         text = page(pat)
         assert "Last read 12 minutes ago by Apple Calendar" in text
-        assert "always up to date" in text
+        assert "One link, ready whenever an app looks." in text
 
     def test_a_plan_without_links_is_explained(self, pat, linden, link):
         linden.clinic.change_plan("basic", None)

@@ -10,7 +10,7 @@ import scheduling
 from models import Feed
 from sync import shown
 from sync.face import Policy, face
-from text import IDENTIFIERS
+from text import IDENTIFIERS, cut
 
 from . import access, htmx, link_address, sync_words
 from .access import login_required
@@ -43,15 +43,17 @@ class Identifier(Form):
 def _context(form: Identifier | None = None) -> dict:
     """What the page needs; `form` holds an identifier that is looked at but not saved."""
     user, now = current_user, scheduling.utc_now()
-    chosen = form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
+    looked_at = form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
+    chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = shown.sample(user, now)
     links = Feed.listed(user)
     living = [link for link in links if not link.is_stopped]
     return {
         "form": form or Identifier(formdata=None), "chosen": chosen, "panes": shown.preview(user, chosen, now, _PREVIEWED),
         "examples": {key: face(subject, Policy(identifier=shown.identifier_of(key, user.clinic))).title for key in IDENTIFIERS},
-        "allowed": user.clinic.allowed_identifiers(), "answering": [link for link in living if not sync_words.lacks_role(link, user)],
-        "links": living, "stopped": [link for link in links if link.is_stopped],
+        "allowed": user.clinic.allowed_identifiers(), "limited": sync_words.limited(user),
+        "answering": [link for link in living if not sync_words.lacks_role(link, user)], "links": living,
+        "stopped": [link for link in links if link.is_stopped],
         "why_not": user.why_no_links(), "history": user.sync_history(_HISTORY), "zone": sync_words.zone(access.calendars(), user),
         "addresses": link_address, "words": sync_words, "place_of": ZoneInfo,
     }

@@ -31,6 +31,12 @@ def in_effect(user: User, feed: Feed | None = None) -> str:
     return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
 
 
+def limited(user: User) -> str | None:
+    """The name of what applies where the clinic allows less than the person chose."""
+    applies = cut(user.identifier, user.clinic.privacy_ceiling)
+    return IDENTIFIER_NAMES[applies] if user.identifier and applies != user.identifier else None
+
+
 def safer_identifiers(user: User) -> dict[str, str]:
     """What a single link may show instead: the ladder up to what the person chose for everything."""
     return {key: IDENTIFIER_NAMES[key] for key in IDENTIFIERS[: IDENTIFIERS.index(cut(user.identifier, user.clinic.privacy_ceiling)) + 1]}
@@ -122,5 +128,6 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
-    """The zone in which the person reads times: of their own first venue, else the clinic's first."""
-    return next((c.zone for c in [*(c for c in calendars if c.user_id == user.id), *calendars]), ZoneInfo("UTC"))
+    """The zone in which the person reads times: of their own oldest venue, else the clinic's oldest."""
+    first = min(calendars, key=lambda c: (c.user_id != user.id, c.venue_id), default=None)
+    return first.zone if first else ZoneInfo("UTC")
