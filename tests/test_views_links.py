@@ -1,5 +1,6 @@
 """Private links: made, shown, changed, regenerated, stopped, cleared; by their owner alone, and felt by the next reader."""
 
+import dataclasses
 import html
 import re
 from datetime import UTC, datetime, timedelta
@@ -334,6 +335,17 @@ class TestRotate:
         part = pat.get(f"/sync/links/{link.id}/rotation", headers=HTMX).get_data(as_text=True)
         assert part.lstrip().startswith('<dialog id="rotation" open')
 
+    @pytest.mark.parametrize(("families", "said"), [
+        ([], "Any app that uses it gets nothing more and goes stale; add the new address there by hand."),
+        (["another app"], "Another app gets nothing more and goes stale; add the new address there by hand."),
+        (["another app", "Outlook"], "Outlook and another app get nothing more and go stale; add the new address in each by hand."),
+        (["another app", "Outlook", "Thunderbird"], "Thunderbird, Outlook and another app get nothing more and go stale; add the new address in each by hand."),
+    ])
+    def test_it_names_who_loses_the_link(self, pat, link, clock, families, said):
+        for minute, family in enumerate(families):
+            FeedRead.create(feed=link, family=family, first_at=clock.now, last_at=clock.now + timedelta(minutes=minute), count=1)
+        assert said in page(pat, f"/sync/links/{link.id}/rotation")
+
     def test_the_old_address_dies_at_once_and_the_new_one_lives(self, pat, link, booking):
         old = feeds.path(KEY, link)
         assert pat.get(old).status_code == 200
@@ -464,6 +476,13 @@ def test_while_not_allowed_the_page_says_that_links_do_not_answer(pat, linden, l
     assert read(pat, link) is None
     pat.post("/sync/opt-in", data={"allow": "y"})
     assert len(read(pat, link)) == 1
+
+
+def test_an_address_of_this_computer_alone_warns_at_the_code_the_card_and_the_buttons(app, monkeypatch, pat, link):
+    warning = "This address works only on this computer."
+    assert page(pat).count(warning) == 2 and page(pat, f"/sync/links/{link.id}/card").count(warning) == 1
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], base_url="https://kalends.linden.test"))
+    assert warning not in page(pat) + page(pat, f"/sync/links/{link.id}/card")
 
 
 def test_a_card_to_print_has_the_address_the_code_and_the_warning(pat, link):
