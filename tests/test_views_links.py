@@ -339,7 +339,8 @@ class TestRotate:
         ([], "Any app that uses it gets nothing more and goes stale; add the new address there by hand."),
         (["another app"], "Another app gets nothing more and goes stale; add the new address there by hand."),
         (["another app", "Outlook"], "Outlook and another app get nothing more and go stale; add the new address in each by hand."),
-        (["another app", "Outlook", "Thunderbird"], "Thunderbird, Outlook and another app get nothing more and go stale; add the new address in each by hand."),
+        (["another app", "Outlook", "Thunderbird"],
+         "Thunderbird, Outlook and another app get nothing more and go stale; add the new address in each by hand."),
     ])
     def test_it_names_who_loses_the_link(self, pat, link, clock, families, said):
         for minute, family in enumerate(families):
