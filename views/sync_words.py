@@ -98,7 +98,8 @@ def rhythm(read: FeedRead) -> str:
 
 def going_stale(feed: Feed) -> str:
     """What a new address means for those who read the old one: "Outlook gets nothing more and goes stale; …"."""
-    families = list(dict.fromkeys(read.family for read in sorted(feed.reads, key=lambda read: read.last_at, reverse=True))) or ["any app that uses it"]
+    reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
+    families = list(dict.fromkeys(read.family for read in reads)) or ["any app that uses it"]
     names = " and ".join(name for name in (", ".join(families[:-1]), families[-1]) if name)
     fate = "gets nothing more and goes stale" if len(families) == 1 else "get nothing more and go stale"
     return f"{names[0].upper()}{names[1:]} {fate}; add the new address {'there' if len(families) == 1 else 'in each'} by hand."
