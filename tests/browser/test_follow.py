@@ -24,7 +24,7 @@ def the_event(address: str, link: str):
 
 
 def settle(page):
-    """Until the form has looked whether the time is free: it waits for a pause in typing, and leaving sooner is a fault on the console."""
+    """Until the form has looked whether the time is free: it waits for a pause in typing, and htmx tells the console of a look that a newer one cut short."""
     page.wait_for_timeout(800)
     page.wait_for_load_state("networkidle")
 
@@ -52,10 +52,10 @@ def test_a_booking_is_made_moved_and_cancelled_in_the_link_too(pat, address):
     assert (made["SUMMARY"], made.start.astimezone(UTC), made["SEQUENCE"]) == ("Shoulder", NINE, 0)
 
     open_card(pat).get_by_role("link", name="Change or move").click()
-    pat.get_by_label("From", exact=True).fill("14:00")
-    pat.get_by_label("To", exact=True).fill("14:50")
-    pat.get_by_label("To", exact=True).blur()
-    settle(pat)
+    for label, time in (("From", "14:00"), ("To", "14:50")):
+        pat.get_by_label(label, exact=True).fill(time)
+        pat.get_by_label(label, exact=True).blur()
+        settle(pat)
     pat.get_by_role("button", name="Save").click()
     expect(pat.locator("#flash")).to_contain_text("14:00–14:50")
     moved = the_event(address, link)
