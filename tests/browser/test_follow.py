@@ -24,7 +24,7 @@ def the_event(address: str, link: str):
 
 
 def settle(page):
-    """Until the form has looked whether the time is free: it waits for a pause in typing, and htmx tells the console of a look that a newer one cut short."""
+    """Until the form has looked whether the time is free. It waits for a pause in typing, and htmx tells the console of a look cut short."""
     page.wait_for_timeout(800)
     page.wait_for_load_state("networkidle")
 
