@@ -1065,10 +1065,10 @@ class Feed(Base):
 
     @classmethod
     def listed(cls, user: User) -> list["Feed"]:
-        """The person's own links, the living first, then by name; each with calendar and readers (last one first) at hand."""
+        """The person's own links, the living first, the newest on top; each with calendar and readers (last one first) at hand."""
         rows = (
             cls.select(cls, Practitioner, User, Venue).left_outer_join(Practitioner).left_outer_join(User).switch(Practitioner)
-            .left_outer_join(Venue).where(cls.user == user, cls.revoked_because != "cleared").order_by(cls.revoked_at.is_null(False), cls.id)
+            .left_outer_join(Venue).where(cls.user == user, cls.revoked_because != "cleared").order_by(cls.revoked_at.is_null(False), cls.id.desc())
         )
         return prefetch(rows, FeedRead.select().order_by(FeedRead.last_at.desc()))
 

@@ -364,6 +364,16 @@ class TestRotate:
         assert feeds.path(KEY, Feed.get_by_id(link.id)) in text
         assert "<dialog" not in text
 
+    def test_what_happened_stands_in_the_changed_card(self, pat, link):
+        made = pat.post("/sync/links/", data={"name": "My laptop", "kind": "bookings"}, headers=HTMX).get_data(as_text=True)
+        assert re.findall(r'<h3 id="link-\d+-title">(.*?)</h3>', made) == ["My laptop", "My phone"]
+        for path, data, sentence in ((f"{link.id}/rotation", {}, "the old one is dead"),
+                                     ("privacy", {"hide_sensitive": "y"}, "Every link of yours now says"),
+                                     (f"{link.id}/revocation", {}, "is stopped. Whoever still has")):
+            text = pat.post(f"/sync/links/{path}", data=data, headers=HTMX).get_data(as_text=True)
+            card = text.partition(' id="hide"' if path == "privacy" else f'<article id="link-{link.id}"')[2]
+            assert text.count(sentence) == 1 and sentence in card, path
+
     def test_the_token_stays_out_of_where_we_go_next(self, pat, link):
         secret = feeds.token(KEY, str(link.uuid), link.salt)
         for answer in (pat.post(f"/sync/links/{link.id}", data=settings()), pat.post(f"/sync/links/{link.id}/rotation")):

@@ -89,7 +89,9 @@ def _show(status: int = 200, partial: str = "links/_links.html", form: NewLink |
 
 
 def _changed(sentence: str, anchor: str | None = None) -> Response:
-    """After a change: the list anew, with a sentence on top."""
+    """After a change: the list anew, with a sentence in the changed card, or on top of the page."""
+    if anchor and htmx.is_partial():
+        return _show(said={"at": anchor, "sentence": sentence})
     flash(sentence)
     return _show() if htmx.is_partial() else htmx.done(url_for("links.index", _anchor=anchor))
 
@@ -173,7 +175,7 @@ def ask_revocation(feed_id: int):
 def revoke(feed_id: int):
     feed = _living_link(feed_id)
     feed.revoke(current_user)
-    return _changed(f"“{feed.name}” is stopped. Whoever still has its address gets nothing.")
+    return _changed(f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}")
 
 
 @blueprint.post("/<int:feed_id>/clearing")

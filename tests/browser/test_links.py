@@ -73,6 +73,22 @@ def test_a_link_is_generated_and_answers(pat, address):
     expect(pat.get_by_text("“My phone” is ready.")).to_be_visible()
 
 
+def test_the_newest_link_is_on_top_and_what_happened_is_in_sight(enter):
+    page = enter(viewport={"width": 390, "height": 700})
+    generate(page, "My phone")
+    generate(page, "My laptop")
+    card = page.get_by_role("article", name="My laptop")
+    assert page.locator("#links article").first.get_attribute("id") == card.get_attribute("id")
+    expect(card.get_by_label("Private address")).to_be_focused()
+    expect(page.get_by_text("“My laptop” is ready.")).to_be_in_viewport()
+    page.get_by_label("Hide sensitive information in all my links").check()
+    expect(page.get_by_text("Every link of yours now says “Busy”")).to_be_in_viewport()
+    page.get_by_label("More for My phone").click()
+    page.get_by_role("link", name="Stop this link").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop this link").click()
+    expect(page.get_by_text("“My phone” is stopped.")).to_be_in_viewport()
+
+
 def test_regenerating_makes_the_old_address_refuse(pat, address):
     old = generate(pat, "My phone")
     pat.get_by_label("More for My phone").click()
