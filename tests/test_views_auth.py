@@ -164,9 +164,9 @@ def test_whoever_was_sent_to_sign_in_comes_back_to_the_page(browser):
     assert sign_in(browser, query="?next=/clients/").location == "/clients/"
 
 
-def test_a_part_of_a_page_asks_for_the_whole_sign_in(browser):
+def test_a_part_of_a_page_stays_and_links_to_sign_in(browser):
     answer = browser.get("/clients/", headers=PARTIAL)
-    assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/sign-in"
+    assert answer.status_code == 401 and 'href="/sign-in" target="_blank"' in text_of(answer)
 
 
 @pytest.mark.parametrize("target", [

@@ -289,7 +289,7 @@ def test_clients_are_found_as_one_types_by_name_without_accents_or_id(pat, linde
         answer = pat.post("/bookings/clients", data=typed(q=query, patient=""), headers=PARTIAL)
         assert answer.get_data(as_text=True).strip().startswith('<fieldset id="client-results"')
         assert f'value="{linden.patient.id}"' in answer.get_data(as_text=True)
-        assert f"Add “{query}” as a new client" in text(answer)
+        assert (f"Add “{query}” as a new client" in text(answer)) == (query != "k-2041")
 
 
 def test_clients_whose_name_begins_so_come_first(pat, linden, typed):
@@ -640,3 +640,94 @@ def test_no_client_s_name_travels_in_the_session_or_the_history(pat, typed, app)
     with pat.session_transaction() as session:
         assert "Farrell" not in str(dict(session))
     assert "Farrell" not in str([entry.detail for entry in AuditEntry.select()])
+
+
+# ---- where one came from ----
+
+
+@pytest.mark.parametrize(("view", "shown"), [("agenda", "2026-11-23"), ("day", THURSDAY)])
+def test_every_change_leads_back_to_the_view_and_the_day_one_came_from(pat, linden, booking, view, shown):
+    came = f"view={view}&shown={shown}"
+    calendar = pat.get(f"/calendar?view={view}&day={shown}").get_data(as_text=True)
+    assert f'href="/bookings/{booking.id}?{came}"' in html.unescape(calendar)
+    back = f"/calendar?calendar={linden.calendar.id}&day={shown}&view={view}"
+    card = html.unescape(pat.get(f"/bookings/{booking.id}?{came}", headers=PARTIAL).get_data(as_text=True))
+    for what in ("status", "cancellation"):
+        assert f'action="/bookings/{booking.id}/{what}?{came}"' in card
+    assert f'href="{back}"' in card and f'href="/bookings/{booking.id}/edit?{came}"' in card
+    assert pat.post(f"/bookings/{booking.id}/status?{came}", data={"status": "arrived"}).location == back
+    undo = html.unescape(pat.get(back).get_data(as_text=True))
+    assert f'action="/bookings/{booking.id}/undo?{came}"' in undo
+    assert pat.post(f"/bookings/{booking.id}/undo?{came}").location == back
+    assert pat.post(f"/bookings/{booking.id}/cancellation?{came}", data={"which": "one"}).location == back
+    assert f'data-view="{view}"' in pat.get(f"/bookings/{booking.id}?{came}").get_data(as_text=True)
+
+
+def test_a_booking_moved_out_of_the_view_is_followed(pat, linden, booking):
+    form = html.unescape(pat.get(f"/bookings/{booking.id}/edit?view=day&shown={THURSDAY}").get_data(as_text=True))
+    assert f'hx-post="/bookings/{booking.id}?view=day&shown={THURSDAY}"' in form
+    moved = {"day": "2026-11-27", "starts": "10:00", "ends": "10:50", "status": "confirmed", "patient": linden.patient.id}
+    answer = pat.post(f"/bookings/{booking.id}?view=day&shown={THURSDAY}", data=moved)
+    assert answer.location == f"/calendar?calendar={linden.calendar.id}&day=2026-11-27&view=day"
+
+
+@pytest.mark.parametrize("came", ["view=month&shown=2026-11-23", "view=agenda&shown=soon", "view=agenda&shown=0001-01-01", "view=day"])
+def test_a_view_that_we_did_not_write_leads_to_the_week(pat, linden, booking, came):
+    answer = pat.post(f"/bookings/{booking.id}/status?{came}", data={"status": "arrived"})
+    assert answer.location == f"/calendar?calendar={linden.calendar.id}&day={THURSDAY}"
+
+
+# ---- a session that ended ----
+
+
+def test_a_form_whose_session_ended_stays_and_says_what_to_do(pat, linden, typed, clock):
+    clock.now += timedelta(hours=13)
+    for answer in (pat.post("/bookings/", data=typed(), headers=PARTIAL), pat.get("/bookings/check", headers=PARTIAL)):
+        assert answer.status_code == 401 and "HX-Redirect" not in answer.headers and answer.headers["HX-Reswap"].startswith("none")
+        page = answer.get_data(as_text=True)
+        assert page.startswith('<div id="flash" role="status" hx-swap-oob="true">') and 'href="/sign-in" target="_blank"' in page
+        assert text(answer) == "You are signed out. Sign in in another tab , then go on here."
+    assert not Booking.select().exists()
+
+
+def test_without_javascript_a_session_that_ended_leads_to_sign_in_with_a_sentence(pat, typed, clock):
+    clock.now += timedelta(hours=13)
+    answer = pat.post("/bookings/", data=typed())
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    assert "You were signed out, so nothing was saved." in text(pat.get("/sign-in"))
+    assert not Booking.select().exists()
+
+
+def test_a_page_whose_session_ended_is_where_one_comes_back_to(pat, clock):
+    clock.now += timedelta(hours=13)
+    assert pat.get(f"/bookings/new?day={THURSDAY}&from=13:50").location == f"/sign-in?next=/bookings/new?day%3D{THURSDAY}%26from%3D13:50"
+
+
+# ---- who was typed, and when ----
+
+
+@pytest.mark.parametrize(("typed_name", "offers_new"), [("k-2041", False), ("małgorzata wojcik", True)])
+def test_a_client_typed_whole_is_chosen_and_let_go_when_one_types_on(pat, linden, typed, typed_name, offers_new):
+    page = pat.post("/bookings/clients", data=typed(q=typed_name, patient=""), headers=PARTIAL).get_data(as_text=True)
+    assert f'value="{linden.patient.id}" checked' in page
+    assert ('value="new"' in page) == offers_new
+    assert not offers_new or page.index('value="none"') < page.index('value="new"')
+    on = {"q": f"{typed_name}x", "patient": linden.patient.id, "matched": linden.patient.id}
+    assert " checked" not in pat.post("/bookings/clients", data=typed(**on), headers=PARTIAL).get_data(as_text=True)
+    assert pat.post("/bookings/", data=typed(q=typed_name, matched=linden.patient.id)).status_code == 303
+    assert only().patient == linden.patient
+
+
+def test_of_two_clients_of_one_name_neither_is_chosen(pat, linden, typed):
+    Patient.create(clinic=linden.clinic, first_name="Małgorzata", last_name="Wójcik", internal_id="K-2042")
+    page = pat.post("/bookings/clients", data=typed(q="Małgorzata Wójcik", patient=""), headers=PARTIAL).get_data(as_text=True)
+    assert " checked" not in page and 'value="new"' in page
+
+
+@pytest.mark.parametrize(("times", "said"), [
+    ({"starts": "14:00", "ends": "13:00"}, "It ends before it starts. Check both times."),
+    ({"all_day": "y", "last_day": "2026-11-25"}, "The last day lies before the first."),
+])
+def test_the_check_says_at_once_what_saving_would_refuse(pat, linden, times, said):
+    answer = pat.get("/bookings/check", query_string={"calendar": linden.calendar.id, "day": THURSDAY, **times}, headers=PARTIAL)
+    assert said in text(answer)

@@ -8,6 +8,7 @@ import pytest
 
 from models import Booking, Feed, Practitioner
 from scheduling import Span, timed, whole_days
+from views import sync_words
 
 MONDAY = date(2026, 11, 16)  # the week of the tests' Friday, 20 November 2026, 11:40 in London
 PARTIAL = {"HX-Request": "true"}
@@ -264,3 +265,12 @@ def test_a_full_week_stays_small_in_bytes_and_queries(pat, linden, book, caplog)
     assert len(answer.data) < 60_000, len(answer.data)
     queries = [record for record in caplog.records if record.name == "peewee" and "SELECT" in str(record.msg)]
     assert 0 < len(queries) <= 8, len(queries)
+
+
+def test_an_owner_without_a_calendar_sees_the_oldest_venue_and_its_zone(signed_in, linden, clock, book):
+    book(MONDAY, "09:00", "10:00")
+    olive = signed_in(linden.olive)
+    assert "Pat Linden, Linden Street, London time" in page(olive)
+    assert 'value="Europe/London"' in olive.get("/settings/venues/new").get_data(as_text=True)
+    assert sync_words.zone(list(Practitioner.listed(linden.clinic)), linden.olive) == linden.street.zone
+    assert sync_words.zone([linden.calendar, linden.abroad], linden.quinn) == linden.harbour.zone

@@ -2,8 +2,9 @@
 
 from functools import wraps
 
-from flask import Flask, abort, g, redirect, request, session, url_for
+from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from markupsafe import Markup
 
 import scheduling
 from models import Base, Booking, Clinic, Practitioner, User, Venue
@@ -54,9 +55,14 @@ def _load_user(key: str) -> User | None:
 
 
 def _ask_to_sign_in():
-    if request.method == "GET" and not htmx.is_partial():
-        return redirect(url_for("auth.sign_in", next=request.path))
-    return htmx.done(url_for("auth.sign_in"))
+    """A part of a page says so where it stands, with all that was typed; a page leads to signing in and, where it can, back."""
+    if htmx.is_partial():
+        page = url_for("auth.sign_in")
+        return htmx.say(Markup('You are signed out. <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.').format(page), 401)
+    if request.method == "GET":
+        return redirect(url_for("auth.sign_in", next=request.full_path if request.query_string else request.path))
+    flash("You were signed out, so nothing was saved. Sign in, then do it once more.", "warning")
+    return redirect(url_for("auth.sign_in"), 303)
 
 
 def clinic() -> Clinic:
@@ -92,9 +98,9 @@ def calendars() -> list[Practitioner]:
 
 
 def menu_calendars() -> tuple[list[Practitioner], bool]:
-    """One's own calendars, then colleagues' by venue, as many as a menu can hold; and whether there are more."""
+    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold; and whether there are more."""
     if "menu_calendars" not in g:
-        order = Practitioner.user != current_user.id, Venue.name, User.name
+        order = Practitioner.user != current_user.id, Venue.id, User.name
         g.menu_calendars = list(Practitioner.listed(clinic()).order_by(*order).limit(MOST_IN_MENU + 1))
     return g.menu_calendars[:MOST_IN_MENU], len(g.menu_calendars) > MOST_IN_MENU
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask import url_for
 from flask_login import current_user
 
 import scheduling
@@ -58,6 +59,19 @@ def _place_in_series(booking: Booking) -> tuple[int, int] | None:
 def first_day(booking: Booking) -> date:
     """The day on which it begins at its venue."""
     return booking.starts_on or scheduling.local_day(booking.starts_at, booking.practitioner.zone)
+
+
+def seen_in(booking: Booking, came: dict[str, str]) -> tuple[date, str]:
+    """The day and the view in which the booking is seen: as one came, while it lies there; else from its first day on."""
+    first, view = first_day(booking), came.get("view", "week")
+    shown = date.fromisoformat(came.get("shown", first.isoformat()))
+    return (shown if shown <= first < shown + timedelta(days=7 if view == "agenda" else 1) else first), view
+
+
+def back(booking: Booking, came: dict[str, str]) -> str:
+    """The address of the calendar with the booking in it."""
+    day, view = seen_in(booking, came)
+    return url_for("week.index", calendar=booking.practitioner_id, day=day.isoformat(), view=view if came else None)
 
 
 def when(booking: Booking) -> str:

@@ -31,7 +31,7 @@ class Obstacle:
 def obstacle(form: BookingForm, spans: list[Span], conflicts: list[Booking] | None = None) -> Obstacle:
     """What stands in the way of the spans; `conflicts` where they were already found."""
     if not spans:
-        return Obstacle()
+        return Obstacle(remarks=form.remarks)
     zone, first, but = form.practitioner.zone, spans[0], [form.booking.id] if form.booking else []
     holds_time = form.status.data not in FREE_STATUSES
     found = conflicts or (Booking.conflicts(form.practitioner.user, spans, but) if holds_time else [])

@@ -14,6 +14,7 @@ from wtforms.widgets import DateInput, HiddenInput, ListWidget, NumberInput, Rad
 import scheduling
 from models import STATUSES, Booking, Patient, Practitioner, Service, Venue
 from scheduling import BadTime, Span
+from text import search_key
 
 from . import access, display
 from .forms import Choice, Clock, Form, Line, Money, Needed, Paragraph
@@ -87,6 +88,7 @@ class BookingForm(Form):
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
     patient = HiddenField()
+    matched = HiddenField()  # the client whom the text chose
     service = Choice("Service", default="")
     day = Day("Day", [Needed("Choose a day")])
     last_day = Day("Last day")
@@ -143,6 +145,20 @@ class BookingForm(Form):
             patient.last_here = patient.id in last and scheduling.local_day(last[patient.id], self.practitioner.zone)
         return patients
 
+    def names_id(self, found: list[Patient]) -> list[Patient]:
+        """Whose internal ID is exactly what was typed."""
+        return [one for one in found if one.internal_id and search_key(one.internal_id) == search_key(self.q.data)]
+
+    def match(self, found: list[Patient]) -> Patient | None:
+        """The one client whose internal ID or whole name was typed, unless someone, or nobody, is chosen already."""
+        named = self.names_id(found) or [one for one in found if search_key(one.name) == search_key(self.q.data)]
+        return named[0] if len(named) == 1 and not self.chosen_patient and self.patient.data not in ("none", "new") else None
+
+    def let_go(self) -> None:
+        """Forget a client whom the text chose and nobody pressed: the text has gone on since."""
+        if self.matched.data and self.matched.data == self.patient.data:
+            self.patient.data = ""
+
     def validate(self, **kwargs) -> bool:
         """Each field alone, then what crosses fields."""
         super().validate(**kwargs)
@@ -171,10 +187,12 @@ class BookingForm(Form):
             return None
 
     def span_so_far(self) -> Span | None:
-        """The span of a form that may not be finished."""
+        """The span of a form that may not be finished. What is filled in and cannot be becomes a remark, unless it stands beside its field."""
         try:
             return self._span()
-        except _Slip:
+        except _Slip as slip:
+            finished = slip.field == "last_day" or slip.field == "ends" and self.ends.data
+            self.remarks[:] = [f"{slip.sentence}."] if finished and not self.errors else []
             return None
 
     def _span(self) -> Span:

@@ -18,6 +18,15 @@ from .forms import Choice, Form, arg_int
 
 blueprint = Blueprint("bookings", __name__)
 
+
+@blueprint.url_defaults
+def _keep_view(endpoint: str, values: dict) -> None:
+    """Every address of a card and its forms carries the view one came from, so that a change leads back there."""
+    if request and request.blueprint == "bookings":
+        for name, value in week.came_from().items():
+            values.setdefault(name, value)
+
+
 class StatusForm(Form):
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES])
     overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
@@ -113,6 +122,7 @@ def _change(booking: Booking, form: BookingForm, span: Span) -> list[Booking]:
 def clients():
     """Clients as one types. POST although it changes nothing: no client's name belongs in an address, and so in a log."""
     form = BookingForm(_calendar())
+    form.let_go()
     return htmx.show("bookings/new.html", "bookings/_client_results.html", **_form_context(form))
 
 
@@ -200,6 +210,8 @@ def _arg_time(value: str | None) -> time | None:
 
 def _taken(form: BookingForm) -> BookingForm:
     """The form with the proposed free time in it, where that was pressed ("2026-11-20T15:20 50")."""
+    if "find" in request.form:
+        form.let_go()
     start, _, minutes = request.form.get("take", "").partition(" ")
     try:
         start = datetime.fromisoformat(start)
@@ -247,7 +259,8 @@ def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (),
 
 def _show_card(booking: Booking, status: int = 200, **more):
     """The card alone for htmx; else the week it lies in, with the card open over it."""
-    return htmx.show("bookings/show.html", "bookings/_card.html", status, card=booking_card.card(booking, **more), **_behind(booking))
+    card = booking_card.card(booking, **more)
+    return htmx.show("bookings/show.html", "bookings/_card.html", status, card=card, back=_back(booking), **_behind(booking))
 
 
 def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
@@ -256,12 +269,12 @@ def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
 
 
 def _behind(booking: Booking) -> dict:
-    """The week behind an open card; htmx has it on the page already."""
-    return {} if htmx.is_partial() else week.page(booking.practitioner, booking_card.first_day(booking), "week")
+    """What one came from, behind an open card; htmx has it on the page already."""
+    return {} if htmx.is_partial() else week.page(booking.practitioner, *booking_card.seen_in(booking, week.came_from()))
 
 
 def _back(booking: Booking) -> str:
-    return url_for("week.index", calendar=booking.practitioner_id, day=booking_card.first_day(booking).isoformat())
+    return booking_card.back(booking, week.came_from())
 
 
 def _say_undoable(booking: Booking, sentence: str) -> None:

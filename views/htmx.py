@@ -1,6 +1,6 @@
 """The only file that names an HX- header: pages for people, partials for htmx, from the same handler."""
 
-from flask import Flask, Response, make_response, redirect, render_template, request
+from flask import Flask, Response, flash, make_response, redirect, render_template, request
 
 
 def init_app(app: Flask) -> None:
@@ -24,6 +24,12 @@ def done(url: str) -> Response:
     if not is_partial():
         return redirect(url, 303)
     return Response(status=204, headers={"HX-Redirect": url})
+
+
+def say(sentence: str, status: int) -> Response:
+    """A warning on top of the page that stays as it is, scrolled into view."""
+    flash(sentence, "warning")
+    return make_response(render_template("_flash.html", swap=True), status, {"HX-Reswap": "none show:#flash:top"})
 
 
 def _vary(response: Response) -> Response:

@@ -93,7 +93,7 @@ def update(part: str):
 @blueprint.get("/venues/new")
 @manager_required
 def new_venue():
-    first = Venue.listed(access.clinic()).first()
+    first = Venue.listed(access.clinic()).order_by(Venue.id).first()
     form = VenueForm(formdata=None, data={"zone_name": first.zone_name, "hours": first.hours} if first else None)
     return render_template("settings/venue.html", form=form, venue=None)
 

@@ -96,6 +96,19 @@ def chosen_day(zone: ZoneInfo) -> date:
     return day if scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY else abort(404)
 
 
+def came_from() -> dict[str, str]:
+    """The view from which a booking was opened and its first day, as the addresses of the card carry them; empty: the week."""
+    view, shown = request.args.get("view"), request.args.get("shown", "")
+    return {"view": view, "shown": shown} if view in ("day", "agenda") and _is_day(shown) else {}
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY
+    except ValueError:
+        return False
+
+
 def page(calendar: Practitioner, day: date, view: str) -> dict:
     """What the templates of a week, a day or an agenda need."""
     wanted = [day + timedelta(days=n) for n in range(7)] if view == "agenda" else scheduling.week_of(day)
@@ -113,7 +126,8 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
     shown = {item.booking.status for column in days for item in column.blocks}
     wall = now.astimezone(zone)
     return {
-        "calendar": calendar, "day": day, "view": view, "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
+        "calendar": calendar, "day": day, "view": view, "came": {"view": view, "shown": day.isoformat()} if view != "week" else {},
+        "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
         "days": days, "first": first, "last": last, "today": today,
         "now_line": (wall.strftime("%H:%M"), _wall(_five(wall)), _wall(_five(wall) + 5)) if first <= wall.hour < last and today in filled else None,
         "step": timedelta(days=1 if view == "day" else 7), "calendars": switcher(), "statuses": [s for s in STATUSES if s in shown],
