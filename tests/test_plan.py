@@ -7,17 +7,25 @@ from itertools import permutations
 import pytest
 
 from sync.event import (
+    AdoptRemote,
+    Ask,
+    CreateRemote,
+    DeleteRemote,
     Delta,
     Event,
     Face,
+    Forget,
+    Freeze,
     Hold,
     Link,
     Mark,
     MoveLocal,
     PutBack,
     Recreate,
+    Relink,
     RemoteEvent,
     Terms,
+    UpdateRemote,
     Window,
 )
 from sync.fingerprint import fingerprint, wanted
@@ -129,6 +137,8 @@ CASES = [
     ("an event made to repeat is put back where times are followed", BOOKED, SYNCED, delta(SERIES), FOLLOW, ["PutBack r1 repeated"]),
     ("an event made to repeat is known by its occurrences", BOOKED, SYNCED, delta(*OCCURRENCES), TERMS, ["PutBack r1 repeated"]),
     ("an event made to repeat is asked about", BOOKED, SYNCED, delta(*OCCURRENCES), ASK, ["Ask r1 repeated"]),
+    ("a repeat that was left and is single again is news", BOOKED, link_of(BOOKED, SERIES), delta(replace(DRAGGED, etag="e3")), ASK,
+     ["Ask r1 moved"]),
     ("a repeat is asked about once, whichever occurrence is told", BOOKED, link_of(BOOKED, SERIES), delta(OCCURRENCES[1]), ASK, ["Relink r1"]),
 
     ("an event deleted outside is made anew", BOOKED, SYNCED, delta(gone=("r1",)), TERMS, ["Recreate deleted"]),
@@ -140,6 +150,9 @@ CASES = [
     ("an event that is told and told gone is there", BOOKED, SYNCED, delta(STANDS, gone=("r1",)), TERMS, NOTHING),
     ("an event restored from the bin is held again", BOOKED, replace(SYNCED, phase="gone"), delta(replace(STANDS, etag="e3")), ASK, ["Relink r1"]),
     ("an event restored from the bin is made right", RENAMED, GONE, delta(replace(STANDS, etag="e3")), ASK, ["UpdateRemote r1"]),
+    ("an event restored from the bin is held rather than a copy", BOOKED, GONE, delta(replace(STANDS, etag="e3"), COPY), ASK,
+     ["DeleteRemote r0", "Relink r1"]),
+    ("an event restored from the bin outside the window is let be", BOOKED, GONE, delta(replace(STANDS, etag="e3")), LATER, ["Freeze r1"]),
     ("an event told once more from before its deletion stays gone", BOOKED, replace(SYNCED, phase="gone"), delta(STANDS), ASK, NOTHING),
     ("an event restored for a booking that is not to go out goes again", None, GONE, delta(replace(STANDS, etag="e3")), TERMS, ["DeleteRemote r1"]),
 
@@ -157,6 +170,8 @@ CASES = [
     ("a deletion without an answer goes on", None, DELETING, delta(), TERMS, ["DeleteRemote r1"]),
     ("a deletion whose answer was lost is done", None, DELETING, delta(gone=("r1",)), TERMS, ["Forget r1"]),
     ("what is forgotten is forgotten", None, GONE, delta(complete=True), TERMS, NOTHING),
+    ("what is forgotten is not deleted again", None, GONE, delta(), TERMS, NOTHING),
+    ("what was left deleted is forgotten when the booking is not to go out", None, replace(SYNCED, phase="gone"), delta(), ASK, ["Forget r1"]),
     ("a booking reinstated while it was being taken away is written again", BOOKED, DELETING, delta(), TERMS, ["UpdateRemote r1"]),
     ("a booking reinstated after it was taken away is made anew, and nobody is told", BOOKED, DELETING, delta(gone=("r1",)), ASK, ["Recreate"]),
     ("a write whose answer was lost is repeated", BOOKED, DUE, delta(), TERMS, ["UpdateRemote r1"]),
@@ -181,11 +196,14 @@ CASES = [
     ("leaving the window freezes", BOOKED, SYNCED, delta(), LATER, ["Freeze r1"]),
     ("leaving the window freezes what was edited outside as it is", BOOKED, SYNCED, delta(RETITLED), LATER, ["Freeze r1"]),
     ("leaving the window with a change takes the change along", RENAMED, SYNCED, delta(), LATER, ["UpdateRemote r1 then frozen"]),
+    ("leaving the window with an edit here and an edit there: ours goes along", RENAMED, SYNCED, delta(RETITLED), LATER,
+     ["UpdateRemote r1 then frozen"]),
     ("what was deleted outside on leaving the window stays deleted", BOOKED, SYNCED, delta(gone=("r1",)), LATER, ["Forget r1"]),
     ("what is frozen is let be", BOOKED, FROZEN, delta(complete=True, window=Window(NOON + DAY, NOON + 99 * DAY)), LATER, NOTHING),
     ("what is frozen is let be when the booking changes", RENAMED, FROZEN, delta(), LATER, NOTHING),
     ("what happens outside to what is frozen is written down", BOOKED, FROZEN, delta(RETITLED), LATER, ["Freeze r1"]),
     ("what is frozen and deleted outside is forgotten", BOOKED, FROZEN, delta(gone=("r1",)), LATER, ["Forget r1"]),
+    ("what is gone and outside the window is not made anew", RENAMED, GONE, delta(), LATER, NOTHING),
     ("what is frozen goes when the booking is not to go out any more", None, FROZEN, delta(), LATER, ["DeleteRemote r1"]),
     ("what comes back into the window is written again", BOOKED, FROZEN, delta(), TERMS, ["UpdateRemote r1"]),
     ("what comes back into the window edited is written again, and nobody is told", BOOKED, FROZEN, delta(DRAGGED), FOLLOW, ["UpdateRemote r1"]),
@@ -195,8 +213,33 @@ CASES = [
 
 @pytest.mark.parametrize(("event", "link", "remote", "terms", "expected"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
 def test_one_booking(event, link, remote, terms, expected):
-    local = {} if event is ... else {"b1": event}
-    assert told(plan(local, remote, [link] if link else [], terms).steps) == expected
+    local, links = {} if event is ... else {"b1": event}, [link] if link else []
+    steps = plan(local, remote, links, terms).steps
+    assert told(steps) == expected
+    with_calls = [step for step in steps if isinstance(step, CALLS)]
+    for step in steps:
+        local, links = carried_out(step, local, links)
+    assert plan(local, remote if not with_calls else delta(), links, terms).steps == ()
+
+
+CALLS = (DeleteRemote, UpdateRemote, PutBack, CreateRemote, Recreate)
+PHASES = {
+    DeleteRemote: ("deleting", "stale"), UpdateRemote: ("synced",), PutBack: ("synced",), CreateRemote: ("creating",), Recreate: ("creating",),
+    Forget: ("gone",), Freeze: ("frozen",), Relink: ("synced",), AdoptRemote: ("synced", "frozen"), MoveLocal: ("synced",), Ask: ("synced", "gone"),
+}
+
+
+def carried_out(step, local: dict, links: list[Link]) -> tuple[dict, list[Link]]:
+    """What is known after a step that went well."""
+    assert step.link.phase in PHASES[type(step)]
+    if isinstance(step, CALLS[1:]):
+        assert step.link.wanted == ""
+        return local, [agreed(step, seen_of(step.event, etag="e99"))]
+    if isinstance(step, MoveLocal):
+        local = {"b1": step.event}
+    if isinstance(step, DeleteRemote):
+        return local, links if step.link.phase == "stale" else [replace(step.link, phase="gone", wanted="")]
+    return local, [step.link]
 
 
 # ---- what the steps carry ----
@@ -233,7 +276,7 @@ def test_an_answer_after_leaving_the_window_freezes():
 
 def test_a_creation_promises_an_id_of_the_current_generation():
     step = only(BOOKED, None, delta(), replace(TERMS, generation=3))
-    assert (step.link.phase, step.link.generation, step.link.remote_id) == ("creating", 3, "")
+    assert step.link == Link("b1", "", "", 0, "", "creating", generation=3)
 
 
 @pytest.mark.parametrize(("mine", "current", "next_one"), [(1, 1, 2), (4, 1, 5), (2, 6, 7)])
@@ -248,13 +291,33 @@ def test_what_is_gone_keeps_its_generation():
 
 
 def test_an_adopted_event_keeps_the_generation_of_its_mark():
-    assert only(BOOKED, None, delta(seen_of(BOOKED, generation=4))).link == link_of(BOOKED, STANDS, generation=4)
+    found = seen_of(BOOKED, generation=4, updated_at=NOON)
+    assert only(BOOKED, None, delta(found)).link == link_of(BOOKED, STANDS, generation=4, updated_at=NOON)
+
+
+def test_a_promised_event_keeps_the_generation_of_its_promise():
+    """Whatever mark the delta tells, which may be none."""
+    step = only(BOOKED, replace(PROMISED, generation=4), delta(replace(STANDS, mark=None)))
+    assert step.link == link_of(BOOKED, STANDS, generation=4)
+
+
+def test_news_is_taken_into_the_link_whole():
+    news = replace(STANDS, etag="e2", updated_at=NOON)
+    assert only(BOOKED, SYNCED, delta(news)).link == replace(SYNCED, etag="e2", updated_at=NOON)
+    asked = only(BOOKED, replace(SYNCED, updated_at=NOON - DAY), delta(replace(DRAGGED, updated_at=NOON)), ASK).link
+    assert asked == link_of(BOOKED, DRAGGED, updated_at=NOON)
+
+
+def test_what_occurrences_do_not_tell_is_kept():
+    link = only(BOOKED, replace(SYNCED, updated_at=NOON), delta(*OCCURRENCES)).link
+    assert (link.etag, link.updated_at) == ("e1", NOON)
 
 
 def test_a_followed_move_leaves_nothing_to_do():
     step = only(BOOKED, SYNCED, delta(DRAGGED), FOLLOW)
     assert isinstance(step, MoveLocal)
-    assert (step.event.starts_at, step.event.ends_at, step.event.face) == (DRAGGED.starts_at, DRAGGED.ends_at, BOOKED.face)
+    assert step.event == replace(BOOKED, sequence=2, starts_at=DRAGGED.starts_at, ends_at=DRAGGED.ends_at)
+    assert step.link.sequence == 2
     assert plan({"b1": step.event}, delta(DRAGGED), [step.link], FOLLOW).steps == ()
 
 
@@ -310,14 +373,14 @@ def many(count: int, phase: str = "synced") -> tuple[dict[str, Event], list[Link
 
 
 def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_uid():
-    """Whatever order they are known in."""
+    """Whatever order they are known in; what nobody has seen yet has no start and comes first."""
     events, links = many(6)
     events["b0"], events["b4"] = None, None
     events["b5"] = replace(events["b5"], starts_at=NOON, face=Face("Yoga"))
     events["b3"] = replace(events["b3"], face=Face("Yoga"))
-    links = [link for link in links if link.uid not in ("b1", "b2")]
+    links = [replace(PROMISED, uid=link.uid, remote_id="rb4") if link.uid == "b4" else link for link in links if link.uid not in ("b1", "b2")]
     events["b2"] = replace(events["b2"], starts_at=events["b1"].starts_at)
-    expected = ["DeleteRemote rb0", "DeleteRemote rb4", "UpdateRemote rb5", "UpdateRemote rb3", "CreateRemote", "CreateRemote"]
+    expected = ["DeleteRemote rb4", "DeleteRemote rb0", "UpdateRemote rb5", "UpdateRemote rb3", "CreateRemote", "CreateRemote"]
     for uids in permutations(events):
         steps = plan({uid: events[uid] for uid in uids}, delta(), links[::-1], TERMS).steps
         assert told(steps) == expected
@@ -342,10 +405,11 @@ def test_stale_copies_count_when_much_would_go():
     assert (result.hold, result.steps) == (Hold("deletes", 6, 6), ())
 
 
-def test_what_is_frozen_is_not_counted_among_what_is_there():
+@pytest.mark.parametrize("phase", ["frozen", "gone"])
+def test_what_is_let_be_or_gone_is_not_counted_among_what_is_there(phase):
     events, links = many(6)
-    _, frozen = many(100, "frozen")
-    assert plan(dict.fromkeys(events), delta(), links + frozen[6:], TERMS).hold == Hold("deletes", 6, 6)
+    _, others = many(100, phase)
+    assert plan(dict.fromkeys(events), delta(), links + others[6:], TERMS).hold == Hold("deletes", 6, 6)
 
 
 def test_a_deletion_under_way_needs_no_second_approval():
