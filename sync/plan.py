@@ -167,8 +167,8 @@ def _edited(event: Event, link: Link, seen: RemoteEvent, then: str, terms: Terms
 
 def _follow(event: Event, link: Link, seen: RemoteEvent) -> list[Step]:
     """Law 9: the booking takes the new times, and the text stays ours."""
-    times = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
-    moved, news = replace(event, sequence=event.sequence + 1, **times), _taken(link, seen)
+    there = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
+    moved, news = replace(event, sequence=event.sequence + 1, **there), _taken(link, seen)
     if news.fingerprint.partition(" ")[2] == link.fingerprint.partition(" ")[2]:
         return [MoveLocal(replace(news, wanted=wanted(moved), sequence=moved.sequence), moved, seen)]
     dirty = replace(news, wanted="")
