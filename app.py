@@ -23,6 +23,7 @@ from database import open_database
 from operate import commands
 from sync import jobs, wsgi
 from text import places
+from views import htmx
 
 log = logging.getLogger("kalends")
 csrf = CSRFProtect()
@@ -238,6 +239,8 @@ def _show_error(error: Exception):
     heading, advice = _PAGES[status]
     if isinstance(error, CSRFError):
         heading, advice = "This page was open for too long", "Nothing was saved. Go back, reload the page and send it again."
+        if htmx.is_partial():
+            return htmx.say(f"{heading}. Nothing was saved: reload it and send it again.", 401)
     try:
         return render_template("error.html", heading=heading, advice=advice, reference=reference, status=status), status
     except Exception as worse:  # the database may be gone: the layout asks it who is signed in

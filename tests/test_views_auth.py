@@ -462,3 +462,15 @@ def test_a_bad_clinic_comes_back_and_stores_nothing(browser, signup_open, bad, s
     assert "One thing to put right" in text_of(answer)
     models.database.connect(reuse_if_open=True)
     assert Clinic.select().count() == 1 and not User.select().where(User.name == "Fia First").exists()
+
+
+def test_a_form_from_an_earlier_session_says_in_place_that_it_is_too_old(app, signed_in, linden):
+    browser = signed_in(linden.pat)
+    app.config["WTF_CSRF_ENABLED"] = True
+    try:
+        answer = browser.post("/profile/password", data={"csrf_token": "of another session"}, headers={"HX-Request": "true"})
+        plain = browser.post("/profile/password", data={"csrf_token": "of another session"})
+    finally:
+        app.config["WTF_CSRF_ENABLED"] = False
+    assert (answer.status_code, answer.headers["HX-Reswap"]) == (401, "none show:#flash:top")
+    assert "open for too long" in answer.text and plain.status_code == 400 and "open for too long" in plain.text
