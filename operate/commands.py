@@ -176,7 +176,7 @@ def _sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=max(2, min(4, os.cpu_count() or 1)), show_default="one a core, 2 to 4",
+@click.option("--workers", type=click.IntRange(1, 64), default=max(3, min(6, os.cpu_count() or 1)), show_default="one a core, 3 to 6",
               help="Processes.")
 @with_appcontext
 def web(workers: int) -> None:

@@ -30,9 +30,9 @@ from sync import jobs
 from . import chores
 
 TOP = Path(__file__).parent.parent
-# Threads of each web process. Every step of a query lets go of Python's lock; from three threads on they spend more time handing it round
-# than working (`make bench`: an unchanged feed 1.6 times an empty route with two, 0.6 with three). For more at once, more processes.
-WEB_THREADS = 2
+# Threads of each web process. Every step of a query lets go of Python's lock, and threads then spend more time handing it round than working:
+# an unchanged feed is as quick as an empty route with one (`make bench`: 1.04), half as quick with two. For more at once: more processes.
+WEB_THREADS = 1
 LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
 
 
