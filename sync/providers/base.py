@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -52,12 +52,24 @@ class OpenChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelCall:
+    """What a provider tells our webhook about one channel. `what`: "opened", "changed" (look), "renew" (it ends soon unless renewed),
+    "removed" (it has ended) or "missed" (messages were lost: look). Believe nothing before `secret` is compared."""
+
+    channel_id: str
+    secret: str = field(repr=False)
+    what: str = "changed"
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
-    """Make an event. `remote_id` is what `new_id` promised; the result tells the id that counts from then on."""
+    """Make an event. `remote_id` is what `new_id` promised; the result tells the id that counts from then on. `resume`: the answer to an
+    earlier try was lost, so an event with this mark may stand there already, and is then told as Exists."""
 
     remote_id: str
     event: Event
     mark: Mark
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +222,15 @@ class Provider(Protocol):
         """Ask to be called at an address whenever the calendar changes; `secret` (≤ 128 characters) comes with every call. Store both
         before: the first call may arrive before this answer."""
 
+    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+        """The same channel with a later end; None where the provider cannot, so that a new one is to be opened. Raises Gone."""
+
     def close_channel(self, channel: OpenChannel) -> None:
         """No more calls. A channel that is gone already is done."""
+
+    @staticmethod
+    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        """What one request to our webhook says, of which channels. Empty for what this provider never sends."""
 
 
 # ---- HTTP ----

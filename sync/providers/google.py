@@ -4,7 +4,7 @@ Reads are paged lists; writes go out as batches of single PUT, POST and DELETE c
 answer was lost is found again by its id. What the shapes and refusals mean stands in `google_mapping.py` and `google_errors.py`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -17,6 +17,7 @@ from .base import (
     AccessToken,
     AuthExpired,
     Calendar,
+    ChannelCall,
     Create,
     Delete,
     Exists,
@@ -176,8 +177,19 @@ class Google:
             ends_at = datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC) if answer.get("expiration") else expires_at
             return OpenChannel(answer["id"], answer["resourceId"], ends_at)
 
+    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+        return None  # Google knows no renewal: https://developers.google.com/workspace/calendar/api/guides/push#renewing-notification-channels
+
     def close_channel(self, channel: OpenChannel) -> None:
         self._done_if_gone("POST", "/channels/stop", json={"id": channel.channel_id, "resourceId": channel.resource_id})
+
+    @staticmethod
+    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        """Everything stands in the headers. "sync" only says that the channel was made."""
+        channel_id, state = headers.get("X-Goog-Channel-ID", ""), headers.get("X-Goog-Resource-State", "")
+        if not channel_id or state not in ("sync", "exists", "not_exists"):
+            return []
+        return [ChannelCall(channel_id, headers.get("X-Goog-Channel-Token", ""), "opened" if state == "sync" else "changed")]
 
     # ---- HTTP ----
 
