@@ -1,16 +1,9 @@
-"""Where the parts meet: settings from the environment, the application, its error pages."""
+"""Where the parts meet: the application for its settings, and its error pages."""
 
-import hashlib
 import logging
-import os
 import secrets
 import sys
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -21,140 +14,13 @@ import models
 import views
 from database import open_database
 from operate import commands
+from settings import Settings, SettingsError
 from sync import jobs, wsgi
 from text import places
 from views import htmx
 
 log = logging.getLogger("kalends")
 csrf = CSRFProtect()
-
-
-class SettingsError(Exception):
-    """The environment is wrong; `faults` says all of it at once, a sentence each."""
-
-    def __init__(self, faults: list[str]):
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says. `from_env` is its only reader. The names in the README are a contract."""
-
-    base_url: str
-    secret_keys: tuple[str, ...]
-    production: bool
-    host: str
-    port: int
-    instance: Path
-    database_url: str
-    redis_url: str
-    embedded_redis: bool
-    sandbox: bool
-    sample_password: str | None
-    signup_open: bool
-    smtp_url: str | None
-    mail_from: str | None
-    trusted_proxies: int
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read and check everything. `NAME_FILE` names a file that holds NAME. Raises SettingsError."""
-        faults: list[str] = []
-
-        def read(name: str, default: str = "") -> str:
-            if path := environ.get(f"{name}_FILE"):
-                try:
-                    return Path(path).read_text().strip()
-                except OSError:
-                    faults.append(f"{name}_FILE names a file that cannot be read.")
-            return environ.get(name, "").strip() or default
-
-        def number(name: str, default: str, low: int, high: int) -> int:
-            value = read(name, default)
-            if value.isascii() and value.isdigit() and low <= int(value) <= high:
-                return int(value)
-            faults.append(f"{name} must be a whole number from {low} to {high}.")
-            return low
-
-        def one_of(name: str, default: str, allowed: tuple[str, ...]) -> str:
-            value = read(name, default)
-            if value not in allowed:
-                faults.append(f"{name} must be {' or '.join(allowed)}.")
-            return value
-
-        production = one_of("KALENDS_ENV", "development", ("development", "production")) == "production"
-        port = number("KALENDS_PORT", "8000", 1, 65535)
-        base_url = read("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
-        if not _is_url(base_url, "http", "https"):
-            faults.append("KALENDS_BASE_URL must be the address people open, such as https://calendar.example.org.")
-        instance = Path(read("KALENDS_INSTANCE", "instance")).resolve()
-        keys = tuple(key.strip() for key in read("KALENDS_SECRET_KEY").split(",") if key.strip())
-        if production and not keys:
-            faults.append("KALENDS_SECRET_KEY is required when KALENDS_ENV=production. Make one with: openssl rand -base64 48")
-        if production and any(len(key) < 16 for key in keys):
-            faults.append("Each key of KALENDS_SECRET_KEY needs at least 16 characters.")
-        database_url = read("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
-        if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-            faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-        redis_url = read("REDIS_URL")
-        if redis_url and not redis_url.startswith("unix:///") and not _is_url(redis_url, "redis", "rediss"):
-            faults.append("REDIS_URL must begin with redis://, rediss:// or unix:///.")
-        smtp_url = read("SMTP_URL")
-        if smtp_url and not _is_url(smtp_url, "smtp", "smtps"):
-            faults.append("SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with smtps://.")
-        settings = cls(
-            base_url=base_url, secret_keys=keys, production=production, host=read("KALENDS_HOST", "127.0.0.1"), port=port,
-            instance=instance, database_url=database_url, redis_url=redis_url or f"unix://{_socket(instance)}",
-            embedded_redis=not redis_url, sandbox=one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production,
-            sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
-            signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
-            smtp_url=smtp_url or None, mail_from=read("MAIL_FROM") or None,
-            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9),
-        )
-        if settings.smtp_url and not settings.mail_from:
-            faults.append("MAIL_FROM is required with SMTP_URL: the address that notices come from.")
-        if faults:
-            raise SettingsError(faults)
-        return settings if keys else settings._with_kept_key()
-
-    def _with_kept_key(self) -> "Settings":
-        """The key made on first run, readable by its owner alone."""
-        path = self.instance / "secret_key"
-        try:
-            self.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not path.exists():
-                fresh = self.instance / f"secret_key.{secrets.token_hex(8)}"
-                with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                    file.write(secrets.token_urlsafe(48))
-                try:
-                    os.link(fresh, path)  # whoever comes first wins; a half-written key is never seen
-                except FileExistsError:
-                    pass
-                finally:
-                    fresh.unlink()
-            key = path.read_text().strip()
-        except OSError as error:
-            raise SettingsError([f"The folder {self.instance} cannot be used ({error.strerror}). "
-                                 "Make it writable, or name another in KALENDS_INSTANCE."]) from None
-        return Settings(**{**self.__dict__, "secret_keys": (key,)})
-
-
-def _is_url(value: str, *schemes: str) -> bool:
-    """Whether it is an address with a host and one of these schemes."""
-    try:
-        url = urlsplit(value)
-        return url.scheme in schemes and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:
-        return False
-
-
-def _socket(instance: Path) -> Path:
-    """Where the embedded Redis listens. The system allows a socket's path about 100 octets; a longer one moves to the folder for temporary files."""
-    path = instance / "redis.sock"
-    if len(os.fsencode(path)) <= 100:
-        return path
-    return Path(tempfile.gettempdir()) / f"kalends-{hashlib.sha256(os.fsencode(instance)).hexdigest()[:20]}" / "redis.sock"
 
 
 def create_app(settings: Settings | None = None) -> Flask:
