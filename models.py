@@ -35,6 +35,7 @@ from peewee import (
 import scheduling
 from audit import AuditEntry
 from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
+from outside import ExternalEvent
 from scheduling import Hours, Span
 from text import IDENTIFIERS, like, search_key
 
@@ -54,11 +55,11 @@ PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everyth
 
 
 class SlotTaken(Exception):
-    """The practitioner is busy: `conflicts` are the bookings in the way."""
+    """The practitioner is busy: `conflicts` are the bookings in the way, `outside` the foreign events."""
 
-    def __init__(self, conflicts: Sequence["Booking"]):
-        super().__init__(len(conflicts))
-        self.conflicts = conflicts
+    def __init__(self, conflicts: Sequence["Booking"], outside: Sequence[ExternalEvent] = ()):
+        super().__init__(len(conflicts) + len(outside))
+        self.conflicts, self.outside = conflicts, outside
 
 
 class LastOwner(Exception):
@@ -115,6 +116,9 @@ class Clinic(Base):
     notes_may_leave = BooleanField(default=False)
     internal_ids = BooleanField(default=True)
     empty_when_stopped = BooleanField(default=False)  # X26: feeds of leavers and after a downgrade empty for 30 days
+    sync_shared = BooleanField(default=False)  # X13: calendars that others share with a person may block their time, too
+    sync_existing = BooleanField(default=False)  # X14: bookings may go to a calendar that a person has already; never the main one
+    installation = CharField(32, default=lambda: secrets.token_hex(8))  # what our events outside are known by; never shown
     contact = CharField(200, default="")
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
@@ -181,7 +185,7 @@ class Clinic(Base):
         self.save(only=list(changed))
         if changed.get("internal_ids"):
             Patient.fill_internal_ids(self)
-        if set(changed) - {"contact", "feed_preset", "empty_when_stopped"}:
+        if set(changed) - {"contact", "feed_preset", "empty_when_stopped", "sync_shared", "sync_existing"}:
             self.bump_faces()
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
 
@@ -537,7 +541,13 @@ class Practitioner(Archivable):
         stretches = [span for day in days for span in scheduling.open_spans(self.hours, day, self.zone) if span.ends_at > after]
         ahead = [Span(max(after, span.starts_at), span.ends_at) for span in stretches]
         taken = [booking.span for booking in Booking.conflicts(self.user, ahead, but)]
-        return next(scheduling.gaps(ahead, taken, length), None)
+        return next(scheduling.gaps(ahead, [*taken, *self.taken_outside(ahead)], length), None)
+
+    def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
+        """What foreign events take of these spans, cut to them; whole days are those of the venue."""
+        events = [event.taken(self.zone) for event in ExternalEvent.blocking(self.user, spans, self.zone)]
+        cuts = [(max(starts_at, span.starts_at), min(ends_at, span.ends_at)) for starts_at, ends_at in events for span in spans]
+        return [Span(starts_at, ends_at) for starts_at, ends_at in cuts if starts_at < ends_at]
 
     def bookings_between(self, start: datetime, end: datetime):
         """Bookings that touch [start, end), oldest first, with client and service at hand."""
@@ -816,11 +826,14 @@ class Booking(Base):
         return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
 
     @classmethod
-    def _claim(cls, user: User, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
+    def _claim(cls, calendar: Practitioner, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
         """Hold the clinic, then refuse taken spans: of two requests at once the second waits, and then sees what the first did."""
-        user.clinic.hold()
-        if not allow_overlap and (conflicts := cls.conflicts(user, spans, but)):
-            raise SlotTaken(conflicts)
+        calendar.clinic.hold()
+        if allow_overlap:
+            return
+        conflicts, outside = cls.conflicts(calendar.user, spans, but), ExternalEvent.blocking(calendar.user, spans, calendar.zone)
+        if conflicts or outside:
+            raise SlotTaken(conflicts, outside)
 
     @classmethod
     def made_before(cls, practitioner: Practitioner, key: UUID, span: Span) -> "Booking | None":
@@ -840,7 +853,7 @@ class Booking(Base):
         if key and (earlier := cls.made_before(practitioner, key, spans[0])):
             return earlier.in_series("all")
         if status not in FREE_STATUSES:
-            cls._claim(practitioner.user, spans, allow_overlap)
+            cls._claim(practitioner, spans, allow_overlap)
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, new_client, actor)
         series = uuid.uuid4() if len(spans) > 1 else None
@@ -908,7 +921,7 @@ class Booking(Base):
             spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
         taken = [target for row, target in zip(rows, spans, strict=True) if row.takes_time_anew(target, there, fields.get("status", row.status))]
         if taken:
-            Booking._claim(there.user, taken, allow_overlap, but=[row.id for row in rows])
+            Booking._claim(there, taken, allow_overlap, but=[row.id for row in rows])
         now, touched = scheduling.utc_now(), {self.practitioner, there}
         for row, target in zip(rows, spans, strict=True):
             moved = row.span != target or row.practitioner_id != there.id or fields.get("status", row.status) != row.status
@@ -939,7 +952,7 @@ class Booking(Base):
         rows = [row for row in series if row.status != status and (row.id == self.id or row.status in OPEN_STATUSES)]
         back = [row for row in rows if row.status in FREE_STATUSES and status not in FREE_STATUSES]
         if back:
-            Booking._claim(self.practitioner.user, [row.span for row in back], allow_overlap, but=[row.id for row in rows])
+            Booking._claim(self.practitioner, [row.span for row in back], allow_overlap, but=[row.id for row in rows])
         was = {str(row.id): row.status for row in rows}
         for row in rows:
             row._take_status(status)
@@ -963,7 +976,7 @@ class Booking(Base):
         if any(row.status != latest.action.removeprefix("booking.") for row in rows):
             return False
         back = [row.span for row in rows if not row.is_busy and was[str(row.id)] not in FREE_STATUSES]
-        Booking._claim(self.practitioner.user, back, False, but=[row.id for row in rows])
+        Booking._claim(self.practitioner, back, False, but=[row.id for row in rows])
         for row in rows:
             row._take_status(was[str(row.id)])
         self.status = was[str(self.id)]

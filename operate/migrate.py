@@ -8,12 +8,15 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
+from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
 from audit import AuditEntry
 from credentials import OneTimeLink, Throttle
 from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
+from outside import ExternalEvent
 
-TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import)
+TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import,
+          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -87,8 +87,8 @@ def test_migrations_make_what_the_models_say(db):
     with _as_models_say() as (execute, is_sqlite):
         said = facts(execute, is_sqlite)
     assert len(said) > 100
-    deferred = {line for line in made if line.startswith("audit_entry: FOREIGN KEY")}  # Peewee leaves deferred keys to the migration
-    assert len(deferred) == 2
+    deferred = {line for line in made if line.startswith(("audit_entry: FOREIGN KEY", "external_event: FOREIGN KEY"))}  # left to the migration
+    assert len(deferred) == 5
     made -= deferred
     differences = [f"only the models:     {line}" for line in sorted(said - made)] + [f"only the migrations: {line}" for line in sorted(made - said)]
     if differences:

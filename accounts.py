@@ -1,0 +1,464 @@
+"""Two-way sync in the database: connected accounts, their calendars, what both sides last agreed on, runs, and what a person should decide.
+
+The database is the truth: an account is *due* when its rows say so (`Account.due`), whoever nudges. Only the holder of an account's
+lease writes for it. `sync.run` does the work; nothing here speaks with a provider.
+"""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+
+from peewee import SQL, BigIntegerField, BooleanField, CharField, Check, DateField, ForeignKeyField, IntegerField, TextField, fn
+
+from audit import AuditEntry
+from database import Base, InstantField, JSONText, database, now, transition
+from models import PLANS, Booking, Clinic, Practitioner, User, Venue
+from outside import ID_LENGTH, RULES, ExternalEvent, blocks
+
+KINDS = ("google", "microsoft")
+PHASES = ("naming", "active", "paused", "leaving", "off")
+HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
+EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that somebody changed outside (X15)
+GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
+LEASE_SECONDS = 120  # longer than any call to a provider; a worker that was killed holds others back for so long at most
+KEPT_RUNS = timedelta(days=90)
+TWO_WAY = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed", "invoiced": "confirmed",
+           "paid": "confirmed"}  # booking status → event status; the rest does not stand outside at all
+DAYS_BACK, DAYS_AHEAD = 30, 365
+
+
+class OtherAccount(Exception):
+    """The person chose another account at the provider than the one that is connected (`email`)."""
+
+    def __init__(self, email: str):
+        super().__init__()
+        self.email = email
+
+
+class LeaseLost(Exception):
+    """Another worker works for this account by now: whatever is at hand must not be written."""
+
+
+class Account(Base):
+    """One connected provider account of one person; at most one of each kind (X20).
+
+    `phase`: "naming" (allowed, its calendar has no name yet), "active", "paused", "leaving" (things are being taken away; then it becomes
+    its `goal`), "off" (still allowed, nothing is synced). `health`: "ok", "waiting" (until `wait_until`, by itself), "reconnect" (the person
+    must act), "operator" (whoever runs Kalends must), "calendar_gone" (ours was deleted outside). `health_word` is the provider's own word.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="accounts")
+    user = ForeignKeyField(User, backref="accounts")
+    kind = CharField(20, constraints=[Check(f"kind IN {KINDS}")])
+    email = CharField(254)
+    sealed = TextField()  # what the provider allows us, encrypted: see `sync.connections`
+    scopes = TextField(default="")
+    phase = CharField(10, default="naming", constraints=[Check(f"phase IN {PHASES}")])
+    goal = CharField(10, default="")
+    removes = BooleanField(default=True)  # leaving takes our events away outside, too
+    edits = CharField(10, default="put_back", constraints=[Check(f"edits IN {EDITS}")])
+    lock_sign = BooleanField(default=False)  # X27: a padlock in front of each title outside
+    covers = JSONText(null=True)  # X21, E9: ids of the calendars whose bookings go there; None: the person's own
+    past_days = IntegerField(default=DAYS_BACK)
+    future_days = IntegerField(default=DAYS_AHEAD)
+    generation = IntegerField(default=1)  # grows with each fresh start, so that no id outside is used twice
+    approved = BooleanField(default=False)  # a person agreed to what the next plan takes away
+    health = CharField(16, default="ok", constraints=[Check(f"health IN {HEALTHS}")])
+    health_word = CharField(60, default="")
+    failing_since = InstantField(null=True)
+    failures = IntegerField(default=0)  # in a row
+    told = IntegerField(default=0)  # mails about this episode
+    wait_until = InstantField(null=True)
+    due_at = InstantField(null=True)  # when somebody wants it looked at; polls stand in its calendars
+    because = CharField(10, default="")
+    synced_rev = BigIntegerField(default=0)  # revisions of the clinic up to this one are taken in
+    synced_on = DateField(null=True)  # the day whose window is
+    lease = CharField(40, null=True)
+    leased_until = InstantField(null=True)
+    consented_at = InstantField(default=now)
+    refresh_expires_at = InstantField(null=True)
+    checked_at = InstantField(null=True)  # the last run without trouble
+    listed_at = InstantField(null=True)  # when its calendars were last asked for
+    created_at = InstantField(default=now)
+
+    class Meta:
+        indexes = ((("user", "kind"), True), (("clinic", "phase"), False))
+
+    # ---- coming ----
+
+    @classmethod
+    @database.atomic()
+    def connect(cls, user: User, kind: str, email: str, sealed: str, scopes: Iterable[str], refresh_expires_at: datetime | None) -> "Account":
+        """The account after a person allowed it: a new one, or the one that is there with fresh credentials. Raises OtherAccount."""
+        user.clinic.hold()
+        row = cls.get_or_none(cls.user == user, cls.kind == kind)
+        if row and row.email.lower() != email.lower():
+            raise OtherAccount(row.email)
+        row, action = row or cls(clinic=user.clinic, user=user, kind=kind, email=email), "account.reconnected" if row else "account.connected"
+        row.sealed, row.scopes, row.refresh_expires_at = sealed, " ".join(sorted(scopes)), refresh_expires_at
+        row.consented_at, row.health, row.health_word, row.failing_since, row.failures, row.told = now(), "ok", "", None, 0, 0
+        row.wait_until, row.due_at, row.because = None, now(), "connect"
+        row.save()
+        Notice.settle(row, "reconnect", "reconnected")
+        AuditEntry.note(user.clinic, user, action, row, kind=kind)
+        return row
+
+    @transition
+    def start(self, actor: User, name: str, zone_name: str, calendar_id: str | None = None) -> None:
+        """Begin to sync: into a new calendar of this name, or into one that is there (an earlier one of ours, or where the clinic allows it
+        one of the person's own)."""
+        RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
+        if calendar_id:
+            RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.calendar_id == calendar_id).execute()
+        RemoteCalendar.create(clinic=self.clinic, account=self, role="destination", name=name, zone_name=zone_name, calendar_id=calendar_id,
+                              access="owner")
+        self._begin()
+        self.user.change_sync(mode="two_way")
+        AuditEntry.note(self.clinic, actor, "account.started", self, kind=self.kind)
+
+    def _begin(self) -> None:
+        """A fresh start: nothing is remembered of what stood outside; what stands there is found by its mark."""
+        Link.delete().where(Link.account == self).execute()
+        RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
+        self._set(phase="active", goal="", generation=self.generation + 1, approved=False, due_at=now(), because="start", synced_rev=0, health="ok",
+                  health_word="", wait_until=None, failures=0, failing_since=None, told=0)
+
+    # ---- what a person may do ----
+
+    @transition
+    def pause(self, actor: User) -> None:
+        """Let everything stand as it is, outside and here, until `go_on`."""
+        if self.phase == "active":
+            self._set(phase="paused")
+            AuditEntry.note(self.clinic, actor, "account.paused", self)
+
+    @transition
+    def go_on(self, actor: User) -> None:
+        """End a pause; what was missed is made good."""
+        if self.phase == "paused":
+            self._set(phase="active", due_at=now(), because="resume")
+            AuditEntry.note(self.clinic, actor, "account.resumed", self)
+
+    @transition
+    def change(self, actor: User, **settings) -> None:
+        """Set any of `edits`, `lock_sign`, `covers`, `past_days`, `future_days`; what stands outside follows."""
+        self._set(**settings, due_at=now(), because="change")
+        AuditEntry.note(self.clinic, actor, "account.changed", self, **{name: value for name, value in settings.items() if name != "covers"})
+
+    @transition
+    def ask(self, because: str, actor: User | None = None) -> None:
+        """Look now: "check" (the person pressed), "resync" (read everything anew and compare, too)."""
+        if because == "resync":
+            RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
+            Link.update(tries=0, retry_at=None, problem="").where(Link.account == self).execute()
+            AuditEntry.note(self.clinic, actor, "account.resync", self)
+        else:
+            RemoteCalendar.update(due_at=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "source").execute()
+        self._set(due_at=now(), because=because)
+
+    @transition
+    def leave(self, actor: User | None, goal: str, removes: bool = True) -> None:
+        """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account goes) or "restart" (a clean new start).
+
+        What came from outside is gone here at once; what stands outside is taken away by the next run, if `removes`.
+        """
+        ExternalEvent.delete().where(ExternalEvent.calendar.in_(self.calendars)).execute()
+        RemoteCalendar.update(role="listed", sync_token=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "source",
+                                                                    goal != "restart").execute()
+        RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
+        Notice.settle(self, None, "left")
+        self._set(phase="leaving", goal=goal, removes=removes, due_at=now(), because="leave", wait_until=None, health="ok", health_word="")
+        if goal != "restart" and not self._others_sync():
+            self.user.change_sync(mode="one_way")
+        AuditEntry.note(self.clinic, actor, "account.leaving", self, goal=goal, removes=removes)
+
+    def _others_sync(self) -> bool:
+        return Account.select().where(Account.user == self.user_id, Account.id != self.id, Account.phase.in_(("active", "paused"))).exists()
+
+    @transition
+    def left(self) -> None:
+        """What stood outside is taken away, or let be: become the goal."""
+        if self.phase != "leaving":
+            return
+        Link.delete().where(Link.account == self).execute()
+        if self.goal == "disconnect":
+            AuditEntry.note(self.clinic, None, "account.gone", self, kind=self.kind)
+            self.delete_instance()
+            return
+        if self.goal == "restart":
+            self._begin()
+            return
+        if self.removes:
+            RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
+        self._set(phase="off", goal="", due_at=None, because="")
+
+    def _set(self, **columns) -> None:
+        for name, value in columns.items():
+            setattr(self, name, value)
+        self.save(only=list(columns))
+
+    # ---- being due ----
+
+    @classmethod
+    def due(cls, at: datetime):
+        """Accounts for which something is to be done, that nobody works for and that need not wait."""
+        newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
+            (Practitioner.user == cls.user) | (cls.covers.is_null(False) & (Practitioner.clinic == cls.clinic)))
+        pulls = RemoteCalendar.select(SQL("1")).where(
+            RemoteCalendar.account == cls.id, RemoteCalendar.role != "listed", RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at))
+        behind = ((User.rev > cls.synced_rev) | (Clinic.faces_rev > cls.synced_rev) | (newest > cls.synced_rev)
+                  | cls.synced_on.is_null() | (cls.synced_on < at.date()))
+        allowed = User.sync_allowed & reduce(or_, (
+            (cls.kind == kind) & Clinic.plan.in_([plan for plan, features in PLANS.items() if kind in features]) for kind in KINDS))
+        asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")
+        working = (cls.phase == "active") & allowed & ~cls.health.in_(("reconnect", "calendar_gone")) & (asked | behind | fn.EXISTS(pulls))
+        return (cls.select(cls, User, Clinic).join(User).switch(cls).join(Clinic)
+                .where(working | (cls.phase == "leaving") & asked | left, cls.wait_until.is_null() | (cls.wait_until <= at)))
+
+    @classmethod
+    def free(cls, at: datetime):
+        """The accounts that are due and that no worker holds."""
+        return cls.due(at).where(cls.leased_until.is_null() | (cls.leased_until <= at))
+
+    @classmethod
+    def wake(cls, account_id: int, because: str) -> None:
+        """Somebody outside says that something changed. One statement: the caller is in a hurry."""
+        cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
+
+    # ---- the lease ----
+
+    @classmethod
+    def take(cls, account_id: int) -> str | None:
+        """A lease on the account, or None while somebody else has one. The clock of the database's own row decides, not Redis."""
+        holder, at = secrets.token_hex(16), now()
+        taken = cls.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS)).where(
+            cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at)).execute()
+        return holder if taken else None
+
+    @classmethod
+    def keep(cls, account_id: int, holder: str) -> None:
+        """Say that the lease is still needed; first thing in every transaction of a run. Raises LeaseLost."""
+        if not cls.update(leased_until=now() + timedelta(seconds=LEASE_SECONDS)).where(cls.id == account_id, cls.lease == holder).execute():
+            raise LeaseLost
+
+    @classmethod
+    def let_go(cls, account_id: int, holder: str) -> None:
+        cls.update(lease=None, leased_until=None).where(cls.id == account_id, cls.lease == holder).execute()
+
+    # ---- what there is to see ----
+
+    @property
+    def destination(self) -> "RemoteCalendar | None":
+        """The calendar that our events go to."""
+        return self.calendars.where(RemoteCalendar.role == "destination").first()
+
+    @property
+    def open_notices(self):
+        """What waits for a person, the newest first."""
+        return self.notices.where(Notice.settled_at.is_null()).order_by(Notice.id.desc())
+
+    def practitioners(self) -> list[Practitioner]:
+        """The calendars whose bookings go there: the person's own, or those chosen, of people who let their bookings leave."""
+        rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).order_by(Practitioner.id)
+        rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed)
+        return list(rows.where(Practitioner.id.in_(self.covers) if self.covers is not None else Practitioner.user == self.user_id))
+
+    def counts(self) -> dict[str, int]:
+        """How many bookings' events stand outside ("synced"), wait to be written ("waiting") or could not be ("failed")."""
+        rows = dict(Link.select(Link.phase, fn.COUNT(Link.id)).where(Link.account == self).group_by(Link.phase).tuples())
+        failed = Link.select().where(Link.account == self, Link.problem != "").count()
+        return {"synced": rows.get("synced", 0), "waiting": rows.get("creating", 0) + rows.get("deleting", 0), "failed": failed}
+
+
+class RemoteCalendar(Base):
+    """One calendar of an account. `role`: "destination" (ours, written), "source" (read to block time) or "listed" (there, not synced).
+
+    `calendar_id` is None until our new calendar is made. `sync_token` belongs to [window_from, window_to). `due_at`: the next regular look;
+    None: now. `access`: "owner", "writer", "reader" or "times".
+    """
+
+    clinic = ForeignKeyField(Clinic)
+    account = ForeignKeyField(Account, backref="calendars", on_delete="CASCADE")
+    calendar_id = CharField(ID_LENGTH, null=True)
+    role = CharField(12, constraints=[Check("role IN ('destination', 'source', 'listed')")])
+    name = CharField(300)
+    access = CharField(10, default="owner")
+    is_primary = BooleanField(default=False)
+    is_ours = BooleanField(default=False)  # made by us for this person, now or earlier
+    zone_name = CharField(60, default="")
+    sync_token = TextField(null=True)
+    window_from = InstantField(null=True)
+    window_to = InstantField(null=True)
+    rules = JSONText(default=lambda: dict(RULES))
+    due_at = InstantField(null=True)
+    read_at = InstantField(null=True)
+    gone_since = InstantField(null=True)
+    may_empty = BooleanField(default=False)  # a person agreed that it is empty now
+    has_repeats = BooleanField(default=False)  # ours: somebody put a repeating event of their own into it
+
+    class Meta:
+        indexes = ((("account", "calendar_id"), True),)
+
+    @transition
+    def sync(self, actor: User) -> None:
+        """Read it from now on, so that its busy times block booking."""
+        if self.role == "listed":
+            self.role, self.sync_token, self.due_at, self.gone_since = "source", None, None, None
+            self.save()
+            Account.wake(self.account_id, "source")
+            AuditEntry.note(self.clinic, actor, "source.on", self)
+
+    @transition
+    def stop(self, actor: User | None) -> None:
+        """Read it no more; its events go from here."""
+        if self.role == "source":
+            self.role, self.sync_token, self.read_at, self.may_empty = "listed", None, None, False
+            self.save()
+            ExternalEvent.delete().where(ExternalEvent.calendar == self).execute()
+            Notice.settle(self.account, f"empty {self.id}", "stopped")
+            AuditEntry.note(self.clinic, actor, "source.off", self)
+
+    @transition
+    def set_rules(self, actor: User, rules: dict[str, bool]) -> None:
+        """Say what of it blocks time: by busy kind, and whether whole days do."""
+        self.rules = rules
+        self.save(only=[RemoteCalendar.rules])
+        for event in self.events:
+            event.blocks = blocks(event.busy, event.all_day, rules)
+            event.save(only=[ExternalEvent.blocks])
+        AuditEntry.note(self.clinic, actor, "source.rules", self, **rules)
+
+
+class Link(Base):
+    """A booking and its event outside as both sides last agreed (`sync.event.Link`). `problem`: why it cannot be written, in one word;
+    until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`: something undoes them again and again."""
+
+    account = ForeignKeyField(Account, backref="links", on_delete="CASCADE")
+    uid = CharField(36)
+    booking = ForeignKeyField(Booking, null=True, on_delete="SET NULL")
+    remote_id = CharField(ID_LENGTH, default="")
+    etag = CharField(300, default="")
+    sequence = IntegerField(default=0)
+    fingerprint = CharField(120, default="")
+    wanted = CharField(120, default="")
+    phase = CharField(10)
+    generation = IntegerField(default=1)
+    updated_at = InstantField(null=True)
+    problem = CharField(60, default="")
+    tries = IntegerField(default=0)
+    retry_at = InstantField(null=True)
+    writes = IntegerField(default=0)
+    counted_at = InstantField(null=True)
+
+    class Meta:
+        indexes = ((("account", "uid"), True), (("account", "phase"), False))
+
+
+class Channel(Base):
+    """A push channel: the provider calls `/webhooks/<kind>/<uuid>`. Of its secret only a hash is kept. `channel_id` is the provider's."""
+
+    clinic = ForeignKeyField(Clinic)
+    account = ForeignKeyField(Account, backref="channels", on_delete="CASCADE")
+    calendar = ForeignKeyField(RemoteCalendar, backref="channels", on_delete="CASCADE")
+    uuid = CharField(36, unique=True, default=lambda: str(uuid.uuid4()))
+    channel_id = CharField(200, default="")
+    resource_id = CharField(300, default="")
+    secret_hash = CharField(64)
+    opened_at = InstantField(default=now)
+    expires_at = InstantField()
+    called_at = InstantField(null=True)
+    is_open = BooleanField(default=False)
+    wants = CharField(10, default="")  # "renew" or "removed", as the provider said
+
+    class Meta:
+        indexes = ((("channel_id",), False),)
+
+    @classmethod
+    def promise(cls, calendar: RemoteCalendar, expires_at: datetime) -> tuple["Channel", str]:
+        """A channel to be asked for, stored before, and its secret: the first call may come before the answer."""
+        secret = secrets.token_urlsafe(32)
+        ours = {"clinic": calendar.clinic_id, "account": calendar.account_id, "calendar": calendar}
+        return cls.create(**ours, secret_hash=hash_of(secret), expires_at=expires_at), secret
+
+
+def hash_of(secret: str) -> str:
+    """What is kept of a channel's secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class SyncRun(Base):
+    """A run that had something to do or met trouble: for the progress bar and the history. `counts` holds numbers by what was done:
+    created, updated, deleted, adopted, put_back, failed; imported, changed, removed; and `held`. Never a title or a name."""
+
+    clinic = ForeignKeyField(Clinic)
+    account = ForeignKeyField(Account, backref="runs", on_delete="CASCADE")
+    because = CharField(10)
+    total = IntegerField(default=0)
+    done = IntegerField(default=0)
+    counts = JSONText(default=dict)
+    error = CharField(20, default="")
+    word = CharField(60, default="")
+    wait_until = InstantField(null=True)
+    started_at = InstantField(default=now)
+    ended_at = InstantField(null=True)
+    repeated = IntegerField(default=0)  # how often the same trouble came again right after
+
+    class Meta:
+        indexes = ((("account", "started_at"), False),)
+
+
+class Notice(Base):
+    """Something that a person should know or decide. One that is open has its `topic` to itself within the account.
+
+    `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what we did), "deletes" and "empty" (a plan was
+    held), "source_empty", "double" (a busy time outside came to lie on a booking), "reconnect", "calendar_gone", "nudge" (the owner asks).
+    `detail`: numbers and times, never a name or a title.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="notices")
+    account = ForeignKeyField(Account, backref="notices", on_delete="CASCADE")
+    kind = CharField(16)
+    topic = CharField(80)
+    booking = ForeignKeyField(Booking, null=True, on_delete="CASCADE")
+    calendar = ForeignKeyField(RemoteCalendar, null=True, on_delete="CASCADE")
+    event = ForeignKeyField(ExternalEvent, null=True, on_delete="CASCADE")
+    detail = JSONText(default=dict)
+    created_at = InstantField(default=now)
+    settled_at = InstantField(null=True)
+    settled_as = CharField(16, default="")
+
+    class Meta:
+        indexes = ((("account", "topic"), False), (("account", "settled_at"), False))
+
+    @classmethod
+    def give(cls, account: Account, kind: str, topic: str | None = None, **columns) -> "Notice":
+        """Tell the person; an open notice on the same topic is brought up to date instead. Inside the account's lease, or a transition."""
+        topic = topic or kind
+        row = cls.get_or_none(cls.account == account, cls.topic == topic, cls.settled_at.is_null())
+        row = row or cls(clinic=account.clinic_id, account=account, topic=topic)
+        row.kind = kind
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.save()
+        return row
+
+    @classmethod
+    def settle(cls, account: Account, topic: str | None, how: str) -> None:
+        """Close the open notices on a topic (None: all of the account)."""
+        about = [cls.topic == topic] if topic else []
+        cls.update(settled_at=now(), settled_as=how).where(cls.account == account, cls.settled_at.is_null(), *about).execute()
+
+    def close(self, how: str) -> bool:
+        """Settle this one. False where somebody did already: of two who press at once one acts."""
+        return bool(Notice.update(settled_at=now(), settled_as=how).where(Notice.id == self.id, Notice.settled_at.is_null()).execute())
+
+
+def clean_up(at: datetime) -> None:
+    """Throw away the history of long ago, and channels that are over."""
+    SyncRun.delete().where(SyncRun.started_at < at - KEPT_RUNS).execute()
+    Notice.delete().where(Notice.settled_at < at - KEPT_RUNS).execute()
+    Channel.delete().where(Channel.expires_at < at - timedelta(days=1)).execute()

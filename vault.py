@@ -1,0 +1,42 @@
+"""Secrets at rest: what providers allow us is kept encrypted (Fernet: AES-128-CBC with HMAC-SHA-256), under keys that follow from the server's."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+_vault: MultiFernet | None = None
+
+
+class CannotOpen(Exception):
+    """Sealed under a key that this server does not have (any more)."""
+
+
+def open_vault(secret_keys: Sequence[str]) -> None:
+    """Say which keys are in force, the newest first. What older ones sealed can still be opened."""
+    global _vault
+    _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys])
+
+
+def seal(text: str) -> str:
+    """The text, encrypted under the newest key."""
+    return _vault.encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str) -> str:
+    """What was sealed. Raises CannotOpen."""
+    try:
+        return _vault.decrypt(sealed.encode()).decode()
+    except (InvalidToken, ValueError):
+        raise CannotOpen from None
+
+
+def reseal(sealed: str) -> str:
+    """The same under the newest key, so that older ones may be forgotten. Raises CannotOpen."""
+    return seal(unseal(sealed))
+
+
+def _key(secret: str) -> bytes:
+    """A key of its own for this purpose, so that nothing else that follows from the server's secret opens it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(b"kalends credentials|" + secret.encode()).digest())
