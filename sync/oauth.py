@@ -68,6 +68,7 @@ class Tokens:
 
 # Without "consent" a refresh token comes only the first time a person allows it.
 GOOGLE_EXTRA = {"access_type": "offline", "prompt": "consent select_account"}
+MICROSOFT_EXTRA = {"prompt": "select_account", "response_mode": "query"}
 
 
 class OAuth:

@@ -130,6 +130,14 @@ class Forbidden(ProviderError):
     """No right on this calendar or event."""
 
 
+class NoMailbox(ProviderError):
+    """The account signs in, and has no calendars that programs can reach: a guest, no licence, or a server of its own. Final."""
+
+
+class NameTaken(ProviderError):
+    """There is a calendar of this name already."""
+
+
 class Gone(ProviderError):
     """The event does not exist; from `pull`, `find_marked` and for a Create: the calendar does not, or is no longer ours to see."""
 
@@ -190,7 +198,8 @@ class Provider(Protocol):
         """Every calendar that the account's owner can open."""
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
-        """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it among `calendars` first."""
+        """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it among `calendars` first. Raises
+        NameTaken where names must differ."""
 
     def delete_calendar(self, calendar_id: str) -> None:
         """The calendar and all in it. One that is gone already is done."""
@@ -200,7 +209,8 @@ class Provider(Protocol):
 
         `unrolled`: repeats come as their single occurrences, and what left the window counts as a tombstone; otherwise, for our own
         calendar, a repeat comes as one event (`is_series`) and a change outside the window is told like any other. A tombstone may
-        be of an event nobody knows, or of a whole series (then its occurrences are gone). Raises SyncTokenExpired.
+        be of an event nobody knows, or of a whole series (then its occurrences are gone, but for those that `changed` tells: it wins).
+        Raises SyncTokenExpired.
         """
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
