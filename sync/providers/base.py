@@ -190,6 +190,7 @@ class Provider(Protocol):
     """One connected account. It holds no policy and no truth, and every method may raise a ProviderError. Ids are opaque."""
 
     kind: str
+    batch_size: int  # so many operations go out in one request
 
     def email(self) -> str:
         """The account's e-mail address."""

@@ -15,31 +15,27 @@ from ..event import Delta, Mark, RemoteEvent, Window
 from . import multipart
 from .base import (
     AccessToken,
-    AuthExpired,
     Calendar,
     ChannelCall,
     Create,
     Delete,
     Exists,
-    Forbidden,
     Gone,
-    NotConfigured,
     OpenChannel,
     Operation,
     ProviderError,
-    RateLimited,
     Result,
-    ScopeMissing,
     SyncTokenExpired,
     Unanswered,
     Unavailable,
-    Unsent,
     Wire,
     reading,
 )
 from .google_errors import error_of, is_collision
-from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event, written
+from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event
 from .multipart import Answer, Call
+from .values import written
+from .writing import carried_out
 
 API, BATCH = "/calendar/v3", "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
@@ -53,13 +49,12 @@ PAGE_SIZE, LIST_SIZE = 2500, 250
 MOST_PAGES = 1000
 MOST_OUTSIDE = 5000  # single occurrences outside the window in one increment; a complete pull, which has bounds, is cheaper
 EDGE = timedelta(days=1)  # whole days have no zone here, so windows are compared with a day to spare
-HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable)  # errors that the next batch would meet as well
 
 
 class Google:
     """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or a sandbox."""
 
-    kind = "google"
+    kind, batch_size = "google", BATCH_SIZE
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
@@ -121,15 +116,7 @@ class Google:
         return event_id(mark, secret)
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
-        trouble = False
-        for group in _groups(operations):
-            if trouble:
-                yield from (Result(operation, error=Unsent()) for operation in group)
-                continue
-            results = self._write(calendar_id, group)
-            yield from results
-            errors = [result.error for result in results]
-            trouble = any(isinstance(error, RateLimited) for error in errors) or all(isinstance(error, HOPELESS) for error in errors)
+        return carried_out(operations, BATCH_SIZE, lambda group: self._write(calendar_id, group))
 
     def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
         """One batch, and a look at what lies at ids that were taken."""
@@ -256,18 +243,6 @@ def _target(calendar_id: str, remote_id: str, query: dict) -> str:
 
 def _event(calendar_id: str, remote_id: str) -> str:
     return f"{_calendar(calendar_id)}/events/{quote(remote_id, safe='')}"
-
-
-def _groups(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """Batches in order. No event twice in one: Google promises no order inside, and lets the two collide."""
-    group: dict[str, Operation] = {}
-    for operation in operations:
-        if len(group) == BATCH_SIZE or operation.remote_id in group:
-            yield list(group.values())
-            group = {}
-        group[operation.remote_id] = operation
-    if group:
-        yield list(group.values())
 
 
 def _call(calendar_id: str, operation: Operation) -> Call:

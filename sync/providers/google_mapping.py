@@ -4,16 +4,11 @@ Single events go out, with their text, their times and a mark, and with nothing 
 """
 
 import base64
-import hashlib
-import hmac
-import json
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from text import clean
 
 from ..event import Event, Mark, RemoteEvent
 from .base import Calendar
+from .values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, written, zone
 
 # Only what is read is asked for: no guest's name or address ever comes here.
 EVENT_FIELDS = (
@@ -23,14 +18,12 @@ EVENT_FIELDS = (
 INSTALLATION = "kalendsInstallation"  # names of private properties: at most 44 characters, or Google drops them silently
 REFERENCE, GENERATION = "kalendsReference", "kalendsGeneration"
 
-TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
 ACCESS = {"owner": "owner", "writer": "writer", "writerWithoutPrivateAccess": "reader", "reader": "reader", "freeBusyReader": "times"}
 
 
 def event_id(mark: Mark, secret: bytes) -> str:
     """32 characters of base32hex, a–v and 0–9: all that Google takes in an id of our own choosing."""
-    text = json.dumps([mark.installation, mark.reference, mark.generation])
-    return base64.b32hexencode(hmac.digest(secret, text.encode(), hashlib.sha256)[:20]).decode().lower()
+    return base64.b32hexencode(digest(mark, secret)).decode().lower()
 
 
 def from_event(event: Event, mark: Mark) -> dict:
@@ -53,11 +46,6 @@ def _from_time(day: date | None, at: datetime, zone_name: str) -> dict[str, str]
     if day is not None:
         return {"date": day.isoformat()}
     return {"dateTime": written(at), "timeZone": zone_name}
-
-
-def written(at: datetime) -> str:
-    """RFC 3339 in UTC, without fractions."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def to_event(item: dict) -> RemoteEvent:
@@ -94,19 +82,12 @@ def _to_time(value: dict) -> tuple[date | None, datetime]:
         return day, datetime.combine(day, time.min, UTC)
     at = datetime.fromisoformat(value["dateTime"].upper())
     if at.tzinfo is None:
-        at = at.replace(tzinfo=_zone(value["timeZone"]))
+        at = at.replace(tzinfo=zone(value["timeZone"]))
     return None, at.astimezone(UTC).replace(microsecond=0)
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError):
-        raise ValueError("unknown zone") from None
-
-
 def _text(item: dict, name: str, limit: int) -> str:
-    return clean(item.get(name, "")[:limit], limit)
+    return plain(item.get(name), limit)
 
 
 def _busy(item: dict) -> str:
@@ -124,6 +105,6 @@ def _busy(item: dict) -> str:
 def to_calendar(item: dict) -> Calendar:
     """A line of the account's list. A role that is not known yet may read at most."""
     return Calendar(
-        item["id"], clean((item.get("summaryOverride") or item.get("summary", ""))[:TITLE_LENGTH], TITLE_LENGTH),
+        item["id"], plain(item.get("summaryOverride") or item.get("summary"), TITLE_LENGTH),
         ACCESS.get(item.get("accessRole"), "times"), bool(item.get("primary")), item.get("timeZone", ""), _text(item, "description", TEXT_LENGTH),
     )

@@ -1,0 +1,37 @@
+"""Small values that more than one provider reads or writes. Pure."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from text import clean
+
+from ..event import Mark
+
+TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
+
+
+def digest(mark: Mark, secret: bytes) -> bytes:
+    """20 bytes that belong to this mark alone, and that nobody without the secret can guess."""
+    text = json.dumps([mark.installation, mark.reference, mark.generation])
+    return hmac.digest(secret, text.encode(), hashlib.sha256)[:20]
+
+
+def written(at: datetime) -> str:
+    """RFC 3339 in UTC, without fractions."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def zone(name: str) -> ZoneInfo:
+    """A zone by its IANA name. Raises ValueError for one that is not known here."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError("unknown zone") from None
+
+
+def plain(value: str | None, limit: int) -> str:
+    """Text from outside, bounded and clean."""
+    return clean((value or "")[:limit], limit)

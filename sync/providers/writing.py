@@ -1,0 +1,29 @@
+"""How operations go out: in batches as results are asked for, until trouble that would meet the rest as well."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from .base import AuthExpired, Forbidden, NotConfigured, Operation, RateLimited, Result, ScopeMissing, Unanswered, Unavailable, Unsent
+
+HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable)  # errors that the next batch would meet as well
+
+
+def carried_out(operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]) -> Iterator[Result]:
+    """One result per operation, in order, for `Provider.write`. `write` sends one batch of at most `size`."""
+    trouble = False
+    for group in _groups(operations, size):
+        results = [Result(operation, error=Unsent()) for operation in group] if trouble else write(group)
+        yield from results
+        errors = [result.error for result in results]
+        trouble = trouble or any(isinstance(error, RateLimited) for error in errors) or all(isinstance(error, HOPELESS) for error in errors)
+
+
+def _groups(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
+    """Batches in order. No event twice in one, since the second word on it may need the answer to the first."""
+    group: dict[str, Operation] = {}
+    for operation in operations:
+        if len(group) == size or operation.remote_id in group:
+            yield list(group.values())
+            group = {}
+        group[operation.remote_id] = operation
+    if group:
+        yield list(group.values())
