@@ -4,8 +4,9 @@ import httpx
 
 from .base import AccessToken, Provider
 from .google import Google
+from .microsoft import Microsoft
 
-ADAPTERS = {adapter.kind: adapter for adapter in (Google,)}  # a provider is one file, one line here, and one sandbox
+ADAPTERS = {adapter.kind: adapter for adapter in (Google, Microsoft)}  # a provider is one file, one line here, and one sandbox
 
 
 def open_provider(kind: str, http: httpx.Client, access_token: AccessToken, api_url: str) -> Provider:

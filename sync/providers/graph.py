@@ -1,0 +1,132 @@
+"""HTTP as Microsoft Graph wants it: https://learn.microsoft.com/graph/use-the-api
+
+One request at a time for one mailbox, and batches whose calls wait for one another: Outlook refuses more than four at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import httpx
+
+from . import json_batch
+from .base import AccessToken, ProviderError, RateLimited, Unanswered, Unavailable, Unsent, Wire, reading
+from .json_batch import NOT_DONE
+from .microsoft_errors import error_of
+from .multipart import Answer, Call
+from .writing import HOPELESS
+
+# Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
+# https://learn.microsoft.com/graph/outlook-immutable-id
+PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
+MOST_PAGES = 1000
+MOST_IN_VAIN = 3  # batches in a row in which trouble came first
+
+
+class Graph:
+    """Graph for one account. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
+
+    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
+        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+
+    def is_ours(self, address: str) -> bool:
+        """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
+        return urlsplit(address)[:2] == urlsplit(self._url)[:2]
+
+    def json(self, method: str, path: str, prefer: str = "", **parts) -> dict:
+        """The body of an answer, as `send` gets it."""
+        answer = self.send(method, path, prefer, **parts)
+        with reading():
+            return dict(answer.json())
+
+    def send(self, method: str, path: str, prefer: str = "", **parts) -> httpx.Response:
+        """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands for."""
+        address = path if self.is_ours(path) else f"{self._url}{path}"
+        answer = self._wire.send(method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts)
+        if answer.status_code >= 300:
+            raise error_of(answer.status_code, _body(answer), answer.headers)
+        return answer
+
+    def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
+        """Every page of one list; a page may be empty and not the last. What is no page is an error, not an empty list."""
+        page = self.json("GET", path, prefer)
+        for _ in range(MOST_PAGES):
+            yield _page(page)
+            following = page.get("@odata.nextLink")
+            if following is None:
+                return
+            if not isinstance(following, str) or not self.is_ours(following):
+                raise Unavailable("a page elsewhere")
+            page = self.json("GET", following, prefer)
+        raise Unavailable("endless pages")
+
+    def items(self, path: str) -> Iterator[dict]:
+        """What the pages of one list hold."""
+        return (item for page in self.pages(path) for item in page["value"])
+
+    # ---- batches ----
+
+    def in_turn(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """What each call came to, one after another. One that fails holds up nothing but time: those behind it are sent again.
+
+        After RateLimited, or trouble that meets several in a row, the rest is Unsent.
+        """
+        answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
+        waiting, in_vain, is_fresh = list(range(len(calls))), 0, False
+        while waiting and in_vain < MOST_IN_VAIN:
+            sent, waiting = waiting[: json_batch.MOST], waiting[json_batch.MOST :]
+            came = dict(zip(sent, self._batch([calls[number] for number in sent]), strict=True))
+            held_up = [number for number, answer in came.items() if _status(answer) == NOT_DONE]
+            refused = [number for number, answer in came.items() if _status(answer) == 401]
+            if refused and not is_fresh and self._renew():
+                is_fresh, held_up = True, sorted(held_up + refused)
+            waiting = held_up + waiting
+            settled = [number for number in sent if number not in held_up]
+            for number in settled:
+                answers[number] = came[number]
+            troubles = [failure(came[number]) for number in settled]
+            if any(isinstance(trouble, RateLimited) for trouble in troubles) or len(held_up) == len(sent) and not refused:
+                break
+            in_vain = in_vain + 1 if all(isinstance(trouble, HOPELESS) for trouble in troubles) else 0
+        return answers
+
+    def _renew(self) -> bool:
+        """Whether another access token could be had."""
+        try:
+            self._wire.renew()
+        except ProviderError:
+            return False
+        return True
+
+    def _batch(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. One that failed as a whole failed for each of its calls."""
+        try:
+            document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
+            with reading():
+                answers = json_batch.read(document, len(calls))
+        except ProviderError as error:
+            return [error] * len(calls)
+        return [answer or Unanswered("no answer in the batch") for answer in answers]
+
+
+def failure(answer: Answer | ProviderError) -> ProviderError | None:
+    """The error that the answer to a call of a batch stands for; None when it is a good one."""
+    if isinstance(answer, ProviderError):
+        return answer
+    return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+
+
+def _status(answer: Answer | ProviderError) -> int:
+    return answer.status if isinstance(answer, Answer) else 0
+
+
+def _page(page: dict) -> dict:
+    if not isinstance(page.get("value"), list):
+        raise Unavailable("no page")
+    return page
+
+
+def _body(answer: httpx.Response) -> dict:
+    try:
+        return answer.json()
+    except ValueError:
+        return {}

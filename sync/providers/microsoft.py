@@ -1,0 +1,210 @@
+"""Microsoft Graph, calendars in Outlook: https://learn.microsoft.com/graph/api/resources/calendar?view=graph-rest-1.0
+
+What changed is told by the delta of a calendar's view, https://learn.microsoft.com/graph/delta-query-events, which knows neither marks nor
+whole occurrences, and calls removed what only left its window. So it says where to look, and lists say what stands there.
+
+What the shapes and refusals mean stands in `microsoft_mapping.py` and `microsoft_errors.py`; a calendar of ours is read in
+`microsoft_contents.py` and written in `microsoft_writing.py`; channels are in `microsoft_channels.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import httpx
+
+from ..event import Delta, Mark, RemoteEvent, Window
+from . import json_batch
+from .base import AccessToken, Calendar, ChannelCall, Gone, OpenChannel, Operation, ProviderError, Result, SyncTokenExpired, reading
+from .graph import Graph
+from .microsoft_channels import Channels, calls
+from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
+from .microsoft_mapping import NOTE, PROPERTIES, VIEW_FIELDS, expanded, promised_id, target, to_calendar, to_event
+from .microsoft_writing import Writer
+from .values import written
+from .writing import carried_out
+
+LIST_SIZE = 100
+FEW_REMOVED, FEW_TOLD = 3, 60  # more than this, and the whole list costs fewer requests than a look at each
+FEW_SERIES = 10
+
+
+class Microsoft:
+    """The adapter for one account; see `base.Provider`. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
+
+    kind, batch_size = "microsoft", json_batch.MOST
+
+    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)):
+        self._graph = Graph(http, access_token, api_url)
+        self._channels = Channels(self._graph, clock)
+
+    @staticmethod
+    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
+        """What to ask for, the same for every use: Graph has no narrower permission that lets a calendar be made."""
+        return ("offline_access", "User.Read", "Calendars.ReadWrite")
+
+    def email(self) -> str:
+        with reading():
+            mail, name = self._addresses()
+            return mail or name
+
+    def _addresses(self) -> tuple[str, str]:
+        """The mailbox's address, where there is one, and the name to sign in with."""
+        person = self._graph.json("GET", target("/me", {"$select": "mail,userPrincipalName"}))
+        return person.get("mail") or "", person["userPrincipalName"]
+
+    # ---- calendars ----
+
+    def calendars(self) -> list[Calendar]:
+        with reading():
+            own = frozenset(address.lower() for address in self._addresses() if address)
+            return [to_calendar(item, own) for item in self._calendars()]
+
+    def _calendars(self) -> list[dict]:
+        """With the notes by which ours are found again, if these can be had."""
+        query = {"$top": LIST_SIZE}
+        try:
+            return list(self._graph.items(target("/me/calendars", query | {"$expand": expanded(NOTE)})))
+        except ProviderError as error:
+            if error.status != 400:
+                raise
+        return list(self._graph.items(target("/me/calendars", query)))
+
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+        """Calendars have no zone of their own, and no description: it becomes a property that nobody sees."""
+        note = {PROPERTIES: [{"id": NOTE, "value": description}]} if description else {}
+        try:
+            made = self._graph.json("POST", "/me/calendars", json={"name": name} | note)
+        except ProviderError as error:
+            if error.status != 400 or not note:
+                raise
+            made, description = self._graph.json("POST", "/me/calendars", json={"name": name}), ""
+        with reading():
+            return Calendar(made["id"], made["name"], "owner", description=description)
+
+    def delete_calendar(self, calendar_id: str) -> None:
+        try:
+            self._graph.send("DELETE", calendar_path(calendar_id))
+        except Gone:
+            return
+
+    # ---- reading ----
+
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+        if sync_token is None:
+            return self._everything(calendar_id, window, unrolled)
+        told, token = self._since(sync_token)
+        with reading():
+            removed = {remote_id for remote_id, item in told.items() if "@removed" in item}
+            living = [item for remote_id, item in told.items() if remote_id not in removed]
+            if not unrolled:
+                return self._ours(calendar_id, {_event_of(item) for item in living}, removed, token)
+            series = {_event_of(item) for item in living if _is_of_series(item)}
+            if len(series) > FEW_SERIES:
+                return self._everything(calendar_id, window, unrolled)
+            changed = [to_event(item) for item in living if not _is_of_series(item)]
+            changed += [event for series_id in sorted(series) for event in self._occurrences(series_id, window)]
+            return Delta(tuple(changed), frozenset(removed | series), token, False, window)
+
+    def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
+        """A place in the history first, then a list: what changes meanwhile will be told again. Of our own calendar, events of all times."""
+        _, token = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
+        with reading():
+            view = f"{calendar_path(calendar_id)}/calendarView"
+            changed = tuple(self._view(view, window) if unrolled else Contents(self._graph, calendar_id))
+        return Delta(changed, frozenset(), token, True, window if unrolled else None)
+
+    def _since(self, sync_token: str) -> tuple[dict[str, dict], str | None]:
+        """What the history tells after a place in it, by id. A place that Graph cannot read is lost as well."""
+        if not self._graph.is_ours(sync_token):
+            raise SyncTokenExpired("another service")
+        try:
+            return self._round(sync_token)
+        except ProviderError as error:
+            if error.status == 400:
+                raise SyncTokenExpired(error.reason, 400) from None
+            raise
+
+    def _round(self, address: str) -> tuple[dict[str, dict], str | None]:
+        """All pages of one delta, the last word on each item, and the address of the next one."""
+        told: dict[str, dict] = {}
+        with reading():
+            for page in self._graph.pages(address, f"odata.maxpagesize={PAGE_SIZE}"):
+                told |= {item["id"]: item for item in page["value"]}
+            return told, page.get("@odata.deltaLink")
+
+    def _view(self, path: str, window: Window) -> Iterator[RemoteEvent]:
+        """Single events and occurrences within a window."""
+        return map(to_event, self._graph.items(target(path, _bounds(window) | {"$select": VIEW_FIELDS, "$top": PAGE_SIZE})))
+
+    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent]:
+        """Those of one series, none if it is gone. The delta tells them in part only, and their removal perhaps not at all."""
+        try:
+            return list(self._view(f"/me/events/{quote(series_id, safe='')}/instances", window))
+        except Gone:
+            return []
+
+    def _ours(self, calendar_id: str, living: set[str], removed: set[str], token: str | None) -> Delta:
+        """What stands in a calendar of ours where the delta points. Removed means out of its window, or gone: a look tells which; and as the
+        look also finds what lies among deleted things, the list has the last word on it. What it lacks and nobody removed is not told."""
+        contents, told = Contents(self._graph, calendar_id), living | removed
+        stands = {} if len(removed) > FEW_REMOVED or len(told) > FEW_TOLD else _surely(sorted(told), contents)
+        unsure = {remote_id for remote_id in told if remote_id not in stands or (remote_id in removed and stands[remote_id])}
+        if unsure:
+            listed = {event.remote_id: event for event in contents}
+            stands |= {remote_id: listed.get(remote_id) for remote_id in unsure if remote_id in removed or remote_id in listed}
+        gone = frozenset(remote_id for remote_id, event in stands.items() if event is None)
+        return Delta(tuple(event for event in stands.values() if event), gone, token, False)
+
+    def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
+        return Contents(self._graph, calendar_id).get(remote_id)
+
+    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
+        with reading():
+            return [event for event in Contents(self._graph, calendar_id) if event.mark and event.mark.installation == installation]
+
+    # ---- writing ----
+
+    def new_id(self, mark: Mark, secret: bytes) -> str:
+        """A promise: ids are the server's own."""
+        return promised_id(mark, secret)
+
+    def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
+        return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)
+
+    # ---- channels ----
+
+    def open_channel(self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
+        return self._channels.open(f"{calendar_path(calendar_id)}/events", address, secret, expires_at)
+
+    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+        return self._channels.renew(channel, expires_at)
+
+    def close_channel(self, channel: OpenChannel) -> None:
+        self._channels.close(channel)
+
+    @staticmethod
+    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        return calls(body)
+
+
+def _bounds(window: Window) -> dict[str, str]:
+    return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
+
+
+def _surely(remote_ids: list[str], contents: Contents) -> dict[str, RemoteEvent | None]:
+    """What stands at each of these ids; raises what kept us from looking."""
+    stands = dict(zip(remote_ids, contents.looks(remote_ids), strict=True))
+    for found in stands.values():
+        if isinstance(found, ProviderError):
+            raise found
+    return stands
+
+
+def _is_of_series(item: dict) -> bool:
+    return item.get("type") in ("seriesMaster", "occurrence", "exception")
+
+
+def _event_of(item: dict) -> str:
+    """The event that an item of a delta is about: itself, or the series of which it is one occurrence."""
+    return item.get("seriesMasterId") or item["id"]

@@ -1,0 +1,182 @@
+"""Graph's shapes and ours, pure: https://learn.microsoft.com/graph/api/resources/event?view=graph-rest-1.0
+
+Single events go out, with their text, their times and a mark, and with nothing that could reach or remind anyone. Ids are the server's, so
+each event also carries the id that we promised for it, to be found by when the answer to its creation was lost.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import tz_win, win_tz
+
+from ..event import Event, Mark, RemoteEvent
+from .base import Calendar
+from .values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, zone
+
+# Extended properties: https://learn.microsoft.com/graph/api/resources/extended-properties-overview. These names stay as they are for ever.
+OURS = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
+MARK, PROMISE, NOTE = f"{OURS}kalendsMark", f"{OURS}kalendsPromise", f"{OURS}kalendsNote"
+PROPERTIES = "singleValueExtendedProperties"
+
+# Only what is read is asked for. Where occurrences are listed, `lastModifiedDateTime` is said not to work.
+VIEW_FIELDS = ("id,subject,body,location,start,end,isAllDay,showAs,sensitivity,isCancelled,responseStatus,type,seriesMasterId,"
+               "originalStartTimeZone")
+EVENT_FIELDS = f"{VIEW_FIELDS},lastModifiedDateTime"
+BUSY = {"free": "free", "tentative": "tentative", "busy": "busy", "oof": "away", "workingElsewhere": "elsewhere"}
+
+NEAR_MIDNIGHT = timedelta(hours=3)  # a clock change may lie between midnight and where a whole day begins
+FARTHEST_EAST = timedelta(hours=13)  # more people live there than on the same clock a day behind (UTC-11)
+
+
+def target(path: str, query: Mapping[str, object]) -> str:
+    """A path with its query, encoded as Graph's filters need it."""
+    return f"{path}?{urlencode(query, quote_via=quote, safe='$,()')}"
+
+
+def expanded(name: str) -> str:
+    """The `$expand` that shows one of our properties."""
+    return f"{PROPERTIES}($filter=id eq '{name}')"
+
+
+def found_by(name: str, value: str) -> str:
+    """The `$filter` that finds what carries a value of ours. Raises ValueError for what could end the quotation."""
+    if "'" in value:
+        raise ValueError("a quotation mark in a value")
+    return f"{PROPERTIES}/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
+
+
+# ---- out ----
+
+
+def promised_id(mark: Mark, secret: bytes) -> str:
+    """A stand-in for an id until the server has given one; the server also knows a repeated creation by it."""
+    return f"promised-{digest(mark, secret).hex()}"
+
+
+def is_promised(remote_id: str) -> bool:
+    return remote_id.startswith("promised-")
+
+
+def to_create(promise: str, event: Event, mark: Mark) -> dict:
+    """The body that makes an event of ours."""
+    return {**_body(event), PROPERTIES: [_property(MARK, _from_mark(mark)), _property(PROMISE, promise)], "transactionId": promise}
+
+
+def to_restore(event: Event, mark: Mark) -> dict:
+    """The body that makes an event what it should be, also clearing what someone else put there: a repeat, guests."""
+    return {**_body(event), PROPERTIES: [_property(MARK, _from_mark(mark))], "recurrence": None, "attendees": []}
+
+
+def _body(event: Event) -> dict:
+    start, end = _span(event)
+    return {
+        "subject": event.face.title, "body": {"contentType": "text", "content": event.face.description},
+        "location": {"displayName": event.face.location}, "start": start, "end": end, "isAllDay": event.starts_on is not None,
+        "showAs": "tentative" if event.status == "tentative" else "busy", "sensitivity": "private", "isReminderOn": False,
+    }
+
+
+def _property(name: str, value: str) -> dict[str, str]:
+    return {"id": name, "value": value}
+
+
+def _from_mark(mark: Mark) -> str:
+    return json.dumps([mark.installation, mark.reference, mark.generation])
+
+
+def _span(event: Event) -> tuple[dict, dict]:
+    """Start and end on the clock of the venue. In UTC where Windows has no name for the zone, or another idea of its time; and where an
+    hour comes twice, which no such clock can tell apart. Whole days begin at the venue's midnight, as Outlook shows them."""
+    name, place = tz_win.get(event.zone_name), zone(event.zone_name)
+    instants = [event.starts_at, event.ends_at]
+    if event.starts_on is not None:
+        return tuple({"dateTime": f"{day}T00:00:00", "timeZone": name or "UTC"} for day in (event.starts_on, event.ends_on))
+    if name is None or not all(_is_plain(at.astimezone(place)) and _agrees(at, place, name) for at in instants):
+        name, place = "UTC", UTC
+    return tuple({"dateTime": f"{at.astimezone(place):%Y-%m-%dT%H:%M:%S}", "timeZone": name} for at in instants)
+
+
+def _is_plain(local: datetime) -> bool:
+    """Whether this time of day comes only once on its day."""
+    return local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+
+
+def _agrees(at: datetime, place: ZoneInfo, windows_name: str) -> bool:
+    return at.astimezone(zone(win_tz[windows_name])).utcoffset() == at.astimezone(place).utcoffset()
+
+
+# ---- in ----
+
+
+def to_event(item: dict) -> RemoteEvent:
+    """An event that lives. Raises ValueError, KeyError or TypeError for what is no event at all."""
+    starts_at, ends_at, starts_on, ends_on = _instant(item["start"]), _instant(item["end"]), None, None
+    if item.get("isAllDay"):
+        starts_on, ends_on = (_day(at, item.get("originalStartTimeZone") or "") for at in (starts_at, ends_at))
+        ends_on = max(ends_on, starts_on + timedelta(days=1))
+        starts_at, ends_at = (datetime.combine(day, time.min, UTC) for day in (starts_on, ends_on))
+    busy = _busy(item)
+    return RemoteEvent(
+        item["id"], item["@odata.etag"], starts_at, ends_at, plain(item.get("subject"), TITLE_LENGTH),
+        plain((item.get("body") or {}).get("content"), TEXT_LENGTH), plain((item.get("location") or {}).get("displayName"), TITLE_LENGTH),
+        status="cancelled" if item.get("isCancelled") else "tentative" if busy == "tentative" else "confirmed", busy=busy,
+        starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=item.get("seriesMasterId"),
+        is_series=item.get("type") == "seriesMaster", is_private=item.get("sensitivity") in ("private", "confidential"),
+        updated_at=datetime.fromisoformat(item["lastModifiedDateTime"]) if item.get("lastModifiedDateTime") else None,
+    )
+
+
+def to_mark(item: dict) -> Mark | None:
+    """The mark of an installation, None when there is none or not all of it."""
+    try:
+        installation, reference, generation = json.loads(property_of(item, MARK))
+    except (ValueError, TypeError):
+        return None
+    texts = isinstance(installation, str) and isinstance(reference, str) and installation and reference
+    return Mark(installation, reference, generation) if texts and type(generation) is int and 0 <= generation < 10**9 else None
+
+
+def property_of(item: dict, name: str) -> str:
+    """The value of one of our properties, "" where it is not told. Names come back in the writing of the request, or in another."""
+    told = item.get(PROPERTIES) or ()
+    return next((str(one.get("value") or "") for one in told if str(one.get("id")).lower() == name.lower()), "")
+
+
+def _instant(value: dict) -> datetime:
+    """A time on the clock of its zone, to the second. The offset is never part of it."""
+    name = value["timeZone"] or "UTC"
+    return datetime.fromisoformat(value["dateTime"][:19]).replace(tzinfo=zone(win_tz.get(name, name))).astimezone(UTC)
+
+
+def _day(at: datetime, zone_name: str) -> date:
+    """The day that begins at an instant, by the clock it was written for.
+
+    Some clocks have no name that can be looked up, and some are not the one an event lies on; then it is the day whose midnight it is
+    somewhere on earth.
+    """
+    try:
+        local = at.astimezone(zone(win_tz.get(zone_name, zone_name))).replace(tzinfo=None)
+    except ValueError:
+        return (at + FARTHEST_EAST).date()
+    day = (local + timedelta(hours=12)).date()
+    return day if abs(local - datetime.combine(day, time.min)) <= NEAR_MIDNIGHT else (at + FARTHEST_EAST).date()
+
+
+def _busy(item: dict) -> str:
+    """What the event does to its owner's time; what we cannot tell takes it."""
+    if item.get("isCancelled") or (item.get("responseStatus") or {}).get("response") == "declined":
+        return "free"
+    return BUSY.get(item.get("showAs"), "busy")
+
+
+def to_calendar(item: dict, own_addresses: frozenset[str]) -> Calendar:
+    """A line of the account's list. Graph does not say who may do what, but who owns it and whether we may write."""
+    address = ((item.get("owner") or {}).get("address") or "").lower()
+    is_own = address in own_addresses or (not address and bool(item.get("canShare")))  # only the owner may share
+    access = ("owner" if is_own else "writer") if item.get("canEdit") else "reader"
+    return Calendar(
+        item["id"], plain(item.get("name"), TITLE_LENGTH), access, bool(item.get("isDefaultCalendar")),
+        description=plain(property_of(item, NOTE), TEXT_LENGTH))
