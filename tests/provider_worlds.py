@@ -4,6 +4,7 @@ Every request and answer on the way is judged by the vendor's schema, the parts 
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from sandbox import google, schema, spec
-from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
+from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.event import Event, Face, Mark, Window
 from sync.oauth import GOOGLE_EXTRA, Application, OAuth, Tokens
 from sync.providers import ADAPTERS, open_provider, scopes
@@ -42,14 +43,98 @@ def whole_days(first, last, **fields):
     return event(starts_at=midnight, starts_on=first, ends_on=last, **fields)
 
 
-class GoogleWorld:
+class World:
+    """An account at an imitation provider, before an adapter of ours, with a destination calendar that we made and a source."""
+
+    adapter: type
+    first_sync_requests: int  # for a thousand bookings
+    restores_deleted = False  # whether an event that was deleted can be brought back
+
+    def access_token(self, stale):
+        """The caller's side of an access token: kept, and refreshed when it is named as stale."""
+        if self.tokens.access_token == stale:
+            self.tokens = self.oauth.refresh(self.tokens)
+        return self.tokens.access_token
+
+    # ---- ours ----
+
+    def create(self, number=0, starts_at=None, **fields):
+        """The operation that makes booking `number`, in the week after next."""
+        own = mark(f"booking{number}")
+        starts_at = starts_at or NOW + timedelta(days=10, minutes=15 * number)
+        return Create(self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own)
+
+    def write(self, *operations):
+        results = list(self.provider.write(self.destination, operations))
+        made = {result.operation.remote_id: result.event.remote_id for result in results if isinstance(result.operation, Create) and result.event}
+        self.ids.update(made)
+        return results
+
+    def made(self, number=0, **fields):
+        """The event of a booking, written."""
+        return self.write(self.create(number, **fields))[0].event
+
+    def updated(self, create, etag="", **fields):
+        return Update(self.ids.get(create.remote_id, create.remote_id), event(**fields), create.mark, etag)
+
+    def retried(self, creates):
+        """The same again, as after an answer that was lost."""
+        return [replace(create, resume=True) for create in creates]
+
+    def deleted(self, made, etag=None):
+        return Delete(made.remote_id, made.etag if etag is None else etag)
+
+    def pull(self, sync_token=None, calendar=None, window=WINDOW, **choice):
+        return self.provider.pull(calendar or self.source, sync_token, window, **choice)
+
+    # ---- theirs ----
+
+    def living(self, calendar=None):
+        """How many events lie in a calendar of theirs, by default in ours."""
+        return self.robin.count(calendar or self.destination)
+
+    def outside(self, title, starts_at, minutes=60, calendar=None, **fields):
+        starts_at, ends_at = (starts_at, None) if not isinstance(starts_at, datetime) else (starts_at, starts_at + timedelta(minutes=minutes))
+        return self.robin.add(title, starts_at, ends_at, calendar or self.source, **fields)
+
+    def outside_move(self, event_id, starts_at, calendar=None):
+        self.robin.move(event_id, starts_at, starts_at + timedelta(hours=1), calendar or self.source)
+
+    def outside_delete(self, event_id, calendar=None):
+        self.robin.delete(event_id, calendar or self.source)
+
+    def short_pages(self):
+        self.sandbox.page_cap, self.sandbox.empty_pages = 3, True
+
+    def kill_access_token(self):
+        self.sandbox.oauth.expire_access_tokens(self.email)
+
+    def revoke(self):
+        self.robin.revoke(self.client_id)
+
+    def cut_batch(self, after):
+        self.sandbox.faults.reset_batch(after)
+
+    def lose_sync_tokens(self):
+        self.sandbox.expire_sync_tokens()
+
+    def requests(self):
+        """HTTP requests since `forget_requests`; what lies inside a batch is not one of its own."""
+        return sum(not record.in_batch for record in self.sandbox.requests)
+
+    def forget_requests(self):
+        self.sandbox.requests.clear()
+
+
+class GoogleWorld(World):
     """Robin's account at the sandbox Google, with a destination calendar of ours."""
 
-    adapter, restores_deleted = ADAPTERS["google"], True
+    adapter, first_sync_requests, restores_deleted = ADAPTERS["google"], 30, True
 
     def __init__(self):
         self.clock = SimpleNamespace(now=NOW)
-        self.messages, self.judged, self.sent = [], [], []
+        self.messages, self.judged, self.sent, self.ids = [], [], [], {}
+        self.email, self.client_id = ROBIN, CLIENT_ID
         self.sandbox = google.create(clock=lambda: self.clock.now, sender=lambda address, headers: self.messages.append((address, headers)))
         self.sandbox.strict = True
         self.sandbox.oauth.register(CLIENT_ID, CLIENT_SECRET, REDIRECT)
@@ -70,68 +155,20 @@ class GoogleWorld:
         self.tokens = Tokens(made["access_token"], made["refresh_token"], NOW + timedelta(hours=1), frozenset(made["scope"].split()))
         self.provider = open_provider("google", self.http, self.access_token, BASE_URL)
 
-    def access_token(self, stale):
-        """The caller's side of an access token: kept, and refreshed when it is named as stale."""
-        if self.tokens.access_token == stale:
-            self.tokens = self.oauth.refresh(self.tokens)
-        return self.tokens.access_token
-
-    # ---- ours ----
-
-    def create(self, number=0, starts_at=None, **fields):
-        """The operation that makes booking `number`, in the week after next."""
-        own = mark(f"booking{number}")
-        starts_at = starts_at or NOW + timedelta(days=10, minutes=15 * number)
-        return Create(self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own)
-
-    def write(self, *operations):
-        return list(self.provider.write(self.destination, operations))
-
-    def made(self, number=0, **fields):
-        """The event of a booking, written."""
-        return self.write(self.create(number, **fields))[0].event
-
-    def updated(self, create, etag="", **fields):
-        return Update(create.remote_id, event(**fields), create.mark, etag)
-
-    def deleted(self, made, etag=None):
-        return Delete(made.remote_id, made.etag if etag is None else etag)
-
-    def pull(self, sync_token=None, calendar=None, window=WINDOW, **choice):
-        return self.provider.pull(calendar or self.source, sync_token, window, **choice)
-
     # ---- theirs ----
-
-    def living(self, calendar=None):
-        """How many events lie in a calendar of theirs, by default in ours."""
-        return self.robin.count(calendar or self.destination)
-
-    def outside(self, title, starts_at, minutes=60, calendar=None, **fields):
-        starts_at, ends_at = (starts_at, None) if not isinstance(starts_at, datetime) else (starts_at, starts_at + timedelta(minutes=minutes))
-        return self.robin.add(title, starts_at, ends_at, calendar or self.source, **fields)
 
     def outside_weekly(self, title, starts_at, calendar=None):
         in_zone = {"dateTime": starts_at.isoformat(), "timeZone": "UTC"}
         until = {"dateTime": (starts_at + timedelta(hours=1)).isoformat(), "timeZone": "UTC"}
         return self.robin.add(title, in_zone, until, calendar or self.source, recurrence=["RRULE:FREQ=WEEKLY"])
 
-    def outside_move(self, event_id, starts_at, calendar=None):
-        self.robin.move(event_id, starts_at, starts_at + timedelta(hours=1), calendar or self.source)
+    def outside_spoil(self, event_id):
+        """A person makes our event a repeat, and asks somebody to come."""
+        self.robin.change(event_id, self.destination, attendees=[{"email": ANA}], recurrence=["RRULE:FREQ=DAILY"])
 
-    def outside_delete(self, event_id, calendar=None):
-        self.robin.delete(event_id, calendar or self.source)
-
-    def lose_sync_tokens(self):
-        self.sandbox.expire_sync_tokens()
-
-    def short_pages(self):
-        self.sandbox.page_cap, self.sandbox.empty_pages = 3, True
-
-    def kill_access_token(self):
-        self.sandbox.oauth.expire_access_tokens(ROBIN)
-
-    def revoke(self):
-        self.robin.revoke(CLIENT_ID)
+    def guests(self):
+        """Who is asked to come to the first event in our calendar."""
+        return self.robin.events(self.destination)[0].get("attendees", [])
 
     def refuse(self, status, **choice):
         """The next events written are refused one by one."""
@@ -139,9 +176,6 @@ class GoogleWorld:
 
     def refuse_reads(self, status, **choice):
         self.sandbox.faults.fail(status, path="/events$", method="GET", **choice)
-
-    def cut_batch(self, after):
-        self.sandbox.faults.reset_batch(after)
 
     def lose_answer(self):
         """The next batch is carried out, and its answer lost."""
@@ -153,13 +187,6 @@ class GoogleWorld:
     def told(self):
         """Calls to our webhook: (address, secret)."""
         return [(address, headers["X-Goog-Channel-Token"]) for address, headers in self.messages]
-
-    def requests(self):
-        """HTTP requests since `forget_requests`; what lies inside a batch is not one of its own."""
-        return sum(not record.in_batch for record in self.sandbox.requests)
-
-    def forget_requests(self):
-        self.sandbox.requests.clear()
 
     def guests_told(self):
         """Whatever in our requests could reach or remind anyone."""

@@ -56,7 +56,7 @@ REGISTRY = referencing.Registry().with_resource(
 PROMISED = "promised-c0ffee"
 VENUES = ("Pacific/Pago_Pago", "Pacific/Kiritimati", "Europe/London", "America/New_York", "America/St_Johns", "Asia/Kathmandu", "Asia/Kolkata",
           "Australia/Lord_Howe", "Australia/Sydney", "America/Santiago", "Africa/Cairo", "America/Havana", "Pacific/Auckland", "Antarctica/Troll",
-          "Africa/Casablanca", "Pacific/Chatham", "UTC", "GMT")
+          "Africa/Casablanca", "Pacific/Chatham", "America/Vancouver", "America/Winnipeg", "UTC", "GMT")
 CUSTOM = "tzone://Microsoft/Custom"
 
 

@@ -27,6 +27,10 @@ VIEW_FIELDS = ("id,subject,body,location,start,end,isAllDay,showAs,sensitivity,i
 EVENT_FIELDS = f"{VIEW_FIELDS},lastModifiedDateTime"
 BUSY = {"free": "free", "tentative": "tentative", "busy": "busy", "oof": "away", "workingElsewhere": "elsewhere"}
 
+# Names that not every server knows yet, and what those clocks were called before. Where the two differ, times go out in UTC.
+BEFORE = {"Alberta Standard Time": "Mountain Standard Time", "British Columbia Standard Time": "Pacific Standard Time",
+          "Manitoba Standard Time": "Central Standard Time"}
+
 NEAR_MIDNIGHT = timedelta(hours=3)  # a clock change may lie between midnight and where a whole day begins
 FARTHEST_EAST = timedelta(hours=13)  # more people live there than on the same clock a day behind (UTC-11)
 
@@ -90,7 +94,8 @@ def _from_mark(mark: Mark) -> str:
 def _span(event: Event) -> tuple[dict, dict]:
     """Start and end on the clock of the venue. In UTC where Windows has no name for the zone, or another idea of its time; and where an
     hour comes twice, which no such clock can tell apart. Whole days begin at the venue's midnight, as Outlook shows them."""
-    name, place = tz_win.get(event.zone_name), zone(event.zone_name)
+    latest = tz_win.get(event.zone_name)
+    name, place = BEFORE.get(latest, latest), zone(event.zone_name)
     instants = [event.starts_at, event.ends_at]
     if event.starts_on is not None:
         return tuple({"dateTime": f"{day}T00:00:00", "timeZone": name or "UTC"} for day in (event.starts_on, event.ends_on))
