@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from .base import AuthExpired, Forbidden, NotConfigured, Operation, RateLimited, Result, ScopeMissing, Unanswered, Unavailable, Unsent
 
-HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable)  # errors that the next batch would meet as well
+# Errors that the next batch would meet as well.
+HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
 
 
 def carried_out(operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]) -> Iterator[Result]:
