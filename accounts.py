@@ -43,6 +43,10 @@ class LeaseLost(Exception):
     """Another worker works for this account by now: whatever is at hand must not be written."""
 
 
+class Overtaken(Exception):
+    """A person changed what the account is to do while it was being done: begin again from what stands there now."""
+
+
 class Account(Base):
     """One connected provider account of one person; at most one of each kind (X20).
 
@@ -83,6 +87,7 @@ class Account(Base):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
+    imported_at = InstantField(null=True)  # when foreign events last changed here
     created_at = InstantField(default=now)
 
     class Meta:
@@ -180,10 +185,12 @@ class Account(Base):
         return Account.select().where(Account.user == self.user_id, Account.id != self.id, Account.phase.in_(("active", "paused"))).exists()
 
     @transition
-    def left(self) -> None:
-        """What stood outside is taken away, or let be: become the goal."""
+    def left(self, calendar_gone: bool) -> None:
+        """What stood outside is taken away (`calendar_gone`: with our calendar itself), or let be: become the goal."""
         if self.phase != "leaving":
             return
+        if calendar_gone:
+            RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
         Link.delete().where(Link.account == self).execute()
         if self.goal == "disconnect":
             AuditEntry.note(self.clinic, None, "account.gone", self, kind=self.kind)
@@ -192,8 +199,7 @@ class Account(Base):
         if self.goal == "restart":
             self._begin()
             return
-        if self.removes:
-            RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
+        RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
         self._set(phase="off", goal="", due_at=None, because="")
 
     def _set(self, **columns) -> None:
@@ -239,11 +245,13 @@ class Account(Base):
             cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at)).execute()
         return holder if taken else None
 
-    @classmethod
-    def keep(cls, account_id: int, holder: str) -> None:
-        """Say that the lease is still needed; first thing in every transaction of a run. Raises LeaseLost."""
-        if not cls.update(leased_until=now() + timedelta(seconds=LEASE_SECONDS)).where(cls.id == account_id, cls.lease == holder).execute():
-            raise LeaseLost
+    def keep(self, holder: str) -> None:
+        """Say that the lease is still needed; first thing in every transaction of a run. Raises LeaseLost; Overtaken where the row went on
+        to another phase or a fresh start since it was loaded."""
+        same = Account.phase == self.phase, Account.generation == self.generation
+        mine = Account.id == self.id, Account.lease == holder
+        if not Account.update(leased_until=now() + timedelta(seconds=LEASE_SECONDS)).where(*mine, *same).execute():
+            raise Overtaken if Account.select().where(*mine).exists() else LeaseLost
 
     @classmethod
     def let_go(cls, account_id: int, holder: str) -> None:

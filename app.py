@@ -11,11 +11,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import models
+import vault
 import views
 from database import open_database
 from operate import commands
 from settings import Settings, SettingsError
-from sync import jobs, wsgi
+from sync import connections, jobs, wsgi
 from text import places
 from views import htmx
 
@@ -44,6 +45,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
+    vault.open_vault(settings.secret_keys)
+    connections.set_up(connections.Setup(settings.providers, settings.webhook_url, settings.poll_seconds, settings.secret_keys[0].encode()))
     csrf.init_app(app)
     views.register(app)
     commands.register(app)

@@ -4,8 +4,8 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,19 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]):
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """One provider as this installation knows it. `revoke_url` "": it takes no access back. `is_sandbox`: the imitation, not the real one."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    authorize_url: str
+    token_url: str
+    revoke_url: str
+    api_url: str
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,9 @@ class Settings:
     smtp_url: str | None
     mail_from: str | None
     trusted_proxies: int
+    providers: Mapping[str, Endpoints]
+    webhook_url: str | None
+    poll_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -84,14 +100,21 @@ class Settings:
         smtp_url = read("SMTP_URL")
         if smtp_url and not _is_url(smtp_url, "smtp", "smtps"):
             faults.append("SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with smtps://.")
+        sandbox = one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production
+        providers = _providers(read, f"http://localhost:{sandbox_port(port)}" if sandbox else "", production, faults)
+        reachable = base_url if _is_url(base_url, "https") else f"http://localhost:{port}" if sandbox else ""
+        webhook_url = read("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
+        if webhook_url and not _is_webhook_url(webhook_url):
+            faults.append("KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach.")
         settings = cls(
             base_url=base_url, secret_keys=keys, production=production, host=read("KALENDS_HOST", "127.0.0.1"), port=port,
             instance=instance, database_url=database_url, redis_url=redis_url or f"unix://{_socket(instance)}",
-            embedded_redis=not redis_url, sandbox=one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production,
+            embedded_redis=not redis_url, sandbox=sandbox,
             sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
             signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
             smtp_url=smtp_url or None, mail_from=read("MAIL_FROM") or None,
-            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9),
+            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9), providers=providers, webhook_url=webhook_url or None,
+            poll_seconds=number("KALENDS_POLL_SECONDS", "300", 1, 86400),
         )
         if settings.smtp_url and not settings.mail_from:
             faults.append("MAIL_FROM is required with SMTP_URL: the address that notices come from.")
@@ -119,6 +142,55 @@ class Settings:
             raise SettingsError([f"The folder {self.instance} cannot be used ({error.strerror}). "
                                  "Make it writable, or name another in KALENDS_INSTANCE."]) from None
         return Settings(**{**self.__dict__, "secret_keys": (key,)})
+
+
+def _providers(read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]) -> dict[str, Endpoints]:
+    """The providers that are set up: those with an id and a secret, or else, where `sandbox_url` says where, the imitations."""
+    found = {}
+    for name, kind in (("GOOGLE", "google"), ("MICROSOFT", "microsoft")):
+        client_id, secret = read(f"{name}_CLIENT_ID"), read(f"{name}_CLIENT_SECRET")
+        if bool(client_id) != bool(secret):
+            faults.append(f"{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or neither.")
+        is_sandbox = bool(sandbox_url) and not client_id
+        if client_id and secret or is_sandbox:
+            urls = _ADDRESSES[kind](read, sandbox_url if is_sandbox else "")
+            wrong = [url for url in urls if url and not _is_url(url, "https") and (production and not is_loopback(url) or not _is_url(url, "http"))]
+            faults.extend(f"{name}: {url} must be an https:// address." for url in wrong)
+            found[kind] = Endpoints(client_id or SANDBOX_CLIENT[0], secret or SANDBOX_CLIENT[1], *urls, is_sandbox)
+    return found
+
+
+def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
+    """Where Google is: authorize, token, revoke, API. https://developers.google.com/identity/protocols/oauth2/web-server"""
+    return (read("GOOGLE_AUTHORIZE_URL", f"{sandbox}/o/oauth2/v2/auth" if sandbox else "https://accounts.google.com/o/oauth2/v2/auth"),
+            read("GOOGLE_TOKEN_URL", f"{sandbox}/token" if sandbox else "https://oauth2.googleapis.com/token"),
+            read("GOOGLE_REVOKE_URL", f"{sandbox}/revoke" if sandbox else "https://oauth2.googleapis.com/revoke"),
+            read("GOOGLE_API_URL", sandbox or "https://www.googleapis.com"))
+
+
+def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
+    """Where Microsoft is. It has no address that takes one application's access back."""
+    login = read("MICROSOFT_LOGIN_URL", f"{sandbox}/common" if sandbox else "https://login.microsoftonline.com/common").rstrip("/")
+    return (f"{login}/oauth2/v2.0/authorize", f"{login}/oauth2/v2.0/token", "",
+            read("MICROSOFT_GRAPH_URL", f"{sandbox}/v1.0" if sandbox else "https://graph.microsoft.com/v1.0"))
+
+
+_ADDRESSES = {"google": _google, "microsoft": _microsoft}
+SANDBOX_CLIENT = ("sandbox-client", "sandbox-secret")  # what the imitation providers know us by
+
+
+def sandbox_port(port: int) -> int:
+    """Where the imitation providers listen, beside a web that listens on `port`."""
+    return port + 10 if port + 10 < 65536 else port - 10
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address leads to this machine itself."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _is_webhook_url(url: str) -> bool:
+    return _is_url(url, "https") or (_is_url(url, "http") and is_loopback(url))
 
 
 def _is_url(value: str, *schemes: str) -> bool:

@@ -69,6 +69,7 @@ def up(migrator, db):
         refresh_expires_at = BigIntegerField(null=True)
         checked_at = BigIntegerField(null=True)
         listed_at = BigIntegerField(null=True)
+        imported_at = BigIntegerField(null=True)
         created_at = BigIntegerField()
 
         class Meta:

@@ -3,9 +3,10 @@
 Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page goes the same way as the feed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import models
 import scheduling
@@ -52,14 +53,14 @@ def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
 
 
 def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None,
-           most: int | None = None) -> Iterator[Event]:
-    """The events a link shows, oldest first, at most `most`. `start`/`end` bound the window; None: open."""
+           most: int | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:
+    """The events a link shows, oldest first, at most `most`; with `only` those of these bookings. `start`/`end` bound the window; None: open."""
     rules, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
     statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES} if feed.kind == "availability" else feed.statuses
     floor = max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
     money = feed.clinic.currency
     for (calendar_id, uid, status, starts_at, ends_at, starts_on, ends_on, rate, notes, sequence, created_at, updated_at, service_id,
-         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most):
+         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most, only):
         venue = calendars[calendar_id].venue
         if feed.kind == "availability":
             shown = BUSY
@@ -74,7 +75,8 @@ def _services(clinic: Clinic) -> dict[int, str]:
     return dict(Service.select(Service.id, Service.name).where(Service.clinic == clinic).tuples())
 
 
-def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None, most: int | None) -> Iterable[tuple]:
+def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None, most: int | None,
+          only: Sequence[UUID] | None) -> Iterable[tuple]:
     query = (
         Booking.select(Booking.practitioner, Booking.uuid, Booking.status, Booking.starts_at, Booking.ends_at, Booking.starts_on,
                        Booking.ends_on, Booking.rate_cents, Booking.notes, Booking.sequence, Booking.created_at, Booking.updated_at,
@@ -86,6 +88,8 @@ def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, 
         query = query.where(Booking.ends_at > start, Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2))
     if end:
         query = query.where(Booking.starts_at < end)
+    if only is not None:
+        query = query.where(Booking.uuid.in_(only))
     return query.tuples().iterator()
 
 

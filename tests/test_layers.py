@@ -24,7 +24,12 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
     {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
     {"sync.feed", "sync.shown", "sync.oauth"},
-    {"sync.wsgi"},
+    {"sync.connections", "sync.local", "sync.wsgi"},
+    {"sync.connecting", "sync.incoming", "sync.outgoing"},
+    {"sync.channels"},
+    {"sync.leaving"},
+    {"sync.run"},
+    {"sync.work"},
 )
 SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
 

@@ -1,0 +1,116 @@
+"""Push channels: opened where the provider can reach us, renewed in time, closed when nobody listens. Polling never stops."""
+
+import hmac
+import logging
+from datetime import timedelta
+
+import scheduling
+from accounts import Account, Channel, RemoteCalendar, hash_of
+from database import database
+
+from . import connections
+from .outgoing import Errand
+from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, ScopeMissing
+
+log = logging.getLogger("kalends.channels")
+
+LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as a rule
+LEFT = 5  # renewed when a fifth of its life is left
+RETRY = timedelta(hours=1)  # after a provider would not open one
+
+
+def keep_open(errand: Errand) -> None:
+    """See that every calendar that is synced has a living channel. A provider that will not is left alone for a while: polling goes on."""
+    base = connections.setup().webhook_url
+    if not base:
+        return
+    for calendar in errand.account.calendars.where(RemoteCalendar.role != "listed", RemoteCalendar.calendar_id.is_null(False)):
+        channels = list(calendar.channels.order_by(Channel.id.desc()))
+        if not any(_is_well(channel) for channel in channels):
+            _renew(errand, calendar, channels, base)
+
+
+def _is_well(channel: Channel) -> bool:
+    """Whether it need not be touched now: it lives, or was refused a moment ago."""
+    at = scheduling.utc_now()
+    if not channel.is_open:
+        return channel.opened_at > at - RETRY and not channel.wants
+    life = channel.expires_at - channel.opened_at
+    return not channel.wants and channel.expires_at - at > life / LEFT
+
+
+def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], base: str) -> None:
+    """A later end for the channel that is there, or a new one beside it; then the old ones are closed."""
+    living = next((channel for channel in channels if channel.is_open and channel.wants != "removed"), None)
+    try:
+        fresh = living and _prolong(errand, living)
+        fresh = fresh or _open(errand, calendar, base)
+    except (AuthExpired, ScopeMissing):
+        raise
+    except ProviderError as error:
+        log.warning("no channel for calendar %s: %s", calendar.id, error)
+        return
+    for old in channels:
+        if old.id != fresh.id:
+            close(errand.provider, old)
+
+
+def _prolong(errand: Errand, channel: Channel) -> Channel | None:
+    """The channel with a later end; None where the provider cannot, or has forgotten it."""
+    try:
+        kept = errand.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
+    except Gone:
+        return None
+    if kept is None:
+        return None
+    with errand.writing():
+        columns = {"expires_at": kept.expires_at, "opened_at": scheduling.utc_now(), "wants": ""}
+        Channel.update(**columns).where(Channel.id == channel.id).execute()
+    return channel
+
+
+def _open(errand: Errand, calendar: RemoteCalendar, base: str) -> Channel:
+    """A new channel: promised first, since its first call may come before the answer."""
+    account = errand.account
+    with errand.writing():
+        channel, secret = Channel.promise(calendar, scheduling.utc_now() + LIFE)
+    address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
+    kept = errand.provider.open_channel(calendar.calendar_id, channel.uuid, address, secret, channel.expires_at)
+    with errand.writing():
+        columns = {"channel_id": kept.channel_id, "resource_id": kept.resource_id, "expires_at": kept.expires_at, "is_open": True}
+        Channel.update(**columns).where(Channel.id == channel.id).execute()
+    return channel
+
+
+def close(provider: Provider, channel: Channel) -> None:
+    """Close a channel and forget it. One that the provider does not let go of ends by itself; its calls find no row."""
+    if channel.is_open:
+        try:
+            provider.close_channel(_as_kept(channel))
+        except ProviderError as error:
+            log.warning("channel %s not closed: %s", channel.id, error)
+    Channel.delete().where(Channel.id == channel.id).execute()
+
+
+def _as_kept(channel: Channel) -> OpenChannel:
+    return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
+
+
+@database.atomic()
+def called(kind: str, uuid: str, channel_id: str, secret: str, what: str) -> int | None:
+    """A provider says something of a channel: the id of the account to nudge, or None for a call to be believed in nothing.
+
+    The row is found by the provider's id, or by the address where the answer with that id is not here yet; and only its secret counts.
+    """
+    rows = Channel.select(Channel, Account).join(Account).where(Account.kind == kind)
+    row = channel_id and rows.where(Channel.channel_id == channel_id).first() or rows.where(Channel.uuid == uuid).first()
+    if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
+        return None
+    at = scheduling.utc_now()
+    Channel.update(called_at=at, **({"wants": what} if what in ("renew", "removed") else {})).where(Channel.id == row.id).execute()
+    if what == "opened":
+        return None
+    if row.calendar.role == "source":
+        RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
+    Account.wake(row.account_id, "live")
+    return row.account_id

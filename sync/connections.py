@@ -1,0 +1,128 @@
+"""How this process reaches the providers: what the settings say, one HTTP client, and each account's credentials, kept encrypted.
+
+Credentials are refreshed by whoever needs them and stored before they are used: a provider may hand out a new refresh token each time.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+import scheduling
+import vault
+from accounts import Account
+from models import Clinic
+
+from . import oauth, providers
+from .oauth import Application, OAuth, Tokens
+from .providers.base import AuthExpired, Provider, http_client
+
+EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced before it is used
+EXTRA = {"google": oauth.GOOGLE_EXTRA, "microsoft": oauth.MICROSOFT_EXTRA}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the settings say about providers. `transport` stands in for the network in tests; `secret` makes our ids hard to guess."""
+
+    endpoints: Mapping[str, object] = field(default_factory=dict)
+    webhook_url: str | None = None
+    poll_seconds: int = 300
+    secret: bytes = field(default=b"", repr=False)
+    transport: Callable[[str], httpx.BaseTransport] | None = None
+
+
+_setup = Setup()
+_client: tuple[int, httpx.Client] | None = None
+
+
+def set_up(setup: Setup) -> None:
+    """Say how providers are reached from now on. Connects to nothing."""
+    global _setup, _client
+    _setup, _client = setup, None
+
+
+def setup() -> Setup:
+    return _setup
+
+
+def kinds() -> tuple[str, ...]:
+    """The providers that are set up here."""
+    return tuple(_setup.endpoints)
+
+
+def is_sandbox(kind: str) -> bool:
+    """Whether this is the imitation that comes with Kalends."""
+    return _setup.endpoints[kind].is_sandbox
+
+
+def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
+    """What to ask a person of this clinic for."""
+    return providers.scopes(kind, clinic.sync_existing, clinic.sync_shared)
+
+
+def sign_in(kind: str) -> OAuth:
+    """Signing in at a provider. Raises KeyError for one that is not set up."""
+    known = _setup.endpoints[kind]
+    application = Application(known.client_id, known.client_secret, known.authorize_url, known.token_url, known.revoke_url, EXTRA[kind])
+    return OAuth(application, _http(kind), scheduling.utc_now)
+
+
+def with_tokens(kind: str, tokens: Tokens) -> Provider:
+    """A provider for credentials that no row holds yet."""
+    def access_token(stale: str | None) -> str:
+        if stale is not None:
+            raise AuthExpired("refused at once", 401)
+        return tokens.access_token
+    return providers.open_provider(kind, _http(kind), access_token, _setup.endpoints[kind].api_url)
+
+
+def open_account(account: Account) -> Provider:
+    """The provider of an account, with its credentials. Nothing is asked of it yet."""
+    def access_token(stale: str | None) -> str:
+        tokens = stored(account)
+        if tokens.access_token == stale or tokens.expires_at - EARLY <= scheduling.utc_now():
+            tokens = sign_in(account.kind).refresh(tokens)
+            store(account, tokens)
+        return tokens.access_token
+    return providers.open_provider(account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url)
+
+
+def stored(account: Account) -> Tokens:
+    """The account's credentials as they stand in the database now. Raises AuthExpired where no key of ours opens them."""
+    sealed = Account.select(Account.sealed).where(Account.id == account.id).scalar()
+    try:
+        kept = json.loads(vault.unseal(sealed or ""))
+    except vault.CannotOpen:
+        raise AuthExpired("sealed_with_another_key") from None
+    end = kept["refresh_expires_at"]
+    return Tokens(kept["access_token"], kept["refresh_token"], datetime.fromisoformat(kept["expires_at"]), frozenset(kept["scopes"]),
+                  end and datetime.fromisoformat(end))
+
+
+def store(account: Account, tokens: Tokens) -> None:
+    """Keep fresh credentials, before they are used."""
+    account.sealed = sealed(tokens)
+    account.refresh_expires_at = tokens.refresh_expires_at
+    Account.update(sealed=account.sealed, refresh_expires_at=tokens.refresh_expires_at).where(Account.id == account.id).execute()
+
+
+def sealed(tokens: Tokens) -> str:
+    """Credentials as a row keeps them: encrypted."""
+    end = tokens.refresh_expires_at
+    return vault.seal(json.dumps({
+        "access_token": tokens.access_token, "refresh_token": tokens.refresh_token, "expires_at": tokens.expires_at.isoformat(),
+        "scopes": sorted(tokens.scopes), "refresh_expires_at": end and end.isoformat()}))
+
+
+def _http(kind: str) -> httpx.Client:
+    """One client for each process: a forked worker must not share its parent's connections."""
+    global _client
+    if _setup.transport:
+        return http_client(_setup.transport(kind))
+    if _client is None or _client[0] != os.getpid():
+        _client = (os.getpid(), http_client())
+    return _client[1]

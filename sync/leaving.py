@@ -1,0 +1,84 @@
+"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+import scheduling
+from accounts import Account, Channel
+
+from . import channels, connections, local
+from .event import Window
+from .outgoing import Errand
+from .providers.base import AuthExpired, Calendar, Delete, NoMailbox, ProviderError, ScopeMissing
+
+FAR = timedelta(days=2 * 365)  # Graph shows at most five years at once
+SHUT = (AuthExpired, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
+
+
+def leave(errand: Errand) -> None:
+    """Carry out what a person asked for: close channels, take our events away where asked, and let the account become its goal.
+
+    Where the provider lets us in no more, only our side ends; the page said so before. Raises ProviderError when it is to be tried again.
+    """
+    account, gone = errand.account, False
+    try:
+        for channel in list(Channel.select().where(Channel.account == account)):
+            channels.close(errand.provider, channel)
+        if account.removes:
+            gone = _remove(errand)
+        if account.goal == "disconnect":
+            _revoke(account)
+    except SHUT:
+        pass
+    account.left(gone)
+
+
+def _remove(errand: Errand) -> bool:
+    """Take our calendars away, or only our events where something else lies among them. Whether our destination itself is gone."""
+    account, gone = errand.account, False
+    destination = account.destination
+    known = destination.calendar_id if destination else None
+    mine = local.reference(account.clinic, account.user_id)
+    for calendar in errand.provider.calendars():
+        if mine in calendar.description:
+            is_gone = _remove_calendar(errand, calendar)
+        elif calendar.calendar_id == known:
+            _remove_events(errand, calendar.calendar_id)
+            is_gone = False
+        else:
+            continue
+        gone |= is_gone and calendar.calendar_id == known
+    return gone or known is None
+
+
+def _remove_calendar(errand: Errand, calendar: Calendar) -> bool:
+    """The whole calendar, unless somebody keeps events of their own in it."""
+    at = scheduling.utc_now()
+    held = errand.provider.pull(calendar.calendar_id, None, Window(at - FAR, at + FAR), unrolled=False)
+    if any(not local.is_ours(seen.mark, errand.account) for seen in held.changed):
+        _remove_events(errand, calendar.calendar_id)
+        return False
+    errand.provider.delete_calendar(calendar.calendar_id)
+    errand.note(deleted=len(held.changed))
+    return True
+
+
+def _remove_events(errand: Errand, calendar_id: str) -> None:
+    """Every event with our mark. Raises the first error that keeps one there."""
+    found = errand.provider.find_marked(calendar_id, errand.account.clinic.installation)
+    errand.begin(len(found))
+    done = 0
+    for result in errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in found]):
+        if result.error:
+            raise result.error
+        done += 1
+    errand.note(done=done, deleted=done)
+
+
+def _revoke(account: Account) -> None:
+    """Give back what we were allowed, unless a colleague uses the same account: it would end for both."""
+    shared = Account.select().where(Account.kind == account.kind, Account.email == account.email, Account.id != account.id).exists()
+    if shared:
+        return
+    with suppress(ProviderError):  # we forget it all the same; the page says where to withdraw it by hand
+        connections.sign_in(account.kind).revoke(connections.stored(account))

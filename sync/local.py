@@ -1,0 +1,119 @@
+"""Our side of two-way sync: bookings as the events that should stand outside, and the links as rows."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+from peewee import chunked
+
+import scheduling
+from accounts import TWO_WAY, Account
+from accounts import Link as Row
+from models import Booking, Clinic, Feed
+
+from . import shown
+from .event import Delta, Event, Link, Mark, Terms, Window
+
+LOCK = "\N{LOCK} "
+WIDER = timedelta(days=7), timedelta(days=35)  # calendars outside are read a little wider than bookings go out
+_CHUNK = 400
+SHARED = ("uid", "remote_id", "etag", "sequence", "fingerprint", "phase", "wanted", "generation", "updated_at")
+
+
+def window(account: Account) -> Window:
+    """From when to when bookings go out: whole UTC days around today."""
+    midnight = datetime.combine(scheduling.utc_now().date(), time.min, UTC)
+    return Window(midnight - timedelta(days=account.past_days), midnight + timedelta(days=account.future_days + 1))
+
+
+def reach(account: Account) -> Window:
+    """From when to when calendars outside are read."""
+    inner = window(account)
+    return Window(inner.starts_at - WIDER[0], inner.ends_at + WIDER[1])
+
+
+def terms(account: Account) -> Terms:
+    return Terms(account.clinic.installation, account.generation, window(account), account.edits)
+
+
+def reference(clinic: Clinic, user_id: int | None = None) -> str:
+    """What a calendar of ours is known by: of this clinic's, or of one person's. Opaque, and the same for ever."""
+    ours = hashlib.sha256(f"calendar {clinic.installation}".encode()).hexdigest()[:12]
+    return f"kalends:{ours}:" + ("" if user_id is None else hashlib.sha256(f"{clinic.installation} {user_id}".encode()).hexdigest()[:12])
+
+
+def is_ours(mark: Mark | None, account: Account) -> bool:
+    return mark is not None and mark.installation == account.clinic.installation
+
+
+def mark(account: Account, link: Link) -> Mark:
+    """What the event of a link carries."""
+    return Mark(account.clinic.installation, link.uid, link.generation)
+
+
+# ---- bookings ----
+
+
+def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable[str]) -> dict[str, Event | None]:
+    """What `plan` asks for: by uid the event of every booking that goes out and lies in the window, has a living link or is named by the
+    delta; None for one that is linked or named and is not to stand outside. `kept`: uids about which nothing is to be decided now."""
+    bounds, kept = window(account), set(kept)
+    found = {event.uid: event for event in _shown(account, bounds.starts_at, bounds.ends_at)}
+    told = {seen.remote_id for seen in delta.changed} | {seen.series_id for seen in delta.changed} | delta.tombstones
+    asked = {seen.mark.reference for seen in delta.changed if is_ours(seen.mark, account)}
+    asked |= {link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told}
+    asked |= _withdrawn(account)
+    others = [uid for uid in asked - found.keys() if _is_uuid(uid)]
+    for some in chunked(others, _CHUNK):
+        found |= {event.uid: event for event in _shown(account, only=[UUID(uid) for uid in some])}
+    return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
+
+
+def _shown(account: Account, start: datetime | None = None, end: datetime | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:
+    """Bookings as they look outside: as a private link of the person's would show them, but for the statuses."""
+    draft = Feed.draft(account.user, scope="person", statuses=TWO_WAY)
+    draft.statuses = TWO_WAY
+    for event in shown.events(draft, {row.id: row for row in account.practitioners()}, start, end, only=only):
+        yield replace(event, face=replace(event.face, title=LOCK + event.face.title)) if account.lock_sign else event
+
+
+def _withdrawn(account: Account) -> set[str]:
+    """Uids of frozen links whose booking is not to stand outside any more: nothing else would look at them again."""
+    calendars = [row.id for row in account.practitioners()]
+    left = Booking.id.is_null() | Booking.status.not_in(list(TWO_WAY)) | Booking.practitioner.not_in(calendars)
+    frozen = Row.select(Row.uid).left_outer_join(Booking).where(Row.account == account, Row.phase == "frozen", left)
+    return {uid for (uid,) in frozen.tuples()}
+
+
+def _is_uuid(text: str) -> bool:
+    """Whether a mark's reference can be a booking's: a mark is text that anyone may have copied and changed."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+# ---- links ----
+
+
+def links(account: Account) -> list[Link]:
+    """Every link of the account, as `plan` knows them."""
+    rows = Row.select(*(getattr(Row, name) for name in SHARED)).where(Row.account == account)
+    return [Link(**{name: getattr(row, name) for name in SHARED}) for row in rows]
+
+
+def waiting(account: Account, at: datetime) -> set[str]:
+    """Uids of bookings that are let be for now: what could not be written, and what a person wants to keep outside."""
+    return {uid for (uid,) in Row.select(Row.uid).where(Row.account == account, Row.retry_at > at).tuples()}
+
+
+def store(account: Account, link: Link, **more) -> None:
+    """Write a link down; `more` are columns that only the row has."""
+    columns = {name: getattr(link, name) for name in SHARED} | more
+    if Row.update(**columns).where(Row.account == account, Row.uid == link.uid).execute():
+        return
+    same = Booking.select(Booking.id).where(Booking.uuid == UUID(link.uid), Booking.clinic == account.clinic_id) if _is_uuid(link.uid) else None
+    booking = same and same.first()
+    Row.create(account=account, booking=booking, **columns)

@@ -1,0 +1,303 @@
+"""Carrying out the steps of a plan, a batch at a time: the links first, with what a person is told; then the call; then the links again.
+
+Whoever dies in between leaves links that say what was promised, and the next plan resumes it. What a refusal teaches (somebody else was
+quicker, an id is taken) comes back as a small delta, to be planned with again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby
+
+from peewee import chunked
+
+import scheduling
+from accounts import Account, Link, Notice, RemoteCalendar, SyncRun
+from database import database
+from models import Booking, SlotTaken
+from scheduling import Span
+
+from . import local
+from .event import (
+    AdoptRemote,
+    Ask,
+    CreateRemote,
+    DeleteRemote,
+    Delta,
+    MoveLocal,
+    PutBack,
+    Recreate,
+    RemoteEvent,
+    Step,
+    UpdateRemote,
+)
+from .event import Link as Agreed
+from .plan import agreed
+from .providers.base import (
+    AuthExpired,
+    Create,
+    Delete,
+    Exists,
+    Forbidden,
+    Gone,
+    NotConfigured,
+    Operation,
+    PreconditionFailed,
+    Provider,
+    ProviderError,
+    RateLimited,
+    Result,
+    ScopeMissing,
+    Unanswered,
+    Unavailable,
+    Unsent,
+    Update,
+)
+
+REMOTE = DeleteRemote | UpdateRemote | PutBack | CreateRemote | Recreate
+STOPPING = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unavailable)  # no use going on with this account now
+NOT_DONE = (AuthExpired, Forbidden, NotConfigured, PreconditionFailed, RateLimited, ScopeMissing, Unsent)  # surely not carried out
+MOST_WRITES = 12  # of one event an hour: more, and something outside undoes each
+SEVERAL = 5
+LONGEST_RETRY = timedelta(hours=6)
+COUNTED = {DeleteRemote: "deleted", UpdateRemote: "updated", PutBack: "put_back", CreateRemote: "created", Recreate: "put_back"}
+
+NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
+
+
+class OutOfTime(Exception):
+    """There is more to do than this worker should do in one go. What was done is stored."""
+
+
+@dataclass
+class Errand:
+    """One run for one account: who holds the lease, with whom it speaks, what it counts, and until when it may go on (monotonic seconds)."""
+
+    account: Account
+    holder: str
+    provider: Provider
+    secret: bytes = field(repr=False)
+    ends_at: float | None = None
+    run: SyncRun | None = None
+    counts: Counter = field(default_factory=Counter)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction that only the holder of the lease can end. It holds the clinic first, as every change does. Raises LeaseLost, Overtaken."""
+        with database.atomic():
+            self.account.clinic.hold()
+            self.account.keep(self.holder)
+            yield
+
+    def begin(self, total: int) -> None:
+        """So much more is to be done, for who watches."""
+        if self.run is None:
+            self.run = SyncRun.create(clinic=self.account.clinic_id, account=self.account, because=self.account.because or "poll")
+        self.run.total += total
+        self.run.save(only=[SyncRun.total])
+
+    def note(self, done: int = 0, **counts: int) -> None:
+        """What was done, inside the transaction that did it."""
+        self.counts.update({name: number for name, number in counts.items() if number})
+        if self.run is None:
+            self.begin(0)
+        self.run.done, self.run.counts = self.run.done + done, dict(self.counts)
+        self.run.save(only=[SyncRun.done, SyncRun.counts])
+
+
+@dataclass
+class Outcome:
+    """What came of the steps: what refusals taught, whether all was done that no link remembers, and the trouble that ended it."""
+
+    changed: dict[str, RemoteEvent] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    taken_in: bool = True
+    plan_again: bool = False
+    trouble: ProviderError | None = None
+
+    def learn(self, remote_id: str, event: RemoteEvent | None) -> None:
+        if event is None:
+            self.gone.add(remote_id)
+        else:
+            self.changed[remote_id] = event
+
+    def delta(self) -> Delta | None:
+        """What to plan with again; None: nothing."""
+        if not (self.changed or self.gone or self.plan_again):
+            return None
+        return Delta(tuple(self.changed.values()), frozenset(self.gone), None, False)
+
+
+def carry_out(errand: Errand, destination: RemoteCalendar, steps: Sequence[Step]) -> Outcome:
+    """Carry the steps out, in their order, as far as the provider and the time go. Raises OutOfTime, LeaseLost."""
+    outcome, failed = Outcome(), set()
+    remote = sum(isinstance(step, REMOTE) for step in steps)
+    if remote:
+        errand.begin(remote)
+    for kinds, group in groupby(steps, key=_group):
+        for some in chunked(list(group), errand.provider.batch_size):
+            some = [step for step in some if step.link.phase == "stale" or step.link.uid not in failed]
+            if not some or outcome.trouble:
+                continue
+            if kinds == "local":
+                _write_down(errand, some, outcome)
+                continue
+            if errand.ends_at and time.monotonic() > errand.ends_at:
+                raise OutOfTime
+            failed |= _Batch(errand, destination, outcome).send(some)
+    return outcome
+
+
+def _group(step: Step) -> str:
+    """Steps of one group may go out together; those for one booking stand on each other only across groups."""
+    if isinstance(step, DeleteRemote):
+        return "delete"
+    return "update" if isinstance(step, UpdateRemote | PutBack) else "create" if isinstance(step, CreateRemote | Recreate) else "local"
+
+
+# ---- steps without a call ----
+
+
+def _write_down(errand: Errand, steps: list[Step], outcome: Outcome) -> None:
+    with errand.writing():
+        for step in steps:
+            link = step.link
+            if isinstance(step, MoveLocal) and not _move(errand.account, step):
+                link, outcome.plan_again = replace(link, wanted=""), True
+            local.store(errand.account, link)
+            _tell(errand, step)
+        done = Counter(NOTED[type(step)] for step in steps if type(step) in NOTED)
+        if done:
+            errand.note(**done)
+
+
+def _move(account: Account, step: MoveLocal) -> bool:
+    """Let the booking follow, where its new time is free and can be a booking's. False: it stays."""
+    booking = Booking.get_or_none(Booking.uuid == step.event.uid, Booking.clinic == account.clinic_id)
+    if booking is None or booking.sequence != step.event.sequence - 1:
+        return False
+    event, zone = step.event, booking.practitioner.zone
+    try:
+        span = (scheduling.whole_days(event.starts_on, event.ends_on - timedelta(days=1), zone) if event.starts_on
+                else Span(event.starts_at, event.ends_at))
+        with database.atomic():
+            booking.change(None, span)
+    except (SlotTaken, scheduling.BadTime):
+        return False
+    return True
+
+
+def _tell(errand: Errand, step: Step) -> None:
+    """Let the person know what was done outside, and what we did about it."""
+    change = getattr(step, "change", "")
+    if not change:
+        return
+    seen = getattr(step, "seen", None)
+    detail = {"is_put_back": not isinstance(step, Ask)}
+    if seen is not None:
+        detail |= {"starts_at": seen.starts_at.isoformat(), "ends_at": seen.ends_at.isoformat(),
+                   "starts_on": seen.starts_on and seen.starts_on.isoformat(), "ends_on": seen.ends_on and seen.ends_on.isoformat()}
+    booking = Booking.get_or_none(Booking.uuid == step.link.uid, Booking.clinic == errand.account.clinic_id)
+    Notice.give(errand.account, change, f"edit {step.link.uid}", booking=booking, detail=detail)
+
+
+# ---- steps with one ----
+
+
+class _Batch:
+    """Steps of one group on their way out."""
+
+    def __init__(self, errand: Errand, destination: RemoteCalendar, outcome: Outcome):
+        self.errand, self.destination, self.outcome = errand, destination, outcome
+        self.account, self.provider = errand.account, errand.provider
+
+    def send(self, steps: list[Step]) -> set[str]:
+        """Promise, call, remember. Gives the uids with which it did not work out."""
+        before = {row.uid: row for row in Link.select().where(Link.account == self.account, Link.uid.in_([step.link.uid for step in steps]))}
+        with self.errand.writing():
+            steps = [step for step in (self._promise(step, before.get(step.link.uid)) for step in steps) if step]
+        results = list(self.provider.write(self.destination.calendar_id, [self._operation(step) for step in steps]))
+        looks = {n: self._look(result) for n, result in enumerate(results) if isinstance(result.error, PreconditionFailed)}
+        with self.errand.writing():
+            failed = {step.link.uid for n, (step, result) in enumerate(zip(steps, results, strict=True))
+                      if not self._remember(step, result, before.get(step.link.uid), looks.get(n))}
+            if len(results) >= SEVERAL and all(isinstance(result.error, Forbidden) for result in results):
+                self.outcome.trouble = results[0].error  # not the fault of one event
+            done = [COUNTED[type(step)] for step, result in zip(steps, results, strict=True) if result.error is None]
+            self.errand.note(done=len(done), **Counter(done))
+        return failed
+
+    def _promise(self, step: Step, row: Link | None) -> Step | None:
+        """The step with its link stored as it will be under way; None where an event was written so often that something undoes it."""
+        link, at = step.link, scheduling.utc_now()
+        if isinstance(step, CreateRemote | Recreate) and not link.remote_id:
+            link = replace(link, remote_id=self.provider.new_id(local.mark(self.account, link), self.errand.secret))
+        if link.phase == "stale":
+            return step
+        counted_at, writes = (row.counted_at, row.writes) if row and row.counted_at and row.counted_at > at - timedelta(hours=1) else (at, 0)
+        if writes >= MOST_WRITES:
+            Link.update(problem="undone", retry_at=counted_at + timedelta(hours=1)).where(Link.id == row.id).execute()
+            return None
+        local.store(self.account, link, writes=writes + 1, counted_at=counted_at)
+        _tell(self.errand, step)
+        return replace(step, link=link)
+
+    def _operation(self, step: Step) -> Operation:
+        link = step.link
+        if isinstance(step, DeleteRemote):
+            return Delete(link.remote_id, link.etag)
+        if isinstance(step, UpdateRemote | PutBack):
+            return Update(link.remote_id, step.event, local.mark(self.account, link), link.etag)
+        return Create(link.remote_id, step.event, local.mark(self.account, link), resume=getattr(step, "resume", False))
+
+    def _look(self, result: Result) -> RemoteEvent | ProviderError | None:
+        """The event that somebody changed meanwhile."""
+        try:
+            return self.provider.get(self.destination.calendar_id, result.operation.remote_id)
+        except ProviderError as error:
+            return error
+
+    def _remember(self, step: Step, result: Result, former: Link | None, seen: RemoteEvent | ProviderError | None) -> bool:
+        """Store what came of a step. Whether it is done."""
+        error, link = result.error, step.link
+        if error is None:
+            self._agree(step, result)
+            return True
+        if link.phase == "stale":
+            self.outcome.taken_in = False
+        if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
+            local.store(self.account, Agreed(**{name: getattr(former, name) for name in local.SHARED}))  # whatever changed outside, it was not us
+        if isinstance(error, PreconditionFailed):
+            self.outcome.trouble = seen if isinstance(seen, ProviderError) else self.outcome.trouble
+            if not isinstance(seen, ProviderError):
+                self.outcome.learn(link.remote_id, seen)
+        elif isinstance(error, Exists):
+            self.outcome.learn(link.remote_id, error.event)
+        elif isinstance(error, Gone) and not isinstance(step, CreateRemote | Recreate):
+            self.outcome.learn(link.remote_id, None)
+        elif isinstance(error, (Gone, *STOPPING)):
+            self.outcome.trouble = self.outcome.trouble or error
+        elif not isinstance(error, Unsent):
+            self._put_off(link, error)
+        return False
+
+    def _agree(self, step: Step, result: Result) -> None:
+        link = step.link
+        if isinstance(step, DeleteRemote):
+            if link.phase != "stale":
+                local.store(self.account, replace(link, phase="gone", wanted=""), problem="", tries=0, retry_at=None)
+            return
+        local.store(self.account, agreed(step, result.event), problem="", tries=0, retry_at=None)
+
+    def _put_off(self, link: Agreed, error: ProviderError) -> None:
+        """This one cannot be written as it is; the others can. It is tried again later, and the page says so."""
+        self.errand.note(failed=1)
+        if link.phase == "stale":
+            return
+        row = Link.get(Link.account == self.account, Link.uid == link.uid)
+        wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), LONGEST_RETRY)
+        Link.update(problem=error.reason or "refused", tries=row.tries + 1, retry_at=scheduling.utc_now() + wait).where(Link.id == row.id).execute()
+

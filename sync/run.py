@@ -1,0 +1,343 @@
+"""The shell around the plan: take the account's lease, read, decide, carry out, remember; look once more before letting go.
+
+A round ends in one of three ways: everything is in step (`synced_rev` says up to where), a person must decide (a Notice), or trouble, which
+is written on the account's row with the time of the next try. Nothing else is remembered between rounds, so a round may die anywhere.
+"""
+
+import logging
+import random
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from peewee import fn
+
+import scheduling
+from accounts import Account, LeaseLost, Link, Notice, Overtaken, RemoteCalendar, SyncRun
+from database import database
+from models import Clinic, Practitioner, User
+from text import places
+
+from . import channels, connecting, connections, incoming, leaving, local
+from .event import DeleteRemote, Delta, Hold, Plan, Window
+from .outgoing import Errand, OutOfTime, carry_out
+from .plan import plan
+from .providers.base import (
+    AuthExpired,
+    Forbidden,
+    Gone,
+    NameTaken,
+    NoMailbox,
+    NotConfigured,
+    ProviderError,
+    RateLimited,
+    ScopeMissing,
+    SyncTokenExpired,
+)
+
+log = logging.getLogger("kalends.sync")
+
+MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the next sweep
+MOST_NAMED = 500
+MOST_PLANS = 6  # of one round: each is made because a refusal taught something
+LISTED = timedelta(hours=20)
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 900
+OPERATOR_WAIT = timedelta(minutes=30)
+JITTER = 0.25
+
+
+def run(account_id: int, seconds: float | None = None) -> bool:
+    """Bring an account in step, as far as it is due and nobody else works for it. True: time ran out (`seconds`) with work left.
+
+    Safe to call at any time, twice, from anywhere. Raises nothing that a provider did; that stands on the row.
+    """
+    ends_at = seconds and time.monotonic() + seconds
+    for _ in range(MOST_ROUNDS):
+        holder = Account.take(account_id)
+        if holder is None:
+            return False
+        try:
+            for _ in range(MOST_ROUNDS):
+                account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
+                if account is None:
+                    break
+                with suppress(Overtaken):
+                    _Round(account, holder, ends_at).work()
+        except LeaseLost:
+            return False
+        except OutOfTime:
+            return True
+        finally:
+            Account.let_go(account_id, holder)
+        if not Account.free(scheduling.utc_now()).where(Account.id == account_id).exists():  # somebody may have asked just before
+            return False
+    return False
+
+
+class _Round:
+    """One pass over one account."""
+
+    def __init__(self, account: Account, holder: str, ends_at: float | None):
+        setup = connections.setup()
+        self.account, self.poll_seconds = account, setup.poll_seconds
+        self.errand = Errand(account, holder, connections.open_account(account), setup.secret, ends_at)
+        self.held = False
+
+    def work(self) -> None:
+        """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
+        try:
+            with self.errand.writing():
+                Account.update(due_at=None).where(Account.id == self.account.id).execute()
+            if self.account.user.left_at and self.account.phase != "leaving":
+                self.account.leave(None, "disconnect")
+            if self.account.phase == "leaving":
+                leaving.leave(self.errand)
+            else:
+                self._sync()
+            self._end()
+        except (LeaseLost, OutOfTime, Overtaken):
+            Account.update(due_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            raise
+        except ProviderError as error:
+            self._trouble(error)
+        except Exception as error:
+            log.error("account %s: %s at %s", self.account.id, type(error).__name__, places(error))
+            self._trouble(ProviderError("fault"))
+
+    def _sync(self) -> None:
+        account = self.account
+        revision, today = _revision(account), scheduling.utc_now().date()
+        if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
+            connecting.list_calendars(account, self.errand.provider)
+        destination = account.destination
+        if destination is None:
+            return
+        if destination.calendar_id is None:
+            self._make(destination)
+        self._send(destination)
+        for source in self._sources():
+            self._read(source)
+        channels.keep_open(self.errand)
+        with self.errand.writing():
+            incoming.end_doubles(account)
+            Account.update(synced_on=today, synced_rev=revision).where(Account.id == account.id).execute()
+
+    # ---- our calendar outside ----
+
+    def _make(self, destination: RemoteCalendar) -> None:
+        """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one."""
+        account, provider = self.account, self.errand.provider
+        mine = local.reference(account.clinic, account.user_id)
+        found = next((calendar for calendar in provider.calendars() if mine in calendar.description and calendar.can_write), None)
+        found = found or provider.create_calendar(destination.name, destination.zone_name, connecting.description(mine))
+        with self.errand.writing():
+            others = RemoteCalendar.account == account, RemoteCalendar.calendar_id == found.calendar_id, RemoteCalendar.id != destination.id
+            RemoteCalendar.delete().where(*others).execute()
+            destination.calendar_id, destination.is_ours, destination.name = found.calendar_id, True, found.name or destination.name
+            destination.save(only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name])
+
+    def _send(self, destination: RemoteCalendar) -> None:
+        """Take in what changed in our calendar, and make it what it should be."""
+        try:
+            delta = self._pull(destination, unrolled=False)
+        except Gone:
+            raise _CalendarGone("notFound", 404) from None
+        self._mirror_foreign(destination, delta)
+        at, taken_in, sync_token = scheduling.utc_now(), True, delta.sync_token
+        window = delta.window
+        for _ in range(MOST_PLANS):
+            steps = self._decide(delta, local.waiting(self.account, at))
+            if steps is None:
+                return
+            outcome = carry_out(self.errand, destination, steps)
+            taken_in &= outcome.taken_in
+            if outcome.trouble:
+                raise _CalendarGone("notFound", 404) if isinstance(outcome.trouble, Gone) else outcome.trouble
+            delta = outcome.delta()
+            if delta is None:
+                break
+        if taken_in:
+            self._read_up_to(destination, sync_token, window)
+
+    def _decide(self, delta: Delta, kept: set[str]) -> tuple | None:
+        """The steps to take; None where a person must decide before anything else."""
+        account = self.account
+        links = local.links(account)
+        events = local.events(account, delta, links, kept)
+        terms = local.terms(account)
+        made = plan(events, delta, links, terms, approved=account.approved)
+        if made.hold is None:
+            if not self.held:
+                Notice.settle(account, "hold", "over")
+            return made.steps
+        taken = _taken_away(plan(events, delta, links, terms, approved=True))
+        self._hold(made.hold, taken)
+        if made.hold.reason != "deletes":
+            return None
+        rest = plan({uid: event for uid, event in events.items() if uid not in taken}, delta, links, terms)
+        return None if rest.hold else rest.steps  # whatever else changed stays in step meanwhile
+
+    def _hold(self, hold: Hold, taken: list[str]) -> None:
+        """Ask the person; the history tells it once."""
+        self.held = True
+        with self.errand.writing():
+            known = Notice.select().where(Notice.account == self.account, Notice.topic == "hold", Notice.settled_at.is_null()).exists()
+            Notice.give(self.account, hold.reason, "hold", detail={"count": hold.count, "total": hold.total, "uids": taken[:MOST_NAMED]})
+            if not known:
+                self.errand.note(held=hold.count)
+
+    def _mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> None:
+        """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole."""
+        held = {remote_id for (remote_id,) in Link.select(Link.remote_id).where(Link.account == self.account, Link.remote_id != "").tuples()}
+        foreign = [seen for seen in delta.changed if not local.is_ours(seen.mark, self.account) and seen.remote_id not in held]
+        repeats = {seen.remote_id for seen in foreign if seen.is_series}
+        if repeats:
+            unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account)).changed
+            singles = tuple(seen for seen in unrolled if seen.series_id in repeats)
+            delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats)
+        if foreign or delta.complete or delta.tombstones:
+            self._take_in(destination, delta, held)
+
+    # ---- calendars that are read ----
+
+    def _sources(self) -> list[RemoteCalendar]:
+        """Those whose turn it is, or soon will be."""
+        soon = scheduling.utc_now() + timedelta(seconds=self.poll_seconds / 2)
+        rows = self.account.calendars.where(RemoteCalendar.role == "source", RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= soon))
+        return list(rows.order_by(RemoteCalendar.id))
+
+    def _read(self, source: RemoteCalendar) -> None:
+        """Bring the mirror of one calendar up to date. One that is gone, or closed to us, keeps the rest going."""
+        try:
+            delta = self._pull(source, unrolled=True)
+        except (Gone, Forbidden):
+            with self.errand.writing():
+                source.gone_since = source.gone_since or scheduling.utc_now()
+                source.due_at = self._next_poll()
+                source.save(only=[RemoteCalendar.gone_since, RemoteCalendar.due_at])
+            return
+        if self._take_in(source, delta):
+            self._read_up_to(source, delta.sync_token, delta.window)
+        else:
+            RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == source.id).execute()
+
+    def _take_in(self, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()) -> bool:
+        """Mirror a pull. False: a person must decide first."""
+        with self.errand.writing():
+            mirrored = incoming.mirror(self.account, calendar, delta, held)
+            if mirrored.is_held:
+                return False
+            if +mirrored.counts:
+                self.errand.note(**mirrored.counts)
+                Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            incoming.look_for_doubles(self.account, calendar, mirrored.moved, calendar.read_at is None)
+        return True
+
+    # ---- reading ----
+
+    def _pull(self, calendar: RemoteCalendar, unrolled: bool) -> Delta:
+        """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place."""
+        provider, reach = self.errand.provider, local.reach(self.account)
+        window = local.window(self.account)
+        kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
+        if calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
+            try:
+                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled)
+            except SyncTokenExpired:
+                pass
+        delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)
+        if unrolled:
+            return delta
+        marked = provider.find_marked(calendar.calendar_id, self.account.clinic.installation)  # wherever they lie, so that none is made twice
+        told = {seen.remote_id for seen in delta.changed}
+        return replace(delta, changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told)))
+
+    def _read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window | None) -> None:
+        """All that was told is taken in: remember the place."""
+        columns = {"sync_token": sync_token, "due_at": self._next_poll(), "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
+                   "window_from": window and window.starts_at, "window_to": window and window.ends_at}
+        unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
+        with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
+            RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()
+
+    def _next_poll(self) -> datetime:
+        """The next regular look, spread so that accounts do not all come at once."""
+        return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (no secret)
+
+    # ---- ends ----
+
+    def _end(self) -> None:
+        """No trouble: the account is well, and the history has what was done."""
+        at = scheduling.utc_now()
+        if self.errand.run:
+            SyncRun.update(ended_at=at, counts=dict(self.errand.counts)).where(SyncRun.id == self.errand.run.id).execute()
+        well = {"health": "ok", "health_word": "", "failing_since": None, "failures": 0, "told": 0, "wait_until": None, "checked_at": at}
+        approved = {} if self.held else {"approved": False}
+        Account.update(**well, **approved).where(Account.id == self.account.id).execute()
+
+    @database.atomic()
+    def _trouble(self, error: ProviderError) -> None:
+        """Write down what went wrong, when it is tried again, and who must act."""
+        account, at = self.account, scheduling.utc_now()
+        row = Account.get_or_none(Account.id == account.id)
+        if row is None or row.lease != self.errand.holder:
+            return
+        failures = row.failures + 1
+        health, wait_until = _consequence(error, failures)
+        columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
+                   "failures": failures, "wait_until": wait_until}
+        if health == "waiting":
+            columns["due_at"] = wait_until
+        if isinstance(error, NameTaken):
+            columns |= {"phase": "naming", "wait_until": None, "due_at": None}
+        Account.update(**columns).where(Account.id == account.id).execute()
+        if health in ("reconnect", "calendar_gone"):
+            Notice.give(account, health, detail={"word": columns["health_word"], "days": (at - account.consented_at).days})
+        self._note_trouble(error, health, wait_until)
+
+    def _note_trouble(self, error: ProviderError, health: str, wait_until: datetime | None) -> None:
+        """The history tells it once, however often the same comes again."""
+        word = (error.reason or type(error).__name__)[:60]
+        last = SyncRun.select().where(SyncRun.account == self.account).order_by(SyncRun.id.desc()).first()
+        if self.errand.run is None and last and last.ended_at and (last.error, last.word) == (health, word):
+            SyncRun.update(repeated=SyncRun.repeated + 1, ended_at=scheduling.utc_now(), wait_until=wait_until).where(SyncRun.id == last.id).execute()
+            return
+        if self.errand.run is None:
+            self.errand.begin(0)
+        SyncRun.update(error=health, word=word, wait_until=wait_until, ended_at=scheduling.utc_now(), counts=dict(self.errand.counts)).where(
+            SyncRun.id == self.errand.run.id).execute()
+
+
+class _CalendarGone(ProviderError):
+    """Our calendar was deleted outside, or we may not see it any more."""
+
+
+def _consequence(error: ProviderError, failures: int) -> tuple[str, datetime | None]:
+    """Whose turn it is after an error, and when we try again by ourselves."""
+    at = scheduling.utc_now()
+    if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)):
+        return "reconnect", None
+    if isinstance(error, _CalendarGone):
+        return "calendar_gone", None
+    if isinstance(error, (NotConfigured, Forbidden)):
+        return "operator", at + OPERATOR_WAIT
+    seconds = getattr(error, "retry_after_seconds", None) if isinstance(error, RateLimited) else None
+    if seconds is None:
+        seconds = min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    return "waiting", at + timedelta(seconds=min(seconds, 86400))
+
+
+def _revision(account: Account) -> int:
+    """The newest change here that a run from now on sees. Read before the bookings: whatever comes later has a larger one."""
+    own = Practitioner.user == account.user_id
+    everyone = Practitioner.clinic == account.clinic_id
+    newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(everyone if account.covers is not None else own).scalar()
+    faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
+    user = User.select(User.rev).where(User.id == account.user_id).scalar()
+    return max(newest or 0, faces or 0, user or 0)
+
+
+def _taken_away(made: Plan) -> list[str]:
+    """Uids of the events that a plan takes away."""
+    return [step.link.uid for step in made.steps if isinstance(step, DeleteRemote) and step.link.phase == "deleting"]

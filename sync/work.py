@@ -1,0 +1,36 @@
+"""The jobs of two-way sync. Arguments are ids; each may run twice, late or never: `sweep` finds in the database whatever is due."""
+
+import scheduling
+from accounts import Account
+
+from . import jobs, run
+
+NUDGED_SECONDS = 20  # somebody else waits for the same worker: more than that goes on in the other queue
+
+
+def nudge(account_id: int) -> bool:
+    """Have an account brought in step now. False: Redis is away, and the next sweep does it."""
+    return jobs.enqueue("now", nudged, account_id)
+
+
+def nudge_clinic(clinic_id: int) -> None:
+    """After a change in a clinic: nudge the accounts that it concerns, if any."""
+    for row in Account.free(scheduling.utc_now()).where(Account.clinic == clinic_id):
+        nudge(row.id)
+
+
+def nudged(account_id: int) -> None:
+    """Job of the queue `now`: a person, or a person's calendar, waits."""
+    if run.run(account_id, NUDGED_SECONDS):
+        jobs.enqueue("sync", polled, account_id)
+
+
+def polled(account_id: int) -> None:
+    """Job of the queue `sync`: regular looks, first fillings, and what a nudge had no time for."""
+    run.run(account_id)
+
+
+def sweep() -> None:
+    """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its worker may have died."""
+    for row in Account.free(scheduling.utc_now()):
+        jobs.enqueue("sync", polled, row.id)
