@@ -22,11 +22,13 @@ GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or do
 WHO = {"openid", "email", "profile", "offline_access"}  # these come back in another form or not at all, and open no calendar
 FINAL = ("invalid_grant", "interaction_required", "consent_required", "login_required")
 MISCONFIGURED = ("invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope")
+ADMIN_NEEDED = ("AADSTS90094", "AADSTS90093")  # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 PASSING = ("temporarily_unavailable", "server_error")
 
 
 class Declined(ProviderError):
-    """The person said no, or the provider did on their behalf."""
+    """The person said no, or the provider did on their behalf. `reason`: "access_denied", "refused", or "admin_needed" where Microsoft wants an
+    administrator of their organisation to allow us first."""
 
 
 class Mismatch(ProviderError):
@@ -93,7 +95,7 @@ class OAuth:
         if not departure.state or not hmac.compare_digest(query.get("state", "").encode(), departure.state.encode()):
             raise Mismatch("state")
         if "error" in query:
-            raise Declined("access_denied" if query["error"] == "access_denied" else "refused")
+            raise Declined(_why(query))
         if not query.get("code"):
             raise Mismatch("code")
         return self._tokens("authorization_code", code=query["code"], code_verifier=departure.verifier, redirect_uri=departure.redirect_uri)
@@ -148,6 +150,12 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[st
     """What was asked for and not allowed: people may leave boxes empty. Compare before a feature is switched on."""
     allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
     return frozenset(scope for scope in asked if scope not in WHO and scope.removeprefix(GRAPH_SCOPE).lower() not in allowed)
+
+
+def _why(query: Mapping[str, str]) -> str:
+    if query.get("error_description", "").startswith(ADMIN_NEEDED):
+        return "admin_needed"
+    return "access_denied" if query["error"] == "access_denied" else "refused"
 
 
 def _end(now: datetime, seconds: object) -> datetime | None:

@@ -125,6 +125,18 @@ def test_a_person_may_say_no(oauth, http):
         oauth.arrive(departure, consent(http, departure, decision="deny"))
 
 
+@pytest.mark.parametrize(("query", "reason"), [
+    ({"error": "access_denied", "error_description": "AADSTS65004: User declined to consent"}, "access_denied"),
+    ({"error": "access_denied", "error_description": "AADSTS90094: The grant requires admin permission"}, "admin_needed"),
+    ({"error": "server_error"}, "refused"),
+], ids=str)
+def test_why_microsoft_let_nobody_through_is_told(oauth, query, reason):
+    departure = oauth.depart(REDIRECT, SCOPES)
+    with pytest.raises(Declined) as caught:
+        oauth.arrive(departure, query | {"state": departure.state})
+    assert caught.value.reason == reason
+
+
 def test_a_code_is_good_once_and_not_for_long(oauth, http, moving):
     departure = oauth.depart(REDIRECT, SCOPES)
     back = consent(http, departure)
