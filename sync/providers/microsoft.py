@@ -99,19 +99,19 @@ class Microsoft:
             living = [item for remote_id, item in told.items() if remote_id not in removed]
             if not unrolled:
                 return self._ours(calendar_id, {_event_of(item) for item in living}, removed, token)
-            series = {_event_of(item) for item in living if _is_of_series(item)}
-            if len(series) > FEW_SERIES:
+            singles, series = ({_event_of(item) for item in living if _is_of_series(item) == is_series} for is_series in (False, True))
+            if len(series) > FEW_SERIES or len(singles) > FEW_TOLD:
                 return self._everything(calendar_id, window, unrolled)
-            changed = [to_event(item) for item in living if not _is_of_series(item)]
-            changed += [event for series_id in sorted(series) for event in self._occurrences(series_id, window)]
-            return Delta(tuple(changed), frozenset(removed | series), token, False, window)
+            stands = Contents(self._graph, calendar_id).surely(singles)
+            changed = [event for event in stands.values() if event] + [event for one in sorted(series) for event in self._occurrences(one, window)]
+            return Delta(tuple(changed), frozenset(removed | series | _gone(stands)), token, False, window)
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
         """A place in the history first, then a list: what changes meanwhile will be told again. Of our own calendar, events of all times."""
         _, token = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
         with reading():
-            view = f"{calendar_path(calendar_id)}/calendarView"
-            changed = tuple(self._view(view, window) if unrolled else Contents(self._graph, calendar_id))
+            contents = Contents(self._graph, calendar_id)
+            changed = tuple(contents.view(_bounds(window)) if unrolled else contents)
         return Delta(changed, frozenset(), token, True, window if unrolled else None)
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict], str | None]:
@@ -133,14 +133,11 @@ class Microsoft:
                 told |= {item["id"]: item for item in page["value"]}
             return told, page.get("@odata.deltaLink")
 
-    def _view(self, path: str, window: Window) -> Iterator[RemoteEvent]:
-        """Single events and occurrences within a window."""
-        return map(to_event, self._graph.items(target(path, _bounds(window) | {"$select": VIEW_FIELDS, "$top": PAGE_SIZE})))
-
     def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent]:
         """Those of one series, none if it is gone. The delta tells them in part only, and their removal perhaps not at all."""
+        query = _bounds(window) | {"$select": VIEW_FIELDS, "$top": PAGE_SIZE}
         try:
-            return list(self._view(f"/me/events/{quote(series_id, safe='')}/instances", window))
+            return list(map(to_event, self._graph.items(target(f"/me/events/{quote(series_id, safe='')}/instances", query))))
         except Gone:
             return []
 
@@ -148,13 +145,12 @@ class Microsoft:
         """What stands in a calendar of ours where the delta points. Removed means out of its window, or gone: a look tells which; and as the
         look also finds what lies among deleted things, the list has the last word on it. What it lacks and nobody removed is not told."""
         contents, told = Contents(self._graph, calendar_id), living | removed
-        stands = {} if len(removed) > FEW_REMOVED or len(told) > FEW_TOLD else _surely(sorted(told), contents)
+        stands = {} if len(removed) > FEW_REMOVED or len(told) > FEW_TOLD else contents.surely(told)
         unsure = {remote_id for remote_id in told if remote_id not in stands or (remote_id in removed and stands[remote_id])}
         if unsure:
             listed = {event.remote_id: event for event in contents}
             stands |= {remote_id: listed.get(remote_id) for remote_id in unsure if remote_id in removed or remote_id in listed}
-        gone = frozenset(remote_id for remote_id, event in stands.items() if event is None)
-        return Delta(tuple(event for event in stands.values() if event), gone, token, False)
+        return Delta(tuple(event for event in stands.values() if event), frozenset(_gone(stands)), token, False)
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         return Contents(self._graph, calendar_id).get(remote_id)
@@ -192,13 +188,8 @@ def _bounds(window: Window) -> dict[str, str]:
     return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
 
 
-def _surely(remote_ids: list[str], contents: Contents) -> dict[str, RemoteEvent | None]:
-    """What stands at each of these ids; raises what kept us from looking."""
-    stands = dict(zip(remote_ids, contents.looks(remote_ids), strict=True))
-    for found in stands.values():
-        if isinstance(found, ProviderError):
-            raise found
-    return stands
+def _gone(stands: Mapping[str, RemoteEvent | None]) -> set[str]:
+    return {remote_id for remote_id, event in stands.items() if event is None}
 
 
 def _is_of_series(item: dict) -> bool:

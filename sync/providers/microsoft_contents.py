@@ -1,26 +1,34 @@
-"""What stands in one calendar of ours, with its marks: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get"""
+"""What stands in one calendar, with its marks: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from ..event import RemoteEvent
 from .base import Gone, ProviderError, reading
 from .graph import Graph, failure
-from .microsoft_mapping import EVENT_FIELDS, MARK, PROMISE, expanded, found_by, is_promised, property_of, target, to_event
+from .microsoft_mapping import EVENT_FIELDS, MARK, PROMISE, VIEW_FIELDS, expanded, found_by, is_promised, property_of, target, to_event
 from .multipart import Answer, Call
 
 PAGE_SIZE = 500
 OWN = {"$select": EVENT_FIELDS, "$expand": expanded(MARK)}
+
+Found = RemoteEvent | None | ProviderError
 
 
 class Contents:
     """Iterated, it is every event there, whenever it takes place: a repeat as one. Surer than any of Graph's filters."""
 
     def __init__(self, graph: Graph, calendar_id: str):
-        self._graph, self._path = graph, f"{calendar_path(calendar_id)}/events"
+        self._graph, self._calendar = graph, calendar_path(calendar_id)
+        self._path = f"{self._calendar}/events"
 
     def __iter__(self) -> Iterator[RemoteEvent]:
         return map(to_event, self._graph.items(target(self._path, OWN | {"$top": PAGE_SIZE})))
+
+    def view(self, bounds: Mapping[str, str]) -> Iterator[RemoteEvent]:
+        """Single events and occurrences within a window."""
+        query = {**bounds, "$select": VIEW_FIELDS, "$expand": expanded(MARK), "$top": PAGE_SIZE}
+        return map(to_event, self._graph.items(target(f"{self._calendar}/calendarView", query)))
 
     def path(self, remote_id: str) -> str:
         return f"{self._path}/{quote(remote_id, safe='')}"
@@ -32,32 +40,51 @@ class Contents:
             raise found
         return None if isinstance(found, Gone) else found
 
-    def looks(self, remote_ids: Sequence[str]) -> list[RemoteEvent | None | ProviderError]:
+    def looks(self, remote_ids: Sequence[str]) -> list[Found]:
         """What stands at each of these ids, or why that cannot be told. Gone for a promised id: there is no such calendar."""
         answers = self._graph.in_turn([Call("GET", self._promised(one) if is_promised(one) else target(self.path(one), OWN)) for one in remote_ids])
-        return [self._found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
+        found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
+        refused = [place for place, one in enumerate(remote_ids) if is_promised(one) and isinstance(found[place], ProviderError)
+                   and found[place].status == 400]
+        for place, one in zip(refused, self._searched([remote_ids[place] for place in refused]), strict=True):
+            found[place] = one
+        return found
+
+    def surely(self, remote_ids: Iterable[str]) -> dict[str, RemoteEvent | None]:
+        """What stands at each of these ids; raises what keeps us from telling."""
+        stands = dict(zip(asked := sorted(remote_ids), self.looks(asked), strict=True))
+        for found in stands.values():
+            if isinstance(found, ProviderError):
+                raise found
+        return stands
 
     def _promised(self, promise: str) -> str:
         return target(self._path, OWN | {"$filter": found_by(PROMISE, promise)})
 
-    def _found(self, remote_id: str, answer: Answer | ProviderError) -> RemoteEvent | None | ProviderError:
-        error = failure(answer)
+    def _searched(self, promises: list[str]) -> list[Found]:
+        """The events that were promised, where Graph does not filter one calendar by our properties, as some report."""
+        if not promises:
+            return []
         try:
-            if is_promised(remote_id) and error and error.status == 400:
-                return self._searched(remote_id)
-            if isinstance(error, Gone) and not is_promised(remote_id):
-                return None
             with reading():
-                return error or (_first(answer.body["value"]) if is_promised(remote_id) else to_event(answer.body))
-        except ProviderError as trouble:
-            return trouble
+                items = list(self._graph.items(target(self._path, {"$select": "id", "$expand": expanded(PROMISE), "$top": PAGE_SIZE})))
+                ids = {property_of(item, PROMISE): item["id"] for item in sorted(items, key=lambda item: item["id"], reverse=True)}
+        except ProviderError as error:
+            return [error] * len(promises)
+        standing = [promise for promise in promises if promise in ids]
+        found = dict(zip(standing, self.looks([ids[promise] for promise in standing]), strict=True))
+        return [found.get(promise) for promise in promises]
 
-    def _searched(self, promise: str) -> RemoteEvent | None:
-        """The event that was promised, where Graph does not filter one calendar by our properties, as some report."""
-        everything = self._graph.items(target(self._path, {"$select": "id", "$expand": expanded(PROMISE), "$top": PAGE_SIZE}))
+
+def _found(remote_id: str, answer: Answer | ProviderError) -> Found:
+    error = failure(answer)
+    if error:
+        return None if isinstance(error, Gone) and not is_promised(remote_id) else error
+    try:
         with reading():
-            found = [item["id"] for item in everything if property_of(item, PROMISE) == promise]
-        return self.get(min(found)) if found else None
+            return _first(answer.body["value"]) if is_promised(remote_id) else to_event(answer.body)
+    except ProviderError as trouble:
+        return trouble
 
 
 def calendar_path(calendar_id: str) -> str:

@@ -10,11 +10,9 @@ from ..event import RemoteEvent
 from ..fingerprint import fingerprint, wanted
 from .base import Create, Delete, Exists, Gone, Operation, PreconditionFailed, ProviderError, Result, Update, reading
 from .graph import Graph, failure
-from .microsoft_contents import Contents, calendar_path
+from .microsoft_contents import Contents, Found, calendar_path
 from .microsoft_mapping import is_promised, to_create, to_event, to_restore
 from .multipart import Answer, Call
-
-Found = RemoteEvent | None | ProviderError
 
 
 class Writer:
