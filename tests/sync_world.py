@@ -1,0 +1,161 @@
+"""The engine over real rows and an imitation provider: a person of the Linden clinic, connected to an account of somebody outside.
+
+`world.start()` connects and begins; `world.run()` does what workers would; the rest looks at both sides or plays the person outside.
+"""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import httpx
+
+import scheduling
+from accounts import Account, Link, Notice, RemoteCalendar
+from models import Booking
+from outside import ExternalEvent
+from sandbox import google
+from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
+from scheduling import Span
+from settings import Endpoints
+from sync import connecting, connections, local, run
+from sync.oauth import Tokens
+from sync.providers import scopes
+
+BASE = "http://sandbox"
+
+
+class SyncWorld:
+    """One person's account at a provider, with Kalends on this side."""
+
+    kind = "google"
+
+    def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
+        self.linden, self.clock, self.user, self.email = linden, clock, linden.pat, ROBIN
+        self.messages = []
+        self.sandbox = self.imitation()
+        connections.set_up(connections.Setup({self.kind: self.endpoints()}, webhook_url, 300, b"a secret of the tests", self.transport))
+        self.robin = self.sandbox.user(ROBIN)
+
+    # ---- what differs between providers ----
+
+    def imitation(self):
+        made = google.create(clock=lambda: self.clock.now, sender=lambda address, headers: self.messages.append((address, headers, b"")))
+        made.strict = True
+        made.oauth.register(CLIENT_ID, CLIENT_SECRET, "http://localhost/connect/google")
+        return made
+
+    def endpoints(self):
+        return Endpoints(CLIENT_ID, CLIENT_SECRET, f"{BASE}/o/oauth2/v2/auth", f"{BASE}/token", f"{BASE}/revoke", BASE, True)
+
+    def transport(self, kind):
+        return httpx.WSGITransport(app=self.sandbox)
+
+    def grant(self, email, *granted):
+        return self.sandbox.connect(email, list(granted or scopes(self.kind, True, False)))
+
+    def reference_of(self, event):
+        """The booking's uid in an event of ours outside, None for anything else."""
+        return event.get("extendedProperties", {}).get("private", {}).get("kalendsReference")
+
+    def source(self):
+        """The id of the person's main calendar."""
+        return ROBIN
+
+    def revoke(self):
+        self.robin.revoke(CLIENT_ID)
+
+    # ---- connecting and running ----
+
+    def connect(self, user=None, email=None, *granted) -> Account:
+        made, user, email = self.grant(email or self.email, *granted), user or self.user, email or self.email
+        tokens = Tokens(made["access_token"], made["refresh_token"], self.clock.now + timedelta(hours=1), frozenset(made["scope"].split()))
+        account = Account.connect(user, self.kind, email, connections.sealed(tokens), tokens.scopes, None)
+        connecting.list_calendars(account, connections.open_account(account))
+        return account
+
+    def start(self, user=None, email=None, sources=()) -> Account:
+        """Connected, named, started, and run once; with these calendars to read."""
+        account = self.connect(user, email)
+        account.start(account.user, "Kalends", "Europe/London")
+        for calendar_id in sources:
+            RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id).sync(account.user)
+        self.run(account)
+        return account
+
+    def run(self, account=None, times=1):
+        for _ in range(times):
+            for row in [account] if account else list(Account.select()):
+                run.run(row.id)
+        return account and Account.get_or_none(Account.id == account.id)
+
+    def later(self, **length):
+        self.clock.now += timedelta(**length)
+
+    def poll(self, account=None):
+        """The next regular look."""
+        self.later(seconds=400)
+        return self.run(account)
+
+    # ---- our side ----
+
+    def book(self, days=3, hour=10, minutes=50, calendar=None, **fields):
+        starts_at = scheduling.midnight(self.clock.now.date() + timedelta(days=days), self.linden.street.zone) + timedelta(hours=hour)
+        fields = {"patient": self.linden.patient, "service": self.linden.service, "allow_overlap": True} | fields
+        return Booking.book(calendar or self.linden.calendar, [Span(starts_at, starts_at + timedelta(minutes=minutes))], self.user, **fields)[0]
+
+    def notices(self, account):
+        return [notice.kind for notice in Notice.select().where(Notice.account == account, Notice.settled_at.is_null()).order_by(Notice.id)]
+
+    def mirrored(self, account):
+        """Titles of the foreign events here, in order of time."""
+        return [row.title for row in ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account).order_by(ExternalEvent.starts_at)]
+
+    # ---- the other side ----
+
+    def destination(self, account) -> str:
+        return Account.get_by_id(account.id).destination.calendar_id
+
+    def standing(self, account) -> dict[str, list[dict]]:
+        """Events of ours outside by booking, in every calendar of the person."""
+        found = {}
+        for calendar_id in self.sandbox.user(account.email).calendars:
+            for event in self.sandbox.user(account.email).events(calendar_id):
+                if reference := self.reference_of(event):
+                    found.setdefault(reference, []).append(event)
+        return found
+
+    def calendars_of_ours(self, account) -> list[str]:
+        mine = local.reference(account.clinic)
+        return [key for key, calendar in self.sandbox.user(account.email).calendars.items() if mine in (calendar.get("description") or "")]
+
+    def due(self):
+        """Bookings of the person that should stand outside now, by uid."""
+        window = SimpleNamespace(start=self.clock.now - timedelta(days=31), end=self.clock.now + timedelta(days=366))
+        rows = self.user.bookings_between(window.start, window.end)
+        return {str(row.uuid): row for row in rows if row.status not in ("offered", "cancelled", "no_show")}
+
+    def assert_in_step(self, account):
+        """Every booking that is to be there stands once, at its time; nothing else of ours does; and a second run plans nothing."""
+        standing, due = self.standing(account), self.due()
+        assert {uid: len(events) for uid, events in standing.items()} == dict.fromkeys(due, 1)
+        for uid, booking in due.items():
+            assert self.times_of(standing[uid][0]) == (booking.starts_at, booking.ends_at), uid
+        before = self.writes()
+        self.poll(account)
+        assert self.writes() == before
+        assert Account.get_by_id(account.id).health == "ok"
+        assert set(Link.select(Link.phase).where(Link.account == account, Link.phase.not_in(("gone", "frozen"))).tuples()) <= {("synced",)}
+
+    def times_of(self, event):
+        start, end = event["start"], event["end"]
+        if "date" in start:
+            zone = self.linden.street.zone
+            return tuple(scheduling.midnight(scheduling.date.fromisoformat(side["date"]), zone) for side in (start, end))
+        return tuple(scheduling.datetime.fromisoformat(side["dateTime"]) for side in (start, end))
+
+    def writes(self) -> int:
+        return sum(record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(("/token", "/watch", "/stop", "/batch/calendar/v3"))
+                   for record in self.sandbox.requests)
+
+    def event_of(self, account, booking) -> dict:
+        (event,) = self.standing(account)[str(booking.uuid)]
+        return event
