@@ -1,0 +1,447 @@
+"""Every mishap between Kalends and a provider; afterwards the events on both sides are counted.
+
+The last part kills real processes, with the sandbox behind a real port.
+"""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+from peewee import OperationalError
+from sync_world import SyncWorld
+from werkzeug.serving import make_server
+
+import accounts
+import models
+import scheduling
+from accounts import Account, Link, Notice, RemoteCalendar, SyncRun
+from database import open_database
+from models import Booking
+from outside import ExternalEvent
+from sync import connections, run
+
+
+@pytest.fixture
+def world(linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return SyncWorld(linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    for day in range(1, 6):
+        world.book(days=day)
+    return world.start(sources=[world.source()])
+
+
+def settle(world, account, minutes=40):
+    """As time goes by, everything gets in step by itself."""
+    for _ in range(minutes // 5):
+        world.later(minutes=5)
+        world.run(account)
+    world.assert_in_step(account)
+
+
+# ---- access ----
+
+
+def test_an_access_token_that_dies_is_replaced_on_the_way(world, account):
+    world.sandbox.oauth.expire_access_tokens(account.email)
+    world.book(days=8)
+    world.run(account)
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("days", [1, 7])
+def test_access_taken_back_stops_at_once_is_told_and_heals_with_a_new_consent(world, account, days):
+    world.later(days=days)
+    world.revoke()
+    fresh = world.book(days=8)
+    account = world.poll(account)
+    assert account.health == "reconnect" and world.notices(account) == ["reconnect"] and Notice.get().detail["days"] == days
+    requests = len(world.sandbox.requests)
+    world.poll(account)
+    assert len(world.sandbox.requests) == requests  # nothing is tried again and again
+    world.robin.add("Meanwhile", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.connect()
+    world.run(account)
+    assert world.notices(account) == [] and str(fresh.uuid) in world.standing(account) and world.mirrored(account) == ["Meanwhile"]
+    world.assert_in_step(account)
+
+
+def test_credentials_that_no_key_opens_ask_to_reconnect(world, account):
+    Account.update(sealed="gAAAA").execute()
+    assert world.poll(account).health == "reconnect"
+
+
+def test_another_account_chosen_at_the_provider_changes_nothing(world, account):
+    with pytest.raises(accounts.OtherAccount):
+        world.connect(email="ana.costa@gmail.example")
+    world.assert_in_step(account)
+
+
+def test_disconnecting_works_where_access_was_taken_back(world, account):
+    world.revoke()
+    world.poll(account)
+    Account.get().leave(world.user, "disconnect")
+    world.run()
+    assert not Account.select().exists() and not ExternalEvent.select().exists()
+
+
+# ---- refusals and silence ----
+
+PASSING = [
+    {"status": 429, "reason": "rateLimitExceeded"}, {"status": 403, "reason": "rateLimitExceeded"},
+    {"status": 403, "reason": "userRateLimitExceeded"}, {"status": 403, "reason": "quotaExceeded"},
+    {"status": 500, "reason": "backendError"}, {"status": 503}, {"status": 502},
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: f"{fault['status']} {fault.get('reason', '')}".strip())
+@pytest.mark.parametrize("path", ["^/batch", "/events$", "/events/"])
+def test_passing_trouble_is_waited_for_and_loses_nothing(world, account, fault, path):
+    world.book(days=8)
+    Booking.select().first().cancel(world.user)
+    Booking.select().where(Booking.status == "confirmed").first().set_status("pending", world.user)
+    is_long = fault.get("reason") == "quotaExceeded"  # four hours a time
+    world.sandbox.faults.fail(path=path, times=1 if is_long else 4, **fault)
+    world.run(account)
+    settle(world, account, minutes=300 if is_long else 60)
+
+
+def test_the_wait_that_is_asked_for_is_kept_and_shown(world, account):
+    world.book(days=8)
+    world.sandbox.faults.fail(429, "rateLimitExceeded", path="/events", times=None, minutes=3, retry_after_seconds=1200)
+    account = world.run(account)
+    assert account.health == "waiting" and account.wait_until == world.clock.now + timedelta(seconds=1200)
+    requests = len(world.sandbox.requests)
+    world.later(seconds=1190)
+    world.run(account)
+    assert len(world.sandbox.requests) == requests
+    world.later(seconds=11)
+    world.run(account)
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("lose", ["time_out", "reset"])
+@pytest.mark.parametrize("path", ["^/batch", "/events$"])
+def test_a_lost_answer_doubles_nothing(world, account, lose, path):
+    world.book(days=8)
+    Booking.select().first().cancel(world.user)
+    Booking.select().where(Booking.status == "confirmed").first().set_status("pending", world.user)
+    getattr(world.sandbox.faults, lose)(path=path)
+    world.run(account)
+    settle(world, account)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_connection_lost_within_a_batch_doubles_nothing(world, account, after):
+    for day in range(8, 13):
+        world.book(days=day)
+    world.sandbox.faults.reset_batch(after)
+    world.run(account)
+    settle(world, account)
+
+
+@pytest.mark.parametrize("lose", ["time_out", "reset", "fail"])
+def test_a_lost_answer_to_making_the_calendar_makes_no_second_one(world, lose):
+    world.book()
+    account = world.connect()
+    account.start(world.user, "Kalends", "Europe/London")
+    getattr(world.sandbox.faults, lose)(path="/calendars$", method="POST")
+    world.run(account)
+    settle(world, account)
+    assert len(world.calendars_of_ours(account)) == 1
+
+
+def test_one_failing_item_of_a_batch_keeps_no_other_back_and_is_named(world, account):
+    bad, good = world.book(days=8), world.book(days=9)
+    world.sandbox.faults.fail(400, "invalid", path="/events$", method="POST", times=1)
+    world.run(account)
+    link = Link.get(Link.problem != "")
+    assert link.uid in (str(bad.uuid), str(good.uuid)) and link.problem == "invalid" and link.retry_at > world.clock.now
+    assert len(world.standing(account)) == 6
+    settle(world, account)
+
+
+def test_a_dead_sync_token_in_the_middle_of_paging_is_survived(world, account):
+    world.sandbox.page_cap = 2
+    for number in range(6):
+        world.robin.add(f"Event {number}", world.clock.now + timedelta(days=number + 1), world.clock.now + timedelta(days=number + 1, hours=1))
+    world.sandbox.faults.fail(410, "fullSyncRequired", path="/events$", method="GET", skip=2)
+    world.poll(account)
+    assert len(world.mirrored(account)) == 6
+    world.assert_in_step(account)
+
+
+def test_an_event_changed_between_our_look_and_our_write_is_looked_at_again(world, account):
+    booking = Booking.select().first()
+    event, there = world.event_of(account, booking), world.destination(account)
+    world.sandbox.faults.fail(412, "conditionNotMet", path=f"/events/{event['id']}$", times=1)
+    booking.set_status("pending", world.user)
+    world.run(account)
+    world.assert_in_step(account)
+    world.robin.retitle(event["id"], "Mine", there)
+    settle(world, account)
+    assert world.event_of(account, booking)["summary"] != "Mine"
+
+
+def test_an_id_that_is_taken_by_a_deleted_event_gives_way_to_the_next(world, account):
+    booking = Booking.select().first()
+    world.robin.delete(world.event_of(account, booking)["id"], world.destination(account))
+    world.poll(account)
+    world.assert_in_step(account)
+
+
+def test_a_source_without_access_keeps_what_it_blocks_and_holds_nothing_else_up(world, account):
+    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.poll(account)
+    source = RemoteCalendar.get(RemoteCalendar.role == "source")
+    world.sandbox.faults.fail(403, "forbidden", path="robin.*/events$", times=None, minutes=10)
+    world.book(days=8)
+    world.poll(account)
+    assert world.mirrored(account) == ["Dentist"] and RemoteCalendar.get_by_id(source.id).gone_since
+    settle(world, account)
+    assert RemoteCalendar.get_by_id(source.id).gone_since is None
+
+
+def test_an_operators_fault_is_no_fault_of_the_person(world, account):
+    world.sandbox.faults.fail(403, "accessNotConfigured", path="/events$", times=1)
+    account = world.poll(account)
+    assert account.health == "operator" and world.notices(account) == []
+    settle(world, account)
+
+
+def test_the_same_trouble_again_and_again_is_one_line_of_the_history(world, account):
+    world.sandbox.faults.fail(503, path="/events$", times=None, minutes=60)
+    for _ in range(8):
+        world.later(minutes=5)
+        world.run(account)
+    assert SyncRun.select().where(SyncRun.error == "waiting").count() == 1
+    assert Account.get_by_id(account.id).failing_since
+
+
+# ---- times ----
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati", "America/New_York", "Europe/London"])
+def test_whole_days_stay_on_their_days(world, zone):
+    world.linden.street.change(world.user, name="Linden Street", address="", zone_name=zone, hours=world.linden.street.hours)
+    day = world.clock.now.date() + timedelta(days=5)
+    span = scheduling.whole_days(day, day + timedelta(days=1), world.linden.street.zone)
+    Booking.book(models.Practitioner.get_by_id(world.linden.calendar.id), [span], world.user)
+    account = world.start(sources=[world.source()])
+    (event,) = next(iter(world.standing(account).values()))
+    assert (event["start"], event["end"]) == ({"date": day.isoformat()}, {"date": (day + timedelta(days=2)).isoformat()})
+    world.robin.add("Holiday", day + timedelta(days=7))
+    world.poll(account)
+    row = ExternalEvent.get()
+    assert (row.starts_on, row.ends_on) == (day + timedelta(days=7), day + timedelta(days=8))
+    assert row.taken(world.linden.street.zone)[0] == scheduling.midnight(row.starts_on, world.linden.street.zone)
+
+
+@pytest.mark.parametrize("change", ["2027-03-28", "2026-10-25", "2027-10-31"])
+def test_nights_in_which_the_clock_changes_keep_their_times(world, change):
+    day = scheduling.date.fromisoformat(change)
+    world.clock.now = scheduling.midnight(day, world.linden.street.zone) - timedelta(days=3)
+    zone = world.linden.street.zone
+    starts = [scheduling.midnight(day, zone) + timedelta(minutes=30 * n) for n in range(0, 12, 2)]
+    for starts_at in starts:
+        Booking.book(world.linden.calendar, [scheduling.Span(starts_at, starts_at + timedelta(minutes=30))], world.user)
+    account = world.start()
+    world.assert_in_step(account)
+
+
+# ---- heaps ----
+
+
+def test_a_calendar_of_five_thousand_events_is_mirrored_whole(world, account):
+    with world.sandbox.store.lock:
+        for number in range(5000):
+            at = world.clock.now + timedelta(hours=number)
+            world.robin.add(f"Event {number}", at, at + timedelta(minutes=30))
+    world.poll(account)
+    assert ExternalEvent.select().count() == 5000
+    world.assert_in_step(account)
+
+
+# ---- at the same time ----
+
+
+def test_two_workers_at_once_write_nothing_twice(world, account, settings):
+    for day in range(8, 30):
+        world.book(days=day)
+    world.sandbox.latency_ms = 20
+    outcomes = []
+
+    def work():
+        try:
+            with models.database.connection_context():
+                run.run(account.id)
+            outcomes.append("done")
+        except Exception as error:
+            outcomes.append(error)
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == ["done"] * 4
+    world.sandbox.latency_ms = 0
+    world.assert_in_step(account)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_more(world, account):
+    """It stood still for so long that another took over: what it brings home is not believed."""
+    world.book(days=8)
+
+    def take_over(request):
+        if "/batch" in request.url.path:
+            Account.update(lease="somebody else", leased_until=world.clock.now + timedelta(minutes=2)).execute()
+    connections.set_up(connections.Setup({"google": world.endpoints()}, None, 300, b"a secret of the tests", lambda kind: _watched(world, take_over)))
+    before = Link.select().where(Link.phase == "synced").count()
+    world.run(account)
+    assert Account.get_by_id(account.id).lease == "somebody else" and Link.select().where(Link.phase == "synced").count() == before
+    world.later(minutes=3)
+    connections.set_up(connections.Setup({"google": world.endpoints()}, None, 300, b"a secret of the tests", world.transport))
+    settle(world, account)
+
+
+def test_a_person_who_presses_while_a_run_is_under_way_is_heard_first(world, account):
+    """One way again, in the middle of a run: nothing of that run comes after it."""
+    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    pressed = []
+
+    def press(request):
+        if request.method == "GET" and "robin" in request.url.path and not pressed:
+            pressed.append(True)
+            Account.get_by_id(account.id).leave(world.user, "off")
+    connections.set_up(connections.Setup({"google": world.endpoints()}, None, 300, b"a secret of the tests", lambda kind: _watched(world, press)))
+    world.poll(account)
+    assert pressed and Account.get_by_id(account.id).phase == "off"
+    assert world.mirrored(account) == [] and world.standing(account) == {} and world.calendars_of_ours(account) == []
+
+
+class _Watched(httpx.WSGITransport):
+    """The sandbox, with somebody looking at each request before it is sent."""
+
+    def __init__(self, app, look):
+        super().__init__(app=app)
+        self.look = look
+
+    def handle_request(self, request):
+        self.look(request)
+        return super().handle_request(request)
+
+
+def _watched(world, look):
+    return _Watched(world.sandbox, look)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_is_locked_for_ten_seconds_costs_patience_alone(world, account, settings):
+    world.book(days=8)
+    path = settings.database_url.removeprefix("sqlite:///")
+    locked = threading.Event()
+
+    def lock():
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        locked.set()
+        time.sleep(11)
+        other.execute("ROLLBACK")
+        other.close()
+    thread = threading.Thread(target=lock)
+    thread.start()
+    locked.wait(5)
+    try:
+        run.run(account.id)
+    except OperationalError as error:  # the worker gives up, and the next sweep comes
+        assert "locked" in str(error)
+    thread.join()
+    settle(world, account)
+
+
+# ---- killed ----
+
+
+@contextmanager
+def served(world):
+    """The sandbox behind a real port; `world.on_request` is called before and after each request's work."""
+    world.on_request = lambda number, when: None
+    numbers = iter(range(1_000_000))
+
+    def app(environ, start_response):
+        number = next(numbers)
+        world.on_request(number, "before")
+        answer = list(world.sandbox(environ, start_response))
+        world.on_request(number, "after")
+        return answer
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    known = world.endpoints()
+    there = replace(known, token_url=known.token_url.replace("http://sandbox", base), api_url=known.api_url.replace("http://sandbox", base))
+    yield connections.Setup({world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests")
+    server.shutdown()
+
+
+def _work(setup, account_id, database_url):
+    open_database(database_url)
+    connections.set_up(setup)
+    with models.database.connection_context():
+        run.run(account_id)
+    os._exit(0)
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, settings, number, when):
+    """A first filling, then changes on both sides, each killed at one request, before the provider did the work or after it."""
+    for day in range(1, 4):
+        world.book(days=day)
+    account = world.connect()
+    account.start(world.user, "Kalends", "Europe/London")
+    RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()).sync(world.user)
+    here = connections.setup()
+    with served(world) as there:
+        killed = [_killed(world, account, there, settings, number, when)]
+        world.later(minutes=10)
+        Booking.select().first().cancel(world.user)
+        world.book(days=20)
+        world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+        killed.append(_killed(world, account, there, settings, number, when))
+        world.later(minutes=10)
+    assert killed[0]
+    connections.set_up(here)
+    settle(world, account)
+    assert len(world.calendars_of_ours(account)) == 1 and world.mirrored(account) == ["Dentist"]
+
+
+def _killed(world, account, setup, settings, number, when) -> bool:
+    """Run a worker, killed at its request `number`. False: it had finished before."""
+    seen = []
+    models.database.close()
+    models.database.obj.close_all()
+    child = multiprocessing.get_context("fork").Process(target=_work, args=(setup, account.id, settings.database_url))
+
+    def strike(_, moment):
+        if moment == "before":
+            seen.append(moment)
+        if len(seen) == number + 1 and moment == when:
+            os.kill(child.pid, signal.SIGKILL)
+            time.sleep(0.05)
+    world.on_request = strike
+    child.start()
+    child.join(30)
+    world.on_request = lambda number, moment: None
+    models.database.connect(reuse_if_open=True)
+    return child.exitcode == -signal.SIGKILL
