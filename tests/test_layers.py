@@ -29,7 +29,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.channels"},
     {"sync.leaving"},
     {"sync.run"},
-    {"sync.work"},
+    {"sync.look", "sync.work"},
 )
 SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
 
