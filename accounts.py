@@ -177,6 +177,7 @@ class Account(Base):
         RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
         Notice.settle(self, None, "left")
         self._set(phase="leaving", goal=goal, removes=removes, due_at=now(), because="leave", wait_until=None, health="ok", health_word="")
+        Account.show_anew(self.id)
         if goal != "restart" and not self._others_sync():
             self.user.change_sync(mode="one_way")
         AuditEntry.note(self.clinic, actor, "account.leaving", self, goal=goal, removes=removes)
@@ -223,7 +224,7 @@ class Account(Base):
         asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")
         working = (cls.phase == "active") & allowed & ~cls.health.in_(("reconnect", "calendar_gone")) & (asked | behind | fn.EXISTS(pulls))
         return (cls.select(cls, User, Clinic).join(User).switch(cls).join(Clinic)
-                .where(working | (cls.phase == "leaving") & asked | left, cls.wait_until.is_null() | (cls.wait_until <= at)))
+                .where(working | (cls.phase == "leaving") | left, cls.wait_until.is_null() | (cls.wait_until <= at)))
 
     @classmethod
     def free(cls, at: datetime):
@@ -234,6 +235,11 @@ class Account(Base):
     def wake(cls, account_id: int, because: str) -> None:
         """Somebody outside says that something changed. One statement: the caller is in a hurry."""
         cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
+
+    @classmethod
+    def show_anew(cls, account_id: int) -> None:
+        """Foreign events here are others than before: open pages follow."""
+        cls.update(imported_at=now()).where(cls.id == account_id).execute()
 
     # ---- the lease ----
 
@@ -327,6 +333,7 @@ class RemoteCalendar(Base):
             self.role, self.sync_token, self.read_at, self.may_empty = "listed", None, None, False
             self.save()
             ExternalEvent.delete().where(ExternalEvent.calendar == self).execute()
+            Account.show_anew(self.account_id)
             Notice.settle(self.account, f"empty {self.id}", "stopped")
             AuditEntry.note(self.clinic, actor, "source.off", self)
 
@@ -338,6 +345,7 @@ class RemoteCalendar(Base):
         for event in self.events:
             event.blocks = blocks(event.busy, event.all_day, rules)
             event.save(only=[ExternalEvent.blocks])
+        Account.show_anew(self.account_id)
         AuditEntry.note(self.clinic, actor, "source.rules", self, **rules)
 
 

@@ -32,6 +32,7 @@ from peewee import (
     prefetch,
 )
 
+import outside
 import scheduling
 from audit import AuditEntry
 from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
@@ -545,9 +546,7 @@ class Practitioner(Archivable):
 
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
         """What foreign events take of these spans, cut to them; whole days are those of the venue."""
-        events = [event.taken(self.zone) for event in ExternalEvent.blocking(self.user, spans, self.zone)]
-        cuts = [(max(starts_at, span.starts_at), min(ends_at, span.ends_at)) for starts_at, ends_at in events for span in spans]
-        return [Span(starts_at, ends_at) for starts_at, ends_at in cuts if starts_at < ends_at]
+        return outside.cut(ExternalEvent.blocking(self.user, spans, self.zone), spans, self.zone)
 
     def bookings_between(self, start: datetime, end: datetime):
         """Bookings that touch [start, end), oldest first, with client and service at hand."""

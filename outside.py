@@ -1,6 +1,6 @@
 """Time that is taken by something outside: foreign events, mirrored and locked. It lies below the bookings, which look at it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -46,7 +46,8 @@ class ExternalEvent(Base):
         """From when to when it takes time; whole days from midnight to midnight in the zone. It may be longer than any booking, or empty."""
         if self.starts_on is None:
             return self.starts_at, self.ends_at
-        return scheduling.midnight(self.starts_on, zone), scheduling.midnight(self.ends_on, zone)
+        first, last = max(self.starts_on, scheduling.FIRST_DAY), min(self.ends_on, scheduling.LAST_DAY)  # there are calendars of all history
+        return scheduling.midnight(first, zone), scheduling.midnight(last, zone)
 
     def overlaps(self, span: Span, zone: ZoneInfo) -> bool:
         """Whether it takes time in the span (half-open, as spans are)."""
@@ -68,6 +69,13 @@ class ExternalEvent(Base):
             return []
         near = cls.between(user, min(span.starts_at for span in spans), max(span.ends_at for span in spans)).where(cls.blocks)
         return [event for event in near if any(event.overlaps(span, zone) for span in spans)]
+
+
+def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) -> list[Span]:
+    """What the events take of these spans, cut to them: an event may be longer than any span. Whole days are those of `zone`."""
+    taken = [event.taken(zone) for event in events]
+    cuts = [(max(starts_at, span.starts_at), min(ends_at, span.ends_at)) for starts_at, ends_at in taken for span in spans]
+    return [Span(starts_at, ends_at) for starts_at, ends_at in cuts if starts_at < ends_at]
 
 
 def blocks(busy: str, all_day: bool, rules: dict[str, bool]) -> bool:

@@ -33,16 +33,28 @@
   });
   addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
-  const settle = (root) => {
-    for (const dialog of root.querySelectorAll("dialog[open]:not([data-modal])")) {
+  const within = (root, what) => root.matches?.(what) ? [root] : root.querySelectorAll(what);  const settle = (root) => {
+    for (const dialog of within(root, "dialog[open]:not([data-modal])")) {
       dialog.dataset.modal = "";
       dialog.close();
       dialog.showModal();
     }
-    (root.id === "errors" ? root : root.querySelector("#errors"))?.focus();
+    within(root, "#errors")[0]?.focus();
   };
   document.addEventListener("DOMContentLoaded", () => settle(document));
-  document.addEventListener("htmx:afterSwap", (swap) => settle(swap.detail.elt.parentElement ?? document));
+  // Open pages look for changes by themselves while they can be seen and no card lies over them. What had the focus in the week keeps it.
+  const look = () => { if (!document.hidden && !document.querySelector("dialog[open]")) document.dispatchEvent(new Event("look")); };
+  setInterval(look, 5000);
+  document.addEventListener("visibilitychange", look);
+  let focused;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => { focused = target.id === "week" && target.querySelector(":focus")?.getAttribute("href"); });
+  document.addEventListener("htmx:afterSwap", ({ detail: { elt } }) => {
+    settle(elt);
+    if (focused) elt.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  });
+
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
-  document.addEventListener("htmx:sendError", () => { document.getElementById("flash").textContent = "No connection. Nothing was saved; try again."; });
+  document.addEventListener("htmx:sendError", ({ detail: { requestConfig } }) => {
+    if (requestConfig.triggeringEvent?.type !== "look") document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";
+  });
 })();

@@ -12,6 +12,7 @@ from models import Base, Booking, Clinic, Practitioner, User, Venue
 from . import htmx
 
 IDLE_SECONDS, LONGEST_SECONDS, REMEMBERED_SECONDS = 12 * 3600, 7 * 86400, 30 * 86400
+UNATTENDED = {"week.changes", "health.board"}  # what open pages ask for by themselves: nobody need sit before them
 MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
 
 logins = LoginManager()
@@ -49,13 +50,16 @@ def _load_user(key: str) -> User | None:
     user = User.select(User, Clinic).join(Clinic).where(User.id == int(identity), User.epoch == int(epoch)).get_or_none()
     if user is None or not user.is_active:
         return None
-    if now - session["seen"] > 300:
+    if now - session["seen"] > 300 and request.endpoint not in UNATTENDED:
         session["seen"] = now
     return user
 
 
 def _ask_to_sign_in():
-    """A part of a page says so where it stands, with all that was typed; a page leads to signing in and, where it can, back."""
+    """A part of a page says so where it stands, with all that was typed; a page leads to signing in and, where it can, back. One that asks
+    by itself goes from the screen."""
+    if request.endpoint in UNATTENDED:
+        return htmx.done(url_for("auth.sign_in"))  # what is on the screen is not for whoever comes by
     if htmx.is_partial():
         page = url_for("auth.sign_in")
         return htmx.say(Markup('You are signed out. <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.').format(page), 401)

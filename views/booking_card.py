@@ -58,7 +58,7 @@ def _place_in_series(booking: Booking) -> tuple[int, int] | None:
 
 def first_day(booking: Booking) -> date:
     """The day on which it begins at its venue."""
-    return booking.starts_on or scheduling.local_day(booking.starts_at, booking.practitioner.zone)
+    return display.first_day(booking, booking.practitioner.zone)
 
 
 def seen_in(booking: Booking, came: dict[str, str]) -> tuple[date, str]:
@@ -75,17 +75,8 @@ def back(booking: Booking, came: dict[str, str]) -> str:
 
 
 def when(booking: Booking) -> str:
-    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where it is not this one."""
-    zone, first = booking.practitioner.zone, first_day(booking)
-    year = first.year != scheduling.local_day(scheduling.utc_now(), zone).year
-    last = scheduling.local_day(booking.ends_at - timedelta(microseconds=1), zone)
-    start = display.day(first, year)
-    if booking.all_day:
-        return f"{start}, all day" if last == first else f"{start} to {display.day(last, year)}, all day"
-    end = display.clock(booking.ends_at, zone)
-    midnight = last == first or booking.ends_at == scheduling.midnight(last, zone)
-    return f"{start}, {display.clock(booking.starts_at, zone)}–{end}" if midnight else (
-        f"{start}, {display.clock(booking.starts_at, zone)} to {display.day(last, year)}, {end}")
+    """From when to when, in words, in the venue's zone."""
+    return display.from_to(booking, booking.practitioner.zone)
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, str, str]:

@@ -12,9 +12,12 @@ from flask_login import current_user
 
 import scheduling
 from models import Booking
+from outside import ExternalEvent
 
 STATUS_NAMES = {"offered": "Offered", "pending": "Pending", "confirmed": "Confirmed", "arrived": "Arrived", "delivered": "Delivered",
                 "invoiced": "Invoiced", "paid": "Paid", "cancelled": "Cancelled", "no_show": "No-show"}
+BUSY_NAMES = {"busy": "Busy", "free": "Free", "tentative": "Tentative", "away": "Away", "elsewhere": "Working elsewhere"}
+PROVIDER_NAMES = {"google": "Google", "microsoft": "Outlook"}
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 _MENU = (  # name, endpoint, icon, who sees it
@@ -41,7 +44,7 @@ def init_app(app: Flask) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
     app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
-                                 when=when, moment=moment, status_name=STATUS_NAMES.__getitem__)
+                                 when=when, moment=moment, status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__)
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,25 @@ def when(booking: Booking) -> str:
     last = booking.ends_on - timedelta(days=1)
     days = short_day(last) if last == booking.starts_on else f"{short_day(booking.starts_on)} to {short_day(last)}"
     return f"{days} {last.year}, all day"
+
+
+def first_day(item: Booking | ExternalEvent, zone: ZoneInfo) -> date:
+    """The local day on which it begins."""
+    return item.starts_on or scheduling.local_day(item.starts_at, zone)
+
+
+def from_to(item: Booking | ExternalEvent, zone: ZoneInfo) -> str:
+    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where it is not this one."""
+    first = first_day(item, zone)
+    ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
+    last = item.ends_on - timedelta(days=1) if item.all_day else scheduling.local_day(ends_at, zone)
+    year = {first.year, last.year} != {scheduling.local_day(scheduling.utc_now(), zone).year}
+    start = day(first, year)
+    if item.all_day:
+        return f"{start}, all day" if last == first else f"{start} to {day(last, year)}, all day"
+    end = clock(item.ends_at, zone)
+    midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
+    return f"{start}, {clock(item.starts_at, zone)}–{end}" if midnight else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
 
 
 def zone_city(zone: ZoneInfo) -> str:

@@ -1,0 +1,76 @@
+"""Foreign events in a real browser: a card over the calendar, and a page that follows what happens outside without getting in the way."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from accounts import Account, RemoteCalendar
+from outside import ExternalEvent
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+
+ONE = datetime(2026, 11, 20, 13, tzinfo=UTC)
+
+
+@pytest.fixture
+def add(linden, clock):
+    """`add(title, start)`: an hour of Pat's taken in Google, and open pages are told."""
+    account = Account.create(clinic=linden.clinic, user=linden.pat, kind="google", email="pat@home.test", sealed="", phase="active")
+    source = RemoteCalendar.create(clinic=linden.clinic, account=account, calendar_id="home", role="source", name="Family")
+
+    def make(title, start):
+        ExternalEvent.create(clinic=linden.clinic, user=linden.pat, calendar=source, remote_id=title, title=title, busy="busy", blocks=True,
+                             starts_at=start, ends_at=start + timedelta(hours=1))
+        Account.update(imported_at=start).execute()
+    return make
+
+
+@pytest.mark.parametrize("look", [("light", 390, 844), ("dark", 1280, 900)], ids=["phone", "desk"])
+def test_calendar_and_card_have_no_barriers(enter, add, no_barriers, look):
+    add("Dentist", ONE)
+    theme, width, height = look
+    page = enter(color_scheme=theme, viewport={"width": width, "height": height})
+    for view in ("week", "day", "agenda"):
+        page.goto(f"/calendar?view={view}")
+        no_barriers(page)
+    page.get_by_role("link", name="Dentist").click()
+    expect(page.get_by_role("dialog", name="Dentist")).to_be_visible()
+    no_barriers(page)
+
+
+def test_an_open_week_shows_by_itself_what_came_and_keeps_focus_and_scroll(enter, add):
+    add("Dentist", ONE)
+    page = enter(viewport={"width": 1280, "height": 500})
+    dentist = page.get_by_role("link", name="Dentist")
+    dentist.focus()
+    scrolled = page.evaluate("scrollBy(0, -40) ?? scrollY")
+    assert scrolled > 0
+    add("Doctor", ONE + timedelta(hours=2))
+    expect(page.get_by_role("link", name="Doctor")).to_be_visible(timeout=12_000)
+    expect(dentist).to_be_focused()
+    assert page.evaluate("scrollY") == scrolled
+
+
+def test_an_open_card_stays_open_and_the_week_follows_once_it_is_closed(enter, add):
+    add("Dentist", ONE)
+    page = enter()
+    page.get_by_role("link", name="Dentist").click()
+    card = page.get_by_role("dialog", name="Dentist")
+    expect(card).to_be_visible()
+    add("Doctor", ONE + timedelta(hours=2))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(300)
+    expect(card).to_be_visible()
+    assert page.locator(".booking", has_text="Doctor").count() == 0
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Doctor")).to_be_visible(timeout=12_000)
+
+
+def test_without_scripts_a_card_opens_and_closes(enter, add):
+    add("Dentist", ONE)
+    page = enter(java_script_enabled=False)
+    page.get_by_role("link", name="Dentist").click()
+    expect(page.get_by_text("Change it in Google; it syncs back.")).to_be_visible()
+    page.get_by_role("link", name="Close").click()
+    page.wait_for_url("**/calendar?**")
