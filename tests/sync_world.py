@@ -30,7 +30,7 @@ class SyncWorld:
 
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
         self.linden, self.clock, self.user, self.email = linden, clock, linden.pat, ROBIN
-        self.messages = []
+        self.messages, self.look = [], lambda moment: None
         self.sandbox = self.imitation()
         connections.set_up(connections.Setup({self.kind: self.endpoints()}, webhook_url, 300, b"a secret of the tests", self.transport))
         self.robin = self.sandbox.user(ROBIN)
@@ -47,7 +47,22 @@ class SyncWorld:
         return Endpoints(CLIENT_ID, CLIENT_SECRET, f"{BASE}/o/oauth2/v2/auth", f"{BASE}/token", f"{BASE}/revoke", BASE, True)
 
     def transport(self, kind):
-        return httpx.WSGITransport(app=self.sandbox)
+        return Watched(self.sandbox, self.look)
+
+    def watch(self, look):
+        """`look("before")` and `look("after")` are called around each request's work."""
+        self.look = look
+
+    def trouble(self, kind, path, skip):
+        """One mishap that waits: an answer lost, a connection lost, or a refusal."""
+        where = {"batch": "^/batch", "events": "/events", "": None}[path]
+        kind, _, status = kind.partition(" ")
+        reason = {"reason": "rateLimitExceeded", "status": 429} if status else {"status": 503}
+        getattr(self.sandbox.faults, kind)(path=where, skip=skip, **(reason if kind == "fail" else {}))
+
+    def outside_id(self, row):
+        """The id outside of a foreign event that is mirrored here."""
+        return row.remote_id
 
     def grant(self, email, *granted):
         return self.sandbox.connect(email, list(granted or scopes(self.kind, True, False)))
@@ -107,7 +122,8 @@ class SyncWorld:
 
     def mirrored(self, account):
         """Titles of the foreign events here, in order of time."""
-        return [row.title for row in ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account).order_by(ExternalEvent.starts_at)]
+        rows = ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account)
+        return [row.title for row in rows.order_by(ExternalEvent.starts_at)]
 
     # ---- the other side ----
 
@@ -153,9 +169,26 @@ class SyncWorld:
         return tuple(scheduling.datetime.fromisoformat(side["dateTime"]) for side in (start, end))
 
     def writes(self) -> int:
-        return sum(record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(("/token", "/watch", "/stop", "/batch/calendar/v3"))
-                   for record in self.sandbox.requests)
+        others = ("/token", "/watch", "/stop", "/batch/calendar/v3")
+        return sum(record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(others) for record in self.sandbox.requests)
 
     def event_of(self, account, booking) -> dict:
         (event,) = self.standing(account)[str(booking.uuid)]
         return event
+
+
+class Watched(httpx.WSGITransport):
+    """An imitation provider, with somebody looking on before each request's work and after it."""
+
+    def __init__(self, app, look):
+        super().__init__(app=app)
+        self.look = look
+
+    def handle_request(self, request):
+        self.look("before")
+        answer = super().handle_request(request)
+        self.look("after")
+        return answer
+
+
+WORLDS = {"google": SyncWorld}
