@@ -6,7 +6,9 @@ import sys
 from datetime import timedelta
 
 from flask import Flask, render_template, request
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -16,7 +18,7 @@ import views
 from database import open_database
 from operate import commands
 from settings import Settings, SettingsError
-from sync import connections, jobs, wsgi
+from sync import connections, jobs, work, wsgi
 from text import places
 from views import htmx
 
@@ -53,6 +55,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(_connect)
     app.teardown_request(_disconnect)
     app.after_request(_harden)
+    app.after_request(_nudge)
+    csrf.exempt(views.webhooks.blueprint)
     app.register_error_handler(Exception, _show_error)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if settings.trusted_proxies:
@@ -82,6 +86,16 @@ def _harden(response):
         response.headers.setdefault("Cache-Control", "no-store" if "text/html" in response.content_type else "private")
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def _nudge(response):
+    """After whatever a person changed: calendars outside that are behind now are brought in step. A lost nudge costs a minute."""
+    if request.method == "POST" and response.status_code < 400 and request.blueprint != "webhooks" and current_user.is_authenticated:
+        try:
+            work.nudge_clinic(current_user.clinic_id)
+        except PeeweeException as error:
+            log.warning("no nudge: %s", type(error).__name__)
     return response
 
 

@@ -98,7 +98,7 @@ def _as_kept(channel: Channel) -> OpenChannel:
 
 @database.atomic()
 def called(kind: str, uuid: str, channel_id: str, secret: str, what: str) -> int | None:
-    """A provider says something of a channel: the id of the account to nudge, or None for a call to be believed in nothing.
+    """A provider says something of a channel: the id of the account to nudge (0: nothing to look at), or None for a call not to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not here yet; and only its secret counts.
     """
@@ -109,7 +109,7 @@ def called(kind: str, uuid: str, channel_id: str, secret: str, what: str) -> int
     at = scheduling.utc_now()
     Channel.update(called_at=at, **({"wants": what} if what in ("renew", "removed") else {})).where(Channel.id == row.id).execute()
     if what == "opened":
-        return None
+        return 0
     if row.calendar.role == "source":
         RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
     Account.wake(row.account_id, "live")

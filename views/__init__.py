@@ -2,7 +2,25 @@
 
 from flask import Flask
 
-from . import access, auth, bookings, display, help, htmx, imports, links, patients, probes, services, settings, sync_settings, team, week
+from . import (
+    access,
+    auth,
+    bookings,
+    connect,
+    display,
+    help,
+    htmx,
+    imports,
+    links,
+    patients,
+    probes,
+    services,
+    settings,
+    sync_settings,
+    team,
+    webhooks,
+    week,
+)
 
 
 def register(app: Flask) -> None:
@@ -21,4 +39,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(links.blueprint, url_prefix="/sync/links")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
+    app.register_blueprint(connect.blueprint, url_prefix="/connect")
+    app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")  # for providers, not for people
     app.register_blueprint(help.blueprint, url_prefix="/help")
