@@ -44,7 +44,7 @@ def test_an_open_week_shows_by_itself_what_came_and_keeps_focus_and_scroll(enter
     page = enter(viewport={"width": 1280, "height": 500})
     dentist = page.get_by_role("link", name="Dentist")
     dentist.focus()
-    scrolled = page.evaluate("scrollBy(0, -40) ?? scrollY")
+    scrolled = page.evaluate("() => { scrollBy(0, -40); return scrollY }")
     assert scrolled > 0
     add("Doctor", ONE + timedelta(hours=2))
     expect(page.get_by_role("link", name="Doctor")).to_be_visible(timeout=12_000)
