@@ -343,7 +343,7 @@ def test_every_status_can_be_reached_from_every_other(pat, booking):
 
 def test_the_card_says_what_it_overlaps(pat, linden, booking):
     Booking.book(linden.calendar, [booking.span], linden.pat, allow_overlap=True, service=linden.service)
-    assert "Overlaps Shoulder, 09:00–09:50 , confirmed" in text(pat.get(f"/bookings/{booking.id}"))
+    assert "Overlaps Shoulder, 09:00–09:50, confirmed" in text(pat.get(f"/bookings/{booking.id}"))
 
 
 def test_a_colleague_s_card_can_be_read_without_notes_rate_or_buttons(signed_in, linden, booking, clock):
@@ -409,7 +409,7 @@ def test_a_cancellation_is_not_undone_into_taken_time(pat, linden, booking):
     Booking.book(linden.calendar, [booking.span], linden.pat)
     pat.post(f"/bookings/{booking.id}/undo")
     assert again(booking).status == "cancelled"
-    assert "The time has been booked since" in after(pat)
+    assert "The time has been taken since" in after(pat)
 
 
 def test_one_of_a_series_asks_which_and_leaves_a_way_out(pat, series):

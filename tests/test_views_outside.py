@@ -3,13 +3,15 @@
 import logging
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from accounts import Account, RemoteCalendar
+from accounts import Account
 from models import Booking, Venue
-from outside import RULES, ExternalEvent, blocks
+from outside import RULES, ExternalEvent
 from scheduling import Span, midnight
+from tests import foreign
 
 FRIDAY = date(2026, 11, 20)  # of the tests: 11:40 in London
 PARTIAL = {"HX-Request": "true"}
@@ -18,20 +20,13 @@ PARTIAL = {"HX-Request": "true"}
 @pytest.fixture
 def source(linden, clock):
     """A calendar of Pat's that is read to block time."""
-    account = Account.create(clinic=linden.clinic, user=linden.pat, kind="google", email="pat@home.test", sealed="", phase="active")
-    return RemoteCalendar.create(clinic=linden.clinic, account=account, calendar_id="home", role="source", name="Family", is_primary=True)
+    return foreign.source(linden.pat)
 
 
 @pytest.fixture
 def add(source):
-    """`add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")` in London, or with two dates for whole days (the second exclusive)."""
-    def make(title, start, end, busy="busy", rules=RULES):
-        days = [date.fromisoformat(start), date.fromisoformat(end)] if len(start) == 10 else [None, None]
-        at = [datetime.fromisoformat(f"{side}T00:00+00:00" if days[0] else side).replace(tzinfo=UTC) for side in (start, end)]
-        whose = {"clinic": source.clinic, "user": source.account.user, "calendar": source, "remote_id": f"{title} {start}"}
-        return ExternalEvent.create(**whose, title=title, busy=busy, blocks=blocks(busy, bool(days[0]), rules), starts_at=at[0], ends_at=at[1],
-                                    starts_on=days[0], ends_on=days[1])
-    return make
+    """`add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")`: London is at UTC in November."""
+    return partial(foreign.event, source)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the card of a booking says: when, what comes next, what overlaps, what happened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,9 +9,10 @@ from flask import url_for
 from flask_login import current_user
 
 import scheduling
-from models import STATUSES, AuditEntry, Booking
+from models import STATUSES, AuditEntry, Booking, SlotTaken
+from outside import ExternalEvent
 
-from . import access, booking_form, display
+from . import access, booking_form, columns, display
 
 NEXT = {  # what usually comes next, the likeliest first
     "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
@@ -28,24 +30,36 @@ class Card:
     may_book: bool
     next: tuple[str, ...]
     others: list[str]
-    overlaps: list[Booking]
+    overlaps: list[tuple[str, str, str]]
     history: list[tuple[str, str, str]]
     series: tuple[int, int] | None
     wanted: str | None = None
-    conflicts: list[Booking] = field(default_factory=list)
+    in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def card(booking: Booking, wanted: str | None = None, conflicts: list[Booking] | None = None) -> Card:
-    """The card; `wanted` is the status that was refused because of `conflicts`."""
+def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None) -> Card:
+    """The card; `wanted` is the status that was refused because of what is in the way."""
     practitioner, status = booking.practitioner, booking.status
     may_change = current_user.is_manager or practitioner.user_id == current_user.id
     zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
     return Card(
         booking, when(booking), first_day(booking), f"{practitioner.user.name}, {practitioner.venue.name}{zone}", may_change,
         access.may_book(practitioner), NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
-        Booking.conflicts(practitioner.user, [booking.span], [booking.id]) if booking.is_busy else [],
+        _overlaps(booking) if booking.is_busy and not refusal else [],
         [_sentence(entry, practitioner.zone) for entry in AuditEntry.about(booking).limit(30)] if may_change else [],
-        _place_in_series(booking), wanted, conflicts or [])
+        _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [])
+
+
+def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:
+    person, spans, zone = booking.practitioner.user, [booking.span], booking.practitioner.zone
+    return _told(booking, Booking.conflicts(person, spans, [booking.id]), ExternalEvent.blocking(person, spans, zone))
+
+
+def _told(booking: Booking, others: Sequence[Booking], events: Sequence[ExternalEvent]) -> list[tuple[str, str, str]]:
+    """What takes the booking's time as well: title, when, and in which state or where."""
+    zone, day, is_own = booking.practitioner.zone, first_day(booking), columns.shows_titles(booking.practitioner)
+    told = [(row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower()) for row in others]
+    return told + [(columns.foreign_title(event, is_own), display.brief(event, zone, day), "in a calendar outside") for event in events]
 
 
 def _place_in_series(booking: Booking) -> tuple[int, int] | None:

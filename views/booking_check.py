@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import scheduling
-from models import FREE_STATUSES, STATUSES, Booking
+from models import FREE_STATUSES, STATUSES, Booking, Practitioner, SlotTaken
+from outside import ExternalEvent
 from scheduling import Span
 
-from . import display
+from . import columns, display
 from .booking_form import BookingForm
 
 MOST_SAID = 3
@@ -28,20 +29,41 @@ class Obstacle:
         return bool(self.conflicts or self.outside_hours or self.remarks)
 
 
-def obstacle(form: BookingForm, spans: list[Span], conflicts: list[Booking] | None = None) -> Obstacle:
-    """What stands in the way of the spans; `conflicts` where they were already found."""
+def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = None) -> Obstacle:
+    """What stands in the way of the spans; `refusal` where that was already found."""
     if not spans:
         return Obstacle(remarks=form.remarks)
-    zone, first, but = form.practitioner.zone, spans[0], [form.booking.id] if form.booking else []
-    holds_time = form.status.data not in FREE_STATUSES
-    found = conflicts or (Booking.conflicts(form.practitioner.user, spans, but) if holds_time else [])
-    words = [f"{row.title}{_at_other(row, form)}, {_brief(row.span, zone, form.day.data)}, {display.STATUS_NAMES[row.status].lower()}."
-             for row in found]
+    practitioner, first, but = form.practitioner, spans[0], [form.booking.id] if form.booking else []
+    taken = refusal or SlotTaken((), ())
+    if refusal is None and form.status.data not in FREE_STATUSES:
+        found = Booking.conflicts(practitioner.user, spans, but), ExternalEvent.blocking(practitioner.user_id, spans, practitioner.zone)
+        taken = SlotTaken(*found)
+    words = [*(_booked(row, form) for row in taken.conflicts), *(_foreign(event, form) for event in taken.outside)]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
-    heading = f"{found[0].title} is here {_until(found[0].span, zone, form.day.data)}" if found else ""
-    offer = _offer(form, first, but) if found and not first.all_day else None
-    return Obstacle(heading, words, offer, form.practitioner.outside_hours(first), form.remarks)
+    offer = _offer(form, first, but) if words and not first.all_day else None
+    return Obstacle(_heading(taken, form) if words else "", words, offer, practitioner.outside_hours(first), form.remarks)
+
+
+def _heading(taken: SlotTaken, form: BookingForm) -> str:
+    zone, day = form.practitioner.zone, form.day.data
+    if taken.conflicts:
+        return f"{taken.conflicts[0].title} is here {_until(taken.conflicts[0].span, zone, day)}"
+    event = taken.outside[0]
+    title = event.title if columns.shows_titles(form.practitioner) else ""
+    return f"{f'{title} is in your other calendar' if title else 'Busy outside'} {_until(event, zone, day)}"
+
+
+def _booked(row: Booking, form: BookingForm) -> str:
+    times = display.brief(row, form.practitioner.zone, form.day.data)
+    return f"{row.title}{_at_other(row, form)}, {times}, {display.STATUS_NAMES[row.status].lower()}."
+
+
+def _foreign(event: ExternalEvent, form: BookingForm) -> str:
+    """A busy time outside; what it is and in which calendar is for its owner alone."""
+    zone, is_own = form.practitioner.zone, columns.shows_titles(form.practitioner)
+    times = display.brief(event, zone, form.day.data)
+    return f"{columns.foreign_title(event, is_own)}, {times}{f', in your calendar {event.calendar.name}' if is_own else ''}."
 
 
 def _offer(form: BookingForm, wanted: Span, but: list[int]) -> tuple[str, str] | None:
@@ -52,21 +74,14 @@ def _offer(form: BookingForm, wanted: Span, but: list[int]) -> tuple[str, str] |
     if free is None:
         return None
     span = Span(free.starts_at, free.starts_at + wanted.duration)
-    return _brief(span, zone, form.day.data), f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // timedelta(minutes=1)}"
+    return display.brief(span, zone, form.day.data), f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // timedelta(minutes=1)}"
 
 
 def _at_other(row: Booking, form: BookingForm) -> str:
     return "" if row.practitioner_id == form.practitioner.id else f" at {row.practitioner.venue.name}"
 
 
-def _brief(span: Span, zone: ZoneInfo, day: date) -> str:
-    """14:30–15:20, with the day before it unless it is `day`."""
-    starts_on = span.starts_on or scheduling.local_day(span.starts_at, zone)
-    times = "all day" if span.all_day else f"{display.clock(span.starts_at, zone)}–{display.clock(span.ends_at, zone)}"
-    return times if starts_on == day else f"{display.short_day(starts_on)} {times}"
-
-
-def _until(span: Span, zone: ZoneInfo, day: date) -> str:
+def _until(span: Span | ExternalEvent, zone: ZoneInfo, day: date) -> str:
     if span.all_day:
         return "all day"
     ends_on = scheduling.local_day(span.ends_at, zone)
@@ -75,25 +90,32 @@ def _until(span: Span, zone: ZoneInfo, day: date) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the day beside the form; without a booking it is the one being made."""
+    """A line of the day beside the form; one `is_new` is being made."""
 
     start: str
     title: str
     status: str
-    booking: Booking | None = None
+    is_new: bool = False
 
 
 def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
-    """The person's day as it is, with what is being booked among it."""
-    zone = form.practitioner.zone
-    start = scheduling.midnight(day, zone)
-    rows = [row for row in form.practitioner.user.bookings_between(start, scheduling.midnight(day + timedelta(days=1), zone))
-            if form.booking is None or row.id != form.booking.id]
-    entries = [Entry(_entry_start(row.span, start, zone), row.title, row.status, row) for row in rows]
+    """The person's day as it is, here and outside, with what is being booked among it."""
+    practitioner, zone = form.practitioner, form.practitioner.zone
+    window = Span(scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone))
+    rows = [row for row in practitioner.user.bookings_between(window.starts_at, window.ends_at) if form.booking is None or row.id != form.booking.id]
+    events = [event for event in columns.foreign(practitioner, window.starts_at, window.ends_at) if columns.touches(event, day, window)]
+    entries = [Entry(_entry_start(row.span, window.starts_at, zone), row.title, row.status) for row in rows]
+    entries += [Entry(_entry_start(event, window.starts_at, zone), _entry_title(event, practitioner), "external") for event in events]
     if spans:
-        entries.append(Entry(_entry_start(spans[0], start, zone), "This one", form.status.data if form.status.data in STATUSES else "confirmed"))
+        status = form.status.data if form.status.data in STATUSES else "confirmed"
+        entries.append(Entry(_entry_start(spans[0], window.starts_at, zone), "This one", status, is_new=True))
     return sorted(entries, key=lambda entry: (entry.start[0].isdigit(), entry.start))
 
 
-def _entry_start(span: Span, midnight: datetime, zone: ZoneInfo) -> str:
+def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
+    title = columns.foreign_title(event, columns.shows_titles(practitioner))
+    return title if event.blocks else f"{title}, does not block"
+
+
+def _entry_start(span: Span | ExternalEvent, midnight: datetime, zone: ZoneInfo) -> str:
     return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)

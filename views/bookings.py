@@ -67,7 +67,7 @@ def create():
     try:
         made = Booking.book(form.practitioner, spans, current_user, key=form.form_key, allow_overlap=form.overlap.data, **columns)
     except SlotTaken as refusal:
-        return _show_form(form, 422, spans, refusal.conflicts)
+        return _show_form(form, 422, spans, refusal)
     _say_saved(form, made, "Booked")
     return htmx.done(_back(made[0]))
 
@@ -97,7 +97,7 @@ def update(booking_id: int):
     try:
         changed = _change(booking, form, span)
     except SlotTaken as refusal:
-        return _show_form(form, 422, [span], refusal.conflicts)
+        return _show_form(form, 422, [span], refusal)
     except ChangedMeanwhile:
         return _show_form(form, 422, [span], meanwhile=access.load(Booking, booking_id))
     _say_saved(form, changed, "Changed")
@@ -149,7 +149,7 @@ def set_status(booking_id: int):
     try:
         changed = booking.set_status(form.status.data, current_user, allow_overlap=form.overlap.data == "ok")
     except SlotTaken as refusal:
-        return _show_card(booking, 422, wanted=form.status.data, conflicts=refusal.conflicts)
+        return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
     if changed:
         _say_undoable(booking, f"{display.STATUS_NAMES[booking.status]}: {when(booking)}. It was {display.STATUS_NAMES[was].lower()}.")
     return htmx.done(_back(booking))
@@ -182,7 +182,7 @@ def undo(booking_id: int):
     try:
         undone = booking.undo_status(current_user)
     except SlotTaken:
-        flash("The time has been booked since, so it stays as it is. Open the booking to decide.", "warning")
+        flash("The time has been taken since, so it stays as it is. Open the booking to decide.", "warning")
     else:
         flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if undone else "There is nothing to take back any more.")
     return htmx.done(_back(booking))
@@ -236,24 +236,24 @@ def _fill(form: BookingForm, what: str) -> None:
         form.rate.data, form.rate.raw_data = form.chosen_service.price_cents, None
 
 
-def _form_context(form: BookingForm, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None) -> dict:
+def _form_context(form: BookingForm, spans: Sequence[Span] = (), refusal: SlotTaken | None = None) -> dict:
     zone = form.practitioner.zone
     day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
     return {
-        "form": form, "day": day, "obstacle": booking_check.obstacle(form, list(spans), conflicts),
+        "form": form, "day": day, "obstacle": booking_check.obstacle(form, list(spans), refusal),
         "that_day": booking_check.that_day(form, day, list(spans)),
         "hours": form.practitioner.hours.get(scheduling.WEEKDAYS[day.weekday()], []), "says_zone": booking_form.zone_differs(form.practitioner),
         "close_url": booking_form.close_url(form),
     }
 
 
-def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (), conflicts: list[Booking] | None = None,
+def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (), refusal: SlotTaken | None = None,
                meanwhile: Booking | None = None):
     """The form again, or for the first time, with what stands in the way of it; `meanwhile` is what others made of the booking."""
-    if conflicts:
+    if refusal:
         form.fault("overlap", "The time is taken. Choose another, or tick “Book it all the same”")
     span = None if spans else form.span_so_far()
-    context = _form_context(form, spans or ([span] if span else []), conflicts) | {"meanwhile": meanwhile and booking_card.card(meanwhile)}
+    context = _form_context(form, spans or ([span] if span else []), refusal) | {"meanwhile": meanwhile and booking_card.card(meanwhile)}
     return htmx.show("bookings/edit.html" if form.booking else "bookings/new.html", "bookings/_form.html", status, **context)
 
 

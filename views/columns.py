@@ -77,7 +77,7 @@ def fill(column: Day, calendar: Practitioner, items: Sequence[Booking | External
     """Lay what touches the day into the column, and what is free from now on between it."""
     zone = calendar.zone
     window = Span(scheduling.midnight(column.date, zone), scheduling.midnight(column.date + timedelta(days=1), zone))
-    touching = [item for item in items if _on(item, column.date, window)]
+    touching = [item for item in items if touches(item, column.date, window)]
     column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
     places = [(item, _place(item, window, zone)) for item in touching if not item.all_day]
     lanes = scheduling.lanes([place for _, place in places])
@@ -101,7 +101,7 @@ def bounds(days: Sequence[Day]) -> tuple[int, int]:
     return min([8, *(int(start[:2]) for start in starts)]), max([18, *(-(-minutes(end) // 60) for end in ends)])
 
 
-def _on(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
+def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
     """Whole days are shown by their date, whatever zone they are meant in; an event without length where it begins."""
     if item.all_day:
         return item.starts_on <= day < item.ends_on

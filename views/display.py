@@ -13,6 +13,7 @@ from flask_login import current_user
 import scheduling
 from models import Booking
 from outside import ExternalEvent
+from scheduling import Span
 
 STATUS_NAMES = {"offered": "Offered", "pending": "Pending", "confirmed": "Confirmed", "arrived": "Arrived", "delivered": "Delivered",
                 "invoiced": "Invoiced", "paid": "Paid", "cancelled": "Cancelled", "no_show": "No-show"}
@@ -107,12 +108,12 @@ def when(booking: Booking) -> str:
     return f"{days} {last.year}, all day"
 
 
-def first_day(item: Booking | ExternalEvent, zone: ZoneInfo) -> date:
+def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
     """The local day on which it begins."""
     return item.starts_on or scheduling.local_day(item.starts_at, zone)
 
 
-def from_to(item: Booking | ExternalEvent, zone: ZoneInfo) -> str:
+def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
     """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where it is not this one."""
     first = first_day(item, zone)
     ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
@@ -124,6 +125,15 @@ def from_to(item: Booking | ExternalEvent, zone: ZoneInfo) -> str:
     end = clock(item.ends_at, zone)
     midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
     return f"{start}, {clock(item.starts_at, zone)}–{end}" if midnight else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
+
+
+def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
+    """14:30–15:20, with the day before it unless it is `among`; of what lasts longer than a day both ends."""
+    if item.ends_at - item.starts_at > timedelta(hours=25):  # one day has so many when the clocks go back
+        return from_to(item, zone)
+    first = first_day(item, zone)
+    times = "all day" if item.all_day else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
+    return times if first == among else f"{short_day(first)} {times}"
 
 
 def zone_city(zone: ZoneInfo) -> str:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from accounts import Account, RemoteCalendar
-from outside import ExternalEvent
+from accounts import Account
+from tests import foreign
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
 
@@ -16,12 +16,10 @@ ONE = datetime(2026, 11, 20, 13, tzinfo=UTC)
 @pytest.fixture
 def add(linden, clock):
     """`add(title, start)`: an hour of Pat's taken in Google, and open pages are told."""
-    account = Account.create(clinic=linden.clinic, user=linden.pat, kind="google", email="pat@home.test", sealed="", phase="active")
-    source = RemoteCalendar.create(clinic=linden.clinic, account=account, calendar_id="home", role="source", name="Family")
+    source = foreign.source(linden.pat)
 
     def make(title, start):
-        ExternalEvent.create(clinic=linden.clinic, user=linden.pat, calendar=source, remote_id=title, title=title, busy="busy", blocks=True,
-                             starts_at=start, ends_at=start + timedelta(hours=1))
+        foreign.event(source, title, f"{start:%Y-%m-%d %H:%M}", f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}")
         Account.update(imported_at=start).execute()
     return make
 
