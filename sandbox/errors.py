@@ -1,8 +1,10 @@
 """Refusals in Google's shape, and a connection that dies."""
 
 import json
+import socket
 
-from werkzeug.wrappers import Response
+import httpx
+from werkzeug.wrappers import Request, Response
 
 DOMAINS = {
     "rateLimitExceeded": "usageLimits", "userRateLimitExceeded": "usageLimits", "quotaExceeded": "usageLimits",
@@ -45,6 +47,16 @@ class ConnectionLost(Exception):
     def __init__(self, timed_out: bool = False):
         self.timed_out = timed_out
         super().__init__("timed out" if timed_out else "connection reset")
+
+
+def hang_up(environ: dict, request: Request, loss: ConnectionLost) -> None:
+    """Ends the connection without an answer: the socket of a real server, or in process the error that the caller's client would raise."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.shutdown(socket.SHUT_RDWR)
+        raise ConnectionResetError
+    kind = httpx.ReadTimeout if loss.timed_out else httpx.ReadError
+    raise kind(f"The sandbox: {loss}", request=httpx.Request(request.method, request.base_url))
 
 
 def invalid(message: str, parameter: str | None = None) -> Refused:

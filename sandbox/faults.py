@@ -28,6 +28,7 @@ class Fault:
     until: datetime | None = None
     retry_after_seconds: int | None = None
     after_work: bool = False
+    refused: type[Exception] = Refused
 
     def matches(self, method: str, path: str) -> bool:
         return self.method in (None, method) and (self.path is None or re.search(self.path, path) is not None)
@@ -35,15 +36,15 @@ class Fault:
     def strike(self) -> None:
         if self.status is None:
             raise ConnectionLost(timed_out=self.after_work)
-        raise Refused(self.status, self.reason, "Made to fail by the sandbox.", retry_after_seconds=self.retry_after_seconds)
+        raise self.refused(self.status, self.reason, "Made to fail by the sandbox.", retry_after_seconds=self.retry_after_seconds)
 
 
 class Faults:
     """The troubles that wait. Paths are regular expressions, searched in `/calendar/v3/…`, `/batch/calendar/v3`, `/token` and so on;
-    the calls inside a batch are hit one by one."""
+    the calls inside a batch are hit one by one. `refused` is the refusal in the provider's shape."""
 
-    def __init__(self, clock: Callable[[], datetime]):
-        self.clock = clock
+    def __init__(self, clock: Callable[[], datetime], refused: type[Exception] = Refused):
+        self.clock, self.refused = clock, refused
         self.waiting: list[Fault] = []
         self._batch_parts = deque()
 
@@ -88,25 +89,40 @@ class Faults:
         return self._batch_parts.popleft() if self._batch_parts else None
 
     def _add(self, fault: Fault) -> Fault:
+        fault.refused = self.refused
         self.waiting.append(fault)
         return fault
+
+
+class Spending:
+    """What each account spent within a sliding span of time."""
+
+    def __init__(self, clock: Callable[[], datetime], minutes: float):
+        self.clock, self.span = clock, timedelta(minutes=minutes)
+        self._spent: dict[str, deque] = {}
+
+    def fits(self, email: str, cost: int, most: int | None) -> bool:
+        """Spends, unless that would be more than `most` (None: no limit)."""
+        spent, now = self._spent.setdefault(email, deque()), self.clock()
+        while spent and spent[0][0] <= now - self.span:
+            spent.popleft()
+        if most is not None and sum(each for _, each in spent) + cost > most:
+            return False
+        spent.append((now, cost))
+        return True
 
 
 class Quota:
     """Requests per user within a sliding minute; `per_minute` None: no limit."""
 
     def __init__(self, clock: Callable[[], datetime]):
-        self.clock, self.per_minute = clock, None
-        self._spent: dict[str, deque] = {}
+        self.per_minute = None
+        self._spending = Spending(clock, minutes=1)
 
     def spend(self, email: str, cost: int) -> None:
         """Raises Refused (403) when the minute's quota is used up."""
-        spent, now = self._spent.setdefault(email, deque()), self.clock()
-        while spent and spent[0][0] <= now - timedelta(minutes=1):
-            spent.popleft()
-        if self.per_minute is not None and sum(each for _, each in spent) + cost > self.per_minute:
+        if not self._spending.fits(email, cost, self.per_minute):
             raise Refused(403, "userRateLimitExceeded", "User Rate Limit Exceeded")
-        spent.append((now, cost))
 
 
 class Record(NamedTuple):

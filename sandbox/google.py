@@ -14,19 +14,17 @@ Paths, parameters, scopes and bodies come from the schema file (`spec.py`); the 
 import argparse
 import json
 import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
 from flask import Flask, jsonify, render_template
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 from . import batch, calendars, consent, control, events, fields, listing, pages, push, seed, spec
-from .errors import ConnectionLost, Refused
+from .errors import ConnectionLost, Refused, hang_up
 from .faults import Faults, Quota, Record, Requests
 from .oauth import OAuth
 from .outside import OutsideUser
@@ -86,7 +84,7 @@ class Google:
         try:
             response = self._answer(request)
         except ConnectionLost as loss:
-            _hang_up(environ, request, loss)
+            hang_up(environ, request, loss)
         finally:
             self.channels.deliver()
         return response(environ, start_response)
@@ -219,16 +217,6 @@ def _judge(schema_name: str, body: dict) -> None:
         schema.validate_body(schema_name, body)
     except ValidationError as error:
         raise Refused(400, "invalid", f"Not what {schema_name} allows: {error.message}"[:500]) from error
-
-
-def _hang_up(environ: dict, request: Request, loss: ConnectionLost) -> None:
-    """Ends the connection without an answer: the socket of a real server, or in process the error that the caller's client would raise."""
-    connection = environ.get("werkzeug.socket")
-    if connection is not None:
-        connection.shutdown(socket.SHUT_RDWR)
-        raise ConnectionResetError
-    kind = httpx.ReadTimeout if loss.timed_out else httpx.ReadError
-    raise kind(f"The sandbox: {loss}", request=httpx.Request(request.method, request.base_url))
 
 
 def create(store: Store | None = None, clock: Callable[[], datetime] | None = None, sender: Callable[[str, dict], None] | None = None,

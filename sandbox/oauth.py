@@ -1,13 +1,12 @@
 """Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them. The pages are in `consent.py`."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime
 
 from .calendars import open_account
 from .errors import Refused
+from .grants import Grants, verifies
 from .spec import PREFIX
 from .store import Store
 
@@ -29,20 +28,12 @@ def granted_form(scope: str) -> str:
     return LONG_FORMS.get(scope, scope)
 
 
-class OAuth:
+class OAuth(Grants):
     """`testing_days`: with a number, refresh tokens die after so many days, as those of projects in Testing do after 7."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
-        self.store, self.clock, self.testing_days = store, clock, None
-
-    def register(self, client_id: str, secret: str, *redirect_uris: str, name: str = "Kalends") -> None:
-        """Makes an application known; its redirect addresses must be sent exactly like this."""
-        self.store.clients[client_id] = {"id": client_id, "secret": secret, "redirect_uris": list(redirect_uris), "name": name}
-        self.store.changed()
-
-    def grant(self, client_id: str, email: str) -> dict | None:
-        """What a user has granted an application: `scopes`, and the living `refresh_tokens`, oldest first."""
-        return self.store.grants.get(f"{client_id} {email}")
+        super().__init__(store, clock)
+        self.testing_days = None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
         """The user said yes to these scopes: the code to hand to the application. `request`: the parameters of the authorization request."""
@@ -54,7 +45,7 @@ class OAuth:
         asked_again = "consent" in request.get("prompt", "").split()
         code = f"4/0A{secrets.token_urlsafe(40)}"
         self.store.codes[code] = {
-            "client": client_id, "email": email, "scopes": scopes, "redirect_uri": request["redirect_uri"], "expires": self._now() + CODE_SECONDS,
+            "client": client_id, "email": email, "scopes": scopes, "redirect_uri": request["redirect_uri"], "expires": self.now() + CODE_SECONDS,
             "challenge": request.get("code_challenge"), "method": request.get("code_challenge_method", "plain"),
             "refreshable": request.get("access_type") == "offline" and (asked_again or not (earlier and earlier["refresh_tokens"])),
         }
@@ -87,7 +78,7 @@ class OAuth:
             if not form.get(name):
                 raise OAuthError("invalid_request", f"Missing required parameter: {name}")
         code = self.store.codes.pop(form["code"], None)
-        if code is None or code["client"] != client_id or code["expires"] <= self._now():
+        if code is None or code["client"] != client_id or code["expires"] <= self.now():
             raise OAuthError("invalid_grant", "Malformed auth code.")
         if code["redirect_uri"] != form["redirect_uri"]:
             raise OAuthError("redirect_uri_mismatch", "Bad Request")
@@ -99,7 +90,7 @@ class OAuth:
         answer = self._access(client_id, email, scopes)
         if refreshable:
             refresh_token = f"1//0{secrets.token_urlsafe(48)}"
-            self.store.refresh_tokens[refresh_token] = {"client": client_id, "email": email, "scopes": scopes, "made": self._now()}
+            self.store.refresh_tokens[refresh_token] = {"client": client_id, "email": email, "scopes": scopes, "made": self.now()}
             living = self.store.grants[f"{client_id} {email}"]["refresh_tokens"]
             living.append(refresh_token)
             while len(living) > MOST_REFRESH_TOKENS:
@@ -114,17 +105,14 @@ class OAuth:
         if not form.get("refresh_token"):
             raise OAuthError("invalid_request", "Missing required parameter: refresh_token")
         kept = self.store.refresh_tokens.get(form["refresh_token"])
-        too_old = kept and self.testing_days and kept["made"] + self.testing_days * 86400 <= self._now()
+        too_old = kept and self.testing_days and kept["made"] + self.testing_days * 86400 <= self.now()
         if kept is None or kept["client"] != client_id or too_old:
             raise OAuthError("invalid_grant", "Token has been expired or revoked.")
         return self._access(client_id, kept["email"], kept["scopes"])
 
     def _access(self, client_id: str, email: str, scopes: list[str]) -> dict:
         access_token = f"ya29.{secrets.token_urlsafe(64)}"
-        self.store.access_tokens = {token: kept for token, kept in self.store.access_tokens.items() if kept["expires"] > self._now()}
-        self.store.access_tokens[access_token] = {
-            "client": client_id, "email": email, "scopes": scopes, "expires": self._now() + ACCESS_SECONDS}
-        self.store.changed()
+        self.keep_access(access_token, client_id, email, scopes, ACCESS_SECONDS)
         return {"access_token": access_token, "expires_in": ACCESS_SECONDS, "scope": " ".join(scopes), "token_type": "Bearer"}
 
     def revoke(self, token: str) -> None:
@@ -134,26 +122,10 @@ class OAuth:
             raise OAuthError("invalid_token", "Token expired or revoked")
         self.forget(kept["client"], kept["email"])
 
-    def forget(self, client_id: str, email: str) -> None:
-        """The user takes the grant back: all of its tokens die."""
-        self.store.grants.pop(f"{client_id} {email}", None)
-        for tokens in (self.store.access_tokens, self.store.refresh_tokens, self.store.codes):
-            for token in [token for token, kept in tokens.items() if (kept["client"], kept["email"]) == (client_id, email)]:
-                del tokens[token]
-        self.store.changed()
-
-    def expire_access_tokens(self, email: str | None = None) -> None:
-        """Access tokens die early; refreshing works."""
-        for kept in self.store.access_tokens.values():
-            if email in (None, kept["email"]):
-                kept["expires"] = 0
-        self.store.changed()
-
     def bearer(self, authorization: str) -> dict:
         """Who calls: `client`, `email` and `scopes` of an access token. Raises Refused (401)."""
-        kind, _, token = authorization.partition(" ")
-        kept = self.store.access_tokens.get(token.strip()) if kind.lower() == "bearer" else None
-        if kept is None or kept["expires"] <= self._now():
+        kept = self.living(authorization)
+        if kept is None:
             raise Refused(401, "authError", "Invalid Credentials", ("header", "Authorization"))
         return kept
 
@@ -168,15 +140,11 @@ class OAuth:
             info |= {"email": account["email"], "email_verified": True}
         return info | ({"name": account["name"]} if LONG_FORMS["profile"] in kept["scopes"] else {})
 
-    def _now(self) -> float:
-        return self.clock().timestamp()
-
 
 def _check_verifier(code: dict, verifier: str | None) -> None:
     if not code["challenge"]:
         return
     if not verifier:
         raise OAuthError("invalid_grant", "Missing code verifier.")
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    if not secrets.compare_digest(digest if code["method"] == "S256" else verifier, code["challenge"]):
+    if not verifies(code, verifier):
         raise OAuthError("invalid_grant", "Invalid code verifier.")

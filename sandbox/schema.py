@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import jsonschema
 import referencing
@@ -10,10 +12,7 @@ from referencing.jsonschema import DRAFT202012
 from . import spec
 from .times import RFC_3339
 
-NAME = "urn:google-calendar"
 formats = jsonschema.FormatChecker(formats=["date", "email", "uuid"])
-registry = referencing.Registry().with_resource(
-    NAME, referencing.Resource.from_contents(json.loads(spec.FILE.read_text(encoding="utf-8")), default_specification=DRAFT202012))
 LOOPBACK = re.compile(r"^http://(localhost|127\.0\.0\.1|\[::1\])(?=[:/])")
 
 
@@ -23,14 +22,25 @@ def _is_date_time(value: object) -> bool:
     return not isinstance(value, str) or (RFC_3339.fullmatch(value) is not None and RFC_3339.fullmatch(value)[2] is not None)
 
 
-def validate(name: str, instance: object) -> None:
-    """Raises jsonschema.ValidationError unless the instance is what the component `name` (`Event`, `request.events.insert` …) allows."""
-    reference = {"$ref": f"{NAME}#/components/schemas/{name}"}
-    jsonschema.Draft202012Validator(reference, registry=registry, format_checker=formats).validate(instance)
+def judge_of(file: Path) -> Callable[[str, object], None]:
+    """The function `validate(name, instance)` of a schema file: raises jsonschema.ValidationError for what a component does not allow."""
+    resource = referencing.Resource.from_contents(json.loads(file.read_text(encoding="utf-8")), default_specification=DRAFT202012)
+    registry = referencing.Registry().with_resource("urn:schemas", resource)
+
+    def validate(name: str, instance: object) -> None:
+        reference = {"$ref": f"urn:schemas#/components/schemas/{name}"}
+        jsonschema.Draft202012Validator(reference, registry=registry, format_checker=formats).validate(instance)
+    return validate
+
+
+validate = judge_of(spec.FILE)
 
 
 def validate_body(name: str, body: dict) -> None:
     """As `validate`; the sandbox also calls back plain http on this machine, which the schema of `watch` refuses."""
-    if name == "request.watch" and isinstance(body.get("address"), str):
-        body = body | {"address": LOOPBACK.sub(r"https://\1", body["address"])}
-    validate(name, body)
+    validate(name, with_secure_loopback(body, "address") if name == "request.watch" else body)
+
+
+def with_secure_loopback(body: dict, *fields: str) -> dict:
+    """The body with addresses on this machine spelled as https."""
+    return body | {field: LOOPBACK.sub(r"https://\1", body[field]) for field in fields if isinstance(body.get(field), str)}
