@@ -159,7 +159,7 @@ class Account(Base):
         """Look now: "check" (the person pressed), "resync" (read everything anew and compare, too)."""
         if because == "resync":
             RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
-            Link.update(tries=0, retry_at=None, problem="").where(Link.account == self).execute()
+            Link.update(tries=0, retry_at=None, problem="").where(Link.account == self, Link.problem != "kept").execute()
             AuditEntry.note(self.clinic, actor, "account.resync", self)
         else:
             RemoteCalendar.update(due_at=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "source").execute()

@@ -89,6 +89,8 @@ class _Round:
         try:
             with self.errand.writing():
                 Account.update(due_at=None).where(Account.id == self.account.id).execute()
+                broken = SyncRun.account == self.account, SyncRun.ended_at.is_null()
+                SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(*broken).execute()
             if self.account.user.left_at and self.account.phase != "leaving":
                 self.account.leave(None, "disconnect")
             if self.account.phase == "leaving":

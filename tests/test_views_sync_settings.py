@@ -267,11 +267,11 @@ class TestStatus:
         assert feeds.path(KEY, other) not in text
         assert "Quinn’s phone" not in text
 
-    def test_both_ways_are_named_and_not_yet_to_be_had(self, pat):
+    def test_both_ways_are_named_and_not_to_be_had_where_no_provider_is_set_up(self, pat):
         text = page(pat)
         for mode in ("google", "microsoft"):
             assert f'value="{mode}" disabled' in text
-        assert "Coming with the provider’s set-up" in text
+        assert text.count("Not set up in this Kalends") == 2
 
 
 class TestHistory:

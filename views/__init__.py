@@ -12,12 +12,15 @@ from . import (
     htmx,
     imports,
     links,
+    notices,
     patients,
     probes,
     services,
     settings,
+    sources,
     sync_settings,
     team,
+    two_way,
     webhooks,
     week,
 )
@@ -37,6 +40,9 @@ def register(app: Flask) -> None:
     app.register_blueprint(team.blueprint, url_prefix="/team")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
     app.register_blueprint(links.blueprint, url_prefix="/sync/links")
+    app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
+    app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
+    app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")

@@ -19,6 +19,11 @@ def show(page: str, partial: str, status: int = 200, **context) -> Response:
     return make_response(render_template(partial, **context) + render_template("_flash.html", swap=True), status)
 
 
+def show_instead(target: str, partial: str, **context) -> Response:
+    """For a part that asks whether it is still true: another, larger part in its place."""
+    return make_response(render_template(partial, **context), 200, {"HX-Retarget": target, "HX-Reswap": "outerHTML show:none"})
+
+
 def done(url: str) -> Response:
     """After a change: on to `url`. 303 for a browser; htmx loads the whole page anew."""
     if not is_partial():

@@ -1,0 +1,23 @@
+"""How clients appear: the choice on the Calendar sync page, within what the clinic allows."""
+
+from flask_login import current_user
+from wtforms import BooleanField, StringField
+
+from text import IDENTIFIERS
+
+from .forms import Form
+
+
+class Identifier(Form):
+    identifier = StringField("How clients appear")
+    confirm_full_name = BooleanField("I understand, and I want full names in my calendar")
+
+    def validate_identifier(self, field):
+        if field.data not in IDENTIFIERS:
+            self.fault("identifier", "Choose how clients appear")
+        elif field.data not in current_user.clinic.allowed_identifiers():
+            self.fault("identifier", "Your clinic does not allow this one. Choose one above it")
+
+    def validate_confirm_full_name(self, field):
+        if self.identifier.data == "full_name" != current_user.identifier and not field.data:
+            self.fault("confirm_full_name", "Tick that you understand what full names tell, or choose another way")

@@ -1,0 +1,84 @@
+"""Connected accounts as the Calendar sync page shows them: who may see them, how they stand, and what can be done."""
+
+from zoneinfo import ZoneInfo
+
+from flask import abort, request
+from flask_login import current_user
+from wtforms import StringField
+
+import scheduling
+from accounts import Account, Notice, RemoteCalendar, SyncRun
+from models import Practitioner, Venue
+from sync import connecting, connections, jobs, work
+
+from . import access, display, htmx, sync_words
+from . import two_way_words as words
+from .forms import Form, Line
+
+LISTED_MINUTES = 10
+
+
+class Naming(Form):
+    name = Line("Name of the new calendar", 100, "Write a name, such as Kalends")
+    into = StringField("Where to")  # "": a new calendar; else the number of one that is there
+
+
+def own(account_id: int) -> Account:
+    """An account of the signed-in person. A colleague's is not even there: 404."""
+    account = access.load(Account, account_id)
+    return account if account.user_id == current_user.id else abort(404)
+
+
+def context(**more) -> dict:
+    """What the part of the page with all connected accounts needs."""
+    zone = sync_words.zone(access.calendars(), current_user)
+    accounts = list(Account.select().where(Account.user == current_user.id).order_by(Account.id))
+    for account in accounts:
+        account.user = current_user
+        _refresh_list(account)
+    panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
+    notices = [notice for account in accounts for notice in account.open_notices]
+    rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
+    return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
+            "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES, **more}
+
+
+def _refresh_list(account: Account) -> None:
+    """Calendars that were made at the provider meanwhile are asked for, not in this request: they stand here a moment later (C17)."""
+    old = account.listed_at is None or (scheduling.utc_now() - account.listed_at).total_seconds() > LISTED_MINUTES * 60
+    if account.phase == "active" and account.health == "ok" and old and request.method == "GET" and not htmx.is_partial():
+        Account.update(listed_at=None, due_at=scheduling.utc_now()).where(Account.id == account.id).execute()
+        jobs.enqueue("sync", work.polled, account.id)
+
+
+def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -> dict:
+    """One account: how it stands, and what can be done."""
+    calendars = list(account.calendars.order_by(RemoteCalendar.is_primary.desc(), RemoteCalendar.name, RemoteCalendar.id))
+    sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
+    found = {"account": account, "status": words.status(account, zone), "run": words.running(account), "sources": sources,
+             "destination": next((row for row in calendars if row.role == "destination"), None), "name": display.PROVIDER_NAMES[account.kind],
+             "product": words.PRODUCTS[account.kind], "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
+             "skipped": words.skipped(account)}
+    if account.phase in ("naming", "off"):
+        form = naming_form or Naming(formdata=None, data={"name": _default_name(), "into": ""})
+        places = [row for row in sources if connecting.may_write(row, account.clinic)]
+        found |= {"form": form, "due": words.due(account), "earlier": [row for row in calendars if row.is_ours], "places": places}
+    return found
+
+
+def _default_name() -> str:
+    first = oldest_calendar()
+    return f"Kalends, {first.venue.name}"[:100] if first else "Kalends"
+
+
+def oldest_calendar() -> Practitioner | None:
+    """The person's oldest calendar; its zone is that of their calendar outside."""
+    rows = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == current_user.id, ~Practitioner.archived)
+    return rows.order_by(Practitioner.id).first()
+
+
+def key(panels: list[dict], notices: list[Notice]) -> str:
+    """A short text that changes when more than the sentence of a status does."""
+    parts = [f"{p['account'].id}{p['account'].phase}{p['account'].health}{p['status'].is_busy}{len(p['skipped'])}"
+             + "".join(f"{row.id}{row.role}{bool(row.read_at)}{bool(row.gone_since)}" for row in p["sources"]) for p in panels]
+    return "-".join([*parts, *(str(notice.id) for notice in notices)])

@@ -1,0 +1,79 @@
+"""A person's other calendars at the provider: read or not, and what of them blocks booking."""
+
+from flask import Blueprint, Response, abort, flash, url_for
+from flask_login import current_user
+from wtforms import BooleanField
+
+import scheduling
+from accounts import RemoteCalendar
+from outside import ExternalEvent
+from sync import connecting, work
+
+from . import access, display, htmx, sync_page, sync_words
+from . import two_way_words as words
+from .access import login_required
+from .forms import Form
+
+blueprint = Blueprint("sources", __name__)
+
+MOST_SHOWN = 60
+
+
+class Rules(Form):
+    busy = BooleanField("Busy")
+    tentative = BooleanField("Tentative")
+    away = BooleanField("Away (out of office)")
+    elsewhere = BooleanField("Working elsewhere")
+    all_day = BooleanField("All-day events")
+
+
+def _own(calendar_id: int) -> RemoteCalendar:
+    """A calendar of the signed-in person's own accounts that is not one of ours; else 404."""
+    row = access.load(RemoteCalendar, calendar_id)
+    return row if row.account.user_id == current_user.id and row.role != "destination" and not row.is_ours else abort(404)
+
+
+@blueprint.post("/<int:calendar_id>/sync")
+@login_required
+def start(calendar_id: int):
+    row = _own(calendar_id)
+    if not connecting.may_read(row, row.account.clinic):
+        abort(403)
+    row.sync(current_user)
+    work.nudge(row.account_id)
+    return sync_page.changed(None, f"source-{row.id}")
+
+
+@blueprint.post("/<int:calendar_id>/stop")
+@login_required
+def stop(calendar_id: int):
+    row = _own(calendar_id)
+    row.stop(current_user)
+    return sync_page.changed(f"“{row.name}” blocks nothing here any more.", f"source-{row.id}")
+
+
+@blueprint.get("/<int:calendar_id>")
+@login_required
+def show(calendar_id: int):
+    """What blocks booking and what does not, each with the reason, and the rules that decide."""
+    row = _own(calendar_id)
+    return _show(row, Rules(formdata=None, data=row.rules))
+
+
+@blueprint.post("/<int:calendar_id>")
+@login_required
+def update(calendar_id: int):
+    row, form = _own(calendar_id), Rules()
+    if not form.validate():
+        return _show(row, form, 422)
+    row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})
+    flash(f"Saved. “{row.name}” blocks by these rules from now on.")
+    return htmx.done(url_for("sources.show", calendar_id=row.id))
+
+
+def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
+    zone = sync_words.zone(access.calendars(), current_user)
+    ahead = ExternalEvent.select().where(ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now())
+    events = list(ahead.order_by(ExternalEvent.starts_at).limit(MOST_SHOWN))
+    return htmx.show("sync/source.html", "sync/_source.html", status, row=row, form=form, zone=zone, events=events, two_way=words,
+                     blocking=words.blocking(row), name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN)

@@ -1,0 +1,184 @@
+"""Connected accounts on the Calendar sync page: name and start, watch, pause, check, settings, and the ways out of it."""
+
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask_login import current_user
+from wtforms import BooleanField, SelectMultipleField
+
+from accounts import Account, RemoteCalendar, SyncRun
+from models import Practitioner, User
+from outside import ExternalEvent
+from sync import connecting, jobs, work
+
+from . import access, display, htmx, panels, sync_page, sync_words
+from . import two_way_words as words
+from .access import login_required
+from .display import Page
+from .forms import Choice, Form, arg_int
+
+blueprint = Blueprint("two_way", __name__)
+
+GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"}
+WINDOWS = {"30 365": "30 days back, 12 months ahead", "30 183": "30 days back, 6 months ahead", "365 730": "12 months back, 24 months ahead"}
+
+
+class Settings(Form):
+    edits = Choice("If someone edits a booking there", choices=[(key, name) for key, (name, _) in words.EDITS.items()])
+    window = Choice("Which bookings go there", choices=list(WINDOWS.items()))
+    lock_sign = BooleanField("Put a padlock in front of each title")
+    covers = SelectMultipleField("Whose bookings go there", coerce=int, validate_choice=False)
+
+
+# ---- watching ----
+
+
+@blueprint.get("/status")
+@login_required
+def look():
+    """Asked again and again by an open page: the sentences alone, or everything where more changed."""
+    now = panels.context()
+    if request.args.get("key") == now["key"] and request.args.get("account"):
+        found = next((p for p in now["panels"] if str(p["account"].id) == request.args["account"]), None) or abort(404)
+        return render_template("sync/_status.html", panel=found, **now)
+    return htmx.show_instead("#two-way", "sync/_two_way.html", **now)
+
+
+@blueprint.get("/history")
+@login_required
+def history():
+    accounts = list(Account.select().where(Account.user == current_user.id))
+    rows = SyncRun.select(SyncRun, Account).join(Account).where(SyncRun.account.in_(accounts or [0])).order_by(SyncRun.id.desc())
+    page = Page.of(rows, arg_int(request.args.get("page"), 1))
+    return render_template("sync/history.html", page=page, zone=sync_words.zone(access.calendars(), current_user), two_way=words)
+
+
+# ---- beginning ----
+
+
+@blueprint.post("/<int:account_id>/start")
+@login_required
+def start(account_id: int):
+    """Name the calendar, and begin. A second press finds it begun."""
+    account, form = panels.own(account_id), panels.Naming()
+    if account.phase not in ("naming", "off"):
+        return sync_page.changed(None)
+    into = _place(account, form)
+    if not form.validate() or form.errors:
+        return sync_page.show(422, naming_form=form)
+    zone = panels.oldest_calendar()
+    account.start(current_user, into.name if into else form.name.data, zone.venue.zone_name if zone else "UTC", into and into.calendar_id)
+    jobs.enqueue("sync", work.polled, account.id)
+    return sync_page.changed("Started. You can leave this page; it carries on.", f"account-{account.id}")
+
+
+def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
+    """The calendar to write to; None: a new one. Puts a fault into the form for one that may not be."""
+    into = form.into.data or ""
+    if not into:
+        return None
+    row = RemoteCalendar.get_or_none(RemoteCalendar.account == account, RemoteCalendar.id == arg_int(into))
+    if row is None or not connecting.may_write(row, account.clinic):
+        form.fault("into", "Choose one of the list")
+        return None
+    form.name.data = form.name.data or row.name
+    return row
+
+
+# ---- while it runs ----
+
+
+@blueprint.post("/<int:account_id>/<any(check, resync, pause, resumption):what>")
+@login_required
+def act(account_id: int, what: str):
+    account = panels.own(account_id)
+    said = {"check": "We are looking.", "resync": "Everything is read anew and compared. Nothing is doubled.",
+            "pause": "Paused. Everything stays as it is until you go on.", "resumption": "Going on. What was missed is made good."}[what]
+    if what == "pause":
+        account.pause(current_user)
+    elif what == "resumption":
+        account.go_on(current_user)
+    elif account.phase == "active":
+        account.ask(what, current_user)
+    work.nudge(account.id)
+    return sync_page.changed(said, f"account-{account.id}")
+
+
+@blueprint.get("/<int:account_id>/settings")
+@login_required
+def edit(account_id: int):
+    account = panels.own(account_id)
+    return _show_settings(account, _settings_form(account, formdata=None))
+
+
+@blueprint.post("/<int:account_id>/settings")
+@login_required
+def update(account_id: int):
+    account = panels.own(account_id)
+    form = _settings_form(account)
+    if not form.validate():
+        return _show_settings(account, form, 422)
+    back, ahead = (int(days) for days in form.window.data.split())
+    settings = {"edits": form.edits.data, "lock_sign": form.lock_sign.data, "past_days": back, "future_days": ahead}
+    if current_user.is_manager:
+        allowed = {row.id for row in _coverable()}
+        settings["covers"] = sorted(set(form.covers.data) & allowed) if "others" in request.form else None
+    account.change(current_user, **settings)
+    work.nudge(account.id)
+    flash("Saved. What stands there follows.")
+    return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
+
+
+def _settings_form(account: Account, **kwargs) -> Settings:
+    window = f"{account.past_days} {account.future_days}"
+    return Settings(data={"edits": account.edits, "lock_sign": account.lock_sign, "covers": account.covers or [],
+                          "window": window if window in WINDOWS else "30 365"}, **kwargs)
+
+
+def _coverable() -> list[Practitioner]:
+    """Calendars whose bookings a manager may send to their own calendar: of people who let theirs leave."""
+    return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
+
+
+def _show_settings(account: Account, form: Settings, status: int = 200) -> Response:
+    return htmx.show("sync/settings.html", "sync/_settings.html", status, account=account, form=form, two_way=words,
+                     name=display.PROVIDER_NAMES[account.kind], coverable=_coverable() if current_user.is_manager else [])
+
+
+# ---- ways out ----
+
+
+@blueprint.get("/<any('one-way', disconnection, 'new-start'):goal>")
+@blueprint.get("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
+@login_required
+def ask_to_leave(goal: str, account_id: int | None = None):
+    """What would happen, in numbers, before anything does."""
+    return sync_page.show(partial="sync/_leaving.html", leaving=_leaving(goal, account_id))
+
+
+def _leaving(goal: str, account_id: int | None) -> dict:
+    accounts = [panels.own(account_id)] if account_id else _syncing()
+    counts = {account.id: account.counts()["synced"] for account in accounts}
+    mirrored = {account.id: ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account).count() for account in accounts}
+    return {"goal": goal, "accounts": accounts, "counts": counts, "mirrored": mirrored, "account_id": account_id,
+            "opt_out": "opt_out" in request.values}
+
+
+def _syncing() -> list[Account]:
+    return list(Account.select().where(Account.user == current_user.id, Account.phase.in_(("active", "paused", "naming"))))
+
+
+@blueprint.post("/<any('one-way', disconnection, 'new-start'):goal>")
+@blueprint.post("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
+@login_required
+def leave(goal: str, account_id: int | None = None):
+    removes = goal == "new-start" or "removes" in request.form
+    accounts = [panels.own(account_id)] if account_id else _syncing()
+    for account in accounts:
+        if account.phase != "leaving":
+            account.leave(current_user, GOALS[goal], removes)
+            jobs.enqueue("sync", work.polled, account.id)
+    if "opt_out" in request.form:
+        current_user.change_sync(sync_allowed=False)
+    said = {"one-way": "One way from now on. What came from outside is gone here; your private links go on.",
+            "disconnection": "Disconnecting. What came from outside is gone here.",
+            "new-start": "Starting over: our calendar there is removed and made anew."}[goal]
+    return sync_page.changed(said)

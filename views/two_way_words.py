@@ -1,0 +1,228 @@
+"""What the pages say about connected accounts: rows turned into sentences, nothing decided."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import scheduling
+from accounts import TWO_WAY, Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from models import Booking, Patient, Practitioner, Service, Venue
+from outside import ExternalEvent
+from sync import connections, decisions, local
+
+from . import display
+from .display import PROVIDER_NAMES
+
+MOST_NAMED = 100
+PRODUCTS = {"google": "Google Calendar", "microsoft": "Outlook"}
+EDITS = {"put_back": ("Put it back and tell me", "Your bookings stay as they are here. A notice offers to take the change over."),
+         "ask": ("Ask me first", "The change stays there until you decide."),
+         "follow": ("Follow new times", "A booking that is moved there moves here, where its new time is free. Texts and deletions are put back.")}
+PROBLEMS = {"undone": "something there undoes it each time; we try again in an hour", "kept": "you chose to keep it there",
+            "invalid": "the provider does not take it"}
+BECAUSE = {"connect": "You connected", "start": "You started sync", "resume": "You ended the pause", "change": "You changed a setting",
+           "check": "You asked for a check", "resync": "A resync was asked for", "leave": "You stopped sync", "live": "Live message",
+           "poll": "Regular check", "source": "You chose a calendar", "owner": "Your owner asked for a resync"}
+WHAT = (("created", "added"), ("updated", "changed"), ("deleted", "removed"), ("put_back", "put back"), ("adopted", "already there"),
+        ("followed", "followed"), ("failed", "not taken"), ("held", "held"))
+BUSY_NAMES = {"busy": "Busy", "free": "Free", "tentative": "Tentative", "away": "Away", "elsewhere": "Working elsewhere"}
+
+
+@dataclass(frozen=True)
+class Status:
+    """How an account stands: a badge ("ok", "waiting", "trouble", "off"), its words, and a sentence."""
+
+    badge: str
+    name: str
+    sentence: str
+    is_busy: bool = False  # something moves: look again in a moment
+
+    @property
+    def tone(self) -> str:
+        return {"ok": "good", "waiting": "warning", "trouble": "danger", "off": "info"}[self.badge]
+
+    @property
+    def icon(self) -> str:
+        return {"ok": "check", "waiting": "clock", "trouble": "stop", "off": "pause"}[self.badge]
+
+
+def running(account: Account) -> SyncRun | None:
+    """The run under way, with something to show for it."""
+    row = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
+    return row if row and row.ended_at is None and row.total and account.leased_until and account.leased_until > scheduling.utc_now() else None
+
+
+def due(account: Account) -> int:
+    """How many bookings are to stand outside now."""
+    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
+    return Booking.select().where(Booking.practitioner.in_(calendars), Booking.status.in_(list(TWO_WAY)),
+                                  *Booking.touching(bounds.starts_at, bounds.ends_at)).count()
+
+
+def in_step(account: Account) -> int:
+    """How many bookings stand outside as they should."""
+    return Link.select().where(Link.account == account, Link.phase == "synced", Link.wanted != "").count()
+
+
+def status(account: Account, zone: ZoneInfo) -> Status:
+    """How the account stands, the weightiest thing first."""
+    name, user, at = PROVIDER_NAMES[account.kind], account.user, scheduling.utc_now()
+    if account.phase == "leaving":
+        gone = " What came from there is gone here already."
+        waits = f" {name} does not answer; we try again at {display.clock(account.wait_until, zone)}." if _waits(account) else ""
+        return Status("waiting", "Being taken away", f"We are taking away in {name} what we made.{waits}{gone}", True)
+    if account.phase == "off":
+        return Status("off", "Off", f"Nothing is synced. {name} still lets us in, so you can start again at any time.")
+    if account.phase == "naming":
+        return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
+    if not account.clinic.allows(account.kind):
+        return Status("off", "Not in your plan", f"Your clinic’s plan has no sync with {name}. What stands there stays as it is.")
+    if not user.sync_allowed:
+        return Status("off", "Off", "Bookings may not appear outside Kalends now. Tick the box on top to go on.")
+    if account.phase == "paused":
+        return Status("off", "Paused", "Nothing goes out and nothing comes in until you go on. Busy times we last saw still block.")
+    if account.health == "reconnect":
+        return Status("trouble", "Needs reconnecting", f"{name} no longer lets us in, {since(account)}. Your bookings here are safe.")
+    if account.health == "calendar_gone":
+        return Status("trouble", "Calendar is gone", f"Our calendar in {name} was deleted there. Your bookings here are safe.")
+    if account.health == "operator":
+        return Status("trouble", "Needs whoever runs Kalends", f"{name} refuses this Kalends ({account.health_word}). We try again by ourselves.")
+    if _waits(account):
+        until = display.clock(account.wait_until, zone)
+        return Status("waiting", f"Waiting until {until}", f"{_why_waiting(account, name)} The rest follows by itself.", True)
+    run, done, total = running(account), in_step(account), due(account)
+    if run:
+        return Status("waiting", "Under way", f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it carries on.", True)
+    if Account.due(at).where(Account.id == account.id).exists() or account.leased_until and account.leased_until > at:
+        return Status("waiting", "Under way", f"{min(done, total):,} of {total:,} bookings are in step; the rest is on its way.", True)
+    if held := account.open_notices.where(Notice.topic == "hold").first():
+        return Status("waiting", "Waits for you", f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been removed.")
+    failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
+    counted = f"{min(done, total):,} of {total:,} bookings, checked {display.ago(account.checked_at)}"
+    if failed:
+        return Status("waiting", "Nearly in step", f"{counted}. See below which are not.")
+    return Status("ok", "In step", f"{counted}, {how_changes_arrive(account)}.")
+
+
+def _waits(account: Account) -> bool:
+    return bool(account.wait_until and account.wait_until > scheduling.utc_now())
+
+
+def _why_waiting(account: Account, name: str) -> str:
+    asked = account.health_word in ("rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "ApplicationThrottled", "TooManyRequests")
+    return f"{name} asked us to slow down." if asked else f"{name} does not answer as it should."
+
+
+def since(account: Account) -> str:
+    """Since when there is trouble."""
+    return f"for {display.duration((scheduling.utc_now() - account.failing_since).total_seconds())}" if account.failing_since else "since just now"
+
+
+def how_changes_arrive(account: Account) -> str:
+    open_ones = Channel.select().where(Channel.account == account, Channel.is_open, Channel.expires_at > scheduling.utc_now()).exists()
+    return "changes arrive live" if open_ones else f"changes arrive within {display.duration(connections.setup().poll_seconds * 1.25)}"
+
+
+def live(account: Account, zone: ZoneInfo) -> str:
+    """About the channels, for the list of facts."""
+    if not connections.setup().webhook_url:
+        return f"not possible here; we look every {display.duration(connections.setup().poll_seconds)}"
+    rows = list(Channel.select().where(Channel.account == account, Channel.is_open).order_by(Channel.expires_at))
+    if not rows:
+        return f"not open now; we look every {display.duration(connections.setup().poll_seconds)}"
+    row, last = rows[0], max((row for row in rows if row.called_at), key=lambda row: row.called_at, default=None)
+    return (f"open until {display.short_day(row.expires_at.astimezone(zone).date())}, renewed by themselves"
+            + (f"; the last one {display.ago(last.called_at)}" if last else ""))
+
+
+def covers(account: Account) -> tuple[str, str]:
+    """First and last day whose bookings go out."""
+    bounds = local.window(account)
+    days = bounds.starts_at.date(), bounds.ends_at.date() - timedelta(days=1)
+    return tuple(f"{day.day} {day:%B %Y}" for day in days)
+
+
+def skipped(account: Account) -> list[tuple[Booking | None, str]]:
+    """Bookings that are not in step, each with the reason."""
+    rows = Link.select(Link, Booking).left_outer_join(Booking).where(Link.account == account, Link.problem != "").limit(50)
+    return [(row.booking, PROBLEMS.get(row.problem, f"the provider says “{row.problem}”; we try again by ourselves")) for row in rows]
+
+
+# ---- notices ----
+
+
+def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
+    """To when our event was moved outside, as words for a button; None where no booking can be then."""
+    span = decisions.proposed(notice)
+    if span is None:
+        return None
+    if span.all_day:
+        return f"{display.short_day(span.starts_on)}, all day"
+    place = notice.booking.practitioner.zone
+    starts_on, was_on = (scheduling.local_day(at, place) for at in (span.starts_at, notice.booking.starts_at))
+    day = "" if starts_on == was_on else f"{display.short_day(starts_on)}, "
+    return f"{day}{display.clock(span.starts_at, place)}" + ("" if place.key == zone.key else f" {display.zone_name(place)}")
+
+
+def named(notice: Notice) -> list[Booking]:
+    """The bookings whose events a held plan would take away, soonest first, as many as can be read."""
+    uids = [UUID(uid) for uid in notice.detail.get("uids", [])[:MOST_NAMED]]
+    rows = (Booking.select(Booking, Practitioner, Venue, Patient, Service).join(Practitioner).join(Venue).switch(Booking)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
+            .left_outer_join(Service, on=(Booking.service == Service.id)))
+    return list(rows.where(Booking.uuid.in_(uids), Booking.clinic == notice.clinic_id).order_by(Booking.starts_at))
+
+
+# ---- calendars outside ----
+
+
+def blocking(calendar: RemoteCalendar) -> tuple[int, int]:
+    """How many of its coming events block booking, and how many do not."""
+    ahead = ExternalEvent.select().where(ExternalEvent.calendar == calendar, ExternalEvent.ends_at > scheduling.utc_now())
+    count = ahead.where(ExternalEvent.blocks).count()
+    return count, ahead.count() - count
+
+
+def why(event: ExternalEvent, rules: dict) -> str:
+    """Why an event blocks booking or not."""
+    kind = BUSY_NAMES[event.busy].lower()
+    if event.busy == "free":
+        return "marked free there, so it does not block"
+    if not rules.get(event.busy):
+        return f"{kind}, which does not block in this calendar"
+    if event.all_day and not rules["all_day"]:
+        return "all day, which does not block in this calendar"
+    return f"{kind}{', all day' if event.all_day else ''}, so it blocks"
+
+
+# ---- history ----
+
+
+def to_there(run: SyncRun) -> str:
+    """What a run did outside: "3 added, 1 removed"."""
+    done = [f"{run.counts[key]:,} {word}" for key, word in WHAT if run.counts.get(key)]
+    return ", ".join(done) or "nothing new"
+
+
+def from_there(run: SyncRun) -> str:
+    """What a run took in."""
+    read = [f"{run.counts[key]:,} {word}" for key, word in (("imported", "new"), ("changed", "changed"), ("removed", "gone")) if run.counts.get(key)]
+    return ", ".join(read) or "nothing new"
+
+
+def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
+    """Badge, icon and words of how a run ended."""
+    again = f", {run.repeated + 1} times" if run.repeated else ""
+    if run.ended_at is None:
+        return "waiting", "clock", "Under way or broken off"
+    if run.error == "broken":
+        return "waiting", "undo", "Broken off, then taken up again"
+    if run.error == "waiting":
+        until = f" until {display.clock(run.wait_until, zone)}" if run.wait_until else ""
+        return "waiting", "warn", f"Waited{until}{again}"
+    if run.error:
+        return "trouble", "stop", {"reconnect": "No access", "calendar_gone": "Calendar gone"}.get(run.error, f"Refused ({run.word})") + again
+    if run.counts.get("held"):
+        return "waiting", "warn", "Waits for you"
+    return "ok", "check", f"In step, {max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f} s"
