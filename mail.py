@@ -9,7 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from flask import current_app, render_template, url_for
 
+from accounts import Account
 from models import User
+
+_PROVIDERS = {"google": "Google", "microsoft": "Outlook"}
 
 
 def is_set_up() -> bool:
@@ -26,6 +29,16 @@ def send_one_time_link(user: User, purpose: str, secret: str) -> None:
     address = one_time_address(secret)
     subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[purpose]
     _send(user.email, subject, render_template(f"mail/{purpose}.txt", user=user, address=address))
+
+
+def send_nudge(account: Account, asker: str) -> None:
+    """Tell the person that their account waits for them, since `asker` (a name) wants them to look. Raises as above."""
+    body = render_template("mail/nudge.txt", account=account, asker=asker, provider=_PROVIDERS[account.kind], address=_sync_address())
+    _send(account.user.email, "Your calendar sync waits for you", body)
+
+
+def _sync_address() -> str:
+    return current_app.config["SETTINGS"].base_url + url_for("sync_settings.show")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from redis import Redis, RedisError
-from rq import Queue
+from rq import Queue, Worker
 from rq.exceptions import DuplicateJobError
 
 import models
@@ -35,6 +35,14 @@ def is_usable() -> bool:
         return bool(_redis.ping())
     except (RedisError, OSError):
         return False
+
+
+def workers() -> int | None:
+    """How many workers listen to the queue; None: Redis is away."""
+    try:
+        return Worker.count(connection=_redis)
+    except (RedisError, OSError):
+        return None
 
 
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:

@@ -8,6 +8,7 @@ from . import (
     bookings,
     connect,
     display,
+    health,
     help,
     htmx,
     imports,
@@ -43,6 +44,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
     app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")
+    app.register_blueprint(health.blueprint, url_prefix="/health")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")

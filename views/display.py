@@ -27,6 +27,7 @@ _MENU = (  # name, endpoint, icon, who sees it
     ("Services", "services.index", "services", "all"),
     ("Team", "team.index", "team", "all"),
     ("Calendar sync", "sync_settings.show", "sync", "all"),
+    ("Health", "health.show", "health", "manager"),
     ("Settings", "settings.show", "settings", "manager"),
     ("Help", "help.index", "help", "all"),
 )
