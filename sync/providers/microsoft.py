@@ -104,7 +104,8 @@ class Microsoft:
                 return self._everything(calendar_id, window, unrolled)
             stands = Contents(self._graph, calendar_id).surely(singles)
             changed = [event for event in stands.values() if event] + [event for one in sorted(series) for event in self._occurrences(one, window)]
-            return Delta(tuple(changed), frozenset(removed | series | _gone(stands)), token, False, window)
+            gone = (removed | series | _gone(stands)) - {event.remote_id for event in changed}
+            return Delta(tuple(changed), frozenset(gone), token, False, window)
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
         """A place in the history first, then a list: what changes meanwhile will be told again. Of our own calendar, events of all times."""
