@@ -133,6 +133,25 @@ def test_every_request_asks_for_lasting_ids_plain_text_and_utc():
         assert prefer == 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
 
 
+def test_what_can_still_be_read_among_deleted_things_is_gone():
+    removed = answer(value=[{"id": "AAkA1", "@removed": {"reason": "deleted"}}], **{"@odata.deltaLink": TOKEN})
+    graph = Answers(removed, batch((200, MADE)), answer(value=[]))
+    delta = graph.provider.pull("c1", TOKEN, WINDOW, unrolled=False)
+    assert (delta.changed, delta.tombstones, len(graph.asked)) == ((), {"AAkA1"}, 3)
+
+
+def test_what_was_removed_and_stands_there_again_is_told():
+    removed = answer(value=[{"id": "AAkA1", "@removed": {"reason": "deleted"}}], **{"@odata.deltaLink": TOKEN})
+    delta = Answers(removed, batch((200, MADE)), answer(value=[MADE])).provider.pull("c1", TOKEN, WINDOW, unrolled=False)
+    assert ([found.remote_id for found in delta.changed], delta.tombstones) == (["AAkA1"], frozenset())
+
+
+def test_what_cannot_be_looked_at_is_neither_changed_nor_gone():
+    removed = answer(value=[{"id": "AAkA1", "@removed": {"reason": "deleted"}}], **{"@odata.deltaLink": TOKEN})
+    with pytest.raises(Unavailable):
+        Answers(removed, batch((503, ERROR))).provider.pull("c1", TOKEN, WINDOW, unrolled=False)
+
+
 # ---- calendars ----
 
 
