@@ -23,6 +23,7 @@ from app import Settings, create_app
 from database import open_database
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate
+from sync import connections
 from sync.readers import ReadLog
 
 PASSWORD = "correct horse battery"
@@ -108,6 +109,14 @@ def clock(monkeypatch):
     clock = SimpleNamespace(now=NOW)
     monkeypatch.setattr(scheduling, "utc_now", lambda: clock.now)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def providers_as_before():
+    """What a test sets up about calendar providers ends with it."""
+    before = connections.setup()
+    yield
+    connections.set_up(before)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def call(kind: str, channel):
         abort(404)
     token = request.args.get("validationToken") if kind == "microsoft" else None
     if token is not None:
-        return Response(token, 200 if len(token) <= LONGEST_TOKEN else 404, content_type="text/plain; charset=utf-8")
+        return Response(token, content_type="text/plain; charset=utf-8") if len(token) <= LONGEST_TOKEN else ("", 404)
     if (request.content_length or 0) > MOST_OCTETS:
         abort(413)
     told = ADAPTERS[kind].calls(request.headers, request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS])[:MOST_CALLS]
