@@ -1,51 +1,28 @@
 """Push channels: the sandbox really calls the address it was given."""
 
 import hashlib
-import queue
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-import httpx
-
 from .calendars import reach
 from .errors import Refused, invalid
+from .outbox import Background
 
 DEFAULT_SECONDS, LONGEST_SECONDS = 604_800, 30 * 86400
-RETRIED, PAUSES_SECONDS = (500, 502, 503, 504), (0, 1, 4)
 API = "https://www.googleapis.com/calendar/v3"
 
 
 class HttpSender:
-    """Posts messages from one background thread, again after 500, 502, 503 or 504."""
+    """Posts messages in the background."""
 
     def __init__(self):
-        self._messages = queue.Queue()
-        self._thread = None
+        self._background = Background()
 
     def __call__(self, address: str, headers: dict[str, str]) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
-        self._messages.put((address, headers))
-
-    def _work(self) -> None:
-        while True:
-            self._post(*self._messages.get())
-
-    def _post(self, address: str, headers: dict[str, str]) -> None:
-        for pause_seconds in PAUSES_SECONDS:
-            time.sleep(pause_seconds)
-            try:
-                answer = httpx.post(address, headers=headers | {"User-Agent": "APIs-Google"}, content=b"", timeout=10)
-            except httpx.HTTPError:
-                continue
-            if answer.status_code not in RETRIED:
-                return
+        self._background.post(address, headers | {"User-Agent": "APIs-Google"}, content=b"")
 
 
 class Channels:
