@@ -40,7 +40,8 @@ def context(**more) -> dict:
     notices = [notice for account in accounts for notice in account.open_notices]
     rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
     return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
-            "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES, **more}
+            "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
+            "swap": htmx.is_partial(), **more}
 
 
 def _refresh_list(account: Account) -> None:

@@ -41,7 +41,7 @@ def show(status: int = 200, partial: str = "sync/_two_way.html", **more) -> Resp
     return htmx.show("sync/show.html", partial, status, **context(**more))
 
 
-def changed(sentence: str | None, anchor: str, partial: str = "sync/_two_way.html") -> Response:
+def changed(sentence: str | None, anchor: str = "two-way", partial: str = "sync/_two_way.html") -> Response:
     """After a change: the part anew, with a sentence on top of the page."""
     if sentence:
         flash(sentence)

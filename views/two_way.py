@@ -61,8 +61,8 @@ def start(account_id: int):
     account, form = panels.own(account_id), panels.Naming()
     if account.phase not in ("naming", "off"):
         return sync_page.changed(None)
-    into = _place(account, form)
-    if not form.validate() or form.errors:
+    into = _place(account, form) if form.validate() else None
+    if form.errors:
         return sync_page.show(422, naming_form=form)
     zone = panels.oldest_calendar()
     account.start(current_user, into.name if into else form.name.data, zone.venue.zone_name if zone else "UTC", into and into.calendar_id)
