@@ -71,7 +71,8 @@ class TestConnecting:
         assert {entry.name for entry in RemoteCalendar.select()} >= {"Family"}
 
     @pytest.mark.parametrize(("changes", "says"), [
-        ({"decision": "deny"}, "you said no there"), ({"granted": []}, "leave every box ticked"), ({"state": "another"}, "too old, or it began in another"),
+        ({"decision": "deny"}, "you said no there"), ({"granted": []}, "leave every box ticked"),
+        ({"state": "another"}, "too old, or it began in another"),
     ])
     def test_each_way_it_can_fail_says_what_helps_and_stores_nothing(self, pat, world, changes, says):
         assert self.go(pat, world, **changes).status_code == 303
