@@ -7,6 +7,8 @@ from html import unescape
 import pytest
 
 from models import Feed, FeedRead
+from settings import Endpoints
+from sync import connections
 from views.help import PAGES
 
 NAMES = sorted(PAGES)
@@ -89,6 +91,51 @@ SAID = [  # requirement, page, the words of ours that say it
     ("B30", "private-links", "30 days back and 6 months ahead"),
     ("B30", "private-links", "The span moves on each night"),
     ("C7", "privacy", "Not recommended"),
+    ("C9", "two-way-google", "Bookings are made in Kalends"),
+    ("C10", "two-way-google", "client, service, place, price, notes and reminders live here and not there"),
+    ("C14", "two-way-google", "a calendar of their own in Google, never your main one"),
+    ("C16", "two-way-google", "It may take some minutes and counts as it goes"),
+    ("C17", "two-way-google", "load the page again if a new one is missing"),
+    ("C19", "two-way-google", "Do not edit in Google what was made here"),
+    ("C19", "two-way-outlook", "Do not edit in Outlook what was made here"),
+    ("C20", "two-way-google", "Never turn one of our bookings into a repeating one in Google: that makes a second series"),
+    ("C21", "two-way-google", "It cannot be edited or deleted here; change it in Google, and it syncs back"),
+    ("C22", "two-way-google", "Our bookings are marked private in Google, which draws a padlock"),
+    ("C23", "two-way-google", "A new client appointment cannot be made from Google"),
+    ("C24", "two-way-google", "change and delete an event where it was made"),
+    ("C25", "two-way-google", "beside our calendar press the X, or open Settings and sharing, Remove calendar, Delete, and confirm"),
+    ("C26", "two-way-google", "What came from Google is gone from the calendar here"),
+    ("C27", "two-way-google", "In Google look under My calendars: the new calendar is there"),
+    ("C31", "two-way", "Apple Calendar and every other app are one way, unless you bring them into Google or Outlook"),
+    ("C32", "privacy", "whichever you choose, take care with personal data"),
+    ("C33", "bookings", "Cancelled and no-show ones are crossed out here and taken away there"),
+    ("C34", "two-way-google", "Google has no crossed-out state for such events: what it shows struck through are invitations that were declined"),
+    ("C35", "two-way-trouble", "We send changes at once and check regularly besides, so it is far faster than a link; delays of some"),
+    ("C36", "two-way-trouble", "is the set-up complete, with a check mark, and is the right calendar, one that you own, synced?"),
+    ("C36", "two-way-trouble", "that removes and sets it up anew"),
+    ("C37", "two-way-trouble", "Switch from both ways to one way, or disconnect"),
+    ("C38", "two-way-trouble", "open our calendar’s Settings and sharing and choose Remove calendar"),
+    ("C39", "two-way-trouble", "Look whether it is gone; that may take some minutes"),
+    ("C40", "two-way-trouble", "Switch both ways on again and connect"),
+    ("C41", "two-way-trouble", "Such leftovers may need deleting by hand"),
+    ("C42", "two-way-trouble", "There is no button that clears a cache, and none is needed: these four steps do it"),
+    ("C44", "two-way-google", "What is marked busy in Google is busy here: it blocks booking"),
+    ("C46", "two-way-trouble", "There is no direct link to calendars of other practice systems"),
+    ("C46", "two-way-trouble", "If one is missing you are not its owner"),
+    ("C47", "two-way-google", "Access can be taken back in your Google account, under Security, Your connections to third-party apps"),
+    ("C47", "two-way-outlook", "Access can be taken back at myapps.microsoft.com"),
+    ("C48", "two-way-trouble", "a calendar that is shared with you to read cannot be synced, whether it comes from Outlook, Alma, Rula, Headway"),
+    ("C48", "two-way-trouble", "Ask its owner to let you Make changes and manage sharing"),
+    ("C49", "two-way-trouble", "What does come through: events that are imported into a calendar of yours"),
+    ("C50", "two-way-google", "Each person sets up their own two-way sync"),
+    ("C51", "two-way-google", "Do not share one Google account among several people"),
+    ("C51", "two-way-outlook", "Do not share one Microsoft account among several people"),
+    ("D10", "two-way", "it pushes bookings out, and pulls in outside events, which block time here"),
+    ("D11", "two-way", "Google and Outlook only"), ("D11", "two-way", "with your Google or Microsoft account"),
+    ("D11", "two-way", "reads and writes"),
+    ("D12", "two-way", "by live messages; a regular check every few minutes makes good what they miss"),
+    ("D14", "two-way", "an overlap is warned of here and told on your page"),
+    ("E17", "two-way-google", "set it to busy once. Events that you add later with that setting block by themselves"),
     ("D3", "two-way", "a second view, other apps"),
     ("D5", "private-links", "Your own bookings at one place of work, or at all of yours"),
     ("D7", "private-links", "30 days back and 12 months ahead"),
@@ -205,6 +252,34 @@ def test_the_contents_name_each_heading_in_its_order(visitor, name):
 @pytest.mark.parametrize("name", ["private-links", "apple", "google", "outlook", "other-apps"])
 def test_the_password_warning_stands_wherever_an_address_is_copied(visitor, name):
     assert visitor.get(f"/help/{name}").get_data(as_text=True).count('id="warning"') == 1
+
+
+@pytest.fixture
+def set_up():
+    """`set_up("google")`: these providers are set up, until the end of the test."""
+    kept, known = connections.setup(), Endpoints("id", "secret", "", "", "", "")
+    yield lambda *kinds: connections.set_up(connections.Setup(dict.fromkeys(kinds, known)))
+    connections.set_up(kept)
+
+
+@pytest.mark.parametrize(("kinds", "is_said", "is_not"), [
+    ((), "This Kalends works one way", "can sync both ways"),
+    (("google",), "This Kalends can sync both ways, with Google,", "works one way"),
+    (("google",), "Two-way works with Google only. Appointments in Apple or Outlook must first be brought into Google", "with Google and Outlook,"),
+    (("google", "microsoft"), "This Kalends can sync both ways, with Google and Outlook,", "Two-way works with Google only"),
+])
+def test_what_is_said_of_two_way_sync_holds_for_this_installation(visitor, set_up, kinds, is_said, is_not):
+    set_up(*kinds)
+    said = words(visitor.get("/help/two-way"))
+    assert is_said in said and is_not not in said
+
+
+@pytest.mark.parametrize(("kind", "page"), [("google", "two-way-google"), ("microsoft", "two-way-outlook")])
+def test_a_guide_says_when_its_provider_is_not_set_up(visitor, set_up, kind, page):
+    set_up()
+    assert "is not set up for this Kalends yet" in words(visitor.get(f"/help/{page}"))
+    set_up(kind)
+    assert "is not set up for this Kalends yet" not in words(visitor.get(f"/help/{page}"))
 
 
 def test_the_refresh_table_measures_the_apps_of_whoever_is_signed_in(signed_in, linden, clock):

@@ -10,6 +10,7 @@ from flask import Blueprint, abort, render_template
 from flask_login import current_user
 
 from models import CLINIC, FREE_STATUSES, LOCUM, STATUSES, FeedRead
+from sync import connections
 
 from . import access, display
 
@@ -25,7 +26,7 @@ class Page(NamedTuple):
     lead: str
 
 
-_APPS, _LINKS, _DAILY = "Subscribe in your app", "Links and privacy", "In the clinic"
+_APPS, _BOTH, _LINKS, _DAILY = "Subscribe in your app", "Both ways", "Links and privacy", "In the clinic"
 
 PAGES = {
     "apple": Page(_APPS, "Apple Calendar", "Subscribe in Apple Calendar",
@@ -39,14 +40,20 @@ PAGES = {
                     "The link is always up to date. Each app decides when to look; that cannot be forced."),
     "troubleshooting": Page(_APPS, "If something looks wrong", "If something looks wrong",
                             "No events, old events, wrong times, doubles: what it is and what helps."),
+    "two-way": Page(_BOTH, "One way or both ways", "One way or both ways?",
+                    "What a private link does, what two-way Calendar Sync does, and what holds here."),
+    "two-way-google": Page(_BOTH, "Two-way sync with Google", "Two-way sync with Google",
+                           "Your bookings in a Google calendar of their own, and your Google appointments as busy time here."),
+    "two-way-outlook": Page(_BOTH, "Two-way sync with Outlook", "Two-way sync with Outlook",
+                            "Your bookings in an Outlook calendar of their own, and your Outlook appointments as busy time here."),
+    "two-way-trouble": Page(_BOTH, "If two-way sync looks wrong", "If two-way sync looks wrong",
+                            "Delays, doubles, a missing calendar, or starting over: what it is and what helps."),
     "private-links": Page(_LINKS, "What a private link is", "Private links",
                           "A read-only address that shows your bookings to a calendar app, always as they are now."),
     "privacy": Page(_LINKS, "How clients appear outside", "How clients appear outside Kalends",
                     "You choose how much of a client’s name leaves, from nothing at all to the full name."),
     "internal-ids": Page(_LINKS, "Internal IDs", "Internal IDs",
                          "A code instead of a name: it means nothing outside, and you can look it up here."),
-    "two-way": Page(_LINKS, "One way or both ways", "One way or both ways?",
-                    "What a private link does, what two-way Calendar Sync does, and what holds here today."),
     "bookings": Page(_DAILY, "How bookings show outside", "Bookings and how they show outside",
                      "Statuses, series, overlaps and whole days, here and in your own calendar."),
     "for-clients": Page(_DAILY, "Can my clients subscribe?", "Can my clients subscribe?",
@@ -63,7 +70,7 @@ _REFRESH = (  # families of reader · name · how often at the widest (X22) · c
 
 @blueprint.get("/")
 def index():
-    groups = {group: [(key, page) for key, page in PAGES.items() if page.group == group] for group in (_APPS, _LINKS, _DAILY)}
+    groups = {group: [(key, page) for key, page in PAGES.items() if page.group == group] for group in (_APPS, _BOTH, _LINKS, _DAILY)}
     return render_template("help/index.html", groups=groups)
 
 
@@ -72,7 +79,8 @@ def page(name: str):
     if name not in PAGES:
         abort(404)
     others = [(key, other) for key, other in PAGES.items() if other.group == PAGES[name].group and key != name]
-    return render_template(f"help/{name}.html", page=PAGES[name], others=others, refresh=_refresh(), statuses=_statuses(), zones=_zones())
+    return render_template(f"help/{name}.html", page=PAGES[name], others=others, refresh=_refresh(), statuses=_statuses(), zones=_zones(),
+                           providers=[display.PROVIDER_NAMES[kind] for kind in connections.kinds()])
 
 
 def _refresh() -> list[tuple[str, str, str, str]]:
