@@ -8,21 +8,24 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
-from sandbox import google, schema, spec
+from sandbox import google, graph, schema, spec
+from sandbox.graph import schema as graph_schema
+from sandbox.graph import seed as graph_seed
+from sandbox.graph import spec as graph_spec
 from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.event import Event, Face, Mark, Window
-from sync.oauth import GOOGLE_EXTRA, Application, OAuth, Tokens
+from sync.oauth import GOOGLE_EXTRA, MICROSOFT_EXTRA, Application, OAuth, Tokens
 from sync.providers import ADAPTERS, open_provider, scopes
 from sync.providers.base import Create, Delete, Update, http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=30), NOW + timedelta(days=365))
 INSTALLATION, SECRET = "b7c1", b"calendar secret"
-REDIRECT = "http://localhost:8000/connect/google"
+REDIRECT, MICROSOFT_REDIRECT = "http://localhost:8000/connect/google", "http://localhost:8000/connect/microsoft"
 BASE_URL = "http://sandbox"
 
 
@@ -112,6 +115,10 @@ class World:
     def revoke(self):
         self.robin.revoke(self.client_id)
 
+    def refuse(self, status, **choice):
+        """The next events written are refused one by one."""
+        self.sandbox.faults.fail(status, path="/events(/|$)", **choice)
+
     def cut_batch(self, after):
         self.sandbox.faults.reset_batch(after)
 
@@ -169,10 +176,6 @@ class GoogleWorld(World):
     def guests(self):
         """Who is asked to come to the first event in our calendar."""
         return self.robin.events(self.destination)[0].get("attendees", [])
-
-    def refuse(self, status, **choice):
-        """The next events written are refused one by one."""
-        self.sandbox.faults.fail(status, path="/events(/|$)", **choice)
 
     def refuse_reads(self, status, **choice):
         self.sandbox.faults.fail(status, path="/events$", method="GET", **choice)
@@ -234,4 +237,114 @@ class GoogleWorld(World):
         return [piece.get_payload(decode=True).decode() for piece in message.get_payload()]
 
 
-WORLDS = {"google": GoogleWorld}
+class MicrosoftWorld(World):
+    """Robin's mailbox at the sandbox Graph, with a destination calendar of ours."""
+
+    adapter, first_sync_requests = ADAPTERS["microsoft"], 80
+
+    def __init__(self):
+        self.clock = SimpleNamespace(now=NOW)
+        self.messages, self.judged, self.sent, self.ids = [], [], [], {}
+        self.email, self.client_id = graph_seed.ROBIN, graph_seed.CLIENT_ID
+        self.sandbox = graph.create(clock=lambda: self.clock.now, sender=self._call_back)
+        self.sandbox.strict, self.sandbox.repeated_transaction = True, 409
+        self.sandbox.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, MICROSOFT_REDIRECT)
+        self.robin, office = self.sandbox.user(self.email), self.sandbox.user(graph_seed.OFFICE)
+        office.share(next(key for key, one in office.calendars.items() if one["name"] == "Room rota"), self.email, "reader")
+        self.http = http_client(httpx.WSGITransport(app=self.sandbox))
+        self.http.event_hooks = {"request": [self._judge_request], "response": [self._judge_answer]}
+        login = f"{BASE_URL}/common/oauth2/v2.0"
+        application = Application(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, f"{login}/authorize", f"{login}/token", extra=MICROSOFT_EXTRA)
+        self.oauth = OAuth(application, self.http, lambda: self.clock.now)
+        self.connect()
+        self.destination = self.provider.create_calendar("Linden bookings", "Europe/London").calendar_id
+        self.source = self.robin.calendar()["id"]
+        self.forget_requests()
+
+    def connect(self):
+        """Consent, and the adapter that comes of it."""
+        made = self.sandbox.connect(self.email, list(scopes("microsoft")))
+        self.tokens = Tokens(made["access_token"], made["refresh_token"], NOW + timedelta(hours=1), frozenset(made["scope"].split()))
+        self.provider = self.adapter(self.http, self.access_token, f"{BASE_URL}/v1.0", lambda: self.clock.now)
+
+    # ---- theirs ----
+
+    def outside_weekly(self, title, starts_at, calendar=None):
+        return self.robin.add(title, starts_at, starts_at + timedelta(hours=1), calendar or self.source, recurrence="weekly", zone="UTC")
+
+    def outside_spoil(self, event_id):
+        """A person makes our event a repeat, and asks somebody to come."""
+        guest = {"emailAddress": {"address": graph_seed.ANA}, "type": "required"}
+        daily = {"pattern": {"type": "daily", "interval": 1}, "range": {"type": "noEnd"}}
+        self.robin.change(event_id, self.destination, attendees=[guest], recurrence=daily)
+
+    def guests(self):
+        """Who is asked to come to the first event in our calendar."""
+        return self.robin.events(self.destination)[0].get("attendees", [])
+
+    def refuse_reads(self, status, **choice):
+        self.sandbox.faults.fail(status, path="/calendarView/delta", method="GET", **choice)
+
+    def lose_answer(self):
+        """The next batch is carried out, and its answer lost."""
+        self.sandbox.faults.time_out(path=r"/\$batch$")
+
+    def lose_reads(self):
+        self.sandbox.faults.reset(path="/calendarView/delta")
+
+    def told(self):
+        """Calls to our webhook: (address, secret)."""
+        return [(address, item["clientState"]) for address, body in self.messages for item in body["value"]]
+
+    def guests_told(self):
+        """Whatever in our requests could reach or remind anyone."""
+        return [body for body in self.sent if body.get("attendees") or "organizer" in body or body.get("isReminderOn") is not False]
+
+    def _call_back(self, address, headers, body):
+        """Our webhook: the handshake, and calls."""
+        if body is None:
+            return 200, "text/plain", parse_qs(urlsplit(address).query)["validationToken"][0]
+        self.messages.append((address, body))
+        return 202, "text/plain", ""
+
+    # ---- the vendor's schema ----
+
+    def _judge_request(self, request):
+        target = request.url.raw_path.decode()
+        if not target.startswith(graph_spec.BASE):
+            return
+        assert 'IdType="ImmutableId"' in request.headers["Prefer"]
+        body = json.loads(request.content) if request.content else None
+        self._judge_body(request.method, target, body)
+        for item in body["requests"] if target.endswith("$batch") else ():
+            assert 'IdType="ImmutableId"' in item["headers"]["Prefer"]
+            self._judge_body(item["method"], graph_spec.BASE + item["url"], item.get("body"))
+
+    def _judge_body(self, method, target, body):
+        operation, _ = graph_spec.find(method, urlsplit(target).path)
+        self.judged.append((method, target, operation.name))
+        if operation.body:
+            graph_schema.validate_body(operation.body, body)
+            self.sent += [body] if operation.body.startswith("request.event.") else []
+
+    def _judge_answer(self, response):
+        response.read()
+        request, target = response.request, response.request.url.raw_path.decode()
+        if not target.startswith(graph_spec.BASE):
+            return
+        self._judge_content(request.method, target, response.status_code, response.text)
+        if target.endswith("$batch") and response.status_code == 200:
+            calls = {item["id"]: item for item in json.loads(request.content)["requests"]}
+            for item in response.json()["responses"]:
+                call = calls[item["id"]]
+                text = json.dumps(item["body"]) if item.get("body") else ""
+                self._judge_content(call["method"], graph_spec.BASE + call["url"], item["status"], text)
+
+    def _judge_content(self, method, target, status, text):
+        if status >= 400:
+            graph_schema.validate("odata.error", json.loads(text))
+        elif text.strip():
+            graph_schema.validate(graph_spec.find(method, urlsplit(target).path)[0].answer, json.loads(text))
+
+
+WORLDS = {"google": GoogleWorld, "microsoft": MicrosoftWorld}

@@ -257,7 +257,8 @@ def test_whose_calendar_it_is_follows_from_its_owner(fields, access):
 @pytest.mark.parametrize(("status", "code", "error"), [
     (400, "ErrorInvalidRequest", ProviderError), (401, "InvalidAuthenticationToken", AuthExpired), (403, "ErrorAccessDenied", Forbidden),
     (403, "Authorization_RequestDenied", ScopeMissing), (404, "ErrorItemNotFound", Gone), (404, "MailboxNotEnabledForRESTAPI", NoMailbox),
-    (404, "ResourceNotFound", NoMailbox), (409, "ErrorFolderExists", NameTaken), (409, "x", ProviderError), (410, "", SyncTokenExpired),
+    (404, "ResourceNotFound", NoMailbox), (404, "ExtensionError", NoMailbox),
+    (409, "ErrorFolderExists", NameTaken), (409, "x", ProviderError), (410, "", SyncTokenExpired),
     (400, "syncStateNotFound", SyncTokenExpired), (404, "SyncStateNotFound", SyncTokenExpired), (400, "SyncStateInvalid", SyncTokenExpired),
     (400, "resyncRequired", SyncTokenExpired), (412, "ErrorIrresolvableConflict", PreconditionFailed), (429, "ApplicationThrottled", RateLimited),
     (503, "ErrorServerBusy", Unavailable), (503, "ApplicationThrottled", RateLimited), (500, "InternalServerError", Unavailable),

@@ -21,7 +21,7 @@ from .base import (
     word,
 )
 
-NO_MAILBOX = ("mailboxnotenabledforrestapi", "resourcenotfound")  # without an Outlook mailbox, either
+NO_MAILBOX = ("mailboxnotenabledforrestapi", "resourcenotfound", "extensionerror")  # the last when a channel is opened
 NAME_TAKEN = ("errorfolderexists", "namealreadyexists")
 LOST_TOKEN = ("syncstatenotfound", "syncstateinvalid", "resyncrequired")
 TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")
