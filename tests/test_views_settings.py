@@ -9,6 +9,7 @@ import pytest
 from flask import g, render_template
 
 import scheduling
+from accounts import Account, RemoteCalendar
 from models import AuditEntry, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from scheduling import Span
 from sync import feed as feeds
@@ -125,6 +126,16 @@ def test_the_preset_shapes_new_links(manager, linden):
     manager.post("/settings/links", data=LINKS)
     made = Feed.generate(User.get_by_id(linden.pat.id), "my phone", linden.pat)
     assert made.title == "{organisation}" and fresh(linden).empty_when_stopped
+
+
+def test_what_sync_both_ways_may_do_is_off_until_switched_on(manager, linden):
+    assert not linden.clinic.sync_shared and not linden.clinic.sync_existing
+    assert manager.post("/settings/calendars", data={"sync_shared": "y"}).status_code == 303
+    clinic = Clinic.get_by_id(linden.clinic.id)
+    assert clinic.sync_shared and not clinic.sync_existing
+    manager.post("/settings/calendars", data={"sync_existing": "y"})
+    clinic = Clinic.get_by_id(linden.clinic.id)
+    assert not clinic.sync_shared and clinic.sync_existing
 
 
 def test_saving_without_a_change_moves_nothing(manager, linden):
@@ -260,10 +271,20 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
                         "venue": "added changed archived returned", "practitioner": "added archived returned"}.items():
         for deed in deeds.split():
             AuditEntry.note(linden.clinic, None, f"{kind}.{deed}", names[kind])
+    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    account.start(linden.pat, "Kalends", "Europe/London")
+    account.leave(linden.pat, "restart")
+    secret = RemoteCalendar.create(clinic=linden.clinic, account=account, role="listed", name="Chemotherapy", calendar_id="c1")
+    secret.sync(linden.pat)
+    AuditEntry.note(linden.clinic, linden.pat, "account.refused", linden.pat, kind="google", why="Declined")
     AuditEntry.note(linden.clinic, None, "service.changed", Service(id=999, clinic=linden.clinic))
     page = text_of(owner.get("/settings/history"))
     assert "changed something that is gone" in page and "Kalends" in page and "Sam" not in page
-    for kind in ("user", "patient", "service", "venue", "practitioner"):
+    for said in ("began to sync with the Google account of Pat Linden", "stopped the Google account of Pat Linden: start over",
+                 "let a Google calendar of Pat Linden block booking", "could not connect Google (Declined)"):
+        assert said in page, said
+    assert "Chemotherapy" not in page and "pat@mail.example" not in page
+    for kind in ("user", "patient", "service", "venue", "practitioner", "account", "source"):
         assert f"{kind}: " not in page
 
 
@@ -313,11 +334,11 @@ def test_the_card_of_first_steps_points_at_the_next_one(app, stranger):
 # ---- who may ----
 
 OF_MANAGERS = [("GET", "/settings/"), ("POST", "/settings/clinic"), ("POST", "/settings/privacy"), ("POST", "/settings/links"),
-               ("GET", "/settings/venues/new"), ("POST", "/settings/venues")]
+               ("POST", "/settings/calendars"), ("GET", "/settings/venues/new"), ("POST", "/settings/venues")]
 OF_ONE_VENUE = [("GET", "/settings/venues/{}"), ("POST", "/settings/venues/{}"), ("GET", "/settings/venues/{}/archival"),
                 ("POST", "/settings/venues/{}/archival"), ("POST", "/settings/venues/{}/return")]
 OF_OWNERS = [("GET", "/settings/plan"), ("POST", "/settings/plan"), ("GET", "/settings/history")]
-EVERYTHING = {**CLINIC, **PRIVACY, **LINKS, **VENUE, "plan": "basic", "confirmed": "yes"}
+EVERYTHING = {**CLINIC, **PRIVACY, **LINKS, **VENUE, "sync_shared": "y", "plan": "basic", "confirmed": "yes"}
 
 
 @pytest.mark.parametrize("method, path", [*OF_MANAGERS, *OF_ONE_VENUE, *OF_OWNERS])

@@ -5,10 +5,11 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
+from accounts import Account, RemoteCalendar
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 
 from . import sync_words
-from .display import STATUS_NAMES, moment
+from .display import PROVIDER_NAMES, STATUS_NAMES, moment
 
 _DEEDS = {
     "booking.made": "made {it}", "booking.moved": "moved {it}", "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
@@ -25,6 +26,11 @@ _DEEDS = {
     "sync.settings": "changed how bookings of {it} appear outside: {settings}",
     "feed.generated": "made {it}", "feed.changed": "changed what {it} shows", "feed.rotated": "regenerated the URL of {it}",
     "feed.revoked": "stopped {it}",
+    "account.connected": "connected {it}", "account.reconnected": "reconnected {it}", "account.refused": "could not connect {provider} ({why})",
+    "account.started": "began to sync with {it}", "account.paused": "paused {it}", "account.resumed": "went on with {it}",
+    "account.changed": "changed how {it} syncs", "account.resync": "asked for a resync of {it}", "account.leaving": "stopped {it}: {goal}",
+    "account.gone": "finished disconnecting {provider}",
+    "source.on": "let {it} block booking", "source.off": "let {it} block booking no more", "source.rules": "changed what blocks booking in {it}",
     "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",
     "clinic.plan": "moved the clinic to the plan “{plan}”",
     "import.begun": "sent in a CSV file", "import.discarded": "threw a CSV file away", "import.failed": "could not check a CSV file",
@@ -32,8 +38,11 @@ _DEEDS = {
 _SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currency", "privacy_ceiling": "what may leave of a client’s name",
              "notes_may_leave": "whether notes may leave", "internal_ids": "internal IDs", "feed_preset": "how new links begin",
              "empty_when_stopped": "what stopped links show", "sync_allowed": "bookings may leave", "identifier": "clients appear as",
-             "hide_sensitive": "hide sensitive information", "mode": "way of syncing"}
-_VALUES = {True: "on", False: "off", None: "not chosen", "one_way": "one way, by private link"}
+             "hide_sensitive": "hide sensitive information", "mode": "way of syncing", "sync_shared": "shared calendars may block time",
+             "sync_existing": "bookings may go to calendars that are there"}
+_VALUES = {True: "on", False: "off", None: "not chosen", "one_way": "one way, by private link", "two_way": "both ways"}
+_GONE = {"account": "an account outside", "remote_calendar": "a calendar outside"}
+_GOALS = {"off": "one way from then on", "disconnect": "disconnect", "restart": "start over"}
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
@@ -53,20 +62,29 @@ def _names(clinic: Clinic) -> dict[str, dict]:
         rows = table.select(table.id, table.name).where(table.clinic == clinic).tuples()
         named[table._meta.table_name] = {row: phrase.format(name) for row, name in rows}
     return {**named, "user": users, "practitioner": {row: f"the calendar of {users[user]} at {venue}" for row, user, venue in calendars},
-            "owner_of": {row: user for row, user, _ in calendars}}
+            "owner_of": {row: user for row, user, _ in calendars}, **_connected(clinic, users)}
+
+
+def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str]]:
+    """Connected accounts and their calendars. What a person's own calendars are called is nobody else's business."""
+    accounts = {row.id: (PROVIDER_NAMES[row.kind], users[row.user_id]) for row in Account.select().where(Account.clinic == clinic)}
+    calendars = RemoteCalendar.select(RemoteCalendar.id, RemoteCalendar.account).where(RemoteCalendar.clinic == clinic).tuples()
+    return {"account": {row: f"the {name} account of {whose}" for row, (name, whose) in accounts.items()},
+            "remote_calendar": {row: "a {} calendar of {}".format(*accounts[account]) for row, account in calendars}}
 
 
 def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     detail, (kind, _, deed) = entry.detail, entry.action.partition(".")
     count = detail.get("count", 1)
     it = {"booking": "a booking" if count == 1 else f"{count} bookings", "patient": "a client’s record"}.get(entry.kind)
-    it = it or names.get(entry.kind, {}).get(entry.subject, "something that is gone")
+    it = it or names.get(entry.kind, {}).get(entry.subject, _GONE.get(entry.kind, "something that is gone"))
     if entry.kind == "user" and entry.subject == entry.user_id:
         it = "their own"
     other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else f"{kind}: {deed.replace('_', ' ')}"
     pattern = _DEEDS.get(entry.action, other)
     settings = ", ".join(f"{words} → {_value(name, detail[name])}" for name, words in _SETTINGS.items() if name in detail)
-    words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""))
+    words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""), provider=PROVIDER_NAMES.get(detail.get("kind"), ""),
+                           why=detail.get("why", ""), goal=_GOALS.get(detail.get("goal"), ""))
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
         words += f" from {was} to {now}"

@@ -42,6 +42,11 @@ class LinksForm(Form):
                                 choices=[(False, "Refuse at once"), (True, "Empty for 30 days")])
 
 
+class CalendarsForm(Form):
+    sync_shared = BooleanField("Calendars that others share with a person may block their time")
+    sync_existing = BooleanField("Bookings may go to a calendar that a person has already")
+
+
 class VenueForm(Form):
     name = Line("Name", 120, "Write a name, such as the street")
     address = Line("Address", 300)
@@ -56,7 +61,8 @@ class PlanForm(Form):
 
 _FORMS = {"clinic": (ClinicForm, "The clinic is changed."),
           "privacy": (PrivacyForm, "Saved. Every private link shows it from now on."),
-          "links": (LinksForm, "Saved. Links that are there already keep what they show.")}
+          "links": (LinksForm, "Saved. Links that are there already keep what they show."),
+          "calendars": (CalendarsForm, "Saved. Everyone’s Calendar sync page offers it from now on.")}
 
 
 def _page(**forms) -> dict:
@@ -74,7 +80,7 @@ def show():
     return render_template("settings/show.html", **_page())
 
 
-@blueprint.post("/<any(clinic, privacy, links):part>")
+@blueprint.post("/<any(clinic, privacy, links, calendars):part>")
 @manager_required
 def update(part: str):
     """Save one card of the page."""
