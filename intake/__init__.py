@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from intake.upload import Import
 from models import Clinic, User, database
-from sync import jobs
+from sync import jobs, work
 from text import clean, places
 
 from . import bookings, clients
@@ -58,13 +58,15 @@ def look(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Repor
 
 
 def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Report], bool], progress: Progress = _unwatched) -> Report:
-    """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what is found then."""
+    """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what is found then. Calendars outside follow."""
     report = _read(sheet, clinic, progress)
     with database.atomic():
         _KINDS[sheet.kind].fit(clinic, report)
         report.taken = wanted(report)
         if report.taken and report.rows:
             _KINDS[sheet.kind].add(clinic, report.rows, actor)
+    if report.taken:
+        work.nudge_clinic(clinic.id)
     return report
 
 

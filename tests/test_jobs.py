@@ -14,6 +14,7 @@ from rq import Queue
 
 import intake
 import models
+from accounts import Account
 from app import Settings
 from credentials import OneTimeLink, Throttle
 from intake.upload import Import
@@ -224,3 +225,15 @@ def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(que
     os.kill(running.pid, signal.SIGTERM)
     running.wait(30)
     assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
+
+
+@on_sqlite_alone
+def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden):
+    account = Account.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
+    account.start(linden.olive, "Kalends", "Europe/London")
+    row = upload(linden)
+    intake.check(row.id)
+    intake.accept(Import.get_by_id(row.id), linden.olive)
+    assert waiting(queue, "now") == []
+    intake.take(row.id)
+    assert waiting(queue, "now") == [f"sync-work-nudged-{account.id}"]
