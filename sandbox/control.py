@@ -8,10 +8,10 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, jsonify, request
 
+from .board import refuse_other_sites
 from .current import google
 
 ACTIONS = {
@@ -21,25 +21,37 @@ ACTIONS = {
 PLAIN_SWITCHES = ("latency_ms", "strict", "page_cap", "empty_pages", "bare_tombstones", "refuse_restore", "expansion_years", "sync_token_days")
 SWITCHES = {name: name for name in PLAIN_SWITCHES} | {"quota_per_minute": "quota.per_minute", "testing_days": "oauth.testing_days"}
 USER_ACTIONS = (
-    "add", "change", "move", "retitle", "show_busy", "delete", "events", "count", "instances", "add_calendar", "delete_calendar", "share", "revoke",
+    "add", "change", "move", "retitle", "show_busy", "delete", "events", "count", "instances",
+    "list_calendars", "add_calendar", "delete_calendar", "share", "revoke",
 )
 
 
-def refuse_other_sites() -> None:
-    """A page from elsewhere in the same browser must not press our buttons."""
-    origin = request.headers.get("Origin")
-    if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
-        abort(403)
+def routes_for(sandbox, prefix: str, actions: dict[str, str], switches: dict[str, str], user_actions: tuple[str, ...]) -> Blueprint:
+    """The addresses of one imitation. `actions` and `switches`: names, and where they lie as seen from the imitation."""
+    routes = Blueprint("control", __name__, url_prefix=prefix)
+    routes.before_request(refuse_other_sites)
 
+    def set_all(**values) -> None:
+        for name, value in values.items():
+            owner, _, attribute = switches[name].rpartition(".")
+            setattr(attrgetter(owner)(sandbox) if owner else sandbox, attribute, value)
 
-routes = Blueprint("control", __name__, url_prefix="/sandbox")
-routes.before_request(refuse_other_sites)
+    @routes.post("/control/switches")
+    def set_switches():
+        return _answer(set_all)
 
+    @routes.post("/control/<action>")
+    def act(action: str):
+        return _answer(attrgetter(actions[action])(sandbox)) if action in actions else abort(404)
 
-def _set_switches(**switches) -> None:
-    for name, value in switches.items():
-        owner, _, attribute = SWITCHES[name].rpartition(".")
-        setattr(attrgetter(owner)(google) if owner else google, attribute, value)
+    @routes.post("/users/<email>/<action>")
+    def act_as_user(email: str, action: str):
+        return _answer(getattr(sandbox.user(email), action)) if action in user_actions else abort(404)
+
+    @routes.get("/requests")
+    def requests():
+        return jsonify([record._asdict() for record in sandbox.requests])
+    return routes
 
 
 def _answer(action: Callable):
@@ -50,21 +62,4 @@ def _answer(action: Callable):
     return jsonify({"answer": made if isinstance(made, (str, int, list, dict)) else None})
 
 
-@routes.post("/control/switches")
-def set_switches():
-    return _answer(_set_switches)
-
-
-@routes.post("/control/<action>")
-def act(action: str):
-    return _answer(attrgetter(ACTIONS[action])(google)) if action in ACTIONS else abort(404)
-
-
-@routes.post("/users/<email>/<action>")
-def act_as_user(email: str, action: str):
-    return _answer(getattr(google.user(email), action)) if action in USER_ACTIONS else abort(404)
-
-
-@routes.get("/requests")
-def requests():
-    return jsonify([record._asdict() for record in google.requests])
+routes = routes_for(google, "/sandbox", ACTIONS, SWITCHES, USER_ACTIONS)

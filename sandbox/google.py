@@ -11,7 +11,6 @@ Paths, parameters, scopes and bodies come from the schema file (`spec.py`); the 
 `calendars.py`, `events.py`, `listing.py` and `push.py`. Switches are attributes of `Google`.
 """
 
-import argparse
 import json
 import os
 import time
@@ -20,7 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import Flask, jsonify, render_template
-from werkzeug.serving import run_simple
 from werkzeug.wrappers import Request, Response
 
 from . import batch, calendars, consent, control, events, fields, listing, pages, push, seed, spec
@@ -231,28 +229,3 @@ def create(store: Store | None = None, clock: Callable[[], datetime] | None = No
     if not google.store.accounts:
         seed.people(google)
     return google
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Serves the imitation: python -m sandbox.google --port 8010 --redirect-uri http://localhost:8000/…"""
-    options = argparse.ArgumentParser(description="An imitation of Google Calendar for trying Kalends out.")
-    options.add_argument("--host", default="127.0.0.1")
-    options.add_argument("--port", type=int, default=8010)
-    options.add_argument("--store", help="a file that keeps everything over restarts")
-    options.add_argument("--client-id", default=seed.CLIENT_ID)
-    options.add_argument("--client-secret", default=seed.CLIENT_SECRET)
-    options.add_argument("--redirect-uri", action="append", default=[], help="where sign-in may return to; repeat for more")
-    chosen = options.parse_args(argv)
-    google = create(Store(chosen.store), environment=os.environ.get("KALENDS_ENV", "development"))
-    google.oauth.register(chosen.client_id, chosen.client_secret, *chosen.redirect_uri)
-    google.quota.per_minute = 600
-    if not any(calendar["events"] for calendar in google.store.calendars.values()):
-        seed.sample_weeks(google)
-    try:
-        run_simple(chosen.host, chosen.port, google, threaded=True)
-    finally:
-        google.store.save()
-
-
-if __name__ == "__main__":
-    main()

@@ -29,7 +29,7 @@ from ..errors import ConnectionLost, hang_up
 from ..faults import Faults, Record
 from ..store import Store
 from ..times import utc_now
-from . import batch, calendars, delta, events, ids, listing, seed, signin, spec, subscriptions
+from . import batch, calendars, control, delta, events, ids, listing, pages, seed, signin, spec, subscriptions
 from .errors import Refused, invalid
 from .limits import GraphRequests, Limits
 from .oauth import OAuth
@@ -249,7 +249,7 @@ class Graph:
         site = Flask("sandbox", root_path=root, static_url_path="/sandbox/outlook/static")
         site.extensions["graph"] = self
         site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-        for module in (signin,):
+        for module in (signin, control, pages):
             site.register_blueprint(module.routes)
         site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
         site.register_error_handler(404, lambda _: (render_template("refused.html", error="not found", why="Nothing lives at this address."), 404))

@@ -31,6 +31,10 @@ class OutsideUser:
         """The calendars this person can open, by id."""
         return {calendar["id"]: calendar for calendar in calendars.visible(self.graph.store, self.email)}
 
+    def list_calendars(self) -> list[dict]:
+        """Id, name and extended properties of each calendar this person can open."""
+        return [{"id": each["id"], "name": each["name"], "properties": each["_properties"]} for each in self.calendars.values()]
+
     def calendar(self, calendar: str = "primary") -> dict:
         return calendars.default(self.graph.store, self.email) if calendar == "primary" else self.calendars[calendar]
 

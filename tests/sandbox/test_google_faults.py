@@ -1,6 +1,5 @@
 """Trouble on demand, quota, the log, and what survives a restart."""
 
-import socket
 import threading
 import time
 
@@ -173,13 +172,3 @@ def test_a_change_reaches_the_file_by_itself(tmp_path):
     while not (tmp_path / "google.json").exists() and time.monotonic() < patience:
         time.sleep(0.05)
     assert google.create(Store(tmp_path / "google.json")).user(ROBIN).count() == 1
-
-
-def test_it_serves_on_a_port_only_outside_production(monkeypatch, tmp_path):
-    monkeypatch.setenv("KALENDS_ENV", "production")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(RuntimeError):
-        google.main(["--port", str(port), "--store", str(tmp_path / "google.json")])
-    assert not (tmp_path / "google.json").exists()
