@@ -464,7 +464,7 @@ def restore(file: Path, yes: bool) -> None:
 @click.command()
 @with_appcontext
 def doctor() -> None:
-    """Check settings, clock, database, Redis, base URL and mail, and say what to fix."""
+    """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to fix."""
     found = list(checks.examine(_settings()))
     for is_well, sentence in found:
         click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")

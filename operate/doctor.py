@@ -14,17 +14,18 @@ import mail
 import models
 import scheduling
 
-from . import migrate
+from . import doctor_sync, migrate
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for settings, clock, database, queue, base URL and mail."""
+    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and two-way sync."""
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
     yield from _database(settings)
     yield from _queue(settings)
     yield _base_url(settings)
     yield _mail(settings)
+    yield from doctor_sync.examine(settings)
 
 
 def _clock() -> tuple[bool, str]:

@@ -7,6 +7,7 @@ import click
 import pytest
 
 from app import Settings, create_app
+from sync import providers
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
@@ -25,7 +26,8 @@ class _Asked(dict):
 
 
 def settings_read(tmp_path) -> set[str]:
-    environ = _Asked(KALENDS_INSTANCE=str(tmp_path))
+    known = {f"{name}_{what}": "x" for name in ("GOOGLE", "MICROSOFT") for what in ("CLIENT_ID", "CLIENT_SECRET")}
+    environ = _Asked(KALENDS_INSTANCE=str(tmp_path), **known)  # the addresses of a provider are only read where it is set up
     Settings.from_env(environ)
     return {name for name in environ.names if not name.endswith("_FILE")}
 
@@ -53,6 +55,14 @@ def test_every_command_stands_in_the_readme(tmp_path):
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"make ([a-z]+)", README))))
 def test_every_target_named_is_there(word):
     assert re.search(rf"^{word}:", (TOP / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_guides_name_what_the_program_asks_providers_for():
+    guides = {"google": (TOP / "docs" / "google-setup.md").read_text(), "microsoft": (TOP / "docs" / "outlook-setup.md").read_text()}
+    for kind, guide in guides.items():
+        asked = {scope for existing in (False, True) for shared in (False, True) for scope in providers.scopes(kind, existing, shared)}
+        assert [scope for scope in asked if f"`{scope}`" not in guide] == []
+        assert f"/connect/{kind}`" in guide and f"{kind.upper()}_CLIENT_ID" in guide
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
