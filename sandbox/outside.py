@@ -25,6 +25,10 @@ class OutsideUser:
         every = self.google.store.calendars.values()
         return {calendar["id"]: calendar for calendar in every if self.email in calendar["roles"]}
 
+    def list_calendars(self) -> list[dict]:
+        """Id, title and description of each calendar this person can open."""
+        return [{name: calendar.get(name, "") for name in ("id", "summary", "description")} for calendar in self.calendars.values()]
+
     def calendar(self, calendar: str = "primary") -> dict:
         return self.calendars[self.email if calendar == "primary" else calendar]
 

@@ -3,7 +3,7 @@
 - `chromium`: the browser, started once.
 - `address`: the pages of this very process, over the rows of the test (`linden`, the moved `clock`). Good for one page's behaviour.
 - `live`: Kalends as it is deployed, started once with `start` on SQLite, with the sample clinic and workers: `live.address`,
-  `live.password`. Good for what needs the real server. Its rows are shared: leave them as you found them.
+  `live.password`, `live.sandbox` (the imitation providers). Good for what needs the real server. Its rows are shared: leave them as you found them.
 - `visitor`: an empty page of a browser without cookies.
 - `enter(email, …)`: a page signed in at `address` (or at `at=live`); further arguments go to Playwright's `new_context`, such as
   `java_script_enabled=False`, `color_scheme="dark"` or `viewport`. Any error on a page's console fails the test at its end.
@@ -23,6 +23,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
+from settings import sandbox_port
 from tests.conftest import PASSWORD, lacking
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -51,21 +52,33 @@ def address(app, linden):
 @pytest.fixture(scope="session")
 def live(tmp_path_factory):
     folder, password = tmp_path_factory.mktemp("live"), "sample pass 1"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     output = folder / "said"
-    running = program.begin("start", output=output, KALENDS_INSTANCE=folder / "instance", KALENDS_PORT=port,
+    running = program.begin("start", output=output, KALENDS_INSTANCE=folder / "instance", KALENDS_PORT=port, KALENDS_SANDBOX=1,
                             KALENDS_BASE_URL=f"http://127.0.0.1:{port}", KALENDS_SAMPLE_PASSWORD=password)
     try:
         end = time.monotonic() + 60
         while not _is_ready(port):
             assert running.poll() is None and time.monotonic() < end, output.read_text()
             time.sleep(0.1)
-        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", password=password)
+        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", password=password, sandbox=f"http://localhost:{sandbox_port(port)}")
     finally:
         running.terminate()
         running.wait(20)
+
+
+def _free_port() -> int:
+    """A port for the web whose neighbour, for the imitation providers, is free as well."""
+    for _ in range(50):
+        with socket.socket() as probe, socket.socket() as neighbour:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            try:
+                neighbour.bind(("127.0.0.1", sandbox_port(port)))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two free ports")
 
 
 def _is_ready(port: int) -> bool:
