@@ -224,7 +224,8 @@ class _Batch:
         with self.errand.writing():
             failed = {step.link.uid for n, (step, result) in enumerate(zip(steps, results, strict=True))
                       if not self._remember(step, result, before.get(step.link.uid), looks.get(n))}
-            if len(results) >= SEVERAL and all(isinstance(result.error, Forbidden) for result in results):
+            refused = len(results) >= SEVERAL and all(isinstance(result.error, (Forbidden, Unsent)) for result in results)
+            if refused and isinstance(results[0].error, Forbidden):
                 self.outcome.trouble = results[0].error  # not the fault of one event
             done = [COUNTED[type(step)] for step, result in zip(steps, results, strict=True) if result.error is None]
             self.errand.note(done=len(done), **Counter(done))
