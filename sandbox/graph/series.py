@@ -55,7 +55,9 @@ def rule(kept: dict, start: dict) -> str:
     pattern, span = kept["pattern"], kept["range"]
     days = ",".join(DAYS[day] for day in pattern["daysOfWeek"])
     parts = [f"FREQ={FREQUENCIES[pattern['type']]}", f"INTERVAL={pattern['interval']}"]
-    if pattern["interval"] < 1 or (pattern["type"] in ("weekly", "relativeMonthly", "relativeYearly") and not days):
+    if pattern["interval"] < 1 or not 0 <= pattern["dayOfMonth"] <= 31 or not 0 <= pattern["month"] <= 12:
+        raise ValueError(pattern)
+    if pattern["type"] in ("weekly", "relativeMonthly", "relativeYearly") and not days:
         raise ValueError(pattern)
     if pattern["type"] == "weekly":
         parts += [f"BYDAY={days}", f"WKST={DAYS[pattern['firstDayOfWeek']]}"]

@@ -71,7 +71,7 @@ def edge(text: str | None, name: str) -> datetime:
     if not matched:
         raise invalid(f"This request requires a time window: {name} is missing or wrong.", "ErrorInvalidParameter")
     try:
-        at = datetime.fromisoformat(matched[1] + (matched[2] or "Z").upper())
+        at = datetime.fromisoformat(datetime.fromisoformat(matched[1]).isoformat() + (matched[2] or "Z").upper())
     except ValueError:
         raise invalid(f"{name} is no time.", "ErrorInvalidParameter") from None
     return at.astimezone(UTC)
