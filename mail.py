@@ -33,12 +33,27 @@ def send_one_time_link(user: User, purpose: str, secret: str) -> None:
 
 def send_nudge(account: Account, asker: str) -> None:
     """Tell the person that their account waits for them, since `asker` (a name) wants them to look. Raises as above."""
-    body = render_template("mail/nudge.txt", account=account, asker=asker, provider=_PROVIDERS[account.kind], address=_sync_address())
+    body = _letter("nudge", account=account, asker=asker, address=_address("sync_settings.show"))
     _send(account.user.email, "Your calendar sync waits for you", body)
 
 
-def _sync_address() -> str:
-    return current_app.config["SETTINGS"].base_url + url_for("sync_settings.show")
+def send_sync_trouble(account: Account, to: User) -> None:
+    """Tell somebody, the account's own person or an owner of the clinic, that it needs one of them. Also outside a request. Raises as above."""
+    is_own = to.id == account.user_id and account.health != "operator"
+    address = _address("sync_settings.show" if is_own else "health.show")
+    whose = "Your calendar sync" if is_own else f"The calendar sync of {account.user.name}"
+    since = f"{account.failing_since.day} {account.failing_since:%B}"
+    _send(to.email, f"{whose} needs help", _letter("sync_trouble", account=account, to=to, is_own=is_own, since=since, address=address))
+
+
+def _letter(name: str, **context) -> str:
+    """The text of a letter. Rendered apart from any request: a job has none."""
+    account = context["account"]
+    return current_app.jinja_env.get_template(f"mail/{name}.txt").render(provider=_PROVIDERS[account.kind], **context)
+
+
+def _address(endpoint: str) -> str:
+    return current_app.config["SETTINGS"].base_url + current_app.url_map.bind("").build(endpoint)
 
 
 @contextmanager

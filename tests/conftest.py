@@ -5,7 +5,9 @@ The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise 
 see nothing of Linden's.
 """
 
+import dataclasses
 import os
+import smtplib
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -174,3 +176,34 @@ def signed_in(app, linden):
         models.database.connect(reuse_if_open=True)
         return browser
     return enter
+
+
+@pytest.fixture
+def letters(app, monkeypatch):
+    """What an SMTP server of the tests' own took in, in place of the network; `fails` makes it refuse."""
+
+    class Letters(list):
+        fails = False
+
+    class Server:
+        def __init__(self, *args, **kwargs):
+            if sent.fails:
+                raise ConnectionRefusedError
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def has_extn(self, name):
+            return False
+
+        def send_message(self, message):
+            sent.append(message)
+
+    sent = Letters()
+    monkeypatch.setattr(smtplib, "SMTP", Server)
+    settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    return sent

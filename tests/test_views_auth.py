@@ -1,7 +1,6 @@
 """Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own password, the first clinic."""
 
 import dataclasses
-import smtplib
 from datetime import timedelta
 
 import pytest
@@ -44,37 +43,6 @@ def browser(app, linden, clock):
 @pytest.fixture
 def signup_open(app, monkeypatch):
     monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True))
-
-
-@pytest.fixture
-def letters(app, monkeypatch):
-    """What an SMTP server of the tests' own took in, in place of the network; `fails` makes it refuse."""
-
-    class Letters(list):
-        fails = False
-
-    class Server:
-        def __init__(self, *args, **kwargs):
-            if sent.fails:
-                raise ConnectionRefusedError
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def has_extn(self, name):
-            return False
-
-        def send_message(self, message):
-            sent.append(message)
-
-    sent = Letters()
-    monkeypatch.setattr(smtplib, "SMTP", Server)
-    settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
-    monkeypatch.setitem(app.config, "SETTINGS", settings)
-    return sent
 
 
 # ---- in and out ----

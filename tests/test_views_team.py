@@ -1,7 +1,5 @@
 """The team over HTTP: roles, invitations by one-time link, calendars and hours, leaving and coming back."""
 
-import dataclasses
-import smtplib
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -120,47 +118,19 @@ def test_only_an_owner_invites_managers_and_owners(signed_in, linden, role):
     assert User.get(User.email == "nia@linden.test").role == role
 
 
-def test_with_mail_the_link_is_mailed_too(app, manager, monkeypatch):
-    sent = mail_server(app, monkeypatch)
+def test_with_mail_the_link_is_mailed_too(manager, letters):
     manager.post("/team/", data=NEW)
     page = text_of(manager.get(f"/team/{User.get(User.email == 'nia@linden.test').id}"))
     assert "on its way to nia@linden.test" in page
-    assert one_time_link(page) in sent[0].get_content()
-    assert sent[0]["To"] == "nia@linden.test"
+    assert one_time_link(page) in letters[0].get_content()
+    assert letters[0]["To"] == "nia@linden.test"
 
 
-def test_when_the_mail_fails_the_link_is_there_to_copy(app, manager, monkeypatch):
-    mail_server(app, monkeypatch, fails=True)
+def test_when_the_mail_fails_the_link_is_there_to_copy(manager, letters):
+    letters.fails = True
     answer = manager.post("/team/", data=NEW)
     page = text_of(manager.get(answer.location))
     assert "The mail could not be sent" in page and one_time_link(page)
-
-
-def mail_server(app, monkeypatch, fails=False) -> list:
-    """An SMTP server of the tests' own in place of the network."""
-    sent = []
-
-    class Server:
-        def __init__(self, *args, **kwargs):
-            if fails:
-                raise ConnectionRefusedError
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def has_extn(self, name):
-            return False
-
-        def send_message(self, message):
-            sent.append(message)
-
-    monkeypatch.setattr(smtplib, "SMTP", Server)
-    settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
-    monkeypatch.setitem(app.config, "SETTINGS", settings)
-    return sent
 
 
 # ---- one person ----

@@ -1,0 +1,134 @@
+"""Letters about sync trouble: one for each step of an episode, to whom it concerns, never twice, and with nothing in them that is private."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from accounts import Account
+from operate import chores
+from tests import foreign
+
+
+@pytest.fixture
+def account(linden, clock):
+    return foreign.source(linden.pat, health="reconnect", failing_since=clock.now, health_word="invalid_grant").account
+
+
+@pytest.fixture
+def tell(app, clock):
+    """`tell(days=3)`: time goes on, and the chore runs twice, as with two clocks."""
+    def run(**length):
+        clock.now += timedelta(**length)
+        with app.app_context():
+            chores.tell()
+            chores.tell()
+    return run
+
+
+def readers(letters) -> list[str]:
+    found = [letter["To"] for letter in letters]
+    letters.clear()
+    return found
+
+
+def test_the_person_is_written_to_at_once_then_after_three_days_and_a_week_with_the_owners(tell, account, letters):
+    tell(seconds=30)
+    assert readers(letters) == []
+    tell(seconds=40)
+    assert readers(letters) == ["pat@linden.test"]
+    tell(days=2)
+    assert readers(letters) == []
+    tell(days=1)
+    assert readers(letters) == ["pat@linden.test", "olive@linden.test"]
+    tell(days=3)
+    assert readers(letters) == []
+    tell(days=1)
+    assert readers(letters) == ["pat@linden.test", "olive@linden.test"]
+    tell(days=30)
+    assert readers(letters) == []
+
+
+def test_whoever_was_away_for_days_gets_one_letter_for_all_of_it(tell, account, letters):
+    tell(days=8)
+    assert readers(letters) == ["pat@linden.test", "olive@linden.test"]
+    tell(minutes=1)
+    assert readers(letters) == []
+
+
+def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_private(tell, account, letters):
+    tell(minutes=2)
+    text = letters[0].get_content()
+    assert letters[0]["Subject"] == "Your calendar sync needs help"
+    assert "since 20 November Google no longer lets Kalends into" in text and "Everything in Kalends is safe" in text
+    assert "http://localhost/sync/" in text
+    assert not [word for word in ("home.test", "Family", "Wójcik", "invalid_grant", "sealed") if word in text]
+    tell(days=3)
+    own, owners = letters[1:]
+    assert owners["Subject"] == "The calendar sync of Pat Linden needs help"
+    assert "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()
+
+
+@pytest.mark.parametrize(("health", "words"), [("calendar_gone", "is gone in Google"), ("operator", "refuses this Kalends as a whole")])
+def test_each_trouble_has_its_words(tell, account, letters, health, words):
+    Account.update(health=health).execute()
+    tell(minutes=2)
+    assert words in letters[0].get_content()
+
+
+def test_what_only_the_operator_can_mend_goes_to_the_owners_alone(tell, account, letters):
+    Account.update(health="operator").execute()
+    tell(minutes=2)
+    assert readers(letters) == ["olive@linden.test"]
+
+
+@pytest.mark.parametrize("columns", [{"health": "ok"}, {"health": "waiting"}, {"phase": "paused"}, {"phase": "off"}, {"phase": "leaving"}])
+def test_nobody_is_written_to_about_what_needs_nobody(tell, account, letters, columns):
+    Account.update(**columns).execute()
+    tell(days=8)
+    assert letters == []
+
+
+def test_nobody_is_written_to_after_opting_out_or_leaving(tell, account, linden, letters):
+    linden.pat.change_sync(sync_allowed=False)
+    tell(days=8)
+    linden.pat.change_sync(sync_allowed=True)
+    linden.pat.leave(linden.olive)
+    tell(minutes=1)
+    assert letters == []
+
+
+def test_a_new_episode_begins_anew(tell, account, letters, clock):
+    tell(days=8)
+    readers(letters)
+    Account.connect(account.user, "google", account.email, "", [], None)
+    tell(minutes=5)
+    assert letters == []
+    Account.update(health="reconnect", failing_since=clock.now).execute()
+    tell(minutes=2)
+    assert readers(letters) == ["pat@linden.test"]
+
+
+def test_a_letter_that_fails_is_logged_by_its_kind_alone_and_not_repeated_at_once(tell, account, letters, caplog):
+    letters.fails = True
+    with caplog.at_level(logging.WARNING):
+        tell(minutes=2)
+    (record,) = [record for record in caplog.records if record.name == "kalends.chores"]
+    assert record.getMessage() == f"letter about account {account.id} not sent: ConnectionRefusedError"
+    letters.fails = False
+    tell(minutes=2)
+    assert letters == []
+
+
+def test_without_mail_nothing_is_sent_and_nothing_is_counted_as_told(tell, account):
+    tell(days=8)
+    assert Account.get_by_id(account.id).told == 0
+
+
+def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, letters):
+    answer = signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
+    assert answer.status_code == 303
+    (letter,) = letters
+    assert (letter["To"], letter["Subject"]) == ("pat@linden.test", "Your calendar sync waits for you")
+    assert "Olive Linden asks you to look at your calendar sync with Google" in letter.get_content()
+    assert "http://localhost/sync/" in letter.get_content()
