@@ -67,14 +67,13 @@ def find(method: str, path: str, encoded: bool = True) -> tuple[Operation, dict[
 
 
 def query(operation: Operation, items: list[tuple[str, str]], strict: bool) -> dict:
-    """The query's values in their types. Unknown names pass, unless `strict`."""
+    """The query's values in their types. Unknown names pass as text, unless `strict`."""
     values = {}
     for name, text in items:
         schema = operation.parameters.get(name)
         if schema is None and strict:
             raise invalid(f"Unknown parameter {name!r}.", "BadRequest")
-        if schema is not None:
-            values[name] = _value(name, text, schema)
+        values[name] = _value(name, text, schema) if schema else text
     return values
 
 
