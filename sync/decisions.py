@@ -11,7 +11,6 @@ from models import User
 from scheduling import Span
 
 FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
-EDITS = ("moved", "edited", "repeated", "deleted")
 
 
 class Settled(Exception):
@@ -47,9 +46,12 @@ def proposed(notice: Notice) -> Span | None:
 
 
 def move_booking(notice: Notice, actor: User) -> None:
-    """The move outside was meant: the booking follows. Raises SlotTaken, and then nothing is settled."""
+    """The move outside was meant: the booking follows. Raises SlotTaken, or BadTime where no booking can be then; nothing is settled then."""
+    span = proposed(notice)
+    if span is None:
+        raise scheduling.BadTime("ends_before_start")
     with _deciding(notice, "moved") as account:
-        notice.booking.change(actor, proposed(notice))
+        notice.booking.change(actor, span)
         _write_again(account, notice)
 
 
@@ -89,6 +91,13 @@ def believe(notice: Notice) -> None:
     with _deciding(notice, "believed") as account:
         RemoteCalendar.update(may_empty=True, due_at=None).where(RemoteCalendar.id == notice.calendar_id).execute()
         account.ask("check")
+
+
+def keep_source(notice: Notice) -> None:
+    """What a calendar outside held goes on taking time. We ask again when something changes there, or in a day."""
+    with _deciding(notice, "kept"):
+        later = scheduling.utc_now() + timedelta(days=1)
+        RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()
 
 
 def make_again(notice: Notice, actor: User) -> None:

@@ -1,6 +1,7 @@
 """Connected accounts on the Calendar sync page: each press four ways, as a form, for htmx, wrongly, and by somebody else."""
 
 import html
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +10,7 @@ from sync_world import SyncWorld
 
 from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
 from app import Settings
-from models import Booking
+from models import AuditEntry, Booking
 from outside import ExternalEvent
 from sync import connections
 
@@ -106,6 +107,18 @@ class TestConnecting:
         answer = pat.get("/connect/google/departure")
         assert answer.status_code == 303 and "/sync/" in answer.headers["Location"] and says in page(pat)
 
+    def test_a_refusal_stands_in_the_history(self, pat, world):
+        self.go(pat, world, decision="deny")
+        (entry,) = AuditEntry.select().where(AuditEntry.action == "account.refused")
+        assert entry.detail == {"kind": "google", "why": "Declined"}
+
+    def test_nobody_connects_while_the_last_connection_is_still_being_taken_away(self, pat, world, account):
+        account.leave(world.user, "disconnect")
+        assert pat.get("/connect/google/departure").status_code == 303 and "still taking away" in page(pat)
+        world.run(account)
+        self.go(pat, world)
+        assert Account.get().phase == "naming"
+
     def test_an_unknown_provider_is_not_there(self, pat, world):
         assert pat.get("/connect/caldav/departure").status_code == 404 and pat.get("/connect/caldav").status_code == 404
 
@@ -132,6 +145,20 @@ class TestStarting:
     def test_no_name_is_refused_and_nothing_begins(self, pat, connected):
         answer = pat.post(f"/sync/accounts/{connected.id}/start", data={"name": " "}, headers=HTMX)
         assert answer.status_code == 422 and row(connected).phase == "naming"
+
+    def test_two_that_wait_for_a_name_do_not_mix(self, pat, linden, world, connected):
+        connections.set_up(connections.Setup(dict.fromkeys(("google", "microsoft"), world.endpoints()), None, 300, b"secret", world.transport))
+        other = Account.connect(linden.pat, "microsoft", "pat@outlook.example", "sealed", [], None)
+        assert {f'id="name-{account.id}"' for account in (connected, other)} <= {*re.findall(r'id="name-\d+"', page(pat))}
+        answer = pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "x" * 101}, headers=HTMX)
+        assert answer.status_code == 422 and answer.get_data(as_text=True).count("at most 100 characters</p>") == 1
+
+    @pytest.mark.parametrize("lost", [lambda pat: pat.change_sync(sync_allowed=False), lambda pat: pat.clinic.change_plan("basic", None)])
+    def test_nothing_begins_that_may_not(self, pat, world, connected, lost):
+        lost(world.user)
+        assert "Start sync" not in page(pat)
+        assert pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "Praxis"}).status_code == 303
+        assert row(connected).phase == "naming" and "Nothing can start now" in page(pat)
 
     def test_a_second_press_begins_no_second_time(self, pat, world, connected):
         for _ in range(2):
@@ -176,6 +203,14 @@ class TestPanel:
         answer = pat.get(f"/sync/accounts/status?account={account.id}&key={key}", headers=HTMX)
         assert answer.headers["HX-Retarget"] == "#two-way" and "Paused." in html.unescape(answer.get_data(as_text=True))
 
+    @pytest.mark.parametrize("goal", ["off", "disconnect", "restart"])
+    def test_an_open_page_sees_a_departure_to_its_end(self, pat, world, account, goal):
+        account.leave(world.user, goal)
+        for _ in range(2):
+            answer = pat.get(f"/sync/accounts/status?account={account.id}&key=old", headers=HTMX)
+            assert answer.status_code == 200 and answer.headers["HX-Retarget"] == "#two-way"
+            world.run(account)
+
     @pytest.mark.parametrize("headers", [{}, HTMX])
     @pytest.mark.parametrize(("press", "phase"), [("check", "active"), ("resync", "active"), ("pause", "paused")])
     def test_each_press_is_done(self, pat, world, account, press, phase, headers):
@@ -200,6 +235,24 @@ class TestPanel:
         world.run(account)
         text = page(pat)
         assert "Nearly in step" in text and "1 booking is not in step" in text and "the provider does not take it" in text
+
+    def test_what_is_not_meant_to_be_there_is_said(self, pat, world, account):
+        for days, status in ((-60, "confirmed"), (500, "confirmed"), (9, "offered")):
+            world.book(days=days, status=status)
+        world.book(days=10).cancel(world.user)
+        text = page(pat)
+        assert "Not there: 2 lie before or after these dates. 2 offered, cancelled or missed stay in Kalends alone." in text
+
+    def test_a_provider_that_is_not_set_up_any_more_is_said(self, pat, account):
+        connections.set_up(connections.Setup())
+        text = page(pat)
+        assert "Not set up any more." in text and "Check now" not in text
+
+    def test_an_open_page_keeps_nobody_signed_in(self, clock, pat, account):
+        for _ in range(13):
+            clock.now += timedelta(hours=1)
+            answer = pat.get(f"/sync/accounts/status?account={account.id}&key=x", headers=HTMX)
+        assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/sign-in"
 
     def test_progress_is_counted_while_a_run_is_under_way(self, pat, world, account):
         SyncRun.create(clinic=account.clinic, account=account, because="start", total=412, done=214)
@@ -243,6 +296,12 @@ class TestSettings:
         assert row(account).covers == [linden.colleague_calendar.id]
         world.run(account)
         assert world.standing(account).keys() == {str(theirs.uuid)} and str(hidden.uuid) not in world.standing(account)
+
+    def test_no_calendar_at_all_is_refused(self, signed_in, world, linden):
+        account = world.start(linden.maya)
+        answer = signed_in(linden.maya).post(f"/sync/accounts/{account.id}/settings", headers=HTMX,
+                                             data={"edits": "put_back", "window": "30 365", "others": "yes"})
+        assert answer.status_code == 422 and 'id="covers"' in answer.get_data(as_text=True) and row(account).covers is None
 
     def test_a_practitioner_cannot_send_anyone_elses(self, pat, linden, account):
         form = {"edits": "ask", "window": "30 365", "others": "y", "covers": [linden.colleague_calendar.id]}
@@ -329,8 +388,49 @@ class TestNotices:
         assert answer.status_code == 422 and Booking.get_by_id(booking.id).starts_at == booking.starts_at
         assert Notice.get_by_id(notice.id).settled_at is None
 
+    def test_a_move_to_a_time_that_no_booking_can_have_is_refused(self, pat, world, account):
+        booking, notice = self.moved(world, account)
+        Notice.update(detail=notice.detail | {"ends_at": notice.detail["starts_at"]}).execute()
+        assert "Move the booking" not in page(pat)
+        assert pat.post(f"/sync/notices/{notice.id}/move", headers=HTMX).status_code == 422
+        assert Booking.get_by_id(booking.id).starts_at == booking.starts_at and Notice.get().settled_at is None
+
+    def test_who_manages_no_more_changes_no_booking_of_others(self, signed_in, world, linden):
+        theirs = world.book(calendar=linden.colleague_calendar)
+        linden.maya.change_sync(identifier="none")
+        account = world.connect(linden.maya)
+        account.change(linden.maya, covers=[linden.colleague_calendar.id])
+        notice = Notice.give(account, "deleted", "edit x", booking=theirs, detail={"is_put_back": True})
+        linden.maya.change(linden.olive, name=linden.maya.name, email=linden.maya.email, role="practitioner")
+        maya = signed_in(linden.maya)
+        assert maya.post(f"/sync/notices/{notice.id}/cancel").status_code == 403
+        assert maya.get(f"/sync/notices/{notice.id}/cancellation").status_code == 403
+        assert Booking.get_by_id(theirs.id).status == "confirmed"
+
+    def test_a_calendar_that_is_suddenly_empty_keeps_blocking_until_somebody_believes_it(self, pat, world, account):
+        days = [world.clock.now + timedelta(days=n) for n in range(1, 5)]
+        events = [world.robin.add("Class", day, day + timedelta(hours=1)) for day in days]
+        world.poll(account)
+        for event in events:
+            world.robin.delete(event)
+        RemoteCalendar.update(sync_token=None).where(RemoteCalendar.role == "source").execute()
+        world.poll(account)
+        assert "is suddenly empty" in page(pat) and len(world.mirrored(account)) == 4
+        pat.post(f"/sync/notices/{Notice.get().id}/wait")
+        for _ in range(3):
+            world.poll(account)
+        assert world.notices(account) == [] and len(world.mirrored(account)) == 4
+        world.later(days=1)
+        world.poll(account)
+        assert world.notices(account) == ["source_empty"]
+        pat.post(f"/sync/notices/{Notice.select().order_by(Notice.id.desc()).get().id}/believe")
+        world.run(account)
+        assert world.mirrored(account) == [] and world.notices(account) == []
+
     def test_a_booking_can_be_cancelled_or_left(self, pat, world, account):
         booking, notice = self.moved(world, account)
+        assert "Cancel this booking?" in page(pat, f"/sync/notices/{notice.id}/cancellation")
+        assert Booking.get_by_id(booking.id).status == "confirmed"
         pat.post(f"/sync/notices/{notice.id}/cancel")
         assert Booking.get_by_id(booking.id).status == "cancelled" and Notice.get_by_id(notice.id).settled_as == "cancelled"
         world.run(account)

@@ -12,7 +12,7 @@ from models import Base, Booking, Clinic, Practitioner, User, Venue
 from . import htmx
 
 IDLE_SECONDS, LONGEST_SECONDS, REMEMBERED_SECONDS = 12 * 3600, 7 * 86400, 30 * 86400
-UNATTENDED = {"week.changes", "health.board"}  # what open pages ask for by themselves: nobody need sit before them
+UNATTENDED = {"week.changes", "health.board", "two_way.look"}  # what open pages ask for by themselves: nobody need sit before them
 MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
 
 logins = LoginManager()

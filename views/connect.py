@@ -50,6 +50,7 @@ def arrive(kind: str):
             refusal = f"You chose another account. {other.email} is connected here; to change it, disconnect it first."
         except ProviderError as error:
             refusal = _words(error, name)
+            connecting.note_missing(current_user, kind, type(error).__name__)
     if refusal:
         flash(refusal, "warning")
         return redirect(url_for("sync_settings.show"), 303)
@@ -73,6 +74,8 @@ def _refusal(kind: str) -> str | None:
         return "First tick the box that lets your bookings appear outside Kalends."
     if not current_user.identifier:
         return "First choose how clients appear, and save it."
+    if Account.select().where(Account.user == current_user.id, Account.kind == kind, Account.phase == "leaving").exists():
+        return f"We are still taking away in {name} what we made there. Connect again in a moment."
     if request.host != base.netloc:
         return f"Open Kalends at {base.geturl()} and connect there: {name} knows only that address."
     return None

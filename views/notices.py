@@ -3,6 +3,7 @@
 from flask import Blueprint, abort, flash, url_for
 from flask_login import current_user
 
+import scheduling
 from accounts import Notice
 from models import SlotTaken
 from sync import decisions, work
@@ -14,38 +15,53 @@ blueprint = Blueprint("notices", __name__)
 
 _EDITED = ("moved", "edited", "repeated", "deleted")
 _HOW = {  # what is pressed: on which kinds, what it does, what is said then
-    "leave": ((*_EDITED, "double", "nudge", "source_empty"), lambda notice: decisions.leave(notice), "It stays as it is."),
+    "leave": ((*_EDITED, "double", "nudge"), lambda notice: decisions.leave(notice), "It stays as it is."),
     "move": (("moved",), lambda notice: decisions.move_booking(notice, current_user), "The booking is moved, and its event outside with it."),
     "cancel": (("moved", "deleted"), lambda notice: decisions.cancel_booking(notice, current_user), "The booking is cancelled."),
     "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),
     "approve": (("deletes", "empty"), lambda notice: decisions.approve(notice), "It is being done."),
     "keep": (("deletes",), lambda notice: decisions.keep_outside(notice), "They stay there. We do not ask again."),
+    "wait": (("source_empty",), lambda notice: decisions.keep_source(notice), "Its times go on blocking. We ask again tomorrow."),
     "believe": (("source_empty",), lambda notice: decisions.believe(notice), "Its times are free here now."),
     "again": (("calendar_gone",), lambda notice: decisions.make_again(notice, current_user), "Our calendar is being made again."),
 }
 
 
-@blueprint.post("/<int:notice_id>/<any(leave, move, cancel, 'put-back', approve, keep, believe, again):what>")
+def _own(notice_id: int, what: str) -> Notice:
+    """A notice of the signed-in person about which this can be done; else 404, or 403 where the booking is no longer theirs to change."""
+    notice = access.load(Notice, notice_id)
+    if notice.account.user_id != current_user.id or notice.kind not in _HOW[what][0]:
+        abort(404)
+    if what in ("move", "cancel"):
+        access.editable_booking(notice.booking_id or 0)
+    return notice
+
+
+@blueprint.get("/<int:notice_id>/cancellation")
+@login_required
+def ask_to_cancel(notice_id: int):
+    return sync_page.show(partial="sync/_cancelling.html", cancelling=_own(notice_id, "cancel"))
+
+
+@blueprint.post("/<int:notice_id>/<any(leave, move, cancel, 'put-back', approve, keep, wait, believe, again):what>")
 @login_required
 def decide(notice_id: int, what: str):
-    notice = access.load(Notice, notice_id)
-    kinds, act, said = _HOW[what]
-    if notice.account.user_id != current_user.id or notice.kind not in kinds:
-        abort(404)
+    notice, (_, act, said) = _own(notice_id, what), _HOW[what]
     try:
         act(notice)
     except decisions.Settled:
         said = "That is decided already."
     except SlotTaken as refusal:
-        return _taken(refusal)
+        return _refused(f"{'another booking' if refusal.conflicts else 'a busy time outside'} is there. Move that first, or open the booking")
+    except scheduling.BadTime:
+        return _refused("no booking can be then. Open the booking to give it another time")
     work.nudge(notice.account_id)
     return sync_page.changed(said, "notices")
 
 
-def _taken(refusal: SlotTaken):
-    """The booking cannot follow: say what is in the way. The notice stays."""
-    in_the_way = "another booking" if refusal.conflicts else "a busy time outside"  # no client's name: flashes travel in a cookie
-    sentence = f"Not moved: {in_the_way} is there. Move that first, or open the booking and book it all the same."
+def _refused(why: str):
+    """The booking cannot follow: say why, without a client's name, since flashes travel in a cookie. The notice stays."""
+    sentence = f"Not moved: {why}."
     if htmx.is_partial():
         return htmx.say(sentence, 422)
     flash(sentence, "warning")

@@ -22,6 +22,12 @@ class Naming(Form):
     name = Line("Name of the new calendar", 100, "Write a name, such as Kalends")
     into = StringField("Where to")  # "": a new calendar; else the number of one that is there
 
+    def __init__(self, account: Account, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.account = account
+        for field in (self.name, self.into):  # there may be two on the page
+            field.id = field.label.field_id = f"{field.name}-{account.id}"
+
 
 def own(account_id: int) -> Account:
     """An account of the signed-in person. A colleague's is not even there: 404."""
@@ -41,7 +47,7 @@ def context(**more) -> dict:
     rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
     return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
             "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
-            "swap": htmx.is_partial(), **more}
+            "swap": htmx.is_partial(), "words": sync_words, **more}
 
 
 def _refresh_list(account: Account) -> None:
@@ -59,9 +65,13 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     found = {"account": account, "status": words.status(account, zone), "run": words.running(account), "sources": sources,
              "destination": next((row for row in calendars if row.role == "destination"), None), "name": display.PROVIDER_NAMES[account.kind],
              "product": words.PRODUCTS[account.kind], "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
-             "skipped": words.skipped(account)}
+             "skipped": words.skipped(account), "left_out": words.left_out(account),
+             "may_sync": account.clinic.allows(account.kind) and current_user.sync_allowed and account.kind in connections.kinds()}
+    is_filled = found["destination"] is not None and found["destination"].read_at is not None
+    found["shows_sources"] = bool(sources) and account.phase in ("active", "paused") and is_filled
     if account.phase in ("naming", "off"):
-        form = naming_form or Naming(formdata=None, data={"name": _default_name(), "into": ""})
+        is_back = naming_form and naming_form.account.id == account.id
+        form = naming_form if is_back else Naming(account, formdata=None, data={"name": _default_name(), "into": ""})
         places = [row for row in sources if connecting.may_write(row, account.clinic)]
         found |= {"form": form, "due": words.due(account), "earlier": [row for row in calendars if row.is_ours], "places": places}
     return found
@@ -80,6 +90,6 @@ def oldest_calendar() -> Practitioner | None:
 
 def key(panels: list[dict], notices: list[Notice]) -> str:
     """A short text that changes when more than the sentence of a status does."""
-    parts = [f"{p['account'].id}{p['account'].phase}{p['account'].health}{p['status'].is_busy}{len(p['skipped'])}"
+    parts = [f"{p['account'].id}{p['account'].phase}{p['account'].health}{p['status'].is_busy}{len(p['skipped'])}{p['shows_sources']}"
              + "".join(f"{row.id}{row.role}{bool(row.read_at)}{bool(row.gone_since)}" for row in p["sources"]) for p in panels]
     return "-".join([*parts, *(str(notice.id) for notice in notices)])

@@ -19,6 +19,8 @@ _RARELY_SECONDS = 36 * 3600
 _SETTINGS = {
     ("sync_allowed", True): "let bookings appear in outside calendars",
     ("sync_allowed", False): "kept all bookings inside Kalends",
+    ("mode", "two_way"): "turned two-way sync on",
+    ("mode", "one_way"): "went one way",
     ("hide_sensitive", True): "hid sensitive information in all links",
     ("hide_sensitive", False): "showed details in links again",
 }

@@ -58,9 +58,13 @@ def history():
 @login_required
 def start(account_id: int):
     """Name the calendar, and begin. A second press finds it begun."""
-    account, form = panels.own(account_id), panels.Naming()
+    account = panels.own(account_id)
+    form = panels.Naming(account)
     if account.phase not in ("naming", "off"):
         return sync_page.changed(None)
+    if not (current_user.sync_allowed and account.clinic.allows(account.kind)):
+        flash("Nothing can start now: your bookings may not leave, or your clinic’s plan has no two-way sync.", "warning")
+        return htmx.done(url_for("sync_settings.show"))
     into = _place(account, form) if form.validate() else None
     if form.errors:
         return sync_page.show(422, naming_form=form)
@@ -121,6 +125,9 @@ def update(account_id: int):
     if current_user.is_manager:
         allowed = {row.id for row in _coverable()}
         settings["covers"] = sorted(set(form.covers.data) & allowed) if "others" in request.form else None
+        if settings["covers"] == []:
+            form.fault("covers", "Choose at least one calendar, or untick the box above them")
+            return _show_settings(account, form, 422)
     account.change(current_user, **settings)
     work.nudge(account.id)
     flash("Saved. What stands there follows.")

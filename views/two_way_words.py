@@ -76,6 +76,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status("off", "Off", f"Nothing is synced. {name} still lets us in, so you can start again at any time.")
     if account.phase == "naming":
         return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
+    if account.kind not in connections.kinds():
+        return Status("off", "Not set up any more", f"This Kalends does not know {name} now. Whoever runs it can change that.")
     if not account.clinic.allows(account.kind):
         return Status("off", "Not in your plan", f"Your clinic’s plan has no sync with {name}. What stands there stays as it is.")
     if not user.sync_allowed:
@@ -147,6 +149,18 @@ def skipped(account: Account) -> list[tuple[Booking | None, str]]:
     """Bookings that are not in step, each with the reason."""
     rows = Link.select(Link, Booking).left_outer_join(Booking).where(Link.account == account, Link.problem != "").limit(50)
     return [(row.booking, PROBLEMS.get(row.problem, f"the provider says “{row.problem}”; we try again by ourselves")) for row in rows]
+
+
+def left_out(account: Account) -> list[str]:
+    """Sentences about bookings that are not to stand outside, so that nobody looks for them there."""
+    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
+    own = Booking.select().where(Booking.practitioner.in_(calendars))
+    going, inside = Booking.status.in_(list(TWO_WAY)), Booking.touching(bounds.starts_at, bounds.ends_at)
+    beyond = own.where(going).count() - own.where(going, *inside).count()
+    unfit = own.where(~going, *inside).count()
+    said = (beyond, f"{beyond:,} {'lies' if beyond == 1 else 'lie'} before or after these dates."), (
+        unfit, f"{unfit:,} offered, cancelled or missed {'stays' if unfit == 1 else 'stay'} in Kalends alone.")
+    return [sentence for count, sentence in said if count]
 
 
 # ---- notices ----
