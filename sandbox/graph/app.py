@@ -150,10 +150,10 @@ class Graph:
         """Carries out one call of the API, with the troubles that wait for it."""
         operation, email, status = None, None, 0
         try:
+            operation, found = spec.find(method, path, encoded)
             fault = self.faults.take(method, unquote(path) if encoded else path)
             if fault and not fault.after_work:
                 fault.strike()
-            operation, found = spec.find(method, path, encoded)
             bearer = self.bearer(headers)
             email = bearer["email"]
             with nullcontext() if in_batch else self.requests.in_flight(email):
