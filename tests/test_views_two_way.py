@@ -192,7 +192,7 @@ class TestPanel:
     def test_it_says_how_things_stand(self, pat, account):
         text = page(pat)
         assert "In step." in text and "5 of 5 bookings" in text and "changes arrive live" in text
-        assert "“Kalends”, made for this" in text and "open until" in text and "21 October 2026 to 20 November 2027" in text
+        assert f"“{account.destination.name}”, made for this" in text and "open until" in text and "21 October 2026 to 20 November 2027" in text
 
     def test_an_open_page_gets_the_sentence_alone_until_more_changes(self, pat, world, account):
         text = page(pat)
