@@ -142,12 +142,11 @@ class _Round:
     def _send(self, destination: RemoteCalendar) -> None:
         """Take in what changed in our calendar, and make it what it should be."""
         try:
-            delta = self._pull(destination, unrolled=False)
+            delta, window = self._pull(destination, unrolled=False)
         except Gone:
             raise _CalendarGone("notFound", 404) from None
         self._mirror_foreign(destination, delta)
         at, taken_in, sync_token = scheduling.utc_now(), True, delta.sync_token
-        window = delta.window
         for _ in range(MOST_PLANS):
             steps = self._decide(delta, local.waiting(self.account, at))
             if steps is None:
@@ -212,7 +211,7 @@ class _Round:
     def _read(self, source: RemoteCalendar) -> None:
         """Bring the mirror of one calendar up to date. One that is gone, or closed to us, keeps the rest going."""
         try:
-            delta = self._pull(source, unrolled=True)
+            delta, window = self._pull(source, unrolled=True)
         except (Gone, Forbidden):
             with self.errand.writing():
                 source.gone_since = source.gone_since or scheduling.utc_now()
@@ -220,7 +219,7 @@ class _Round:
                 source.save(only=[RemoteCalendar.gone_since, RemoteCalendar.due_at])
             return
         if self._take_in(source, delta):
-            self._read_up_to(source, delta.sync_token, delta.window)
+            self._read_up_to(source, delta.sync_token, window)
         else:
             RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == source.id).execute()
 
@@ -238,27 +237,28 @@ class _Round:
 
     # ---- reading ----
 
-    def _pull(self, calendar: RemoteCalendar, unrolled: bool) -> Delta:
-        """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place."""
+    def _pull(self, calendar: RemoteCalendar, unrolled: bool) -> tuple[Delta, Window]:
+        """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place.
+        With the window that the place in the history belongs to."""
         provider, reach = self.errand.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
         if calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
             try:
-                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled)
+                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled), kept
             except SyncTokenExpired:
                 pass
         delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)
         if unrolled:
-            return delta
+            return delta, reach
         marked = provider.find_marked(calendar.calendar_id, self.account.clinic.installation)  # wherever they lie, so that none is made twice
         told = {seen.remote_id for seen in delta.changed}
-        return replace(delta, changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told)))
+        return replace(delta, changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told))), reach
 
-    def _read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window | None) -> None:
+    def _read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All that was told is taken in: remember the place."""
         columns = {"sync_token": sync_token, "due_at": self._next_poll(), "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
-                   "window_from": window and window.starts_at, "window_to": window and window.ends_at}
+                   "window_from": window.starts_at, "window_to": window.ends_at}
         unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
         with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
             RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()

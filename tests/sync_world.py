@@ -3,8 +3,10 @@
 `world.start()` connects and begins; `world.run()` does what workers would; the rest looks at both sides or plays the person outside.
 """
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -12,8 +14,9 @@ import scheduling
 from accounts import Account, Link, Notice, RemoteCalendar
 from models import Booking
 from outside import ExternalEvent
-from sandbox import google
-from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
+from sandbox import google, graph
+from sandbox.graph import seed as graph_seed
+from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from scheduling import Span
 from settings import Endpoints
 from sync import connecting, connections, local, run
@@ -26,14 +29,15 @@ BASE = "http://sandbox"
 class SyncWorld:
     """One person's account at a provider, with Kalends on this side."""
 
-    kind = "google"
+    kind, email, other_email = "google", ROBIN, ANA
+    batch, lists, items = "^/batch", "/events$", "/events/"  # where their requests go: batches, lists of events, and single ones
 
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
-        self.linden, self.clock, self.user, self.email = linden, clock, linden.pat, ROBIN
+        self.linden, self.clock, self.user = linden, clock, linden.pat
         self.messages, self.look = [], lambda moment: None
         self.sandbox = self.imitation()
         connections.set_up(connections.Setup({self.kind: self.endpoints()}, webhook_url, 300, b"a secret of the tests", self.transport))
-        self.robin = self.sandbox.user(ROBIN)
+        self.robin = self.sandbox.user(self.email)
 
     # ---- what differs between providers ----
 
@@ -55,10 +59,10 @@ class SyncWorld:
 
     def trouble(self, kind, path, skip):
         """One mishap that waits: an answer lost, a connection lost, or a refusal."""
-        where = {"batch": "^/batch", "events": "/events", "": None}[path]
+        where = {"batch": self.batch, "events": self.items, "": None}[path]
         kind, _, status = kind.partition(" ")
-        reason = {"reason": "rateLimitExceeded", "status": 429} if status else {"status": 503}
-        getattr(self.sandbox.faults, kind)(path=where, skip=skip, **(reason if kind == "fail" else {}))
+        choice = {"reason": self.refusal(429), "status": 429} if status else {"status": 503}
+        getattr(self.sandbox.faults, kind)(path=where, skip=skip, **(choice if kind == "fail" else {}))
 
     def outside_id(self, row):
         """The id outside of a foreign event that is mirrored here."""
@@ -71,12 +75,38 @@ class SyncWorld:
         """The booking's uid in an event of ours outside, None for anything else."""
         return event.get("extendedProperties", {}).get("private", {}).get("kalendsReference")
 
+    def title_of(self, event):
+        return event["summary"]
+
     def source(self):
         """The id of the person's main calendar."""
         return ROBIN
 
+    def is_ours(self, calendar, reference):
+        return reference in (calendar.get("description") or "")
+
     def revoke(self):
         self.robin.revoke(CLIENT_ID)
+
+    def repeat(self, event, calendar):
+        """Somebody makes an event of ours repeat weekly."""
+        self.robin.change(event["id"], calendar, recurrence=["RRULE:FREQ=WEEKLY"])
+
+    def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
+        until = f";COUNT={times}" if times else ""
+        start, end = ({"dateTime": at.isoformat(), "timeZone": "UTC"} for at in (starts_at, starts_at + timedelta(hours=1)))
+        return self.robin.add(title, start, end, calendar, recurrence=[f"RRULE:FREQ={rule.upper()}{until}"])
+
+    def copy(self, event, calendar):
+        """Somebody copies an event of ours, mark and all."""
+        return self.robin.add(event["summary"], event["start"], event["end"], calendar, extendedProperties=event["extendedProperties"])
+
+    def version_of(self, event):
+        return event["updated"]
+
+    def refusal(self, status):
+        """How a refusal with this status is worded there."""
+        return {429: "rateLimitExceeded", 412: "conditionNotMet", 400: "invalid", 403: "forbidden"}.get(status)
 
     # ---- connecting and running ----
 
@@ -90,7 +120,7 @@ class SyncWorld:
     def start(self, user=None, email=None, sources=()) -> Account:
         """Connected, named, started, and run once; with these calendars to read."""
         account = self.connect(user, email)
-        account.start(account.user, "Kalends", "Europe/London")
+        account.start(account.user, f"Kalends {account.user.name}", "Europe/London")
         for calendar_id in sources:
             RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id).sync(account.user)
         self.run(account)
@@ -141,7 +171,7 @@ class SyncWorld:
 
     def calendars_of_ours(self, account) -> list[str]:
         mine = local.reference(account.clinic)
-        return [key for key, calendar in self.sandbox.user(account.email).calendars.items() if mine in (calendar.get("description") or "")]
+        return [key for key, calendar in self.sandbox.user(account.email).calendars.items() if self.is_ours(calendar, mine)]
 
     def due(self):
         """Bookings of the person that should stand outside now, by uid."""
@@ -166,15 +196,86 @@ class SyncWorld:
         if "date" in start:
             zone = self.linden.street.zone
             return tuple(scheduling.midnight(scheduling.date.fromisoformat(side["date"]), zone) for side in (start, end))
-        return tuple(scheduling.datetime.fromisoformat(side["dateTime"]) for side in (start, end))
+        return tuple(datetime.fromisoformat(side["dateTime"]) for side in (start, end))
 
     def writes(self) -> int:
-        others = ("/token", "/watch", "/stop", "/batch/calendar/v3")
+        others = ("/token", "/watch", "/stop", "/batch/calendar/v3", "/$batch", "/subscriptions", "/subscriptions/{subscription-id}")
         return sum(record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(others) for record in self.sandbox.requests)
 
     def event_of(self, account, booking) -> dict:
         (event,) = self.standing(account)[str(booking.uuid)]
         return event
+
+
+class MicrosoftSyncWorld(SyncWorld):
+    """The same with a mailbox at the sandbox Graph."""
+
+    kind, email, other_email = "microsoft", graph_seed.ROBIN, graph_seed.ANA
+    batch, lists, items = r"/\$batch$", "/calendarView/delta", "/events"
+
+    def imitation(self):
+        made = graph.create(clock=lambda: self.clock.now, sender=self.hear)
+        made.strict, made.repeated_transaction = True, 409
+        made.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, "http://localhost/connect/microsoft")
+        return made
+
+    def hear(self, address, headers, body):
+        """Our webhook as Microsoft sees it: the handshake, and calls."""
+        if body is None:
+            return 200, "text/plain", parse_qs(urlsplit(address).query)["validationToken"][0]
+        self.messages.append((address, headers or {}, json.dumps(body).encode()))
+        return 202, "text/plain", ""
+
+    def endpoints(self):
+        login = f"{BASE}/common/oauth2/v2.0"
+        return Endpoints(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, f"{login}/authorize", f"{login}/token", "", f"{BASE}/v1.0", True)
+
+    def reference_of(self, event):
+        marks = [value for value in event["_properties"].values() if value.startswith("[")]
+        return json.loads(marks[0])[1] if marks else None
+
+    def title_of(self, event):
+        return event["subject"]
+
+    def source(self):
+        return self.robin.calendar()["id"]
+
+    def is_ours(self, calendar, reference):
+        return any(reference in value for value in calendar["_properties"].values())
+
+    def revoke(self):
+        self.robin.revoke(graph_seed.CLIENT_ID)
+
+    def repeat(self, event, calendar):
+        weekly = {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"], "firstDayOfWeek": "sunday"}
+        endless = {"type": "noEnd", "startDate": event["start"]["dateTime"][:10]}
+        self.robin.change(event["id"], calendar, recurrence={"pattern": weekly, "range": endless})
+
+    def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
+        made = self.robin.add(title, starts_at, starts_at + timedelta(hours=1), calendar, recurrence=rule, zone="UTC")
+        if times:
+            recurrence = self.robin.calendar(calendar)["events"][made]["recurrence"]
+            end = {"type": "numbered", "numberOfOccurrences": times, "startDate": recurrence["range"]["startDate"]}
+            self.robin.change(made, calendar, recurrence={"pattern": recurrence["pattern"], "range": end})
+        return made
+
+    def copy(self, event, calendar):
+        made = self.robin.add(event["subject"], datetime.fromtimestamp(event["_from"], UTC), datetime.fromtimestamp(event["_to"], UTC), calendar)
+        self.robin.calendar(calendar)["events"][made]["_properties"] = dict(event["_properties"])
+        return made
+
+    def version_of(self, event):
+        return event["_revision"]
+
+    def refusal(self, status):
+        known = {429: "ApplicationThrottled", 412: "ErrorIrresolvableConflict", 400: "ErrorPropertyValidationFailure", 403: "ErrorAccessDenied"}
+        return known.get(status)
+
+    def times_of(self, event):
+        if event["isAllDay"]:
+            days = (scheduling.date.fromisoformat(event[side]["dateTime"][:10]) for side in ("start", "end"))
+            return tuple(scheduling.midnight(day, self.linden.street.zone) for day in days)
+        return tuple(datetime.fromtimestamp(event[side], UTC) for side in ("_from", "_to"))
 
 
 class Watched(httpx.WSGITransport):
@@ -191,4 +292,4 @@ class Watched(httpx.WSGITransport):
         return answer
 
 
-WORLDS = {"google": SyncWorld}
+WORLDS = {"google": SyncWorld, "microsoft": MicrosoftSyncWorld}
