@@ -403,11 +403,16 @@ class User(Base, UserMixin):
             link.delete_instance()
 
     def sync_history(self, most: int) -> list[tuple[AuditEntry, str]]:
-        """What changed in the person's sync settings and links, newest first, each with the link's name ("" for a setting)."""
+        """What changed in the person's sync settings, links and accounts, newest first, each with the link's name ("" for all else).
+
+        Of accounts it is what the person did: the number of one that is gone may be another's now.
+        """
         own = Feed.select(Feed.id).where(Feed.user == self)
         about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
         about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == self.id)
-        rows = list(AuditEntry.select(AuditEntry, User).left_outer_join(User).where(AuditEntry.clinic == self.clinic_id, about_links | about_settings)
+        about_accounts = (AuditEntry.user == self) & (AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source."))
+        about = about_links | about_settings | about_accounts
+        rows = list(AuditEntry.select(AuditEntry, User).left_outer_join(User).where(AuditEntry.clinic == self.clinic_id, about)
                     .order_by(AuditEntry.id.desc()).limit(most))
         names = dict(Feed.select(Feed.id, Feed.name).where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"])).tuples())
         return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]

@@ -281,7 +281,7 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
     page = text_of(owner.get("/settings/history"))
     assert "changed something that is gone" in page and "Kalends" in page and "Sam" not in page
     for said in ("began to sync with the Google account of Pat Linden", "stopped the Google account of Pat Linden: start over",
-                 "let a Google calendar of Pat Linden block booking", "could not connect Google (Declined)"):
+                 "let a calendar outside block booking", "could not connect Google (Declined)"):
         assert said in page, said
     assert "Chemotherapy" not in page and "pat@mail.example" not in page
     for kind in ("user", "patient", "service", "venue", "practitioner", "account", "source"):

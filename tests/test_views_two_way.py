@@ -271,6 +271,16 @@ class TestPanel:
         assert row(account).phase == "active"
 
 
+    def test_what_the_person_did_stands_in_the_history_and_nobody_elses_deeds(self, pat, signed_in, linden, world, account):
+        account.pause(world.user)
+        RemoteCalendar.get(RemoteCalendar.role == "source").stop(world.user)
+        text = page(pat)
+        for said in ("You connected Google", "You started to sync with Google", "You paused sync", "You let a calendar outside block booking no more",
+                     "You turned two-way sync on"):
+            assert said in text, said
+        assert "paused sync" not in page(signed_in(linden.olive))
+
+
 class TestSettings:
     @pytest.mark.parametrize("headers", [{}, HTMX])
     def test_they_are_kept_and_followed(self, pat, world, account, headers):

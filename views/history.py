@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
-from accounts import Account, RemoteCalendar
+from accounts import Account
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 
 from . import sync_words
@@ -41,7 +41,7 @@ _SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currenc
              "hide_sensitive": "hide sensitive information", "mode": "way of syncing", "sync_shared": "shared calendars may block time",
              "sync_existing": "bookings may go to calendars that are there"}
 _VALUES = {True: "on", False: "off", None: "not chosen", "one_way": "one way, by private link", "two_way": "both ways"}
-_GONE = {"account": "an account outside", "remote_calendar": "a calendar outside"}
+_GONE = {"account": "an account outside", "remote_calendar": "a calendar outside"}  # whose, and what it is called, is private
 _GOALS = {"off": "one way from then on", "disconnect": "disconnect", "restart": "start over"}
 
 
@@ -66,11 +66,10 @@ def _names(clinic: Clinic) -> dict[str, dict]:
 
 
 def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str]]:
-    """Connected accounts and their calendars. What a person's own calendars are called is nobody else's business."""
-    accounts = {row.id: (PROVIDER_NAMES[row.kind], users[row.user_id]) for row in Account.select().where(Account.clinic == clinic)}
-    calendars = RemoteCalendar.select(RemoteCalendar.id, RemoteCalendar.account).where(RemoteCalendar.clinic == clinic).tuples()
-    return {"account": {row: f"the {name} account of {whose}" for row, (name, whose) in accounts.items()},
-            "remote_calendar": {row: "a {} calendar of {}".format(*accounts[account]) for row, account in calendars}}
+    """Connected accounts, and since when: a number may have been another's before."""
+    rows = list(Account.select().where(Account.clinic == clinic))
+    return {"account": {row.id: f"the {PROVIDER_NAMES[row.kind]} account of {users[row.user_id]}" for row in rows},
+            "since": {row.id: row.created_at for row in rows}}
 
 
 def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
@@ -78,6 +77,8 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     count = detail.get("count", 1)
     it = {"booking": "a booking" if count == 1 else f"{count} bookings", "patient": "a client’s record"}.get(entry.kind)
     it = it or names.get(entry.kind, {}).get(entry.subject, _GONE.get(entry.kind, "something that is gone"))
+    if entry.kind == "account" and names["since"].get(entry.subject, entry.at) > entry.at:
+        it = _GONE["account"]
     if entry.kind == "user" and entry.subject == entry.user_id:
         it = "their own"
     other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else f"{kind}: {deed.replace('_', ' ')}"

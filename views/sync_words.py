@@ -24,6 +24,12 @@ _SETTINGS = {
     ("hide_sensitive", True): "hid sensitive information in all links",
     ("hide_sensitive", False): "showed details in links again",
 }
+_ACCOUNT_DEEDS = {
+    "account.connected": "connected {}", "account.reconnected": "reconnected {}", "account.refused": "tried to connect {}, and it did not work out",
+    "account.started": "started to sync with {}", "account.paused": "paused sync", "account.resumed": "ended the pause",
+    "account.changed": "changed how a connected calendar syncs", "account.resync": "asked for a resync",
+    "account.leaving": "stopped sync", "source.on": "let a calendar outside block booking",
+    "source.off": "let a calendar outside block booking no more", "source.rules": "changed what blocks booking in a calendar outside"}
 _LINK_DEEDS = {"feed.generated": "made the link", "feed.changed": "changed what the link shows:", "feed.rotated": "regenerated the URL of the link",
                "feed.revoked": "stopped the link"}
 
@@ -119,6 +125,8 @@ def deed(entry: AuditEntry, link_name: str, user: User) -> str:
     who = "You" if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
     if entry.action == "sync.settings":
         return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
+    if entry.action in _ACCOUNT_DEEDS:
+        return f"{who} {_ACCOUNT_DEEDS[entry.action].format(display.PROVIDER_NAMES.get(entry.detail.get('kind')))}"
     return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
 
 
