@@ -34,7 +34,7 @@ class SyncWorld:
 
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
         self.linden, self.clock, self.user = linden, clock, linden.pat
-        self.messages, self.look = [], lambda moment: None
+        self.messages, self.look = [], lambda moment, request: None
         self.sandbox = self.imitation()
         connections.set_up(connections.Setup({self.kind: self.endpoints()}, webhook_url, 300, b"a secret of the tests", self.transport))
         self.robin = self.sandbox.user(self.email)
@@ -54,7 +54,7 @@ class SyncWorld:
         return Watched(self.sandbox, self.look)
 
     def watch(self, look):
-        """`look("before")` and `look("after")` are called around each request's work."""
+        """`look("before", request)` and `look("after", request)` are called around each request's work."""
         self.look = look
 
     def trouble(self, kind, path, skip):
@@ -103,6 +103,18 @@ class SyncWorld:
 
     def version_of(self, event):
         return event["updated"]
+
+    # passing trouble by name; how a lost place in the history is told; where calendars are made; and where one calendar is read
+    passing = {"throttled": {"status": 429, "reason": "rateLimitExceeded"}, "refused for now": {"status": 403, "reason": "userRateLimitExceeded"},
+               "much": {"status": 403, "reason": "quotaExceeded"}, "fault": {"status": 500, "reason": "backendError"}, "away": {"status": 503}}
+    lost_place = {"status": 410, "reason": "fullSyncRequired"}
+    making, updating = "/calendars$", "PUT"
+
+    def reading(self, calendar_id):
+        return f"{calendar_id}/events$"
+
+    def days_of(self, event):
+        return event["start"]["date"], event["end"]["date"]
 
     def refusal(self, status):
         """How a refusal with this status is worded there."""
@@ -212,6 +224,17 @@ class MicrosoftSyncWorld(SyncWorld):
 
     kind, email, other_email = "microsoft", graph_seed.ROBIN, graph_seed.ANA
     batch, lists, items = r"/\$batch$", "/calendarView/delta", "/events"
+    passing = {"throttled": {"status": 429, "reason": "ApplicationThrottled"}, "refused for now": {"status": 503, "reason": "ErrorServerBusy"},
+               "much": {"status": 429, "reason": "ApplicationThrottled", "retry_after_seconds": 7200},
+               "fault": {"status": 500, "reason": "InternalServerError"}, "away": {"status": 504, "reason": "UnknownError"}}
+    lost_place = {"status": 410, "reason": "syncStateNotFound"}
+    making, updating = "/me/calendars$", "PATCH"
+
+    def reading(self, calendar_id):
+        return f"{calendar_id}/(calendarView|events)"
+
+    def days_of(self, event):
+        return event["start"]["dateTime"][:10], event["end"]["dateTime"][:10]
 
     def imitation(self):
         made = graph.create(clock=lambda: self.clock.now, sender=self.hear)
@@ -286,9 +309,9 @@ class Watched(httpx.WSGITransport):
         self.look = look
 
     def handle_request(self, request):
-        self.look("before")
+        self.look("before", request)
         answer = super().handle_request(request)
-        self.look("after")
+        self.look("after", request)
         return answer
 
 

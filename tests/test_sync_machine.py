@@ -161,7 +161,7 @@ class TwoWaySync(RuleBasedStateMachine):
         self.run()
         self.crash_at = None
 
-    def maybe_crash(self, moment):
+    def maybe_crash(self, moment, request):
         """Called before and after each request's work."""
         if self.crash_at and moment == ("after" if self.crash_at[1] else "before"):
             self.crash_at[0] -= 1
