@@ -97,6 +97,7 @@ class Graph:
         self.me_events_everywhere = False      # a subscription to /me/events hears of every calendar, not only of the default one
         self.only_listed_zones = False         # IANA names outside Microsoft's list are refused
         self.deleted_again = 404               # or 400: deleting what was deleted before
+        self.deleted_items_found = False       # GET still finds what lies among the deleted items, because its immutable id stays
         self.false_conflicts = 0               # so many conditional writes answer 412 without a reason
         self.original_start_missing = False    # exceptions do not tell when they were due
         self.delta_select = True               # deltas take $select

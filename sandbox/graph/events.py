@@ -197,13 +197,15 @@ def locate(call, writing: bool = False) -> tuple[dict, dict]:
     """The calendar and the event of a call. An id without a calendar is looked for in the whole mailbox. Raises Refused (400, 403, 404)."""
     homes = [reach(call)] if "calendar_id" in call.path or call.operation.name.startswith("calendar.") else call.calendars()
     event_id, hash_of_home = ids.read(call.path["event_id"])
+    homes = [home for home in homes if hash_of_home in (None, ids.hash_of(home["id"])) and event_id[:ids.LENGTH] in home["events"]]
     for calendar in homes:
-        if hash_of_home in (None, ids.hash_of(calendar["id"])) and event_id[:ids.LENGTH] in calendar["events"]:
+        if not calendar["events"][event_id[:ids.LENGTH]]["_gone"]:
             if writing:
                 check_writable(calendar, call.account["email"])
-            event = calendar["events"][event_id[:ids.LENGTH]]
-            if not event["_gone"]:
-                return calendar, find(calendar, event_id)
+            return calendar, find(calendar, event_id)
+    for calendar in homes if call.app.deleted_items_found and not writing else []:
+        if calendar["events"][event_id[:ids.LENGTH]]["_gone"] == "deleted" and event_id in calendar["events"]:
+            return calendar, calendar["events"][event_id]
     raise not_found()
 
 
@@ -246,7 +248,7 @@ def remove(call) -> None:
             raise invalid("Your request can't be completed.") from None
         raise
     check_etag(call, event)
-    delete(call.app, calendar, event)
+    delete(call.app, calendar, event, "purged" if call.operation.name == "events.permanentDelete" else "deleted")
 
 
 def _was_here(call) -> bool:

@@ -140,6 +140,15 @@ def test_a_deleted_event_is_gone_and_deleting_it_again_fails_in_two_ways(ms, gra
     assert ms.get(f"/me/events/{again}").status_code == 404
 
 
+def test_a_deleted_event_may_still_be_found_among_the_deleted_items_unless_it_was_purged(ms, graph, outlook):
+    graph.deleted_items_found = True
+    kept, purged = (f"/me/events/{ms.create().json()['id']}" for _ in range(2))
+    assert ms.delete(kept).status_code == ms.post(f"{purged}/permanentDelete").status_code == 204
+    assert (ms.get(kept).status_code, ms.get(purged).status_code) == (200, 404)
+    assert (ms.delete(kept).status_code, ms.patch(kept, json={"subject": "x"}).status_code) == (404, 404)
+    assert ms.get("/me/events").json()["value"] == [] and outlook.count() == 0
+
+
 @pytest.mark.parametrize(("switch", "statuses", "kept"), [(201, [201, 201], 1), (409, [201, 409], 1), (None, [201, 201], 2)])
 def test_a_repeated_post_makes_one_event_unless_the_transaction_is_forgotten(ms, graph, outlook, switch, statuses, kept):
     graph.repeated_transaction = switch
