@@ -65,8 +65,8 @@ def set_to(account, **columns):
 
 def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
     said = board(olive)
-    assert "Pat Linden Google In step 1 of 1 bookings" in said
-    for words in ("Checked 40 seconds ago", "covers 1 of 1 bookings", "access given 12 days ago", "2 people are fine"):
+    assert "Pat Linden Google In step Changes arrive within 6 minutes" in said
+    for words in ("Checked 40 seconds ago", "1 of 1 bookings there", "access given 12 days ago", "2 people are fine"):
         assert words in said, said
 
 
@@ -232,7 +232,7 @@ def test_the_board_names_no_client_no_foreign_title_and_no_calendar_outside(oliv
     event = account.calendars.where(RemoteCalendar.role == "source").get()
     foreign.event(event, "Divorce lawyer", "2026-11-21 13:00", "2026-11-21 14:00")
     page = olive.get("/health/").get_data(as_text=True)
-    assert "1 busy time outside" in page
+    assert "1 busy time from there" in page
     assert not {word for word in ("Divorce", "Family", "Wójcik", "pat@home.test") if word in page}
 
 

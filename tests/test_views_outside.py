@@ -66,7 +66,7 @@ def test_one_that_is_free_outside_says_so_and_leaves_the_time_free(pat, add):
     add("Yoga", "2026-11-20 13:00", "2026-11-20 14:00", busy="free")
     html = page(pat)
     assert 'data-status="external" data-busy="free"' in html
-    assert "<b>Other calendar, free</b>" in html
+    assert "<span>Free, Family</span>" in html
     assert "13:00" in gaps(html)
 
 
@@ -86,14 +86,16 @@ def test_a_foreign_event_stands_beside_a_booking_it_overlaps(pat, linden, add):
 def test_an_event_over_midnight_stands_on_both_days(pat, add):
     add("Night train", "2026-11-18 22:00", "2026-11-19 02:00")
     html = page(pat)
-    assert placed(html) == [("2026-11-18", "22:00", "24:00", "Night train"), ("2026-11-19", "00:00", "02:00", "Night train")]
+    assert placed(html) == [("2026-11-18", "22:00", "23:00", "Night train"), ("2026-11-19", "01:00", "02:00", "Night train")]
+    assert 'data-first="01"' in html  # the night between needs no room
     assert "<span>22:00–02:00</span>" in html and "<span>until 02:00</span>" in html
 
 
 def test_an_event_of_many_weeks_is_cut_to_each_day_and_blocks_all_of_it(pat, add):
     add("Sabbatical", "2026-11-17 12:00", "2027-03-01 12:00")
     html = page(pat)
-    assert placed(html)[0] == ("2026-11-17", "12:00", "24:00", "Sabbatical")
+    assert placed(html)[0] == ("2026-11-17", "12:00", "18:00", "Sabbatical")
+    assert placed(html)[1] == ("2026-11-18", "08:00", "18:00", "Sabbatical")
     assert "<span>from 12:00</span>" in html
     assert len(placed(html)) == 6 and html.count("<span>all day</span>") == 5
     assert gaps(html) == []

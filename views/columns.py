@@ -1,7 +1,7 @@
 """What lies where in the columns of the calendar: bookings, foreign events, and the free time between them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -96,9 +96,25 @@ def fill(column: Day, calendar: Practitioner, items: Sequence[Booking | External
 
 def bounds(days: Sequence[Day]) -> tuple[int, int]:
     """First hour shown and the hour after the last: 08 to 18, or wider where hours or blocks are."""
-    starts = [start for day in days for start, _ in day.hours] + [item.start for day in days for item in day.items]
-    ends = [end for day in days for _, end in day.hours] + [item.end for day in days for item in day.items]
-    return min([8, *(int(start[:2]) for start in starts)]), max([18, *(-(-minutes(end) // 60) for end in ends)])
+    edges = [edge for day in days for edge in day.hours] + [_edge(item) for day in days for item in day.items]
+    return min([8, *(int(start[:2]) for start, _ in edges)]), max([18, *(-(-minutes(end) // 60) for _, end in edges)])
+
+
+def _edge(item: Block | Free) -> tuple[str, str]:
+    """What of a block must be seen. A foreign one that comes from the day before or goes on to the next need not show all of the night."""
+    if isinstance(item, Free) or item.booking_id:
+        return item.start, item.end
+    start, end = minutes(item.start), minutes(item.end)
+    if not start:
+        return ("12:00", "12:00") if end == 1440 else (wall(max(end - 60, 0)), item.end)
+    return item.start, wall(min(start + 60, 1440)) if end == 1440 else item.end
+
+
+def cut_to(days: Iterable[Day], first: int, last: int) -> None:
+    """End foreign blocks where the grid does."""
+    for day in days:
+        day.items = [item if isinstance(item, Free) or item.booking_id else
+                     replace(item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))) for item in day.items]
 
 
 def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
@@ -111,9 +127,9 @@ def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
 def _block(item: Booking | ExternalEvent, calendar: Practitioner, times: str, **place) -> Block:
     if isinstance(item, Booking):
         return Block(item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place)
-    is_own = shows_titles(calendar)
-    return Block(foreign_title(item, is_own), "external", times, item.calendar.name if is_own else "", event_id=item.id,
-                 is_free=item.busy == "free", **place)
+    is_own, is_free = shows_titles(calendar), item.busy == "free"
+    detail = f"{'Free, ' if is_free else ''}{item.calendar.name}" if is_own else ""
+    return Block(foreign_title(item, is_own), "external", times, detail, event_id=item.id, is_free=is_free, **place)
 
 
 def foreign_title(event: ExternalEvent, is_own: bool) -> str:

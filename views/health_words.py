@@ -14,6 +14,7 @@ import scheduling
 from accounts import Account, Link, Notice, SyncRun
 from models import Clinic, Feed, User
 from outside import ExternalEvent
+from sync import connections
 
 from . import display, sync_words, two_way_words
 
@@ -148,19 +149,23 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
     if failed:
         words = f"{failed:,} booking{'' if failed == 1 else 's'} could not be written. We try again by ourselves."
         return "waiting", "Nearly in step", words, "resync"
-    return "ok", "In step", f"{min(done, due):,} of {due:,} bookings, {two_way_words.how_changes_arrive(account)}.", "resync"
+    how = two_way_words.how_changes_arrive(account)
+    return "ok", "In step", f"{how[0].upper()}{how[1:]}.", "resync"
 
 
 def _facts(account: Account, zone: ZoneInfo) -> list[str]:
-    """Last check, last change, coverage, live messages, and how old the consent is."""
+    """Last check, last change, coverage, live messages where they are possible, and how old the consent is."""
     last = SyncRun.select(fn.MAX(SyncRun.ended_at)).where(SyncRun.account == account, SyncRun.error == "").scalar()
-    blocking = ExternalEvent.select().where(ExternalEvent.user == account.user_id, ExternalEvent.calendar.in_(account.calendars),
-                                            ExternalEvent.blocks, ExternalEvent.ends_at > scheduling.utc_now()).count()
-    covered = f"{min(two_way_words.in_step(account), two_way_words.due(account)):,} of {two_way_words.due(account):,}"
+    blocking = ExternalEvent.select().where(ExternalEvent.calendar.in_(account.calendars), ExternalEvent.blocks,
+                                            ExternalEvent.ends_at > scheduling.utc_now()).count()
+    due = two_way_words.due(account)
+    done = min(two_way_words.in_step(account), due)
     facts = [f"Checked {display.ago(account.checked_at)}" if account.checked_at else "Never checked yet",
-             f"last change {display.ago(last)}" if last else "no change yet", f"covers {covered} bookings",
-             f"{blocking:,} busy time{'' if blocking == 1 else 's'} outside", f"live messages {two_way_words.live(account, zone)}",
-             f"access given {display.ago(account.consented_at)}"]
+             f"last change {display.ago(last)}" if last else "no change yet", f"{done:,} of {due:,} bookings there",
+             f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there"]
+    if connections.setup().webhook_url:
+        facts.append(f"live messages {two_way_words.live(account, zone)}")
+    facts.append(f"access given {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
         facts.append(f"it ends on {display.short_day(account.refresh_expires_at.astimezone(zone).date())} unless renewed")
     return facts

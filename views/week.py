@@ -131,6 +131,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
 def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
     """The hours of the grid, and where the line of now lies in it."""
     first, last = columns.bounds(days)
+    columns.cut_to(days, first, last)
     start = columns.five(local)
     line = (local.strftime("%H:%M"), columns.wall(start), columns.wall(start + 5)) if is_shown and first <= local.hour < last else None
     return {"first": first, "last": last, "now_line": line}
