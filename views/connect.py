@@ -55,7 +55,7 @@ def arrive(kind: str):
         flash(refusal, "warning")
         return redirect(url_for("sync_settings.show"), 303)
     flash(f"Connected: {name} lets Kalends into {account.email}." + (" One name, and you can start." if account.phase in ("naming", "off") else ""))
-    return redirect(url_for("sync_settings.show", _anchor=f"sync-panel-{kind}"), 303)
+    return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
 
 
 def _way_back(kind: str) -> str:

@@ -49,7 +49,7 @@ def start(calendar_id: int):
 def stop(calendar_id: int):
     row = _own(calendar_id)
     row.stop(current_user)
-    return sync_page.changed(f"“{row.name}” blocks nothing here any more.", f"source-{row.id}")
+    return sync_page.changed(f"“{words.called(row)}” blocks nothing here any more.", f"source-{row.id}")
 
 
 @blueprint.get("/<int:calendar_id>")
@@ -67,7 +67,7 @@ def update(calendar_id: int):
     if not form.validate():
         return _show(row, form, 422)
     row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})
-    flash(f"Saved. “{row.name}” blocks by these rules from now on.")
+    flash(f"Saved. “{words.called(row)}” blocks by these rules from now on.")
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 
 

@@ -81,7 +81,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     if not account.clinic.allows(account.kind):
         return Status("off", "Not in your plan", f"Your clinic’s plan has no sync with {name}. What stands there stays as it is.")
     if not user.sync_allowed:
-        return Status("off", "Off", "Bookings may not appear outside Kalends now. Tick the box on top to go on.")
+        return Status("off", "Off", "Bookings may not appear outside Kalends now. Tick the box that lets them, to go on.")
     if account.phase == "paused":
         return Status("off", "Paused", "Nothing goes out and nothing comes in until you go on. Busy times we last saw still block.")
     if account.health == "reconnect":
@@ -189,6 +189,11 @@ def named(notice: Notice) -> list[Booking]:
 
 
 # ---- calendars outside ----
+
+
+def called(calendar: RemoteCalendar) -> str:
+    """Google names the main calendar by the address."""
+    return "Your main calendar" if calendar.is_primary else calendar.name
 
 
 def blocking(calendar: RemoteCalendar) -> tuple[int, int]:
