@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.wrappers import Request, Response
@@ -21,6 +22,7 @@ def answer(app, request: Request) -> Response:
     items = _items(app, request)
     last, answers = app.faults.batch_parts(), {}
     with app.requests.in_flight(email, 1 if any(item.get("dependsOn") for item in items) else min(AT_ONCE, len(items))):
+        time.sleep(app.latency_ms / 1000)
         for number, item in enumerate(items):
             if number == last:
                 raise ConnectionLost
