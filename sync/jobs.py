@@ -5,11 +5,13 @@ This module knows no job. Whoever enqueues names the function, so it stands belo
 
 import importlib
 import logging
+import secrets
 from collections.abc import Callable
 
 from redis import Redis, RedisError
 from rq import Queue, Worker
-from rq.exceptions import DuplicateJobError
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job, JobStatus
 
 import models
 from text import places
@@ -48,18 +50,31 @@ def workers() -> int | None:
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
     """Nudge a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
 
-    The function must be at the top of its module and safe to run twice. One that waits or runs already is left alone.
+    The function must be at the top of its module and safe to run twice. One that waits already is left alone. One that runs may have looked
+    for the last time, so that another goes behind it.
     """
     name = f"{function.__module__}.{function.__name__}"
     job_id = "-".join([name.replace(".", "-"), *map(str, ids)])
     try:
-        Queue(queue, connection=_redis).enqueue(carry_out, name, *ids, job_id=job_id, unique=True, job_timeout=LIMITS[queue], **FORGET)
-    except DuplicateJobError:
-        pass
+        for one in (job_id, f"{job_id}-again", f"{job_id}-{secrets.token_hex(4)}"):
+            try:
+                Queue(queue, connection=_redis).enqueue(carry_out, name, *ids, job_id=one, unique=True, job_timeout=LIMITS[queue], **FORGET)
+                break
+            except DuplicateJobError:
+                if _waits(one):
+                    break
     except (RedisError, OSError) as error:
         log.warning("%s not queued: %s", name, type(error).__name__)
         return False
     return True
+
+
+def _waits(job_id: str) -> bool:
+    """Whether this job has not begun, so that it will see whatever is in the database now."""
+    try:
+        return Job.fetch(job_id, connection=_redis).get_status() == JobStatus.QUEUED
+    except NoSuchJobError:
+        return False
 
 
 def carry_out(name: str, *ids: int) -> None:

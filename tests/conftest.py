@@ -18,14 +18,15 @@ import argon2
 import hypothesis
 import psycopg
 import pytest
+from redis import Redis
 
 import models
 import scheduling
 from app import Settings, create_app
 from database import open_database
 from models import Clinic, Patient, Practitioner, Service, User, Venue
-from operate import migrate
-from sync import connections
+from operate import migrate, processes
+from sync import connections, jobs
 from sync.readers import ReadLog
 
 PASSWORD = "correct horse battery"
@@ -207,3 +208,16 @@ def letters(app, monkeypatch):
     settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
     monkeypatch.setitem(app.config, "SETTINGS", settings)
     return sent
+
+
+@pytest.fixture
+def queue(tmp_path, settings, db):
+    """Our own Redis, and the settings of a program that uses it with the database of the test."""
+    environ = {"KALENDS_INSTANCE": tmp_path, "DATABASE_URL": settings.database_url, "KALENDS_SECRET_KEY": "a key of the tests"}
+    own = Settings.from_env({name: str(value) for name, value in environ.items()})
+    with processes.embedded_redis(own) as server:
+        jobs.open_queue(own.redis_url)
+        queue = Redis.from_url(own.redis_url)
+        queue.environ, queue.server, queue.output = environ, server, tmp_path / "said"
+        yield queue
+    jobs.open_queue(settings.redis_url)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import models
+
 TOP = Path(__file__).parent.parent
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM")
 
@@ -26,3 +28,10 @@ def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:
     with open(output, "ab") as file:
         return subprocess.Popen([sys.executable, "-m", "flask", "--app", "app", *arguments], cwd=TOP, env=environ(**values),
                                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def work(queue, *arguments: str) -> None:
+    """Run a worker until its queues (`queue`: the fixture) are empty."""
+    models.database.close()
+    done = run("worker", *arguments, "--burst", **queue.environ)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

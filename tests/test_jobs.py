@@ -9,7 +9,6 @@ from datetime import timedelta
 import program
 import psutil
 import pytest
-from redis import Redis
 from rq import Queue
 
 import intake
@@ -23,19 +22,6 @@ from sync import jobs
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
 LINES = "First name,Last name\nAnna,Kowalska\n"
-
-
-@pytest.fixture
-def queue(tmp_path, settings, db):
-    """Our own Redis, and the settings of a program that uses it with the database of the test."""
-    environ = {"KALENDS_INSTANCE": tmp_path, "DATABASE_URL": settings.database_url, "KALENDS_SECRET_KEY": "a key of the tests"}
-    own = Settings.from_env({name: str(value) for name, value in environ.items()})
-    with processes.embedded_redis(own) as server:
-        jobs.open_queue(own.redis_url)
-        queue = Redis.from_url(own.redis_url)
-        queue.environ, queue.server, queue.output = environ, server, tmp_path / "said"
-        yield queue
-    jobs.open_queue(settings.redis_url)
 
 
 @pytest.fixture
@@ -58,13 +44,6 @@ def upload(linden) -> Import:
 
 def phase(row: Import) -> str:
     return Import.get_by_id(row.id).phase
-
-
-def work(queue, *arguments: str) -> None:
-    """Run a worker until its queues are empty."""
-    models.database.close()
-    done = program.run("worker", *arguments, "--burst", **queue.environ)
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
 
 
 def until(holds, seconds: float = 15.0) -> None:
@@ -94,7 +73,7 @@ def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue
 def test_a_worker_does_the_work_and_the_same_row_may_be_nudged_again(queue, linden, name):
     row = upload(linden)
     jobs.enqueue(name, intake.check, row.id)
-    work(queue, name)
+    program.work(queue, name)
     assert phase(row) == "checked" and Import.get_by_id(row.id).good == 1
     assert queue.keys("rq:job:*") == []
     jobs.enqueue(name, intake.check, row.id)
@@ -103,7 +82,7 @@ def test_a_worker_does_the_work_and_the_same_row_may_be_nudged_again(queue, lind
 
 def test_a_row_that_is_gone_is_no_fault(queue):
     jobs.enqueue("now", intake.check, 4711)
-    work(queue, "now")
+    program.work(queue, "now")
     assert queue.keys("rq:job:*") == []
 
 
@@ -140,7 +119,7 @@ def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
     row = upload(linden)
     assert queue.keys("rq:queue:*") == []
     jobs.carry_out("operate.chores.sweep")
-    work(queue)
+    program.work(queue)
     assert phase(row) == "checked"
 
 
@@ -171,7 +150,7 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     finally:
         clock.terminate()
     assert clock.wait(10) == 0
-    assert {job.args[0] for job in Queue("chores", connection=queue).jobs} == {"operate.chores.sweep", "operate.chores.clean_up"}
+    assert {job.args[0] for job in Queue("chores", connection=queue).jobs} == {"operate.chores.sweep", "operate.chores.tell", "operate.chores.clean_up"}
     assert "Traceback" not in queue.output.read_text()
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
 
