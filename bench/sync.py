@@ -1,0 +1,238 @@
+"""Two-way sync against the imitation providers with 80 ms a request: the first filling, idle looks, changes both ways, and 200 people.
+
+The whole of Kalends runs as it is deployed (`start`, with two workers); the figures are read from both sides over HTTP and the database.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+import models
+from accounts import Account, RemoteCalendar
+from app import create_app
+from models import Booking, User
+from operate import migrate
+from outside import ExternalEvent
+from scheduling import Span
+from settings import Settings, sandbox_port
+from sync import connecting, connections, work
+from sync.run import run as bring_in_step
+
+from . import clinics
+from .tables import show, verdict
+
+LATENCY_MS = 80
+MANY, PEOPLE, TRIES = 1000, 200, 40
+PAGES = {"google": "/sandbox", "microsoft": "/sandbox/outlook"}
+NAMES = {"google": "Google", "microsoft": "Outlook"}
+FIRST_REQUESTS = {"google": 30, "microsoft": 80}
+
+
+class Outside:
+    """One provider's imitation, played and measured over HTTP."""
+
+    def __init__(self, kind: str, base: str):
+        self.kind, self.pages, self.http = kind, PAGES[kind], httpx.Client(base_url=base, timeout=120)
+
+    def switch(self, **values: object) -> None:
+        self.http.post(f"{self.pages}/control/switches", json=values).raise_for_status()
+
+    def do(self, email: str, what: str, **choice: object):
+        answer = self.http.post(f"{self.pages}/users/{email}/{what}", json=choice)
+        answer.raise_for_status()
+        return answer.json()["answer"]
+
+    def requests(self) -> int:
+        """How many HTTP requests it has had in all; what lies within a batch is none of its own."""
+        return sum(not record["in_batch"] for record in self.http.get(f"{self.pages}/requests").json())
+
+    def connect(self, user: User, email: str, sources: bool) -> Account:
+        """The person's account after the pages of consent."""
+        out = connecting.depart(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(out.url).query).items()}
+        form = asked | {"decision": "allow", "other": email, "granted": asked["scope"].split()}
+        back = self.http.post(urlsplit(out.url)._replace(scheme="", netloc="", query="").geturl(), data=form, follow_redirects=False)
+        query = {name: values[0] for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()}
+        account = connecting.arrive(user, self.kind, out, query)
+        account.start(user, "Kalends bench", "Europe/London")
+        if sources:
+            for row in account.calendars.where(RemoteCalendar.is_primary):
+                row.sync(user)
+        return Account.get_by_id(account.id)
+
+    @staticmethod
+    def _base() -> str:
+        return connections.setup().webhook_url
+
+
+def run() -> None:
+    """Every figure, for each provider beside the other."""
+    with tempfile.TemporaryDirectory() as folder, _kalends(Path(folder)) as base:
+        figures = {}
+        for kind in PAGES:
+            outside = Outside(kind, base)
+            figures[kind] = _first(outside) | _changes(outside)
+        _show(figures)
+        for kind in PAGES:
+            _crowd(Outside(kind, base))
+
+
+@contextlib.contextmanager
+def _kalends(folder: Path) -> Iterator[str]:
+    """Kalends with its workers and the imitations; gives the address of these."""
+    port = _free_port()
+    environ = {"KALENDS_INSTANCE": str(folder / "instance"), "KALENDS_PORT": str(port), "KALENDS_SANDBOX": "1",
+               "KALENDS_SECRET_KEY": "a secret of the bench", "KALENDS_BASE_URL": f"http://localhost:{port}",
+               "KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
+    (folder / "instance").mkdir()
+    create_app(Settings.from_env(environ))
+    migrate.migrate()
+    clinics.fill(PEOPLE, 1)
+    models.database.close()
+    running = subprocess.Popen([sys.executable, "-m", "flask", "--app", "app", "start"], env={**os.environ, **environ}, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _until(lambda: _answers(f"http://localhost:{port}/readyz") and _answers(f"http://localhost:{sandbox_port(port)}/"), 60)
+        models.database.connect(reuse_if_open=True)
+        yield f"http://localhost:{sandbox_port(port)}"
+    finally:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(20)
+        models.database.obj.close_all()
+
+
+def _first(outside: Outside) -> dict[str, float]:
+    """A thousand bookings of one person, then a look with nothing to do, then one changed booking: seconds and requests."""
+    outside.switch(latency_ms=LATENCY_MS)
+    user = User.select().order_by(User.id).first()
+    for account in Account.select().where(Account.user == user):
+        Account.update(phase="paused").where(Account.id == account.id).execute()
+    _ensure(user, MANY)
+    account = outside.connect(user, f"first.{outside.kind}@people.example", sources=False)
+    before, begun = outside.requests(), time.perf_counter()
+    bring_in_step(account.id)
+    found = {"first: seconds": time.perf_counter() - begun, "first: requests": outside.requests() - before}
+    _poll(account)
+    before = outside.requests()
+    _poll(account)
+    found["idle look: requests"] = outside.requests() - before
+    booking = Booking.select().where(Booking.practitioner.in_(user.practitioners)).first()
+    before = outside.requests()
+    booking.set_status("arrived", user)
+    bring_in_step(account.id)
+    return found | {"one change: requests": outside.requests() - before}
+
+
+def _ensure(user: User, count: int) -> None:
+    """So many bookings of this person, half an hour each, from tomorrow on."""
+    calendar = user.practitioners.get()
+    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    missing = count - Booking.select().where(Booking.practitioner == calendar).count()
+    spans = [Span(start + timedelta(minutes=30 * n), start + timedelta(minutes=30 * n + 30)) for n in range(max(0, missing))]
+    rows = ({"practitioner": calendar.id, "patient": None, "service": None, "starts_at": span.starts_at, "ends_at": span.ends_at} for span in spans)
+    Booking.add_many(user.clinic, rows, user)
+
+
+def _poll(account: Account) -> None:
+    RemoteCalendar.update(due_at=None).where(RemoteCalendar.account == account, RemoteCalendar.role != "listed").execute()
+    bring_in_step(account.id)
+
+
+def _changes(outside: Outside) -> dict[str, list[float]]:
+    """Seconds from a saved booking to its event there, and from a change there to its row here, both with the real workers."""
+    user = User.select().order_by(User.id).offset(1).first()
+    _ensure(user, 30)
+    email = f"quick.{outside.kind}@people.example"
+    account = outside.connect(user, email, sources=True)
+    work.nudge(account.id)
+    _until(lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == 30, 60)
+    calendar, there = user.practitioners.get(), Account.get_by_id(account.id).destination.calendar_id
+    day, out, back = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=60), [], []
+    standing = outside.do(email, "count", calendar=there)
+    for number in range(TRIES):
+        at = day + timedelta(hours=number)
+        begun = time.perf_counter()
+        Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)
+        work.nudge_clinic(user.clinic_id)
+        _until(lambda expected=standing + number + 1: outside.do(email, "count", calendar=there) == expected, 30)
+        out.append(time.perf_counter() - begun)
+    for number in range(TRIES):
+        title, at = f"Busy {number}", (day + timedelta(days=30, hours=number)).replace(tzinfo=None)
+        begun = time.perf_counter()
+        outside.do(email, "add", **{"summary" if outside.kind == "google" else "subject": title}, start=at.isoformat(),
+                   end=(at + timedelta(minutes=30)).isoformat())
+        _until(lambda title=title: ExternalEvent.select().where(ExternalEvent.user == user, ExternalEvent.title == title).exists(), 30)
+        back.append(time.perf_counter() - begun)
+    Account.update(phase="paused").where(Account.id == account.id).execute()
+    return {"out": out, "back": back}
+
+
+def _crowd(outside: Outside) -> None:
+    """Two hundred people with fifty bookings each: the first filling of all, and one idle look at all, by the two workers."""
+    outside.switch(latency_ms=0)
+    users = list(User.select().order_by(User.id).offset(2).limit(PEOPLE - 2))
+    accounts = []
+    for number, user in enumerate(users):
+        _ensure(user, 50)
+        accounts.append(outside.connect(user, f"person{number}.{outside.kind}@people.example", sources=False).id)
+    outside.switch(latency_ms=LATENCY_MS)
+    rows = []
+    for what, made_due in (("first filling", {}), ("idle look", {"due_at": None})):
+        if made_due:
+            RemoteCalendar.update(**made_due).where(RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed").execute()
+        begun, before = datetime.now(UTC), outside.requests()
+        work.sweep()
+        _until(lambda begun=begun: Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count() == len(accounts), 900, 0.2)
+        waits = sorted((row.checked_at - begun).total_seconds() for row in Account.select().where(Account.id.in_(accounts)))
+        rows.append([what, f"{waits[-1]:.1f}", f"{median(waits):.1f}", f"{waits[int(len(waits) * 0.95)]:.1f}", str(outside.requests() - before)])
+    Account.update(phase="paused").where(Account.id.in_(accounts)).execute()
+    show(f"{NAMES[outside.kind]}: {len(users)} people, {50 * len(users):,} bookings, two workers, {LATENCY_MS} ms a request",
+         ["", "all done after s", "half after s", "95 % after s", "requests"], rows)
+
+
+def _show(figures: dict[str, dict]) -> None:
+    rows = []
+    for name, asked in (("first: seconds", dict.fromkeys(PAGES, 60)), ("first: requests", FIRST_REQUESTS),
+                        ("idle look: requests", dict.fromkeys(PAGES, 1)), ("one change: requests", dict.fromkeys(PAGES, 2))):
+        rows.append([name, *(f"{figures[kind][name]:.4g} ({verdict(figures[kind][name], asked[kind], False)})" for kind in PAGES)])
+    for name, words in (("out", "booking saved to event there"), ("back", "change there to its place here")):
+        for share, asked in ((0.5, 1), (0.95, 2)):
+            cells = []
+            for kind in PAGES:
+                value = quantiles(figures[kind][name], n=20)[int(share * 20) - 1]
+                cells.append(f"{value:.2f} s ({verdict(value, asked, False)})")
+            rows.append([f"{words}, {share:.0%}", *cells])
+    show(f"Two-way sync, {LATENCY_MS} ms a request, first sync of {MANY:,} bookings", ["", *(NAMES[kind] for kind in PAGES)], rows)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _until(holds: Callable[[], object], seconds: float, pause: float = 0.01) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(pause)
