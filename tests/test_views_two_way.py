@@ -236,6 +236,15 @@ class TestPanel:
         text = page(pat)
         assert "Nearly in step" in text and "1 booking is not in step" in text and "the provider does not take it" in text
 
+    def test_a_press_brings_the_choice_of_modes_up_to_date_and_has_each_part_once(self, pat, world, account):
+        text = pat.post(f"/sync/accounts/{account.id}/pause", headers=HTMX).get_data(as_text=True)
+        for part, times in (("two-way", 1), ("notices", 1), ("mode", 1), ("identifier", 0)):
+            assert text.count(f'id="{part}"') == times, part
+        assert text.count('hx-swap-oob="true"') == 3  # notices, modes, and the sentence on top
+        text = pat.post("/sync/identifier", data={"identifier": "initials"}, headers=HTMX).get_data(as_text=True)
+        for part in ("two-way", "notices", "mode", "identifier"):
+            assert text.count(f'id="{part}"') == 1, part
+
     def test_what_is_not_meant_to_be_there_is_said(self, pat, world, account):
         for days, status in ((-60, "confirmed"), (500, "confirmed"), (9, "offered")):
             world.book(days=days, status=status)
