@@ -20,8 +20,11 @@ RETRY = timedelta(hours=1)  # after a provider would not open one
 
 
 def keep_open(errand: Errand) -> None:
-    """See that every calendar that is synced has a living channel. A provider that will not is left alone for a while: polling goes on."""
+    """See that every calendar that is synced has a living channel, and no other. A provider that will not is left alone for a while:
+    polling goes on."""
     base = connections.setup().webhook_url
+    for channel in Channel.select(Channel).join(RemoteCalendar).where(Channel.account == errand.account, RemoteCalendar.role == "listed"):
+        close(errand.provider, channel)
     if not base:
         return
     for calendar in errand.account.calendars.where(RemoteCalendar.role != "listed", RemoteCalendar.calendar_id.is_null(False)):
@@ -73,6 +76,7 @@ def _open(errand: Errand, calendar: RemoteCalendar, base: str) -> Channel:
     """A new channel: promised first, since its first call may come before the answer."""
     account = errand.account
     with errand.writing():
+        Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()  # promises that nothing came of
         channel, secret = Channel.promise(calendar, scheduling.utc_now() + LIFE)
     address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
     kept = errand.provider.open_channel(calendar.calendar_id, channel.uuid, address, secret, channel.expires_at)

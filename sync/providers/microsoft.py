@@ -8,10 +8,12 @@ What the shapes and refusals mean stands in `microsoft_mapping.py` and `microsof
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
+
+import scheduling
 
 from ..event import Delta, Mark, RemoteEvent, Window
 from . import json_batch
@@ -34,7 +36,7 @@ class Microsoft:
 
     kind, batch_size = "microsoft", json_batch.MOST
 
-    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)):
+    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: scheduling.utc_now()):
         self._graph = Graph(http, access_token, api_url)
         self._channels = Channels(self._graph, clock)
 
