@@ -59,7 +59,6 @@ def main(argv: list[str] | None = None) -> None:
     both = open_both(chosen.store, os.environ.get("KALENDS_ENV", "development"))
     both.google.oauth.register(seed.CLIENT_ID, seed.CLIENT_SECRET, *chosen.google_redirect_uri)
     both.graph.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, *chosen.microsoft_redirect_uri)
-    both.google.quota.per_minute = 600
     try:
         run_simple(chosen.host, chosen.port, both, threaded=True)
     finally:
