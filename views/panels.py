@@ -47,7 +47,7 @@ def context(**more) -> dict:
     rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
     return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
             "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
-            "swap": htmx.is_partial(), "words": sync_words, **more}
+            "swap": htmx.is_partial(), "words": sync_words, "is_busy": any(panel["status"].is_busy for panel in panels), **more}
 
 
 def _refresh_list(account: Account) -> None:

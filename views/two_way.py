@@ -1,6 +1,6 @@
 """Connected accounts on the Calendar sync page: name and start, watch, pause, check, settings, and the ways out of it."""
 
-from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
 
@@ -36,9 +36,8 @@ class Settings(Form):
 def look():
     """Asked again and again by an open page: the sentences alone, or everything where more changed."""
     now = panels.context()
-    if request.args.get("key") == now["key"] and request.args.get("account"):
-        found = next((p for p in now["panels"] if str(p["account"].id) == request.args["account"]), None) or abort(404)
-        return render_template("sync/_status.html", panel=found, **now)
+    if request.args.get("key") == now["key"]:
+        return "".join(render_template("sync/_status.html", panel=panel, is_look=True, **now) for panel in now["panels"])
     return htmx.show_instead("#two-way", "sync/_two_way.html", **now)
 
 
