@@ -502,6 +502,8 @@ class TestLeaving:
         world.poll(account)
         text = page(pat, "/sync/accounts/one-way")
         assert "Go one way?" in text and "5 events of ours stand in Google" in text and "1 event that came from Google goes from here" in text
+        text = page(pat, f"/sync/accounts/{account.id}/disconnection?change=1")
+        assert "Change account?" in text and "choose the other one" in text
         assert row(account).phase == "active"
 
     @pytest.mark.parametrize("headers", [{}, HTMX])

@@ -165,7 +165,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
     counts = {account.id: account.counts()["synced"] for account in accounts}
     mirrored = {account.id: ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account).count() for account in accounts}
     return {"goal": goal, "accounts": accounts, "counts": counts, "mirrored": mirrored, "account_id": account_id,
-            "opt_out": "opt_out" in request.values}
+            "opt_out": "opt_out" in request.values, "is_change": "change" in request.args}
 
 
 def _syncing() -> list[Account]:

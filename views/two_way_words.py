@@ -97,7 +97,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     if run:
         return Status("waiting", "Under way", f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it carries on.", True)
     if Account.due(at).where(Account.id == account.id).exists() or account.leased_until and account.leased_until > at:
-        return Status("waiting", "Under way", f"{min(done, total):,} of {total:,} bookings are in step; the rest is on its way.", True)
+        rest = "the rest is on its way" if done < total else "we are looking for changes"
+        return Status("waiting", "Under way", f"{min(done, total):,} of {total:,} bookings are in step; {rest}.", True)
     if held := account.open_notices.where(Notice.topic == "hold").first():
         return Status("waiting", "Waits for you", f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been removed.")
     failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
