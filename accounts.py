@@ -103,11 +103,10 @@ class Account(Base):
         row = cls.get_or_none(cls.user == user, cls.kind == kind)
         if row and row.email.lower() != email.lower():
             raise OtherAccount(row.email)
-        row, action = row or cls(clinic=user.clinic, user=user, kind=kind, email=email), "account.reconnected" if row else "account.connected"
-        row.sealed, row.scopes, row.refresh_expires_at = sealed, " ".join(sorted(scopes)), refresh_expires_at
-        row.consented_at, row.health, row.health_word, row.failing_since, row.failures, row.told = now(), "ok", "", None, 0, 0
-        row.wait_until, row.due_at, row.because = None, now(), "connect"
-        row.save()
+        action = "account.reconnected" if row else "account.connected"
+        row = row or cls.create(clinic=user.clinic, user=user, kind=kind, email=email, sealed=sealed)
+        row._set(sealed=sealed, scopes=" ".join(sorted(scopes)), refresh_expires_at=refresh_expires_at, consented_at=now(), health="ok", health_word="",
+                 failing_since=None, failures=0, told=0, wait_until=None, due_at=now(), because="connect")
         Notice.settle(row, "reconnect", "reconnected")
         AuditEntry.note(user.clinic, user, action, row, kind=kind)
         return row
