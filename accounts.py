@@ -26,6 +26,8 @@ EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that som
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
 LEASE_SECONDS = 120  # longer than any call to a provider; a worker that was killed holds others back for so long at most
 KEPT_RUNS = timedelta(days=90)
+EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double")
+OVER = timedelta(days=2)  # after a booking nobody need decide about it
 TWO_WAY = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed", "invoiced": "confirmed",
            "paid": "confirmed"}  # booking status → event status; the rest does not stand outside at all
 DAYS_BACK, DAYS_AHEAD = 30, 365
@@ -70,7 +72,9 @@ class Account(Base):
     past_days = IntegerField(default=DAYS_BACK)
     future_days = IntegerField(default=DAYS_AHEAD)
     generation = IntegerField(default=1)  # grows with each fresh start, so that no id outside is used twice
-    approved = BooleanField(default=False)  # a person agreed to what the next plan takes away
+    approved = JSONText(null=True)  # uids of the events that a person agreed to have taken away, or written again
+    kept_copies = JSONText(default=list)  # ids outside of copies of our events that a person wants to keep
+    shown_as = CharField(200, default="")  # the rules by which all that stands outside shows clients; see `sync.local.shown_as`
     health = CharField(16, default="ok", constraints=[Check(f"health IN {HEALTHS}")])
     health_word = CharField(60, default="")
     failing_since = InstantField(null=True)
@@ -105,8 +109,8 @@ class Account(Base):
             raise OtherAccount(row.email)
         action = "account.reconnected" if row else "account.connected"
         row = row or cls.create(clinic=user.clinic, user=user, kind=kind, email=email, sealed=sealed)
-        row._set(sealed=sealed, scopes=" ".join(sorted(scopes)), refresh_expires_at=refresh_expires_at, consented_at=now(), health="ok", health_word="",
-                 failing_since=None, failures=0, told=0, wait_until=None, due_at=now(), because="connect")
+        row._set(sealed=sealed, scopes=" ".join(sorted(scopes)), refresh_expires_at=refresh_expires_at, consented_at=now(), due_at=now(),
+                 because="connect", health="ok", health_word="", failing_since=None, failures=0, told=0, wait_until=None)
         Notice.settle(row, "reconnect", "reconnected")
         AuditEntry.note(user.clinic, user, action, row, kind=kind)
         return row
@@ -128,8 +132,8 @@ class Account(Base):
         """A fresh start: nothing is remembered of what stood outside; what stands there is found by its mark."""
         Link.delete().where(Link.account == self).execute()
         RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
-        self._set(phase="active", goal="", generation=self.generation + 1, approved=False, due_at=now(), because="start", synced_rev=0, health="ok",
-                  health_word="", wait_until=None, failures=0, failing_since=None, told=0)
+        self._set(phase="active", goal="", generation=self.generation + 1, approved=None, kept_copies=[], shown_as="", synced_rev=0)
+        self._set(due_at=now(), because="start", health="ok", health_word="", wait_until=None, failures=0, failing_since=None, told=0)
 
     # ---- what a person may do ----
 
@@ -278,7 +282,8 @@ class Account(Base):
         """The calendars whose bookings go there: the person's own, or those chosen, of people who let their bookings leave."""
         rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).order_by(Practitioner.id)
         rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed)
-        return list(rows.where(Practitioner.id.in_(self.covers) if self.covers is not None else Practitioner.user == self.user_id))
+        chosen = self.covers is not None and self.user.is_manager  # whoever is no manager any more sees colleagues' bookings nowhere
+        return list(rows.where(Practitioner.id.in_(self.covers) if chosen else Practitioner.user == self.user_id))
 
     def counts(self) -> dict[str, int]:
         """How many bookings' events stand outside ("synced"), wait to be written ("waiting") or could not be ("failed")."""
@@ -321,7 +326,7 @@ class RemoteCalendar(Base):
         """Read it from now on, so that its busy times block booking."""
         if self.role == "listed":
             self.role, self.sync_token, self.due_at, self.gone_since = "source", None, None, None
-            self.save()
+            self.save(only=[RemoteCalendar.role, RemoteCalendar.sync_token, RemoteCalendar.due_at, RemoteCalendar.gone_since])
             Account.wake(self.account_id, "source")
             AuditEntry.note(self.clinic, actor, "source.on", self)
 
@@ -330,7 +335,7 @@ class RemoteCalendar(Base):
         """Read it no more; its events go from here."""
         if self.role == "source":
             self.role, self.sync_token, self.read_at, self.may_empty = "listed", None, None, False
-            self.save()
+            self.save(only=[RemoteCalendar.role, RemoteCalendar.sync_token, RemoteCalendar.read_at, RemoteCalendar.may_empty])
             ExternalEvent.delete().where(ExternalEvent.calendar == self).execute()
             Account.show_anew(self.account_id)
             Notice.settle(self.account, f"empty {self.id}", "stopped")
@@ -473,7 +478,10 @@ class Notice(Base):
 
 
 def clean_up(at: datetime) -> None:
-    """Throw away the history of long ago, and channels that are over."""
+    """Throw away the history of long ago, channels that are over, and settle what nobody need decide any more."""
     SyncRun.delete().where(SyncRun.started_at < at - KEPT_RUNS).execute()
     Notice.delete().where(Notice.settled_at < at - KEPT_RUNS).execute()
+    over = Booking.select(Booking.id).where(Booking.ends_at < at - OVER)
+    stale = Notice.settled_at.is_null(), Notice.kind.in_(EDIT_NOTICES), Notice.booking.in_(over)
+    Notice.update(settled_at=at, settled_as="over").where(*stale).execute()
     Channel.delete().where(Channel.expires_at < at - timedelta(days=1)).execute()

@@ -10,12 +10,13 @@ from database import database
 
 from . import connections
 from .outgoing import Errand
-from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, ScopeMissing
+from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError
 
 log = logging.getLogger("kalends.channels")
 
 LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as a rule
 LEFT = 5  # renewed when a fifth of its life is left
+LONGEST = 200  # characters of an id or a secret of ours
 RETRY = timedelta(hours=1)  # after a provider would not open one
 
 
@@ -48,7 +49,7 @@ def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], ba
     try:
         fresh = living and _prolong(errand, living)
         fresh = fresh or _open(errand, calendar, base)
-    except (AuthExpired, ScopeMissing):
+    except AuthExpired:
         raise
     except ProviderError as error:
         log.warning("no channel for calendar %s: %s", calendar.id, error)
@@ -100,21 +101,23 @@ def _as_kept(channel: Channel) -> OpenChannel:
     return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
 
 
-@database.atomic()
 def called(kind: str, uuid: str, channel_id: str, secret: str, what: str) -> int | None:
     """A provider says something of a channel: the id of the account to nudge (0: nothing to look at), or None for a call not to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not here yet; and only its secret counts.
+    Nothing is written, and no lock taken, for a call that is not believed.
     """
-    rows = Channel.select(Channel, Account).join(Account).where(Account.kind == kind)
+    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST for text in (channel_id, secret)):
+        return None
+    rows = Channel.select(Channel, Account, RemoteCalendar).join(Account).switch(Channel).join(RemoteCalendar).where(Account.kind == kind)
     row = channel_id and rows.where(Channel.channel_id == channel_id).first() or rows.where(Channel.uuid == uuid).first()
     if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
         return None
-    at = scheduling.utc_now()
-    Channel.update(called_at=at, **({"wants": what} if what in ("renew", "removed") else {})).where(Channel.id == row.id).execute()
-    if what == "opened":
-        return 0
-    if row.calendar.role == "source":
-        RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
-    Account.wake(row.account_id, "live")
-    return row.account_id
+    with database.atomic():  # the account before its calendars and channels, as every run has it
+        if what != "opened":
+            Account.wake(row.account_id, "live")
+            if row.calendar.role == "source":
+                RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
+        wants = {"wants": what} if what in ("renew", "removed") else {}
+        Channel.update(called_at=scheduling.utc_now(), **wants).where(Channel.id == row.id).execute()
+    return 0 if what == "opened" else row.account_id

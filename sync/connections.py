@@ -83,31 +83,40 @@ def with_tokens(kind: str, tokens: Tokens) -> Provider:
 def open_account(account: Account) -> Provider:
     """The provider of an account, with its credentials. Nothing is asked of it yet."""
     def access_token(stale: str | None) -> str:
-        tokens = stored(account)
+        kept = _kept(account)
+        tokens = opened(kept)
         if tokens.access_token == stale or tokens.expires_at - EARLY <= scheduling.utc_now():
-            tokens = sign_in(account.kind).refresh(tokens)
-            store(account, tokens)
+            tokens = _refreshed(account, kept, tokens)
         return tokens.access_token
     return providers.open_provider(account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url)
 
 
 def stored(account: Account) -> Tokens:
     """The account's credentials as they stand in the database now. Raises AuthExpired where no key of ours opens them."""
-    sealed = Account.select(Account.sealed).where(Account.id == account.id).scalar()
+    return opened(_kept(account))
+
+
+def _kept(account: Account) -> str:
+    return Account.select(Account.sealed).where(Account.id == account.id).scalar() or ""
+
+
+def opened(kept: str) -> Tokens:
+    """Credentials as a row keeps them. Raises AuthExpired where no key of ours opens them."""
     try:
-        kept = json.loads(vault.unseal(sealed or ""))
+        found = json.loads(vault.unseal(kept))
     except vault.CannotOpen:
         raise AuthExpired("sealed_with_another_key") from None
-    end = kept["refresh_expires_at"]
-    return Tokens(kept["access_token"], kept["refresh_token"], datetime.fromisoformat(kept["expires_at"]), frozenset(kept["scopes"]),
+    end = found["refresh_expires_at"]
+    return Tokens(found["access_token"], found["refresh_token"], datetime.fromisoformat(found["expires_at"]), frozenset(found["scopes"]),
                   end and datetime.fromisoformat(end))
 
 
-def store(account: Account, tokens: Tokens) -> None:
-    """Keep fresh credentials, before they are used."""
-    account.sealed = sealed(tokens)
-    account.refresh_expires_at = tokens.refresh_expires_at
-    Account.update(sealed=account.sealed, refresh_expires_at=tokens.refresh_expires_at).where(Account.id == account.id).execute()
+def _refreshed(account: Account, kept: str, tokens: Tokens) -> Tokens:
+    """Fresh credentials, stored before they are used; those of a consent that came meanwhile win."""
+    fresh = sign_in(account.kind).refresh(tokens)
+    columns = {"sealed": sealed(fresh), "refresh_expires_at": fresh.refresh_expires_at}
+    is_stored = Account.update(**columns).where(Account.id == account.id, Account.sealed == kept).execute()
+    return fresh if is_stored else stored(account)
 
 
 def sealed(tokens: Tokens) -> str:

@@ -73,31 +73,27 @@ def _write_again(account: Account, notice: Notice) -> None:
 
 
 def approve(notice: Notice) -> None:
-    """What the plan would take away may go; or what is gone outside is to be written again."""
+    """What the plan would take away may go; or what is gone outside is to be written again. Only that: a later plan asks anew."""
     with _deciding(notice, "approved") as account:
-        Account.update(approved=True).where(Account.id == account.id).execute()
+        Account.update(approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]).where(Account.id == account.id).execute()
         account.ask("check")
 
 
 def keep_outside(notice: Notice) -> None:
-    """What the plan would take away stays there, and nobody asks about it again."""
+    """What the plan would take away stays there, and nobody asks about it again while it is as it is."""
     with _deciding(notice, "kept") as account:
         Link.update(problem="kept", retry_at=FOR_GOOD).where(Link.account == account, Link.uid.in_(notice.detail.get("uids", []))).execute()
+        kept = sorted({*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])})
+        Account.update(kept_copies=kept).where(Account.id == account.id).execute()
         account.ask("check")
 
 
 def believe(notice: Notice) -> None:
     """The calendar outside really is empty now."""
     with _deciding(notice, "believed") as account:
-        RemoteCalendar.update(may_empty=True, due_at=None).where(RemoteCalendar.id == notice.calendar_id).execute()
+        anew = {"may_empty": True, "due_at": None, "sync_token": None}
+        RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
         account.ask("check")
-
-
-def keep_source(notice: Notice) -> None:
-    """What a calendar outside held goes on taking time. We ask again when something changes there, or in a day."""
-    with _deciding(notice, "kept"):
-        later = scheduling.utc_now() + timedelta(days=1)
-        RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()
 
 
 def make_again(notice: Notice, actor: User) -> None:

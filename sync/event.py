@@ -131,6 +131,7 @@ class Terms:
     generation: int
     window: Window
     edits: str = "put_back"
+    refresh: bool = False  # what may be shown has changed: also texts that are frozen are written anew
     few: int = 5
     share: float = 0.2
     several: int = 3

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from redis import Redis, RedisError
 from rq import Queue, Worker
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 
 import models
@@ -73,7 +73,7 @@ def _waits(job_id: str) -> bool:
     """Whether this job has not begun, so that it will see whatever is in the database now."""
     try:
         return Job.fetch(job_id, connection=_redis).get_status() == JobStatus.QUEUED
-    except NoSuchJobError:
+    except (InvalidJobOperation, NoSuchJobError):  # it ended meanwhile
         return False
 
 

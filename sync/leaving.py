@@ -1,7 +1,8 @@
 """Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it."""
 
 from contextlib import suppress
-from datetime import timedelta
+
+from peewee import chunked
 
 import scheduling
 from accounts import Account, Channel
@@ -9,16 +10,16 @@ from accounts import Account, Channel
 from . import channels, connections, local
 from .event import Window
 from .outgoing import Errand
-from .providers.base import AuthExpired, Calendar, Delete, NoMailbox, ProviderError, ScopeMissing
+from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ProviderError, ScopeMissing
 
-FAR = timedelta(days=2 * 365)  # Graph shows at most five years at once
-SHUT = (AuthExpired, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
+SHUT = (AuthExpired, Forbidden, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
 
 
 def leave(errand: Errand) -> None:
     """Carry out what a person asked for: close channels, take our events away where asked, and let the account become its goal.
 
-    Where the provider lets us in no more, only our side ends; the page said so before. Raises ProviderError when it is to be tried again.
+    Where the provider lets us in no more, or does not let us take it away, only our side ends; the page said so before. Raises ProviderError
+    when it is to be tried again.
     """
     account, gone = errand.account, False
     try:
@@ -39,40 +40,43 @@ def _remove(errand: Errand) -> bool:
     destination = account.destination
     known = destination.calendar_id if destination else None
     mine = local.reference(account.clinic, account.user_id)
-    for calendar in errand.provider.calendars():
+    listed = errand.provider.calendars()
+    for calendar in listed:
         if mine in calendar.description:
-            is_gone = _remove_calendar(errand, calendar)
-        elif calendar.calendar_id == known:
-            _remove_events(errand, calendar.calendar_id)
-            is_gone = False
-        else:
-            continue
-        gone |= is_gone and calendar.calendar_id == known
+            gone |= _remove_calendar(errand, calendar) and calendar.calendar_id == known
+    if known and not any(mine in calendar.description and calendar.calendar_id == known for calendar in listed):
+        with suppress(Gone):  # one of the person's own, or one that is not listed
+            _remove_events(errand, known)
     return gone or known is None
 
 
 def _remove_calendar(errand: Errand, calendar: Calendar) -> bool:
     """The whole calendar, unless somebody keeps events of their own in it."""
-    at = scheduling.utc_now()
-    held = errand.provider.pull(calendar.calendar_id, None, Window(at - FAR, at + FAR), unrolled=False)
-    if any(not local.is_ours(seen.mark, errand.account) for seen in held.changed):
-        _remove_events(errand, calendar.calendar_id)
-        return False
-    errand.provider.delete_calendar(calendar.calendar_id)
-    errand.note(deleted=len(held.changed))
-    return True
+    at, far = scheduling.utc_now(), errand.provider.longest_window / 2
+    held = errand.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False)
+    try:
+        if all(local.is_ours(seen.mark, errand.account) for seen in held.changed):
+            errand.provider.delete_calendar(calendar.calendar_id)
+            errand.note(deleted=len(held.changed))
+            return True
+    except Forbidden:
+        pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
+    _remove_events(errand, calendar.calendar_id)
+    return False
 
 
 def _remove_events(errand: Errand, calendar_id: str) -> None:
     """Every event with our mark. Raises the first error that keeps one there."""
     found = errand.provider.find_marked(calendar_id, errand.account.clinic.installation)
     errand.begin(len(found))
-    done = 0
-    for result in errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in found]):
-        if result.error:
-            raise result.error
-        done += 1
-    errand.note(done=done, deleted=done)
+    for some in chunked(found, errand.provider.batch_size):
+        results = list(errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in some]))
+        done = sum(result.error is None for result in results)
+        with errand.writing():
+            errand.note(done=done, deleted=done)
+        for result in results:
+            if result.error:
+                raise result.error
 
 
 def _revoke(account: Account) -> None:

@@ -11,7 +11,7 @@ from peewee import chunked
 import scheduling
 from accounts import TWO_WAY, Account
 from accounts import Link as Row
-from models import Booking, Clinic, Feed
+from models import Booking, Clinic, Feed, Practitioner
 
 from . import shown
 from .event import Delta, Event, Link, Mark, Terms, Window
@@ -35,7 +35,19 @@ def reach(account: Account) -> Window:
 
 
 def terms(account: Account) -> Terms:
-    return Terms(account.clinic.installation, account.generation, window(account), account.edits)
+    """What a plan for the account is made under."""
+    return Terms(account.clinic.installation, account.generation, window(account), account.edits, refresh=is_shown_otherwise(account))
+
+
+def shown_as(account: Account) -> str:
+    """The rules by which clients are shown now, in a short text."""
+    rules = shown.policy(_draft(account), account.user, account.clinic)
+    return f"{rules.identifier}|{rules.title}|{rules.details}|{rules.hide_sensitive}"[:200]
+
+
+def is_shown_otherwise(account: Account) -> bool:
+    """Whether what stands outside was written by other rules, so that also what has left the window must be looked at."""
+    return account.shown_as not in ("", shown_as(account))
 
 
 def reference(clinic: Clinic, user_id: int | None = None) -> str:
@@ -65,6 +77,8 @@ def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable
     asked = {seen.mark.reference for seen in delta.changed if is_ours(seen.mark, account)}
     asked |= {link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told}
     asked |= _withdrawn(account)
+    if is_shown_otherwise(account):
+        asked |= {link.uid for link in links if link.phase == "frozen"}
     others = [uid for uid in asked - found.keys() if _is_uuid(uid)]
     for some in chunked(others, _CHUNK):
         found |= {event.uid: event for event in _shown(account, only=[UUID(uid) for uid in some])}
@@ -73,10 +87,25 @@ def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable
 
 def _shown(account: Account, start: datetime | None = None, end: datetime | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:
     """Bookings as they look outside: as a private link of the person's would show them, but for the statuses."""
-    draft = Feed.draft(account.user, scope="person", statuses=TWO_WAY)
-    draft.statuses = TWO_WAY
-    for event in shown.events(draft, {row.id: row for row in account.practitioners()}, start, end, only=only):
+    for event in shown.events(_draft(account), {row.id: row for row in account.practitioners()}, start, end, only=only):
         yield replace(event, face=replace(event.face, title=LOCK + event.face.title)) if account.lock_sign else event
+
+
+def _draft(account: Account) -> Feed:
+    """A private link of the person's that shows what two-way sync does."""
+    draft = Feed.draft(account.user, scope="person")
+    draft.statuses = TWO_WAY
+    return draft
+
+
+def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
+    """Which of these bookings are of people whose bookings may not stand there (any more): those are taken away unasked."""
+    allowed, found = [row.id for row in account.practitioners()], set()
+    for some in chunked([uid for uid in uids if _is_uuid(uid)], _CHUNK):
+        rows = Booking.select(Booking.uuid).join(Practitioner).where(
+            Booking.uuid.in_([UUID(uid) for uid in some]), Booking.practitioner.not_in(allowed), Practitioner.user != account.user_id)
+        found |= {str(row.uuid) for row in rows}
+    return found
 
 
 def _withdrawn(account: Account) -> set[str]:
@@ -105,8 +134,12 @@ def links(account: Account) -> list[Link]:
 
 
 def waiting(account: Account, at: datetime) -> set[str]:
-    """Uids of bookings that are let be for now: what could not be written, and what a person wants to keep outside."""
-    return {uid for (uid,) in Row.select(Row.uid).where(Row.account == account, Row.retry_at > at).tuples()}
+    """Uids of bookings that are let be for now: what could not be written, and what a person wants to keep outside for as long as it is not
+    to stand there anyway."""
+    calendars = [row.id for row in account.practitioners()]
+    goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
+    rows = Row.select(Row.uid, Row.problem, goes_out).left_outer_join(Booking).where(Row.account == account, Row.retry_at > at)
+    return {uid for uid, problem, out in rows.tuples() if problem != "kept" or not out}
 
 
 def store(account: Account, link: Link, **more) -> None:

@@ -92,6 +92,11 @@ class Errand:
             self.account.keep(self.holder)
             yield
 
+    def check_time(self) -> None:
+        """Raises OutOfTime where this worker should go on with something else."""
+        if self.ends_at and time.monotonic() > self.ends_at:
+            raise OutOfTime
+
     def begin(self, total: int) -> None:
         """So much more is to be done, for who watches."""
         if self.run is None:
@@ -145,8 +150,7 @@ def carry_out(errand: Errand, destination: RemoteCalendar, steps: Sequence[Step]
             if kinds == "local":
                 _write_down(errand, some, outcome)
                 continue
-            if errand.ends_at and time.monotonic() > errand.ends_at:
-                raise OutOfTime
+            errand.check_time()
             failed |= _Batch(errand, destination, outcome).send(some)
     return outcome
 
@@ -240,7 +244,8 @@ class _Batch:
             return step
         counted_at, writes = (row.counted_at, row.writes) if row and row.counted_at and row.counted_at > at - timedelta(hours=1) else (at, 0)
         if writes >= MOST_WRITES:
-            Link.update(problem="undone", retry_at=counted_at + timedelta(hours=1)).where(Link.id == row.id).execute()
+            undone = {"problem": "undone", "retry_at": counted_at + timedelta(hours=1), "wanted": ""}  # "": then it is written again
+            Link.update(**undone).where(Link.id == row.id).execute()
             return None
         local.store(self.account, link, writes=writes + 1, counted_at=counted_at)
         _tell(self.errand, step)

@@ -10,7 +10,8 @@ Its laws (cited below by number):
 5. A plan that takes away much, or finds a calendar suddenly empty, stops for a person.
 6. The order is fixed. Planning again after carrying out yields nothing.
 7. What is promised is resumed: a creation is looked for before it is repeated, a deletion goes on.
-8. Leaving the window freezes and never deletes. Only a booking that is known not to go out is taken away.
+8. Leaving the window freezes and never deletes. Only a booking that is known not to go out is taken away. What is frozen keeps its text,
+   unless the terms say that less may be shown now.
 9. A booking changes only where the terms say that it follows.
 """
 
@@ -117,6 +118,8 @@ def _settle(event: Event, link: Link, seen: RemoteEvent | None, is_gone: bool, t
     if link.phase == "gone" and seen is None:
         return [] if then == "frozen" or link.wanted == wanted(event) else [Recreate(_anew(link, terms), event, "")]
     if link.phase in ("frozen", "gone") and then == "frozen":
+        if terms.refresh and link.phase == "frozen" and not is_gone and link.wanted != wanted(event):
+            return [UpdateRemote(replace(_taken(link, seen), wanted=""), event, then)]
         return _let_be(link, seen, is_gone)
     if link.phase != "synced":  # a deletion that nobody wants any more, or a return to the window: nobody watched, so it is written again
         link = replace(link, phase="synced", wanted="")

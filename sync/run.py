@@ -20,7 +20,7 @@ from models import Clinic, Practitioner, User
 from text import places
 
 from . import channels, connecting, connections, incoming, leaving, local
-from .event import DeleteRemote, Delta, Hold, Plan, Window
+from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step, Window
 from .outgoing import Errand, OutOfTime, carry_out
 from .plan import plan
 from .providers.base import (
@@ -34,12 +34,13 @@ from .providers.base import (
     RateLimited,
     ScopeMissing,
     SyncTokenExpired,
+    Unavailable,
 )
 
 log = logging.getLogger("kalends.sync")
 
 MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the next sweep
-MOST_NAMED = 500
+SURE = 2  # so often a calendar of ours must have been missing before we believe it
 MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 LISTED = timedelta(hours=20)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 900
@@ -60,7 +61,7 @@ def run(account_id: int, seconds: float | None = None) -> bool:
         try:
             for _ in range(MOST_ROUNDS):
                 account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
-                if account is None:
+                if account is None or not _is_set_up(account):
                     break
                 with suppress(Overtaken):
                     _Round(account, holder, ends_at).work()
@@ -70,8 +71,18 @@ def run(account_id: int, seconds: float | None = None) -> bool:
             return True
         finally:
             Account.let_go(account_id, holder)
-        if not Account.free(scheduling.utc_now()).where(Account.id == account_id).exists():  # somebody may have asked just before
+        again = Account.free(scheduling.utc_now()).where(Account.id == account_id, Account.kind.in_(connections.kinds()))
+        if not again.exists():  # somebody may have asked just before
             return False
+    return False
+
+
+def _is_set_up(account: Account) -> bool:
+    """Whether the account's provider can be reached at all. Where it was taken out of the settings, a departure ends on our side alone."""
+    if account.kind in connections.kinds():
+        return True
+    if account.phase == "leaving":
+        account.left(calendar_gone=False)
     return False
 
 
@@ -109,7 +120,7 @@ class _Round:
 
     def _sync(self) -> None:
         account = self.account
-        revision, today = _revision(account), scheduling.utc_now().date()
+        revision, today, rules = _revision(account), scheduling.utc_now().date(), local.shown_as(account)
         if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
             connecting.list_calendars(account, self.errand.provider)
         destination = account.destination
@@ -119,11 +130,13 @@ class _Round:
             self._make(destination)
         self._send(destination)
         for source in self._sources():
+            self.errand.check_time()
             self._read(source)
         channels.keep_open(self.errand)
         with self.errand.writing():
             incoming.end_doubles(account)
-            Account.update(synced_on=today, synced_rev=revision).where(Account.id == account.id).execute()
+            shown_as = {} if self.held else {"shown_as": rules}
+            Account.update(synced_on=today, synced_rev=revision, **shown_as).where(Account.id == account.id).execute()
 
     # ---- our calendar outside ----
 
@@ -140,56 +153,73 @@ class _Round:
             destination.save(only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name])
 
     def _send(self, destination: RemoteCalendar) -> None:
-        """Take in what changed in our calendar, and make it what it should be."""
+        """Take in what changed in our calendar, and make it what it should be. While a person must decide, or something is left that no link
+        remembers, the place in the history stays, so that it is told again."""
         try:
             delta, window = self._pull(destination, unrolled=False)
-        except Gone:
-            raise _CalendarGone("notFound", 404) from None
-        self._mirror_foreign(destination, delta)
-        at, taken_in, sync_token = scheduling.utc_now(), True, delta.sync_token
+        except Gone as error:
+            raise self._missing(destination, error) from None
+        at, taken_in, sync_token = scheduling.utc_now(), self._mirror_foreign(destination, delta), delta.sync_token
+        delta = self._without_kept(delta)
         for _ in range(MOST_PLANS):
-            steps = self._decide(delta, local.waiting(self.account, at))
-            if steps is None:
-                return
-            outcome = carry_out(self.errand, destination, steps)
+            outcome = carry_out(self.errand, destination, self._decide(delta, local.waiting(self.account, at)))
             taken_in &= outcome.taken_in
             if outcome.trouble:
-                raise _CalendarGone("notFound", 404) if isinstance(outcome.trouble, Gone) else outcome.trouble
+                raise self._missing(destination, outcome.trouble) if isinstance(outcome.trouble, Gone) else outcome.trouble
             delta = outcome.delta()
             if delta is None:
                 break
-        if taken_in:
+        if taken_in and not self.held:
             self._read_up_to(destination, sync_token, window)
+        else:
+            self._look_later(destination)
 
-    def _decide(self, delta: Delta, kept: set[str]) -> tuple | None:
-        """The steps to take; None where a person must decide before anything else."""
-        account = self.account
-        links = local.links(account)
-        events = local.events(account, delta, links, kept)
-        terms = local.terms(account)
-        made = plan(events, delta, links, terms, approved=account.approved)
+    def _missing(self, destination: RemoteCalendar, error: Gone) -> ProviderError:
+        """What "not found" means for our calendar. Providers say it of what they have not spread yet, so that it must be said several
+        times, and the list of calendars must agree."""
+        listed = {calendar.calendar_id for calendar in self.errand.provider.calendars()}
+        is_gone = destination.calendar_id not in listed and self.account.failures >= SURE
+        return _CalendarGone(error.reason, error.status) if is_gone else Unavailable(error.reason, error.status)
+
+    def _without_kept(self, delta: Delta) -> Delta:
+        """Without the copies of our events that the person wants to keep there."""
+        kept = set(self.account.kept_copies)
+        return replace(delta, changed=tuple(seen for seen in delta.changed if seen.remote_id not in kept)) if kept else delta
+
+    def _decide(self, delta: Delta, kept: set[str]) -> list[Step]:
+        """The steps to take now. What a person must decide first is left out, and asked about; the rest stays in step meanwhile."""
+        account, links = self.account, local.links(self.account)
+        events, terms = local.events(account, delta, links, kept), local.terms(account)
+        lost = local.without_leave(account, [uid for uid, event in events.items() if event is None])
+        withdrawn = plan(dict.fromkeys(lost), delta, links, terms, approved=True).steps
+        judged = {uid: event for uid, event in events.items() if uid not in lost}
+        made = plan(judged, delta, links, terms)
         if made.hold is None:
             if not self.held:
                 Notice.settle(account, "hold", "over")
-            return made.steps
-        taken = _taken_away(plan(events, delta, links, terms, approved=True))
-        self._hold(made.hold, taken)
-        if made.hold.reason != "deletes":
-            return None
-        rest = plan({uid: event for uid, event in events.items() if uid not in taken}, delta, links, terms)
-        return None if rest.hold else rest.steps  # whatever else changed stays in step meanwhile
+            return [*withdrawn, *made.steps]
+        everything = plan(judged, delta, links, terms, approved=True).steps
+        doubtful = [step for step in everything if _is_doubtful(step, made.hold)]
+        if account.approved is not None and {_name(step) for step in doubtful} <= set(account.approved):
+            return [*withdrawn, *everything]
+        self._hold(made.hold, doubtful)
+        names = {_name(step) for step in doubtful}
+        return [*withdrawn, *(step for step in everything if _name(step) not in names)]
 
-    def _hold(self, hold: Hold, taken: list[str]) -> None:
+    def _hold(self, hold: Hold, doubtful: list[Step]) -> None:
         """Ask the person; the history tells it once."""
         self.held = True
+        detail = {"count": hold.count, "total": hold.total, "uids": sorted({step.link.uid for step in doubtful if step.link.phase != "stale"}),
+                  "copies": sorted({step.link.remote_id for step in doubtful if step.link.phase == "stale"})}
         with self.errand.writing():
             known = Notice.select().where(Notice.account == self.account, Notice.topic == "hold", Notice.settled_at.is_null()).exists()
-            Notice.give(self.account, hold.reason, "hold", detail={"count": hold.count, "total": hold.total, "uids": taken[:MOST_NAMED]})
+            Notice.give(self.account, hold.reason, "hold", detail=detail)
             if not known:
                 self.errand.note(held=hold.count)
 
-    def _mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> None:
-        """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole."""
+    def _mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> bool:
+        """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole.
+        False: a person must decide first."""
         held = {remote_id for (remote_id,) in Link.select(Link.remote_id).where(Link.account == self.account, Link.remote_id != "").tuples()}
         foreign = [seen for seen in delta.changed if not local.is_ours(seen.mark, self.account) and seen.remote_id not in held]
         repeats = {seen.remote_id for seen in foreign if seen.is_series}
@@ -197,8 +227,7 @@ class _Round:
             unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account)).changed
             singles = tuple(seen for seen in unrolled if seen.series_id in repeats)
             delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats)
-        if foreign or delta.complete or delta.tombstones:
-            self._take_in(destination, delta, held)
+        return self._take_in(destination, delta, held) if foreign or delta.complete or delta.tombstones else True
 
     # ---- calendars that are read ----
 
@@ -212,22 +241,24 @@ class _Round:
         """Bring the mirror of one calendar up to date. One that is gone, or closed to us, keeps the rest going."""
         try:
             delta, window = self._pull(source, unrolled=True)
-        except (Gone, Forbidden):
-            with self.errand.writing():
-                source.gone_since = source.gone_since or scheduling.utc_now()
-                source.due_at = self._next_poll()
-                source.save(only=[RemoteCalendar.gone_since, RemoteCalendar.due_at])
+        except (AuthExpired, NotConfigured, RateLimited):
+            raise
+        except ProviderError as error:
+            log.warning("calendar %s cannot be read: %s", source.id, error)
+            since = {"gone_since": source.gone_since or scheduling.utc_now(), "due_at": self._next_poll()}
+            RemoteCalendar.update(**since).where(RemoteCalendar.id == source.id).execute()
             return
         if self._take_in(source, delta):
             self._read_up_to(source, delta.sync_token, window)
         else:
-            RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == source.id).execute()
+            self._look_later(source)
 
     def _take_in(self, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()) -> bool:
-        """Mirror a pull. False: a person must decide first."""
+        """Mirror a pull, by the rules that hold now. False: a person must decide first, or let go of the calendar meanwhile."""
         with self.errand.writing():
-            mirrored = incoming.mirror(self.account, calendar, delta, held)
-            if mirrored.is_held:
+            now = RemoteCalendar.get_or_none(RemoteCalendar.id == calendar.id, RemoteCalendar.role == calendar.role)
+            mirrored = now and incoming.mirror(self.account, now, delta, held)
+            if mirrored is None or mirrored.is_held:
                 return False
             if +mirrored.counts:
                 self.errand.note(**mirrored.counts)
@@ -263,6 +294,10 @@ class _Round:
         with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
             RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()
 
+    def _look_later(self, calendar: RemoteCalendar) -> None:
+        """Not all of it is taken in: from the same place in the history, at the next regular look."""
+        RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == calendar.id).execute()
+
     def _next_poll(self) -> datetime:
         """The next regular look, spread so that accounts do not all come at once."""
         return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (no secret)
@@ -275,8 +310,8 @@ class _Round:
         if self.errand.run:
             SyncRun.update(ended_at=at, counts=dict(self.errand.counts)).where(SyncRun.id == self.errand.run.id).execute()
         well = {"health": "ok", "health_word": "", "failing_since": None, "failures": 0, "told": 0, "wait_until": None, "checked_at": at}
-        approved = {} if self.held else {"approved": False}
-        Account.update(**well, **approved).where(Account.id == self.account.id).execute()
+        approved = {} if self.held else {"approved": None}
+        Account.update(**well, **approved).where(Account.id == self.account.id, Account.lease == self.errand.holder).execute()
 
     @database.atomic()
     def _trouble(self, error: ProviderError) -> None:
@@ -285,6 +320,8 @@ class _Round:
         row = Account.get_or_none(Account.id == account.id)
         if row is None or row.lease != self.errand.holder:
             return
+        if row.consented_at != account.consented_at or (row.phase, row.generation) != (account.phase, account.generation):
+            return  # it is about what was before: what the person did meanwhile is due
         failures = row.failures + 1
         health, wait_until = _consequence(error, failures)
         columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
@@ -340,6 +377,13 @@ def _revision(account: Account) -> int:
     return max(newest or 0, faces or 0, user or 0)
 
 
-def _taken_away(made: Plan) -> list[str]:
-    """Uids of the events that a plan takes away."""
-    return [step.link.uid for step in made.steps if isinstance(step, DeleteRemote) and step.link.phase == "deleting"]
+def _is_doubtful(step: Step, hold: Hold) -> bool:
+    """Whether a held plan is held because of this step: what it takes away, or what it writes again that is gone."""
+    if hold.reason == "deletes":
+        return isinstance(step, DeleteRemote)
+    return isinstance(step, Recreate | Ask | Forget)
+
+
+def _name(step: Step) -> str:
+    """What a step is about: a booking, or one copy of it."""
+    return step.link.remote_id if step.link.phase == "stale" else step.link.uid

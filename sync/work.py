@@ -3,7 +3,7 @@
 import scheduling
 from accounts import Account
 
-from . import jobs, run
+from . import connections, jobs, run
 
 NUDGED_SECONDS = 20  # somebody else waits for the same worker: more than that goes on in the other queue
 
@@ -15,7 +15,7 @@ def nudge(account_id: int) -> bool:
 
 def nudge_clinic(clinic_id: int) -> None:
     """After a change in a clinic: nudge the accounts that it concerns, if any."""
-    for row in Account.free(scheduling.utc_now()).where(Account.clinic == clinic_id):
+    for row in _due().where(Account.clinic == clinic_id):
         nudge(row.id)
 
 
@@ -32,5 +32,11 @@ def polled(account_id: int) -> None:
 
 def sweep() -> None:
     """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its worker may have died."""
-    for row in Account.free(scheduling.utc_now()):
+    for row in _due():
         jobs.enqueue("sync", polled, row.id)
+
+
+def _due():
+    """The accounts that are due, of providers that are set up; a departure ends without one, too."""
+    known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
+    return Account.free(scheduling.utc_now()).where(known)

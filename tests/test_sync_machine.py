@@ -22,6 +22,7 @@ from models import Booking, SlotTaken
 from operate import migrate
 from outside import ExternalEvent
 from scheduling import Span
+from sync import decisions
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 hours = st.integers(-40 * 24, 400 * 24)
@@ -223,10 +224,9 @@ class TwoWaySync(RuleBasedStateMachine):
             account = Account.get_by_id(self.account.id)
             for notice in Notice.select().where(Notice.account == account, Notice.settled_at.is_null()):
                 if notice.topic == "hold":
-                    Account.update(approved=True).where(Account.id == account.id).execute()
-                    account.ask("check")
+                    decisions.approve(notice)
                 elif notice.kind == "source_empty":
-                    RemoteCalendar.update(may_empty=True, due_at=None).where(RemoteCalendar.id == notice.calendar_id).execute()
+                    decisions.believe(notice)
         self.check()
 
     def check(self):

@@ -480,7 +480,8 @@ class TestNotices:
 
     def test_a_deleted_calendar_is_made_again(self, pat, world, account):
         world.robin.delete_calendar(world.destination(account))
-        world.poll(account)
+        for _ in range(4):
+            world.poll(account)
         assert "Our calendar in Google was deleted" in page(pat)
         pat.post(f"/sync/notices/{Notice.get().id}/again")
         world.run(account)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
@@ -191,6 +191,7 @@ class Provider(Protocol):
 
     kind: str
     batch_size: int  # so many operations go out in one request
+    longest_window: timedelta  # that can be pulled at once
 
     def email(self) -> str:
         """The account's e-mail address."""

@@ -54,7 +54,7 @@ EDGE = timedelta(days=1)  # whole days have no zone here, so windows are compare
 class Google:
     """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or a sandbox."""
 
-    kind, batch_size = "google", BATCH_SIZE
+    kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
@@ -75,7 +75,8 @@ class Google:
 
     def calendars(self) -> list[Calendar]:
         with reading():
-            return [to_calendar(item) for page in self._pages(LIST, {"maxResults": LIST_SIZE}) for item in page.get("items", ())]
+            pages = self._pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})  # one of ours that was hidden is there all the same
+            return [to_calendar(item) for page in pages for item in page.get("items", ())]
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         body = {"summary": name, "timeZone": zone_name, **({"description": description} if description else {})}

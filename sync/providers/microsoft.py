@@ -8,7 +8,7 @@ What the shapes and refusals mean stands in `microsoft_mapping.py` and `microsof
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import httpx
@@ -34,7 +34,7 @@ FEW_SERIES = 10
 class Microsoft:
     """The adapter for one account; see `base.Provider`. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
 
-    kind, batch_size = "microsoft", json_batch.MOST
+    kind, batch_size, longest_window = "microsoft", json_batch.MOST, timedelta(days=4 * 365)
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: scheduling.utc_now()):
         self._graph = Graph(http, access_token, api_url)
