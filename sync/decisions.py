@@ -96,6 +96,13 @@ def believe(notice: Notice) -> None:
         account.ask("check")
 
 
+def keep_source(notice: Notice) -> None:
+    """What a calendar outside held goes on taking time. We ask again when something changes there, or in a day."""
+    with _deciding(notice, "kept"):
+        later = scheduling.utc_now() + timedelta(days=1)
+        RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()
+
+
 def make_again(notice: Notice, actor: User) -> None:
     """Our calendar was deleted outside: make it anew, with all that belongs in it."""
     with _deciding(notice, "made_again") as account:
