@@ -218,10 +218,12 @@ class Account(Base):
         """Accounts for which something is to be done, that nobody works for and that need not wait."""
         newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
             (Practitioner.user == cls.user) | (cls.covers.is_null(False) & (Practitioner.clinic == cls.clinic)))
+        colleague = User.alias()
+        colleagues = colleague.select(fn.MAX(colleague.rev)).where(colleague.clinic == cls.clinic)  # whether theirs may leave, too
         pulls = RemoteCalendar.select(SQL("1")).where(
             RemoteCalendar.account == cls.id, RemoteCalendar.role != "listed", RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at))
         behind = ((User.rev > cls.synced_rev) | (Clinic.faces_rev > cls.synced_rev) | (newest > cls.synced_rev)
-                  | cls.synced_on.is_null() | (cls.synced_on < at.date()))
+                  | cls.covers.is_null(False) & (colleagues > cls.synced_rev) | cls.synced_on.is_null() | (cls.synced_on < at.date()))
         allowed = User.sync_allowed & reduce(or_, (
             (cls.kind == kind) & Clinic.plan.in_([plan for plan, features in PLANS.items() if kind in features]) for kind in KINDS))
         asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")

@@ -369,11 +369,11 @@ def _consequence(error: ProviderError, failures: int) -> tuple[str, datetime | N
 
 def _revision(account: Account) -> int:
     """The newest change here that a run from now on sees. Read before the bookings: whatever comes later has a larger one."""
-    own = Practitioner.user == account.user_id
-    everyone = Practitioner.clinic == account.clinic_id
-    newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(everyone if account.covers is not None else own).scalar()
+    is_wide = account.covers is not None
+    newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
+        Practitioner.clinic == account.clinic_id if is_wide else Practitioner.user == account.user_id).scalar()
     faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
-    user = User.select(User.rev).where(User.id == account.user_id).scalar()
+    user = User.select(fn.MAX(User.rev)).where(User.clinic == account.clinic_id if is_wide else User.id == account.user_id).scalar()
     return max(newest or 0, faces or 0, user or 0)
 
 

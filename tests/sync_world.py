@@ -197,11 +197,15 @@ class SyncWorld:
         assert {uid: len(events) for uid, events in standing.items()} == dict.fromkeys(due, 1)
         for uid, booking in due.items():
             assert self.times_of(standing[uid][0]) == (booking.starts_at, booking.ends_at), uid
+        self.assert_nothing_more(account)
+        assert Account.get_by_id(account.id).health == "ok"
+        assert set(Link.select(Link.phase).where(Link.account == account, Link.phase.not_in(("gone", "frozen"))).tuples()) <= {("synced",)}
+
+    def assert_nothing_more(self, account):
+        """Another look writes nothing."""
         before = self.writes()
         self.poll(account)
         assert self.writes() == before
-        assert Account.get_by_id(account.id).health == "ok"
-        assert set(Link.select(Link.phase).where(Link.account == account, Link.phase.not_in(("gone", "frozen"))).tuples()) <= {("synced",)}
 
     def times_of(self, event):
         start, end = event["start"], event["end"]
