@@ -167,13 +167,14 @@ def _group(step: Step) -> str:
 
 def _write_down(errand: Errand, steps: list[Step], outcome: Outcome) -> None:
     with errand.writing():
+        done = Counter()
         for step in steps:
-            link = step.link
-            if isinstance(step, MoveLocal) and not _move(errand.account, step):
+            link, is_done = step.link, not isinstance(step, MoveLocal) or _move(errand.account, step)
+            if not is_done:
                 link, outcome.plan_again = replace(link, wanted=""), True
             local.store(errand.account, link)
-            _tell(errand, step)
-        done = Counter(NOTED[type(step)] for step in steps if type(step) in NOTED)
+            _tell(errand, step, "" if is_done else "moved")
+            done.update([NOTED[type(step)]] if is_done and type(step) in NOTED else [])
         if done:
             errand.note(**done)
 
@@ -194,13 +195,13 @@ def _move(account: Account, step: MoveLocal) -> bool:
     return True
 
 
-def _tell(errand: Errand, step: Step) -> None:
-    """Let the person know what was done outside, and what we did about it."""
-    change = getattr(step, "change", "")
+def _tell(errand: Errand, step: Step, refused: str = "") -> None:
+    """Let the person know what was done outside, and what we did about it. `refused`: a change that the booking could not follow."""
+    change = refused or getattr(step, "change", "")
     if not change:
         return
     seen = getattr(step, "seen", None)
-    detail = {"is_put_back": not isinstance(step, Ask)}
+    detail = {"is_put_back": not isinstance(step, Ask), **({"could_not_follow": True} if refused else {})}
     if seen is not None:
         detail |= {"starts_at": seen.starts_at.isoformat(), "ends_at": seen.ends_at.isoformat(),
                    "starts_on": seen.starts_on and seen.starts_on.isoformat(), "ends_on": seen.ends_on and seen.ends_on.isoformat()}

@@ -23,11 +23,20 @@ def nudged(account_id: int) -> None:
     """Job of the queue `now`: a person, or a person's calendar, waits."""
     if run.run(account_id, NUDGED_SECONDS):
         jobs.enqueue("sync", polled, account_id)
+    _pass_on(account_id)
 
 
 def polled(account_id: int) -> None:
     """Job of the queue `sync`: regular looks, first fillings, and what a nudge had no time for."""
     run.run(account_id)
+    _pass_on(account_id)
+
+
+def _pass_on(account_id: int) -> None:
+    """What one calendar outside changed here, by the person's own rule, the person's other calendars show as well."""
+    account = Account.get_or_none(Account.id == account_id)
+    for row in _due().where(Account.user == account.user_id, Account.id != account_id) if account else ():
+        nudge(row.id)
 
 
 def sweep() -> None:

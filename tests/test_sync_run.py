@@ -124,6 +124,7 @@ def test_a_booking_does_not_follow_onto_another_and_is_put_back(world, account):
     edit(world, account, booking, "moved")
     world.poll(account)
     assert Booking.get_by_id(booking.id).starts_at == booking.starts_at
+    assert world.notices(account) == ["moved"] and Notice.get().detail["could_not_follow"]
     world.assert_in_step(account)
 
 

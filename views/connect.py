@@ -6,7 +6,7 @@ from flask import Blueprint, abort, current_app, flash, redirect, request, sessi
 from flask_login import current_user
 
 from accounts import Account, OtherAccount
-from sync import connecting, connections
+from sync import connecting, connections, work
 from sync.oauth import Declined, Departure, Mismatch
 from sync.providers.base import AuthExpired, NoMailbox, NotConfigured, ProviderError, ScopeMissing
 
@@ -46,6 +46,7 @@ def arrive(kind: str):
     if not refusal:
         try:
             account = connecting.arrive(current_user, kind, leaving, request.args)
+            work.nudge(account.id)
         except OtherAccount as other:
             refusal = f"You chose another account. {other.email} is connected here; to change it, disconnect it first."
         except ProviderError as error:
