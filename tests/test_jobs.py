@@ -13,12 +13,15 @@ from rq import Queue
 
 import intake
 import models
+import scheduling
 from accounts import Account
 from app import Settings
 from credentials import OneTimeLink, Throttle
 from intake.upload import Import
+from models import Booking
 from operate import chores, processes
-from sync import jobs
+from scheduling import Span
+from sync import connections, jobs
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
 LINES = "First name,Last name\nAnna,Kowalska\n"
@@ -207,8 +210,14 @@ def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(que
     assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.fixture
+def google():
+    """A provider that is set up, and that nobody speaks with."""
+    connections.set_up(connections.Setup({"google": None}))
+
+
 @on_sqlite_alone
-def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden):
+def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, google):
     account = Account.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
     account.start(linden.olive, "Kalends", "Europe/London")
     row = upload(linden)
@@ -216,4 +225,18 @@ def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden):
     intake.accept(Import.get_by_id(row.id), linden.olive)
     assert waiting(queue, "now") == []
     intake.take(row.id)
+    assert waiting(queue, "now") == [f"sync-work-nudged-{account.id}"]
+
+
+@on_sqlite_alone
+def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_it_does_not(queue, linden, google, signed_in):
+    pat = signed_in(linden.pat)
+    start = scheduling.utc_now() + timedelta(days=2)
+    booking = Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, service=linden.service)[0]
+    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    account.start(linden.pat, "Kalends", "Europe/London")
+    assert pat.get(f"/bookings/{booking.id}").status_code == 200
+    assert pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400
+    assert waiting(queue, "now") == []
+    assert pat.post(f"/bookings/{booking.id}/status", data={"status": "arrived"}).status_code == 303
     assert waiting(queue, "now") == [f"sync-work-nudged-{account.id}"]
