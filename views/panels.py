@@ -46,6 +46,7 @@ def context(**more) -> dict:
     notices = [notice for account in accounts for notice in account.open_notices]
     rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
     return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
+            "connected": {account.kind: display.PROVIDER_NAMES[account.kind] for account in accounts if account.phase in ("active", "paused")},
             "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
             "swap": htmx.is_partial(), "words": sync_words, "is_busy": any(panel["status"].is_busy for panel in panels), **more}
 

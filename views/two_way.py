@@ -35,7 +35,7 @@ class Settings(Form):
 @login_required
 def look():
     """Asked again and again by an open page: the sentences alone, or everything where more changed."""
-    now = panels.context()
+    now = panels.context(mode=request.args.get("mode"))
     if request.args.get("key") == now["key"]:
         return "".join(render_template("sync/_status.html", panel=panel, is_look=True, **now) for panel in now["panels"])
     return htmx.show_instead("#two-way", "sync/_two_way.html", **now)
@@ -129,7 +129,7 @@ def update(account_id: int):
             return _show_settings(account, form, 422)
     account.change(current_user, **settings)
     work.nudge(account.id)
-    flash("Saved. What stands there follows.")
+    flash(f"Saved. {display.PROVIDER_NAMES[account.kind]} is brought up to date now.")
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
 
 
@@ -165,7 +165,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
     counts = {account.id: account.counts()["synced"] for account in accounts}
     mirrored = {account.id: ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account).count() for account in accounts}
     return {"goal": goal, "accounts": accounts, "counts": counts, "mirrored": mirrored, "account_id": account_id,
-            "opt_out": "opt_out" in request.values, "is_change": "change" in request.args}
+            "opt_out": "opt_out" in request.values, "is_change": "change" in request.values, "links": current_user.living_links.count()}
 
 
 def _syncing() -> list[Account]:
@@ -179,11 +179,15 @@ def leave(goal: str, account_id: int | None = None):
     removes = goal == "new-start" or "removes" in request.form
     accounts = [panels.own(account_id)] if account_id else _syncing()
     for account in accounts:
-        if account.phase != "leaving":
+        if account.phase != "leaving" or not removes:  # a second time: end it without taking anything away
             account.leave(current_user, GOALS[goal], removes)
             jobs.enqueue("sync", work.polled, account.id)
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
+        return sync_page.changed("Nothing leaves any more: two-way sync stops, and your private links stopped answering. Your bookings here are as they were.")
+    if "change" in request.form:
+        flash("Disconnecting. What came from outside is gone here. Connect the other account below.")
+        return htmx.done(url_for("sync_settings.show", mode=accounts[0].kind, _anchor="mode"))
     said = {"one-way": "One way from now on. What came from outside is gone here; your private links go on.",
             "disconnection": "Disconnecting. What came from outside is gone here.",
             "new-start": "Starting over: our calendar there is removed and made anew."}[goal]
