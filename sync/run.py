@@ -45,6 +45,7 @@ MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 LISTED = timedelta(hours=20)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 900
 OPERATOR_WAIT = timedelta(minutes=30)
+PATIENCE = timedelta(hours=6)
 JITTER = 0.25
 
 
@@ -324,9 +325,11 @@ class _Round:
             return  # it is about what was before: what the person did meanwhile is due
         failures = row.failures + 1
         health, wait_until = _consequence(error, failures)
+        if health == "waiting" and row.failing_since and row.failing_since < at - PATIENCE:
+            health = "operator"  # by itself it has not passed: somebody should look
         columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
                    "failures": failures, "wait_until": wait_until}
-        if health == "waiting":
+        if wait_until:
             columns["due_at"] = wait_until
         if isinstance(error, NameTaken):
             columns |= {"phase": "naming", "wait_until": None, "due_at": None}

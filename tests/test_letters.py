@@ -69,7 +69,7 @@ def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_p
     assert "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()
 
 
-@pytest.mark.parametrize(("health", "words"), [("calendar_gone", "is gone in Google"), ("operator", "refuses this Kalends as a whole")])
+@pytest.mark.parametrize(("health", "words"), [("calendar_gone", "is gone in Google"), ("operator", "refuses this Kalends, or does not answer")])
 def test_each_trouble_has_its_words(tell, account, letters, health, words):
     Account.update(health=health).execute()
     tell(minutes=2)

@@ -224,6 +224,16 @@ def test_the_same_trouble_again_and_again_is_one_line_of_the_history(world, acco
     assert Account.get_by_id(account.id).failing_since
 
 
+def test_trouble_that_does_not_pass_is_somebodys_to_look_at(world, account):
+    world.sandbox.faults.fail(503, path=world.lists, times=None, minutes=60 * 24)
+    for _ in range(30):
+        world.later(minutes=20)
+        world.run(account)
+    assert Account.get_by_id(account.id).health == "operator"
+    world.sandbox.faults.clear()
+    settle(world, account)
+
+
 # ---- times ----
 
 

@@ -89,7 +89,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     if account.health == "calendar_gone":
         return Status("trouble", "Calendar is gone", f"Our calendar in {name} was deleted there. Your bookings here are safe.")
     if account.health == "operator":
-        return Status("trouble", "Needs whoever runs Kalends", f"{name} refuses this Kalends ({account.health_word}). We try again by ourselves.")
+        words = f"{name} refuses this Kalends, or does not answer ({account.health_word}), {since(account)}."
+        return Status("trouble", "Needs whoever runs Kalends", f"{words} We go on trying.")
     if _waits(account):
         until = display.clock(account.wait_until, zone)
         return Status("waiting", f"Waiting until {until}", f"{_why_waiting(account, name)} The rest follows by itself.", True)
