@@ -184,7 +184,8 @@ def leave(goal: str, account_id: int | None = None):
             jobs.enqueue("sync", work.polled, account.id)
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
-        return sync_page.changed("Nothing leaves any more: two-way sync stops, and your private links stopped answering. Your bookings here are as they were.")
+        return sync_page.changed("Nothing leaves any more: two-way sync stops, and your private links stopped answering. "
+                                 "Your bookings here are as they were.")
     if "change" in request.form:
         flash("Disconnecting. What came from outside is gone here. Connect the other account below.")
         return htmx.done(url_for("sync_settings.show", mode=accounts[0].kind, _anchor="mode"))
