@@ -4,6 +4,7 @@
 """
 
 import argparse
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None) -> None:
     both = open_both(chosen.store, os.environ.get("KALENDS_ENV", "development"))
     both.google.oauth.register(seed.CLIENT_ID, seed.CLIENT_SECRET, *chosen.google_redirect_uri)
     both.graph.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, *chosen.microsoft_redirect_uri)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its lines would bury those of Kalends, and hold whole addresses
     try:
         run_simple(chosen.host, chosen.port, both, threaded=True)
     finally:
