@@ -157,7 +157,10 @@ def start() -> None:
         _bring_up_to_date()
         sign_ins = _load_sample_if_empty()
         models.database.close()
-        status = processes.start(settings, "\n".join(["", f"Kalends is ready: {settings.base_url}", *sign_ins, "Stop it with Ctrl-C.", ""]))
+        imitations = [f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"] * any(
+            endpoints.is_sandbox for endpoints in settings.providers.values())
+        words = ["", f"Kalends is ready: {settings.base_url}", *imitations, *sign_ins, "Stop it with Ctrl-C.", ""]
+        status = processes.start(settings, "\n".join(words))
     except processes.CannotStart as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
