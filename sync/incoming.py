@@ -1,15 +1,15 @@
 """What calendars outside hold, mirrored here: foreign events as locked, possibly busy time. Nothing of it is ever written back."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from peewee import chunked
+from peewee import chunked, fn
 
 import scheduling
 import text
-from accounts import Account, Notice, RemoteCalendar
+from accounts import Account, Notice, RemoteCalendar, hash_of
 from database import insert_many_rows
 from models import FREE_STATUSES, Booking
 from outside import ID_LENGTH, TITLE_LENGTH, ExternalEvent, blocks
@@ -18,6 +18,7 @@ from . import local
 from .event import Delta, RemoteEvent
 
 SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
+ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person left
 _CHUNK = 400
 _COLUMNS = ("series_id", "title", "busy", "blocks", "starts_at", "ends_at", "starts_on", "ends_on")
 _TIMES = ("starts_at", "ends_at", "starts_on", "ends_on", "blocks")
@@ -113,22 +114,57 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> list[int]:
 
 
 def look_for_doubles(account: Account, calendar: RemoteCalendar, moved: list[int], is_first: bool) -> None:
-    """Tell the person where a busy time that came or moved outside lies on a booking; on a calendar's first read in one sentence."""
-    found = [(event, booking) for some in chunked(moved, _CHUNK)
-             for event in ExternalEvent.select().where(ExternalEvent.id.in_(some)) for booking in _under(account, event)]
+    """Tell the person where a busy time that came or moved outside lies on a booking; on a calendar's first read in one sentence.
+
+    What the person left as it is, is not told again, however often the calendar is read anew.
+    """
+    left = {key for row in _doubles(account, calendar).where(Notice.settled_as == ACCEPTED) for key in row.detail.get("clashes", [])}
+    near = [(event, booking) for some in chunked(moved, _CHUNK)
+            for event in ExternalEvent.select().where(ExternalEvent.id.in_(some)) for booking in _under(account, event)]
+    found = {_clash(event, booking): (event, booking) for event, booking in near if _clash(event, booking) not in left}
     if is_first and len(found) > 1:
-        Notice.give(account, "double", f"doubles {calendar.id}", calendar=calendar, detail={"count": len({booking.id for _, booking in found})})
+        Notice.give(account, "double", f"doubles {calendar.id}", calendar=calendar, detail={"clashes": sorted(found)})
         return
-    for event, booking in found:
-        Notice.give(account, "double", f"double {booking.id} {event.id}", booking=booking, event=event, calendar=calendar)
+    for key, (event, booking) in found.items():
+        Notice.give(account, "double", f"double {booking.id} {event.id}", booking=booking, event=event, calendar=calendar, detail={"clashes": [key]})
+
+
+def _doubles(account: Account, calendar: RemoteCalendar):
+    return Notice.select().where(Notice.account == account, Notice.calendar == calendar, Notice.kind == "double")
+
+
+def _clash(event: ExternalEvent, booking: Booking) -> str:
+    """A double booking as a later reading knows it again, when the row of the event is another one."""
+    return f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()} {hash_of(event.remote_id)[:12]}"
 
 
 def end_doubles(account: Account) -> None:
     """Notices of double bookings that are none any more are settled by themselves."""
-    open_ones = Notice.select().where(Notice.account == account, Notice.kind == "double", Notice.settled_at.is_null(), Notice.event.is_null(False))
-    for notice in open_ones:
-        if notice.booking_id not in {booking.id for booking in _under(account, notice.event)}:
+    for notice in Notice.select().where(Notice.account == account, Notice.kind == "double", Notice.settled_at.is_null()):
+        under = _under(account, notice.event) if notice.event_id else []
+        if notice.booking_id not in {booking.id for booking in under} if notice.event_id else not clashing([notice]):
             notice.close("over")
+
+
+def clashing(notices: Sequence[Notice]) -> list[Booking]:
+    """The bookings of these notices of one calendar on which a busy time of it still lies, soonest first."""
+    account, at = notices[0].account, scheduling.utc_now()
+    ids = {int(key.split()[0]) for notice in notices for key in notice.detail.get("clashes", [])}
+    blocking = ExternalEvent.select().where(ExternalEvent.calendar == notices[0].calendar_id, ExternalEvent.blocks)
+    whole_days = list(blocking.where(ExternalEvent.starts_on.is_null(False), ExternalEvent.ends_at > at - timedelta(days=1)))
+    timed = blocking.where(ExternalEvent.starts_on.is_null(), ExternalEvent.starts_at < Booking.ends_at, ExternalEvent.ends_at > Booking.starts_at)
+    under = list(Booking.select(Booking.id).where(Booking.id.in_(ids), fn.EXISTS(timed)))
+    rows = account.user.bookings_between(at, at + timedelta(days=account.future_days + 366))
+    rows = rows.where(Booking.id.in_(ids), Booking.status.not_in(FREE_STATUSES))
+    return [row for row in rows if row in under or any(event.overlaps(row.span, row.practitioner.zone) for event in whole_days)]
+
+
+def accept(notices: Iterable[Notice]) -> bool:
+    """The person leaves these double bookings as they are. The notices outlive the rows of their events, so that no later reading of the
+    calendar tells the same again. False where all of them were decided before."""
+    ids = [notice.id for notice in notices]
+    rows = Notice.update(settled_at=scheduling.utc_now(), settled_as=ACCEPTED, event=None).where(Notice.id.in_(ids), Notice.settled_at.is_null())
+    return bool(rows.execute())
 
 
 def _under(account: Account, event: ExternalEvent) -> list[Booking]:

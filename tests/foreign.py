@@ -10,7 +10,7 @@ def source(user, name="Family", kind="google", **columns) -> RemoteCalendar:
     """A calendar of the person's that is read to block time."""
     email = f"{user.email.split('@')[0]}@home.test"
     account = Account.create(clinic=user.clinic, user=user, kind=kind, email=email, **{"sealed": "", "phase": "active"} | columns)
-    return RemoteCalendar.create(clinic=user.clinic, account=account, calendar_id="home", role="source", name=name, is_primary=True)
+    return RemoteCalendar.create(clinic=user.clinic, account=account, calendar_id="home", role="source", name=name)
 
 
 def event(calendar: RemoteCalendar, title: str, start: str, end: str, busy="busy", rules=RULES) -> ExternalEvent:

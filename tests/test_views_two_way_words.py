@@ -48,7 +48,8 @@ def test_keeping_everything_inside_says_what_stops_and_never_that_links_go_on(pa
     for name in ("Phone", "Tablet"):
         Feed.generate(linden.pat, name, linden.pat, practitioner=linden.calendar)
     asked = page(pat, pat.post("/sync/opt-in", data={}).headers["Location"])
-    assert "Keep all bookings inside Kalends?" in asked and "Your 2 private links stop at once" in asked and "Keep everything inside</button>" in asked
+    for said in ("Keep all bookings inside Kalends?", "Your 2 private links stop at once", "Keep everything inside</button>"):
+        assert said in asked, said
     assert "Go one way?" not in asked and "your private links go on" not in asked
     pat.post("/sync/accounts/one-way", data={"removes": "yes", "opt_out": "yes"})
     assert not User.get_by_id(linden.pat.id).sync_allowed
@@ -71,3 +72,131 @@ def test_a_question_that_takes_something_away_has_its_focus_on_the_safe_answer(p
     notice = Notice.give(account, "deleted", "edit x", booking=Booking.select().first(), detail={"is_put_back": True})
     dialog = page(pat, path.format(notice.id)).split("<dialog")[1]
     assert dialog.count("autofocus") == 1 and 'data-kind="quiet" autofocus' in dialog
+
+
+# ---- trouble is seen from elsewhere ----
+
+
+def test_what_waits_is_counted_in_the_menu_of_every_page_and_what_only_tells_is_not(pat, signed_in, linden, account):
+    assert "for you</small>" not in page(pat, "/services/")
+    Notice.give(account, "edited", "edit x", booking=Booking.select().first(), detail={"is_put_back": True})
+    assert "for you</small>" not in page(pat, "/services/")
+    assert "had its text changed there" in page(pat) and "All right</button>" in page(pat) and "needs you" not in page(pat)
+    Notice.give(account, "deleted", "edit y", booking=Booking.select().first(), detail={"is_put_back": True})
+    assert "1 for you</small>" in page(pat, "/services/") and "One thing needs you" in page(pat)
+    assert "for you</small>" not in page(signed_in(linden.olive), "/services/")
+
+
+@pytest.mark.parametrize("view", ["week", "day", "agenda"])
+def test_the_calendar_says_that_an_account_needs_its_person(pat, signed_in, linden, account, view):
+    path = f"/calendar?view={view}"
+    assert "Reconnect Google" not in page(pat, path)
+    Account.update(health="reconnect").execute()
+    assert "Google no longer lets us in" in page(pat, path) and "Reconnect Google" in page(pat, path)
+    assert "Reconnect Google" not in page(signed_in(linden.olive), path)
+    Account.update(health="calendar_gone").execute()
+    assert "Our calendar in Google was deleted" in page(pat, path) and "/sync/#notices" in page(pat, path)
+    account.pause(linden.pat)
+    assert "was deleted" not in page(pat, path)
+
+
+# ---- double bookings ----
+
+
+class TestDoubles:
+    def family(self) -> RemoteCalendar:
+        return RemoteCalendar.get(RemoteCalendar.name == "Family")
+
+    def clash(self, world, days, calendar=None):
+        booking = Booking.select().order_by(Booking.starts_at)[days - 1]
+        return world.robin.add(f"Clash {days}", booking.starts_at, booking.ends_at, calendar or self.family().calendar_id)
+
+    def read(self, world, account, calendar=None):
+        (calendar or self.family()).sync(world.user)
+        world.run(account)
+
+    def test_a_first_reading_lists_the_bookings_and_ends_with_the_last(self, pat, world, account):
+        for days in (1, 2):
+            self.clash(world, days)
+        self.read(world, account)
+        first, second = Booking.select().order_by(Booking.starts_at).limit(2)
+        text = page(pat)
+        assert "Busy times in “Family” lie on 2 bookings" in text and f'href="/bookings/{first.id}"' in text.split("lie on 2")[1]
+        first.cancel(world.user)
+        assert "lie on one booking" in page(pat)
+        second.cancel(world.user)
+        assert "lie on" not in page(pat)
+        world.run(account)
+        assert "double" not in world.notices(account)
+
+    def test_many_of_one_calendar_are_one_notice_and_a_few_are_told_each(self, pat, world, account):
+        self.read(world, account)
+        for days in (1, 2, 3):
+            self.clash(world, days)
+        world.poll(account)
+        assert page(pat).count("Double: a busy time") == 3 and "3 for you" in page(pat, "/services/")
+        self.clash(world, 4)
+        world.poll(account)
+        text = page(pat)
+        assert "lie on 4 bookings" in text and "Double: a busy time" not in text and "1 for you" in page(pat, "/services/")
+
+    def test_what_was_left_is_not_told_again_by_a_later_reading(self, pat, world, account):
+        for days in (1, 2):
+            self.clash(world, days)
+        self.read(world, account)
+        ids = [notice.id for notice in Notice.select()]
+        assert pat.post(f"/sync/notices/calendars/{self.family().id}/leave", data={"notice": ids}).status_code == 303
+        self.clash(world, 3)
+        self.read_anew(pat, world, account)
+        (told,) = Notice.select().where(Notice.settled_at.is_null())
+        assert told.booking == Booking.select().order_by(Booking.starts_at)[2]
+        pat.post(f"/sync/notices/{told.id}/leave")
+        self.read_anew(pat, world, account)
+        assert world.notices(account) == []
+
+    def read_anew(self, pat, world, account):
+        pat.post(f"/sync/calendars/{self.family().id}/stop")
+        assert ExternalEvent.select().where(ExternalEvent.calendar == self.family()).count() == 0
+        self.read(world, account)
+
+    def test_only_their_person_leaves_them_and_only_those_that_were_seen(self, pat, signed_in, linden, stranger, world, account):
+        for days in (1, 2):
+            self.clash(world, days)
+        self.read(world, account)
+        path, ids = f"/sync/notices/calendars/{self.family().id}/leave", [Notice.get().id]
+        for other in (linden.olive, stranger):
+            assert signed_in(other).post(path, data={"notice": ids}).status_code == 404
+        pat.post(path, data={})
+        assert world.notices(account) == ["double"]
+
+
+# ---- being asked ----
+
+
+def test_who_asks_is_named_and_it_is_over_once_all_is_well(pat, signed_in, linden, world, account):
+    world.revoke()
+    world.poll(account)
+    signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
+    assert "Olive Linden asks you to look" in page(pat) and page(pat).count("Reconnect Google") == 3
+    Account.update(health="ok", health_word="", failing_since=None).execute()
+    Notice.settle(account, "reconnect", "reconnected")
+    assert "asks you to look" in page(pat)  # not before a run says that it works
+    RemoteCalendar.update(due_at=world.clock.now + timedelta(minutes=5)).execute()
+    Account.update(due_at=None, checked_at=world.clock.now, listed_at=world.clock.now).execute()
+    assert "In step." in page(pat) and "asks you to look" not in page(pat) and world.notices(account) == []
+
+
+# ---- names ----
+
+
+def test_the_main_calendar_has_one_name_for_its_owner_wherever_it_shows(pat, world, account, linden):
+    at = world.clock.now + timedelta(days=2)
+    world.robin.add("Dentist", at, at + timedelta(hours=1))
+    world.poll(account)
+    event, day = ExternalEvent.get(), f"{at:%Y-%m-%d}"
+    typed = f"calendar={linden.calendar.id}&day={day}&starts={at:%H:%M}&ends={at + timedelta(minutes=50):%H:%M}&status=confirmed&repeat=once"
+    assert "in your main calendar." in page(pat, f"/bookings/check?{typed}", **HTMX)
+    shown = f"/calendar?day={day}", f"/calendar?view=agenda&day={day}", f"/calendar/outside/{event.id}"
+    for path in (*shown, "/sync/", f"/sync/calendars/{event.calendar_id}"):
+        text = page(pat, path).split("<main")[1]
+        assert "Your main calendar" in text, path

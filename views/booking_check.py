@@ -63,7 +63,11 @@ def _foreign(event: ExternalEvent, form: BookingForm) -> str:
     """A busy time outside; what it is and in which calendar is for its owner alone."""
     zone, is_own = form.practitioner.zone, columns.shows_titles(form.practitioner)
     times = display.brief(event, zone, form.day.data)
-    return f"{columns.foreign_title(event, is_own)}, {times}{f', in your calendar {event.calendar.name}' if is_own else ''}."
+    return f"{columns.foreign_title(event, is_own)}, {times}{f', in {_calendar(event)}' if is_own else ''}."
+
+
+def _calendar(event: ExternalEvent) -> str:
+    return "your main calendar" if event.calendar.is_primary else f"your calendar {event.calendar.name}"
 
 
 def _offer(form: BookingForm, wanted: Span, but: list[int]) -> tuple[str, str] | None:

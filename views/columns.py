@@ -128,7 +128,7 @@ def _block(item: Booking | ExternalEvent, calendar: Practitioner, times: str, **
     if isinstance(item, Booking):
         return Block(item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place)
     is_own, is_free = shows_titles(calendar), item.busy == "free"
-    detail = f"{'Free, ' if is_free else ''}{item.calendar.name}" if is_own else ""
+    detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
     return Block(foreign_title(item, is_own), "external", times, detail, event_id=item.id, is_free=is_free, **place)
 
 

@@ -45,6 +45,7 @@ def init_app(app: Flask) -> None:
 
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
+    app.jinja_env.filters.update(called=called, provider=PROVIDER_NAMES.__getitem__)
     app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
                                  when=when, moment=moment, status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__)
 
@@ -76,6 +77,11 @@ class Page:
 
 def site_map() -> list[tuple[str, str, str]]:
     return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who == "all" or current_user.is_manager]
+
+
+def called(calendar) -> str:
+    """The name of a calendar outside, for its owner: Google names the main one by the address."""
+    return "Your main calendar" if calendar.is_primary else calendar.name
 
 
 def day(value: date, year: bool = False) -> str:

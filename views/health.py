@@ -66,7 +66,7 @@ def ask(account_id: int):
     account = access.load(Account, account_id)
     with database.atomic():
         access.clinic().hold()
-        Notice.give(account, "nudge", detail={"at": scheduling.utc_now().isoformat()})
+        Notice.give(account, "nudge", detail={"at": scheduling.utc_now().isoformat(), "by": current_user.id})
         AuditEntry.note(account.clinic, current_user, "account.nudged", account)
     return _done(f"{account.user.name} finds a notice on Calendar sync. {_mailed(account)}")
 

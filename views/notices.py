@@ -1,21 +1,22 @@
 """What waits for a person: each notice with the few things that can be done about it. Every decision works once."""
 
-from flask import Blueprint, abort, flash, url_for
+from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
 import scheduling
-from accounts import Notice
+from accounts import Account, Notice, RemoteCalendar
 from models import SlotTaken
-from sync import decisions, work
+from sync import decisions, incoming, work
 
-from . import access, htmx, sync_page
+from . import access, htmx, notice_words, sync_page
 from .access import login_required
+from .forms import arg_int
 
 blueprint = Blueprint("notices", __name__)
 
 _EDITED = ("moved", "edited", "repeated", "deleted")
 _HOW = {  # what is pressed: on which kinds, what it does, what is said then
-    "leave": ((*_EDITED, "double", "nudge"), lambda notice: decisions.leave(notice), "It stays as it is."),
+    "leave": ((*_EDITED, "double", "nudge"), lambda notice: _leave(notice), "It stays as it is."),
     "move": (("moved",), lambda notice: decisions.move_booking(notice, current_user), "The booking is moved, and its event outside with it."),
     "cancel": (("moved", "deleted"), lambda notice: decisions.cancel_booking(notice, current_user), "The booking is cancelled."),
     "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),
@@ -25,6 +26,13 @@ _HOW = {  # what is pressed: on which kinds, what it does, what is said then
     "believe": (("source_empty",), lambda notice: decisions.believe(notice), "Its times are free here now."),
     "again": (("calendar_gone",), lambda notice: decisions.make_again(notice, current_user), "Our calendar is being made again."),
 }
+
+
+def _leave(notice: Notice) -> None:
+    if notice.kind != "double":
+        decisions.leave(notice)
+    elif not incoming.accept([notice]):
+        raise decisions.Settled
 
 
 def _own(notice_id: int, what: str) -> Notice:
@@ -57,6 +65,32 @@ def decide(notice_id: int, what: str):
         return _refused("no booking can be then. Open the booking to give it another time")
     work.nudge(notice.account_id)
     return sync_page.changed(said, "notices")
+
+
+@blueprint.post("/calendars/<int:calendar_id>/leave")
+@login_required
+def leave_all(calendar_id: int):
+    """Leave the double bookings of one calendar that the person has seen."""
+    calendar = access.load(RemoteCalendar, calendar_id)
+    if calendar.account.user_id != current_user.id:
+        abort(404)
+    seen = Notice.id.in_([arg_int(value) for value in request.form.getlist("notice")]), Notice.calendar == calendar, Notice.kind == "double"
+    is_done = incoming.accept(Notice.select().where(*seen))
+    return sync_page.changed("They stay as they are." if is_done else "That is decided already.", "notices")
+
+
+@blueprint.app_template_global()
+def to_decide() -> int:
+    """How many things wait for the signed-in person on Calendar sync: for the menu, in one query."""
+    rows = Notice.select(Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking).join(Account)
+    return notice_words.to_decide(rows.where(Account.user == current_user.id, Notice.settled_at.is_null()))
+
+
+@blueprint.app_template_global()
+def stuck_accounts() -> list[Account]:
+    """The signed-in person's accounts that carry nothing now until they act: for the calendar, in one query."""
+    rows = Account.select().where(Account.user == current_user.id, Account.phase == "active", Account.health.in_(("reconnect", "calendar_gone")))
+    return [row for row in rows if current_user.sync_allowed and access.clinic().allows(row.kind)]
 
 
 def _refused(why: str):

@@ -32,7 +32,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
     account = Account.get_by_id(source.account_id)
     provider = display.PROVIDER_NAMES[account.kind]
     zone = f", {display.zone_name(calendar.zone)}" if booking_form.zone_differs(calendar) and not event.all_day else ""
-    private = {"calendar": source.name, "account": account.email} if is_own else {}
+    private = {"calendar": display.called(source), "account": account.email} if is_own else {}
     return Card(columns.foreign_title(event, is_own), display.from_to(event, calendar.zone) + zone, display.first_day(event, calendar.zone),
                 calendar.user.name, is_own, display.BUSY_NAMES[event.busy], _why(event, source, provider), provider, **private)
 

@@ -11,7 +11,7 @@ from accounts import Account, Notice, RemoteCalendar, SyncRun
 from models import Practitioner, Venue
 from sync import connecting, connections, jobs, work
 
-from . import access, display, htmx, sync_words
+from . import access, display, health_words, htmx, notice_words, sync_words
 from . import two_way_words as words
 from .forms import Form, Line
 
@@ -43,9 +43,10 @@ def context(**more) -> dict:
         account.user = current_user
         _refresh_list(account)
     panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
-    notices = [notice for account in accounts for notice in account.open_notices]
+    notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
     return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
+            "notice_words": notice_words,
             "connected": {account.kind: display.PROVIDER_NAMES[account.kind] for account in accounts if account.phase in ("active", "paused")},
             "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
             "swap": htmx.is_partial(), "words": sync_words, "is_busy": any(panel["status"].is_busy for panel in panels), **more}
@@ -57,6 +58,15 @@ def _refresh_list(account: Account) -> None:
     if account.phase == "active" and account.health == "ok" and old and request.method == "GET" and not htmx.is_partial():
         Account.update(listed_at=None, due_at=scheduling.utc_now()).where(Account.id == account.id).execute()
         jobs.enqueue("sync", work.polled, account.id)
+
+
+def _waiting(panel: dict) -> list[Notice]:
+    """The open notices of an account. That somebody asked to look after it is over once it is well."""
+    rows = list(panel["account"].open_notices)
+    if panel["status"].badge == "ok" and not any(row.kind in health_words.HELD for row in rows):
+        Notice.settle(panel["account"], "nudge", "well")
+        return [row for row in rows if row.kind != "nudge"]
+    return rows
 
 
 def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -> dict:
@@ -89,7 +99,7 @@ def oldest_calendar() -> Practitioner | None:
     return rows.order_by(Practitioner.id).first()
 
 
-def key(panels: list[dict], notices: list[Notice]) -> str:
+def key(panels: list[dict], notices: list[Notice | notice_words.Doubles]) -> str:
     """A short text that changes when more than the sentence of a status does."""
     parts = [f"{p['account'].id}{p['account'].phase}{p['account'].health}{p['status'].is_busy}{len(p['skipped'])}{p['shows_sources']}"
              + "".join(f"{row.id}{row.role}{bool(row.read_at)}{bool(row.gone_since)}" for row in p["sources"]) for p in panels]

@@ -7,7 +7,7 @@ from wtforms import BooleanField
 import scheduling
 from accounts import RemoteCalendar
 from outside import ExternalEvent
-from sync import connecting, work
+from sync import connecting, incoming, work
 
 from . import access, display, htmx, sync_page, sync_words
 from . import two_way_words as words
@@ -49,7 +49,8 @@ def start(calendar_id: int):
 def stop(calendar_id: int):
     row = _own(calendar_id)
     row.stop(current_user)
-    return sync_page.changed(f"“{words.called(row)}” blocks nothing here any more.", f"source-{row.id}")
+    incoming.end_doubles(row.account)
+    return sync_page.changed(f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}")
 
 
 @blueprint.get("/<int:calendar_id>")
@@ -67,7 +68,8 @@ def update(calendar_id: int):
     if not form.validate():
         return _show(row, form, 422)
     row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})
-    flash(f"Saved. “{words.called(row)}” blocks by these rules from now on.")
+    incoming.end_doubles(row.account)
+    flash(f"Saved. “{display.called(row)}” blocks by these rules from now on.")
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 
 

@@ -193,11 +193,6 @@ def named(notice: Notice) -> list[Booking]:
 # ---- calendars outside ----
 
 
-def called(calendar: RemoteCalendar) -> str:
-    """Google names the main calendar by the address."""
-    return "Your main calendar" if calendar.is_primary else calendar.name
-
-
 def blocking(calendar: RemoteCalendar) -> tuple[int, int]:
     """How many of its coming events block booking, and how many do not."""
     ahead = ExternalEvent.select().where(ExternalEvent.calendar == calendar, ExternalEvent.ends_at > scheduling.utc_now())
