@@ -66,7 +66,7 @@ def set_to(account, **columns):
 def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
     said = board(olive)
     assert "Pat Linden Google In step Changes arrive within 6 minutes" in said
-    for words in ("Checked 40 seconds ago", "1 of 1 bookings there", "access given 12 days ago", "2 people are fine"):
+    for words in ("Checked 40 seconds ago", "1 of 1 bookings there", "Access given 12 days ago", "One person is in step, one person does not sync"):
         assert words in said, said
 
 
@@ -138,7 +138,7 @@ def test_whoever_has_nothing_connected_is_listed_too_and_leavers_are_not(olive, 
 def test_the_worst_stands_first_and_the_summary_counts_people(olive, account, linden, clock):
     foreign.source(linden.quinn, health="reconnect", failing_since=clock.now)
     said = board(olive)
-    assert "One person needs help, one person is fine." in said
+    assert "One person needs help, one person is in step." in said
     assert said.index("Quinn Linden") < said.index("Pat Linden")
 
 

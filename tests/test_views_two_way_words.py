@@ -200,3 +200,82 @@ def test_the_main_calendar_has_one_name_for_its_owner_wherever_it_shows(pat, wor
     for path in (*shown, "/sync/", f"/sync/calendars/{event.calendar_id}"):
         text = page(pat, path).split("<main")[1]
         assert "Your main calendar" in text, path
+
+
+# ---- sentences ----
+
+
+def test_one_way_again_is_a_quiet_line_beside_the_private_links(pat, world, account):
+    account.leave(world.user, "off")
+    world.run(account)
+    text = page(pat)
+    assert "Google: not syncing." in text and "One way, by private link" in text.split('id="two-way"')[1]
+    assert 'class="steps"' not in text and "Sync again</summary>" in text and f"/sync/accounts/{account.id}/disconnection" in text
+    assert "<details open>" not in text and "<details open>" in page(pat, "/sync/?mode=google")
+    look = pat.get("/sync/accounts/status?key=old", headers=HTMX).get_data(as_text=True)
+    assert "One way, by private link" in look and "not syncing" in look
+    answer = pat.post(f"/sync/accounts/{account.id}/start", data={"name": " "}, headers=HTMX)
+    assert answer.status_code == 422 and "<details open>" in answer.get_data(as_text=True)
+
+
+def test_what_is_being_looked_at_does_not_contradict_its_numbers(pat, world, account):
+    Account.update(leased_until=world.clock.now + timedelta(minutes=1)).execute()
+    assert "Looking for changes.</strong> 5 of 5 bookings are in step." in page(pat)
+    world.book(days=9)
+    assert "5 of 6 bookings are in step; the rest is on its way." in page(pat)
+
+
+def test_with_both_connected_each_says_so_and_the_history_names_the_account(pat, linden, world, account):
+    assert "Google is connected; see above." in page(pat)
+    other = Account.create(clinic=linden.clinic, user=linden.pat, kind="microsoft", email="p@outlook.example", sealed="", phase="active")
+    for path in ("/sync/", "/sync/accounts/history"):
+        assert "<td>Google</td>" in page(pat, path), path
+    text = page(pat)
+    assert "Google and Outlook are both connected; see above." in text and "starts afresh" not in text
+    assert text.split('id="mode"')[1].count("Connected</span>") == 2
+    other.delete_instance(recursive=True)
+    assert "<td>Google</td>" not in page(pat)
+
+
+@pytest.mark.parametrize(("columns", "says"), [({"phase": "paused"}, "none while paused"), ({"health": "reconnect"}, "none while disconnected")])
+def test_live_messages_are_none_where_nothing_moves(pat, account, columns, says):
+    assert "none while" not in page(pat)
+    Account.update(**columns).execute()
+    assert says in page(pat)
+
+
+def test_saving_the_identifier_says_beforehand_how_many_events_it_rewrites(pat, world, account):
+    assert "Saving rewrites 5 events in Google, in place. Private links show it when they are next read." in page(pat)
+    account.pause(world.user)
+    assert "Saving rewrites" not in page(pat)
+
+
+class TestTiles:
+    def test_several_that_cannot_sync_are_folded_and_say_only_why(self, pat, account):
+        text = page(pat)
+        assert "2 that cannot sync" in text and "Shared with you to read; your clinic syncs calendars you own." in text
+        RemoteCalendar.update(access="writer").where(RemoteCalendar.access == "reader").execute()
+        RemoteCalendar.get(RemoteCalendar.access.in_(("reader", "times", "writer"))).delete_instance()
+        text = page(pat)
+        assert "that cannot sync" not in text and "ask its owner for “make changes and manage sharing”" in text
+
+    def test_one_that_is_gone_says_since_when_and_frees_its_times_on_a_press(self, pat, world, account):
+        main = RemoteCalendar.get(RemoteCalendar.role == "source")
+        RemoteCalendar.update(gone_since=world.clock.now).where(RemoteCalendar.id == main.id).execute()
+        text = page(pat)
+        assert "Since 20 November 2026, 11:40 we cannot read it" in text and "Free the times</button>" in text
+        pat.post(f"/sync/calendars/{main.id}/stop")
+        assert "Free the times" not in page(pat)
+
+    def test_what_blocks_is_told_with_weekday_and_end_and_a_series_once(self, pat, world, account):
+        main = RemoteCalendar.get(RemoteCalendar.role == "source")
+        at = world.clock.now + timedelta(days=1)
+        world.add_repeating("Choir", at, main.calendar_id, times=4)
+        world.poll(account)
+        text = page(pat, f"/sync/calendars/{main.id}")
+        assert text.count("Choir") == 1 and "and 3 more of the series" in text and f"{at:%A} {at.day} {at:%B}, {at:%H:%M}–" in text
+
+
+def test_saved_settings_say_what_happens_next(pat, account):
+    pat.post(f"/sync/accounts/{account.id}/settings", data={"edits": "ask", "window": "30 183"})
+    assert "Saved. Google is brought up to date now." in page(pat)

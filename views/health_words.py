@@ -73,14 +73,15 @@ def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Itera
 
 
 def summary(board: Iterable[Row]) -> str:
-    """Two people need help, one is worth a look, four are fine: each by what is weightiest with them."""
+    """Two people need help, one is worth a look, one is in step, four do not sync: each by what is weightiest with them."""
     worst: dict[int, str] = {}
     for row in board:
         worst.setdefault(row.user.id, row.badge)  # the board begins with the weightiest
-    counts = [sum(badge in kinds for badge in worst.values()) for kinds in (("trouble",), ("waiting",), ("ok", "off"))]
+    counts = [sum(badge == kind for badge in worst.values()) for kind in WEIGHT]
     words = [f"{_people(counts[0])} {'needs' if counts[0] == 1 else 'need'} help" if counts[0] else "",
              f"{_people(counts[1])} {'is' if counts[1] == 1 else 'are'} worth a look" if counts[1] else "",
-             f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} fine" if counts[2] else ""]
+             f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} in step" if counts[2] else "",
+             f"{_people(counts[3])} {'does' if counts[3] == 1 else 'do'} not sync" if counts[3] else ""]
     sentence = ", ".join(filter(None, words)) or "nobody has a calendar yet"
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -144,7 +145,8 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
         until = display.clock(account.wait_until, zone)
         return "waiting", f"Waiting until {until}", f"{provider} does not take more now. The rest follows by itself.", ""
     if two_way_words.running(account) or Account.due(at).where(Account.id == account.id).exists():
-        return "waiting", "Under way", f"{min(done, due):,} of {due:,} bookings are in; the rest is on its way.", ""
+        name, rest = ("Under way", "; the rest is on its way") if done < due else ("Looking for changes", "")
+        return "waiting", name, f"{min(done, due):,} of {due:,} bookings are in step{rest}.", ""
     failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
     if failed:
         words = f"{failed:,} booking{'' if failed == 1 else 's'} could not be written. We try again by ourselves."
@@ -161,13 +163,13 @@ def _facts(account: Account, zone: ZoneInfo) -> list[str]:
     due = two_way_words.due(account)
     done = min(two_way_words.in_step(account), due)
     facts = [f"Checked {display.ago(account.checked_at)}" if account.checked_at else "Never checked yet",
-             f"last change {display.ago(last)}" if last else "no change yet", f"{done:,} of {due:,} bookings there",
+             f"Last change {display.ago(last)}" if last else "No change yet", f"{done:,} of {due:,} bookings there",
              f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there"]
     if connections.setup().webhook_url:
-        facts.append(f"live messages {two_way_words.live(account, zone)}")
-    facts.append(f"access given {display.ago(account.consented_at)}")
+        facts.append(f"Live messages {two_way_words.live(account, zone)}")
+    facts.append(f"Access given {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
-        facts.append(f"it ends on {display.short_day(account.refresh_expires_at.astimezone(zone).date())} unless renewed")
+        facts.append(f"Access ends on {display.short_day(account.refresh_expires_at.astimezone(zone).date())} unless renewed")
     return facts
 
 

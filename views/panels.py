@@ -44,9 +44,9 @@ def context(**more) -> dict:
         _refresh_list(account)
     panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
-    rows = SyncRun.select().where(SyncRun.account.in_(accounts)).order_by(SyncRun.id.desc()).limit(8) if accounts else []
-    return {"panels": panels, "notices": notices, "runs": list(rows), "zone": zone, "two_way": words, "kinds": connections.kinds(),
-            "notice_words": notice_words,
+    runs = SyncRun.select(SyncRun, Account).join(Account).where(SyncRun.account.in_(accounts or [0])).order_by(SyncRun.id.desc()).limit(8)
+    return {"panels": panels, "notices": notices, "runs": list(runs), "zone": zone, "two_way": words, "kinds": connections.kinds(),
+            "notice_words": notice_words, "is_connected": any(account.phase != "off" for account in accounts),
             "connected": {account.kind: display.PROVIDER_NAMES[account.kind] for account in accounts if account.phase in ("active", "paused")},
             "by_kind": {account.kind: account for account in accounts}, "key": key(panels, notices), "providers": display.PROVIDER_NAMES,
             "swap": htmx.is_partial(), "words": sync_words, "is_busy": any(panel["status"].is_busy for panel in panels), **more}
@@ -76,6 +76,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     found = {"account": account, "status": words.status(account, zone), "run": words.running(account), "sources": sources,
              "destination": next((row for row in calendars if row.role == "destination"), None), "name": display.PROVIDER_NAMES[account.kind],
              "product": words.PRODUCTS[account.kind], "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
+             "reached": [row for row in sources if row.role == "source" or connecting.may_read(row, account.clinic)],
              "skipped": words.skipped(account), "left_out": words.left_out(account),
              "may_sync": account.clinic.allows(account.kind) and current_user.sync_allowed and account.kind in connections.kinds()}
     is_filled = found["destination"] is not None and found["destination"].read_at is not None

@@ -76,6 +76,10 @@ def update(calendar_id: int):
 def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
     zone = sync_words.zone(access.calendars(), current_user)
     ahead = ExternalEvent.select().where(ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now())
-    events = list(ahead.order_by(ExternalEvent.starts_at).limit(MOST_SHOWN))
+    groups: dict[object, list[ExternalEvent]] = {}
+    for event in ahead.order_by(ExternalEvent.starts_at, ExternalEvent.id):
+        alike = (event.series_id, event.title, event.busy, event.all_day) if event.series_id else event.id
+        groups.setdefault(alike, []).append(event)
+    events = [(events[0], len(events) - 1) for events in list(groups.values())[:MOST_SHOWN]]
     return htmx.show("sync/source.html", "sync/_source.html", status, row=row, form=form, zone=zone, events=events, two_way=words,
-                     blocking=words.blocking(row), name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN)
+                     blocking=words.blocking(row), name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN, from_to=display.from_to)

@@ -31,7 +31,7 @@ def context(form: Identifier | None = None, **more) -> dict:
         "allowed": user.clinic.allowed_identifiers(), "limited": sync_words.limited(user),
         "answering": [link for link in living if not sync_words.lacks_role(link, user)], "links": living,
         "stopped": [link for link in links if link.is_stopped],
-        "why_not": user.why_no_links(), "history": user.sync_history(_HISTORY), "zone": sync_words.zone(access.calendars(), user),
+        "why_not": user.why_no_links(), "history": sync_words.changes(user, _HISTORY), "zone": sync_words.zone(access.calendars(), user),
         "addresses": link_address, "words": sync_words, "place_of": ZoneInfo,
     }
 

@@ -136,6 +136,11 @@ def _setting(name: str, value) -> str:
     return _SETTINGS.get((name, value), "changed how to sync")
 
 
+def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
+    """What was changed, each with its link's name; without what the list of runs tells."""
+    return [(entry, name) for entry, name in user.sync_history(most) if entry.action != "account.resync"]
+
+
 def count(number: int, noun: str) -> str:
     """"No link", "One link", "3 links"."""
     return {0: f"No {noun}", 1: f"One {noun}"}.get(number, f"{number} {noun}s")

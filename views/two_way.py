@@ -38,7 +38,7 @@ def look():
     now = panels.context(mode=request.args.get("mode"))
     if request.args.get("key") == now["key"]:
         return "".join(render_template("sync/_status.html", panel=panel, is_look=True, **now) for panel in now["panels"])
-    return htmx.show_instead("#two-way", "sync/_two_way.html", **now)
+    return htmx.show_instead("#two-way", "sync/_two_way.html", **sync_page.context(mode=request.args.get("mode")))
 
 
 @blueprint.get("/history")
@@ -47,7 +47,8 @@ def history():
     accounts = list(Account.select().where(Account.user == current_user.id))
     rows = SyncRun.select(SyncRun, Account).join(Account).where(SyncRun.account.in_(accounts or [0])).order_by(SyncRun.id.desc())
     page = Page.of(rows, arg_int(request.args.get("page"), 1))
-    return render_template("sync/history.html", page=page, zone=sync_words.zone(access.calendars(), current_user), two_way=words)
+    by_kind = {account.kind: account for account in accounts}
+    return render_template("sync/history.html", page=page, by_kind=by_kind, zone=sync_words.zone(access.calendars(), current_user), two_way=words)
 
 
 # ---- beginning ----

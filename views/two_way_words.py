@@ -31,7 +31,7 @@ BUSY_NAMES = {"busy": "Busy", "free": "Free", "tentative": "Tentative", "away": 
 
 @dataclass(frozen=True)
 class Status:
-    """How an account stands: a badge ("ok", "waiting", "trouble", "off"), its words, and a sentence."""
+    """How an account stands: a badge ("ok", "busy", "waiting", "trouble", "off"), its words, and a sentence."""
 
     badge: str
     name: str
@@ -40,11 +40,11 @@ class Status:
 
     @property
     def tone(self) -> str:
-        return {"ok": "good", "waiting": "warning", "trouble": "danger", "off": "info"}[self.badge]
+        return {"ok": "good", "busy": "info", "waiting": "warning", "trouble": "danger", "off": "info"}[self.badge]
 
     @property
     def icon(self) -> str:
-        return {"ok": "check", "waiting": "clock", "trouble": "stop", "off": "pause"}[self.badge]
+        return {"ok": "check", "busy": "sync", "waiting": "clock", "trouble": "stop", "off": "pause"}[self.badge]
 
 
 def running(account: Account) -> SyncRun | None:
@@ -96,10 +96,10 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status("waiting", f"Waiting until {until}", f"{_why_waiting(account, name)} The rest follows by itself.", True)
     run, done, total = running(account), in_step(account), due(account)
     if run:
-        return Status("waiting", "Under way", f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it carries on.", True)
+        return Status("busy", "Under way", f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it carries on.", True)
     if Account.due(at).where(Account.id == account.id).exists() or account.leased_until and account.leased_until > at:
-        rest = "the rest is on its way" if done < total else "we are looking for changes"
-        return Status("waiting", "Under way", f"{min(done, total):,} of {total:,} bookings are in step; {rest}.", True)
+        name, rest = ("Under way", "; the rest is on its way") if done < total else ("Looking for changes", "")
+        return Status("busy", name, f"{min(done, total):,} of {total:,} bookings are in step{rest}.", True)
     if held := account.open_notices.where(Notice.topic == "hold").first():
         return Status("waiting", "Waits for you", f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been removed.")
     failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
@@ -130,6 +130,8 @@ def how_changes_arrive(account: Account) -> str:
 
 def live(account: Account, zone: ZoneInfo) -> str:
     """About the channels, for the list of facts."""
+    if account.phase != "active" or account.health in ("reconnect", "calendar_gone"):
+        return f"none while {'paused' if account.phase == 'paused' else 'disconnected'}"
     if not connections.setup().webhook_url:
         return f"not possible here; we look every {display.duration(connections.setup().poll_seconds)}"
     rows = list(Channel.select().where(Channel.account == account, Channel.is_open).order_by(Channel.expires_at))
