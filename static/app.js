@@ -19,10 +19,8 @@
   });
 
   document.addEventListener("keydown", (key) => {
-    if (key.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    }
+    const menu = key.key === "Escape" && document.querySelector("details.menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
 
   // A second press must not book twice: the button rests until the answer is there (or the page comes back).
@@ -33,12 +31,9 @@
   });
   addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
-  const within = (root, what) => root.matches?.(what) ? [root] : root.querySelectorAll(what);  const settle = (root) => {
-    for (const dialog of within(root, "dialog[open]:not([data-modal])")) {
-      dialog.dataset.modal = "";
-      dialog.close();
-      dialog.showModal();
-    }
+  const within = (root, what) => root.matches?.(what) ? [root] : root.querySelectorAll(what);
+  const settle = (root) => {
+    for (const dialog of within(root, "dialog[open]:not([data-modal])")) { dialog.dataset.modal = ""; dialog.close(); dialog.showModal(); }
     within(root, "#errors")[0]?.focus();
   };
   document.addEventListener("DOMContentLoaded", () => settle(document));
@@ -46,11 +41,15 @@
   const look = () => { if (!document.hidden && !document.querySelector("dialog[open]")) document.dispatchEvent(new Event("look")); };
   setInterval(look, 5000);
   document.addEventListener("visibilitychange", look);
-  let focused;
-  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => { focused = target.id === "week" && target.querySelector(":focus")?.getAttribute("href"); });
+  let held;  // what had the focus in the part that is replaced; gone with it, the focus goes to what was said, or to the part itself
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => { held = target.querySelector(":focus"); });
   document.addEventListener("htmx:afterSwap", ({ detail: { elt } }) => {
     settle(elt);
-    if (focused) elt.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (!held || document.activeElement !== document.body) return;
+    const same = elt.querySelector(`a[href="${CSS.escape(held.getAttribute("href"))}"]`);
+    const next = same || (elt.id !== "week" && document.querySelector("#flash > *")) || elt.querySelector("h2");
+    if (next && !same) next.tabIndex = -1;
+    next?.focus({ preventScroll: true });
   });
 
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
