@@ -37,7 +37,8 @@ def look():
     """Asked again and again by an open page: the sentences alone, or everything where more changed."""
     now = panels.context(mode=request.args.get("mode"))
     if request.args.get("key") == now["key"]:
-        return "".join(render_template("sync/_status.html", panel=panel, is_look=True, **now) for panel in now["panels"])
+        shown = [panel for panel in now["panels"] if panel["account"].phase not in ("naming", "off")]
+        return "".join(render_template("sync/_status.html", panel=panel, is_look=True, **now) for panel in shown)
     return htmx.show_instead("#two-way", "sync/_two_way.html", **sync_page.context(mode=request.args.get("mode")))
 
 

@@ -1,104 +1,46 @@
 """Two-way sync by clicking, with the real server, workers and imitation provider: what the readme promises a first-time user."""
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from playwright.sync_api import expect
+from two_way_pages import SECONDS, Outside, connect, start, until
 
-SECONDS = 1000  # Playwright counts thousandths
-
-
-class Outside:
-    """The person's account at the sandbox Google, by its own addresses."""
-
-    def __init__(self, live, email):
-        self.http, self.email = httpx.Client(base_url=live.sandbox, timeout=20), email
-
-    def do(self, what, **choice):
-        answer = self.http.post(f"/sandbox/users/{self.email}/{what}", json=choice)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["answer"]
-
-    def ours(self) -> list[dict]:
-        """Events of ours in calendars of ours; and that there are no two of a booking."""
-        events = [event for calendar in self.calendars_of_ours() for event in self.do("events", calendar=calendar)]
-        references = [event["extendedProperties"]["private"]["kalendsReference"] for event in events]
-        assert len(references) == len(set(references))
-        return events
-
-    def calendars_of_ours(self) -> list[str]:
-        return [calendar["id"] for calendar in self.do("list_calendars") if "kalends:" in calendar["description"]]
+ACCOUNTS = {"Google": ("tomasz@sample.test", "ana.costa@gmail.example"), "Outlook": ("kenji@sample.test", "ana.costa@outlook.example")}
 
 
-@pytest.fixture
-def outside(live):
-    return Outside(live, "ana.costa@gmail.example")
-
-
-def connect(page, email, provider="Google"):
-    """From the empty page to "In step", as a person clicks."""
-    page.goto("/sync/")
-    if not page.get_by_label("Let my bookings appear").is_checked():
-        page.get_by_label("Let my bookings appear").check()
-        expect(page.locator("#flash")).to_contain_text("may appear")
-    page.get_by_label("Initials").check()
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#flash")).to_contain_text("Saved")
-    page.get_by_label(f"Both ways, with {provider}").check()
-    page.get_by_role("link", name=f"Connect with {provider}").click()
-    page.get_by_label(email).check()
-    page.get_by_role("button", name="Allow").click()
-    expect(page.locator("#flash")).to_contain_text("Connected")
-    start(page)
-
-
-def start(page):
-    page.get_by_role("button", name="Start sync").click()
-    in_step(page)
-
-
-def in_step(page):
-    expect(page.locator("[id^=status-]")).to_contain_text("In step.", timeout=150 * SECONDS)  # the imitation, too, asks us to slow down
-
-
-def until(holds, seconds=20):
-    end = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
-    return found
+@pytest.fixture(params=ACCOUNTS)
+def outside(request, live):
+    return Outside(live, request.param, ACCOUNTS[request.param][1])
 
 
 def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter, outside):
-    page = enter("tomasz@sample.test", at=live)
-    connect(page, outside.email)
+    provider, there = outside.provider, "Google Calendar" if outside.provider == "Google" else "Outlook"
+    page = enter(ACCOUNTS[provider][0], at=live)
+    connect(page, outside.email, provider)
     text = page.locator("[id^=status-]").inner_text()
     count = int(re.search(r"([\d,]+) of ([\d,]+) bookings", text)[2].replace(",", ""))
     assert len(outside.ours()) == count > 10
     expect(page.locator("#two-way")).to_contain_text("made for this")
 
     # moved there: put back, and told without a reload
-    ahead = [event for event in outside.ours() if event["start"].get("dateTime", "") > f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"]
-    moved, (there,) = ahead[0], outside.calendars_of_ours()
-    starts_at = datetime.fromisoformat(moved["start"]["dateTime"]) + timedelta(minutes=10)
-    outside.do("move", event_id=moved["id"], start=starts_at.isoformat(), end=(starts_at + timedelta(hours=1)).isoformat(), calendar=there)
-    expect(page.get_by_role("heading", name="Moved in Google, put back")).to_be_visible(timeout=20 * SECONDS)
-    until(lambda: next(event for event in outside.ours() if event["id"] == moved["id"])["start"] == moved["start"])
+    ahead = [event for event in outside.ours() if outside.starts_at(event) > f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"]
+    moved, (calendar,) = ahead[0], outside.calendars_of_ours()
+    starts_at = datetime.fromisoformat(outside.starts_at(moved)) + timedelta(minutes=10)
+    outside.do("move", event_id=moved["id"], start=starts_at.isoformat(), end=(starts_at + timedelta(hours=1)).isoformat(), calendar=calendar)
+    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_be_visible(timeout=20 * SECONDS)
+    until(lambda: outside.starts_at(next(event for event in outside.ours() if event["id"] == moved["id"])) == outside.starts_at(moved))
     page.get_by_role("button", name="Leave it as it is here").click()
-    expect(page.get_by_role("heading", name="Moved in Google, put back")).to_have_count(0)
+    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_have_count(0)
 
     # a busy time there is locked here within seconds
-    page.get_by_role("button", name="Sync Family").click()
-    expect(page.locator("#two-way li", has_text="Family").get_by_text("Synced", exact=True)).to_be_visible(timeout=20 * SECONDS)
-    page.get_by_role("button", name="Sync Your main calendar").click()
-    expect(page.locator("#two-way li", has_text="Your main calendar").get_by_text("Synced", exact=True)).to_be_visible(timeout=20 * SECONDS)
-    day = datetime.now(ZoneInfo("Europe/Lisbon")).date()
+    for name in ("Family", "Your main calendar"):
+        page.get_by_role("button", name=f"Sync {name}").click()
+        expect(page.locator("#two-way li", has_text=name).get_by_text("Synced", exact=True)).to_be_visible(timeout=20 * SECONDS)
+    day = datetime.now(UTC).date()
     page.goto(f"/calendar?view=day&day={day}")
-    outside.do("add", summary="Piano lesson", start=f"{day}T12:00", end=f"{day}T12:30")
+    outside.add("Piano lesson", f"{day}T12:00", f"{day}T12:30")
     expect(page.locator(".booking[data-status=external]", has_text="Piano lesson")).to_be_visible(timeout=20 * SECONDS)
 
     # one way and back, ten times: exactly one copy of everything
@@ -107,19 +49,27 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
         page.get_by_label("One way, by private link").check()
         page.get_by_role("link", name="Go one way").last.click()
         page.get_by_role("button", name="Go one way").click()
-        expect(page.get_by_role("button", name="Start sync")).to_be_visible(timeout=30 * SECONDS)
+        sync_again(page)
         assert outside.ours() == []
         start(page)
         assert len(outside.ours()) == count
     assert len(outside.calendars_of_ours()) == 1
 
     # and away
-    page.get_by_label("More for Google Calendar").click()
+    page.get_by_label(f"More for {there}").click()
     page.get_by_role("link", name="Disconnect").click()
     page.get_by_role("button", name="Disconnect").click()
     until(lambda: outside.calendars_of_ours() == [])
-    page.goto("/sync/?mode=google")
-    expect(page.get_by_role("link", name="Connect with Google")).to_be_visible()
+    page.goto(f"/sync/?mode={'google' if provider == 'Google' else 'microsoft'}")
+    expect(page.get_by_role("link", name=f"Connect with {provider}")).to_be_visible()
+
+
+def sync_again(page):
+    """From "off" to the form that begins anew."""
+    again = page.get_by_text("Sync again")
+    expect(again).to_be_visible(timeout=30 * SECONDS)
+    if not page.get_by_role("button", name="Start sync").is_visible():
+        again.click()
 
 
 @pytest.mark.parametrize("look", [("light", 390, 844), ("dark", 1280, 900)], ids=["phone", "desk"])
@@ -143,7 +93,7 @@ def test_a_connected_page_has_no_barriers(live, enter, no_barriers, look):
     no_barriers(page)
 
 
-def test_it_works_without_javascript(live, enter, outside):
+def test_it_works_without_javascript(live, enter):
     page = enter("amara@sample.test", at=live, java_script_enabled=False)
     page.goto("/sync/")
     if not page.get_by_label("Let my bookings appear").is_checked():
