@@ -41,11 +41,11 @@
   const look = () => { if (!document.hidden && !document.querySelector("dialog[open]")) document.dispatchEvent(new Event("look")); };
   setInterval(look, 5000);
   document.addEventListener("visibilitychange", look);
-  let held;  // what had the focus in the part that is replaced; gone with it, the focus goes to what was said, or to the part itself
-  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => { held = target.querySelector(":focus"); });
+  let held = document.body;  // what has the focus before a part is replaced; gone with it, the focus goes to what was said, or to the part itself
+  document.addEventListener("htmx:beforeSwap", () => { held = document.activeElement; });
   document.addEventListener("htmx:afterSwap", ({ detail: { elt } }) => {
     settle(elt);
-    if (!held || document.activeElement !== document.body) return;
+    if (held.isConnected || document.activeElement !== document.body) return;
     const same = elt.querySelector(`a[href="${CSS.escape(held.getAttribute("href"))}"]`);
     const next = same || (elt.id !== "week" && document.querySelector("#flash > *")) || elt.querySelector("h2");
     if (next && !same) next.tabIndex = -1;

@@ -252,3 +252,13 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(signed_in, acc
         assert "2 to fix" in maya.get("/services/").get_data(as_text=True)
     assert sum("health" in str(record.msg) for record in caplog.records) == 1
     assert "to fix" not in signed_in(linden.pat).get("/services/").get_data(as_text=True)
+
+
+def test_live_messages_are_not_promised_for_an_account_without_access(olive, account, clock):
+    connections.set_up(connections.Setup(webhook_url="https://calendar.linden.health"))
+    source = RemoteCalendar.get(RemoteCalendar.role == "source")
+    Channel.create(clinic=account.clinic, account=account, calendar=source, secret_hash="x", expires_at=clock.now + timedelta(days=5), is_open=True)
+    assert "Open for 1 of 1" in board(olive)
+    set_to(account, health="reconnect", failing_since=clock.now)
+    said = board(olive)
+    assert "Live messages none while disconnected" in said and "None needed now" in said and "Open for" not in said

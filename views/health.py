@@ -144,13 +144,14 @@ def _live() -> Part:
     if not connections.setup().webhook_url:
         every = f"Google and Microsoft cannot reach this address, so we look every {display.duration(connections.setup().poll_seconds)}."
         return Part("Live messages", "waiting", "Not possible here", every, "two-way")
-    active = Account.select(Account.id).where(Account.clinic == access.clinic(), Account.phase == "active")
+    active = Account.select(Account.id).where(Account.clinic == access.clinic(), Account.phase == "active",
+                                              Account.health.not_in(("reconnect", "calendar_gone")))
     channels = Channel.select().where(Channel.account.in_(active), Channel.is_open, Channel.expires_at > scheduling.utc_now())
     total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
     first, last = channels.select(fn.MIN(Channel.expires_at)).scalar(), channels.select(fn.MAX(Channel.called_at)).scalar()
     more = [f"the last one {display.ago(last)}"] if last else []
     more += [f"the first is renewed before {display.moment(first, sync_words.zone(access.calendars(), current_user))}"] if first else []
-    state = f"Open for {opened} of {total}" if total else "None needed yet"
+    state = f"Open for {opened} of {total}" if total else "None needed now"
     return Part("Live messages", "ok" if opened == total else "waiting", state, ", ".join(more))
 
 
