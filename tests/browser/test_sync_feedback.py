@@ -1,0 +1,42 @@
+"""What a press on Calendar sync says: in sight where one pressed, and where the keyboard goes on from."""
+
+import pytest
+from playwright.sync_api import expect
+
+from accounts import Account, Notice, RemoteCalendar
+from tests import foreign
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+
+
+@pytest.fixture
+def account(linden, clock) -> Account:
+    source = foreign.source(linden.pat, checked_at=clock.now, listed_at=clock.now)
+    RemoteCalendar.create(clinic=linden.clinic, account=source.account, calendar_id="ours", role="destination", name="Kalends", read_at=clock.now)
+    return source.account
+
+
+def test_after_a_press_far_down_the_sentence_is_in_sight_and_has_the_focus(enter, account):
+    page = enter(viewport={"width": 390, "height": 844})
+    page.goto("/sync/")
+    page.get_by_role("button", name="Stop syncing Family").click()
+    said = page.locator("#flash > *")
+    expect(said).to_contain_text("blocks nothing here any more")
+    expect(said).to_be_in_viewport()
+    expect(said).to_be_focused()
+
+
+def test_a_notice_that_goes_leaves_the_focus_on_what_was_said(enter, account):
+    Notice.give(account, "nudge", detail={"at": account.created_at.isoformat()})
+    Account.update(health="reconnect").execute()
+    page = enter()
+    page.goto("/sync/")
+    page.get_by_role("button", name="Not now").click()
+    expect(page.locator("#flash > *")).to_be_focused()
+
+
+def test_on_paper_nothing_stands_where_the_menu_was(enter, account):
+    page = enter(viewport={"width": 1280, "height": 900})
+    page.goto("/calendar")
+    page.emulate_media(media="print")
+    assert page.locator("#main").bounding_box()["x"] < 30
