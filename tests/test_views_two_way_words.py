@@ -279,3 +279,13 @@ class TestTiles:
 def test_saved_settings_say_what_happens_next(pat, account):
     pat.post(f"/sync/accounts/{account.id}/settings", data={"edits": "ask", "window": "30 183"})
     assert "Saved. Google is brought up to date now." in page(pat)
+
+def test_a_held_removal_says_which_are_bookings_and_which_are_copies_made_there(pat, account):
+    uids = [str(booking.uuid) for booking in Booking.select().limit(2)]
+    notice = Notice.give(account, "deletes", "hold", detail={"count": 3, "total": 5, "uids": uids, "copies": ["one"]})
+    said = page(pat)
+    for words in ("The bookings of 2 were cancelled", "One is a copy of our events that somebody made in Google", "See the 2 bookings"):
+        assert words in said, words
+    Notice.update(detail={"count": 6, "total": 9, "uids": [], "copies": list("abcdef")}).where(Notice.id == notice.id).execute()
+    said = page(pat)
+    assert "6 are copies of our events" in said and "were cancelled" not in said and "See the" not in said
