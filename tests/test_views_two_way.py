@@ -240,7 +240,7 @@ class TestPanel:
         text = pat.post(f"/sync/accounts/{account.id}/pause", headers=HTMX).get_data(as_text=True)
         for part, times in (("two-way", 1), ("notices", 1), ("mode", 1), ("identifier", 0)):
             assert text.count(f'id="{part}"') == times, part
-        assert text.count('hx-swap-oob="true"') == 3  # notices, modes, and the sentence on top
+        assert text.count('hx-swap-oob="true"') == 4  # what needs the person, notices, modes, and the sentence on top
         text = pat.post("/sync/identifier", data={"identifier": "initials"}, headers=HTMX).get_data(as_text=True)
         for part in ("two-way", "notices", "mode", "identifier"):
             assert text.count(f'id="{part}"') == 1, part
