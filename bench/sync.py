@@ -190,12 +190,13 @@ def _crowd(outside: Outside) -> None:
     for number, user in enumerate(users):
         _ensure(user, 50)
         accounts.append(outside.connect(user, f"person{number}.{outside.kind}@people.example", sources=False).id)
+        Account.update(phase="paused").where(Account.id == accounts[-1]).execute()  # the clock sweeps meanwhile; they begin together
     outside.switch(latency_ms=LATENCY_MS)
     rows = []
-    for what, made_due in (("first filling", {}), ("idle look", {"due_at": None})):
-        if made_due:
-            RemoteCalendar.update(**made_due).where(RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed").execute()
+    for what in ("first filling", "idle look"):
+        RemoteCalendar.update(due_at=None).where(RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed").execute()
         begun, before = datetime.now(UTC), outside.requests()
+        Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
         work.sweep()
         _until(lambda begun=begun: Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count() == len(accounts), 900, 0.2)
         waits = sorted((row.checked_at - begun).total_seconds() for row in Account.select().where(Account.id.in_(accounts)))
