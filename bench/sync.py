@@ -183,7 +183,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
 
 
 def _crowd(outside: Outside) -> None:
-    """Two hundred people with fifty bookings each: the first filling of all, and one idle look at all, by the two workers."""
+    """Two hundred people with fifty bookings each, and two workers: the first filling, a look at its echo, and one with nothing to do."""
     outside.switch(latency_ms=0)
     users = list(User.select().order_by(User.id).offset(2).limit(PEOPLE - 2))
     accounts = []
@@ -193,7 +193,7 @@ def _crowd(outside: Outside) -> None:
         Account.update(phase="paused").where(Account.id == accounts[-1]).execute()  # the clock sweeps meanwhile; they begin together
     outside.switch(latency_ms=LATENCY_MS)
     rows = []
-    for what in ("first filling", "idle look"):
+    for what in ("first filling", "look at its echo", "idle look"):
         RemoteCalendar.update(due_at=None).where(RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed").execute()
         begun, before = datetime.now(UTC), outside.requests()
         Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
