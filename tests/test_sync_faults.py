@@ -77,6 +77,19 @@ def test_access_taken_back_stops_at_once_is_told_and_heals_with_a_new_consent(wo
     world.assert_in_step(account)
 
 
+def test_a_server_that_was_off_for_a_quarter_goes_on_where_it_may_and_asks_where_access_lapsed(world, account):
+    world.later(days=91)
+    world.robin.add("Meanwhile", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    fresh, before = world.book(), set(world.standing(account))
+    account = world.poll(account)
+    assert account.health == ("reconnect" if world.kind == "microsoft" else "ok")  # Outlook ends access after ninety days of silence
+    world.connect()
+    world.run(account)
+    assert world.notices(account) == [] and world.mirrored(account) == ["Meanwhile"]
+    assert {uid: len(events) for uid, events in world.standing(account).items()} == dict.fromkeys({*before, str(fresh.uuid)}, 1)
+    world.assert_nothing_more(account)
+
+
 def test_credentials_that_no_key_opens_ask_to_reconnect(world, account):
     Account.update(sealed="gAAAA").execute()
     assert world.poll(account).health == "reconnect"
