@@ -57,7 +57,7 @@ class Outside:
 
     def requests(self) -> int:
         """How many HTTP requests it has had in all; what lies within a batch is none of its own."""
-        return sum(not record["in_batch"] for record in self.http.get(f"{self.pages}/requests").json())
+        return self.http.get(f"{self.pages}/requests/total").json()
 
     def connect(self, user: User, email: str, sources: bool) -> Account:
         """The person's account after the pages of consent."""

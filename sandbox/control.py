@@ -4,6 +4,7 @@
     POST /sandbox/control/switches        {"latency_ms": 200, "page_cap": 2}
     POST /sandbox/users/ROBIN/add         {"summary": "Dentist", "start": "2026-11-23T09:00", "end": "2026-11-23T10:00"}
     GET  /sandbox/requests
+    GET  /sandbox/requests/total
 """
 
 from collections.abc import Callable
@@ -51,6 +52,11 @@ def routes_for(sandbox, prefix: str, actions: dict[str, str], switches: dict[str
     @routes.get("/requests")
     def requests():
         return jsonify([record._asdict() for record in sandbox.requests])
+
+    @routes.get("/requests/total")
+    def total():
+        return jsonify(sandbox.requests.total)
+
     return routes
 
 

@@ -141,6 +141,12 @@ class Requests(deque):
 
     def __init__(self):
         super().__init__(maxlen=KEPT_RECORDS)
+        self.total = 0  # HTTP requests ever, also those no longer kept; what lies within a batch is none of its own
+
+    def append(self, record: Record) -> None:
+        """Keep one more; the oldest goes where there are too many."""
+        self.total += not record.in_batch
+        super().append(record)
 
     def count(self, operation: str | None = None, **choice) -> int:
         """How many there were: `count("events.insert", status=200, in_batch=True)`."""

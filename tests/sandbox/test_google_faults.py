@@ -9,6 +9,7 @@ from google_world import event
 from werkzeug.serving import make_server
 
 from sandbox import google
+from sandbox.faults import KEPT_RECORDS
 from sandbox.seed import ANA, ROBIN
 from sandbox.store import Store
 
@@ -129,6 +130,16 @@ def test_every_request_is_in_the_log_without_ids(api, sandbox, web):
     ]
     assert sandbox.requests.count("events.get", status=200) == 1
     assert [record["operation"] for record in web.get("/sandbox/requests").json()] == ["events.insert", "events.get", "events.list"]
+
+
+def test_all_requests_are_counted_when_the_oldest_are_no_longer_kept(api, sandbox, web):
+    api.calendar("GET", "/users/me/calendarList")
+    kept = len(sandbox.requests)
+    for _ in range(KEPT_RECORDS):
+        sandbox.requests.append(sandbox.requests[0])
+    assert len(sandbox.requests) == KEPT_RECORDS and web.get("/sandbox/requests/total").json() == KEPT_RECORDS + kept
+    sandbox.requests.append(sandbox.requests[0]._replace(in_batch=True))
+    assert web.get("/sandbox/requests/total").json() == KEPT_RECORDS + kept
 
 
 def test_the_control_addresses_turn_switches_and_play_the_user(web, api, sandbox, robin):
