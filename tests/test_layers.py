@@ -27,7 +27,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.connections", "sync.local", "sync.wsgi"},
     {"sync.connecting", "sync.decisions", "sync.incoming", "sync.outgoing"},
     {"sync.channels"},
-    {"sync.leaving"},
+    {"sync.leaving", "sync.pull"},
     {"sync.run"},
     {"sync.look", "sync.work"},
 )

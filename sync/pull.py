@@ -1,0 +1,116 @@
+"""Reading calendars outside: pulls, the mirror of what is foreign, and the place in each calendar's history up to which all is taken in."""
+
+import logging
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import scheduling
+from accounts import Account, Link, RemoteCalendar
+
+from . import incoming, local
+from .event import Delta, Window
+from .outgoing import Errand
+from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
+
+log = logging.getLogger("kalends.pull")
+
+JITTER = 0.25
+
+
+class Reader:
+    """Reads the calendars of one account, within one pass over it."""
+
+    def __init__(self, errand: Errand, poll_seconds: float):
+        self.errand, self.account, self.poll_seconds = errand, errand.account, poll_seconds
+
+    def mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> bool:
+        """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole.
+        False: a person must decide first."""
+        held = {remote_id for (remote_id,) in Link.select(Link.remote_id).where(Link.account == self.account, Link.remote_id != "").tuples()}
+        foreign = [seen for seen in delta.changed if not local.is_ours(seen.mark, self.account) and seen.remote_id not in held]
+        repeats = {seen.remote_id for seen in foreign if seen.is_series}
+        if repeats:
+            unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account)).changed
+            singles = tuple(seen for seen in unrolled if seen.series_id in repeats)
+            delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats)
+        return self._take_in(destination, delta, held) if foreign or delta.complete or delta.tombstones else True
+
+    # ---- calendars that are read ----
+
+    def read_sources(self) -> None:
+        """Bring the mirrors of all calendars up to date whose turn it is. Raises OutOfTime."""
+        for source in self._due_sources():
+            self.errand.check_time()
+            self._read(source)
+
+    def _due_sources(self) -> list[RemoteCalendar]:
+        """Those whose turn it is, or soon will be."""
+        soon = scheduling.utc_now() + timedelta(seconds=self.poll_seconds / 2)
+        rows = self.account.calendars.where(RemoteCalendar.role == "source", RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= soon))
+        return list(rows.order_by(RemoteCalendar.id))
+
+    def _read(self, source: RemoteCalendar) -> None:
+        """Bring the mirror of one calendar up to date. One that is gone, or closed to us, keeps the rest going."""
+        try:
+            delta, window = self.pull(source, unrolled=True)
+        except (AuthExpired, NotConfigured, RateLimited):
+            raise
+        except ProviderError as error:
+            log.warning("calendar %s cannot be read: %s", source.id, error)
+            since = {"gone_since": source.gone_since or scheduling.utc_now(), "due_at": self._next_poll()}
+            RemoteCalendar.update(**since).where(RemoteCalendar.id == source.id).execute()
+            return
+        if self._take_in(source, delta):
+            self.read_up_to(source, delta.sync_token, window)
+        else:
+            self.look_later(source)
+
+    def _take_in(self, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()) -> bool:
+        """Mirror a pull, by the rules that hold now. False: a person must decide first, or let go of the calendar meanwhile."""
+        with self.errand.writing():
+            now = RemoteCalendar.get_or_none(RemoteCalendar.id == calendar.id, RemoteCalendar.role == calendar.role)
+            mirrored = now and incoming.mirror(self.account, now, delta, held)
+            if mirrored is None or mirrored.is_held:
+                return False
+            if +mirrored.counts:
+                self.errand.note(**mirrored.counts)
+                Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            incoming.look_for_doubles(self.account, calendar, mirrored.moved, calendar.read_at is None)
+        return True
+
+    # ---- reading ----
+
+    def pull(self, calendar: RemoteCalendar, unrolled: bool) -> tuple[Delta, Window]:
+        """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place.
+        With the window that the place in the history belongs to."""
+        provider, reach = self.errand.provider, local.reach(self.account)
+        window = local.window(self.account)
+        kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
+        if calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
+            try:
+                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled), kept
+            except SyncTokenExpired:
+                pass
+        delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)
+        if unrolled:
+            return delta, reach
+        marked = provider.find_marked(calendar.calendar_id, self.account.clinic.installation)  # wherever they lie, so that none is made twice
+        told = {seen.remote_id for seen in delta.changed}
+        return replace(delta, changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told))), reach
+
+    def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
+        """All that was told is taken in: remember the place."""
+        columns = {"sync_token": sync_token, "due_at": self._next_poll(), "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
+                   "window_from": window.starts_at, "window_to": window.ends_at}
+        unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
+        with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
+            RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()
+
+    def look_later(self, calendar: RemoteCalendar) -> None:
+        """Not all of it is taken in: from the same place in the history, at the next regular look."""
+        RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == calendar.id).execute()
+
+    def _next_poll(self) -> datetime:
+        """The next regular look, spread so that accounts do not all come at once."""
+        return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (no secret)
