@@ -1,4 +1,4 @@
-"""What is Microsoft's own in the Graph adapter: promises instead of ids, batches in turn, deltas that only say where to look, and channels."""
+"""What is Microsoft's own in the Graph adapter: promises instead of ids, batches, deltas that only say where to look, and channels."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ from provider_worlds import NOW, WINDOW, event, mark
 
 from sync.providers import open_provider
 from sync.providers.base import (
+    AuthExpired,
     ChannelCall,
     Create,
     Gone,
@@ -179,38 +180,39 @@ def creates(count):
     return [Create(f"promised-{number}", event(), mark(f"booking{number}")) for number in range(count)]
 
 
-def test_what_waits_behind_a_failure_is_sent_again():
+def test_a_failure_is_its_own_call_s_alone():
     done = (201, MADE)
-    graph = Answers(batch(done, (500, ERROR), (424, ERROR), (424, ERROR)), batch((400, ERROR), (424, ERROR)), batch(done))
+    graph = Answers(batch(done, (500, ERROR), (400, ERROR), done))
     errors = [type(result.error) for result in graph.provider.write("c1", creates(4))]
-    assert errors == [type(None), Unavailable, ProviderError, type(None)]
-    assert [len(body["requests"]) for body in graph.bodies()] == [4, 2, 1]
+    assert (errors, len(graph.asked)) == ([type(None), Unavailable, ProviderError, type(None)], 1)
 
 
-def test_trouble_in_a_row_ends_the_batch():
-    graph = Answers(*(batch((403, ERROR), *[(424, ERROR)] * behind) for behind in (19, 18, 17)))
+def test_a_batch_in_which_nothing_went_through_is_the_last():
+    graph = Answers(batch(*[(403, ERROR)] * 20))
     errors = [type(result.error).__name__ for result in graph.provider.write("c1", creates(40))]
-    assert (errors, len(graph.asked)) == (["Forbidden"] * 3 + ["Unsent"] * 37, 3)
+    assert (errors, len(graph.asked)) == (["Forbidden"] * 20 + ["Unsent"] * 20, 1)
 
 
-def test_too_much_at_once_stops_everything_behind_it():
-    items = {"id": "0", "status": 429, "headers": {"Retry-After": "7"}, "body": ERROR}, {"id": "1", "status": 424, "body": ERROR}
-    graph = Answers(answer(responses=list(items)))
+def test_too_much_at_once_stops_what_is_not_sent_yet_and_keeps_what_went_through():
+    items = [{"id": str(number), "status": 201, "body": MADE} for number in range(1, 20)]
+    graph = Answers(answer(responses=[{"id": "0", "status": 429, "headers": {"Retry-After": "7"}, "body": ERROR}, *items]))
     first, *rest = graph.provider.write("c1", creates(22))
     assert isinstance(first.error, RateLimited) and first.error.retry_after_seconds == 7
-    assert {type(result.error) for result in rest[-2:]} == {Unsent} and len(graph.asked) == 1
+    assert [type(result.error) for result in rest] == [type(None)] * 19 + [Unsent] * 2 and len(graph.asked) == 1
+
+
+def test_calls_that_met_a_dead_access_token_are_sent_once_more_and_no_others():
+    done = (201, MADE)
+    graph = Answers(batch(done, (401, ERROR), (401, ERROR)), batch(done, (401, ERROR)))
+    errors = [type(result.error) for result in graph.provider.write("c1", creates(3))]
+    assert errors == [type(None), type(None), AuthExpired]
+    assert [len(body["requests"]) for body in graph.bodies()] == [3, 2]
 
 
 def test_a_call_without_an_answer_is_unknown_and_not_failed():
     graph = Answers(answer(responses=[{"id": "1", "status": 201, "body": MADE}]))
     first, second = graph.provider.write("c1", creates(2))
     assert isinstance(first.error, Unanswered) and second.error is None
-
-
-def test_a_server_that_never_gets_to_anything_ends_the_batch():
-    graph = Answers(batch((424, ERROR), (424, ERROR)))
-    assert {type(result.error) for result in graph.provider.write("c1", creates(2))} == {Unsent}
-    assert len(graph.asked) == 1
 
 
 def test_a_written_event_without_a_readable_answer_is_not_failed():

@@ -87,6 +87,7 @@ class Graph:
         self.channels = subscriptions.Subscriptions(self, sender)
         self.faults, self.quota, self.requests = Faults(clock, Refused), Limits(clock), GraphRequests()
         self.latency_ms = 0                    # added to every answer, to a batch once
+        self.item_ms = 0                       # what one call takes; those of a batch are worked four at a time, a chain one by one
         self.strict = False                    # refuse bodies that the schema does not allow, unknown parameters, a Prefer that changes in a round
         self.page_cap = None                   # the most items on a page, whatever was asked for
         self.empty_pages = False               # every other page of a delta is empty, with a next one
@@ -159,7 +160,7 @@ class Graph:
             email = bearer["email"]
             with nullcontext() if in_batch else self.requests.in_flight(email):
                 self.quota.spend(email, self.requests.in_flight_now(email))
-                time.sleep(0 if in_batch else self.latency_ms / 1000)
+                time.sleep(0 if in_batch else (self.latency_ms + self.item_ms) / 1000)
                 target = path if encoded else quote(path, safe="/()'$=,")
                 response = self._work(operation, bearer, (found, query, body, headers, base_url, target))
             if fault:

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from math import ceil
 from urllib.parse import parse_qsl, urlsplit
 
 from werkzeug.wrappers import Request, Response
@@ -21,8 +22,9 @@ def answer(app, request: Request) -> Response:
     email = app.bearer(request.headers)["email"]
     items = _items(app, request)
     last, answers = app.faults.batch_parts(), {}
-    with app.requests.in_flight(email, 1 if any(item.get("dependsOn") for item in items) else min(AT_ONCE, len(items))):
-        time.sleep(app.latency_ms / 1000)
+    at_once = 1 if any(item.get("dependsOn") for item in items) else min(AT_ONCE, len(items))
+    with app.requests.in_flight(email, at_once):
+        time.sleep((app.latency_ms + app.item_ms * ceil(len(items) / at_once)) / 1000)
         for number, item in enumerate(items):
             if number == last:
                 raise ConnectionLost

@@ -10,8 +10,9 @@ from ..current import graph
 
 ACTIONS = control.ACTIONS | {name: f"channels.{name}" for name in ("drop", "lapse", "lifecycle")}
 PLAIN_SWITCHES = (
-    "latency_ms", "strict", "page_cap", "empty_pages", "repeated_transaction", "subscription_minutes", "filter_per_calendar", "calendar_properties",
-    "me_events_everywhere", "only_listed_zones", "deleted_again", "deleted_items_found", "false_conflicts", "original_start_missing", "delta_select",
+    "latency_ms", "item_ms", "strict", "page_cap", "empty_pages", "repeated_transaction", "subscription_minutes", "filter_per_calendar",
+    "calendar_properties", "me_events_everywhere", "only_listed_zones", "deleted_again", "deleted_items_found", "false_conflicts",
+    "original_start_missing", "delta_select",
     "delta_lag_seconds", "stubs", "removals_told_by_master", "removed_series_alone", "tells_outside_window", "replays",
 )
 OWNED_SWITCHES = ("quota.per_10_minutes", "quota.concurrent", "quota.status", "oauth.admin_consent", "oauth.refresh_error")

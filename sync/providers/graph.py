@@ -1,6 +1,6 @@
 """HTTP as Microsoft Graph wants it: https://learn.microsoft.com/graph/use-the-api
 
-One request at a time for one mailbox, and batches whose calls wait for one another: Outlook refuses more than four at once.
+One request at a time for one mailbox: Outlook refuses more than four at once, and Graph works on four calls of a batch at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,6 @@ import httpx
 
 from . import json_batch
 from .base import AccessToken, ProviderError, RateLimited, Unanswered, Unavailable, Unsent, Wire, reading
-from .json_batch import NOT_DONE
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
 from .writing import HOPELESS
@@ -19,7 +18,6 @@ from .writing import HOPELESS
 # https://learn.microsoft.com/graph/outlook-immutable-id
 PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
 MOST_PAGES = 1000
-MOST_IN_VAIN = 3  # batches in a row in which trouble came first
 
 
 class Graph:
@@ -65,28 +63,28 @@ class Graph:
 
     # ---- batches ----
 
-    def in_turn(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
-        """What each call came to, one after another. One that fails holds up nothing but time: those behind it are sent again.
+    def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """What each call came to. The calls of one batch do not wait for each other: Graph works on four of them at a time, which is as many as
+        a mailbox allows, and so one batch is sent after another. None of them may stand on another one.
 
-        After RateLimited, or trouble that meets several in a row, the rest is Unsent.
+        After RateLimited, or a batch in which nothing went through, the rest is Unsent.
         """
         answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
-        waiting, in_vain, is_fresh = list(range(len(calls))), 0, False
-        while waiting and in_vain < MOST_IN_VAIN:
-            sent, waiting = waiting[: json_batch.MOST], waiting[json_batch.MOST :]
-            came = dict(zip(sent, self._batch([calls[number] for number in sent]), strict=True))
-            held_up = [number for number, answer in came.items() if _status(answer) == NOT_DONE]
-            refused = [number for number, answer in came.items() if _status(answer) == 401]
-            if refused and not is_fresh and self._renew():
-                is_fresh, held_up = True, sorted(held_up + refused)
-            waiting = held_up + waiting
-            settled = [number for number in sent if number not in held_up]
-            for number in settled:
-                answers[number] = came[number]
-            troubles = [failure(came[number]) for number in settled]
-            if any(isinstance(trouble, RateLimited) for trouble in troubles) or len(held_up) == len(sent) and not refused:
+        for start in range(0, len(calls), json_batch.MOST):
+            came = self._batch_once_more(list(calls[start : start + json_batch.MOST]))
+            answers[start : start + len(came)] = came
+            troubles = [failure(answer) for answer in came]
+            if any(isinstance(trouble, RateLimited) for trouble in troubles) or all(isinstance(trouble, HOPELESS) for trouble in troubles):
                 break
-            in_vain = in_vain + 1 if all(isinstance(trouble, HOPELESS) for trouble in troubles) else 0
+        return answers
+
+    def _batch_once_more(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Calls that met a dead access token did nothing, and are sent once more with another."""
+        answers = self._batch(calls)
+        refused = [number for number, answer in enumerate(answers) if isinstance(answer, Answer) and answer.status == 401]
+        if refused and self._renew():
+            for number, answer in zip(refused, self._batch([calls[number] for number in refused]), strict=True):
+                answers[number] = answer
         return answers
 
     def _renew(self) -> bool:
@@ -113,10 +111,6 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
     if isinstance(answer, ProviderError):
         return answer
     return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
-
-
-def _status(answer: Answer | ProviderError) -> int:
-    return answer.status if isinstance(answer, Answer) else 0
 
 
 def _page(page: dict) -> dict:

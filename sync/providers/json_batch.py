@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from .multipart import Answer, Call
 
 MOST = 20
-NOT_DONE = 424  # what stands before it in the turn failed
 
 
 def written(calls: Sequence[Call], headers: Mapping[str, str]) -> dict:
-    """The body of a batch whose calls are carried out one after another. `headers` go with each."""
+    """The body of a batch whose calls do not wait for each other. `headers` go with each."""
     return {"requests": [_call(number, call, headers) for number, call in enumerate(calls)]}
 
 
@@ -20,7 +19,7 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict:
     content = {"Content-Type": "application/json"} if call.body is not None else {}
     return {
         "id": str(number), "method": call.method, "url": call.target, "headers": {**headers, **call.headers, **content},
-        **({"body": call.body} if call.body is not None else {}), **({"dependsOn": [str(number - 1)]} if number else {}),
+        **({"body": call.body} if call.body is not None else {}),
     }
 
 

@@ -42,7 +42,7 @@ class Contents:
 
     def looks(self, remote_ids: Sequence[str]) -> list[Found]:
         """What stands at each of these ids, or why that cannot be told. Gone for a promised id: there is no such calendar."""
-        answers = self._graph.in_turn([Call("GET", self._promised(one) if is_promised(one) else target(self.path(one), OWN)) for one in remote_ids])
+        answers = self._graph.together([Call("GET", self._promised(one) if is_promised(one) else target(self.path(one), OWN)) for one in remote_ids])
         found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
         refused = [place for place, one in enumerate(remote_ids) if is_promised(one) and isinstance(found[place], ProviderError)
                    and found[place].status == 400]

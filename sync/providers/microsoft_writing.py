@@ -27,7 +27,7 @@ class Writer:
         found = self._look_for([operation.remote_id for operation in group if _is_unsure(operation)])
         results = {operation.remote_id: _settled(operation, found[operation.remote_id]) for operation in group if operation.remote_id in found}
         calls = {operation: self._call(operation, found.get(operation.remote_id)) for operation in group if not results.get(operation.remote_id)}
-        for (operation, call), answer in zip(calls.items(), self._graph.in_turn(list(calls.values())), strict=True):
+        for (operation, call), answer in zip(calls.items(), self._graph.together(list(calls.values())), strict=True):
             results[operation.remote_id] = self._judged(operation, call, answer)
         return [results[operation.remote_id] for operation in group]
 
@@ -77,7 +77,7 @@ class Writer:
             return Result(operation, error=None if isinstance(operation, Delete) else Gone("changed and gone", 404))
         if now.etag != operation.etag:
             return Result(operation, error=error)
-        answer, = self._graph.in_turn([call])
+        answer, = self._graph.together([call])
         return _done(operation, answer, failure(answer))
 
 

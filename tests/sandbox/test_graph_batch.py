@@ -122,6 +122,15 @@ def test_a_chain_is_one_request_in_flight_and_other_batches_are_four(ms, graph):
     assert graph.requests.most_in_flight(ROBIN) == 4
 
 
+def test_a_chain_takes_its_items_one_by_one_and_other_batches_four_at_a_time(ms, graph, monkeypatch):
+    slept = []
+    monkeypatch.setattr("sandbox.graph.batch.time.sleep", slept.append)
+    graph.latency_ms, graph.item_ms = 80, 100
+    send(ms, *chain(*[item(number) for number in range(9)]))
+    send(ms, *[item(number) for number in range(9)])
+    assert [round(one, 2) for one in slept if one] == [0.98, 0.38]
+
+
 def test_a_fifth_request_at_once_is_too_many(ms, graph):
     token, answers = graph.connect(ROBIN, ["User.Read"])["access_token"], []
     graph.latency_ms = 300
