@@ -211,6 +211,11 @@ class Account(Base):
             setattr(self, name, value)
         self.save(only=list(columns))
 
+    def refresh(self) -> None:
+        """Bring the row up to date, with its person and its clinic. Raises DoesNotExist."""
+        fresh = Account.select(Account, User, Clinic).join(User).switch(Account).join(Clinic).where(Account.id == self.id).get()
+        self.__data__, self.__rel__ = fresh.__data__, fresh.__rel__
+
     # ---- being due ----
 
     @classmethod

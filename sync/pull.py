@@ -58,8 +58,9 @@ class Reader:
             raise
         except ProviderError as error:
             log.warning("calendar %s cannot be read: %s", source.id, error)
-            since = {"gone_since": source.gone_since or scheduling.utc_now(), "due_at": self._next_poll()}
-            RemoteCalendar.update(**since).where(RemoteCalendar.id == source.id).execute()
+            since = source.gone_since or scheduling.utc_now()
+            RemoteCalendar.update(gone_since=since).where(RemoteCalendar.id == source.id).execute()
+            self._plan_next(source)
             return
         if self._take_in(source, delta):
             self.read_up_to(source, delta.sync_token, window)
@@ -84,6 +85,8 @@ class Reader:
     def pull(self, calendar: RemoteCalendar, unrolled: bool) -> tuple[Delta, Window]:
         """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place.
         With the window that the place in the history belongs to."""
+        calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
+        RemoteCalendar.update(due_at=calendar.due_at).where(RemoteCalendar.id == calendar.id).execute()
         provider, reach = self.errand.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
@@ -101,15 +104,21 @@ class Reader:
 
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All that was told is taken in: remember the place."""
-        columns = {"sync_token": sync_token, "due_at": self._next_poll(), "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
+        columns = {"sync_token": sync_token, "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
                    "window_from": window.starts_at, "window_to": window.ends_at}
         unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
         with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
             RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()
+            self._plan_next(calendar)
 
     def look_later(self, calendar: RemoteCalendar) -> None:
         """Not all of it is taken in: from the same place in the history, at the next regular look."""
-        RemoteCalendar.update(due_at=self._next_poll()).where(RemoteCalendar.id == calendar.id).execute()
+        self._plan_next(calendar)
+
+    def _plan_next(self, calendar: RemoteCalendar) -> None:
+        """Set the next regular look, unless somebody asked for one since this read began: then `due_at` is another than `pull` wrote."""
+        not_asked = RemoteCalendar.id == calendar.id, RemoteCalendar.due_at == calendar.due_at
+        RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
 
     def _next_poll(self) -> datetime:
         """The next regular look, spread so that accounts do not all come at once."""

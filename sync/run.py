@@ -103,6 +103,8 @@ class _Round:
                 Account.update(due_at=None).where(Account.id == self.account.id).execute()
                 broken = SyncRun.account == self.account, SyncRun.ended_at.is_null()
                 SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(*broken).execute()
+            self.revision = _revision(self.account)
+            self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
             if self.account.user.left_at and self.account.phase != "leaving":
                 self.account.leave(None, "disconnect")
             if self.account.phase == "leaving":
@@ -121,7 +123,7 @@ class _Round:
 
     def _sync(self) -> None:
         account = self.account
-        revision, today, rules = _revision(account), scheduling.utc_now().date(), local.shown_as(account)
+        today, rules = scheduling.utc_now().date(), local.shown_as(account)
         if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
             connecting.list_calendars(account, self.errand.provider)
         destination = account.destination
@@ -135,7 +137,7 @@ class _Round:
         with self.errand.writing():
             incoming.end_doubles(account)
             shown_as = {} if self.held else {"shown_as": rules}
-            Account.update(synced_on=today, synced_rev=revision, **shown_as).where(Account.id == account.id).execute()
+            Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(Account.id == account.id).execute()
 
     # ---- our calendar outside ----
 
@@ -242,10 +244,10 @@ class _Round:
             health = "operator"  # by itself it has not passed: somebody should look
         columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
                    "failures": failures, "wait_until": wait_until}
-        if wait_until:
-            columns["due_at"] = wait_until
         if isinstance(error, NameTaken):
             columns |= {"phase": "naming", "wait_until": None, "due_at": None}
+        if wait_until:  # not where somebody asked meanwhile
+            Account.update(due_at=wait_until).where(Account.id == account.id, Account.due_at.is_null()).execute()
         Account.update(**columns).where(Account.id == account.id).execute()
         if health in ("reconnect", "calendar_gone"):
             Notice.give(account, health, detail={"word": columns["health_word"], "days": (at - account.consented_at).days})
