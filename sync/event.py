@@ -55,11 +55,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What every event that we write carries in a private property: never personal data."""
+    """What every event that we write carries in private properties: never personal data."""
 
     installation: str
     reference: str  # the booking's uid
     generation: int  # grows with every fresh start, so that a reset never meets its own tombstones
+    account: str = ""  # whose event it is: several people may write to one calendar; "": written by an earlier version
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ class Terms:
     few: int = 5
     share: float = 0.2
     several: int = 3
+    account: str = ""  # the account's part of a mark: events with another are not ours
 
 
 @dataclass(frozen=True, slots=True)

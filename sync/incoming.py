@@ -14,7 +14,7 @@ from database import insert_many_rows
 from models import FREE_STATUSES, Booking
 from outside import ID_LENGTH, TITLE_LENGTH, ExternalEvent, blocks
 
-from . import local
+from . import marks
 from .event import Delta, RemoteEvent
 
 SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
@@ -40,7 +40,8 @@ def mirror(account: Account, calendar: RemoteCalendar, delta: Delta, held: Itera
     of wins over a tombstone of its series.
     """
     held, result = set(held), Mirrored()
-    told = {seen.remote_id: seen for seen in delta.changed if not local.is_ours(seen.mark, account) and not {seen.remote_id, seen.series_id} & held}
+    foreign = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
+    told = {seen.remote_id: seen for seen in foreign if not {seen.remote_id, seen.series_id} & held}
     inside = {key: seen for key, seen in told.items() if len(key) <= ID_LENGTH and not seen.is_series
               and (delta.window is None or delta.window.touches(seen.starts_at - timedelta(days=1), seen.ends_at + timedelta(days=1)))}
     kept = {row.remote_id: row for row in _rows(calendar, delta, told)}

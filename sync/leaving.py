@@ -7,7 +7,7 @@ from peewee import chunked
 import scheduling
 from accounts import Account, Channel
 
-from . import channels, connections, local
+from . import channels, connections, local, marks
 from .event import Window
 from .outgoing import Errand
 from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ProviderError, ScopeMissing
@@ -46,7 +46,7 @@ def _remove(errand: Errand) -> bool:
             gone |= _remove_calendar(errand, calendar) and calendar.calendar_id == known
     if known and not any(mine in calendar.description and calendar.calendar_id == known for calendar in listed):
         with suppress(Gone):  # one of the person's own, or one that is not listed
-            _remove_events(errand, known)
+            _remove_events(errand, known, destination.is_ours)
     return gone or known is None
 
 
@@ -55,19 +55,19 @@ def _remove_calendar(errand: Errand, calendar: Calendar) -> bool:
     at, far = scheduling.utc_now(), errand.provider.longest_window / 2
     held = errand.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False)
     try:
-        if all(local.is_ours(seen.mark, errand.account) for seen in held.changed):
+        if len(marks.ours(errand.account, held.changed, is_made=True)) == len(held.changed):
             errand.provider.delete_calendar(calendar.calendar_id)
             errand.note(deleted=len(held.changed))
             return True
     except Forbidden:
         pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
-    _remove_events(errand, calendar.calendar_id)
+    _remove_events(errand, calendar.calendar_id, is_made=True)
     return False
 
 
-def _remove_events(errand: Errand, calendar_id: str) -> None:
-    """Every event with our mark. Raises the first error that keeps one there."""
-    found = errand.provider.find_marked(calendar_id, errand.account.clinic.installation)
+def _remove_events(errand: Errand, calendar_id: str, is_made: bool) -> None:
+    """Every event with our mark, none of a colleague's. Raises the first error that keeps one there."""
+    found = marks.ours(errand.account, errand.provider.find_marked(calendar_id, errand.account.clinic.installation), is_made)
     errand.begin(len(found))
     for some in chunked(found, errand.provider.batch_size):
         results = list(errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in some]))

@@ -13,8 +13,8 @@ from accounts import TWO_WAY, Account
 from accounts import Link as Row
 from models import Booking, Clinic, Feed, Practitioner
 
-from . import shown
-from .event import Delta, Event, Link, Mark, Terms, Window
+from . import marks, shown
+from .event import Delta, Event, Link, Terms, Window
 
 LOCK = "\N{LOCK} "
 WIDER = timedelta(days=7), timedelta(days=35)  # calendars outside are read a little wider than bookings go out
@@ -36,7 +36,8 @@ def reach(account: Account) -> Window:
 
 def terms(account: Account) -> Terms:
     """What a plan for the account is made under."""
-    return Terms(account.clinic.installation, account.generation, window(account), account.edits, refresh=is_shown_otherwise(account))
+    return Terms(account.clinic.installation, account.generation, window(account), account.edits, refresh=is_shown_otherwise(account),
+                 account=marks.part(account))
 
 
 def shown_as(account: Account) -> str:
@@ -56,15 +57,6 @@ def reference(clinic: Clinic, user_id: int | None = None) -> str:
     return f"kalends:{ours}:" + ("" if user_id is None else hashlib.sha256(f"{clinic.installation} {user_id}".encode()).hexdigest()[:12])
 
 
-def is_ours(mark: Mark | None, account: Account) -> bool:
-    return mark is not None and mark.installation == account.clinic.installation
-
-
-def mark(account: Account, link: Link) -> Mark:
-    """What the event of a link carries."""
-    return Mark(account.clinic.installation, link.uid, link.generation)
-
-
 # ---- bookings ----
 
 
@@ -74,12 +66,12 @@ def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable
     bounds, kept = window(account), set(kept)
     found = {event.uid: event for event in _shown(account, bounds.starts_at, bounds.ends_at)}
     told = {seen.remote_id for seen in delta.changed} | {seen.series_id for seen in delta.changed} | delta.tombstones
-    asked = {seen.mark.reference for seen in delta.changed if is_ours(seen.mark, account)}
+    asked = {seen.mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
     asked |= {link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told}
     asked |= _withdrawn(account)
     if is_shown_otherwise(account):
         asked |= {link.uid for link in links if link.phase == "frozen"}
-    others = [uid for uid in asked - found.keys() if _is_uuid(uid)]
+    others = [uid for uid in asked - found.keys() if marks.is_uuid(uid)]
     for some in chunked(others, _CHUNK):
         found |= {event.uid: event for event in _shown(account, only=[UUID(uid) for uid in some])}
     return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
@@ -101,7 +93,7 @@ def _draft(account: Account) -> Feed:
 def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
     """Which of these bookings are of people whose bookings may not stand there (any more): those are taken away unasked."""
     allowed, found = [row.id for row in account.practitioners()], set()
-    for some in chunked([uid for uid in uids if _is_uuid(uid)], _CHUNK):
+    for some in chunked([uid for uid in uids if marks.is_uuid(uid)], _CHUNK):
         rows = Booking.select(Booking.uuid).join(Practitioner).where(
             Booking.uuid.in_([UUID(uid) for uid in some]), Booking.practitioner.not_in(allowed), Practitioner.user != account.user_id)
         found |= {str(row.uuid) for row in rows}
@@ -114,14 +106,6 @@ def _withdrawn(account: Account) -> set[str]:
     left = Booking.id.is_null() | Booking.status.not_in(list(TWO_WAY)) | Booking.practitioner.not_in(calendars)
     frozen = Row.select(Row.uid).left_outer_join(Booking).where(Row.account == account, Row.phase == "frozen", left)
     return {uid for (uid,) in frozen.tuples()}
-
-
-def _is_uuid(text: str) -> bool:
-    """Whether a mark's reference can be a booking's: a mark is text that anyone may have copied and changed."""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 # ---- links ----
@@ -147,6 +131,6 @@ def store(account: Account, link: Link, **more) -> None:
     columns = {name: getattr(link, name) for name in SHARED} | more
     if Row.update(**columns).where(Row.account == account, Row.uid == link.uid).execute():
         return
-    same = Booking.select(Booking.id).where(Booking.uuid == UUID(link.uid), Booking.clinic == account.clinic_id) if _is_uuid(link.uid) else None
+    same = Booking.select(Booking.id).where(Booking.uuid == UUID(link.uid), Booking.clinic == account.clinic_id) if marks.is_uuid(link.uid) else None
     booking = same and same.first()
     Row.create(account=account, booking=booking, **columns)

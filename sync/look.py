@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import scheduling
 from accounts import Account, SyncRun
 
-from . import connections, local, run
+from . import connections, local, marks, run
 from .plan import plan
 from .providers.base import ProviderError
 
@@ -25,6 +26,7 @@ def planned(account: Account) -> Iterator[str]:
     except ProviderError as error:
         yield f"the provider refused: {error}."
         return
+    delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
     links = local.links(account)
     events = local.events(account, delta, links, local.waiting(account, scheduling.utc_now()))
     made = plan(events, delta, links, local.terms(account), approved=True)

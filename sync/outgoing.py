@@ -20,7 +20,7 @@ from database import database
 from models import Booking, SlotTaken
 from scheduling import Span
 
-from . import local
+from . import local, marks
 from .event import (
     AdoptRemote,
     Ask,
@@ -240,7 +240,7 @@ class _Batch:
         """The step with its link stored as it will be under way; None where an event was written so often that something undoes it."""
         link, at = step.link, scheduling.utc_now()
         if isinstance(step, CreateRemote | Recreate) and not link.remote_id:
-            link = replace(link, remote_id=self.provider.new_id(local.mark(self.account, link), self.errand.secret))
+            link = replace(link, remote_id=self.provider.new_id(marks.mark(self.account, link), self.errand.secret))
         if link.phase == "stale":
             return step
         counted_at, writes = (row.counted_at, row.writes) if row and row.counted_at and row.counted_at > at - timedelta(hours=1) else (at, 0)
@@ -257,8 +257,8 @@ class _Batch:
         if isinstance(step, DeleteRemote):
             return Delete(link.remote_id, link.etag)
         if isinstance(step, UpdateRemote | PutBack):
-            return Update(link.remote_id, step.event, local.mark(self.account, link), link.etag)
-        return Create(link.remote_id, step.event, local.mark(self.account, link), resume=getattr(step, "resume", False))
+            return Update(link.remote_id, step.event, marks.mark(self.account, link), link.etag)
+        return Create(link.remote_id, step.event, marks.mark(self.account, link), resume=getattr(step, "resume", False))
 
     def _look(self, result: Result) -> RemoteEvent | ProviderError | None:
         """The event that somebody changed meanwhile."""

@@ -6,7 +6,8 @@ Its laws (cited below by number):
    etag and its fingerprint differ from the link's. Neither side changed: nothing. One: copy. Both and equal: relink. Both and unlike: ours.
 2. Absent from an incremental delta is unchanged; absent from a complete one, well inside its window, is deleted.
 3. Our own echo is no change, nor is news older than what the link has seen.
-4. An event that neither bears our mark nor is held by a link is foreign: never edited, never deleted.
+4. An event that neither bears our mark nor is held by a link is foreign: never edited, never deleted. Our mark is this account's: what a
+   colleague's account wrote into the same calendar is not ours.
 5. A plan that takes away much, or finds a calendar suddenly empty, stops for a person.
 6. The order is fixed. Planning again after carrying out yields nothing.
 7. What is promised is resumed: a creation is looked for before it is repeated, a deletion goes on.
@@ -53,7 +54,7 @@ def plan(local: Mapping[str, Event | None], remote: Delta, links: Iterable[Link]
     that is neither frozen nor gone, or is named by a mark in the delta; None for one that is linked or named and is not to go out
     (any more). About a uid that is not in it nothing is known, so nothing is done. `approved`: a person has agreed to what law 5 stops."""
     links = {link.uid: link for link in links}
-    reading = read(remote, links.values(), terms.installation)
+    reading = read(remote, links.values(), terms.installation, terms.account)
     steps = [step for uid in local for step in _decide(uid, local[uid], links.get(uid), reading, terms)]
     hold = None if approved else _hold(steps, links, reading, terms)
     return Plan(() if hold else tuple(sorted(steps, key=_order)), reading.foreign, hold)

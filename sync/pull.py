@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import scheduling
 from accounts import Account, Link, RemoteCalendar
 
-from . import incoming, local
+from . import incoming, local, marks
 from .event import Delta, Window
 from .outgoing import Errand
 from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
@@ -28,7 +28,7 @@ class Reader:
         """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole.
         False: a person must decide first."""
         held = {remote_id for (remote_id,) in Link.select(Link.remote_id).where(Link.account == self.account, Link.remote_id != "").tuples()}
-        foreign = [seen for seen in delta.changed if not local.is_ours(seen.mark, self.account) and seen.remote_id not in held]
+        foreign = [seen for seen in delta.changed if not marks.is_ours(seen.mark, self.account) and seen.remote_id not in held]
         repeats = {seen.remote_id for seen in foreign if seen.is_series}
         if repeats:
             unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account)).changed

@@ -36,14 +36,14 @@ class Reading:
         return link.remote_id in self.delta.tombstones or looked_at and (window is None or window.clearly_holds(*times(link.fingerprint)))
 
 
-def read(delta: Delta, links: Iterable[Link], installation: str) -> Reading:
-    """The delta, sorted by what the links hold and what bears this installation's mark (law 4)."""
+def read(delta: Delta, links: Iterable[Link], installation: str, account: str = "") -> Reading:
+    """The delta, sorted by what the links hold and what bears the mark of this installation and account (law 4)."""
     told = _whole(delta.changed)
     held = {link.remote_id for link in links}
     copies, foreign = defaultdict(list), []
     for seen in told.values():
         if seen.remote_id not in held:
-            ours = seen.mark is not None and seen.mark.installation == installation
+            ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (installation, account)
             (copies[seen.mark.reference] if ours else foreign).append(seen)
     for found in copies.values():
         found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))

@@ -19,7 +19,7 @@ from database import database
 from models import Clinic, Practitioner, User
 from text import places
 
-from . import channels, connecting, connections, incoming, leaving, local
+from . import channels, connecting, connections, incoming, leaving, local, marks
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .outgoing import Errand, OutOfTime, carry_out
 from .plan import plan
@@ -160,6 +160,7 @@ class _Round:
             delta, window = self.reader.pull(destination, unrolled=False)
         except Gone as error:
             raise self._missing(destination, error) from None
+        delta = replace(delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours))
         at, taken_in, sync_token = scheduling.utc_now(), self.reader.mirror_foreign(destination, delta), delta.sync_token
         delta = self._without_kept(delta)
         for _ in range(MOST_PLANS):

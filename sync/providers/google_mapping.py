@@ -16,7 +16,7 @@ EVENT_FIELDS = (
     "attendees(self,responseStatus),extendedProperties/private"
 )
 INSTALLATION = "kalendsInstallation"  # names of private properties: at most 44 characters, or Google drops them silently
-REFERENCE, GENERATION = "kalendsReference", "kalendsGeneration"
+REFERENCE, GENERATION, ACCOUNT = "kalendsReference", "kalendsGeneration", "kalendsAccount"
 
 ACCESS = {"owner": "owner", "writer": "writer", "writerWithoutPrivateAccess": "reader", "reader": "reader", "freeBusyReader": "times"}
 
@@ -39,7 +39,8 @@ def from_event(event: Event, mark: Mark) -> dict:
 
 
 def from_mark(mark: Mark) -> dict[str, str]:
-    return {INSTALLATION: mark.installation, REFERENCE: mark.reference, GENERATION: str(mark.generation)}
+    whole = {INSTALLATION: mark.installation, REFERENCE: mark.reference, GENERATION: str(mark.generation), ACCOUNT: mark.account}
+    return {name: value for name, value in whole.items() if value}
 
 
 def _from_time(day: date | None, at: datetime, zone_name: str) -> dict[str, str]:
@@ -72,7 +73,7 @@ def to_mark(item: dict) -> Mark | None:
     generation = private.get(GENERATION, "")
     if not (private.get(INSTALLATION) and private.get(REFERENCE) and generation.isascii() and generation.isdigit()):
         return None
-    return Mark(private[INSTALLATION], private[REFERENCE], int(generation[:9]))
+    return Mark(private[INSTALLATION], private[REFERENCE], int(generation[:9]), private.get(ACCOUNT) or "")
 
 
 def _to_time(value: dict) -> tuple[date | None, datetime]:

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from ..event import RemoteEvent
 from .base import Gone, ProviderError, reading
 from .graph import Graph, failure
-from .microsoft_mapping import EVENT_FIELDS, MARK, PROMISE, VIEW_FIELDS, expanded, found_by, is_promised, property_of, target, to_event
+from .microsoft_mapping import ACCOUNT, EVENT_FIELDS, MARK, PROMISE, VIEW_FIELDS, expanded, found_by, is_promised, property_of, target, to_event
 from .multipart import Answer, Call
 
 PAGE_SIZE = 500
-OWN = {"$select": EVENT_FIELDS, "$expand": expanded(MARK)}
+OWN = {"$select": EVENT_FIELDS, "$expand": expanded(MARK, ACCOUNT)}
 
 Found = RemoteEvent | None | ProviderError
 
@@ -27,7 +27,7 @@ class Contents:
 
     def view(self, bounds: Mapping[str, str]) -> Iterator[RemoteEvent]:
         """Single events and occurrences within a window."""
-        query = {**bounds, "$select": VIEW_FIELDS, "$expand": expanded(MARK), "$top": PAGE_SIZE}
+        query = {**bounds, "$select": VIEW_FIELDS, "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
         return map(to_event, self._graph.items(target(f"{self._calendar}/calendarView", query)))
 
     def path(self, remote_id: str) -> str:

@@ -18,7 +18,7 @@ from .values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, zone
 
 # Extended properties: https://learn.microsoft.com/graph/api/resources/extended-properties-overview. These names stay as they are for ever.
 OURS = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
-MARK, PROMISE, NOTE = f"{OURS}kalendsMark", f"{OURS}kalendsPromise", f"{OURS}kalendsNote"
+MARK, PROMISE, NOTE, ACCOUNT = f"{OURS}kalendsMark", f"{OURS}kalendsPromise", f"{OURS}kalendsNote", f"{OURS}kalendsAccount"
 PROPERTIES = "singleValueExtendedProperties"
 
 # Only what is read is asked for. Where occurrences are listed, `lastModifiedDateTime` is said not to work.
@@ -40,9 +40,10 @@ def target(path: str, query: Mapping[str, object]) -> str:
     return f"{path}?{urlencode(query, quote_via=quote, safe='$,()')}"
 
 
-def expanded(name: str) -> str:
-    """The `$expand` that shows one of our properties."""
-    return f"{PROPERTIES}($filter=id eq '{name}')"
+def expanded(*names: str) -> str:
+    """The `$expand` that shows some of our properties."""
+    wanted = " or ".join(f"id eq '{name}'" for name in names)
+    return f"{PROPERTIES}($filter={wanted})"
 
 
 def found_by(name: str, value: str) -> str:
@@ -66,12 +67,12 @@ def is_promised(remote_id: str) -> bool:
 
 def to_create(promise: str, event: Event, mark: Mark) -> dict:
     """The body that makes an event of ours."""
-    return {**_body(event), PROPERTIES: [_property(MARK, _from_mark(mark)), _property(PROMISE, promise)], "transactionId": promise}
+    return {**_body(event), PROPERTIES: [*_from_mark(mark), _property(PROMISE, promise)], "transactionId": promise}
 
 
 def to_restore(event: Event, mark: Mark) -> dict:
     """The body that makes an event what it should be, also clearing what someone else put there: a repeat, guests."""
-    return {**_body(event), PROPERTIES: [_property(MARK, _from_mark(mark))], "recurrence": None, "attendees": []}
+    return {**_body(event), PROPERTIES: _from_mark(mark), "recurrence": None, "attendees": []}
 
 
 def _body(event: Event) -> dict:
@@ -87,8 +88,10 @@ def _property(name: str, value: str) -> dict[str, str]:
     return {"id": name, "value": value}
 
 
-def _from_mark(mark: Mark) -> str:
-    return json.dumps([mark.installation, mark.reference, mark.generation])
+def _from_mark(mark: Mark) -> list[dict[str, str]]:
+    """The account has a property of its own, so that earlier versions still read the rest."""
+    whole = _property(MARK, json.dumps([mark.installation, mark.reference, mark.generation]))
+    return [whole, _property(ACCOUNT, mark.account)] if mark.account else [whole]
 
 
 def _span(event: Event) -> tuple[dict, dict]:
@@ -141,7 +144,9 @@ def to_mark(item: dict) -> Mark | None:
     except (ValueError, TypeError):
         return None
     texts = isinstance(installation, str) and isinstance(reference, str) and installation and reference
-    return Mark(installation, reference, generation) if texts and type(generation) is int and 0 <= generation < 10**9 else None
+    if not (texts and type(generation) is int and 0 <= generation < 10**9):
+        return None
+    return Mark(installation, reference, generation, property_of(item, ACCOUNT))
 
 
 def property_of(item: dict, name: str) -> str:
