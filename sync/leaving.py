@@ -71,11 +71,11 @@ def _remove_events(errand: Errand, calendar_id: str, is_made: bool) -> None:
     errand.begin(len(found))
     for some in chunked(found, errand.provider.batch_size):
         results = list(errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in some]))
-        done = sum(result.error is None for result in results)
+        done = sum(result.error is None or isinstance(result.error, Gone) for result in results)
         with errand.writing():
             errand.note(done=done, deleted=done)
         for result in results:
-            if result.error:
+            if result.error and not isinstance(result.error, Gone):
                 raise result.error
 
 

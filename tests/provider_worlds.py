@@ -51,6 +51,7 @@ class World:
 
     adapter: type
     first_sync_requests: int  # for a thousand bookings
+    promises_ids_of_its_own = False  # whether an event has the id that was promised for it
     restores_deleted = False  # whether an event that was deleted can be brought back
 
     def access_token(self, stale):
@@ -119,6 +120,10 @@ class World:
         """The next events written are refused one by one."""
         self.sandbox.faults.fail(status, path="/events(/|$)", **choice)
 
+    def refuse_batches(self, status, **choice):
+        """The next batches are refused as a whole."""
+        self.sandbox.faults.fail(status, path=r"batch(/calendar/v3)?$", method="POST", **choice)
+
     def cut_batch(self, after):
         self.sandbox.faults.reset_batch(after)
 
@@ -137,6 +142,7 @@ class GoogleWorld(World):
     """Robin's account at the sandbox Google, with a destination calendar of ours."""
 
     adapter, first_sync_requests, restores_deleted = ADAPTERS["google"], 30, True
+    promises_ids_of_its_own = True
 
     def __init__(self):
         self.clock = SimpleNamespace(now=NOW)

@@ -347,13 +347,22 @@ def test_bare_tombstones_are_enough(world):
     assert world.provider.get(world.destination, made.remote_id) is None
 
 
-def test_the_last_word_on_an_event_counts():
-    living, dead = ITEM | {"id": "one"}, {"id": "one", "status": "cancelled"}
-    pages = iter([{"items": [dead, ITEM], "nextPageToken": "2"}, {"items": [living, {"id": "abc01", "status": "cancelled"}], "nextSyncToken": "s"}])
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_told_as_living_and_as_deleted_asks_for_everything(turned):
+    told = [{"id": "one", "status": "cancelled"}, ITEM | {"id": "one"}][::-1 if turned else 1]
+    pages = iter([{"items": told[:1], "nextPageToken": "2"}, {"items": told[1:], "nextSyncToken": "s"}])
+    http = http_client(httpx.MockTransport(lambda request: httpx.Response(200, json={"kind": "calendar#events", **next(pages)})))
+    with pytest.raises(SyncTokenExpired):
+        open_provider("google", http, lambda stale: "token", "https://google.example").pull("x", "t", Window(NOW, NOW + timedelta(days=30)))
+
+
+def test_the_last_word_on_a_living_event_counts():
+    first, last = ITEM | {"id": "one", "summary": "First"}, ITEM | {"id": "one", "summary": "Last"}
+    pages = iter([{"items": [first, ITEM], "nextPageToken": "2"}, {"items": [last, {"id": "two", "status": "cancelled"}], "nextSyncToken": "s"}])
     http = http_client(httpx.MockTransport(lambda request: httpx.Response(200, json={"kind": "calendar#events", **next(pages)})))
     provider = open_provider("google", http, lambda stale: "token", "https://google.example")
     delta = provider.pull("x", "t", Window(NOW, NOW + timedelta(days=30)))
-    assert ([found.remote_id for found in delta.changed], delta.tombstones) == (["one"], {"abc01"})
+    assert ({found.remote_id: found.title for found in delta.changed}["one"], delta.tombstones) == ("Last", {"two"})
 
 
 # ---- batches ----

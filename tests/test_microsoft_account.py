@@ -102,14 +102,14 @@ def test_a_conflict_over_a_deleted_event_is_none(world):
     first, second = world.made(), world.made(1)
     for made in (first, second):
         world.outside_delete(made.remote_id, world.destination)
-    assert outcomes(world.write(world.updated(world.create(), first.etag), world.deleted(second))) == ["Gone", "done"]
+    assert outcomes(world.write(world.updated(world.create(), first.etag), world.deleted(second))) == ["Gone", "Gone"]
 
 
 def test_deleting_again_may_be_called_a_bad_request(world):
     world.sandbox.deleted_again = 400
     made = world.made()
     world.outside_delete(made.remote_id, world.destination)
-    assert outcomes(world.write(world.deleted(made))) == ["done"]
+    assert outcomes(world.write(world.deleted(made))) == ["Gone"]
 
 
 def test_a_bad_request_over_a_living_event_is_no_deletion(world):

@@ -15,6 +15,7 @@ from sync.providers.base import (
     Delete,
     Exists,
     Gone,
+    PreconditionFailed,
     RateLimited,
     SyncTokenExpired,
     Unanswered,
@@ -120,11 +121,11 @@ class TestWriting:
         assert now.starts_at == SOON
         assert outcomes(world.write(world.updated(world.create(), now.etag))) == ["done"]
 
-    def test_deleting_what_is_gone_is_done(self, world):
+    def test_deleting_what_is_not_there_says_so(self, world):
         made = world.made()
         world.outside_delete(made.remote_id, world.destination)
         results = world.write(world.deleted(made), Delete(world.create(7).remote_id), world.deleted(made, etag=""))
-        assert outcomes(results) == ["done"] * 3
+        assert outcomes(results) == ["Gone"] * 3 if world.promises_ids_of_its_own else ["Gone", "done", "Gone"]
 
     def test_changing_what_never_was_tells_so(self, world):
         assert outcomes(world.write(world.updated(world.create(7)))) == ["Gone"]
@@ -150,7 +151,7 @@ class TestWriting:
     def test_a_calendar_that_is_gone_says_so(self, world):
         world.robin.delete_calendar(world.destination)
         assert outcomes(world.write(world.create())) == ["Gone"]
-        assert outcomes(world.write(Delete(world.create().remote_id))) == ["done"]
+        assert outcomes(world.write(Delete(world.create().remote_id))) == ["Gone"]
         with pytest.raises(Gone):
             world.pull(calendar=world.destination)
         with pytest.raises(Gone):
@@ -196,6 +197,15 @@ class TestTrouble:
         assert results[3].error.retry_after_seconds == wait_seconds
         assert world.living() == words.count("done")
 
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504])
+    def test_the_refusal_of_a_whole_batch_is_no_verdict_about_its_items(self, world, status):
+        made, other = world.made(), world.made(2)
+        world.refuse_batches(status, minutes=60)
+        results = world.write(world.updated(world.create(), made.etag), world.create(1), world.deleted(other))
+        assert not any(isinstance(result.error, (Gone, Exists, PreconditionFailed, SyncTokenExpired)) for result in results)
+        assert {type(result.error) for result in results} <= {AuthExpired, RateLimited, Unavailable}
+        assert world.living() == 2
+
     def test_a_connection_that_dies_in_a_batch_leaves_unknown_not_failed(self, world):
         creates = [world.create(number) for number in range(120)]
         world.cut_batch(after=2)
@@ -217,7 +227,7 @@ class TestTrouble:
         made = world.made()
         world.lose_answer()
         assert outcomes(world.write(world.deleted(made))) == ["Unanswered"]
-        assert outcomes(world.write(world.deleted(made))) == ["done"]
+        assert outcomes(world.write(world.deleted(made))) == ["Gone"]
 
     def test_a_dead_access_token_is_replaced_once(self, world):
         before = world.tokens.access_token

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Take an event away. One that is gone already is done. `etag` "": whatever is there."""
+    """Take an event away. `etag` "": whatever is there. One that is said not to be there comes back as Gone: whoever asked makes sure."""
 
     remote_id: str
     etag: str = ""
@@ -139,7 +139,8 @@ class NameTaken(ProviderError):
 
 
 class Gone(ProviderError):
-    """The event does not exist; from `pull`, `find_marked` and for a Create: the calendar does not, or is no longer ours to see."""
+    """One answer says that the event is not there; from `pull`, `find_marked` and for a Create: that the calendar is not, or is no longer
+    ours to see. Providers say so of what lives, too: believe it only together with a tombstone, a complete list, or a later answer."""
 
 
 class SyncTokenExpired(ProviderError):
@@ -171,7 +172,8 @@ class Unsent(ProviderError):
 
 
 class Exists(ProviderError):
-    """The promised id is taken. `event` is what lies there, None when it was deleted; an Update with `etag` makes it what it should be."""
+    """The promised id is taken. `event` is what lies there; an Update with `etag` makes it what it should be. `event` None: its tombstone,
+    where `etag` is told; otherwise nothing was found there, which is no more to be believed than Gone."""
 
     def __init__(self, event: RemoteEvent | None, etag: str):
         super().__init__("exists", 409)
@@ -187,7 +189,12 @@ def word(value: object) -> str:
 
 
 class Provider(Protocol):
-    """One connected account. It holds no policy and no truth, and every method may raise a ProviderError. Ids are opaque."""
+    """One connected account. It holds no policy and no truth, and every method may raise a ProviderError. Ids are opaque.
+
+    What is a verdict about one event: an answer to a call about that event alone, and what a whole list or a tombstone says. What refuses
+    a batch as a whole says nothing about any of its items, with whatever status (`writing.of_the_whole`). Where one answer says that an
+    event lives and another that it does not, a third is asked for, and none of them is told as a tombstone.
+    """
 
     kind: str
     batch_size: int  # so many operations go out in one request
@@ -206,17 +213,18 @@ class Provider(Protocol):
     def delete_calendar(self, calendar_id: str) -> None:
         """The calendar and all in it. One that is gone already is done."""
 
-    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True, over: Container[str] = ()) -> Delta:
         """Changes since a sync token, or without one everything that overlaps the window. Tokens belong to one window and one `unrolled`.
 
         `unrolled`: repeats come as their single occurrences, and what left the window counts as a tombstone; otherwise, for our own
         calendar, a repeat comes as one event (`is_series`) and a change outside the window is told like any other. A tombstone may
         be of an event nobody knows, or of a whole series (then its occurrences are gone, but for those that `changed` tells: it wins).
-        Raises SyncTokenExpired.
+        A look that finds nothing where a change was told is no tombstone: the answer is then a complete one. `over`: ids of events that
+        are known to be gone; that they are is no news, and costs no further request. Raises SyncTokenExpired.
         """
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
-        """The event as it is now; None when it was deleted or never was."""
+        """The event as it is now; None when it was deleted or never was, or so this one answer says."""
 
     def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
         """Every living event, whenever it takes place, with this installation's mark. A copy that a person made of one may be among them."""

@@ -4,7 +4,7 @@ Reads are paged lists; writes go out as batches of single PUT, POST and DELETE c
 answer was lost is found again by its id. What the shapes and refusals mean stands in `google_mapping.py` and `google_errors.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -35,7 +35,7 @@ from .google_errors import error_of, is_collision
 from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event
 from .multipart import Answer, Call
 from .values import written
-from .writing import carried_out
+from .writing import carried_out, of_the_whole
 
 API, BATCH = "/calendar/v3", "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
@@ -88,7 +88,7 @@ class Google:
 
     # ---- reading ----
 
-    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True, over: Container[str] = ()) -> Delta:
         query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
@@ -97,6 +97,8 @@ class Google:
             gathered.add(page)
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
+        if sync_token and gathered.told_both:
+            raise SyncTokenExpired("removed and living")  # one of the two is wrong: everything tells which
         return Delta(tuple(gathered.changed.values()), frozenset(gathered.tombstones), page.get("nextSyncToken"), not sync_token, window)
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
@@ -152,7 +154,7 @@ class Google:
             answer = self._wire.send("POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type})
             _refuse(answer)
         except ProviderError as error:
-            return [error] * len(calls)
+            return [of_the_whole(error)] * len(calls)
         parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
         return [part or Unanswered("no part") for part in parts]
 
@@ -205,12 +207,15 @@ class Google:
 
 
 class _Gathered:
-    """What the pages of one pull add up to; the last word on an event counts. With a window, what lies outside counts as gone."""
+    """What the pages of one pull add up to; the last word on an event that lives counts, and `told_both` are those told as deleted as well.
+    With a window, what lies outside counts as gone."""
 
     def __init__(self, window: Window | None):
         self.changed: dict[str, RemoteEvent] = {}
         self.tombstones: set[str] = set()
         self.window, self.outside = window, 0
+        self._deleted: set[str] = set()
+        self.told_both: set[str] = set()
 
     def add(self, page: dict) -> None:
         with reading():
@@ -218,6 +223,12 @@ class _Gathered:
                 self._put(item["id"], _living(item))
 
     def _put(self, remote_id: str, event: RemoteEvent | None) -> None:
+        if event is None:
+            self._deleted.add(remote_id)
+        if remote_id in self._deleted and (event or remote_id in self.changed):
+            self.told_both.add(remote_id)
+        if event is None and remote_id in self.changed:
+            return
         if event is not None and self.window and not self.window.touches(event.starts_at, event.ends_at):
             event, self.outside = None, self.outside + 1
         self.changed.pop(remote_id, None)
@@ -264,10 +275,12 @@ def _may_pass_now(answer: Answer | ProviderError) -> bool:
 def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
     if isinstance(answer, ProviderError):
         return Result(operation, error=answer)
-    if isinstance(operation, Delete) and (answer.status < 300 or answer.status in (404, 410)):
-        return Result(operation)
     if answer.status >= 300:
-        return Result(operation, error=error_of(answer.status, answer.body, answer.headers))
+        error = error_of(answer.status, answer.body, answer.headers)
+        is_verdict = isinstance(operation, Create) or not isinstance(error, Exists)  # a taken id says something of a creation alone
+        return Result(operation, error=error if is_verdict else Unavailable("duplicate", answer.status))
+    if isinstance(operation, Delete):
+        return Result(operation)
     try:
         return Result(operation, _living(answer.body))
     except Unavailable as error:

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from . import json_batch
-from .base import AccessToken, ProviderError, RateLimited, Unanswered, Unavailable, Unsent, Wire, reading
+from .base import AccessToken, Gone, ProviderError, RateLimited, SyncTokenExpired, Unanswered, Unavailable, Unsent, Wire, reading
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
-from .writing import HOPELESS
+from .writing import HOPELESS, of_the_whole
 
 # Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
 # https://learn.microsoft.com/graph/outlook-immutable-id
@@ -102,7 +102,7 @@ class Graph:
             with reading():
                 answers = json_batch.read(document, len(calls))
         except ProviderError as error:
-            return [error] * len(calls)
+            return [of_the_whole(error)] * len(calls)
         return [answer or Unanswered("no answer in the batch") for answer in answers]
 
 
@@ -110,7 +110,8 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
     """The error that the answer to a call of a batch stands for; None when it is a good one."""
     if isinstance(answer, ProviderError):
         return answer
-    return error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+    error = error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+    return Gone(error.reason, error.status) if isinstance(error, SyncTokenExpired) else error  # no call of a batch has a place in a history
 
 
 def _page(page: dict) -> dict:

@@ -7,7 +7,7 @@ What the shapes and refusals mean stands in `microsoft_mapping.py` and `microsof
 `microsoft_contents.py` and written in `microsoft_writing.py`; channels are in `microsoft_channels.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ from .values import written
 from .writing import carried_out
 
 LIST_SIZE = 100
-FEW_REMOVED, FEW_TOLD = 3, 60  # more than this, and the whole list costs fewer requests than a look at each
+FEW_TOLD = 60  # more than this, and the whole list costs fewer requests than a look at each
 FEW_SERIES = 10
 
 
@@ -92,33 +92,35 @@ class Microsoft:
 
     # ---- reading ----
 
-    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True) -> Delta:
+    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True, over: Container[str] = ()) -> Delta:
         if sync_token is None:
             return self._everything(calendar_id, window, unrolled)
-        told, token = self._since(sync_token)
+        told, removed, token = self._since(sync_token)
         with reading():
-            removed = {remote_id for remote_id, item in told.items() if "@removed" in item}
-            living = [item for remote_id, item in told.items() if remote_id not in removed]
+            living = list(told.values())
             if not unrolled:
-                return self._ours(calendar_id, {_event_of(item) for item in living}, removed, token)
+                return self._ours(calendar_id, {_event_of(item) for item in living}, {one for one in removed if one not in over}, token)
             singles, series = ({_event_of(item) for item in living if _is_of_series(item) == is_series} for is_series in (False, True))
-            if len(series) > FEW_SERIES or len(singles) > FEW_TOLD:
+            if len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles:  # removed, and living: the list knows
                 return self._everything(calendar_id, window, unrolled)
             stands = Contents(self._graph, calendar_id).surely(singles)
-            changed = [event for event in stands.values() if event] + [event for one in sorted(series) for event in self._occurrences(one, window)]
-            gone = (removed | series | _gone(stands)) - {event.remote_id for event in changed}
+            occurrences = {one: self._occurrences(one, window) for one in sorted(series)}
+            if None in (*stands.values(), *occurrences.values()):  # told of, and not there: one of the two is wrong
+                return self._everything(calendar_id, window, unrolled)
+            changed = [*stands.values(), *(event for some in occurrences.values() for event in some)]
+            gone = (removed | series) - {event.remote_id for event in changed}
             return Delta(tuple(changed), frozenset(gone), token, False, window)
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
         """A place in the history first, then a list: what changes meanwhile will be told again. Of our own calendar, events of all times."""
-        _, token = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
+        _, _, token = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
         with reading():
             contents = Contents(self._graph, calendar_id)
             changed = tuple(contents.view(_bounds(window)) if unrolled else contents)
         return Delta(changed, frozenset(), token, True, window if unrolled else None)
 
-    def _since(self, sync_token: str) -> tuple[dict[str, dict], str | None]:
-        """What the history tells after a place in it, by id. A place that Graph cannot read is lost as well."""
+    def _since(self, sync_token: str) -> tuple[dict[str, dict], set[str], str | None]:
+        """What the history tells after a place in it, as `_round` does. A place that Graph cannot read is lost as well."""
         if not self._graph.is_ours(sync_token):
             raise SyncTokenExpired("another service")
         try:
@@ -128,32 +130,37 @@ class Microsoft:
                 raise SyncTokenExpired(error.reason, 400) from None
             raise
 
-    def _round(self, address: str) -> tuple[dict[str, dict], str | None]:
-        """All pages of one delta, the last word on each item, and the address of the next one."""
-        told: dict[str, dict] = {}
+    def _round(self, address: str) -> tuple[dict[str, dict], set[str], str | None]:
+        """All pages of one delta: what lives, by id; what was removed; and the address of the next one. What was moved away and back is told
+        as both, in whatever order, and is then worth a look."""
+        living: dict[str, dict] = {}
+        removed: set[str] = set()
         with reading():
             for page in self._graph.pages(address, f"odata.maxpagesize={PAGE_SIZE}"):
-                told |= {item["id"]: item for item in page["value"]}
-            return told, page.get("@odata.deltaLink")
+                removed |= {item["id"] for item in page["value"] if "@removed" in item}
+                living |= {item["id"]: item for item in page["value"] if "@removed" not in item}
+            return living, removed, page.get("@odata.deltaLink")
 
-    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent]:
-        """Those of one series, none if it is gone. The delta tells them in part only, and their removal perhaps not at all."""
+    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent] | None:
+        """Those of one series; None where it is said not to be there. The delta tells them in part only, and their removal perhaps not at all."""
         query = _bounds(window) | {"$select": VIEW_FIELDS, "$top": PAGE_SIZE}
         try:
             return list(map(to_event, self._graph.items(target(f"/me/events/{quote(series_id, safe='')}/instances", query))))
         except Gone:
-            return []
+            return None
 
     def _ours(self, calendar_id: str, living: set[str], removed: set[str], token: str | None) -> Delta:
-        """What stands in a calendar of ours where the delta points. Removed means out of its window, or gone: a look tells which; and as the
-        look also finds what lies among deleted things, the list has the last word on it. What it lacks and nobody removed is not told."""
-        contents, told = Contents(self._graph, calendar_id), living | removed
-        stands = {} if len(removed) > FEW_REMOVED or len(told) > FEW_TOLD else contents.surely(told)
-        unsure = {remote_id for remote_id in told if remote_id not in stands or (remote_id in removed and stands[remote_id])}
+        """What stands in a calendar of ours where the delta points. Removed means out of its window, or gone, and a look may find nothing
+        where something stands, or find what lies among deleted things: the list has the last word on both. What it lacks and nobody removed
+        is not told."""
+        contents, looked_at = Contents(self._graph, calendar_id), living - removed
+        stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
+        unsure = removed | {remote_id for remote_id in looked_at if stands.get(remote_id) is None}
         if unsure:
             listed = {event.remote_id: event for event in contents}
-            stands |= {remote_id: listed.get(remote_id) for remote_id in unsure if remote_id in removed or remote_id in listed}
-        return Delta(tuple(event for event in stands.values() if event), frozenset(_gone(stands)), token, False)
+            stands |= {remote_id: listed.get(remote_id) for remote_id in unsure}
+        changed = tuple(event for event in stands.values() if event)
+        return Delta(changed, frozenset(remote_id for remote_id in removed if stands[remote_id] is None), token, False)
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         return Contents(self._graph, calendar_id).get(remote_id)
@@ -189,10 +196,6 @@ class Microsoft:
 
 def _bounds(window: Window) -> dict[str, str]:
     return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
-
-
-def _gone(stands: Mapping[str, RemoteEvent | None]) -> set[str]:
-    return {remote_id for remote_id, event in stands.items() if event is None}
 
 
 def _is_of_series(item: dict) -> bool:

@@ -48,12 +48,14 @@ class Writer:
     def _judged(self, operation: Operation, call: Call, answer: Answer | ProviderError) -> Result:
         error = failure(answer)
         try:
+            if isinstance(answer, ProviderError):  # nothing is known of this one
+                return Result(operation, error=error)
             if isinstance(operation, Create):
                 return self._created(operation, answer, error)
             if isinstance(error, PreconditionFailed):
                 return self._tried_again(operation, call, error)
             if isinstance(operation, Delete) and error and error.status == 400 and self._contents.get(operation.remote_id) is None:
-                return Result(operation)
+                return Result(operation, error=Gone(error.reason, 400))
             return _done(operation, answer, error)
         except ProviderError as trouble:
             return Result(operation, error=trouble)
@@ -74,7 +76,7 @@ class Writer:
         """Once more if the event is still the version that we know: Graph may say 412 for a moment without a reason."""
         now = self._contents.get(operation.remote_id)
         if now is None:
-            return Result(operation, error=None if isinstance(operation, Delete) else Gone("changed and gone", 404))
+            return Result(operation, error=Gone("changed and gone", 404))
         if now.etag != operation.etag:
             return Result(operation, error=error)
         answer, = self._graph.together([call])
@@ -89,7 +91,7 @@ def _settled(operation: Operation, found: Found) -> Result | None:
     """What a look for the event tells already; None when there is a call to make."""
     if isinstance(operation, Create) and not isinstance(found, ProviderError):
         return _exists(operation, found) if found else None
-    if isinstance(operation, Delete) and (found is None or isinstance(found, Gone)):
+    if isinstance(operation, Delete) and found is None:  # a search, which found nothing
         return Result(operation)
     if found is None:
         return Result(operation, error=Gone("promised only", 404))
@@ -101,10 +103,10 @@ def _exists(operation: Create, found: RemoteEvent | None) -> Result:
 
 
 def _done(operation: Operation, answer: Answer | ProviderError, error: ProviderError | None) -> Result:
-    if isinstance(operation, Delete) and (error is None or isinstance(error, Gone)):
-        return Result(operation)
     if error:
         return Result(operation, error=error)
+    if isinstance(operation, Delete):
+        return Result(operation)
     try:
         with reading():
             return Result(operation, replace(to_event(answer.body), mark=operation.mark))

@@ -2,10 +2,30 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from .base import AuthExpired, Forbidden, NotConfigured, Operation, RateLimited, Result, ScopeMissing, Unanswered, Unavailable, Unsent
+from .base import (
+    AuthExpired,
+    Forbidden,
+    NotConfigured,
+    Operation,
+    ProviderError,
+    RateLimited,
+    Result,
+    ScopeMissing,
+    Unanswered,
+    Unavailable,
+    Unsent,
+)
 
 # Errors that the next batch would meet as well.
 HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
+# Errors that are about the account or the way to it, whatever was asked. All others are about what was asked for.
+OF_ANY_CALL = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unavailable, Unsent)
+
+
+def of_the_whole(error: ProviderError) -> ProviderError:
+    """What the refusal of a batch as a whole means for each of its items: trouble, and never a verdict. Not found, taken, changed, malformed
+    or forbidden was then the batch, and nobody knows about the items."""
+    return error if isinstance(error, OF_ANY_CALL) else Unavailable(error.reason, error.status)
 
 
 def carried_out(operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]) -> Iterator[Result]:
