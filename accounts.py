@@ -41,6 +41,10 @@ class OtherAccount(Exception):
         self.email = email
 
 
+class CalendarTaken(Exception):
+    """The bookings of a colleague go to this calendar: it has one writer of a clinic."""
+
+
 class LeaseLost(Exception):
     """Another worker works for this account by now: whatever is at hand must not be written."""
 
@@ -118,7 +122,9 @@ class Account(Base):
     @transition
     def start(self, actor: User, name: str, zone_name: str, calendar_id: str | None = None) -> None:
         """Begin to sync: into a new calendar of this name, or into one that is there (an earlier one of ours, or where the clinic allows it
-        one of the person's own)."""
+        one of the person's own). Raises CalendarTaken; of two who choose one at once, the second."""
+        if calendar_id and self.taken([calendar_id]):
+            raise CalendarTaken
         RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.role == "destination").execute()
         if calendar_id:
             RemoteCalendar.delete().where(RemoteCalendar.account == self, RemoteCalendar.calendar_id == calendar_id).execute()
@@ -127,6 +133,13 @@ class Account(Base):
         self._begin()
         self.user.change_sync(mode="two_way")
         AuditEntry.note(self.clinic, actor, "account.started", self, kind=self.kind)
+
+    def taken(self, calendar_ids: Iterable[str]) -> set[str]:
+        """Which of these calendars a colleague's account at the same provider writes to, or still takes its events away from."""
+        rows = RemoteCalendar.select(RemoteCalendar.calendar_id).join(Account).where(
+            Account.clinic == self.clinic_id, Account.kind == self.kind, Account.id != self.id,
+            RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.in_(list(calendar_ids)))
+        return {row.calendar_id for row in rows}
 
     def _begin(self) -> None:
         """A fresh start: nothing is remembered of what stood outside; what stands there is found by its mark."""

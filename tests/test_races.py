@@ -7,6 +7,7 @@ import pytest
 from conftest import NOW
 
 import models
+from accounts import Account, CalendarTaken, RemoteCalendar
 from models import Booking, ChangedMeanwhile, Feed, NoLinks, Practitioner, SlotTaken, Stopped, User
 from scheduling import Span
 
@@ -57,6 +58,24 @@ def test_revisions_of_changes_made_at_once_are_all_different(linden):
 def _one_revision(clinic_id):
     with models.database.atomic():
         return models.Clinic.get_by_id(clinic_id).next_rev()
+
+
+@pytest.mark.parametrize("round_number", range(3))
+def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number):
+    accounts = [Account.connect(user, "google", "both@home.test", "sealed", [], None) for user in (linden.pat, linden.quinn)]
+    refused, barrier = [], threading.Barrier(2)
+
+    def choose(account):
+        try:
+            if not refused:
+                account.start(account.user, "Practice", "UTC", "practice@home.test")
+        except CalendarTaken:
+            refused.append(account.user_id)
+
+    faults = at_once(*[lambda n, one=account: (n == 0 and barrier.wait(), choose(one)) for account in accounts])
+    rows = RemoteCalendar.select().where(RemoteCalendar.role == "destination")
+    assert faults == [] and len(set(refused)) == 1 and [row.account.user_id for row in rows] == [user.id for user in (
+        linden.pat, linden.quinn) if user.id not in refused]
 
 
 # ---- a row that was loaded before somebody else changed it ----

@@ -185,6 +185,25 @@ class TestStarting:
         assert [event["summary"] for event in world.robin.events(family.calendar_id)] == ["School run"]
 
 
+    def test_a_calendar_that_a_colleague_writes_to_is_refused(self, pat, signed_in, world, connected, linden):
+        linden.clinic.change(linden.olive, sync_existing=True)
+        linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
+        other = world.connect(linden.quinn)
+        choice = {row.account_id: row for row in RemoteCalendar.select().where(RemoteCalendar.name == "Family")}
+        pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "x", "into": choice[connected.id].id})
+        quinn = signed_in(linden.quinn)
+        assert "Family (a colleague’s bookings go there)</option>" in page(quinn)
+        for headers in ({}, HTMX):
+            answer = quinn.post(f"/sync/accounts/{other.id}/start", data={"name": "x", "into": choice[other.id].id}, headers=headers)
+            assert answer.status_code == 422 and "Choose another one, or a new calendar" in html.unescape(answer.get_data(as_text=True))
+        assert row(other).phase == "naming" and row(connected).phase == "active"
+        row(connected).leave(linden.pat, "disconnect")  # until all is taken away there, it is Pat's
+        assert quinn.post(f"/sync/accounts/{other.id}/start", data={"name": "x", "into": choice[other.id].id}).status_code == 422
+        world.run()
+        assert quinn.post(f"/sync/accounts/{other.id}/start", data={"name": "x", "into": choice[other.id].id}).status_code == 303
+        assert row(other).destination.calendar_id == choice[other.id].calendar_id
+
+
 # ---- watching and pressing ----
 
 

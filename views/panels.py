@@ -85,7 +85,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         is_back = naming_form and naming_form.account.id == account.id
         form = naming_form if is_back else Naming(account, formdata=None, data={"name": _default_name(), "into": ""})
         places = [row for row in sources if connecting.may_write(row, account.clinic)]
-        found |= {"form": form, "due": words.due(account), "earlier": [row for row in calendars if row.is_ours], "places": places}
+        found |= {"form": form, "due": words.due(account), "earlier": [row for row in calendars if row.is_ours], "places": places,
+                  "taken": account.taken([row.calendar_id for row in places])}
     return found
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
 
-from accounts import Account, RemoteCalendar, SyncRun
+from accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
 from models import Practitioner, User
 from outside import ExternalEvent
 from sync import connecting, jobs, work
@@ -70,7 +70,11 @@ def start(account_id: int):
     if form.errors:
         return sync_page.show(422, naming_form=form)
     zone = panels.oldest_calendar()
-    account.start(current_user, into.name if into else form.name.data, zone.venue.zone_name if zone else "UTC", into and into.calendar_id)
+    try:
+        account.start(current_user, into.name if into else form.name.data, zone.venue.zone_name if zone else "UTC", into and into.calendar_id)
+    except CalendarTaken:
+        form.fault("into", "A colleague’s bookings already go to this calendar. Choose another one, or a new calendar")
+        return sync_page.show(422, naming_form=form)
     jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed("Started. You can leave this page; it carries on.", f"account-{account.id}")
 
@@ -82,7 +86,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
         return None
     row = RemoteCalendar.get_or_none(RemoteCalendar.account == account, RemoteCalendar.id == arg_int(into))
     if row is None or not connecting.may_write(row, account.clinic):
-        form.fault("into", "Choose one of the list")
+        form.fault("into", "Choose one from the list")
         return None
     form.name.data = form.name.data or row.name
     return row
