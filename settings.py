@@ -3,11 +3,18 @@
 import hashlib
 import os
 import secrets
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import psycopg
+
+SERVICE_FILE = Path("/etc/kalends.env")  # what the unit in the README reads; commands typed in a shell read it, too
+_OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOGLE_", "MICROSOFT_")
 
 
 class SettingsError(Exception):
@@ -55,8 +62,9 @@ class Settings:
     poll_seconds: int
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read and check everything. `NAME_FILE` names a file that holds NAME. Raises SettingsError."""
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check everything, by default from `environment()`. `NAME_FILE` names a file that holds NAME. Raises SettingsError."""
+        environ = environment() if environ is None else environ
         faults: list[str] = []
 
         def read(name: str, default: str = "") -> str:
@@ -87,13 +95,13 @@ class Settings:
             faults.append("KALENDS_BASE_URL must be the address people open, such as https://calendar.example.org.")
         instance = Path(read("KALENDS_INSTANCE", "instance")).resolve()
         keys = tuple(key.strip() for key in read("KALENDS_SECRET_KEY").split(",") if key.strip())
-        if production and not keys:
-            faults.append("KALENDS_SECRET_KEY is required when KALENDS_ENV=production. Make one with: openssl rand -base64 48")
         if production and any(len(key) < 16 for key in keys):
             faults.append("Each key of KALENDS_SECRET_KEY needs at least 16 characters.")
         database_url = read("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
         if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+        if not keys and not faults and not _key_file(instance).exists():
+            faults.extend(_why_no_key(database_url, production and bool(read("DATABASE_URL"))))
         redis_url = read("REDIS_URL")
         if redis_url and not redis_url.startswith("unix:///") and not _is_url(redis_url, "redis", "rediss"):
             faults.append("REDIS_URL must begin with redis://, rediss:// or unix:///.")
@@ -124,13 +132,15 @@ class Settings:
 
     def _with_kept_key(self) -> "Settings":
         """The key made on first run, readable by its owner alone."""
-        path = self.instance / "secret_key"
+        path = _key_file(self.instance)
         try:
             self.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 fresh = self.instance / f"secret_key.{secrets.token_hex(8)}"
                 with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                     file.write(secrets.token_urlsafe(48))
+                    file.flush()
+                    os.fsync(file.fileno())
                 try:
                     os.link(fresh, path)  # whoever comes first wins; a half-written key is never seen
                 except FileExistsError:
@@ -138,10 +148,69 @@ class Settings:
                 finally:
                     fresh.unlink()
             key = path.read_text().strip()
+            if not key:
+                raise SettingsError([f"{path} is empty. Put the secret key back into it, from a backup or from where you noted it down."])
         except OSError as error:
             raise SettingsError([f"The folder {self.instance} cannot be used ({error.strerror}). "
                                  "Make it writable, or name another in KALENDS_INSTANCE."]) from None
         return Settings(**{**self.__dict__, "secret_keys": (key,)})
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment over what the service's file says, so that a command in a shell sees what the service sees.
+
+    The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` where it exists. Its form is that of systemd's
+    EnvironmentFile. Raises SettingsError where it cannot be read.
+    """
+    named = os.environ.get("KALENDS_SETTINGS_FILE")
+    path = Path(named) if named else SERVICE_FILE
+    if named == "" or not named and not path.exists():
+        return os.environ
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{path} cannot be read. It holds the service's settings: run this as the service's user (sudo -u), or correct "
+                             "KALENDS_SETTINGS_FILE."]) from None
+    pairs = [line.strip().split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith(("#", ";"))]
+    said = {name.strip(): _unquoted(value.strip()) for name, value in pairs if name.strip().startswith(_OURS)}
+    return {**said, **os.environ}
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _key_file(instance: Path) -> Path:
+    return instance / "secret_key"
+
+
+def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
+    """Why no key may be made now, as sentences; empty: it may. Beside a database with data a new key would end every private link and
+    every connected account; `is_shared`: a database of one's own in production, which other machines may use with the same key."""
+    advice = ("Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds them), or set KALENDS_SECRET_KEY to the key "
+              "that was used before. If that key is lost, set a new one, then run: flask --app app key accept")
+    if has_clinic(database_url) is not False:
+        return [f"There is a database, but not its secret key. {advice}"]
+    return ["KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one with: openssl rand -base64 48"] * is_shared
+
+
+def has_clinic(database_url: str) -> bool | None:
+    """Whether there are data in the database; None: it cannot be asked. Makes nothing."""
+    try:
+        if not database_url.startswith("sqlite:"):
+            with psycopg.connect(database_url, connect_timeout=5) as server:
+                return server.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
+        path = Path(database_url.removeprefix("sqlite:///"))
+        if not path.exists():
+            return False
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as file:
+            return file.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
+    except psycopg.errors.UndefinedTable:
+        return False
+    except sqlite3.OperationalError as error:
+        return False if "no such table" in str(error) else None
+    except (psycopg.Error, sqlite3.Error, OSError, UnicodeError):
+        return None
 
 
 def _providers(read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]) -> dict[str, Endpoints]:

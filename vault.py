@@ -32,6 +32,15 @@ def unseal(sealed: str) -> str:
         raise CannotOpen from None
 
 
+def opens(sealed: str) -> bool:
+    """Whether a key in force opens it."""
+    try:
+        unseal(sealed)
+    except CannotOpen:
+        return False
+    return True
+
+
 def reseal(sealed: str) -> str:
     """The same under the newest key, so that older ones may be forgotten. Raises CannotOpen."""
     return seal(unseal(sealed))

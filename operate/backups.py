@@ -1,13 +1,13 @@
 """One archive with everything that cannot be made again: the database, and the key that the private links follow from.
 
 A tar file of `about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and `secret_key` where Kalends made
-its own. What comes from the environment stays there.
+its own. What comes from the environment stays there. Whatever is written is written beside, brought to the disk, and then renamed.
 """
 
 import json
+import os
 import shutil
 import sqlite3
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +15,12 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
 import models
 import scheduling
 from models import Clinic
+from settings import has_clinic
 
-from . import migrate, processes
+from . import keys, migrate, postgres_tools, processes
 
 PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
 
@@ -34,11 +33,14 @@ def write(settings, file: Path) -> str:
     """Make the backup, readable by its owner alone; Kalends may go on meanwhile. Gives what to say. Raises Refused, OSError."""
     if file.exists():
         raise Refused(f"{file} exists already. Name another file.")
+    _check_worth(settings)
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:
         there = Path(folder)
         about = {"made_at": scheduling.utc_now().isoformat(), "migrations": sorted(migrate.applied())}
         (there / "about.json").write_text(json.dumps(about))
-        _copy_sqlite(_sqlite_path(settings), there / "kalends.db") if models.is_sqlite() else _dump(settings.database_url, there / "kalends.dump")
+        with postgres_tools.refusing(Refused):
+            _copy_sqlite(_sqlite_path(settings), there / "kalends.db") if models.is_sqlite() else postgres_tools.dump(
+                settings.database_url, there / "kalends.dump")
         key = _kept_key(settings)
         if key:
             shutil.copyfile(key, there / "secret_key")
@@ -46,10 +48,22 @@ def write(settings, file: Path) -> str:
         with tarfile.open(packed, "x:gz") as archive:
             for part in PARTS:
                 if (there / part).exists():
-                    archive.add(there / part, arcname=part)
+                    archive.add(there / part, arcname=part, filter=_private)
         packed.chmod(0o600)
+        _to_disk(packed)
         packed.rename(file)
+        _to_disk(file.absolute().parent)
     return f"Written: {file}. " + ("The secret key is in it." if key else "The secret key is not in it: keep KALENDS_SECRET_KEY as safe.")
+
+
+def _check_worth(settings) -> None:
+    """Raises Refused where the backup would not be what it seems: of an empty database, or with a key that is not its own."""
+    where = _sqlite_path(settings) if models.is_sqlite() else "that DATABASE_URL names"
+    if has_clinic(settings.database_url) is False:
+        raise Refused(f"There is no clinic in the database {where}. Nothing was written. Run this with the service's own settings: "
+                      "KALENDS_SETTINGS_FILE names the file that holds them.")
+    if "server_key" in models.database.get_tables() and keys.state(settings.secret_keys) == "foreign":
+        raise Refused(f"Nothing was written. {keys.FOREIGN}")
 
 
 def inspect(file: Path) -> datetime:
@@ -59,7 +73,7 @@ def inspect(file: Path) -> datetime:
             about = json.loads(archive.extractfile("about.json").read(100_000))
             newer = set(about["migrations"]) - migrate.known()
             made_at = datetime.fromisoformat(about["made_at"])
-    except (tarfile.TarError, KeyError, ValueError, AttributeError, EOFError, OSError):
+    except (tarfile.TarError, KeyError, ValueError, AttributeError, TypeError, EOFError, OSError):
         raise Refused(f"{file} is not a backup of Kalends, or is damaged.") from None
     if newer:
         raise Refused("This backup was made by a newer version of Kalends. Update the program first.")
@@ -69,11 +83,11 @@ def inspect(file: Path) -> datetime:
 def restore(settings, file: Path) -> str:
     """Put the backup in the place of the present database, and keep that aside. Gives what to say. Raises Refused, OSError."""
     inspect(file)
+    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     if processes.is_running(settings.instance):
         raise Refused("Kalends is running. Stop it first.")
-    aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S}"
-    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _unpacked(file, settings.instance) as there:
+    aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
+    with _unpacked(file, settings.instance) as there, postgres_tools.refusing(Refused):
         wanted = "kalends.db" if models.is_sqlite() else "kalends.dump"
         if not (there / wanted).exists():
             raise Refused("This backup is of the other kind of database. Check DATABASE_URL.")
@@ -83,12 +97,21 @@ def restore(settings, file: Path) -> str:
         if models.is_sqlite():
             _replace_sqlite(_sqlite_path(settings), there / wanted, aside / wanted)
         else:
-            _dump(settings.database_url, aside / wanted)
-            _run_tool("pg_restore", settings.database_url, "--clean", "--if-exists", "--no-owner", "--single-transaction", str(there / wanted))
+            postgres_tools.dump(settings.database_url, aside / wanted)
+            postgres_tools.replace(settings.database_url, there / wanted, [table._meta.table_name for table in migrate.TABLES])
         _replace_key(settings, there / "secret_key", aside / "secret_key")
     with models.database.connection_context():
         Clinic.age_faces()
     return f"Restored. What was there before is kept in {aside}."
+
+
+def before_update(settings) -> Path | None:
+    """Make a backup in the instance folder before tables are changed; None where there is nothing to keep yet. Raises Refused, OSError."""
+    if has_clinic(settings.database_url) is False:
+        return None
+    file = settings.instance / f"before-update-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}.tar.gz"
+    write(settings, file)
+    return file
 
 
 def _sqlite_path(settings) -> Path:
@@ -101,12 +124,27 @@ def _kept_key(settings) -> Path | None:
     return key if key.exists() and key.read_text().strip() == settings.secret_keys[0] else None
 
 
+def _private(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whatever unpacks it, only its owner reads it."""
+    entry.mode, entry.uname, entry.gname, entry.uid, entry.gid = 0o600, "", "", 0, 0
+    return entry
+
+
+def _to_disk(path: Path) -> None:
+    """What was written there survives a power cut from now on."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _copy_sqlite(source: Path, target: Path) -> None:
     """SQLite's online backup: a consistent copy, whatever is written meanwhile."""
+    target.touch(mode=0o600)
     with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
         there.backup(here)
         here.execute("PRAGMA journal_mode = DELETE")
-    target.chmod(0o600)
 
 
 def _check_sqlite(fresh: Path) -> None:
@@ -120,12 +158,20 @@ def _check_sqlite(fresh: Path) -> None:
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
+    """The log beside the present file belongs to it and must go before the fresh one comes; what it held is written into the file first, so
+    that a crash at any step leaves one whole database there and the copy aside."""
     models.database.obj.close_all()
+    present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if present.exists():
         _copy_sqlite(present, aside)
-    for rest in ("-wal", "-shm"):  # they belong to the database that goes
+        _to_disk(aside)
+        with closing(sqlite3.connect(present, timeout=10)) as there:
+            there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for rest in ("-wal", "-shm"):
         present.with_name(present.name + rest).unlink(missing_ok=True)
-    fresh.replace(present)
+    _to_disk(fresh)
+    shutil.move(fresh, present) if present.parent.stat().st_dev != fresh.stat().st_dev else fresh.replace(present)
+    _to_disk(present.parent)
 
 
 def _replace_key(settings, fresh: Path, aside: Path) -> None:
@@ -133,35 +179,20 @@ def _replace_key(settings, fresh: Path, aside: Path) -> None:
     present = settings.instance / "secret_key"
     if fresh.exists():
         if present.exists():
-            present.replace(aside)
-        fresh.chmod(0o600)
+            shutil.copyfile(present, aside)
+            aside.chmod(0o600)
+        _to_disk(fresh)
         fresh.replace(present)
+        _to_disk(present.parent)
 
 
 @contextmanager
 def _unpacked(file: Path, near: Path) -> Iterator[Path]:
-    """The known parts of the archive as plain files, whatever else it holds."""
+    """The known parts of the archive as plain files that only their owner reads, whatever else it holds."""
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder, tarfile.open(file) as archive:
         for member in archive:
             if member.isfile() and member.name in PARTS:
-                with archive.extractfile(member) as source, open(Path(folder) / member.name, "xb") as target:
-                    shutil.copyfileobj(source, target)
+                target = os.open(Path(folder) / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with archive.extractfile(member) as source, open(target, "wb") as into:
+                    shutil.copyfileobj(source, into)
         yield Path(folder)
-
-
-def _dump(url: str, target: Path) -> None:
-    _run_tool("pg_dump", url, "--format=custom", f"--file={target}")
-
-
-def _run_tool(tool: str, url: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own tools on the database. The password goes through a file: a process's arguments can be read by all."""
-    if shutil.which(tool) is None:
-        raise Refused(f"{tool} is not installed here. Install PostgreSQL's client tools of the server's version (Debian: postgresql-client).")
-    parts = conninfo_to_dict(url)
-    with tempfile.NamedTemporaryFile("w", prefix=".pgpass-") as passwords:  # made with mode 0600
-        passwords.write("*:*:*:*:" + str(parts.pop("password", "")).replace("\\", "\\\\").replace(":", "\\:") + "\n")
-        passwords.flush()
-        done = subprocess.run([tool, "--dbname", make_conninfo(**parts, passfile=passwords.name), *arguments],  # noqa: S603 (no shell)
-                              capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refused(f"{tool} refused: {(done.stderr.strip().splitlines() or ['it did not say why'])[0]}")

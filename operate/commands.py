@@ -23,18 +23,18 @@ import vault
 from accounts import Account
 from credentials import OneTimeLink
 from models import SHORTEST_PASSWORD, Clinic, Feed, User, Venue
-from settings import sandbox_port
+from settings import Settings, sandbox_port
 from sync import feed as feeds
 from sync import look
 
-from . import backups, processes
+from . import backups, keys, processes
 from . import doctor as checks
 from . import migrate as migrations
 from . import sample as sample_clinic
 
 
 def register(app: Flask) -> None:
-    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sync, reseal, sample, imports, backup, restore, doctor):
+    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sync, reseal, key, sample, imports, backup, restore, doctor):
         app.cli.add_command(command)
 
 
@@ -127,14 +127,53 @@ def _welcome(person: User, password_stdin: bool) -> None:
 # ---- running ----
 
 
-def _bring_up_to_date() -> list[str]:
-    """Migrate, in a folder that only we can read. Gives the names applied."""
+def _bring_up_to_date(keep: bool = False) -> list[str]:
+    """Migrate, in a folder that only we can read; with `keep` after a backup of what is there. Gives the names applied. Refuses a secret key
+    that is not this database's."""
     os.umask(0o077)  # what we and our children write holds clients' records
     try:
         _settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return migrations.migrate()
+        if keep:
+            _keep_before_update()
+        applied = migrations.migrate()
+        _check_key()
     except (migrations.CannotMigrate, OSError) as error:
         raise click.ClickException(str(error)) from None
+    return applied
+
+
+def _keep_before_update() -> None:
+    try:
+        models.database.connect(reuse_if_open=True)
+        kept = backups.before_update(_settings()) if migrations.applied() and migrations.state() == "behind" else None
+    except PeeweeException as error:
+        raise migrations.unusable(error) from None
+    except backups.Refused as refusal:
+        raise click.ClickException(f"The update needs a backup first, and none could be made. {refusal} Or make one your own way, then run: "
+                                   "flask --app app migrate") from None
+    if kept:
+        click.echo(f"The database is brought up to date. A backup of what was there is in {kept}.")
+
+
+def _check_key() -> None:
+    """Refuse to go on with a secret key that is not this database's."""
+    models.database.connect(reuse_if_open=True)
+    if keys.check(_settings().secret_keys) == "foreign":
+        raise click.ClickException(keys.FOREIGN)
+
+
+def _check_key_if_there() -> None:
+    """The same for one part that runs alone: it may begin before the database does."""
+    try:
+        models.database.connect(reuse_if_open=True)
+        is_foreign = migrations.state() == "current" and keys.state(_settings().secret_keys) == "foreign"
+    except PeeweeException:
+        return
+    finally:
+        if not models.database.is_closed():
+            models.database.close()
+    if is_foreign:
+        raise click.ClickException(keys.FOREIGN)
 
 
 @click.command()
@@ -154,8 +193,10 @@ def start() -> None:
         processes.check_port(settings.host, settings.port)
         if settings.sandbox:
             processes.check_port("127.0.0.1", sandbox_port(settings.port))
-        _bring_up_to_date()
+        _bring_up_to_date(keep=True)
         sign_ins = _load_sample_if_empty()
+        if welcome := keys.welcome_path(settings.secret_keys):
+            sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
         models.database.close()
         imitations = [f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"] * any(
             endpoints.is_sandbox for endpoints in settings.providers.values())
@@ -190,6 +231,7 @@ def _sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
 @with_appcontext
 def web(workers: int) -> None:
     """Run the web server alone."""
+    _check_key_if_there()
     processes.serve(_settings(), workers)
 
 
@@ -199,6 +241,7 @@ def web(workers: int) -> None:
 @with_appcontext
 def worker(queues: tuple[str, ...], burst: bool) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
+    _check_key_if_there()
     processes.work(_settings().redis_url, list(queues or processes.jobs.LIMITS), burst)
 
 
@@ -206,6 +249,7 @@ def worker(queues: tuple[str, ...], burst: bool) -> None:
 @with_appcontext
 def clock() -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
+    _check_key_if_there()
     processes.tick(_settings().redis_url)
 
 
@@ -396,6 +440,24 @@ def reseal() -> None:
         click.echo(f"{done} accounts are sealed under the newest key." + (f" {lost} can be opened by no key: they ask to reconnect." if lost else ""))
 
 
+@click.group()
+def key() -> None:
+    """The secret key."""
+
+
+@key.command("accept")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+def accept_key(yes: bool) -> None:
+    """Say that the secret key that is set now is this database's from now on: after the old one was lost, or got out."""
+    with _database():
+        if keys.state(_settings().secret_keys) == "foreign" and not yes:
+            click.confirm("Every private link gets a new address, everybody signs in again, and connected accounts must be connected again. Go on?",
+                          abort=True)
+        keys.accept(_settings().secret_keys)
+        click.echo("This key is the database's from now on.")
+
+
 # ---- data ----
 
 
@@ -441,27 +503,40 @@ def imports(kind: str, file, dry_run: bool, good_ones: bool, clinic_name: str | 
 @with_appcontext
 def backup(file: Path) -> None:
     """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients' records."""
-    with _database():
-        try:
-            click.echo(backups.write(_settings(), file))
-        except (backups.Refused, OSError) as error:
-            raise click.ClickException(str(error)) from None
+    os.umask(0o077)
+    try:
+        click.echo(backups.write(_settings(), file))
+    except (backups.Refused, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    except PeeweeException as error:
+        raise click.ClickException(str(migrations.unusable(error))) from None
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--as-it-was", is_flag=True, help="Leave an older backup's tables as they are, to go back to the version that made it.")
 @with_appcontext
-def restore(file: Path, yes: bool) -> None:
+def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     """Put the backup FILE in the place of the present database, which is kept aside."""
+    os.umask(0o077)
     try:
         made_at = backups.inspect(file)
         if not yes:
             click.confirm(f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?", abort=True)
         click.echo(backups.restore(_settings(), file))
-    except (backups.Refused, OSError) as error:
+    except (backups.Refused, OSError, PeeweeException) as error:
         raise click.ClickException(str(error)) from None
-    _bring_up_to_date()
+    if as_it_was and migrations.state() != "current":
+        click.echo("It is as it was. Start it with the version of Kalends that made the backup.")
+        return
+    try:
+        migrations.migrate()
+    except migrations.CannotMigrate as error:
+        raise click.ClickException(str(error)) from None
+    with _database():
+        if keys.state(Settings.from_env().secret_keys) == "foreign":
+            click.echo(f"Before you start it: {keys.FOREIGN}")
 
 
 @click.command()

@@ -14,7 +14,7 @@ import mail
 import models
 import scheduling
 
-from . import doctor_sync, migrate
+from . import doctor_sync, keys, migrate
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
@@ -52,8 +52,27 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
               "newer": "was made by a newer version of Kalends. Update the program.",
               "current": "can be read and written, and has this program's tables."}
     yield state == "current", f"The database ({kind}) {advice[state]}"
+    if state == "current":
+        yield from _key(settings)
     if settings.production and models.is_sqlite():
         yield True, "SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL."
+
+
+def _key(settings) -> Iterator[tuple[bool, str]]:
+    try:
+        found, welcome = keys.state(settings.secret_keys), keys.welcome_path(settings.secret_keys)
+    except PeeweeException as error:
+        yield False, str(migrate.unusable(error))
+        return
+    finally:
+        if not models.database.is_closed():
+            models.database.close()
+    yield found != "foreign", {
+        "ours": "The secret key is this database's.", "new": "The secret key will be this database's with its first clinic.", "foreign": keys.FOREIGN,
+        "unproved": "Nothing here tells whether the secret key is this database's. If private links work, confirm it: flask --app app key accept",
+    }[found]
+    if welcome:
+        yield True, f"There is no clinic yet. Create it here: {settings.base_url}{welcome}"
 
 
 def _queue(settings) -> Iterator[tuple[bool, str]]:

@@ -15,8 +15,10 @@ from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from outside import ExternalEvent
 
+from .keys import ServerKey
+
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import,
-          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice)
+          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, ServerKey)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
@@ -51,9 +53,20 @@ def migrate() -> list[str]:
             raise CannotMigrate("This database was made by a newer version of Kalends. Update the program, or restore a backup made before.")
         try_writing()
         with _alone():
-            return [str(name) for name in _runner().up() or []] if state() == "behind" else []
+            return _bring_up() if state() == "behind" else []
     except PeeweeException as error:
         raise unusable(error) from None
+
+
+def _bring_up() -> list[str]:
+    """Each step is a transaction of its own, in which the runner leaves SQLite's references unchecked: a table may be built anew without
+    emptying those that refer to it. Afterwards every reference must lead somewhere."""
+    names = [str(name) for name in _runner().up() or []]
+    lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if models.is_sqlite() else []
+    if lost:
+        raise CannotMigrate(f"After the update {len(lost)} rows refer to others that are not there ({', '.join(sorted({row[0] for row in lost}))}). "
+                            "Restore the backup that was made before the update, and report this.")
+    return names
 
 
 def unusable(error: PeeweeException) -> CannotMigrate:

