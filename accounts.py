@@ -24,7 +24,7 @@ PHASES = ("naming", "active", "paused", "leaving", "off")
 HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
 EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that somebody changed outside (X15)
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
-LEASE_SECONDS = 120  # longer than any call to a provider; a worker that was killed holds others back for so long at most
+LEASE_SECONDS = 20  # renewed while its worker lives (`sync.lease`); one that was killed holds others back for so long at most
 KEPT_RUNS = timedelta(days=90)
 EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double")
 OVER = timedelta(days=2)  # after a booking nobody need decide about it
@@ -273,6 +273,12 @@ class Account(Base):
         taken = cls.update(lease=holder, leased_until=at + timedelta(seconds=LEASE_SECONDS)).where(
             cls.id == account_id, cls.leased_until.is_null() | (cls.leased_until <= at)).execute()
         return holder if taken else None
+
+    @classmethod
+    def renew(cls, account_id: int, holder: str) -> bool:
+        """The lease lasts longer. False: it is another worker's by now."""
+        until = now() + timedelta(seconds=LEASE_SECONDS)
+        return bool(cls.update(leased_until=until).where(cls.id == account_id, cls.lease == holder).execute())
 
     def keep(self, holder: str) -> None:
         """Say that the lease is still needed; first thing in every transaction of a run. Raises LeaseLost; Overtaken where the row went on

@@ -75,4 +75,4 @@ def clean_up() -> None:
         old.advance(("checked", "failed"), "discarded", None)
 
 
-PERIODIC = ((sweep, 15), (tell, 60), (clean_up, 3600))  # function, seconds between two runs
+PERIODIC = ((sweep, 10), (tell, 60), (clean_up, 3600))  # function, seconds between two runs

@@ -9,7 +9,7 @@ from accounts import Account, Channel, RemoteCalendar, hash_of
 from database import database
 
 from . import connections
-from .outgoing import Errand
+from .errand import Errand
 from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError
 
 log = logging.getLogger("kalends.channels")

@@ -12,13 +12,15 @@ from redis import Redis, RedisError
 from rq import Queue, Worker
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
+from rq.timeouts import JobTimeoutException
 
 import models
 from text import places
 
 log = logging.getLogger("kalends.jobs")
 
-LIMITS = {"now": 60, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take
+LIMITS = {"now": 300, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
+TooLong = JobTimeoutException  # raised inside a job at its limit; a run takes it as the end of its time slice
 # An id is unique while its job waits or runs. Without these two a finished or failed job would keep its id, and refuse every later nudge.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 

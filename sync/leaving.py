@@ -8,8 +8,8 @@ import scheduling
 from accounts import Account, Channel
 
 from . import channels, connections, local, marks
+from .errand import Errand
 from .event import Window
-from .outgoing import Errand
 from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ProviderError, ScopeMissing
 
 SHUT = (AuthExpired, Forbidden, NoMailbox, ScopeMissing)  # nothing can be taken away there any more

@@ -4,10 +4,8 @@ Whoever dies in between leaves links that say what was promised, and the next pl
 quicker, an id is taken) comes back as a small delta, to be planned with again.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
@@ -15,12 +13,13 @@ from itertools import groupby
 from peewee import chunked
 
 import scheduling
-from accounts import Account, Link, Notice, RemoteCalendar, SyncRun
+from accounts import Account, Link, Notice, RemoteCalendar
 from database import database
 from models import Booking, SlotTaken
 from scheduling import Span
 
 from . import local, marks
+from .errand import Errand
 from .event import (
     AdoptRemote,
     Ask,
@@ -46,7 +45,6 @@ from .providers.base import (
     NotConfigured,
     Operation,
     PreconditionFailed,
-    Provider,
     ProviderError,
     RateLimited,
     Result,
@@ -66,51 +64,6 @@ LONGEST_RETRY = timedelta(hours=6)
 COUNTED = {DeleteRemote: "deleted", UpdateRemote: "updated", PutBack: "put_back", CreateRemote: "created", Recreate: "put_back"}
 
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
-
-
-class OutOfTime(Exception):
-    """There is more to do than this worker should do in one go. What was done is stored."""
-
-
-@dataclass
-class Errand:
-    """One run for one account: who holds the lease, with whom it speaks, what it counts, and until when it may go on (monotonic seconds)."""
-
-    account: Account
-    holder: str
-    provider: Provider
-    secret: bytes = field(repr=False)
-    ends_at: float | None = None
-    run: SyncRun | None = None
-    counts: Counter = field(default_factory=Counter)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """A transaction that only the holder of the lease can end. It holds the clinic first, as every change does. Raises LeaseLost, Overtaken."""
-        with database.atomic():
-            self.account.clinic.hold()
-            self.account.keep(self.holder)
-            yield
-
-    def check_time(self) -> None:
-        """Raises OutOfTime where this worker should go on with something else."""
-        if self.ends_at and time.monotonic() > self.ends_at:
-            raise OutOfTime
-
-    def begin(self, total: int) -> None:
-        """So much more is to be done, for who watches."""
-        if self.run is None:
-            self.run = SyncRun.create(clinic=self.account.clinic_id, account=self.account, because=self.account.because or "poll")
-        self.run.total += total
-        self.run.save(only=[SyncRun.total])
-
-    def note(self, done: int = 0, **counts: int) -> None:
-        """What was done, inside the transaction that did it."""
-        self.counts.update({name: number for name, number in counts.items() if number})
-        if self.run is None:
-            self.begin(0)
-        self.run.done, self.run.counts = self.run.done + done, dict(self.counts)
-        self.run.save(only=[SyncRun.done, SyncRun.counts])
 
 
 @dataclass

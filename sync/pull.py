@@ -9,8 +9,8 @@ import scheduling
 from accounts import Account, Link, RemoteCalendar
 
 from . import incoming, local, marks
+from .errand import Errand
 from .event import Delta, Window
-from .outgoing import Errand
 from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
 
 log = logging.getLogger("kalends.pull")

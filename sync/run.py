@@ -19,9 +19,11 @@ from database import database
 from models import Clinic, Practitioner, User
 from text import places
 
-from . import channels, connecting, connections, incoming, leaving, local, marks
+from . import channels, connecting, connections, incoming, jobs, leaving, local, marks
+from .errand import GOES_ON, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
-from .outgoing import Errand, OutOfTime, carry_out
+from .lease import leased
+from .outgoing import carry_out
 from .plan import plan
 from .providers.base import (
     AuthExpired,
@@ -50,31 +52,37 @@ JITTER = 0.25
 
 
 def run(account_id: int, seconds: float | None = None) -> bool:
-    """Bring an account in step, as far as it is due and nobody else works for it. True: time ran out (`seconds`) with work left.
+    """Bring an account in step, as far as it is due and nobody else works for it. True: its time slice (`seconds`) ended with work left.
 
     Safe to call at any time, twice, from anywhere. Raises nothing that a provider did; that stands on the row.
     """
     ends_at = seconds and time.monotonic() + seconds
     for _ in range(MOST_ROUNDS):
-        holder = Account.take(account_id)
-        if holder is None:
-            return False
-        try:
-            for _ in range(MOST_ROUNDS):
-                account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
-                if account is None or not _is_set_up(account):
-                    break
-                with suppress(Overtaken):
-                    _Round(account, holder, ends_at).work()
-        except LeaseLost:
-            return False
-        except OutOfTime:
-            return True
-        finally:
-            Account.let_go(account_id, holder)
+        with leased(account_id) as holder:
+            if holder is None:
+                return False
+            try:
+                is_over = _rounds(account_id, holder, ends_at)
+            except LeaseLost:
+                return False
+            except OutOfTime:
+                return True
         again = Account.free(scheduling.utc_now()).where(Account.id == account_id, Account.kind.in_(connections.kinds()))
-        if not again.exists():  # somebody may have asked just before
+        if is_over or not again.exists():  # somebody may have asked just before
+            return is_over
+    return False
+
+
+def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
+    """Rounds until nothing is due. True: the slice is over with something due. Raises LeaseLost, OutOfTime."""
+    for number in range(MOST_ROUNDS):
+        account = Account.due(scheduling.utc_now()).where(Account.id == account_id).first()
+        if account is None or not _is_set_up(account):
             return False
+        if number and ends_at and time.monotonic() > ends_at:
+            return True
+        with suppress(Overtaken):
+            _Round(account, holder, ends_at).work()
     return False
 
 
@@ -101,8 +109,7 @@ class _Round:
         try:
             with self.errand.writing():
                 Account.update(due_at=None).where(Account.id == self.account.id).execute()
-                broken = SyncRun.account == self.account, SyncRun.ended_at.is_null()
-                SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(*broken).execute()
+                self._take_up_or_close()
             self.revision = _revision(self.account)
             self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
             if self.account.user.left_at and self.account.phase != "leaving":
@@ -112,14 +119,25 @@ class _Round:
             else:
                 self._sync()
             self._end()
-        except (LeaseLost, OutOfTime, Overtaken):
+        except (LeaseLost, OutOfTime, Overtaken, jobs.TooLong) as error:
             Account.update(due_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            if isinstance(error, (OutOfTime, jobs.TooLong)):
+                self.errand.stop_for_now()
+                raise OutOfTime from None
             raise
         except ProviderError as error:
             self._trouble(error)
         except Exception as error:
             log.error("account %s: %s at %s", self.account.id, type(error).__name__, places(error))
             self._trouble(ProviderError("fault"))
+
+    def _take_up_or_close(self) -> None:
+        """A run that ended with its time slice goes on. Any other that has no end was broken off."""
+        for row in SyncRun.select().where(SyncRun.account == self.account, SyncRun.ended_at.is_null()).order_by(SyncRun.id):
+            if row.word == GOES_ON and self.errand.run is None:
+                self.errand.take_up(row)
+            else:
+                SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(SyncRun.id == row.id).execute()
 
     def _sync(self) -> None:
         account = self.account

@@ -5,7 +5,9 @@ from accounts import Account
 
 from . import connections, jobs, run
 
-NUDGED_SECONDS = 20  # somebody else waits for the same worker: more than that goes on in the other queue
+# Time slices: a run that is not done ends at a page or batch, and its next slice goes behind everything that waits.
+NUDGED_SECONDS = 5  # somebody else waits for the same worker: more than that goes on in the other queue
+SLICE_SECONDS = 20
 
 
 def nudge(account_id: int) -> bool:
@@ -27,8 +29,9 @@ def nudged(account_id: int) -> None:
 
 
 def polled(account_id: int) -> None:
-    """Job of the queue `sync`: regular looks, first fillings, and what a nudge had no time for."""
-    run.run(account_id)
+    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a nudge had no time for."""
+    if run.run(account_id, SLICE_SECONDS):
+        jobs.enqueue("sync", polled, account_id)
     _pass_on(account_id)
 
 
