@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings = settings or Settings.from_env()
     except SettingsError as error:
         print(*error.faults, sep="\n", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.status)
     app = Flask(__name__, instance_path=str(settings.instance))
     secure = settings.base_url.startswith("https:")
     app.config.update(

@@ -18,11 +18,12 @@ _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOG
 
 
 class SettingsError(Exception):
-    """The environment is wrong; `faults` says all of it at once, a sentence each."""
+    """The environment is wrong; `faults` says all of it at once, a sentence each. `status`: what a command ends with, 1 where it is not the
+    environment's fault but the database's."""
 
-    def __init__(self, faults: list[str]):
+    def __init__(self, faults: list[str], status: int = 2):
         super().__init__("\n".join(faults))
-        self.faults = faults
+        self.faults, self.status = faults, status
 
 
 @dataclass(frozen=True)
@@ -186,16 +187,25 @@ def _key_file(instance: Path) -> Path:
 
 def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
     """Why no key may be made now, as sentences; empty: it may. Beside a database with data a new key would end every private link and
-    every connected account; `is_shared`: a database of one's own in production, which other machines may use with the same key."""
+    every connected account; `is_shared`: a database of one's own in production, which other machines may use with the same key.
+    Raises SettingsError."""
     advice = ("Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds them), or set KALENDS_SECRET_KEY to the key "
               "that was used before. If that key is lost, set a new one, then run: flask --app app key accept")
-    if has_clinic(database_url) is not False:
-        return [f"There is a database, but not its secret key. {advice}"]
+    try:
+        if has_clinic(database_url):
+            return [f"There is a database, but not its secret key. {advice}"]
+    except CannotAsk as error:  # it may hold data
+        raise SettingsError([f"Error: There is no secret key yet, and the database cannot be used: {error}. Check that its file or server exists "
+                             "and may be read."], status=1) from None
     return ["KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one with: openssl rand -base64 48"] * is_shared
 
 
-def has_clinic(database_url: str) -> bool | None:
-    """Whether there are data in the database; None: it cannot be asked. Makes nothing."""
+class CannotAsk(Exception):
+    """The database does not answer; the message is its own word, without a password."""
+
+
+def has_clinic(database_url: str) -> bool:
+    """Whether there are data in the database. Makes nothing. Raises CannotAsk."""
     try:
         if not database_url.startswith("sqlite:"):
             with psycopg.connect(database_url, connect_timeout=5) as server:
@@ -207,10 +217,10 @@ def has_clinic(database_url: str) -> bool | None:
             return file.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
     except psycopg.errors.UndefinedTable:
         return False
-    except sqlite3.OperationalError as error:
-        return False if "no such table" in str(error) else None
-    except (psycopg.Error, sqlite3.Error, OSError, UnicodeError):
-        return None
+    except (psycopg.Error, sqlite3.Error, OSError, UnicodeError) as error:
+        if isinstance(error, sqlite3.OperationalError) and "no such table" in str(error):
+            return False
+        raise CannotAsk((str(error).splitlines() or [type(error).__name__])[0]) from None
 
 
 def _providers(read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]) -> dict[str, Endpoints]:

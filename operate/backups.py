@@ -18,7 +18,7 @@ from pathlib import Path
 import models
 import scheduling
 from models import Clinic
-from settings import has_clinic
+from settings import CannotAsk, has_clinic
 
 from . import keys, migrate, postgres_tools, processes
 
@@ -59,11 +59,18 @@ def write(settings, file: Path) -> str:
 def _check_worth(settings) -> None:
     """Raises Refused where the backup would not be what it seems: of an empty database, or with a key that is not its own."""
     where = _sqlite_path(settings) if models.is_sqlite() else "that DATABASE_URL names"
-    if has_clinic(settings.database_url) is False:
+    if not _has_clinic(settings):
         raise Refused(f"There is no clinic in the database {where}. Nothing was written. Run this with the service's own settings: "
                       "KALENDS_SETTINGS_FILE names the file that holds them.")
     if "server_key" in models.database.get_tables() and keys.state(settings.secret_keys) == "foreign":
         raise Refused(f"Nothing was written. {keys.FOREIGN}")
+
+
+def _has_clinic(settings) -> bool:
+    try:
+        return has_clinic(settings.database_url)
+    except CannotAsk as error:
+        raise Refused(f"The database cannot be used: {error}.") from None
 
 
 def inspect(file: Path) -> datetime:
@@ -107,7 +114,7 @@ def restore(settings, file: Path) -> str:
 
 def before_update(settings) -> Path | None:
     """Make a backup in the instance folder before tables are changed; None where there is nothing to keep yet. Raises Refused, OSError."""
-    if has_clinic(settings.database_url) is False:
+    if not _has_clinic(settings):
         return None
     file = settings.instance / f"before-update-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}.tar.gz"
     write(settings, file)

@@ -122,7 +122,9 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
 def test_production_starts_empty_and_asks_for_the_first_clinic(house):
     running, family = start(house, KALENDS_ENV="production", KALENDS_SECRET_KEY="x" * 40)
     assert "sample" not in house.output.read_text()
-    assert "name=\"clinic\"" in ask(house, "/sign-in")[1]
+    assert "name=\"clinic\"" not in ask(house, "/sign-in")[1]
+    path = re.search(r"Create your clinic here, once: http://localhost:\d+(/welcome/\S+)", house.output.read_text())[1]
+    assert "name=\"clinic\"" in ask(house, path)[1]
     assert stopped(running, family) == 0
 
 
@@ -218,8 +220,8 @@ def test_a_file_that_is_no_database_is_a_sentence(house):
 
 
 def test_a_server_that_is_not_there_is_a_sentence_without_its_password(house):
-    said = refused(house, DATABASE_URL="postgresql://someone:secret@127.0.0.1:9/none")
-    assert "cannot be used: connection" in said and "secret" not in said
+    said = refused(house, DATABASE_URL="postgresql://someone:hunter2@127.0.0.1:9/none")
+    assert "cannot be used: connection" in said and "hunter2" not in said
 
 
 # ---- the environment is made ----

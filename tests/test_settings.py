@@ -120,7 +120,8 @@ def test_no_key_is_made_beside_a_database_with_data(read, data, environment):
 def test_nor_beside_one_that_cannot_be_asked(read, tmp_path):
     (tmp_path / "kalends.db").write_text("no database" * 1000)
     for url in (f"sqlite:///{tmp_path / 'kalends.db'}", "postgresql://127.0.0.1:9/none"):
-        assert "not its secret key" in faults(read, DATABASE_URL=url)[0]
+        assert "There is no secret key yet, and the database cannot be used: " in faults(read, DATABASE_URL=url)[0]
+    assert not (tmp_path / "instance").exists()
 
 
 def test_an_emptied_key_file_is_never_taken_for_a_key(read, data):
