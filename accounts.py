@@ -22,6 +22,7 @@ from outside import ID_LENGTH, RULES, ExternalEvent, blocks
 KINDS = ("google", "microsoft")
 PHASES = ("naming", "active", "paused", "leaving", "off")
 HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
+PERSONAL = ("reconnect", "calendar_gone")  # healths that the account's own person puts right
 EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that somebody changed outside (X15)
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
 LEASE_SECONDS = 20  # renewed while its worker lives (`sync.lease`); one that was killed holds others back for so long at most
@@ -293,6 +294,12 @@ class Account(Base):
         cls.update(lease=None, leased_until=None).where(cls.id == account_id, cls.lease == holder).execute()
 
     # ---- what there is to see ----
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether nothing is synced until a person acts, though it is wanted."""
+        is_wanted = self.phase == "active" and self.user.sync_allowed and self.user.is_active
+        return is_wanted and self.health in (*PERSONAL, "operator")
 
     @property
     def destination(self) -> "RemoteCalendar | None":

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import models
+import outbox
 import vault
 import views
 from database import open_database
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     vault.open_vault(settings.secret_keys)
+    outbox.set_up(outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute))
     connections.set_up(connections.Setup(settings.providers, settings.webhook_url, settings.poll_seconds, settings.secret_keys[0].encode()))
     csrf.init_app(app)
     views.register(app)

@@ -3,33 +3,52 @@
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, fn
+from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, TextField, fn
 
 import scheduling
+import vault
 from audit import AuditEntry
-from database import Base, InstantField, database
+from database import Base, InstantField, database, now
 from models import User
+from outbox import Letter
+
+MOST_RESETS = 3  # that one address is sent within RESETS_WITHIN
+RESETS_WITHIN = timedelta(hours=1)
+RESET_DAYS = 1
 
 
 class OneTimeLink(Base):
-    """An invitation or a password reset: works once, for a while. Only a hash of its secret is kept."""
+    """An invitation or a password reset: works once, for a while, beside others that are alive. Its secret follows from `salt` and the
+    server's key; only a hash of it is kept, by which it is found."""
 
     user = ForeignKeyField(User, backref="one_time_links", on_delete="CASCADE")
     purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
     secret_hash = CharField(64, unique=True)
+    salt = CharField(32, default="")
     expires_at = InstantField()
 
     @classmethod
     @database.atomic()
-    def issue(cls, user: User, purpose: str, actor: User | None, days: int) -> str:
-        """A fresh secret for the user; earlier links of that purpose die."""
-        secret = secrets.token_urlsafe(32)
-        cls.delete().where(cls.user == user, cls.purpose == purpose).execute()
-        cls.create(user=user, purpose=purpose, secret_hash=cls._hash(secret), expires_at=scheduling.utc_now() + timedelta(days=days))
+    def issue(cls, user: User, purpose: str, actor: User | None, days: int, by_mail: bool = False) -> str:
+        """The secret of a fresh link for the user, and with `by_mail` the letter that brings it. Earlier ones work on until one is used."""
+        link = cls(user=user, purpose=purpose, salt=secrets.token_hex(16), expires_at=scheduling.utc_now() + timedelta(days=days))
+        secret = link._candidates()[0]
+        link.secret_hash = cls._hash(secret)
+        link.save()
+        if by_mail:
+            Letter.write(user.clinic, purpose, user, link.salt, user.email)
         AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
         return secret
+
+    @property
+    def secret(self) -> str | None:
+        """What stands in its address; None where the key it follows from is no longer known."""
+        return next((candidate for candidate in self._candidates() if self._hash(candidate) == self.secret_hash), None)
+
+    def _candidates(self) -> list[str]:
+        return vault.derived("one-time link", f"{self.user_id}|{self.purpose}|{self.salt}")
 
     @classmethod
     def find(cls, secret: str) -> "OneTimeLink | None":
@@ -49,6 +68,46 @@ class OneTimeLink(Base):
     @staticmethod
     def _hash(secret: str) -> str:
         return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ResetRequest(Base):
+    """Somebody, signed in or not, asked for a link to set a new password for an address. The request is the same row whether or not anybody has
+    that address, so that its answer tells nothing and takes the same time; `answer` looks later. `key`: a keyed hash of the address."""
+
+    key = CharField(64)
+    sealed = TextField(default="")  # the address, until it is looked at
+    created_at = InstantField(default=now)
+
+    class Meta:
+        indexes = ((("key", "created_at"), False),)
+
+    @classmethod
+    def ask(cls, key: str, email: str) -> None:
+        """Note the request, unless there were a few for the same address within the last hour: those links still work."""
+        lately = cls.select().where(cls.key == key, cls.created_at > scheduling.utc_now() - RESETS_WITHIN).count()
+        if lately < MOST_RESETS:
+            cls.create(key=key, sealed=vault.seal(email))
+
+    @classmethod
+    def waiting(cls):
+        """Requests that nobody has looked at."""
+        return cls.select().where(cls.sealed != "").order_by(cls.id)
+
+    @classmethod
+    def answer_all(cls) -> None:
+        """Issue a link for each request whose address belongs to somebody who works here, and forget the addresses."""
+        for row in cls.waiting().limit(200):
+            with database.atomic():
+                if cls.update(sealed="").where(cls.id == row.id, cls.sealed != "").execute():
+                    row._answer()
+
+    def _answer(self) -> None:
+        try:
+            user = User.get_or_none(User.email == vault.unseal(self.sealed))
+        except vault.CannotOpen:
+            return
+        if user and user.is_active:
+            OneTimeLink.issue(user, "reset", user, RESET_DAYS, by_mail=True)
 
 
 class Throttle(Base):
@@ -84,3 +143,10 @@ class Throttle(Base):
     @classmethod
     def forget(cls, *keys: str) -> None:
         cls.delete().where(cls.key.in_(keys)).execute()
+
+
+def clean_up(at: datetime) -> None:
+    """Forget dead one-time links, requests for them, and failed tries of yesterday."""
+    OneTimeLink.delete().where(OneTimeLink.expires_at <= at).execute()
+    ResetRequest.delete().where(ResetRequest.created_at <= at - RESETS_WITHIN, ResetRequest.sealed == "").execute()
+    Throttle.delete().where(Throttle.updated_at < at - timedelta(days=1)).execute()

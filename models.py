@@ -36,6 +36,7 @@ import outside
 import scheduling
 from audit import AuditEntry
 from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
+from outbox import Letter
 from outside import ExternalEvent
 from scheduling import Hours, Span
 from text import IDENTIFIERS, like, search_key
@@ -194,6 +195,11 @@ class Clinic(Base):
     def living_links(self):
         """The clinic's private links that are neither stopped nor suspended."""
         return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
+
+    @property
+    def letters(self):
+        """What the program wrote to people of the clinic, the newest first."""
+        return Letter.select().where(Letter.clinic == self).order_by(Letter.id.desc())
 
     def first_steps(self) -> dict[str, bool]:
         """What is set up, read from the data: the clinic itself, what can be booked and when, clients, a calendar outside."""

@@ -57,6 +57,7 @@ class Settings:
     signup_open: bool
     smtp_url: str | None
     mail_from: str | None
+    mail_per_minute: int
     trusted_proxies: int
     providers: Mapping[str, Endpoints]
     webhook_url: str | None
@@ -122,6 +123,7 @@ class Settings:
             sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
             signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
             smtp_url=smtp_url or None, mail_from=read("MAIL_FROM") or None,
+            mail_per_minute=number("MAIL_PER_MINUTE", "60", 1, 10_000),
             trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9), providers=providers, webhook_url=webhook_url or None,
             poll_seconds=number("KALENDS_POLL_SECONDS", "300", 1, 86400),
         )

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 _vault: MultiFernet | None = None
+_derivers: list[bytes] = []
 
 
 class CannotOpen(Exception):
@@ -15,8 +17,9 @@ class CannotOpen(Exception):
 
 def open_vault(secret_keys: Sequence[str]) -> None:
     """Say which keys are in force, the newest first. What older ones sealed can still be opened."""
-    global _vault
+    global _vault, _derivers
     _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys])
+    _derivers = [hashlib.sha256(b"kalends derived|" + secret.encode()).digest() for secret in secret_keys]
 
 
 def seal(text: str) -> str:
@@ -44,6 +47,12 @@ def opens(sealed: str) -> bool:
 def reseal(sealed: str) -> str:
     """The same under the newest key, so that older ones may be forgotten. Raises CannotOpen."""
     return seal(unseal(sealed))
+
+
+def derived(purpose: str, text: str) -> list[str]:
+    """Secrets that follow from a text, one for each key in force, the newest first: 43 characters that may stand in an address."""
+    found = (hmac.new(key, f"{purpose}|{text}".encode(), hashlib.sha256).digest() for key in _derivers)
+    return [base64.urlsafe_b64encode(digest).decode().rstrip("=") for digest in found]
 
 
 def _key(secret: str) -> bytes:

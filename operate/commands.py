@@ -15,7 +15,7 @@ from flask.cli import with_appcontext
 from peewee import PeeweeException
 
 import intake
-import mail
+import letters
 import models
 import scheduling
 import text
@@ -23,6 +23,7 @@ import vault
 from accounts import Account
 from credentials import OneTimeLink
 from models import SHORTEST_PASSWORD, Clinic, Feed, User, Venue
+from outbox import Letter
 from settings import Settings, sandbox_port
 from sync import feed as feeds
 from sync import look
@@ -111,7 +112,7 @@ def _one_time_link(person: User, purpose: str) -> str:
     """The address under which the person chooses a password."""
     secret = OneTimeLink.issue(person, purpose, None, days=7)
     with current_app.test_request_context():
-        return mail.one_time_address(secret)
+        return letters.one_time_address(secret)
 
 
 def _welcome(person: User, password_stdin: bool) -> None:
@@ -428,15 +429,11 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
 @click.command()
 @with_appcontext
 def reseal() -> None:
-    """Encrypt the credentials of connected accounts anew under the newest key of KALENDS_SECRET_KEY, so that older ones may go."""
+    """Encrypt credentials of connected accounts and addresses of letters anew under the newest key of KALENDS_SECRET_KEY, so that older ones
+    may go."""
     with _database():
-        done = lost = 0
-        for row in Account.select(Account.id, Account.sealed):
-            try:
-                Account.update(sealed=vault.reseal(row.sealed)).where(Account.id == row.id, Account.sealed == row.sealed).execute()
-                done += 1
-            except vault.CannotOpen:
-                lost += 1
+        done, lost = _reseal(Account, Account.sealed)
+        _reseal(Letter, Letter.sealed_to)
         click.echo(f"{done} accounts are sealed under the newest key." + (f" {lost} can be opened by no key: they ask to reconnect." if lost else ""))
 
 
@@ -456,6 +453,18 @@ def accept_key(yes: bool) -> None:
                           abort=True)
         keys.accept(_settings().secret_keys)
         click.echo("This key is the database's from now on.")
+
+
+def _reseal(table: type[models.Base], column) -> tuple[int, int]:
+    """How many rows of the table were sealed anew in this column, and how many no key opens."""
+    done = lost = 0
+    for row_id, sealed in table.select(table.id, column).tuples():
+        try:
+            table.update({column: vault.reseal(sealed)}).where(table.id == row_id, column == sealed).execute()
+            done += 1
+        except vault.CannotOpen:
+            lost += 1
+    return done, lost
 
 
 # ---- data ----

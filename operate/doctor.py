@@ -1,6 +1,5 @@
 """Is everything as it must be? Each finding is a sentence that says what to fix."""
 
-import smtplib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +9,10 @@ from peewee import PeeweeException
 from redis import Redis, RedisError
 from rq import Worker
 
-import mail
 import models
+import outbox
 import scheduling
+from letters.smtp import MailServer, Refused
 
 from . import doctor_sync, keys, migrate
 
@@ -103,8 +103,11 @@ def _base_url(settings) -> tuple[bool, str]:
 def _mail(settings) -> tuple[bool, str]:
     if settings.smtp_url is None:
         return True, "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand."
+    server = MailServer(outbox.setup())
     try:
-        with mail.server(settings):
-            return True, "The mail server takes our sign-in."
-    except (OSError, smtplib.SMTPException) as error:
-        return False, f"The mail server does not take us ({type(error).__name__}). Check SMTP_URL."
+        server.open()
+        return True, "The mail server takes our sign-in."
+    except Refused as refused:
+        return False, f"The mail server does not take us ({refused.word}). Check SMTP_URL."
+    finally:
+        server.close()

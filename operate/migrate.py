@@ -10,15 +10,16 @@ from playhouse.migrations import Runner
 import models
 from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
 from audit import AuditEntry
-from credentials import OneTimeLink, Throttle
+from credentials import OneTimeLink, ResetRequest, Throttle
 from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
+from outbox import Letter
 from outside import ExternalEvent
 
 from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import,
-          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, ServerKey)
+          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -5,12 +5,11 @@ The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise 
 see nothing of Linden's.
 """
 
-import dataclasses
 import os
-import smtplib
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,12 +17,15 @@ import argon2
 import hypothesis
 import psycopg
 import pytest
+from mail_server import MailServer
 from redis import Redis
 
 import models
+import outbox
 import scheduling
 from app import Settings, create_app
 from database import open_database
+from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, processes
 from sync import connections, jobs
@@ -189,35 +191,31 @@ def signed_in(app, linden):
     return enter
 
 
+@pytest.fixture(scope="session")
+def mail_server():
+    """A mail server for the whole run."""
+    server = MailServer()
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def letters(app, monkeypatch):
-    """What an SMTP server of the tests' own took in, in place of the network; `fails` makes it refuse."""
+def letters(app, mail_server):
+    """Mail is set up, with a server of the tests' own: `letters.send()` carries out the job, and gives what the server has taken in since."""
+    mail_server.begin_anew()
 
-    class Letters(list):
-        fails = False
+    def send() -> list[EmailMessage]:
+        models.database.connect(reuse_if_open=True)
+        known = len(mail_server.taken)
+        with app.app_context():
+            sending.send_due()
+        return mail_server.taken[known:]
 
-    class Server:
-        def __init__(self, *args, **kwargs):
-            if sent.fails:
-                raise ConnectionRefusedError
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def has_extn(self, name):
-            return False
-
-        def send_message(self, message):
-            sent.append(message)
-
-    sent = Letters()
-    monkeypatch.setattr(smtplib, "SMTP", Server)
-    settings = dataclasses.replace(app.config["SETTINGS"], smtp_url="smtp://mail.test", mail_from="kalends@linden.test")
-    monkeypatch.setitem(app.config, "SETTINGS", settings)
-    return sent
+    before = outbox.setup()
+    outbox.set_up(outbox.Setup(mail_server.url, "Kalends <kalends@linden.test>"))
+    yield SimpleNamespace(send=send, server=mail_server)
+    outbox.set_up(before)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import models
 
 TOP = Path(__file__).parent.parent
-_OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM")
+_OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_")
 
 
 def environ(**values: object) -> dict[str, str]:

@@ -154,7 +154,7 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
         clock.terminate()
     assert clock.wait(10) == 0
     names = {job.args[0] for job in Queue("chores", connection=queue).jobs}
-    assert names == {"operate.chores.sweep", "operate.chores.tell", "operate.chores.clean_up"}
+    assert names == {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"}
     assert "Traceback" not in queue.output.read_text()
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
 

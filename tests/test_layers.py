@@ -10,11 +10,11 @@ TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
     {"scheduling", "settings", "text", "vault"},
     {"database"},
-    {"audit", "outside"},
+    {"audit", "outbox", "outside"},
     {"models"},
     {"accounts", "credentials"},
     {"sync"},
-    {"intake", "mail"},
+    {"intake", "letters"},
     {"operate"},
     {"views"},
     {"app"},

@@ -1,12 +1,13 @@
 """Letters about sync trouble: one for each step of an episode, to whom it concerns, never twice, and with nothing in them that is private."""
 
-import logging
 from datetime import timedelta
 
 import pytest
 
-from accounts import Account
-from operate import chores
+from accounts import Account, Notice
+from letters import trouble
+from models import User
+from outbox import Letter
 from tests import foreign
 
 
@@ -21,15 +22,13 @@ def tell(app, clock):
     def run(**length):
         clock.now += timedelta(**length)
         with app.app_context():
-            chores.tell()
-            chores.tell()
+            trouble.tell()
+            trouble.tell()
     return run
 
 
 def readers(letters) -> list[str]:
-    found = [letter["To"] for letter in letters]
-    letters.clear()
-    return found
+    return [letter["To"] for letter in letters.send()]
 
 
 def test_the_person_is_written_to_at_once_then_after_three_days_and_a_week_with_the_owners(tell, account, letters):
@@ -58,13 +57,14 @@ def test_whoever_was_away_for_days_gets_one_letter_for_all_of_it(tell, account, 
 
 def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_private(tell, account, letters):
     tell(minutes=2)
-    text = letters[0].get_content()
-    assert letters[0]["Subject"] == "Your calendar sync needs help"
+    (letter,) = letters.send()
+    text = letter.get_content()
+    assert letter["Subject"] == "Your calendar sync needs help"
     assert "since 20 November Google no longer lets Kalends into" in text and "Everything in Kalends is safe" in text
     assert "http://localhost/sync/" in text
     assert not [word for word in ("home.test", "Family", "Wójcik", "invalid_grant", "sealed") if word in text]
     tell(days=3)
-    own, owners = letters[1:]
+    own, owners = letters.send()
     assert owners["Subject"] == "The calendar sync of Pat Linden needs help"
     assert "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()
 
@@ -73,7 +73,7 @@ def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_p
 def test_each_trouble_has_its_words(tell, account, letters, health, words):
     Account.update(health=health).execute()
     tell(minutes=2)
-    assert words in letters[0].get_content()
+    assert words in letters.send()[0].get_content()
 
 
 def test_what_only_the_operator_can_mend_goes_to_the_owners_alone(tell, account, letters):
@@ -86,7 +86,7 @@ def test_what_only_the_operator_can_mend_goes_to_the_owners_alone(tell, account,
 def test_nobody_is_written_to_about_what_needs_nobody(tell, account, letters, columns):
     Account.update(**columns).execute()
     tell(days=8)
-    assert letters == []
+    assert letters.send() == []
 
 
 def test_nobody_is_written_to_after_opting_out_or_leaving(tell, account, linden, letters):
@@ -95,7 +95,7 @@ def test_nobody_is_written_to_after_opting_out_or_leaving(tell, account, linden,
     linden.pat.change_sync(sync_allowed=True)
     linden.pat.leave(linden.olive)
     tell(minutes=1)
-    assert letters == []
+    assert letters.send() == []
 
 
 def test_a_new_episode_begins_anew(tell, account, letters, clock):
@@ -103,21 +103,39 @@ def test_a_new_episode_begins_anew(tell, account, letters, clock):
     readers(letters)
     Account.connect(account.user, "google", account.email, "", [], None)
     tell(minutes=5)
-    assert letters == []
+    assert letters.send() == []
     Account.update(health="reconnect", failing_since=clock.now).execute()
     tell(minutes=2)
     assert readers(letters) == ["pat@linden.test"]
 
 
-def test_a_letter_that_fails_is_logged_by_its_kind_alone_and_not_repeated_at_once(tell, account, letters, caplog):
-    letters.fails = True
-    with caplog.at_level(logging.WARNING):
-        tell(minutes=2)
-    (record,) = [record for record in caplog.records if record.name == "kalends.chores"]
-    assert record.getMessage() == f"letter about account {account.id} not sent: ConnectionRefusedError"
-    letters.fails = False
+@pytest.mark.parametrize("over", [
+    lambda account, linden: Account.update(health="ok", failing_since=None).execute(), lambda account, linden: account.pause(linden.pat),
+    lambda account, linden: linden.pat.change_sync(sync_allowed=False), lambda account, linden: linden.pat.leave(linden.olive),
+    lambda account, linden: account.delete_instance(recursive=True),
+    lambda account, linden: Account.update(failing_since=account.failing_since + timedelta(minutes=1)).execute(),
+])
+def test_a_letter_whose_reason_is_gone_is_not_sent(tell, account, linden, letters, over):
     tell(minutes=2)
-    assert letters == []
+    over(Account.get_by_id(account.id), linden)
+    assert letters.send() == [] and Letter.get().phase == "dropped"
+
+
+def test_nobody_reads_about_a_colleague_who_is_no_owner_any_more(tell, account, linden, letters):
+    User.update(role="owner").where(User.id == linden.maya.id).execute()
+    tell(days=3)
+    User.update(role="manager").where(User.id == linden.maya.id).execute()
+    assert readers(letters) == ["pat@linden.test", "olive@linden.test"]
+
+
+def test_a_name_with_a_line_break_ends_nobody_elses_letter(tell, account, linden, letters):
+    User.update(name="Pat\r\nBcc: eve@evil.test\n\nPress here").where(User.id == linden.pat.id).execute()
+    other = foreign.source(linden.quinn, health="reconnect", failing_since=account.failing_since).account
+    tell(days=3)
+    sent = letters.send()
+    assert sorted(letter["To"] for letter in sent) == ["olive@linden.test", "olive@linden.test", "pat@linden.test", "quinn@linden.test"]
+    assert [letter["Bcc"] for letter in sent] == [None] * 4 and other.user_id == linden.quinn.id
+    assert "The calendar sync of Pat Bcc: eve@evil.test Press here needs help" in [letter["Subject"] for letter in sent]
 
 
 def test_without_mail_nothing_is_sent_and_nothing_is_counted_as_told(tell, account):
@@ -126,9 +144,16 @@ def test_without_mail_nothing_is_sent_and_nothing_is_counted_as_told(tell, accou
 
 
 def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, letters):
-    answer = signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
-    assert answer.status_code == 303
-    (letter,) = letters
+    olive = signed_in(linden.olive)
+    answers = [olive.post(f"/health/accounts/{account.id}/nudges").status_code for _ in range(2)]
+    assert answers == [303, 303] and letters.server.connections == 0
+    (letter,) = letters.send()
     assert (letter["To"], letter["Subject"]) == ("pat@linden.test", "Your calendar sync waits for you")
     assert "Olive Linden asks you to look at your calendar sync with Google" in letter.get_content()
     assert "http://localhost/sync/" in letter.get_content()
+
+
+def test_a_question_that_is_settled_meanwhile_is_not_mailed(signed_in, linden, account, letters):
+    signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
+    Notice.settle(account, "nudge", "well")
+    assert letters.send() == []

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 
 import models
-from credentials import OneTimeLink, Throttle
+import vault
+from credentials import OneTimeLink, ResetRequest, Throttle
 from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
 from operate import keys
+from outbox import Letter
 from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}
@@ -337,13 +339,20 @@ def test_a_reset_ends_the_sessions_of_before_and_every_other_link(app, browser, 
     assert browser.get(f"/invitations/{invite}").status_code == 404
 
 
-def test_a_link_dies_with_its_days_and_with_a_newer_one(browser, linden, clock):
-    old, new = (f"/invitations/{OneTimeLink.issue(linden.pat, 'invite', None, days=7)}" for _ in range(2))
-    assert browser.get(old).status_code == 404
+def test_a_link_dies_with_its_days(browser, linden, clock):
+    path = f"/invitations/{OneTimeLink.issue(linden.pat, 'invite', None, days=7)}"
     clock.now += timedelta(days=7, seconds=-1)
-    assert browser.get(new).status_code == 200
+    assert browser.get(path).status_code == 200
     clock.now += timedelta(seconds=1)
-    assert browser.get(new).status_code == 404
+    assert browser.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("purpose", ["invite", "reset"])
+def test_a_new_link_ends_no_earlier_one_before_one_is_used(browser, linden, purpose):
+    paths = [f"/invitations/{OneTimeLink.issue(linden.pat, purpose, None, days=7)}" for _ in range(3)]
+    assert [browser.get(path).status_code for path in paths] == [200] * 3
+    assert browser.post(paths[1], data={"password": OTHER}).status_code == 303
+    assert [browser.get(path).status_code for path in paths] == [404] * 3
 
 
 def test_only_a_hash_of_the_secret_is_kept(linden):
@@ -356,36 +365,93 @@ def test_a_made_up_link_is_refused(browser, secret):
     assert browser.get(f"/invitations/{secret}").status_code == 404
 
 
+def link_in(letter) -> str:
+    """The path of the one-time link in a letter."""
+    return letter.get_content().partition("http://localhost")[2].split()[0]
+
+
 def test_a_forgotten_password_sends_a_link_by_mail(browser, letters):
     assert "is on its way" in text_of(browser.post("/forgotten", data={"email": " PAT@linden.test"}))
-    (letter,) = letters
-    assert letter["To"] == "pat@linden.test"
-    path = letter.get_content().partition("http://localhost")[2].split()[0]
-    assert browser.post(path, data={"password": OTHER}).status_code == 303
+    (letter,) = letters.send()
+    assert letter["To"] == "pat@linden.test" and "within a day" in letter.get_content()
+    assert browser.post(link_in(letter), data={"password": OTHER}).status_code == 303
 
 
 def test_a_forged_host_does_not_lead_the_link_astray(browser, letters):
     browser.post("/forgotten", data={"email": "pat@linden.test"}, headers={"Host": "evil.test"})
-    assert "http://localhost/invitations/" in letters[0].get_content() and "evil" not in letters[0].get_content()
+    (letter,) = letters.send()
+    assert "http://localhost/invitations/" in letter.get_content() and "evil" not in letter.get_content()
 
 
 def test_the_answer_does_not_tell_who_is_known(browser, letters, linden):
     linden.quinn.leave(None)
-    known = browser.post("/forgotten", data={"email": "pat@linden.test"})
-    unknown = browser.post("/forgotten", data={"email": "nobody@linden.test"})
-    left = browser.post("/forgotten", data={"email": "quinn@linden.test"})
-    assert text_of(known) == text_of(unknown) == text_of(left)
-    letters.fails = True
-    refused = browser.post("/forgotten", data={"email": "pat@linden.test"})
-    assert refused.status_code == 200 and text_of(refused) == text_of(known)
-    assert len(letters) == 1
+    pages = {text_of(browser.post("/forgotten", data={"email": f"{name}@linden.test"})) for name in ("pat", "nobody", "quinn")}
+    assert len(pages) == 1 and letters.server.connections == 0
+    assert [letter["To"] for letter in letters.send()] == ["pat@linden.test"]
+
+
+def test_the_same_is_done_for_an_address_that_nobody_has(browser, letters, db, monkeypatch):
+    """Statement by statement, so that neither answer nor time tells."""
+    said = []
+    execute_sql = models.database.obj.execute_sql
+    monkeypatch.setattr(models.database.obj, "execute_sql", lambda sql, *rest: said.append(sql) or execute_sql(sql, *rest))
+    works = []
+    for name in ("pat", "nobody"):
+        said.clear()
+        browser.post("/forgotten", data={"email": f"{name}@linden.test"}, environ_base={"REMOTE_ADDR": f"10.0.0.{len(name)}"})
+        works.append(list(said))
+    assert works[0] == works[1] and any("reset_request" in sql for sql in works[0])
+    letters.send()
+    models.database.connect(reuse_if_open=True)
+    assert [row.sealed for row in ResetRequest.select()] == ["", ""]
+
+
+def test_a_strangers_press_leaves_the_owners_link_alive_and_mails_little(app, browser, letters):
+    browser.post("/forgotten", data={"email": "pat@linden.test"})
+    (first,) = letters.send()
+    sent = []
+    for n in range(12):
+        stranger = app.test_client()
+        assert stranger.post("/forgotten", data={"email": "pat@linden.test"}, environ_base={"REMOTE_ADDR": f"10.0.1.{n}"}).status_code == 200
+        sent += letters.send()
+    assert len(sent) == 2
+    assert browser.post(link_in(first), data={"password": OTHER}).status_code == 303
+
+
+def test_a_link_is_sent_again_after_an_hour(browser, letters, clock):
+    for _ in range(4):
+        browser.post("/forgotten", data={"email": "pat@linden.test"})
+    assert len(letters.send()) == 3
+    clock.now += timedelta(hours=1, seconds=1)
+    browser.post("/forgotten", data={"email": "pat@linden.test"})
+    assert len(letters.send()) == 1
 
 
 def test_asking_for_links_is_throttled(browser, letters):
-    for _ in range(5):
-        browser.post("/forgotten", data={"email": "pat@linden.test"})
+    for n in range(5):
+        browser.post("/forgotten", data={"email": f"p{n}@linden.test"})
     assert browser.post("/forgotten", data={"email": "pat@linden.test"}).status_code == 429
-    assert len(letters) == 5
+    assert letters.send() == []
+
+
+def test_a_link_that_was_used_or_is_over_before_its_letter_goes_out_is_not_sent(browser, letters, linden, clock):
+    used, over = (OneTimeLink.issue(person, "reset", None, days=1, by_mail=True) for person in (linden.pat, linden.quinn))
+    assert browser.post(f"/invitations/{used}", data={"password": OTHER}).status_code == 303
+    clock.now += timedelta(days=1, seconds=1)
+    assert letters.send() == [] and {row.phase for row in Letter.select()} == {"dropped"} and over
+
+
+def test_nothing_in_the_database_opens_a_link_without_the_servers_key(letters, linden):
+    secret = OneTimeLink.issue(linden.pat, "reset", None, days=1, by_mail=True)
+    rows = [row.__data__ for table in (OneTimeLink, Letter) for row in table.select()]
+    assert secret not in str(rows) and "pat@linden.test" not in str(rows)
+    vault.open_vault(["another key of the tests", "a key of the tests"])
+    try:
+        assert OneTimeLink.get().secret == secret
+        vault.open_vault(["another key of the tests"])
+        assert OneTimeLink.get().secret is None and OneTimeLink.find(secret).user == linden.pat
+    finally:
+        vault.open_vault(["a key of the tests"])
 
 
 def test_without_mail_the_page_says_whom_to_ask(browser):

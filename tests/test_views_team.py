@@ -120,17 +120,32 @@ def test_only_an_owner_invites_managers_and_owners(signed_in, linden, role):
 
 def test_with_mail_the_link_is_mailed_too(manager, letters):
     manager.post("/team/", data=NEW)
-    page = text_of(manager.get(f"/team/{User.get(User.email == 'nia@linden.test').id}"))
-    assert "on its way to nia@linden.test" in page
-    assert one_time_link(page) in letters[0].get_content()
-    assert letters[0]["To"] == "nia@linden.test"
+    path = f"/team/{User.get(User.email == 'nia@linden.test').id}"
+    page = text_of(manager.get(path))
+    assert "on its way by e-mail" in page and letters.server.connections == 0
+    (letter,) = letters.send()
+    assert one_time_link(page) in letter.get_content() and letter["To"] == "nia@linden.test"
+    assert "The link was e-mailed" in text_of(manager.get(path))
 
 
-def test_when_the_mail_fails_the_link_is_there_to_copy(manager, letters):
-    letters.fails = True
+@pytest.mark.parametrize(("answer", "said"), [
+    ("550 5.1.1 no such person", "could not be delivered: the mail server answered 550 5.1.1"),
+    ("451 4.7.1 later", "not sent yet: the mail server answered 451 4.7.1"), ("die", "not sent yet: the mail server cannot be reached"),
+])
+def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(manager, letters, answer, said):
+    letters.server.plan = lambda stage, to: answer if stage == "RCPT" else None
+    location = manager.post("/team/", data=NEW).location
+    assert letters.send() == []
+    page = text_of(manager.get(location))
+    assert said in page and one_time_link(page) and "no such person" not in page
+
+
+def test_the_link_is_shown_once_and_stands_in_no_cookie(manager, letters):
     answer = manager.post("/team/", data=NEW)
-    page = text_of(manager.get(answer.location))
-    assert "The mail could not be sent" in page and one_time_link(page)
+    secret = OneTimeLink.get().secret
+    kept = manager.get_cookie("kalends").value
+    assert secret not in kept and secret not in str(manager.application.session_interface.get_signing_serializer(manager.application).loads(kept))
+    assert secret in text_of(manager.get(answer.location)) and secret not in text_of(manager.get(answer.location))
 
 
 # ---- one person ----

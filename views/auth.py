@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import smtplib
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -11,8 +10,9 @@ from peewee import IntegrityError
 from wtforms import BooleanField, PasswordField
 from wtforms.validators import Length
 
-import mail
-from credentials import OneTimeLink, Throttle
+import letters
+import outbox
+from credentials import OneTimeLink, ResetRequest, Throttle
 from models import SHORTEST_PASSWORD, Clinic, User, database
 from operate import keys
 
@@ -101,26 +101,23 @@ def sign_out():
 
 @blueprint.get("/forgotten")
 def forgotten():
-    return render_template("auth/forgotten.html", form=Forgotten(), can_mail=mail.is_set_up(), sent=False)
+    return render_template("auth/forgotten.html", form=Forgotten(), can_mail=outbox.is_set_up(), sent=False)
 
 
 @blueprint.post("/forgotten")
 def send_reset():
-    """The same answer whether or not there is such a person."""
+    """The same answer and the same work whether or not there is such a person: a job looks, and sends the letter."""
     key = _throttle_key("reset", request.remote_addr or "")
     if Throttle.wait_seconds([key]):
         abort(429)
     Throttle.fail(key, 5)
     form = Forgotten()
     if not form.validate():
-        return render_template("auth/forgotten.html", form=form, can_mail=mail.is_set_up(), sent=False), 422
-    user = User.get_or_none(User.email == form.email.data)
-    if user and user.is_active and mail.is_set_up():
-        try:
-            mail.send_one_time_link(user, "reset", OneTimeLink.issue(user, "reset", user, days=1))
-        except (OSError, smtplib.SMTPException) as error:
-            current_app.logger.error("reset mail not sent: %s", type(error).__name__)
-    return render_template("auth/forgotten.html", form=form, can_mail=mail.is_set_up(), sent=True)
+        return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False), 422
+    if outbox.is_set_up():
+        ResetRequest.ask(_throttle_key("reset of", form.email.data), form.email.data)
+        letters.wake()
+    return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=True)
 
 
 @blueprint.route("/invitations/<secret>", methods=["GET", "POST"])

@@ -1,21 +1,22 @@
 """The owner's board: is everyone's calendar in step, and if not, why and what helps."""
 
-import smtplib
 from dataclasses import dataclass
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_login import current_user
 from peewee import fn
 from werkzeug.wrappers import Response
 
-import mail
+import letters
+import outbox
 import scheduling
 from accounts import Account, Channel, Notice
 from audit import AuditEntry
 from models import database
+from outbox import Letter
 from sync import connections, jobs, work
 
-from . import access, display, health_words, htmx, sync_words
+from . import access, display, health_words, htmx, letter_words, sync_words
 from .access import manager_required
 
 blueprint = Blueprint("health", __name__)
@@ -62,24 +63,16 @@ def resync(account_id: int):
 @blueprint.post("/accounts/<int:account_id>/nudges")
 @manager_required
 def ask(account_id: int):
-    """Ask the person to look at their Calendar sync page: a notice there, and a mail where mail is set up."""
-    account = access.load(Account, account_id)
+    """Ask the person to look at their Calendar sync page: a notice there, and once an hour a letter where mail is set up."""
+    account, at = access.load(Account, account_id), scheduling.utc_now()
     with database.atomic():
         access.clinic().hold()
-        Notice.give(account, "nudge", detail={"at": scheduling.utc_now().isoformat(), "by": current_user.id})
+        Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
+        Letter.write(account.clinic, "nudge", account, f"{at:%Y-%m-%dT%H}", account.user.email, by=current_user.id)
         AuditEntry.note(account.clinic, current_user, "account.nudged", account)
-    return _done(f"{account.user.name} finds a notice on Calendar sync. {_mailed(account)}")
-
-
-def _mailed(account: Account) -> str:
-    if not mail.is_set_up():
-        return "Mail is not set up here, so tell them yourself as well."
-    try:
-        mail.send_nudge(account, current_user.name)
-    except (OSError, smtplib.SMTPException) as error:
-        current_app.logger.warning("nudge not mailed: %s", type(error).__name__)
-        return "The mail could not be sent, so tell them yourself as well."
-    return "A mail is on its way too."
+    letters.wake()
+    mailed = "An e-mail is on its way too." if outbox.is_set_up() else "Mail is not set up here, so tell them yourself as well."
+    return _done(f"{account.user.name} finds a notice on Calendar sync. {mailed}")
 
 
 @blueprint.get("/resync")
@@ -162,9 +155,9 @@ def _checks() -> Part:
 
 
 def _mail() -> Part:
-    if mail.is_set_up():
-        return Part("Mail", "ok", "Set up")
-    return Part("Mail", "waiting", "Not set up", "Notices stay in Kalends; nobody is written to.")
+    if not outbox.is_set_up():
+        return Part("Mail", "waiting", "Not set up", "Notices stay in Kalends, and no e-mails are sent.")
+    return Part("Mail", *letter_words.mail(access.clinic(), sync_words.zone(access.calendars(), current_user)))
 
 
 def _providers() -> list[Part]:

@@ -1,17 +1,16 @@
 """Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it; managers change it."""
 
-import smtplib
-
-from flask import Blueprint, abort, current_app, flash, render_template, session, url_for
+from flask import Blueprint, abort, flash, render_template, session, url_for
 from flask_login import current_user
 from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
-import mail
+import letters
+import outbox
 from credentials import OneTimeLink
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 
-from . import access, htmx
+from . import access, htmx, letter_words
 from .access import login_required, manager_required
 from .forms import Choice, Email, Form, Line, WeekHours
 
@@ -72,7 +71,7 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     return {
         "person": person, "form": form or _with_roles(PersonForm(formdata=None, obj=person), person), "roles": ROLES, "calendars": calendars,
         "hours": {calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-") for calendar in calendars},
-        "opening": _opening_form(person), "can_mail": mail.is_set_up(), **more,
+        "opening": _opening_form(person), "letter": letter_words.of_person(person), **more,
     }
 
 
@@ -100,7 +99,7 @@ def index():
 @blueprint.get("/new")
 @manager_required
 def new():
-    return render_template("team/invite.html", form=_invite_form(), roles=ROLES, can_mail=mail.is_set_up())
+    return render_template("team/invite.html", form=_invite_form(), roles=ROLES, can_mail=outbox.is_set_up())
 
 
 @blueprint.post("/")
@@ -117,7 +116,7 @@ def invite():
         else:
             _hand_over_link(person, "invite")
             return htmx.done(url_for("team.show", user_id=person.id))
-    return htmx.show("team/invite.html", "team/_invite.html", 422, form=form, roles=ROLES, can_mail=mail.is_set_up())
+    return htmx.show("team/invite.html", "team/_invite.html", 422, form=form, roles=ROLES, can_mail=outbox.is_set_up())
 
 
 @blueprint.get("/<int:user_id>")
@@ -125,7 +124,8 @@ def invite():
 def show(user_id: int):
     person = _managed(user_id)
     kept = session.pop("one_time_link", None)
-    link = mail.one_time_address(kept["secret"]) if kept and kept["user"] == person.id else None
+    fresh = kept and OneTimeLink.get_or_none(OneTimeLink.id == kept, OneTimeLink.user == person)
+    link = letters.one_time_address(fresh.secret) if fresh and fresh.secret else None
     return render_template("team/show.html", **_page(person), link=link)
 
 
@@ -158,17 +158,12 @@ def issue_link(user_id: int):
 
 
 def _hand_over_link(person: User, purpose: str) -> None:
-    """Make a one-time link, keep it for the next page alone, and mail it where mail is set up."""
-    secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS)
-    session["one_time_link"] = {"user": person.id, "secret": secret}
-    if not mail.is_set_up():
-        return
-    try:
-        mail.send_one_time_link(person, purpose, secret)
-        flash(f"The link is on its way to {person.email}.")
-    except (OSError, smtplib.SMTPException) as error:
-        current_app.logger.error("one-time link not mailed: %s", type(error).__name__)
-        flash("The mail could not be sent. Copy the link and hand it over yourself.", "warning")
+    """Make a one-time link, keep its number for the next page alone, and mail it where mail is set up."""
+    secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
+    session["one_time_link"] = OneTimeLink.find(secret).id
+    if outbox.is_set_up():
+        letters.wake()
+        flash("The link is on its way by e-mail as well.")
 
 
 @blueprint.post("/<int:user_id>/calendars")

@@ -1,0 +1,107 @@
+"""The job that sends letters: those that are due, one after the other, at the rate of the settings.
+
+It may be killed anywhere. A letter is leased before it is rendered and marked as sent after the server's answer, so that only one whose answer
+was lost goes out again, with the same Message-ID.
+"""
+
+import hashlib
+import logging
+import time
+from contextlib import closing
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+
+import outbox
+import scheduling
+from credentials import ResetRequest
+from outbox import Letter
+from sync import jobs
+from text import places
+
+from . import kinds
+from .smtp import MailServer, Refused
+
+log = logging.getLogger("kalends.letters")
+
+SECONDS = 20  # of one pass: other chores wait for the same worker
+
+
+class BadAddress(Exception):
+    """It is not the address of one mailbox."""
+
+
+def send_due() -> None:
+    """Job of the queue `chores`: send what is due. What is left is due in the database, and the next pass sends it."""
+    setup = outbox.setup()
+    if not outbox.is_set_up():
+        return
+    ResetRequest.answer_all()
+    ends_at = time.monotonic() + SECONDS
+    with closing(MailServer(setup)) as server:
+        while letter := Letter.claim(scheduling.utc_now(), setup.per_minute):
+            _send(letter, server)
+            if time.monotonic() > ends_at:
+                jobs.enqueue("chores", send_due)
+                return
+
+
+def _send(letter: Letter, server: MailServer) -> None:
+    """Send one leased letter, and write down what became of it. Raises nothing: others wait behind it."""
+    at = scheduling.utc_now()
+    try:
+        text = kinds.render(letter)
+        if text is None:
+            letter.drop(at)
+            return
+        message = compose(letter, text)
+        if letter.renew(scheduling.utc_now()):
+            server.hand_over(message, text.to)
+            letter.sent(scheduling.utc_now())
+    except Refused as refused:
+        _not_taken(letter, refused)
+    except BadAddress:
+        letter.fail(at, "address")
+    except Exception as error:
+        log.error("letter %s (%s): %s at %s", letter.id, letter.kind, type(error).__name__, places(error))
+        letter.retry(at, "fault")
+
+
+def _not_taken(letter: Letter, refused: Refused) -> None:
+    """After a refusal: the end of this letter, or another try; and where it is the server's trouble, all that are due wait as long."""
+    at = scheduling.utc_now()
+    log.warning("letter %s (%s) not sent: %s", letter.id, letter.kind, refused.word)
+    if refused.is_final:
+        letter.fail(at, refused.word)
+        return
+    due_at = letter.retry(at, refused.word)
+    if refused.is_server:
+        Letter.hold_back(at, due_at or at + outbox.WAITS[-1], refused.word)
+
+
+def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
+    """The message. Its Message-ID follows from the letter's key, so that a repeat is known as the same letter. Raises BadAddress."""
+    mail_from = outbox.setup().mail_from
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = mail_from, _address(text.to), text.subject
+    message["Date"] = format_datetime(scheduling.utc_now())
+    message["Message-ID"] = _message_id(letter, parseaddr(mail_from)[1].rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+    message.set_content(text.body)
+    return message
+
+
+def _message_id(letter: Letter, domain: str) -> str:
+    installation = letter.clinic.installation if letter.clinic_id else ""
+    key = hashlib.sha256(f"{installation}|{letter.kind}|{letter.about}|{letter.sequence}".encode()).hexdigest()
+    return f"<{key[:32]}@{domain or 'kalends.invalid'}>"
+
+
+def _address(to: str) -> Address:
+    """One address and nothing else."""
+    if to.count("@") != 1 or any(c.isspace() or not c.isprintable() or c in ',;:<>()[]"\\' for c in to):
+        raise BadAddress
+    try:
+        return Address(addr_spec=to)
+    except Exception:  # the standard library raises errors of several kinds for what it cannot take apart
+        raise BadAddress from None
