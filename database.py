@@ -82,12 +82,19 @@ def transition(method: Callable) -> Callable:
     held. Since all take the clinic's row before any other, no two wait for each other (ADR 5). Raises DoesNotExist for a row that is gone.
     """
     @wraps(method)
-    def alone(row, *args, **kwargs):
-        with database.atomic():
-            getattr(row, "clinic", row).hold()
-            _read_again(row)
+    def in_one(row, *args, **kwargs):
+        with alone(row):
             return method(row, *args, **kwargs)
-    return alone
+    return in_one
+
+
+@contextmanager
+def alone(row: Base) -> Iterator[Base]:
+    """One transaction that holds the row's clinic and has read the row again: what is decided inside is decided on what is there."""
+    with database.atomic():
+        getattr(row, "clinic", row).hold()
+        _read_again(row)
+        yield row
 
 
 def _read_again(row: Base) -> None:

@@ -8,7 +8,7 @@ and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known be
 
 import secrets
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -36,18 +36,17 @@ import outside
 import scheduling
 from audit import AuditEntry
 from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
+from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
 from scheduling import Hours, Span
+from series import FREE_STATUSES, STATUSES, Changed, ChangedMeanwhile, Clash, InSeries, SlotTaken, refuse_taken  # noqa: F401 some for others
 from text import IDENTIFIERS, like, search_key
 
 passwords = argon2.PasswordHasher()
 SHORTEST_PASSWORD = 10
 
 ROLES = ("practitioner", "manager", "owner")
-STATUSES = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid", "cancelled", "no_show")
-FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other status does
-OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
 PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
     "self-hosted": ("feed", "google", "microsoft"),
     "pro": ("feed", "google", "microsoft"),
@@ -56,24 +55,12 @@ PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everyth
 }
 
 
-class SlotTaken(Exception):
-    """The practitioner is busy: `conflicts` are the bookings in the way, `outside` the foreign events."""
-
-    def __init__(self, conflicts: Sequence["Booking"], outside: Sequence[ExternalEvent] = ()):
-        super().__init__(len(conflicts) + len(outside))
-        self.conflicts, self.outside = conflicts, outside
-
-
 class LastOwner(Exception):
     """A clinic keeps at least one owner who can sign in."""
 
 
 class LastVenue(Exception):
     """A clinic keeps at least one venue."""
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody changed the row after the page that now wants to change it was opened."""
 
 
 class Stopped(Exception):
@@ -706,17 +693,19 @@ class Patient(Archivable):
         """
         if fields.get("internal_id") == "":
             fields["internal_id"] = Patient.next_internal_id(self.clinic)
-        shown = ("first_name", "last_name", "internal_id")
-        visible = any(name in shown and getattr(self, name) != value for name, value in fields.items())
-        for name, value in fields.items():
-            setattr(self, name, value)
+        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        visible = bool({"first_name", "last_name", "internal_id"} & set(changed))
+        if "notes" in changed:
+            NoteVersion.keep(self, actor)
+        for name in changed:
+            setattr(self, name, fields[name])
         if visible:
             self.rev = self.clinic.next_rev()
             seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
         with unique():
             self.save()
-        AuditEntry.note(self.clinic, actor, "patient.changed", self)
+        AuditEntry.note(self.clinic, actor, "patient.changed", self, fields=changed)
 
 
 class Service(Archivable):
@@ -763,7 +752,7 @@ class Service(Archivable):
 # ---- bookings ----
 
 
-class Booking(Base):
+class Booking(InSeries, Base):
     """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for ever.
 
     `starts_at`/`ends_at` are always filled; whole days carry `starts_on`/`ends_on` (exclusive) beside them, and their
@@ -836,46 +825,62 @@ class Booking(Base):
         return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
 
     @classmethod
-    def _claim(cls, calendar: Practitioner, spans: Sequence[Span], allow_overlap: bool, but: Iterable[int] = ()) -> None:
-        """Hold the clinic, then refuse taken spans: of two requests at once the second waits, and then sees what the first did."""
-        calendar.clinic.hold()
-        if allow_overlap:
-            return
-        conflicts, outside = cls.conflicts(calendar.user, spans, but), ExternalEvent.blocking(calendar.user, spans, calendar.zone)
-        if conflicts or outside:
-            raise SlotTaken(conflicts, outside)
+    def held(cls, user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()) -> list[tuple[datetime, datetime]]:
+        """When the person's time in [start, end) is held, from and to: by bookings but those in `but`, and by external events."""
+        rows = (
+            cls.select(cls.starts_at, cls.ends_at).join(Practitioner)
+            .where(Practitioner.user == user_id, *cls.touching(start, end), cls.status.not_in(FREE_STATUSES), cls.id.not_in(list(but)))
+        )
+        return [*rows.tuples(), *(event.taken(zone) for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks))]
 
     @classmethod
-    def made_before(cls, practitioner: Practitioner, key: UUID, span: Span) -> "Booking | None":
-        """What an earlier press of the same form (`key`) made for the same time."""
-        return cls.get_or_none(cls.uuid == _form_uuid(key, span), cls.practitioner == practitioner)
+    def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
+        """What is in the way of new bookings at these times, time by time."""
+        booked, events = cls.conflicts(calendar.user, spans), ExternalEvent.blocking(calendar.user, spans, calendar.zone)
+        found = [Clash(span, [row for row in booked if row.span.overlaps(span)],
+                       [event for event in events if event.overlaps(span, calendar.zone)]) for span in spans]
+        return [clash for clash in found if clash.keys]
+
+    @classmethod
+    def made_before(cls, practitioner: Practitioner, key: UUID, spans: Sequence[Span]) -> list["Booking"]:
+        """What an earlier press of the same form (`key`) made for these times, perhaps without those that were taken."""
+        earlier = cls.get_or_none(cls.uuid.in_([_form_uuid(key, span) for span in spans]), cls.practitioner == practitioner)
+        rows = earlier.in_series("all") if earlier else []
+        asked = {_form_uuid(key, span) for span in spans}
+        return rows if all(row.uuid in asked for row in rows) else []
 
     @classmethod
     @database.atomic()
     def book(cls, practitioner: Practitioner, spans: Sequence[Span], actor: User | None, *, status: str = "confirmed",
-             allow_overlap: bool = False, key: UUID | None = None, new_client: str | None = None, **fields) -> list["Booking"]:
+             allow_overlap: bool | Collection[str] = False, skip_taken: bool = False, key: UUID | None = None,
+             new_client: str | None = None, **fields) -> Changed:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none.
 
-        A second call with the same `key` and times makes nothing and gives what the first one made. `new_client` is the
-        name of a client to be added with it.
+        `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves out the times that are taken, and
+        is refused like any other where none is left. A second call with the same `key` and times makes nothing and gives what the
+        first one made. `new_client` is the name of a client to be added with it.
         """
         practitioner.clinic.hold()
-        if key and (earlier := cls.made_before(practitioner, key, spans[0])):
-            return earlier.in_series("all")
-        if status not in FREE_STATUSES:
-            cls._claim(practitioner, spans, allow_overlap)
+        if key and (earlier := cls.made_before(practitioner, key, spans)):
+            return Changed(earlier)
+        taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES and allow_overlap is not True else []
+        if skip_taken:
+            refused = [clash.span for clash in taken]
+            spans = [span for span in spans if span not in refused]
+        if not (skip_taken and spans):
+            refuse_taken(taken, allow_overlap)
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, new_client, actor)
         series = uuid.uuid4() if len(spans) > 1 else None
-        made = []
+        made = Changed(skipped=taken if skip_taken else ())
         for span in spans:
             booking = cls(clinic=practitioner.clinic, practitioner=practitioner, status=status, series=series, **fields)
-            if key:
+            if key and not cls.select().where(cls.uuid == _form_uuid(key, span)).exists():
                 booking.uuid = _form_uuid(key, span)
             booking.place(span)
             booking.save(force_insert=True)
             made.append(booking)
-        _bump(practitioner.clinic, practitioner)
+        cls.bump(practitioner.clinic, practitioner)
         AuditEntry.note(practitioner.clinic, actor, "booking.made", made[0], count=len(made))
         return made
 
@@ -892,7 +897,7 @@ class Booking(Base):
                 calendars.add(row["practitioner"])
                 yield cls(clinic=clinic.id, **row)
         count = insert_many_rows(cls, bookings())
-        _bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
+        cls.bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
         AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
 
     @classmethod
@@ -901,126 +906,16 @@ class Booking(Base):
         columns = Practitioner.user, cls.practitioner, cls.patient, cls.starts_at, cls.ends_at, cls.status
         return cls.select(*columns).join(Practitioner).where(cls.clinic == clinic, *cls.touching(start, end)).order_by(cls.starts_at).tuples()
 
-    def in_series(self, which: str) -> list["Booking"]:
-        """This booking ("one"), with those after it ("following"), or the whole series ("all"), in order of time."""
-        if which == "one" or self.series is None:
-            return [self]
-        rows = Booking.select().where(Booking.series == self.series, Booking.clinic == self.clinic).order_by(Booking.starts_at)
-        return list(rows.where(Booking.starts_at >= self.starts_at) if which == "following" else rows)
-
-    @transition
-    def change(self, actor: User | None, span: Span, *, which: str = "one", practitioner: Practitioner | None = None,
-               allow_overlap: bool = False, seen_sequence: int | None = None, **fields) -> list["Booking"]:
-        """Move to `span` and set columns; with `which` the others of the series move by the same days to the same wall time.
-
-        Gives the changed bookings. Raises SlotTaken, and then changes none; ChangedMeanwhile where `seen_sequence` is not the booking's
-        any more. A booking that leaves its series' rhythm alone stays in the series, so that "all" still reaches it.
-        """
-        if seen_sequence not in (None, self.sequence):
-            raise ChangedMeanwhile
-        there, was, was_status = practitioner or self.practitioner, self.span, self.status
-        rows = [self if row.id == self.id else row for row in self.in_series(which)]
-        zone, there_zone = self.practitioner.zone, there.zone
-        new_day = span.starts_on or scheduling.local_day(span.starts_at, there_zone)
-        days = (new_day - (was.starts_on or scheduling.local_day(was.starts_at, zone))).days
-        wall = None if span.all_day else span.starts_at.astimezone(there_zone).time()
-        length = timedelta(days=(span.ends_on - span.starts_on).days) if span.all_day else span.duration
-        if span == was and zone == there_zone:
-            spans = [row.span for row in rows]  # one of the series that was moved alone stays where it is
-        else:
-            spans = [span if row.id == self.id else _follow(row, span, zone, there_zone, days, wall, length) for row in rows]
-        taken = [target for row, target in zip(rows, spans, strict=True) if row.takes_time_anew(target, there, fields.get("status", row.status))]
-        if taken:
-            Booking._claim(there, taken, allow_overlap, but=[row.id for row in rows])
-        now, touched = scheduling.utc_now(), {self.practitioner, there}
-        for row, target in zip(rows, spans, strict=True):
-            moved = row.span != target or row.practitioner_id != there.id or fields.get("status", row.status) != row.status
-            touched.add(row.practitioner)
-            row.place(target)
-            for name, value in {**fields, "practitioner": there}.items():
-                setattr(row, name, value)
-            row.sequence, row.updated_at = row.sequence + moved, now
-            row.save()
-        _bump(self.clinic, *touched)
-        status = {"status": self.status} if self.status != was_status else {}
-        AuditEntry.note(self.clinic, actor, "booking.moved" if was != span else "booking.changed", self, count=len(rows),
-                        was=was.starts_at.isoformat(), now=self.starts_at.isoformat(), **status)
-        return rows
-
-    def takes_time_anew(self, span: Span, practitioner: Practitioner, status: str) -> bool:
-        """Whether the booking would hold time in another place than now. Whoever only writes a note need not ask again."""
-        moved = span != self.span or practitioner.user_id != self.practitioner.user_id
-        return status not in FREE_STATUSES and (moved or not self.is_busy)
-
-    @transition
-    def set_status(self, status: str, actor: User | None, *, which: str = "one", allow_overlap: bool = False) -> list["Booking"]:
-        """Change the status. Taking time again after a cancellation asks for the time to be free still (SlotTaken).
-
-        Others of the series that were delivered, paid, missed or cancelled keep theirs.
-        """
-        series = Booking.get_by_id(self.id).in_series(which)
-        rows = [row for row in series if row.status != status and (row.id == self.id or row.status in OPEN_STATUSES)]
-        back = [row for row in rows if row.status in FREE_STATUSES and status not in FREE_STATUSES]
-        if back:
-            Booking._claim(self.practitioner, [row.span for row in back], allow_overlap, but=[row.id for row in rows])
-        was = {str(row.id): row.status for row in rows}
-        for row in rows:
-            row._take_status(status)
-        if rows:
-            self.status = status
-            _bump(self.clinic, *{row.practitioner for row in rows})
-            AuditEntry.note(self.clinic, actor, f"booking.{status}", self, count=len(rows), was=was)
-        return rows
-
-    @transition
-    def undo_status(self, actor: User | None) -> bool:
-        """Give every booking of the latest change of status the one it had; False when something else came after it.
-
-        Raises SlotTaken when the time is no longer free.
-        """
-        latest = AuditEntry.about(self).first()
-        was = latest.detail.get("was") if latest and latest.action.removeprefix("booking.") in STATUSES else None
-        if not was:
-            return False
-        rows = list(Booking.select().where(Booking.id.in_([int(row_id) for row_id in was]), Booking.clinic == self.clinic))
-        if any(row.status != latest.action.removeprefix("booking.") for row in rows):
-            return False
-        back = [row.span for row in rows if not row.is_busy and was[str(row.id)] not in FREE_STATUSES]
-        Booking._claim(self.practitioner, back, False, but=[row.id for row in rows])
-        for row in rows:
-            row._take_status(was[str(row.id)])
-        self.status = was[str(self.id)]
-        _bump(self.clinic, *{row.practitioner for row in rows})
-        AuditEntry.note(self.clinic, actor, "booking.undone", self, count=len(rows), status=self.status)
-        return True
-
-    def _take_status(self, status: str) -> None:
-        self.status, self.sequence, self.updated_at = status, self.sequence + 1, scheduling.utc_now()
-        self.save(only=[Booking.status, Booking.sequence, Booking.updated_at])
-
-    def cancel(self, actor: User | None, *, which: str = "one") -> list["Booking"]:
-        """Cancel; the booking stays, struck through, and its time is free."""
-        return self.set_status("cancelled", actor, which=which)
+    @staticmethod
+    def bump(clinic: Clinic, *practitioners: Practitioner) -> None:
+        """Say that these calendars changed, in the transaction of the change: feeds are fresh with the commit (A19, D36)."""
+        ids = {p.id for p in practitioners}
+        Practitioner.update(calendar_rev=clinic.next_rev()).where(Practitioner.id.in_(ids)).execute()
 
 
 def _form_uuid(key: UUID, span: Span) -> UUID:
     """The uuid of the booking that the form with this key makes for this time."""
     return uuid.uuid5(key, span.starts_at.isoformat())
-
-
-def _follow(row: Booking, span: Span, zone: ZoneInfo, there: ZoneInfo, days: int, wall, length: timedelta) -> Span:
-    """Where another booking of a series goes when one of them was moved to `span`."""
-    day = (row.starts_on or scheduling.local_day(row.starts_at, zone)) + timedelta(days=days)
-    if span.all_day:
-        return scheduling.whole_days(day, day + length - timedelta(days=1), there)
-    starts_at, _ = scheduling.instant(day, wall, there)
-    return Span(starts_at, starts_at + length)
-
-
-def _bump(clinic: Clinic, *practitioners: Practitioner) -> None:
-    """Say that these calendars changed, in the transaction of the change: feeds are fresh with the commit (A19, D36)."""
-    ids = {p.id for p in practitioners}
-    Practitioner.update(calendar_rev=clinic.next_rev()).where(Practitioner.id.in_(ids)).execute()
 
 
 # ---- feeds ----

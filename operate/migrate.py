@@ -13,12 +13,13 @@ from audit import AuditEntry
 from credentials import OneTimeLink, ResetRequest, Throttle
 from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
+from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
 
 from .keys import ServerKey
 
-TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, Import,
+TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 

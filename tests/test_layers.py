@@ -10,7 +10,8 @@ TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
     {"scheduling", "settings", "text", "vault"},
     {"database"},
-    {"audit", "outbox", "outside"},
+    {"audit", "notes", "outbox", "outside"},
+    {"series"},
     {"models"},
     {"accounts", "credentials"},
     {"sync"},

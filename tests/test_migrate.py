@@ -87,9 +87,9 @@ def test_migrations_make_what_the_models_say(db):
     with _as_models_say() as (execute, is_sqlite):
         said = facts(execute, is_sqlite)
     assert len(said) > 100
-    tables = "audit_entry", "external_event", "letter"  # they stand below the tables that they name, and leave this to the migration
+    tables = "audit_entry", "external_event", "letter", "note_version"  # they stand below the tables that they name, and leave this to the migration
     deferred = {line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))}
-    assert len(deferred) == 6
+    assert len(deferred) == 8
     made -= deferred
     differences = [f"only the models:     {line}" for line in sorted(said - made)] + [f"only the migrations: {line}" for line in sorted(made - said)]
     if differences:

@@ -1,4 +1,4 @@
-"""Booking where time is taken outside: a warning while one types, a refusal on saving, and "Book it all the same"."""
+"""Booking where time is taken outside: a warning while one types, a refusal on saving, and "Book anyway"."""
 
 import html
 import re
@@ -56,13 +56,13 @@ def test_it_warns_while_one_types_and_offers_the_next_free_time(pat, dentist, ty
     assert "Dentist is in your other calendar until 10:00" in said
     assert "Dentist, 09:00–10:00, in your calendar Family." in said
     assert "The next free time is 10:00–10:50." in said
-    assert "Book it all the same" in said
+    assert "Book anyway" in said
 
 
 def test_it_is_refused_on_saving_and_made_when_one_says_so(pat, dentist, typed):
     answer = pat.post("/bookings/", data=typed())
     assert answer.status_code == 422
-    assert "The time is taken. Choose another, or tick “Book it all the same”" in text(answer)
+    assert "The time is taken. Choose another, or tick “Book anyway”" in text(answer)
     assert "Dentist, 09:00–10:00, in your calendar Family." in text(answer)
     assert Booking.select().count() == 0
     assert pat.post("/bookings/", data=typed(overlap="ok")).status_code == 303

@@ -9,10 +9,10 @@ from flask import url_for
 from flask_login import current_user
 
 import scheduling
-from models import STATUSES, AuditEntry, Booking, SlotTaken
+from models import STATUSES, AuditEntry, Booking, Practitioner, SlotTaken, User, Venue
 from outside import ExternalEvent
 
-from . import access, booking_form, columns, display
+from . import access, booking_form, columns, display, history
 
 NEXT = {  # what usually comes next, the likeliest first
     "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
@@ -35,6 +35,7 @@ class Card:
     series: tuple[int, int] | None
     wanted: str | None = None
     in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
+    agreed: str = ""
 
 
 def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None) -> Card:
@@ -42,12 +43,15 @@ def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None 
     practitioner, status = booking.practitioner, booking.status
     may_change = current_user.is_manager or practitioner.user_id == current_user.id
     zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
+    entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
+    calendars = _calendar_names(entries)
     return Card(
         booking, when(booking), first_day(booking), f"{practitioner.user.name}, {practitioner.venue.name}{zone}", may_change,
         access.may_book(practitioner), NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
         _overlaps(booking) if booking.is_busy and not refusal else [],
-        [_sentence(entry, practitioner.zone) for entry in AuditEntry.about(booking).limit(30)] if may_change else [],
-        _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [])
+        [_sentence(entry, practitioner.zone, calendars) for entry in entries],
+        _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
+        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys})) if refusal else "")
 
 
 def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:
@@ -93,18 +97,30 @@ def when(booking: Booking) -> str:
     return display.from_to(booking, booking.practitioner.zone)
 
 
-def _sentence(entry: AuditEntry, zone: ZoneInfo) -> tuple[str, str, str]:
+def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
     """What was done, by whom, when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
     said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(verb) or display.STATUS_NAMES.get(verb, "Changed")
     if verb == "moved":
-        was, now = (datetime.fromisoformat(detail[key]) for key in ("was", "now"))
-        said = f"Moved from {_short(was, zone)} to {_short(now, zone)}" if was != now else "Made longer or shorter"
-    if verb in ("moved", "changed") and detail.get("status"):
+        was, now = (datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now"))
+        said = "Moved" if was is None else f"Moved from {_short(was, zone)} to {_short(now, zone)}" if was != now else "Made longer or shorter"
+    if "from" in detail:
+        start, end = (calendars.get(detail[side], "a calendar") for side in ("from", "to"))
+        said = f"{'Given' if verb == 'given' else f'{said}, given'} from {start} to {end}"
+    if fields := history.field_words(detail):
+        said += f" ({fields})" if verb == "changed" else f", changed {fields}"
+    if verb in ("moved", "changed", "given") and detail.get("status"):
         said += f", now {display.STATUS_NAMES[detail['status']].lower()}"
     if detail.get("count", 1) > 1:
         said += f", with {detail['count'] - 1} more of the series"
-    return said, entry.user.name if entry.user else "Kalends", display.moment(entry.at, zone)
+    return said + (", with its series" if entry.part_of else ""), entry.user.name if entry.user else "Kalends", display.moment(entry.at, zone)
+
+
+def _calendar_names(entries: Sequence[AuditEntry]) -> dict[int, str]:
+    """What the calendars are called from and to which the booking went."""
+    ids = {entry.detail[side] for entry in entries for side in ("from", "to") if side in entry.detail}
+    rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).where(Practitioner.id.in_(list(ids)))
+    return {row.id: f"{row.user.name} ({row.venue.name})" for row in rows} if ids else {}
 
 
 def _short(at: datetime, zone: ZoneInfo) -> str:

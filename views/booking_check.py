@@ -1,26 +1,39 @@
 """What stands beside the form of a booking: what is in the way of it, what is free next, and the rest of that day."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask_login import current_user
+
 import scheduling
-from models import FREE_STATUSES, STATUSES, Booking, Practitioner, SlotTaken
+from models import Booking, Practitioner
 from outside import ExternalEvent
-from scheduling import Span
+from scheduling import BadTime, Span
+from series import FREE_STATUSES, STATUSES, Clash, SlotTaken, first_free
 
 from . import columns, display
 from .booking_form import BookingForm
 
-MOST_SAID = 3
+MOST_SAID = 3  # of what is in the way of one time
+STEP = timedelta(minutes=5)  # between the starts that are tried for a series
+DAYS_AHEAD = 14
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why a span is not simply free, in words. `free` is the next free time, and as the button "take" sends it back."""
+    """Why a span is not simply free, in words. `free` is the next free time, and as the button "take" sends it back.
+
+    `dates` says of each taken time of several when it is and what is there; `asked` is of how many times. `keys` is what a person
+    agrees to who books anyway.
+    """
 
     heading: str = ""
     conflicts: list[str] = field(default_factory=list)
+    dates: list[tuple[str, str]] = field(default_factory=list)
+    asked: int = 1
+    keys: str = ""
     free: tuple[str, str] | None = None
     outside_hours: bool = False
     remarks: list[str] = field(default_factory=list)
@@ -30,19 +43,46 @@ class Obstacle:
 
 
 def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = None) -> Obstacle:
-    """What stands in the way of the spans; `refusal` where that was already found."""
+    """What stands in the way of the spans, and of the others of a series that would go with them; `refusal` where that was already found."""
     if not spans:
         return Obstacle(remarks=form.remarks)
-    practitioner, first, but = form.practitioner, spans[0], [form.booking.id] if form.booking else []
-    taken = refusal or SlotTaken((), ())
-    if refusal is None and form.status.data not in FREE_STATUSES:
-        found = Booking.conflicts(practitioner.user, spans, but), ExternalEvent.blocking(practitioner.user_id, spans, practitioner.zone)
-        taken = SlotTaken(*found)
+    first = spans[0]
+    taken = refusal or SlotTaken(_clashes(form, spans))
     words = [*(_booked(row, form) for row in taken.conflicts), *(_foreign(event, form) for event in taken.outside)]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
-    offer = _offer(form, first, but) if words and not first.all_day else None
-    return Obstacle(_heading(taken, form) if words else "", words, offer, practitioner.outside_hours(first), form.remarks)
+    asked = len(_targets(form, spans)(first))
+    dates = [(_date(clash, form), " ".join(_what(clash, form))) for clash in taken.clashes] if asked > 1 else []
+    offer = _offer(form, spans) if words and not first.all_day else None
+    keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
+    return Obstacle(_heading(taken, form) if words else "", words, dates, asked, keys, offer, form.practitioner.outside_hours(first), form.remarks)
+
+
+def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
+    """What is in the way, time by time, as saving would find it."""
+    if form.booking is None:
+        return [] if form.status.data in FREE_STATUSES else Booking.taken(form.practitioner, spans)
+    try:
+        return form.booking.clashes(current_user, spans[0], **_change(form))
+    except BadTime:
+        return []
+
+
+def _change(form: BookingForm) -> dict:
+    """What the form makes of the booking, as far as it takes time."""
+    status = {"status": form.status.data} if form.status.data in STATUSES and form.status.data != form.booking.status else {}
+    return {"which": form.which.data or "one", "practitioner": form.practitioner, **status}
+
+
+def _targets(form: BookingForm, spans: list[Span]) -> Callable[[Span], list[tuple[int, Span]]]:
+    """A function from the first span to (person, span) of every booking that would take time with it. Raises BadTime."""
+    if form.booking:
+        reached = form.booking.reach(current_user, form.which.data or "one")[0]
+        change = {name: value for name, value in _change(form).items() if name != "which"}
+        return lambda span: [(step.calendar.user_id, step.span) for step in form.booking.plan(reached, span, **change)[0] if step.is_busy]
+    zone, person = form.practitioner.zone, form.practitioner.user_id
+    days = [(scheduling.local_day(span.starts_at, zone) - scheduling.local_day(spans[0].starts_at, zone)).days for span in spans]
+    return lambda span: [(person, scheduling.shifted(span, zone, ahead)) for ahead in days]
 
 
 def _heading(taken: SlotTaken, form: BookingForm) -> str:
@@ -52,6 +92,14 @@ def _heading(taken: SlotTaken, form: BookingForm) -> str:
     event = taken.outside[0]
     title = event.title if columns.shows_titles(form.practitioner) else ""
     return f"{f'{title} is in your other calendar' if title else 'Busy outside'} {_until(event, zone, day)}"
+
+
+def _date(clash: Clash, form: BookingForm) -> str:
+    return display.from_to(clash.span, form.practitioner.zone)
+
+
+def _what(clash: Clash, form: BookingForm) -> list[str]:
+    return [*(_booked(row, form) for row in clash.bookings), *(_foreign(event, form) for event in clash.events)]
 
 
 def _booked(row: Booking, form: BookingForm) -> str:
@@ -70,15 +118,45 @@ def _calendar(event: ExternalEvent) -> str:
     return "your main calendar" if event.calendar.is_primary else f"your calendar {event.calendar.name}"
 
 
-def _offer(form: BookingForm, wanted: Span, but: list[int]) -> tuple[str, str] | None:
-    """The next free time of that length that has not begun, in words and as "2026-11-20T15:20 50"."""
-    zone = form.practitioner.zone
-    after = max(wanted.starts_at, scheduling.utc_now() + timedelta(minutes=5))
-    free = form.practitioner.next_free(after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0), wanted.duration, but)
-    if free is None:
+def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
+    """The next free time of that length that has not begun, free for all of a series: in words and as "2026-11-20T15:20 50"."""
+    zone, wanted = form.practitioner.zone, spans[0]
+    after = max(wanted.starts_at, scheduling.utc_now() + STEP)
+    after = after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0)
+    targets = _targets(form, spans)
+    if len(targets(wanted)) > 1:
+        start = _free_for_all(form, wanted, targets, after)
+    else:
+        free = form.practitioner.next_free(after, wanted.duration, [form.booking.id] if form.booking else [])
+        start = free and free.starts_at
+    if start is None:
         return None
-    span = Span(free.starts_at, free.starts_at + wanted.duration)
+    span = Span(start, start + wanted.duration)
     return display.brief(span, zone, form.day.data), f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // timedelta(minutes=1)}"
+
+
+def _free_for_all(form: BookingForm, wanted: Span, targets: Callable, after: datetime) -> datetime | None:
+    """The first start from `after` on, in working time of the next two weeks, at which every booking of the series is free."""
+    but = {row.id for row in form.booking.reach(current_user, form.which.data or "one")[0]} if form.booking else set()
+    spare, taken = timedelta(days=DAYS_AHEAD + 1), {}
+    asked = targets(wanted)
+    start, end = min(span.starts_at for _, span in asked) - spare, max(span.ends_at for _, span in asked) + spare
+    for person in {person for person, _ in asked}:
+        taken[person] = Booking.held(person, start, end, form.practitioner.zone, but)
+    return first_free(_starts(form.practitioner, after, wanted.duration), lambda start: targets(Span(start, start + wanted.duration)), taken)
+
+
+def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
+    """Every five minutes of working time for two weeks at which that length still fits."""
+    first = scheduling.local_day(after, practitioner.zone)
+    for ahead in range(DAYS_AHEAD):
+        if first + timedelta(days=ahead) > scheduling.LAST_DAY:
+            return
+        for stretch in scheduling.open_spans(practitioner.hours, first + timedelta(days=ahead), practitioner.zone):
+            start = max(stretch.starts_at, after)
+            while start + length <= stretch.ends_at:
+                yield start
+                start += STEP
 
 
 def _at_other(row: Booking, form: BookingForm) -> str:

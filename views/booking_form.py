@@ -17,11 +17,12 @@ from scheduling import BadTime, Span
 from text import search_key
 
 from . import access, display
-from .forms import Choice, Clock, Form, Line, Money, Needed, Paragraph
+from .forms import Choice, Clock, Line, Money, Needed, Paragraph
+from .merging import Merging
 
 OVERNIGHT = timedelta(hours=12)  # an end before the start means the next day when it is at most so long; else it is a slip
 MOST_FOUND = 6
-WHICH = [("one", "Only this one"), ("following", "This one and those after it"), ("all", "The whole series")]
+WHICH = [("one", "Only this one"), ("following", "This and following"), ("all", "The whole series")]
 FACTS = {  # BadTime → the field and the sentence
     "year": ("day", "Choose a day from 1970 to 2099"),
     "ends_before_start": ("ends", "It ends before it starts. Check both times"),
@@ -82,7 +83,10 @@ class Options(Choice):
     option_widget = RadioInput()
 
 
-class BookingForm(Form):
+class BookingForm(Merging):
+    together = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
+    not_stored = ("key", "sequence", "q", "matched", "overlap", "agreed", "repeat", "every", "count", "until", "which")
+
     key = HiddenField(validators=[Length(max=64)])
     sequence = Whole(widget=HiddenInput())  # as the booking was when its form was opened
     calendar = Choice("Calendar", coerce=int)
@@ -94,8 +98,9 @@ class BookingForm(Form):
     last_day = Day("Last day")
     starts = Clock("From")
     ends = Clock("To")
-    all_day = BooleanField("All day, at a daily rate")
-    overlap = BooleanField("Book it all the same")
+    all_day = BooleanField("All day")
+    overlap = Choice("When the time is taken", choices=[("", ""), ("ok", "Book anyway"), ("skip", "Skip these")], default="", validate_choice=False)
+    agreed = HiddenField()  # what was in the way on the page on which somebody agreed to it
     rate = Money("Rate")
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES], default="confirmed")
     notes = Paragraph("Notes", 4000)
@@ -135,6 +140,18 @@ class BookingForm(Form):
         """The name of the client to be added, if one is."""
         return self.q.data if self.patient.data == "new" else None
 
+    @property
+    def may_overlap(self) -> bool | set[str]:
+        """What the person agreed to overlap: nothing, what the page named, or, where it named nothing, whatever is there."""
+        if self.overlap.data in (None, "", "skip"):
+            return False
+        return set(self.agreed.data.split()) if self.agreed.data else True
+
+    def agrees_to(self, keys: str) -> bool:
+        """Whether that covers what is in the way now."""
+        agreed = self.may_overlap
+        return agreed is True or bool(agreed) and set(keys.split()) <= agreed
+
     def found(self) -> list[Patient]:
         """Clients that match what was typed, each with the day of the last booking so far as `last_here` (None: not yet)."""
         if not self.q.data:
@@ -166,9 +183,31 @@ class BookingForm(Form):
             self.fault("q", "Write the name of the new client")
         elif self.q.data and not self.patient.data:
             self.fault("q", "Choose a client, or add a new one")
+        elif self.chosen_patient and self.chosen_patient.archived and not self._keeps_patient():
+            self.fault("q", "This client is archived. Bring the record back first, or choose another")
         if self.repeat.data != "once":
             self._validate_repeat()
         return not self.errors
+
+    def _keeps_patient(self) -> bool:
+        """Whether the client is the booking's already: it stays, archived or not."""
+        return bool(self.booking) and self.booking.patient_id == self.chosen_patient.id
+
+    def snapshot(self) -> dict:
+        nobody = {"patient": ""} if self.patient.data == "none" else {}
+        return super().snapshot() | nobody
+
+    def put(self, name: str, value) -> None:
+        super().put(name, value)
+        if name == "calendar":
+            self.practitioner = access.load(Practitioner, value)
+        elif name == "patient":
+            self.__dict__.pop("chosen_patient", None)
+
+    def in_words(self, names: tuple[str, ...]) -> str:
+        if names != ("patient",):
+            return super().in_words(names)
+        return self.chosen_patient.name if self.chosen_patient else self.new_client or "No client"
 
     def _validate_repeat(self) -> None:
         if self.repeat.data == "weeks" and not self.every.data:
@@ -194,6 +233,19 @@ class BookingForm(Form):
             finished = slip.field == "last_day" or slip.field == "ends" and self.ends.data
             self.remarks[:] = [f"{slip.sentence}."] if finished and not self.errors else []
             return None
+
+    def spans_so_far(self) -> list[Span]:
+        """The same with its repeats, as far as they can be told."""
+        span = self.span_so_far()
+        if span is None:
+            return []
+        every = 1 if self.repeat.data == "weekly" else self.every.data
+        if self.booking or self.repeat.data == "once" or not every or not (self.count.data or self.until.data):
+            return [span]
+        try:
+            return scheduling.repeats(span, self.practitioner.zone, every, self.count.data, self.until.data)
+        except BadTime:
+            return [span]
 
     def _span(self) -> Span:
         self.remarks.clear()

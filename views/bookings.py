@@ -5,12 +5,14 @@ from datetime import datetime, time, timedelta
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
+from wtforms import HiddenField
 
 import scheduling
-from models import STATUSES, Booking, ChangedMeanwhile, Patient, Practitioner, SlotTaken, database
-from scheduling import Span
+from database import alone
+from models import STATUSES, Booking, Changed, ChangedMeanwhile, Patient, Practitioner, SlotTaken
+from scheduling import BadTime, Span
 
-from . import access, booking_card, booking_check, booking_form, display, htmx, week
+from . import access, booking_card, booking_check, booking_form, booking_words, display, htmx, week
 from .access import login_required
 from .booking_card import when
 from .booking_form import BookingForm, Options
@@ -30,6 +32,7 @@ def _keep_view(endpoint: str, values: dict) -> None:
 class StatusForm(Form):
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES])
     overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
+    agreed = HiddenField()
 
 
 class CancelForm(Form):
@@ -50,6 +53,8 @@ def new():
     practitioner = _open(like.practitioner if like else week.chosen_calendar())
     patient = arg_int(request.args.get("patient"))
     patient = access.load(Patient, patient) if patient is not None else like and like.patient
+    if patient and patient.archived:
+        patient = None
     day = week.chosen_day(practitioner.zone)
     return _show_form(booking_form.blank(practitioner, day=day, starts=_arg_time(request.args.get("from")), like=like, patient=patient))
 
@@ -65,7 +70,8 @@ def create():
         return _show_form(form, 422)
     columns = form.columns() | {"status": form.status.data, "new_client": form.new_client}
     try:
-        made = Booking.book(form.practitioner, spans, current_user, key=form.form_key, allow_overlap=form.overlap.data, **columns)
+        made = Booking.book(form.practitioner, spans, current_user, key=form.form_key, allow_overlap=form.may_overlap,
+                            skip_taken=form.overlap.data == "skip", **columns)
     except SlotTaken as refusal:
         return _show_form(form, 422, spans, refusal)
     _say_saved(form, made, "Booked")
@@ -95,26 +101,35 @@ def update(booking_id: int):
     if span is None or form.errors:
         return _show_form(form, 422)
     try:
-        changed = _change(booking, form, span)
+        with alone(booking):
+            changed = _change(booking, form)
     except SlotTaken as refusal:
         return _show_form(form, 422, [span], refusal)
     except ChangedMeanwhile:
         return _show_form(form, 422, [span], meanwhile=access.load(Booking, booking_id))
+    except BadTime as error:
+        form.fault(*booking_form.FACTS[error.fact])
+        return _show_form(form, 422)
+    if changed is None:
+        return _show_form(form, 422)
     _say_saved(form, changed, "Changed")
     return htmx.done(_back(booking))
 
 
-def _change(booking: Booking, form: BookingForm, span: Span) -> list[Booking]:
-    """Change what differs from the row, so that others of a series keep what is theirs alone."""
-    with database.atomic():
-        columns = form.columns() | {"status": form.status.data}
-        if form.new_client:
-            columns["patient"] = Patient.named(booking.clinic, form.new_client, current_user)
-        changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
-        if not changed and span == booking.span and form.practitioner == booking.practitioner:
-            return [booking]  # untouched, or the second press of a button
-        return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.overlap.data,
-                              seen_sequence=form.sequence.data, **changed)
+def _change(booking: Booking, form: BookingForm) -> Changed | None:
+    """Change what differs from the row, so that others of a series keep what is theirs alone. None: somebody else changed the same."""
+    if form.seen.is_unknown and form.sequence.data not in (None, booking.sequence):
+        raise ChangedMeanwhile
+    if not form.merge(booking_form.of(booking), booking):
+        return None
+    span, columns = form.span(), form.columns() | {"status": form.status.data}
+    if form.new_client:
+        columns["patient"] = Patient.named(booking.clinic, form.new_client, current_user)
+    changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
+    if not changed and span == booking.span and form.practitioner == booking.practitioner:
+        return Changed([booking])  # untouched, or the second press of a button
+    return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.may_overlap,
+                          skip_taken=form.overlap.data == "skip", **changed)
 
 
 @blueprint.post("/clients")
@@ -135,8 +150,7 @@ def check():
     form = BookingForm(_calendar(booking), booking, formdata=request.args, meta={"csrf": False})
     if fill := request.args.get("fill"):
         _fill(form, fill)
-    span = form.span_so_far()
-    return htmx.show("bookings/new.html", "bookings/_check.html", fill=fill, **_form_context(form, [span] if span else []))
+    return htmx.show("bookings/new.html", "bookings/_check.html", fill=fill, **_form_context(form, form.spans_so_far()))
 
 
 @blueprint.post("/<int:booking_id>/status")
@@ -144,10 +158,11 @@ def check():
 def set_status(booking_id: int):
     booking = access.editable_booking(booking_id)
     form, was = StatusForm(), booking.status
+    agreed = form.overlap.data == "ok" and (set(form.agreed.data.split()) if form.agreed.data else True)
     if not form.validate():
         return _show_card(booking, 422)
     try:
-        changed = booking.set_status(form.status.data, current_user, allow_overlap=form.overlap.data == "ok")
+        changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
     if changed:
@@ -170,7 +185,8 @@ def cancel(booking_id: int):
     cancelled = booking.cancel(current_user, which=form.which.data)
     if cancelled:
         many = f"{len(cancelled)} bookings are cancelled. Their times are free again."
-        _say_undoable(booking, f"Cancelled: {when(booking)}. The time is free again." if len(cancelled) == 1 else many)
+        one = f"Cancelled: {when(booking)}. The time is free again."
+        _say_undoable(booking, " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled, booking.practitioner.zone)]))
     return htmx.done(_back(booking))
 
 
@@ -184,7 +200,13 @@ def undo(booking_id: int):
     except SlotTaken:
         flash("The time has been taken since, so it stays as it is. Open the booking to decide.", "warning")
     else:
-        flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if undone else "There is nothing to take back any more.")
+        if not undone:
+            flash("There is nothing to take back any more.")
+        else:
+            many = f"{len(undone)} bookings have the status again that they had before."
+            flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if len(undone) == 1 and booking in undone else many)
+            if said := booking_words.left_alone(undone, booking.practitioner.zone, "Not taken back"):
+                flash(" ".join(said), "warning")
     return htmx.done(_back(booking))
 
 
@@ -243,7 +265,7 @@ def _form_context(form: BookingForm, spans: Sequence[Span] = (), refusal: SlotTa
         "form": form, "day": day, "obstacle": booking_check.obstacle(form, list(spans), refusal),
         "that_day": booking_check.that_day(form, day, list(spans)),
         "hours": form.practitioner.hours.get(scheduling.WEEKDAYS[day.weekday()], []), "says_zone": booking_form.zone_differs(form.practitioner),
-        "close_url": booking_form.close_url(form),
+        "close_url": booking_form.close_url(form), "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,
     }
 
 
@@ -251,9 +273,10 @@ def _show_form(form: BookingForm, status: int = 200, spans: Sequence[Span] = (),
                meanwhile: Booking | None = None):
     """The form again, or for the first time, with what stands in the way of it; `meanwhile` is what others made of the booking."""
     if refusal:
-        form.fault("overlap", "The time is taken. Choose another, or tick “Book it all the same”")
-    span = None if spans else form.span_so_far()
-    context = _form_context(form, spans or ([span] if span else []), refusal) | {"meanwhile": meanwhile and booking_card.card(meanwhile)}
+        several = len(spans) > 1 or form.which.data not in (None, "one")
+        form.fault("overlap", "Some times are taken. Choose other times, “Skip these” or “Book anyway”" if several
+                   else "The time is taken. Choose another, or tick “Book anyway”")
+    context = _form_context(form, spans or form.spans_so_far(), refusal) | {"meanwhile": meanwhile and booking_card.card(meanwhile)}
     return htmx.show("bookings/edit.html" if form.booking else "bookings/new.html", "bookings/_form.html", status, **context)
 
 
@@ -265,7 +288,8 @@ def _show_card(booking: Booking, status: int = 200, **more):
 
 def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
     card = booking_card.card(booking)
-    return htmx.show("bookings/cancellation.html", "bookings/_cancellation.html", status, card=card, form=form, **_behind(booking))
+    return htmx.show("bookings/cancellation.html", "bookings/_cancellation.html", status, card=card, form=form,
+                     colleagues=booking.reach(current_user, "all")[1], **_behind(booking))
 
 
 def _behind(booking: Booking) -> dict:
@@ -281,12 +305,14 @@ def _say_undoable(booking: Booking, sentence: str) -> None:
     flash({"text": sentence, "undo": url_for("bookings.undo", booking_id=booking.id)})
 
 
-def _say_saved(form: BookingForm, rows: list[Booking], done: str) -> None:
+def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:
     """What was saved, and beside it what is odd about the time. No client's name: flashes travel in a cookie."""
     first = rows[0]
     many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
     client = f" The new client has the ID {first.patient.internal_id}." if form.new_client and first.patient.internal_id else ""
     flash(f"{done}: {when(first)}{many}.{client}")
+    if said := booking_words.left_alone(rows, form.practitioner.zone):
+        flash(" ".join(said), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
     if form.practitioner.outside_hours(first.span):

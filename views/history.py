@@ -12,7 +12,8 @@ from . import sync_words
 from .display import PROVIDER_NAMES, STATUS_NAMES, moment
 
 _DEEDS = {
-    "booking.made": "made {it}", "booking.moved": "moved {it}", "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
+    "booking.made": "made {it}", "booking.moved": "moved {it}", "booking.given": "gave {it} to another calendar",
+    "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
     "bookings.added": "brought in {count} bookings", "patients.added": "brought in {count} clients",
     "patient.added": "added {it}", "patient.changed": "changed {it}", "patient.archived": "archived {it}", "patient.returned": "brought back {it}",
     "service.added": "added {it}", "service.changed": "changed {it}", "service.archived": "archived {it}", "service.returned": "brought back {it}",
@@ -43,6 +44,20 @@ _SETTINGS = {"name": "name", "contact": "contact for help", "currency": "currenc
 _VALUES = {True: "on", False: "off", None: "not chosen", "one_way": "one way, by private link", "two_way": "both ways"}
 _GONE = {"account": "an account outside", "remote_calendar": "a calendar outside"}  # whose, and what it is called, is private
 _GOALS = {"off": "one way from then on", "disconnect": "disconnect", "restart": "start over"}
+
+
+FIELDS = {  # columns of bookings, clients, services, venues … as a person reads them; what moved or changed hands is told apart
+    "patient": "client", "service": "service", "rate_cents": "rate", "notes": "notes", "first_name": "first name", "last_name": "last name",
+    "internal_id": "internal ID", "email": "e-mail", "phone": "phone", "name": "name", "duration_minutes": "length", "buffer_minutes": "gap after",
+    "price_cents": "price", "colour": "colour", "bookable_online": "online booking", "address": "address", "zone_name": "time zone",
+    "hours": "hours", "role": "role",
+}
+
+
+def field_words(detail: dict) -> str:
+    """Which fields changed, by name and never with what they say: "notes and rate"."""
+    named = [FIELDS[name] for name in detail.get("fields", []) if name in FIELDS]
+    return " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
@@ -89,6 +104,10 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
         words += f" from {was} to {now}"
+    if "from" in detail and "to" in detail:
+        words += ", " + ", ".join(f"{side} {names['practitioner'].get(detail[side], 'a calendar')}" for side in ("from", "to"))
+    if fields := field_words(detail):
+        words += f" ({fields})"
     if entry.kind == "booking" and detail.get("status") in STATUS_NAMES:
         words += f", now {STATUS_NAMES[detail['status']].lower()}"
     return words
