@@ -61,7 +61,7 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
     link, _ = clinics.fill(1, BOOKINGS)
     key = environment["KALENDS_SECRET_KEY"]
     found = feeds.check([key], str(link.uuid), feeds.token(key, str(link.uuid), link.salt), clinics.scheduling.utc_now())
-    body = shown.render(found.feed_id, *found.window(), found.is_empty)
+    body = shown.render(found.feed_id, *found.window(), found.is_empty, found.revision)
     models.database.close()
     return feeds.path(key, link), body
 

@@ -17,7 +17,7 @@ class Face:
 class Event:
     """One calendar entry on its way out. Instants are aware UTC; whole days carry dates, `ends_on` exclusive.
 
-    `status` is "confirmed", "tentative" or "cancelled"; `changed_at` is the last change of anything the event shows.
+    `status` is "confirmed", "tentative", "cancelled", or "free" for what takes no time; `changed_at` is the last change of anything the event shows.
     """
 
     uid: str

@@ -5,8 +5,8 @@ Choices cut one another: the link's own, the person's, the clinic's ceiling. The
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
 
 import models
 import scheduling
@@ -14,12 +14,14 @@ from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, 
 from text import cut
 
 from . import ical
-from .event import Event
+from .event import Event, Face
 from .face import BUSY, Policy, Subject, face
 
+STOPPED, EMPTY = "This link was stopped", "No bookings in this calendar"
 
-def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool) -> bytes:
-    """The link as iCalendar text, from the database; `is_empty` leaves its bookings out."""
+
+def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool, revision: int) -> bytes:
+    """The link at its revision (seconds since 1970) as iCalendar text, from the database; `is_empty` leaves its bookings out."""
     feed = Feed.select(Feed, User, Clinic).join(User).switch(Feed).join(Clinic).where(Feed.id == feed_id).get()
     calendars = {p.id: p for p in _in_scope(feed)}
     venues = [p.venue for p in calendars.values()]
@@ -27,7 +29,19 @@ def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty:
     name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
     if feed.kind == "availability":
         name = f"{feed.user.name}, busy times"
-    return ical.calendar(name, zone_name, [] if is_empty else events(feed, calendars, start, end))
+    shows = [] if is_empty else list(events(feed, calendars, start, end))
+    return ical.calendar(name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)])
+
+
+def _stand_in(feed: Feed, title: str, revision: int) -> Event:
+    """What a calendar without bookings holds: one free whole day, on the first of the month of its revision. Several apps take an empty file for
+    a fault and keep every old booking; a single event makes them take the rest away. It follows from stored data alone."""
+    at = ical.instant(revision)
+    first = at.date().replace(day=1)
+    midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
+    uid = str(uuid5(feed.uuid, title))  # the link's own uuid is part of its address, and stays there
+    return Event(uid, first.year * 12 + first.month, "free", Face(title), midnight, midnight + timedelta(days=1), feed.created_at, at, "UTC",
+                 first, first + timedelta(days=1))
 
 
 def _in_scope(feed: Feed) -> Iterable[Practitioner]:
@@ -52,22 +66,29 @@ def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
                   hide_sensitive=feed.hide_sensitive or user.hide_sensitive)
 
 
+def _of_colleague(rules: Policy, colleague: User) -> Policy:
+    """The same for a colleague's bookings: no more of a client than the colleague chose for every calendar outside (X8)."""
+    return replace(rules, identifier=cut(colleague.identifier, rules.identifier), hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive)
+
+
 def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None,
            most: int | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:
     """The events a link shows, oldest first, at most `most`; with `only` those of these bookings. `start`/`end` bound the window; None: open."""
-    rules, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
+    own, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
+    rules = {key: own if p.user_id == feed.user_id else _of_colleague(own, p.user) for key, p in calendars.items()}
     statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES} if feed.kind == "availability" else feed.statuses
-    floor = max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
+    is_plain = feed.kind == "availability"  # then only the times can change
+    floor = feed.rev if is_plain else max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
     money = feed.clinic.currency
     for (calendar_id, uid, status, starts_at, ends_at, starts_on, ends_on, rate, notes, sequence, created_at, updated_at, service_id,
          first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most, only):
         venue = calendars[calendar_id].venue
-        if feed.kind == "availability":
+        if is_plain:
             shown = BUSY
         else:
             shown = face(Subject(venue.name, venue.address, services.get(service_id, ""), status, first or "", last or "", internal_id or "",
-                                 "" if rate is None else f"{rate / 100:.2f} {money}", notes), rules)
-        changed = ical.instant(max(floor, patient_rev or 0, int(updated_at.timestamp())))
+                                 "" if rate is None else f"{rate / 100:.2f} {money}", notes), rules[calendar_id])
+        changed = ical.instant(max(floor, 0 if is_plain else patient_rev or 0, int(updated_at.timestamp())))
         yield Event(str(uid), sequence, statuses[status], shown, starts_at, ends_at, created_at, changed, venue.zone_name, starts_on, ends_on)
 
 

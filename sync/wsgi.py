@@ -1,4 +1,5 @@
-"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, a small WSGI application before the web framework.
+"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, or `…/<token>/Bookings.ics` for apps that name a calendar by the last
+part of its address and would show the token. A small WSGI application before the web framework.
 
 No session, no cookie, no log of the path. In order: the shape of the address (before any query), the check (one query), then
 304, the finished body kept by ETag, or a fresh one. Every refusal is the same empty 404.
@@ -24,7 +25,7 @@ from .readers import ReadLog
 
 log = logging.getLogger("kalends.feed")
 
-_SHAPE = re.compile(r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})\.ics")
+_SHAPE = re.compile(r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})(?:/[A-Za-z][A-Za-z-]{0,39})?\.ics")
 _HEADERS = [
     ("Cache-Control", "no-cache, no-store, must-revalidate"), ("X-Robots-Tag", "noindex, nofollow"),
     ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"),
@@ -93,10 +94,10 @@ class FeedsApp:
         if environ["REQUEST_METHOD"] == "GET":
             self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
         zipped = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        validators = [("ETag", f'"{found.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(found.revision))]
+        validators = [("ETag", f'"{found.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(min(found.revision, int(now.timestamp()))))]
         if _is_current(environ, found):
             return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
-        body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty))
+        body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty, found.revision))
         if zipped:
             body = self._bodies.get(found.etag + "-gz", lambda: gzip.compress(body, 6, mtime=0))
             validators.append(("Content-Encoding", "gzip"))

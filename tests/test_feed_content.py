@@ -14,6 +14,7 @@ import models
 from models import CLINIC, LOCUM, STATUSES, WINDOWS, Booking, Feed, NotYours, Patient, SlotTaken, Taken
 from scheduling import Span, timed, whole_days
 from sync import feed as feeds
+from sync.shown import EMPTY, STOPPED
 from sync.wsgi import FeedsApp
 
 LONDON, NEW_YORK = ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
@@ -29,8 +30,8 @@ def read(app):
 
 @pytest.fixture
 def shown(read):
-    """`shown(link)`: its events."""
-    return lambda link: entries(read(link))
+    """`shown(link)`: its bookings' events."""
+    return lambda link: [entry for entry in entries(read(link)) if entry.title not in (EMPTY, STOPPED)]
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_everyone_decides_for_themselves_whether_bookings_leave(linden, everyone
     linden.quinn.change_sync(sync_allowed=False)
     assert names(shown, everyone, link) == {"pat"}
     linden.pat.change_sync(sync_allowed=False)
-    assert shown(link) == [] and parse(read(link)).walk("VTIMEZONE")
+    assert shown(link) == [] and entries(read(link))
     linden.quinn.change_sync(sync_allowed=True)
     assert names(shown, everyone, link) == {"quinn", "quinn abroad"}
 
@@ -209,7 +210,53 @@ def test_a_closed_calendar_keeps_its_bookings_in_the_link(linden, link, book, on
     assert only(link).uid == str(booking.uuid)
 
 
+@pytest.mark.parametrize("choices", [
+    {}, {"kind": "availability"}, {"hide_sensitive": True}, {"past_days": None, "future_days": None}, {"scope": "person"}])
+def test_a_link_without_bookings_holds_one_free_day_so_that_apps_take_the_old_ones_away(linden, clock, book, read, shown, choices):
+    choices = choices if "scope" in choices else {"practitioner": linden.calendar, **choices}
+    link = Feed.generate(linden.pat, "x", linden.pat, **choices)
+    event, = entries(read(link))
+    assert (event.title, event.description, event.location, event.is_free) == (EMPTY, "", "", True)
+    assert (event.starts.day, event.starts.month) == (1, 11) and str(link.uuid) not in read(link).decode()
+    assert read(link) == read(link)
+    booking = book()
+    assert [entry.uid for entry in entries(read(link))] == [str(booking.uuid)]
+    booking.change(linden.pat, booking.span, status="offered")
+    again, = entries(read(link))
+    assert again.uid == event.uid and again.sequence >= event.sequence
+
+
+@pytest.mark.parametrize("choices", [{"scope": "clinic"}, {"practitioner": "colleague"}])
+@pytest.mark.parametrize(("owner", "colleague", "hides", "title"), [
+    ("full_name", "initials", False, "Shoulder · M. W."),
+    ("initials", "full_name", False, "Shoulder · M. W."), ("full_name", "none", False, "Shoulder"),
+    ("full_name", None, False, "Shoulder"), ("full_name", "internal_id", False, "Shoulder · K-2041"), ("full_name", "full_name", True, "Busy"),
+])
+def test_a_manager_s_link_shows_no_more_than_the_colleague_allows(linden, clock, book, shown, choices, owner, colleague, hides, title):
+    linden.maya.change_sync(identifier=owner)
+    linden.pat.change_sync(identifier=colleague, hide_sensitive=hides)
+    book()
+    choices = {"practitioner": linden.calendar} if "practitioner" in choices else choices
+    link = Feed.generate(linden.maya, "x", linden.maya, **choices)
+    assert [entry.title for entry in shown(link)] == [title]
+    link.change(linden.maya, identifier="full_name")
+    assert [entry.title for entry in shown(link)] == [title if colleague != "full_name" or hides else "Shoulder · Małgorzata Wójcik"]
+
+
 # ---- availability ----
+
+
+def test_a_busy_time_is_as_old_as_its_own_last_change(linden, clock, book, read):
+    link = Feed.generate(linden.pat, "free times", linden.pat, practitioner=linden.calendar, kind="availability")
+    first, second = book(1), book(2)
+    before = {entry.uid: entry.changed_at for entry in entries(read(link))}
+    clock.now += timedelta(hours=1)
+    linden.pat.change_sync(identifier="initials")
+    linden.clinic.change(linden.olive, name="Another name")
+    linden.patient.change(linden.pat, first_name="Ola")
+    second.set_status("arrived", linden.pat)
+    after = {entry.uid: entry.changed_at for entry in entries(read(link))}
+    assert after[str(first.uuid)] == before[str(first.uuid)] and after[str(second.uuid)] > before[str(second.uuid)]
 
 
 def test_an_availability_link_shows_busy_blocks_and_nothing_else(linden, one_of_each, shown, read):
@@ -336,7 +383,7 @@ def test_a_venue_in_another_zone_keeps_instants_and_days(linden, link, book, sho
 def test_the_calendar_has_a_name_and_a_zone(linden, clock, read, make, name, zone):
     calendar = parse(read(make(linden)))
     assert calendar.text("NAME") == calendar.text("X-WR-CALNAME") == name and calendar.get("X-WR-TIMEZONE") == zone
-    assert [child.name for child in calendar.children] == ["VTIMEZONE"]
+    assert [child.name for child in calendar.children] == ["VEVENT"]
     assert calendar.get("URL") is calendar.get("SOURCE") is None
 
 

@@ -52,6 +52,15 @@ def elsewhere(app):
     return lambda *keys: Client(FeedsApp(app, keys or (KEY,), app.wsgi_app.reads), TestResponse)
 
 
+def only_event(answer) -> str:
+    """The title of the one event that a calendar without bookings holds: a whole day, free, at the start of a month."""
+    event, = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
+    assert event["TRANSP"] == "TRANSPARENT" and event["X-MICROSOFT-CDO-BUSYSTATUS"] == "FREE" and event["STATUS"] == "CONFIRMED"
+    assert event.start.day == 1 and event.end - event.start == timedelta(days=1) and not hasattr(event.start, "hour")
+    assert "LOCATION" not in event and "DESCRIPTION" not in event
+    return str(event["SUMMARY"])
+
+
 def essence(answer) -> tuple:
     return answer.status, sorted(answer.headers.items()), answer.data
 
@@ -215,8 +224,8 @@ def test_a_leaver_s_apps_are_cleared_first_where_the_clinic_wants_it(get, link, 
     before = get().headers
     Feed.get_by_id(link.id).user.leave(linden.olive)
     after = get()
-    assert after.status_code == 200 and b"BEGIN:VEVENT" not in after.data
-    assert after.headers["ETag"] != before["ETag"] and after.last_modified > parsedate_to_datetime(before["Last-Modified"])
+    assert after.status_code == 200 and only_event(after) == "This link was stopped"
+    assert after.headers["ETag"] != before["ETag"] and get(If_Modified_Since=before["Last-Modified"]).status_code == 200
     assert get(If_None_Match=before["ETag"]).status_code == 200
     clock.now += timedelta(days=29, hours=23)
     assert get().status_code == 200
@@ -236,7 +245,7 @@ def test_a_stopped_link_is_gone_at_once_even_where_leavers_are_cleared(get, link
 def test_a_downgrade_clears_apps_first_where_the_clinic_wants_it(get, link, linden, booking, clock):
     linden.clinic.change(linden.olive, empty_when_stopped=True)
     linden.clinic.change_plan("basic", linden.olive)
-    assert get().status_code == 200 and b"BEGIN:VEVENT" not in get().data
+    assert get().status_code == 200 and only_event(get()) == "This link was stopped"
     clock.now += timedelta(days=31)
     assert get().status_code == 404
 
@@ -262,7 +271,8 @@ def test_a_reader_with_another_etag_gets_the_feed(get, tag):
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-86400 * 365, 200), (-1, 200), (0, 304), (1, 304), (86400, 304)])
-def test_a_reader_with_a_date_is_told_whether_there_is_news(get, booking, seconds, status):
+def test_a_reader_with_a_date_is_told_whether_there_is_news(get, booking, clock, seconds, status):
+    clock.now += timedelta(minutes=1)
     date = format_datetime(get().last_modified + timedelta(seconds=seconds), usegmt=True)
     assert get(If_Modified_Since=date).status_code == status
     assert get("HEAD", If_Modified_Since=date).status_code == status
@@ -283,6 +293,7 @@ def test_the_etag_goes_before_the_date(get):
 
 
 def test_two_reads_a_second_apart_are_equal_to_the_last_byte(elsewhere, link, booking, clock):
+    clock.now += timedelta(minutes=1)
     first = elsewhere().get(feeds.path(KEY, link))
     clock.now += timedelta(seconds=1)
     assert essence(elsewhere().get(feeds.path(KEY, link))) == essence(first)
@@ -361,23 +372,28 @@ def _through_basic(c, link):
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linden, booking):
-    """The clock stands still: two changes in one second still move both validators."""
+def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linden, booking, clock):
+    """The clock stands still: two changes in one second are still told by both validators, and no date lies ahead (RFC 9110 §8.8.2.1)."""
     before = get()
     CHANGES[what](linden, link, booking)
     after = get(If_None_Match=before.headers["ETag"])
     assert after.status_code == 200 and after.headers["ETag"] != before.headers["ETag"]
-    assert after.last_modified > before.last_modified
+    assert before.last_modified <= after.last_modified <= clock.now
     assert get(If_Modified_Since=before.headers["Last-Modified"]).status_code == 200
-    assert get(If_Modified_Since=after.headers["Last-Modified"]).status_code == 304
+    clock.now += timedelta(minutes=1)
+    later = get()
+    assert before.last_modified < later.last_modified < clock.now and later.headers["ETag"] == after.headers["ETag"]
+    assert get(If_Modified_Since=later.headers["Last-Modified"]).status_code == 304
     assert elsewhere().get(feeds.path(KEY, link)).headers["ETag"] == after.headers["ETag"]
 
 
 @pytest.mark.parametrize("who", ["maya", "pat"])
 @pytest.mark.parametrize("scope", ["practitioner", "clinic"])
-def test_a_link_on_others_is_fresh_after_a_setting_of_either_side(get, link, linden, booking, who, scope):
+def test_a_link_on_others_is_fresh_after_a_setting_of_either_side(get, link, linden, booking, clock, who, scope):
+    linden.pat.change_sync(identifier="full_name")
     theirs = Feed.generate(linden.maya, "theirs", linden.maya, scope=scope, practitioner=linden.calendar)
     before = get(path=feeds.path(KEY, theirs))
+    clock.now += timedelta(minutes=1)
     getattr(linden, who).change_sync(**({"identifier": "full_name"} if who == "maya" else {"sync_allowed": False}))
     after = get(path=feeds.path(KEY, theirs), If_None_Match=before.headers["ETag"])
     assert after.status_code == 200 and after.last_modified > before.last_modified and after.data != before.data
@@ -417,12 +433,13 @@ def test_a_change_that_is_rolled_back_makes_no_news(get, linden, booking):
 
 def test_the_window_slides_at_midnight_utc(get, link, linden, booking, clock):
     link.change(linden.pat, future_days=5, past_days=5)
+    clock.now += timedelta(minutes=1)
     seen = get().headers
     clock.now = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
-    assert get().headers == seen and b"BEGIN:VEVENT" not in get().data
+    assert get().headers == seen and only_event(get()) == "No bookings in this calendar"
     clock.now += timedelta(seconds=1)
     slid = get()
-    assert b"BEGIN:VEVENT" in slid.data and slid.headers["ETag"] != seen["ETag"]
+    assert str(booking.uuid).encode() in slid.data and slid.headers["ETag"] != seen["ETag"]
     assert slid.headers["Last-Modified"] == "Sat, 21 Nov 2026 00:00:00 GMT"
     assert get(If_Modified_Since=seen["Last-Modified"]).status_code == 200
     clock.now += timedelta(hours=23)
@@ -431,6 +448,7 @@ def test_the_window_slides_at_midnight_utc(get, link, linden, booking, clock):
 
 def test_a_link_without_a_window_stays_the_same_over_midnight(get, link, linden, booking, clock):
     link.change(linden.pat, past_days=None, future_days=None)
+    clock.now += timedelta(minutes=1)
     seen = get().headers
     clock.now += timedelta(days=40)
     assert get().headers == seen
@@ -572,3 +590,16 @@ def test_many_readers_at_once_get_the_same_body(app, link, booking):
     for thread in threads:
         thread.join()
     assert len(answers) == 8 and all(answer == answers[0] for answer in answers) and answers[0][0] == "200 OK"
+
+
+# ---- the address for apps that show its last part ----
+
+
+def test_an_address_may_end_in_words_after_the_token(get, link, booking):
+    address = feeds.path(KEY, link)
+    worded = address.replace(".ics", "/Bookings.ics")
+    assert essence(get(path=worded)) == essence(get())
+    for broken in ("/Bookings", "/.ics", "/../x.ics", "/Bookings.ics/x.ics", "/Book%0Aings.ics", f"/{'x' * 41}.ics", "/B%C3%BC.ics"):
+        assert essence(get(path=address.replace(".ics", broken))) == essence(get(path=f"/api/calendar/{uuid.uuid4()}/x.ics"))
+    link.rotate(link.user)
+    assert get(path=worded).status_code == 404
