@@ -349,6 +349,7 @@ class RemoteCalendar(Base):
     read_at = InstantField(null=True)
     gone_since = InstantField(null=True)
     may_empty = BooleanField(default=False)  # a person agreed that it is empty now
+    compared_at = InstantField(null=True)  # ours: when it was last compared with our records as a whole
     has_repeats = BooleanField(default=False)  # ours: somebody put a repeating event of their own into it
 
     class Meta:
@@ -388,7 +389,8 @@ class RemoteCalendar(Base):
 
 class Link(Base):
     """A booking and its event outside as both sides last agreed (`sync.event.Link`). `problem`: why it cannot be written, in one word;
-    until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`: something undoes them again and again."""
+    until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`: something undoes them again and again.
+    `doubted_at`: when one answer said that the event is not there. `written_at`: when we wrote what no reading has told since."""
 
     account = ForeignKeyField(Account, backref="links", on_delete="CASCADE")
     uid = CharField(36)
@@ -406,6 +408,8 @@ class Link(Base):
     retry_at = InstantField(null=True)
     writes = IntegerField(default=0)
     counted_at = InstantField(null=True)
+    doubted_at = InstantField(null=True)
+    written_at = InstantField(null=True)
 
     class Meta:
         indexes = ((("account", "uid"), True), (("account", "phase"), False))

@@ -18,7 +18,7 @@ from database import database
 from models import Booking, SlotTaken
 from scheduling import Span
 
-from . import local, marks
+from . import doubts, local, marks
 from .errand import Errand
 from .event import (
     AdoptRemote,
@@ -62,6 +62,8 @@ MOST_WRITES = 12  # of one event an hour: more, and something outside undoes eac
 SEVERAL = 5
 LONGEST_RETRY = timedelta(hours=6)
 COUNTED = {DeleteRemote: "deleted", UpdateRemote: "updated", PutBack: "put_back", CreateRemote: "created", Recreate: "put_back"}
+
+SETTLED = {"problem": "", "tries": 0, "retry_at": None, "doubted_at": None, "written_at": None}  # the columns of a link after a good answer
 
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
 
@@ -230,15 +232,19 @@ class _Batch:
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
             local.store(self.account, Agreed(**{name: getattr(former, name) for name in local.SHARED}))  # whatever changed outside, it was not us
-        if isinstance(error, PreconditionFailed):
-            self.outcome.trouble = seen if isinstance(seen, ProviderError) else self.outcome.trouble
-            if not isinstance(seen, ProviderError):
-                self.outcome.learn(link.remote_id, seen)
-        elif isinstance(error, Exists):
+        creates = isinstance(step, CreateRemote | Recreate)
+        if isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError):
+            error = seen
+        if isinstance(error, STOPPING):
+            self.outcome.trouble = self.outcome.trouble or error
+        elif isinstance(error, PreconditionFailed) and seen:
+            self.outcome.learn(link.remote_id, seen)
+        elif isinstance(error, Exists) and creates and (error.event or error.etag):
             self.outcome.learn(link.remote_id, error.event)
-        elif isinstance(error, Gone) and not isinstance(step, CreateRemote | Recreate):
-            self.outcome.learn(link.remote_id, None)
-        elif isinstance(error, (Gone, *STOPPING)):
+        elif isinstance(error, (Exists, PreconditionFailed)) or isinstance(error, Gone) and not creates:
+            if link.phase != "stale":
+                doubts.note(self.account, link.uid)
+        elif isinstance(error, Gone):
             self.outcome.trouble = self.outcome.trouble or error
         elif not isinstance(error, Unsent):
             self._put_off(link, error)
@@ -248,9 +254,9 @@ class _Batch:
         link = step.link
         if isinstance(step, DeleteRemote):
             if link.phase != "stale":
-                local.store(self.account, replace(link, phase="gone", wanted=""), problem="", tries=0, retry_at=None)
+                local.store(self.account, replace(link, phase="gone", wanted=""), **SETTLED)
             return
-        local.store(self.account, agreed(step, result.event), problem="", tries=0, retry_at=None)
+        local.store(self.account, agreed(step, result.event), **SETTLED | {"written_at": scheduling.utc_now()})
 
     def _put_off(self, link: Agreed, error: ProviderError) -> None:
         """This one cannot be written as it is; the others can. It is tried again later, and the page says so."""

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import scheduling
 from accounts import Account, Link, RemoteCalendar
 
-from . import incoming, local, marks
+from . import doubts, incoming, local, marks
 from .errand import Errand
-from .event import Delta, Window
+from .event import Delta, RemoteEvent, Window
 from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
 
 log = logging.getLogger("kalends.pull")
@@ -23,6 +23,47 @@ class Reader:
 
     def __init__(self, errand: Errand, poll_seconds: float):
         self.errand, self.account, self.poll_seconds = errand, errand.account, poll_seconds
+
+    def pull_ours(self, destination: RemoteCalendar) -> tuple[Delta, Window]:
+        """What changed in our calendar, as `pull` tells it; as a whole where something is in doubt: see `doubts`."""
+        account, at = self.account, scheduling.utc_now()
+        agrees = self._agrees(destination) if destination.sync_token and doubts.is_night(account, destination, at) else None
+        delta, window = self.pull(destination, unrolled=False, anew=agrees is False or doubts.is_due(account, at))
+        looks = {} if delta.complete else self._look_for_unheard(destination, delta, at)
+        if None in looks.values():  # not there, or so it is said: everything tells
+            delta, window = self.pull(destination, unrolled=False, anew=True)
+        elif looks:
+            delta = replace(delta, changed=(*delta.changed, *looks.values()))
+        with self.errand.writing():
+            doubts.heard(account, delta)
+            if delta.complete:
+                delta = doubts.ended(account, delta, at)
+            if delta.complete or agrees:
+                RemoteCalendar.update(compared_at=at).where(RemoteCalendar.id == destination.id).execute()
+        return delta, window
+
+    def _agrees(self, destination: RemoteCalendar) -> bool | None:
+        """Whether our calendar holds what the links say; None where that cannot be told now."""
+        try:
+            outline = self.errand.provider.outline(destination.calendar_id, self.account.clinic.installation)
+        except (AuthExpired, NotConfigured, RateLimited):
+            raise
+        except ProviderError as error:
+            log.warning("calendar %s not compared: %s", destination.id, error)
+            return None
+        return not doubts.differs(self.account, outline)
+
+    def _look_for_unheard(self, destination: RemoteCalendar, delta: Delta, at: datetime) -> dict[str, RemoteEvent | None]:
+        """What stands at the ids that we wrote to and that no reading has told, this one included. What cannot be told now waits."""
+        told = {key for seen in delta.changed for key in (seen.remote_id, seen.series_id)} | delta.tombstones
+        asked = [remote_id for remote_id in doubts.unheard(self.account, at) if remote_id not in told]
+        try:
+            return self.errand.provider.look(destination.calendar_id, asked) if asked else {}
+        except (AuthExpired, NotConfigured, RateLimited):
+            raise
+        except ProviderError as error:
+            log.warning("calendar %s not asked about what was written: %s", destination.id, error)
+            return {}
 
     def mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> bool:
         """Events that people keep in our calendar take their time like any other. Repeats are read unrolled, since this pull has them whole.
@@ -82,17 +123,18 @@ class Reader:
 
     # ---- reading ----
 
-    def pull(self, calendar: RemoteCalendar, unrolled: bool) -> tuple[Delta, Window]:
-        """Changes since last time; everything where there is no last time, the window has moved on, or the provider has lost the place.
-        With the window that the place in the history belongs to."""
+    def pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool = False) -> tuple[Delta, Window]:
+        """Changes since last time; everything where there is no last time, the window has moved on, the provider has lost the place, or it is
+        wanted `anew`. With the window that the place in the history belongs to."""
         calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(RemoteCalendar.id == calendar.id).execute()
         provider, reach = self.errand.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
-        if calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
+        if not anew and calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
             try:
-                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled), kept
+                over = frozenset() if unrolled else doubts.over(self.account)
+                return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled, over=over), kept
             except SyncTokenExpired:
                 pass
         delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)

@@ -21,9 +21,9 @@ class Reading:
     delta: Delta
 
     def seen(self, link: Link) -> RemoteEvent | None:
-        """What the delta tells of a link's event, unless it is old news (law 3)."""
+        """What the delta tells of a link's event, unless it is old news (law 3). What a complete one tells lives, though it was called gone."""
         seen = self.told.get(link.remote_id)
-        if seen is None or (link.phase == "gone" and seen.etag == link.etag):
+        if seen is None or (link.phase == "gone" and seen.etag == link.etag and not self.delta.complete):
             return None
         return None if seen.updated_at and link.updated_at and seen.updated_at < link.updated_at - SKEW else seen
 

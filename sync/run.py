@@ -175,7 +175,7 @@ class _Round:
         """Take in what changed in our calendar, and make it what it should be. While a person must decide, or something is left that no link
         remembers, the place in the history stays, so that it is told again."""
         try:
-            delta, window = self.reader.pull(destination, unrolled=False)
+            delta, window = self.reader.pull_ours(destination)
         except Gone as error:
             raise self._missing(destination, error) from None
         delta = replace(delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours))

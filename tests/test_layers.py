@@ -25,7 +25,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
     {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
     {"sync.feed", "sync.shown", "sync.oauth"},
-    {"sync.connections", "sync.local", "sync.marks", "sync.wsgi"},
+    {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
     {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing"},
     {"sync.channels"},
     {"sync.leaving", "sync.pull"},

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -225,6 +225,13 @@ class Provider(Protocol):
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         """The event as it is now; None when it was deleted or never was, or so this one answer says."""
+
+    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+        """What stands at each of these ids, in batches; None where the one answer says that there is nothing. An id is left out where nothing
+        can be told of it now."""
+
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+        """Etag and mark, by id, of what `find_marked` finds, with nothing more asked for."""
 
     def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
         """Every living event, whenever it takes place, with this installation's mark. A copy that a person made of one may be among them."""

@@ -4,7 +4,7 @@ Reads are paged lists; writes go out as batches of single PUT, POST and DELETE c
 answer was lost is found again by its id. What the shapes and refusals mean stands in `google_mapping.py` and `google_errors.py`.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -32,10 +32,10 @@ from .base import (
     reading,
 )
 from .google_errors import error_of, is_collision
-from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event
+from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event, to_mark
 from .multipart import Answer, Call
 from .values import written
-from .writing import carried_out, of_the_whole
+from .writing import carried_out, of_the_whole, told_by
 
 API, BATCH = "/calendar/v3", "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
@@ -44,6 +44,7 @@ QUIET = {"sendUpdates": "none"}
 SCOPE = "https://www.googleapis.com/auth/calendar."
 
 BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
+OUTLINE_FIELDS = "id,etag,status,extendedProperties/private"
 PAGES = ("calendar#events", "calendar#calendarList")
 PAGE_SIZE, LIST_SIZE = 2500, 250
 MOST_PAGES = 1000
@@ -107,11 +108,28 @@ class Google:
         except Gone:
             return None
 
+    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+        found: dict[str, RemoteEvent | None] = {}
+        for start in range(0, len(remote_ids), BATCH_SIZE):
+            some = remote_ids[start : start + BATCH_SIZE]
+            answers = self._send([Call("GET", _target(calendar_id, one, ANSWER)) for one in some])
+            looks = zip(some, map(_taken, answers), strict=True)
+            found |= told_by({one: look.event if isinstance(look, Exists) else look for one, look in looks})
+        return found
+
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+        with reading():
+            items = [item for item in self._marked(calendar_id, installation, OUTLINE_FIELDS) if not is_tombstone(item)]
+            return {item["id"]: (item["etag"], mark) for item in items if (mark := to_mark(item))}
+
     def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
-        query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
-                 "fields": f"kind,nextPageToken,items({EVENT_FIELDS})"}
-        found = (_living(item) for page in self._pages(f"{_calendar(calendar_id)}/events", query) for item in page.get("items", ()))
+        found = map(_living, self._marked(calendar_id, installation, EVENT_FIELDS))
         return [event for event in found if event is not None]
+
+    def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict]:
+        query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
+                 "fields": f"kind,nextPageToken,items({fields})"}
+        return (item for page in self._pages(f"{_calendar(calendar_id)}/events", query) for item in page.get("items", ()))
 
     # ---- writing ----
 

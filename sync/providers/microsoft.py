@@ -7,7 +7,7 @@ What the shapes and refusals mean stands in `microsoft_mapping.py` and `microsof
 `microsoft_contents.py` and written in `microsoft_writing.py`; channels are in `microsoft_channels.py`.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
 from .microsoft_mapping import NOTE, PROPERTIES, VIEW_FIELDS, expanded, promised_id, target, to_calendar, to_event
 from .microsoft_writing import Writer
 from .values import written
-from .writing import carried_out
+from .writing import carried_out, told_by
 
 LIST_SIZE = 100
 FEW_TOLD = 60  # more than this, and the whole list costs fewer requests than a look at each
@@ -164,6 +164,14 @@ class Microsoft:
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         return Contents(self._graph, calendar_id).get(remote_id)
+
+    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+        return told_by(dict(zip(remote_ids, Contents(self._graph, calendar_id).looks(remote_ids), strict=True)))
+
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+        with reading():
+            found = Contents(self._graph, calendar_id).outline()
+            return {remote_id: (etag, mark) for remote_id, etag, mark in found if mark and mark.installation == installation}
 
     def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
         with reading():

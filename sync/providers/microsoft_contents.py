@@ -3,10 +3,23 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from ..event import RemoteEvent
+from ..event import Mark, RemoteEvent
 from .base import Gone, ProviderError, reading
 from .graph import Graph, failure
-from .microsoft_mapping import ACCOUNT, EVENT_FIELDS, MARK, PROMISE, VIEW_FIELDS, expanded, found_by, is_promised, property_of, target, to_event
+from .microsoft_mapping import (
+    ACCOUNT,
+    EVENT_FIELDS,
+    MARK,
+    PROMISE,
+    VIEW_FIELDS,
+    expanded,
+    found_by,
+    is_promised,
+    property_of,
+    target,
+    to_event,
+    to_mark,
+)
 from .multipart import Answer, Call
 
 PAGE_SIZE = 500
@@ -24,6 +37,11 @@ class Contents:
 
     def __iter__(self) -> Iterator[RemoteEvent]:
         return map(to_event, self._graph.items(target(self._path, OWN | {"$top": PAGE_SIZE})))
+
+    def outline(self) -> Iterator[tuple[str, str, Mark | None]]:
+        """Id, etag and mark of every event there, and nothing more."""
+        items = self._graph.items(target(self._path, {"$select": "id", "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}))
+        return ((item["id"], item["@odata.etag"], to_mark(item)) for item in items)
 
     def view(self, bounds: Mapping[str, str]) -> Iterator[RemoteEvent]:
         """Single events and occurrences within a window."""

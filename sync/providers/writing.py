@@ -1,10 +1,12 @@
 """How operations go out: in batches as results are asked for, until trouble that would meet the rest as well."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ..event import RemoteEvent
 from .base import (
     AuthExpired,
     Forbidden,
+    Gone,
     NotConfigured,
     Operation,
     ProviderError,
@@ -26,6 +28,15 @@ def of_the_whole(error: ProviderError) -> ProviderError:
     """What the refusal of a batch as a whole means for each of its items: trouble, and never a verdict. Not found, taken, changed, malformed
     or forbidden was then the batch, and nobody knows about the items."""
     return error if isinstance(error, OF_ANY_CALL) else Unavailable(error.reason, error.status)
+
+
+def told_by(looks: Mapping[str, RemoteEvent | ProviderError | None]) -> dict[str, RemoteEvent | None]:
+    """What single looks tell, by id, for `Provider.look`. Raises trouble that is about no single event."""
+    for look in looks.values():
+        if isinstance(look, OF_ANY_CALL):
+            raise look
+    found = {one: None if isinstance(look, Gone) else look for one, look in looks.items()}
+    return {one: look for one, look in found.items() if not isinstance(look, ProviderError)}
 
 
 def carried_out(operations: Iterable[Operation], size: int, write: Callable[[list[Operation]], list[Result]]) -> Iterator[Result]:
