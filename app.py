@@ -18,8 +18,9 @@ import vault
 import views
 from database import open_database
 from operate import commands
+from operate.front import Front, Lane
 from settings import Settings, SettingsError
-from sync import connections, jobs, work, wsgi
+from sync import connections, feed, jobs, work, wsgi
 from text import places
 from views import htmx
 
@@ -65,6 +66,22 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     return app
+
+
+LARGEST = 2**20  # octets of a request's body, except of a file to import
+LANES = (  # requests of one kind: how many of them may have a thread of a web process at a time
+    Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
+    Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
+    Lane(lambda method, path: method not in ("GET", "HEAD"), 8),  # these may wait for the database's lock
+    Lane(lambda method, path: True, 8),
+)
+PASSWORD_PATHS = ("/sign-in", "/invitations/", "/welcome", "/profile/password", "/forgotten")  # costly on purpose
+
+
+def create_front() -> Front:
+    """The application as a web process answers with it."""
+    app = create_app()
+    return Front(app.wsgi_app, feed.PREFIX, lambda path: app.config["MAX_CONTENT_LENGTH"] if path.startswith("/settings/imports") else LARGEST, LANES)
 
 
 def _connect() -> None:

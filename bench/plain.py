@@ -5,6 +5,8 @@ from pathlib import Path
 
 from flask import Flask, Response
 
+from operate.front import Front, Lane
+
 
 def create_app() -> Flask:
     app = Flask("plain")
@@ -12,3 +14,8 @@ def create_app() -> Flask:
     app.add_url_rule("/same", "same", lambda: Response(body, content_type="text/calendar"))
     app.add_url_rule("/empty", "empty", lambda: Response(b""))
     return app
+
+
+def create_front() -> Front:
+    """The same on our own server, answered at once as feeds are."""
+    return Front(create_app(), "/", lambda path: 0, [Lane(lambda method, path: True, 8)])

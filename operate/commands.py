@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import socket
 import sys
 import uuid
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from . import backups, keys, processes
 from . import doctor as checks
 from . import migrate as migrations
 from . import sample as sample_clinic
+from . import web as web_server
 
 
 def register(app: Flask) -> None:
@@ -188,22 +190,23 @@ def migrate() -> None:
 @click.command()
 @with_appcontext
 def start() -> None:
-    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none."""
+    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none. What ends by itself is started again."""
     settings = _settings()
+    os.umask(0o077)  # what we and our children write holds clients' records
     try:
-        processes.check_port(settings.host, settings.port)
-        if settings.sandbox:
-            processes.check_port("127.0.0.1", sandbox_port(settings.port))
-        _bring_up_to_date(keep=True)
-        sign_ins = _load_sample_if_empty()
-        if welcome := keys.welcome_path(settings.secret_keys):
-            sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
-        models.database.close()
-        imitations = [f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"] * any(
-            endpoints.is_sandbox for endpoints in settings.providers.values())
-        words = ["", f"Kalends is ready: {settings.base_url}", *imitations, *sign_ins, "Stop it with Ctrl-C.", ""]
-        status = processes.start(settings, "\n".join(words))
-    except processes.CannotStart as error:
+        with processes.only_one(settings.instance), web_server.listen(settings.host, settings.port) as listening:
+            if settings.sandbox:
+                web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
+            _bring_up_to_date(keep=True)
+            sign_ins = _load_sample_if_empty()
+            if welcome := keys.welcome_path(settings.secret_keys):
+                sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
+            models.database.close()
+            imitations = [f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"] * any(
+                endpoints.is_sandbox for endpoints in settings.providers.values())
+            words = ["", f"Kalends is ready: {settings.base_url}", *imitations, *sign_ins, "Stop it with Ctrl-C.", ""]
+            status = processes.start(settings, listening, "\n".join(words))
+    except web_server.CannotStart as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         status = 0
@@ -226,32 +229,49 @@ def _sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
     return ["The sample clinic is loaded. Sign in as", *(f"  {role:14}{email}" for role, email in people), f"with the password {password}"]
 
 
+def _socket(context, parameter, value: int | None) -> socket.socket | None:
+    """A socket that `start` opened, and that this process has inherited."""
+    return None if value is None else socket.socket(fileno=value)
+
+
+_ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=True)
+
+
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=max(3, min(6, os.cpu_count() or 1)), show_default="one a core, 3 to 6",
+@click.option("--workers", type=click.IntRange(1, 64), default=max(2, min(6, os.cpu_count() or 1)), show_default="one a core, 2 to 6",
               help="Processes.")
+@click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
+@_ready
 @with_appcontext
-def web(workers: int) -> None:
+def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
     """Run the web server alone."""
     _check_key_if_there()
-    processes.serve(_settings(), workers)
+    models.database.obj.close_all()  # no connection may be shared with the processes that are forked now
+    try:
+        status = web_server.serve(listening or web_server.listen(_settings().host, _settings().port), workers, ready)
+    except web_server.CannotStart as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(status)
 
 
 @click.command()
 @click.argument("queues", nargs=-1, type=click.Choice(tuple(processes.jobs.LIMITS)))
 @click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@_ready
 @with_appcontext
-def worker(queues: tuple[str, ...], burst: bool) -> None:
+def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
     _check_key_if_there()
-    processes.work(_settings().redis_url, list(queues or processes.jobs.LIMITS), burst)
+    processes.work(_settings().redis_url, list(queues or processes.jobs.LIMITS), burst, ready)
 
 
 @click.command()
+@_ready
 @with_appcontext
-def clock() -> None:
+def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
     _check_key_if_there()
-    processes.tick(_settings().redis_url)
+    processes.tick(_settings().redis_url, ready)
 
 
 # ---- clinics, people, links ----

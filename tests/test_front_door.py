@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -128,13 +129,72 @@ def test_production_starts_empty_and_asks_for_the_first_clinic(house):
     assert stopped(running, family) == 0
 
 
-@pytest.mark.parametrize("name, words", [("web", "app web"), ("worker", "worker now sync"), ("clock", "app clock"), ("redis", "valkey")])
-def test_when_one_part_ends_it_is_named_and_all_the_others_stop(house, name, words):
-    running, family = start(house)
-    next(process for process in family if words in " ".join(process.cmdline())).kill()
-    assert running.wait(20) == 1
-    assert f"{name} ended by itself (status -9). Stopping the others." in house.output.read_text()
-    assert alive(family[1:]) == []
+PARTS = {"web": "app web --", "a web process": "app web --", "now": "worker now --", "worker": "worker now sync", "chores": "worker chores",
+         "clock": "app clock", "redis": "valkey", "sandbox": "-m sandbox"}
+
+
+def part(running, name: str) -> psutil.Process:
+    """The process of this part that runs now."""
+    above = psutil.Process(running.pid)
+    (found,) = (child for child in above.children() if PARTS[name] in " ".join(child.cmdline()))
+    return found.children()[0] if name == "a web process" else found
+
+
+def until(holds, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_a_part_that_is_killed_is_started_again_and_no_request_fails_meanwhile(house):
+    running, family = start(house, KALENDS_SANDBOX=1)
+    path = program.run("feed", "create", "lea@sample.test", **house.environ).stdout.strip().removeprefix(f"http://localhost:{house.port}")
+    for name in PARTS:
+        killed = part(running, name)
+        killed.kill()
+        if name == "web":  # its processes end with it, with the lines that they had taken
+            until(lambda: answers(house, path))
+        for _ in range(3):  # a new line waits until somebody answers
+            assert answers(house, path)
+        until(lambda killed=killed, name=name: alive([killed]) == [] and part_runs(running, name))
+        family += running_family(running)
+    until(lambda: ask(house, "/healthz") == (200, "ok\n"))
+    said = house.output.read_text()
+    for name in ("web", "now", "worker", "chores", "clock", "redis", "sandbox"):
+        assert f"\n{name} ended by itself (status -9). It is started again.\n" in said
+    assert re.search(r"web \d ended by itself \(status -9\)", said) and "Traceback" not in said
+    assert stopped(running, family) == 0
+
+
+def answers(house, path: str) -> bool:
+    with suppress(OSError):
+        status, body = ask(house, path)
+        return status == 200 and body.count("BEGIN:VEVENT") > 50
+    return False
+
+
+def running_family(running) -> list[psutil.Process]:
+    return psutil.Process(running.pid).children(recursive=True)
+
+
+def part_runs(running, name: str) -> bool:
+    with suppress(ValueError, IndexError, psutil.NoSuchProcess):
+        return part(running, name).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_a_part_that_cannot_run_ends_all_with_a_sentence(house, tmp_path):
+    (tmp_path / "Procfile").write_text("web: python -c 'raise SystemExit(3)'\nclock: python -m flask --app app clock\n")
+    code = ("import sys; from pathlib import Path; from app import create_app; from operate import keeper, processes, web; import settings\n"
+            f"keeper.TRIES = 2; processes.PROCFILE = Path({str(tmp_path / 'Procfile')!r})\n"
+            "own = settings.Settings.from_env()\n"
+            "sys.exit(processes.start(own, web.listen('127.0.0.1', own.port), ''))")
+    done = subprocess.run([sys.executable, "-c", code], cwd=program.TOP, env=program.environ(**house.environ), capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "web ended by itself (status 3). It is started again." in done.stdout
+    assert "web ended 2 times before it was ready (status 3)." in done.stdout and done.stdout.endswith("Stopping the others.\n")
 
 
 def test_nothing_outlives_a_start_that_was_killed_outright(house):

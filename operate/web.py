@@ -1,0 +1,154 @@
+"""The web: processes that answer on one listening socket, each with the asynchronous front (`front.Front`) on granian.
+
+The socket outlives them all. While one of them, or all, are begun again, connections wait in its queue and none is refused.
+"""
+
+import asyncio
+import importlib
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+
+from granian.constants import HTTPModes
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.net import SocketHolder
+from granian.server.embed import Server
+
+from .keeper import GivenUp, Keeper, Part, Ready, end_with_parent, say_ready
+
+APPLICATION = "app:create_front"
+HEAD_SECONDS = 20  # for the head of a request, the first and each further one of a connection
+UNREAD_SECONDS = 60  # after which a client that takes no more of its answer is let go
+BACKLOG = 1024  # connections that wait to be accepted
+MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
+LAST_SECONDS = 3  # that answers in progress get when it is told to stop
+
+
+class CannotStart(Exception):
+    """The message is a sentence for the person at the keyboard."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket. Raises CannotStart."""
+    listening = None
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what it accepts has it, too
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+        return listening
+    except PermissionError:
+        fault = f"Port {port} may only be used by root. Set KALENDS_PORT to one above 1023."
+    except socket.gaierror:
+        fault = f"KALENDS_HOST={host} is not an address of this machine."
+    except OSError as error:
+        fault = f"Port {port} on {host} cannot be used: {error.strerror}. Stop what uses it, or set KALENDS_PORT to a free one."
+    if listening:
+        listening.close()
+    raise CannotStart(fault)
+
+
+def serve(listening: socket.socket, processes: int, ready: socket.socket | None = None) -> int:
+    """Answer with so many processes until SIGINT or SIGTERM. Gives the exit status. `ready`: see `keeper.say_ready`."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _allow_files()
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [None]
+    keeper = Keeper({f"web {n + 1}": _process(listening, cores[n % len(cores)]) for n in range(processes)})
+    try:
+        while not stop.wait(0.05):
+            keeper.look()
+            if ready is not None and any(part.ready for part in keeper.parts.values()):
+                say_ready(ready)
+                ready = None
+        return 0
+    except GivenUp as fault:
+        print(fault, flush=True)
+        return 1
+    finally:
+        for child in keeper.children():
+            child.terminate()
+        for child in keeper.children():
+            child.join(LAST_SECONDS + 1)
+            child.kill()
+            child.join()
+
+
+_context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
+
+class _Process(_context.Process):
+    def poll(self) -> int | None:
+        return self.exitcode
+
+
+def _process(listening: socket.socket, core: int | None) -> Part:
+    """One process, on a core of its own: its threads then hand Python's lock round for little (Linux)."""
+    said = Ready()
+
+    def begin() -> _Process:
+        with said.theirs() as ready:
+            child = _Process(target=_answer, args=(listening, core, ready, os.getpid()))
+            child.start()
+        return child
+    return Part(begin, said, longest_pause=1.0)
+
+
+def _allow_files() -> None:
+    """As many open files as the system lets us have: a connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 4 * MOST_CONNECTIONS
+    wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+# ---- in each process ----
+
+
+def _answer(listening: socket.socket, core: int | None, ready: socket.socket, parent: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    end_with_parent()
+    if os.getppid() != parent:
+        return
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    module, _, name = APPLICATION.partition(":")
+    front = getattr(importlib.import_module(module), name)()
+    asyncio.run(_run(_Server(front, listening), ready))
+
+
+async def _run(server: "_Server", ready: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.stop()
+        loop.call_later(LAST_SECONDS, os._exit, 0)  # somebody's line may be slow
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    server.on_startup(lambda: say_ready(ready))
+    await server.serve()
+
+
+class _Server(Server):
+    """granian inside our loop, on a socket that was opened before."""
+
+    def __init__(self, front, listening: socket.socket):
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        connections = MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(64, min(files - 200, MOST_CONNECTIONS))
+        super().__init__(front, websockets=False, http=HTTPModes.http1, backlog=BACKLOG, backpressure=connections, log_level=LogLevels.error,
+                         http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000))
+        self._listening = listening
+
+    def _init_shared_socket(self) -> None:
+        self._shd = SocketHolder(os.dup(self._listening.fileno()), False, BACKLOG)  # it closes its own
