@@ -12,6 +12,7 @@ import pytest
 from models import LOCUM, MOST_LINKS, AuditEntry, Booking, Feed, FeedRead, NotYours, Practitioner, User
 from scheduling import Span
 from sync import feed as feeds
+from sync.shown import EMPTY, STOPPED
 
 KEY = "a key of the tests"
 HTMX = {"HX-Request": "true"}
@@ -41,9 +42,11 @@ def page(browser, path="/sync/links/") -> str:
 
 
 def read(browser, feed: Feed) -> list | None:
-    """The events in the feed as it is now; None when it is refused."""
+    """The bookings' events in the feed as it is now; None when it is refused."""
     answer = browser.get(feeds.path(KEY, Feed.get_by_id(feed.id)))
-    return icalendar.Calendar.from_ical(answer.data).walk("VEVENT") if answer.status_code == 200 else None
+    if answer.status_code != 200:
+        return None
+    return [event for event in icalendar.Calendar.from_ical(answer.data).walk("VEVENT") if event["SUMMARY"] not in (EMPTY, STOPPED)]
 
 
 def settings(**given) -> dict:
@@ -455,7 +458,7 @@ class TestPlan:
         linden.clinic.change(None, empty_when_stopped=empties)
         linden.clinic.change_plan("basic", None)
         assert (read(pat, link) == []) is empties
-        assert page(pat).count("gives an empty calendar") == (2 if empties else 0)
+        assert page(pat).count("one entry, “This link was stopped”") == (2 if empties else 0)
         assert ("stopped answering" in page(pat)) is not empties and ("gets nothing" in page(pat)) is not empties
         assert ("give an empty calendar" in page(pat, "/sync/")) is empties
 
@@ -465,7 +468,7 @@ class TestPlan:
         linden.pat.leave(linden.olive)
         linden.pat.come_back(linden.olive)
         pat = signed_in(linden.pat)
-        assert (read(pat, link) == []) is empties and ("gives an empty calendar" in page(pat)) is empties
+        assert (read(pat, link) == []) is empties and ("one entry, “This link was stopped”" in page(pat)) is empties
         own = Feed.generate(linden.pat, "By hand", None, practitioner=linden.calendar)
         own.revoke(linden.pat)
         assert read(pat, own) is None and "gets nothing" in page(pat)
@@ -520,3 +523,25 @@ def test_visitors_are_asked_to_sign_in(app, link):
     for path in ("", f"{link.id}", f"{link.id}/rotation", f"{link.id}/card"):
         answer = app.test_client().get(f"/sync/links/{path}")
         assert answer.status_code == 302 and "/sign-in" in answer.location
+
+
+# ---- what others show ----
+
+
+def test_each_person_sees_which_links_of_managers_show_their_bookings(signed_in, linden):
+    Feed.generate(linden.maya, "the desk", linden.maya, scope="clinic")
+    Feed.generate(linden.olive, "only Pat", linden.olive, practitioner=linden.calendar)
+    Feed.generate(linden.olive, "stopped", linden.olive, scope="clinic").revoke(linden.olive)
+    page = signed_in(linden.pat).get("/sync/links/").text
+    assert "Your bookings in other people’s links" in page and "the desk" in page and "only Pat" in page and "stopped" not in page
+    page = signed_in(linden.quinn).get("/sync/links/").text
+    assert "the desk" in page and "only Pat" not in page
+    User.update(role="practitioner").where(User.id == linden.maya.id).execute()
+    assert "the desk" not in signed_in(linden.quinn).get("/sync/links/").text
+
+
+def test_the_address_for_thunderbird_ends_in_a_word_and_opens(signed_in, linden, app):
+    link = Feed.generate(linden.pat, "x", linden.pat, practitioner=linden.calendar)
+    page = signed_in(linden.pat).get("/sync/links/").text
+    address, = re.findall(r'value="http://localhost(/api/calendar/[^"]+/Bookings\.ics)"', page)
+    assert app.test_client().get(address).status_code == 200 and str(link.uuid) in address

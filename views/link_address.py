@@ -22,6 +22,11 @@ def https(feed: Feed) -> str:
     return settings.base_url + feeds.path(settings.secret_keys[0], feed)
 
 
+def worded(feed: Feed) -> str:
+    """The same address for apps that name a calendar by its last part (Thunderbird), so that they do not show the secret."""
+    return https(feed).removesuffix(".ics") + ("/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics")
+
+
 def webcal(feed: Feed) -> str:
     """The scheme from which Apple's calendars subscribe (and not merely import)."""
     return "webcal://" + https(feed).partition("://")[2]

@@ -5,7 +5,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 import scheduling
-from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped
+from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped, User
 from sync import shown
 from sync.face import face
 
@@ -59,6 +59,18 @@ def _covers() -> dict[str, list[tuple[str, str]]]:
     return {name: choices for name, choices in groups.items() if choices}
 
 
+def _shown_by_others() -> list[Feed]:
+    """Working links of managers that show bookings of the signed-in person, each with its owner at hand (X8)."""
+    if current_user.why_no_links():
+        return []
+    mine = Practitioner.select(Practitioner.id).where(Practitioner.user == current_user.id)
+    rows = Feed.select(Feed, User).join(User, on=(Feed.user == User.id)).where(
+        Feed.clinic == current_user.clinic_id, Feed.user != current_user.id, Feed.revoked_at.is_null(), Feed.suspended_at.is_null(),
+        User.left_at.is_null(), User.sync_allowed, User.role.in_(("manager", "owner")),
+        (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine))
+    return list(rows.order_by(User.name, Feed.id))
+
+
 def _scope(covers: str | None) -> dict:
     """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty: there is no calendar to show."""
     covers = covers or next((value for choices in _covers().values() for value, _ in choices), "")
@@ -80,7 +92,8 @@ def _context(**more) -> dict:
     own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
     examples = {feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title for feed in own}
     return {"links": [f for f in own if not f.is_stopped], "stopped": [f for f in own if f.is_stopped], "examples": examples,
-            "why_not": current_user.why_no_links(), "calendars": access.calendars(), "addresses": link_address, "words": sync_words,
+            "why_not": current_user.why_no_links(), "others": _shown_by_others(),
+            "calendars": access.calendars(), "addresses": link_address, "words": sync_words,
             "zone": sync_words.zone(access.calendars(), current_user), **more}
 
 
