@@ -3,11 +3,9 @@
 import logging
 import secrets
 import sys
-from datetime import timedelta
 
 from flask import Flask, render_template, request
 from flask_login import current_user
-from flask_wtf.csrf import CSRFError, CSRFProtect
 from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,10 +20,8 @@ from operate.front import Front, Lane
 from settings import Settings, SettingsError
 from sync import connections, feed, jobs, work, wsgi
 from text import places
-from views import htmx
 
 log = logging.getLogger("kalends")
-csrf = CSRFProtect()
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -42,9 +38,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     secure = settings.base_url.startswith("https:")
     app.config.update(
         SETTINGS=settings, SECRET_KEY=settings.secret_keys[0], SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
-        SESSION_COOKIE_NAME="kalends", SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=30), SESSION_REFRESH_EACH_REQUEST=False,
-        MAX_CONTENT_LENGTH=40 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False,
+        SESSION_COOKIE_NAME="__Host-kalends" if secure else "kalends", SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax", WTF_CSRF_ENABLED=True, MAX_CONTENT_LENGTH=40 * 2**20, MAX_FORM_MEMORY_SIZE=2**20,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     open_database(settings.database_url)
@@ -52,14 +47,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     vault.open_vault(settings.secret_keys)
     outbox.set_up(outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute))
     connections.set_up(connections.Setup(settings.providers, settings.webhook_url, settings.poll_seconds, settings.secret_keys[0].encode()))
-    csrf.init_app(app)
+    app.before_request(_connect)
     views.register(app)
     commands.register(app)
-    app.before_request(_connect)
     app.teardown_request(_disconnect)
     app.after_request(_harden)
     app.after_request(_nudge)
-    csrf.exempt(views.webhooks.blueprint)
     app.register_error_handler(Exception, _show_error)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if settings.trusted_proxies:
@@ -139,10 +132,6 @@ def _show_error(error: Exception):
         status, reference = (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     heading, advice = _PAGES[status]
-    if isinstance(error, CSRFError):
-        heading, advice = "This page was open for too long", "Nothing was saved. Go back, reload the page and send it again."
-        if htmx.is_partial():
-            return htmx.say(f"{heading}. Nothing was saved: reload it and send it again.", 401)
     try:
         return render_template("error.html", heading=heading, advice=advice, reference=reference, status=status), status
     except Exception as worse:  # the database may be gone: the layout asks it who is signed in

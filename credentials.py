@@ -113,6 +113,9 @@ class ResetRequest(Base):
 class Throttle(Base):
     """Failed tries per account and per address, both only as keyed hashes."""
 
+    FORGOTTEN = timedelta(hours=6)  # after so long without a try counting begins anew
+    MOST = 20_000  # rows
+
     key = CharField(64, primary_key=True)
     failures = IntegerField(default=0)
     blocked_until = InstantField(null=True)
@@ -126,19 +129,53 @@ class Throttle(Base):
         return max(0, int(left + 0.999))
 
     @classmethod
+    def admit(cls, limits: dict[str, int]) -> int:
+        """Count a try under each key and give 0; or, where one of them must still wait, count nothing and give the seconds.
+
+        Tries are counted before their outcome is known, so that many at once cannot slip through together.
+        """
+        with database.atomic() as transaction:
+            at = scheduling.utc_now()
+            until = [cls._count(key, limits[key], at) for key in sorted(limits)]
+            left = max(((moment - at).total_seconds() for moment in until if moment), default=0)
+            if left > 0:
+                transaction.rollback()
+        return max(0, int(left + 0.999))
+
+    @classmethod
     @database.atomic()
     def fail(cls, key: str, free: int) -> None:
-        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour.
+        """Count a failure. After `free` of them each further one doubles the wait, from a minute up to an hour."""
+        cls._count(key, free, scheduling.utc_now())
 
-        One statement counts and holds the row, so that tries at once all count.
-        """
-        now = scheduling.utc_now()
-        more = Case(None, [(cls.updated_at < now - timedelta(hours=6), 1)], cls.failures + 1)
-        counting = cls.insert(key=key, failures=1, updated_at=now).on_conflict(
-            conflict_target=[cls.key], update={cls.failures: more, cls.updated_at: now})
-        failures = next(iter(counting.returning(cls.failures).execute())).failures
-        wait = timedelta(seconds=min(3600, 60 * 2 ** min(failures - free, 6))) if failures >= free else None
-        cls.update(blocked_until=wait and now + wait).where(cls.key == key).execute()
+    @classmethod
+    def _count(cls, key: str, free: int, at: datetime) -> datetime | None:
+        """Until when this key had to wait before this try. One statement counts and holds the row, so that tries at once all count."""
+        more = Case(None, [(cls.updated_at < at - cls.FORGOTTEN, 1)], cls.failures + 1)
+        counting = cls.insert(key=key, failures=1, updated_at=at).on_conflict(
+            conflict_target=[cls.key], update={cls.failures: more, cls.updated_at: at})
+        row = next(iter(counting.returning(cls.failures, cls.blocked_until).execute()))
+        wait = timedelta(seconds=min(3600, 60 * 2 ** min(row.failures - free, 6))) if row.failures >= free else None
+        cls.update(blocked_until=wait and at + wait).where(cls.key == key).execute()
+        if row.failures == 1:
+            cls._bound()
+        return row.blocked_until
+
+    @classmethod
+    def _bound(cls) -> None:
+        """Strangers cannot fill the table: of too many rows those go that count least and are oldest."""
+        over = cls.select().count() - cls.MOST
+        if over > 0:
+            least = cls.select(cls.key).order_by(cls.failures, cls.updated_at).limit(over + cls.MOST // 20)
+            cls.delete().where(cls.key.in_([row.key for row in least])).execute()
+
+    @classmethod
+    @database.atomic()
+    def take_back(cls, limits: dict[str, int]) -> None:
+        """A counted try was none: count one less."""
+        for key in sorted(limits):
+            cls.update(failures=cls.failures - 1).where(cls.key == key, cls.failures > 0).execute()
+            cls.update(blocked_until=None).where(cls.key == key, cls.failures < limits[key]).execute()
 
     @classmethod
     def forget(cls, *keys: str) -> None:

@@ -41,6 +41,12 @@ def is_sqlite() -> bool:
     return isinstance(database.obj, SqliteDatabase)
 
 
+def hold_everything() -> None:
+    """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's transactions here stand alone anyway."""
+    if not is_sqlite():
+        database.execute_sql("SELECT pg_advisory_xact_lock(75341)")
+
+
 def now() -> datetime:
     return scheduling.utc_now()  # looked up at each call, so that a replaced clock counts for new rows too
 

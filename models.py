@@ -35,7 +35,7 @@ from peewee import (
 import outside
 import scheduling
 from audit import AuditEntry
-from database import Base, InstantField, JSONText, Taken, database, insert_many_rows, is_sqlite, now, transition, unique
+from database import Base, InstantField, JSONText, Taken, database, hold_everything, insert_many_rows, is_sqlite, now, transition, unique
 from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
@@ -44,7 +44,6 @@ from series import FREE_STATUSES, STATUSES, Changed, ChangedMeanwhile, Clash, In
 from text import IDENTIFIERS, like, search_key
 
 passwords = argon2.PasswordHasher()
-SHORTEST_PASSWORD = 10
 
 ROLES = ("practitioner", "manager", "owner")
 PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
@@ -53,6 +52,10 @@ PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everyth
     "plus": ("feed", "google"),
     "basic": (),
 }
+
+
+class Closed(Exception):
+    """There is a clinic already, and others may not sign up."""
 
 
 class LastOwner(Exception):
@@ -125,6 +128,21 @@ class Clinic(Base):
         owner = User.create(clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev)
         Practitioner.create(clinic=clinic, user=owner, venue=venue, hours=weekdays, calendar_rev=clinic.latest_rev)
         AuditEntry.note(clinic, owner, "clinic.founded", clinic)
+        return owner
+
+    @classmethod
+    @database.atomic()
+    def sign_up(cls, name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool) -> "User":
+        """A new clinic of somebody who came by: the first one, or where `is_open` a further one. Of two who come first at once one gets in.
+
+        Raises Closed, or Taken for an address in use.
+        """
+        hold_everything()
+        if not is_open and User.select().exists():
+            raise Closed
+        with unique():
+            owner = cls.found(name, zone_name, owner_name, email)
+        owner.set_password(password, owner)
         return owner
 
     def allows(self, feature: str) -> bool:
@@ -379,6 +397,11 @@ class User(Base, UserMixin):
         self.save(only=[User.password_hash, User.epoch])
         self.burn_links()
         AuditEntry.note(self.clinic, actor or self, "user.password", self)
+
+    @property
+    def own_words(self) -> tuple[str, str, str]:
+        """What this person's password should not consist of."""
+        return self.name, self.email, self.clinic.name
 
     def check_password(self, password: str) -> bool:
         """Whether it is the password; upgrades the hash when the cost has grown since."""
@@ -706,6 +729,9 @@ class Patient(Archivable):
         with unique():
             self.save()
         AuditEntry.note(self.clinic, actor, "patient.changed", self, fields=changed)
+
+
+Patient.add_index(SQL("CREATE UNIQUE INDEX IF NOT EXISTS patient_internal_id_folded ON patient (clinic_id, LOWER(internal_id))"))
 
 
 class Service(Archivable):

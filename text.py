@@ -1,5 +1,6 @@
 """What text may be: bounded and clean; how it is searched; and how much of a client's name may be shown."""
 
+import re
 import traceback
 import unicodedata
 
@@ -11,6 +12,16 @@ _MENDED = dict.fromkeys((*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *ra
 # Letters that Unicode does not take apart, though people type them so.
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "’": "'"})
 
+# What no one-line field holds: it cannot be seen, so that two texts that look alike differ, or a line ends where nobody expects it.
+_HIDDEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xFFFE, 0xFFFF}
+_SEEN_SIGNS = {*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08E2}  # Arabic and Syriac signs that Unicode counts as formatting, but which are seen
+_MARKS, _JOINERS = {0x200E, 0x200F, 0x061C}, {0x200C, 0x200D}
+# Scripts in which joiners change how a word is written (Unicode TR 31, §2.3): Arabic to Mongolian, and the extensions of Arabic.
+_JOINING = re.compile("[\u0600-\u0FFF\u1000-\u109F\u1780-\u18AF\uA840-\uA87F\uFB50-\uFDFF\uFE70-\uFEFC]")
+_LOCAL = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.ASCII | re.IGNORECASE)
+
 IDENTIFIERS = ("none", "internal_id", "initials", "first_name", "first_name_last_initial", "full_name")  # X5, safest first
 
 
@@ -20,6 +31,58 @@ class TooLong(ValueError):
     def __init__(self, limit: int):
         super().__init__(limit)
         self.limit = limit
+
+
+class NotOneLine(ValueError):
+    """The text holds a line break or a character that cannot be seen; the message is a sentence for whoever typed it."""
+
+
+class NoAddress(ValueError):
+    """This is no e-mail address that a letter could go to."""
+
+
+def line(value: str | None, limit: int) -> str:
+    """One line of text, ends trimmed, refused rather than mended. Raises NotOneLine, TooLong.
+
+    Direction marks may stand in text with right-to-left letters, and joiners between letters that need them (Persian, Hindi).
+    """
+    value = (value or "").strip()
+    for place, character in enumerate(value):
+        if _is_hidden(value, place, character):
+            if character in "\r\n\v\f\x85\u2028\u2029":
+                raise NotOneLine("Write this in one line")
+            before = "".join(one for one in value[:place][-12:] if one.isprintable())
+            where = f"after “{before}”" if before else "at the start"
+            raise NotOneLine(f"There is a hidden character {where}. Delete it, or type the text anew")
+    if len(value) > limit:
+        raise TooLong(limit)
+    return value
+
+
+def mended(value: str | None, limit: int) -> str:
+    """One line made of text that other programs wrote: what `line` would refuse is left out, line ends and tabs become spaces. Raises TooLong."""
+    value = " ".join(clean(value, len(value or "")).replace("\t", " ").split("\n"))
+    return line("".join(one for place, one in enumerate(value) if not _is_hidden(value, place, one)), limit)
+
+
+def _is_hidden(value: str, place: int, character: str) -> bool:
+    code = ord(character)
+    if code < 0x7F:
+        return code < 0x20
+    if code in _JOINERS:
+        return not (_JOINING.match(value, place - 1) and place and _JOINING.match(value, place + 1)
+                    or code == 0x200D and 0 < place < len(value) - 1 and unicodedata.category(value[place + 1]) == "So")
+    if code in _MARKS:
+        return not any(unicodedata.bidirectional(one) in ("R", "AL") for one in value if ord(one) not in _MARKS)
+    return code in _HIDDEN or code not in _SEEN_SIGNS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def email(value: str | None) -> str:
+    """One plain e-mail address (RFC 5321 §4.1.2: dot-string at a domain name), in lower case. Raises NoAddress."""
+    value = (value or "").strip()
+    if len(value) > 254 or len(value.partition("@")[0]) > 64 or not _EMAIL.fullmatch(value):
+        raise NoAddress
+    return value.lower()
 
 
 def clean(value: str | None, limit: int) -> str:

@@ -1,10 +1,9 @@
 """Clients, a line each."""
 
-import re
 from collections.abc import Callable
 
 from models import Clinic, Patient, User
-from text import search_key
+from text import NoAddress, email, search_key
 
 from .report import Cells, Report
 
@@ -20,7 +19,9 @@ def _read(cells: Cells) -> tuple[int, dict]:
         "internal_id": cells.take("internal_id", 20), "email": cells.take("email", 254).lower(), "phone": cells.take("phone", 40),
         "notes": cells.take("notes", 4000),
     }
-    if row["email"] and not re.fullmatch(r"[^@\s]+@[^@\s]+", row["email"]):
+    try:
+        row["email"] = row["email"] and email(row["email"])
+    except NoAddress:
         cells.fault("email", "Write an address such as name@example.org.")
     return cells.number, row
 
@@ -29,12 +30,12 @@ def fit(clinic: Clinic, report: Report) -> None:
     """Refuse IDs, and people without an ID, who stand here already or twice in the file. Gives IDs to those without."""
     columns = Patient.internal_id, Patient.first_name, Patient.last_name, Patient.email, Patient.phone
     there = [(internal_id, _person(*rest)) for internal_id, *rest in Patient.select(*columns).where(Patient.clinic == clinic).tuples()]
-    ids: dict[str, int | None] = {internal_id: None for internal_id, _ in there if internal_id}
+    ids: dict[str, int | None] = {internal_id.lower(): None for internal_id, _ in there if internal_id}
     people: dict[tuple, int | None] = {person: None for _, person in there}
     kept = []
     for line, row in report.rows:
         person = _person(row["first_name"], row["last_name"], row["email"], row["phone"])
-        column, seen, key = ("internal_id", ids, row["internal_id"]) if row["internal_id"] else ("first_name", people, person)
+        column, seen, key = ("internal_id", ids, row["internal_id"].lower()) if row["internal_id"] else ("first_name", people, person)
         if key in seen:
             what = "this ID" if column == "internal_id" else "this name, e-mail and phone"
             where = f"Line {seen[key]} has" if seen[key] else "A client in Kalends has"
@@ -45,13 +46,13 @@ def fit(clinic: Clinic, report: Report) -> None:
     number = int(Patient.next_internal_id(clinic)[2:])
     for row in kept:
         while not row["internal_id"]:
-            row["internal_id"] = f"K-{number}" if f"K-{number}" not in ids else ""
+            row["internal_id"] = f"K-{number}" if f"k-{number}" not in ids else ""
             number += 1
     report.rows = kept
 
 
-def _person(first: str, last: str, email: str, phone: str) -> tuple[str, str, str]:
-    return search_key(first, last), email.lower(), "".join(c for c in phone if c.isdigit())
+def _person(first: str, last: str, mail: str, phone: str) -> tuple[str, str, str]:
+    return search_key(first, last), mail.lower(), "".join(c for c in phone if c.isdigit())
 
 
 def first_of(rows: list[dict]) -> dict:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from text import TooLong, clean
+from text import TooLong, clean, mended
 
 from .sheet import Sheet
 
@@ -55,13 +55,13 @@ class Cells:
         if raw[:1] == "'" and raw[1:2] in ("=", "+", "-", "@"):  # how spreadsheets, and our own downloads, keep a cell text
             raw = raw[1:]
         try:
-            value = clean(raw, limit)
+            value = clean(raw, limit) if column == "notes" else mended(raw, limit)
         except TooLong as error:
             self.fault(column, f"Use at most {error.limit:,} characters.")
             return ""
         if needed and not value:
             self.fault(column, needed)
-        return value if column == "notes" else value.replace("\n", " ")
+        return value
 
     def fault(self, column: str, sentence: str) -> None:
         self._report.fault(self.number, column, sentence)

@@ -12,6 +12,8 @@ import scheduling
 from intake.upload import Import
 from letters import trouble
 from models import database
+from security import SecurityEvent
+from sessions import Session
 from sync import work
 
 
@@ -32,6 +34,8 @@ def clean_up() -> None:
     credentials.clean_up(now)
     accounts.clean_up(now)
     outbox.clean_up(now)
+    Session.clean_up()
+    SecurityEvent.clean_up()
     for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(("checked", "failed"))):
         old.advance(("checked", "failed"), "discarded", None)
 

@@ -18,12 +18,13 @@ from peewee import PeeweeException
 import intake
 import letters
 import models
+import password_rules
 import scheduling
 import text
 import vault
 from accounts import Account
 from credentials import OneTimeLink
-from models import SHORTEST_PASSWORD, Clinic, Feed, User, Venue
+from models import Clinic, Feed, User, Venue
 from outbox import Letter
 from settings import Settings, sandbox_port
 from sync import feed as feeds
@@ -64,9 +65,11 @@ def _line(limit: int):
     """A callback that cleans an argument, and refuses an empty or longer one."""
     def check(context, parameter, value):
         try:
-            cleaned = text.clean(value, limit)
+            cleaned = text.line(value, limit)
         except text.TooLong as error:
             raise click.BadParameter(f"use at most {error.limit} characters") from None
+        except text.NotOneLine as error:
+            raise click.BadParameter(str(error)) from None
         if value is not None and not cleaned:
             raise click.BadParameter("write something")
         return cleaned or None
@@ -74,9 +77,10 @@ def _line(limit: int):
 
 
 def _email(context, parameter, value: str) -> str:
-    if len(value) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", text.clean(value, 1000)):
-        raise click.BadParameter("write an address such as name@example.org")
-    return text.clean(value, 254).lower()
+    try:
+        return text.email(value)
+    except text.NoAddress:
+        raise click.BadParameter("write an address such as name@example.org") from None
 
 
 def _zone(context, parameter, value: str) -> str:
@@ -102,11 +106,11 @@ def _find_user(email: str) -> User:
     return user
 
 
-def _password() -> str:
-    """A new password from standard input, or asked for twice."""
+def _password(*own: str) -> str:
+    """A new password, from standard input, or asked for twice; `own`: what it should not consist of."""
     value = click.prompt("New password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    if not SHORTEST_PASSWORD <= len(value) <= 200:
-        raise click.ClickException(f"Use {SHORTEST_PASSWORD} to 200 characters; a short sentence is good.")
+    if fault := password_rules.fault(value, own):
+        raise click.ClickException(f"{fault}.")
     return value
 
 
@@ -117,10 +121,10 @@ def _one_time_link(person: User, purpose: str) -> str:
         return letters.one_time_address(secret)
 
 
-def _welcome(person: User, password_stdin: bool) -> None:
-    """Give a new person a password, or print a link under which they choose one."""
-    if password_stdin:
-        person.set_password(_password(), None)
+def _welcome(person: User, password: str | None) -> None:
+    """Give a new person the password, or print a link under which they choose one."""
+    if password:
+        person.set_password(password, None)
         click.echo(f"{person.email} can sign in at {_settings().base_url}.")
     else:
         click.echo(f"{person.name} chooses a password here, once, within 7 days:", err=True)
@@ -294,7 +298,8 @@ def create_clinic(name: str, zone: str, owner_email: str, owner_name: str, passw
     with _database():
         if User.select().where(User.email == owner_email).exists():
             raise click.ClickException(f"{owner_email} signs in already.")
-        _welcome(Clinic.found(name, zone, owner_name, owner_email), password_stdin)
+        password = _password(owner_name, owner_email, name) if password_stdin else None
+        _welcome(Clinic.found(name, zone, owner_name, owner_email), password)
 
 
 @click.group()
@@ -317,11 +322,12 @@ def create_user(email: str, name: str, role: str, clinic_name: str | None, venue
         venues = [_find_venue(there, venue_name) for venue_name in venue_names]
         if not venues and role == "practitioner":
             venues = [_find_venue(there, None)]
+        password = _password(name, email, there.name) if password_stdin else None
         try:
             person = User.invite(there, None, venues, name=name, email=email, role=role)
         except models.Taken:
             raise click.ClickException(f"{email} signs in already.") from None
-        _welcome(person, password_stdin)
+        _welcome(person, password)
 
 
 def _find_venue(there: Clinic, name: str | None) -> Venue:
@@ -345,7 +351,7 @@ def change_password(email: str, password_stdin: bool, link: bool) -> None:
         if link:
             click.echo(_one_time_link(person, "reset"))
             return
-        person.set_password(_password(), None)
+        person.set_password(_password(*person.own_words), None)
         click.echo(f"The password of {person.email} is changed, and every session of theirs has ended.")
 
 

@@ -16,11 +16,14 @@ from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Servi
 from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
+from security import SecurityEvent
+from sessions import Session
 
 from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
-          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey)
+          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey,
+          Session, SecurityEvent)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -5,7 +5,10 @@ The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise 
 see nothing of Linden's.
 """
 
+import base64
+import json
 import os
+import re
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime
@@ -17,6 +20,7 @@ import argon2
 import hypothesis
 import psycopg
 import pytest
+from flask.testing import FlaskClient
 from mail_server import MailServer
 from redis import Redis
 
@@ -104,10 +108,26 @@ def settings(database_url, tmp_path_factory):
     })
 
 
+class CarefulClient(FlaskClient):
+    """A test client that looks at every cookie it is sent: a random secret, encrypted words, or the mark of a browser with numbers alone."""
+
+    def open(self, *args, **kwargs):
+        answer = super().open(*args, **kwargs)
+        for line in answer.headers.getlist("Set-Cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            if name.endswith("kalends-device"):
+                number, people = json.loads(base64.urlsafe_b64decode(value.partition(".")[0] + "=="))
+                assert re.fullmatch(r"[\w-]{22}", number) and all(isinstance(one, int) for one in people), line
+            else:
+                assert name.endswith("kalends") and re.fullmatch(r"|[\w-]{43}|gAAAA[\w-]{50,}=*", value), line
+        return answer
+
+
 @pytest.fixture(scope="session")
 def migrated_app(settings):
     """The application over a migrated, empty database."""
     app = create_app(settings)
+    app.test_client_class = CarefulClient
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.wsgi_app.reads = ReadLog(delay_seconds=3600)  # whoever wants reads written flushes it: nothing happens behind a test's back
     migrate.migrate()

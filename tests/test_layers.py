@@ -8,12 +8,12 @@ import pytest
 
 TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
-    {"scheduling", "settings", "text", "vault"},
+    {"password_rules", "scheduling", "settings", "text", "vault"},
     {"database"},
     {"audit", "notes", "outbox", "outside"},
     {"series"},
     {"models"},
-    {"accounts", "credentials"},
+    {"accounts", "credentials", "security", "sessions"},
     {"sync"},
     {"intake", "letters"},
     {"operate"},

@@ -120,7 +120,7 @@ def test_neither_client_nor_service_is_needed(pat, typed):
     ({"all_day": "y", "last_day": "2027-11-25"}, "lasts at most 31 days"),
     ({"patient": "", "q": "mo"}, "Choose a client, or add a new one"),
     ({"patient": "new", "q": ""}, "Write the name of the new client"),
-    ({"patient": "new", "q": "\u202e\x07"}, "Write the name of the new client"),
+    ({"patient": "new", "q": "An\u202en"}, "There is a hidden character after “An”"),
     ({"service": "999999"}, "Choose one of the list"),
     ({"status": "lost"}, "Choose one of the list"),
     ({"rate": "much"}, "Write an amount such as 65 or 65.50"),

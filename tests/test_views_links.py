@@ -143,8 +143,10 @@ class TestCreate:
         assert given["name"][:80] in text
         assert not Feed.select().exists()
 
-    def test_names_are_cleaned_and_escaped(self, pat, linden):
-        pat.post("/sync/links/", data={"name": "<b>\u202ephone\x00</b>", "kind": "bookings"})
+    def test_names_are_checked_and_escaped(self, pat, linden):
+        assert pat.post("/sync/links/", data={"name": "<b>\u202ephone\x00</b>", "kind": "bookings"}).status_code == 422
+        assert not Feed.select().exists()
+        pat.post("/sync/links/", data={"name": "<b>phone</b>", "kind": "bookings"})
         assert Feed.get().name == "<b>phone</b>"
         assert b"<b>phone" not in pat.get("/sync/links/").data
 

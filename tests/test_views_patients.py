@@ -269,9 +269,11 @@ def test_of_two_who_type_the_same_id_at_once_one_is_refused(app, linden):
         assert sorted(pool.map(add, ["A", "B"])) == [False, True]
 
 
-def test_control_and_override_characters_are_stripped(staff):
-    staff.post("/clients/", data={"first_name": "Ann\u202e\x07 "})
-    assert Patient.select().where(Patient.first_name == "Ann").exists()
+@pytest.mark.parametrize("taken", ["K-2041", "k-2041"])
+def test_an_internal_id_is_one_clients_whatever_its_case(staff, linden, taken):
+    answer = staff.post("/clients/", data={"first_name": "Ann", "internal_id": taken})
+    assert answer.status_code == 422 and "belongs to another client" in text_of(answer)
+    assert not Patient.select().where(Patient.first_name == "Ann").exists()
 
 
 def test_a_changed_name_shows_in_feeds_at_once(staff, linden, clock):

@@ -18,9 +18,11 @@ from . import (
     probes,
     services,
     settings,
+    sign_ins,
     sources,
     sync_settings,
     team,
+    tokens,
     two_way,
     webhooks,
     week,
@@ -30,6 +32,7 @@ from . import (
 def register(app: Flask) -> None:
     """Mount all pages. Sign-in and the helpers that templates use come with them."""
     access.init_app(app)
+    tokens.init_app(app)
     htmx.init_app(app)
     display.init_app(app)
     app.register_blueprint(probes.blueprint)  # /healthz /readyz
@@ -46,6 +49,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")
     app.register_blueprint(health.blueprint, url_prefix="/health")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
+    app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")
     app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")  # for providers, not for people

@@ -4,65 +4,60 @@ from functools import wraps
 
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
-from markupsafe import Markup
 
-import scheduling
 from models import Base, Booking, Clinic, Practitioner, User, Venue
+from security import SecurityEvent
 
-from . import htmx
+from . import brakes, devices, htmx, signing_in, tokens
+from .sessions import UNATTENDED, Sessions
 
-IDLE_SECONDS, LONGEST_SECONDS, REMEMBERED_SECONDS = 12 * 3600, 7 * 86400, 30 * 86400
-UNATTENDED = {"week.changes", "health.board", "two_way.look"}  # what open pages ask for by themselves: nobody need sit before them
 MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
 
 logins = LoginManager()
 
 
 def init_app(app: Flask) -> None:
-    logins.init_app(app)
-    logins.user_loader(_load_user)
+    app.session_interface = Sessions()
+    app.login_manager = logins  # not its `init_app`: the cookie by which it remembers people is not used
+    logins.session_protection = None
+    logins.request_loader(lambda request: session.row and session.row.user)
     logins.unauthorized_handler(_ask_to_sign_in)
-    app.context_processor(lambda: {"clinic": clinic() if current_user.is_authenticated else None})
+    app.context_processor(lambda: {"current_user": current_user, "clinic": clinic() if current_user.is_authenticated else None})
 
 
-def sign_in(user: User, remember: bool) -> None:
-    """Begin a fresh session: nothing of an earlier one survives."""
-    session.clear()
+def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
+    """Begin a fresh session: nothing of an earlier one survives. The browser is known from now on."""
+    note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
+    session.begin(user, remember, devices.label())
     login_user(user)
-    now = int(scheduling.utc_now().timestamp())
-    session.update(since=now, seen=now, remember=remember)
-    session.permanent = remember
+    for name in ("_user_id", "_id", "_fresh"):  # the session's row says whose it is
+        session.pop(name)
+    devices.remember(user)
+    tokens.renew()
 
 
 def sign_out() -> None:
+    """End this session, also on the server."""
+    if current_user.is_authenticated:
+        note("signed_out", current_user)
+    session.end()
     logout_user()
-    session.clear()
+    tokens.renew()
 
 
-def _load_user(key: str) -> User | None:
-    """The user of a session that is neither idle too long, too old, nor ended elsewhere."""
-    identity, _, epoch = key.partition(".")
-    now, remember = int(scheduling.utc_now().timestamp()), session.get("remember")
-    longest = REMEMBERED_SECONDS if remember else LONGEST_SECONDS
-    idle = REMEMBERED_SECONDS if remember else IDLE_SECONDS
-    if now - session.get("since", 0) > longest or now - session.get("seen", 0) > idle:
-        return None
-    user = User.select(User, Clinic).join(Clinic).where(User.id == int(identity), User.epoch == int(epoch)).get_or_none()
-    if user is None or not user.is_active:
-        return None
-    if now - session["seen"] > 300 and request.endpoint not in UNATTENDED:
-        session["seen"] = now
-    return user
+def note(kind: str, user: User | None) -> None:
+    """Keep what happened at the doors, for the owner of the clinic that it concerns."""
+    SecurityEvent.note(kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label())
 
 
 def _ask_to_sign_in():
-    """A part of a page says so where it stands, with all that was typed; a page leads to signing in and, where it can, back. One that asks
-    by itself goes from the screen."""
+    """A part of a page says so where it stands, with all that was typed; a form comes back with what was typed kept; a page leads to
+    signing in and, where it can, back. One that asks by itself goes from the screen."""
     if request.endpoint in UNATTENDED:
         return htmx.done(url_for("auth.sign_in"))  # what is on the screen is not for whoever comes by
-    if htmx.is_partial():
-        page = url_for("auth.sign_in")
-        return htmx.say(Markup('You are signed out. <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.').format(page), 401)
+    token = tokens.sent()
+    if htmx.is_partial() or token and token.user_id:
+        return signing_in.ask_again(token and token.user_id, "ended")
     if request.method == "GET":
         return redirect(url_for("auth.sign_in", next=request.full_path if request.query_string else request.path))
     flash("You were signed out, so nothing was saved. Sign in, then do it once more.", "warning")

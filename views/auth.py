@@ -1,46 +1,46 @@
 """Signing in and out, invitations and resets, one's own password, and the very first clinic."""
 
-import hashlib
 import hmac
 import re
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user
-from peewee import IntegrityError
-from wtforms import BooleanField, PasswordField
+from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
 import letters
 import outbox
-from credentials import OneTimeLink, ResetRequest, Throttle
-from models import SHORTEST_PASSWORD, Clinic, User, database
+import password_rules
+from credentials import OneTimeLink, ResetRequest
+from database import Taken
+from models import Clinic, Closed, User
 from operate import keys
+from sessions import Session
 
-from . import access, htmx
+from . import access, brakes, display, htmx, signing_in, sync_words
 from .access import login_required
-from .forms import Email, Form, Line, Needed, Zone
+from .forms import Email, Form, Line, Needed, SignInName, Zone
+from .signing_in import SignIn
 
 blueprint = Blueprint("auth", __name__)
 
-ACCOUNT_TRIES, ADDRESS_TRIES = 5, 30
-
 
 class NewPassword(PasswordField):
-    """A password to be set: long enough, and bounded for the hash."""
+    """A password to be set: long enough, not easy to guess, and bounded for the hash. `own`: what it should not consist of."""
+
+    own: tuple[str | None, ...] = ()
 
     def __init__(self, label="New password", **kwargs):
-        bounds = Length(SHORTEST_PASSWORD, 200, f"Use at least {SHORTEST_PASSWORD} characters; a short sentence is good")
-        super().__init__(label, [Needed("Choose a password"), bounds], render_kw={"autocomplete": "new-password"}, **kwargs)
+        super().__init__(label, [Needed("Choose a password")], render_kw={"autocomplete": "new-password"}, **kwargs)
 
-
-class SignIn(Form):
-    email = Email("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
-    password = PasswordField("Password", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
-    remember = BooleanField("Stay signed in on this device")
+    def post_validate(self, form, validation_stopped):
+        sentence = None if validation_stopped else password_rules.fault(self.data, self.own)
+        if sentence:
+            raise ValidationError(sentence)
 
 
 class Forgotten(Form):
-    email = Email("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
+    email = SignInName("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
 
 
 class SetPassword(Form):
@@ -60,32 +60,37 @@ class Welcome(Form):
     password = NewPassword("Password")
 
 
-def _throttle_key(kind: str, value: str) -> str:
-    """Addresses and e-mails are kept as keyed hashes only."""
-    return hmac.new(current_app.config["SECRET_KEY"].encode(), f"throttle|{kind}|{value}".encode(), hashlib.sha256).hexdigest()
-
-
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in():
     if not User.select().exists():
         return redirect(url_for("auth.welcome"), 303)
-    form = SignIn()
+    form, kept = SignIn(), request.form.get("kept", "")
     if not form.is_submitted():
         return render_template("auth/sign_in.html", form=form)
-    account = _throttle_key("account", form.email.data or "")
-    address = _throttle_key("address", request.remote_addr or "")
-    if wait := Throttle.wait_seconds([account, address]):
-        return render_template("auth/sign_in.html", form=form, wait=wait), 429
-    if form.validate():
-        user = User.get_or_none(User.email == form.email.data)
-        right = (user or User()).check_password(form.password.data)
-        if right and user.is_active:
-            Throttle.forget(account, address)  # a whole clinic may share one address: their slips must not add up
-            access.sign_in(user, form.remember.data)
-            return redirect(_safe(request.args.get("next")), 303)
-        Throttle.fail(account, ACCOUNT_TRIES)
-        Throttle.fail(address, ADDRESS_TRIES)
-    return render_template("auth/sign_in.html", form=form, refused=not form.errors), 422
+    if not form.validate():
+        return render_template("auth/sign_in.html", form=form, kept=kept), 422
+    user = User.get_or_none(User.email == form.email.data)
+    brake = brakes.SignInBrake(form.email.data, user)
+    if wait := brake.wait_seconds():
+        access.note("braked", user)
+        return _wait(render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(wait)), wait)
+    right = (user or User()).check_password(form.password.data)
+    if right and user.is_active:
+        brake.succeeded()
+        access.sign_in(user, form.remember.data)
+        return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
+    access.note("refused", user)
+    return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
+
+
+def _wait(page: str, seconds: int) -> tuple[str, int, dict]:
+    return page, 429, {"Retry-After": str(seconds)}
+
+
+def _slow_down(seconds: int):
+    """End the request: too many tries at this door."""
+    page = render_template("error.html", status=429, heading="Too many tries", advice=f"Wait {display.minutes(seconds)}, then try again.")
+    abort(current_app.make_response(_wait(page, seconds)))
 
 
 def _safe(target: str | None) -> str:
@@ -107,15 +112,13 @@ def forgotten():
 @blueprint.post("/forgotten")
 def send_reset():
     """The same answer and the same work whether or not there is such a person: a job looks, and sends the letter."""
-    key = _throttle_key("reset", request.remote_addr or "")
-    if Throttle.wait_seconds([key]):
-        abort(429)
-    Throttle.fail(key, 5)
+    if wait := brakes.wait_seconds("reset", brakes.network(), 5):
+        _slow_down(wait)
     form = Forgotten()
     if not form.validate():
         return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False), 422
     if outbox.is_set_up():
-        ResetRequest.ask(_throttle_key("reset of", form.email.data), form.email.data)
+        ResetRequest.ask(brakes.key("reset of", form.email.data), form.email.data)
         letters.wake()
     return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=True)
 
@@ -125,13 +128,17 @@ def accept(secret: str):
     """Set a password through a one-time link, and sign in."""
     link = OneTimeLink.find(secret[:100])
     if link is None:
+        if wait := brakes.wait_seconds("link", brakes.network(), brakes.LINKS):
+            _slow_down(wait)
+        access.note("link_refused", None)
         return _used_up()
     form = SetPassword()
+    form.password.own = link.user.own_words
     if form.validate_on_submit():
         user = link.use(form.password.data)
         if user is None:  # meanwhile
             return _used_up()
-        access.sign_in(user, remember=False)
+        access.sign_in(user, remember=False, how="link_used")
         flash("Your password is set.")
         return redirect(url_for("week.index"), 303)
     return render_template("auth/accept.html", form=form, user=link.user, purpose=link.purpose), 422 if form.errors else 200
@@ -152,15 +159,21 @@ def welcome(token: str = ""):
         if first is None:
             abort(404)
         if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
+            if token and (wait := brakes.wait_seconds("link", brakes.network(), brakes.LINKS)):
+                _slow_down(wait)
             return render_template("auth/welcome_elsewhere.html"), 403 if token or request.method == "POST" else 200
     form = Welcome()
+    form.password.own = form.name.data, form.email.data, form.clinic.data
+    if request.method == "POST" and (wait := brakes.wait_seconds("welcome", brakes.network(), brakes.SIGN_UPS)):
+        _slow_down(wait)
     if form.validate_on_submit():
         try:
-            with database.atomic():
-                owner = Clinic.found(form.clinic.data, form.zone_name.data, form.name.data, form.email.data)
-                owner.set_password(form.password.data, owner)
-        except IntegrityError:
-            form.fault("email", "This address is in use. Sign in instead")
+            owner = Clinic.sign_up(form.clinic.data, form.zone_name.data, form.name.data, form.email.data, form.password.data,
+                                   is_open=settings.signup_open)
+        except Taken:
+            form.fault("email", "This did not work with these details. If you have an account, sign in instead")
+        except Closed:
+            abort(404)
         else:
             access.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
@@ -170,31 +183,51 @@ def welcome(token: str = ""):
 @blueprint.get("/profile")
 @login_required
 def profile():
-    return render_template("auth/profile.html", form=ChangePassword())
+    return _profile(ChangePassword())
+
+
+def _profile(form: ChangePassword) -> str:
+    zone = sync_words.zone(access.calendars(), current_user)
+    return render_template("auth/profile.html", form=form, sessions=Session.listed(current_user), own=session.row.id, zone=zone)
 
 
 @blueprint.post("/profile/password")
 @login_required
 def change_password():
     form = ChangePassword()
-    key = _throttle_key("account", current_user.email)
-    if Throttle.wait_seconds([key]):
-        abort(429)
+    form.password.own = current_user.own_words
     if form.validate():
+        if wait := brakes.wait_seconds("change", str(session.row.id), brakes.PAIR):
+            _slow_down(wait)
         if current_user.check_password(form.current.data):
             current_user.set_password(form.password.data, current_user)
-            access.sign_in(User.get_by_id(current_user.id), remember=False)
+            access.sign_in(User.get_by_id(current_user.id), session.row.remembered, how="password")
             flash("Your password is changed. Everywhere else you are signed out.")
             return htmx.done(url_for("auth.profile"))
-        Throttle.fail(key, ACCOUNT_TRIES)
         form.fault("current", "That is not your password")
-    return render_template("auth/profile.html", form=form), 422
+    return _profile(form), 422
+
+
+@blueprint.post("/profile/sessions/<int:session_id>")
+@login_required
+def end_session(session_id: int):
+    """Sign out one of one's own browsers."""
+    row = Session.get_or_none(Session.id == session_id, Session.user == current_user.id) if session_id < 2**31 else None
+    if row is None:
+        abort(404)
+    if row.id == session.row.id:
+        return sign_out()
+    row.delete_instance()
+    access.note("session_ended", current_user)
+    flash("That browser is signed out.")
+    return htmx.done(url_for("auth.profile"))
 
 
 @blueprint.post("/profile/sign-outs")
 @login_required
 def sign_out_everywhere():
     current_user.sign_out_everywhere()
+    access.note("everywhere", current_user)
     access.sign_out()
     flash("You are signed out on every device.")
     return redirect(url_for("auth.sign_in"), 303)

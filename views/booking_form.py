@@ -7,8 +7,7 @@ from functools import cached_property
 
 from flask import url_for
 from flask_login import current_user
-from wtforms import BooleanField, Field, HiddenField
-from wtforms.validators import Length
+from wtforms import BooleanField, Field
 from wtforms.widgets import DateInput, HiddenInput, ListWidget, NumberInput, RadioInput
 
 import scheduling
@@ -17,7 +16,7 @@ from scheduling import BadTime, Span
 from text import search_key
 
 from . import access, display
-from .forms import Choice, Clock, Line, Money, Needed, Paragraph
+from .forms import Choice, Clock, Hidden, Line, Money, Needed, Paragraph
 from .merging import Merging
 
 OVERNIGHT = timedelta(hours=12)  # an end before the start means the next day when it is at most so long; else it is a slip
@@ -87,12 +86,12 @@ class BookingForm(Merging):
     together = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
     not_stored = ("key", "sequence", "q", "matched", "overlap", "agreed", "repeat", "every", "count", "until", "which")
 
-    key = HiddenField(validators=[Length(max=64)])
+    key = Hidden()
     sequence = Whole(widget=HiddenInput())  # as the booking was when its form was opened
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
-    patient = HiddenField()
-    matched = HiddenField()  # the client whom the text chose
+    patient = Hidden()
+    matched = Hidden()  # the client whom the text chose
     service = Choice("Service", default="")
     day = Day("Day", [Needed("Choose a day")])
     last_day = Day("Last day")
@@ -100,7 +99,7 @@ class BookingForm(Merging):
     ends = Clock("To")
     all_day = BooleanField("All day")
     overlap = Choice("When the time is taken", choices=[("", ""), ("ok", "Book anyway"), ("skip", "Skip these")], default="", validate_choice=False)
-    agreed = HiddenField()  # what was in the way on the page on which somebody agreed to it
+    agreed = Hidden(limit=10_000)  # what was in the way on the page on which somebody agreed to it
     rate = Money("Rate")
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES], default="confirmed")
     notes = Paragraph("Notes", 4000)

@@ -170,6 +170,17 @@ def duration(seconds: float) -> str:
     return f"{int(seconds)} seconds"
 
 
+def plain_action(action: str) -> str:
+    """An action of the history for which there are no words: "account.some_thing" → "account: some thing"."""
+    kind, _, deed = action.partition(".")
+    return f"{kind}: {deed or 'changed'}".replace("_", " ")
+
+
+def minutes(seconds: int) -> str:
+    """How long to wait, rounded up: "a minute", "5 minutes"."""
+    return "a minute" if seconds <= 60 else f"{-(-seconds // 60)} minutes"
+
+
 def rhythm(seconds: float) -> str:
     """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about daily"."""
     for size, unit, name in ((86400, "day", "daily"), (3600, "hour", "hourly"), (60, "minute", "every minute")):

@@ -3,18 +3,32 @@
 import re
 from datetime import time
 
-from flask import abort
+from flask import abort, current_app
 from flask_wtf import FlaskForm
 from wtforms import Field, SelectField, StringField, TextAreaField, ValidationError
+from wtforms.csrf.core import CSRF
 from wtforms.validators import InputRequired, Optional, StopValidation
-from wtforms.widgets import EmailInput, TextInput, TimeInput
+from wtforms.widgets import EmailInput, HiddenInput, TextInput, TimeInput
 
 import scheduling
 import text
 
 
+class _PageToken(CSRF):
+    """The field of the page's token. `views.tokens` has checked what was sent before any form is read."""
+
+    def generate_csrf_token(self, csrf_token_field):
+        return current_app.jinja_env.globals["csrf_token"]()
+
+    def validate_csrf_token(self, form, field):
+        pass
+
+
 class Form(FlaskForm):
-    """A form whose errors are sentences. `submitted()` is `validate_on_submit` for POST handlers."""
+    """A form whose errors are sentences."""
+
+    class Meta(FlaskForm.Meta):
+        csrf_class = _PageToken
 
     def fault(self, name: str, sentence: str) -> None:
         """Put an error beside the field `name`."""
@@ -30,41 +44,72 @@ class Form(FlaskForm):
 
 
 class _Cleaned:
-    """Strips control and override characters; refuses more than `limit` characters, or nothing where `needed` says why."""
+    """Text as `text.line` or `text.clean` lets it through; refuses more than `limit` characters, or nothing where `needed` says why."""
 
     def __init__(self, label: str, limit: int = 120, needed: str | None = None, validators=(), **kwargs):
         super().__init__(label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs)
         self.limit = limit
 
     def process_formdata(self, valuelist):
+        raw = valuelist[0] if valuelist else ""
+        self.data = raw[: self.limit]
         try:
-            self.data = text.clean(valuelist[0] if valuelist else "", self.limit)
+            self.data = self.cleaned(raw)
         except text.TooLong as error:
-            self.data = valuelist[0][: self.limit]
             raise ValueError(f"Use at most {error.limit:,} characters") from None
 
 
 class Line(_Cleaned, StringField):
-    """One line of text."""
+    """One line of text. What cannot be seen, or ends the line, is refused with a sentence."""
+
+    def cleaned(self, raw: str) -> str:
+        return text.line(raw, self.limit)
+
+
+class Hidden(Line):
+    """What the page itself put into the form: a number or a key."""
+
+    widget = HiddenInput()
+
+    def __init__(self, limit: int = 64, **kwargs):
+        super().__init__("", limit, **kwargs)
 
 
 class Paragraph(_Cleaned, TextAreaField):
-    """Several lines of text."""
+    """Several lines of text, without control and override characters."""
+
+    def cleaned(self, raw: str) -> str:
+        return text.clean(raw, self.limit)
 
 
 class Email(Line):
-    """An e-mail address, in lower case."""
+    """One plain e-mail address, in lower case."""
 
     widget = EmailInput()
 
     def __init__(self, label: str, needed: str | None = None, **kwargs):
         super().__init__(label, 254, needed, **kwargs)
 
-    def process_formdata(self, valuelist):
-        super().process_formdata(valuelist)
-        self.data = self.data.lower()
-        if self.data and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.data):
+    def cleaned(self, raw: str) -> str:
+        try:
+            return text.email(raw) if raw.strip() else ""
+        except text.NoAddress:
+            raise ValueError("Write an address such as name@example.org") from None
+
+
+class SignInName(Line):
+    """The address somebody signs in with: looked up only, so any that was stored earlier will do."""
+
+    widget = EmailInput()
+
+    def __init__(self, label: str, needed: str, **kwargs):
+        super().__init__(label, 254, needed, **kwargs)
+
+    def cleaned(self, raw: str) -> str:
+        found = text.clean(raw, self.limit).lower()
+        if found and not re.fullmatch(r"[^@\s]+@[^@\s]+", found):
             raise ValueError("Write an address such as name@example.org")
+        return found
 
 
 class Zone(Line):
@@ -103,7 +148,7 @@ class Money(Field):
 
     def process_formdata(self, valuelist):
         try:
-            self.data = text.cents(text.clean(valuelist[0] if valuelist else "", 20))
+            self.data = text.cents(text.line(valuelist[0] if valuelist else "", 20))
         except ValueError:
             raise ValueError("Write an amount such as 65 or 65.50") from None
 

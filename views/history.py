@@ -9,13 +9,14 @@ from accounts import Account
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 
 from . import sync_words
-from .display import PROVIDER_NAMES, STATUS_NAMES, moment
+from .display import PROVIDER_NAMES, STATUS_NAMES, moment, plain_action
 
 _DEEDS = {
     "booking.made": "made {it}", "booking.moved": "moved {it}", "booking.given": "gave {it} to another calendar",
     "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
     "bookings.added": "brought in {count} bookings", "patients.added": "brought in {count} clients",
     "patient.added": "added {it}", "patient.changed": "changed {it}", "patient.archived": "archived {it}", "patient.returned": "brought back {it}",
+    "patient.id_parted": "changed the internal ID of {it} from {was} to {now}, since another client had the same in other capitals",
     "service.added": "added {it}", "service.changed": "changed {it}", "service.archived": "archived {it}", "service.returned": "brought back {it}",
     "venue.added": "added {it}", "venue.changed": "changed {it}", "venue.archived": "archived {it}", "venue.returned": "brought back {it}",
     "practitioner.added": "opened {it}", "practitioner.hours": "changed the hours of {it}", "practitioner.archived": "closed {it}",
@@ -30,7 +31,7 @@ _DEEDS = {
     "account.connected": "connected {it}", "account.reconnected": "reconnected {it}", "account.refused": "could not connect {provider} ({why})",
     "account.started": "began to sync with {it}", "account.paused": "paused {it}", "account.resumed": "went on with {it}",
     "account.changed": "changed how {it} syncs", "account.resync": "asked for a resync of {it}", "account.leaving": "stopped {it}: {goal}",
-    "account.gone": "finished disconnecting {provider}",
+    "account.nudged": "asked for a look at {it}", "account.gone": "finished disconnecting {provider}",
     "source.on": "let {it} block booking", "source.off": "let {it} block booking no more", "source.rules": "changed what blocks booking in {it}",
     "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",
     "clinic.plan": "moved the clinic to the plan “{plan}”",
@@ -88,7 +89,7 @@ def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str
 
 
 def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
-    detail, (kind, _, deed) = entry.detail, entry.action.partition(".")
+    detail, deed = entry.detail, entry.action.partition(".")[2]
     count = detail.get("count", 1)
     it = {"booking": "a booking" if count == 1 else f"{count} bookings", "patient": "a client’s record"}.get(entry.kind)
     it = it or names.get(entry.kind, {}).get(entry.subject, _GONE.get(entry.kind, "something that is gone"))
@@ -96,11 +97,12 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         it = _GONE["account"]
     if entry.kind == "user" and entry.subject == entry.user_id:
         it = "their own"
-    other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else f"{kind}: {deed.replace('_', ' ')}"
-    pattern = _DEEDS.get(entry.action, other)
+    other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else None
+    pattern = _DEEDS.get(entry.action, other) or plain_action(entry.action).replace("{", "").replace("}", "")
     settings = ", ".join(f"{words} → {_value(name, detail[name])}" for name, words in _SETTINGS.items() if name in detail)
     words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""), provider=PROVIDER_NAMES.get(detail.get("kind"), ""),
-                           why=detail.get("why", ""), goal=_GOALS.get(detail.get("goal"), ""))
+                           why=detail.get("why", ""), was=detail.get("was", ""), now=detail.get("now", ""),
+                           goal=_GOALS.get(detail.get("goal"), ""))
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
         words += f" from {was} to {now}"

@@ -1,15 +1,15 @@
 """How clients appear: the choice on the Calendar sync page, within what the clinic allows."""
 
 from flask_login import current_user
-from wtforms import BooleanField, StringField
+from wtforms import BooleanField
 
 from text import IDENTIFIERS
 
-from .forms import Form
+from .forms import Form, Line
 
 
 class Identifier(Form):
-    identifier = StringField("How clients appear")
+    identifier = Line("How clients appear", 30, "Choose how clients appear")
     confirm_full_name = BooleanField("I understand, and I want full names in my calendar")
 
     def validate_identifier(self, field):

@@ -4,7 +4,6 @@ from zoneinfo import ZoneInfo
 
 from flask import abort, request
 from flask_login import current_user
-from wtforms import StringField
 
 import scheduling
 from accounts import Account, Notice, RemoteCalendar, SyncRun
@@ -20,7 +19,7 @@ LISTED_MINUTES = 10
 
 class Naming(Form):
     name = Line("Name of the new calendar", 100, "Write a name, such as Kalends")
-    into = StringField("Where to")  # "": a new calendar; else the number of one that is there
+    into = Line("Where to", 20)  # "": a new calendar; else the number of one that is there
 
     def __init__(self, account: Account, *args, **kwargs):
         super().__init__(*args, **kwargs)

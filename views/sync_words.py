@@ -28,7 +28,8 @@ _ACCOUNT_DEEDS = {
     "account.connected": "connected {}", "account.reconnected": "reconnected {}", "account.refused": "tried to connect {}, and it did not work out",
     "account.started": "started to sync with {}", "account.paused": "paused sync", "account.resumed": "ended the pause",
     "account.changed": "changed how a connected calendar syncs", "account.resync": "asked for a resync",
-    "account.leaving": "stopped sync", "source.on": "let a calendar outside block booking",
+    "account.leaving": "stopped sync", "account.gone": "finished disconnecting {}", "account.nudged": "reminded someone of their calendar",
+    "source.on": "let a calendar outside block booking",
     "source.off": "let a calendar outside block booking no more", "source.rules": "changed what blocks booking in a calendar outside"}
 _LINK_DEEDS = {"feed.generated": "made the link", "feed.changed": "changed what the link shows:", "feed.rotated": "regenerated the URL of the link",
                "feed.revoked": "stopped the link"}
@@ -127,13 +128,16 @@ def deed(entry: AuditEntry, link_name: str, user: User) -> str:
         return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
         return f"{who} {_ACCOUNT_DEEDS[entry.action].format(display.PROVIDER_NAMES.get(entry.detail.get('kind')))}"
-    return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
+    if entry.action in _LINK_DEEDS:
+        return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
+    return f"{who}: {display.plain_action(entry.action)}"
 
 
 def _setting(name: str, value) -> str:
     if name == "identifier":
         return f"chose how clients appear: {IDENTIFIER_NAMES.get(value, 'not chosen').lower().replace(' id', ' ID')}"
-    return _SETTINGS.get((name, value), "changed how to sync")
+    known = isinstance(value, str | bool)
+    return _SETTINGS.get((name, value), "changed how to sync") if known else "changed how to sync"
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:

@@ -188,6 +188,8 @@ def leave(goal: str, account_id: int | None = None):
         if account.phase != "leaving" or not removes:  # a second time: end it without taking anything away
             account.leave(current_user, GOALS[goal], removes)
             jobs.enqueue("sync", work.polled, account.id)
+    if not accounts and "opt_out" not in request.form:  # gone since the page was opened, or never connected
+        return sync_page.changed("Nothing is connected, so there was nothing to end.")
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
         return sync_page.changed("Nothing leaves any more: two-way sync stops, and your private links stopped answering. "

@@ -1,0 +1,65 @@
+"""The brakes on guessing, one for each door: what is counted, and how many tries are free. The counting itself is `credentials.Throttle`."""
+
+import hashlib
+import hmac
+import ipaddress
+
+from flask import current_app, request
+
+from credentials import Throttle
+from models import User
+
+from . import devices
+
+PAIR, ACCOUNT, ADDRESS = 5, 50, 30  # free tries for one account from one network; for one account from all; from one network for all
+LINKS, SIGN_UPS, INVITATIONS = 20, 5, 60  # made-up one-time links and clinics from one network; invitations and links that one person makes
+
+
+class SignInBrake:
+    """The brake on one try to sign in.
+
+    A browser in which this person signed in before is counted for itself, so that strangers' guesses never keep it out. All others are
+    counted by account and network together, by account and by network.
+    """
+
+    def __init__(self, email: str, user: User | None):
+        if user and devices.knows(user):
+            self._own, self._shared = {key("known", f"{devices.number()}|{user.id}"): PAIR}, {}
+        else:
+            self._own = {key("pair", f"{email}|{network()}"): PAIR}
+            self._shared = {key("account", email): ACCOUNT, key("address", network()): ADDRESS}
+
+    def wait_seconds(self) -> int:
+        """Count a try and give 0; or, where one must wait, count nothing and give the seconds."""
+        return Throttle.admit({**self._own, **self._shared})
+
+    def succeeded(self) -> None:
+        """It was no guess: forget the person's slips from here, and take this one back elsewhere. Others' tries stay counted."""
+        Throttle.forget(*self._own)
+        Throttle.take_back(self._shared)
+
+
+def wait_seconds(door: str, who: str, free: int) -> int:
+    """The same for another door: count one try of `who`, or give the seconds to wait."""
+    return Throttle.admit({key(door, who): free})
+
+
+def key(kind: str, value: str) -> str:
+    """Addresses and e-mails are kept as keyed hashes only."""
+    return hmac.new(current_app.config["SECRET_KEY"].encode(), f"throttle|{kind}|{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def network() -> str:
+    """Where the request comes from: an IPv4 address, or the /64 that an IPv6 host has to itself."""
+    try:
+        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
+    except ValueError:
+        return request.remote_addr or ""
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+def source() -> str:
+    """The network as it stands in security events: enough to tell one from another, and no more."""
+    return key("source", network())[:12]
