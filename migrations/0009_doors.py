@@ -1,6 +1,5 @@
 """Sessions as rows, and what happened at the doors, frozen as it was in its first release. Internal IDs are unique whatever their case."""
 
-import json
 import time
 
 from peewee import BigIntegerField, BooleanField, CharField, ForeignKeyField, IntegerField, Model, TextField
@@ -51,12 +50,29 @@ def up(migrator, db):
             table_name = "security_event"
             indexes = ((("clinic", "at"), False), (("kind", "at"), False))
     db.create_tables([SecurityEvent])
-    part_doubles(db)
+
+    class Patient(Model):
+        class Meta:
+            database = db
+            legacy_table_names = False
+            table_name = "patient"
+
+    class IdChange(Model):
+        clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
+        patient = ForeignKeyField(Patient, on_delete="CASCADE")
+        was = CharField(max_length=20)
+
+        class Meta:
+            database = db
+            legacy_table_names = False
+            table_name = "id_change"
+    db.create_tables([IdChange])
+    part_doubles(db, IdChange)
     db.execute_sql("CREATE UNIQUE INDEX patient_internal_id_folded ON patient (clinic_id, LOWER(internal_id))")
 
 
-def part_doubles(db):
-    """Of clients whose internal IDs differ in case alone all but the oldest get a suffix; the clinic's history lists them."""
+def part_doubles(db, IdChange):
+    """Of clients whose internal IDs differ in case alone all but the oldest get a suffix, and are listed for the clinic's owner."""
     class Patient(Model):
         clinic_id = IntegerField()
         internal_id = CharField(null=True, max_length=20)
@@ -76,20 +92,6 @@ def part_doubles(db):
             legacy_table_names = False
             table_name = "clinic"
 
-    class AuditEntry(Model):
-        clinic_id = IntegerField()
-        user_id = IntegerField(null=True)
-        action = CharField(max_length=40)
-        kind = CharField(max_length=20)
-        subject = IntegerField()
-        detail = TextField()
-        at = BigIntegerField()
-
-        class Meta:
-            database = db
-            legacy_table_names = False
-            table_name = "audit_entry"
-
     rows = Patient.select().where(Patient.internal_id.is_null(False)).order_by(Patient.clinic_id, Patient.id)
     taken, doubles = set(), []
     for row in rows:
@@ -105,8 +107,7 @@ def part_doubles(db):
         taken.add((row.clinic_id, row.internal_id.lower()))
         search = row.search.replace(was.lower(), row.internal_id.lower(), 1)[:600]
         Patient.update(internal_id=row.internal_id, search=search).where(Patient.id == row.id).execute()
-        AuditEntry.create(clinic_id=row.clinic_id, user_id=None, action="patient.id_parted", kind="patient", subject=row.id,
-                          detail=json.dumps({"now": row.internal_id, "was": was}), at=time.time_ns() // 1000)
+        IdChange.create(clinic=row.clinic_id, patient=row.id, was=was)
     for clinic_id in sorted({row.clinic_id for row in doubles}):  # whatever shows the ID outside is written anew
         clinic = Clinic.get_by_id(clinic_id)
         rev = max(clinic.latest_rev + 1, int(time.time()))
@@ -115,5 +116,6 @@ def part_doubles(db):
 
 def down(migrator, db):
     db.execute_sql("DROP INDEX patient_internal_id_folded")
+    migrator.migrate(migrator.drop_table("id_change"))
     migrator.migrate(migrator.drop_table("security_event"))
     migrator.migrate(migrator.drop_table("session"))

@@ -11,6 +11,7 @@ import models
 from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
 from audit import AuditEntry
 from credentials import OneTimeLink, ResetRequest, Throttle
+from id_changes import IdChange
 from intake.upload import Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from notes import NoteVersion
@@ -23,7 +24,7 @@ from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey,
-          Session, SecurityEvent)
+          Session, SecurityEvent, IdChange)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

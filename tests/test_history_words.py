@@ -50,8 +50,7 @@ def _actions(node: ast.expr, tree: ast.Module) -> list[str]:
 def test_every_action_has_words():
     actions = written()
     assert len(actions) > 50
-    ours = {"patient.id_parted"}  # written by a migration
-    without = {action for action in actions | ours if action not in history._DEEDS and action not in PATTERNS["booking.{status}"]}
+    without = {action for action in actions if action not in history._DEEDS and action not in PATTERNS["booking.{status}"]}
     assert without == set()
     of_sync = {action for action in actions if action.startswith(("account.", "source.", "feed."))}
     assert of_sync - set(sync_words._ACCOUNT_DEEDS) - set(sync_words._LINK_DEEDS) == set()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 import models
+from id_changes import IdChange
 from models import AuditEntry, Booking, Feed, Patient, Practitioner, Taken
 from scheduling import Span
 
@@ -274,6 +275,17 @@ def test_an_internal_id_is_one_clients_whatever_its_case(staff, linden, taken):
     answer = staff.post("/clients/", data={"first_name": "Ann", "internal_id": taken})
     assert answer.status_code == 422 and "belongs to another client" in text_of(answer)
     assert not Patient.select().where(Patient.first_name == "Ann").exists()
+
+
+def test_the_owner_reads_which_ids_an_upgrade_changed_and_puts_the_list_away(signed_in, linden, stranger):
+    IdChange.create(clinic=linden.clinic, patient=linden.patient, was="k-2041")
+    olive, maya, sam = (signed_in(person) for person in (linden.olive, linden.maya, stranger))
+    assert "k-2041 is now K-2041" in text_of(olive.get("/clients/"))
+    assert "k-2041" not in text_of(maya.get("/clients/")) and "k-2041" not in text_of(sam.get("/clients/"))
+    assert maya.post("/clients/id-changes").status_code == 403 and sam.post("/clients/id-changes").status_code == 303
+    assert IdChange.select().exists()
+    olive.post("/clients/id-changes")
+    assert "k-2041" not in text_of(olive.get("/clients/"))
 
 
 def test_a_changed_name_shows_in_feeds_at_once(staff, linden, clock):

@@ -16,7 +16,7 @@ _DEEDS = {
     "booking.changed": "changed {it}", "booking.undone": "undid a change of {it}",
     "bookings.added": "brought in {count} bookings", "patients.added": "brought in {count} clients",
     "patient.added": "added {it}", "patient.changed": "changed {it}", "patient.archived": "archived {it}", "patient.returned": "brought back {it}",
-    "patient.id_parted": "changed the internal ID of {it} from {was} to {now}, since another client had the same in other capitals",
+    "clinic.ids_read": "put away the list of changed internal IDs",
     "service.added": "added {it}", "service.changed": "changed {it}", "service.archived": "archived {it}", "service.returned": "brought back {it}",
     "venue.added": "added {it}", "venue.changed": "changed {it}", "venue.archived": "archived {it}", "venue.returned": "brought back {it}",
     "practitioner.added": "opened {it}", "practitioner.hours": "changed the hours of {it}", "practitioner.archived": "closed {it}",
@@ -101,8 +101,7 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     pattern = _DEEDS.get(entry.action, other) or plain_action(entry.action).replace("{", "").replace("}", "")
     settings = ", ".join(f"{words} → {_value(name, detail[name])}" for name, words in _SETTINGS.items() if name in detail)
     words = pattern.format(it=it, count=count, settings=settings, plan=detail.get("plan", ""), provider=PROVIDER_NAMES.get(detail.get("kind"), ""),
-                           why=detail.get("why", ""), was=detail.get("was", ""), now=detail.get("now", ""),
-                           goal=_GOALS.get(detail.get("goal"), ""))
+                           why=detail.get("why", ""), goal=_GOALS.get(detail.get("goal"), ""))
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
         words += f" from {was} to {now}"

@@ -6,11 +6,12 @@ from wtforms.widgets import TelInput
 
 import scheduling
 import text
+from id_changes import IdChange
 from models import Feed, Patient, Taken, Venue
 from sync import shown
 
 from . import access, htmx
-from .access import login_required
+from .access import login_required, owner_required
 from .display import Page
 from .forms import Email, Form, Line, Paragraph, arg_int
 
@@ -40,13 +41,21 @@ def _list(query: str):
     """One page of the clients who match; without a query, of all."""
     archived = "archived" in request.values
     found = Page.of(Patient.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1))
-    return htmx.show("patients/index.html", "patients/_results.html", found=found, query=query, archived=archived)
+    changes = IdChange.listed(access.clinic()) if current_user.is_owner and not htmx.is_partial() else []
+    return htmx.show("patients/index.html", "patients/_results.html", found=found, query=query, archived=archived, id_changes=changes)
 
 
 @blueprint.get("/")
 @login_required
 def index():
     return _list("")
+
+
+@blueprint.post("/id-changes")
+@owner_required
+def put_away_id_changes():
+    IdChange.put_away(access.clinic(), current_user)
+    return htmx.done(url_for("patients.index"))
 
 
 @blueprint.post("/matches")
