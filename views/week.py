@@ -20,6 +20,11 @@ from .forms import arg_int
 blueprint = Blueprint("week", __name__)
 
 VIEWS = ("day", "week", "agenda")
+# What the arrows step by: (unit, days, the width of screen it is for; "": any). A narrow screen shows one day of the week.
+STEPS = {
+    "day": [("day", timedelta(days=1), "")], "agenda": [("seven days", timedelta(days=7), "")],
+    "week": [("day", timedelta(days=1), "narrow"), ("week", timedelta(days=7), "wide")],
+}
 LOOK_SECONDS = 300  # so often an open page is drawn anew even where nothing changed: the line of now moves on
 
 
@@ -122,7 +127,8 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "calendar": calendar, "day": day, "view": view, "came": {"view": view, "shown": day.isoformat()} if view != "week" else {},
         "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
         "days": days, "today": today, "rev": rev, **_clock(days, now.astimezone(zone), today in filled),
-        "step": timedelta(days=1 if view == "day" else 7), "calendars": switcher(), "statuses": [s for s in (*STATUSES, "external") if s in shown],
+        "steps": STEPS[view], "one_day": display.day(day, year=True), "calendars": switcher(),
+        "statuses": [s for s in (*STATUSES, "external") if s in shown],
         "more_calendars": access.menu_calendars()[1], "says_zone": booking_form.zone_differs(calendar), "may_book": access.may_book(calendar),
         "first_steps": None if shown or access.clinic().bookings.exists() else access.clinic().first_steps(),
     }

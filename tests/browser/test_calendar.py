@@ -183,3 +183,19 @@ def test_on_paper_the_whole_week_is_there_without_buttons(visit):
     assert page.locator("#week .booking:visible").count() == 2
     assert page.locator('.week [data-kind="free"]:visible').count() == 0
     expect(page.get_by_role("navigation", name="View")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+def test_the_arrows_step_by_what_is_shown_and_clients_are_found_everywhere(visit, width):
+    page = visit(WEEK, width=width)
+    is_narrow = width < 1024
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thursday 26 November 2026" if is_narrow else "November 2026", use_inner_text=True)
+    page.get_by_role("link", name="Next day" if is_narrow else "Next week").click()
+    page.wait_for_url(lambda url: f"day={'2026-11-27' if is_narrow else '2026-12-03'}" in url)
+    expect(page.get_by_role("link", name="Next week" if is_narrow else "Next day")).to_have_count(0)
+    if is_narrow:
+        page.get_by_role("button", name="Menu").click()
+    search = page.get_by_role("searchbox", name="Find a client by name or ID")
+    search.fill("K-2041")
+    search.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Wójcik")
