@@ -277,7 +277,9 @@ class Venue(Archivable):
 
         Raises Taken for a name in use.
         """
-        moved, shows = zone_name != self.zone_name, (name, address, zone_name) != (self.name, self.address, self.zone_name)
+        wanted = {"name": name, "address": address, "zone_name": zone_name, "hours": hours}
+        changed = [column for column, value in wanted.items() if getattr(self, column) != value]
+        moved, shows = "zone_name" in changed, bool({"name", "address", "zone_name"} & set(changed))
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
         with unique():
             self.save()
@@ -288,7 +290,7 @@ class Venue(Archivable):
                 booking.save()
         if shows:
             self.clinic.bump_faces()
-        AuditEntry.note(self.clinic, actor, "venue.changed", self)
+        AuditEntry.note(self.clinic, actor, "venue.changed", self, fields=changed)
 
 
 # ---- people ----
@@ -369,13 +371,15 @@ class User(Base, UserMixin):
             self._leave_an_owner()
         if email != self.email:
             self.burn_links()
-        shows = (name, role) != (self.name, self.role)
+        wanted = {"name": name, "email": email, "role": role}
+        changed = [column for column, value in wanted.items() if getattr(self, column) != value]
+        shows = "name" in changed or "role" in changed
         self.name, self.email, self.role = name, email, role
         with unique():
             self.save(only=[User.name, User.email, User.role])
         if shows:
             self.clinic.bump_faces()
-        AuditEntry.note(self.clinic, actor, "user.changed", self, role=role)
+        AuditEntry.note(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
     def _leave_an_owner(self) -> None:
         """Raise LastOwner where nobody else owns the clinic. The clinic's row is held, so that two owners cannot go at once."""
@@ -765,14 +769,14 @@ class Service(Archivable):
     @transition
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns; a new name shows in every feed at once. Raises Taken for a name in use."""
-        renamed = fields.get("name", self.name) != self.name
-        for name, value in fields.items():
-            setattr(self, name, value)
+        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, fields[name])
         with unique():
             self.save()
-        if renamed:
+        if "name" in changed:
             self.clinic.bump_faces()
-        AuditEntry.note(self.clinic, actor, "service.changed", self)
+        AuditEntry.note(self.clinic, actor, "service.changed", self, fields=changed)
 
 
 # ---- bookings ----

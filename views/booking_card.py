@@ -9,11 +9,13 @@ from flask import url_for
 from flask_login import current_user
 
 import scheduling
-from models import STATUSES, AuditEntry, Booking, Practitioner, SlotTaken, User, Venue
+from models import STATUSES, AuditEntry, Booking, Patient, Practitioner, SlotTaken, User, Venue
+from notes import NoteVersion
 from outside import ExternalEvent
 
 from . import access, booking_form, columns, display, history
 
+MOST_EARLIER = 50  # versions of a note on one page
 NEXT = {  # what usually comes next, the likeliest first
     "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
     "delivered": ("paid", "invoiced"), "invoiced": ("paid",), "paid": (), "cancelled": ("confirmed",), "no_show": ("arrived",),
@@ -36,6 +38,7 @@ class Card:
     wanted: str | None = None
     in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
     agreed: str = ""
+    earlier: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None) -> Card:
@@ -51,7 +54,13 @@ def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None 
         _overlaps(booking) if booking.is_busy and not refusal else [],
         [_sentence(entry, practitioner.zone, calendars) for entry in entries],
         _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
-        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys})) if refusal else "")
+        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys})) if refusal else "",
+        earlier_notes(booking, practitioner.zone) if may_change else [])
+
+
+def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
+    """What the notes said before, newest first: the text, who changed it, when. For whoever may read the notes."""
+    return [(one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone)) for one in NoteVersion.of(row).limit(MOST_EARLIER)]
 
 
 def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:

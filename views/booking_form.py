@@ -103,9 +103,9 @@ class BookingForm(Merging):
     rate = Money("Rate")
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES], default="confirmed")
     notes = Paragraph("Notes", 4000)
-    repeat = Options("Repeat", choices=[("once", "Once"), ("weekly", "Every week"), ("weeks", "Every few weeks")], default="once")
-    every = Whole("Weeks from one to the next")
-    count = Whole("How many in all?")
+    repeat = Options("Repeat", choices=[("once", "Once"), ("weekly", "Every week"), ("weeks", "Every 2, 3, 4 … weeks")], default="once")
+    every = Whole("Every how many weeks?")
+    count = Whole("Number of appointments")
     until = Day("Or until")
     which = Options("Change", choices=WHICH, default="one")
 
@@ -374,7 +374,7 @@ def _wall(at: datetime, booking: Booking) -> time | None:
 
 
 def close_url(form: BookingForm) -> str:
-    """Where "Do not save" leads."""
+    """Where "Cancel" leads."""
     if form.booking:
         return url_for("bookings.show", booking_id=form.booking.id)
     return url_for("week.index", calendar=form.practitioner.id, day=form.day.data.isoformat() if form.day.data else None)

@@ -9,14 +9,17 @@ from models import STATUS_PRESETS, STATUSES, WINDOWS, Feed
 
 from . import sync_words
 from .display import STATUS_NAMES
-from .forms import Choice, Form, Line
+from .forms import Choice, Line
+from .merging import Merging
 
 _OWN = ("own", "My own choice")
 _BLOCK_CHOICES = [("", "Nothing"), *sync_words.BLOCKS.items()]
 
 
-class BusySettings(Form):
+class BusySettings(Merging):
     """What can be chosen for a link that shows free and busy alone."""
+
+    together = {"Time span": ("window", "past_days", "future_days")}
 
     name = Line("Name", 80, "Name the link")
     window = Choice("Time span", choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
@@ -31,6 +34,9 @@ class BusySettings(Form):
 
 class LinkSettings(BusySettings):
     """What can be chosen for a link that shows bookings."""
+
+    together = {**BusySettings.together, "What the title says": ("title", "first", "second", "third"),
+                "Which bookings it shows": ("preset", *(f"status_{status}" for status in STATUSES))}
 
     title = Choice("What the title says", choices=[*sync_words.TITLES.items(), _OWN])
     first = Choice("First", choices=_BLOCK_CHOICES)
@@ -81,14 +87,14 @@ for _status in STATUSES:
     setattr(LinkSettings, f"status_{_status}", Choice(STATUS_NAMES[_status], choices=[("", "Left out"), *sync_words.EVENT_STATUSES.items()]))
 
 
-def settings_form(feed: Feed) -> BusySettings:
+def settings_form(feed: Feed, **kwargs) -> BusySettings:
     """The form for this link, filled from it or from the request, with the choices that its owner has."""
     windows = {bounds: name for name, bounds in WINDOWS.items()}
     fields = {"name": feed.name, "window": windows.get((feed.past_days, feed.future_days), "own"),
               "past_days": feed.past_days, "future_days": feed.future_days}
     if feed.kind == "availability":
-        return BusySettings(data=fields)
-    form = LinkSettings(data={**fields, **_shown_fields(feed)})
+        return BusySettings(data=fields, **kwargs)
+    form = LinkSettings(data={**fields, **_shown_fields(feed)}, **kwargs)
     usual = sync_words.IDENTIFIER_NAMES[sync_words.in_effect(feed.user)]
     form.identifier.choices = [("", f"As I chose for everything: {usual}"), *sync_words.safer_identifiers(feed.user).items()]
     return form

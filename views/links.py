@@ -78,7 +78,10 @@ def _scope(covers: str | None) -> dict:
         return {"scope": "clinic"} if current_user.is_manager else abort(403)
     if covers == "person":
         return {"scope": "person"}
-    return {"practitioner": access.own_calendar(access.load(Practitioner, arg_int(covers)))} if covers else {}
+    if not covers:
+        return {}
+    calendar = access.own_calendar(access.load(Practitioner, arg_int(covers)))
+    return {"practitioner": calendar} if access.may_book(calendar) else abort(404)
 
 
 def _new_form(**kwargs) -> NewLink:
@@ -151,9 +154,11 @@ def update(feed_id: int):
     if not form.validate():
         return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
     try:
-        feed.change(current_user, **form.settings())
+        saved = form.store(feed, lambda row: settings_form(row, formdata=None), lambda: feed.change(current_user, **form.settings()))
     except Stopped:  # meanwhile
         abort(404)
+    if not saved:
+        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
     flash(f"“{feed.name}” is changed. Its address stays; apps show the change when they next look.")
     return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
 

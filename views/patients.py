@@ -10,17 +10,19 @@ from id_changes import IdChange
 from models import Feed, Patient, Taken, Venue
 from sync import shown
 
-from . import access, htmx
+from . import access, htmx, sync_words
 from .access import login_required, owner_required
+from .booking_card import earlier_notes
 from .display import Page
-from .forms import Email, Form, Line, Paragraph, arg_int
+from .forms import Email, Line, Paragraph, arg_int
+from .merging import Merging
 
 blueprint = Blueprint("patients", __name__)
 
 SHOWN_BEFORE = 10  # of what is over; the rest on demand
 
 
-class ClientForm(Form):
+class ClientForm(Merging):
     first_name = Line("First name", 80, "Write a first name; one name is enough", render_kw={"autocomplete": "off"})
     last_name = Line("Last name", 80, render_kw={"autocomplete": "off"})
     internal_id = Line("Internal ID", 20, render_kw={"autocomplete": "off"})
@@ -29,9 +31,9 @@ class ClientForm(Form):
     notes = Paragraph("Notes", 4000)
 
 
-def _form(client: Patient | None = None) -> ClientForm:
+def _form(client: Patient | None = None, **kwargs) -> ClientForm:
     """The form; internal IDs only where the clinic uses them (B7)."""
-    form = ClientForm(obj=client)
+    form = ClientForm(obj=client, **kwargs)
     if not access.clinic().internal_ids:
         del form.internal_id
     return form
@@ -105,7 +107,8 @@ def show(patient_id: int):
     before = client.bookings_before(now)
     rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
     return render_template("patients/show.html", client=client, ahead=list(client.bookings_ahead(now)), before=list(rows),
-                           count=before.count(), several_zones=Venue.zones_differ(client.clinic), visits=client.visits(now), outside=_outside(client))
+                           count=before.count(), several_zones=Venue.zones_differ(client.clinic), visits=client.visits(now), outside=_outside(client),
+                           earlier=earlier_notes(client, sync_words.zone(access.calendars(), current_user)))
 
 
 @blueprint.get("/<int:patient_id>/edit")
@@ -122,12 +125,13 @@ def update(patient_id: int):
     form = _form(client)
     if form.validate():
         try:
-            client.change(current_user, **form.values())
+            saved = form.store(client, lambda row: _form(row, formdata=None), lambda: client.change(current_user, **form.values()))
         except Taken:
             _say_taken(form)
         else:
-            flash("The record is changed.")
-            return htmx.done(url_for("patients.show", patient_id=client.id))
+            if saved:
+                flash("The record is changed.")
+                return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=access.load(Patient, patient_id))
 
 

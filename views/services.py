@@ -8,7 +8,8 @@ from models import Booking, Service, Taken
 
 from . import access, htmx
 from .access import login_required, manager_required
-from .forms import Choice, Form, Line, Money
+from .forms import Choice, Line, Money
+from .merging import Merging
 
 blueprint = Blueprint("services", __name__)
 
@@ -30,7 +31,7 @@ class Minutes(IntegerField):
             raise ValueError(f"Write whole minutes from {least} to {most}")
 
 
-class ServiceForm(Form):
+class ServiceForm(Merging):
     name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})
     duration_minutes = Minutes("Minutes", 5, 720)
     buffer_minutes = Minutes("Minutes kept free after it", 0, 240)
@@ -85,12 +86,13 @@ def update(service_id: int):
     form = ServiceForm(obj=service)
     if form.validate():
         try:
-            service.change(current_user, **_values(form))
+            saved = form.store(service, lambda row: ServiceForm(formdata=None, obj=row), lambda: service.change(current_user, **_values(form)))
         except Taken:
             _say_taken(form)
         else:
-            flash(f"{service.name} is changed, here and in every private link.")
-            return htmx.done(url_for("services.index"))
+            if saved:
+                flash(f"{service.name} is changed, here and in every private link.")
+                return htmx.done(url_for("services.index"))
     return htmx.show("services/edit.html", "services/_form.html", 422, form=form, service=access.load(Service, service_id))
 
 

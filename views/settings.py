@@ -5,12 +5,14 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 import text
+from database import alone
 from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
 
 from . import access, history, htmx, sync_words
 from .access import manager_required, owner_required
 from .display import Page
 from .forms import Choice, Form, Line, WeekHours, Zone, arg_int
+from .merging import Merging, Seen
 
 blueprint = Blueprint("settings", __name__)
 
@@ -24,30 +26,34 @@ PLAN_NAMES = {"self-hosted": "Self-hosted", "pro": "Pro", "plus": "Plus", "basic
 FEATURES = {"feed": "Private links", "google": "Both ways with Google", "microsoft": "Both ways with Outlook"}
 
 
-class ClinicForm(Form):
+class ClinicForm(Merging):
+    seen = Seen(name="clinic-seen")
     name = Line("Name of the clinic", 120, "Write the clinic's name")
     contact = Line("Contact for help", 200)
     currency = Choice("Currency", choices=CURRENCIES)
 
 
-class PrivacyForm(Form):
+class PrivacyForm(Merging):
+    seen = Seen(name="privacy-seen")
     privacy_ceiling = Choice("How much of a client’s name may leave at most?", choices=list(sync_words.IDENTIFIER_NAMES.items()))
     notes_may_leave = BooleanField("Notes may leave Kalends")
     internal_ids = BooleanField("Use internal IDs")
 
 
-class LinksForm(Form):
+class LinksForm(Merging):
+    seen = Seen(name="links-seen")
     feed_preset = Choice("New links begin as", choices=[(key, name) for key, (name, _) in PRESETS.items()])
     empty_when_stopped = Choice("Links of people who left, and after a change of plan", coerce=bool,
                                 choices=[(False, "Refuse at once"), (True, "Empty for 30 days")])
 
 
-class CalendarsForm(Form):
+class CalendarsForm(Merging):
+    seen = Seen(name="calendars-seen")
     sync_shared = BooleanField("Calendars that others share with a person may block their time")
     sync_existing = BooleanField("Bookings may go to a calendar that a person has already")
 
 
-class VenueForm(Form):
+class VenueForm(Merging):
     name = Line("Name", 120, "Write a name, such as the street")
     address = Line("Address", 300)
     zone_name = Zone("Time zone")
@@ -80,17 +86,23 @@ def show():
     return render_template("settings/show.html", **_page())
 
 
+@blueprint.post("/")
 @blueprint.post("/<any(clinic, privacy, links, calendars):part>")
 @manager_required
-def update(part: str):
-    """Save one card of the page."""
-    kind, done = _FORMS[part]
-    form = kind()
-    if form.validate():
-        access.clinic().change(current_user, **form.values())
-        flash(done)
-        return htmx.done(url_for("settings.show"))
-    return htmx.show("settings/show.html", f"settings/_{part}.html", 422, **_page(**{f"{part}_form": form}))
+def update(part: str = "clinic"):
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so that nothing typed is lost."""
+    clinic, sent = access.clinic(), request.form.getlist("parts")
+    forms = {name: _FORMS[name][0]() for name in _FORMS if name in (sent or [part])}
+    valid = [form.validate() for form in forms.values()]  # each says what is wrong with it
+    if all(valid):
+        with alone(clinic):
+            merged = [form.merge(type(form)(formdata=None, obj=clinic), clinic) for form in forms.values()]
+            if all(merged):
+                clinic.change(current_user, **{name: value for form in forms.values() for name, value in form.values().items()})
+        if all(merged):
+            flash("Saved. Every private link shows it from now on." if len(forms) > 1 else _FORMS[part][1])
+            return htmx.done(url_for("settings.show"))
+    return htmx.show("settings/show.html", "settings/_form.html", 422, **_page(**{f"{name}_form": form for name, form in forms.items()}))
 
 
 # ---- venues ----
@@ -133,12 +145,13 @@ def update_venue(venue_id: int):
     form = VenueForm(obj=venue)
     if form.validate():
         try:
-            venue.change(current_user, **form.values())
+            saved = form.store(venue, lambda row: VenueForm(formdata=None, obj=row), lambda: venue.change(current_user, **form.values()))
         except Taken:
             _say_taken(form)
         else:
-            flash(f"{venue.name} is changed, here and in every private link.")
-            return htmx.done(url_for("settings.show"))
+            if saved:
+                flash(f"{venue.name} is changed, here and in every private link.")
+                return htmx.done(url_for("settings.show"))
     return htmx.show("settings/venue.html", "settings/_venue.html", 422, form=form, venue=access.load(Venue, venue_id))
 
 

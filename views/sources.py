@@ -12,14 +12,14 @@ from sync import connecting, incoming, work
 from . import access, display, htmx, sync_page, sync_words
 from . import two_way_words as words
 from .access import login_required
-from .forms import Form
+from .merging import Merging
 
 blueprint = Blueprint("sources", __name__)
 
 MOST_SHOWN = 60
 
 
-class Rules(Form):
+class Rules(Merging):
     busy = BooleanField("Busy")
     tentative = BooleanField("Tentative")
     away = BooleanField("Away (out of office)")
@@ -67,7 +67,9 @@ def update(calendar_id: int):
     row, form = _own(calendar_id), Rules()
     if not form.validate():
         return _show(row, form, 422)
-    row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})
+    if not form.store(row, lambda fresh: Rules(formdata=None, data=fresh.rules),
+                      lambda: row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})):
+        return _show(row, form, 422)
     incoming.end_doubles(row.account)
     flash(f"Saved. “{display.called(row)}” blocks by these rules from now on.")
     return htmx.done(url_for("sources.show", calendar_id=row.id))

@@ -1,6 +1,6 @@
 """Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it; managers change it."""
 
-from flask import Blueprint, abort, flash, render_template, session, url_for
+from flask import Blueprint, abort, flash, render_template, request, session, url_for
 from flask_login import current_user
 from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -8,11 +8,13 @@ from wtforms.widgets import CheckboxInput, ListWidget
 import letters
 import outbox
 from credentials import OneTimeLink
+from database import alone
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 
 from . import access, htmx, letter_words
 from .access import login_required, manager_required
 from .forms import Choice, Email, Form, Line, WeekHours
+from .merging import Merging
 
 blueprint = Blueprint("team", __name__)
 
@@ -24,7 +26,7 @@ ROLES = {  # role → name, what it may do
 LINK_DAYS = 7
 
 
-class PersonForm(Form):
+class PersonForm(Merging):
     name = Line("Name", 120, "Write the person's name", render_kw={"autocomplete": "off"})
     email = Email("E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"})
     role = Choice("Role")
@@ -38,7 +40,7 @@ class CalendarForm(Form):
     venue = Choice("Venue", coerce=int)
 
 
-class HoursForm(Form):
+class HoursForm(Merging):
     hours = WeekHours("Working hours")
 
 
@@ -133,18 +135,48 @@ def show(user_id: int):
 @manager_required
 def update(user_id: int):
     person = _managed(user_id)
-    form = _with_roles(PersonForm(obj=person), person)
-    if form.validate():
+    return _save(person, request.form.getlist("parts") or ["person"])
+
+
+def _save(person: User, parts: list[str]):
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so that nothing typed is lost."""
+    form = _with_roles(PersonForm(obj=person), person) if "person" in parts else None
+    hours = {calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-") for calendar in person.calendars() if f"c{calendar.id}" in parts}
+    if not (form or hours):
+        abort(404)
+    valid = [one.validate() for one in (form, *hours.values()) if one]  # each says what is wrong with it
+    if all(valid):
         try:
-            person.change(current_user, **form.values())
+            with alone(person):
+                may = _merge(person, form, hours)
+                if may:
+                    _change(person, form, hours)
         except Taken:
             _say_taken(form)
         except LastOwner:
             form.fault("role", "A clinic needs an owner. Make someone else an owner first")
         else:
-            flash(f"{person.name} is changed.")
-            return htmx.done(url_for("team.show", user_id=person.id))
-    return htmx.show("team/show.html", "team/_person.html", 422, **_page(access.load(User, user_id), form))
+            if may:
+                flash(f"{person.name} is changed." if form else f"The hours at {next(iter(hours)).venue.name} are changed.")
+                return htmx.done(url_for("team.show", user_id=person.id))
+    page = _page(access.load(User, person.id), form)
+    page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
+    return htmx.show("team/show.html", "team/_person.html", 422, **page)
+
+
+def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> bool:
+    may = form is None or form.merge(_with_roles(PersonForm(formdata=None, obj=person), person), person)
+    merged = [one.merge(HoursForm(formdata=None, obj=Practitioner.get_by_id(calendar.id), prefix=f"c{calendar.id}-"), calendar)
+              for calendar, one in hours.items()]
+    return may and all(merged)
+
+
+def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
+    if form:
+        person.change(current_user, **form.values())
+    for calendar, one in hours.items():
+        if one.hours.data != calendar.hours:
+            calendar.set_hours(current_user, one.hours.data)
 
 
 @blueprint.post("/<int:user_id>/one-time-links")
@@ -181,15 +213,7 @@ def open_calendar(user_id: int):
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
 @manager_required
 def set_hours(user_id: int, calendar_id: int):
-    calendar = _calendar(user_id, calendar_id)
-    form = HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
-    if form.validate():
-        calendar.set_hours(current_user, form.hours.data)
-        flash(f"The hours at {calendar.venue.name} are changed.")
-        return htmx.done(url_for("team.show", user_id=user_id))
-    page = _page(calendar.user)
-    page["hours"][calendar.id] = form
-    return htmx.show("team/show.html", "team/_calendar.html", 422, **page, calendar=calendar)
+    return _save(_calendar(user_id, calendar_id).user, [f"c{calendar_id}"])
 
 
 @blueprint.get("/<int:user_id>/calendars/<int:calendar_id>/closing")

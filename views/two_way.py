@@ -13,7 +13,8 @@ from . import access, display, htmx, panels, sync_page, sync_words
 from . import two_way_words as words
 from .access import login_required
 from .display import Page
-from .forms import Choice, Form, arg_int
+from .forms import Choice, arg_int
+from .merging import Merging
 
 blueprint = Blueprint("two_way", __name__)
 
@@ -21,10 +22,13 @@ GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"
 WINDOWS = {"30 365": "30 days back, 12 months ahead", "30 183": "30 days back, 6 months ahead", "365 730": "12 months back, 24 months ahead"}
 
 
-class Settings(Form):
+class Settings(Merging):
+    together = {"Whose bookings go there": ("others", "covers")}
+
     edits = Choice("If someone edits a booking there", choices=[(key, name) for key, (name, _) in words.EDITS.items()])
     window = Choice("Which bookings go there", choices=list(WINDOWS.items()))
     lock_sign = BooleanField("Put a padlock in front of each title")
+    others = BooleanField("Choose calendars of the clinic, in place of my own")
     covers = SelectMultipleField("Whose bookings go there", coerce=int, validate_choice=False)
 
 
@@ -125,24 +129,36 @@ def update(account_id: int):
     form = _settings_form(account)
     if not form.validate():
         return _show_settings(account, form, 422)
-    back, ahead = (int(days) for days in form.window.data.split())
-    settings = {"edits": form.edits.data, "lock_sign": form.lock_sign.data, "past_days": back, "future_days": ahead}
-    if current_user.is_manager:
-        allowed = {row.id for row in _coverable()}
-        settings["covers"] = sorted(set(form.covers.data) & allowed) if "others" in request.form else None
-        if settings["covers"] == []:
-            form.fault("covers", "Choose at least one calendar, or untick the box above them")
-            return _show_settings(account, form, 422)
-    account.change(current_user, **settings)
+    if form.others and form.others.data and not _chosen(form):
+        form.fault("covers", "Choose at least one calendar, or untick the box above them")
+        return _show_settings(account, form, 422)
+    if not form.store(account, lambda row: _settings_form(row, formdata=None), lambda: account.change(current_user, **_columns(form))):
+        return _show_settings(account, form, 422)
     work.nudge(account.id)
     flash(f"Saved. {display.PROVIDER_NAMES[account.kind]} is brought up to date now.")
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
 
 
+def _chosen(form: Settings) -> list[int]:
+    """The calendars that were chosen and may be."""
+    return sorted(set(form.covers.data) & {row.id for row in _coverable()})
+
+
+def _columns(form: Settings) -> dict:
+    back, ahead = (int(days) for days in form.window.data.split())
+    covers = {"covers": _chosen(form) if form.others.data else None} if form.others else {}
+    return {"edits": form.edits.data, "lock_sign": form.lock_sign.data, "past_days": back, "future_days": ahead, **covers}
+
+
 def _settings_form(account: Account, **kwargs) -> Settings:
+    """The form; only a manager chooses whose bookings go there."""
     window = f"{account.past_days} {account.future_days}"
-    return Settings(data={"edits": account.edits, "lock_sign": account.lock_sign, "covers": account.covers or [],
-                          "window": window if window in WINDOWS else "30 365"}, **kwargs)
+    form = Settings(data={"edits": account.edits, "lock_sign": account.lock_sign, "covers": account.covers or [],
+                          "others": account.covers is not None, "window": window if window in WINDOWS else "30 365"}, **kwargs)
+    form.covers.choices = [(row.id, f"{row.user.name}, {row.venue.name}") for row in _coverable()]
+    if not current_user.is_manager:
+        del form.others, form.covers
+    return form
 
 
 def _coverable() -> list[Practitioner]:

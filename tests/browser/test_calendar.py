@@ -138,7 +138,7 @@ def test_a_conflict_shows_while_one_types_and_the_free_time_is_one_press(visit):
     page.get_by_label("To", exact=True).blur()
     expect(page.locator("#overlap")).to_contain_text("Małgorzata Wójcik is here until 09:50")
     expect(page.locator("#that-day")).to_contain_text("This one")
-    page.get_by_role("button", name="Take it").click()
+    page.get_by_role("button", name="Use this time").click()
     expect(page.get_by_label("From", exact=True)).to_have_value("09:50")
     expect(page.locator("#overlap")).not_to_contain_text("is here")
 
@@ -150,15 +150,15 @@ def test_a_refused_form_keeps_what_was_typed_and_takes_one_to_what_is_wrong(visi
     page.get_by_role("button", name="Save booking").click()
     expect(page.locator("#errors")).to_be_focused()
     expect(page.get_by_label("Notes")).to_have_value("bring the scan")
-    expect(page.get_by_label("How many in all?")).to_be_visible()
+    expect(page.get_by_label("Number of appointments")).to_be_visible()
 
 
 def test_what_only_whole_days_and_repeats_need_stays_away_until_then(visit):
     page = visit("/bookings/new?day=2026-11-26")
-    last, starts, count = page.get_by_label("Last day"), page.get_by_label("From", exact=True), page.get_by_label("How many in all?")
+    last, starts, count = page.get_by_label("Last day"), page.get_by_label("From", exact=True), page.get_by_label("Number of appointments")
     expect(last).to_be_hidden()
     expect(count).to_be_hidden()
-    page.get_by_label("All day, at a daily rate").check()
+    page.get_by_label("All day").check()
     expect(last).to_be_visible()
     expect(starts).to_be_hidden()
 

@@ -102,8 +102,8 @@ def test_hours_are_set_by_hand(desk, linden):
     desk.open(f"/team/{linden.pat.id}")
     desk.get_by_label("Monday, again from").fill("18:00")
     desk.get_by_label("Monday, again to").fill("20:00")
-    desk.get_by_role("button", name="Save the hours").click()
-    expect(desk.locator("#flash")).to_contain_text("The hours at Linden Street are changed")
+    desk.locator(f"#calendar-{linden.calendar.id}").get_by_role("button", name="Save").click()
+    expect(desk.locator("#flash")).to_contain_text("Pat Linden is changed")
     assert Practitioner.get_by_id(linden.calendar.id).hours["mon"] == [["09:00", "17:00"], ["18:00", "20:00"]]
 
 

@@ -1,0 +1,300 @@
+"""Two people with one form open: nothing that either typed is lost, on every page that changes what is stored."""
+
+import html
+import importlib
+import pkgutil
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import views
+from models import Booking, Clinic, Feed, Patient, Practitioner, User
+from scheduling import Span
+from tests import foreign
+from tests.pages import form_of
+from views.forms import Form
+from views.merging import Merging
+
+NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+PARTIAL = {"HX-Request": "true"}
+
+
+def text(answer) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.get_data(as_text=True))).split())
+
+
+class Place:
+    """A page with a form, the row behind it, and what two people type: different fields, and the same one."""
+
+    def __init__(self, path, form, row, one, two, both, column=None, who="maya"):
+        self.path, self.form, self.one, self.two, self.both, self.who = path, form, one, two, both, who
+        self.row = type(row).get_by_id(row.id)
+        self.column = column or next(iter(both[0]))
+
+    def fresh(self):
+        return type(self.row).get_by_id(self.row.id)
+
+
+def booking(linden):
+    row = Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient, notes="left shoulder")[0]
+    return Place(f"/bookings/{row.id}/edit", "booking-form", row, {"notes": "allergic to latex"}, {"rate": "70"},
+                 ({"notes": "allergic to latex"}, {"notes": "bring the scan"}))
+
+
+def booking_status(linden):
+    place = booking(linden)
+    place.one, place.two, place.both = {"status": "arrived"}, {"notes": "late"}, ({"status": "arrived"}, {"status": "no_show"})
+    place.column = "status"
+    return place
+
+
+def booking_time(linden):
+    place = booking(linden)
+    place.one, place.two = {"starts": "11:00", "ends": "11:50"}, {"notes": "late"}
+    place.both, place.column = ({"starts": "11:00", "ends": "11:50"}, {"day": "2026-11-27"}), "starts_at"
+    return place
+
+
+def client(linden):
+    return Place(f"/clients/{linden.patient.id}/edit", "client-form", linden.patient, {"notes": "allergic to latex"}, {"phone": "01 555 0123"},
+                 ({"notes": "allergic to latex"}, {"notes": "prefers mornings"}))
+
+
+def service(linden):
+    return Place(f"/services/{linden.service.id}", "service-form", linden.service, {"duration_minutes": "45"}, {"price_cents": "80"},
+                 ({"name": "Knee"}, {"name": "Hip"}))
+
+
+def venue(linden):
+    return Place(f"/settings/venues/{linden.street.id}", "venue-form", linden.street, {"address": "5 Linden Street"}, {"name": "Linden House"},
+                 ({"address": "5 Linden Street"}, {"address": "6 Linden Street"}))
+
+
+def clinic(linden):
+    return Place("/settings/", "settings-form", linden.clinic, {"contact": "Maya, 01 555 0100"}, {"privacy_ceiling": "initials"},
+                 ({"contact": "Maya"}, {"contact": "Olive"}))
+
+
+def clinic_one_card(linden):
+    return Place("/settings/", "settings-form", linden.clinic, {"privacy_ceiling": "initials"}, {"notes_may_leave": "y"},
+                 ({"privacy_ceiling": "initials"}, {"privacy_ceiling": "first_name"}))
+
+
+def person(linden):
+    return Place(f"/team/{linden.pat.id}", "person-form", linden.pat, {"name": "Pat Other"}, {"email": "other@linden.test"},
+                 ({"name": "Pat Other"}, {"name": "Pat Else"}))
+
+
+def hours(linden):
+    name = f"c{linden.calendar.id}-hours"
+    early, late = ([start, "17:00", "", ""] * 5 + [""] * 8 for start in ("07:00", "10:00"))
+    return Place(f"/team/{linden.pat.id}", "person-form", linden.calendar, {name: early}, {"email": "other@linden.test"},
+                 ({name: early}, {name: late}), "hours")
+
+
+def link(linden):
+    row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
+    return Place(f"/sync/links/{row.id}", "link-settings", row, {"name": "tablet"}, {"hide_sensitive": "y"},
+                 ({"name": "tablet"}, {"name": "laptop"}), who="pat")
+
+
+def account(linden):
+    row = foreign.source(linden.pat).account
+    return Place(f"/sync/accounts/{row.id}/settings", "account-settings", row, {"edits": "ask"}, {"lock_sign": "y"},
+                 ({"edits": "ask"}, {"edits": "follow"}), who="pat")
+
+
+def source(linden):
+    row = foreign.source(linden.pat)
+    return Place(f"/sync/calendars/{row.id}", "rules", row, {"tentative": "y"}, {"elsewhere": "y"}, None, "rules", who="pat")
+
+
+PLACES = [booking, booking_status, booking_time, client, service, venue, clinic, clinic_one_card, person, hours, link, account]
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
+def place(request, linden, clock):
+    return request.param(linden)
+
+
+@pytest.fixture
+def two(signed_in, linden, place):
+    """Two windows with the same form open."""
+    browsers = [signed_in(getattr(linden, place.who)) for _ in range(2)]
+    return [(browser, form_of(browser.get(place.path), place.form)) for browser in browsers]
+
+
+def columns(row) -> dict:
+    return {name: value for name, value in row.__data__.items() if name not in ("updated_at", "sequence", "rev", "latest_rev", "faces_rev", "search")}
+
+
+def test_what_only_one_of_two_changed_is_kept_of_both(two, place):
+    (first, opened), (second, opened_too) = two
+    assert opened.put(**place.one).send(first).status_code == 303
+    after_one = columns(place.fresh())
+    assert after_one != columns(place.row)
+    assert opened_too.put(**place.two).send(second, headers=PARTIAL).status_code == 204
+    after_two = columns(place.fresh())
+    changed = {name for name, value in after_one.items() if value != columns(place.row)[name]}
+    assert changed and all(after_two[name] == after_one[name] for name in changed)
+
+
+def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(two, place):
+    (first, opened), (second, opened_too) = two
+    mine, theirs = place.both[1], place.both[0]
+    opened.put(**theirs).send(first)
+    stored = columns(place.fresh())
+    answer = opened_too.put(**mine).send(second)
+    assert answer.status_code == 422
+    assert "Someone else changed this while you had it open. Nothing is saved yet" in text(answer)
+    assert columns(place.fresh()) == stored
+    again = form_of(answer, place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert set(again.choices[question]) >= {"theirs", "yours"}
+    for name, value in mine.items():  # what was typed is still there
+        assert [was for key, was in again.fields if key == name] == (value if isinstance(value, list) else [value])
+    refused = again.send(second)
+    assert refused.status_code == 422 and "Choose one for each" in text(refused)
+    assert columns(place.fresh()) == stored
+
+
+def test_theirs_can_be_kept(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    stored = columns(place.fresh())
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert again.put(**{question: "theirs"}).send(second).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+def test_one_s_own_can_be_kept(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    stored = columns(place.fresh())[place.column]
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert again.put(**{question: "yours"}).send(second).status_code == 303
+    assert columns(place.fresh())[place.column] != stored
+    reopened = form_of(second.get(place.path), place.form)
+    for name, value in place.both[1].items():
+        assert [was for key, was in reopened.fields if key == name] == (value if isinstance(value, list) else [value])
+
+
+def test_a_third_change_while_one_decides_asks_again(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    third = form_of(first.get(place.path), place.form)
+    assert third.put(**{name: another(name, value) for name, value in place.both[0].items()}).send(first).status_code == 303
+    stored = columns(place.fresh())
+    answer = again.put(**{question: "yours"}).send(second)
+    assert answer.status_code == 422
+    assert columns(place.fresh()) == stored
+
+
+def another(name, value):
+    """A third value for the field."""
+    thirds = {"status": "delivered", "starts": "12:00", "ends": "12:50", "privacy_ceiling": "none", "edits": "put_back"}
+    if isinstance(value, list):
+        return ["08:30", "17:00", "", ""] * 5 + [""] * 8
+    return thirds.get(name, f"{value} third")
+
+
+def test_an_untouched_form_saved_late_changes_nothing(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.one).send(first)
+    stored = columns(place.fresh())
+    assert opened_too.send(second).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+def test_a_form_that_came_back_with_a_fault_still_knows_what_it_saw(signed_in, linden):
+    first, second = signed_in(linden.maya), signed_in(linden.olive)
+    path = f"/clients/{linden.patient.id}/edit"
+    opened = form_of(second.get(path), "client-form").put(first_name="", phone="1")
+    form_of(first.get(path), "client-form").put(notes="allergic to latex").send(first)
+    again = form_of(opened.send(second), "client-form")
+    assert again.put(first_name="Małgorzata").send(second).status_code == 303
+    row = Patient.get_by_id(linden.patient.id)
+    assert (row.notes, row.phone) == ("allergic to latex", "1")
+
+
+def test_both_notes_can_be_kept(signed_in, linden):
+    first, second = signed_in(linden.maya), signed_in(linden.olive)
+    path = f"/clients/{linden.patient.id}/edit"
+    opened = form_of(second.get(path), "client-form").put(notes="prefers mornings")
+    form_of(first.get(path), "client-form").put(notes="allergic to latex").send(first)
+    answer = opened.send(second)
+    assert "Last changed by: Maya Linden" in text(answer)
+    form_of(answer, "client-form").put(keep__notes="both").send(second)
+    assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex\nprefers mornings"
+
+
+def test_a_form_that_does_not_say_what_it_saw_never_takes_what_was_sent_for_untouched(signed_in, linden):
+    browser = signed_in(linden.maya)
+    answer = browser.post(f"/clients/{linden.patient.id}", data={"first_name": "", "notes": "allergic to latex"})
+    again = form_of(answer, "client-form").put(first_name="Mo")
+    assert again.send(browser).status_code == 303
+    assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex"
+
+
+@pytest.mark.parametrize("seen", ["", "x", "e30=", "W10=", "W3t9LDFd", "A" * 200_000])
+def test_a_record_of_what_was_seen_that_we_did_not_write_does_no_harm(signed_in, linden, seen):
+    browser = signed_in(linden.maya)
+    opened = form_of(browser.get(f"/clients/{linden.patient.id}/edit"), "client-form")
+    assert opened.put(seen=seen, notes="new").send(browser).status_code == 303
+    assert Patient.get_by_id(linden.patient.id).notes == "new"
+
+
+def test_saving_one_card_keeps_what_was_typed_in_the_others(signed_in, linden):
+    browser = signed_in(linden.maya)
+    opened = form_of(browser.get("/settings/"), "settings-form")
+    opened.put(contact="Maya", privacy_ceiling="initials", feed_preset="locum", sync_shared="y").send(browser)
+    row = Clinic.get_by_id(linden.clinic.id)
+    assert (row.contact, row.privacy_ceiling, row.feed_preset, row.sync_shared) == ("Maya", "initials", "locum", True)
+    opened = form_of(browser.get(f"/team/{linden.pat.id}"), "person-form")
+    week = ["07:00", "12:00", "", ""] * 5 + [""] * 8
+    opened.put(**{"name": "Pat Other", f"c{linden.calendar.id}-hours": week}).send(browser)
+    assert User.get_by_id(linden.pat.id).name == "Pat Other"
+    assert Practitioner.get_by_id(linden.calendar.id).hours["mon"] == [["07:00", "12:00"]]
+
+
+def test_a_fault_in_one_card_saves_none_and_loses_nothing(signed_in, linden):
+    browser = signed_in(linden.maya)
+    answer = form_of(browser.get("/settings/"), "settings-form").put(name="", feed_preset="locum").send(browser)
+    assert answer.status_code == 422
+    assert form_of(answer, "settings-form")["feed_preset"] == "locum"
+    assert Clinic.get_by_id(linden.clinic.id).feed_preset == "clinic"
+
+
+def test_the_rules_of_a_calendar_outside_are_merged(signed_in, linden):
+    place = source(linden)
+    browsers = [signed_in(linden.pat) for _ in range(2)]
+    opened = [form_of(browser.get(place.path), place.form) for browser in browsers]
+    for browser, form, typed in zip(browsers, opened, (place.one, place.two), strict=True):
+        assert form.put(**typed).send(browser).status_code == 303
+    assert {name for name, on in place.fresh().rules.items() if on} >= {"tentative", "elsewhere"}
+
+
+# Forms that need not know what was there: they make something, find something, or are one decision whose last press is meant.
+OTHERS = {
+    "views.auth": None, "views.imports": None,  # signing in and files: nothing that two people edit
+    "views.bookings": {"StatusForm", "CancelForm"}, "views.links": {"NewLink", "Hide"}, "views.identifier": {"Identifier"},
+    "views.panels": {"Naming"}, "views.settings": {"PlanForm"}, "views.sync_settings": {"OptIn"}, "views.team": {"InviteForm", "CalendarForm"},
+}
+
+
+def test_every_form_that_changes_a_row_knows_what_it_saw():
+    for module in pkgutil.iter_modules(views.__path__, "views."):
+        importlib.import_module(module.name)
+
+    def below(kind):
+        return {kind, *(one for child in kind.__subclasses__() for one in below(child))}
+    own = {kind for kind in below(Form) - {Form, Merging} if kind.__module__.startswith("views.")}
+    assert sum(issubclass(kind, Merging) for kind in own) >= 13
+    lost = [kind for kind in own if not issubclass(kind, Merging)
+            and (kind.__module__ not in OTHERS or OTHERS[kind.__module__] is not None and kind.__name__ not in OTHERS[kind.__module__])]
+    assert [f"{kind.__module__}.{kind.__name__}: make it a Merging form, or say here why it need not be" for kind in lost] == []
