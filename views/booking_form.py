@@ -345,11 +345,11 @@ def bookable(current: Practitioner | None = None) -> list[Practitioner]:
 
 def blank(practitioner: Practitioner, *, day: date, starts: time | None = None, like: Booking | None = None,
           patient: Patient | None = None) -> BookingForm:
-    """A form to make a booking, with client, service, rate, notes and length `like` an earlier one where given."""
+    """A form to make a booking for the client, with service, rate, notes and length `like` an earlier one where given."""
     values = {"key": secrets.token_urlsafe(18), "calendar": practitioner.id, "day": day, "starts": starts, "status": "confirmed",
               "patient": patient and str(patient.id), "every": 2}
     if like:
-        values |= _shared(like) | {"starts": starts or _wall(like.starts_at, like), "ends": _wall(like.ends_at, like)}
+        values = _shared(like) | values | {"starts": starts or _wall(like.starts_at, like), "ends": _wall(like.ends_at, like)}
     return BookingForm(practitioner, formdata=None, data=values)
 
 
