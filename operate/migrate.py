@@ -17,6 +17,7 @@ from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Servi
 from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
+from pace import Pace, ReadPage, Revocation, ToldChange
 from security import SecurityEvent
 from sessions import Session
 
@@ -24,7 +25,7 @@ from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey,
-          Session, SecurityEvent, IdChange)
+          Session, SecurityEvent, IdChange, Pace, ToldChange, ReadPage, Revocation)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

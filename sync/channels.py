@@ -2,15 +2,17 @@
 
 import hmac
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 import scheduling
 from accounts import Account, Channel, RemoteCalendar, hash_of
 from database import database
+from pace import Pace, ToldChange, is_known
 
 from . import connections
 from .errand import Errand
-from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError
+from .providers.base import AuthExpired, ChannelCall, Gone, OpenChannel, Provider, ProviderError, RateLimited
 
 log = logging.getLogger("kalends.channels")
 
@@ -18,20 +20,36 @@ LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as 
 LEFT = 5  # renewed when a fifth of its life is left
 LONGEST = 200  # characters of an id or a secret of ours
 RETRY = timedelta(hours=1)  # after a provider would not open one
+LONGEST_WAIT_SECONDS = 86_400
+TOLD = "told"  # why an account is due: a message came during a run, and may be about that run's own writing
 
 
-def keep_open(errand: Errand) -> None:
+def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) -> None:
     """See that every calendar that is synced has a living channel, and no other. A provider that will not is left alone for a while:
     polling goes on."""
-    base = connections.setup().webhook_url
+    base, pace = connections.setup().webhook_url, Pace.of(errand.account)
     for channel in Channel.select(Channel).join(RemoteCalendar).where(Channel.account == errand.account, RemoteCalendar.role == "listed"):
         close(errand.provider, channel)
-    if not base:
+    if not base or pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now():
         return
-    for calendar in errand.account.calendars.where(RemoteCalendar.role != "listed", RemoteCalendar.calendar_id.is_null(False)):
+    for calendar in errand.account.calendars.where(RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)):
         channels = list(calendar.channels.order_by(Channel.id.desc()))
         if not any(_is_well(channel) for channel in channels):
-            _renew(errand, calendar, channels, base)
+            try:
+                _renew(errand, calendar, channels, base)
+            except RateLimited as error:
+                log.warning("no channel for calendar %s: %s", calendar.id, error)
+                seconds = RETRY.total_seconds() if error.retry_after_seconds is None else min(error.retry_after_seconds, LONGEST_WAIT_SECONDS)
+                pace.channels_wait_until = scheduling.utc_now() + timedelta(seconds=seconds)
+                pace.save()
+                return
+
+
+def is_live(calendar: RemoteCalendar) -> bool:
+    """Whether the provider tells us of every change in this calendar."""
+    at = scheduling.utc_now()
+    living = Channel.is_open, Channel.expires_at > at, Channel.wants == ""
+    return bool(connections.setup().webhook_url) and calendar.channels.where(*living).exists()
 
 
 def _is_well(channel: Channel) -> bool:
@@ -49,7 +67,7 @@ def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], ba
     try:
         fresh = living and _prolong(errand, living)
         fresh = fresh or _open(errand, calendar, base)
-    except AuthExpired:
+    except (AuthExpired, RateLimited):
         raise
     except ProviderError as error:
         log.warning("no channel for calendar %s: %s", calendar.id, error)
@@ -101,23 +119,38 @@ def _as_kept(channel: Channel) -> OpenChannel:
     return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
 
 
-def called(kind: str, uuid: str, channel_id: str, secret: str, what: str) -> int | None:
+def called(kind: str, uuid: str, call: ChannelCall) -> int | None:
     """A provider says something of a channel: the id of the account to nudge (0: nothing to look at), or None for a call not to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not here yet; and only its secret counts.
     Nothing is written, and no lock taken, for a call that is not believed.
     """
-    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST for text in (channel_id, secret)):
+    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST for text in (call.channel_id, call.secret)):
         return None
     rows = Channel.select(Channel, Account, RemoteCalendar).join(Account).switch(Channel).join(RemoteCalendar).where(Account.kind == kind)
-    row = channel_id and rows.where(Channel.channel_id == channel_id).first() or rows.where(Channel.uuid == uuid).first()
-    if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
+    row = call.channel_id and rows.where(Channel.channel_id == call.channel_id).first() or rows.where(Channel.uuid == uuid).first()
+    if row is None or not hmac.compare_digest(hash_of(call.secret), row.secret_hash):
         return None
     with database.atomic():  # the account before its calendars and channels, as every run has it
-        if what != "opened":
-            Account.wake(row.account_id, "live")
-            if row.calendar.role == "source":
-                RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
-        wants = {"wants": what} if what in ("renew", "removed") else {}
+        needs_look = call.what != "opened" and _passed_on(row, call)
+        wants = {"wants": call.what} if call.what in ("renew", "removed") else {}
         Channel.update(called_at=scheduling.utc_now(), **wants).where(Channel.id == row.id).execute()
-    return 0 if what == "opened" else row.account_id
+    return row.account_id if needs_look else 0
+
+
+def _passed_on(row: Channel, call: ChannelCall) -> bool:
+    """Have the calendar looked at, unless the message only tells the version of an event that our own writing left. While a run is under way
+    nobody knows yet what its writing leaves: the run compares when it has the answer. Whether somebody is to be nudged."""
+    if row.calendar.role == "source":
+        Account.update(because="live").where(Account.id == row.account_id).execute()
+        RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
+        return True
+    if call.remote_id and call.what == "changed":
+        if is_known(row.account_id, call.remote_id, call.etag):
+            return False
+        if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
+            ToldChange.create(account=row.account_id, remote_id=call.remote_id, etag=call.etag)
+            Account.update(due_at=scheduling.utc_now(), because=TOLD).where(Account.id == row.account_id, Account.due_at.is_null()).execute()
+            return False
+    Account.wake(row.account_id, "live")
+    return True

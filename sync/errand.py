@@ -63,6 +63,11 @@ class Errand:
         self.run.total += total
         self.run.save(only=[SyncRun.total])
 
+    def drop(self, number: int) -> None:
+        """So much of it need not be done any more."""
+        if number:
+            self.begin(-number)
+
     def note(self, done: int = 0, **counts: int) -> None:
         """What was done, inside the transaction that did it."""
         self.counts.update({name: number for name, number in counts.items() if number})

@@ -6,18 +6,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
-from peewee import chunked
+from peewee import chunked, fn
 
 import scheduling
 from accounts import TWO_WAY, Account
 from accounts import Link as Row
-from models import Booking, Clinic, Feed, Practitioner
+from models import Booking, Clinic, Feed, Practitioner, User
 
 from . import marks, shown
 from .event import Delta, Event, Link, Terms, Window
 
 LOCK = "\N{LOCK} "
 WIDER = timedelta(days=7), timedelta(days=35)  # calendars outside are read a little wider than bookings go out
+RECENT = timedelta(minutes=10)
 _CHUNK = 400
 SHARED = ("uid", "remote_id", "etag", "sequence", "fingerprint", "phase", "wanted", "generation", "updated_at")
 
@@ -60,6 +61,16 @@ def reference(clinic: Clinic, user_id: int | None = None) -> str:
 # ---- bookings ----
 
 
+def revision(account: Account) -> int:
+    """The newest change here that a run from now on sees. Read before the bookings: whatever comes later has a larger one."""
+    is_wide = account.covers is not None
+    newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
+        Practitioner.clinic == account.clinic_id if is_wide else Practitioner.user == account.user_id).scalar()
+    faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
+    user = User.select(fn.MAX(User.rev)).where(User.clinic == account.clinic_id if is_wide else User.id == account.user_id).scalar()
+    return max(newest or 0, faces or 0, user or 0)
+
+
 def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable[str]) -> dict[str, Event | None]:
     """What `plan` asks for: by uid the event of every booking that goes out and lies in the window, has a living link or is named by the
     delta; None for one that is linked or named and is not to stand outside. `kept`: uids about which nothing is to be decided now."""
@@ -90,6 +101,12 @@ def _draft(account: Account) -> Feed:
     return draft
 
 
+def recent(account: Account, at: datetime) -> set[str]:
+    """Uids of the bookings that were made or changed a moment ago."""
+    rows = Booking.select(Booking.uuid).where(Booking.practitioner.in_([row.id for row in account.practitioners()]), Booking.updated_at > at - RECENT)
+    return {str(row.uuid) for row in rows}
+
+
 def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
     """Which of these bookings are of people whose bookings may not stand there (any more): those are taken away unasked."""
     allowed, found = [row.id for row in account.practitioners()], set()
@@ -115,6 +132,12 @@ def links(account: Account) -> list[Link]:
     """Every link of the account, as `plan` knows them."""
     rows = Row.select(*(getattr(Row, name) for name in SHARED)).where(Row.account == account)
     return [Link(**{name: getattr(row, name) for name in SHARED}) for row in rows]
+
+
+def is_unfinished(account: Account) -> bool:
+    """Whether something that was promised, or could not be written, is still to be done."""
+    rows = Row.select().where(Row.account == account, Row.phase.in_(("creating", "deleting")) | (Row.problem != "") | (Row.wanted == ""))
+    return rows.where(Row.phase.not_in(("gone", "frozen"))).exists()
 
 
 def waiting(account: Account, at: datetime) -> set[str]:

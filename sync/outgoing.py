@@ -5,12 +5,10 @@ quicker, an id is taken) comes back as a small delta, to be planned with again.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import groupby
-
-from peewee import chunked
 
 import scheduling
 from accounts import Account, Link, Notice, RemoteCalendar
@@ -91,23 +89,45 @@ class Outcome:
         return Delta(tuple(self.changed.values()), frozenset(self.gone), None, False)
 
 
-def carry_out(errand: Errand, destination: RemoteCalendar, steps: Sequence[Step]) -> Outcome:
-    """Carry the steps out, in their order, as far as the provider and the time go. Raises OutOfTime, LeaseLost."""
-    outcome, failed = Outcome(), set()
+Overtake = Callable[[], tuple[list[Step], set[str]]]
+
+
+def carry_out(errand: Errand, destination: RemoteCalendar, steps: Sequence[Step], overtake: Overtake | None = None,
+              outcome: Outcome | None = None) -> Outcome:
+    """Carry the steps out, in their order, as far as the provider and the time go. `overtake` is asked after each batch for steps that come before
+    the rest, and for the uids whose steps of this plan are void. Raises OutOfTime, LeaseLost, Overtaken."""
+    outcome, failed, void = outcome or Outcome(), set(), set()
     remote = sum(isinstance(step, REMOTE) for step in steps)
-    if remote:
+    if remote and not outcome.trouble:
         errand.begin(remote)
-    for kinds, group in groupby(steps, key=_group):
-        for some in chunked(list(group), errand.provider.batch_size):
-            some = [step for step in some if step.link.phase == "stale" or step.link.uid not in failed]
-            if not some or outcome.trouble:
-                continue
-            if kinds == "local":
+    for kinds, batch in _batches(errand, steps):
+        some = [step for step in batch if step.link.phase == "stale" or step.link.uid not in failed | void]
+        if outcome.trouble:
+            return outcome
+        if kinds == "local":
+            if some:
                 _write_down(errand, some, outcome)
-                continue
-            errand.check_time()
-            failed |= _Batch(errand, destination, outcome).send(some)
+            continue
+        errand.drop(sum(step.link.uid in void and step.link.uid not in failed for step in batch if step.link.phase != "stale"))
+        if not some:
+            continue
+        errand.check_time()
+        failed |= _Batch(errand, destination, outcome).send(some)
+        if overtake and not outcome.trouble:
+            fresh, gone = overtake()
+            void |= gone
+            carry_out(errand, destination, fresh, None, outcome)
     return outcome
+
+
+def _batches(errand: Errand, steps: Sequence[Step]) -> Iterator[tuple[str, list[Step]]]:
+    """Steps that may go out together, as many as the provider takes now."""
+    for kinds, group in groupby(steps, key=_group):
+        rest = list(group)
+        while rest:
+            size = errand.provider.batch_size
+            yield kinds, rest[:size]
+            rest = rest[size:]
 
 
 def _group(step: Step) -> str:

@@ -85,6 +85,13 @@ class Reader:
             self.errand.check_time()
             self._read(source)
 
+    def read_asked(self) -> None:
+        """Between two batches of a long filling: the calendars that somebody asked to have read, or whose turn has come."""
+        at = scheduling.utc_now()
+        asked = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at)
+        for source in list(self.account.calendars.where(RemoteCalendar.role == "source", RemoteCalendar.sync_token.is_null(False), asked)):
+            self._read(source)
+
     def _due_sources(self) -> list[RemoteCalendar]:
         """Those whose turn it is, or soon will be."""
         soon = scheduling.utc_now() + timedelta(seconds=self.poll_seconds / 2)

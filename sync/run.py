@@ -7,23 +7,23 @@ is written on the account's row with the time of the next try. Nothing else is r
 import logging
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from peewee import fn
-
 import scheduling
 from accounts import Account, LeaseLost, Notice, Overtaken, RemoteCalendar, SyncRun
 from database import database
-from models import Clinic, Practitioner, User
+from pace import ToldChange
 from text import places
 
 from . import channels, connecting, connections, incoming, jobs, leaving, local, marks
 from .errand import GOES_ON, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
-from .outgoing import carry_out
+from .meanwhile import NOTHING, Meanwhile, in_order
+from .outgoing import REMOTE, carry_out
 from .plan import plan
 from .providers.base import (
     AuthExpired,
@@ -108,9 +108,10 @@ class _Round:
         """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
         try:
             with self.errand.writing():
-                Account.update(due_at=None).where(Account.id == self.account.id).execute()
+                self._take_requests()
                 self._take_up_or_close()
-            self.revision = _revision(self.account)
+            self.revision = local.revision(self.account)
+            self.meanwhile = Meanwhile(self.errand, self.reader, self.revision)
             self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
             if self.account.user.left_at and self.account.phase != "leaving":
                 self.account.leave(None, "disconnect")
@@ -131,6 +132,17 @@ class _Round:
             log.error("account %s: %s at %s", self.account.id, type(error).__name__, places(error))
             self._trouble(ProviderError("fault"))
 
+    def _take_requests(self) -> None:
+        """Whoever wants our calendar looked at is answered by this round: the wish moves to the calendar, where it stands until it is read. A
+        message that came during a run and told of that run's own writing is none."""
+        row = Account.select(Account.due_at, Account.because).where(Account.id == self.account.id).get()
+        is_news = ToldChange.take(self.account)
+        if row.due_at is not None and (is_news or row.because != channels.TOLD):
+            mine = RemoteCalendar.account == self.account, RemoteCalendar.role == "destination"
+            RemoteCalendar.update(due_at=None).where(*mine).execute()
+        because = "live" if row.because == channels.TOLD else row.because
+        Account.update(due_at=None, because=because).where(Account.id == self.account.id).execute()
+
     def _take_up_or_close(self) -> None:
         """A run that ended with its time slice goes on. Any other that has no end was broken off."""
         for row in SyncRun.select().where(SyncRun.account == self.account, SyncRun.ended_at.is_null()).order_by(SyncRun.id):
@@ -149,6 +161,9 @@ class _Round:
             return
         if destination.calendar_id is None:
             self._make(destination)
+        if not account.synced_rev:  # a first filling may be long: the busy times of the person block booking before it, and stay up to date
+            self.reader.read_sources()
+            channels.keep_open(self.errand, ("source",))
         self._send(destination)
         self.reader.read_sources()
         channels.keep_open(self.errand)
@@ -172,8 +187,30 @@ class _Round:
             destination.save(only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name])
 
     def _send(self, destination: RemoteCalendar) -> None:
-        """Take in what changed in our calendar, and make it what it should be. While a person must decide, or something is left that no link
-        remembers, the place in the history stays, so that it is told again."""
+        """Take in what changed in our calendar, and make it what it should be."""
+        if self._must_look(destination) or not self._send_blindly(destination):
+            self._look_and_send(destination)
+
+    def _must_look(self, destination: RemoteCalendar) -> bool:
+        """Whether our calendar is to be read before it is written. Not where live messages tell of every change in it, its regular look is not
+        due and nobody asked: an event that changed a moment ago refuses the write by its etag, and is then looked at."""
+        account, at = self.account, scheduling.utc_now()
+        is_settled = account.synced_rev and account.synced_on == at.date() and not account.failures and account.approved is None
+        is_read = destination.sync_token and destination.due_at and destination.due_at > at and channels.is_live(destination)
+        return not (is_settled and is_read) or local.is_shown_otherwise(account)
+
+    def _send_blindly(self, destination: RemoteCalendar) -> bool:
+        """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be looked at first."""
+        at, delta = scheduling.utc_now(), NOTHING
+        if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
+            return True
+        steps = self._decide(delta, local.waiting(self.account, at))
+        if self.held or sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size:
+            return False
+        return self._carry_out(destination, steps, at)
+
+    def _look_and_send(self, destination: RemoteCalendar) -> None:
+        """While a person must decide, or something is left that no link remembers, the place in the history stays, so that it is told again."""
         try:
             delta, window = self.reader.pull_ours(destination)
         except Gone as error:
@@ -181,18 +218,38 @@ class _Round:
         delta = replace(delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours))
         at, taken_in, sync_token = scheduling.utc_now(), self.reader.mirror_foreign(destination, delta), delta.sync_token
         delta = self._without_kept(delta)
+        steps = self._decide(delta, local.waiting(self.account, at))
+
+        def remember() -> None:
+            if taken_in and not self.held:
+                self.reader.read_up_to(destination, sync_token, window)
+
+        taken_in &= self._carry_out(destination, steps, at, remember)
+        if not taken_in or self.held:
+            self.reader.look_later(destination)
+
+    def _carry_out(self, destination: RemoteCalendar, steps: list[Step], at: datetime, remember: Callable[[], None] = lambda: None) -> bool:
+        """Carry out a plan, and plan again with what refusals teach. `remember` is called once all is done that bookings alone do not tell: if
+        the time slice ends in a long filling, the next one goes on from there. Whether all was done that no link remembers."""
+        taken_in, is_remembered = True, False
         for _ in range(MOST_PLANS):
-            outcome = carry_out(self.errand, destination, self._decide(delta, local.waiting(self.account, at)))
+            others, filling = in_order(steps, local.recent(self.account, at), at)
+            outcome = carry_out(self.errand, destination, others, self.meanwhile.overtake)
+            taken_in &= outcome.taken_in
+            if taken_in and not outcome.trouble and outcome.delta() is None and not is_remembered:
+                is_remembered = True
+                remember()
+            outcome = carry_out(self.errand, destination, filling, self.meanwhile.overtake, outcome)
             taken_in &= outcome.taken_in
             if outcome.trouble:
                 raise self._missing(destination, outcome.trouble) if isinstance(outcome.trouble, Gone) else outcome.trouble
             delta = outcome.delta()
             if delta is None:
                 break
-        if taken_in and not self.held:
-            self.reader.read_up_to(destination, sync_token, window)
-        else:
-            self.reader.look_later(destination)
+            steps = self._decide(delta, local.waiting(self.account, at))
+        if taken_in and not is_remembered:
+            remember()
+        return taken_in
 
     def _missing(self, destination: RemoteCalendar, error: Gone) -> ProviderError:
         """What "not found" means for our calendar. Providers say it of what they have not spread yet, so that it must be said several
@@ -210,6 +267,7 @@ class _Round:
         """The steps to take now. What a person must decide first is left out, and asked about; the rest stays in step meanwhile."""
         account, links = self.account, local.links(self.account)
         events, terms = local.events(account, delta, links, kept), local.terms(account)
+        self.meanwhile.planned(events)
         lost = local.without_leave(account, [uid for uid, event in events.items() if event is None])
         withdrawn = plan(dict.fromkeys(lost), delta, links, terms, approved=True).steps
         judged = {uid: event for uid, event in events.items() if uid not in lost}
@@ -302,16 +360,6 @@ def _consequence(error: ProviderError, failures: int) -> tuple[str, datetime | N
     if seconds is None:
         seconds = min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return "waiting", at + timedelta(seconds=min(seconds, 86400))
-
-
-def _revision(account: Account) -> int:
-    """The newest change here that a run from now on sees. Read before the bookings: whatever comes later has a larger one."""
-    is_wide = account.covers is not None
-    newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
-        Practitioner.clinic == account.clinic_id if is_wide else Practitioner.user == account.user_id).scalar()
-    faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
-    user = User.select(fn.MAX(User.rev)).where(User.clinic == account.clinic_id if is_wide else User.id == account.user_id).scalar()
-    return max(newest or 0, faces or 0, user or 0)
 
 
 def _is_doubtful(step: Step, hold: Hold) -> bool:

@@ -13,7 +13,7 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
     {"audit", "notes", "outbox", "outside"},
     {"series"},
     {"models"},
-    {"accounts", "credentials", "id_changes", "security", "sessions"},
+    {"accounts", "credentials", "id_changes", "pace", "security", "sessions"},
     {"sync"},
     {"intake", "letters"},
     {"operate"},
@@ -29,6 +29,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing"},
     {"sync.channels"},
     {"sync.leaving", "sync.pull"},
+    {"sync.meanwhile"},
     {"sync.run"},
     {"sync.look", "sync.work"},
 )

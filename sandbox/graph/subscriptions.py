@@ -13,7 +13,7 @@ import httpx
 
 from ..outbox import Background
 from . import ids, paging
-from .calendars import default
+from .calendars import change_key, default
 from .errors import Refused, invalid
 from .times import written
 
@@ -84,9 +84,9 @@ class Subscriptions:
     def _tell(self, one: dict, calendar: dict, event: dict, change: str) -> None:
         shown = event["id"] if one["immutable"] else ids.plain(calendar["id"], event["id"])
         resource = f"Users/{self.store.accounts[one['email']]['id']}/Events/{shown}"
-        version = f'W/"{secrets.token_urlsafe(12)}"'
+        version = secrets.token_urlsafe(12) if change == "deleted" else change_key(event["_revision"])
         item = self._head(one) | {"changeType": change, "resource": resource, "resourceData": {
-            "@odata.type": "#Microsoft.Graph.Event", "@odata.id": resource, "@odata.etag": version, "id": shown}}
+            "@odata.type": "#Microsoft.Graph.Event", "@odata.id": resource, "@odata.etag": f'W/"{version}"', "id": shown}}
         if one["lapsed"]:
             one["held"].append(item)
         else:

@@ -54,11 +54,14 @@ class OpenChannel:
 @dataclass(frozen=True, slots=True)
 class ChannelCall:
     """What a provider tells our webhook about one channel. `what`: "opened", "changed" (look), "renew" (it ends soon unless renewed),
-    "removed" (it has ended) or "missed" (messages were lost: look). Believe nothing before `secret` is compared."""
+    "removed" (it has ended) or "missed" (messages were lost: look). Believe nothing before `secret` is compared. `remote_id` and `etag`: the
+    version of the event that changed, where the provider says so; etag "": it was deleted."""
 
     channel_id: str
     secret: str = field(repr=False)
     what: str = "changed"
+    remote_id: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

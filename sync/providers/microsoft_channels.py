@@ -14,7 +14,7 @@ from .values import written
 
 LIVES = (timedelta(minutes=10_070), timedelta(minutes=4_220))  # a little less than what the newer and the older page allow
 EVENTS = {"reauthorizationRequired": "renew", "subscriptionRemoved": "removed", "missed": "missed"}
-LONGEST_BODY, MOST_CALLS, LONGEST_ID, LONGEST_SECRET = 1_000_000, 1000, 200, 128
+LONGEST_BODY, MOST_CALLS, LONGEST_ID, LONGEST_SECRET, LONGEST_VERSION = 1_000_000, 1000, 200, 128, (1200, 300)
 
 
 class Channels:
@@ -83,7 +83,17 @@ def _call(item: object) -> ChannelCall | None:
     if not (isinstance(channel_id, str) and isinstance(secret, str) and 0 < len(channel_id) <= LONGEST_ID and len(secret) <= LONGEST_SECRET):
         return None
     what = "changed" if event is None else EVENTS.get(event) if isinstance(event, str) else None
-    return ChannelCall(channel_id, secret, what) if what else None
+    return ChannelCall(channel_id, secret, what, *_version(item)) if what else None
+
+
+def _version(item: dict) -> tuple[str, str]:
+    """Id and etag of the event that was made or changed; no etag for one that was deleted, and nothing where they are not told."""
+    data, change = item.get("resourceData"), item.get("changeType")
+    if not isinstance(data, dict) or change not in ("created", "updated", "deleted"):
+        return "", ""
+    told = data.get("id"), "" if change == "deleted" else data.get("@odata.etag")
+    is_whole = all(isinstance(text, str) and len(text) <= longest for text, longest in zip(told, LONGEST_VERSION, strict=True))
+    return told if is_whole and told[0] and (told[1] or change == "deleted") else ("", "")
 
 
 def _path(channel_id: str) -> str:
