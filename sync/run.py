@@ -197,7 +197,8 @@ class _Round:
         account, at = self.account, scheduling.utc_now()
         is_settled = account.synced_rev and account.synced_on == at.date() and not account.failures and account.approved is None
         is_read = destination.sync_token and destination.due_at and destination.due_at > at and channels.is_live(destination)
-        return not (is_settled and is_read) or local.is_shown_otherwise(account)
+        is_held = account.open_notices.where(Notice.topic == "hold").exists()
+        return not (is_settled and is_read) or is_held or local.is_shown_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
         """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be looked at first."""

@@ -1,4 +1,4 @@
-"""A change of today does not wait for a filling: what is written and read between two batches, in which order, and how many requests one change costs."""
+"""A change of today does not wait for a filling: what is taken in between two batches, in which order, and how many requests one change costs."""
 
 import threading
 from datetime import timedelta
