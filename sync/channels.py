@@ -12,7 +12,7 @@ from pace import Pace, ToldChange, is_known
 
 from . import connections
 from .errand import Errand
-from .providers.base import AuthExpired, ChannelCall, Gone, OpenChannel, Provider, ProviderError, RateLimited
+from .providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, RateLimited
 
 log = logging.getLogger("kalends.channels")
 
@@ -119,37 +119,37 @@ def _as_kept(channel: Channel) -> OpenChannel:
     return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
 
 
-def called(kind: str, uuid: str, call: ChannelCall) -> int | None:
+def called(kind: str, uuid: str, channel_id: str, secret: str, what: str, remote_id: str = "", etag: str = "") -> int | None:
     """A provider says something of a channel: the id of the account to nudge (0: nothing to look at), or None for a call not to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not here yet; and only its secret counts.
     Nothing is written, and no lock taken, for a call that is not believed.
     """
-    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST for text in (call.channel_id, call.secret)):
+    if not all(text.isascii() and text.isprintable() and len(text) <= LONGEST for text in (channel_id, secret)):
         return None
     rows = Channel.select(Channel, Account, RemoteCalendar).join(Account).switch(Channel).join(RemoteCalendar).where(Account.kind == kind)
-    row = call.channel_id and rows.where(Channel.channel_id == call.channel_id).first() or rows.where(Channel.uuid == uuid).first()
-    if row is None or not hmac.compare_digest(hash_of(call.secret), row.secret_hash):
+    row = channel_id and rows.where(Channel.channel_id == channel_id).first() or rows.where(Channel.uuid == uuid).first()
+    if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
         return None
     with database.atomic():  # the account before its calendars and channels, as every run has it
-        needs_look = call.what != "opened" and _passed_on(row, call)
-        wants = {"wants": call.what} if call.what in ("renew", "removed") else {}
+        needs_look = what != "opened" and _passed_on(row, what, remote_id, etag)
+        wants = {"wants": what} if what in ("renew", "removed") else {}
         Channel.update(called_at=scheduling.utc_now(), **wants).where(Channel.id == row.id).execute()
     return row.account_id if needs_look else 0
 
 
-def _passed_on(row: Channel, call: ChannelCall) -> bool:
+def _passed_on(row: Channel, what: str, remote_id: str, etag: str) -> bool:
     """Have the calendar looked at, unless the message only tells the version of an event that our own writing left. While a run is under way
     nobody knows yet what its writing leaves: the run compares when it has the answer. Whether somebody is to be nudged."""
     if row.calendar.role == "source":
         Account.update(because="live").where(Account.id == row.account_id).execute()
         RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
         return True
-    if call.remote_id and call.what == "changed":
-        if is_known(row.account_id, call.remote_id, call.etag):
+    if remote_id and what == "changed":
+        if is_known(row.account_id, remote_id, etag):
             return False
         if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
-            ToldChange.create(account=row.account_id, remote_id=call.remote_id, etag=call.etag)
+            ToldChange.create(account=row.account_id, remote_id=remote_id, etag=etag)
             Account.update(due_at=scheduling.utc_now(), because=TOLD).where(Account.id == row.account_id, Account.due_at.is_null()).execute()
             return False
     Account.wake(row.account_id, "live")

@@ -46,6 +46,7 @@ def test_a_run_with_nothing_to_do_is_one_request_and_a_change_is_two_at_most(wor
     assert sum(not record.in_batch for record in world.sandbox.requests) == 1  # live messages tell of changes there
     Channel.delete().execute()
     Pace.create(account=account, channels_wait_until=world.clock.now + timedelta(days=1))
+    world.poll(account)
     world.sandbox.requests.clear()
     world.book(days=9)
     world.run(account)

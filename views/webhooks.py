@@ -24,7 +24,7 @@ def call(kind: str, channel):
     if (request.content_length or 0) > MOST_OCTETS:
         abort(413)
     told = ADAPTERS[kind].calls(request.headers, request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS])[:MOST_CALLS]
-    believed = [channels.called(kind, str(channel), each) for each in told]
+    believed = [channels.called(kind, str(channel), each.channel_id, each.secret, each.what, each.remote_id, each.etag) for each in told]
     for account_id in {found for found in believed if found}:
         work.nudge(account_id)
     if kind == "microsoft":

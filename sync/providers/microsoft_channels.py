@@ -92,7 +92,7 @@ def _version(item: dict) -> tuple[str, str]:
     if not isinstance(data, dict) or change not in ("created", "updated", "deleted"):
         return "", ""
     told = data.get("id"), "" if change == "deleted" else data.get("@odata.etag")
-    is_whole = all(isinstance(text, str) and len(text) <= longest for text, longest in zip(told, LONGEST_VERSION, strict=True))
+    is_whole = all(isinstance(text, str) and text.isprintable() and len(text) <= longest for text, longest in zip(told, LONGEST_VERSION, strict=True))
     return told if is_whole and told[0] and (told[1] or change == "deleted") else ("", "")
 
 
