@@ -27,6 +27,7 @@ EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that som
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
 LEASE_SECONDS = 20  # renewed while its worker lives (`sync.lease`); one that was killed holds others back for so long at most
 KEPT_RUNS = timedelta(days=90)
+SEARCH_EVERY = timedelta(hours=20)  # for events of ours in other calendars than ours
 EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double")
 OVER = timedelta(days=2)  # after a booking nobody need decide about it
 TWO_WAY = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed", "invoiced": "confirmed",
@@ -97,6 +98,7 @@ class Account(Base):
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
     imported_at = InstantField(null=True)  # when foreign events last changed here
+    searched_at = InstantField(null=True)  # when all its calendars were last searched for strays: see `sync.strays`
     created_at = InstantField(default=now)
 
     class Meta:
@@ -146,6 +148,7 @@ class Account(Base):
         """A fresh start: nothing is remembered of what stood outside; what stands there is found by its mark."""
         Link.delete().where(Link.account == self).execute()
         RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
+        self._set(searched_at=None if self.generation > 1 else now() - SEARCH_EVERY + timedelta(hours=1))  # not in the way of a first filling
         self._set(phase="active", goal="", generation=self.generation + 1, approved=None, kept_copies=[], shown_as="", synced_rev=0)
         self._set(due_at=now(), because="start", health="ok", health_word="", wait_until=None, failures=0, failing_since=None, told=0)
 
@@ -177,6 +180,7 @@ class Account(Base):
         if because == "resync":
             RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
             Link.update(tries=0, retry_at=None, problem="").where(Link.account == self, Link.problem != "kept").execute()
+            self._set(searched_at=None)
             AuditEntry.note(self.clinic, actor, "account.resync", self)
         else:
             RemoteCalendar.update(due_at=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "source").execute()
@@ -403,6 +407,8 @@ class Link(Base):
     phase = CharField(10)
     generation = IntegerField(default=1)
     updated_at = InstantField(null=True)
+    guests = IntegerField(null=True)  # how many somebody added to the event outside; None: not known
+    guests_told = IntegerField(null=True)  # of how many the person was told
     problem = CharField(60, default="")
     tries = IntegerField(default=0)
     retry_at = InstantField(null=True)
@@ -472,7 +478,8 @@ class Notice(Base):
     """Something that a person should know or decide. One that is open has its `topic` to itself within the account.
 
     `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what we did), "deletes" and "empty" (a plan was
-    held), "source_empty", "double" (a busy time outside came to lie on a booking), "reconnect", "calendar_gone", "nudge" (the owner asks).
+    held), "source_empty", "double" (a busy time outside came to lie on a booking), "stray" (an event of ours in another calendar that we may
+    not take away), "reconnect", "calendar_gone", "nudge" (the owner asks).
     `detail`: numbers and times, never a name or a title.
     """
 

@@ -20,11 +20,12 @@ from outside import ExternalEvent
 from pace import Pace, ReadPage, Revocation, ToldChange
 from security import SecurityEvent
 from sessions import Session
+from sync.strays import Stray
 
 from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
-          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Letter, ResetRequest, ServerKey,
+          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Stray, Letter, ResetRequest, ServerKey,
           Session, SecurityEvent, IdChange, Pace, ToldChange, ReadPage, Revocation)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 

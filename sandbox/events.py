@@ -151,6 +151,12 @@ def delete(app, calendar: dict, event: dict) -> None:
     _settle_exceptions(app, calendar, kept)
 
 
+def drag(app, calendar: dict, event: dict, other: dict) -> None:
+    """events.move: the event goes on in another calendar under its id, and leaves a tombstone."""
+    _keep(app, other, {**event, "organizer": {"email": other["id"], "self": True}})
+    delete(app, calendar, dict(event))
+
+
 def _keep(app, calendar: dict, event: dict, updated: str | None = None) -> dict:
     event |= {"_revision": app.store.tick(), "updated": updated or written_utc(app.clock())}
     calendar["events"][event["id"]] = event

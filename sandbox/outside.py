@@ -69,6 +69,11 @@ class OutsideUser:
         home = self.calendar(calendar)
         self._do(lambda: events.delete(self.google, home, events.find(self.google, home, event_id)))
 
+    def drag(self, event_id: str, other: str, calendar: str = "primary") -> None:
+        """Moves an event into another calendar; its id stays, and it is deleted where it was."""
+        home = self.calendar(calendar)
+        self._do(lambda: events.drag(self.google, home, events.find(self.google, home, event_id), self.calendar(other)))
+
     def events(self, calendar: str = "primary", deleted: bool = False) -> list[dict]:
         """What lies in a calendar, in order of time; series as they were made, not unrolled."""
         kept = [event for event in self.calendar(calendar)["events"].values() if deleted or event["status"] != "cancelled"]

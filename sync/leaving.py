@@ -1,5 +1,6 @@
 """Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it."""
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from peewee import chunked
@@ -7,9 +8,9 @@ from peewee import chunked
 import scheduling
 from accounts import Account, Channel
 
-from . import channels, connections, local, marks
+from . import channels, connections, local, marks, strays
 from .errand import Errand
-from .event import Window
+from .event import RemoteEvent, Window
 from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ProviderError, ScopeMissing
 
 SHUT = (AuthExpired, Forbidden, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
@@ -46,7 +47,10 @@ def _remove(errand: Errand) -> bool:
             gone |= _remove_calendar(errand, calendar) and calendar.calendar_id == known
     if known and not any(mine in calendar.description and calendar.calendar_id == known for calendar in listed):
         with suppress(Gone):  # one of the person's own, or one that is not listed
-            _remove_events(errand, known, destination.is_ours)
+            _remove_events(errand, known, marks.ours(account, errand.provider.find_marked(known, account.clinic.installation), destination.is_ours))
+    for calendar in strays.elsewhere(account, listed):
+        if mine not in calendar.description:
+            _remove_strays(errand, calendar)
     return gone or known is None
 
 
@@ -61,16 +65,25 @@ def _remove_calendar(errand: Errand, calendar: Calendar) -> bool:
             return True
     except Forbidden:
         pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
-    _remove_events(errand, calendar.calendar_id, is_made=True)
+    marked = errand.provider.find_marked(calendar.calendar_id, errand.account.clinic.installation)
+    _remove_events(errand, calendar.calendar_id, marks.ours(errand.account, marked, is_made=True))
     return False
 
 
-def _remove_events(errand: Errand, calendar_id: str, is_made: bool) -> None:
-    """Every event with our mark, none of a colleague's. Raises the first error that keeps one there."""
-    found = marks.ours(errand.account, errand.provider.find_marked(calendar_id, errand.account.clinic.installation), is_made)
+def _remove_strays(errand: Errand, calendar: Calendar) -> None:
+    """What somebody dragged into another calendar. One that we may not look into holds nothing that we could take away."""
+    try:
+        found = strays.look(errand, calendar.calendar_id, is_quick=False)
+    except (Forbidden, Gone, ScopeMissing):
+        return
+    _remove_events(errand, calendar.calendar_id, found.values())
+
+
+def _remove_events(errand: Errand, calendar_id: str, found: Collection[RemoteEvent]) -> None:
+    """These events of ours. Raises the first error that keeps one there."""
     errand.begin(len(found))
     for some in chunked(found, errand.provider.batch_size):
-        results = list(errand.provider.write(calendar_id, [Delete(seen.remote_id) for seen in some]))
+        results = list(errand.provider.write(calendar_id, [Delete(seen.series_id or seen.remote_id) for seen in some]))
         done = sum(result.error is None or isinstance(result.error, Gone) for result in results)
         with errand.writing():
             errand.note(done=done, deleted=done)

@@ -82,10 +82,14 @@ def events(account: Account, delta: Delta, links: Sequence[Link], kept: Iterable
     asked |= _withdrawn(account)
     if is_shown_otherwise(account):
         asked |= {link.uid for link in links if link.phase == "frozen"}
-    others = [uid for uid in asked - found.keys() if marks.is_uuid(uid)]
-    for some in chunked(others, _CHUNK):
-        found |= {event.uid: event for event in _shown(account, only=[UUID(uid) for uid in some])}
+    found |= going_out(account, asked - found.keys())
     return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
+
+
+def going_out(account: Account, uids: Iterable[str]) -> dict[str, Event]:
+    """By uid the events of those bookings that are to stand outside, whenever they take place."""
+    known = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
+    return {event.uid: event for some in chunked(known, _CHUNK) for event in _shown(account, only=some)}
 
 
 def _shown(account: Account, start: datetime | None = None, end: datetime | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import scheduling
 from accounts import Account, Link, RemoteCalendar
 
-from . import doubts, incoming, local, marks
+from . import doubts, incoming, local, marks, strays
 from .errand import Errand
 from .event import Delta, RemoteEvent, Window
 from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
@@ -125,6 +125,8 @@ class Reader:
             if +mirrored.counts:
                 self.errand.note(**mirrored.counts)
                 Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            if now.role == "source":
+                strays.note(self.account, now, delta)
             incoming.look_for_doubles(self.account, calendar, mirrored.moved, calendar.read_at is None)
         return True
 

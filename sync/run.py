@@ -18,7 +18,7 @@ from database import database
 from pace import ToldChange
 from text import places
 
-from . import channels, connecting, connections, incoming, jobs, leaving, local, marks
+from . import channels, connecting, connections, incoming, jobs, leaving, local, marks, strays
 from .errand import GOES_ON, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
@@ -166,6 +166,7 @@ class _Round:
             channels.keep_open(self.errand, ("source",))
         self._send(destination)
         self.reader.read_sources()
+        strays.clear(self.errand, is_searched=strays.search(self.errand))
         channels.keep_open(self.errand)
         with self.errand.writing():
             incoming.end_doubles(account)

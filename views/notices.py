@@ -16,7 +16,7 @@ blueprint = Blueprint("notices", __name__)
 
 _EDITED = ("moved", "edited", "repeated", "deleted")
 _HOW = {  # what is pressed: on which kinds, what it does, what is said then
-    "leave": ((*_EDITED, "double", "nudge"), lambda notice: _leave(notice), "It stays as it is."),
+    "leave": ((*_EDITED, "double", "nudge", "stray"), lambda notice: _leave(notice), "It stays as it is."),
     "move": (("moved",), lambda notice: decisions.move_booking(notice, current_user), "The booking is moved, and its event outside with it."),
     "cancel": (("moved", "deleted"), lambda notice: decisions.cancel_booking(notice, current_user), "The booking is cancelled."),
     "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),

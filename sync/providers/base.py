@@ -236,8 +236,9 @@ class Provider(Protocol):
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         """Etag and mark, by id, of what `find_marked` finds, with nothing more asked for."""
 
-    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
-        """Every living event, whenever it takes place, with this installation's mark. A copy that a person made of one may be among them."""
+    def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
+        """Every living event, whenever it takes place, with this installation's mark. A copy that a person made of one may be among them.
+        `is_quick`: a filter of the provider's may be relied on, for calendars that hold much else."""
 
     def new_id(self, mark: Mark, secret: bytes) -> str:
         """The id to promise for an event: the same for the same mark and secret, and to be guessed by nobody without the secret."""

@@ -122,7 +122,7 @@ class Google:
             items = [item for item in self._marked(calendar_id, installation, OUTLINE_FIELDS) if not is_tombstone(item)]
             return {item["id"]: (item["etag"], mark) for item in items if (mark := to_mark(item))}
 
-    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
+    def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
         found = map(_living, self._marked(calendar_id, installation, EVENT_FIELDS))
         return [event for event in found if event is not None]
 

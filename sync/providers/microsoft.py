@@ -21,7 +21,7 @@ from .base import AccessToken, Calendar, ChannelCall, Gone, OpenChannel, Operati
 from .graph import Graph
 from .microsoft_channels import Channels, calls
 from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
-from .microsoft_mapping import NOTE, PROPERTIES, VIEW_FIELDS, expanded, promised_id, target, to_calendar, to_event
+from .microsoft_mapping import ACCOUNT, MARK, NOTE, PROPERTIES, VIEW_FIELDS, expanded, promised_id, target, to_calendar, to_event
 from .microsoft_writing import Writer
 from .values import written
 from .writing import carried_out, told_by
@@ -143,7 +143,7 @@ class Microsoft:
 
     def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent] | None:
         """Those of one series; None where it is said not to be there. The delta tells them in part only, and their removal perhaps not at all."""
-        query = _bounds(window) | {"$select": VIEW_FIELDS, "$top": PAGE_SIZE}
+        query = _bounds(window) | {"$select": VIEW_FIELDS, "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
         try:
             return list(map(to_event, self._graph.items(target(f"/me/events/{quote(series_id, safe='')}/instances", query))))
         except Gone:
@@ -173,9 +173,11 @@ class Microsoft:
             found = Contents(self._graph, calendar_id).outline()
             return {remote_id: (etag, mark) for remote_id, etag, mark in found if mark and mark.installation == installation}
 
-    def find_marked(self, calendar_id: str, installation: str) -> list[RemoteEvent]:
+    def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
         with reading():
-            return [event for event in Contents(self._graph, calendar_id) if event.mark and event.mark.installation == installation]
+            contents = Contents(self._graph, calendar_id)
+            found = contents.marked(installation) if is_quick else contents
+            return [event for event in found if event.mark and event.mark.installation == installation]
 
     # ---- writing ----
 

@@ -53,6 +53,14 @@ def found_by(name: str, value: str) -> str:
     return f"{PROPERTIES}/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
 
 
+def begins_with_mark(installation: str) -> str:
+    """The `$filter` that finds what bears a mark of this installation, whatever its booking. Raises ValueError as `found_by` does."""
+    start = json.dumps([installation])[:-1]
+    if "'" in start:
+        raise ValueError("a quotation mark in a value")
+    return f"{PROPERTIES}/Any(ep: ep/id eq '{MARK}' and startswith(ep/value, '{start}'))"
+
+
 # ---- out ----
 
 
