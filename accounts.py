@@ -109,15 +109,20 @@ class Account(Base):
     @classmethod
     @database.atomic()
     def connect(cls, user: User, kind: str, email: str, sealed: str, scopes: Iterable[str], refresh_expires_at: datetime | None) -> "Account":
-        """The account after a person allowed it: a new one, or the one that is there with fresh credentials. Raises OtherAccount."""
+        """The account after a person allowed it: a new one, or the one that is there with fresh credentials. One that was never used gives way
+        to another; else raises OtherAccount. Its calendars are still to be listed."""
         user.clinic.hold()
         row = cls.get_or_none(cls.user == user, cls.kind == kind)
         if row and row.email.lower() != email.lower():
-            raise OtherAccount(row.email)
+            if not row.is_unused:
+                raise OtherAccount(row.email)
+            AuditEntry.note(user.clinic, user, "account.gone", row, kind=kind)
+            row.delete_instance()
+            row = None
         action = "account.reconnected" if row else "account.connected"
         row = row or cls.create(clinic=user.clinic, user=user, kind=kind, email=email, sealed=sealed)
         row._set(sealed=sealed, scopes=" ".join(sorted(scopes)), refresh_expires_at=refresh_expires_at, consented_at=now(), due_at=now(),
-                 because="connect", health="ok", health_word="", failing_since=None, failures=0, told=0, wait_until=None)
+                 because="connect", listed_at=None, health="ok", health_word="", failing_since=None, failures=0, told=0, wait_until=None)
         Notice.settle(row, "reconnect", "reconnected")
         AuditEntry.note(user.clinic, user, action, row, kind=kind)
         return row
@@ -298,6 +303,12 @@ class Account(Base):
         cls.update(lease=None, leased_until=None).where(cls.id == account_id, cls.lease == holder).execute()
 
     # ---- what there is to see ----
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was connected and nothing more: we never made or wrote anything there."""
+        is_made = self.calendars.where(RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)).exists()
+        return self.phase == "naming" and not is_made
 
     @property
     def needs_somebody(self) -> bool:

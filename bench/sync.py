@@ -27,7 +27,7 @@ from operate import migrate
 from outside import ExternalEvent
 from scheduling import Span
 from settings import Settings, sandbox_port
-from sync import connecting, connections, work
+from sync import connecting, connections, first_look, work
 from sync.run import run as bring_in_step
 
 from . import clinics
@@ -67,6 +67,7 @@ class Outside:
         back = self.http.post(urlsplit(out.url)._replace(scheme="", netloc="", query="").geturl(), data=form, follow_redirects=False)
         query = {name: values[0] for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()}
         account = connecting.arrive(user, self.kind, out, query)
+        first_look.look(account.id)
         account.start(user, "Kalends bench", "Europe/London")
         if sources:
             for row in account.calendars.where(RemoteCalendar.is_primary):

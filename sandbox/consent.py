@@ -119,7 +119,7 @@ def _leave(**answer: str) -> Response:
 def _page(email: str, problem: str | None = None) -> str:
     asked = request.values["scope"].split()
     boxes = [(scope, MEANINGS.get(scope.removeprefix(PREFIX), scope.removeprefix(PREFIX))) for scope in asked if scope not in IDENTITY]
-    ticked = request.form.getlist("granted") if request.method == "POST" else asked
+    ticked = request.form.getlist("granted")  # empty at first, as on the real page
     return render_template(
         "consent.html", client=google.store.clients[request.values["client_id"]]["name"], accounts=list(google.store.accounts.values()),
         email=email, boxes=boxes, ticked=ticked, problem=problem, action=request.path,

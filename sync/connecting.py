@@ -1,6 +1,9 @@
 """Connecting an account: out to the provider, back with the person, and the list of calendars that are there."""
 
-from collections.abc import Mapping
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import scheduling
 from accounts import Account, RemoteCalendar
@@ -9,10 +12,12 @@ from database import database
 from models import Clinic, User
 
 from . import connections, local
-from .oauth import Departure, missing_scopes
-from .providers.base import Calendar, Provider, ScopeMissing
+from .oauth import Departure, Tokens, missing_scopes
+from .providers.base import Calendar, Provider, ScopeMissing, Unanswered
 
 MOST_LISTED = 250
+ARRIVAL_SECONDS = 5
+Answer = TypeVar("Answer")
 
 
 def depart(kind: str, clinic: Clinic, redirect_uri: str, login_hint: str = "") -> Departure:
@@ -21,21 +26,46 @@ def depart(kind: str, clinic: Clinic, redirect_uri: str, login_hint: str = "") -
 
 
 def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]) -> Account:
-    """The account of the person who came back, connected or connected again.
+    """The account of the person who came back, connected or connected again; `first_look` tells its calendars.
 
-    Raises Mismatch, Declined, ScopeMissing (boxes were left empty), accounts.OtherAccount, and the errors of `providers.base`.
+    The one place where a request waits for a provider, and no longer than ARRIVAL_SECONDS in all. Raises Mismatch, Declined, ScopeMissing (boxes
+    were left empty), accounts.OtherAccount, Unanswered where the provider was too slow, and the other errors of `providers.base`.
     """
-    tokens = connections.sign_in(kind).arrive(departure, query)
-    missing = missing_scopes(connections.scopes(kind, user.clinic), tokens.scopes)
-    if missing:
-        raise ScopeMissing("boxes", 403)
-    provider = connections.with_tokens(kind, tokens)
-    if not tokens.refresh_token:
-        raise ScopeMissing("no_refresh_token", 403)
-    email = provider.email()
-    account = Account.connect(user, kind, email, connections.sealed(tokens), tokens.scopes, tokens.refresh_expires_at)
-    list_calendars(account, provider)
-    return account
+    asked = connections.scopes(kind, user.clinic)
+    tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, departure, query))
+    return Account.connect(user, kind, email, connections.sealed(tokens), tokens.scopes, tokens.refresh_expires_at)
+
+
+def _ask_who(kind: str, asked: Iterable[str], departure: Departure, query: Mapping[str, str]) -> tuple[Tokens, str]:
+    """What the provider allows us, and whose account it is."""
+    with connections.in_a_hurry(kind) as http:
+        tokens = connections.sign_in(kind, http).arrive(departure, query)
+        if missing_scopes(asked, tokens.scopes):
+            raise ScopeMissing("boxes", 403)
+        if not tokens.refresh_token:
+            raise ScopeMissing("no_refresh_token", 403)
+        return tokens, connections.with_tokens(kind, tokens, http).email()
+
+
+def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` gives or raises, or Unanswered after so many seconds. It goes on alone then, until its own time-outs end it: time-outs of
+    single reads do not bound an answer that comes in drops. It must not use the database."""
+    answered: queue.SimpleQueue = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answered.put((ask(), None))
+        except Exception as error:
+            answered.put((None, error))
+
+    threading.Thread(target=work, name="arrival", daemon=True).start()
+    try:
+        answer, error = answered.get(timeout=seconds)
+    except queue.Empty:
+        raise Unanswered("slow") from None
+    if error:
+        raise error
+    return answer
 
 
 def description(reference: str) -> str:

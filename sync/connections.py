@@ -20,6 +20,7 @@ from . import oauth, providers
 from .oauth import Application, OAuth, Tokens
 from .providers.base import AuthExpired, Provider, http_client
 
+HURRIED = httpx.Timeout(4, connect=2)
 EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced before it is used
 EXTRA = {"google": oauth.GOOGLE_EXTRA, "microsoft": oauth.MICROSOFT_EXTRA}
 
@@ -64,20 +65,25 @@ def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
     return providers.scopes(kind, clinic.sync_existing, clinic.sync_shared)
 
 
-def sign_in(kind: str) -> OAuth:
-    """Signing in at a provider. Raises KeyError for one that is not set up."""
+def sign_in(kind: str, http: httpx.Client | None = None) -> OAuth:
+    """Signing in at a provider, over our own HTTP client or this one. Raises KeyError for a provider that is not set up."""
     known = _setup.endpoints[kind]
     application = Application(known.client_id, known.client_secret, known.authorize_url, known.token_url, known.revoke_url, EXTRA[kind])
-    return OAuth(application, _http(kind), scheduling.utc_now)
+    return OAuth(application, http or _http(kind), scheduling.utc_now)
 
 
-def with_tokens(kind: str, tokens: Tokens) -> Provider:
+def with_tokens(kind: str, tokens: Tokens, http: httpx.Client) -> Provider:
     """A provider for credentials that no row holds yet."""
     def access_token(stale: str | None) -> str:
         if stale is not None:
             raise AuthExpired("refused at once", 401)
         return tokens.access_token
-    return providers.open_provider(kind, _http(kind), access_token, _setup.endpoints[kind].api_url)
+    return providers.open_provider(kind, http, access_token, _setup.endpoints[kind].api_url)
+
+
+def in_a_hurry(kind: str) -> httpx.Client:
+    """An HTTP client for the one request of a person that waits for a provider."""
+    return http_client(_setup.transport and _setup.transport(kind), HURRIED)
 
 
 def open_account(account: Account) -> Provider:

@@ -8,6 +8,7 @@ account's tokens at once is up to the caller, who holds the account's lease.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,13 +23,19 @@ GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or do
 WHO = {"openid", "email", "profile", "offline_access"}  # these come back in another form or not at all, and open no calendar
 FINAL = ("invalid_grant", "interaction_required", "consent_required", "login_required")
 MISCONFIGURED = ("invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope")
-ADMIN_NEEDED = ("AADSTS90094", "AADSTS90093")  # https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 PASSING = ("temporarily_unavailable", "server_error")
+# What a provider says of itself when it sends a person back without a code (RFC 6749 §4.1.2.1; OpenID Connect Core §3.1.2.6), beside the above.
+UNASKED = ("interaction_required", "consent_required", "login_required", "account_selection_required")
+OURS = (*MISCONFIGURED, "invalid_request", "unsupported_response_type", "invalid_resource", "invalid_target", "deleted_client", "disabled_client",
+        "org_internal")
+# Microsoft's exact words, https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+AADSTS = {"access_denied": (65004,), "admin_needed": (90093, 90094, 90095, 90097, 90099),
+          "blocked": (50020, 50105, 50177, 53000, 53001, 53002, 53003, 530003, 53009, 530034), "interaction": (50058, 50076, 50079, 50158, 65001)}
 
 
 class Declined(ProviderError):
-    """The person said no, or the provider did on their behalf. `reason`: "access_denied", "refused", or "admin_needed" where Microsoft wants an
-    administrator of their organisation to allow us first."""
+    """Nobody let us in. `reason`: "access_denied" (the person said no), "admin_needed" (an administrator of their organisation must allow us
+    first), "blocked" (the organisation's rules keep this account out), "interaction" (the person must confirm something there), or "refused"."""
 
 
 class Mismatch(ProviderError):
@@ -90,12 +97,13 @@ class OAuth:
     def arrive(self, departure: Departure, query: Mapping[str, str]) -> Tokens:
         """Tokens for what the provider sent back with the person (the query of our redirect address).
 
-        Raises Mismatch, Declined, AuthExpired for a code that is spent or was too slow, and the errors of `refresh`.
+        Raises Mismatch, Declined, AuthExpired for a code that is spent or was too slow, and the errors of `refresh`: NotConfigured and
+        Unavailable also for what came back instead of a code.
         """
         if not departure.state or not hmac.compare_digest(query.get("state", "").encode(), departure.state.encode()):
             raise Mismatch("state")
         if "error" in query:
-            raise Declined(_why(query))
+            raise _refusal(query)
         if not query.get("code"):
             raise Mismatch("code")
         return self._tokens("authorization_code", code=query["code"], code_verifier=departure.verifier, redirect_uri=departure.redirect_uri)
@@ -152,10 +160,19 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[st
     return frozenset(scope for scope in asked if scope not in WHO and scope.removeprefix(GRAPH_SCOPE).lower() not in allowed)
 
 
-def _why(query: Mapping[str, str]) -> str:
-    if query.get("error_description", "").startswith(ADMIN_NEEDED):
-        return "admin_needed"
-    return "access_denied" if query["error"] == "access_denied" else "refused"
+def _refusal(query: Mapping[str, str]) -> ProviderError:
+    """What it means that a person came back with an error instead of a code. Microsoft's number is more exact than the error beside it."""
+    error, number = word(query["error"]), re.search(r"AADSTS(\d{4,8})\b", query.get("error_description", ""))
+    for reason, numbers in AADSTS.items():
+        if number and int(number[1]) in numbers:
+            return Declined(reason)
+    if error in PASSING:
+        return Unavailable(error)
+    if error in OURS:
+        return NotConfigured(error)
+    if error in UNASKED:
+        return Declined("interaction")
+    return Declined({"access_denied": "access_denied", "admin_policy_enforced": "admin_needed"}.get(error, "refused"))
 
 
 def _end(now: datetime, seconds: object) -> datetime | None:

@@ -318,19 +318,24 @@ class _Round:
         if row.consented_at != account.consented_at or (row.phase, row.generation) != (account.phase, account.generation):
             return  # it is about what was before: what the person did meanwhile is due
         failures = row.failures + 1
-        health, wait_until = _consequence(error, failures)
+        health, wait_until = consequence(error, failures)
         if health == "waiting" and row.failing_since and row.failing_since < at - PATIENCE:
             health = "operator"  # by itself it has not passed: somebody should look
         columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
                    "failures": failures, "wait_until": wait_until}
-        if isinstance(error, NameTaken):
-            columns |= {"phase": "naming", "wait_until": None, "due_at": None}
+        if isinstance(error, NameTaken) and self._is_unmade():
+            columns |= {"phase": "naming", "wait_until": None, "due_at": None, "health": "ok", "failing_since": None, "failures": 0}
         if wait_until:  # not where somebody asked meanwhile
             Account.update(due_at=wait_until).where(Account.id == account.id, Account.due_at.is_null()).execute()
         Account.update(**columns).where(Account.id == account.id).execute()
         if health in ("reconnect", "calendar_gone"):
             Notice.give(account, health, detail={"word": columns["health_word"], "days": (at - account.consented_at).days})
         self._note_trouble(error, health, wait_until)
+
+    def _is_unmade(self) -> bool:
+        """Whether our calendar there is still to be made: only then is its name a person's to change."""
+        destination = self.account.destination
+        return destination is not None and destination.calendar_id is None
 
     def _note_trouble(self, error: ProviderError, health: str, wait_until: datetime | None) -> None:
         """The history tells it once, however often the same comes again."""
@@ -349,7 +354,7 @@ class _CalendarGone(ProviderError):
     """Our calendar was deleted outside, or we may not see it any more."""
 
 
-def _consequence(error: ProviderError, failures: int) -> tuple[str, datetime | None]:
+def consequence(error: ProviderError, failures: int) -> tuple[str, datetime | None]:
     """Whose turn it is after an error, and when we try again by ourselves."""
     at = scheduling.utc_now()
     if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)):

@@ -32,7 +32,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.leaving", "sync.pull"},
     {"sync.meanwhile"},
     {"sync.run"},
-    {"sync.look", "sync.work"},
+    {"sync.first_look", "sync.look", "sync.work"},
 )
 SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
 

@@ -125,16 +125,30 @@ def test_a_person_may_say_no(oauth, http):
         oauth.arrive(departure, consent(http, departure, decision="deny"))
 
 
-@pytest.mark.parametrize(("query", "reason"), [
-    ({"error": "access_denied", "error_description": "AADSTS65004: User declined to consent"}, "access_denied"),
-    ({"error": "access_denied", "error_description": "AADSTS90094: The grant requires admin permission"}, "admin_needed"),
-    ({"error": "server_error"}, "refused"),
+def microsoft(number, error="access_denied"):
+    return {"error": error, "error_description": f"AADSTS{number}: Something that is never shown. Trace ID: 1"}
+
+
+@pytest.mark.parametrize(("query", "refusal", "reason"), [
+    ({"error": "access_denied"}, Declined, "access_denied"), ({"error": "access_denied", "error_subcode": "cancel"}, Declined, "access_denied"),
+    (microsoft(65004), Declined, "access_denied"), (microsoft(65004, "consent_required"), Declined, "access_denied"),
+    *((microsoft(number), Declined, "admin_needed") for number in (90093, 90094, 90095, 90099)),
+    (microsoft(90094, "consent_required"), Declined, "admin_needed"), (microsoft(90093, "invalid_request"), Declined, "admin_needed"),
+    ({"error": "access_denied", "error_description": "Need admin approval (AADSTS90094)"}, Declined, "admin_needed"),
+    ({"error": "admin_policy_enforced"}, Declined, "admin_needed"),
+    *((microsoft(number), Declined, "blocked") for number in (50105, 53003, 50020)), (microsoft(53003, "interaction_required"), Declined, "blocked"),
+    *((microsoft(number, "interaction_required"), Declined, "interaction") for number in (50076, 50079, 65001)),
+    *(({"error": error}, Declined, "interaction") for error in ("interaction_required", "consent_required", "login_required")),
+    *(({"error": error}, Unavailable, error) for error in ("server_error", "temporarily_unavailable")),
+    *(({"error": error}, NotConfigured, error) for error in ("unauthorized_client", "invalid_scope", "invalid_request", "redirect_uri_mismatch")),
+    (microsoft(700016, "unauthorized_client"), NotConfigured, "unauthorized_client"),
+    ({"error": "something new"}, Declined, "refused"), ({"error": ""}, Declined, "refused"), ({"error": "<b>ünïcode</b>"}, Declined, "refused"),
 ], ids=str)
-def test_why_microsoft_let_nobody_through_is_told(oauth, query, reason):
+def test_why_nobody_was_let_through_is_told_apart(oauth, query, refusal, reason):
     departure = oauth.depart(REDIRECT, SCOPES)
-    with pytest.raises(Declined) as caught:
+    with pytest.raises(ProviderError) as caught:
         oauth.arrive(departure, query | {"state": departure.state})
-    assert caught.value.reason == reason
+    assert (type(caught.value), caught.value.reason) == (refusal, reason)
 
 
 def test_a_code_is_good_once_and_not_for_long(oauth, http, moving):

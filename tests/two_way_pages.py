@@ -58,10 +58,17 @@ def connect(page, email, provider="Google"):
     expect(page.locator("#flash")).to_contain_text("Saved")
     page.get_by_label(f"Both ways, with {provider}").check()
     page.get_by_role("link", name=f"Connect with {provider}").click()
-    page.get_by_label(email).check()
-    page.get_by_role("button", name="Allow").click()
+    allow(page, email)
     expect(page.locator("#flash")).to_contain_text("Connected")
     start(page)
+
+
+def allow(page, email):
+    """On the provider's own page: choose the account, tick every box, and agree."""
+    page.get_by_label(email).check()
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="Allow").click()
 
 
 def start(page):

@@ -1,21 +1,24 @@
 """Out to a calendar provider and back. The way out is a link: a form would be stopped at the border by our own content policy."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
 from flask_login import current_user
 
+import scheduling
 from accounts import Account, OtherAccount
-from sync import connecting, connections, work
-from sync.oauth import Declined, Departure, Mismatch
-from sync.providers.base import AuthExpired, NoMailbox, NotConfigured, ProviderError, ScopeMissing
+from sync import connecting, connections, first_look, work
+from sync.oauth import Departure, Mismatch
+from sync.providers.base import AuthExpired, ProviderError
 
-from . import display
+from . import connect_words, display
 from .access import login_required
 
 blueprint = Blueprint("connect", __name__)
 
 KEY = "departure"
+JUST_NOW = timedelta(minutes=10)  # a code that comes back once more within this time was used by the first return
 
 
 @blueprint.get("/<kind>/departure")
@@ -25,9 +28,10 @@ def depart(kind: str):
     refusal = _refusal(kind)
     if refusal:
         flash(refusal, "warning")
-        return redirect(url_for("sync_settings.show"), 303)
+        return _back(kind)
     account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), account.email if account else "")
+    known = account.email if account and not account.is_unused else ""  # one that is of no use gives way to another
+    leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
     session[KEY] = {"kind": kind, "state": leaving.state, "verifier": leaving.verifier, "redirect_uri": leaving.redirect_uri}
     return redirect(leaving.url, 302)
 
@@ -41,22 +45,43 @@ def arrive(kind: str):
         abort(404)
     known = kept if kept and kept["kind"] == kind else {"state": "", "verifier": "", "redirect_uri": ""}
     leaving = Departure("", known["state"], known["verifier"], known["redirect_uri"])
-    name = display.PROVIDER_NAMES[kind]
     refusal = _refusal(kind)
-    if not refusal:
-        try:
-            account = connecting.arrive(current_user, kind, leaving, request.args)
-            work.nudge(account.id)
-        except OtherAccount as other:
-            refusal = f"You chose another account. {other.email} is connected here; to change it, disconnect it first."
-        except ProviderError as error:
-            refusal = _words(error, name)
-            connecting.note_missing(current_user, kind, type(error).__name__)
     if refusal:
         flash(refusal, "warning")
-        return redirect(url_for("sync_settings.show"), 303)
-    flash(f"Connected: {name} lets Kalends into {account.email}." + (" One name, and you can start." if account.phase in ("naming", "off") else ""))
+        return _back(kind)
+    try:
+        account = connecting.arrive(current_user, kind, leaving, request.args)
+    except OtherAccount as other:
+        flash(f"You chose another account. {other.email} is connected here; to change it, disconnect it first.", "warning")
+        return _back(kind)
+    except ProviderError as error:
+        account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
+        if account is None:
+            flash(connect_words.refusal(type(error).__name__, display.PROVIDER_NAMES[kind], error.reason), "warning")
+            connecting.note_missing(current_user, kind, type(error).__name__)
+            return _back(kind)
+    return _connected(account)
+
+
+def _connected(account: Account):
+    """The account is there: its calendars are looked at next, or its sync goes on."""
+    if account.phase in first_look.PHASES:
+        first_look.nudge(account.id)
+    else:
+        work.nudge(account.id)
+    flash(f"Connected to {account.email}." + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else ""))
     return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
+
+
+def _just_connected(kind: str) -> Account | None:
+    """The person's account, where this is the second return of one that worked: pressed twice, or reloaded."""
+    account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind, Account.health == "ok")
+    return account if account and account.consented_at > scheduling.utc_now() - JUST_NOW else None
+
+
+def _back(kind: str):
+    """To the page, where this provider is chosen already and the button stands."""
+    return redirect(url_for("sync_settings.show", mode=kind, _anchor="mode"), 303)
 
 
 def _way_back(kind: str) -> str:
@@ -80,20 +105,3 @@ def _refusal(kind: str) -> str | None:
     if request.host != base.netloc:
         return f"Open Kalends at {base.geturl()} and connect there: {name} knows only that address."
     return None
-
-
-def _words(error: ProviderError, name: str) -> str:
-    """What went wrong on the way, and what the person can do."""
-    if isinstance(error, Mismatch):
-        return "This page was too old, or it began in another browser. Press the button once more."
-    if isinstance(error, Declined):
-        return f"{name} did not let us in, as you said no there. Nothing has changed."
-    if isinstance(error, ScopeMissing):
-        return f"{name} let us in, but not to everything that sync needs. Connect again and leave every box ticked."
-    if isinstance(error, AuthExpired):
-        return f"That took too long for {name}. Press the button once more."
-    if isinstance(error, NoMailbox):
-        return "This account has no calendar that programs can reach. Choose another, or ask whoever looks after it."
-    if isinstance(error, NotConfigured):
-        return f"{name} does not know this Kalends. Whoever runs it finds out more with: flask --app app doctor"
-    return f"{name} does not answer as it should. Try again in a few minutes; nothing has changed."

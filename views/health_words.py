@@ -16,7 +16,7 @@ from models import Clinic, Feed, User
 from outside import ExternalEvent
 from sync import connections
 
-from . import display, sync_words, two_way_words
+from . import connect_words, display, sync_words, two_way_words
 
 HELD = ("deletes", "empty", "source_empty")  # a person must say yes or no
 WEIGHT = {"trouble": 0, "waiting": 1, "ok": 2, "off": 3}
@@ -130,6 +130,8 @@ def _trouble(account: Account, provider: str) -> tuple[str, str, str, str] | Non
 def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, str, str]:
     """What is well, goes on by itself or was wanted so."""
     name, at = account.user.name.split()[0], scheduling.utc_now()
+    if account.phase == "naming" and account.listed_at is None and account.health != "ok":
+        return "waiting", "Not usable yet", connect_words.refusal(account.health_word, provider), "ask"
     if account.phase == "naming":
         return "waiting", "Not started", f"{name} has connected {provider} and not started sync yet.", "ask"
     if account.phase == "leaving":

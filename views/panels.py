@@ -72,7 +72,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     """One account: how it stands, and what can be done."""
     calendars = list(account.calendars.order_by(RemoteCalendar.is_primary.desc(), RemoteCalendar.name, RemoteCalendar.id))
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
-    found = {"account": account, "status": words.status(account, zone), "run": words.running(account), "sources": sources,
+    found = {"account": account, "status": words.status(account, zone), "look": words.first_look(account, zone),
+             "run": words.running(account), "sources": sources,
              "destination": next((row for row in calendars if row.role == "destination"), None), "name": display.PROVIDER_NAMES[account.kind],
              "product": words.PRODUCTS[account.kind], "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
              "reached": [row for row in sources if row.role == "source" or connecting.may_read(row, account.clinic)],
@@ -82,14 +83,17 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     found["shows_sources"] = bool(sources) and account.phase in ("active", "paused") and is_filled
     if account.phase in ("naming", "off"):
         is_back = naming_form and naming_form.account.id == account.id
-        form = naming_form if is_back else Naming(account, formdata=None, data={"name": _default_name(), "into": ""})
+        form = naming_form if is_back else Naming(account, formdata=None, data={"name": _default_name(found["destination"]), "into": ""})
         places = [row for row in sources if connecting.may_write(row, account.clinic)]
         found |= {"form": form, "due": words.due(account), "earlier": [row for row in calendars if row.is_ours], "places": places,
                   "taken": account.taken([row.calendar_id for row in places])}
     return found
 
 
-def _default_name() -> str:
+def _default_name(refused: RemoteCalendar | None) -> str:
+    """The name that the provider refused, to be changed; else one to begin with."""
+    if refused:
+        return refused.name
     first = oldest_calendar()
     return f"Kalends, {first.venue.name}"[:100] if first else "Kalends"
 

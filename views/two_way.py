@@ -7,7 +7,7 @@ from wtforms import BooleanField, SelectMultipleField
 from accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
 from models import Practitioner, User
 from outside import ExternalEvent
-from sync import connecting, jobs, work
+from sync import connecting, first_look, jobs, work
 
 from . import access, display, htmx, panels, sync_page, sync_words
 from . import two_way_words as words
@@ -111,6 +111,8 @@ def act(account_id: int, what: str):
         account.go_on(current_user)
     elif account.phase == "active":
         account.ask(what, current_user)
+    elif what == "check":
+        first_look.ask(account)
     work.nudge(account.id)
     return sync_page.changed(said, f"account-{account.id}")
 

@@ -11,7 +11,7 @@ from models import Booking, Patient, Practitioner, Service, Venue
 from outside import ExternalEvent
 from sync import connections, decisions, local
 
-from . import display
+from . import connect_words, display
 from .display import PROVIDER_NAMES
 
 MOST_NAMED = 100
@@ -72,6 +72,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         gone = " What came from there is gone here already."
         waits = f" {name} does not answer; we try again at {display.clock(account.wait_until, zone)}." if _waits(account) else ""
         return Status("waiting", "Being taken away", f"We are taking away in {name} what we made.{waits}{gone}", True)
+    if look := first_look(account, zone):
+        return look
     if account.phase == "off":
         return Status("off", "Off", f"Nothing is synced. {name} still lets us in, so you can start again at any time.")
     if account.phase == "naming":
@@ -107,6 +109,22 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     if failed:
         return Status("waiting", "Nearly in step", f"{counted}. See below which are not.")
     return Status("ok", "In step", f"{counted}, {how_changes_arrive(account)}.")
+
+
+def first_look(account: Account, zone: ZoneInfo) -> Status | None:
+    """How the first look at a connected account goes; None once its calendars are known."""
+    if account.phase not in ("naming", "off") or account.listed_at is not None:
+        return None
+    name = PROVIDER_NAMES[account.kind]
+    if account.kind not in connections.kinds():
+        return Status("off", "Not set up any more", f"This Kalends does not know {name} now. Whoever runs it can change that.")
+    if account.health == "ok":
+        return Status("busy", "Connected", f"We are asking {name} which calendars you have. You can leave this page.", True)
+    why = connect_words.refusal(account.health_word, name)
+    if account.health == "reconnect":
+        return Status("trouble", "Not usable yet", why)
+    again = f" We try again at {display.clock(account.wait_until, zone)}." if _waits(account) else " We are trying again."
+    return Status("waiting", "Not usable yet", why + again, True)
 
 
 def _waits(account: Account) -> bool:

@@ -267,10 +267,10 @@ class Provider(Protocol):
 # ---- HTTP ----
 
 
-def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def http_client(transport: httpx.BaseTransport | None = None, timeout: httpx.Timeout = TIMEOUT) -> httpx.Client:
     """How Kalends calls providers: bounded waits, no redirects, and no address in the log (they hold e-mail addresses and sync tokens)."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return httpx.Client(transport=transport, headers=HEADERS, timeout=TIMEOUT)
+    return httpx.Client(transport=transport, headers=HEADERS, timeout=timeout)
 
 
 def request(http: httpx.Client, method: str, url: str, **parts) -> httpx.Response:

@@ -105,7 +105,10 @@ def test_it_works_without_javascript(live, enter):
     page.get_by_role("button", name="Next").click()
     page.get_by_role("link", name="Connect with Google").click()
     page.get_by_label("or any other e-mail address").fill("amara.o@gmail.example")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
     page.get_by_role("button", name="Allow").click()
+    until(lambda: page.goto("/sync/") and page.get_by_role("button", name="Start sync").count(), 30)
     page.get_by_role("button", name="Start sync").click()
     until(lambda: page.goto("/sync/") and "In step." in page.locator("[id^=status-]").inner_text(), 60)
     page.goto("/sync/accounts/disconnection")
