@@ -73,7 +73,8 @@ def sign_in():
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
         access.note("braked", user)
-        return _wait(render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(wait)), wait)
+        page = render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(wait))
+        return page, 429, {"Retry-After": str(wait)}
     right = (user or User()).check_password(form.password.data)
     if right and user.is_active:
         brake.succeeded()
@@ -81,16 +82,6 @@ def sign_in():
         return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
     access.note("refused", user)
     return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
-
-
-def _wait(page: str, seconds: int) -> tuple[str, int, dict]:
-    return page, 429, {"Retry-After": str(seconds)}
-
-
-def _slow_down(seconds: int):
-    """End the request: too many tries at this door."""
-    page = render_template("error.html", status=429, heading="Too many tries", advice=f"Wait {display.minutes(seconds)}, then try again.")
-    abort(current_app.make_response(_wait(page, seconds)))
 
 
 def _safe(target: str | None) -> str:
@@ -112,8 +103,7 @@ def forgotten():
 @blueprint.post("/forgotten")
 def send_reset():
     """The same answer and the same work whether or not there is such a person: a job looks, and sends the letter."""
-    if wait := brakes.wait_seconds("reset", brakes.network(), 5):
-        _slow_down(wait)
+    brakes.slow_down("reset", brakes.network(), brakes.RESETS)
     form = Forgotten()
     if not form.validate():
         return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False), 422
@@ -128,8 +118,7 @@ def accept(secret: str):
     """Set a password through a one-time link, and sign in."""
     link = OneTimeLink.find(secret[:100])
     if link is None:
-        if wait := brakes.wait_seconds("link", brakes.network(), brakes.LINKS):
-            _slow_down(wait)
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
         access.note("link_refused", None)
         return _used_up()
     form = SetPassword()
@@ -159,13 +148,13 @@ def welcome(token: str = ""):
         if first is None:
             abort(404)
         if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
-            if token and (wait := brakes.wait_seconds("link", brakes.network(), brakes.LINKS)):
-                _slow_down(wait)
+            if token:
+                brakes.slow_down("link", brakes.network(), brakes.LINKS)
             return render_template("auth/welcome_elsewhere.html"), 403 if token or request.method == "POST" else 200
     form = Welcome()
     form.password.own = form.name.data, form.email.data, form.clinic.data
-    if request.method == "POST" and (wait := brakes.wait_seconds("welcome", brakes.network(), brakes.SIGN_UPS)):
-        _slow_down(wait)
+    if request.method == "POST":
+        brakes.slow_down("welcome", brakes.network(), brakes.SIGN_UPS)
     if form.validate_on_submit():
         try:
             owner = Clinic.sign_up(form.clinic.data, form.zone_name.data, form.name.data, form.email.data, form.password.data,
@@ -197,8 +186,7 @@ def change_password():
     form = ChangePassword()
     form.password.own = current_user.own_words
     if form.validate():
-        if wait := brakes.wait_seconds("change", str(session.row.id), brakes.PAIR):
-            _slow_down(wait)
+        brakes.slow_down("change", str(session.row.id), brakes.PAIR)
         if current_user.check_password(form.current.data):
             current_user.set_password(form.password.data, current_user)
             access.sign_in(User.get_by_id(current_user.id), session.row.remembered, how="password")

@@ -5,7 +5,6 @@ from datetime import datetime, time, timedelta
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask_login import current_user
-from wtforms import HiddenField
 
 import scheduling
 from database import alone
@@ -16,7 +15,7 @@ from . import access, booking_card, booking_check, booking_form, booking_words, 
 from .access import login_required
 from .booking_card import when
 from .booking_form import BookingForm, Options
-from .forms import Choice, Form, arg_int
+from .forms import Choice, Form, Hidden, arg_int
 
 blueprint = Blueprint("bookings", __name__)
 
@@ -32,7 +31,7 @@ def _keep_view(endpoint: str, values: dict) -> None:
 class StatusForm(Form):
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES])
     overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
-    agreed = HiddenField()
+    agreed = Hidden(limit=10_000)
 
 
 class CancelForm(Form):

@@ -4,15 +4,16 @@ import hashlib
 import hmac
 import ipaddress
 
-from flask import current_app, request
+from flask import abort, current_app, make_response, render_template, request
 
 from credentials import Throttle
 from models import User
 
-from . import devices
+from . import devices, display, htmx
 
 PAIR, ACCOUNT, ADDRESS = 5, 50, 30  # free tries for one account from one network; for one account from all; from one network for all
-LINKS, SIGN_UPS, INVITATIONS = 20, 5, 60  # made-up one-time links and clinics from one network; invitations and links that one person makes
+LINKS, RESETS, SIGN_UPS = 20, 5, 5  # from one network: made-up one-time links, requests for a new password, clinics
+INVITATIONS = 60  # invitations and one-time links that one person makes
 
 
 class SignInBrake:
@@ -39,9 +40,14 @@ class SignInBrake:
         Throttle.take_back(self._shared)
 
 
-def wait_seconds(door: str, who: str, free: int) -> int:
-    """The same for another door: count one try of `who`, or give the seconds to wait."""
-    return Throttle.admit({key(door, who): free})
+def slow_down(door: str, who: str, free: int) -> None:
+    """The same for another door: count one try of `who`, or end the request with how long to wait."""
+    if wait := Throttle.admit({key(door, who): free}):
+        sentence = f"Wait {display.minutes(wait)}, then try again."
+        if htmx.is_partial():
+            abort(htmx.say(f"Too many tries. {sentence}", 429))
+        page = render_template("error.html", status=429, heading="Too many tries", advice=sentence)
+        abort(make_response(page, 429, {"Retry-After": str(wait)}))
 
 
 def key(kind: str, value: str) -> str:

@@ -11,7 +11,7 @@ from credentials import OneTimeLink
 from database import alone
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 
-from . import access, htmx, letter_words
+from . import access, brakes, htmx, letter_words
 from .access import login_required, manager_required
 from .forms import Choice, Email, Form, Line, WeekHours
 from .merging import Merging
@@ -109,6 +109,7 @@ def new():
 def invite():
     form = _invite_form()
     if form.validate():
+        brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
         values = form.values()
         chosen = set(values.pop("venues"))
         try:
@@ -185,6 +186,7 @@ def issue_link(user_id: int):
     person = _managed(user_id)
     if not person.is_active:
         abort(404)
+    brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
     _hand_over_link(person, "reset" if person.password_hash else "invite")
     return htmx.done(url_for("team.show", user_id=person.id))
 
