@@ -96,7 +96,7 @@ class ResetRequest(Base):
     @classmethod
     def answer_all(cls) -> None:
         """Issue a link for each request whose address belongs to somebody who works here, and forget the addresses."""
-        for row in cls.waiting().limit(200):
+        for row in list(cls.waiting().limit(200)):
             with database.atomic():
                 if cls.update(sealed="").where(cls.id == row.id, cls.sealed != "").execute():
                     row._answer()

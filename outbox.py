@@ -100,7 +100,7 @@ class Letter(Base):
         """The next letter to send, leased to the caller; None where none is due, or enough were tried within the last minute."""
         recent = cls.alias()
         tried = recent.select(fn.COUNT(recent.id)).where(recent.tried_at > at - MINUTE)
-        for (letter_id,) in cls.due(at).select(cls.id).limit(20).tuples():
+        for (letter_id,) in list(cls.due(at).select(cls.id).limit(20).tuples()):  # SQLite refuses to write while a row is still being read
             columns = {"lease": secrets.token_hex(16), "leased_until": at + LEASE, "tries": cls.tries + 1, "tried_at": at}
             free = cls.leased_until.is_null() | (cls.leased_until <= at)
             if cls.update(columns).where(cls.id == letter_id, cls.phase == "waiting", free, tried < per_minute).execute():
