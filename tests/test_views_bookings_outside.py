@@ -95,7 +95,7 @@ def test_each_of_a_series_is_looked_at(pat, add, typed):
     add("Dentist", "2026-12-03 09:00", "2026-12-03 10:00")
     answer = pat.post("/bookings/", data=typed(repeat="weekly", count="3"))
     assert answer.status_code == 422
-    assert "Dentist, Thu 3 Dec 09:00–10:00, in your calendar Family." in text(answer)
+    assert "Thursday 3 December, 09:30–10:20: Dentist, 09:00–10:00, in your calendar Family." in text(answer)
     assert Booking.select().count() == 0
 
 

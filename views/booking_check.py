@@ -48,7 +48,8 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         return Obstacle(remarks=form.remarks)
     first = spans[0]
     taken = refusal or SlotTaken(_clashes(form, spans))
-    words = [*(_booked(row, form) for row in taken.conflicts), *(_foreign(event, form) for event in taken.outside)]
+    day = form.day.data
+    words = [*(_booked(row, form, day) for row in taken.conflicts), *(_foreign(event, form, day) for event in taken.outside)]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
     asked = len(_targets(form, spans)(first))
@@ -99,18 +100,19 @@ def _date(clash: Clash, form: BookingForm) -> str:
 
 
 def _what(clash: Clash, form: BookingForm) -> list[str]:
-    return [*(_booked(row, form) for row in clash.bookings), *(_foreign(event, form) for event in clash.events)]
+    day = display.first_day(clash.span, form.practitioner.zone)
+    return [*(_booked(row, form, day) for row in clash.bookings), *(_foreign(event, form, day) for event in clash.events)]
 
 
-def _booked(row: Booking, form: BookingForm) -> str:
-    times = display.brief(row, form.practitioner.zone, form.day.data)
+def _booked(row: Booking, form: BookingForm, day: date) -> str:
+    times = display.brief(row, form.practitioner.zone, day)
     return f"{row.title}{_at_other(row, form)}, {times}, {display.STATUS_NAMES[row.status].lower()}."
 
 
-def _foreign(event: ExternalEvent, form: BookingForm) -> str:
+def _foreign(event: ExternalEvent, form: BookingForm, day: date) -> str:
     """A busy time outside; what it is and in which calendar is for its owner alone."""
     zone, is_own = form.practitioner.zone, columns.shows_titles(form.practitioner)
-    times = display.brief(event, zone, form.day.data)
+    times = display.brief(event, zone, day)
     return f"{columns.foreign_title(event, is_own)}, {times}{f', in {_calendar(event)}' if is_own else ''}."
 
 

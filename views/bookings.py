@@ -202,7 +202,7 @@ def undo(booking_id: int):
         if not undone:
             flash("There is nothing to take back any more.")
         else:
-            many = f"{len(undone)} bookings have the status again that they had before."
+            many = f"Taken back: {len(undone)} bookings have the status again that they had before."
             flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if len(undone) == 1 and booking in undone else many)
             if said := booking_words.left_alone(undone, booking.practitioner.zone, "Not taken back"):
                 flash(" ".join(said), "warning")
