@@ -7,7 +7,9 @@ from datetime import datetime
 from flask import current_app
 
 import scheduling
+import vault
 from accounts import PERSONAL, Account, Notice
+from addresses import AddressProof
 from credentials import OneTimeLink
 from models import User
 from outbox import Letter
@@ -42,6 +44,31 @@ def _one_time_link(letter: Letter) -> Text | None:
     return Text(link.user.email, subject, body)
 
 
+def _address(letter: Letter) -> Text | None:
+    """A link that proves the address with which somebody is to sign in. Dropped where somebody else has the address."""
+    proof = _proof(letter)
+    if proof is None or proof.user is None or not proof.user.is_active or User.select().where(User.email == proof.email).exists():
+        return None
+    body = _body("address", name=one_line(proof.user.name), address=address("auth.confirm_address", secret=proof.secret))
+    return Text(proof.email, "Your e-mail address in Kalends", body)
+
+
+def _sign_up(letter: Letter) -> Text | None:
+    """A link with which somebody sets up a clinic; or, where they have an account, the way to it. The page that asked tells neither."""
+    proof = _proof(letter)
+    if proof is None:
+        return None
+    is_known = User.select().where(User.email == proof.email).exists()
+    place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=proof.secret)
+    return Text(proof.email, "Your clinic in Kalends", _body("sign_up", is_known=is_known, address=place))
+
+
+def _proof(letter: Letter) -> AddressProof | None:
+    proof = AddressProof.get_or_none(AddressProof.id == letter.about, AddressProof.salt == letter.sequence,
+                                     AddressProof.expires_at > scheduling.utc_now())
+    return proof if proof and proof.secret and vault.opens(proof.sealed) else None
+
+
 def _nudge(letter: Letter) -> Text | None:
     """An owner or manager asks the person to look at their account."""
     account, asker = Account.get_or_none(Account.id == letter.about), User.get_or_none(User.id == letter.detail["by"])
@@ -69,7 +96,8 @@ def _sync_trouble(letter: Letter) -> Text | None:
 
 
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
-    "invite": _one_time_link, "reset": _one_time_link, "nudge": _nudge, "sync_trouble": _sync_trouble,
+    "invite": _one_time_link, "reset": _one_time_link, "nudge": _nudge, "sync_trouble": _sync_trouble, "address": _address,
+    "sign_up": _sign_up,
 }
 
 

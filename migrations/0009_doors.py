@@ -51,6 +51,22 @@ def up(migrator, db):
             indexes = ((("clinic", "at"), False), (("kind", "at"), False))
     db.create_tables([SecurityEvent])
 
+    class AddressProof(Model):
+        clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
+        user = ForeignKeyField(User, null=True, on_delete="CASCADE")
+        key = CharField(index=True, max_length=43)
+        sealed = TextField()
+        salt = CharField(max_length=32)
+        secret_hash = CharField(unique=True, max_length=64)
+        created_at = BigIntegerField()
+        expires_at = BigIntegerField()
+
+        class Meta:
+            database = db
+            legacy_table_names = False
+            table_name = "address_proof"
+    db.create_tables([AddressProof])
+
     class Patient(Model):
         class Meta:
             database = db
@@ -116,6 +132,7 @@ def part_doubles(db, IdChange):
 
 def down(migrator, db):
     db.execute_sql("DROP INDEX patient_internal_id_folded")
+    migrator.migrate(migrator.drop_table("address_proof"))
     migrator.migrate(migrator.drop_table("id_change"))
     migrator.migrate(migrator.drop_table("security_event"))
     migrator.migrate(migrator.drop_table("session"))

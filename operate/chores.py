@@ -9,6 +9,7 @@ import intake
 import letters
 import outbox
 import scheduling
+from addresses import AddressProof
 from intake.upload import Import
 from letters import trouble
 from models import database
@@ -34,6 +35,7 @@ def clean_up() -> None:
     credentials.clean_up(now)
     accounts.clean_up(now)
     outbox.clean_up(now)
+    AddressProof.clean_up()
     Session.clean_up()
     SecurityEvent.clean_up()
     for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(("checked", "failed"))):

@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 
 import models
 from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from addresses import AddressProof
 from audit import AuditEntry
 from credentials import OneTimeLink, ResetRequest, Throttle
 from id_changes import IdChange
@@ -26,7 +27,7 @@ from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Stray, Letter, ResetRequest, ServerKey,
-          Session, SecurityEvent, IdChange, Pace, ToldChange, ReadPage, Revocation)
+          Session, SecurityEvent, IdChange, AddressProof, Pace, ToldChange, ReadPage, Revocation)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -98,8 +98,8 @@ def test_a_new_calendar_shows_in_feeds_at_once(manager, linden):
     ({"name": ""}, "Write the person"),
     ({"email": ""}, "Write the address"),
     ({"email": "nia"}, "Write an address such as"),
-    ({"email": "Olive@linden.test"}, "signs in with this address already"),
-    ({"email": "sam@elsewhere.test"}, "signs in with this address already"),
+    ({"email": "Olive@linden.test"}, "This address cannot be used"),
+    ({"email": "sam@elsewhere.test"}, "This address cannot be used"),
     ({"role": "emperor"}, "Choose one of the list"),
 ])
 def test_a_bad_invitation_comes_back_and_stores_nothing(owner, linden, stranger, bad, said):
@@ -164,7 +164,7 @@ def test_a_taken_address_comes_back(manager, linden):
     answer = manager.post(f"/team/{linden.pat.id}", data=person(linden.pat, email="olive@linden.test"), headers=PARTIAL)
     page = text_of(answer)
     assert answer.status_code == 422 and page.startswith('<form id="person-form"')
-    assert "signs in with this address already" in page
+    assert "This address cannot be used" in page
     assert User.get_by_id(linden.pat.id).email == "pat@linden.test"
 
 

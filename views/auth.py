@@ -5,14 +5,16 @@ import re
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
 import letters
 import outbox
 import password_rules
+from addresses import AddressProof
 from credentials import OneTimeLink, ResetRequest
-from database import Taken
+from database import Taken, database
 from models import Clinic, Closed, User
 from operate import keys
 from sessions import Session
@@ -58,6 +60,10 @@ class Welcome(Form):
     name = Line("Your name", 120, "Write your name")
     email = Email("Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
     password = NewPassword("Password")
+
+
+class SignUp(Form):
+    email = Email("Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -151,14 +157,45 @@ def welcome(token: str = ""):
             if token:
                 brakes.slow_down("link", brakes.network(), brakes.LINKS)
             return render_template("auth/welcome_elsewhere.html"), 403 if token or request.method == "POST" else 200
-    form = Welcome()
-    form.password.own = form.name.data, form.email.data, form.clinic.data
     if request.method == "POST":
         brakes.slow_down("welcome", brakes.network(), brakes.SIGN_UPS)
+    if first is None and outbox.is_set_up():
+        return _ask_for_address()
+    return _found_clinic(Welcome(), settings.signup_open)
+
+
+def _ask_for_address():
+    """Before a stranger's clinic is made, a link goes to their address. The answer is the same whoever has it; the letter tells its owner."""
+    form = SignUp()
+    if not form.validate_on_submit():
+        return render_template("auth/sign_up.html", form=form), 422 if form.errors else 200
+    AddressProof.ask(form.email.data)
+    letters.wake()
+    return render_template("auth/sign_up.html", form=form, sent=True)
+
+
+@blueprint.route("/sign-up/<secret>", methods=["GET", "POST"])
+def sign_up(secret: str):
+    """A further clinic, by the link that proves the owner's address."""
+    proof = AddressProof.find(secret[:100])
+    is_open = current_app.config["SETTINGS"].signup_open
+    if proof is None or proof.user or not is_open:
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        access.note("link_refused", None)
+        return _used_up()
+    return _found_clinic(Welcome(), is_open, proof)
+
+
+def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = None):
+    if proof:
+        form.email.process(MultiDict({"email": proof.email}))
+    form.password.own = form.name.data, form.email.data, form.clinic.data
     if form.validate_on_submit():
         try:
-            owner = Clinic.sign_up(form.clinic.data, form.zone_name.data, form.name.data, form.email.data, form.password.data,
-                                   is_open=settings.signup_open)
+            with database.atomic():
+                owner = Clinic.sign_up(form.clinic.data, form.zone_name.data, form.name.data, form.email.data, form.password.data, is_open)
+                if proof and not proof.take():
+                    raise Closed
         except Taken:
             form.fault("email", "This did not work with these details. If you have an account, sign in instead")
         except Closed:
@@ -166,7 +203,28 @@ def welcome(token: str = ""):
         else:
             access.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
-    return render_template("auth/welcome.html", form=form), 422 if form.errors else 200
+    return render_template("auth/welcome.html", form=form, is_proved=bool(proof)), 422 if form.errors else 200
+
+
+@blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
+@login_required
+def confirm_address(secret: str):
+    """Sign in with another address from now on, by the link that was sent there. Only the person can: whoever else reads that mailbox, if it
+    was mistyped, must not get in by it."""
+    proof = AddressProof.find(secret[:100])
+    if proof is None or proof.user_id != current_user.id:
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        return _used_up()
+    if request.method == "GET":
+        return render_template("auth/address.html", email=proof.email)
+    try:
+        person = proof.confirm()
+    except Taken:
+        person = None
+    if person is None:
+        return _used_up()
+    flash(f"You sign in as {person.email} from now on.")
+    return redirect(url_for("auth.profile"), 303)
 
 
 @blueprint.get("/profile")

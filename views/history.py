@@ -23,6 +23,7 @@ _DEEDS = {
     "practitioner.returned": "opened {it} again",
     "user.invited": "invited {it}", "user.invite_link": "made an invitation link for {it}",
     "user.reset_link": "made a link for a new password for {it}",
+    "user.address_asked": "sent {it} a link for a new e-mail address",
     "user.password": "set the password of {it}", "user.changed": "changed the record of {it}", "user.left": "noted that {it} left",
     "user.returned": "brought back {it}", "user.signed_out_everywhere": "signed out on every device",
     "sync.settings": "changed how bookings of {it} appear outside: {settings}",

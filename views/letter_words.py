@@ -52,7 +52,7 @@ def _named(failed: list[Letter]) -> str:
 
 def _reader(letter: Letter) -> str:
     """The name of the person at the clinic whom it was for."""
-    ids = {"invite": letter.about, "reset": letter.about, "sync_trouble": letter.detail.get("reader")}
+    ids = {"invite": letter.about, "reset": letter.about, "sync_trouble": letter.detail.get("reader"), "address": letter.detail.get("reader")}
     person = User.get_or_none(User.id == ids.get(letter.kind), User.clinic == letter.clinic_id)
     return person.name if person else ""
 

@@ -5,6 +5,7 @@ from flask_login import current_user
 from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
+import addresses
 import letters
 import outbox
 from credentials import OneTimeLink
@@ -73,7 +74,7 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     return {
         "person": person, "form": form or _with_roles(PersonForm(formdata=None, obj=person), person), "roles": ROLES, "calendars": calendars,
         "hours": {calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-") for calendar in calendars},
-        "opening": _opening_form(person), "letter": letter_words.of_person(person), **more,
+        "opening": _opening_form(person), "letter": letter_words.of_person(person), "new_address": addresses.AddressProof.waiting(person), **more,
     }
 
 
@@ -173,8 +174,9 @@ def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, Hour
 
 
 def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
-    if form:
-        person.change(current_user, **form.values())
+    if form and addresses.change_person(person, current_user, **form.values()):
+        letters.wake()
+        flash(f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the new address.")
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
             calendar.set_hours(current_user, one.hours.data)
@@ -266,4 +268,4 @@ def come_back(user_id: int):
 
 
 def _say_taken(form: PersonForm) -> None:
-    form.fault("email", "Somebody signs in with this address already. Use another")
+    form.fault("email", "This address cannot be used. Use another")

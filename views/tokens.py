@@ -22,7 +22,7 @@ from . import brakes, devices, htmx, signing_in
 FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 EXEMPT = {"webhooks"}  # blueprints whose callers prove themselves by a secret of their own
-DOORS = {"auth.sign_in", "auth.send_reset", "auth.accept", "auth.welcome"}  # for people who are not signed in yet
+DOORS = {"auth.sign_in", "auth.send_reset", "auth.accept", "auth.welcome", "auth.sign_up"}  # for people who are not signed in yet
 LONGEST = timedelta(days=31)  # no session lives as long
 
 
