@@ -4,7 +4,7 @@ import logging
 import secrets
 import sys
 
-from flask import Flask, render_template, request
+from flask import Flask, current_app, render_template, request
 from flask_login import current_user
 from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
@@ -14,7 +14,7 @@ import models
 import outbox
 import vault
 import views
-from database import open_database
+from database import connect_afresh, open_database, trouble
 from operate import commands
 from operate.front import Front, Lane
 from settings import Settings, SettingsError
@@ -78,7 +78,8 @@ def create_front() -> Front:
 
 
 def _connect() -> None:
-    models.database.connect(reuse_if_open=True)
+    if request.blueprint != "probes" and request.endpoint != "static":
+        connect_afresh()
 
 
 def _disconnect(error: BaseException | None) -> None:
@@ -122,10 +123,30 @@ _PAGES = {  # status → heading, what to do
 }
 
 
+_UNAVAILABLE = {  # what is wrong with the database → heading, what to do
+    "full": ("The disk of the server is full", "Nothing can be saved until whoever runs Kalends makes room. What was saved before is safe."),
+    "read-only": ("Nothing can be saved at the moment", "The database is read-only. Tell whoever runs Kalends. What was saved before is safe."),
+    "busy": ("Kalends is busy", "Your last change was not saved. Go back and try again in a minute."),
+    "away": ("Kalends is not available at the moment", "Its database does not answer. Your last change may not be saved. Try again in a minute."),
+}
+RETRY_SECONDS = 30
+
+
+def _show_unavailable(error: Exception, why: str):
+    """503 without a question to the database, which has just refused one."""
+    reference = secrets.token_hex(4)
+    log.error("unavailable %s: database %s (%s) at %s", reference, why, type(error).__name__, places(error))
+    heading, advice = _UNAVAILABLE[why]
+    template = current_app.jinja_env.get_template("unavailable.html")  # not render_template: that asks the database who is signed in
+    return template.render(heading=heading, advice=advice, reference=reference), 503, {"Retry-After": str(RETRY_SECONDS)}
+
+
 def _show_error(error: Exception):
     """The page for a refusal or a fault. A fault is logged by reference and place; its message could hold a client's name."""
     if isinstance(error, HTTPException) and error.response is not None:
         return error.response
+    if why := trouble(error):
+        return _show_unavailable(error, why)
     status = error.code if isinstance(error, HTTPException) else 500
     reference = None
     if status not in _PAGES or status == 500:

@@ -1,13 +1,26 @@
 """The ground of the tables: the database itself, field types, and the one way into a transaction."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 
-from peewee import BigIntegerField, DatabaseProxy, IntegrityError, Model, SqliteDatabase, TextField, chunked
-from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+import psycopg
+from peewee import (
+    BigIntegerField,
+    DatabaseProxy,
+    IntegrityError,
+    InterfaceError,
+    Model,
+    OperationalError,
+    PeeweeException,
+    SqliteDatabase,
+    TextField,
+    chunked,
+)
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
 
 import scheduling
 
@@ -33,8 +46,60 @@ def open_database(url: str) -> None:
             url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64,
             check_same_thread=False))  # the pool hands a connection to one thread at a time
     else:
-        database.initialize(PooledPostgresqlDatabase(
-            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10))
+        database.initialize(_Postgresql(
+            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10,
+            connect_timeout=5, tcp_user_timeout=20_000))
+
+
+class _Postgresql(PooledPostgresqlDatabase):
+    """A server that does not even refuse is left alone for a moment, so that not every request waits for it."""
+
+    PAUSE_SECONDS = 5
+    _again_at = 0.0
+
+    def _connect(self):
+        begun = time.monotonic()
+        if begun < self._again_at:
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+        try:
+            return super()._connect()
+        except psycopg.OperationalError:
+            if time.monotonic() - begun > 1:
+                self._again_at = time.monotonic() + self.PAUSE_SECONDS
+            raise
+
+
+def trouble(error: BaseException) -> str | None:
+    """What is wrong with the database itself, as far as this fault tells: "full", "read-only", "busy", "away"; None: the fault is another.
+
+    SQLite says it in words alone; PostgreSQL with the code of its fault (https://www.postgresql.org/docs/current/errcodes-appendix.html),
+    which is missing where the connection was lost.
+    """
+    if isinstance(error, MaxConnectionsExceeded):
+        return "busy"
+    if not isinstance(error, PeeweeException):
+        return None
+    text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
+    found = next((name for name, words in _WORDS.items() if any(word in text for word in words)), None)
+    if found or is_sqlite():
+        return found
+    if code is None:
+        return "away" if isinstance(error, (OperationalError, InterfaceError)) else None
+    return next((name for name, codes in _CODES.items() if code.startswith(codes)), None)
+
+
+_WORDS = {
+    "full": ("database or disk is full", "no space left on device"), "read-only": ("readonly database", "read-only transaction"),
+    "busy": ("database is locked", "database table is locked"), "away": ("unable to open database", "disk i/o error"),
+}
+_CODES = {"full": ("53100",), "read-only": ("25006",), "busy": ("53", "55P03", "57014"), "away": ("08", "57P", "58")}
+
+
+def connect_afresh() -> None:
+    """A connection of this thread that answers: the pool tries each before it hands it out, one that the thread has kept is not tried."""
+    if not database.is_closed() and not database.in_transaction():
+        database.close()
+    database.connect(reuse_if_open=True)
 
 
 def is_sqlite() -> bool:

@@ -6,15 +6,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from peewee import PeeweeException
-from redis import Redis, RedisError
-from rq import Worker
 
 import models
 import outbox
 import scheduling
 from letters.smtp import MailServer, Refused
+from sync import jobs
 
-from . import doctor_sync, keys, migrate
+from . import disk, doctor_sync, keys, migrate
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
@@ -22,6 +21,7 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
     yield from _database(settings)
+    yield _disk(settings)
     yield from _queue(settings)
     yield _base_url(settings)
     yield _mail(settings)
@@ -75,12 +75,17 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
         yield True, f"There is no clinic yet. Create it here: {settings.base_url}{welcome}"
 
 
+def _disk(settings) -> tuple[bool, str]:
+    faults = disk.faults(settings)
+    if faults:
+        return False, (f"{' and '.join(faults).capitalize()}: nothing can be saved in {settings.instance}. Make room, or make it writable. "
+                       "Kalends then goes on by itself.")
+    return True, "There is room on the disk."
+
+
 def _queue(settings) -> Iterator[tuple[bool, str]]:
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        redis.ping()
-        workers = Worker.count(connection=redis)
-    except (RedisError, OSError):
+    workers = jobs.workers() if jobs.is_usable() else None
+    if workers is None:
         yield False, ("Redis does not answer. It runs with `make run`; start that." if settings.embedded_redis
                       else "Redis does not answer. Check REDIS_URL and that its server runs.")
         return

@@ -104,12 +104,12 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 
 
 def _wait_for(redis_url: str) -> Redis:
-    """A connection to Redis, as soon as it answers."""
-    redis = Redis.from_url(redis_url)
+    """A connection to Redis, as soon as it answers. One that hangs later is noticed, too: RQ's workers set their own time-out."""
     for attempt in range(1_000_000):
         try:
-            redis.ping()
-            return redis
+            with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as probe:
+                probe.ping()
+            return Redis.from_url(redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5)
         except (RedisError, OSError) as error:
             if attempt == 20:
                 print(f"Redis does not answer ({type(error).__name__}). Waiting for it; check REDIS_URL.", flush=True)

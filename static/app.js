@@ -56,4 +56,10 @@
   document.addEventListener("htmx:sendError", ({ detail: { requestConfig } }) => {
     if (requestConfig.triggeringEvent?.type !== "look") document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";
   });
+  document.addEventListener("htmx:responseError", ({ detail: { requestConfig, xhr } }) => {  // what the error page would say
+    if (requestConfig.triggeringEvent?.type === "look") return;
+    const page = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main .card");
+    const words = [page?.querySelector("h1"), page?.querySelector("p")].map((part) => part?.textContent.trim()).filter(Boolean).join(". ");
+    document.getElementById("flash").textContent = words || "That did not work. Nothing on this page is lost: try again.";
+  });
 })();

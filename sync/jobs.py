@@ -6,10 +6,11 @@ This module knows no job. Whoever enqueues names the function, so it stands belo
 import importlib
 import logging
 import secrets
+import time
 from collections.abc import Callable
 
 from redis import Redis, RedisError
-from rq import Queue, Worker
+from rq import Queue, worker_registration
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.timeouts import JobTimeoutException
@@ -21,33 +22,52 @@ log = logging.getLogger("kalends.jobs")
 
 LIMITS = {"now": 300, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
 TooLong = JobTimeoutException  # raised inside a job at its limit; a run takes it as the end of its time slice
-WORKER_SECONDS = 60  # without a sign of life, after which a worker counts as gone
+WORKER_SECONDS = 30  # without a sign of life, after which a worker counts as gone
 # An id is unique while its job waits or runs. Without these two a finished or failed job would keep its id, and refuse every later nudge.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
+TIMEOUT_SECONDS = 1  # that a Redis which does not answer may cost
+PAUSE_SECONDS = 5  # in which it is left alone afterwards, by this process
+
 _redis: Redis | None = None
+_again_at = 0.0  # of the monotonic clock: before it Redis is not asked for anything but its health
 
 
 def open_queue(url: str) -> None:
-    """Say where the queue is. Connects at the first use; a Redis that hangs holds a request up for two seconds at most."""
-    global _redis
-    _redis = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+    """Say where the queue is. Connects at the first use."""
+    global _redis, _again_at
+    _redis, _again_at = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS), 0.0
 
 
 def is_usable() -> bool:
-    """Whether Redis answers now."""
+    """Whether Redis answers now, and takes jobs: one whose disk is full refuses."""
+    global _again_at
     try:
-        return bool(_redis.ping())
+        usable = bool(_redis.ping())
     except (RedisError, OSError):
+        _leave_alone()
         return False
+    _again_at = 0.0
+    return usable
 
 
 def workers() -> int | None:
-    """How many workers listen to the queue; None: Redis is away."""
-    try:
-        return Worker.count(connection=_redis)
-    except (RedisError, OSError):
+    """How many workers live; None: Redis is away. One that was killed outright counts until it has given no sign of life for a while."""
+    if time.monotonic() < _again_at:
         return None
+    try:
+        with _redis.pipeline(transaction=False) as pipeline:
+            for key in worker_registration.get_keys(connection=_redis):
+                pipeline.exists(key)
+            return sum(pipeline.execute())
+    except (RedisError, OSError):
+        _leave_alone()
+        return None
+
+
+def _leave_alone() -> None:
+    global _again_at
+    _again_at = time.monotonic() + PAUSE_SECONDS
 
 
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
@@ -56,6 +76,8 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
     The function must be at the top of its module and safe to run twice. One that waits already is left alone. One that runs may have looked
     for the last time, so that another goes behind it.
     """
+    if time.monotonic() < _again_at:
+        return False
     name = f"{function.__module__}.{function.__name__}"
     job_id = "-".join([name.replace(".", "-"), *map(str, ids)])
     try:
@@ -67,6 +89,7 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
                 if _waits(one):
                     break
     except (RedisError, OSError) as error:
+        _leave_alone()
         log.warning("%s not queued: %s", name, type(error).__name__)
         return False
     return True

@@ -1,19 +1,19 @@
 """The web as it is deployed, met by slow, broken and hostile lines: they cost a connection, never a thread, and what came in part is not taken."""
 
-import asyncio
 import socket
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import pytest
+from serving import serving
 
 from app import LANES
 from models import AuditEntry, Booking, Feed, User
-from operate import front, web
+from operate import front
 from scheduling import Span
 from sync import feed as feeds
 from tests.conftest import NOW, PASSWORD
@@ -31,21 +31,9 @@ def server(app, linden, clock):
         asked.append(environ)
         return app.wsgi_app(environ, start_response)
 
-    with closing(web.listen("127.0.0.1", 0)) as listening:
-        loop, begun = asyncio.new_event_loop(), threading.Event()
-        most = lambda path: 3 * 2**20 if path.startswith("/settings/imports") else 2**20  # noqa: E731
-        pages = front.Front(application, feeds.PREFIX, most, LANES)
-        inner = web._Server(pages, listening)
-        inner.on_startup(begun.set)
-        thread = threading.Thread(target=loop.run_until_complete, args=(inner.serve(),))
-        thread.start()
-        assert begun.wait(10)
-        yield SimpleNamespace(port=listening.getsockname()[1], asked=asked)
-        loop.call_soon_threadsafe(inner.stop)
-        thread.join(20)
-        assert not thread.is_alive()
-        pages.close()
-        loop.close()
+    most = lambda path: 3 * 2**20 if path.startswith("/settings/imports") else 2**20  # noqa: E731
+    with serving(front.Front(application, feeds.PREFIX, most, LANES)) as port:
+        yield SimpleNamespace(port=port, asked=asked)
 
 
 @pytest.fixture

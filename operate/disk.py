@@ -1,0 +1,36 @@
+"""Whether what must be written can be: the folders of the database and of the embedded Redis, tried by writing.
+
+How much is free says too little: a quota, a limit on files or a read-only disk refuses as well.
+"""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+OCTETS = 256 * 1024  # what the try writes: SQLite and Redis need some room for each change
+_WORDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "read-only"}
+
+
+def faults(settings) -> list[str]:
+    """What is wrong, such as "disk full"; [] where all is well."""
+    return sorted({fault for folder in _folders(settings) if (fault := _fault(folder))})
+
+
+def _folders(settings) -> set[Path]:
+    """The folders on this machine in which Kalends writes."""
+    folders = {settings.instance} if settings.embedded_redis else set()
+    if settings.database_url.startswith("sqlite:"):
+        folders.add(Path(settings.database_url.removeprefix("sqlite:///")).parent)
+    return folders
+
+
+def _fault(folder: Path) -> str | None:
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".try-") as file:
+            file.write(b"\0" * OCTETS)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"disk {_WORDS.get(error.errno, 'cannot be written')}"
+    return None
