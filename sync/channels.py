@@ -42,6 +42,7 @@ def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) 
                 seconds = RETRY.total_seconds() if error.retry_after_seconds is None else min(error.retry_after_seconds, LONGEST_WAIT_SECONDS)
                 pace.channels_wait_until = scheduling.utc_now() + timedelta(seconds=seconds)
                 pace.save()
+                Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()  # the promise; what counts is that time
                 return
 
 

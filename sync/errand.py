@@ -5,12 +5,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import scheduling
 from accounts import Account, SyncRun
 from database import database
+from pace import Pace
 
 from .providers.base import Provider
 
+LONGEST_WAIT_SECONDS = 900
 GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the next one counts on
 
 
@@ -30,6 +34,7 @@ class Errand:
     run: SyncRun | None = None
     counts: Counter = field(default_factory=Counter)
     has_begun: bool = False
+    has_got_on: bool = False  # something went through
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -38,6 +43,30 @@ class Errand:
             self.account.clinic.hold()
             self.account.keep(self.holder)
             yield
+
+    @property
+    def batch_size(self) -> int:
+        """So many operations the provider takes at once now."""
+        most = self.provider.batch_size
+        return min(most, self.pace.batch or most)
+
+    @cached_property
+    def pace(self) -> Pace:
+        return Pace.of(self.account)
+
+    def learn(self, sent: int, done: int, is_limited: bool) -> None:
+        """What became of a batch, inside the transaction that stores it: the next ones are no larger than what went through, and grow again."""
+        pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
+        before = pace.batch, pace.rest_seconds, pace.limited_at
+        if done and pace.limited_at:
+            pace.rest_seconds, pace.limited_at = min(int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS), None
+        if is_limited:  # after others it may be all together that was too much
+            pace.batch = max(1, self.batch_size * 3 // 4) if self.has_got_on else done or max(1, self.batch_size // 2)
+        elif pace.batch and not is_limited and sent == done >= self.batch_size:
+            pace.batch = done + max(1, done // 4) if done + max(1, done // 4) < most else None
+        self.has_got_on |= bool(done)
+        if (pace.batch, pace.rest_seconds, pace.limited_at) != before:
+            pace.save()
 
     def check_time(self) -> None:
         """Before each batch and each calendar. Raises OutOfTime when the slice is over. The first always goes, so that every slice gets on."""

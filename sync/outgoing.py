@@ -125,7 +125,7 @@ def _batches(errand: Errand, steps: Sequence[Step]) -> Iterator[tuple[str, list[
     for kinds, group in groupby(steps, key=_group):
         rest = list(group)
         while rest:
-            size = errand.provider.batch_size
+            size = errand.batch_size
             yield kinds, rest[:size]
             rest = rest[size:]
 
@@ -209,6 +209,7 @@ class _Batch:
                 self.outcome.trouble = results[0].error  # not the fault of one event
             done = [COUNTED[type(step)] for step, result in zip(steps, results, strict=True) if result.error is None]
             self.errand.note(done=len(done), **Counter(done))
+            self.errand.learn(len(results), len(done), any(isinstance(result.error, RateLimited) for result in results))
         return failed
 
     def _promise(self, step: Step, row: Link | None) -> Step | None:

@@ -19,7 +19,7 @@ from pace import ToldChange
 from text import places
 
 from . import channels, connecting, connections, incoming, jobs, leaving, local, marks, strays
-from .errand import GOES_ON, Errand, OutOfTime
+from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
 from .meanwhile import NOTHING, Meanwhile, in_order
@@ -45,7 +45,7 @@ MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the 
 SURE = 2  # so often a calendar of ours must have been missing before we believe it
 MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 LISTED = timedelta(hours=20)
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 5, 900
+FIRST_WAIT_SECONDS = 5
 OPERATOR_WAIT = timedelta(minutes=30)
 PATIENCE = timedelta(hours=6)
 JITTER = 0.25
@@ -317,11 +317,13 @@ class _Round:
             return
         if row.consented_at != account.consented_at or (row.phase, row.generation) != (account.phase, account.generation):
             return  # it is about what was before: what the person did meanwhile is due
-        failures = row.failures + 1
-        health, wait_until = consequence(error, failures)
-        if health == "waiting" and row.failing_since and row.failing_since < at - PATIENCE:
+        got_on = self.errand.has_got_on  # work gets through: this trouble is a new one
+        failures = 1 if got_on else row.failures + 1
+        health, wait_until = consequence(error, failures, self._rest(error) if got_on else FIRST_WAIT_SECONDS)
+        failing_since = at if got_on or row.failing_since is None else row.failing_since
+        if health == "waiting" and failing_since < at - PATIENCE:
             health = "operator"  # by itself it has not passed: somebody should look
-        columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": row.failing_since or at,
+        columns = {"health": health, "health_word": (error.reason or type(error).__name__)[:60], "failing_since": failing_since,
                    "failures": failures, "wait_until": wait_until}
         if isinstance(error, NameTaken) and self._is_unmade():
             columns |= {"phase": "naming", "wait_until": None, "due_at": None, "health": "ok", "failing_since": None, "failures": 0}
@@ -336,6 +338,15 @@ class _Round:
         """Whether our calendar there is still to be made: only then is its name a person's to change."""
         destination = self.account.destination
         return destination is not None and destination.calendar_id is None
+
+    def _rest(self, error: ProviderError) -> float:
+        """How long to let a provider be that took something and then no more, in seconds: a little less than it last took until it went on."""
+        if not isinstance(error, RateLimited):
+            return FIRST_WAIT_SECONDS
+        pace = self.errand.pace
+        pace.limited_at = scheduling.utc_now()
+        pace.save()
+        return max(FIRST_WAIT_SECONDS, 0.9 * pace.rest_seconds)
 
     def _note_trouble(self, error: ProviderError, health: str, wait_until: datetime | None) -> None:
         """The history tells it once, however often the same comes again."""
@@ -354,8 +365,8 @@ class _CalendarGone(ProviderError):
     """Our calendar was deleted outside, or we may not see it any more."""
 
 
-def consequence(error: ProviderError, failures: int) -> tuple[str, datetime | None]:
-    """Whose turn it is after an error, and when we try again by ourselves."""
+def consequence(error: ProviderError, failures: int, first: float = FIRST_WAIT_SECONDS) -> tuple[str, datetime | None]:
+    """Whose turn it is after an error, and when we try again by ourselves: after `first` seconds, and after twice as long each time in a row."""
     at = scheduling.utc_now()
     if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)):
         return "reconnect", None
@@ -365,7 +376,7 @@ def consequence(error: ProviderError, failures: int) -> tuple[str, datetime | No
         return "operator", at + OPERATOR_WAIT
     seconds = getattr(error, "retry_after_seconds", None) if isinstance(error, RateLimited) else None
     if seconds is None:
-        seconds = min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+        seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return "waiting", at + timedelta(seconds=min(seconds, 86400))
 
 
