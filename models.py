@@ -192,7 +192,7 @@ class Clinic(Base):
         self.save(only=list(changed))
         if changed.get("internal_ids"):
             Patient.fill_internal_ids(self)
-        if set(changed) - {"contact", "feed_preset", "empty_when_stopped", "sync_shared", "sync_existing"}:
+        if set(changed) - {"contact", "empty_when_stopped", "sync_shared", "sync_existing"}:
             self.bump_faces()
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
 

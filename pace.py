@@ -55,9 +55,11 @@ class ReadPage(Base):
 
 
 class Revocation(Base):
-    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the account was disconnected."""
+    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the account was disconnected. `email_hash`
+    knows the account again, should somebody connect it anew."""
 
     kind = CharField(20)
+    email_hash = CharField(64)
     sealed = TextField()
     tries = IntegerField(default=0)
     retry_at = InstantField()

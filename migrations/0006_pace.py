@@ -55,6 +55,7 @@ def up(migrator, db):
 
     class Revocation(Model):
         kind = CharField(max_length=20)
+        email_hash = CharField(max_length=64)
         sealed = TextField()
         tries = IntegerField()
         retry_at = BigIntegerField()

@@ -8,6 +8,7 @@ import credentials
 import intake
 import letters
 import outbox
+import pace
 import scheduling
 from addresses import AddressProof
 from intake.upload import Import
@@ -34,6 +35,7 @@ def clean_up() -> None:
     now = scheduling.utc_now()
     credentials.clean_up(now)
     accounts.clean_up(now)
+    pace.clean_up(now)
     outbox.clean_up(now)
     AddressProof.clean_up()
     Session.clean_up()

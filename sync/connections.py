@@ -87,12 +87,20 @@ def in_a_hurry(kind: str) -> httpx.Client:
 
 
 def open_account(account: Account) -> Provider:
-    """The provider of an account, with its credentials. Nothing is asked of it yet."""
+    """The provider of an account, with its credentials. Nothing is asked of it yet. A refresh token that was refused is not tried again."""
+    dead: dict[str, AuthExpired] = {}  # sealed credentials → how they were refused
+
     def access_token(stale: str | None) -> str:
         kept = _kept(account)
+        if kept in dead:
+            raise dead[kept]
         tokens = opened(kept)
         if tokens.access_token == stale or tokens.expires_at - EARLY <= scheduling.utc_now():
-            tokens = _refreshed(account, kept, tokens)
+            try:
+                tokens = _refreshed(account, kept, tokens)
+            except AuthExpired as error:
+                dead[kept] = error
+                raise
         return tokens.access_token
     return providers.open_provider(account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url)
 

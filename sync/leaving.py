@@ -6,12 +6,12 @@ from contextlib import suppress
 from peewee import chunked
 
 import scheduling
-from accounts import Account, Channel
+from accounts import Channel
 
-from . import channels, connections, local, marks, strays
+from . import channels, local, marks, revoking, strays
 from .errand import Errand
 from .event import RemoteEvent, Window
-from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ProviderError, ScopeMissing
+from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ScopeMissing
 
 SHUT = (AuthExpired, Forbidden, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
 
@@ -29,7 +29,7 @@ def leave(errand: Errand) -> None:
         if account.removes:
             gone = _remove(errand)
         if account.goal == "disconnect":
-            _revoke(account)
+            revoking.revoke(account)
     except SHUT:
         pass
     account.left(gone)
@@ -90,12 +90,3 @@ def _remove_events(errand: Errand, calendar_id: str, found: Collection[RemoteEve
         for result in results:
             if result.error and not isinstance(result.error, Gone):
                 raise result.error
-
-
-def _revoke(account: Account) -> None:
-    """Give back what we were allowed, unless a colleague uses the same account: it would end for both."""
-    shared = Account.select().where(Account.kind == account.kind, Account.email == account.email, Account.id != account.id).exists()
-    if shared:
-        return
-    with suppress(ProviderError):  # we forget it all the same; the page says where to withdraw it by hand
-        connections.sign_in(account.kind).revoke(connections.stored(account))

@@ -3,7 +3,7 @@
 import scheduling
 from accounts import Account
 
-from . import connections, first_look, jobs, run
+from . import connections, first_look, jobs, revoking, run
 
 # Time slices: a run that is not done ends at a page or batch, and its next slice goes behind everything that waits.
 NUDGED_SECONDS = 5  # somebody else waits for the same worker: more than that goes on in the other queue
@@ -46,6 +46,8 @@ def sweep() -> None:
     """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its worker may have died."""
     for row in _due():
         jobs.enqueue("sync", polled, row.id)
+    if revoking.is_due():
+        jobs.enqueue("sync", revoking.retry)
     first_look.sweep()
 
 

@@ -26,7 +26,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
     {"sync.feed", "sync.shown", "sync.oauth"},
     {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
-    {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing"},
+    {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing", "sync.revoking"},
     {"sync.channels"},
     {"sync.strays"},
     {"sync.leaving", "sync.pull"},
