@@ -365,6 +365,8 @@ class RemoteCalendar(Base):
     gone_since = InstantField(null=True)
     may_empty = BooleanField(default=False)  # a person agreed that it is empty now
     compared_at = InstantField(null=True)  # ours: when it was last compared with our records as a whole
+    whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
+    turn = IntegerField(default=0)  # grows each time it is turned on: what was read before that is no longer meant
     has_repeats = BooleanField(default=False)  # ours: somebody put a repeating event of their own into it
 
     class Meta:
@@ -374,8 +376,8 @@ class RemoteCalendar(Base):
     def sync(self, actor: User) -> None:
         """Read it from now on, so that its busy times block booking."""
         if self.role == "listed":
-            self.role, self.sync_token, self.due_at, self.gone_since = "source", None, None, None
-            self.save(only=[RemoteCalendar.role, RemoteCalendar.sync_token, RemoteCalendar.due_at, RemoteCalendar.gone_since])
+            self.role, self.sync_token, self.due_at, self.gone_since, self.turn = "source", None, None, None, self.turn + 1
+            self.save(only=[RemoteCalendar.role, RemoteCalendar.sync_token, RemoteCalendar.due_at, RemoteCalendar.gone_since, RemoteCalendar.turn])
             Account.wake(self.account_id, "source")
             AuditEntry.note(self.clinic, actor, "source.on", self)
 

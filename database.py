@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -27,6 +27,7 @@ import scheduling
 database = DatabaseProxy()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH = 1000  # rows handed to the database at a time
+MOST_VALUES = 30_000  # in one statement: SQLite takes 32,766
 
 
 class Taken(Exception):
@@ -188,10 +189,22 @@ def unique() -> Iterator[None]:
 
 
 def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
-    """Insert new rows by the thousand and count them: one statement for all, five times as fast as `insert_many`."""
+    """Insert new rows by the thousand and count them: one statement for many, and faster than `insert_many`."""
     fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
-    statement, _ = table.insert(dict.fromkeys(fields)).sql()
-    for some in chunked(rows, BATCH):
-        database.cursor().executemany(statement, [[field.db_value(row.__data__.get(field.name)) for field in fields] for row in some])
+    statement, _ = table.insert(dict.fromkeys(fields)).returning().sql()
+    head, values = statement[:(start := statement.rindex("("))], statement[start:]
+    for some in chunked(rows, min(BATCH, MOST_VALUES // len(fields))):
+        given = [field.db_value(row.__data__.get(field.name)) for row in some for field in fields]
+        database.execute_sql(head + ", ".join([values] * len(some)), given)
         count += len(some)
     return count
+
+
+def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[str]) -> None:
+    """Write these columns of rows that exist, by the thousand, with one statement for many."""
+    fields = [table._meta.fields[name] for name in names]
+    mark = database.param
+    statement = f"UPDATE {table._meta.table_name} SET {', '.join(f'{field.column_name} = {mark}' for field in fields)} WHERE id = {mark}"  # noqa: S608
+    for some in chunked(rows, BATCH):
+        given = [[*(field.db_value(row.__data__[field.name]) for field in fields), row.id] for row in some]
+        database.cursor().executemany(statement, given)

@@ -12,7 +12,7 @@ from scheduling import Span
 
 TITLE_LENGTH, ID_LENGTH = 300, 1200
 BUSY_KINDS = ("busy", "tentative", "away", "elsewhere")
-RULES = {"busy": True, "tentative": False, "away": True, "elsewhere": False, "all_day": False}  # X23: what blocks time until someone says otherwise
+RULES = {"busy": True, "tentative": False, "away": True, "elsewhere": False, "all_day": True}  # X23: what blocks time until someone says otherwise
 
 
 class ExternalEvent(Base):
@@ -46,7 +46,7 @@ class ExternalEvent(Base):
         """From when to when it takes time; whole days from midnight to midnight in the zone. It may be longer than any booking, or empty."""
         if self.starts_on is None:
             return self.starts_at, self.ends_at
-        first, last = max(self.starts_on, scheduling.FIRST_DAY), min(self.ends_on, scheduling.LAST_DAY)  # there are calendars of all history
+        first, last = (min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY) for day in (self.starts_on, self.ends_on))  # all of history
         return scheduling.midnight(first, zone), scheduling.midnight(last, zone)
 
     def overlaps(self, span: Span, zone: ZoneInfo) -> bool:

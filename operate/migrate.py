@@ -22,12 +22,13 @@ from pace import Pace, ReadPage, Revocation, ToldChange
 from security import SecurityEvent
 from sessions import Session
 from sync.strays import Stray
+from unread import CalendarTrouble, UnreadEvent
 
 from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Stray, Letter, ResetRequest, ServerKey,
-          Session, SecurityEvent, IdChange, AddressProof, Pace, ToldChange, ReadPage, Revocation)
+          Session, SecurityEvent, IdChange, AddressProof, Pace, ToldChange, ReadPage, Revocation, UnreadEvent, CalendarTrouble)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -89,15 +89,25 @@ class RemoteEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """An event that is there and could not be read. `remote_id` may be "". `reason`: "no_start", "no_end", "bad_start", "bad_end",
+    "backwards", "zone" (an unknown one), "no_id", "refused" (the provider does not show it) or "shape"."""
+
+    remote_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One pull. `complete`: everything in the window (None: of all times) was told, so what is missing there is gone; else only
-    changes were. A tombstone is an event that is surely gone, known to us or not."""
+    changes were. A tombstone is an event that is surely gone, known to us or not. About what is `unread` only its being there is known."""
 
     changed: tuple[RemoteEvent, ...]
     tombstones: frozenset[str]
     sync_token: str | None
     complete: bool
     window: Window | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

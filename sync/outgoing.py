@@ -49,9 +49,11 @@ from .providers.base import (
     ScopeMissing,
     Unanswered,
     Unavailable,
+    Unreadable,
     Unsent,
     Update,
 )
+from .providers.writing import OF_ANY_LOOK
 
 REMOTE = DeleteRemote | UpdateRemote | PutBack | CreateRemote | Recreate
 STOPPING = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unavailable)  # no use going on with this account now
@@ -254,9 +256,10 @@ class _Batch:
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
             local.store(self.account, Agreed(**{name: getattr(former, name) for name in local.SHARED}))  # whatever changed outside, it was not us
         creates = isinstance(step, CreateRemote | Recreate)
-        if isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError):
+        is_of_look = isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError)
+        if is_of_look:
             error = seen
-        if isinstance(error, STOPPING):
+        if isinstance(error, OF_ANY_LOOK if is_of_look else STOPPING) and not isinstance(error, (Unreadable, Unsent)):
             self.outcome.trouble = self.outcome.trouble or error
         elif isinstance(error, PreconditionFailed) and seen:
             self.outcome.learn(link.remote_id, seen)
@@ -286,5 +289,6 @@ class _Batch:
             return
         row = Link.get(Link.account == self.account, Link.uid == link.uid)
         wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), LONGEST_RETRY)
-        Link.update(problem=error.reason or "refused", tries=row.tries + 1, retry_at=scheduling.utc_now() + wait).where(Link.id == row.id).execute()
+        problem = "unreadable" if isinstance(error, Unreadable) else error.reason or "refused"
+        Link.update(problem=problem, tries=row.tries + 1, retry_at=scheduling.utc_now() + wait).where(Link.id == row.id).execute()
 

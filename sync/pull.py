@@ -6,16 +6,33 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import scheduling
-from accounts import Account, Link, RemoteCalendar
+from accounts import Account, Link, Notice, RemoteCalendar
+from unread import CalendarTrouble
 
 from . import doubts, incoming, local, marks, strays
 from .errand import Errand
 from .event import Delta, RemoteEvent, Window
-from .providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited, SyncTokenExpired
+from .providers.base import (
+    AuthExpired,
+    Endless,
+    Forbidden,
+    Gone,
+    NotConfigured,
+    ProviderError,
+    RateLimited,
+    ScopeMissing,
+    SyncTokenExpired,
+    Unanswered,
+    Unavailable,
+)
 
 log = logging.getLogger("kalends.pull")
 
 JITTER = 0.25
+OF_THE_ACCOUNT = (AuthExpired, NotConfigured, RateLimited)  # refusals that say nothing of one calendar
+SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" is doubted at so many looks, and for so long
+WHOLE, WHOLE_SPREAD_MINUTES = timedelta(hours=16), 240
+ENDLESS_WAIT = timedelta(days=1)
 
 
 class Reader:
@@ -23,6 +40,7 @@ class Reader:
 
     def __init__(self, errand: Errand, poll_seconds: float):
         self.errand, self.account, self.poll_seconds = errand, errand.account, poll_seconds
+        self._whole: set[int] = set()  # calendars that this pass reads as a whole
 
     def pull_ours(self, destination: RemoteCalendar) -> tuple[Delta, Window]:
         """What changed in our calendar, as `pull` tells it; as a whole where something is in doubt: see `doubts`."""
@@ -72,10 +90,17 @@ class Reader:
         foreign = [seen for seen in delta.changed if not marks.is_ours(seen.mark, self.account) and seen.remote_id not in held]
         repeats = {seen.remote_id for seen in foreign if seen.is_series}
         if repeats:
-            unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account)).changed
-            singles = tuple(seen for seen in unrolled if seen.series_id in repeats)
-            delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats)
-        return self._take_in(destination, delta, held) if foreign or delta.complete or delta.tombstones else True
+            try:
+                unrolled = self.errand.provider.pull(destination.calendar_id, None, local.reach(self.account))
+            except OF_THE_ACCOUNT:
+                raise
+            except ProviderError as error:  # bookings go out all the same, and the place in the history waits
+                self._note_trouble(destination, error)
+                return False
+            singles, known = (seen for seen in unrolled.changed if seen.series_id in repeats), {one.remote_id for one in delta.unread}
+            delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats,
+                            unread=(*delta.unread, *(one for one in unrolled.unread if one.remote_id not in known)))
+        return self._take_in(destination, delta, held) if foreign or delta.complete or delta.tombstones or delta.unread else True
 
     # ---- calendars that are read ----
 
@@ -99,36 +124,78 @@ class Reader:
         return list(rows.order_by(RemoteCalendar.id))
 
     def _read(self, source: RemoteCalendar) -> None:
-        """Bring the mirror of one calendar up to date. One that is gone, or closed to us, keeps the rest going."""
+        """Bring the mirror of one calendar up to date. One that cannot be read keeps what it blocks, and the rest going."""
         try:
             delta, window = self.pull(source, unrolled=True)
-        except (AuthExpired, NotConfigured, RateLimited):
+        except OF_THE_ACCOUNT:
             raise
         except ProviderError as error:
-            log.warning("calendar %s cannot be read: %s", source.id, error)
-            since = source.gone_since or scheduling.utc_now()
-            RemoteCalendar.update(gone_since=since).where(RemoteCalendar.id == source.id).execute()
-            self._plan_next(source)
+            self._cannot_read(source, error)
             return
         if self._take_in(source, delta):
             self.read_up_to(source, delta.sync_token, window)
         else:
             self.look_later(source)
 
-    def _take_in(self, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()) -> bool:
-        """Mirror a pull, by the rules that hold now. False: a person must decide first, or let go of the calendar meanwhile."""
+    def _cannot_read(self, source: RemoteCalendar, error: ProviderError) -> None:
+        """Write down why, and look again. That it is gone is believed once several looks and the list of calendars say so."""
+        trouble = self._note_trouble(source, error)
+        gone_since = source.gone_since if trouble.reason == "not_found" else None
+        if trouble.reason == "not_found" and gone_since is None and trouble.looks > SURE and trouble.since <= scheduling.utc_now() - DOUBTED:
+            gone_since = None if self._is_listed(source) else trouble.since
         with self.errand.writing():
-            now = RemoteCalendar.get_or_none(RemoteCalendar.id == calendar.id, RemoteCalendar.role == calendar.role)
-            mirrored = now and incoming.mirror(self.account, now, delta, held)
-            if mirrored is None or mirrored.is_held:
+            RemoteCalendar.update(gone_since=gone_since).where(RemoteCalendar.id == source.id).execute()
+            self._plan_next(source, ENDLESS_WAIT if trouble.reason == "endless" else None)
+
+    def _note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
+        log.warning("calendar %s cannot be read: %s", calendar.id, error)
+        with self.errand.writing():
+            return CalendarTrouble.met(calendar, "calendar", reason_of(error), error.reason or str(error.status or ""))
+
+    def _is_listed(self, source: RemoteCalendar) -> bool:
+        """Whether the account's list of calendars still has it; also where the list cannot be had."""
+        try:
+            return any(calendar.calendar_id == source.calendar_id for calendar in self.errand.provider.calendars())
+        except OF_THE_ACCOUNT:
+            raise
+        except ProviderError:
+            return True
+
+    def _take_in(self, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()) -> bool:
+        """Mirror a pull, by the rules that hold now, in short transactions. False: a person must decide first, or let go of the calendar
+        meanwhile."""
+        change = incoming.compare(self.account, calendar, delta, held)
+        if change.is_sudden:
+            with self.errand.writing():
+                detail = {"count": len(change.gone)}
+                Notice.give(self.account, "source_empty", f"empty {calendar.id}", calendar=calendar, detail=detail)
+            return False
+        for portion in change.portions():
+            with self.errand.writing():
+                now = self._as_it_is(calendar)
+                if now is None:
+                    return False
+                if now.rules == calendar.rules:
+                    self.errand.note(**portion.store())
+                    Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
+            if now.rules != calendar.rules:  # somebody changed them meanwhile: what is left is judged by the new ones
+                calendar.rules = now.rules
+                return self._take_in(calendar, delta, held)
+        if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):
+            return True
+        with self.errand.writing():
+            if self._as_it_is(calendar) is None:
                 return False
-            if +mirrored.counts:
-                self.errand.note(**mirrored.counts)
-                Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
-            if now.role == "source":
-                strays.note(self.account, now, delta)
-            incoming.look_for_doubles(self.account, calendar, mirrored.moved, calendar.read_at is None)
+            if calendar.role == "source":
+                strays.note(self.account, calendar, delta)
+            incoming.look_for_doubles(self.account, calendar, change.moved, calendar.read_at is None)
+            incoming.remember_unread(calendar, delta)
         return True
+
+    def _as_it_is(self, calendar: RemoteCalendar) -> RemoteCalendar | None:
+        """The calendar's row; None where it was stopped, or stopped and begun anew, since this read began."""
+        same = RemoteCalendar.id == calendar.id, RemoteCalendar.role == calendar.role, RemoteCalendar.turn == calendar.turn
+        return RemoteCalendar.get_or_none(*same)
 
     # ---- reading ----
 
@@ -140,12 +207,14 @@ class Reader:
         provider, reach = self.errand.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)
-        if not anew and calendar.sync_token and kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at:
+        is_inside = kept and kept.ends_at > window.ends_at + timedelta(days=2) and kept.starts_at <= window.starts_at
+        if not anew and calendar.sync_token and is_inside and not (unrolled and self._is_due_whole(calendar)):
             try:
                 over = frozenset() if unrolled else doubts.over(self.account)
                 return provider.pull(calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled, over=over), kept
             except SyncTokenExpired:
                 pass
+        self._whole.add(calendar.id)
         delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)
         if unrolled:
             return delta, reach
@@ -153,24 +222,41 @@ class Reader:
         told = {seen.remote_id for seen in delta.changed}
         return replace(delta, changed=(*delta.changed, *(seen for seen in marked if seen.remote_id not in told))), reach
 
+    def _is_due_whole(self, calendar: RemoteCalendar) -> bool:
+        """Whether all of it is to be read again. Increments may lose a change, or say nothing of what left the window: so once a day, each
+        calendar at a time of its own."""
+        interval = WHOLE + timedelta(minutes=calendar.id * 37 % WHOLE_SPREAD_MINUTES)
+        return calendar.whole_at is None or calendar.whole_at <= scheduling.utc_now() - interval
+
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All that was told is taken in: remember the place."""
-        columns = {"sync_token": sync_token, "read_at": scheduling.utc_now(), "gone_since": None, "may_empty": False,
-                   "window_from": window.starts_at, "window_to": window.ends_at}
+        at = scheduling.utc_now()
+        columns = {"sync_token": sync_token, "read_at": at, "gone_since": None, "may_empty": False, "window_from": window.starts_at,
+                   "window_to": window.ends_at, **({"whole_at": at} if calendar.id in self._whole else {})}
         unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
         with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
-            RemoteCalendar.update(**columns).where(RemoteCalendar.id == calendar.id, unchanged).execute()
+            same = RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn, unchanged
+            RemoteCalendar.update(**columns).where(*same).execute()
+            CalendarTrouble.end(calendar, "calendar")
             self._plan_next(calendar)
 
     def look_later(self, calendar: RemoteCalendar) -> None:
         """Not all of it is taken in: from the same place in the history, at the next regular look."""
         self._plan_next(calendar)
 
-    def _plan_next(self, calendar: RemoteCalendar) -> None:
+    def _plan_next(self, calendar: RemoteCalendar, wait: timedelta | None = None) -> None:
         """Set the next regular look, unless somebody asked for one since this read began: then `due_at` is another than `pull` wrote."""
         not_asked = RemoteCalendar.id == calendar.id, RemoteCalendar.due_at == calendar.due_at
-        RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
+        RemoteCalendar.update(due_at=scheduling.utc_now() + wait if wait else self._next_poll()).where(*not_asked).execute()
 
     def _next_poll(self) -> datetime:
         """The next regular look, spread so that accounts do not all come at once."""
         return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (no secret)
+
+
+def reason_of(error: ProviderError) -> str:
+    """Why a calendar cannot be read, as `CalendarTrouble` has it."""
+    if isinstance(error, Unavailable | Unanswered) and error.reason == "unreadable answer":
+        return "unreadable"
+    reasons = ((Endless, "endless"), (Gone, "not_found"), ((Forbidden, ScopeMissing), "forbidden"), ((Unavailable, Unanswered), "unavailable"))
+    return next((reason for kinds, reason in reasons if isinstance(error, kinds)), "refused")

@@ -29,9 +29,10 @@ class Reading:
 
     def is_gone(self, link: Link) -> bool:
         """Whether a link's event is surely gone (law 2)."""
-        if not link.remote_id or link.remote_id in self.told:
+        unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
+        if not link.remote_id or link.remote_id in self.told or link.remote_id in unread:
             return False
-        looked_at = self.delta.complete and bool(link.fingerprint)
+        looked_at = self.delta.complete and bool(link.fingerprint) and "" not in unread
         window = self.delta.window
         return link.remote_id in self.delta.tombstones or looked_at and (window is None or window.clearly_holds(*times(link.fingerprint)))
 

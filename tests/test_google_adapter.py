@@ -1,5 +1,6 @@
 """What is Google's own in the Google adapter: shapes, refusals, batches, and whatever the fact sheet warns of."""
 
+import json
 import logging
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -50,7 +51,7 @@ def answering(answer):
 
 
 def page(items, **tokens):
-    return httpx.Response(200, json={"kind": "calendar#events", "items": items, **tokens})
+    return httpx.Response(200, text=json.dumps({"kind": "calendar#events", "items": items, **tokens}))
 
 
 def only(world, **choice):
@@ -146,14 +147,42 @@ def test_times_come_with_an_offset_a_zone_or_both(start):
     assert to_event(ITEM | {"start": start}).starts_at == datetime(2026, 11, 24, 9, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("item", [
-    {}, ITEM | {"start": {}}, ITEM | {"end": {"dateTime": "soon"}}, ITEM | {"start": {"dateTime": "2026-11-24T09:00:00", "timeZone": "No/Where"}},
-    ITEM | {"end": {"date": "9999-12-32"}}, ITEM | {"start": None}, ITEM | {"summary": 5},
-    ITEM | {"start": {"dateTime": "0001-01-01T00:00:00+14:00"}},
+@pytest.mark.parametrize(("item", "reason"), [
+    ({}, "no_start"), (ITEM | {"start": {}}, "no_start"), (ITEM | {"start": None}, "no_start"), (ITEM | {"end": 5}, "no_end"),
+    (ITEM | {"end": {"dateTime": "soon"}}, "bad_end"), (ITEM | {"start": {"dateTime": "2026-11-24T09:00:00", "timeZone": "No/Where"}}, "zone"),
+    (ITEM | {"end": {"date": "2026-11-25"}}, "bad_end"), (ITEM | {"start": {"dateTime": "0001-01-01T00:00:00+14:00"}}, "bad_start"),
+    (ITEM | {"start": {"dateTime": "0000-01-01T00:00:00Z"}}, "bad_start"), (ITEM | {"end": {"dateTime": "2026-11-24T08:00:00Z"}}, "backwards"),
+    (ITEM | {"start": {"dateTime": ["2026"]}}, "bad_start"), (ITEM | {"id": ""}, "no_id"), (ITEM | {"id": None}, "no_id"),
+    (ITEM | {"id": "a" * 1201}, "no_id"), (ITEM | {"id": "a\0"}, "no_id"), (ITEM | {"id": "\ud800"}, "no_id"),
 ], ids=str)
-def test_what_is_no_event_stops_the_pull_rather_than_vanish(item):
-    with pytest.raises(Unavailable):
-        answering(page([{"id": "abc01"} | item])).pull("x", None, Window(NOW, SOON))
+def test_what_is_no_event_is_told_as_such_beside_the_good_ones(item, reason):
+    good = ITEM | {"id": "good1"}
+    delta = answering(page([{"id": "abc01"} | item, good, "no item at all"])).pull("x", None, Window(NOW, SOON))
+    assert [seen.remote_id for seen in delta.changed] == ["good1"] and delta.complete
+    assert [one.reason for one in delta.unread] == [reason, "no_id"]
+
+
+@pytest.mark.parametrize("odd", [
+    {"summary": None}, {"summary": 5}, {"attendees": None}, {"attendees": [None, {"self": True, "responseStatus": ["x"]}]}, {"etag": None},
+    {"etag": 7}, {"updated": "0000-01-01T00:00:00Z"}, {"updated": "0001-01-01T00:00:00+14:00"}, {"updated": 5}, {"extendedProperties": None},
+    {"extendedProperties": {"private": []}}, {"recurringEventId": 5}, {"transparency": {}}, {"eventType": None}, {"visibility": []},
+    {"start": {"dateTime": "2026-11-24T09:00:60Z"}},
+], ids=str)
+def test_whatever_else_is_odd_about_an_event_keeps_none_of_its_time_away(odd):
+    delta = answering(page([ITEM | odd])).pull("x", None, Window(NOW, SOON))
+    (seen,) = delta.changed
+    assert (seen.ends_at, seen.busy, delta.unread) == (datetime(2026, 11, 24, 10, tzinfo=UTC), "busy", ())
+
+
+@pytest.mark.parametrize(("start", "end"), [
+    ({"date": "2026-11-24"}, {"date": "9999-12-31"}), ({"date": "2026-11-24"}, {"date": "10000-01-01"}),
+    ({"date": "0002-01-01"}, {"date": "2026-12-31"}),
+    ({"dateTime": "2026-11-24T09:00:00Z"}, {"dateTime": "9999-12-31T23:59:59-12:00"}),
+    ({"dateTime": "0002-01-01T00:00:00+14:00"}, {"dateTime": "+12345-12-31T23:59:59Z"}),
+])
+def test_an_event_to_the_end_of_time_takes_its_time(start, end):
+    (seen,) = answering(page([ITEM | {"start": start, "end": end}])).pull("x", None, Window(NOW, SOON)).changed
+    assert seen.starts_at < SOON < seen.ends_at <= datetime(9000, 1, 2, tzinfo=UTC)
 
 
 def test_text_from_outside_is_bounded_and_clean():

@@ -71,12 +71,31 @@ ERROR = {"error": {"code": "x", "message": "x"}}
 
 @pytest.mark.parametrize("said", [
     httpx.Response(200, text="<html>Sign in to this network</html>"), httpx.Response(200, json=[]), answer(), answer(value=None), answer(value=[5]),
-    answer(value=[{"id": "AAkA"}]),
-], ids=["html", "list", "empty", "null", "numbers", "half an event"])
+], ids=["html", "list", "empty", "null", "numbers"])
 def test_an_answer_of_another_shape_is_trouble_and_not_nothing(said):
     for sync_token in (TOKEN, None):
         with pytest.raises(Unavailable):
             Answers(said).provider.pull("c1", sync_token, WINDOW)
+
+
+def test_half_an_event_is_told_as_such_beside_the_good_ones():
+    backwards = MADE | {"id": "AAkB", "end": {"dateTime": "2020-01-01T00:00:00.0000000", "timeZone": "UTC"}}
+    items = answer(value=[{"id": "AAkA"}, MADE, None, {"subject": "nameless"}, backwards])
+    for unrolled in (True, False):
+        delta = Answers(answer(value=[], **{"@odata.deltaLink": TOKEN}), items, items).provider.pull("c1", None, WINDOW, unrolled=unrolled)
+        assert [seen.remote_id for seen in delta.changed] == ["AAkA1"] and delta.sync_token == TOKEN
+        assert [(one.remote_id, one.reason) for one in delta.unread] == [("AAkA", "no_start"), ("", "no_id"), ("", "no_id"), ("AAkB", "backwards")]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 423, 500, 503])
+def test_one_event_that_graph_does_not_show_is_looked_for_in_the_list(status):
+    told = answer(value=[MADE, MADE | {"id": "AAkA2"}], **{"@odata.deltaLink": TOKEN})
+    looks = batch((200, MADE), (status, ERROR))
+    listed = answer(value=[MADE, MADE | {"id": "AAkA2", "subject": "from the list"}])
+    delta = Answers(told, looks, listed).provider.pull("c1", TOKEN, WINDOW, unrolled=False)
+    assert {seen.remote_id: seen.title for seen in delta.changed}["AAkA2"] == "from the list" and not delta.tombstones and not delta.complete
+    source = Answers(told, looks, answer(value=[], **{"@odata.deltaLink": TOKEN}), listed).provider.pull("c1", TOKEN, WINDOW)
+    assert {seen.remote_id for seen in source.changed} == {"AAkA1", "AAkA2"} and source.complete
 
 
 @pytest.mark.parametrize("link", ["https://elsewhere.example/v1.0/me", "http://graph.example/v1.0/me", "https://graph.example.evil.example/v1.0", 5])

@@ -31,6 +31,7 @@ from sync.providers.base import (
     ScopeMissing,
     SyncTokenExpired,
     Unavailable,
+    Unreadable,
 )
 from sync.providers.microsoft_errors import error_of
 from sync.providers.microsoft_mapping import (
@@ -225,13 +226,36 @@ def test_times_come_with_a_zone_of_any_name(start):
     assert to_event(ITEM | {"start": start}).starts_at == datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("item", [
-    {}, ITEM | {"start": None}, ITEM | {"start": {"dateTime": "soon", "timeZone": "UTC"}}, ITEM | {"subject": 5},
-    ITEM | {"start": {"dateTime": "2026-12-01T09:00:00", "timeZone": CUSTOM}}, {"id": "AAkA=", "type": "occurrence"},
+@pytest.mark.parametrize(("item", "reason"), [
+    ({}, "no_id"), (ITEM | {"start": None}, "no_start"), (ITEM | {"end": {"timeZone": "UTC"}}, "no_end"), (ITEM | {"id": 5}, "no_id"),
+    (ITEM | {"start": {"dateTime": "soon", "timeZone": "UTC"}}, "bad_start"), (ITEM | {"start": {"dateTime": 5}}, "bad_start"),
+    (ITEM | {"start": {"dateTime": "2026-12-01T09:00:00", "timeZone": CUSTOM}}, "zone"), ({"id": "AAkA=", "type": "occurrence"}, "no_start"),
+    (ITEM | {"start": {"dateTime": "2026-11-20T09:00:00", "timeZone": ["UTC"]}}, "zone"),
+    (ITEM | {"start": {"dateTime": "0001-01-01T00:00:00.0000000", "timeZone": "UTC"}}, "bad_start"),
+    (ITEM | {"end": {"dateTime": "0001-01-01T00:00:00.0000000", "timeZone": "UTC"}}, "bad_end"),
 ], ids=str)
-def test_what_is_no_event_is_refused(item):
-    with pytest.raises((KeyError, ValueError, TypeError)):
+def test_what_is_no_event_is_refused_with_a_reason(item, reason):
+    with pytest.raises(Unreadable) as caught:
         to_event(item)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("odd", [
+    {"subject": None}, {"subject": 5}, {"body": 5}, {"location": []}, {"@odata.etag": None}, {"showAs": []}, {"responseStatus": "declined"},
+    {"lastModifiedDateTime": "0000-01-01T00:00:00Z"}, {"lastModifiedDateTime": 5}, {"singleValueExtendedProperties": [5, {"id": None}]},
+    {"singleValueExtendedProperties": [{"id": MARK, "value": "[" * 100_000}]}, {"seriesMasterId": 5}, {"isAllDay": "yes"}, {"type": {}},
+    {"originalStartTimeZone": {}}, {"sensitivity": []},
+], ids=lambda odd: str(odd)[:60])
+def test_whatever_else_is_odd_about_an_event_keeps_none_of_its_time_away(odd):
+    plain, got = to_event(ITEM), to_event(ITEM | odd)
+    assert (got.starts_at, got.ends_at, got.busy) == (plain.starts_at, plain.ends_at, "busy")
+
+
+def test_an_event_to_the_end_of_time_takes_its_time():
+    got = to_event(ITEM | {"end": {"dateTime": "9999-12-31T23:59:59.9999999", "timeZone": "Hawaiian Standard Time"}})
+    assert got.ends_at.year == 9000 and got.ends_at + timedelta(days=366) > got.starts_at
+    whole = {"dateTime": "9999-12-31T00:00:00.0000000", "timeZone": "UTC"}
+    assert to_event(ITEM | {"isAllDay": True, "end": whole}).ends_on.year == 9000
 
 
 def test_text_from_outside_is_bounded_and_clean():

@@ -20,7 +20,7 @@ EDITS = {"put_back": ("Put it back and tell me", "Your bookings stay as they are
          "ask": ("Ask me first", "The change stays there until you decide."),
          "follow": ("Follow new times", "A booking that is moved there moves here, where its new time is free. Texts and deletions are put back.")}
 PROBLEMS = {"undone": "something there undoes it each time; we try again in an hour", "kept": "you chose to keep it there",
-            "invalid": "the provider does not take it"}
+            "invalid": "the provider does not take it", "unreadable": "its event there cannot be read; we try again by ourselves"}
 BECAUSE = {"connect": "You connected", "start": "You started sync", "resume": "You ended the pause", "change": "You changed a setting",
            "check": "You asked for a check", "resync": "A resync was asked for", "leave": "You stopped sync", "live": "Live message",
            "poll": "Regular check", "source": "You chose a calendar", "owner": "Your owner asked for a resync"}

@@ -15,6 +15,7 @@ from ..event import Delta, Event, Mark, RemoteEvent, Window
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.
 HEADERS = {"User-Agent": "Kalends (gzip)"}
+MOST_PAGES = 1000
 TIMEOUT = httpx.Timeout(30, connect=10)
 
 AccessToken = Callable[[str | None], str]
@@ -166,6 +167,14 @@ class Unavailable(ProviderError):
     """Trouble at the provider. A write may have been done: repeat it later, with the same id."""
 
 
+class Unreadable(Unavailable):
+    """An event, as it was told, cannot be read; `reason` is one of `Unread`'s. That says nothing about any other."""
+
+
+class Endless(Unavailable):
+    """A list that goes on for more pages than any calendar has, or in a circle. Asking again soon does not help and costs as much."""
+
+
 class Unanswered(ProviderError):
     """No answer came. A write may have been done, so it has not failed: repeat it later, with the same id."""
 
@@ -207,7 +216,7 @@ class Provider(Protocol):
         """The account's e-mail address."""
 
     def calendars(self) -> list[Calendar]:
-        """Every calendar that the account's owner can open."""
+        """Every calendar that the account's owner can open and that can be told by its id."""
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it among `calendars` first. Raises
@@ -223,7 +232,8 @@ class Provider(Protocol):
         calendar, a repeat comes as one event (`is_series`) and a change outside the window is told like any other. A tombstone may
         be of an event nobody knows, or of a whole series (then its occurrences are gone, but for those that `changed` tells: it wins).
         A look that finds nothing where a change was told is no tombstone: the answer is then a complete one. `over`: ids of events that
-        are known to be gone; that they are is no news, and costs no further request. Raises SyncTokenExpired.
+        are known to be gone; that they are is no news, and costs no further request. One event that cannot be read never spoils the others:
+        it is told as `unread`. Raises SyncTokenExpired.
         """
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
@@ -307,6 +317,14 @@ class Wire:
         return request(self._http, method, url, headers={"Authorization": f"Bearer {self._used}", **(headers or {})}, **parts)
 
 
+def following(seen: set[str], place: object) -> str:
+    """The place of the next page, after those that were `seen` (the set grows). Raises Endless, and TypeError for what is no place."""
+    if place in seen or len(seen) >= MOST_PAGES:
+        raise Endless("endless pages")
+    seen.add(place)
+    return place
+
+
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     """How long to wait by a Retry-After header (RFC 9110, 10.2.3): seconds, or a date. None: it does not say."""
     text = headers.get("Retry-After", "").strip()
@@ -323,5 +341,5 @@ def reading() -> Iterator[None]:
     """Around whatever takes an answer apart: raises Unavailable for one of another shape. What is in it is not told."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise Unavailable("unreadable answer") from None

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from ..event import Delta, Mark, RemoteEvent, Window
+from ..event import Delta, Mark, RemoteEvent, Unread, Window
 from . import multipart
 from .base import (
     AccessToken,
@@ -29,11 +29,13 @@ from .base import (
     Unanswered,
     Unavailable,
     Wire,
+    following,
     reading,
 )
 from .google_errors import error_of, is_collision
 from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event, to_mark
 from .multipart import Answer, Call
+from .parsing import all_apart, all_told, answered, apart, etag, identity, is_of_another_shape
 from .values import written
 from .writing import carried_out, of_the_whole, told_by
 
@@ -47,7 +49,6 @@ BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection
 OUTLINE_FIELDS = "id,etag,status,extendedProperties/private"
 PAGES = ("calendar#events", "calendar#calendarList")
 PAGE_SIZE, LIST_SIZE = 2500, 250
-MOST_PAGES = 1000
 MOST_OUTSIDE = 5000  # single occurrences outside the window in one increment; a complete pull, which has bounds, is cheaper
 EDGE = timedelta(days=1)  # whole days have no zone here, so windows are compared with a day to spare
 
@@ -77,7 +78,7 @@ class Google:
     def calendars(self) -> list[Calendar]:
         with reading():
             pages = self._pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})  # one of ours that was hidden is there all the same
-            return [to_calendar(item) for page in pages for item in page.get("items", ())]
+            return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         body = {"summary": name, "timeZone": zone_name, **({"description": description} if description else {})}
@@ -100,11 +101,12 @@ class Google:
                 raise SyncTokenExpired("an endless series")
         if sync_token and gathered.told_both:
             raise SyncTokenExpired("removed and living")  # one of the two is wrong: everything tells which
-        return Delta(tuple(gathered.changed.values()), frozenset(gathered.tombstones), page.get("nextSyncToken"), not sync_token, window)
+        return Delta(tuple(gathered.changed.values()), frozenset(gathered.tombstones), page.get("nextSyncToken"), not sync_token, window,
+                     (*gathered.unread.values(), *gathered.nameless))
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         try:
-            return _living(self._json("GET", _event(calendar_id, remote_id), params=ANSWER))
+            return answered(self._json("GET", _event(calendar_id, remote_id), params=ANSWER), _living)
         except Gone:
             return None
 
@@ -119,12 +121,12 @@ class Google:
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         with reading():
-            items = [item for item in self._marked(calendar_id, installation, OUTLINE_FIELDS) if not is_tombstone(item)]
-            return {item["id"]: (item["etag"], mark) for item in items if (mark := to_mark(item))}
+            items = [item for item in self._marked(calendar_id, installation, OUTLINE_FIELDS) if identity(item.get("id")) and not is_tombstone(item)]
+            return {item["id"]: (etag(item.get("etag")), mark) for item in items if (mark := to_mark(item))}
 
     def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
-        found = map(_living, self._marked(calendar_id, installation, EVENT_FIELDS))
-        return [event for event in found if event is not None]
+        with reading():
+            return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), _living)[0]
 
     def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict]:
         query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
@@ -213,15 +215,16 @@ class Google:
 
     def _pages(self, path: str, query: dict) -> Iterator[dict]:
         """Every page of one query; a page may be empty and not the last. What is no page is an error, not an empty list."""
-        for _ in range(MOST_PAGES):
+        seen: set[str] = set()
+        while True:
             page = self._json("GET", path, params=query)
-            if page.get("kind") not in PAGES:
+            if page.get("kind") not in PAGES or is_of_another_shape(page.get("items", [])):
                 raise Unavailable("no page")
             yield page
             if "nextPageToken" not in page:
                 return
-            query = {**query, "pageToken": page["nextPageToken"]}
-        raise Unavailable("endless pages")
+            with reading():
+                query = {**query, "pageToken": following(seen, page["nextPageToken"])}
 
 
 class _Gathered:
@@ -231,6 +234,8 @@ class _Gathered:
     def __init__(self, window: Window | None):
         self.changed: dict[str, RemoteEvent] = {}
         self.tombstones: set[str] = set()
+        self.unread: dict[str, Unread] = {}
+        self.nameless: list[Unread] = []
         self.window, self.outside = window, 0
         self._deleted: set[str] = set()
         self.told_both: set[str] = set()
@@ -238,29 +243,36 @@ class _Gathered:
     def add(self, page: dict) -> None:
         with reading():
             for item in page.get("items", ()):
-                self._put(item["id"], _living(item))
+                found = apart(item, _living)
+                self._put(identity(item.get("id")) if isinstance(item, dict) else "", found)
 
-    def _put(self, remote_id: str, event: RemoteEvent | None) -> None:
-        if event is None:
-            self._deleted.add(remote_id)
-        if remote_id in self._deleted and (event or remote_id in self.changed):
-            self.told_both.add(remote_id)
-        if event is None and remote_id in self.changed:
+    def _put(self, remote_id: str, found: RemoteEvent | Unread | None) -> None:
+        if not remote_id:
+            self.nameless.append(Unread("", "no_id"))
             return
-        if event is not None and self.window and not self.window.touches(event.starts_at, event.ends_at):
-            event, self.outside = None, self.outside + 1
+        stands = remote_id in self.changed or remote_id in self.unread
+        if found is None:
+            self._deleted.add(remote_id)
+        if remote_id in self._deleted and (found or stands):
+            self.told_both.add(remote_id)
+        if found is None and stands:
+            return
+        if isinstance(found, RemoteEvent) and self.window and not self.window.touches(found.starts_at, found.ends_at):
+            found, self.outside = None, self.outside + 1
         self.changed.pop(remote_id, None)
+        self.unread.pop(remote_id, None)
         self.tombstones.discard(remote_id)
-        if event is None:
+        if found is None:
             self.tombstones.add(remote_id)
+        elif isinstance(found, Unread):
+            self.unread[remote_id] = found
         else:
-            self.changed[remote_id] = event
+            self.changed[remote_id] = found
 
 
 def _living(item: dict) -> RemoteEvent | None:
-    """The event, None for a tombstone."""
-    with reading():
-        return None if is_tombstone(item) else to_event(item)
+    """The event, None for a tombstone. Raises Unreadable."""
+    return None if is_tombstone(item) else to_event(item)
 
 
 def _calendar(calendar_id: str) -> str:
@@ -300,8 +312,8 @@ def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
     if isinstance(operation, Delete):
         return Result(operation)
     try:
-        return Result(operation, _living(answer.body))
-    except Unavailable as error:
+        return Result(operation, answered(answer.body, _living))
+    except ProviderError as error:
         return Result(operation, error=error)
 
 
@@ -313,8 +325,8 @@ def _taken(answer: Answer | ProviderError) -> ProviderError:
         error = error_of(answer.status, answer.body, answer.headers)
         return Exists(None, "") if isinstance(error, Gone) else error
     try:
-        return Exists(_living(answer.body), str(answer.body.get("etag", "")))
-    except Unavailable as error:
+        return Exists(answered(answer.body, _living), str(answer.body.get("etag", "")))
+    except ProviderError as error:
         return error
 
 

@@ -4,11 +4,12 @@ Single events go out, with their text, their times and a mark, and with nothing 
 """
 
 import base64
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from ..event import Event, Mark, RemoteEvent
 from .base import Calendar
-from .values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, written, zone
+from .parsing import changed_at, day, each, etag, given, identity, instant, sure_identity, text, times, within
+from .values import TEXT_LENGTH, TITLE_LENGTH, digest, written
 
 # Only what is read is asked for: no guest's name or address ever comes here.
 EVENT_FIELDS = (
@@ -50,15 +51,18 @@ def _from_time(day: date | None, at: datetime, zone_name: str) -> dict[str, str]
 
 
 def to_event(item: dict) -> RemoteEvent:
-    """An event that lives (no tombstone). Raises ValueError, KeyError or TypeError for what is no event at all."""
-    starts_on, starts_at = _to_time(item["start"])
-    ends_on, ends_at = _to_time(item["end"])
+    """An event that lives (no tombstone). Raises Unreadable where nobody can tell when it is; whatever else is odd is left out."""
+    remote_id = sure_identity(item)
+    starts_on, starts_at, ends_on, ends_at = times(lambda: _to_time(item.get("start")), lambda: _to_time(item.get("end")))
+    if starts_on is not None:
+        ends_on = max(ends_on, starts_on + timedelta(days=1))
+        ends_at = datetime.combine(ends_on, time.min, UTC)
     return RemoteEvent(
-        item["id"], item["etag"], starts_at, ends_at, _text(item, "summary", TITLE_LENGTH), _text(item, "description", TEXT_LENGTH),
-        _text(item, "location", TITLE_LENGTH), status="tentative" if item.get("status") == "tentative" else "confirmed", busy=_busy(item),
-        starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=item.get("recurringEventId"),
+        remote_id, etag(item.get("etag")), starts_at, ends_at, text(item.get("summary"), TITLE_LENGTH), text(item.get("description"), TEXT_LENGTH),
+        text(item.get("location"), TITLE_LENGTH), status="tentative" if item.get("status") == "tentative" else "confirmed", busy=_busy(item),
+        starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=identity(item.get("recurringEventId")) or None,
         is_series=bool(item.get("recurrence")), is_private=item.get("visibility") in ("private", "confidential"),
-        updated_at=datetime.fromisoformat(item["updated"].upper()) if item.get("updated") else None,
+        updated_at=changed_at(item.get("updated")),
     )
 
 
@@ -69,31 +73,29 @@ def is_tombstone(item: dict) -> bool:
 
 def to_mark(item: dict) -> Mark | None:
     """The mark of an installation, None when there is none or not all of it."""
-    private = item.get("extendedProperties", {}).get("private", {})
-    generation = private.get(GENERATION, "")
-    if not (private.get(INSTALLATION) and private.get(REFERENCE) and generation.isascii() and generation.isdigit()):
+    private = within(item, "extendedProperties", "private")
+    installation, reference, generation = (_word(private.get(name)) for name in (INSTALLATION, REFERENCE, GENERATION))
+    if not (installation and reference and generation.isascii() and generation.isdigit()):
         return None
-    return Mark(private[INSTALLATION], private[REFERENCE], int(generation[:9]), private.get(ACCOUNT) or "")
+    return Mark(installation, reference, int(generation[:9]), _word(private.get(ACCOUNT)))
 
 
-def _to_time(value: dict) -> tuple[date | None, datetime]:
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _to_time(value: object) -> tuple[date | None, datetime]:
     """The day when it is one, and the instant. A time without offset is on the clock of its zone."""
+    value = given(value, "date", "dateTime")
     if value.get("date"):
-        day = date.fromisoformat(value["date"])
-        return day, datetime.combine(day, time.min, UTC)
-    at = datetime.fromisoformat(value["dateTime"].upper())
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=zone(value["timeZone"]))
-    return None, at.astimezone(UTC).replace(microsecond=0)
-
-
-def _text(item: dict, name: str, limit: int) -> str:
-    return plain(item.get(name), limit)
+        first = day(value["date"])
+        return first, datetime.combine(first, time.min, UTC)
+    return None, instant(value["dateTime"], value.get("timeZone"))
 
 
 def _busy(item: dict) -> str:
     """What the event does to its owner's time. `transparency` is left out of answers when it is opaque."""
-    answer = next((guest.get("responseStatus") for guest in item.get("attendees", ()) if guest.get("self")), None)
+    answer = next((guest.get("responseStatus") for guest in each(item.get("attendees")) if guest.get("self")), None)
     if item.get("eventType") == "workingLocation":
         return "elsewhere"
     if item.get("transparency") == "transparent" or answer == "declined":
@@ -104,8 +106,8 @@ def _busy(item: dict) -> str:
 
 
 def to_calendar(item: dict) -> Calendar:
-    """A line of the account's list. A role that is not known yet may read at most."""
+    """A line of the account's list. A role that is not known yet may read at most. Raises Unreadable where it has no id."""
     return Calendar(
-        item["id"], plain(item.get("summaryOverride") or item.get("summary"), TITLE_LENGTH),
-        ACCESS.get(item.get("accessRole"), "times"), bool(item.get("primary")), item.get("timeZone", ""), _text(item, "description", TEXT_LENGTH),
+        sure_identity(item), text(item.get("summaryOverride") or item.get("summary"), TITLE_LENGTH), ACCESS.get(str(item.get("accessRole")), "times"),
+        bool(item.get("primary")), text(item.get("timeZone"), TITLE_LENGTH), text(item.get("description"), TEXT_LENGTH),
     )

@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from . import json_batch
-from .base import AccessToken, Gone, ProviderError, RateLimited, SyncTokenExpired, Unanswered, Unavailable, Unsent, Wire, reading
+from .base import AccessToken, Gone, ProviderError, RateLimited, SyncTokenExpired, Unanswered, Unavailable, Unsent, Wire, following, reading
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
+from .parsing import is_of_another_shape
 from .writing import HOPELESS, of_the_whole
 
 # Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
 # https://learn.microsoft.com/graph/outlook-immutable-id
 PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
-MOST_PAGES = 1000
 
 
 class Graph:
@@ -46,16 +46,16 @@ class Graph:
 
     def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
         """Every page of one list; a page may be empty and not the last. What is no page is an error, not an empty list."""
+        seen = {path}
         page = self.json("GET", path, prefer)
-        for _ in range(MOST_PAGES):
+        while True:
             yield _page(page)
-            following = page.get("@odata.nextLink")
-            if following is None:
+            link = page.get("@odata.nextLink")
+            if link is None:
                 return
-            if not isinstance(following, str) or not self.is_ours(following):
+            if not isinstance(link, str) or not self.is_ours(link):
                 raise Unavailable("a page elsewhere")
-            page = self.json("GET", following, prefer)
-        raise Unavailable("endless pages")
+            page = self.json("GET", following(seen, link), prefer)
 
     def items(self, path: str) -> Iterator[dict]:
         """What the pages of one list hold."""
@@ -115,7 +115,7 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
 
 
 def _page(page: dict) -> dict:
-    if not isinstance(page.get("value"), list):
+    if is_of_another_shape(page.get("value")):
         raise Unavailable("no page")
     return page
 

@@ -15,7 +15,7 @@ import httpx
 
 import scheduling
 
-from ..event import Delta, Mark, RemoteEvent, Window
+from ..event import Delta, Mark, RemoteEvent, Unread, Window
 from . import json_batch
 from .base import AccessToken, Calendar, ChannelCall, Gone, OpenChannel, Operation, ProviderError, Result, SyncTokenExpired, reading
 from .graph import Graph
@@ -23,8 +23,9 @@ from .microsoft_channels import Channels, calls
 from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
 from .microsoft_mapping import ACCOUNT, MARK, NOTE, PROPERTIES, VIEW_FIELDS, expanded, promised_id, target, to_calendar, to_event
 from .microsoft_writing import Writer
+from .parsing import all_apart, all_told, identity
 from .values import written
-from .writing import carried_out, told_by
+from .writing import OF_ANY_LOOK, carried_out, told_by
 
 LIST_SIZE = 100
 FEW_TOLD = 60  # more than this, and the whole list costs fewer requests than a look at each
@@ -60,7 +61,7 @@ class Microsoft:
     def calendars(self) -> list[Calendar]:
         with reading():
             own = frozenset(address.lower() for address in self._addresses() if address)
-            return [to_calendar(item, own) for item in self._calendars()]
+            return all_told(self._calendars(), lambda item: to_calendar(item, own))
 
     def _calendars(self) -> list[dict]:
         """With the notes by which ours are found again, if these can be had."""
@@ -105,48 +106,58 @@ class Microsoft:
                 return self._everything(calendar_id, window, unrolled)
             stands = Contents(self._graph, calendar_id).surely(singles)
             occurrences = {one: self._occurrences(one, window) for one in sorted(series)}
-            if None in (*stands.values(), *occurrences.values()):  # told of, and not there: one of the two is wrong
+            if None in occurrences.values() or any(map(_is_hidden, stands.values())):  # told of, and not shown: one of the two is wrong
                 return self._everything(calendar_id, window, unrolled)
-            changed = [*stands.values(), *(event for some in occurrences.values() for event in some)]
-            gone = (removed | series) - {event.remote_id for event in changed}
-            return Delta(tuple(changed), frozenset(gone), token, False, window)
+            looks = [*stands.values(), *(one for some in occurrences.values() for one in some)]
+            changed, unread = (tuple(one for one in looks if isinstance(one, kind)) for kind in (RemoteEvent, Unread))
+            gone = (removed | series) - {one.remote_id for one in looks}
+            return Delta(changed, frozenset(gone), token, False, window, unread)
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
         """A place in the history first, then a list: what changes meanwhile will be told again. Of our own calendar, events of all times."""
-        _, _, token = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
+        *_, token, _ = self._round(target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window)))
         with reading():
             contents = Contents(self._graph, calendar_id)
-            changed = tuple(contents.view(_bounds(window)) if unrolled else contents)
-        return Delta(changed, frozenset(), token, True, window if unrolled else None)
+            changed, unread = contents.view(_bounds(window)) if unrolled else contents.everything()
+        return Delta(tuple(changed), frozenset(), token, True, window if unrolled else None, tuple(unread))
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict], set[str], str | None]:
         """What the history tells after a place in it, as `_round` does. A place that Graph cannot read is lost as well."""
         if not self._graph.is_ours(sync_token):
             raise SyncTokenExpired("another service")
         try:
-            return self._round(sync_token)
+            *told, nameless = self._round(sync_token)
+            if nameless:
+                raise SyncTokenExpired("no id")  # the list tells what it is
+            return tuple(told)
         except ProviderError as error:
             if error.status == 400:
                 raise SyncTokenExpired(error.reason, 400) from None
             raise
 
-    def _round(self, address: str) -> tuple[dict[str, dict], set[str], str | None]:
-        """All pages of one delta: what lives, by id; what was removed; and the address of the next one. What was moved away and back is told
-        as both, in whatever order, and is then worth a look."""
+    def _round(self, address: str) -> tuple[dict[str, dict], set[str], str | None, bool]:
+        """All pages of one delta: what lives, by id; what was removed; the address of the next one; and whether something in it had no id.
+        What was moved away and back is told as both, in whatever order, and is then worth a look."""
         living: dict[str, dict] = {}
         removed: set[str] = set()
+        nameless = False
         with reading():
             for page in self._graph.pages(address, f"odata.maxpagesize={PAGE_SIZE}"):
-                removed |= {item["id"] for item in page["value"] if "@removed" in item}
-                living |= {item["id"]: item for item in page["value"] if "@removed" not in item}
-            return living, removed, page.get("@odata.deltaLink")
+                items = [item for item in page["value"] if isinstance(item, dict) and identity(item.get("id"))]
+                removed |= {item["id"] for item in items if "@removed" in item}
+                living |= {item["id"]: item for item in items if "@removed" not in item}
+                nameless |= len(items) < len(page["value"])
+            return living, removed, page.get("@odata.deltaLink"), nameless
 
-    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent] | None:
-        """Those of one series; None where it is said not to be there. The delta tells them in part only, and their removal perhaps not at all."""
+    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent | Unread] | None:
+        """Those of one series; None where it is not shown. The delta tells them in part only, and their removal perhaps not at all."""
         query = _bounds(window) | {"$select": VIEW_FIELDS, "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
         try:
-            return list(map(to_event, self._graph.items(target(f"/me/events/{quote(series_id, safe='')}/instances", query))))
-        except Gone:
+            return [one for some in all_apart(self._graph.items(target(f"/me/events/{quote(series_id, safe='')}/instances", query)), to_event)
+                    for one in some]
+        except OF_ANY_LOOK:
+            raise
+        except ProviderError:
             return None
 
     def _ours(self, calendar_id: str, living: set[str], removed: set[str], token: str | None) -> Delta:
@@ -155,12 +166,12 @@ class Microsoft:
         is not told."""
         contents, looked_at = Contents(self._graph, calendar_id), living - removed
         stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
-        unsure = removed | {remote_id for remote_id in looked_at if stands.get(remote_id) is None}
+        unsure = removed | {remote_id for remote_id in looked_at if _is_hidden(stands.get(remote_id))}
         if unsure:
-            listed = {event.remote_id: event for event in contents}
+            listed = {one.remote_id: one for some in contents.everything() for one in some}
             stands |= {remote_id: listed.get(remote_id) for remote_id in unsure}
-        changed = tuple(event for event in stands.values() if event)
-        return Delta(changed, frozenset(remote_id for remote_id in removed if stands[remote_id] is None), token, False)
+        changed, unread = (tuple(one for one in stands.values() if isinstance(one, kind)) for kind in (RemoteEvent, Unread))
+        return Delta(changed, frozenset(remote_id for remote_id in removed if stands[remote_id] is None), token, False, unread=unread)
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         return Contents(self._graph, calendar_id).get(remote_id)
@@ -176,7 +187,7 @@ class Microsoft:
     def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
         with reading():
             contents = Contents(self._graph, calendar_id)
-            found = contents.marked(installation) if is_quick else contents
+            found = contents.marked(installation) if is_quick else contents.everything()[0]
             return [event for event in found if event.mark and event.mark.installation == installation]
 
     # ---- writing ----
@@ -208,10 +219,15 @@ def _bounds(window: Window) -> dict[str, str]:
     return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
 
 
+def _is_hidden(found: RemoteEvent | Unread | None) -> bool:
+    """Whether a look did not show what the delta tells of. The list may."""
+    return found is None or isinstance(found, Unread) and found.reason == "refused"
+
+
 def _is_of_series(item: dict) -> bool:
     return item.get("type") in ("seriesMaster", "occurrence", "exception")
 
 
 def _event_of(item: dict) -> str:
     """The event that an item of a delta is about: itself, or the series of which it is one occurrence."""
-    return item.get("seriesMasterId") or item["id"]
+    return identity(item.get("seriesMasterId")) or item["id"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from ..event import Mark, RemoteEvent
-from .base import Gone, ProviderError, reading
+from ..event import Mark, RemoteEvent, Unread
+from .base import Gone, ProviderError, Unreadable, reading
 from .graph import Graph, failure
 from .microsoft_mapping import (
     ACCOUNT,
@@ -22,41 +22,46 @@ from .microsoft_mapping import (
     to_mark,
 )
 from .multipart import Answer, Call
+from .parsing import all_apart, answered, each, etag, identity
+from .writing import OF_ANY_LOOK
 
 PAGE_SIZE = 500
 OWN = {"$select": EVENT_FIELDS, "$expand": expanded(MARK, ACCOUNT)}
 
 Found = RemoteEvent | None | ProviderError
+Listed = tuple[list[RemoteEvent], list[Unread]]
 
 
 class Contents:
-    """Iterated, it is every event there, whenever it takes place: a repeat as one. Surer than any of Graph's filters."""
+    """Lists and single looks."""
 
     def __init__(self, graph: Graph, calendar_id: str):
         self._graph, self._calendar = graph, calendar_path(calendar_id)
         self._path = f"{self._calendar}/events"
 
-    def __iter__(self) -> Iterator[RemoteEvent]:
-        return map(to_event, self._graph.items(target(self._path, OWN | {"$top": PAGE_SIZE})))
+    def everything(self) -> Listed:
+        """Every event there, whenever it takes place: a repeat as one. Surer than any of Graph's filters."""
+        return all_apart(self._graph.items(target(self._path, OWN | {"$top": PAGE_SIZE})), to_event)
 
     def outline(self) -> Iterator[tuple[str, str, Mark | None]]:
         """Id, etag and mark of every event there, and nothing more."""
         items = self._graph.items(target(self._path, {"$select": "id", "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}))
-        return ((item["id"], item["@odata.etag"], to_mark(item)) for item in items)
+        return ((item["id"], etag(item.get("@odata.etag")), to_mark(item)) for item in each(list(items)) if identity(item.get("id")))
 
-    def view(self, bounds: Mapping[str, str]) -> Iterator[RemoteEvent]:
+    def view(self, bounds: Mapping[str, str]) -> Listed:
         """Single events and occurrences within a window."""
         query = {**bounds, "$select": VIEW_FIELDS, "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
-        return map(to_event, self._graph.items(target(f"{self._calendar}/calendarView", query)))
+        return all_apart(self._graph.items(target(f"{self._calendar}/calendarView", query)), to_event)
 
     def marked(self, installation: str) -> list[RemoteEvent]:
         """The events with a mark of this installation, as Graph's filter finds them; where it cannot, every event."""
         try:
-            return list(map(to_event, self._graph.items(target(self._path, OWN | {"$filter": begins_with_mark(installation), "$top": PAGE_SIZE}))))
+            query = OWN | {"$filter": begins_with_mark(installation), "$top": PAGE_SIZE}
+            return all_apart(self._graph.items(target(self._path, query)), to_event)[0]
         except ProviderError as error:
             if error.status != 400:
                 raise
-        return list(self)
+        return self.everything()[0]
 
     def path(self, remote_id: str) -> str:
         return f"{self._path}/{quote(remote_id, safe='')}"
@@ -78,13 +83,10 @@ class Contents:
             found[place] = one
         return found
 
-    def surely(self, remote_ids: Iterable[str]) -> dict[str, RemoteEvent | None]:
-        """What stands at each of these ids; raises what keeps us from telling."""
+    def surely(self, remote_ids: Iterable[str]) -> dict[str, RemoteEvent | Unread | None]:
+        """What stands at each of these ids; where Graph refuses to show one event, `Unread("refused")`. Raises what meets all of them."""
         stands = dict(zip(asked := sorted(remote_ids), self.looks(asked), strict=True))
-        for found in stands.values():
-            if isinstance(found, ProviderError):
-                raise found
-        return stands
+        return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
 
     def _promised(self, promise: str) -> str:
         return target(self._path, OWN | {"$filter": found_by(PROMISE, promise)})
@@ -96,7 +98,8 @@ class Contents:
         try:
             with reading():
                 items = list(self._graph.items(target(self._path, {"$select": "id", "$expand": expanded(PROMISE), "$top": PAGE_SIZE})))
-                ids = {property_of(item, PROMISE): item["id"] for item in sorted(items, key=lambda item: item["id"], reverse=True)}
+                named = [item for item in items if isinstance(item, dict) and identity(item.get("id"))]
+                ids = {property_of(item, PROMISE): item["id"] for item in sorted(named, key=lambda item: item["id"], reverse=True)}
         except ProviderError as error:
             return [error] * len(promises)
         standing = [promise for promise in promises if promise in ids]
@@ -110,9 +113,17 @@ def _found(remote_id: str, answer: Answer | ProviderError) -> Found:
         return None if isinstance(error, Gone) and not is_promised(remote_id) else error
     try:
         with reading():
-            return _first(answer.body["value"]) if is_promised(remote_id) else to_event(answer.body)
+            return _first(answer.body["value"]) if is_promised(remote_id) else answered(answer.body, to_event)
     except ProviderError as trouble:
         return trouble
+
+
+def _shown(remote_id: str, found: Found) -> RemoteEvent | Unread | None:
+    if isinstance(found, OF_ANY_LOOK):
+        raise found
+    if isinstance(found, ProviderError):
+        return Unread(remote_id, found.reason if isinstance(found, Unreadable) else "refused")
+    return found
 
 
 def calendar_path(calendar_id: str) -> str:

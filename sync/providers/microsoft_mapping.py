@@ -5,6 +5,7 @@ each event also carries the id that we promised for it, to be found by when the 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import quote, urlencode
@@ -14,6 +15,7 @@ from tzlocal.windows_tz import tz_win, win_tz
 
 from ..event import Event, Mark, RemoteEvent
 from .base import Calendar
+from .parsing import changed_at, each, etag, given, identity, instant, sure_identity, text, times, within
 from .values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, zone
 
 # Extended properties: https://learn.microsoft.com/graph/api/resources/extended-properties-overview. These names stay as they are for ever.
@@ -31,6 +33,7 @@ BUSY = {"free": "free", "tentative": "tentative", "busy": "busy", "oof": "away",
 BEFORE = {"Alberta Standard Time": "Mountain Standard Time", "British Columbia Standard Time": "Pacific Standard Time",
           "Manitoba Standard Time": "Central Standard Time"}
 
+_WALL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 NEAR_MIDNIGHT = timedelta(hours=3)  # a clock change may lie between midnight and where a whole day begins
 FARTHEST_EAST = timedelta(hours=13)  # more people live there than on the same clock a day behind (UTC-11)
 
@@ -128,20 +131,22 @@ def _agrees(at: datetime, place: ZoneInfo, windows_name: str) -> bool:
 
 
 def to_event(item: dict) -> RemoteEvent:
-    """An event that lives. Raises ValueError, KeyError or TypeError for what is no event at all."""
-    starts_at, ends_at, starts_on, ends_on = _instant(item["start"]), _instant(item["end"]), None, None
-    if item.get("isAllDay"):
-        starts_on, ends_on = (_day(at, item.get("originalStartTimeZone") or "") for at in (starts_at, ends_at))
+    """An event that lives. Raises Unreadable where nobody can tell when it is; whatever else is odd is left out."""
+    remote_id = sure_identity(item)
+    _, starts_at, _, ends_at = times(lambda: (None, _instant(item.get("start"))), lambda: (None, _instant(item.get("end"))))
+    starts_on, ends_on = None, None
+    if item.get("isAllDay") is True:
+        starts_on, ends_on = (_day(at, item.get("originalStartTimeZone")) for at in (starts_at, ends_at))
         ends_on = max(ends_on, starts_on + timedelta(days=1))
         starts_at, ends_at = (datetime.combine(day, time.min, UTC) for day in (starts_on, ends_on))
     busy = _busy(item)
     return RemoteEvent(
-        item["id"], item["@odata.etag"], starts_at, ends_at, plain(item.get("subject"), TITLE_LENGTH),
-        plain((item.get("body") or {}).get("content"), TEXT_LENGTH), plain((item.get("location") or {}).get("displayName"), TITLE_LENGTH),
+        remote_id, etag(item.get("@odata.etag")), starts_at, ends_at, text(item.get("subject"), TITLE_LENGTH),
+        text(within(item, "body").get("content"), TEXT_LENGTH), text(within(item, "location").get("displayName"), TITLE_LENGTH),
         status="cancelled" if item.get("isCancelled") else "tentative" if busy == "tentative" else "confirmed", busy=busy,
-        starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=item.get("seriesMasterId"),
+        starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=identity(item.get("seriesMasterId")) or None,
         is_series=item.get("type") == "seriesMaster", is_private=item.get("sensitivity") in ("private", "confidential"),
-        updated_at=datetime.fromisoformat(item["lastModifiedDateTime"]) if item.get("lastModifiedDateTime") else None,
+        updated_at=changed_at(item.get("lastModifiedDateTime")),
     )
 
 
@@ -149,7 +154,7 @@ def to_mark(item: dict) -> Mark | None:
     """The mark of an installation, None when there is none or not all of it."""
     try:
         installation, reference, generation = json.loads(property_of(item, MARK))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     texts = isinstance(installation, str) and isinstance(reference, str) and installation and reference
     if not (texts and type(generation) is int and 0 <= generation < 10**9):
@@ -159,17 +164,18 @@ def to_mark(item: dict) -> Mark | None:
 
 def property_of(item: dict, name: str) -> str:
     """The value of one of our properties, "" where it is not told. Names come back in the writing of the request, or in another."""
-    told = item.get(PROPERTIES) or ()
+    told = each(item.get(PROPERTIES))
     return next((str(one.get("value") or "") for one in told if str(one.get("id")).lower() == name.lower()), "")
 
 
-def _instant(value: dict) -> datetime:
-    """A time on the clock of its zone, to the second. The offset is never part of it."""
-    name = value["timeZone"] or "UTC"
-    return datetime.fromisoformat(value["dateTime"][:19]).replace(tzinfo=zone(win_tz.get(name, name))).astimezone(UTC)
+def _instant(value: object) -> datetime:
+    """A time on the clock of its zone, to the second. The offset is never part of it. No zone: UTC, as was asked for."""
+    value = given(value, "dateTime")
+    name, wall = value.get("timeZone") or "UTC", _WALL.match(value["dateTime"])
+    return instant(wall[0] if wall else value["dateTime"], win_tz.get(name, name) if isinstance(name, str) else name)
 
 
-def _day(at: datetime, zone_name: str) -> date:
+def _day(at: datetime, zone_name: object) -> date:
     """The day that begins at an instant, by the clock it was written for.
 
     Some clocks have no name that can be looked up, and some are not the one an event lies on; then it is the day whose midnight it is
@@ -177,7 +183,7 @@ def _day(at: datetime, zone_name: str) -> date:
     """
     try:
         local = at.astimezone(zone(win_tz.get(zone_name, zone_name))).replace(tzinfo=None)
-    except ValueError:
+    except (ValueError, TypeError):
         return (at + FARTHEST_EAST).date()
     day = (local + timedelta(hours=12)).date()
     return day if abs(local - datetime.combine(day, time.min)) <= NEAR_MIDNIGHT else (at + FARTHEST_EAST).date()
@@ -185,16 +191,17 @@ def _day(at: datetime, zone_name: str) -> date:
 
 def _busy(item: dict) -> str:
     """What the event does to its owner's time; what we cannot tell takes it."""
-    if item.get("isCancelled") or (item.get("responseStatus") or {}).get("response") == "declined":
+    if item.get("isCancelled") or within(item, "responseStatus").get("response") == "declined":
         return "free"
-    return BUSY.get(item.get("showAs"), "busy")
+    return BUSY.get(str(item.get("showAs")), "busy")
 
 
 def to_calendar(item: dict, own_addresses: frozenset[str]) -> Calendar:
-    """A line of the account's list. Graph does not say who may do what, but who owns it and whether we may write."""
-    address = ((item.get("owner") or {}).get("address") or "").lower()
+    """A line of the account's list. Graph does not say who may do what, but who owns it and whether we may write. Raises Unreadable where it
+    has no id."""
+    address = text(within(item, "owner").get("address"), TITLE_LENGTH).lower()
     is_own = address in own_addresses or (not address and bool(item.get("canShare")))  # only the owner may share
     access = ("owner" if is_own else "writer") if item.get("canEdit") else "reader"
     return Calendar(
-        item["id"], plain(item.get("name"), TITLE_LENGTH), access, bool(item.get("isDefaultCalendar")),
+        sure_identity(item), text(item.get("name"), TITLE_LENGTH), access, bool(item.get("isDefaultCalendar")),
         description=plain(property_of(item, NOTE), TEXT_LENGTH))

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from ..event import RemoteEvent
 from ..fingerprint import fingerprint, wanted
-from .base import Create, Delete, Exists, Gone, Operation, PreconditionFailed, ProviderError, Result, Update, reading
+from .base import Create, Delete, Exists, Gone, Operation, PreconditionFailed, ProviderError, Result, Update
 from .graph import Graph, failure
 from .microsoft_contents import Contents, Found, calendar_path
 from .microsoft_mapping import is_promised, to_create, to_event, to_restore
 from .multipart import Answer, Call
+from .parsing import answered
 
 
 class Writer:
@@ -108,7 +109,6 @@ def _done(operation: Operation, answer: Answer | ProviderError, error: ProviderE
     if isinstance(operation, Delete):
         return Result(operation)
     try:
-        with reading():
-            return Result(operation, replace(to_event(answer.body), mark=operation.mark))
+        return Result(operation, replace(answered(answer.body, to_event), mark=operation.mark))
     except ProviderError as trouble:
         return Result(operation, error=trouble)

@@ -15,6 +15,7 @@ from .base import (
     ScopeMissing,
     Unanswered,
     Unavailable,
+    Unreadable,
     Unsent,
 )
 
@@ -22,6 +23,8 @@ from .base import (
 HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
 # Errors that are about the account or the way to it, whatever was asked. All others are about what was asked for.
 OF_ANY_CALL = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unavailable, Unsent)
+# The same for a look at one event: some answer with 500 for as long as one event is broken (Unavailable), and show all others.
+OF_ANY_LOOK = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered, Unsent)
 
 
 def of_the_whole(error: ProviderError) -> ProviderError:
@@ -33,7 +36,7 @@ def of_the_whole(error: ProviderError) -> ProviderError:
 def told_by(looks: Mapping[str, RemoteEvent | ProviderError | None]) -> dict[str, RemoteEvent | None]:
     """What single looks tell, by id, for `Provider.look`. Raises trouble that is about no single event."""
     for look in looks.values():
-        if isinstance(look, OF_ANY_CALL):
+        if isinstance(look, OF_ANY_LOOK):
             raise look
     found = {one: None if isinstance(look, Gone) else look for one, look in looks.items()}
     return {one: look for one, look in found.items() if not isinstance(look, ProviderError)}
@@ -46,7 +49,11 @@ def carried_out(operations: Iterable[Operation], size: int, write: Callable[[lis
         results = [Result(operation, error=Unsent()) for operation in group] if trouble else write(group)
         yield from results
         errors = [result.error for result in results]
-        trouble = trouble or any(isinstance(error, RateLimited) for error in errors) or all(isinstance(error, HOPELESS) for error in errors)
+        trouble = trouble or any(isinstance(error, RateLimited) for error in errors) or all(map(_is_hopeless, errors))
+
+
+def _is_hopeless(error: ProviderError | None) -> bool:
+    return isinstance(error, HOPELESS) and not isinstance(error, Unreadable)
 
 
 def _groups(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:

@@ -1,0 +1,189 @@
+"""Taking one event of an answer apart, whatever stands in it: either it can be read, or there is one word why not. Pure.
+
+Only what says when an event is must be right: without it nobody knows what time it takes. Everything else has a value to fall back on.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import TypeVar
+
+from ..event import RemoteEvent, Unread
+from .base import Unavailable, Unreadable, reading
+from .values import plain, zone
+
+# Times before and after these count as these, so that every sum on them is safe (`datetime` ends with the year 9999).
+FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
+EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+ID_LENGTH, ETAG_LENGTH = 1200, 300
+Told = TypeVar("Told")
+_YEAR = re.compile(r"([+-]?\d{4,9})-")
+_LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
+
+
+class NoTime(Exception):
+    """There is no start or no end."""
+
+
+class UnknownZone(ValueError):
+    """The time is on a clock that nobody knows here."""
+
+
+# ---- one event ----
+
+
+def apart(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEvent | Unread | None:
+    """What `read` makes of an item of a list, or why it cannot be read. Never raises."""
+    try:
+        return _in_order(read(item))
+    except Unreadable as error:
+        reason = error.reason
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
+        reason = "shape"
+    fields = item if isinstance(item, dict) else {}
+    return Unread(identity(fields.get("id")), reason)
+
+
+def all_apart(items: Iterable[object], read: Callable[[dict], RemoteEvent]) -> tuple[list[RemoteEvent], list[Unread]]:
+    """The events of a list, and what of it cannot be read."""
+    found = [apart(item, read) for item in items]
+    return [one for one in found if isinstance(one, RemoteEvent)], [one for one in found if isinstance(one, Unread)]
+
+
+def answered(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEvent | None:
+    """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no event at all, Unreadable for one that
+    cannot be read."""
+    with reading():
+        if not identity(item["id"]):
+            raise Unavailable("no event")
+        return _in_order(read(item))
+
+
+def _in_order(found: RemoteEvent | None) -> RemoteEvent | None:
+    if found is not None and found.ends_at < found.starts_at:
+        raise Unreadable("backwards")
+    return found
+
+
+def is_of_another_shape(items: object) -> bool:
+    """Whether this is no list of things, so that nothing can be said of what stands there."""
+    return not isinstance(items, list) or bool(items) and not any(isinstance(item, dict) for item in items)
+
+
+def all_told(items: Iterable[object], read: Callable[[dict], Told]) -> list[Told]:
+    """What `read` makes of the items of a list, without those that it cannot read."""
+    found = []
+    for item in items:
+        with suppress(Unreadable):
+            found.append(read(item))
+    return found
+
+
+def sure_identity(item: object) -> str:
+    """The id of an item. Raises Unreadable."""
+    found = identity(item.get("id")) if isinstance(item, dict) else ""
+    if not found:
+        raise Unreadable("no_id")
+    return found
+
+
+def times(start: Callable[[], tuple[date | None, datetime]], end: Callable[[], tuple[date | None, datetime]]
+          ) -> tuple[date | None, datetime, date | None, datetime]:
+    """First day and instant, last day (exclusive) and instant. Raises Unreadable."""
+    (starts_on, starts_at), (ends_on, ends_at) = _side(start, "start"), _side(end, "end")
+    if (starts_on is None) != (ends_on is None):
+        raise Unreadable("bad_end")
+    return starts_on, starts_at, ends_on, ends_at
+
+
+def _side(read: Callable[[], tuple[date | None, datetime]], name: str) -> tuple[date | None, datetime]:
+    try:
+        return read()
+    except NoTime:
+        raise Unreadable(f"no_{name}") from None
+    except UnknownZone:
+        raise Unreadable("zone") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise Unreadable(f"bad_{name}") from None
+
+
+# ---- its values ----
+
+
+def given(value: object, *names: str) -> dict:
+    """A start or an end that holds one of these. Raises NoTime."""
+    if not isinstance(value, dict) or not any(value.get(name) for name in names):
+        raise NoTime
+    return value
+
+
+def day(value: object) -> date:
+    """A day in ISO 8601, within bounds. Raises ValueError."""
+    return _beyond(value, FIRST_DAY, LAST_DAY) or min(max(date.fromisoformat(value[:10]), FIRST_DAY), LAST_DAY)
+
+
+def instant(value: object, zone_name: object = None) -> datetime:
+    """A date and time in ISO 8601, to the second and within bounds; one without offset is on the clock of its zone. Raises ValueError."""
+    far = _beyond(value, EARLIEST, LATEST)
+    if far:
+        return far
+    at = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", value.upper()))
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=_zone(zone_name))
+    return min(max(at.astimezone(UTC).replace(microsecond=0), EARLIEST), LATEST)
+
+
+def _beyond(value: object, first: date, last: date) -> date | None:
+    """The bound for a time in the years around it that `datetime` cannot hold or add to. The years 0 and 1 are what programs write for no time
+    at all. Raises ValueError."""
+    year = _YEAR.match(value) if isinstance(value, str) else None
+    if year is None or int(year[1]) < 2:
+        raise ValueError("no date")
+    return last if int(year[1]) >= last.year else first if int(year[1]) < first.year else None
+
+
+def _zone(name: object):
+    try:
+        return zone(name if isinstance(name, str) else "")
+    except ValueError:
+        raise UnknownZone("unknown zone") from None
+
+
+def changed_at(value: object) -> datetime | None:
+    """When an event was last changed, None where that makes no sense. To the fraction of a second."""
+    try:
+        at = datetime.fromisoformat(value.upper())
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+    except (AttributeError, ValueError, TypeError, OverflowError):
+        return None
+    return at if 1970 < at.year < 2200 else None
+
+
+def identity(value: object) -> str:
+    """An id that can be stored, "" for anything else."""
+    if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH or "\0" in value:
+        return ""
+    return value if value.encode(errors="replace").decode() == value else ""  # no half of a surrogate pair
+
+
+def etag(value: object) -> str:
+    """The version of an event, "" where none is told."""
+    return value if len(identity(value)) <= ETAG_LENGTH and identity(value) else ""
+
+
+def text(value: object, limit: int) -> str:
+    """Text from outside, bounded and clean; "" for what is none."""
+    return plain(value, limit) if isinstance(value, str) else ""
+
+
+def within(item: object, *names: str) -> dict:
+    """A dictionary inside another, {} where there is none."""
+    for name in names:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item if isinstance(item, dict) else {}
+
+
+def each(value: object) -> list[dict]:
+    """The dictionaries of a list, [] where there is none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
