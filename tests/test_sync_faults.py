@@ -27,6 +27,7 @@ from database import open_database
 from models import Booking
 from outside import ExternalEvent
 from sync import connections, run
+from unread import CalendarTrouble
 
 
 @pytest.fixture(params=WORLDS)
@@ -215,9 +216,10 @@ def test_a_source_without_access_keeps_what_it_blocks_and_holds_nothing_else_up(
     world.sandbox.faults.fail(403, world.refusal(403), path=world.reading(world.source()), times=None, minutes=10)
     world.book(days=8)
     world.poll(account)
-    assert world.mirrored(account) == ["Dentist"] and RemoteCalendar.get_by_id(source.id).gone_since
+    assert world.mirrored(account) == ["Dentist"] and RemoteCalendar.get_by_id(source.id).gone_since is None
+    assert [trouble.reason for trouble in CalendarTrouble.open_ones(account)] == ["forbidden"]
     settle(world, account)
-    assert RemoteCalendar.get_by_id(source.id).gone_since is None
+    assert CalendarTrouble.open_ones(account) == []
 
 
 @pytest.mark.parametrize("world", ["google"], indirect=True)  # Microsoft has no such refusal

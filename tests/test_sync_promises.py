@@ -15,6 +15,7 @@ from outside import ExternalEvent
 from scheduling import Span
 from sync import channels, connections, decisions, run
 from sync.outgoing import Errand
+from unread import CalendarTrouble
 
 
 @pytest.fixture(params=WORLDS)
@@ -88,7 +89,8 @@ def test_a_source_that_is_refused_for_good_costs_the_bookings_nothing(world, acc
         world.poll(account)
     booking = world.book(days=20)
     world.run(account)
-    assert str(booking.uuid) in world.standing(account) and Account.get().health == "ok" and source(account).gone_since
+    assert str(booking.uuid) in world.standing(account) and Account.get().health == "ok" and source(account).gone_since is None
+    assert [(trouble.reason, trouble.looks) for trouble in CalendarTrouble.open_ones(account)] == [("refused", 10)]
 
 
 @pytest.mark.parametrize("where", ["channel", "source"])

@@ -16,7 +16,6 @@ from tests import foreign
 PARTIAL = {"HX-Request": "true"}
 DAY = "2026-11-26"  # a Thursday; London is at UTC then
 NINE = datetime(2026, 11, 26, 9, tzinfo=UTC)
-WHOLE_DAYS_BLOCK = RULES | {"all_day": True}
 
 
 @pytest.fixture
@@ -170,7 +169,7 @@ def test_a_cancellation_is_not_undone_under_it(pat, cancelled, dentist):
 @pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"])  # UTC−11 to UTC+14
 def test_a_whole_day_takes_the_venue_s_own_day_to_the_minute(pat, linden, add, typed, zone):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
-    add("Holiday", DAY, "2026-11-27", rules=WHOLE_DAYS_BLOCK)
+    add("Holiday", DAY, "2026-11-27")
     for day, start, end, is_taken in (("2026-11-25", "23:00", "00:00", False), (DAY, "00:00", "00:30", True), (DAY, "23:30", "00:00", True),
                                       ("2026-11-27", "00:00", "00:30", False)):
         fields = typed(day=day, starts=start, ends=end, key=f"{day} {start}")
@@ -181,7 +180,7 @@ def test_a_whole_day_takes_the_venue_s_own_day_to_the_minute(pat, linden, add, t
 @pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati"])
 def test_a_booking_for_whole_days_meets_a_whole_day_outside(pat, linden, add, typed, zone):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
-    add("Holiday", DAY, "2026-11-28", rules=WHOLE_DAYS_BLOCK)
+    add("Holiday", DAY, "2026-11-28")
     taken = {day: pat.post("/bookings/", data=typed(day=day, all_day="y", starts="", ends="", key=day)).status_code
              for day in ("2026-11-25", DAY, "2026-11-27", "2026-11-28")}
     assert taken == {"2026-11-25": 303, DAY: 422, "2026-11-27": 422, "2026-11-28": 303}
@@ -198,13 +197,13 @@ def test_an_event_of_many_months_is_in_the_way_and_said_with_both_ends(pat, add,
 
 
 def test_whole_days_of_all_history_are_in_the_way(pat, add, typed):
-    add("Always", "1901-01-01", "2200-01-01", rules=WHOLE_DAYS_BLOCK)
+    add("Always", "1901-01-01", "2200-01-01")
     assert "Always is in your other calendar all day" in asked(pat, typed())
     assert pat.post("/bookings/", data=typed()).status_code == 422
 
 
 def test_that_day_lists_what_is_outside_among_the_bookings(pat, linden, dentist, add):
-    add("Holiday", DAY, "2026-11-28")
+    add("Holiday", DAY, "2026-11-28", rules=RULES | {"all_day": False})
     add("Night train", "2026-11-25 22:00", f"{DAY} 02:00")
     add("The day before", "2026-11-25", DAY)
     Booking.book(linden.calendar, [Span(NINE + timedelta(hours=2), NINE + timedelta(hours=3))], linden.pat, patient=linden.patient)

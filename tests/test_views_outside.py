@@ -111,7 +111,7 @@ def test_an_event_without_length_can_be_seen_and_takes_nothing(pat, add):
 @pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"])  # UTC−11 to UTC+14
 def test_whole_days_stand_on_their_dates_in_every_zone_and_block_where_the_calendar_says_so(signed_in, linden, add, zone, clock):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
-    add("Holiday", "2026-11-26", "2026-11-27", rules=RULES | {"all_day": True})
+    add("Holiday", "2026-11-26", "2026-11-27")
     html = page(signed_in(linden.pat), day="2026-11-26")
     columns = html.split('<section aria-labelledby="d')[1:]
     assert [column[:10] for column in columns if "Holiday" in column] == ["2026-11-26"]
@@ -121,7 +121,7 @@ def test_whole_days_stand_on_their_dates_in_every_zone_and_block_where_the_calen
 
 
 def test_whole_days_without_end_can_be_shown(pat, add):
-    add("Always", "1901-01-01", "2200-01-01", rules=RULES | {"all_day": True})
+    add("Always", "1901-01-01", "2200-01-01")
     for day in ("2026-11-20", "1970-01-02", "2099-12-31"):
         assert "Always" in page(pat, day=day)
 
@@ -179,8 +179,9 @@ def test_the_card_says_when_from_where_and_why_it_blocks_and_offers_no_change(pa
     ("tentative", "2026-11-20 14:00", "It is marked tentative, and such times of this calendar do not block booking here."),
     ("busy", "2026-11-22", "It lasts whole days, and whole days of this calendar do not block booking here."),
 ])
-def test_the_card_says_why_a_time_does_not_block(pat, add, busy, end, why):
+def test_the_card_says_why_a_time_does_not_block(pat, linden, add, busy, end, why):
     event = add("Something", "2026-11-20" if len(end) == 10 else "2026-11-20 13:00", end, busy=busy)
+    event.calendar.set_rules(linden.pat, RULES | {"all_day": False})
     assert why in pat.get(f"/calendar/outside/{event.id}").get_data(as_text=True)
 
 
