@@ -13,6 +13,7 @@ from addresses import AddressProof
 from credentials import OneTimeLink
 from models import User
 from outbox import Letter
+from unread import CalendarTrouble, UnreadEvent
 
 _PROVIDERS = {"google": "Google", "microsoft": "Outlook"}
 
@@ -95,9 +96,24 @@ def _sync_trouble(letter: Letter) -> Text | None:
     return Text(to.email, "Your calendar sync needs help" if is_own else f"The calendar sync of {owner} needs help", body)
 
 
+def _calendar_trouble(letter: Letter) -> Text | None:
+    """A calendar of the person's cannot be read, or some of its events cannot. Of the same episode as when the letter was written."""
+    trouble = CalendarTrouble.get_or_none(CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null())
+    if trouble is None or trouble.since != datetime.fromisoformat(letter.detail["since"]) or trouble.calendar.role == "listed":
+        return None
+    account = trouble.calendar.account
+    if not account.user.is_active:
+        return None
+    count = UnreadEvent.select().where(UnreadEvent.calendar == trouble.calendar).count()
+    body = _body("calendar_trouble", name=one_line(account.user.name), provider=_PROVIDERS[account.kind], kind=trouble.kind, reason=trouble.reason,
+                 is_gone=bool(trouble.calendar.gone_since), count=count, since=f"{trouble.since.day} {trouble.since:%B}",
+                 address=address("sync_settings.show"))
+    return Text(account.user.email, "A calendar cannot be read" if trouble.kind == "calendar" else "Some events cannot be read", body)
+
+
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "invite": _one_time_link, "reset": _one_time_link, "nudge": _nudge, "sync_trouble": _sync_trouble, "address": _address,
-    "sign_up": _sign_up,
+    "sign_up": _sign_up, "calendar_trouble": _calendar_trouble,
 }
 
 

@@ -8,10 +8,26 @@ from accounts import PERSONAL, Account
 from database import database
 from models import User
 from outbox import Letter
+from unread import CalendarTrouble
 
 from . import wake
 
 STEPS = (timedelta(seconds=60), timedelta(days=3), timedelta(days=7))  # after trouble began; a hiccup is over within a minute
+
+
+def tell_of_calendars() -> None:
+    """Write once an episode to people some of whose calendar, or all of it, cannot be read. What passes within hours is not told."""
+    if not outbox.is_set_up():
+        return
+    written = False
+    for trouble in CalendarTrouble.to_tell():
+        account = trouble.calendar.account
+        with database.atomic():
+            if account.user.is_active and account.user.sync_allowed and trouble.claim():
+                since = trouble.since.isoformat()
+                written |= Letter.write(account.clinic_id, "calendar_trouble", trouble, since, account.user.email, since=since)
+    if written:
+        wake()
 
 
 def tell() -> None:

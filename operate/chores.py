@@ -44,4 +44,4 @@ def clean_up() -> None:
         old.advance(("checked", "failed"), "discarded", None)
 
 
-PERIODIC = ((sweep, 10), (trouble.tell, 60), (clean_up, 3600))  # function, seconds between two runs
+PERIODIC = ((sweep, 10), (trouble.tell, 60), (trouble.tell_of_calendars, 60), (clean_up, 3600))  # function, seconds between two runs

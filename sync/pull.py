@@ -140,7 +140,7 @@ class Reader:
     def _cannot_read(self, source: RemoteCalendar, error: ProviderError) -> None:
         """Write down why, and look again. That it is gone is believed once several looks and the list of calendars say so."""
         trouble = self._note_trouble(source, error)
-        gone_since = source.gone_since if trouble.reason == "not_found" else None
+        gone_since = source.gone_since if trouble.reason == "not_found" and trouble.looks > 1 else None
         if trouble.reason == "not_found" and gone_since is None and trouble.looks > SURE and trouble.since <= scheduling.utc_now() - DOUBTED:
             gone_since = None if self._is_listed(source) else trouble.since
         with self.errand.writing():

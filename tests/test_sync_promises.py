@@ -287,8 +287,8 @@ def test_a_calendar_that_is_stopped_while_it_is_read_blocks_nothing(world, accou
 
 def test_rules_that_change_while_a_calendar_is_read_hold_for_what_was_read(world, account):
     world.robin.add("Holiday", world.clock.now.date() + timedelta(days=4))
-    assert during_read(world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": True}))
-    assert ExternalEvent.get().blocks
+    assert during_read(world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": False}))
+    assert not ExternalEvent.get().blocks
 
 
 def test_a_new_consent_in_the_middle_of_a_run_is_not_undone_by_it(world, account):

@@ -362,9 +362,9 @@ class TestSources:
         world.robin.add("Trip", world.clock.now.date() + timedelta(days=2))
         world.poll(account)
         blocking = {event.title: event.blocks for event in ExternalEvent.select()}
-        assert blocking == {"Busy": True, "Trip": False}
-        assert pat.post(f"/sync/calendars/{main.id}", data={"all_day": "y", "busy": "y"}).status_code == 303
-        assert {event.title: event.blocks for event in ExternalEvent.select()} == {"Busy": True, "Trip": True}
+        assert blocking == {"Busy": True, "Trip": True}
+        assert pat.post(f"/sync/calendars/{main.id}", data={"busy": "y"}).status_code == 303
+        assert {event.title: event.blocks for event in ExternalEvent.select()} == {"Busy": True, "Trip": False}
         pat.post(f"/sync/calendars/{main.id}", data={})
         assert not any(event.blocks for event in ExternalEvent.select())
 

@@ -16,7 +16,7 @@ from models import Clinic, Feed, User
 from outside import ExternalEvent
 from sync import connections
 
-from . import connect_words, display, sync_words, two_way_words
+from . import connect_words, display, reading_words, sync_words, two_way_words
 
 HELD = ("deletes", "empty", "source_empty")  # a person must say yes or no
 WEIGHT = {"trouble": 0, "waiting": 1, "ok": 2, "off": 3}
@@ -146,6 +146,8 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
     if account.wait_until and account.wait_until > at:
         until = display.clock(account.wait_until, zone)
         return "waiting", f"Waiting until {until}", f"{provider} does not take more now. The rest follows by itself.", ""
+    if in_part := reading_words.in_short(account, provider):
+        return "waiting", in_part[0], in_part[1], "ask"
     if two_way_words.running(account) or Account.due(at).where(Account.id == account.id).exists():
         name, rest = ("Under way", "; the rest is on its way") if done < due else ("Looking for changes", "")
         return "waiting", name, f"{min(done, due):,} of {due:,} bookings are in step{rest}.", ""

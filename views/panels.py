@@ -10,7 +10,7 @@ from accounts import Account, Notice, RemoteCalendar, SyncRun
 from models import Practitioner, Venue
 from sync import connecting, connections, jobs, work
 
-from . import access, display, health_words, htmx, notice_words, sync_words
+from . import access, display, health_words, htmx, notice_words, reading_words, sync_words
 from . import two_way_words as words
 from .forms import Form, Line
 
@@ -78,6 +78,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
              "product": words.PRODUCTS[account.kind], "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
              "reached": [row for row in sources if row.role == "source" or connecting.may_read(row, account.clinic)],
              "skipped": words.skipped(account), "left_out": words.left_out(account),
+             "troubles": reading_words.of_account(account, zone), "unread": reading_words.coverage(account),
              "may_sync": account.clinic.allows(account.kind) and current_user.sync_allowed and account.kind in connections.kinds()}
     is_filled = found["destination"] is not None and found["destination"].read_at is not None
     found["shows_sources"] = bool(sources) and account.phase in ("active", "paused") and is_filled
@@ -107,5 +108,6 @@ def oldest_calendar() -> Practitioner | None:
 def key(panels: list[dict], notices: list[Notice | notice_words.Doubles]) -> str:
     """A short text that changes when more than the sentence of a status does."""
     parts = [f"{p['account'].id}{p['account'].phase}{p['account'].health}{p['status'].is_busy}{len(p['skipped'])}{p['shows_sources']}"
-             + "".join(f"{row.id}{row.role}{bool(row.read_at)}{bool(row.gone_since)}" for row in p["sources"]) for p in panels]
+             + "".join(f"{row.id}{row.role}{bool(row.read_at)}{len(p['troubles'].get(row.id, ()))}{bool(row.gone_since)}" for row in p["sources"])
+             for p in panels]
     return "-".join([*parts, *(str(notice.id) for notice in notices)])

@@ -11,7 +11,7 @@ from models import Booking, Patient, Practitioner, Service, Venue
 from outside import ExternalEvent
 from sync import connections, decisions, local
 
-from . import connect_words, display
+from . import connect_words, display, reading_words
 from .display import PROVIDER_NAMES
 
 MOST_NAMED = 100
@@ -99,11 +99,15 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     run, done, total = running(account), in_step(account), due(account)
     if run:
         return Status("busy", "Under way", f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it carries on.", True)
+    if in_part := reading_words.in_short(account, name):
+        return Status("waiting", in_part[0], f"{in_part[1]} See below.")
     if Account.due(at).where(Account.id == account.id).exists() or account.leased_until and account.leased_until > at:
         name, rest = ("Under way", "; the rest is on its way") if done < total else ("Looking for changes", "")
         return Status("busy", name, f"{min(done, total):,} of {total:,} bookings are in step{rest}.", True)
     if held := account.open_notices.where(Notice.topic == "hold").first():
         return Status("waiting", "Waits for you", f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been removed.")
+    if account.open_notices.where(Notice.kind == "source_empty").exists():
+        return Status("waiting", "Waits for you", "A calendar is suddenly empty. Its times keep blocking until you decide below.")
     failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
     counted = f"{min(done, total):,} of {total:,} bookings, checked {display.ago(account.checked_at)}"
     if failed:
