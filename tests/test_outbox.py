@@ -204,7 +204,7 @@ def test_what_is_no_single_address_ends_alone(letters, linden, email):
     assert (row.phase, row.word) == ("failed", "address")
 
 
-@pytest.mark.parametrize("name", ["Pat\r\nBcc: eve@evil.test", "Pat\n\nPress http://evil.test", "Pat\x00\x0b\u2028\u202e", "Ünï ☂ 名"])
+@pytest.mark.parametrize("name", ["Pat\r\nBcc: eve@evil.test", "Pat\n\nPress http://evil.test", "Pat\x0b\x1b\u2028\u202e", "Ünï ☂ 名"])
 def test_no_stored_name_adds_a_line_or_a_header(letters, linden, name):
     User.update(name=name).where(User.id == linden.pat.id).execute()
     models.Clinic.update(name=name).execute()
