@@ -6,6 +6,7 @@ was lost goes out again, with the same Message-ID.
 
 import hashlib
 import logging
+import secrets
 import time
 from contextlib import closing
 from email.headerregistry import Address
@@ -79,22 +80,29 @@ def _not_taken(letter: Letter, refused: Refused) -> None:
         Letter.hold_back(at, due_at or at + outbox.WAITS[-1], refused.word)
 
 
+def try_out(to: str) -> None:
+    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard. Raises BadAddress, and Refused with the server's answer."""
+    text = kinds.Text(to, "Kalends can send e-mail", "This is a trial. If you read it, e-mail from Kalends arrives.\n")
+    with closing(MailServer(outbox.setup())) as server:
+        server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), to)
+
+
 def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
     """The message. Its Message-ID follows from the letter's key, so that a repeat is known as the same letter. Raises BadAddress."""
+    installation = letter.clinic.installation if letter.clinic_id else ""
+    return _message(text, f"{installation}|{letter.kind}|{letter.about}|{letter.sequence}")
+
+
+def _message(text: kinds.Text, key: str) -> EmailMessage:
     mail_from = outbox.setup().mail_from
+    domain = parseaddr(mail_from)[1].rpartition("@")[2] or "kalends.invalid"
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = mail_from, _address(text.to), text.subject
     message["Date"] = format_datetime(scheduling.utc_now())
-    message["Message-ID"] = _message_id(letter, parseaddr(mail_from)[1].rpartition("@")[2])
+    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
     message.set_content(text.body)
     return message
-
-
-def _message_id(letter: Letter, domain: str) -> str:
-    installation = letter.clinic.installation if letter.clinic_id else ""
-    key = hashlib.sha256(f"{installation}|{letter.kind}|{letter.about}|{letter.sequence}".encode()).hexdigest()
-    return f"<{key[:32]}@{domain or 'kalends.invalid'}>"
 
 
 def _address(to: str) -> Address:

@@ -575,10 +575,11 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
 
 
 @click.command()
+@click.option("--mail-to", metavar="ADDRESS", help="Send a trial letter there, and say what the mail server answers.")
 @with_appcontext
-def doctor() -> None:
+def doctor(mail_to: str | None) -> None:
     """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to fix."""
-    found = list(checks.examine(_settings()))
+    found = list(checks.examine(_settings(), mail_to))
     for is_well, sentence in found:
         click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")
     sys.exit(0 if all(is_well for is_well, _ in found) else 1)

@@ -1,6 +1,7 @@
 """Is everything as it must be? Each finding is a sentence that says what to fix."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,21 +11,23 @@ from peewee import PeeweeException
 import models
 import outbox
 import scheduling
+from letters import sending
 from letters.smtp import MailServer, Refused
 from sync import jobs
 
 from . import disk, doctor_sync, keys, migrate
 
 
-def examine(settings) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and two-way sync."""
+def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
+    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
+    letter there."""
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
     yield from _database(settings)
     yield _disk(settings)
     yield from _queue(settings)
     yield _base_url(settings)
-    yield _mail(settings)
+    yield _mail(mail_to)
     yield from doctor_sync.examine(settings)
 
 
@@ -105,14 +108,18 @@ def _base_url(settings) -> tuple[bool, str]:
     return True, f"People open {settings.base_url}."
 
 
-def _mail(settings) -> tuple[bool, str]:
-    if settings.smtp_url is None:
-        return True, "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand."
-    server = MailServer(outbox.setup())
+def _mail(mail_to: str | None) -> tuple[bool, str]:
+    if not outbox.is_set_up():
+        return not mail_to, "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand."
     try:
-        server.open()
-        return True, "The mail server takes our sign-in."
+        if mail_to:
+            sending.try_out(mail_to)
+            return True, f"The mail server took a letter for {mail_to}. Look whether it arrives, in the junk folder too."
+        with closing(MailServer(outbox.setup())) as server:
+            server.open()
+        return True, "The mail server takes our sign-in. To send a trial letter: doctor --mail-to ADDRESS"
+    except sending.BadAddress:
+        return False, f"{mail_to} is not an e-mail address. Write one such as name@example.org."
     except Refused as refused:
-        return False, f"The mail server does not take us ({refused.word}). Check SMTP_URL."
-    finally:
-        server.close()
+        what = f"a letter from {outbox.setup().mail_from} for {mail_to}" if mail_to else "us"
+        return False, f"The mail server does not take {what} ({refused.word}). Check SMTP_URL{' and MAIL_FROM' if mail_to else ''}."

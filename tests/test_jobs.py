@@ -159,6 +159,25 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
 
 
+@on_sqlite_alone
+def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, linden, letters):
+    app.test_client().post("/forgotten", data={"email": "pat@linden.test"})
+    assert waiting(queue, "chores") == ["letters-sending-send_due"] and letters.server.connections == 0
+    (job,) = Queue("chores", connection=queue).jobs
+    assert job.args == ("letters.sending.send_due",)
+    queue.environ |= {"SMTP_URL": letters.server.url, "MAIL_FROM": "kalends@linden.test"}
+    program.work(queue, "chores")
+    assert [letter["To"] for letter in letters.server.taken] == ["pat@linden.test"]
+
+
+@on_sqlite_alone
+def test_the_sweep_finds_a_letter_whose_nudge_was_lost(queue, linden, letters):
+    OneTimeLink.issue(linden.pat, "invite", None, days=7, by_mail=True)
+    assert waiting(queue, "chores") == []
+    jobs.carry_out("operate.chores.sweep")
+    assert waiting(queue, "chores") == ["letters-sending-send_due"]
+
+
 # ---- when something is away ----
 
 

@@ -367,6 +367,43 @@ def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(letters,
     assert len(letters.server.taken) == (2 if stage == "taken" else 1) and len({letter["Message-ID"] for letter in letters.server.taken}) == 1
 
 
+# ---- what the doctor and the board say ----
+
+
+@pytest.mark.parametrize(("to", "answer", "says"), [
+    ("ina@linden.test", None, "ok   The mail server took a letter for ina@linden.test."),
+    ("ina@linden.test", "550 5.1.1 unknown", "FIX  The mail server does not take a letter from Kalends <kalends@linden.test> for ina@"),
+    ("ina", None, "FIX  ina is not an e-mail address."), (None, None, "ok   The mail server takes our sign-in."),
+])
+def test_the_doctor_sends_a_trial_letter_and_says_what_the_server_answered(app, letters, linden, to, answer, says):
+    letters.server.plan = lambda stage, address: answer if stage == "RCPT" else None
+    said = app.test_cli_runner().invoke(args=["doctor", *(["--mail-to", to] if to else [])])
+    assert says in said.output
+    assert len(letters.server.taken) == (says.startswith("ok   The mail server took")) and not Letter.select().exists()
+
+
+def board(app, signed_in, person) -> str:
+    text = signed_in(person).get("/health/").get_data(as_text=True).partition("<dt>Mail</dt>")[2].partition("<dt>")[0]
+    models.database.connect(reuse_if_open=True)
+    return " ".join(text.split())
+
+
+def test_the_board_says_what_waits_what_was_sent_and_what_could_not_be_delivered(app, signed_in, letters, linden, stranger, clock):
+    assert "Set up" in board(app, signed_in, linden.olive)
+    invite(linden.pat, linden.quinn, stranger)
+    assert "0 sent within a day, 2 waiting." in board(app, signed_in, linden.olive)
+    letters.server.plan = lambda stage, to: "550 5.1.1 no" if stage == "RCPT" and to == "pat@linden.test" else None
+    letters.send()
+    said = board(app, signed_in, linden.olive)
+    assert "Not all delivered" in said and "To Pat Linden: the mail server answered 550 5.1.1." in said and "1 sent within a day, 0 waiting." in said
+    clock.now += timedelta(days=8)
+    letters.server.plan = lambda stage, to: "451 later" if stage == "MAIL" else None
+    invite(linden.maya)
+    letters.send()
+    said = board(app, signed_in, linden.olive)
+    assert "Not working" in said and "the mail server answered 451." in said and "1 waiting." in said
+
+
 # ---- keys ----
 
 

@@ -57,7 +57,7 @@ def arrive(kind: str):
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
         if account is None:
-            flash(connect_words.refusal(type(error).__name__, display.PROVIDER_NAMES[kind], error.reason), "warning")
+            flash(f"Not connected. {connect_words.refusal(type(error).__name__, display.PROVIDER_NAMES[kind], error.reason)}", "warning")
             connecting.note_missing(current_user, kind, type(error).__name__)
             return _back(kind)
     return _connected(account)

@@ -2,17 +2,17 @@
 
 _ORGANISATION = "whoever looks after your organisation’s {name} accounts"
 _DECLINED = {
-    "access_denied": "Not connected: {name} says that access was not given. If you pressed Cancel there, nothing has changed. If {name} asked for an "
+    "access_denied": "{name} says that access was not given. If you pressed Cancel there, nothing has changed. If {name} asked for an "
                      f"administrator’s approval, ask {_ORGANISATION} to allow Kalends, then connect again.",
-    "admin_needed": f"Not connected: {{name}} wants an administrator’s approval first. Ask {_ORGANISATION} to allow Kalends, then connect again.",
-    "blocked": f"Not connected: your organisation’s rules keep this account out of Kalends. Choose another account, or ask {_ORGANISATION}.",
-    "interaction": "Not connected: {name} wants you to confirm something first. Connect again, and answer what it asks.",
-    "refused": "Not connected: {name} refused, and gave no reason that we know. Try again; if it goes on, tell whoever runs Kalends.",
+    "admin_needed": f"{{name}} wants an administrator’s approval first. Ask {_ORGANISATION} to allow Kalends, then connect again.",
+    "blocked": f"Your organisation’s rules keep this account out of Kalends. Choose another account, or ask {_ORGANISATION}.",
+    "interaction": "{name} wants you to confirm something first. Connect again, and answer what it asks.",
+    "refused": "{name} refused, and gave no reason that we know. Try again; if it goes on, tell whoever runs Kalends.",
 }
 _KINDS = {  # class of the error → sentence
     "Mismatch": "This page had expired, or it was opened in another browser. Press Connect once more.",
-    "ScopeMissing": "Not connected: {name} did not allow everything that sync needs. Connect again, and tick every box that {name} shows.",
-    "AuthExpired": "Not connected: that took too long for {name}, or access has ended. Connect again.",
+    "ScopeMissing": "{name} did not allow everything that sync needs. Connect again, and tick every box that {name} shows.",
+    "AuthExpired": "That took too long for {name}, or access has ended. Connect again.",
     "NoMailbox": "This account has no calendar that other programs can use. Choose another account, or ask whoever looks after it.",
     "NotConfigured": "{name} does not accept this Kalends: its set-up is wrong. Whoever runs Kalends finds out more with: flask --app app doctor",
     "Forbidden": "{name} does not let Kalends see the calendars of this account. Choose another account, or ask whoever looks after it.",
