@@ -861,7 +861,8 @@ class Booking(InSeries, Base):
             cls.select(cls.starts_at, cls.ends_at).join(Practitioner)
             .where(Practitioner.user == user_id, *cls.touching(start, end), cls.status.not_in(FREE_STATUSES), cls.id.not_in(list(but)))
         )
-        return [*rows.tuples(), *(event.taken(zone) for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks))]
+        events = [event.taken(zone) for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)]
+        return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
 
     @classmethod
     def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:

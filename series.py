@@ -3,7 +3,7 @@
 `InSeries` is the part of `models.Booking` that does it. It lies below the tables and reaches them through the row.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -226,9 +226,8 @@ class InSeries:
                 steps.append(Step(self, span, there, fields))
                 continue
             settled = row.status not in OPEN_STATUSES
-            calendar = there if row.practitioner_id == self.practitioner_id else row.practitioner
             step = Step(row, row.span, row.practitioner)
-            full = Step(row, shift.of(row.span, row.practitioner.zone, calendar.zone), calendar, dict(fields))
+            full = Step(row, *self._place_of(row, there, shift), dict(fields))
             if not settled:
                 step.span, step.calendar = full.span, full.calendar
             own = False
@@ -244,6 +243,20 @@ class InSeries:
             kept["own"] += own
             steps.append(step)
         return steps, kept
+
+    def _place_of(self, row: Base, there: Base, shift: Shift) -> tuple[Span, Base]:
+        """Span and calendar of another of the series after this one went to the calendar `there` by the shift."""
+        calendar = there if row.practitioner_id == self.practitioner_id else row.practitioner
+        return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
+
+    def targets(self, reached: Sequence, span: Span, practitioner: Base | None = None) -> Iterator[tuple[int, Span]]:
+        """(person, span) of every booking that would go along to hold time elsewhere, this one first. Raises BadTime."""
+        there = practitioner or self.practitioner
+        shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
+        yield there.user_id, span
+        for row in going_along(self, reached):
+            target, calendar = self._place_of(row, there, shift)
+            yield calendar.user_id, target
 
     def clashes(self, actor: Base | None, span: Span, which: str = "one", **change) -> list[Clash]:
         """What is in the way of a change, time by time (arguments as for `change`)."""
@@ -368,6 +381,11 @@ class InSeries:
         entry.spread([row for row in rows if row is not self])
 
 
+def going_along(booking: Base, reached: Iterable[Base]) -> list:
+    """The others of these that move when the booking does and hold time."""
+    return [row for row in reached if row is not booking and row.status in OPEN_STATUSES and row.is_busy]
+
+
 def _overlaps(rows: Sequence) -> dict[str, list[str]]:
     """What each of these bookings overlaps now, by its id: somebody agreed to that."""
     found = {}
@@ -380,13 +398,28 @@ def _overlaps(rows: Sequence) -> dict[str, list[str]]:
     return found
 
 
-def first_free(starts: Iterable[datetime], spans_of, taken: dict[int, Sequence[tuple[datetime, datetime]]]) -> datetime | None:
-    """The first of these starts for which every span is free. `spans_of(start)` gives (person, span) pairs; `taken` is held time by person."""
+class Held:
+    """Time that is held, by person, laid out by day so that one span is compared with few."""
+
+    def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):
+        self._days: dict[tuple[int, int], list[tuple[datetime, datetime]]] = {}
+        for person, spans in taken.items():
+            for starts_at, ends_at in spans:
+                for day in range(starts_at.toordinal(), ends_at.toordinal() + 1):
+                    self._days.setdefault((person, day), []).append((starts_at, ends_at))
+
+    def holds(self, person: int, span: Span) -> bool:
+        """Whether some of the span is held."""
+        days = range(span.starts_at.toordinal(), span.ends_at.toordinal() + 1)
+        return any(starts_at < span.ends_at and span.starts_at < ends_at for day in days for starts_at, ends_at in self._days.get((person, day), ()))
+
+
+def first_free(starts: Iterable[datetime], spans_of: Callable[[datetime], Iterable[tuple[int, Span]]], held: Held) -> datetime | None:
+    """The first of these starts for which every span is free; `spans_of(start)` gives (person, span) pairs."""
     for start in starts:
         try:
-            asked = spans_of(start)
+            if not any(held.holds(person, span) for person, span in spans_of(start)):
+                return start
         except scheduling.BadTime:
             continue
-        if not any(begins < span.ends_at and span.starts_at < ends for person, span in asked for begins, ends in taken.get(person, ())):
-            return start
     return None

@@ -4,6 +4,7 @@ import html
 import importlib
 import pkgutil
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -220,6 +221,31 @@ def test_a_form_that_came_back_with_a_fault_still_knows_what_it_saw(signed_in, l
     assert again.put(first_name="Małgorzata").send(second).status_code == 303
     row = Patient.get_by_id(linden.patient.id)
     assert (row.notes, row.phone) == ("allergic to latex", "1")
+
+
+def test_of_two_who_save_at_once_both_are_kept(app, signed_in, linden):
+    path = f"/clients/{linden.patient.id}/edit"
+    browsers = [signed_in(linden.maya), signed_in(linden.olive)]
+    forms = [form_of(browser.get(path), "client-form") for browser in browsers]
+    forms[0].put(notes="allergic to latex"), forms[1].put(phone="1")
+    answers = []
+    crowd = [threading.Thread(target=lambda form=form, browser=browser: answers.append(form.send(browser).status_code))
+             for form, browser in zip(forms, browsers, strict=True)]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join()
+    row = Patient.get_by_id(linden.patient.id)
+    assert (answers, row.notes, row.phone) == ([303, 303], "allergic to latex", "1")
+
+
+def test_a_field_that_was_not_on_the_page_is_left_alone(signed_in, linden):
+    browser = signed_in(linden.maya)
+    linden.clinic.change(None, internal_ids=False)
+    form = form_of(browser.get(f"/clients/{linden.patient.id}/edit"), "client-form").put(phone="1")
+    linden.clinic.change(None, internal_ids=True)
+    assert form.send(browser).status_code == 303
+    assert Patient.get_by_id(linden.patient.id).internal_id == "K-2041"
 
 
 def test_both_notes_can_be_kept(signed_in, linden):

@@ -10,7 +10,7 @@ from models import AuditEntry, Booking, Feed, Patient, Practitioner, Venue
 from notes import NoteVersion
 from scheduling import Span, repeats
 from tests import foreign
-from tests.pages import form_of
+from tests.pages import Filled, form_of, forms_of
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
@@ -125,6 +125,24 @@ def test_a_move_of_a_series_shows_every_clash_and_skips_it(pat, linden, series):
     assert "Skipped" in text(pat.get("/calendar"))
 
 
+def test_the_offer_leaves_the_series_own_paid_bookings_where_they_are(pat, linden, series):
+    series[1].change(linden.pat, span(1, 3))
+    Booking.get_by_id(series[1].id).set_status("paid", linden.pat)  # it stays at noon
+    Booking.book(linden.calendar, [span(2, 2)], linden.pat)
+    answer = edit(pat, series[0], starts="11:00", ends="12:00", which="all").send(pat)
+    assert "The next free time for all of them is 12:00–13:00" in text(answer)  # the paid one is not in the way of any
+    answer = edit(pat, series[0], day="2026-12-03", starts="11:30", ends="12:30", which="all").send(pat)
+    assert "1 of 3 times is taken" in text(answer)
+    assert "The next free time for all of them is 13:00–14:00" in text(answer)
+
+
+def test_a_series_that_would_end_past_the_last_day_is_refused_in_words(pat, linden, series):
+    answer = edit(pat, series[0], day="2099-12-29", which="all").send(pat)
+    assert answer.status_code == 422
+    assert "Choose a day from 1970 to 2099" in text(answer)
+    assert times() == [n * WEEK for n in range(4)]
+
+
 # ---- what was left alone ----
 
 
@@ -162,6 +180,18 @@ def test_the_history_says_from_whom_to_whom_and_which_fields(maya, linden, serie
     assert "from the calendar of Pat Linden at Linden Street, to the calendar of Quinn Linden at Linden Street (notes)" in owner
     assert "private matter" not in owner
     assert not [entry for entry in AuditEntry.select() if "private" in str(entry.detail)]
+
+
+@pytest.mark.parametrize("what", ["status", "cancellation"])
+def test_a_button_of_a_card_that_is_out_of_date_asks_again(pat, linden, series, what):
+    page = pat.get(f"/bookings/{series[0].id}{'/cancellation' if what == 'cancellation' else ''}")
+    form = next(Filled(found) for found in forms_of(page) if found["action"].split("?")[0] == f"/bookings/{series[0].id}/{what}")
+    series[0].set_status("paid", linden.maya)
+    answer = form.put(**({"status": "arrived"} if what == "status" else {})).send(pat)
+    assert answer.status_code == 422 and "Someone else changed the status" in text(answer)
+    assert Booking.get_by_id(series[0].id).status == "paid"
+    again = next(Filled(found) for found in forms_of(answer) if found["action"].split("?")[0] == f"/bookings/{series[0].id}/status")
+    assert again.put(status="arrived").send(pat).status_code == 303
 
 
 # ---- earlier notes ----

@@ -39,10 +39,11 @@ class Card:
     in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
     agreed: str = ""
     earlier: list[tuple[str, str, str]] = field(default_factory=list)
+    changed_meanwhile: bool = False
 
 
-def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None) -> Card:
-    """The card; `wanted` is the status that was refused because of what is in the way."""
+def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None, changed_meanwhile: bool = False) -> Card:
+    """The card; `wanted` is the status that was refused because of what is in the way, or nothing was done as another status was set meanwhile."""
     practitioner, status = booking.practitioner, booking.status
     may_change = current_user.is_manager or practitioner.user_id == current_user.id
     zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
@@ -55,7 +56,7 @@ def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None 
         [_sentence(entry, practitioner.zone, calendars) for entry in entries],
         _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
         " ".join(sorted({key for clash in refusal.clashes for key in clash.keys})) if refusal else "",
-        earlier_notes(booking, practitioner.zone) if may_change else [])
+        earlier_notes(booking, practitioner.zone) if may_change else [], changed_meanwhile)
 
 
 def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 """What stands beside the form of a booking: what is in the way of it, what is free next, and the rest of that day."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ import scheduling
 from models import Booking, Practitioner
 from outside import ExternalEvent
 from scheduling import BadTime, Span
-from series import FREE_STATUSES, STATUSES, Clash, SlotTaken, first_free
+from series import FREE_STATUSES, STATUSES, Clash, Held, SlotTaken, first_free, going_along
 
 from . import columns, display
 from .booking_form import BookingForm
@@ -52,7 +52,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     words = [*(_booked(row, form, day) for row in taken.conflicts), *(_foreign(event, form, day) for event in taken.outside)]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
-    asked = len(_targets(form, spans)(first))
+    asked = _Together.of(form, spans).count
     dates = [(_date(clash, form), " ".join(_what(clash, form))) for clash in taken.clashes] if asked > 1 else []
     offer = _offer(form, spans) if words and not first.all_day else None
     keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
@@ -75,15 +75,36 @@ def _change(form: BookingForm) -> dict:
     return {"which": form.which.data or "one", "practitioner": form.practitioner, **status}
 
 
-def _targets(form: BookingForm, spans: list[Span]) -> Callable[[Span], list[tuple[int, Span]]]:
-    """A function from the first span to (person, span) of every booking that would take time with it. Raises BadTime."""
-    if form.booking:
-        reached = form.booking.reach(current_user, form.which.data or "one")[0]
-        change = {name: value for name, value in _change(form).items() if name != "which"}
-        return lambda span: [(step.calendar.user_id, step.span) for step in form.booking.plan(reached, span, **change)[0] if step.is_busy]
-    zone, person = form.practitioner.zone, form.practitioner.user_id
-    days = [(scheduling.local_day(span.starts_at, zone) - scheduling.local_day(spans[0].starts_at, zone)).days for span in spans]
-    return lambda span: [(person, scheduling.shifted(span, zone, ahead)) for ahead in days]
+@dataclass(frozen=True)
+class _Together:
+    """What is booked or moved at once: `reached` of a series, or the days of a new one counted from the first."""
+
+    form: BookingForm
+    reached: list[Booking]
+    days: list[int]
+
+    @classmethod
+    def of(cls, form: BookingForm, spans: list[Span]) -> "_Together":
+        if form.booking:
+            return cls(form, form.booking.reach(current_user, form.which.data or "one")[0], [])
+        zone = form.practitioner.zone
+        return cls(form, [], [(scheduling.local_day(span.starts_at, zone) - scheduling.local_day(spans[0].starts_at, zone)).days for span in spans])
+
+    @property
+    def moving(self) -> set[int]:
+        """The ids of bookings that would leave their time."""
+        return {row.id for row in (self.form.booking, *going_along(self.form.booking, self.reached))} if self.form.booking else set()
+
+    @property
+    def count(self) -> int:
+        return len(self.moving) or len(self.days)
+
+    def targets(self, first: Span) -> Iterator[tuple[int, Span]]:
+        """(person, span) of all of them when the first is there. Raises BadTime."""
+        if self.form.booking:
+            return self.form.booking.targets(self.reached, first, self.form.practitioner)
+        zone, person = self.form.practitioner.zone, self.form.practitioner.user_id
+        return ((person, scheduling.shifted(first, zone, ahead)) for ahead in self.days)
 
 
 def _heading(taken: SlotTaken, form: BookingForm) -> str:
@@ -125,11 +146,11 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
     zone, wanted = form.practitioner.zone, spans[0]
     after = max(wanted.starts_at, scheduling.utc_now() + STEP)
     after = after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0)
-    targets = _targets(form, spans)
-    if len(targets(wanted)) > 1:
-        start = _free_for_all(form, wanted, targets, after)
+    together = _Together.of(form, spans)
+    if together.count > 1:
+        start = _free_for_all(together, wanted, after)
     else:
-        free = form.practitioner.next_free(after, wanted.duration, [form.booking.id] if form.booking else [])
+        free = form.practitioner.next_free(after, wanted.duration, together.moving)
         start = free and free.starts_at
     if start is None:
         return None
@@ -137,15 +158,16 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
     return display.brief(span, zone, form.day.data), f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // timedelta(minutes=1)}"
 
 
-def _free_for_all(form: BookingForm, wanted: Span, targets: Callable, after: datetime) -> datetime | None:
+def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetime | None:
     """The first start from `after` on, in working time of the next two weeks, at which every booking of the series is free."""
-    but = {row.id for row in form.booking.reach(current_user, form.which.data or "one")[0]} if form.booking else set()
-    spare, taken = timedelta(days=DAYS_AHEAD + 1), {}
-    asked = targets(wanted)
+    practitioner, spare = together.form.practitioner, timedelta(days=DAYS_AHEAD + 1)
+    try:
+        asked = list(together.targets(wanted))
+    except BadTime:
+        return None
     start, end = min(span.starts_at for _, span in asked) - spare, max(span.ends_at for _, span in asked) + spare
-    for person in {person for person, _ in asked}:
-        taken[person] = Booking.held(person, start, end, form.practitioner.zone, but)
-    return first_free(_starts(form.practitioner, after, wanted.duration), lambda start: targets(Span(start, start + wanted.duration)), taken)
+    held = Held({person: Booking.held(person, start, end, practitioner.zone, together.moving) for person in {person for person, _ in asked}})
+    return first_free(_starts(practitioner, after, wanted.duration), lambda start: together.targets(Span(start, start + wanted.duration)), held)
 
 
 def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:

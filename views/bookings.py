@@ -30,11 +30,13 @@ def _keep_view(endpoint: str, values: dict) -> None:
 
 class StatusForm(Form):
     status = Choice("Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES])
+    was = Hidden(limit=20)  # the status on the page on which the button was
     overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
     agreed = Hidden(limit=10_000)
 
 
 class CancelForm(Form):
+    was = Hidden(limit=20)
     which = Options("Cancel", choices=booking_form.WHICH, default="one")
 
 
@@ -161,7 +163,10 @@ def set_status(booking_id: int):
     if not form.validate():
         return _show_card(booking, 422)
     try:
-        changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
+        with alone(booking):
+            if _is_stale(form, booking) and booking.status != form.status.data:
+                return _show_card(booking, 422, changed_meanwhile=True)
+            changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
     if changed:
@@ -181,12 +186,20 @@ def cancel(booking_id: int):
     booking, form = access.editable_booking(booking_id), CancelForm()
     if not form.validate():
         return _show_cancellation(booking, form, 422)
-    cancelled = booking.cancel(current_user, which=form.which.data)
+    with alone(booking):
+        if _is_stale(form, booking):
+            return _show_card(booking, 422, changed_meanwhile=True)
+        cancelled = booking.cancel(current_user, which=form.which.data)
     if cancelled:
         many = f"{len(cancelled)} bookings are cancelled. Their times are free again."
         one = f"Cancelled: {when(booking)}. The time is free again."
         _say_undoable(booking, " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled, booking.practitioner.zone)]))
     return htmx.done(_back(booking))
+
+
+def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
+    """Whether somebody set another status after the page with the button was opened."""
+    return bool(form.was.data) and form.was.data != booking.status
 
 
 @blueprint.post("/<int:booking_id>/undo")

@@ -104,9 +104,11 @@ class Merging(Form):
         Call it while the row is held (`database.alone`).
         """
         current = now.snapshot()
-        was = current | (self.seen.data or {})
+        seen = self.seen.data or current
+        was = current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
+        mine |= {name: was[name] for name in mine if name not in seen}  # not on the page when it was opened
         self.differences = [one for label, names in self._units() if (one := self._unit(label, names, was, mine, current, now))]
         self.seen.data, self.seen.asked, self.seen.is_unknown = current, [one.name for one in self.differences], False
         self.changed_by = _last_change(row) if self.differences else ""
