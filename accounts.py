@@ -24,6 +24,7 @@ PHASES = ("naming", "active", "paused", "leaving", "off")
 HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
 PERSONAL = ("reconnect", "calendar_gone")  # healths that the account's own person puts right
 EDITS = ("put_back", "ask", "follow")  # what becomes of times and text that somebody changed outside (X15)
+SURE = 2  # so often something must have been missing before we believe it
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
 LEASE_SECONDS = 20  # renewed while its worker lives (`sync.lease`); one that was killed holds others back for so long at most
 KEPT_RUNS = timedelta(days=90)
@@ -202,7 +203,8 @@ class Account(Base):
                                                                     goal != "restart").execute()
         RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.account == self).execute()
         Notice.settle(self, None, "left")
-        self._set(phase="leaving", goal=goal, removes=removes, due_at=now(), because="leave", wait_until=None, health="ok", health_word="")
+        self._set(phase="leaving", goal=goal, removes=removes, due_at=now(), because="leave", wait_until=None, health="ok", health_word="",
+                  failures=0, failing_since=None)
         Account.show_anew(self.id)
         if goal != "restart" and not self._others_sync():
             self.user.change_sync(mode="one_way")
@@ -210,6 +212,17 @@ class Account(Base):
 
     def _others_sync(self) -> bool:
         return Account.select().where(Account.user == self.user_id, Account.id != self.id, Account.phase.in_(("active", "paused"))).exists()
+
+    @transition
+    def end_departure(self, actor: User) -> None:
+        """Let the events stay that could not be taken away; the next run ends the departure on our side alone."""
+        if self.phase == "leaving" and self.removes:
+            AuditEntry.note(self.clinic, actor, "account.ended", self, kind=self.kind, count=self.left_outside())
+            self._set(removes=False, due_at=now(), because="leave", wait_until=None, health="ok", health_word="")
+
+    def left_outside(self) -> int:
+        """How many events of ours still stand outside, as far as our records know."""
+        return Link.select().where(Link.account == self, Link.phase.in_(("synced", "frozen", "deleting"))).count()
 
     @transition
     def left(self, calendar_gone: bool) -> None:
@@ -255,7 +268,8 @@ class Account(Base):
         allowed = User.sync_allowed & reduce(or_, (
             (cls.kind == kind) & Clinic.plan.in_([plan for plan, features in PLANS.items() if kind in features]) for kind in KINDS))
         asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")
-        working = (cls.phase == "active") & allowed & ~cls.health.in_(("reconnect", "calendar_gone")) & (asked | behind | fn.EXISTS(pulls))
+        stopped = cls.health.in_(("reconnect", "calendar_gone")) & cls.wait_until.is_null()
+        working = (cls.phase == "active") & allowed & ~stopped & (asked | behind | fn.EXISTS(pulls))
         return (cls.select(cls, User, Clinic).join(User).switch(cls).join(Clinic)
                 .where(working | (cls.phase == "leaving") | left, cls.wait_until.is_null() | (cls.wait_until <= at)))
 

@@ -1,92 +1,134 @@
-"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it."""
+"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it.
 
-from collections.abc import Collection
-from contextlib import suppress
+A departure goes on until a complete look finds no event with our mark, or a person ends it and lets them stay. No refusal ends it: what
+keeps an event there is raised, so that it is tried again, and the pages say so.
+"""
+
+from collections.abc import Callable, Iterable
 
 from peewee import chunked
 
 import scheduling
-from accounts import Channel
+from accounts import SURE, Channel, Link
 
 from . import channels, local, marks, revoking, strays
 from .errand import Errand
 from .event import RemoteEvent, Window
-from .providers.base import AuthExpired, Calendar, Delete, Forbidden, Gone, NoMailbox, ScopeMissing
+from .providers.base import Calendar, Delete, Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
 
-SHUT = (AuthExpired, Forbidden, NoMailbox, ScopeMissing)  # nothing can be taken away there any more
+_CHUNK = 400
 
 
 def leave(errand: Errand) -> None:
     """Carry out what a person asked for: close channels, take our events away where asked, and let the account become its goal.
 
-    Where the provider lets us in no more, or does not let us take it away, only our side ends; the page said so before. Raises ProviderError
-    when it is to be tried again.
+    Raises ProviderError when something is left, or when that cannot be told: it is to be tried again.
     """
-    account, gone = errand.account, False
-    try:
-        for channel in list(Channel.select().where(Channel.account == account)):
-            channels.close(errand.provider, channel)
-        if account.removes:
-            gone = _remove(errand)
-        if account.goal == "disconnect":
-            revoking.revoke(account)
-    except SHUT:
-        pass
+    account = errand.account
+    for channel in list(Channel.select().where(Channel.account == account)):
+        channels.close(errand.provider, channel)
+    gone = _Removal(errand).carry_out() if account.removes else False
+    if account.goal == "disconnect":
+        revoking.revoke(account)
     account.left(gone)
 
 
-def _remove(errand: Errand) -> bool:
-    """Take our calendars away, or only our events where something else lies among them. Whether our destination itself is gone."""
-    account, gone = errand.account, False
-    destination = account.destination
-    known = destination.calendar_id if destination else None
-    mine = local.reference(account.clinic, account.user_id)
-    listed = errand.provider.calendars()
-    for calendar in listed:
-        if mine in calendar.description:
-            gone |= _remove_calendar(errand, calendar) and calendar.calendar_id == known
-    if known and not any(mine in calendar.description and calendar.calendar_id == known for calendar in listed):
-        with suppress(Gone):  # one of the person's own, or one that is not listed
-            _remove_events(errand, known, marks.ours(account, errand.provider.find_marked(known, account.clinic.installation), destination.is_ours))
-    for calendar in strays.elsewhere(account, listed):
-        if mine not in calendar.description:
-            _remove_strays(errand, calendar)
-    return gone or known is None
+class _Removal:
+    """Our calendars and events at one account, on their way out."""
 
+    def __init__(self, errand: Errand):
+        self.errand, self.account, self.provider = errand, errand.account, errand.provider
+        self.found = 0
 
-def _remove_calendar(errand: Errand, calendar: Calendar) -> bool:
-    """The whole calendar, unless somebody keeps events of their own in it."""
-    at, far = scheduling.utc_now(), errand.provider.longest_window / 2
-    held = errand.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False)
-    try:
-        if len(marks.ours(errand.account, held.changed, is_made=True)) == len(held.changed):
-            errand.provider.delete_calendar(calendar.calendar_id)
-            errand.note(deleted=len(held.changed))
+    def carry_out(self) -> bool:
+        """Take our calendars away, or only our events where something else lies among them, and look whether nothing is left. Whether our
+        destination itself is gone."""
+        destination, held = self.account.destination, self._held()
+        known = destination.calendar_id if destination else None
+        mine = local.reference(self.account.clinic, self.account.user_id)
+        listed = self.provider.calendars()
+        made = [calendar for calendar in listed if mine in calendar.description]
+        removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
+        if known and known not in {calendar.calendar_id for calendar in made}:
+            removed |= {known} if self._remove_from_own(known, destination.is_ours) else set()
+        for calendar in strays.elsewhere(self.account, listed):
+            if calendar not in made:
+                self._remove_strays(calendar.calendar_id)
+        if removed & {calendar.calendar_id for calendar in (self.provider.calendars() if made else ())}:
+            raise Unavailable("calendar is left")
+        if held and not (self.found or removed):
+            self._believe_later(Unavailable("nothing found"))
+        return known is None or known in removed
+
+    def _held(self) -> bool:
+        """Whether our records know of events there."""
+        return Link.select().where(Link.account == self.account, Link.phase.in_(("synced", "frozen", "deleting"))).exists()
+
+    def _believe_later(self, error: ProviderError) -> None:
+        """Raise this, unless it was said several times."""
+        if self.account.failures < SURE:
+            raise Unavailable(error.reason or "not found", error.status)
+
+    def _remove_calendar(self, calendar: Calendar) -> bool:
+        """The whole calendar, unless somebody keeps events of their own in it. Whether it was taken away."""
+        at, far = scheduling.utc_now(), self.provider.longest_window / 2
+        held = self.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False).changed
+        if not held and self._held():  # a list that lies would cost what others keep there
+            self._believe_later(Unavailable("nothing found"))
+        try:
+            if len(marks.ours(self.account, held, is_made=True)) == len(held):
+                self.provider.delete_calendar(calendar.calendar_id)
+                self._note_gone([seen.remote_id for seen in held])
+                return True
+        except Forbidden:
+            pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
+        self._remove_events(calendar.calendar_id, lambda: self._find(calendar.calendar_id, is_made=True))
+        return False
+
+    def _remove_from_own(self, calendar_id: str, is_made: bool) -> bool:
+        """Our events in one of the person's own calendars, or in one that the list lacks. Whether the calendar itself is gone."""
+        try:
+            self._remove_events(calendar_id, lambda: self._find(calendar_id, is_made))
+        except Gone as error:
+            self._believe_later(error)
             return True
-    except Forbidden:
-        pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
-    marked = errand.provider.find_marked(calendar.calendar_id, errand.account.clinic.installation)
-    _remove_events(errand, calendar.calendar_id, marks.ours(errand.account, marked, is_made=True))
-    return False
+        return False
 
+    def _remove_strays(self, calendar_id: str) -> None:
+        """What somebody dragged into another calendar. One that we may not look into holds nothing that we could take away."""
+        try:
+            found = strays.look(self.errand, calendar_id, is_quick=False)
+        except (Forbidden, Gone, ScopeMissing) as error:
+            self._believe_later(error)
+            return
+        if found:
+            self._remove_events(calendar_id, lambda: strays.look(self.errand, calendar_id, is_quick=False))
 
-def _remove_strays(errand: Errand, calendar: Calendar) -> None:
-    """What somebody dragged into another calendar. One that we may not look into holds nothing that we could take away."""
-    try:
-        found = strays.look(errand, calendar.calendar_id, is_quick=False)
-    except (Forbidden, Gone, ScopeMissing):
-        return
-    _remove_events(errand, calendar.calendar_id, found.values())
+    def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
+        """Our events, none of a colleague's, in a calendar that we wrote to."""
+        marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
+        return {seen.series_id or seen.remote_id: seen for seen in marks.ours(self.account, marked, is_made)}
 
+    def _remove_events(self, calendar_id: str, find: Callable[[], dict[str, RemoteEvent]]) -> None:
+        """What is found there, and a look whether it is gone. Raises what keeps one there."""
+        found = find()
+        if not found:
+            return
+        self.errand.begin(len(found))
+        for some in chunked(found, self.provider.batch_size):
+            results = list(self.provider.write(calendar_id, [Delete(remote_id) for remote_id in some]))
+            self._note_gone([result.operation.remote_id for result in results if result.error is None])
+            for result in results:
+                if result.error and not isinstance(result.error, Gone):
+                    raise result.error
+        if find():
+            raise Unavailable("events are left")
 
-def _remove_events(errand: Errand, calendar_id: str, found: Collection[RemoteEvent]) -> None:
-    """These events of ours. Raises the first error that keeps one there."""
-    errand.begin(len(found))
-    for some in chunked(found, errand.provider.batch_size):
-        results = list(errand.provider.write(calendar_id, [Delete(seen.series_id or seen.remote_id) for seen in some]))
-        done = sum(result.error is None or isinstance(result.error, Gone) for result in results)
-        with errand.writing():
-            errand.note(done=done, deleted=done)
-        for result in results:
-            if result.error and not isinstance(result.error, Gone):
-                raise result.error
+    def _note_gone(self, remote_ids: Iterable[str]) -> None:
+        """These are taken away: the history counts them, and the links do no longer."""
+        ids = list(remote_ids)
+        self.found += len(ids)
+        with self.errand.writing():
+            for some in chunked(ids, _CHUNK):
+                Link.update(phase="gone", wanted="").where(Link.account == self.account, Link.remote_id.in_(some)).execute()
+            self.errand.note(done=len(ids), deleted=len(ids))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import scheduling
-from accounts import Account, LeaseLost, Notice, Overtaken, RemoteCalendar, SyncRun
+from accounts import SURE, Account, LeaseLost, Notice, Overtaken, RemoteCalendar, SyncRun
 from database import database
 from pace import ToldChange
 from text import places
@@ -42,11 +42,11 @@ from .pull import Reader
 log = logging.getLogger("kalends.sync")
 
 MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the next sweep
-SURE = 2  # so often a calendar of ours must have been missing before we believe it
 MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 LISTED = timedelta(hours=20)
 FIRST_WAIT_SECONDS = 5
 OPERATOR_WAIT = timedelta(minutes=30)
+DAILY = timedelta(days=1)  # so often we try again to take away what a provider does not let us take away
 PATIENCE = timedelta(hours=6)
 JITTER = 0.25
 
@@ -87,11 +87,16 @@ def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
 
 
 def _is_set_up(account: Account) -> bool:
-    """Whether the account's provider can be reached at all. Where it was taken out of the settings, a departure ends on our side alone."""
+    """Whether the account's provider can be reached at all. Where it was taken out of the settings, a departure waits until it is there again,
+    or until a person lets stay what we made."""
     if account.kind in connections.kinds():
         return True
-    if account.phase == "leaving":
+    if account.phase == "leaving" and not account.removes:
         account.left(calendar_gone=False)
+    elif account.phase == "leaving":
+        at = scheduling.utc_now()
+        stuck = {"health": "operator", "health_word": "not set up", "failing_since": account.failing_since or at, "wait_until": at + DAILY}
+        Account.update(**stuck, failures=account.failures + 1).where(Account.id == account.id).execute()
     return False
 
 
@@ -306,6 +311,8 @@ class _Round:
             SyncRun.update(ended_at=at, counts=dict(self.errand.counts)).where(SyncRun.id == self.errand.run.id).execute()
         well = {"health": "ok", "health_word": "", "failing_since": None, "failures": 0, "told": 0, "wait_until": None, "checked_at": at}
         approved = {} if self.held else {"approved": None}
+        if self.account.health == "reconnect":  # it has passed by itself
+            Notice.settle(self.account, "reconnect", "over")
         Account.update(**well, **approved).where(Account.id == self.account.id, Account.lease == self.errand.holder).execute()
 
     @database.atomic()
@@ -320,6 +327,8 @@ class _Round:
         got_on = self.errand.has_got_on  # work gets through: this trouble is a new one
         failures = 1 if got_on else row.failures + 1
         health, wait_until = consequence(error, failures, self._rest(error) if got_on else FIRST_WAIT_SECONDS)
+        if account.phase == "leaving" and wait_until is None:
+            wait_until = at + DAILY
         failing_since = at if got_on or row.failing_since is None else row.failing_since
         if health == "waiting" and failing_since < at - PATIENCE:
             health = "operator"  # by itself it has not passed: somebody should look
@@ -330,7 +339,7 @@ class _Round:
         if wait_until:  # not where somebody asked meanwhile
             Account.update(due_at=wait_until).where(Account.id == account.id, Account.due_at.is_null()).execute()
         Account.update(**columns).where(Account.id == account.id).execute()
-        if health in ("reconnect", "calendar_gone"):
+        if health in ("reconnect", "calendar_gone") and account.phase != "leaving":
             Notice.give(account, health, detail={"word": columns["health_word"], "days": (at - account.consented_at).days})
         self._note_trouble(error, health, wait_until)
 
@@ -368,8 +377,8 @@ class _CalendarGone(ProviderError):
 def consequence(error: ProviderError, failures: int, first: float = FIRST_WAIT_SECONDS) -> tuple[str, datetime | None]:
     """Whose turn it is after an error, and when we try again by ourselves: after `first` seconds, and after twice as long each time in a row."""
     at = scheduling.utc_now()
-    if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)):
-        return "reconnect", None
+    if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)) and (_is_final(error) or failures > SURE):
+        return "reconnect", None if _is_final(error) else at + OPERATOR_WAIT
     if isinstance(error, _CalendarGone):
         return "calendar_gone", None
     if isinstance(error, (NotConfigured, Forbidden)):
@@ -378,6 +387,12 @@ def consequence(error: ProviderError, failures: int, first: float = FIRST_WAIT_S
     if seconds is None:
         seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     return "waiting", at + timedelta(seconds=min(seconds, 86400))
+
+
+def _is_final(error: ProviderError) -> bool:
+    """Whether access has surely ended: the provider would not give a fresh access token. That it refuses a fresh one, or says that something
+    was not allowed or is not there, passes at times: it must be said again, and is tried again."""
+    return isinstance(error, AuthExpired) and error.status != 401
 
 
 def _is_doubtful(step: Step, hold: Hold) -> bool:

@@ -5,6 +5,7 @@ The last part kills real processes, with the sandbox behind a real port.
 
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import unquote
 
+import httpx
 import pytest
 from peewee import OperationalError
 from sync_world import WORLDS
@@ -102,12 +104,70 @@ def test_another_account_chosen_at_the_provider_changes_nothing(world, account):
     world.assert_in_step(account)
 
 
-def test_disconnecting_works_where_access_was_taken_back(world, account):
+def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(world, account):
     world.revoke()
     world.poll(account)
     Account.get().leave(world.user, "disconnect")
     world.run()
-    assert not Account.select().exists() and not ExternalEvent.select().exists()
+    assert not ExternalEvent.select().exists()
+    account = Account.get()
+    assert (account.phase, account.health, account.left_outside()) == ("leaving", "reconnect", 5)
+    requests = len(world.sandbox.requests)
+    world.later(hours=1)
+    world.run()
+    assert len(world.sandbox.requests) == requests  # it is tried again in a day, or at once where access is given anew
+    account.end_departure(world.user)
+    world.run()
+    assert not Account.select().exists() and len(world.standing(account)) == 5
+
+
+def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
+    world.revoke()
+    world.poll(account)
+    Account.get().leave(world.user, "disconnect")
+    world.run()
+    world.connect()
+    world.run()
+    assert not Account.select().exists() and world.standing(account) == {}
+
+
+@pytest.mark.parametrize("goal", ["disconnect", "off", "restart"])
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 503])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(world, account, goal, status, times):
+    reason = world.refusal(status) or "notFound"
+    world.sandbox.faults.fail(status, reason, path="calendar|[Ee]vents|batch", times=times)
+    Account.get_by_id(account.id).leave(world.user, goal)
+    for _ in range(6):
+        world.run()
+        world.later(minutes=40)
+    world.run()
+    if goal == "restart":
+        world.assert_in_step(account)
+        assert len(world.calendars_of_ours(account)) == 1
+    else:
+        assert world.standing(account) == {} and world.calendars_of_ours(account) == []
+        assert Account.select().count() == (goal == "off")
+
+
+def test_a_departure_that_finds_a_calendar_empty_looks_again(world, account, monkeypatch):
+    """An empty list that lies: where our records know of events, one look is not believed."""
+    lie, lists = ({"kind": "calendar#events", "items": []}, "/events$") if world.kind == "google" else ({"value": []}, "/events|/delta")
+    lies = iter(range(2))
+    world.robin.add("Mine", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1), world.destination(account))
+
+    def empty(self, request, answer=httpx.WSGITransport.handle_request):
+        told = answer(self, request)
+        is_list = request.method == "GET" and re.search(lists, unquote(request.url.path))
+        return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
+    for _ in range(5):
+        world.run()
+        world.later(minutes=1)
+    assert not Account.select().exists() and world.standing(account) == {}
+    ours, = (world.robin.events(one) for one in world.calendars_of_ours(account))
+    assert [world.title_of(event) for event in ours] == ["Mine"]
 
 
 # ---- refusals and silence ----

@@ -119,6 +119,9 @@ def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(
     assert Account.get().health == "ok" and Account.get().failures == 0
     account.leave(world.user, "disconnect", True)
     run.run(account.id)
+    assert (Account.get().phase, Account.get().health_word) == ("leaving", "not set up")
+    Account.get().end_departure(world.user)
+    run.run(account.id)
     assert not Account.select().exists()
 
 

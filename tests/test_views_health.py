@@ -77,7 +77,7 @@ def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
     ({"wait_until": timedelta(minutes=25), "health": "waiting"}, "waiting", "Waiting until 12:05 Google does not take more now."),
     ({"phase": "naming"}, "waiting", "Not started Pat has connected Google and not started sync yet."),
     ({"phase": "paused"}, "off", "Paused Pat paused it."),
-    ({"phase": "leaving"}, "waiting", "Being taken away Pat stopped sync"),
+    ({"phase": "leaving"}, "waiting", "Removing our events Pat stopped sync"),
 ])
 def test_each_state_is_a_sentence_with_its_colour(olive, account, clock, columns, badge, words):
     columns = {name: clock.now + value if name == "wait_until" else value for name, value in columns.items()}

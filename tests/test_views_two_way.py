@@ -521,7 +521,7 @@ class TestLeaving:
     @pytest.mark.parametrize("removes", [True, False])
     def test_one_way_clears_both_sides(self, pat, world, account, removes, headers):
         answer = pat.post("/sync/accounts/one-way", data={"removes": "yes"} if removes else {}, headers=headers)
-        assert answer.status_code == (200 if headers else 303) and "Being taken away" in page(pat)
+        assert answer.status_code == (200 if headers else 303) and "Removing our events" in page(pat)
         world.run(account)
         assert row(account).phase == "off" and (world.calendars_of_ours(account) == []) == removes
         assert "Press “Sync again” below" in page(pat, "/sync/?mode=google")
@@ -539,9 +539,9 @@ class TestLeaving:
         pat.post(f"/sync/accounts/{account.id}/disconnection", data={"removes": "yes"})
         world.sandbox.faults.fail(503, times=None, minutes=600)
         world.run(account)
-        assert "Finish without taking it away there" in page(pat)
+        assert "Removal is not finished" in page(pat) and "End now, 5 events stay in Google" in page(pat)
         world.sandbox.faults.clear()
-        pat.post(f"/sync/accounts/{account.id}/disconnection")
+        pat.post(f"/sync/accounts/{account.id}/end")
         world.run()
         assert not Account.select().exists() and len(world.standing(account)) == 5
 

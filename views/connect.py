@@ -96,12 +96,14 @@ def _refusal(kind: str) -> str | None:
     name, base = display.PROVIDER_NAMES[kind], urlsplit(current_app.config["SETTINGS"].base_url)
     if not current_user.clinic.allows(kind):
         return f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can change the plan."
-    if not current_user.sync_allowed:
+    known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
+    is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"  # our events there are still to be removed
+    if not current_user.sync_allowed and not is_unfinished:
         return "First tick the box that lets your bookings appear outside Kalends."
-    if not current_user.identifier:
+    if not current_user.identifier and not is_unfinished:
         return "First choose how clients appear, and save it."
-    if Account.select().where(Account.user == current_user.id, Account.kind == kind, Account.phase == "leaving").exists():
-        return f"We are still taking away in {name} what we made there. Connect again in a moment."
+    if known is not None and known.phase == "leaving" and not is_unfinished:
+        return f"We are still removing our events in {name}. Connect again in a moment."
     if request.host != base.netloc:
         return f"Open Kalends at {base.geturl()} and connect there: {name} knows only that address."
     return None

@@ -75,6 +75,16 @@ def ask(account_id: int):
     return _done(f"{account.user.name} finds a notice on Calendar sync. {mailed}")
 
 
+@blueprint.post("/accounts/<int:account_id>/end")
+@manager_required
+def end(account_id: int):
+    """End one person's departure that cannot be finished, and let our events stay there."""
+    account = access.load(Account, account_id)
+    account.end_departure(current_user)
+    work.nudge(account.id)
+    return _done(f"Ended. What is left of {account.user.name}’s events in {display.PROVIDER_NAMES[account.kind]} stays there.")
+
+
 @blueprint.get("/resync")
 @manager_required
 def ask_resync():
@@ -178,4 +188,5 @@ def to_fix() -> int:
     """How many accounts of the clinic wait for a person: for the menu, in one query."""
     held = Notice.select(Notice.id).where(Notice.account == Account.id, Notice.settled_at.is_null(), Notice.kind.in_(health_words.HELD))
     stuck = Account.health.in_(("reconnect", "calendar_gone", "operator")) | fn.EXISTS(held)
-    return Account.select().where(Account.clinic == access.clinic(), Account.phase == "active", stuck).count()
+    unfinished = (Account.phase == "leaving") & Account.removes & (Account.failures > 0)
+    return Account.select().where(Account.clinic == access.clinic(), ((Account.phase == "active") & stuck) | unfinished).count()

@@ -135,7 +135,9 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
     if account.phase == "naming":
         return "waiting", "Not started", f"{name} has connected {provider} and not started sync yet.", "ask"
     if account.phase == "leaving":
-        return "waiting", "Being taken away", f"{name} stopped sync; what we made in {provider} is being taken away.", ""
+        if account.failures and account.removes:
+            return "trouble", "Removal is not finished", f"{name} stopped sync. {two_way_words.unfinished(account, zone)}", "end"
+        return "waiting", "Removing our events", f"{name} stopped sync; our events in {provider} are being removed.", ""
     if not account.clinic.allows(account.kind):
         return "off", "Not in the plan", f"The clinic’s plan has no sync with {provider}. What stands there stays as it is.", ""
     if not account.user.sync_allowed:

@@ -32,6 +32,7 @@ _DEEDS = {
     "account.connected": "connected {it}", "account.reconnected": "reconnected {it}", "account.refused": "could not connect {provider} ({why})",
     "account.started": "began to sync with {it}", "account.paused": "paused {it}", "account.resumed": "went on with {it}",
     "account.changed": "changed how {it} syncs", "account.resync": "asked for a resync of {it}", "account.leaving": "stopped {it}: {goal}",
+    "account.ended": "ended the removal of our events in {provider}; up to {count} stay there",
     "account.nudged": "asked for a look at {it}", "account.gone": "finished disconnecting {provider}",
     "source.on": "let {it} block booking", "source.off": "let {it} block booking no more", "source.rules": "changed what blocks booking in {it}",
     "clinic.founded": "set up the clinic", "clinic.changed": "changed the settings: {settings}",

@@ -28,7 +28,8 @@ _ACCOUNT_DEEDS = {
     "account.connected": "connected {}", "account.reconnected": "reconnected {}", "account.refused": "tried to connect {}, and it did not work out",
     "account.started": "started to sync with {}", "account.paused": "paused sync", "account.resumed": "ended the pause",
     "account.changed": "changed how a connected calendar syncs", "account.resync": "asked for a resync",
-    "account.leaving": "stopped sync", "account.gone": "finished disconnecting {}", "account.nudged": "reminded someone of their calendar",
+    "account.leaving": "stopped sync", "account.ended": "ended the removal and let our events stay",
+    "account.gone": "finished disconnecting {}", "account.nudged": "reminded someone of their calendar",
     "source.on": "let a calendar outside block booking",
     "source.off": "let a calendar outside block booking no more", "source.rules": "changed what blocks booking in a calendar outside"}
 _LINK_DEEDS = {"feed.generated": "made the link", "feed.changed": "changed what the link shows:", "feed.rotated": "regenerated the URL of the link",

@@ -203,9 +203,11 @@ def leave(goal: str, account_id: int | None = None):
     removes = goal == "new-start" or "removes" in request.form
     accounts = [panels.own(account_id)] if account_id else _syncing()
     for account in accounts:
-        if account.phase != "leaving" or not removes:  # a second time: end it without taking anything away
+        if account.phase == "leaving" and not removes:
+            account.end_departure(current_user)
+        elif account.phase != "leaving":
             account.leave(current_user, GOALS[goal], removes)
-            jobs.enqueue("sync", work.polled, account.id)
+        jobs.enqueue("sync", work.polled, account.id)
     if not accounts and "opt_out" not in request.form:  # gone since the page was opened, or never connected
         return sync_page.changed("Nothing is connected, so there was nothing to end.")
     if "opt_out" in request.form:
@@ -219,3 +221,13 @@ def leave(goal: str, account_id: int | None = None):
             "disconnection": "Disconnecting. What came from outside is gone here.",
             "new-start": "Starting over: our calendar there is removed and made anew."}[goal]
     return sync_page.changed(said)
+
+
+@blueprint.post("/<int:account_id>/end")
+@login_required
+def end(account_id: int):
+    """End a departure that cannot be finished, and let our events stay there."""
+    account = panels.own(account_id)
+    account.end_departure(current_user)
+    jobs.enqueue("sync", work.polled, account.id)
+    return sync_page.changed(f"Ended. What is left of our events in {display.PROVIDER_NAMES[account.kind]} stays there; you can remove it by hand.")

@@ -70,8 +70,9 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     name, user, at = PROVIDER_NAMES[account.kind], account.user, scheduling.utc_now()
     if account.phase == "leaving":
         gone = " What came from there is gone here already."
-        waits = f" {name} does not answer; we try again at {display.clock(account.wait_until, zone)}." if _waits(account) else ""
-        return Status("waiting", "Being taken away", f"We are taking away in {name} what we made.{waits}{gone}", True)
+        if account.failures and account.removes:
+            return Status("trouble", "Removal is not finished", unfinished(account, zone) + gone, True)
+        return Status("waiting", "Removing our events", f"We are removing our events in {name}.{gone}", True)
     if look := first_look(account, zone):
         return look
     if account.phase == "off":
@@ -129,6 +130,17 @@ def first_look(account: Account, zone: ZoneInfo) -> Status | None:
         return Status("trouble", "Not usable yet", why)
     again = f" We try again at {display.clock(account.wait_until, zone)}." if _waits(account) else " We are trying again."
     return Status("waiting", "Not usable yet", why + again, True)
+
+
+def unfinished(account: Account, zone: ZoneInfo) -> str:
+    """Why our events could not be removed yet, how many are left, and what happens next."""
+    name, count = PROVIDER_NAMES[account.kind], account.left_outside()
+    left = f"Up to {count:,} of our events {'is' if count == 1 else 'are'} still there." if count else "We could not make sure that none is left."
+    if account.health == "reconnect":
+        return f"{name} does not let us in any more. {left} Connect again and we remove them, or end now and remove them by hand."
+    why = {"not set up": f"This Kalends is not set up for {name} now."}.get(account.health_word, f"{name} refused it or did not answer.")
+    again = f" We try again at {display.moment(account.wait_until, zone)}." if _waits(account) else ""
+    return f"{why} {left}{again}"
 
 
 def _waits(account: Account) -> bool:
