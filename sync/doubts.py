@@ -36,7 +36,7 @@ def note(account: Account, uid: str) -> None:
     problem = "not found" if row.tries else row.problem
     Link.update(doubted_at=at, tries=row.tries + 1, retry_at=retry_at, problem=problem).where(Link.id == row.id).execute()
     sooner = Account.due_at.is_null() | (Account.due_at > retry_at)
-    Account.update(due_at=retry_at).where(Account.id == account.id, sooner).execute()
+    Account.update(due_at=retry_at, because="poll").where(Account.id == account.id, sooner).execute()
 
 
 def _due(account: Account, at: datetime):

@@ -18,7 +18,7 @@ from database import database
 from pace import ToldChange
 from text import places
 
-from . import channels, connecting, connections, incoming, jobs, leaving, local, marks, strays
+from . import channels, connecting, connections, doubts, incoming, jobs, leaving, local, marks, strays
 from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
@@ -204,7 +204,7 @@ class _Round:
         is_settled = account.synced_rev and account.synced_on == at.date() and not account.failures and account.approved is None
         is_read = destination.sync_token and destination.due_at and destination.due_at > at and channels.is_live(destination)
         is_held = account.open_notices.where(Notice.topic == "hold").exists()
-        return not (is_settled and is_read) or is_held or local.is_shown_otherwise(account)
+        return not (is_settled and is_read) or is_held or local.is_shown_otherwise(account) or doubts.is_due(account, at)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
         """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be looked at first."""

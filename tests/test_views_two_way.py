@@ -104,7 +104,7 @@ class TestConnecting:
 
     def test_nobody_connects_while_the_last_connection_is_still_being_taken_away(self, pat, world, account):
         account.leave(world.user, "disconnect")
-        assert pat.get("/connect/google/departure").status_code == 303 and "still taking away" in page(pat)
+        assert pat.get("/connect/google/departure").status_code == 303 and "still removing" in page(pat)
         world.run(account)
         self.go(pat, world)
         assert Account.get().phase == "naming"
