@@ -29,7 +29,7 @@ GOALS = ("off", "disconnect", "restart")  # what an account that is leaving beco
 LEASE_SECONDS = 20  # renewed while its worker lives (`sync.lease`); one that was killed holds others back for so long at most
 KEPT_RUNS = timedelta(days=90)
 SEARCH_EVERY = timedelta(hours=20)  # for events of ours in other calendars than ours
-EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double")
+EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
 OVER = timedelta(days=2)  # after a booking nobody need decide about it
 TWO_WAY = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed", "invoiced": "confirmed",
            "paid": "confirmed"}  # booking status → event status; the rest does not stand outside at all
@@ -506,7 +506,7 @@ class Notice(Base):
 
     `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what we did), "deletes" and "empty" (a plan was
     held), "source_empty", "double" (a busy time outside came to lie on a booking), "stray" (an event of ours in another calendar that we may
-    not take away), "reconnect", "calendar_gone", "nudge" (the owner asks).
+    not take away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone", "nudge" (the owner asks).
     `detail`: numbers and times, never a name or a title.
     """
 

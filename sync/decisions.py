@@ -72,6 +72,14 @@ def _write_again(account: Account, notice: Notice) -> None:
     Link.update(wanted="").where(Link.account == account, Link.booking == notice.booking).execute()
 
 
+def remove_guests(notice: Notice) -> None:
+    """Those whom somebody invited to our event outside are to be no guests any more; the provider may tell them so."""
+    with _deciding(notice, "removed") as account:
+        none = {"wanted": "", "guests": 0, "guests_told": 0}
+        Link.update(**none).where(Link.account == account, Link.booking == notice.booking).execute()
+        account.ask("check")
+
+
 def approve(notice: Notice) -> None:
     """What the plan would take away may go; or what is gone outside is to be written again. Only that: a later plan asks anew."""
     with _deciding(notice, "approved") as account:

@@ -86,6 +86,7 @@ class RemoteEvent:
     is_series: bool = False  # the master of a repeat, made by someone outside
     is_private: bool = False
     updated_at: datetime | None = None  # the provider's time of the last change, where it tells one
+    guests: int | None = None  # how many others are invited; who they are is not kept. None: not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Link:
     wanted: str = ""  # what we last wanted there; "" while a write of ours is under way or due, whatever the booking says
     generation: int = 1
     updated_at: datetime | None = None
+    guests: int | None = None  # invited to our event by somebody outside; no part of the fingerprint. None: not known
 
 
 # ---- two-way sync: what is to be done about it ----

@@ -20,7 +20,7 @@ LOCK = "\N{LOCK} "
 WIDER = timedelta(days=7), timedelta(days=35)  # calendars outside are read a little wider than bookings go out
 RECENT = timedelta(minutes=10)
 _CHUNK = 400
-SHARED = ("uid", "remote_id", "etag", "sequence", "fingerprint", "phase", "wanted", "generation", "updated_at")
+SHARED = ("uid", "remote_id", "etag", "sequence", "fingerprint", "phase", "wanted", "generation", "updated_at", "guests")
 
 
 def window(account: Account) -> Window:

@@ -64,7 +64,7 @@ def agreed(step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteE
     """The link to store once the provider has answered with what stands there now."""
     then = step.then if isinstance(step, UpdateRemote | CreateRemote) else "synced"
     return replace(step.link, remote_id=echo.remote_id, etag=echo.etag, sequence=step.event.sequence, fingerprint=fingerprint(echo), phase=then,
-                   wanted=wanted(step.event), updated_at=echo.updated_at)
+                   wanted=wanted(step.event), updated_at=echo.updated_at, guests=echo.guests)
 
 
 # ---- deciding about one booking ----
@@ -189,7 +189,8 @@ def _taken(link: Link, seen: RemoteEvent | None) -> Link:
     """The link with what is news outside taken in."""
     if seen is None or seen.etag == link.etag:
         return link
-    return replace(link, etag=seen.etag or link.etag, fingerprint=fingerprint(seen), updated_at=seen.updated_at or link.updated_at)
+    return replace(link, etag=seen.etag or link.etag, fingerprint=fingerprint(seen), updated_at=seen.updated_at or link.updated_at,
+                   guests=seen.guests)
 
 
 def _agree(link: Link, before: Link, event: Event, then: str) -> list[Step]:
@@ -200,7 +201,7 @@ def _agree(link: Link, before: Link, event: Event, then: str) -> list[Step]:
 
 def _held(found: RemoteEvent, phase: str) -> Link:
     return Link(found.mark.reference, found.remote_id, found.etag, 0, fingerprint(found), phase,
-                generation=found.mark.generation, updated_at=found.updated_at)
+                generation=found.mark.generation, updated_at=found.updated_at, guests=found.guests)
 
 
 def _anew(link: Link, terms: Terms) -> Link:

@@ -18,7 +18,7 @@ from database import database
 from pace import ToldChange
 from text import places
 
-from . import channels, connecting, connections, doubts, incoming, jobs, leaving, local, marks, strays
+from . import channels, connecting, connections, doubts, guests, incoming, jobs, leaving, local, marks, strays
 from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
@@ -170,6 +170,7 @@ class _Round:
             self.reader.read_sources()
             channels.keep_open(self.errand, ("source",))
         self._send(destination)
+        guests.tell(self.errand)
         self.reader.read_sources()
         strays.clear(self.errand, is_searched=strays.search(self.errand))
         channels.keep_open(self.errand)

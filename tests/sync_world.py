@@ -92,6 +92,10 @@ class SyncWorld:
         """Somebody makes an event of ours repeat weekly."""
         self.robin.change(event["id"], calendar, recurrence=["RRULE:FREQ=WEEKLY"])
 
+    def invite(self, event, calendar, *emails):
+        """Somebody invites these people, and no others, to an event of ours."""
+        self.robin.change(event["id"], calendar, attendees=[{"email": email} for email in emails])
+
     def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
         until = f";COUNT={times}" if times else ""
         start, end = ({"dateTime": at.isoformat(), "timeZone": "UTC"} for at in (starts_at, starts_at + timedelta(hours=1)))
@@ -277,6 +281,9 @@ class MicrosoftSyncWorld(SyncWorld):
         weekly = {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"], "firstDayOfWeek": "sunday"}
         endless = {"type": "noEnd", "startDate": event["start"]["dateTime"][:10]}
         self.robin.change(event["id"], calendar, recurrence={"pattern": weekly, "range": endless})
+
+    def invite(self, event, calendar, *emails):
+        self.robin.change(event["id"], calendar, attendees=[{"emailAddress": {"address": email}, "type": "required"} for email in emails])
 
     def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
         made = self.robin.add(title, starts_at, starts_at + timedelta(hours=1), calendar, recurrence=rule, zone="UTC")

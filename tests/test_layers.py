@@ -28,7 +28,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
     {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing", "sync.revoking"},
     {"sync.channels"},
-    {"sync.strays"},
+    {"sync.guests", "sync.strays"},
     {"sync.leaving", "sync.pull"},
     {"sync.meanwhile"},
     {"sync.run"},

@@ -472,6 +472,29 @@ class TestNotices:
         world.run(account)
         world.assert_in_step(account)
 
+    @pytest.mark.parametrize(("what", "left"), [("remove-guests", 0), ("leave", 1)])
+    def test_guests_stay_or_go_as_one_presses(self, pat, world, account, what, left):
+        booking = Booking.select().first()
+        world.invite(world.event_of(account, booking), world.destination(account), "ana@guests.example")
+        world.poll(account)
+        text = page(pat)
+        assert "Someone invited a guest to a booking in Google" in text and "Google may tell that person" in text and "ana@" not in text
+        for _ in range(2):
+            pat.post(f"/sync/notices/{Notice.get().id}/{what}")
+        world.run(account)
+        world.poll(account)
+        assert len(world.event_of(account, booking).get("attendees", [])) == left and world.notices(account) == []
+
+    def test_what_we_may_not_take_away_is_told_by_its_calendar(self, pat, world, account):
+        booking = Booking.select().first()
+        world.copy(world.event_of(account, booking), world.source())
+        world.sandbox.faults.fail(403, "insufficientPermissions", method="DELETE", path=f"{world.source()}/events/", times=None)
+        world.poll(account)
+        text = page(pat)
+        assert "A booking was moved or copied to “Your main calendar”" in text and "delete that event in Google yourself" in text
+        pat.post(f"/sync/notices/{Notice.get().id}/leave")
+        assert "moved or copied" not in page(pat)
+
     @pytest.mark.parametrize("what", ["keep", "approve"])
     def test_a_held_plan_is_decided_here(self, pat, world, what):
         for day in range(1, 21):

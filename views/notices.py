@@ -16,10 +16,11 @@ blueprint = Blueprint("notices", __name__)
 
 _EDITED = ("moved", "edited", "repeated", "deleted")
 _HOW = {  # what is pressed: on which kinds, what it does, what is said then
-    "leave": ((*_EDITED, "double", "nudge", "stray"), lambda notice: _leave(notice), "It stays as it is."),
+    "leave": ((*_EDITED, "double", "nudge", "stray", "guests"), lambda notice: _leave(notice), "It stays as it is."),
     "move": (("moved",), lambda notice: decisions.move_booking(notice, current_user), "The booking is moved, and its event outside with it."),
     "cancel": (("moved", "deleted"), lambda notice: decisions.cancel_booking(notice, current_user), "The booking is cancelled."),
     "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),
+    "remove-guests": (("guests",), lambda notice: decisions.remove_guests(notice), "The guests are being removed."),
     "approve": (("deletes", "empty"), lambda notice: decisions.approve(notice), "It is being done."),
     "keep": (("deletes",), lambda notice: decisions.keep_outside(notice), "They stay there. We do not ask again."),
     "wait": (("source_empty",), lambda notice: decisions.keep_source(notice), "Its times go on blocking. We ask again tomorrow."),
@@ -51,7 +52,7 @@ def ask_to_cancel(notice_id: int):
     return sync_page.show(partial="sync/_cancelling.html", cancelling=_own(notice_id, "cancel"))
 
 
-@blueprint.post("/<int:notice_id>/<any(leave, move, cancel, 'put-back', approve, keep, wait, believe, again):what>")
+@blueprint.post("/<int:notice_id>/<any(leave, move, cancel, 'put-back', 'remove-guests', approve, keep, wait, believe, again):what>")
 @login_required
 def decide(notice_id: int, what: str):
     notice, (_, act, said) = _own(notice_id, what), _HOW[what]

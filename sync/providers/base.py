@@ -78,12 +78,14 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Make an event of ours what it should be; a deleted one is brought back where the provider can. `etag` "": whatever is there."""
+    """Make an event of ours what it should be; a deleted one is brought back where the provider can. `etag` "": whatever is there.
+    `keeps_guests`: whom somebody invited stays invited; else nobody is. Where the provider writes to guests by itself, it cannot be stopped."""
 
     remote_id: str
     event: Event
     mark: Mark
     etag: str = ""
+    keeps_guests: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from .base import (
     reading,
 )
 from .google_errors import error_of, is_collision
-from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, is_tombstone, to_calendar, to_event, to_mark
+from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, from_event_with_guests, is_tombstone, to_calendar, to_event, to_mark
 from .multipart import Answer, Call
 from .parsing import all_apart, all_told, answered, apart, etag, identity, is_of_another_shape
 from .values import written
@@ -288,14 +288,17 @@ def _event(calendar_id: str, remote_id: str) -> str:
 
 
 def _call(calendar_id: str, operation: Operation) -> Call:
-    """PUT rather than PATCH: it costs a third of the quota, and restores the event as a whole."""
+    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and restores the event as a whole."""
     if isinstance(operation, Create):
         body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
         return Call("POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body)
     condition = {"If-Match": operation.etag} if operation.etag else {}
     if isinstance(operation, Delete):
         return Call("DELETE", _target(calendar_id, operation.remote_id, QUIET), headers=condition)
-    return Call("PUT", _target(calendar_id, operation.remote_id, QUIET | ANSWER), from_event(operation.event, operation.mark), condition)
+    target = _target(calendar_id, operation.remote_id, QUIET | ANSWER)
+    if operation.keeps_guests:
+        return Call("PATCH", target, from_event_with_guests(operation.event, operation.mark), condition)
+    return Call("PUT", target, from_event(operation.event, operation.mark), condition)
 
 
 def _may_pass_now(answer: Answer | ProviderError) -> bool:

@@ -104,7 +104,7 @@ class Microsoft:
             singles, series = ({_event_of(item) for item in living if _is_of_series(item) == is_series} for is_series in (False, True))
             if len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles:  # removed, and living: the list knows
                 return self._everything(calendar_id, window, unrolled)
-            stands = Contents(self._graph, calendar_id).surely(singles)
+            stands = Contents(self._graph, calendar_id, counts_guests=False).surely(singles)
             occurrences = {one: self._occurrences(one, window) for one in sorted(series)}
             if None in occurrences.values() or any(map(_is_hidden, stands.values())):  # told of, and not shown: one of the two is wrong
                 return self._everything(calendar_id, window, unrolled)
@@ -186,7 +186,7 @@ class Microsoft:
 
     def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
         with reading():
-            contents = Contents(self._graph, calendar_id)
+            contents = Contents(self._graph, calendar_id, counts_guests=False)
             found = contents.marked(installation) if is_quick else contents.everything()[0]
             return [event for event in found if event.mark and event.mark.installation == installation]
 

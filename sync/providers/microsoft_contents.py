@@ -10,6 +10,7 @@ from .microsoft_mapping import (
     ACCOUNT,
     EVENT_FIELDS,
     MARK,
+    OWN_FIELDS,
     PROMISE,
     VIEW_FIELDS,
     begins_with_mark,
@@ -26,22 +27,22 @@ from .parsing import all_apart, answered, each, etag, identity
 from .writing import OF_ANY_LOOK
 
 PAGE_SIZE = 500
-OWN = {"$select": EVENT_FIELDS, "$expand": expanded(MARK, ACCOUNT)}
 
 Found = RemoteEvent | None | ProviderError
 Listed = tuple[list[RemoteEvent], list[Unread]]
 
 
 class Contents:
-    """Lists and single looks."""
+    """Lists and single looks. `counts_guests`: only in a calendar of ours, since Graph names those whom it is to count."""
 
-    def __init__(self, graph: Graph, calendar_id: str):
+    def __init__(self, graph: Graph, calendar_id: str, counts_guests: bool = True):
         self._graph, self._calendar = graph, calendar_path(calendar_id)
         self._path = f"{self._calendar}/events"
+        self._own = {"$select": OWN_FIELDS if counts_guests else EVENT_FIELDS, "$expand": expanded(MARK, ACCOUNT)}
 
     def everything(self) -> Listed:
         """Every event there, whenever it takes place: a repeat as one. Surer than any of Graph's filters."""
-        return all_apart(self._graph.items(target(self._path, OWN | {"$top": PAGE_SIZE})), to_event)
+        return all_apart(self._graph.items(target(self._path, self._own | {"$top": PAGE_SIZE})), to_event)
 
     def outline(self) -> Iterator[tuple[str, str, Mark | None]]:
         """Id, etag and mark of every event there, and nothing more."""
@@ -56,7 +57,7 @@ class Contents:
     def marked(self, installation: str) -> list[RemoteEvent]:
         """The events with a mark of this installation, as Graph's filter finds them; where it cannot, every event."""
         try:
-            query = OWN | {"$filter": begins_with_mark(installation), "$top": PAGE_SIZE}
+            query = self._own | {"$filter": begins_with_mark(installation), "$top": PAGE_SIZE}
             return all_apart(self._graph.items(target(self._path, query)), to_event)[0]
         except ProviderError as error:
             if error.status != 400:
@@ -75,7 +76,8 @@ class Contents:
 
     def looks(self, remote_ids: Sequence[str]) -> list[Found]:
         """What stands at each of these ids, or why that cannot be told. Gone for a promised id: there is no such calendar."""
-        answers = self._graph.together([Call("GET", self._promised(one) if is_promised(one) else target(self.path(one), OWN)) for one in remote_ids])
+        where = [self._promised(one) if is_promised(one) else target(self.path(one), self._own) for one in remote_ids]
+        answers = self._graph.together([Call("GET", one) for one in where])
         found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
         refused = [place for place, one in enumerate(remote_ids) if is_promised(one) and isinstance(found[place], ProviderError)
                    and found[place].status == 400]
@@ -89,7 +91,7 @@ class Contents:
         return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
 
     def _promised(self, promise: str) -> str:
-        return target(self._path, OWN | {"$filter": found_by(PROMISE, promise)})
+        return target(self._path, self._own | {"$filter": found_by(PROMISE, promise)})
 
     def _searched(self, promises: list[str]) -> list[Found]:
         """The events that were promised, where Graph does not filter one calendar by our properties, as some report."""

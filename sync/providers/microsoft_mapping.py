@@ -27,6 +27,7 @@ PROPERTIES = "singleValueExtendedProperties"
 VIEW_FIELDS = ("id,subject,body,location,start,end,isAllDay,showAs,sensitivity,isCancelled,responseStatus,type,seriesMasterId,"
                "originalStartTimeZone")
 EVENT_FIELDS = f"{VIEW_FIELDS},lastModifiedDateTime"
+OWN_FIELDS = f"{EVENT_FIELDS},attendees"  # of our own events guests are counted, which Graph tells only by naming them; none is kept
 BUSY = {"free": "free", "tentative": "tentative", "busy": "busy", "oof": "away", "workingElsewhere": "elsewhere"}
 
 # Names that not every server knows yet, and what those clocks were called before. Where the two differ, times go out in UTC.
@@ -81,9 +82,10 @@ def to_create(promise: str, event: Event, mark: Mark) -> dict:
     return {**_body(event), PROPERTIES: [*_from_mark(mark), _property(PROMISE, promise)], "transactionId": promise}
 
 
-def to_restore(event: Event, mark: Mark) -> dict:
-    """The body that makes an event what it should be, also clearing what someone else put there: a repeat, guests."""
-    return {**_body(event), PROPERTIES: _from_mark(mark), "recurrence": None, "attendees": []}
+def to_restore(event: Event, mark: Mark, keeps_guests: bool = False) -> dict:
+    """The body that makes an event what it should be, also clearing what someone else put there: a repeat, and guests unless they stay.
+    Outlook itself may write to guests, both when they go and when the event changes; Graph has no switch against it."""
+    return {**_body(event), PROPERTIES: _from_mark(mark), "recurrence": None} | ({} if keeps_guests else {"attendees": []})
 
 
 def _body(event: Event) -> dict:
@@ -146,7 +148,7 @@ def to_event(item: dict) -> RemoteEvent:
         status="cancelled" if item.get("isCancelled") else "tentative" if busy == "tentative" else "confirmed", busy=busy,
         starts_on=starts_on, ends_on=ends_on, mark=to_mark(item), series_id=identity(item.get("seriesMasterId")) or None,
         is_series=item.get("type") == "seriesMaster", is_private=item.get("sensitivity") in ("private", "confidential"),
-        updated_at=changed_at(item.get("lastModifiedDateTime")),
+        updated_at=changed_at(item.get("lastModifiedDateTime")), guests=len(each(item.get("attendees"))),
     )
 
 

@@ -42,7 +42,7 @@ class Writer:
         condition = {"If-Match": operation.etag} if operation.etag else {}
         if isinstance(operation, Delete):
             return Call("DELETE", path, headers=condition)
-        return Call("PATCH", path, to_restore(operation.event, operation.mark), condition)
+        return Call("PATCH", path, to_restore(operation.event, operation.mark, operation.keeps_guests), condition)
 
     # ---- what became of it ----
 
