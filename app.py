@@ -68,7 +68,7 @@ LANES = (  # requests of one kind: how many of them may have a thread of a web p
     Lane(lambda method, path: method not in ("GET", "HEAD"), 8),  # these may wait for the database's lock
     Lane(lambda method, path: True, 8),
 )
-PASSWORD_PATHS = ("/sign-in", "/invitations/", "/welcome", "/profile/password", "/forgotten")  # costly on purpose
+PASSWORD_PATHS = ("/sign-in", "/invitations/", "/welcome", "/sign-up/", "/profile/password", "/forgotten")  # costly on purpose
 
 
 def create_front() -> Front:

@@ -1,13 +1,17 @@
 """What happens at the doors is kept for the owner: without names, addresses or e-mails in clear, for a while, and in bounds."""
 
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+import models
 import security
 from credentials import OneTimeLink, Throttle
 from models import Clinic, User
-from operate import chores
+from operate import chores, keys
 from security import KINDS, SecurityEvent
 from tests.conftest import PASSWORD
 from views import brakes, sign_ins
@@ -126,6 +130,54 @@ def test_tries_at_once_are_counted_before_they_are_judged(db):
     assert (Throttle.get_by_id("a").failures, Throttle.get_by_id("b").failures) == (3, 3)
     Throttle.take_back({"a": 3})
     assert Throttle.admit({"a": 3}) == 0
+
+
+def test_people_who_sign_in_at_once_are_no_guesses(app, linden):
+    def enter(n):
+        answers.append(app.test_client().post("/sign-in", data={"email": linden.pat.email, "password": PASSWORD}).status_code)
+
+    answers = []
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(enter, range(24)))
+    assert answers == [303] * 24
+
+
+def test_of_many_guesses_at_once_few_are_tried(app, linden):
+    def guess(n):
+        answers.append(app.test_client().post("/sign-in", data={"email": linden.pat.email, "password": f"guess {n}"}).status_code)
+
+    answers = []
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(guess, range(24)))
+    assert Counter(answers) == {422: 5, 429: 19}
+
+
+def test_of_two_who_open_a_fresh_server_first_one_gets_the_clinic(app, db):
+    def found(n):
+        both.wait(10)
+        data = {"clinic": f"Clinic {n}", "zone_name": "Europe/Dublin", "name": "Fia", "email": f"fia{n}@first.test", "password": "a sentence of mine"}
+        answers.append(app.test_client().post(keys.welcome_path(app.config["SETTINGS"].secret_keys), data=data).status_code)
+
+    both, answers = threading.Barrier(2), []
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(found, range(2)))
+    assert sorted(answers) in ([303, 403], [303, 404]) and Clinic.select().count() == 1
+
+
+@pytest.mark.parametrize("password", ["wrong", PASSWORD])
+def test_unknown_and_known_addresses_cost_the_same_queries(app, linden, monkeypatch, password):
+    """A wrong password for somebody who is there, and any for somebody who is not, or has left."""
+    linden.quinn.leave(None)
+    asked, execute = [], models.database.obj.execute_sql
+    monkeypatch.setattr(models.database.obj, "execute_sql", lambda sql, *rest: asked.append(sql) or execute(sql, *rest))
+    seen = []
+    for number, email in enumerate(["nobody@linden.test", "quinn@linden.test", *(["pat@linden.test"] if password == "wrong" else [])]):
+        browser = app.test_client()
+        browser.environ_base["REMOTE_ADDR"] = f"203.0.113.{number}"
+        asked.clear()
+        answer = browser.post("/sign-in", data={"email": email, "password": password})
+        seen.append((answer.status_code, answer.text.replace(email, ""), len(asked)))
+    assert [one == seen[0] for one in seen] == [True] * len(seen)
 
 
 def test_people_of_a_clinic_that_goes_take_their_events_along(linden, stranger):

@@ -75,12 +75,17 @@ def sign_in():
         return render_template("auth/sign_in.html", form=form)
     if not form.validate():
         return render_template("auth/sign_in.html", form=form, kept=kept), 422
+    with brakes.turn(form.email.data) as has_turn:
+        return _try(form, kept) if has_turn else _told_to_wait(form, kept, 60)
+
+
+def _try(form: SignIn, kept: str):
+    """One try to sign in: the same work and answer whether or not there is such a person."""
     user = User.get_or_none(User.email == form.email.data)
     brake = brakes.SignInBrake(form.email.data, user)
     if wait := brake.wait_seconds():
         access.note("braked", user)
-        page = render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(wait))
-        return page, 429, {"Retry-After": str(wait)}
+        return _told_to_wait(form, kept, wait)
     right = (user or User()).check_password(form.password.data)
     if right and user.is_active:
         brake.succeeded()
@@ -88,6 +93,10 @@ def sign_in():
         return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
     access.note("refused", user)
     return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
+
+
+def _told_to_wait(form: SignIn, kept: str, seconds: int) -> tuple[str, int, dict]:
+    return render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(seconds)), 429, {"Retry-After": str(seconds)}
 
 
 def _safe(target: str | None) -> str:

@@ -3,6 +3,10 @@
 import hashlib
 import hmac
 import ipaddress
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import abort, current_app, make_response, render_template, request
 
@@ -13,7 +17,20 @@ from . import devices, display, htmx
 
 PAIR, ACCOUNT, ADDRESS = 5, 50, 30  # free tries for one account from one network; for one account from all; from one network for all
 LINKS, RESETS, SIGN_UPS = 20, 5, 5  # from one network: made-up one-time links, requests for a new password, clinics
+_TURNS, _PATIENCE_SECONDS = [threading.Lock() for _ in range(64)], 5
 INVITATIONS = 60  # invitations and one-time links that one person makes
+
+
+@contextmanager
+def turn(email: str) -> Iterator[bool]:
+    """In this process one try for an account at a time, so that people who sign in at once are not taken for guesses. False: too many wait."""
+    lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
+    has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
+    try:
+        yield has_turn
+    finally:
+        if has_turn:
+            lock.release()
 
 
 class SignInBrake:
