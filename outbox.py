@@ -139,6 +139,11 @@ class Letter(Base):
         cls.update(due_at=until, word=word, failing_since=fn.COALESCE(cls.failing_since, InstantField().db_value(at))).where(
             cls.id.in_(cls.due(at).select(cls.id).order_by())).execute()
 
+    @classmethod
+    def stop_after_restore(cls) -> None:
+        """What waited when a backup was made went out since, as far as anybody knows: it is not sent again, and told as not delivered."""
+        cls.update(phase="failed", word="restored", ended_at=now()).where(cls.phase == "waiting", cls.due_at <= now()).execute()
+
     @property
     def to(self) -> str:
         """The address. Raises vault.CannotOpen."""

@@ -41,7 +41,7 @@ def tell() -> None:
     stuck = Account.select(Account, User).join(User).where(
         Account.phase == "active", Account.health.in_((*PERSONAL, "operator")), Account.failing_since <= now - STEPS[0],
         Account.told < len(STEPS), User.sync_allowed, User.left_at.is_null())
-    for account in stuck:
+    for account in list(stuck):
         step = sum(account.failing_since <= now - after for after in STEPS)
         with database.atomic():
             same = Account.health == account.health, Account.failing_since == account.failing_since

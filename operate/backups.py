@@ -18,6 +18,7 @@ from pathlib import Path
 import models
 import scheduling
 from models import Clinic
+from outbox import Letter
 from settings import CannotAsk, has_clinic
 
 from . import keys, migrate, postgres_tools, processes
@@ -109,6 +110,8 @@ def restore(settings, file: Path) -> str:
         _replace_key(settings, there / "secret_key", aside / "secret_key")
     with models.database.connection_context():
         Clinic.age_faces()
+        if Letter.table_exists():  # an older version's backup has none
+            Letter.stop_after_restore()
     return f"Restored. What was there before is kept in {aside}."
 
 

@@ -484,7 +484,7 @@ def accept_key(yes: bool) -> None:
 def _reseal(table: type[models.Base], column) -> tuple[int, int]:
     """How many rows of the table were sealed anew in this column, and how many no key opens."""
     done = lost = 0
-    for row_id, sealed in table.select(table.id, column).tuples():
+    for row_id, sealed in list(table.select(table.id, column).tuples()):
         try:
             table.update({column: vault.reseal(sealed)}).where(table.id == row_id, column == sealed).execute()
             done += 1

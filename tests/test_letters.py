@@ -147,6 +147,8 @@ def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, le
     olive = signed_in(linden.olive)
     answers = [olive.post(f"/health/accounts/{account.id}/nudges").status_code for _ in range(2)]
     assert answers == [303, 303] and letters.server.connections == 0
+    said = olive.get("/health/").get_data(as_text=True)
+    assert "An e-mail is on its way too." in said and "No second e-mail is sent within the hour." in said
     (letter,) = letters.send()
     assert (letter["To"], letter["Subject"]) == ("pat@linden.test", "Your calendar sync waits for you")
     assert "Olive Linden asks you to look at your calendar sync with Google" in letter.get_content()

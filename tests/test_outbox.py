@@ -22,7 +22,7 @@ import vault
 from credentials import OneTimeLink
 from letters import sending
 from models import User
-from operate import chores
+from operate import backups, chores
 from outbox import Letter
 
 on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
@@ -365,6 +365,18 @@ def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(letters,
     models.database.connect(reuse_if_open=True)
     assert phases() == {"sent": 1}
     assert len(letters.server.taken) == (2 if stage == "taken" else 1) and len({letter["Message-ID"] for letter in letters.server.taken}) == 1
+
+
+@on_sqlite_alone
+def test_a_restored_backup_sends_nothing_that_went_out_after_it_was_made(app, settings, letters, linden, signed_in, tmp_path):
+    invite(linden.pat)
+    backups.write(settings, tmp_path / "kept.tar.gz")
+    assert len(letters.send()) == 1
+    models.database.close()
+    models.database.obj.close_all()
+    backups.restore(settings, tmp_path / "kept.tar.gz")
+    assert letters.send() == [] and (Letter.get().phase, Letter.get().word) == ("failed", "restored")
+    assert "To Pat Linden: a backup was restored before it was sent." in board(app, signed_in, linden.olive)
 
 
 # ---- what the doctor and the board say ----

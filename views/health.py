@@ -67,11 +67,13 @@ def ask(account_id: int):
     account, at = access.load(Account, account_id), scheduling.utc_now()
     with database.atomic():
         access.clinic().hold()
-        Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
-        Letter.write(account.clinic, "nudge", account, f"{at:%Y-%m-%dT%H}", account.user.email, by=current_user.id)
+        notice = Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
+        written = Letter.write(account.clinic, "nudge", account, f"{notice.id} {at:%Y-%m-%dT%H}", account.user.email, by=current_user.id)
         AuditEntry.note(account.clinic, current_user, "account.nudged", account)
-    letters.wake()
-    mailed = "An e-mail is on its way too." if outbox.is_set_up() else "Mail is not set up here, so tell them yourself as well."
+    if written:
+        letters.wake()
+    again = "No second e-mail is sent within the hour." if outbox.is_set_up() else "Mail is not set up here, so tell them yourself as well."
+    mailed = "An e-mail is on its way too." if written else again
     return _done(f"{account.user.name} finds a notice on Calendar sync. {mailed}")
 
 

@@ -11,7 +11,7 @@ from . import display, sync_words
 
 LATELY = timedelta(days=7)
 MOST_NAMED = 3
-_WHY = {"address": "it is not a usable address", "fault": "something went wrong on our side"}
+_WHY = {"address": "it is not a usable address", "restored": "a backup was restored before it was sent", "fault": "something went wrong on our side"}
 
 
 def of_person(person: User) -> tuple[str, str] | None:
