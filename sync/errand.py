@@ -81,9 +81,10 @@ class Errand:
         row.save(only=[SyncRun.total, SyncRun.word])
 
     def stop_for_now(self) -> None:
-        """The slice is over: the next one counts on."""
-        if self.run:
-            SyncRun.update(word=GOES_ON).where(SyncRun.id == self.run.id).execute()
+        """The slice is over: the next one counts on, and knows why it was begun."""
+        if self.run is None:
+            self.begin(0)
+        SyncRun.update(word=GOES_ON).where(SyncRun.id == self.run.id).execute()
 
     def begin(self, total: int) -> None:
         """So much more is to be done, for who watches."""

@@ -12,6 +12,7 @@ from unread import CalendarTrouble
 from . import doubts, incoming, local, marks, strays
 from .errand import Errand
 from .event import Delta, RemoteEvent, Window
+from .paging import KeptPages
 from .providers.base import (
     AuthExpired,
     Endless,
@@ -41,6 +42,8 @@ class Reader:
     def __init__(self, errand: Errand, poll_seconds: float):
         self.errand, self.account, self.poll_seconds = errand, errand.account, poll_seconds
         self._whole: set[int] = set()  # calendars that this pass reads as a whole
+        self.pages = KeptPages(errand.ends_at)
+        errand.provider.keep_pages(self.pages)
 
     def pull_ours(self, destination: RemoteCalendar) -> tuple[Delta, Window]:
         """What changed in our calendar, as `pull` tells it; as a whole where something is in doubt: see `doubts`."""
@@ -201,9 +204,13 @@ class Reader:
 
     def pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool = False) -> tuple[Delta, Window]:
         """Changes since last time; everything where there is no last time, the window has moved on, the provider has lost the place, or it is
-        wanted `anew`. With the window that the place in the history belongs to."""
+        wanted `anew`. With the window that the place in the history belongs to. Raises OutOfTime at a page; the next slice goes on there."""
         calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(RemoteCalendar.id == calendar.id).execute()
+        with self.pages.of(calendar):
+            return self._pull(calendar, unrolled, anew)
+
+    def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
         provider, reach = self.errand.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(reach, starts_at=calendar.window_from, ends_at=calendar.window_to)

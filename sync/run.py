@@ -126,10 +126,12 @@ class _Round:
                 self._sync()
             self._end()
         except (LeaseLost, OutOfTime, Overtaken, jobs.TooLong) as error:
-            Account.update(due_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
-            if isinstance(error, (OutOfTime, jobs.TooLong)):
+            at = scheduling.utc_now()
+            if isinstance(error, (OutOfTime, jobs.TooLong)):  # what was to be read and is not is due by itself
+                Account.update(due_at=at, because=channels.TOLD).where(Account.id == self.account.id, Account.due_at.is_null()).execute()
                 self.errand.stop_for_now()
                 raise OutOfTime from None
+            Account.update(due_at=at).where(Account.id == self.account.id).execute()
             raise
         except ProviderError as error:
             self._trouble(error)

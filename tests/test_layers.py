@@ -27,7 +27,7 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.feed", "sync.shown", "sync.oauth"},
     {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
     {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing", "sync.revoking"},
-    {"sync.channels"},
+    {"sync.channels", "sync.paging"},
     {"sync.guests", "sync.strays"},
     {"sync.leaving", "sync.pull"},
     {"sync.meanwhile"},

@@ -214,6 +214,9 @@ class Provider(Protocol):
     batch_size: int  # so many operations go out in one request
     longest_window: timedelta  # that can be pulled at once
 
+    def keep_pages(self, pages: "Pages") -> None:
+        """From now on keep there what lists tell, page by page."""
+
     def email(self) -> str:
         """The account's e-mail address."""
 
@@ -274,6 +277,26 @@ class Provider(Protocol):
     @staticmethod
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         """What one request to our webhook says, of which channels. Empty for what this provider never sends."""
+
+
+class Pages(Protocol):
+    """Where the pages of a long read are kept, so that it may be cut short and go on later."""
+
+    def kept(self, address: str) -> dict | None:
+        """The page at this address, where it was read before."""
+
+    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+        """A good page was read; `goes_on`: there are more. May raise whatever ends the read."""
+
+
+class Unkept:
+    """Nothing is kept, and no read is cut short."""
+
+    def kept(self, address: str) -> dict | None:
+        return None
+
+    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+        return None
 
 
 # ---- HTTP ----

@@ -23,11 +23,13 @@ from .base import (
     Gone,
     OpenChannel,
     Operation,
+    Pages,
     ProviderError,
     Result,
     SyncTokenExpired,
     Unanswered,
     Unavailable,
+    Unkept,
     Wire,
     following,
     reading,
@@ -60,6 +62,10 @@ class Google:
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self._kept: Pages = Unkept()
+
+    def keep_pages(self, pages: Pages) -> None:
+        self._kept = pages
 
     @staticmethod
     def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
@@ -217,9 +223,11 @@ class Google:
         """Every page of one query; a page may be empty and not the last. What is no page is an error, not an empty list."""
         seen: set[str] = set()
         while True:
-            page = self._json("GET", path, params=query)
+            address = f"{path}?{urlencode(query)}"
+            page = self._kept.kept(address) or self._json("GET", path, params=query)
             if page.get("kind") not in PAGES or is_of_another_shape(page.get("items", [])):
                 raise Unavailable("no page")
+            self._kept.keep(address, page, "nextPageToken" in page)
             yield page
             if "nextPageToken" not in page:
                 return

@@ -9,7 +9,21 @@ from urllib.parse import urlsplit
 import httpx
 
 from . import json_batch
-from .base import AccessToken, Gone, ProviderError, RateLimited, SyncTokenExpired, Unanswered, Unavailable, Unsent, Wire, following, reading
+from .base import (
+    AccessToken,
+    Gone,
+    Pages,
+    ProviderError,
+    RateLimited,
+    SyncTokenExpired,
+    Unanswered,
+    Unavailable,
+    Unkept,
+    Unsent,
+    Wire,
+    following,
+    reading,
+)
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
 from .parsing import is_of_another_shape
@@ -25,6 +39,7 @@ class Graph:
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self.kept: Pages = Unkept()
 
     def is_ours(self, address: str) -> bool:
         """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
@@ -46,16 +61,17 @@ class Graph:
 
     def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
         """Every page of one list; a page may be empty and not the last. What is no page is an error, not an empty list."""
-        seen = {path}
-        page = self.json("GET", path, prefer)
+        seen, address = {path}, path
         while True:
-            yield _page(page)
+            page = _page(self.kept.kept(address) or self.json("GET", address, prefer))
             link = page.get("@odata.nextLink")
+            self.kept.keep(address, page, link is not None)
+            yield page
             if link is None:
                 return
             if not isinstance(link, str) or not self.is_ours(link):
                 raise Unavailable("a page elsewhere")
-            page = self.json("GET", following(seen, link), prefer)
+            address = following(seen, link)
 
     def items(self, path: str) -> Iterator[dict]:
         """What the pages of one list hold."""

@@ -17,7 +17,7 @@ import scheduling
 
 from ..event import Delta, Mark, RemoteEvent, Unread, Window
 from . import json_batch
-from .base import AccessToken, Calendar, ChannelCall, Gone, OpenChannel, Operation, ProviderError, Result, SyncTokenExpired, reading
+from .base import AccessToken, Calendar, ChannelCall, Gone, OpenChannel, Operation, Pages, ProviderError, Result, SyncTokenExpired, reading
 from .graph import Graph
 from .microsoft_channels import Channels, calls
 from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
@@ -40,6 +40,9 @@ class Microsoft:
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: scheduling.utc_now()):
         self._graph = Graph(http, access_token, api_url)
         self._channels = Channels(self._graph, clock)
+
+    def keep_pages(self, pages: Pages) -> None:
+        self._graph.kept = pages
 
     @staticmethod
     def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
