@@ -868,7 +868,7 @@ class Booking(InSeries, Base):
     def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
         """What is in the way of new bookings at these times, time by time."""
         booked, events = cls.conflicts(calendar.user, spans), ExternalEvent.blocking(calendar.user, spans, calendar.zone)
-        found = [Clash(span, [row for row in booked if row.span.overlaps(span)],
+        found = [Clash(calendar, span, [row for row in booked if row.span.overlaps(span)],
                        [event for event in events if event.overlaps(span, calendar.zone)]) for span in spans]
         return [clash for clash in found if clash.keys]
 

@@ -6,7 +6,7 @@ package alone, so that every machine writes the same bytes into the same feed.
 """
 
 import zoneinfo
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -220,3 +220,30 @@ def check_hours(hours: Hours) -> Hours:
         if stretches:
             checked[day] = stretches
     return checked
+
+
+class Held:
+    """Time that is held, by person (any key), laid out by day so that one span is compared with few."""
+
+    def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):
+        self._days: dict[tuple[int, int], list[tuple[datetime, datetime]]] = {}
+        for person, spans in taken.items():
+            for starts_at, ends_at in spans:
+                for day in range(starts_at.toordinal(), ends_at.toordinal() + 1):
+                    self._days.setdefault((person, day), []).append((starts_at, ends_at))
+
+    def holds(self, person: int, span: Span) -> bool:
+        """Whether some of the span is held."""
+        days = range(span.starts_at.toordinal(), span.ends_at.toordinal() + 1)
+        return any(starts_at < span.ends_at and span.starts_at < ends_at for day in days for starts_at, ends_at in self._days.get((person, day), ()))
+
+
+def first_free(starts: Iterable[datetime], spans_of: Callable[[datetime], Iterable[tuple[int, Span]]], held: Held) -> datetime | None:
+    """The first of these starts for which every span is free; `spans_of(start)` gives (person, span) pairs."""
+    for start in starts:
+        try:
+            if not any(held.holds(person, span) for person, span in spans_of(start)):
+                return start
+        except BadTime:
+            continue
+    return None

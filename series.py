@@ -3,9 +3,9 @@
 `InSeries` is the part of `models.Booking` that does it. It lies below the tables and reaches them through the row.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
 import scheduling
@@ -22,8 +22,9 @@ OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has co
 
 @dataclass(frozen=True)
 class Clash:
-    """A time that is taken: the span asked for, and the bookings and external events that hold it."""
+    """A time that is taken: the calendar and span asked for, and the bookings and external events that hold it."""
 
+    calendar: Base
     span: Span
     bookings: Sequence[Base]
     events: Sequence[ExternalEvent]
@@ -168,7 +169,7 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
             rows = [row for row in booked if row.span.overlaps(step.span)] + [other.row for other in steps if _gets_in_the_way(step, other)]
             held = [event for event in events if event.overlaps(step.span, calendar.zone)]
             if rows or held:
-                found.append((step, Clash(step.span, rows, held)))
+                found.append((step, Clash(step.calendar, step.span, rows, held)))
     return sorted(found, key=lambda pair: pair[0].span.starts_at)
 
 
@@ -392,34 +393,7 @@ def _overlaps(rows: Sequence) -> dict[str, list[str]]:
     for row in rows:
         if row.is_busy:
             person, zone = row.practitioner.user_id, row.practitioner.zone
-            clash = Clash(row.span, row.conflicts(person, [row.span], [row.id]), ExternalEvent.blocking(person, [row.span], zone))
+            clash = Clash(row.practitioner, row.span, row.conflicts(person, [row.span], [row.id]), ExternalEvent.blocking(person, [row.span], zone))
             if clash.keys:
                 found[str(row.id)] = sorted(clash.keys)
     return found
-
-
-class Held:
-    """Time that is held, by person, laid out by day so that one span is compared with few."""
-
-    def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):
-        self._days: dict[tuple[int, int], list[tuple[datetime, datetime]]] = {}
-        for person, spans in taken.items():
-            for starts_at, ends_at in spans:
-                for day in range(starts_at.toordinal(), ends_at.toordinal() + 1):
-                    self._days.setdefault((person, day), []).append((starts_at, ends_at))
-
-    def holds(self, person: int, span: Span) -> bool:
-        """Whether some of the span is held."""
-        days = range(span.starts_at.toordinal(), span.ends_at.toordinal() + 1)
-        return any(starts_at < span.ends_at and span.starts_at < ends_at for day in days for starts_at, ends_at in self._days.get((person, day), ()))
-
-
-def first_free(starts: Iterable[datetime], spans_of: Callable[[datetime], Iterable[tuple[int, Span]]], held: Held) -> datetime | None:
-    """The first of these starts for which every span is free; `spans_of(start)` gives (person, span) pairs."""
-    for start in starts:
-        try:
-            if not any(held.holds(person, span) for person, span in spans_of(start)):
-                return start
-        except scheduling.BadTime:
-            continue
-    return None

@@ -34,7 +34,7 @@
   const within = (root, what) => root.matches?.(what) ? [root] : root.querySelectorAll(what);
   const settle = (root) => {
     for (const dialog of within(root, "dialog[open]:not([data-modal])")) { dialog.dataset.modal = ""; dialog.close(); dialog.showModal(); }
-    within(root, "#errors")[0]?.focus();
+    within(root, "#errors, [data-errors]")[0]?.focus();
   };
   document.addEventListener("DOMContentLoaded", () => settle(document));
   // Open pages look for changes by themselves while they can be seen and no card lies over them. What had the focus in the week keeps it.

@@ -11,7 +11,7 @@ import scheduling
 from models import Booking, Practitioner
 from outside import ExternalEvent
 from scheduling import BadTime, Span
-from series import FREE_STATUSES, STATUSES, Clash, Held, SlotTaken, first_free, going_along
+from series import FREE_STATUSES, STATUSES, Clash, SlotTaken, going_along
 
 from . import columns, display
 from .booking_form import BookingForm
@@ -49,11 +49,12 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     first = spans[0]
     taken = refusal or SlotTaken(_clashes(form, spans))
     day = form.day.data
-    words = [*(_booked(row, form, day) for row in taken.conflicts), *(_foreign(event, form, day) for event in taken.outside)]
+    words = [_booked(row, form.practitioner, day) for row in taken.conflicts]
+    words += [_foreign(event, form.practitioner, day) for event in taken.outside]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
     asked = _Together.of(form, spans).count
-    dates = [(_date(clash, form), " ".join(_what(clash, form))) for clash in taken.clashes] if asked > 1 else []
+    dates = [(_date(clash, form), " ".join(_what(clash))) for clash in taken.clashes] if asked > 1 else []
     offer = _offer(form, spans) if words and not first.all_day else None
     keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
     return Obstacle(_heading(taken, form) if words else "", words, dates, asked, keys, offer, form.practitioner.outside_hours(first), form.remarks)
@@ -112,28 +113,30 @@ def _heading(taken: SlotTaken, form: BookingForm) -> str:
     if taken.conflicts:
         return f"{taken.conflicts[0].title} is here {_until(taken.conflicts[0].span, zone, day)}"
     event = taken.outside[0]
-    title = event.title if columns.shows_titles(form.practitioner) else ""
+    title = event.title if event.user_id == current_user.id else ""
     return f"{f'{title} is in your other calendar' if title else 'Busy outside'} {_until(event, zone, day)}"
 
 
 def _date(clash: Clash, form: BookingForm) -> str:
-    return display.from_to(clash.span, form.practitioner.zone)
+    """When it would be, in the zone of its own calendar, and whose that is where it is not the form's."""
+    whose = "" if clash.calendar.id == form.practitioner.id else f" ({clash.calendar.user.name}, {display.zone_name(clash.calendar.zone)})"
+    return display.from_to(clash.span, clash.calendar.zone) + whose
 
 
-def _what(clash: Clash, form: BookingForm) -> list[str]:
-    day = display.first_day(clash.span, form.practitioner.zone)
-    return [*(_booked(row, form, day) for row in clash.bookings), *(_foreign(event, form, day) for event in clash.events)]
+def _what(clash: Clash) -> list[str]:
+    day = display.first_day(clash.span, clash.calendar.zone)
+    return [*(_booked(row, clash.calendar, day) for row in clash.bookings), *(_foreign(event, clash.calendar, day) for event in clash.events)]
 
 
-def _booked(row: Booking, form: BookingForm, day: date) -> str:
-    times = display.brief(row, form.practitioner.zone, day)
-    return f"{row.title}{_at_other(row, form)}, {times}, {display.STATUS_NAMES[row.status].lower()}."
+def _booked(row: Booking, calendar: Practitioner, day: date) -> str:
+    times = display.brief(row, calendar.zone, day)
+    return f"{row.title}{_at_other(row, calendar)}, {times}, {display.STATUS_NAMES[row.status].lower()}."
 
 
-def _foreign(event: ExternalEvent, form: BookingForm, day: date) -> str:
+def _foreign(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
     """A busy time outside; what it is and in which calendar is for its owner alone."""
-    zone, is_own = form.practitioner.zone, columns.shows_titles(form.practitioner)
-    times = display.brief(event, zone, day)
+    is_own = event.user_id == current_user.id
+    times = display.brief(event, calendar.zone, day)
     return f"{columns.foreign_title(event, is_own)}, {times}{f', in {_calendar(event)}' if is_own else ''}."
 
 
@@ -166,8 +169,10 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
     except BadTime:
         return None
     start, end = min(span.starts_at for _, span in asked) - spare, max(span.ends_at for _, span in asked) + spare
-    held = Held({person: Booking.held(person, start, end, practitioner.zone, together.moving) for person in {person for person, _ in asked}})
-    return first_free(_starts(practitioner, after, wanted.duration), lambda start: together.targets(Span(start, start + wanted.duration)), held)
+    people = {person for person, _ in asked}
+    held = scheduling.Held({person: Booking.held(person, start, end, practitioner.zone, together.moving) for person in people})
+    starts = _starts(practitioner, after, wanted.duration)
+    return scheduling.first_free(starts, lambda start: together.targets(Span(start, start + wanted.duration)), held)
 
 
 def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
@@ -183,8 +188,8 @@ def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> I
                 start += STEP
 
 
-def _at_other(row: Booking, form: BookingForm) -> str:
-    return "" if row.practitioner_id == form.practitioner.id else f" at {row.practitioner.venue.name}"
+def _at_other(row: Booking, calendar: Practitioner) -> str:
+    return "" if row.practitioner_id == calendar.id else f" at {row.practitioner.venue.name}"
 
 
 def _until(span: Span | ExternalEvent, zone: ZoneInfo, day: date) -> str:

@@ -1,7 +1,5 @@
 """What a change of a series left alone, and why: sentences without a client's name, since they travel in a cookie."""
 
-from zoneinfo import ZoneInfo
-
 from models import Changed
 
 from . import display
@@ -16,11 +14,11 @@ _KEPT = {
 }
 
 
-def left_alone(changed: Changed, zone: ZoneInfo, skipped: str = "Skipped") -> list[str]:
+def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
     """A sentence for each reason."""
     said = [_KEPT[why][count > 1].format(count=count, delivered=display.STATUS_NAMES["delivered"].lower()) for why, count in changed.kept.items()]
     if changed.skipped:
-        times = [display.from_to(clash.span, zone) for clash in changed.skipped[:MOST_TIMES]]
+        times = [display.from_to(clash.span, clash.calendar.zone) for clash in changed.skipped[:MOST_TIMES]]
         more = len(changed.skipped) - len(times)
         said.append(f"{skipped}, because the time is taken: {'; '.join(times)}{f'; and {more} more' if more else ''}.")
     return said

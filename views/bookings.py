@@ -193,7 +193,7 @@ def cancel(booking_id: int):
     if cancelled:
         many = f"{len(cancelled)} bookings are cancelled. Their times are free again."
         one = f"Cancelled: {when(booking)}. The time is free again."
-        _say_undoable(booking, " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled, booking.practitioner.zone)]))
+        _say_undoable(booking, " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled)]))
     return htmx.done(_back(booking))
 
 
@@ -217,7 +217,7 @@ def undo(booking_id: int):
         else:
             many = f"Taken back: {len(undone)} bookings have the status again that they had before."
             flash(f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again." if len(undone) == 1 and booking in undone else many)
-            if said := booking_words.left_alone(undone, booking.practitioner.zone, "Not taken back"):
+            if said := booking_words.left_alone(undone, "Not taken back"):
                 flash(" ".join(said), "warning")
     return htmx.done(_back(booking))
 
@@ -323,7 +323,7 @@ def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:
     many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
     client = f" The new client has the ID {first.patient.internal_id}." if form.new_client and first.patient.internal_id else ""
     flash(f"{done}: {when(first)}{many}.{client}")
-    if said := booking_words.left_alone(rows, form.practitioner.zone):
+    if said := booking_words.left_alone(rows):
         flash(" ".join(said), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")

@@ -24,7 +24,7 @@ from database import Base, alone
 from . import access, display, sync_words
 from .forms import Form, Money, Paragraph, WeekHours
 
-LONGEST_SEEN = 100_000  # characters of the hidden field
+LONGEST_SEEN = 400_000  # characters of the hidden field
 
 
 class Seen(Field):
@@ -40,7 +40,7 @@ class Seen(Field):
         if self.is_unknown:
             return ""
         was = self.form.snapshot() if self.data is None else self.data
-        return base64.urlsafe_b64encode(json.dumps([was, self.asked], separators=(",", ":")).encode()).decode()
+        return base64.urlsafe_b64encode(json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()).decode()
 
     def process_formdata(self, valuelist):
         self.data, self.is_unknown = None, True
