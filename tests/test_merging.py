@@ -307,7 +307,7 @@ def test_the_rules_of_a_calendar_outside_are_merged(signed_in, linden):
 
 # Forms that need not know what was there: they make something, find something, or are one decision whose last press is meant.
 OTHERS = {
-    "views.auth": None, "views.imports": None,  # signing in and files: nothing that two people edit
+    "views.auth": None, "views.signing_in": None, "views.imports": None,  # signing in and files: nothing that two people edit
     "views.bookings": {"StatusForm", "CancelForm"}, "views.links": {"NewLink", "Hide"}, "views.identifier": {"Identifier"},
     "views.panels": {"Naming"}, "views.settings": {"PlanForm"}, "views.sync_settings": {"OptIn"}, "views.team": {"InviteForm", "CalendarForm"},
 }
