@@ -11,26 +11,27 @@ import csv
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from intake.upload import Import
+from intake.upload import ColumnMeaning, Import, TooManyOpen
 from models import Clinic, User, database
 from sync import jobs, work
 from text import clean, places
 
-from . import bookings, clients
+from . import asking, bookings, clients
 from .report import Report, read_lines
-from .sheet import COLUMNS, MOST_BYTES, OURS, Sheet, Unreadable, decode, open_sheet, short
+from .sheet import COLUMNS, MOST_BYTES, OURS, Sheet, Unreadable, decode, keys, open_sheet, peek, short
 
-__all__ = ["COLUMNS", "MOST_BYTES", "Unreadable", "accept", "bad_lines", "begin", "check", "check_again", "decode", "example", "look", "open_sheet",
-           "store", "sweep", "take"]
+__all__ = ["COLUMNS", "MOST_BYTES", "Unreadable", "accept", "answer", "bad_lines", "begin", "check", "check_again", "decode", "example",
+           "faults", "look", "meanings", "open_sheet", "store", "sweep", "take"]
 
 log = logging.getLogger("kalends.intake")
 
 Progress = Callable[[int], None]  # told how many lines are read
 _KINDS = {"clients": clients, "bookings": bookings}
 _QUEUE = "chores"
+_AT_ONCE = 2**20  # letters of a file that is small enough to be looked through while its sender waits
 
 
 def _unwatched(done: int) -> None:
@@ -38,22 +39,22 @@ def _unwatched(done: int) -> None:
 
 
 def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
-    """Every line by itself."""
+    """Every line by itself. Raises Unreadable while something of the file must be asked for."""
+    asking.settled(sheet)
     report = Report()
     if sheet.guessed:
         report.note(1, "", f"The file is not in UTF-8, so we read it as {sheet.guessed}. Look at a few names with accents once they are in.")
-    named = zip(sheet.header, sheet.names, strict=True)
-    unknown = [short(clean(cell[:200], 200)) for cell, name in named if not name and cell.strip() and cell not in OURS]
+    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown]
     if unknown:
         report.note(1, "", f"We leave out columns that we do not know: {', '.join(unknown[:20])}.")
-    read_lines(sheet, _KINDS[sheet.kind].reader(clinic), report, progress)
+    read_lines(sheet, _KINDS[sheet.kind].reader(clinic, sheet), report, progress)
     return report
 
 
 def look(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
     """Check the whole file against the clinic; changes nothing."""
     report = _read(sheet, clinic, progress)
-    _KINDS[sheet.kind].fit(clinic, report)
+    _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
     return report
 
 
@@ -61,7 +62,7 @@ def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Re
     """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what is found then. Calendars outside follow."""
     report = _read(sheet, clinic, progress)
     with database.atomic():
-        _KINDS[sheet.kind].fit(clinic, report)
+        _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
         report.taken = wanted(report)
         if report.taken and report.rows:
             _KINDS[sheet.kind].add(clinic, report.rows, actor)
@@ -71,11 +72,56 @@ def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Re
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
-    """Keep an uploaded file and have it checked. Raises Unreadable."""
-    sheet = open_sheet(kind, *decode(raw))
-    row = Import.begin(clinic, user, kind, sheet.text, sheet.total, problems={"guessed": sheet.guessed})
-    jobs.enqueue(_QUEUE, check, row.id)
+    """Keep an uploaded file and have it checked. A large one is only looked at from above: all else is a worker's. Raises Unreadable."""
+    text, guessed = decode(raw)
+    choices = {"columns": ColumnMeaning.of(clinic, kind)}
+    sheet = (open_sheet if len(text) <= _AT_ONCE else peek)(kind, text, guessed, choices)
+    choices["columns"] = {key: choices["columns"][key] for key in keys(sheet.header) if key in choices["columns"]}
+    try:
+        row = Import.begin(clinic, user, kind, text, sheet.total, {"guessed": guessed}, choices)
+    except TooManyOpen:
+        raise Unreadable(f"{Import.MOST_OPEN} files wait already. Import or delete one of them first.") from None
+    if not (sheet.total and _ask(row, sheet)):
+        jobs.enqueue(_QUEUE, check, row.id)
     return row
+
+
+faults = asking.faults
+
+
+def meanings(kind: str, clinic: Clinic, given: Iterable[str]) -> dict[str, str]:
+    """What columns mean by what the clinic has said before, and by what is given now as HEADING=COLUMN. Raises Unreadable for a column of no such
+    name."""
+    said = dict(ColumnMeaning.of(clinic, kind))
+    for one in given:
+        heading, _, meaning = one.rpartition("=")
+        if meaning not in ("", *(column.name for column in COLUMNS[kind])):
+            raise Unreadable(f"There is no column {meaning}. Use one of {', '.join(column.name for column in COLUMNS[kind])}.")
+        said |= dict.fromkeys(keys([heading]), meaning)
+    return said
+
+
+def _ask(row: Import, sheet: Sheet) -> bool:
+    """Whether a person must say something of the file first; then it waits for that."""
+    questions = asking.questions(sheet, row.clinic)
+    return bool(questions) and row.advance(("checking",), "mapping", None, total=sheet.total, problems={"guessed": sheet.guessed, "ask": questions})
+
+
+def ask_again(row: Import) -> bool:
+    """Let a person say once more what the columns mean. `row` with its content. False while it is being taken in, or after."""
+    sheet = _sheet(row)
+    questions = asking.questions(sheet, row.clinic, always=True)
+    return row.advance(("checked", "mapping", "failed"), "mapping", None, problems={"guessed": sheet.guessed, "ask": questions})
+
+
+def answer(row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None) -> bool:
+    """What a person said of the file; it is checked with that, and the clinic's next file of its kind begins with it."""
+    choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
+    ColumnMeaning.remember(row.clinic, row.kind, columns)
+    answered = row.advance(("mapping",), "checking", actor, done=0, good=0, choices=choices)
+    if answered:
+        jobs.enqueue(_QUEUE, check, row.id)
+    return answered
 
 
 def accept(row: Import, actor: User | None) -> bool:
@@ -86,22 +132,23 @@ def accept(row: Import, actor: User | None) -> bool:
     return accepted
 
 
-def check_again(row: Import, actor: User) -> bool:
-    """Look at the file anew: after a fault, or when the clinic got what was missing. False while it is being taken in, or after."""
-    again = row.advance(("checking", "checked", "failed"), "checking", actor, done=0, good=0)
+def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
+    """Look at the file anew: after a fault, when the clinic got what was missing, or with other `overlaps`. False while it is being taken in, or
+    after."""
+    again = row.advance(("checking", "checked", "failed"), "checking", actor, done=0, good=0, choices={**row.choices, "overlaps": overlaps})
     if again:
         jobs.enqueue(_QUEUE, check, row.id)
     return again
 
 
 def _sheet(row: Import) -> Sheet:
-    return open_sheet(row.kind, row.content, row.problems.get("guessed"))
+    return open_sheet(row.kind, row.content, row.problems.get("guessed"), row.choices)
 
 
 def _found(sheet: Sheet, report: Report) -> dict:
     """The columns of `Import` that tell what a check found."""
-    problems = {"entries": report.entries(), "bad": sorted(report.bad), "notes": report.noted, "guessed": sheet.guessed}
-    return {"good": len(report.rows), "done": sheet.total, "problems": problems}
+    problems = {"entries": report.entries(), "bad": sorted(report.bad), "notes": report.noted, "guessed": sheet.guessed, "overlaps": report.overlaps}
+    return {"total": sheet.total, "good": len(report.rows), "done": sheet.total, "problems": problems}
 
 
 def check(import_id: int) -> None:
@@ -110,8 +157,15 @@ def check(import_id: int) -> None:
     if row is None:
         return
     with _or_failed(row):
-        sheet = _sheet(row)
-        row.advance(("checking",), "checked", None, **_found(sheet, look(sheet, row.clinic, row.progress)))
+        try:
+            sheet = _sheet(row)
+        except Unreadable as error:  # only the whole file told
+            refusal = {"line": 1, "column": "", "sentence": str(error), "tone": "danger"}
+            row.advance(("checking",), "checked", None, good=0, problems={"entries": [refusal], "bad": [], "notes": 0})
+            return
+        row.advance(("checking",), "checking", None, total=sheet.total)
+        if not _ask(row, sheet):
+            row.advance(("checking",), "checked", None, **_found(sheet, look(sheet, row.clinic, row.progress)))
 
 
 def take(import_id: int) -> None:
@@ -174,6 +228,8 @@ def example(kind: str, clinic: Clinic) -> str:
     """A file to start from, with lines that this clinic could import."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([column.name for column in COLUMNS[kind]])
-    writer.writerows(_KINDS[kind].example(clinic))
+    lines = _KINDS[kind].example(clinic)
+    names = [column.name for column in COLUMNS[kind] if any(column.name in line for line in lines)]
+    writer.writerow(names)
+    writer.writerows([line.get(name, "") for name in names] for line in lines)
     return "\ufeff" + out.getvalue()

@@ -1,23 +1,26 @@
 """Bookings, a line each."""
 
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import win_tz
 
 import scheduling
 from models import FREE_STATUSES, STATUSES, Booking, Clinic, Patient, Practitioner, Service, User
+from outside import ExternalEvent
 from scheduling import BadTime, Span
-from text import cents, search_key
+from text import search_key
 
+from . import values
 from .report import Cells, Report
-from .sheet import short
+from .sheet import EXCLUSIVE_ENDS, Sheet, short
+from .values import NoValue, When
 
-_STATUS_WORDS = {"booked": "confirmed", "tentative": "pending", "completed": "delivered", "canceled": "cancelled", "dna": "no_show"}
-_YES, _NO = ("yes", "y", "true", "1", "x"), ("", "no", "n", "false", "0")
 _BAD_TIMES = {"year": "The year must lie between 1970 and 2099.", "ends_before_start": "It ends before it starts.",
               "too_long": "A booking lasts at most 31 days."}
 _key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
@@ -46,13 +49,18 @@ class _Row:
 
 
 class _Known:
-    """What the clinic has, under the names that a file may use. Made once a check, so that no line asks the database."""
+    """What the clinic has, under the names that a file may use, and how the file is to be read. Made once a check, so that no line asks the
+    database."""
 
-    def __init__(self, clinic: Clinic):
+    def __init__(self, clinic: Clinic, sheet: Sheet):
+        self.order, self.is_exclusive = sheet.dates, sheet.preset in EXCLUSIVE_ENDS
+        self.usual = None
         self.calendars: dict[str, list[Practitioner]] = defaultdict(list)
         for calendar in Practitioner.listed(clinic):
             for key in {search_key(calendar.user.email), search_key(calendar.user.name)}:
                 self.calendars[key].append(calendar)
+            if calendar.id == sheet.choices.get("calendar"):
+                self.usual = calendar
         self.services = {search_key(service.name): service for service in Service.select().where(Service.clinic == clinic)}
         self.clients: dict[str, set[int]] = defaultdict(set)
         self.ids: dict[str, set[int]] = defaultdict(set)
@@ -64,12 +72,15 @@ class _Known:
 
     def read(self, cells: Cells) -> _Row | None:
         calendar, service = self._calendar(cells), self._service(cells)
-        patient, status, rate, notes = self._patient(cells), _status(cells), _rate(cells), cells.take("notes", 4000)
-        span = _span(cells, calendar, service) if calendar else None
+        patient, status, rate, notes = self._patient(cells), _status(cells, self.order), _rate(cells), cells.take("notes", 4000)
+        span = _Time(cells, calendar, service, self.order, self.is_exclusive).span() if calendar else None
         return span and _Row(cells.number, calendar, patient, service and service.id, span, status, rate, notes)
 
     def _calendar(self, cells: Cells) -> Practitioner | None:
-        name, venue = cells.take("calendar", 254, "Write the e-mail or name of the person it is with."), cells.take("venue", 120)
+        needed = "" if self.usual else "Write the e-mail or name of the person it is with."
+        name, venue = cells.take("calendar", 254, needed), cells.take("venue", 120)
+        if not name and self.usual:
+            return self.usual
         found = self.calendars.get(_key(name), [])
         here = [calendar for calendar in found if not venue or _key(calendar.venue.name) == _key(venue)]
         if len(here) == 1:
@@ -90,119 +101,177 @@ class _Known:
         return service
 
     def _patient(self, cells: Cells) -> int | None:
-        name = search_key(cells.take("client", 170).replace(",", " "))
-        found = (self.ids.get(name) or self.clients.get(name, ())) if name else ()
-        if name and len(found) != 1:
+        """The client by ID where there is one, else by name; a name in two columns is one name."""
+        both = f"{cells.take('client_first_name', 80)} {cells.take('client_last_name', 80)}".strip()
+        internal_id, name = cells.take("client_id", 40), search_key(cells.take("client", 170).replace(",", " ")) or search_key(both)
+        if values.is_spoiled(internal_id) or values.is_spoiled(name):
+            cells.fault("client", "A spreadsheet has spoiled this number (it ends in E+…). Format the column as text and export it again.")
+            return None
+        found = self.ids.get(search_key(internal_id), ()) if internal_id else ()
+        found = found or ((self.ids.get(name) or self.clients.get(name, ())) if name else ())
+        if (name or internal_id) and len(found) != 1:
             cells.fault("client", "Several clients are called so. Write the internal ID." if found
                         else "There is no such client. Import clients first, or write the internal ID.")
-        return next(iter(found), None)
+        return next(iter(found), None) if len(found) == 1 else None
 
 
-def _status(cells: Cells) -> str:
-    raw = cells.take("status", 20)
-    word = _key(raw).replace("-", "_").replace(" ", "_").replace("noshow", "no_show") or "confirmed"
-    word = _STATUS_WORDS.get(word, word)
-    if word not in STATUSES:
-        cells.fault("status", f"“{short(raw)}” is no status of ours. Write one of {', '.join(STATUSES)}.")
+def _status(cells: Cells, order: str) -> str:
+    """The status by its column, and by those that say "cancelled" or "did not come": these change what a booking means, so none is passed over."""
+    raw, word = cells.take("status", 40), "confirmed"
+    try:
+        word = values.status(raw) if raw else word
+    except NoValue:
+        cells.fault("status", f"“{short(raw)}” is no status that we know. Write one of {', '.join(STATUSES)}.")
+    for column, meant in (("no_show", "no_show"), ("cancelled", "cancelled")):
+        if _is_said(cells, column, order):
+            word = meant
     return word
+
+
+def _is_said(cells: Cells, column: str, order: str) -> bool:
+    """Whether a column says yes, in so many words or by when it happened."""
+    raw = cells.take(column, 40)
+    try:
+        return values.yes(raw)
+    except NoValue:
+        pass
+    try:
+        return bool(values.when(raw, order))
+    except NoValue:
+        cells.fault(column, "Write yes or no, or when it happened.")
+        return False
 
 
 def _rate(cells: Cells) -> int | None:
     try:
-        return cents(cells.take("rate", 20).strip("£€$ "))
-    except ValueError:
+        return values.amount(cells.take("rate", 30))
+    except NoValue:
         cells.fault("rate", "Write an amount such as 65 or 65.50.")
         return None
 
 
-def _span(cells: Cells, calendar: Practitioner, service: Service | None) -> Span | None:
-    """When it is, in the venue's zone; None where a fault is noted."""
-    whole = _key(cells.take("all_day", 20))
-    if whole not in (*_YES, *_NO):
-        cells.fault("all_day", "Write yes or no.")
-    day = _day(cells, "date", "Write the date.")
-    if day is None or whole not in (*_YES, *_NO):
-        return None
+@dataclass
+class _Time:
+    """When a line's booking is. `span` gives None where a fault is noted."""
+
+    cells: Cells
+    calendar: Practitioner
+    service: Service | None
+    order: str
+    is_exclusive: bool
+
+    def span(self) -> Span | None:
+        cells = self.cells
+        try:
+            is_whole = values.yes(cells.take("all_day", 20))
+        except NoValue:
+            cells.fault("all_day", "Write yes or no.")
+            return None
+        dated, start, end, last = (self._when(column) for column in ("date", "start", "end", "last_day"))
+        day = (dated and dated.date) or (start and start.date)
+        if cells.fine and day is None:
+            cells.fault("date", "Write the date.")
+        if not cells.fine:
+            return None
+        try:
+            return self._whole(day, last or end) if is_whole else self._timed(day, dated, start, end, last)
+        except BadTime as error:
+            cells.fault("date" if error.fact == "year" else "last_day" if is_whole else "end", _BAD_TIMES[error.fact])
+            return None
+
+    def _when(self, column: str) -> When | None:
+        raw = self.cells.take(column, 60)
+        try:
+            found = values.when(raw, self.order) if raw else None
+        except NoValue:
+            found = None
+        is_date = column in ("date", "last_day")
+        if raw and (found is None or is_date and found.date is None or column == "start" and raw.lstrip().startswith("24")):
+            self.cells.fault(column, "Write a date such as 2026-11-20 or 20/11/2026." if is_date else "Write a time such as 09:30.")
+            return None
+        return found
+
+    def _whole(self, day: date, ends: When | None) -> Span:
+        """Whole days. Outlook's files name the day after the last."""
+        last = ends.date if ends and ends.date else day
+        if self.is_exclusive and last > day:
+            last -= timedelta(days=1)
+        return scheduling.whole_days(day, last, self.calendar.zone)
+
+    def _timed(self, day: date, dated: When | None, start: When | None, end: When | None, last: When | None) -> Span | None:
+        cells = self.cells
+        begins = next((one for one in (start, dated) if one and one.time is not None), None)
+        length = self._length()
+        if begins is None:
+            cells.fault("start", "Write the time it starts, or yes under all_day.")
+        elif cells.fine and (end is None or end.time is None) and length is None and self.service is None:
+            cells.fault("end", "Write when it ends or how long it lasts.")
+        zone = self._zone(begins)
+        if not cells.fine:
+            return None
+        starts_at, odd = self._instant("start", day, begins.time, zone)
+        if odd == "gap":
+            return None
+        if end is None or end.time is None:
+            return Span(starts_at, starts_at + (length or timedelta(minutes=self.service.duration_minutes)))
+        end_day = end.date or (last and last.date) or (day if end.time > begins.time else day + timedelta(days=1))
+        if end_day == day and end.time <= begins.time and not end.date:
+            end_day += timedelta(days=1)
+        ends_at, odd_end = self._instant("end", end_day, end.time, zone, is_told=not odd)
+        if odd_end == "gap":
+            return None
+        if ends_at <= starts_at:
+            raise BadTime("ends_before_start")
+        return Span(starts_at, ends_at)
+
+    def _instant(self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True) -> tuple[datetime, str | None]:
+        """The instant of a wall time, and what a clock change makes of it: one that is skipped is refused, one that comes twice is the first."""
+        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
+            raise BadTime("year")
+        if not isinstance(zone, ZoneInfo):
+            return datetime.combine(day, wall, zone).astimezone(UTC), None
+        at, odd = scheduling.instant(day, wall, zone)
+        where = self.calendar.venue.name if zone == self.calendar.zone else str(zone)
+        if odd == "gap":
+            self.cells.fault(column, f"{wall:%H:%M} does not exist that day: the clocks at {where} skip it.")
+        if odd == "twice" and is_told:
+            self.cells.note(column, f"{wall:%H:%M} comes twice that day, as the clocks at {where} go back. We take the first.")
+        return at, odd
+
+    def _length(self) -> timedelta | None:
+        raw = self.cells.take("duration", 30)
+        try:
+            found = values.length(raw) if raw else None
+        except NoValue:
+            found = timedelta(0)
+        if found is not None and not timedelta(0) < found <= scheduling.LONGEST:
+            self.cells.fault("duration", "Write the minutes, such as 50, or hours and minutes, such as 1:30.")
+        return found or None
+
+    def _zone(self, begins: When | None) -> tzinfo:
+        """The zone of the line's wall times: as the cell says, as its own column says, else the venue's."""
+        raw = self.cells.take("zone", 60)
+        if begins and begins.offset is not None:
+            return timezone(begins.offset)
+        found = _as_zone(raw) if raw else self.calendar.zone
+        if found is None:
+            self.cells.fault("zone", f"“{short(raw)}” is no time zone that we know. Write one such as Europe/London.")
+        return found or self.calendar.zone
+
+
+@lru_cache(1_000)
+def _as_zone(raw: str) -> tzinfo | None:
+    """A zone by its IANA name, by Windows' name for it, or as an offset such as +01:00."""
+    name = win_tz.get(raw, raw)
+    if name.upper() in ("UTC", "GMT", "Z", "ETC/UTC", "ETC/GMT"):
+        return UTC
+    if scheduling.is_zone(name):
+        return ZoneInfo(name)
     try:
-        if whole in _YES:
-            return scheduling.whole_days(day, _day(cells, "last_day") or day, calendar.zone)
-        return _timed(cells, day, calendar, service)
-    except BadTime as error:
-        cells.fault("date" if error.fact == "year" else "last_day" if whole in _YES else "end", _BAD_TIMES[error.fact])
+        offset = values.when(f"2000-01-01 00:00{raw.strip().lower().replace(' ', '')}").offset
+    except NoValue:
         return None
-
-
-def _timed(cells: Cells, day: date, calendar: Practitioner, service: Service | None) -> Span | None:
-    start, end, minutes = _wall(cells, "start", "Write the time it starts, or yes under all_day."), _wall(cells, "end"), _minutes(cells)
-    if end is None and minutes is None and service is None and cells.fine:
-        cells.fault("end", "Write when it ends or how long it lasts.")
-    if start is None or not cells.fine:
-        return None
-    starts_at, odd = scheduling.instant(day, start, calendar.zone)
-    _tell_odd(cells, "start", start, odd, calendar)
-    if end is None:
-        return Span(starts_at, starts_at + timedelta(minutes=minutes or service.duration_minutes))
-    if odd == "gap":
-        return None
-    span, either = scheduling.timed(day, start, end, calendar.zone)
-    _tell_odd(cells, "end", end, None if odd else either, calendar)
-    return span
-
-
-def _tell_odd(cells: Cells, column: str, wall: time, odd: str | None, calendar: Practitioner) -> None:
-    """What a clock change does to a wall time: one that is skipped is refused, one that comes twice is the first."""
-    if odd == "gap":
-        cells.fault(column, f"{wall:%H:%M} does not exist that day: the clocks at {calendar.venue.name} skip it.")
-    if odd == "twice":
-        cells.note(column, f"{wall:%H:%M} comes twice that day, as the clocks at {calendar.venue.name} go back. We take the first.")
-
-
-def _day(cells: Cells, column: str, needed: str = "") -> date | None:
-    raw = cells.take(column, 30, needed)
-    found = _as_date(raw)
-    if raw and found is None:
-        cells.fault(column, "Write a date such as 2026-11-20 or 20/11/2026.")
-    if "/" in raw:
-        cells.note_once(column, "We read dates with slashes as day/month/year: 03/04/2027 is 3 April.")
-    return found
-
-
-@lru_cache(10_000)
-def _as_date(raw: str) -> date | None:
-    iso, local = re.fullmatch(r"(\d{4})-(\d\d?)-(\d\d?)", raw, re.A), re.fullmatch(r"(\d\d?)[./-](\d\d?)[./-](\d{4})", raw, re.A)
-    parts = iso.groups() if iso else local.groups()[::-1] if local else None
-    try:
-        return parts and date(*map(int, parts))
-    except ValueError:
-        return None
-
-
-def _wall(cells: Cells, column: str, needed: str = "") -> time | None:
-    raw = cells.take(column, 20, needed)
-    found = None if column == "start" and raw.startswith("24") else _as_wall(raw.lower().replace(" ", ""))
-    if raw and found is None:
-        cells.fault(column, "Write a time such as 09:30.")
-    return found
-
-
-@lru_cache(10_000)
-def _as_wall(raw: str) -> time | None:
-    parts = re.fullmatch(r"(\d\d?)(?:[:.h](\d\d)(?::00)?)?(am|pm|a\.m\.|p\.m\.)?", raw, re.A)
-    if not parts or not (parts[2] or parts[3]):
-        return None
-    hour, minute, half = int(parts[1]), int(parts[2] or 0), (parts[3] or "")[:1]
-    if half and not 1 <= hour <= 12 or minute > 59 or hour > 24 or hour == 24 and minute:
-        return None
-    return time(hour % 12 + 12 * (half == "p") if half else hour % 24, minute)
-
-
-def _minutes(cells: Cells) -> int | None:
-    raw = cells.take("duration", 20).lower().removesuffix("min").strip()
-    parts = re.fullmatch(r"(?:(\d{1,3}):)?(\d{1,5})", raw, re.A)
-    minutes = int(parts[1] or 0) * 60 + int(parts[2]) if parts else 0
-    if raw and not 0 < minutes <= scheduling.LONGEST.days * 1440:
-        cells.fault("duration", "Write the minutes, such as 50, or hours and minutes, such as 1:30.")
-    return minutes or None
+    return timezone(offset) if offset is not None else None
 
 
 class _Diary:
@@ -223,11 +292,16 @@ class _Diary:
     def claim(self, row: _Row) -> str | None:
         """Take the row's time, or say who has it."""
         at = bisect_left(self._starts, row.span.ends_at)
-        if at and self._ends[at - 1] > row.span.starts_at:
+        if self.is_taken(row):
             line = self._lines[at - 1]
             return f"line {line}" if line else "a booking that is in Kalends"
         self._put(at, row.span.starts_at, row.span.ends_at, row.line)
         return None
+
+    def is_taken(self, row: _Row) -> bool:
+        """Whether some of the row's time is taken. Takes nothing."""
+        at = bisect_left(self._starts, row.span.ends_at)
+        return bool(at) and self._ends[at - 1] > row.span.starts_at
 
     def _put(self, at: int, start: datetime, end: datetime, line: int | None) -> None:
         self._starts.insert(at, start)
@@ -235,8 +309,9 @@ class _Diary:
         self._lines.insert(at, line)
 
 
-def fit(clinic: Clinic, report: Report) -> None:
-    """Refuse what is here already, and what overlaps other bookings of the same person. Holds these people in a transaction."""
+def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
+    """Refuse what is here already, and what overlaps other bookings of the same person, unless those are to be taken as they are. Busy times
+    outside are only told. Holds these people in a transaction."""
     clinic.hold()
     diaries: dict[int, _Diary] = defaultdict(_Diary)
     seen: dict[tuple, int | None] = {}
@@ -246,21 +321,41 @@ def fit(clinic: Clinic, report: Report) -> None:
             seen[calendar, patient, starts_at, ends_at] = None
             if status not in FREE_STATUSES:
                 diaries[user].block(starts_at, ends_at)
+        outside = _outside(report.rows, first, last)
     kept = []
     for row in report.rows:
         if row.key in seen:
             report.fault(row.line, "", f"Line {seen[row.key]} is the same booking." if seen[row.key] else "This booking is in Kalends already.")
-        elif row.status not in FREE_STATUSES and (other := diaries[row.calendar.user_id].claim(row)):
-            report.fault(row.line, "start", f"{row.calendar.user.name} is busy then: it overlaps {other}.")
-        else:
-            seen[row.key] = row.line
-            kept.append(row)
+            continue
+        other = diaries[row.calendar.user_id].claim(row) if row.status not in FREE_STATUSES else None
+        if other:
+            report.overlaps += 1
+            sentence = f"{row.calendar.user.name} is busy then: it overlaps {other}."
+            if not takes_overlaps:
+                report.fault(row.line, "start", sentence)
+                continue
+            report.note(row.line, "start", sentence)
+        if row.status not in FREE_STATUSES and outside[row.calendar.user_id].is_taken(row):
+            report.note(row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then.")
+        seen[row.key] = row.line
+        kept.append(row)
     report.rows = kept
 
 
-def reader(clinic: Clinic) -> Callable[[Cells], _Row | None]:
+def _outside(rows: list[_Row], first: datetime, last: datetime) -> dict[int, _Diary]:
+    """When calendars outside keep these people busy."""
+    diaries: dict[int, _Diary] = defaultdict(_Diary)
+    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
+        events = ExternalEvent.between(calendar.user, first, last).where(ExternalEvent.blocks)
+        for starts_at, ends_at in sorted(event.taken(calendar.zone) for event in events):
+            if starts_at < ends_at:
+                diaries[calendar.user_id].block(starts_at, ends_at)
+    return diaries
+
+
+def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], _Row | None]:
     """How to read one line."""
-    return _Known(clinic).read
+    return _Known(clinic, sheet).read
 
 
 def first_of(rows: list[_Row]) -> dict:
@@ -273,12 +368,16 @@ def add(clinic: Clinic, rows: list[_Row], actor: User | None) -> None:
     Booking.add_many(clinic, (row.columns() for row in rows), actor)
 
 
-def example(clinic: Clinic) -> list[list[str]]:
+def example(clinic: Clinic) -> list[dict[str, str]]:
     calendar, client = Practitioner.listed(clinic).first(), Patient.select().where(Patient.clinic == clinic).order_by(Patient.id).first()
     service = Service.select().where(Service.clinic == clinic, ~Service.archived).order_by(Service.id).first()
     who, where = (calendar.user.email, calendar.venue.name) if calendar else ("name@example.org", "")
     monday = scheduling.week_of(scheduling.utc_now().date() + timedelta(days=7))[0]
-    first = [who, where, client.internal_id if client else "", service.name if service else "", monday.isoformat(), "09:30", "10:20"]
     tuesday, wednesday = [(monday + timedelta(days=n)).isoformat() for n in (1, 2)]
-    whole = [who, where, "", "", tuesday, "", "", "", "yes", wednesday, "pending", "450", "Two whole days at a daily rate"]
-    return [[*first, "", "", "", "confirmed", "65", "Bring the referral letter"], whole]
+    both = {"calendar": who, "venue": where}
+    return [
+        {**both, "client": client.internal_id if client else "", "service": service.name if service else "", "date": monday.isoformat(),
+         "start": "09:30", "end": "10:20", "status": "confirmed", "rate": "65", "notes": "Bring the referral letter"},
+        {**both, "date": tuesday, "all_day": "yes", "last_day": wednesday, "status": "pending", "rate": "450",
+         "notes": "Two whole days at a daily rate"},
+    ]

@@ -5,20 +5,33 @@ from collections.abc import Callable
 from models import Clinic, Patient, User
 from text import NoAddress, email, search_key
 
+from . import values
 from .report import Cells, Report
+from .sheet import Sheet
 
 
-def reader(clinic: Clinic) -> Callable[[Cells], tuple[int, dict]]:
+def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], tuple[int, dict]]:
     """How to read one line: (its number, columns of the client)."""
     return _read
 
 
 def _read(cells: Cells) -> tuple[int, dict]:
-    row = {
-        "first_name": cells.take("first_name", 80, "Write a first name, or the single name."), "last_name": cells.take("last_name", 80),
-        "internal_id": cells.take("internal_id", 20), "email": cells.take("email", 254).lower(), "phone": cells.take("phone", 40),
-        "notes": cells.take("notes", 4000),
-    }
+    first, last, whole = cells.take("first_name", 80), cells.take("last_name", 80), cells.take("name", 170)
+    if whole and not first and not last:
+        first, last = (part[:80] for part in values.names(whole))
+    if not first:
+        cells.fault("first_name", "Write a first name, or the single name.")
+    phone, other = (cells.take(column, 60) for column in ("phone", "other_phone"))
+    notes = cells.take("notes", 4000)
+    if phone and other and other != phone:
+        notes = f"{notes}\nOther phone: {other}".strip()
+    row = {"first_name": first, "last_name": last, "internal_id": cells.take("internal_id", 20), "email": cells.take("email", 254).lower(),
+           "phone": phone or other, "notes": notes}
+    for column in ("internal_id", "phone"):
+        if values.is_spoiled(row[column]):
+            cells.fault(column, "A spreadsheet has spoiled this number (it ends in E+…). Format the column as text and export it again.")
+    if len(row["phone"]) > 40:
+        cells.fault("phone", "Use at most 40 characters.")
     try:
         row["email"] = row["email"] and email(row["email"])
     except NoAddress:
@@ -26,7 +39,7 @@ def _read(cells: Cells) -> tuple[int, dict]:
     return cells.number, row
 
 
-def fit(clinic: Clinic, report: Report) -> None:
+def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     """Refuse IDs, and people without an ID, who stand here already or twice in the file. Gives IDs to those without."""
     columns = Patient.internal_id, Patient.first_name, Patient.last_name, Patient.email, Patient.phone
     there = [(internal_id, _person(*rest)) for internal_id, *rest in Patient.select(*columns).where(Patient.clinic == clinic).tuples()]
@@ -64,5 +77,9 @@ def add(clinic: Clinic, rows: list[dict], actor: User | None) -> None:
     Patient.add_many(clinic, rows, actor)
 
 
-def example(clinic: Clinic) -> list[list[str]]:
-    return [["Ada", "Example", "C-1", "ada@mail.example", "+44 7700 900001", "Prefers mornings"], ["Björk", "", "", "", "", "One name is enough"]]
+def example(clinic: Clinic) -> list[dict[str, str]]:
+    return [
+        {"first_name": "Ada", "last_name": "Example", "internal_id": "C-1", "email": "ada@mail.example", "phone": "+44 7700 900001",
+         "notes": "Prefers mornings"},
+        {"first_name": "Björk", "notes": "One name is enough"},
+    ]

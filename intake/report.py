@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from text import TooLong, clean, mended
 
 from .sheet import Sheet
+from .values import plain_spaces
 
 MOST_KEPT = 1_000
 STEP = 2_000  # lines between two reports of progress
@@ -21,6 +22,7 @@ class Report:
     notes: list[dict] = field(default_factory=list)
     noted: int = 0
     told: set[str] = field(default_factory=set)
+    overlaps: int = 0  # lines whose time somebody else has
     taken: bool = False
 
     def fault(self, line: int, column: str, sentence: str) -> None:
@@ -51,8 +53,8 @@ class Cells:
         self.number, self._values, self._report = number, values, report
 
     def take(self, column: str, limit: int = 200, needed: str = "") -> str:
-        raw = self._values.get(column, "")
-        if raw[:1] == "'" and raw[1:2] in ("=", "+", "-", "@"):  # how spreadsheets, and our own downloads, keep a cell text
+        raw = plain_spaces(self._values.get(column, ""))
+        if raw[:1] == "'" and (raw[1:2] in ("=", "+", "-", "@") or raw[1:2].isdigit()):  # how spreadsheets, and our own downloads, keep a cell text
             raw = raw[1:]
         try:
             value = clean(raw, limit) if column == "notes" else mended(raw, limit)
@@ -83,7 +85,7 @@ def read_lines(sheet: Sheet, read: Callable[[Cells], object | None], report: Rep
         if fault:
             report.fault(number, "", fault)
         else:
-            cells = Cells(number, {name: value for name, value in zip(sheet.names, values, strict=False) if name}, report)
+            cells = Cells(number, sheet.values(values), report)
             row = read(cells)
             if cells.fine:
                 report.rows.append(row)

@@ -1,6 +1,6 @@
 """The table of files on their way in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
@@ -11,8 +11,39 @@ from database import Base, InstantField, JSONText, database, now
 from models import Clinic, User
 
 
+class TooManyOpen(Exception):
+    """So many files of the clinic wait already."""
+
+
+class ColumnMeaning(Base):
+    """What a clinic said once that a column of its files means, by its plain heading; "": it is left out."""
+
+    clinic = ForeignKeyField(Clinic)
+    kind = CharField(10)
+    heading = CharField(90)
+    meaning = CharField(20)
+
+    class Meta:
+        indexes = ((("clinic", "kind", "heading"), True),)
+
+    @classmethod
+    def of(cls, clinic: Clinic, kind: str) -> dict[str, str]:
+        """All that the clinic has said, by heading."""
+        return dict(cls.select(cls.heading, cls.meaning).where(cls.clinic == clinic, cls.kind == kind).limit(2000).tuples())
+
+    @classmethod
+    @database.atomic()
+    def remember(cls, clinic: Clinic, kind: str, meanings: Mapping[str, str]) -> None:
+        """What columns mean from now on."""
+        for heading, meaning in meanings.items():
+            cls.insert(clinic=clinic, kind=kind, heading=heading[:90], meaning=meaning).on_conflict(
+                conflict_target=[cls.clinic, cls.kind, cls.heading], update={cls.meaning: meaning}).execute()
+
+
 class Import(Base):
-    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or thrown away by a person.
+    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or deleted by a person. What the file does not say by
+    itself is asked for before ("mapping"), and answered in `choices`: {"columns": heading → our column or "", "dates": the order of day and month,
+    "calendar": whose bookings they are, "overlaps": whether overlaps are taken as they are}.
 
     `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
 
@@ -28,17 +59,22 @@ class Import(Base):
     total = IntegerField(default=0)
     done = IntegerField(default=0)
     good = IntegerField(default=0)
+    choices = JSONText(default=dict)
     problems = JSONText(default=dict)
     created_at = InstantField(default=now)
     finished_at = InstantField(null=True)
 
-    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is thrown away
+    RUNNING, KEPT = ("checking", "taking"), timedelta(days=14)  # nobody decides for so long: the file is deleted
+    OPEN, MOST_OPEN = ("checking", "mapping", "checked", "taking", "failed"), 5  # files of a clinic that wait at once
 
     @classmethod
     @database.atomic()
-    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict) -> "Import":
-        """A file to be checked."""
-        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems)
+    def begin(cls, clinic: Clinic, user: User | None, kind: str, content: str, total: int, problems: dict, choices: dict) -> "Import":
+        """A file to be checked. Raises TooManyOpen."""
+        clinic.hold()
+        if cls.select(cls.id).where(cls.clinic == clinic, cls.phase.in_(cls.OPEN)).count() >= cls.MOST_OPEN:
+            raise TooManyOpen
+        row = cls.create(clinic=clinic, user=user, kind=kind, content=content, total=total, problems=problems, choices=choices)
         AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
         return row
 

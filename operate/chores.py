@@ -40,8 +40,9 @@ def clean_up() -> None:
     AddressProof.clean_up()
     Session.clean_up()
     SecurityEvent.clean_up()
-    for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(("checked", "failed"))):
-        old.advance(("checked", "failed"), "discarded", None)
+    undecided = ("checked", "mapping", "failed")
+    for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(undecided)):
+        old.advance(undecided, "discarded", None)
 
 
 PERIODIC = ((sweep, 10), (trouble.tell, 60), (trouble.tell_of_calendars, 60), (clean_up, 3600))  # function, seconds between two runs

@@ -24,6 +24,7 @@ import text
 import vault
 from accounts import Account
 from credentials import OneTimeLink
+from intake.values import DAY_FIRST, MONTH_FIRST
 from models import Clinic, Feed, User, Venue
 from outbox import Letter
 from settings import Settings, sandbox_port
@@ -513,16 +514,26 @@ def sample() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Only look; change nothing.")
 @click.option("--good-ones", is_flag=True, help="Take the good lines in, even where others are bad.")
+@click.option("--dates", type=click.Choice([DAY_FIRST, MONTH_FIRST]), help="How dates such as 03/04/2027 are meant, where the file does not tell.")
+@click.option("--map", "meanings", multiple=True, metavar="HEADING=COLUMN", help="What a column means; empty after = leaves it out. Repeat it.")
+@click.option("--calendar", "whose", metavar="EMAIL", help="Whose bookings they are, where the file does not say.")
+@click.option("--overlaps", is_flag=True, help="Take overlapping bookings as they are.")
 @click.option("--clinic", "clinic_name", callback=_line(120), help="Name of the clinic, where there are several.")
 @with_appcontext
-def imports(kind: str, file, dry_run: bool, good_ones: bool, clinic_name: str | None) -> None:
+def imports(kind: str, file, dry_run: bool, good_ones: bool, dates: str | None, meanings: tuple[str, ...], whose: str | None, overlaps: bool,
+            clinic_name: str | None) -> None:
     """Take in clients or bookings from the CSV file FILE. Ends with 1 where lines are bad."""
     with _database():
+        there = _find_clinic(clinic_name)
+        calendar = next((row.id for row in models.Practitioner.listed(there) if whose and row.user.email == whose.strip().lower()), None)
+        if whose and calendar is None:
+            raise click.ClickException(f"Nobody with a calendar signs in as {whose}.")
+        choices = {"dates": dates, "calendar": calendar, "overlaps": overlaps, "columns": intake.meanings(kind, there, meanings)}
         try:
-            sheet = intake.open_sheet(kind, *intake.decode(file.read(intake.MOST_BYTES + 1)))
+            sheet = intake.open_sheet(kind, *intake.decode(file.read(intake.MOST_BYTES + 1)), choices)
+            report = intake.store(sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad))
         except intake.Unreadable as error:
-            raise click.ClickException(str(error)) from None
-        report = intake.store(sheet, _find_clinic(clinic_name), None, lambda found: not dry_run and (good_ones or not found.bad))
+            raise click.ClickException(f"{error} Options that answer it: --dates, --map, --calendar.") from None
     for entry in report.entries():
         click.echo(f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}: {entry['sentence']}")
     stored = report.rows if report.taken else ()

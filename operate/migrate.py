@@ -13,7 +13,7 @@ from addresses import AddressProof
 from audit import AuditEntry
 from credentials import OneTimeLink, ResetRequest, Throttle
 from id_changes import IdChange
-from intake.upload import Import
+from intake.upload import ColumnMeaning, Import
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from notes import NoteVersion
 from outbox import Letter
@@ -27,6 +27,7 @@ from unread import CalendarTrouble, UnreadEvent
 from .keys import ServerKey
 
 TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
+          ColumnMeaning,
           Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Stray, Letter, ResetRequest, ServerKey,
           Session, SecurityEvent, IdChange, AddressProof, Pace, ToldChange, ReadPage, Revocation, UnreadEvent, CalendarTrouble)
 DIRECTORY = Path(__file__).parent.parent / "migrations"

@@ -8,10 +8,11 @@ from wtforms.validators import InputRequired
 
 import intake
 from intake.upload import Import
+from intake.values import DAY_FIRST, MONTH_FIRST
 
 from . import access, htmx
 from .access import manager_required
-from .forms import Form
+from .forms import Form, arg_int
 
 blueprint = Blueprint("imports", __name__)
 
@@ -65,7 +66,37 @@ def show(import_id: int):
 def _show(row: Import, status: int = 200, **more) -> Response:
     entries = row.problems.get("entries", [])
     shown = entries if "all" in request.args else entries[:SHOWN]
-    return htmx.show("imports/show.html", "imports/_import.html", status, row=row, entries=shown, hidden=len(entries) - len(shown), **more)
+    return htmx.show("imports/show.html", "imports/_import.html", status, row=row, entries=shown, hidden=len(entries) - len(shown),
+                     columns=intake.COLUMNS[row.kind], **more)
+
+
+@blueprint.post("/<int:import_id>/meanings")
+@manager_required
+def answer(import_id: int):
+    """What a person says of the file's columns and dates. Answers that leave it unreadable come back with why."""
+    row = access.load(Import, import_id, *Import.light())
+    if row.phase != "mapping":
+        return htmx.done(url_for("imports.show", import_id=row.id))
+    asked = row.problems["ask"]
+    allowed = {column.name for column in intake.COLUMNS[row.kind]} | {""}
+    columns = {column["key"]: meaning for n, column in enumerate(asked["columns"]) if (meaning := request.form.get(f"column-{n}", "")) in allowed}
+    dates = request.form.get("dates") if request.form.get("dates") in (DAY_FIRST, MONTH_FIRST) else None
+    calendar = arg_int(request.form.get("calendar"))
+    calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
+    faults = intake.faults(row.kind, columns, dates, calendar, asked)
+    if faults:
+        return _show(row, 422, faults=faults, given=columns)
+    intake.answer(row, current_user, columns, dates, calendar)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/questions")
+@manager_required
+def ask(import_id: int):
+    """Back to what the columns mean."""
+    row = access.load(Import, import_id)
+    intake.ask_again(row)
+    return htmx.done(url_for("imports.show", import_id=row.id))
 
 
 @blueprint.post("/<int:import_id>/taking")
@@ -83,7 +114,7 @@ def take(import_id: int):
 @manager_required
 def check(import_id: int):
     row = access.load(Import, import_id, *Import.light())
-    intake.check_again(row, current_user)
+    intake.check_again(row, current_user, overlaps="overlaps" in request.form)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
 
@@ -91,8 +122,8 @@ def check(import_id: int):
 @manager_required
 def discard(import_id: int):
     row = access.load(Import, import_id, *Import.light())
-    if row.advance(("checking", "checked", "failed"), "discarded", current_user):
-        flash("The file is thrown away. Nothing of it was imported.")
+    if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
+        flash("The file is deleted. Nothing of it was imported.")
         return htmx.done(url_for("imports.index"))
     return htmx.done(url_for("imports.show", import_id=row.id))
 
