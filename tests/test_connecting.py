@@ -261,6 +261,22 @@ def test_a_person_who_connects_anew_during_the_look_is_not_told_of_the_old_one(p
     assert Account.get().health == "ok"
 
 
+def test_an_account_that_an_earlier_version_connected_and_could_not_list_is_looked_at(pat, world):
+    """It was stored all the same then, and stood there without a calendar to choose."""
+    world.connect()
+    Account.update(listed_at=None).execute()
+    RemoteCalendar.delete().execute()
+    assert "We are asking" in page(pat)
+    look()
+    assert "Start sync" in page(pat) and RemoteCalendar.select().exists()
+
+
+def test_one_that_is_in_use_does_not_give_way(pat, world):
+    account = world.start()
+    text = lands_on(pat, connect(pat, world, account=world.other_email))
+    assert "You chose another account" in text and [row.email for row in Account.select()] == [account.email]
+
+
 # ---- the name ----
 
 

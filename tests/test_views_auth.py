@@ -1,12 +1,14 @@
 """Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own password, the first clinic."""
 
 import dataclasses
+import hashlib
 import re
 from datetime import timedelta
 
 import pytest
 
 import models
+import outbox
 import vault
 from credentials import OneTimeLink, ResetRequest, Throttle
 from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
@@ -511,6 +513,17 @@ def test_a_link_that_was_used_or_is_over_before_its_letter_goes_out_is_not_sent(
     assert browser.post(f"/invitations/{used}", data={"password": OTHER}).status_code == 303
     clock.now += timedelta(days=1, seconds=1)
     assert letters.send() == [] and {row.phase for row in Letter.select()} == {"dropped"} and over
+
+
+def test_links_of_earlier_versions_still_work_and_derived_secrets_stay_as_they_are(browser, signed_in, linden):
+    """Earlier secrets were random, and only their hash was stored."""
+    old = "k1XkH7Q2m0cGfB7m1oV3rZcJ8pYw5sT4uN6aL9dE0hI"
+    kept = hashlib.sha256(old.encode()).hexdigest()
+    OneTimeLink.create(user=linden.pat, purpose="reset", secret_hash=kept, expires_at=outbox.now() + timedelta(days=1))
+    assert OneTimeLink.get().secret is None
+    assert signed_in(linden.olive).get(f"/team/{linden.pat.id}").status_code == 200
+    assert browser.post(f"/invitations/{old}", data={"password": OTHER}).status_code == 303
+    assert vault.derived("one-time link", "7|invite|00112233445566778899aabbccddeeff") == ["uuzEa1p1RV1AsYThQr7sPqX4431kdiwIa2MG6JbTXzo"]
 
 
 def test_nothing_in_the_database_opens_a_link_without_the_servers_key(letters, linden):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -42,7 +43,9 @@ def refresh(web, token):
 def test_the_consent_page_offers_accounts_and_a_box_per_scope(web):
     page = web.get("/o/oauth2/v2/auth", params=REQUEST)
     assert page.status_code == 200
-    assert page.text.count('type="checkbox"') == 2  # openid and email are no choice
+    boxes = re.findall(r'<input type="checkbox"[^>]*>', page.text)
+    assert len(boxes) == 2, "openid and email are no choice"
+    assert not any("checked" in box for box in boxes), "the real page shows them empty"
     assert ROBIN in page.text and ANA in page.text
 
 
