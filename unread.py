@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import CharField, ForeignKeyField, IntegerField, chunked
 
@@ -34,8 +34,9 @@ class UnreadEvent(Base):
         return Counter(reason for (reason,) in cls.select(cls.reason).where(cls.calendar == calendar).tuples())
 
     @classmethod
-    def keep(cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None) -> None:
-        """Remember events that could not be read (id → reason) and forget those that are `over`; None: all that were not found again."""
+    def keep(cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None) -> tuple[int, int]:
+        """Remember events that could not be read (id → reason) and forget those that are `over`; None: all that were not found again. Gives how
+        many there were, and are."""
         known = dict(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar).tuples())
         gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()
         other = [key for key in found.keys() & known.keys() if found[key] != known[key]]
@@ -43,6 +44,7 @@ class UnreadEvent(Base):
             cls.delete().where(cls.calendar == calendar, cls.remote_id.in_(some)).execute()
         fresh = [*(found.keys() - known.keys()), *other]
         insert_many_rows(cls, [cls(clinic=calendar.clinic_id, calendar=calendar, remote_id=key, reason=found[key]) for key in fresh])
+        return len(known), len(known) - len(gone) + len(found.keys() - known.keys())
 
 
 class CalendarTrouble(Base):
@@ -60,20 +62,21 @@ class CalendarTrouble(Base):
     since = InstantField(default=now)
     looks = IntegerField(default=1)
     told_at = InstantField(null=True)
+    until = InstantField(null=True)  # before this it is not read again, whoever asks: each read costs too much
     ended_at = InstantField(null=True)
 
     class Meta:
         indexes = ((("calendar", "kind"), True),)
 
     @classmethod
-    def met(cls, calendar: RemoteCalendar, kind: str, reason: str, word: str = "") -> "CalendarTrouble":
+    def met(cls, calendar: RemoteCalendar, kind: str, reason: str, word: str = "", until: datetime | None = None) -> "CalendarTrouble":
         """The trouble was met at a look: begin it, or count it."""
         row = cls.get_or_none(cls.calendar == calendar, cls.kind == kind)
         if row is None:
-            return cls.create(clinic=calendar.clinic_id, calendar=calendar, kind=kind, reason=reason, word=word[:60])
+            return cls.create(clinic=calendar.clinic_id, calendar=calendar, kind=kind, reason=reason, word=word[:60], until=until)
         row.looks = row.looks + 1 if row.ended_at is None and row.reason == reason else 1
         row.since = row.since if row.ended_at is None else now()
-        row.reason, row.word, row.ended_at = reason, word[:60], None
+        row.reason, row.word, row.until, row.ended_at = reason, word[:60], until, None
         row.save()
         return row
 
@@ -81,6 +84,14 @@ class CalendarTrouble(Base):
     def end(cls, calendar: RemoteCalendar, *kinds: str) -> None:
         """It is over."""
         cls.update(ended_at=now()).where(cls.calendar == calendar, cls.kind.in_(kinds), cls.ended_at.is_null()).execute()
+
+    @classmethod
+    def wait(cls, account: Account) -> None:
+        """Put off the calendars that are not to be read yet, whoever asked."""
+        for row in cls.open_ones(account):
+            if row.until and row.until > now():
+                sooner = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at < row.until)
+                RemoteCalendar.update(due_at=row.until).where(RemoteCalendar.id == row.calendar_id, sooner).execute()
 
     @classmethod
     def open_ones(cls, account: Account) -> list["CalendarTrouble"]:

@@ -42,6 +42,7 @@ def up(migrator, db):
         since = BigIntegerField()
         looks = IntegerField()
         told_at = BigIntegerField(null=True)
+        until = BigIntegerField(null=True)
         ended_at = BigIntegerField(null=True)
 
         class Meta:

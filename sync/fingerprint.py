@@ -47,5 +47,5 @@ def _tidy(text: str) -> str:
 
 
 def _weight(status: str, busy: str) -> str:
-    """Google says tentative in the status, Graph in the busy kind."""
-    return "tentative" if "tentative" in (status, busy) else f"{status} {busy}"
+    """Google says tentative in the status, Graph in the busy kind. What is tentative there and takes no time is another thing."""
+    return "tentative" if busy == "tentative" or (status, busy) == ("tentative", "busy") else f"{status} {busy}"

@@ -21,7 +21,7 @@ from .event import Delta, RemoteEvent, Window
 SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
 MANY = 20  # double bookings found at once: more are told in one notice
 SPARE = timedelta(days=1)  # a whole day has no zone: it begins up to 14 hours before its UTC midnight and ends up to 12 after
-PORTION = 500  # rows written in one transaction
+PORTION = 1000  # rows written in one transaction
 ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person left
 _CHUNK = 400
 _COLUMNS = ("series_id", "title", "busy", "blocks", "starts_at", "ends_at", "starts_on", "ends_on")
@@ -88,11 +88,10 @@ def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
     """Keep what of a pull could not be read, until it is read, or gone. What has no id is remembered by its number."""
     found = {one.remote_id or f"?{number}": one.reason for number, one in enumerate(delta.unread)}
     over = None if delta.complete else {seen.remote_id for seen in delta.changed} | delta.tombstones
-    UnreadEvent.keep(calendar, found, over)
-    if UnreadEvent.select().where(UnreadEvent.calendar == calendar).exists():
-        if found:
-            CalendarTrouble.met(calendar, "events", "unread")
-    else:
+    before, after = UnreadEvent.keep(calendar, found, over)
+    if found:
+        CalendarTrouble.met(calendar, "events", "unread")
+    elif before and not after:
         CalendarTrouble.end(calendar, "events")
 
 

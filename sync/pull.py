@@ -109,6 +109,7 @@ class Reader:
 
     def read_sources(self) -> None:
         """Bring the mirrors of all calendars up to date whose turn it is. Raises OutOfTime."""
+        CalendarTrouble.wait(self.account)
         for source in self._due_sources():
             self.errand.check_time()
             self._read(source)
@@ -148,12 +149,13 @@ class Reader:
             gone_since = None if self._is_listed(source) else trouble.since
         with self.errand.writing():
             RemoteCalendar.update(gone_since=gone_since).where(RemoteCalendar.id == source.id).execute()
-            self._plan_next(source, ENDLESS_WAIT if trouble.reason == "endless" else None)
+            self._plan_next(source)
 
     def _note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
         log.warning("calendar %s cannot be read: %s", calendar.id, error)
         with self.errand.writing():
-            return CalendarTrouble.met(calendar, "calendar", reason_of(error), error.reason or str(error.status or ""))
+            until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
+            return CalendarTrouble.met(calendar, "calendar", reason_of(error), error.reason or str(error.status or ""), until)
 
     def _is_listed(self, source: RemoteCalendar) -> bool:
         """Whether the account's list of calendars still has it; also where the list cannot be had."""
@@ -180,7 +182,6 @@ class Reader:
                     return False
                 if now.rules == calendar.rules:
                     self.errand.note(**portion.store())
-                    Account.update(imported_at=scheduling.utc_now()).where(Account.id == self.account.id).execute()
             if now.rules != calendar.rules:  # somebody changed them meanwhile: what is left is judged by the new ones
                 calendar.rules = now.rules
                 return self._take_in(calendar, delta, held)
@@ -193,6 +194,8 @@ class Reader:
                 strays.note(self.account, calendar, delta)
             incoming.look_for_doubles(self.account, calendar, change.moved, calendar.read_at is None)
             incoming.remember_unread(calendar, delta)
+            if change.gone or change.changed or change.fresh:
+                Account.show_anew(self.account.id)
         return True
 
     def _as_it_is(self, calendar: RemoteCalendar) -> RemoteCalendar | None:
@@ -251,10 +254,10 @@ class Reader:
         """Not all of it is taken in: from the same place in the history, at the next regular look."""
         self._plan_next(calendar)
 
-    def _plan_next(self, calendar: RemoteCalendar, wait: timedelta | None = None) -> None:
+    def _plan_next(self, calendar: RemoteCalendar) -> None:
         """Set the next regular look, unless somebody asked for one since this read began: then `due_at` is another than `pull` wrote."""
         not_asked = RemoteCalendar.id == calendar.id, RemoteCalendar.due_at == calendar.due_at
-        RemoteCalendar.update(due_at=scheduling.utc_now() + wait if wait else self._next_poll()).where(*not_asked).execute()
+        RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
 
     def _next_poll(self) -> datetime:
         """The next regular look, spread so that accounts do not all come at once."""

@@ -8,13 +8,16 @@ from sync_world import WORLDS, Watched
 
 
 class Spoiled(Watched):
-    """`world.spoil`, a function, may change each event of each answer."""
+    """`world.spoil`, a function, may change each event of each answer; `world.instead` may answer with a document of its own."""
 
     def __init__(self, world):
         super().__init__(world.sandbox, world.look)
         self.world = world
 
     def handle_request(self, request):
+        document = self.world.instead(str(request.url)) if self.world.instead else None
+        if document is not None:
+            return httpx.Response(200, json=document)
         answer = super().handle_request(request)
         if self.world.spoil is None or "json" not in answer.headers.get("Content-Type", "") or not answer.is_success:
             return answer
@@ -36,6 +39,7 @@ def spoiled_world(kind: str) -> type:
 
     class World(WORLDS[kind]):
         spoil: Callable[[dict], object] | None = None
+        instead: Callable[[str], dict | None] | None = None
 
         def transport(self, kind):
             return Spoiled(self)

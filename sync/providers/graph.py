@@ -12,6 +12,7 @@ from . import json_batch
 from .base import (
     AccessToken,
     Gone,
+    NameTaken,
     Pages,
     ProviderError,
     RateLimited,
@@ -31,6 +32,7 @@ from .writing import HOPELESS, of_the_whole
 
 # Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
 # https://learn.microsoft.com/graph/outlook-immutable-id
+NAMING = "POST", "/me/calendars"  # the one call that can be told that a name is taken
 PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
 
 
@@ -56,7 +58,8 @@ class Graph:
         address = path if self.is_ours(path) else f"{self._url}{path}"
         answer = self._wire.send(method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts)
         if answer.status_code >= 300:
-            raise error_of(answer.status_code, _body(answer), answer.headers)
+            error = error_of(answer.status_code, _body(answer), answer.headers)
+            raise error if (method, path) == NAMING else _nameless(error)
         return answer
 
     def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
@@ -127,7 +130,12 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
     if isinstance(answer, ProviderError):
         return answer
     error = error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
-    return Gone(error.reason, error.status) if isinstance(error, SyncTokenExpired) else error  # no call of a batch has a place in a history
+    return Gone(error.reason, error.status) if isinstance(error, SyncTokenExpired) else _nameless(error)  # no call has a place in a history
+
+
+def _nameless(error: ProviderError | None) -> ProviderError | None:
+    """What a name that is taken means where no name was asked for."""
+    return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
 
 
 def _page(page: dict) -> dict:
