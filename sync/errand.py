@@ -90,8 +90,9 @@ class Errand:
         """So much more is to be done, for who watches."""
         if self.run is None:
             self.run = SyncRun.create(clinic=self.account.clinic_id, account=self.account, because=self.account.because or "poll")
-        self.run.total += total
-        self.run.save(only=[SyncRun.total])
+        if total:
+            self.run.total += total
+            self.run.save(only=[SyncRun.total])
 
     def drop(self, number: int) -> None:
         """So much of it need not be done any more."""
