@@ -1036,13 +1036,13 @@ class Feed(Base):
         """Change what the link shows; its URL stays. Raises Stopped."""
         if self.revoked_at:
             raise Stopped
-        shows = any(getattr(self, name) != value for name, value in settings.items() if name != "name")
-        for name, value in settings.items():
-            setattr(self, name, value)
-        if shows:
+        changed = [name for name, value in settings.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, settings[name])
+        if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
         self.save()
-        AuditEntry.note(self.clinic, actor, "feed.changed", self)
+        AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
 
     @transition
     def rotate(self, actor: User | None) -> None:

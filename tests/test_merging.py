@@ -19,6 +19,7 @@ from views.merging import Merging
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 PARTIAL = {"HX-Request": "true"}
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is compared is the same on both; who comes first is not
 
 
 def text(answer) -> str:
@@ -130,6 +131,7 @@ def columns(row) -> dict:
     return {name: value for name, value in row.__data__.items() if name not in ("updated_at", "sequence", "rev", "latest_rev", "faces_rev", "search")}
 
 
+@ON_SQLITE
 def test_what_only_one_of_two_changed_is_kept_of_both(two, place):
     (first, opened), (second, opened_too) = two
     assert opened.put(**place.one).send(first).status_code == 303
@@ -141,6 +143,7 @@ def test_what_only_one_of_two_changed_is_kept_of_both(two, place):
     assert changed and all(after_two[name] == after_one[name] for name in changed)
 
 
+@ON_SQLITE
 def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(two, place):
     (first, opened), (second, opened_too) = two
     mine, theirs = place.both[1], place.both[0]
@@ -160,6 +163,7 @@ def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(two, place)
     assert columns(place.fresh()) == stored
 
 
+@ON_SQLITE
 def test_theirs_can_be_kept(two, place):
     (first, opened), (second, opened_too) = two
     opened.put(**place.both[0]).send(first)
@@ -170,6 +174,7 @@ def test_theirs_can_be_kept(two, place):
     assert columns(place.fresh()) == stored
 
 
+@ON_SQLITE
 def test_one_s_own_can_be_kept(two, place):
     (first, opened), (second, opened_too) = two
     opened.put(**place.both[0]).send(first)
@@ -183,6 +188,7 @@ def test_one_s_own_can_be_kept(two, place):
         assert [was for key, was in reopened.fields if key == name] == (value if isinstance(value, list) else [value])
 
 
+@ON_SQLITE
 def test_a_third_change_while_one_decides_asks_again(two, place):
     (first, opened), (second, opened_too) = two
     opened.put(**place.both[0]).send(first)
@@ -204,6 +210,7 @@ def another(name, value):
     return thirds.get(name, f"{value} third")
 
 
+@ON_SQLITE
 def test_an_untouched_form_saved_late_changes_nothing(two, place):
     (first, opened), (second, opened_too) = two
     opened.put(**place.one).send(first)

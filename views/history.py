@@ -53,7 +53,8 @@ FIELDS = {  # columns of bookings, clients, services, venues … as a person rea
     "patient": "client", "service": "service", "rate_cents": "rate", "notes": "notes", "first_name": "first name", "last_name": "last name",
     "internal_id": "internal ID", "email": "e-mail", "phone": "phone", "name": "name", "duration_minutes": "length", "buffer_minutes": "gap after",
     "price_cents": "price", "colour": "colour", "bookable_online": "online booking", "address": "address", "zone_name": "time zone",
-    "hours": "hours", "role": "role",
+    "hours": "hours", "role": "role", "title": "title", "details": "description", "identifier": "how clients appear",
+    "hide_sensitive": "hide sensitive information", "statuses": "which bookings", "past_days": "days back", "future_days": "days ahead",
 }
 
 
