@@ -255,6 +255,17 @@ def test_a_field_that_was_not_on_the_page_is_left_alone(signed_in, linden):
     assert Patient.get_by_id(linden.patient.id).internal_id == "K-2041"
 
 
+def test_who_loses_the_booking_while_writing_gets_the_words_back(signed_in, linden, clock):
+    place, browser = booking(linden), signed_in(linden.pat)
+    form = form_of(browser.get(place.path), place.form).put(notes="allergic to <latex>")
+    place.fresh().change(linden.maya, place.row.span, practitioner=linden.colleague_calendar)
+    answer = form.send(browser)
+    assert answer.status_code == 403
+    assert "It belongs to Quinn Linden. Nothing was saved." in text(answer)
+    assert "allergic to &lt;latex&gt;" in answer.get_data(as_text=True)
+    assert place.fresh().notes == "left shoulder"
+
+
 def test_both_notes_can_be_kept(signed_in, linden):
     first, second = signed_in(linden.maya), signed_in(linden.olive)
     path = f"/clients/{linden.patient.id}/edit"

@@ -112,7 +112,12 @@ def may_book(practitioner: Practitioner) -> bool:
 
 def own_calendar(practitioner: Practitioner) -> Practitioner:
     """The calendar, if the signed-in person may book in it; else 403."""
-    return practitioner if current_user.is_manager or practitioner.user_id == current_user.id else abort(403)
+    return practitioner if is_own(practitioner) else abort(403)
+
+
+def is_own(practitioner: Practitioner) -> bool:
+    """Whether it is the signed-in person's to change: their own, or any as a manager."""
+    return current_user.is_manager or practitioner.user_id == current_user.id
 
 
 def editable_booking(booking_id: int) -> Booking:

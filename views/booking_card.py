@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import url_for
-from flask_login import current_user
 
 import scheduling
 from models import STATUSES, AuditEntry, Booking, Patient, Practitioner, SlotTaken, User, Venue
@@ -45,7 +44,7 @@ class Card:
 def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None, changed_meanwhile: bool = False) -> Card:
     """The card; `wanted` is the status that was refused because of what is in the way, or nothing was done as another status was set meanwhile."""
     practitioner, status = booking.practitioner, booking.status
-    may_change = current_user.is_manager or practitioner.user_id == current_user.id
+    may_change = access.is_own(practitioner)
     zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
     entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
     calendars = _calendar_names(entries)

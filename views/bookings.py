@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
 import scheduling
@@ -94,7 +94,9 @@ def edit(booking_id: int):
 @blueprint.post("/<int:booking_id>")
 @login_required
 def update(booking_id: int):
-    booking = access.editable_booking(booking_id)
+    booking = access.load(Booking, booking_id)
+    if not access.is_own(booking.practitioner):  # perhaps it changed hands while somebody wrote: the words come back
+        return render_template("bookings/given.html", booking=booking, notes=request.form.get("notes", "")), 403
     form = BookingForm(_calendar(booking), booking)
     if "find" in request.form or "take" in request.form:
         return _show_form(_taken(form))
