@@ -181,6 +181,24 @@ def test_what_was_removed_and_stands_there_again_is_told():
     assert ([found.remote_id for found in delta.changed], delta.tombstones) == (["AAkA1"], frozenset())
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_one_round_tells_as_removed_and_as_living_is_looked_for_in_the_list(turned):
+    both = [{"id": "AAkA1", "@removed": {"reason": "deleted"}}, MADE][:: -1 if turned else 1]
+    told = answer(value=both, **{"@odata.deltaLink": TOKEN})
+    for unrolled in (False, True):
+        graph = Answers(told, *([answer(value=[], **{"@odata.deltaLink": TOKEN})] if unrolled else []), answer(value=[MADE]))
+        delta = graph.provider.pull("c1", TOKEN, WINDOW, unrolled=unrolled)
+        assert ([found.remote_id for found in delta.changed], delta.tombstones) == (["AAkA1"], frozenset())
+
+
+@pytest.mark.parametrize("kind", ["singleInstance", "seriesMaster"])
+def test_a_foreign_event_that_one_look_does_not_find_is_looked_for_in_the_list(kind):
+    told = answer(value=[MADE | {"type": kind}], **{"@odata.deltaLink": TOKEN})
+    nothing = batch((404, ERROR)) if kind == "singleInstance" else refusal(404, "ErrorItemNotFound")
+    delta = Answers(told, nothing, answer(value=[], **{"@odata.deltaLink": TOKEN}), answer(value=[MADE])).provider.pull("c1", TOKEN, WINDOW)
+    assert ([found.remote_id for found in delta.changed], delta.tombstones, delta.complete) == (["AAkA1"], frozenset(), True)
+
+
 def test_what_cannot_be_looked_at_is_neither_changed_nor_gone():
     told = answer(value=[MADE], **{"@odata.deltaLink": TOKEN})
     with pytest.raises(Unavailable):

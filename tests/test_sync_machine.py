@@ -154,6 +154,11 @@ class TwoWaySync(RuleBasedStateMachine):
     def trouble(self, kind, path, skip):
         self.world.trouble(kind, path, skip)
 
+    @rule(status=st.sampled_from((404, 410)), path=st.sampled_from(("batch", "items", "lists")), skip=st.integers(0, 3))
+    def deny(self, status, path, skip):
+        """One answer says that something is not there: a batch, an event, or a calendar."""
+        self.world.sandbox.faults.fail(status, "notFound", path=getattr(self.world, path), skip=skip)
+
     @rule(after=st.integers(0, 3))
     def cut_batch(self, after):
         self.world.sandbox.faults.reset_batch(after)
