@@ -50,13 +50,20 @@ def is_due(account: Account, at: datetime) -> bool:
 
 def ended(account: Account, delta: Delta, at: datetime) -> Delta:
     """A complete reading of our calendar, of all times, with tombstones for the events in doubt, or let be, that it does not tell. Inside the
-    account's lease."""
-    told = {key for seen in delta.changed for key in (seen.remote_id, seen.series_id)}
+    account's lease. Where it holds an event without an id that can be read, no doubt ends: that one could be any."""
+    told = _there(delta)
+    if "" in told:
+        return delta
     let_be = Link.account == account, Link.phase == "frozen"
     rows = Link.select(Link.remote_id).where(Link.remote_id != "")
     lost = {remote_id for where in (_due(account, at), let_be) for (remote_id,) in rows.where(*where).tuples()} - told
     Link.update(doubted_at=None, retry_at=None).where(*_due(account, at)).execute()
     return replace(delta, tombstones=delta.tombstones | lost)
+
+
+def _there(delta: Delta) -> set[str]:
+    """Ids of what a reading tells, also of what could not be read."""
+    return {key for seen in delta.changed for key in (seen.remote_id, seen.series_id) if key} | {one.remote_id for one in delta.unread}
 
 
 def over(account: Account) -> frozenset[str]:
@@ -70,7 +77,7 @@ def over(account: Account) -> frozenset[str]:
 def heard(account: Account, delta: Delta) -> None:
     """A reading told of these events: its history knows them. Inside the account's lease."""
     waiting = Link.select(Link.remote_id).where(Link.account == account, Link.written_at.is_null(False))
-    told = {key for seen in delta.changed for key in (seen.remote_id, seen.series_id)} | delta.tombstones
+    told = _there(delta) | delta.tombstones
     answered(account, [remote_id for (remote_id,) in waiting.tuples() if delta.complete or remote_id in told])
 
 

@@ -169,3 +169,17 @@ def test_an_event_that_is_listed_and_cannot_be_written_waits_longer_each_time(wo
         world.later(hours=1)
         world.run(account)
     world.assert_in_step(account)
+
+
+def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, account):
+    booking = Booking.select().first()
+    events, key = kept(world, account, booking)
+    start = events[key].pop("start")
+    Account.get_by_id(account.id).ask("resync", world.user)
+    Link.update(doubted_at=world.clock.now).where(Link.booking == booking).execute()
+    world.run(account)
+    assert Link.get(Link.booking == booking).phase == "synced"
+    events[key]["start"] = start
+    Account.get_by_id(account.id).ask("resync", world.user)
+    world.run(account)
+    world.assert_in_step(account)
