@@ -106,7 +106,8 @@ class ResetRequest(Base):
             user = User.get_or_none(User.email == vault.unseal(self.sealed))
         except vault.CannotOpen:
             return
-        if user and user.is_active:
+        is_fresh = self.created_at > scheduling.utc_now() - timedelta(days=RESET_DAYS)  # not one that a restored backup brought back
+        if user and user.is_active and is_fresh:
             OneTimeLink.issue(user, "reset", user, RESET_DAYS, by_mail=True)
 
 
@@ -185,5 +186,7 @@ class Throttle(Base):
 def clean_up(at: datetime) -> None:
     """Forget dead one-time links, requests for them, and failed tries of yesterday."""
     OneTimeLink.delete().where(OneTimeLink.expires_at <= at).execute()
-    ResetRequest.delete().where(ResetRequest.created_at <= at - RESETS_WITHIN, ResetRequest.sealed == "").execute()
+    answered = ResetRequest.sealed == ""
+    over = (ResetRequest.created_at <= at - RESETS_WITHIN) & answered | (ResetRequest.created_at <= at - timedelta(days=RESET_DAYS))
+    ResetRequest.delete().where(over).execute()
     Throttle.delete().where(Throttle.updated_at < at - timedelta(days=1)).execute()

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from peewee import CharField, Check, DeferredForeignKey, IntegerField, TextField, fn
+from peewee import BooleanField, CharField, Check, DeferredForeignKey, IntegerField, TextField, fn
 
 import vault
 from database import Base, InstantField, JSONText, now
@@ -55,7 +55,7 @@ class Letter(Base):
 
     `about`: the id of a user, an account or a booking, by `kind`. `sequence` tells apart what is told about one row. `detail` holds ids and
     times, never a name or a token. `phase`: "waiting" (due at `due_at`), "sent", "dropped" (its reason was gone), or "failed" (`word` says
-    why: the server's code, or one word of ours). `failing_since`: the first failed try.
+    why: the server's code, or one word of ours). `failing_since`: the first failed try. `is_held`: it waits because of the mail server itself.
     """
 
     clinic = DeferredForeignKey("Clinic", null=True, on_delete="CASCADE")
@@ -71,6 +71,7 @@ class Letter(Base):
     tries = IntegerField(default=0)
     tried_at = InstantField(null=True)
     failing_since = InstantField(null=True)
+    is_held = BooleanField(default=False)
     lease = CharField(40, null=True)
     leased_until = InstantField(null=True)
     created_at = InstantField(default=now)
@@ -97,11 +98,14 @@ class Letter(Base):
 
     @classmethod
     def claim(cls, at: datetime, per_minute: int) -> "Letter | None":
-        """The next letter to send, leased to the caller; None where none is due, or enough were tried within the last minute."""
+        """The next letter to send, leased to the caller; None where none is due, where enough were tried within the last minute, or where the
+        mail server itself was in trouble then: however many letters come up, it is asked once a minute."""
+        if cls.select().where(cls.phase == "waiting", cls.is_held, cls.tried_at > at - MINUTE).exists():
+            return None
         recent = cls.alias()
         tried = recent.select(fn.COUNT(recent.id)).where(recent.tried_at > at - MINUTE)
         for (letter_id,) in list(cls.due(at).select(cls.id).limit(20).tuples()):  # SQLite refuses to write while a row is still being read
-            columns = {"lease": secrets.token_hex(16), "leased_until": at + LEASE, "tries": cls.tries + 1, "tried_at": at}
+            columns = {"lease": secrets.token_hex(16), "leased_until": at + LEASE, "tries": cls.tries + 1, "tried_at": at, "is_held": False}
             free = cls.leased_until.is_null() | (cls.leased_until <= at)
             if cls.update(columns).where(cls.id == letter_id, cls.phase == "waiting", free, tried < per_minute).execute():
                 return cls.get_by_id(letter_id)
@@ -123,21 +127,26 @@ class Letter(Base):
         """It cannot be delivered, and is not tried again."""
         self._end("failed", at, word, failing_since=self.failing_since or at)
 
-    def retry(self, at: datetime, word: str) -> datetime | None:
+    def retry(self, at: datetime, word: str, is_held: bool = False) -> datetime | None:
         """Try again later, further off each time. None where that has gone on for a day: then it has failed."""
         since = self.failing_since or at
         if at >= since + PATIENCE or self.tries >= MOST_TRIES:
             self.fail(at, word)
             return None
         due_at = at + WAITS[min(self.tries, len(WAITS)) - 1]
-        self._set(due_at=due_at, word=word, failing_since=since, lease=None, leased_until=None)
+        self._set(due_at=due_at, word=word, failing_since=since, is_held=is_held, lease=None, leased_until=None)
         return due_at
 
     @classmethod
     def hold_back(cls, at: datetime, until: datetime, word: str) -> None:
         """The mail server itself is in trouble: none of the letters that are due is tried before `until`."""
-        cls.update(due_at=until, word=word, failing_since=fn.COALESCE(cls.failing_since, InstantField().db_value(at))).where(
+        cls.update(due_at=until, word=word, is_held=True, failing_since=fn.COALESCE(cls.failing_since, InstantField().db_value(at))).where(
             cls.id.in_(cls.due(at).select(cls.id).order_by())).execute()
+
+    @classmethod
+    def go_on(cls, at: datetime) -> None:
+        """The mail server is well again: what waited for that is due now."""
+        cls.update(due_at=at, is_held=False).where(cls.phase == "waiting", cls.is_held).execute()
 
     @classmethod
     def stop_after_restore(cls) -> None:

@@ -59,6 +59,7 @@ def _send(letter: Letter, server: MailServer) -> None:
         if letter.renew(scheduling.utc_now()):
             server.hand_over(message, text.to)
             letter.sent(scheduling.utc_now())
+            Letter.go_on(scheduling.utc_now())
     except Refused as refused:
         _not_taken(letter, refused)
     except BadAddress:
@@ -75,7 +76,7 @@ def _not_taken(letter: Letter, refused: Refused) -> None:
     if refused.is_final:
         letter.fail(at, refused.word)
         return
-    due_at = letter.retry(at, refused.word)
+    due_at = letter.retry(at, refused.word, refused.is_server)
     if refused.is_server:
         Letter.hold_back(at, due_at or at + outbox.WAITS[-1], refused.word)
 

@@ -1,6 +1,6 @@
 """Letters as rows, requests for a new password, and one-time links whose secret follows from a salt; frozen as it was in its first release."""
 
-from peewee import BigIntegerField, CharField, Check, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, BooleanField, CharField, Check, ForeignKeyField, IntegerField, Model, TextField
 
 
 def up(migrator, db):
@@ -26,6 +26,7 @@ def up(migrator, db):
         tries = IntegerField()
         tried_at = BigIntegerField(null=True)
         failing_since = BigIntegerField(null=True)
+        is_held = BooleanField()
         lease = CharField(null=True, max_length=40)
         leased_until = BigIntegerField(null=True)
         created_at = BigIntegerField()

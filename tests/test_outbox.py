@@ -133,6 +133,29 @@ def test_trouble_of_the_server_itself_makes_all_wait_and_all_arrive_afterwards(l
     assert phases() == {"sent": 5}
 
 
+def test_however_many_letters_come_up_a_server_in_trouble_is_asked_once_a_minute(letters, linden, clock):
+    letters.server.plan = lambda stage, to: "421 closing" if stage == "MAIL" else None
+    for person in people(linden.clinic, 6):
+        invite(person)
+        letters.send()
+    assert letters.server.connections == 1
+    clock.now += timedelta(minutes=1)
+    letters.send()
+    assert letters.server.connections == 2
+
+
+def test_once_the_server_is_well_again_nothing_waits_for_its_own_turn(letters, linden, clock):
+    letters.server.plan = lambda stage, to: "421 closing" if stage == "MAIL" else None
+    invite(*people(linden.clinic, 5))
+    for _ in range(50):
+        letters.send()
+        clock.now += timedelta(minutes=1)
+    assert Letter.select().where(Letter.due_at > clock.now + timedelta(minutes=10)).exists()
+    letters.server.plan = lambda stage, to: None
+    invite(linden.pat)
+    assert len(letters.send()) == 6 and phases() == {"sent": 6}
+
+
 def test_a_server_that_is_not_there_is_waited_for(letters, linden, clock):
     outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
     invite(linden.pat)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+import credentials
 import models
 import outbox
 import vault
@@ -499,6 +500,18 @@ def test_a_link_is_sent_again_after_an_hour(browser, letters, clock):
     clock.now += timedelta(hours=1, seconds=1)
     browser.post("/forgotten", data={"email": "pat@linden.test"})
     assert len(letters.send()) == 1
+
+
+def test_an_old_request_is_not_answered_and_no_address_is_kept(browser, letters, clock):
+    """One that a restored backup brought back, or that no worker saw for a day."""
+    browser.post("/forgotten", data={"email": "pat@linden.test"})
+    clock.now += timedelta(days=1, seconds=1)
+    assert letters.send() == [] and ResetRequest.get().sealed == ""
+    browser.post("/forgotten", data={"email": "quinn@linden.test"})
+    models.database.connect(reuse_if_open=True)
+    clock.now += timedelta(days=1, seconds=1)
+    credentials.clean_up(clock.now)
+    assert not ResetRequest.select().exists()
 
 
 def test_asking_for_links_is_throttled(browser, letters):
