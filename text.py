@@ -53,7 +53,7 @@ def line(value: str | None, limit: int) -> str:
                 raise NotOneLine("Write this in one line")
             before = "".join(one for one in value[:place][-12:] if one.isprintable())
             where = f"after “{before}”" if before else "at the start"
-            raise NotOneLine(f"There is a hidden character {where}. Delete it, or type the text anew")
+            raise NotOneLine(f"There is a hidden character {where}. Check the text and save again")
     if len(value) > limit:
         raise TooLong(limit)
     return value

@@ -97,7 +97,16 @@ def test_every_field_for_one_line_refuses_it_with_a_sentence(app, character):
     with app.test_request_context():
         form = Every(formdata=MultiDict({"line": f"An{character}n", "email": f"a{character}@x.test"}), meta={"csrf": False})
         assert not form.validate() and set(form.errors) == {"line", "email"}
+        assert "\x00" not in form.line.data and text.mended(form.line.data, 80) == form.line.data  # what comes back can be saved
         assert not issubclass(SignInName, Email)  # looked up only
+
+
+@pytest.mark.parametrize("character", ["\x00", "\u202e"])
+def test_a_search_in_the_booking_form_finds_nothing_by_it_and_is_no_fault(signed_in, linden, character):
+    """PostgreSQL takes no NUL at all: whoever looks at a field before it is validated must not meet one."""
+    for headers in ({}, {"HX-Request": "true"}):
+        answer = signed_in(linden.pat).post("/bookings/", data={"q": f"Mał{character}g", "day": "2026-11-26", "starts": "09:00"}, headers=headers)
+        assert answer.status_code == 422 and character not in answer.text
 
 
 @pytest.mark.parametrize("path, data, table", [

@@ -110,6 +110,15 @@ def test_only_a_hash_of_the_cookie_is_kept_and_nothing_of_a_session_in_clear(oli
     assert Session.get().held == "" and "in your list of clients" not in olive.get("/clients/").text
 
 
+def test_messages_that_no_page_shows_do_not_pile_up(olive, browser):
+    olive.get("/profile")
+    token = olive.token
+    for number in range(30):
+        olive.post("/clients/", {**NEW, "first_name": f"Ann{number}", "csrf_token": token})
+    page = olive.get("/clients/").text
+    assert page.count("is in your list of clients") == 10 and "Ann29" in page
+
+
 def test_one_browser_can_be_signed_out_from_another(app, olive, linden):
     phone = Browser(app)
     phone.sign_in(linden.olive)

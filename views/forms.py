@@ -52,7 +52,7 @@ class _Cleaned:
 
     def process_formdata(self, valuelist):
         raw = valuelist[0] if valuelist else ""
-        self.data = raw[: self.limit]
+        self.data = self.mended(raw[: self.limit])  # for the form that comes back, and for whoever looks before it is validated
         try:
             self.data = self.cleaned(raw)
         except text.TooLong as error:
@@ -64,6 +64,9 @@ class Line(_Cleaned, StringField):
 
     def cleaned(self, raw: str) -> str:
         return text.line(raw, self.limit)
+
+    def mended(self, raw: str) -> str:
+        return text.mended(raw, self.limit)
 
 
 class Hidden(Line):
@@ -80,6 +83,8 @@ class Paragraph(_Cleaned, TextAreaField):
 
     def cleaned(self, raw: str) -> str:
         return text.clean(raw, self.limit)
+
+    mended = cleaned
 
 
 class Email(Line):

@@ -18,6 +18,7 @@ from sessions import REMEMBERED, SEEN_EVERY, Session
 
 from . import devices
 
+MOST_MESSAGES = 10
 SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
 UNATTENDED = {"week.changes", "health.board", "two_way.look"}  # what open pages ask for by themselves: nobody need sit before them
 
@@ -69,7 +70,9 @@ class PageSession(SessionMixin):
         return self._values is not None and self._values != _open(self._before)
 
     def packed(self) -> str:
-        """What it holds, encrypted; empty for nothing."""
+        """What it holds, encrypted; empty for nothing. Of messages that no page showed the last few."""
+        if len(self.get("_flashes", ())) > MOST_MESSAGES:
+            self["_flashes"] = self["_flashes"][-MOST_MESSAGES:]
         return vault.seal(_tagged.dumps(self._values)) if self._values else ""
 
     @property
