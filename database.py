@@ -1,6 +1,7 @@
 """The ground of the tables: the database itself, field types, and the one way into a transaction."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,6 +81,8 @@ def trouble(error: BaseException) -> str | None:
         return "busy"
     if not isinstance(error, PeeweeException):
         return None
+    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(error):  # SQLite had done so itself; why stands before
+        return next(filter(None, map(trouble, _before(error))), None)
     text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
     found = next((name for name, words in _WORDS.items() if any(word in text for word in words)), None)
     if found or is_sqlite():
@@ -87,6 +90,12 @@ def trouble(error: BaseException) -> str | None:
     if code is None:
         return "away" if isinstance(error, (OperationalError, InterfaceError)) else None
     return next((name for name, codes in _CODES.items() if code.startswith(codes)), None)
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+    """The faults during whose handling this one came up, the latest first."""
+    while (error := error.__context__) is not None:
+        yield error
 
 
 _WORDS = {

@@ -52,6 +52,7 @@ class Keeper:
 
     def __init__(self, parts: Mapping[str, Part]):
         self.parts = dict(parts)
+        self.ended: list[tuple[int, float]] = []  # process and when, of what ended by itself
 
     def look(self) -> None:
         """Begin what is to be begun. Raises GivenUp."""
@@ -80,7 +81,13 @@ class Keeper:
             raise GivenUp(f"{name} ended {TRIES} times before it was ready (status {status}). It cannot run here; what it said above tells why.")
         pause = 0 if part.ends == 1 else min(2.0 ** (part.ends - 3), part.longest_pause)
         print(f"{name} ended by itself (status {status}). It is started again{f' in {pause:g} s' if pause else ''}.", flush=True)
+        self.ended.append((part.child.pid, now))
         part.child, part.again_at = None, now + pause
+
+    def ended_lately(self, seconds: float) -> list[int]:
+        """The processes that ended by themselves in the last seconds: what they had begun may still run in their group."""
+        self.ended = [(pid, when) for pid, when in self.ended if time.monotonic() - when < seconds]
+        return [pid for pid, _ in self.ended]
 
 
 class Ready:

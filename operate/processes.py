@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from redis import Redis, RedisError, ResponseError
+from redis import ConnectionError, Redis, RedisError, ResponseError
 from rq import Queue, SimpleWorker, Worker, worker_registration
 from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
@@ -25,7 +25,7 @@ from sync import jobs
 
 from . import chores
 from .keeper import Child, GivenUp, Keeper, Part, Ready, end_with_parent, say_ready
-from .web import CannotStart
+from .web import ORPHAN_SECONDS, CannotStart
 
 TOP = Path(__file__).parent.parent
 PROCFILE = TOP / "Procfile"
@@ -40,14 +40,23 @@ class AlreadyRuns(CannotStart):
 
 
 class _Listed:
-    """What a Redis that came back empty has forgotten of a worker, it is told again with the next sign of life."""
+    """A worker that tells a Redis which came back empty again who it is, and waits for one that refuses as for one that is away."""
+
+    max_connection_wait_time = 5.0  # seconds between two tries
 
     def heartbeat(self, timeout=None, pipeline=None):
-        super().heartbeat(timeout, pipeline)
-        if pipeline is None and not self.connection.hexists(self.key, "birth"):
-            self.connection.hset(self.key, mapping=self.serialize())
-        if pipeline is None:
-            worker_registration.register(self)
+        try:
+            super().heartbeat(timeout, pipeline)
+            if pipeline is None and not self.connection.hexists(self.key, "birth"):
+                self.connection.hset(self.key, mapping=self.serialize())
+            if pipeline is None:
+                worker_registration.register(self)
+        except ResponseError as refusal:  # its disk is full, or it still loads
+            raise ConnectionError(str(refusal)) from None
+
+    def register_death(self):
+        with suppress(RedisError):
+            super().register_death()
 
 
 class _Simple(_Listed, SimpleWorker):
@@ -244,14 +253,17 @@ def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
         yield keeper
     finally:
         mine = [part.child for part in keeper.parts.values() if part.child and part not in before]
-        for child in mine:
-            _signal(child, signal.SIGTERM)
+        orphans = keeper.ended_lately(ORPHAN_SECONDS + LAST_SECONDS + 1)
+        for pid in [*(child.pid for child in mine), *orphans]:
+            _signal(pid, signal.SIGTERM)
         end = time.monotonic() + LAST_SECONDS + 3
         for child in mine:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, end - time.monotonic()))
-            _signal(child, signal.SIGKILL)
+            _signal(child.pid, signal.SIGKILL)
             child.wait()
+        for pid in orphans:
+            _signal(pid, signal.SIGKILL)
 
 
 def _begin(command: list, **more) -> subprocess.Popen:
@@ -265,10 +277,10 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _signal(child: subprocess.Popen, number: signal.Signals) -> None:
-    """Send it to the child and what it started, as far as they are there."""
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Send it to our child and what it started, as far as they are there."""
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, number)
+        os.killpg(pid, number)
 
 
 def _answers(settings) -> bool:

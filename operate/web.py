@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 from granian.constants import HTTPModes
 from granian.http import HTTP1Settings
@@ -19,13 +20,14 @@ from granian.log import LogLevels
 from granian.net import SocketHolder
 from granian.server.embed import Server
 
-from .keeper import GivenUp, Keeper, Part, Ready, end_with_parent, say_ready
+from .keeper import GivenUp, Keeper, Part, Ready, say_ready
 
 APPLICATION = "app:create_front"
 HEAD_SECONDS = 20  # for the head of a request, the first and each further one of a connection
 UNREAD_SECONDS = 60  # after which a client that takes no more of its answer is let go
 BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
+ORPHAN_SECONDS = 6  # that a process goes on without its parent, for the next ones to be ready before it ends
 LAST_SECONDS = 3  # that answers in progress get when it is told to stop
 
 
@@ -118,17 +120,14 @@ def _allow_files() -> None:
 def _answer(listening: socket.socket, core: int | None, ready: socket.socket, parent: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    end_with_parent()
-    if os.getppid() != parent:
-        return
     if core is not None:
         os.sched_setaffinity(0, {core})
     module, _, name = APPLICATION.partition(":")
     front = getattr(importlib.import_module(module), name)()
-    asyncio.run(_run(_Server(front, listening), ready))
+    asyncio.run(_run(_Server(front, listening), ready, parent))
 
 
-async def _run(server: "_Server", ready: socket.socket) -> None:
+async def _run(server: "_Server", ready: socket.socket, parent: int) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -137,7 +136,17 @@ async def _run(server: "_Server", ready: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     server.on_startup(lambda: say_ready(ready))
+    orphan = asyncio.create_task(_orphan(parent, stop))
     await server.serve()
+    orphan.cancel()
+
+
+async def _orphan(parent: int, stop: Callable[[], None]) -> None:
+    """End a while after the parent was killed outright."""
+    while os.getppid() == parent:
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(ORPHAN_SECONDS)
+    stop()
 
 
 class _Server(Server):

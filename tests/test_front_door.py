@@ -151,11 +151,10 @@ def test_a_part_that_is_killed_is_started_again_and_no_request_fails_meanwhile(h
     running, family = start(house, KALENDS_SANDBOX=1)
     path = program.run("feed", "create", "lea@sample.test", **house.environ).stdout.strip().removeprefix(f"http://localhost:{house.port}")
     for name in PARTS:
+        until(lambda name=name: part_runs(running, name))
         killed = part(running, name)
         killed.kill()
-        if name == "web":  # its processes end with it, with the lines that they had taken
-            until(lambda: answers(house, path))
-        for _ in range(3):  # a new line waits until somebody answers
+        for _ in range(3):  # the processes of the web go on until others are there
             assert answers(house, path)
         until(lambda killed=killed, name=name: alive([killed]) == [] and part_runs(running, name))
         family += running_family(running)

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import peewee
 import psycopg
 import pytest
+import redis
 from rq import Queue
 from serving import serving
 
@@ -25,7 +26,7 @@ import scheduling
 from accounts import Account
 from app import LANES
 from database import connect_afresh, open_database, trouble
-from models import Booking, Feed, User
+from models import Booking, Feed, Patient, User
 from operate import disk, doctor, front, migrate, processes, sample
 from scheduling import Span
 from sync import connections, jobs
@@ -87,6 +88,19 @@ def test_once_redis_answers_again_it_is_used_again(hanging, queue, monkeypatch):
     assert not jobs.enqueue("now", disk.faults, 1)  # it is still left alone
     assert jobs.is_usable()
     assert jobs.enqueue("now", disk.faults, 1) and jobs.workers() == 0
+
+
+@on_sqlite_alone
+def test_a_worker_waits_for_a_redis_that_refuses_and_takes_leave_without_a_word(queue):
+    worker = processes._Simple([Queue("now", connection=queue)], connection=queue, worker_ttl=jobs.WORKER_SECONDS)
+    worker.register_birth()
+    queue.config_set("min-replicas-to-write", 1)  # every write is refused from now on
+    with pytest.raises(redis.ConnectionError):
+        worker.heartbeat()
+    worker.register_death()
+    queue.config_set("min-replicas-to-write", 0)
+    worker.heartbeat()
+    assert jobs.workers() == 1
 
 
 @on_sqlite_alone
@@ -215,6 +229,24 @@ def test_a_fault_of_ours_is_not_taken_for_an_outage(postgres, clinic_there):
 @on_sqlite_alone
 def test_what_sqlite_says_is_understood(db, words, why):
     assert trouble(peewee.OperationalError(words)) == why
+
+
+@on_sqlite_alone
+def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_back_itself(linden):
+    (pages,) = models.database.execute_sql("PRAGMA page_count").fetchone()
+    models.database.execute_sql(f"PRAGMA max_page_count = {pages}")
+    try:
+        with pytest.raises(peewee.PeeweeException) as caught:
+            for _ in range(1000):
+                with models.database.atomic():
+                    Patient.create(clinic=linden.clinic, first_name="x" * 20_000, last_name="y")
+        assert trouble(caught.value) == "full"
+        with pytest.raises(peewee.PeeweeException) as caught:
+            models.database.rollback()
+            models.database.execute_sql("ROLLBACK")
+        assert trouble(caught.value) is None
+    finally:
+        models.database.execute_sql("PRAGMA max_page_count = 1073741823")
 
 
 @on_sqlite_alone
