@@ -13,7 +13,7 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
     {"audit", "notes", "outbox", "outside"},
     {"series"},
     {"models"},
-    {"accounts", "addresses", "credentials", "id_changes", "pace", "security", "sessions", "unread"},
+    {"leftover", "accounts", "addresses", "credentials", "id_changes", "pace", "security", "sessions", "unread"},
     {"sync"},
     {"intake", "letters"},
     {"operate"},

@@ -8,6 +8,7 @@ from . import (
     bookings,
     connect,
     display,
+    handover,
     health,
     help,
     htmx,
@@ -42,6 +43,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(patients.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
     app.register_blueprint(team.blueprint, url_prefix="/team")
+    app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
     app.register_blueprint(links.blueprint, url_prefix="/sync/links")
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")

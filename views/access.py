@@ -5,6 +5,7 @@ from functools import wraps
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
+import leftover
 from models import Base, Booking, Clinic, Practitioner, User, Venue
 from security import SecurityEvent
 
@@ -22,7 +23,8 @@ def init_app(app: Flask) -> None:
     logins.session_protection = None
     logins.request_loader(lambda request: session.row and session.row.user)
     logins.unauthorized_handler(_ask_to_sign_in)
-    app.context_processor(lambda: {"current_user": current_user, "clinic": clinic() if current_user.is_authenticated else None})
+    app.context_processor(lambda: {"current_user": current_user, "clinic": clinic() if current_user.is_authenticated else None,
+                                    "left_over": left_over})
 
 
 def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
@@ -97,11 +99,26 @@ def calendars() -> list[Practitioner]:
 
 
 def menu_calendars() -> tuple[list[Practitioner], bool]:
-    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold; and whether there are more."""
-    if "menu_calendars" not in g:
-        order = Practitioner.user != current_user.id, Venue.id, User.name
-        g.menu_calendars = list(Practitioner.listed(clinic()).order_by(*order).limit(MOST_IN_MENU + 1))
-    return g.menu_calendars[:MOST_IN_MENU], len(g.menu_calendars) > MOST_IN_MENU
+    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold; and whether there are more. Closed ones that hold
+    bookings to come stand behind them until none is left."""
+    _load_menu()
+    return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
+
+
+def left_over() -> list[Practitioner]:
+    """The clinic's closed calendars that still hold bookings to come, each with their number as `left`."""
+    _load_menu()
+    return g.left_over
+
+
+def _load_menu() -> None:
+    """One query a request for both: every page of the calendar needs them."""
+    if "menu_calendars" in g:
+        return
+    order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
+    rows = leftover.with_open_ones(clinic()).order_by(*(one.desc() for one in order), Venue.id, User.name).limit(2 * MOST_IN_MENU + 1)
+    g.menu_calendars = [row for row in rows if row.left is None]
+    g.left_over = [row for row in rows if row.left is not None]
 
 
 def may_book(practitioner: Practitioner) -> bool:

@@ -6,6 +6,7 @@ from wtforms import SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 import addresses
+import leftover
 import letters
 import outbox
 from credentials import OneTimeLink
@@ -234,6 +235,8 @@ def close_calendar(user_id: int, calendar_id: int):
     calendar = _calendar(user_id, calendar_id)
     calendar.set_archived(True, current_user)
     flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
+    if Booking.ahead(Booking.practitioner == calendar).exists():
+        return htmx.done(url_for("handover.show", calendar_id=calendar.id))
     return htmx.done(url_for("team.show", user_id=user_id))
 
 
@@ -255,6 +258,8 @@ def leave(user_id: int):
         flash(f"{person.name} is the only owner. Make someone else an owner first.", "warning")
     else:
         flash(f"{person.name} has left. Sign-in and private links are off; bookings stay.")
+        if left := next((one for one in leftover.calendars(access.clinic()) if one.user_id == person.id), None):
+            return htmx.done(url_for("handover.show", calendar_id=left.id))
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
