@@ -70,13 +70,14 @@ class _Removal:
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:
-        """The whole calendar, unless somebody keeps events of their own in it. Whether it was taken away."""
+        """The whole calendar, unless somebody keeps events of their own in it, or writes to it. Whether it was taken away."""
         at, far = scheduling.utc_now(), self.provider.longest_window / 2
-        held = self.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False).changed
+        pulled = self.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False)
+        held, is_shared = pulled.changed, bool(pulled.unread or self.account.taken([calendar.calendar_id]))
         if not held and self._held():  # a list that lies would cost what others keep there
             self._believe_later(Unavailable("nothing found"))
         try:
-            if len(marks.ours(self.account, held, is_made=True)) == len(held):
+            if not is_shared and len(marks.ours(self.account, held, is_made=True)) == len(held):
                 self.provider.delete_calendar(calendar.calendar_id)
                 self._note_gone([seen.remote_id for seen in held])
                 return True

@@ -189,10 +189,10 @@ class SyncWorld:
         mine = local.reference(account.clinic)
         return [key for key, calendar in self.sandbox.user(account.email).calendars.items() if self.is_ours(calendar, mine)]
 
-    def due(self):
+    def due(self, user=None):
         """Bookings of the person that should stand outside now, by uid."""
         window = SimpleNamespace(start=self.clock.now - timedelta(days=31), end=self.clock.now + timedelta(days=366))
-        rows = self.user.bookings_between(window.start, window.end)
+        rows = (user or self.user).bookings_between(window.start, window.end)
         return {str(row.uuid): row for row in rows if row.status not in ("offered", "cancelled", "no_show")}
 
     def assert_in_step(self, account):

@@ -202,3 +202,29 @@ def test_an_old_mark_is_written_anew_with_the_next_change(world, both):
     world.poll()
     named = [event for event in world.robin.events(shared) if marks.part(pat) in str(event)]
     assert [world.reference_of(event) for event in named] == [str(row.uuid)]
+
+
+def test_a_calendar_of_ours_that_a_colleague_writes_to_is_not_taken_away(world, linden):
+    world.book()
+    pat = world.start(linden.pat)
+    made = world.destination(pat)
+    quinn = writes_to(world, linden.quinn, made)
+    world.book(days=2, calendar=linden.colleague_calendar)  # not written yet: the calendar holds Pat's event alone
+    pat.leave(linden.pat, "disconnect", True)
+    world.run(pat)
+    world.run(quinn)
+    assert by_person(world, made) == {"Quinn": 1}
+
+
+@pytest.mark.parametrize("world", ["google"], indirect=True)
+def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(world, linden):
+    world.book()
+    pat = world.start(linden.pat)
+    made, at = world.destination(pat), world.clock.now
+    key = world.robin.add("Private", at, at.replace(hour=23), made)
+    for side in ("start", "end"):
+        world.robin.calendar(made)["events"][key][side] |= {"timeZone": "Nowhere/Land", "dateTime": "2026-11-20T22:00:00"}
+    pat.leave(linden.pat, "disconnect", True)
+    world.sandbox.strict = False
+    world.run(pat)
+    assert [event["id"] for event in world.robin.events(made)] == [key]
