@@ -18,7 +18,7 @@ from database import database
 from pace import ToldChange
 from text import places
 
-from . import channels, connecting, connections, doubts, guests, incoming, jobs, leaving, local, marks, strays
+from . import channels, connecting, connections, guests, incoming, jobs, leaving, local, marks, strays
 from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
 from .event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from .lease import leased
@@ -42,6 +42,7 @@ from .pull import Reader
 log = logging.getLogger("kalends.sync")
 
 MOST_ROUNDS = 25  # of one call: whatever goes on for longer is taken up by the next sweep
+JUST_READ = timedelta(minutes=2)
 MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 LISTED = timedelta(hours=20)
 FIRST_WAIT_SECONDS = 5
@@ -108,6 +109,7 @@ class _Round:
         self.account = account
         self.errand = Errand(account, holder, connections.open_account(account), setup.secret, ends_at)
         self.reader, self.held = Reader(self.errand, setup.poll_seconds), False
+        self.goes_on = False  # with what the last time slice left
 
     def work(self) -> None:
         """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
@@ -155,6 +157,7 @@ class _Round:
         for row in SyncRun.select().where(SyncRun.account == self.account, SyncRun.ended_at.is_null()).order_by(SyncRun.id):
             if row.word == GOES_ON and self.errand.run is None:
                 self.errand.take_up(row)
+                self.goes_on = True
             else:
                 SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(SyncRun.id == row.id).execute()
 
@@ -202,12 +205,15 @@ class _Round:
 
     def _must_look(self, destination: RemoteCalendar) -> bool:
         """Whether our calendar is to be read before it is written. Not where live messages tell of every change in it, its regular look is not
-        due and nobody asked: an event that changed a moment ago refuses the write by its etag, and is then looked at."""
+        due and nobody asked: an event that changed a moment ago refuses the write by its etag, and is then looked at. Nor in a filling that goes on
+        where its last time slice ended, just after the calendar was read."""
         account, at = self.account, scheduling.utc_now()
-        is_settled = account.synced_rev and account.synced_on == at.date() and not account.failures and account.approved is None
-        is_read = destination.sync_token and destination.due_at and destination.due_at > at and channels.is_live(destination)
-        is_held = account.open_notices.where(Notice.topic == "hold").exists()
-        return not (is_settled and is_read) or is_held or local.is_shown_otherwise(account) or doubts.is_due(account, at)
+        if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:
+            return True
+        is_told = account.synced_rev and account.synced_on == at.date() and not account.failures and channels.is_live(destination)
+        was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
+        is_held = account.approved is not None or account.open_notices.where(Notice.topic == "hold").exists()
+        return not (is_told or was_read) or is_held or local.is_shown_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
         """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be looked at first."""
@@ -215,7 +221,7 @@ class _Round:
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
             return True
         steps = self._decide(delta, local.waiting(self.account, at))
-        if self.held or sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size:
+        if self.held or not self.goes_on and sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size:
             return False
         return self._carry_out(destination, steps, at)
 
