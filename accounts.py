@@ -17,7 +17,7 @@ from peewee import SQL, BigIntegerField, BooleanField, CharField, Check, DateFie
 from audit import AuditEntry
 from database import Base, InstantField, JSONText, database, now, transition
 from models import PLANS, Booking, Clinic, Practitioner, User, Venue
-from outside import ID_LENGTH, RULES, ExternalEvent, blocks
+from outside import EARLIER_RULES, ID_LENGTH, RULES, ExternalEvent, blocks
 
 KINDS = ("google", "microsoft")
 PHASES = ("naming", "active", "paused", "leaving", "off")
@@ -391,9 +391,16 @@ class RemoteCalendar(Base):
         """Read it from now on, so that its busy times block booking."""
         if self.role == "listed":
             self.role, self.sync_token, self.due_at, self.gone_since, self.turn = "source", None, None, None, self.turn + 1
-            self.save(only=[RemoteCalendar.role, RemoteCalendar.sync_token, RemoteCalendar.due_at, RemoteCalendar.gone_since, RemoteCalendar.turn])
+            if self.rules == EARLIER_RULES and not self._had("source.on", "source.rules"):
+                self.rules = dict(RULES)  # it was listed by an earlier version, and nobody chose what was usual then
+            self.save(only=[getattr(RemoteCalendar, name) for name in ("role", "sync_token", "due_at", "gone_since", "turn", "rules")])
             Account.wake(self.account_id, "source")
             AuditEntry.note(self.clinic, actor, "source.on", self)
+
+    def _had(self, *actions: str) -> bool:
+        """Whether one of these was ever done to it."""
+        mine = AuditEntry.kind == self._meta.table_name, AuditEntry.subject == self.id, AuditEntry.action.in_(actions)
+        return AuditEntry.select().where(*mine).exists()
 
     @transition
     def stop(self, actor: User | None) -> None:

@@ -12,6 +12,7 @@ import psycopg
 from peewee import (
     BigIntegerField,
     DatabaseProxy,
+    Field,
     IntegrityError,
     InterfaceError,
     Model,
@@ -198,15 +199,26 @@ def unique() -> Iterator[None]:
 
 
 def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
-    """Insert new rows by the thousand and count them: one statement for many, and faster than `insert_many`."""
+    """Insert new rows by the thousand and count them: one statement for many, and several times as fast as `insert_many`."""
     fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
-    statement, _ = table.insert(dict.fromkeys(fields)).returning().sql()
-    head, values = statement[:(start := statement.rindex("("))], statement[start:]
     for some in chunked(rows, min(BATCH, MOST_VALUES // len(fields))):
-        given = [field.db_value(row.__data__.get(field.name)) for row in some for field in fields]
-        database.execute_sql(head + ", ".join([values] * len(some)), given)
+        values = [[field.db_value(row.__data__.get(field.name)) for field in fields] for row in some]
+        database.execute_sql(*_insertion(table, fields, values))
         count += len(some)
     return count
+
+
+def _insertion(table: type[Base], fields: Sequence[Field], values: list[list]) -> tuple[str, list]:
+    """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster as one JSON text than as thousands of
+    parameters."""
+    names = ", ".join(f'"{field.column_name}"' for field in fields)
+    into = f'INSERT INTO "{table._meta.table_name}" ({names})'
+    if is_sqlite():
+        marks = f"({', '.join('?' * len(fields))})"
+        return f"{into} VALUES {', '.join([marks] * len(values))}", [value for row in values for value in row]
+    rows = [{field.column_name: value for field, value in zip(fields, row, strict=True)} for row in values]
+    source = f'json_populate_recordset(NULL::"{table._meta.table_name}", %s::json)'
+    return f"{into} SELECT {names} FROM {source}", [json.dumps(rows, default=str)]  # noqa: S608 (names of our own tables)
 
 
 def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from scheduling import Span
 TITLE_LENGTH, ID_LENGTH = 300, 1200
 BUSY_KINDS = ("busy", "tentative", "away", "elsewhere")
 RULES = {"busy": True, "tentative": False, "away": True, "elsewhere": False, "all_day": True}  # X23: what blocks time until someone says otherwise
+EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with before
 
 
 class ExternalEvent(Base):

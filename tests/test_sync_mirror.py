@@ -15,7 +15,7 @@ from accounts import Account, Notice, RemoteCalendar
 from letters import trouble
 from models import Booking
 from outbox import Letter
-from outside import RULES, ExternalEvent
+from outside import EARLIER_RULES, RULES, ExternalEvent
 from sync import connections, incoming
 from sync.errand import Errand
 from sync.event import Delta, RemoteEvent, Window
@@ -245,6 +245,19 @@ def test_all_day_busy_and_away_block_by_default_and_the_switch_stays(world, acco
     assert ExternalEvent.get().blocks
     source(account).set_rules(world.user, RULES | {"all_day": False})
     assert not ExternalEvent.get().blocks
+
+
+def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unless_somebody_chose(world, account):
+    other = RemoteCalendar.select().where(RemoteCalendar.account == account, RemoteCalendar.role == "listed").first()
+    RemoteCalendar.update(rules=EARLIER_RULES).execute()
+    other = RemoteCalendar.get_by_id(other.id)
+    other.sync(world.user)
+    assert RemoteCalendar.get_by_id(other.id).rules == RULES
+    RemoteCalendar.get_by_id(other.id).set_rules(world.user, EARLIER_RULES)
+    RemoteCalendar.get_by_id(other.id).stop(world.user)
+    RemoteCalendar.get_by_id(other.id).sync(world.user)
+    assert RemoteCalendar.get_by_id(other.id).rules == EARLIER_RULES 
+    assert RemoteCalendar.select().where(RemoteCalendar.role == "source", RemoteCalendar.rules == EARLIER_RULES).count() == 2
 
 
 # ---- our own event, made free ----

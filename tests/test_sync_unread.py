@@ -181,3 +181,30 @@ def test_whatever_an_answer_holds_nothing_breaks_and_the_others_arrive(world, ac
     anew(world, account)
     assert sorted(world.mirrored(account)) == ["Bad", "Good 0", "Good 1", "Good 2"] and not UnreadEvent.select().exists()
     world.assert_in_step(account)
+
+
+# ---- Outlook shows some events only in lists ----
+
+
+@pytest.mark.parametrize("world", ["microsoft"], indirect=True)
+@pytest.mark.parametrize("status", [403, 500])
+@pytest.mark.parametrize("whose", ["ours", "foreign", "source"])
+def test_one_event_that_outlook_refuses_to_show_for_good_stops_nothing(world, account, status, whose):
+    mine = world.book(days=2)
+    world.run(account)
+    there = world.destination(account)
+    calendar = "primary" if whose == "source" else there
+    bad = world.event_of(account, mine)["id"] if whose == "ours" else add(world, "Bad", 4, calendar)
+    world.poll(account)
+    world.sandbox.faults.fail(status, world.refusal(status), path=f"/events/{bad}", method="GET", times=None)
+    for number in range(4):
+        world.robin.retitle(bad, f"Changed {number}", calendar)
+        booking = world.book(days=10 + number)
+        world.poll(account)
+        assert Account.get().health == "ok" and str(booking.uuid) in world.standing(account)
+    if whose != "ours":
+        assert world.mirrored(account) == ["Changed 3"]
+    world.sandbox.faults.clear()
+    world.later(hours=7)
+    world.run(account)
+    world.assert_in_step(account)
