@@ -1,5 +1,6 @@
 """When Redis, the database or the disk refuse: what still works, what is said, and that all goes on by itself afterwards."""
 
+import fcntl
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import peewee
+import program
 import psycopg
 import pytest
 import redis
@@ -287,7 +289,7 @@ def fill(folder: Path) -> Path:
             return folder / "filling"
 
 
-def test_a_full_or_read_only_disk_is_named(small_disk, settings):
+def test_a_full_or_read_only_disk_is_named(small_disk):
     own = SimpleNamespace(instance=small_disk, embedded_redis=True, database_url=f"sqlite:///{small_disk}/kalends.db")
     assert disk.faults(own) == []
     filling = fill(small_disk)
@@ -297,3 +299,28 @@ def test_a_full_or_read_only_disk_is_named(small_disk, settings):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert disk.faults(own) == ["disk read-only"]
     assert [path.name for path in small_disk.iterdir()] == []
+
+
+def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was(small_disk):
+    assert program.run("migrate", KALENDS_INSTANCE=small_disk).returncode == 0
+    before = (small_disk / "kalends.db").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = program.run("start", KALENDS_INSTANCE=small_disk, KALENDS_PORT=free_port())
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert done.stderr == (f"Error: The folder {small_disk} cannot be written to (Read-only file system). "
+                           "Make it writable, or name another in KALENDS_INSTANCE.\n")
+    assert (small_disk / "kalends.db").read_bytes() == before
+
+
+def test_of_two_starts_at_once_one_runs_and_the_other_says_so_before_it_touches_the_database(tmp_path):
+    with open(tmp_path / "running", "a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = program.run("start", KALENDS_INSTANCE=tmp_path, KALENDS_PORT=free_port())
+    assert done.returncode == 1 and "Kalends already runs from" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "kalends.db").exists()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
