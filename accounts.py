@@ -220,6 +220,11 @@ class Account(Base):
             AuditEntry.note(self.clinic, actor, "account.ended", self, kind=self.kind, count=self.left_outside())
             self._set(removes=False, due_at=now(), because="leave", wait_until=None, health="ok", health_word="")
 
+    @property
+    def is_stuck_leaving(self) -> bool:
+        """Whether our events could not be taken away so far, and a person may end it."""
+        return self.phase == "leaving" and self.removes and self.failures > 0
+
     def left_outside(self) -> int:
         """How many events of ours still stand outside, as far as our records know."""
         return Link.select().where(Link.account == self, Link.phase.in_(("synced", "frozen", "deleting"))).count()

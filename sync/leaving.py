@@ -46,7 +46,7 @@ class _Removal:
         destination, held = self.account.destination, self._held()
         known = destination.calendar_id if destination else None
         mine = local.reference(self.account.clinic, self.account.user_id)
-        listed = self.provider.calendars()
+        listed = local.calendars(self.provider)
         made = [calendar for calendar in listed if mine in calendar.description]
         removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
         if known and known not in {calendar.calendar_id for calendar in made}:

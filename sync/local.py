@@ -15,6 +15,7 @@ from models import Booking, Clinic, Feed, Practitioner, User
 
 from . import marks, shown
 from .event import Delta, Event, Link, Terms, Window
+from .providers.base import Calendar, Provider, Unavailable
 
 LOCK = "\N{LOCK} "
 WIDER = timedelta(days=7), timedelta(days=35)  # calendars outside are read a little wider than bookings go out
@@ -56,6 +57,14 @@ def reference(clinic: Clinic, user_id: int | None = None) -> str:
     """What a calendar of ours is known by: of this clinic's, or of one person's. Opaque, and the same for ever."""
     ours = hashlib.sha256(f"calendar {clinic.installation}".encode()).hexdigest()[:12]
     return f"kalends:{ours}:" + ("" if user_id is None else hashlib.sha256(f"{clinic.installation} {user_id}".encode()).hexdigest()[:12])
+
+
+def calendars(provider: Provider) -> list[Calendar]:
+    """The calendars of an account. Each has one at least: an empty list is trouble, or one of ours would be made twice, or left behind."""
+    listed = provider.calendars()
+    if not listed:
+        raise Unavailable("no calendars")
+    return listed
 
 
 # ---- bookings ----

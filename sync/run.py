@@ -190,7 +190,7 @@ class _Round:
         """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one."""
         account, provider = self.account, self.errand.provider
         mine = local.reference(account.clinic, account.user_id)
-        found = next((calendar for calendar in provider.calendars() if mine in calendar.description and calendar.can_write), None)
+        found = next((calendar for calendar in local.calendars(provider) if mine in calendar.description and calendar.can_write), None)
         found = found or provider.create_calendar(destination.name, destination.zone_name, connecting.description(mine))
         with self.errand.writing():
             others = RemoteCalendar.account == account, RemoteCalendar.calendar_id == found.calendar_id, RemoteCalendar.id != destination.id

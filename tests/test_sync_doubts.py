@@ -1,7 +1,9 @@
 """What one answer alone says about our events outside is not believed, and what a history never tells is found all the same."""
 
+import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from sync_world import WORLDS
 
@@ -182,4 +184,20 @@ def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, accou
     events[key]["start"] = start
     Account.get_by_id(account.id).ask("resync", world.user)
     world.run(account)
+    world.assert_in_step(account)
+
+
+def test_an_empty_list_of_calendars_makes_no_second_one(world, account, monkeypatch):
+    lists, lie = ("/calendarList$", {"kind": "calendar#calendarList", "items": []}) if world.kind == "google" else ("/me/calendars$", {"value": []})
+    lies = iter(range(1))
+
+    def empty(self, request, answer=httpx.WSGITransport.handle_request):
+        told = answer(self, request)
+        is_list = request.method == "GET" and re.search(lists, request.url.path)
+        return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
+    RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
+    world.poll(account)
+    world.poll(account)
+    assert len(world.calendars_of_ours(account)) == 1
     world.assert_in_step(account)

@@ -262,3 +262,28 @@ def test_live_messages_are_not_promised_for_an_account_without_access(olive, acc
     set_to(account, health="reconnect", failing_since=clock.now)
     said = board(olive)
     assert "Live messages none while disconnected" in said and "None needed now" in said and "Open for" not in said
+
+
+# ---- removals that are not finished ----
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_a_removal_that_is_not_finished_says_why_and_can_be_ended(olive, account, linden, clock, has_left):
+    if has_left:
+        linden.pat.leave(linden.olive)
+    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    set_to(account, health="waiting", failures=1, wait_until=clock.now + timedelta(minutes=5))
+    assert "Removal is not finished" in board(olive) and "Up to 1 of our events is still there." in board(olive)
+    assert "End now, 1 event may stay" in board(olive)
+    assert olive.post(f"/health/accounts/{account.id}/end").status_code == 303
+    now = Account.get_by_id(account.id)
+    assert (now.phase, now.removes, now.wait_until) == ("leaving", False, None)
+    assert AuditEntry.get(AuditEntry.action == "account.ended").detail["count"] == 1
+
+
+def test_only_managers_end_the_removal_of_somebody_else(signed_in, account, linden, clock):
+    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    set_to(account, failures=1)
+    signed_in(linden.quinn).post(f"/health/accounts/{account.id}/end")
+    signed_in(linden.quinn).post(f"/sync/accounts/{account.id}/end")
+    assert Account.get_by_id(account.id).removes

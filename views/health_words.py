@@ -55,7 +55,7 @@ def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
     for account in Account.select(Account, User).join(User).where(Account.clinic == clinic).order_by(Account.kind):
         account.clinic = clinic
         accounts.setdefault(account.user_id, []).append(account)
-    people = [user for user in User.listed(clinic) if user.is_active]
+    people = [user for user in User.listed(clinic) if user.is_active or any(account.is_stuck_leaving for account in accounts.get(user.id, []))]
     people = [user for user in people if user.id in accounts or user.living_links.exists() or user.calendars().exists()]
     found = [row for user in people for row in _of_person(user, accounts.get(user.id, []), zone)]
     return sorted(found, key=lambda row: WEIGHT[row.badge])
@@ -135,7 +135,7 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
     if account.phase == "naming":
         return "waiting", "Not started", f"{name} has connected {provider} and not started sync yet.", "ask"
     if account.phase == "leaving":
-        if account.failures and account.removes:
+        if account.is_stuck_leaving:
             return "trouble", "Removal is not finished", f"{name} stopped sync. {two_way_words.unfinished(account, zone)}", "end"
         return "waiting", "Removing our events", f"{name} stopped sync; our events in {provider} are being removed.", ""
     if not account.clinic.allows(account.kind):

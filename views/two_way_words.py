@@ -70,7 +70,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     name, user, at = PROVIDER_NAMES[account.kind], account.user, scheduling.utc_now()
     if account.phase == "leaving":
         gone = " What came from there is gone here already."
-        if account.failures and account.removes:
+        if account.is_stuck_leaving:
             return Status("trouble", "Removal is not finished", unfinished(account, zone) + gone, True)
         return Status("waiting", "Removing our events", f"We are removing our events in {name}.{gone}", True)
     if look := first_look(account, zone):
