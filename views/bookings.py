@@ -121,8 +121,7 @@ def update(booking_id: int):
 
 def _change(booking: Booking, form: BookingForm) -> Changed | None:
     """Change what differs from the row, so that others of a series keep what is theirs alone. None: somebody else changed the same."""
-    if form.seen.is_unknown and form.sequence.data not in (None, booking.sequence):
-        raise ChangedMeanwhile
+    sequence = form.sequence.data if form.seen.is_unknown else None  # a form that cannot be merged is refused where it is late
     if not form.merge(booking_form.of(booking), booking):
         return None
     span, columns = form.span(), form.columns() | {"status": form.status.data}
@@ -132,7 +131,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     if not changed and span == booking.span and form.practitioner == booking.practitioner:
         return Changed([booking])  # untouched, or the second press of a button
     return booking.change(current_user, span, which=form.which.data, practitioner=form.practitioner, allow_overlap=form.may_overlap,
-                          skip_taken=form.overlap.data == "skip", **changed)
+                          skip_taken=form.overlap.data == "skip", seen_sequence=sequence, **changed)
 
 
 @blueprint.post("/clients")
