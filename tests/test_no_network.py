@@ -81,7 +81,7 @@ def clinic(linden, clock):
     notice = Notice.give(source.account, "moved", booking=booking, detail=moved)
     channel, _ = Channel.promise(source, clock.now.replace(year=2027))
     feed = Feed.generate(linden.olive, "My phone", linden.olive, scope="person")
-    imported = Import.begin(linden.clinic, linden.olive, "clients", "First name\nAnna\n", 1, problems={})
+    imported = Import.begin(linden.clinic, linden.olive, "clients", "First name\nAnna\n", 1, problems={}, choices={})
     yield SimpleNamespace(**vars(linden), **{
         "booking_id": booking.id, "account_id": source.account_id, "naming_id": naming.id, "source_id": source.id, "listed_id": listed.id,
         "calendar_id": linden.calendar.id, "notice_id": notice.id, "user_id": linden.pat.id, "service_id": linden.service.id,
