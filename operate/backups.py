@@ -19,6 +19,7 @@ import models
 import scheduling
 from models import Clinic
 from outbox import Letter
+from sessions import Session
 from settings import CannotAsk, has_clinic
 
 from . import keys, migrate, postgres_tools, processes
@@ -110,7 +111,9 @@ def restore(settings, file: Path) -> str:
         _replace_key(settings, there / "secret_key", aside / "secret_key")
     with models.database.connection_context():
         Clinic.age_faces()
-        if Letter.table_exists():  # an older version's backup has none
+        if Session.table_exists():  # an older version's backup has none
+            Session.delete().execute()  # somebody may have signed out since
+        if Letter.table_exists():
             Letter.stop_after_restore()
     return f"Restored. What was there before is kept in {aside}."
 

@@ -18,6 +18,7 @@ from accounts import Account
 from database import open_database
 from models import Booking, Clinic, User
 from operate import backups, keys, migrate, postgres_tools
+from sessions import Session
 
 KEY, OTHER = "a key of the tests, long", "another key of the tests"
 
@@ -114,6 +115,16 @@ def test_a_server_newer_than_the_tools_is_told_in_versions():
     said = "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server version: 18.1; pg_dump version: 15.18 (Debian)\n"
     assert postgres_tools._sentence("pg_dump", said) == (
         "pg_dump here is version 15, the server's is 18. Install PostgreSQL's client tools of version 18.")
+
+
+def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
+    make(models.database, EARLIER[1])
+    migrate.migrate()
+    row, secret = Session.begin(User.get(), True, "")
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    row.delete_instance()
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert User.select().exists() and Session.find(secret) is None
 
 
 def test_what_is_restored_is_its_owners_alone(server, tmp_path):

@@ -119,6 +119,30 @@ def test_messages_that_no_page_shows_do_not_pile_up(olive, browser):
     assert page.count("is in your list of clients") == 10 and "Ann29" in page
 
 
+def test_pages_of_one_browser_that_answer_at_once_keep_what_each_said(app, linden):
+    """One page shows its messages while another begins to connect an account and says something: neither undoes the other."""
+    row, secret = Session.begin(linden.pat, False, "")
+    sessions, response = app.session_interface, app.response_class()
+
+    def open_one():
+        with app.test_request_context(headers={"Cookie": f"kalends={secret}"}) as context:
+            return context, context.session
+
+    with app.test_request_context(headers={"Cookie": f"kalends={secret}"}) as context:
+        context.session["_flashes"] = [("message", "first")]
+        sessions.save_session(app, context.session, response)
+    (showing_in, showing), (saying_in, saying) = open_one(), open_one()
+    assert showing["_flashes"] == saying["_flashes"]
+    saying["connecting"] = {"state": "x"}
+    saying["_flashes"] = [*saying["_flashes"], ("message", "second")]
+    del showing["_flashes"]
+    for context, session in ((saying_in, saying), (showing_in, showing)):
+        with context:
+            sessions.save_session(app, session, response)
+    with app.test_request_context(headers={"Cookie": f"kalends={secret}"}) as context:
+        assert dict(context.session) == {"connecting": {"state": "x"}, "_flashes": [("message", "second")]}
+
+
 def test_one_browser_can_be_signed_out_from_another(app, olive, linden):
     phone = Browser(app)
     phone.sign_in(linden.olive)

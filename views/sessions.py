@@ -12,13 +12,13 @@ from flask.sessions import SessionInterface, SessionMixin
 from peewee import PeeweeException
 
 import vault
-from database import now
+from database import database, is_sqlite, now
 from models import User
 from sessions import REMEMBERED, SEEN_EVERY, Session
 
 from . import devices
 
-MOST_MESSAGES = 10
+MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for what the next page says
 SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
 UNATTENDED = {"week.changes", "health.board", "two_way.look"}  # what open pages ask for by themselves: nobody need sit before them
 
@@ -69,11 +69,16 @@ class PageSession(SessionMixin):
         """Whether what it holds is other than before."""
         return self._values is not None and self._values != _open(self._before)
 
-    def packed(self) -> str:
-        """What it holds, encrypted; empty for nothing. Of messages that no page showed the last few."""
-        if len(self.get("_flashes", ())) > MOST_MESSAGES:
-            self["_flashes"] = self["_flashes"][-MOST_MESSAGES:]
-        return vault.seal(_tagged.dumps(self._values)) if self._values else ""
+    def packed_onto(self, packed: str) -> str:
+        """What `packed` holds with this request's changes, encrypted; empty for nothing. Of messages that no page showed the last few."""
+        there, before, after = _open(packed), _open(self._before), self._read()
+        for key in (key for key in {*before, *after} if before.get(key) != after.get(key)):
+            there[key] = after.get(key)
+            if key == MESSAGES:
+                others = _open(packed).get(key, [])[len(before.get(key, [])):]
+                there[key] = [*others, *after.get(key, [])][-MOST_MESSAGES:]
+        kept = {key: value for key, value in there.items() if value}
+        return vault.seal(_tagged.dumps(kept)) if kept else ""
 
     @property
     def has_useless_cookie(self) -> bool:
@@ -121,19 +126,26 @@ class Sessions(SessionInterface):
         elif session.has_useless_cookie:
             response.delete_cookie(name, **flags)
         elif session.is_changed:
-            response.set_cookie(name, session.packed(), **flags)
+            response.set_cookie(name, session.packed_onto(""), **flags)
         devices.save(response)
 
 
 def _keep(session: PageSession) -> None:
     """Write what changed. The answer goes out even where the database cannot take it: a message is lost then, no more."""
-    changed = {}
-    if session.is_changed:
-        changed[Session.held] = session.packed()
-    if now() - session.row.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED:
-        changed[Session.seen_at] = now()
+    is_seen = now() - session.row.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:
-        if changed:
-            Session.update(changed).where(Session.id == session.row.id).execute()
+        if session.is_changed:
+            with database.atomic():
+                row = _held(session.row)
+                if row:
+                    Session.update(held=session.packed_onto(row.held)).where(Session.id == row.id).execute()
+        if is_seen:
+            Session.update(seen_at=now()).where(Session.id == session.row.id).execute()
     except PeeweeException as error:
         log.warning("session not kept: %s", type(error).__name__)
+
+
+def _held(row: Session) -> Session | None:
+    """The row as it is now, locked: another page of the same browser may have changed it since."""
+    query = Session.select(Session.id, Session.held).where(Session.id == row.id)
+    return (query if is_sqlite() else query.for_update()).get_or_none()
