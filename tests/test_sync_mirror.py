@@ -131,6 +131,7 @@ def test_a_read_that_fails_is_told_with_its_reason_and_frees_nothing(pat, world,
     trouble = CalendarTrouble.get(CalendarTrouble.ended_at.is_null())
     assert (trouble.reason, trouble.looks) == (FAULTS[status], 6) and source(account).gone_since is None
     shown = page(pat)
+    assert "Cannot be read" in page(pat, f"/sync/calendars/{source(account).id}")
     assert "Cannot be read" in shown and "Free the times" not in shown and "In step." not in shown and "was deleted" not in shown
     assert world.mirrored(account) == ["Dentist"] and Account.get().health == "ok"
     world.sandbox.faults.clear()

@@ -17,12 +17,13 @@ KEPT = "The busy times we last read keep blocking."
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is the matter with one calendar. `may_free`: it is surely gone, so that its times may be freed."""
+    """What is the matter with one calendar. `may_free`: it is surely gone, so that its times may be freed. `in_part`: the rest of it is read."""
 
     name: str
     sentence: str
     tone: str = "waiting"
     may_free: bool = False
+    in_part: bool = False
 
     @property
     def icon(self) -> str:
@@ -67,7 +68,7 @@ def why(row: CalendarTrouble, provider: str) -> str:
 
 def _events(row: CalendarTrouble, provider: str) -> Trouble:
     helps = f"What we last knew of them stays. Open them in {provider} and save them again, or delete them."
-    return Trouble("Read in part", f"{unread(row.calendar)} {helps}")
+    return Trouble("Read in part", f"{unread(row.calendar)} {helps}", in_part=True)
 
 
 def unread(calendar: RemoteCalendar) -> str:

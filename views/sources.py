@@ -9,7 +9,7 @@ from accounts import RemoteCalendar
 from outside import ExternalEvent
 from sync import connecting, incoming, work
 
-from . import access, display, htmx, sync_page, sync_words
+from . import access, display, htmx, reading_words, sync_page, sync_words
 from . import two_way_words as words
 from .access import login_required
 from .merging import Merging
@@ -84,4 +84,5 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
         groups.setdefault(alike, []).append(event)
     events = [(events[0], len(events) - 1) for events in list(groups.values())[:MOST_SHOWN]]
     return htmx.show("sync/source.html", "sync/_source.html", status, row=row, form=form, zone=zone, events=events, two_way=words,
-                     blocking=words.blocking(row), name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN, from_to=display.from_to)
+                     blocking=words.blocking(row), troubles=reading_words.of_account(row.account, zone).get(row.id, []),
+                     name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN, from_to=display.from_to)
