@@ -10,6 +10,7 @@ from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import copies
 import models
 import outbox
 import vault
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
+    copies.open_copies(settings.redis_url)
     vault.open_vault(settings.secret_keys)
     outbox.set_up(outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute))
     connections.set_up(connections.Setup(settings.providers, settings.webhook_url, settings.poll_seconds, settings.secret_keys[0].encode()))

@@ -32,6 +32,7 @@ from peewee import (
     prefetch,
 )
 
+import copies
 import outside
 import scheduling
 from audit import AuditEntry
@@ -115,6 +116,7 @@ class Clinic(Base):
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
     faces_rev = BigIntegerField(default=0)
+    void_rev = BigIntegerField(null=True)  # copies of feeds up to this revision are still to be voided
     created_at = InstantField(default=now)
 
     @classmethod
@@ -180,6 +182,20 @@ class Clinic(Base):
         """Something that shows in every feed changed: name, ceiling, a service, a venue, who works here."""
         self.faces_rev = self.next_rev()
         Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
+        self.void_copies()
+
+    def void_copies(self) -> None:
+        """Something may show less than before: no older copy of a feed is served from now on. Right after the new revision, inside its
+        transaction. Where the store of copies is away, the sweep does it."""
+        if not copies.void(self.id, self.latest_rev):
+            Clinic.update(void_rev=self.latest_rev).where(Clinic.id == self.id).execute()
+
+    @classmethod
+    def void_late(cls) -> None:
+        """Void what could not be voided at once."""
+        for clinic in cls.select().where(cls.void_rev.is_null(False)):
+            if copies.void(clinic.id, clinic.void_rev):
+                cls.update(void_rev=None).where(cls.id == clinic.id, cls.void_rev == clinic.void_rev).execute()
 
     @transition
     def change(self, actor: "User | None", **settings) -> None:
@@ -225,6 +241,7 @@ class Clinic(Base):
             Feed.update(suspended_at=scheduling.utc_now(), rev=self.next_rev()).where(
                 Feed.clinic == self, Feed.revoked_at.is_null(), Feed.suspended_at.is_null()
             ).execute()
+            self.void_copies()
         AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
 
 
@@ -455,6 +472,7 @@ class User(Base, UserMixin):
             above = IDENTIFIERS[IDENTIFIERS.index(self.identifier) + 1 :]
             Feed.update(identifier=None).where(Feed.user == self, Feed.identifier.in_(above)).execute()
         self.rev = self.clinic.next_rev()
+        self.clinic.void_copies()
         self.save(only=[*settings, "rev"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
@@ -1041,6 +1059,7 @@ class Feed(Base):
             setattr(self, name, settings[name])
         if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
+            self.clinic.void_copies()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
 
@@ -1051,6 +1070,7 @@ class Feed(Base):
             raise Stopped
         self.salt, self.rotated_at, self.suspended_at = secrets.token_urlsafe(24), scheduling.utc_now(), None
         self.rev = self.clinic.next_rev()
+        self.clinic.void_copies()
         self.save()
         FeedRead.delete().where(FeedRead.feed == self).execute()
         AuditEntry.note(self.clinic, actor, "feed.rotated", self)
@@ -1061,6 +1081,7 @@ class Feed(Base):
         if self.revoked_at:
             return
         self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
+        self.clinic.void_copies()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)
 

@@ -13,7 +13,7 @@ import scheduling
 from addresses import AddressProof
 from intake.upload import Import
 from letters import trouble
-from models import database
+from models import Clinic, database
 from security import SecurityEvent
 from sessions import Session
 from sync import work
@@ -24,6 +24,7 @@ def sweep() -> None:
     intake.sweep()
     work.sweep()
     letters.sweep()
+    Clinic.void_late()
 
 
 @database.atomic()

@@ -23,7 +23,7 @@ _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days, f.scope, u.left_at, u.sync_allowed,
   u.role, c.plan, c.empty_when_stopped,
   CASE f.scope WHEN 'practitioner' THEN (SELECT p.user_id FROM practitioner p WHERE p.id = f.practitioner_id) ELSE f.user_id END = f.user_id,
-  f.rev, u.rev, c.faces_rev,
+  c.id, c.latest_rev, f.rev, u.rev, c.faces_rev,
   CASE f.scope
     WHEN 'practitioner' THEN (SELECT p.calendar_rev FROM practitioner p WHERE p.id = f.practitioner_id)
     WHEN 'person' THEN (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.user_id = f.user_id)
@@ -48,7 +48,8 @@ def path(secret: str, feed: Feed) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970; `today`: a UTC midnight."""
+    """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970; `today`: a UTC midnight;
+    `clinic_rev`: the clinic's newest revision then."""
 
     feed_id: int
     revision: int
@@ -57,6 +58,8 @@ class Check:
     today: int
     past_days: int | None
     future_days: int | None
+    clinic_id: int
+    clinic_rev: int
 
     def window(self) -> tuple[datetime | None, datetime | None]:
         """The instants between which bookings are shown; None: open."""
@@ -72,7 +75,8 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     matches = [hmac.compare_digest(token(key, feed_uuid, salt), given) for key in keys]  # all of them: no early way out
     if row is None or not any(matches):
         return None
-    (feed_id, _, revoked_at, because, suspended_at, past, future, scope, left_at, allowed, role, plan, may_empty, is_own, *revisions) = row
+    (feed_id, _, revoked_at, because, suspended_at, past, future, scope, left_at, allowed, role, plan, may_empty, is_own, clinic_id, clinic_rev,
+     *revisions) = row
     is_dead = bool(revoked_at or suspended_at or left_at or not allowed or "feed" not in models.PLANS[plan])
     is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
@@ -84,7 +88,7 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
         revision = max(revision, today)  # the window slides at midnight UTC: a visible change
     seed = f"{_FORMAT}|{feed_uuid}|{revision}|{is_dead}|{today if slides else ''}"
     etag = hashlib.sha256(seed.encode()).hexdigest()[:32]
-    return Check(feed_id, revision, etag, is_dead, today, past, future)
+    return Check(feed_id, revision, etag, is_dead, today, past, future, clinic_id, clinic_rev)
 
 
 def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:

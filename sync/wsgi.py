@@ -9,12 +9,15 @@ import gzip
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
+import copies
 import scheduling
 from database import database
 from text import places
@@ -73,6 +76,7 @@ class FeedsApp:
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
         self._bodies = Bodies()
+        self._keeper = Keeper()
 
     def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(PREFIX):
@@ -91,29 +95,71 @@ class FeedsApp:
             try:
                 database.connect(reuse_if_open=True)  # kept open by this thread: opening one for each poll costs as much as the query
                 found = check(self._keys, *shape.groups(), now)
-                return self._found(environ, found, now) if found else _REFUSED
+                return self._found(environ, found, now, shape.groups()) if found else _REFUSED
             except TakesWork:
                 raise
             except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
                 fault = error
                 database.manual_close()  # a statement left half read would hold this thread to the database as it was
-        log.error("a feed was not answered: %s at %s", type(fault).__name__, places(fault))
+        log.error("a feed was not answered from the database: %s at %s", type(fault).__name__, places(fault))
+        if copy := copies.find(copies.place(*shape.groups())):
+            return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
-    def _found(self, environ: dict, found: Check, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _found(self, environ: dict, found: Check, now: datetime, address: tuple[str, str]) -> tuple[str, list[tuple[str, str]], bytes]:
         zipped, is_current = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), _is_current(environ, found)
         if AT_ONCE in environ and not is_current and found.etag + "-gz" * zipped not in self._bodies:
             raise TakesWork
         if environ["REQUEST_METHOD"] == "GET":
             self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
-        validators = [("ETag", f'"{found.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(min(found.revision, int(now.timestamp()))))]
-        if is_current:
+        body = b""
+        if not is_current:
+            body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty, found.revision))
+        self._keeper.note(address, found, body)
+        return self._sent(environ, copies.Copy(found.etag, found.revision, body), now)
+
+    def _sent(self, environ: dict, copy: copies.Copy, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
+        """304 to a reader that has it, else the body, packed where that is asked for."""
+        zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
+        validators = [("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(min(copy.revision, int(now.timestamp()))))]
+        if _is_current(environ, copy):
             return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
-        body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty, found.revision))
         if zipped:
-            body = self._bodies.get(found.etag + "-gz", lambda: gzip.compress(body, 6, mtime=0))
+            body = self._bodies.get(copy.etag + "-gz", lambda: gzip.compress(copy.body, 6, mtime=0))
             validators.append(("Content-Encoding", "gzip"))
         return "200 OK", [*_FILE, *validators, ("Content-Length", str(len(body)))], body
+
+
+class Keeper:
+    """Keeps copies of what was served, on a thread of its own: no poll waits for it. A link is looked after once an hour, and when it changed."""
+
+    def __init__(self, most: int = 10_000):
+        self._most = most
+        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = OrderedDict()  # address → ETag, when, whether with its body
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copies")
+        self._waiting = threading.Semaphore(200)
+
+    def note(self, address: tuple[str, str], found: Check, body: bytes) -> None:
+        """A link was served: its body, or b"" where the reader had it."""
+        etag, at, had_body = self._seen.get(address, ("", 0.0, False))
+        is_fresh = etag == found.etag and time.monotonic() - at < copies.FRESH_SECONDS and (had_body or not body)
+        if is_fresh or not self._waiting.acquire(blocking=False):
+            return
+        self._seen[address] = found.etag, time.monotonic(), bool(body)
+        if len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+        self._thread.submit(self._keep, copies.place(*address), found, body)
+
+    def _keep(self, key: str, found: Check, body: bytes) -> None:
+        try:
+            if body:
+                copies.keep(key, found.clinic_id, found.clinic_rev, copies.Copy(found.etag, found.revision, body))
+            else:
+                copies.look_after(key)
+        except Exception as error:  # a copy is a courtesy, and its fault no reader's
+            log.error("a copy was not kept: %s at %s", type(error).__name__, places(error))
+        finally:
+            self._waiting.release()
 
 
 def _asks_gzip(accepted: str) -> bool:
@@ -125,7 +171,7 @@ def _asks_gzip(accepted: str) -> bool:
     return False
 
 
-def _is_current(environ: dict, found: Check) -> bool:
+def _is_current(environ: dict, found: Check | copies.Copy) -> bool:
     """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the date (RFC 9110 §13.2.2)."""
     if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
         given = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gz") for tag in tags.split(",")}
