@@ -76,7 +76,7 @@ def remove_guests(notice: Notice) -> None:
     """Those whom somebody invited to our event outside are to be no guests any more; the provider may tell them so."""
     with _deciding(notice, "removed") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
-        Link.update(**none).where(Link.account == account, Link.booking == notice.booking).execute()
+        Link.update(**none).where(Link.account == account, Link.uid == notice.topic.partition(" ")[2]).execute()
         account.ask("check")
 
 

@@ -235,7 +235,7 @@ class _Batch:
         if isinstance(step, DeleteRemote):
             return Delete(link.remote_id, link.etag)
         if isinstance(step, UpdateRemote | PutBack):
-            return Update(link.remote_id, step.event, marks.mark(self.account, link), link.etag, keeps_guests=link.guests != 0)
+            return Update(link.remote_id, step.event, marks.mark(self.account, link), link.etag, keeps_guests=link.guests != 0 or not link.etag)
         return Create(link.remote_id, step.event, marks.mark(self.account, link), resume=getattr(step, "resume", False))
 
     def _look(self, result: Result) -> RemoteEvent | ProviderError | None:

@@ -228,3 +228,25 @@ def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(
     world.sandbox.strict = False
     world.run(pat)
     assert [event["id"] for event in world.robin.events(made)] == [key]
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is_made):
+    for day in range(1, 5):
+        world.book(days=day)
+    pat = world.start(linden.pat) if is_made else writes_to(world, linden.pat, world.robin.add_calendar("Practice"))
+    forget_accounts(world, world.destination(pat))
+    Link.update(guests=None, guests_told=None).execute()
+    Account.update(searched_at=None).execute()
+    writes = world.writes()
+    world.poll(pat)
+    pat.ask("resync")
+    world.run(pat)
+    world.later(hours=21)
+    world.run(pat)
+    assert world.writes() == writes and world.notices(pat) == []
+    Link.delete().execute()  # and a fresh start finds them again
+    pat.ask("resync")
+    world.run(pat)
+    assert world.writes() == writes
+    world.assert_in_step(pat)
