@@ -21,6 +21,16 @@ class GivenUp(Exception):
     """A part cannot run here; the message is a sentence for the log."""
 
 
+class CannotStart(Exception):
+    """The message is a sentence for the person at the keyboard."""
+
+
+def say(sentence: str) -> None:
+    """Print it; where the log cannot be written (its disk is full) we go on without a word."""
+    with suppress(OSError):
+        print(sentence, flush=True)
+
+
 class Child(Protocol):
     """A process that was begun, such as subprocess.Popen."""
 
@@ -59,7 +69,7 @@ class Keeper:
         for name, part in self.parts.items():
             if part.child is None:
                 if time.monotonic() >= part.again_at:
-                    part.child, part.begun_at, part.ready = part.begin(), time.monotonic(), False
+                    self._begin(name, part)
                 continue
             status = part.child.poll()  # before the question: what it said last counts
             part.ready = part.ready or part.is_ready()
@@ -73,16 +83,28 @@ class Keeper:
     def children(self) -> list[Child]:
         return [part.child for part in self.parts.values() if part.child is not None]
 
+    def _begin(self, name: str, part: Part) -> None:
+        part.begun_at, part.ready = time.monotonic(), False
+        try:
+            part.child = part.begin()
+        except (OSError, CannotStart) as fault:  # no more processes, no more memory
+            self._again(name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})")
+
     def _ended(self, name: str, part: Part, status: int) -> None:
+        self.ended.append((part.child.pid, time.monotonic()))
+        part.child = None
+        self._again(name, part, f"ended by itself (status {status})")
+
+    def _again(self, name: str, part: Part, what: str) -> None:
+        """Have the part begun again, or raise GivenUp."""
         now = time.monotonic()
         part.ends = 1 if part.ready and now - part.begun_at > STEADY_SECONDS else part.ends + 1
         part.ends_unready = 0 if part.ready else part.ends_unready + 1
         if part.ends_unready >= TRIES and not (part.for_good and part.was_ready):
-            raise GivenUp(f"{name} ended {TRIES} times before it was ready (status {status}). It cannot run here; what it said above tells why.")
+            raise GivenUp(f"{name} {what}, {TRIES} times in a row before it was ready. It cannot run here; what it said above tells why.")
         pause = 0 if part.ends == 1 else min(2.0 ** (part.ends - 3), part.longest_pause)
-        print(f"{name} ended by itself (status {status}). It is started again{f' in {pause:g} s' if pause else ''}.", flush=True)
-        self.ended.append((part.child.pid, now))
-        part.child, part.again_at = None, now + pause
+        say(f"{name} {what}. It is started again{f' in {pause:g} s' if pause else ''}.")
+        part.again_at = now + pause
 
     def ended_lately(self, seconds: float) -> list[int]:
         """The processes that ended by themselves in the last seconds: what they had begun may still run in their group."""

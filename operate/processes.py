@@ -24,8 +24,8 @@ from settings import sandbox_port
 from sync import jobs
 
 from . import chores
-from .keeper import Child, GivenUp, Keeper, Part, Ready, end_with_parent, say_ready
-from .web import ORPHAN_SECONDS, CannotStart
+from .keeper import CannotStart, Child, GivenUp, Keeper, Part, Ready, end_with_parent, say, say_ready
+from .web import ORPHAN_SECONDS
 
 TOP = Path(__file__).parent.parent
 PROCFILE = TOP / "Procfile"
@@ -121,7 +121,7 @@ def _wait_for(redis_url: str) -> Redis:
             return Redis.from_url(redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5)
         except (RedisError, OSError) as error:
             if attempt == 20:
-                print(f"Redis does not answer ({type(error).__name__}). Waiting for it; check REDIS_URL.", flush=True)
+                say(f"Redis does not answer ({type(error).__name__}). Waiting for it; check REDIS_URL.")
             time.sleep(0.1 if attempt < 20 else 2)
     raise AssertionError("unreachable")
 
@@ -195,10 +195,10 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
             try:
                 keeper.look()
             except GivenUp as fault:
-                print(f"{fault} Stopping the others.", flush=True)
+                say(f"{fault} Stopping the others.")
                 return 1
             if greeting and keeper.parts["web"].ready and _answers(settings):
-                print(greeting, flush=True)
+                say(greeting)
                 greeting = ""
     return 0
 

@@ -20,7 +20,7 @@ from granian.log import LogLevels
 from granian.net import SocketHolder
 from granian.server.embed import Server
 
-from .keeper import GivenUp, Keeper, Part, Ready, say_ready
+from .keeper import CannotStart, GivenUp, Keeper, Part, Ready, say, say_ready
 
 APPLICATION = "app:create_front"
 HEAD_SECONDS = 20  # for the head of a request, the first and each further one of a connection
@@ -29,10 +29,6 @@ BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
 ORPHAN_SECONDS = 6  # that a process goes on without its parent, for the next ones to be ready before it ends
 LAST_SECONDS = 3  # that answers in progress get when it is told to stop
-
-
-class CannotStart(Exception):
-    """The message is a sentence for the person at the keyboard."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -74,7 +70,7 @@ def serve(listening: socket.socket, processes: int, ready: socket.socket | None 
                 ready = None
         return 0
     except GivenUp as fault:
-        print(fault, flush=True)
+        say(str(fault))
         return 1
     finally:
         for child in keeper.children():

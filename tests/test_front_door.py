@@ -193,7 +193,7 @@ def test_a_part_that_cannot_run_ends_all_with_a_sentence(house, tmp_path):
                           timeout=60)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "web ended by itself (status 3). It is started again." in done.stdout
-    assert "web ended 2 times before it was ready (status 3)." in done.stdout and done.stdout.endswith("Stopping the others.\n")
+    assert "web ended by itself (status 3), 2 times in a row before it was ready." in done.stdout and done.stdout.endswith("Stopping the others.\n")
 
 
 def test_nothing_outlives_a_start_that_was_killed_outright(house):
