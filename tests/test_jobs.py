@@ -42,7 +42,7 @@ def waiting(queue, name: str) -> list[str]:
 def upload(linden) -> Import:
     """A file to check, without the nudge that usually comes with it."""
     sheet = intake.open_sheet("clients", LINES)
-    return Import.begin(linden.clinic, linden.olive, "clients", sheet.text, sheet.total, problems={"guessed": sheet.guessed})
+    return Import.begin(linden.clinic, linden.olive, "clients", sheet.text, sheet.total, problems={"guessed": sheet.guessed}, choices={})
 
 
 def phase(row: Import) -> str:
@@ -154,7 +154,8 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
         clock.terminate()
     assert clock.wait(10) == 0
     names = {job.args[0] for job in Queue("chores", connection=queue).jobs}
-    assert names == {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"}
+    assert names == {f"{function.__module__}.{function.__name__}" for function, _ in chores.PERIODIC}
+    assert {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"} <= names
     assert "Traceback" not in queue.output.read_text()
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
 
