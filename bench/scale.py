@@ -23,7 +23,7 @@ def run() -> None:
     """Both sizes on both databases."""
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
-        for name, url in _databases(folder):
+        for name, url in databases(folder):
             figures = {size: _measure(url(size), folder, *shape) for size, shape in SIZES.items()}
             small, large = figures.values()
             rows = [[what, f"{small[what] * 1000:.2f}", f"{large[what] * 1000:.2f}", f"{large[what] / small[what]:.2f}",
@@ -31,7 +31,7 @@ def run() -> None:
             show(f"{name}: milliseconds with so many bookings in the database", ["", *SIZES, "ratio", "asked"], rows)
 
 
-def _databases(folder: str):
+def databases(folder: str):
     yield "SQLite", lambda size: f"sqlite:///{folder}/{size.replace(',', '')}.db"
     base = os.environ.get("TEST_POSTGRES_URL")
     if base is None:

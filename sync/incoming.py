@@ -151,13 +151,20 @@ class Ahead:
         return [row for row in near if event.overlaps(row.span, row.practitioner.zone)]
 
 
-def look_for_doubles(account: Account, calendar: RemoteCalendar, moved: list[ExternalEvent], is_first: bool) -> None:
-    """Tell the person where a busy time that came or moved outside lies on a booking; many, or all of a calendar's first read, in one sentence.
+Doubles = dict[str, tuple[ExternalEvent, Booking]]
+
+
+def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
+    """Where a busy time that came or moved outside lies on a booking. Reads only: it takes long where both are many."""
+    ahead = Ahead(account) if moved else None
+    return {_clash(event, booking): (event, booking) for event in moved for booking in ahead.under(event)}
+
+
+def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool) -> None:
+    """Tell the person of double bookings; of many, or all of a calendar's first read, in one sentence.
 
     What the person left as it is, is not told again, however often the calendar is read anew.
     """
-    ahead = Ahead(account)
-    near = {_clash(event, booking): (event, booking) for event in moved for booking in ahead.under(event)}
     if not near:
         return
     left = {key for row in _doubles(account, calendar).where(Notice.settled_as == ACCEPTED) for key in row.detail.get("clashes", [])}

@@ -187,12 +187,13 @@ class Reader:
                 return self._take_in(calendar, delta, held)
         if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):
             return True
+        near = incoming.doubles(self.account, change.moved)
         with self.errand.writing():
             if self._as_it_is(calendar) is None:
                 return False
             if calendar.role == "source":
                 strays.note(self.account, calendar, delta)
-            incoming.look_for_doubles(self.account, calendar, change.moved, calendar.read_at is None)
+            incoming.tell_doubles(self.account, calendar, near, calendar.read_at is None)
             incoming.remember_unread(calendar, delta)
             if change.gone or change.changed or change.fresh:
                 Account.show_anew(self.account.id)
