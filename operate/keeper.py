@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 TRIES = 5  # ends in a row before it was ready, after which a part is given up
@@ -42,12 +42,16 @@ class Child(Protocol):
 
 @dataclass
 class Part:
-    """One part. `longest_pause`: seconds between an end and the next beginning at most. `for_good`: once it was ready, it is never given up."""
+    """One part. `longest_pause`: seconds between an end and the next beginning at most. `for_good`: once it was ready, it is never given up.
+
+    `replaced(pid)` is called for each process that ended by itself once the next one is ready.
+    """
 
     begin: Callable[[], Child]
     is_ready: Callable[[], bool]
-    longest_pause: float = 15.0
+    longest_pause: float = 5.0
     for_good: bool = False
+    replaced: Callable[[int], None] = lambda pid: None
     child: Child | None = None
     ready: bool = False  # since it was begun
     begun_at: float = 0.0
@@ -55,6 +59,7 @@ class Part:
     was_ready: bool = False  # ever
     ends: int = 0
     ends_unready: int = 0
+    ended: list[int] = field(default_factory=list)  # the processes that ended by themselves, until another is ready
 
 
 class Keeper:
@@ -62,7 +67,6 @@ class Keeper:
 
     def __init__(self, parts: Mapping[str, Part]):
         self.parts = dict(parts)
-        self.ended: list[tuple[int, float]] = []  # process and when, of what ended by itself
 
     def look(self) -> None:
         """Begin what is to be begun. Raises GivenUp."""
@@ -76,6 +80,9 @@ class Keeper:
             part.was_ready = part.was_ready or part.ready
             if status is not None:
                 self._ended(name, part, status)
+            elif part.ready:
+                while part.ended:
+                    part.replaced(part.ended.pop())
 
     def all_ready(self) -> bool:
         return all(part.ready for part in self.parts.values())
@@ -91,7 +98,7 @@ class Keeper:
             self._again(name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})")
 
     def _ended(self, name: str, part: Part, status: int) -> None:
-        self.ended.append((part.child.pid, time.monotonic()))
+        part.ended.append(part.child.pid)
         part.child = None
         self._again(name, part, f"ended by itself (status {status})")
 
@@ -106,10 +113,9 @@ class Keeper:
         say(f"{name} {what}. It is started again{f' in {pause:g} s' if pause else ''}.")
         part.again_at = now + pause
 
-    def ended_lately(self, seconds: float) -> list[int]:
-        """The processes that ended by themselves in the last seconds: what they had begun may still run in their group."""
-        self.ended = [(pid, when) for pid, when in self.ended if time.monotonic() - when < seconds]
-        return [pid for pid, _ in self.ended]
+    def ended(self) -> list[int]:
+        """The processes that ended by themselves and are not replaced yet: what they had begun may still run in their group."""
+        return [pid for part in self.parts.values() for pid in part.ended]
 
 
 class Ready:

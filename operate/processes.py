@@ -25,7 +25,6 @@ from sync import jobs
 
 from . import chores
 from .keeper import CannotStart, Child, GivenUp, Keeper, Part, Ready, end_with_parent, say, say_ready
-from .web import ORPHAN_SECONDS
 
 TOP = Path(__file__).parent.parent
 PROCFILE = TOP / "Procfile"
@@ -241,7 +240,9 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
             inherited = {"--ready-fd": ready.fileno(), **({"--listen-fd": listening.fileno()} if listening else {})}
             options = [f"{name}={number}" for name, number in inherited.items()]
             return _begin([*program, *options], pass_fds=tuple(inherited.values()))
-    return Part(begin, said, longest_pause=1.0 if listening else 15.0)
+    if not listening:
+        return Part(begin, said)
+    return Part(begin, said, longest_pause=1.0, replaced=lambda pid: _signal(pid, signal.SIGTERM))
 
 
 @contextmanager
@@ -253,7 +254,7 @@ def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
         yield keeper
     finally:
         mine = [part.child for part in keeper.parts.values() if part.child and part not in before]
-        orphans = keeper.ended_lately(ORPHAN_SECONDS + LAST_SECONDS + 1)
+        orphans = keeper.ended()
         for pid in [*(child.pid for child in mine), *orphans]:
             _signal(pid, signal.SIGTERM)
         end = time.monotonic() + LAST_SECONDS + 3

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from granian.constants import HTTPModes
@@ -27,7 +28,7 @@ HEAD_SECONDS = 20  # for the head of a request, the first and each further one o
 UNREAD_SECONDS = 60  # after which a client that takes no more of its answer is let go
 BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
-ORPHAN_SECONDS = 6  # that a process goes on without its parent, for the next ones to be ready before it ends
+ORPHAN_SECONDS = 60  # that a process goes on at most without its parent, until `start` has others and ends it
 LAST_SECONDS = 3  # that answers in progress get when it is told to stop
 
 
@@ -61,7 +62,7 @@ def serve(listening: socket.socket, processes: int, ready: socket.socket | None 
         signal.signal(number, lambda *_: stop.set())
     _allow_files()
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [None]
-    keeper = Keeper({f"web {n + 1}": _process(listening, cores[n % len(cores)]) for n in range(processes)})
+    keeper = Keeper({f"web {n + 1}": _process(listening, cores[n % len(cores)], os.getppid() if ready else None) for n in range(processes)})
     try:
         while not stop.wait(0.05):
             keeper.look()
@@ -89,13 +90,13 @@ class _Process(_context.Process):
         return self.exitcode
 
 
-def _process(listening: socket.socket, core: int | None) -> Part:
+def _process(listening: socket.socket, core: int | None, above: int | None) -> Part:
     """One process, on a core of its own: its threads then hand Python's lock round for little (Linux)."""
     said = Ready()
 
     def begin() -> _Process:
         with said.theirs() as ready:
-            child = _Process(target=_answer, args=(listening, core, ready, os.getpid()))
+            child = _Process(target=_answer, args=(listening, core, ready, os.getpid(), above))
             child.start()
         return child
     return Part(begin, said, longest_pause=1.0)
@@ -113,17 +114,17 @@ def _allow_files() -> None:
 # ---- in each process ----
 
 
-def _answer(listening: socket.socket, core: int | None, ready: socket.socket, parent: int) -> None:
+def _answer(listening: socket.socket, core: int | None, ready: socket.socket, parent: int, above: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     if core is not None:
         os.sched_setaffinity(0, {core})
     module, _, name = APPLICATION.partition(":")
     front = getattr(importlib.import_module(module), name)()
-    asyncio.run(_run(_Server(front, listening), ready, parent))
+    asyncio.run(_run(_Server(front, listening), ready, parent, above))
 
 
-async def _run(server: "_Server", ready: socket.socket, parent: int) -> None:
+async def _run(server: "_Server", ready: socket.socket, parent: int, above: int | None) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -132,17 +133,27 @@ async def _run(server: "_Server", ready: socket.socket, parent: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     server.on_startup(lambda: say_ready(ready))
-    orphan = asyncio.create_task(_orphan(parent, stop))
+    orphan = asyncio.create_task(_orphan(parent, above, stop))
     await server.serve()
     orphan.cancel()
 
 
-async def _orphan(parent: int, stop: Callable[[], None]) -> None:
-    """End a while after the parent was killed outright."""
+async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
+    """After the parent was killed outright: go on while `start` (`above`) makes others ready, and end where nobody does."""
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
-    await asyncio.sleep(ORPHAN_SECONDS)
+    end = time.monotonic() + ORPHAN_SECONDS
+    while above and _lives(above) and time.monotonic() < end:
+        await asyncio.sleep(0.5)
     stop()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class _Server(Server):
