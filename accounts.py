@@ -341,6 +341,13 @@ class Account(Base):
         return self.calendars.where(RemoteCalendar.role == "destination").first()
 
     @property
+    def barred(self) -> str | None:
+        """Why nothing is synced though the account is connected: "plan" (the clinic's has not this provider), "opt_in", or None."""
+        if not self.clinic.allows(self.kind):
+            return "plan"
+        return None if self.user.sync_allowed else "opt_in"
+
+    @property
     def open_notices(self):
         """What waits for a person, the newest first."""
         return self.notices.where(Notice.settled_at.is_null()).order_by(Notice.id.desc())

@@ -106,7 +106,7 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
 
 def _trouble(account: Account, provider: str) -> tuple[str, str, str, str] | None:
     """What does not mend by itself."""
-    if account.phase != "active" or not account.clinic.allows(account.kind) or not account.user.sync_allowed:
+    if account.phase != "active" or account.barred:
         return None
     since, left = two_way_words.since(account), two_way_words.due(account) - two_way_words.in_step(account)
     waiting = f" {left:,} booking{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} not there yet." if left > 0 else ""
@@ -138,9 +138,10 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
         if account.is_stuck_leaving:
             return "trouble", "Removal is not finished", f"{name} stopped sync. {two_way_words.unfinished(account, zone)}", "end"
         return "waiting", "Removing our events", f"{name} stopped sync; our events in {provider} are being removed.", ""
-    if not account.clinic.allows(account.kind):
-        return "off", "Not in the plan", f"The clinic’s plan has no sync with {provider}. What stands there stays as it is.", ""
-    if not account.user.sync_allowed:
+    if account.barred == "plan":
+        words = f"The clinic’s plan has no sync with {provider}. Nothing goes there, and {two_way_words.old_times(account)}"
+        return "waiting", "Not in the plan", words, ""
+    if account.barred:
         return "off", "Off", f"{name} does not let bookings appear outside now. That is their own choice.", ""
     if account.phase == "paused":
         return "off", "Paused", f"{name} paused it. Nothing goes out and nothing comes in.", ""

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
 import scheduling
-from accounts import Account, Notice, RemoteCalendar
+from accounts import KINDS, Account, Notice, RemoteCalendar
 from models import SlotTaken
 from sync import decisions, incoming, work
 
@@ -82,16 +82,24 @@ def leave_all(calendar_id: int):
 
 @blueprint.app_template_global()
 def to_decide() -> int:
-    """How many things wait for the signed-in person on Calendar sync: for the menu, in one query."""
+    """How many things wait for the signed-in person on Calendar sync, an account that the plan lost among them: for the menu."""
     rows = Notice.select(Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking).join(Account)
-    return notice_words.to_decide(rows.where(Account.user == current_user.id, Notice.settled_at.is_null()))
+    return notice_words.to_decide(rows.where(Account.user == current_user.id, Notice.settled_at.is_null())) + len(_lost_to_plan())
+
+
+def _lost_to_plan() -> list[Account]:
+    """The signed-in person's accounts that the clinic's plan has no more. Asks nothing where it has all of them."""
+    lost = [kind for kind in KINDS if not access.clinic().allows(kind)]
+    if not lost:
+        return []
+    return list(Account.select().where(Account.user == current_user.id, Account.kind.in_(lost), Account.phase.in_(("active", "paused"))))
 
 
 @blueprint.app_template_global()
 def stuck_accounts() -> list[Account]:
     """The signed-in person's accounts that carry nothing now until they act: for the calendar, in one query."""
     rows = Account.select().where(Account.user == current_user.id, Account.phase == "active", Account.health.in_(("reconnect", "calendar_gone")))
-    return [row for row in rows if current_user.sync_allowed and access.clinic().allows(row.kind)]
+    return [*(row for row in rows if not row.barred), *_lost_to_plan()]
 
 
 def _refused(why: str):

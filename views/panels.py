@@ -81,7 +81,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
              "troubles": reading_words.of_account(account, zone), "unread": reading_words.coverage(account),
              "may_sync": account.clinic.allows(account.kind) and current_user.sync_allowed and account.kind in connections.kinds()}
     is_filled = found["destination"] is not None and found["destination"].read_at is not None
-    found["shows_sources"] = bool(sources) and account.phase in ("active", "paused") and is_filled
+    found["shows_sources"] = bool(sources) and account.phase in ("active", "paused") and bool(is_filled or account.barred)
     if account.phase in ("naming", "off"):
         is_back = naming_form and naming_form.account.id == account.id
         form = naming_form if is_back else Naming(account, formdata=None, data={"name": _default_name(found["destination"]), "into": ""})

@@ -5,6 +5,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 import text
+from accounts import Account
 from database import alone
 from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
 
@@ -208,9 +209,10 @@ def change_plan():
     if not form.validate():
         return htmx.show("settings/plan.html", "settings/_plan.html", 422, plans=PLANS, names=PLAN_NAMES, features=FEATURES, form=form)
     links = 0 if "feed" in PLANS[form.plan.data] else clinic.living_links.count()
-    if links and not form.confirmed.data:
+    syncs = clinic.accounts.where(Account.kind.not_in(PLANS[form.plan.data]), Account.phase.in_(("active", "paused"))).count()
+    if (links or syncs) and not form.confirmed.data:
         return htmx.show("settings/plan.html", "settings/_plan.html", plans=PLANS, names=PLAN_NAMES, features=FEATURES,
-                         losing=form.plan.data, links=links)
+                         losing=form.plan.data, links=links, syncs=syncs)
     clinic.change_plan(form.plan.data, current_user)
     flash(f"Your clinic is on the plan {PLAN_NAMES[clinic.plan]} now.")
     return htmx.done(url_for("settings.plan"))

@@ -202,6 +202,8 @@ def _syncing() -> list[Account]:
 def leave(goal: str, account_id: int | None = None):
     removes = goal == "new-start" or "removes" in request.form
     accounts = [panels.own(account_id)] if account_id else _syncing()
+    if goal == "new-start" and any(account.barred for account in accounts):  # the removal would be all that happens
+        return sync_page.changed("Start over is not possible now: sync is off, so nothing could be made anew. Nothing was removed.")
     for account in accounts:
         if account.phase == "leaving" and not removes:
             account.end_departure(current_user)

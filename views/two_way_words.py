@@ -67,7 +67,7 @@ def in_step(account: Account) -> int:
 
 def status(account: Account, zone: ZoneInfo) -> Status:
     """How the account stands, the weightiest thing first."""
-    name, user, at = PROVIDER_NAMES[account.kind], account.user, scheduling.utc_now()
+    name, at = PROVIDER_NAMES[account.kind], scheduling.utc_now()
     if account.phase == "leaving":
         gone = " What came from there is gone here already."
         if account.is_stuck_leaving:
@@ -81,9 +81,10 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
     if account.kind not in connections.kinds():
         return Status("off", "Not set up any more", f"This Kalends does not know {name} now. Whoever runs it can change that.")
-    if not account.clinic.allows(account.kind):
-        return Status("off", "Not in your plan", f"Your clinic’s plan has no sync with {name}. What stands there stays as it is.")
-    if not user.sync_allowed:
+    if account.barred == "plan":
+        words = f"Your clinic’s plan has no sync with {name}. Nothing goes there any more, and {old_times(account)}"
+        return Status("waiting", "Not in your plan", words)
+    if account.barred:
         return Status("off", "Off", "Bookings may not appear outside Kalends now. Tick the box that lets them, to go on.")
     if account.phase == "paused":
         return Status("off", "Paused", "Nothing goes out and nothing comes in until you go on. Busy times we last saw still block.")
@@ -114,6 +115,12 @@ def status(account: Account, zone: ZoneInfo) -> Status:
     if failed:
         return Status("waiting", "Nearly in step", f"{counted}. See below which are not.")
     return Status("ok", "In step", f"{counted}, {how_changes_arrive(account)}.")
+
+
+def old_times(account: Account) -> str:
+    """What becomes of busy times that are read no more."""
+    reads = account.calendars.where(RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False)).exists()
+    return "busy times that we read last still block booking: stop a calendar below to free them." if reads else "no busy times come from there."
 
 
 def first_look(account: Account, zone: ZoneInfo) -> Status | None:
