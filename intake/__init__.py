@@ -74,9 +74,11 @@ def store(sheet: Sheet, clinic: Clinic, actor: User | None, wanted: Callable[[Re
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
     """Keep an uploaded file and have it checked. A large one is only looked at from above: all else is a worker's. Raises Unreadable."""
     text, guessed = decode(raw)
-    choices = {"columns": ColumnMeaning.of(clinic, kind)}
-    sheet = (open_sheet if len(text) <= _AT_ONCE else peek)(kind, text, guessed, choices)
-    choices["columns"] = {key: choices["columns"][key] for key in keys(sheet.header) if key in choices["columns"]}
+    sheet = peek(kind, text, guessed)
+    said = ColumnMeaning.of(clinic, kind, sheet.preset)
+    choices = {"columns": {key: said[key] for key in keys(sheet.header) if key in said}}
+    if len(text) <= _AT_ONCE:
+        sheet = open_sheet(kind, text, guessed, choices)
     try:
         row = Import.begin(clinic, user, kind, text, sheet.total, {"guessed": guessed}, choices)
     except TooManyOpen:
@@ -89,10 +91,10 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
 faults = asking.faults
 
 
-def meanings(kind: str, clinic: Clinic, given: Iterable[str]) -> dict[str, str]:
-    """What columns mean by what the clinic has said before, and by what is given now as HEADING=COLUMN. Raises Unreadable for a column of no such
-    name."""
-    said = dict(ColumnMeaning.of(clinic, kind))
+def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
+    """What the columns of this file mean by what the clinic has said before, and by what is given now as HEADING=COLUMN. Raises Unreadable for a
+    column of no such name."""
+    said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
         heading, _, meaning = one.rpartition("=")
         if meaning not in ("", *(column.name for column in COLUMNS[kind])):
@@ -117,7 +119,7 @@ def ask_again(row: Import) -> bool:
 def answer(row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None) -> bool:
     """What a person said of the file; it is checked with that, and the clinic's next file of its kind begins with it."""
     choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
-    ColumnMeaning.remember(row.clinic, row.kind, columns)
+    ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
     answered = row.advance(("mapping",), "checking", actor, done=0, good=0, choices=choices)
     if answered:
         jobs.enqueue(_QUEUE, check, row.id)

@@ -18,10 +18,11 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
     """
     answered = sheet.choices.get("columns") or {}
     headings = keys(sheet.header)
-    is_open = [heading for heading in sheet.unknown if heading]
-    if not (always or is_open or sheet.missing or sheet.doubled or sheet.dates is None):
-        return {}
     first = [cells for _, cells, fault in islice(sheet.lines(), 50) if not fault]
+    nameless = [n for n, (heading, name) in enumerate(zip(sheet.header, sheet.names, strict=True))
+                if name is None and not heading.strip() and any(cells[n:] and cells[n].strip() for cells in first)]
+    if not (always or sheet.unknown or nameless or sheet.missing or sheet.doubled or sheet.dates is None):
+        return {}
     columns = []
     for n, (heading, key, name) in enumerate(zip(sheet.header, headings, sheet.names, strict=True)):
         samples = [short(clean(cells[n][:200], 200)) for cells in first if n < len(cells) and cells[n].strip()][:SAMPLES]

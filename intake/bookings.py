@@ -18,7 +18,7 @@ from text import search_key
 
 from . import values
 from .report import Cells, Report
-from .sheet import EXCLUSIVE_ENDS, Sheet, short
+from .sheet import EXCLUSIVE_ENDS, INCLUSIVE_ENDS, Sheet, short
 from .values import NoValue, When
 
 _BAD_TIMES = {"year": "The year must lie between 1970 and 2099.", "ends_before_start": "It ends before it starts.",
@@ -53,8 +53,8 @@ class _Known:
     database."""
 
     def __init__(self, clinic: Clinic, sheet: Sheet):
-        self.order, self.is_exclusive = sheet.dates, sheet.preset in EXCLUSIVE_ENDS
-        self.usual = None
+        self.order, self.ends = sheet.dates, (sheet.preset in EXCLUSIVE_ENDS, sheet.preset in INCLUSIVE_ENDS)
+        self.usual, self.currency = None, clinic.currency
         self.calendars: dict[str, list[Practitioner]] = defaultdict(list)
         for calendar in Practitioner.listed(clinic):
             for key in {search_key(calendar.user.email), search_key(calendar.user.name)}:
@@ -72,13 +72,15 @@ class _Known:
 
     def read(self, cells: Cells) -> _Row | None:
         calendar, service = self._calendar(cells), self._service(cells)
-        patient, status, rate, notes = self._patient(cells), _status(cells, self.order), _rate(cells), cells.take("notes", 4000)
-        span = _Time(cells, calendar, service, self.order, self.is_exclusive).span() if calendar else None
+        patient, status, rate, notes = self._patient(cells), _status(cells, self.order), _rate(cells, self.currency), cells.take("notes", 4000)
+        span = _Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
         return span and _Row(cells.number, calendar, patient, service and service.id, span, status, rate, notes)
 
     def _calendar(self, cells: Cells) -> Practitioner | None:
         needed = "" if self.usual else "Write the e-mail or name of the person it is with."
         name, venue = cells.take("calendar", 254, needed), cells.take("venue", 120)
+        if not name and self.usual and venue:
+            name = self.usual.user.email
         if not name and self.usual:
             return self.usual
         found = self.calendars.get(_key(name), [])
@@ -130,21 +132,26 @@ def _status(cells: Cells, order: str) -> str:
 
 def _is_said(cells: Cells, column: str, order: str) -> bool:
     """Whether a column says yes, in so many words or by when it happened."""
-    raw = cells.take(column, 40)
-    try:
-        return values.yes(raw)
-    except NoValue:
-        pass
-    try:
-        return bool(values.when(raw, order))
-    except NoValue:
-        cells.fault(column, "Write yes or no, or when it happened.")
-        return False
+    said = False
+    for raw in filter(None, cells.take_all(column, 40)):
+        try:
+            said |= values.yes(raw)
+            continue
+        except NoValue:
+            pass
+        try:
+            said |= bool(values.when(raw, order))
+        except NoValue:
+            cells.fault(column, "Write yes or no, or when it happened.")
+    return said
 
 
-def _rate(cells: Cells) -> int | None:
+def _rate(cells: Cells, currency: str) -> int | None:
+    raw = cells.take("rate", 30)
+    if raw and values.currency(raw) not in ("", currency):
+        cells.note_once("rate", f"Amounts are in {values.currency(raw)} there, and are taken as {currency}, the currency of the clinic.")
     try:
-        return values.amount(cells.take("rate", 30))
+        return values.amount(raw)
     except NoValue:
         cells.fault("rate", "Write an amount such as 65 or 65.50.")
         return None
@@ -159,6 +166,7 @@ class _Time:
     service: Service | None
     order: str
     is_exclusive: bool
+    is_inclusive: bool
 
     def span(self) -> Span | None:
         cells = self.cells
@@ -171,10 +179,12 @@ class _Time:
         day = (dated and dated.date) or (start and start.date)
         if cells.fine and day is None:
             cells.fault("date", "Write the date.")
+        if dated and start and start.date and start.date != dated.date:
+            cells.fault("start", "This is another day than the one under date. Say which of the two columns counts, and leave the other out.")
         if not cells.fine:
             return None
         try:
-            return self._whole(day, last or end) if is_whole else self._timed(day, dated, start, end, last)
+            return self._whole(day, _at(last, end)) if is_whole else self._timed(day, dated, start, end, last)
         except BadTime as error:
             cells.fault("date" if error.fact == "year" else "last_day" if is_whole else "end", _BAD_TIMES[error.fact])
             return None
@@ -192,9 +202,9 @@ class _Time:
         return found
 
     def _whole(self, day: date, ends: When | None) -> Span:
-        """Whole days. Outlook's files name the day after the last."""
+        """Whole days. Outlook's files name the day after the last, and so does who ends them at midnight, but for Google."""
         last = ends.date if ends and ends.date else day
-        if self.is_exclusive and last > day:
+        if last > day and (self.is_exclusive or not self.is_inclusive and ends.time == time(0)):
             last -= timedelta(days=1)
         return scheduling.whole_days(day, last, self.calendar.zone)
 
@@ -217,7 +227,8 @@ class _Time:
         end_day = end.date or (last and last.date) or (day if end.time > begins.time else day + timedelta(days=1))
         if end_day == day and end.time <= begins.time and not end.date:
             end_day += timedelta(days=1)
-        ends_at, odd_end = self._instant("end", end_day, end.time, zone, is_told=not odd)
+        end_zone = zone if end.offset is None else timezone(end.offset)
+        ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
         if odd_end == "gap":
             return None
         if ends_at <= starts_at:
@@ -257,6 +268,13 @@ class _Time:
         if found is None:
             self.cells.fault("zone", f"“{short(raw)}” is no time zone that we know. Write one such as Europe/London.")
         return found or self.calendar.zone
+
+
+def _at(last: When | None, end: When | None) -> When | None:
+    """The last day and the time that goes with it, which may stand in two columns."""
+    if last and last.time is None and end and end.date is None:
+        return When(last.date, end.time)
+    return last or end
 
 
 @lru_cache(1_000)
@@ -314,18 +332,20 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     outside are only told. Holds these people in a transaction."""
     clinic.hold()
     diaries: dict[int, _Diary] = defaultdict(_Diary)
-    seen: dict[tuple, int | None] = {}
+    there: set[tuple] = set()
+    lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
     if report.rows:
         first, last = min(row.span.starts_at for row in report.rows), max(row.span.ends_at for row in report.rows)
         for user, calendar, patient, starts_at, ends_at, status in Booking.between(clinic, first, last):
-            seen[calendar, patient, starts_at, ends_at] = None
+            there.add((calendar, patient, starts_at, ends_at))
             if status not in FREE_STATUSES:
                 diaries[user].block(starts_at, ends_at)
         outside = _outside(report.rows, first, last)
     kept = []
     for row in report.rows:
-        if row.key in seen:
-            report.fault(row.line, "", f"Line {seen[row.key]} is the same booking." if seen[row.key] else "This booking is in Kalends already.")
+        key = row.key, row.status in FREE_STATUSES
+        if row.key in there or key in lines:
+            report.fault(row.line, "", "This booking is in Kalends already." if row.key in there else f"Line {lines[key]} is the same booking.")
             continue
         other = diaries[row.calendar.user_id].claim(row) if row.status not in FREE_STATUSES else None
         if other:
@@ -337,7 +357,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             report.note(row.line, "start", sentence)
         if row.status not in FREE_STATUSES and outside[row.calendar.user_id].is_taken(row):
             report.note(row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then.")
-        seen[row.key] = row.line
+        lines[key] = row.line
         kept.append(row)
     report.rows = kept
 

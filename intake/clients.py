@@ -21,12 +21,10 @@ def _read(cells: Cells) -> tuple[int, dict]:
         first, last = (part[:80] for part in values.names(whole))
     if not first:
         cells.fault("first_name", "Write a first name, or the single name.")
-    phone, other = (cells.take(column, 60) for column in ("phone", "other_phone"))
-    notes = cells.take("notes", 4000)
-    if phone and other and other != phone:
-        notes = f"{notes}\nOther phone: {other}".strip()
+    phone, others = _phones(cells)
+    notes = "\n".join([*filter(None, [cells.take("notes", 4000)]), *(f"Other phone: {other}" for other in others)])
     row = {"first_name": first, "last_name": last, "internal_id": cells.take("internal_id", 20), "email": cells.take("email", 254).lower(),
-           "phone": phone or other, "notes": notes}
+           "phone": phone, "notes": notes}
     for column in ("internal_id", "phone"):
         if values.is_spoiled(row[column]):
             cells.fault(column, "A spreadsheet has spoiled this number (it ends in E+…). Format the column as text and export it again.")
@@ -37,6 +35,14 @@ def _read(cells: Cells) -> tuple[int, dict]:
     except NoAddress:
         cells.fault("email", "Write an address such as name@example.org.")
     return cells.number, row
+
+
+def _phones(cells: Cells) -> tuple[str, list[str]]:
+    """The first number, and the others as they are called in the file."""
+    numbers = [number for column in ("phone", "other_phone") for raw in cells.take_all(column, 200) for number in values.phones(raw)]
+    first = next(iter(numbers), "")
+    called = values.bare_phone(first) or first
+    return called, [other for other in dict.fromkeys(numbers[1:]) if values.bare_phone(other) != called]
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:

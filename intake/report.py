@@ -53,17 +53,24 @@ class Cells:
         self.number, self._values, self._report = number, values, report
 
     def take(self, column: str, limit: int = 200, needed: str = "") -> str:
-        raw = plain_spaces(self._values.get(column, ""))
-        if raw[:1] == "'" and (raw[1:2] in ("=", "+", "-", "@") or raw[1:2].isdigit()):  # how spreadsheets, and our own downloads, keep a cell text
-            raw = raw[1:]
-        try:
-            value = clean(raw, limit) if column == "notes" else mended(raw, limit)
-        except TooLong as error:
-            self.fault(column, f"Use at most {error.limit:,} characters.")
-            return ""
+        value = self._cleaned(column, self._values.get(column, ""), limit)
         if needed and not value:
             self.fault(column, needed)
         return value
+
+    def _cleaned(self, column: str, raw: str, limit: int) -> str:
+        raw = plain_spaces(raw)
+        if raw[:1] == "'" and (raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")):  # how spreadsheets, and our own downloads, keep a cell text
+            raw = raw[1:]
+        try:
+            return clean(raw, limit) if column == "notes" else mended(raw, limit)
+        except TooLong as error:
+            self.fault(column, f"Use at most {error.limit:,} characters.")
+            return ""
+
+    def take_all(self, column: str, limit: int) -> list[str]:
+        """What several columns say that mean the same, where `take` gives one."""
+        return [self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()]
 
     def fault(self, column: str, sentence: str) -> None:
         self._report.fault(self.number, column, sentence)

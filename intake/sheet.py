@@ -38,10 +38,12 @@ COLUMNS = {
                "The whole name in one cell, in place of first_name: Ada Example, or Example, Ada."),
         Column("internal_id", "ID, client ID, patient ID, client number, patient number, number, reference, reference number, customer ID",
                "Your own ID, up to 20 characters. Left empty, we give the next one."),
-        Column("email", "e-mail, email address, mail, email 1", "Such as name@example.org."),
-        Column("phone", "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell phone, cell, phone 1",
+        Column("email", "e-mail, email address, mail, email 1, email 1 value", "Such as name@example.org."),
+        Column("phone", "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell phone, cell, phone 1, "
+               "phone 1 value",
                "Up to 40 characters."),
-        Column("other_phone", "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone, telephone 2, phone numbers",
+        Column("other_phone", "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone, telephone 2, phone numbers, "
+               "business phone, phone 2 value, phone 3 value",
                "The phone where there is no other; else it goes to the notes."),
         Column("notes", "note, comment, comments, remarks, client notes, patient notes", "Up to 4,000 characters."),
     ),
@@ -75,13 +77,13 @@ COLUMNS = {
                "Left empty: confirmed."),
         Column("cancelled", "canceled, cancelled at, canceled at, cancellation date, is cancelled, cancellation time, cancelled on, cancelled date",
                "yes, or when it was cancelled."),
-        Column("no_show", "did not arrive, did not attend, dna, noshow, did not arrive at, missed", "yes where the client did not come."),
-        Column("rate", "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net sales, gross total, fees",
+        Column("no_show", "did not arrive, did not attend, dna, noshow, did not arrive at, missed, no show at", "yes where the client did not come."),
+        Column("rate", "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net sales, gross total, fees, total fee",
                "65, 65.50, 65 GBP, 1,234.50."),
         Column("notes", "note, comment, comments, remarks, appointment notes, subject, description, client notes", "Up to 4,000 characters."),
     ),
 }
-SEVERAL = ("notes",)  # what several columns may mean together
+SEVERAL = ("notes", "other_phone", "cancelled", "no_show")  # what several columns may mean together
 STANDS_FOR = {"name": "first_name", "start": "date"}  # a column that does where the needed one is missing
 PRESETS = {  # program → what its files are known by: sets of headings that all stand there
     "Outlook": ({"subject", "startdate", "enddate", "alldayevent", "reminderonoff"}, {"subject", "startdate", "enddate", "alldayevent", "showtimeas"},
@@ -101,9 +103,10 @@ MEANT = {  # what a program means by a heading, where that is not the usual
     "Outlook": {"location": "notes", "reminderonoff": "", "reminderdate": "", "remindertime": "", "private": "", "priority": "", "sensitivity": "",
                 "showtimeas": "", "mileage": "", "billinginformation": "", "categories": ""},
 }
-EXCLUSIVE_ENDS = ("Outlook",)  # whose end date of whole days is the day after
+EXCLUSIVE_ENDS, INCLUSIVE_ENDS = ("Outlook",), ("Google Calendar",)  # whose end date of whole days is the day after, and whose is the last
 MOST_COLUMNS, MOST_HEAD, MOST_ROW = 200, 20_000, 200_000  # columns; letters of the first lines; letters between two line breaks
 MOST_BREAKS = 2_000_000
+_CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)  # what Outlook puts before the subject of a meeting that is off
 HEAD_LINES = 10  # where the names of the columns are looked for
 
 
@@ -148,10 +151,12 @@ class Sheet:
             if not name or not cell.strip() and name in found:
                 continue
             if name in shared:
-                told = f"{heading.strip()}: {cell.strip()}" if cell.strip() else ""
+                told = f"{heading.strip()}: {cell.strip()}" if cell.strip() and name in ("notes", "other_phone") else cell.strip()
                 found[name] = "\n".join(filter(None, (found.get(name), told)))
             else:
                 found[name] = cell
+            if _plain(heading) == "subject" and _CALLED_OFF.match(cell):
+                found.setdefault("cancelled", "yes")
         return found
 
     @property
@@ -273,6 +278,7 @@ def _candidates(kind: str, text: str, delimiter: str, known: Mapping[str, str], 
                 preset = next((name for name, signs in PRESETS.items() if any(sign <= set(plain) for sign in signs)), "")
                 meant = MEANT.get(preset, {}) if kind == "bookings" else {}
                 names = [meant.get(word, known.get(word)) for word in plain]
+                names = ["other_phone" if name == "phone" and "phone" in names[:n] else name for n, name in enumerate(names)]
                 yield Sheet(kind, text, delimiter, cells, names, guessed, head_at=number, preset=preset)
             number = reader.line_num + 1
     except csv.Error:

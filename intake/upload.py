@@ -16,7 +16,8 @@ class TooManyOpen(Exception):
 
 
 class ColumnMeaning(Base):
-    """What a clinic said once that a column of its files means, by its plain heading; "": it is left out."""
+    """What a clinic said once that a column of its files means, by its plain heading; "": it is left out. The files of a program that we know are
+    kept apart, as PROGRAM/heading: one's Location is a venue, another's is a note."""
 
     clinic = ForeignKeyField(Clinic)
     kind = CharField(10)
@@ -27,16 +28,18 @@ class ColumnMeaning(Base):
         indexes = ((("clinic", "kind", "heading"), True),)
 
     @classmethod
-    def of(cls, clinic: Clinic, kind: str) -> dict[str, str]:
-        """All that the clinic has said, by heading."""
-        return dict(cls.select(cls.heading, cls.meaning).where(cls.clinic == clinic, cls.kind == kind).limit(2000).tuples())
+    def of(cls, clinic: Clinic, kind: str, program: str = "") -> dict[str, str]:
+        """All that the clinic has said of such files, by heading."""
+        said = cls.select(cls.heading, cls.meaning).where(cls.clinic == clinic, cls.kind == kind).limit(2000).tuples()
+        return {heading.partition("/")[2] or heading: meaning for heading, meaning in said if heading.rpartition("/")[0] == program}
 
     @classmethod
     @database.atomic()
-    def remember(cls, clinic: Clinic, kind: str, meanings: Mapping[str, str]) -> None:
+    def remember(cls, clinic: Clinic, kind: str, meanings: Mapping[str, str], program: str = "") -> None:
         """What columns mean from now on."""
         for heading, meaning in meanings.items():
-            cls.insert(clinic=clinic, kind=kind, heading=heading[:90], meaning=meaning).on_conflict(
+            kept = f"{program}/{heading}" if program else heading
+            cls.insert(clinic=clinic, kind=kind, heading=kept[:90], meaning=meaning).on_conflict(
                 conflict_target=[cls.clinic, cls.kind, cls.heading], update={cls.meaning: meaning}).execute()
 
 

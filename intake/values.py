@@ -22,12 +22,16 @@ _DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(
 _MONTH_DAY = re.compile(rf"{_MONTH}\s*(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.A)
 _WEEKDAY = re.compile(r"^(mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?\.?,?\s+", re.A)
 _TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A)
-_OFFSET = re.compile(r"(?:z|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
-_LENGTH = re.compile(r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?", re.A)
+_OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
+_RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)  # 09:00-09:45, unless the date is ISO's with its T
+_LENGTH = re.compile(r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?", re.A)
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
-_CURRENCY = re.compile(r"[£€$]|\b[a-z]{3}\b", re.I)
+_CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
+SIGNS = {"£": "GBP", "€": "EUR"}  # a dollar may be anybody's
 
-YES, NO = ("yes", "y", "true", "1", "x", "t"), ("", "no", "n", "false", "0", "f")
+NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")  # how programs write an empty cell
+YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
+NO = ("no", "n", "false", "0", "f", "off", "nein", "non", "nee", "aus", *NOTHING)
 _WORDS = {  # our status → what other programs say
     "confirmed": "confirmed, booked, scheduled, upcoming, active, accepted, approved, reserved, new, show",
     "pending": "pending, tentative, requested, unconfirmed, not confirmed, awaiting confirmation, waiting",
@@ -92,13 +96,16 @@ def order_of(cells: Iterable[str]) -> str | None:
 @lru_cache(20_000)
 def when(raw: str, order: str = DAY_FIRST) -> When:
     """A date, a time, or both, in one cell. Raises NoValue."""
-    rest = re.sub(r"\s+", " ", raw.strip().lower())
+    rest = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", raw.lower())).strip()
     rest = _WEEKDAY.sub("", rest)
     day, rest = _date(rest, order)
+    is_range = not rest.startswith("t") and bool(_RANGE.search(rest)) and not re.search(r":\d{2}:\d{2}", rest)
     rest = rest.removeprefix("t").lstrip(" ,").removeprefix("at ").strip()
     if not rest and day:
         return When(day, None)
     offset = None
+    if is_range:
+        raise NoValue("two times")
     if day and (zone := _OFFSET.search(rest)):
         offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (-1 if zone[1] == "-" else 1)
         rest = rest[: zone.start()].strip()
@@ -147,8 +154,8 @@ def length(raw: str) -> timedelta:
         return timedelta(hours=int(found[1]), minutes=int(found[2]))
     if found := re.fullmatch(r"(\d{1,2})[.,](\d{1,2})\s*(?:h|hr|hrs|hours?)", text, re.A):
         return timedelta(minutes=round(float(f"{found[1]}.{found[2]}") * 60))
-    if re.fullmatch(r"\d{1,5}", text, re.A):
-        return timedelta(minutes=int(text))
+    if re.fullmatch(r"\d{1,5}(\.0+)?", text, re.A):
+        return timedelta(minutes=int(text.partition(".")[0]))
     found = _LENGTH.fullmatch(text)
     if not found or not (found[1] or found[2]):
         raise NoValue("no length")
@@ -157,7 +164,7 @@ def length(raw: str) -> timedelta:
 
 def amount(raw: str) -> int | None:
     """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing. Raises NoValue."""
-    text = re.sub(r"[\s']", "", _CURRENCY.sub("", raw))
+    text = re.sub(r"[\s']", "", _CURRENCY.sub("", "" if raw.strip().lower() in NOTHING else raw))
     if not text:
         return None
     if found := re.fullmatch(r"(\d{1,3}(?:[.,]\d{3})+|\d{1,7})(?:[.,](\d{1,2}))?", text, re.A):
@@ -167,9 +174,30 @@ def amount(raw: str) -> int | None:
     raise NoValue("no amount")
 
 
+def currency(raw: str) -> str:
+    """The currency that an amount names, "" where it names none."""
+    code = re.search(r"\b([a-z]{3})\b", raw, re.I)
+    return code[1].upper() if code else next((SIGNS[sign] for sign in SIGNS if sign in raw), "")
+
+
+def phones(raw: str) -> list[str]:
+    """The numbers of a cell such as "Mobile: 0400 000 001, Home: 02 7010 0001", each with what it is called there."""
+    parts = [part.strip() for part in re.split(r"[,;\n]|:::", raw) if part.strip()]
+    if not all(len(re.findall(r"\d", part)) >= 5 for part in parts):
+        return [raw.strip()] if raw.strip() else []
+    return [re.sub(r"(^|:\s*)'", r"\1", part) for part in parts]
+
+
+def bare_phone(raw: str) -> str:
+    """A number without what it is called: "Mobile: 0400 000 001"."""
+    return re.sub(r"^[^\d+(:]*:\s*", "", raw)
+
+
 def status(raw: str) -> str:
     """Our status for another program's word. Raises NoValue."""
     word = re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
+    if re.search(r"\bcancel", word) and not re.search(r"\b(not|never|no longer|un)\b", word):
+        return "cancelled"  # in whatever words: by whom, how late, why
     if word not in STATUSES:
         raise NoValue("no status")
     return STATUSES[word]

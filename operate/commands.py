@@ -528,9 +528,10 @@ def imports(kind: str, file, dry_run: bool, good_ones: bool, dates: str | None, 
         calendar = next((row.id for row in models.Practitioner.listed(there) if whose and row.user.email == whose.strip().lower()), None)
         if whose and calendar is None:
             raise click.ClickException(f"Nobody with a calendar signs in as {whose}.")
-        choices = {"dates": dates, "calendar": calendar, "overlaps": overlaps, "columns": intake.meanings(kind, there, meanings)}
         try:
-            sheet = intake.open_sheet(kind, *intake.decode(file.read(intake.MOST_BYTES + 1)), choices)
+            text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
+            choices = {"dates": dates, "calendar": calendar, "overlaps": overlaps, "columns": intake.meanings(kind, there, text, meanings)}
+            sheet = intake.open_sheet(kind, text, guessed, choices)
             report = intake.store(sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad))
         except intake.Unreadable as error:
             raise click.ClickException(f"{error} Options that answer it: --dates, --map, --calendar.") from None

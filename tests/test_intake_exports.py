@@ -187,7 +187,89 @@ def test_unknown_words_are_refused_by_name(read):
     assert {(entry["line"], entry["column"]) for entry in report.faults} == {(2, "status"), (3, "cancelled")}
 
 
+@pytest.mark.parametrize("header, cells, phone, notes", [
+    ("Mobile Number,Telephone", "07700 900111,020 7946 0001", "07700 900111", "Other phone: 020 7946 0001"),
+    ("Home Phone,Mobile Phone,Work Phone", "'604-555-0101,604-555-0102,604-555-0103", "604-555-0102",
+     "Other phone: Home Phone: 604-555-0101\nOther phone: Work Phone: 604-555-0103"),
+    ("Home Phone,Mobile Phone,Work Phone", ",,604-555-0103", "604-555-0103", ""),
+    ("Phone numbers", '"Mobile: 0400 000 001, Home: (02) 7010 0001"', "0400 000 001", "Other phone: Home: (02) 7010 0001"),
+    ("Phone", "'(020) 7946 0001", "(020) 7946 0001", ""), ("Phone", '"020 7946 0001 ext 4, ask for Bo"', "020 7946 0001 ext 4, ask for Bo", ""),
+    ("Phone 1 - Value,Phone 2 - Value", "07700 900111,020 7946 0001", "07700 900111", "Other phone: 020 7946 0001"),
+])
+def test_several_phones_are_kept_all(linden, header, cells, phone, notes):
+    row, = intake.look(open_text("clients", f"First Name,{header}\nAda,{cells}\n"), linden.clinic).rows
+    assert (row["phone"], row["notes"]) == (phone, notes)
+
+
+def test_two_columns_that_tell_of_a_cancellation_both_count(read):
+    head = "calendar,start,end,Cancelled,Cancelled at,Did not arrive,No Show At\n"
+    lines = (("No", "2027-03-01 10:00:00 UTC", "No", ""), ("Yes", "-", "", ""), ("No", "n/a", "No", "2027-03-13"), ("No", "-", "No", "-"))
+    text = "".join(f"Pat Linden,2027-03-13 {n}:00,2027-03-13 {n}:30,{','.join(cells)}\n" for n, cells in enumerate(lines, 9))
+    report = read(head + text)
+    assert told(report) == [] and [row.status for row in report.rows] == ["cancelled", "cancelled", "no_show", "confirmed"]
+
+
+def test_a_time_that_was_cancelled_and_booked_again_by_the_same_client_comes_in_twice(read):
+    line = "Pat Linden,C-7,2027-03-13 09:00,2027-03-13 09:30"
+    report = read(f"calendar,client,start,end,status\n{line},cancelled\n{line},confirmed\n{line},confirmed\n{line},no show\n")
+    assert [row.status for row in report.rows] == ["cancelled", "confirmed"]
+    assert told(report) == ["Line 3 is the same booking.", "Line 2 is the same booking."]
+
+
+def test_a_meeting_that_outlook_calls_cancelled_is(read, linden):
+    report = read(OUTLOOK.replace('"Visit"', '"Canceled: Visit"'), calendar=linden.calendar.id)
+    assert [row.status for row in report.rows] == ["confirmed", "cancelled"]
+
+
+def test_whole_days_that_end_at_midnight_end_there_in_any_language(read):
+    columns = {"beginntam": "date", "beginntum": "start", "endetam": "last_day", "endetum": "end", "ganztagigesereignis": "all_day"}
+    text = "calendar,Beginnt am,Beginnt um,Endet am,Endet um,Ganztägiges Ereignis\nPat Linden,13.04.2027,00:00:00,15.04.2027,00:00:00,Ein\n"
+    row, = read(text, columns=columns).rows
+    assert (row.span.starts_on, row.span.ends_on) == (date(2027, 4, 13), date(2027, 4, 15))
+
+
+def test_an_end_in_an_offset_of_its_own_is_read_with_it(read):
+    report = read("calendar,start,end\nPat Linden,2027-03-28T00:30:00+00:00,2027-03-28T02:30:00+01:00\n")
+    assert spans(report) == [(at("2027-03-28 00:30"), at("2027-03-28 01:30"))]
+
+
+def test_two_columns_that_name_different_days_are_refused(read):
+    assert "another day" in told(read("calendar,date,start,end\nPat Linden,2027-01-03,2027-03-17 09:00,2027-03-17 09:30\n"))[0]
+
+
+def test_a_venue_that_the_chosen_calendar_does_not_belong_to_is_refused(read, linden):
+    report = read("date,start,end,location\n2027-03-13,09:00,10:00,Elsewhere\n2027-03-13,11:00,12:00,linden street\n", calendar=linden.calendar.id)
+    assert [entry["column"] for entry in report.faults] == ["venue"] and [row.calendar for row in report.rows] == [linden.calendar]
+
+
+def test_amounts_of_another_currency_are_noted_once(read):
+    report = read("calendar,date,start,end,price\n" + "".join(f"Pat Linden,2027-03-13,{n}:00,{n}:30,{price}\n" for n, price in enumerate(
+        ("€65", "65 EUR", "£65.00", "US$65"), 10)))
+    assert [entry["sentence"] for entry in report.notes] == ["Amounts are in EUR there, and are taken as GBP, the currency of the clinic."]
+    assert [row.rate for row in report.rows] == [6500] * 4
+
+
 # ---- asking ----
+
+
+def test_what_was_said_of_one_program_s_columns_is_kept_from_another_s(signed_in, linden):
+    manager = signed_in(linden.maya)
+    jane = "Start At,End At,Staff Member,Treatment,Location,Colour\n2027-03-13 09:00,2027-03-13 09:30,Pat Linden,,Linden Street,red\n"
+    row = intake.begin(linden.clinic, linden.maya, "bookings", jane.encode())
+    data = {f"column-{n}": one["meaning"] or "" for n, one in enumerate(row.problems["ask"]["columns"])}
+    assert manager.post(f"/settings/imports/{row.id}/meanings", data=data).status_code == 303
+    assert Import.get_by_id(row.id).choices["columns"]["location"] == "venue"
+    assert intake.begin(linden.clinic, linden.maya, "bookings", jane.encode()).phase == "checking"
+    outlook = intake.begin(linden.clinic, linden.maya, "bookings", OUTLOOK.encode())
+    assert {one["heading"]: one["meaning"] for one in outlook.problems["ask"]["columns"]}["Location"] == "notes"
+    assert intake.meanings("bookings", linden.clinic, jane, [])["colour"] == "" and intake.meanings("bookings", linden.clinic, OUTLOOK, []) == {}
+
+
+def test_a_column_without_a_name_is_asked_about(linden):
+    row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,Allergic to latex,\n")
+    assert row.phase == "mapping" and [one["samples"] for one in row.problems["ask"]["columns"]][-1] == ["Allergic to latex"]
+    assert intake.begin(linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,,\n").phase == "checking"
+
 
 STRANGE = "Behandler,Wann,Um,Bis,Farbe\nPat Linden,2027-03-13,09:00,10:00,rot\n"
 

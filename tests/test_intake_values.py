@@ -23,13 +23,16 @@ MARCH = date(2027, 3, 12)
     ("2027-03-12 09:00:00 -0530", DAY_FIRST, When(MARCH, time(9), -timedelta(hours=5, minutes=30))),
     ("2027-03-12T09:00:00Z", DAY_FIRST, When(MARCH, time(9), timedelta(0))), ("3/12/2027 12:00:00 AM", MONTH_FIRST, When(MARCH, time(0))),
     ("09:30", DAY_FIRST, When(None, time(9, 30))), ("9.30", DAY_FIRST, When(None, time(9, 30))), ("9 pm", DAY_FIRST, When(None, time(21))),
-    ("24:00", DAY_FIRST, When(None, time(0))),
+    ("24:00", DAY_FIRST, When(None, time(0))), ("2027-03-12 22:00:00 UTC", DAY_FIRST, When(MARCH, time(22), timedelta(0))),
+    ("2027-03-12T09:00-05:00", DAY_FIRST, When(MARCH, time(9), -timedelta(hours=5))),
+    ("Fri Mar 12 2027 09:00:00 GMT+0100 (Central European Time)", DAY_FIRST, When(MARCH, time(9), timedelta(hours=1))),
 ])
 def test_dates_and_times_are_read_in_many_forms(raw, order, expected):
     assert values.when(raw, order) == expected
 
 
-@pytest.mark.parametrize("raw", ["", "soon", "31/02/2027", "13/13/2027", "9", "25:00", "9:61", "13 am", "2027-03-12 soon", "0/1/2027", "1.5"])
+@pytest.mark.parametrize("raw", ["", "soon", "31/02/2027", "13/13/2027", "9", "25:00", "9:61", "13 am", "2027-03-12 soon", "0/1/2027", "1.5",
+                                 "13/03/2027 09:00-09:45", "2027-03-12 9:00 -10:00"])
 def test_what_is_no_time_is_refused(raw):
     with pytest.raises(NoValue):
         values.when(raw)
@@ -68,7 +71,7 @@ def test_no_cell_is_a_fault_of_ours(raw):
 
 @pytest.mark.parametrize("raw, minutes", [
     ("50", 50), ("50 min", 50), ("50 mins", 50), ("1:30", 90), ("1h 15min", 75), ("1 hr", 60), ("1.5 hours", 90), ("01:15:00", 75), ("PT45M", 45),
-    ("1 hour 5 minutes", 65), ("2h", 120),
+    ("1 hour 5 minutes", 65), ("2h", 120), ("1 hour, 15 minutes", 75), ("60.0", 60),
 ])
 def test_lengths(raw, minutes):
     assert values.length(raw) == timedelta(minutes=minutes)
@@ -76,7 +79,7 @@ def test_lengths(raw, minutes):
 
 @pytest.mark.parametrize("raw, cents", [
     ("65", 6500), ("65 GBP", 6500), ("£65.50", 6550), ("1,234.50", 123450), ("1.234,50", 123450), ("1 234,50 €", 123450), ("65,5", 6550),
-    ("USD 1,200", 120000), ("", None), ("1'200.00", 120000),
+    ("USD 1,200", 120000), ("", None), ("1'200.00", 120000), ("US$65", 6500), ("n/a", None),
 ])
 def test_amounts(raw, cents):
     assert values.amount(raw) == cents
@@ -91,9 +94,16 @@ def test_what_is_no_amount_is_refused(raw):
 @pytest.mark.parametrize("raw, status", [
     ("Attended", "delivered"), ("Scheduled", "confirmed"), ("Late cancel", "cancelled"), ("Did not arrive", "no_show"), ("Checked in", "arrived"),
     ("No-Show", "no_show"), ("CANCELED", "cancelled"), ("Completed", "delivered"), ("Tentative", "pending"), ("no_show", "no_show"), ("paid", "paid"),
+    ("Clinician Canceled", "cancelled"), ("Cancelled by patient <24h", "cancelled"), ("Cancelled - no charge", "cancelled"),
 ])
 def test_the_words_of_other_programs(raw, status):
     assert values.status(raw) == status
+
+
+def test_what_is_not_cancelled_is_never_read_as_cancelled():
+    for raw in ("Not cancelled", "never cancelled"):
+        with pytest.raises(NoValue):
+            values.status(raw)
 
 
 def test_a_spoiled_number_and_odd_spaces_are_seen():
