@@ -15,7 +15,7 @@ import models
 import outbox
 import vault
 import views
-from database import connect_afresh, open_database, trouble
+from database import connect_afresh, open_database, trouble, wait_at_most
 from operate import commands
 from operate.front import Front, Lane
 from settings import Settings, SettingsError
@@ -66,16 +66,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 LARGEST = 2**20  # octets of a request's body, except of a file to import
 LANES = (  # requests of one kind: how many of them may have a thread of a web process at a time
     Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
+    Lane(lambda method, path: path.startswith(feed.PREFIX), 4),
     Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
     Lane(lambda method, path: method not in ("GET", "HEAD"), 8),  # these may wait for the database's lock
     Lane(lambda method, path: True, 8),
 )
+ANSWER_SECONDS = 15  # that a request waits for an answer of the database
 PASSWORD_PATHS = ("/sign-in", "/invitations/", "/welcome", "/sign-up/", "/profile/password", "/forgotten")  # costly on purpose
 
 
 def create_front() -> Front:
     """The application as a web process answers with it."""
     app = create_app()
+    wait_at_most(ANSWER_SECONDS)
     return Front(app.wsgi_app, feed.PREFIX, lambda path: app.config["MAX_CONTENT_LENGTH"] if path.startswith("/settings/imports") else LARGEST, LANES)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from peewee import (
     Model,
     OperationalError,
     PeeweeException,
+    Psycopg3Adapter,
     SqliteDatabase,
     TextField,
     chunked,
@@ -54,22 +56,98 @@ def open_database(url: str) -> None:
             connect_timeout=5, tcp_user_timeout=20_000))
 
 
+class _Connection(psycopg.Connection):
+    """One that is given up when an answer does not come in the time that its thread allows."""
+
+    server: "_Postgresql"
+
+    def wait(self, generator, *more, **named):
+        limit, begun = self.server.limit(), time.monotonic()
+        try:
+            answer = super().wait(generator, *more, **{**named, "timeout": limit} if limit else named)
+        except psycopg.OperationalError:
+            if limit and time.monotonic() - begun >= limit:
+                self.close()
+                self.server.pause()
+            raise
+        self.server.is_doubtful = False
+        return answer
+
+
+class _Adapter(Psycopg3Adapter):
+    def connect(self, db, **parameters):
+        if db.is_doubtful:
+            parameters["connect_timeout"] = 2  # the least that PostgreSQL's library takes
+        connection = _Connection.connect(db.database, **parameters)
+        connection.server = db
+        return connection
+
+
 class _Postgresql(PooledPostgresqlDatabase):
-    """A server that does not even refuse is left alone for a moment, so that not every request waits for it."""
+    """A server that does not even refuse is left alone for a moment, so that not every request waits for it; after that it is tried for shorter
+    times until it answers."""
 
     PAUSE_SECONDS = 5
+    DOUBTFUL_SECONDS = 1  # for an answer while the server is in doubt, and for one that a connection from the pool still lives
+    psycopg3_adapter = _Adapter
+    is_doubtful = False
     _again_at = 0.0
 
+    def limit(self) -> float | None:
+        """Seconds that this thread waits for an answer; None: for as long as it takes."""
+        most = getattr(_patience, "seconds", None) or _answer_seconds
+        return min(most, self.DOUBTFUL_SECONDS) if most and self.is_doubtful else most
+
+    def pause(self) -> None:
+        self.is_doubtful, self._again_at = True, time.monotonic() + self.PAUSE_SECONDS
+
     def _connect(self):
-        begun = time.monotonic()
-        if begun < self._again_at:
+        self._check_pause()
+        with self._pool_lock:  # one tries, the others learn from it
+            self._check_pause()
+            begun = time.monotonic()
+            try:
+                return super()._connect()
+            except psycopg.OperationalError:
+                if time.monotonic() - begun > 1:
+                    self.pause()
+                raise
+
+    def _is_closed(self, conn):
+        with answer_within(self.DOUBTFUL_SECONDS):
+            is_closed = super()._is_closed(conn)
+        self._check_pause()
+        return is_closed
+
+    def _check_pause(self) -> None:
+        if time.monotonic() < self._again_at:
             raise psycopg.OperationalError("the server did not answer a moment ago")
-        try:
-            return super()._connect()
-        except psycopg.OperationalError:
-            if time.monotonic() - begun > 1:
-                self._again_at = time.monotonic() + self.PAUSE_SECONDS
-            raise
+
+
+_answer_seconds: float | None = None
+_patience = threading.local()
+
+
+def wait_at_most(seconds: float | None) -> None:
+    """How long any thread of this process waits for an answer of PostgreSQL, from now on; None: as long as it takes."""
+    global _answer_seconds
+    _answer_seconds = seconds
+
+
+@contextmanager
+def answer_within(seconds: float) -> Iterator[None]:
+    """This thread waits so long for an answer of PostgreSQL while the block runs."""
+    before = getattr(_patience, "seconds", None)
+    _patience.seconds = seconds
+    try:
+        yield
+    finally:
+        _patience.seconds = before
+
+
+def is_doubtful() -> bool:
+    """Whether the database did not answer when it was last asked, so that it may be slow to refuse."""
+    return getattr(database.obj, "is_doubtful", False)
 
 
 def trouble(error: BaseException) -> str | None:

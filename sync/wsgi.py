@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import copies
 import scheduling
-from database import database
+from database import answer_within, database, is_doubtful
 from text import places
 
 from . import shown
@@ -38,8 +38,11 @@ AT_ONCE = "kalends.at_once"  # in the environment of a request: raise TakesWork 
 _FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition", 'inline; filename="bookings.ics"'), ("Vary", "Accept-Encoding")]
 
 
+AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # for an answer of the database
+
+
 class TakesWork(Exception):
-    """The body must be made first: ask again, without AT_ONCE, where that keeps nobody waiting."""
+    """The body must be made first, or the database may be slow to answer: ask again, without AT_ONCE, where that keeps nobody waiting."""
 
 
 class Bodies:
@@ -90,12 +93,16 @@ class FeedsApp:
             return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], b""
         if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
             return _REFUSED
+        if AT_ONCE in environ and is_doubtful():
+            raise TakesWork
         now = scheduling.utc_now()
         for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
             try:
-                database.connect(reuse_if_open=True)  # kept open by this thread: opening one for each poll costs as much as the query
-                found = check(self._keys, *shape.groups(), now)
-                return self._found(environ, found, now, shape.groups()) if found else _REFUSED
+                with answer_within(AT_ONCE_SECONDS if AT_ONCE in environ else IN_A_THREAD_SECONDS):
+                    if database.is_closed():  # kept open by this thread: opening one for each poll costs as much as the query
+                        database.connect(reuse_if_open=True)
+                    found = check(self._keys, *shape.groups(), now)
+                    return self._found(environ, found, now, shape.groups()) if found else _REFUSED
             except TakesWork:
                 raise
             except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up

@@ -1,15 +1,18 @@
 """When Redis, the database or the disk refuse: what still works, what is said, and that all goes on by itself afterwards."""
 
 import fcntl
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -23,6 +26,7 @@ import redis
 from rq import Queue
 from serving import serving
 
+import database
 import models
 import scheduling
 from accounts import Account
@@ -137,7 +141,19 @@ def postgres():
 
     def stop():
         postgres_server.pg_ctl(["-w", "-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user)
-    yield SimpleNamespace(url=server.get_uri("outage"), stop=stop, start=server.ensure_postgres_running)
+
+    @contextmanager
+    def hanging():
+        first = int((server.pgdata / "postmaster.pid").read_text().split()[0])
+        every = [first, *map(int, subprocess.run(["pgrep", "-P", str(first)], capture_output=True, text=True).stdout.split())]
+        try:
+            for pid in every:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in every:
+                os.kill(pid, signal.SIGCONT)
+    yield SimpleNamespace(url=server.get_uri("outage"), stop=stop, start=server.ensure_postgres_running, hanging=hanging)
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -194,6 +210,39 @@ def test_a_postgresql_that_was_away_leaves_no_fault_behind(postgres, clinic_ther
 
         postgres.start()
         assert statuses(everything) == {200}
+
+
+@on_sqlite_alone
+def test_a_postgresql_that_hangs_is_not_waited_for(postgres, clinic_there, app, monkeypatch):
+    monkeypatch.setattr(models.database.obj, "PAUSE_SECONDS", 1)
+    monkeypatch.setattr(database, "_answer_seconds", 1)
+    with serving(front.Front(app.wsgi_app, feeds.PREFIX, lambda path: 2**20, LANES)) as port, ThreadPoolExecutor(8) as crowd:
+        opener, base = urllib.request.build_opener(), f"http://127.0.0.1:{port}"
+
+        def statuses() -> set[int]:
+            paths = ["/sign-in", clinic_there, "/readyz"] * 4
+            return {status for status, *_ in crowd.map(lambda path: fetch(opener, base + path), paths)}
+        assert statuses() == {200}
+        with postgres.hanging():
+            for _ in range(3):
+                assert statuses() == {503}
+                assert fetch(opener, base + "/static/app.css")[0] == 200
+        end = time.monotonic() + 30
+        while statuses() != {200}:
+            assert time.monotonic() < end, "it is still left alone"
+            time.sleep(0.3)
+
+
+@on_sqlite_alone
+def test_a_lock_is_waited_for_where_nobody_waits_for_an_answer(postgres, clinic_there):
+    connect_afresh()
+    with database.answer_within(0.3), pytest.raises(peewee.OperationalError) as caught:
+        models.database.execute_sql("SELECT pg_sleep(5)")
+    assert trouble(caught.value) == "away"
+    models.database.manual_close()
+    models.database.obj._again_at = 0.0
+    connect_afresh()
+    assert models.database.execute_sql("SELECT pg_sleep(0.5), 7").fetchone()[1] == 7
 
 
 @on_sqlite_alone
