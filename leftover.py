@@ -7,14 +7,13 @@ from datetime import timedelta
 from peewee import Case, fn
 
 import scheduling
-from models import FREE_STATUSES, Booking, Clinic, Patient, Practitioner, Service, SlotTaken, User, Venue
+from models import Booking, Clinic, Patient, Practitioner, Service, SlotTaken, User, Venue
 
 
 def with_open_ones(clinic: Clinic):
     """The clinic's open calendars, with `left` None, and its closed ones that still hold bookings to come, with their number as `left`."""
     closed = Practitioner.archived | Venue.archived
-    ahead = Booking.select(fn.COUNT(Booking.id)).where(
-        Booking.practitioner == Practitioner.id, Booking.starts_at > scheduling.utc_now(), Booking.status.not_in(FREE_STATUSES))
+    ahead = Booking.select(fn.COUNT(Booking.id)).where(Booking.practitioner == Practitioner.id, *Booking.to_come())
     left = Case(None, [(closed, ahead)], None)
     rows = Practitioner.select(Practitioner, User, Venue, left.alias("left")).join(User).switch(Practitioner).join(Venue)
     return rows.where(Practitioner.clinic == clinic, ~closed | (ahead > 0))
@@ -27,20 +26,20 @@ def calendars(clinic: Clinic) -> list[Practitioner]:
 
 
 def bookings(calendar: Practitioner) -> list[Booking]:
-    """What is to come in a calendar and holds time, soonest first, with client and service at hand."""
+    """What is to come in a calendar, or under way there, soonest first, with client and service at hand."""
     rows = (
         Booking.select(Booking, Patient, Service).left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
         .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(Booking.practitioner == calendar, Booking.starts_at > scheduling.utc_now(), Booking.status.not_in(FREE_STATUSES))
+        .where(Booking.practitioner == calendar, *Booking.to_come())
     )
     return list(rows.order_by(Booking.starts_at, Booking.id))
 
 
 def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
-    """For how many of these bookings the calendar's person has time, each taken by itself. Two queries."""
-    spans = [_there(row, calendar) for row in rows]
+    """For how many of these bookings the calendar's person has time, each taken by itself; an offer needs none. Two queries."""
+    spans = [_there(row, calendar) for row in rows if row.is_busy]
     taken = [row.span for row in Booking.conflicts(calendar.user_id, spans, [row.id for row in rows])] + calendar.taken_outside(spans)
-    return sum(not any(span.overlaps(other) for other in taken) for span in spans)
+    return len(rows) - sum(any(span.overlaps(other) for other in taken) for span in spans)
 
 
 @dataclass

@@ -847,8 +847,14 @@ class Booking(InSeries, Base):
 
     @classmethod
     def ahead(cls, *where):
-        """Bookings to come that hold time, joined with their calendar, under further conditions."""
-        return cls.select().join(Practitioner).where(cls.starts_at > scheduling.utc_now(), cls.status.not_in(FREE_STATUSES), *where)
+        """Bookings to come, joined with their calendar, under further conditions."""
+        return cls.select().join(Practitioner).where(*cls.to_come(), *where)
+
+    @classmethod
+    def to_come(cls) -> tuple:
+        """Conditions for "to come or under way, and not called off". An offer counts, though it holds no time: somebody was told of it."""
+        at = scheduling.utc_now()
+        return cls.ends_at > at, cls.starts_at > at - scheduling.LONGEST - timedelta(days=2), cls.status.not_in(("cancelled", "no_show"))
 
     @classmethod
     def touching(cls, start: datetime, end: datetime) -> tuple:

@@ -90,6 +90,29 @@ def test_only_the_ticked_ones_go_and_cancelling_asks_once_more(signed_in, linden
     assert [Booking.get_by_id(row.id).status for row in left] == ["cancelled", "cancelled", "confirmed"]
 
 
+def test_what_is_under_way_and_what_is_only_offered_is_not_out_of_sight(signed_in, linden, clock):
+    def book(start, hours, **more):
+        return Booking.book(linden.colleague_calendar, [Span(start, start + hours * HOUR)], linden.olive, **more)[0]
+    week = book(clock.now - timedelta(days=2), 24 * 5)
+    offer = book(NINE + timedelta(days=3), 1, status="offered")
+    book(NINE + timedelta(days=4), 1, status="offered").cancel(linden.olive)
+    Booking.book(linden.calendar, [Span(NINE + timedelta(days=3), NINE + timedelta(days=4))], linden.olive)
+    browser = signed_in(linden.olive)
+    assert "2 bookings to come" in page(browser, f"/team/{linden.quinn.id}/leaving")
+    linden.quinn.leave(linden.olive)
+    assert [row.left for row in leftover.calendars(linden.clinic)] == [2]
+    assert "free for 2 of 2" in page(browser, f"/team/hand-over/{linden.colleague_calendar.id}")
+    hand_over(browser, linden.colleague_calendar, [week, offer], linden.calendar)
+    assert [Booking.get_by_id(row.id).practitioner_id for row in (week, offer)] == [linden.calendar.id] * 2
+    assert leftover.calendars(linden.clinic) == []
+
+
+def test_what_was_not_ticked_stays_so_when_the_page_comes_back(signed_in, linden, left):
+    answer = hand_over(signed_in(linden.maya), linden.colleague_calendar, left[:1], "")
+    ticked = [row.id for row in left if f'value="{row.id}" checked' in answer.text]
+    assert ticked == [left[0].id]
+
+
 def test_whole_days_keep_their_dates_at_the_other_venue(signed_in, linden, left):
     whole = Booking.get(Booking.practitioner == linden.abroad)
     hand_over(signed_in(linden.maya), linden.abroad, [whole], linden.calendar)

@@ -71,5 +71,6 @@ def _page(calendar: Practitioner, status: int = 200, **more) -> tuple[str, int]:
     rows = leftover.bookings(calendar)
     open_ones = [one for one in access.calendars() if one.user_id != calendar.user_id or one.id != calendar.id]
     free = {one.id: leftover.free_for(one, rows) for one in open_ones[: access.MOST_IN_MENU]} if rows else {}
-    return render_template("team/handover.html", calendar=calendar, rows=rows, colleagues=open_ones, free=free,
+    ticked = {arg_int(one) for one in request.form.getlist("booking")} if request.method == "POST" else None
+    return render_template("team/handover.html", calendar=calendar, rows=rows, ticked=ticked, colleagues=open_ones, free=free,
                            when=lambda row: display.brief(row, calendar.zone, date.min), CANCEL=CANCEL, **more), status
