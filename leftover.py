@@ -7,7 +7,7 @@ from datetime import timedelta
 from peewee import Case, fn
 
 import scheduling
-from models import Booking, Clinic, Patient, Practitioner, Service, SlotTaken, User, Venue
+from models import Booking, ChangedMeanwhile, Clinic, Patient, Practitioner, Service, SlotTaken, User, Venue
 
 
 def with_open_ones(clinic: Clinic):
@@ -51,13 +51,14 @@ class HandedOver:
 
 
 def hand_over(rows: Iterable[Booking], to: Practitioner, actor: User, anyway: Collection[int] = ()) -> HandedOver:
-    """Give bookings to another calendar at their own times, one by one. Where its person is busy a booking stays, unless its id is in `anyway`."""
+    """Give bookings to another calendar at their own times, one by one. Where its person is busy a booking stays, unless its id is in `anyway`; so
+    does one that somebody moves or calls off meanwhile."""
     result = HandedOver()
     for booking in rows:
         try:
-            booking.change(actor, _there(booking, to), practitioner=to, allow_overlap=booking.id in anyway)
+            booking.change(actor, _there(booking, to), practitioner=to, allow_overlap=booking.id in anyway, seen_sequence=booking.sequence)
             result.done.append(booking)
-        except SlotTaken:
+        except (SlotTaken, ChangedMeanwhile):
             result.taken.append(booking)
     return result
 

@@ -113,6 +113,17 @@ def test_what_was_not_ticked_stays_so_when_the_page_comes_back(signed_in, linden
     assert ticked == [left[0].id]
 
 
+def test_what_somebody_moves_meanwhile_is_not_moved_back(linden, left):
+    rows = leftover.bookings(linden.colleague_calendar)
+    later = Span(NINE + timedelta(days=30), NINE + timedelta(days=30, hours=1))
+    Booking.get_by_id(left[0].id).change(linden.olive, later)
+    Booking.get_by_id(left[1].id).cancel(linden.olive)
+    result = leftover.hand_over(rows, linden.calendar, linden.olive)
+    assert [row.id for row in result.done] == [left[2].id]
+    moved = Booking.get_by_id(left[0].id)
+    assert (moved.practitioner_id, moved.span) == (linden.colleague_calendar.id, later)
+
+
 def test_whole_days_keep_their_dates_at_the_other_venue(signed_in, linden, left):
     whole = Booking.get(Booking.practitioner == linden.abroad)
     hand_over(signed_in(linden.maya), linden.abroad, [whole], linden.calendar)
