@@ -159,8 +159,9 @@ def db(migrated_app):
     """Open tables, empty at the start of each test."""
     open_database(migrated_app.config["SETTINGS"].database_url)
     models.database.connect(reuse_if_open=True)
-    for table in reversed(migrate.TABLES):
-        table.delete().execute()
+    with models.database.atomic():  # one commit: each waits for the disk
+        for table in reversed(migrate.TABLES):
+            table.delete().execute()
     yield models.database
     if not models.database.is_closed():
         models.database.close()
