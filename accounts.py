@@ -198,6 +198,8 @@ class Account(Base):
 
         What came from outside is gone here at once; what stands outside is taken away by the next run, if `removes`.
         """
+        others = ExternalEvent.select(ExternalEvent.calendar)
+        RemoteCalendar.update(holds_others=True).where(RemoteCalendar.account == self, RemoteCalendar.id.in_(others)).execute()
         ExternalEvent.delete().where(ExternalEvent.calendar.in_(self.calendars)).execute()
         RemoteCalendar.update(role="listed", sync_token=None).where(RemoteCalendar.account == self, RemoteCalendar.role == "source",
                                                                     goal != "restart").execute()
@@ -393,7 +395,7 @@ class RemoteCalendar(Base):
     compared_at = InstantField(null=True)  # ours: when it was last compared with our records as a whole
     whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
     turn = IntegerField(default=0)  # grows each time it is turned on: what was read before that is no longer meant
-    has_repeats = BooleanField(default=False)  # ours: somebody put a repeating event of their own into it
+    holds_others = BooleanField(column_name="has_repeats", default=False)  # ours, when we left it: somebody keeps events of their own in it
 
     class Meta:
         indexes = ((("account", "calendar_id"), True),)

@@ -242,8 +242,8 @@ class Reader:
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All that was told is taken in: remember the place."""
         at = scheduling.utc_now()
-        columns = {"sync_token": sync_token, "read_at": at, "gone_since": None, "may_empty": False, "window_from": window.starts_at,
-                   "window_to": window.ends_at, **({"whole_at": at} if calendar.id in self._whole else {})}
+        columns = {"sync_token": sync_token, "read_at": at, "gone_since": None, "may_empty": False, "holds_others": False,
+                   "window_from": window.starts_at, "window_to": window.ends_at, **({"whole_at": at} if calendar.id in self._whole else {})}
         unchanged = RemoteCalendar.sync_token == calendar.sync_token if calendar.sync_token else RemoteCalendar.sync_token.is_null()
         with self.errand.writing():  # somebody may have asked meanwhile for everything to be read anew
             same = RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn, unchanged
