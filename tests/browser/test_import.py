@@ -61,9 +61,9 @@ def test_a_file_goes_from_choosing_to_imported_without_a_reload(manager):
 
 
 def test_a_file_of_no_use_is_explained_and_focus_goes_there(manager):
-    choose(manager, "who|when\nAda|now\n")
+    choose(manager, "first_name,last_name\n")
     expect(manager.locator("#errors")).to_be_focused()
-    expect(manager.locator("#errors")).to_contain_text("We do not find first_name")
+    expect(manager.locator("#errors")).to_contain_text("nothing below the first line")
     is_open_to_all(manager)
     choose(manager, "first_name\nAda\n")
     expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
@@ -84,3 +84,16 @@ def test_it_works_without_javascript(chromium, address, linden):
     page.get_by_role("link", name="Look again").click()
     expect(page.get_by_role("heading", name="1 client is in Kalends")).to_be_visible()
     context.close()
+
+
+def test_strange_columns_are_explained_by_the_person(manager):
+    choose(manager, "wer,wann\nAda,now\n")
+    expect(manager.get_by_role("heading", name="What is in this file?")).to_be_visible()
+    is_open_to_all(manager)
+    manager.get_by_role("button", name="Check the file").click()
+    expect(manager.locator("#errors")).to_contain_text("Say which column is the first name.")
+    manager.get_by_label("wer").select_option("First name")
+    manager.get_by_role("button", name="Check the file").click()
+    expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
+    intake.check(Import.get().id)
+    expect(manager.get_by_role("heading", name="All 1 lines are right")).to_be_visible()
