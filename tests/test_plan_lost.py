@@ -55,6 +55,25 @@ def test_starting_over_would_only_remove_so_it_does_nothing(signed_in, linden, l
     assert Account.get_by_id(lost.id).phase == "active" and ExternalEvent.select().count() == 1
 
 
+def test_what_cannot_be_done_says_so_and_changes_nothing(signed_in, linden, lost):
+    pat, new = signed_in(linden.pat), RemoteCalendar.get(RemoteCalendar.calendar_id == "new")
+    RemoteCalendar.update(role="listed", access="owner", read_at=None).where(RemoteCalendar.id == new).execute()
+    before = Account.get_by_id(lost.id).__data__
+    page = pat.get("/sync/").text
+    assert "Resync this calendar" not in page and f"/sync/calendars/{new.id}/sync" not in page and "Press Sync" not in page
+    for path in (f"/sync/accounts/{lost.id}/resync", f"/sync/accounts/{lost.id}/check", f"/sync/calendars/{new.id}/sync"):
+        assert "Not possible now" in pat.post(path, follow_redirects=True).text, path
+    olive = signed_in(linden.olive)
+    assert "Not possible now" in olive.post(f"/health/accounts/{lost.id}/runs", follow_redirects=True).text
+    assert "No calendar is being read" in olive.post("/health/runs", follow_redirects=True).text
+    assert Account.get_by_id(lost.id).__data__ == before and RemoteCalendar.get_by_id(new.id).role == "listed"
+    pat.post(f"/sync/accounts/{lost.id}/pause")
+    assert "Not possible now" in pat.post(f"/sync/accounts/{lost.id}/resumption", follow_redirects=True).text
+    linden.clinic.change_plan("pro", linden.olive)
+    pat.post(f"/sync/accounts/{lost.id}/resumption")
+    assert Account.get_by_id(lost.id).phase == "active"
+
+
 def test_old_times_can_be_freed(signed_in, linden, lost):
     source = RemoteCalendar.get(RemoteCalendar.calendar_id == "private")
     signed_in(linden.pat).post(f"/sync/calendars/{source.id}/stop", follow_redirects=True)

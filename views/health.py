@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response
 import letters
 import outbox
 import scheduling
-from accounts import Account, Channel, Notice
+from accounts import KINDS, Account, Channel, Notice
 from audit import AuditEntry
-from models import database
+from models import User, database
 from outbox import Letter
 from sync import connections, jobs, work
 
-from . import access, display, health_words, htmx, letter_words, sync_words
+from . import access, display, health_words, htmx, letter_words, sync_words, two_way_words
 from .access import manager_required
 
 blueprint = Blueprint("health", __name__)
@@ -55,6 +55,8 @@ def board():
 def resync(account_id: int):
     """Read one person's calendars anew and compare them with what is here."""
     account = access.load(Account, account_id)
+    if why := two_way_words.barred(account):
+        return _done(why)
     account.ask("resync", current_user)
     work.nudge(account.id)
     return _done(f"{account.user.name}’s {display.PROVIDER_NAMES[account.kind]} calendar is being read anew and compared. Nothing is made twice.")
@@ -104,13 +106,15 @@ def resync_all():
     for account in ready:
         account.ask("resync", current_user)
         work.nudge(account.id)
-    return _done(f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) == 1 else 'are'} being read anew and compared.")
+    return _done(f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read anew and compared.")
 
 
 def _ready() -> list[Account]:
     """The accounts for which a resync can do something now."""
-    where = Account.clinic == access.clinic(), Account.phase == "active", Account.health.not_in(("reconnect", "calendar_gone"))
-    return list(Account.select().where(*where).order_by(Account.id))
+    clinic = access.clinic()
+    where = Account.clinic == clinic, Account.phase == "active", Account.health.not_in(("reconnect", "calendar_gone"))
+    is_wanted = User.sync_allowed & Account.kind.in_([kind for kind in KINDS if clinic.allows(kind)])
+    return list(Account.select().join(User).where(*where, is_wanted).order_by(Account.id))
 
 
 def _done(sentence: str) -> Response:

@@ -39,6 +39,8 @@ def start(calendar_id: int):
     row = _own(calendar_id)
     if not connecting.may_read(row, row.account.clinic):
         abort(403)
+    if why := words.barred(row.account):
+        return sync_page.changed(why, f"source-{row.id}")
     row.sync(current_user)
     work.nudge(row.account_id)
     return sync_page.changed(None, f"source-{row.id}")

@@ -105,6 +105,8 @@ def act(account_id: int, what: str):
     account = panels.own(account_id)
     said = {"check": "We are looking.", "resync": "Everything is read anew and compared. Nothing is doubled.",
             "pause": "Paused. Everything stays as it is until you go on.", "resumption": "Going on. What was missed is made good."}[what]
+    if what != "pause" and account.phase in ("active", "paused") and (why := words.barred(account)):
+        return sync_page.changed(why, f"account-{account.id}")
     if what == "pause":
         account.pause(current_user)
     elif what == "resumption":
@@ -137,7 +139,8 @@ def update(account_id: int):
     if not form.store(account, lambda row: _settings_form(row, formdata=None), lambda: account.change(current_user, **_columns(form))):
         return _show_settings(account, form, 422)
     work.nudge(account.id)
-    flash(f"Saved. {display.PROVIDER_NAMES[account.kind]} is brought up to date now.")
+    name = display.PROVIDER_NAMES[account.kind]
+    flash(f"Saved. It counts once there is sync with {name} again." if account.barred else f"Saved. {name} is brought up to date now.")
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
 
 

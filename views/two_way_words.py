@@ -196,6 +196,13 @@ def skipped(account: Account) -> list[tuple[Booking | None, str]]:
     return [(row.booking, PROBLEMS.get(row.problem, f"the provider says “{row.problem}”; we try again by ourselves")) for row in rows]
 
 
+def barred(account: Account) -> str | None:
+    """Why the account cannot do now what was asked, as a sentence; None: it can."""
+    name = display.PROVIDER_NAMES[account.kind]
+    return {"plan": f"Not possible now: the clinic’s plan has no sync with {name}. Nothing was changed.",
+            "opt_in": "Not possible now: bookings may not appear outside Kalends. Nothing was changed.", None: None}[account.barred]
+
+
 def left_out(account: Account) -> list[str]:
     """Sentences about bookings that are not to stand outside, so that nobody looks for them there."""
     bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
