@@ -191,6 +191,11 @@ class Clinic(Base):
             Clinic.update(void_rev=self.latest_rev).where(Clinic.id == self.id).execute()
 
     @classmethod
+    def void_after_restore(cls) -> None:
+        """Have the sweep void the copies of every clinic: what was restored may show less than what was there."""
+        cls.update(void_rev=cls.latest_rev).execute()
+
+    @classmethod
     def void_late(cls) -> None:
         """Void what could not be voided at once."""
         for clinic in cls.select().where(cls.void_rev.is_null(False)):

@@ -48,12 +48,15 @@ def _settings():
 
 
 @contextmanager
-def _database() -> Iterator[None]:
-    """The database open, with this program's tables; its faults as sentences."""
+def _database(with_any_key: bool = False) -> Iterator[None]:
+    """The database open, with this program's tables; its faults as sentences. Refuses a secret key that is not its own: what is printed or sent
+    under that one is dead."""
     try:
         models.database.connect(reuse_if_open=True)
         if migrations.state() != "current":
             raise click.ClickException(f"The database is {migrations.state()}. Run: flask --app app migrate")
+        if not with_any_key and keys.state(_settings().secret_keys) == "foreign":
+            raise click.ClickException(keys.FOREIGN)
         yield
     except PeeweeException as error:
         raise click.ClickException(str(migrations.unusable(error))) from None
@@ -474,7 +477,7 @@ def key() -> None:
 @with_appcontext
 def accept_key(yes: bool) -> None:
     """Say that the secret key that is set now is this database's from now on: after the old one was lost, or got out."""
-    with _database():
+    with _database(with_any_key=True):
         if keys.state(_settings().secret_keys) == "foreign" and not yes:
             click.confirm("Every private link gets a new address, everybody signs in again, and connected accounts must be connected again. Go on?",
                           abort=True)
@@ -581,7 +584,8 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
         migrations.migrate()
     except migrations.CannotMigrate as error:
         raise click.ClickException(str(error)) from None
-    with _database():
+    with _database(with_any_key=True):
+        Clinic.void_after_restore()
         if keys.state(Settings.from_env().secret_keys) == "foreign":
             click.echo(f"Before you start it: {keys.FOREIGN}")
 

@@ -4,8 +4,10 @@ import dataclasses
 import importlib.util
 import os
 import shutil
+import sqlite3
 import stat
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -191,7 +193,8 @@ def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server)
 @on_sqlite_alone
 def test_every_command_tells_a_key_that_is_not_the_databases(own, tmp_path):  # noqa: F811
     foreign = {"KALENDS_SECRET_KEY": OTHER}
-    for command in (["backup", tmp_path / "b"], ["start"], ["web"], ["worker", "--burst"], ["clock"], ["migrate"]):
+    for command in (["backup", tmp_path / "b"], ["start"], ["web"], ["worker", "--burst"], ["clock"], ["migrate"], ["sync", "run"], ["reseal"],
+                    ["feed", "create", "owner@sample.test"], ["user", "password", "owner@sample.test", "--link"]):
         said = own(*command, status=1, **foreign)
         assert "was used with another secret key" in said and "key accept" in said, command
     assert "FIX  This database was used with another secret key" in own("doctor", status=1, **foreign)
@@ -210,6 +213,8 @@ def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):  # noqa:
     own("backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY=OTHER)
     fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
     assert "Restored" in own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY=OTHER, **fresh)
+    with closing(sqlite3.connect(tmp_path / "fresh" / "instance" / "kalends.db")) as there:
+        assert there.execute("SELECT void_rev = latest_rev FROM clinic").fetchall() == [(1,)], "copies of feeds are not voided"
     said = own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh)
     assert "Before you start it: This database was used with another secret key." in said
 
