@@ -195,7 +195,7 @@ def test_the_arrows_step_by_what_is_shown_and_clients_are_found_everywhere(visit
     expect(page.get_by_role("link", name="Next week" if is_narrow else "Next day")).to_have_count(0)
     if is_narrow:
         page.get_by_role("button", name="Menu").click()
-    search = page.get_by_role("searchbox", name="Find a client by name or ID")
+    search = page.get_by_role("searchbox", name="Search clients" if is_narrow else "Find a client by name or ID")
     search.fill("K-2041")
     search.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wójcik")
