@@ -98,7 +98,7 @@ class Reader:
             except OF_THE_ACCOUNT:
                 raise
             except ProviderError as error:  # bookings go out all the same, and the place in the history waits
-                self._note_trouble(destination, error)
+                self.note_trouble(destination, error)
                 return False
             singles, known = (seen for seen in unrolled.changed if seen.series_id in repeats), {one.remote_id for one in delta.unread}
             delta = replace(delta, changed=(*delta.changed, *singles), tombstones=delta.tombstones | repeats,
@@ -143,7 +143,7 @@ class Reader:
 
     def _cannot_read(self, source: RemoteCalendar, error: ProviderError) -> None:
         """Write down why, and look again. That it is gone is believed once several looks and the list of calendars say so."""
-        trouble = self._note_trouble(source, error)
+        trouble = self.note_trouble(source, error)
         gone_since = source.gone_since if trouble.reason == "not_found" and trouble.looks > 1 else None
         if trouble.reason == "not_found" and gone_since is None and trouble.looks > SURE and trouble.since <= scheduling.utc_now() - DOUBTED:
             gone_since = None if self._is_listed(source) else trouble.since
@@ -151,7 +151,8 @@ class Reader:
             RemoteCalendar.update(gone_since=gone_since).where(RemoteCalendar.id == source.id).execute()
             self._plan_next(source)
 
-    def _note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
+    def note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
+        """Write down why a calendar cannot be read; an endless one is let be for a day."""
         log.warning("calendar %s cannot be read: %s", calendar.id, error)
         with self.errand.writing():
             until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
@@ -212,7 +213,23 @@ class Reader:
         calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(RemoteCalendar.id == calendar.id).execute()
         with self.pages.of(calendar):
-            return self._pull(calendar, unrolled, anew)
+            delta, window = self._pull(calendar, unrolled, anew)
+        return (self._with_marks(calendar, delta) if unrolled else delta), window
+
+    def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:
+        """Occurrences of an event of ours that somebody made repeat elsewhere, with its mark: they are no foreign time."""
+        provider = self.errand.provider
+        if provider.marks_occurrences or not any(seen.series_id and seen.mark is None for seen in delta.changed):
+            return delta
+        try:
+            marked = provider.find_marked(calendar.calendar_id, self.account.clinic.installation, is_quick=True)
+        except OF_THE_ACCOUNT:
+            raise
+        except ProviderError as error:
+            log.warning("calendar %s not asked about marks: %s", calendar.id, error)
+            return delta
+        series = {event.remote_id: event.mark for event in marked}
+        return replace(delta, changed=tuple(replace(seen, mark=seen.mark or series.get(seen.series_id)) for seen in delta.changed))
 
     def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
         provider, reach = self.errand.provider, local.reach(self.account)

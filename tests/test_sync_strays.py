@@ -156,6 +156,16 @@ def test_one_that_repeats_goes_whole(world, account, other):
     assert world.mirrored(account) == []
 
 
+def test_one_that_repeats_blocks_nothing_before_it_goes(world, account, other):
+    made = world.copy(world.event_of(account, Booking.select().first()), other)
+    world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
+    world.poll(account)
+    assert world.mirrored(account) == [] and "double" not in world.notices(account)
+    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.calendar_id == other).execute()
+    world.poll(account)
+    assert world.mirrored(account) == [] and world.notices(account) == []
+
+
 def test_foreign_events_beside_it_stay(world, account, other):
     at = world.clock.now + timedelta(days=2)
     made = world.robin.add("Dentist", at, at + timedelta(hours=1), other)

@@ -213,6 +213,7 @@ class Provider(Protocol):
     kind: str
     batch_size: int  # so many operations go out in one request
     longest_window: timedelta  # that can be pulled at once
+    marks_occurrences: bool  # single occurrences are told with the mark of their series
 
     def keep_pages(self, pages: "Pages") -> None:
         """From now on keep there what lists tell, page by page."""

@@ -59,6 +59,7 @@ class Google:
     """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or a sandbox."""
 
     kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
+    marks_occurrences = True
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")

@@ -36,6 +36,7 @@ class Microsoft:
     """The adapter for one account; see `base.Provider`. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
 
     kind, batch_size, longest_window = "microsoft", json_batch.MOST, timedelta(days=4 * 365)
+    marks_occurrences = False
 
     def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str, clock: Callable[[], datetime] = lambda: scheduling.utc_now()):
         self._graph = Graph(http, access_token, api_url)
