@@ -86,6 +86,11 @@ class CalendarTrouble(Base):
         cls.update(ended_at=now()).where(cls.calendar == calendar, cls.kind.in_(kinds), cls.ended_at.is_null()).execute()
 
     @classmethod
+    def is_put_off(cls, calendar: RemoteCalendar) -> bool:
+        """Whether the calendar is not to be read yet, whoever asks."""
+        return cls.select().where(cls.calendar == calendar, cls.ended_at.is_null(), cls.until > now()).exists()
+
+    @classmethod
     def wait(cls, account: Account) -> None:
         """Put off the calendars that are not to be read yet, whoever asked."""
         for row in cls.open_ones(account):

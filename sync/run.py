@@ -17,6 +17,7 @@ from accounts import SURE, Account, LeaseLost, Notice, Overtaken, RemoteCalendar
 from database import database
 from pace import ToldChange
 from text import places
+from unread import CalendarTrouble
 
 from . import channels, connecting, connections, guests, incoming, jobs, leaving, local, marks, strays
 from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
@@ -27,6 +28,7 @@ from .outgoing import REMOTE, carry_out
 from .plan import plan
 from .providers.base import (
     AuthExpired,
+    Endless,
     Forbidden,
     Gone,
     NameTaken,
@@ -212,8 +214,7 @@ class _Round:
             return True
         is_told = account.synced_rev and account.synced_on == at.date() and not account.failures and channels.is_live(destination)
         was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
-        is_held = account.approved is not None or account.open_notices.where(Notice.topic == "hold").exists()
-        return not (is_told or was_read) or is_held or local.is_shown_otherwise(account)
+        return not (is_told or was_read) or self._is_held() or local.is_shown_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
         """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be looked at first."""
@@ -227,10 +228,19 @@ class _Round:
 
     def _look_and_send(self, destination: RemoteCalendar) -> None:
         """While a person must decide, or something is left that no link remembers, the place in the history stays, so that it is told again."""
+        if destination.read_at and CalendarTrouble.is_put_off(destination):
+            self._send_unseen(destination)
+            return
         try:
             delta, window = self.reader.pull_ours(destination)
         except Gone as error:
             raise self._missing(destination, error) from None
+        except Endless as error:
+            self.reader.note_trouble(destination, error)
+            if destination.read_at is None:  # what stands there from earlier would be made twice
+                raise
+            self._send_unseen(destination)
+            return
         delta = replace(delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours))
         at, taken_in, sync_token = scheduling.utc_now(), self.reader.mirror_foreign(destination, delta), delta.sync_token
         delta = self._without_kept(delta)
@@ -243,6 +253,17 @@ class _Round:
         taken_in &= self._carry_out(destination, steps, at, remember)
         if not taken_in or self.held:
             self.reader.look_later(destination)
+
+    def _send_unseen(self, destination: RemoteCalendar) -> None:
+        """Write what changed here though our calendar, which was read before, cannot be read for now: what a write meets there, its answer tells.
+        What waits for a person goes on waiting."""
+        at, self.held = scheduling.utc_now(), self._is_held()
+        if not self.held:
+            self._carry_out(destination, self._decide(NOTHING, local.waiting(self.account, at)), at)
+
+    def _is_held(self) -> bool:
+        """Whether a person must decide about a plan, or has just done so."""
+        return self.account.approved is not None or self.account.open_notices.where(Notice.topic == "hold").exists()
 
     def _carry_out(self, destination: RemoteCalendar, steps: list[Step], at: datetime, remember: Callable[[], None] = lambda: None) -> bool:
         """Carry out a plan, and plan again with what refusals teach. `remember` is called once all is done that bookings alone do not tell: if

@@ -162,8 +162,9 @@ def test_a_calendar_that_is_surely_gone_offers_to_free_its_times(pat, world):
     assert world.mirrored(account) == []
 
 
-def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
-    asked, key = [], world.source()
+def without_end(world, key) -> list[str]:
+    """Lists of this calendar go on and on; gives the addresses that are asked for."""
+    asked = []
 
     def instead(url):
         if key not in unquote(url):
@@ -172,6 +173,11 @@ def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
         more = {"nextPageToken": f"page{len(asked)}", "@odata.nextLink": f"http://sandbox/v1.0/me/calendars/{key}/more?page={len(asked)}"}
         return {"kind": "calendar#events", "items": [], "value": []} | more
     world.instead = instead
+    return asked
+
+
+def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
+    asked = without_end(world, world.source())
     RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.id == source(account).id).execute()
     for _ in range(6):
         Account.get_by_id(account.id).ask("check", world.user)
@@ -181,6 +187,29 @@ def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
     world.later(hours=25)
     world.run(account)
     assert CalendarTrouble.open_ones(account) == []
+
+
+def test_bookings_go_out_though_our_own_calendar_has_no_end(world, account):
+    asked = without_end(world, f"{world.destination(account)}/events?")
+    if world.kind == "microsoft":
+        asked = without_end(world, f"{world.destination(account)}/calendarView/delta")
+    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.role == "destination").execute()
+    first, second = world.book(days=3), world.book(days=4)
+    world.run(account)
+    first.cancel(world.user)
+    third = world.book(days=5)
+    for _ in range(4):
+        Account.get_by_id(account.id).ask("check", world.user)
+        world.poll(account)
+    standing = world.standing(account)
+    assert {str(row.uuid) for row in (second, third)} <= standing.keys() and str(first.uuid) not in standing
+    assert 1000 <= len(asked) <= 1001 and CalendarTrouble.get(CalendarTrouble.ended_at.is_null()).reason == "endless"
+    world.instead = None
+    world.later(hours=25)
+    for _ in range(2):
+        world.poll(account)
+    assert CalendarTrouble.open_ones(account) == []
+    world.assert_in_step(account)
 
 
 # ---- letters ----
