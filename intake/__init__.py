@@ -178,8 +178,9 @@ def take(import_id: int) -> None:
     promised = row.good, row.problems["bad"]
 
     def wanted(report: Report) -> bool:
-        where = _KINDS[row.kind].first_of(report.rows)
-        return (len(report.rows), sorted(report.bad)) == promised and row.advance(("taking",), "taken", row.user, problems=where)
+        if (len(report.rows), sorted(report.bad)) != promised:
+            return False
+        return row.advance(("taking",), "taken", row.user, problems=_KINDS[row.kind].first_of(report.rows))
 
     with _or_failed(row):
         sheet = _sheet(row)

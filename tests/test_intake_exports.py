@@ -321,6 +321,21 @@ def test_overlaps_are_taken_on_the_page(signed_in, linden):
     assert Booking.select().count() == 2
 
 
+@pytest.mark.parametrize("kind, text", [("bookings", "calendar,date,start,end\nPat Linden,2027-03-13,09:00,10:00\n"),
+                                        ("clients", "first_name,internal_id\nAda,A-1\n")])
+def test_of_one_file_that_was_sent_twice_the_second_finds_everything_there(linden, kind, text):
+    first, second = (intake.begin(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2))
+    for row in (first, second):
+        intake.check(row.id)
+        assert intake.accept(Import.get_by_id(row.id), linden.maya)
+    for row in (first, second):
+        intake.take(row.id)
+    second = Import.get_by_id(second.id)
+    assert (Import.get_by_id(first.id).phase, second.phase, second.good) == ("taken", "checked", 0)
+    assert "The clinic changed" in str(second.problems)
+    assert Booking.select().count() + Patient.select().where(Patient.first_name == "Ada").count() == 1
+
+
 # ---- bounds ----
 
 
