@@ -10,9 +10,10 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import models
@@ -36,6 +37,7 @@ def write(settings, file: Path) -> str:
     if file.exists():
         raise Refused(f"{file} exists already. Name another file.")
     _check_worth(settings)
+    _clear_away(file.absolute().parent, ".backup-", timedelta(days=1))  # another one may be at work
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:
         there = Path(folder)
         about = {"made_at": scheduling.utc_now().isoformat(), "migrations": sorted(migrate.applied())}
@@ -92,9 +94,17 @@ def inspect(file: Path) -> datetime:
 def restore(settings, file: Path) -> str:
     """Put the backup in the place of the present database, and keep that aside. Gives what to say. Raises Refused, OSError."""
     inspect(file)
-    settings.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if processes.is_running(settings.instance):
-        raise Refused("Kalends is running. Stop it first.")
+    try:
+        with processes.only_one(settings.instance):  # nor may it start meanwhile
+            return _restore(settings, file)
+    except processes.AlreadyRuns:
+        raise Refused("Kalends is running. Stop it first.") from None
+    except processes.CannotStart as error:
+        raise Refused(str(error)) from None
+
+
+def _restore(settings, file: Path) -> str:
+    _clear_away(settings.instance, ".restore-")
     aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
     with _unpacked(file, settings.instance) as there, postgres_tools.refusing(Refused):
         wanted = "kalends.db" if models.is_sqlite() else "kalends.dump"
@@ -141,6 +151,13 @@ def _private(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     """Whatever unpacks it, only its owner reads it."""
     entry.mode, entry.uname, entry.gname, entry.uid, entry.gid = 0o600, "", "", 0, 0
     return entry
+
+
+def _clear_away(folder: Path, prefix: str, older_than: timedelta = timedelta()) -> None:
+    """Remove what a killed backup or restore left behind: it holds clients' records."""
+    for left in folder.glob(f"{prefix}*"):
+        if time.time() - left.stat().st_mtime >= older_than.total_seconds():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _to_disk(path: Path) -> None:

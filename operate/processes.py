@@ -316,14 +316,3 @@ def only_one(instance: Path) -> Iterator[None]:
             file.truncate(0)
             file.write(str(os.getpid()).encode())
         yield
-
-
-def is_running(instance: Path) -> bool:
-    """Whether `start` runs from this folder now."""
-    try:
-        with only_one(instance):
-            return False
-    except AlreadyRuns:
-        return True
-    except CannotStart:
-        return False

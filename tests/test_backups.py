@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 import tarfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import vault
 from accounts import Account
 from database import open_database
 from models import Booking, Clinic, User
-from operate import backups, keys, migrate, postgres_tools
+from operate import backups, keys, migrate, postgres_tools, processes
 from sessions import Session
 
 KEY, OTHER = "a key of the tests, long", "another key of the tests"
@@ -127,6 +128,29 @@ def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
     row.delete_instance()
     restore(server, tmp_path / "kalends.tar.gz")
     assert User.select().exists() and Session.find(secret) is None
+
+
+@on_sqlite_alone
+def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
+    make(models.database, EARLIER[1])
+    yesterday = time.time() - 2 * 86400
+    left = [server.instance / ".restore-killed", tmp_path / ".backup-killed", tmp_path / ".backup-at-work"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "kalends.db").write_text("clients' records")
+    os.utime(left[1], (yesterday, yesterday))
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert [folder.name for folder in left if folder.exists()] == [".backup-at-work"]
+
+
+@on_sqlite_alone
+def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    with processes.only_one(server.instance), pytest.raises(backups.Refused, match="Stop it first"):
+        restore(server, tmp_path / "kalends.tar.gz")
+    restore(server, tmp_path / "kalends.tar.gz")
 
 
 def test_what_is_restored_is_its_owners_alone(server, tmp_path):
