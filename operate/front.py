@@ -11,8 +11,9 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sync.wsgi import AT_ONCE, TakesWork
@@ -23,6 +24,7 @@ log = logging.getLogger("kalends.front")
 GRACE_SECONDS = 15  # that a body may take in any case
 SLOWEST = 16 * 1024  # octets a second that a longer one must bring
 IN_MEMORY = 64 * 1024  # octets of a body that are kept in memory; a longer one goes to a temporary file
+MOST_HELD = 256 * 2**20  # octets of bodies that wait at a time in one process; beyond it only what fits into memory is taken
 MOST_WAITING = 200  # requests of one kind that wait for a thread
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -43,6 +45,10 @@ class _TooSlow(Exception):
     """The body did not come in time."""
 
 
+class _NoRoom(Exception):
+    """Too much is held already."""
+
+
 class _Busy(Exception):
     """Too many wait already."""
 
@@ -56,6 +62,7 @@ class Front:
     def __init__(self, app: Callable, feeds: str, most: Callable[[str], int], lanes: Sequence[Lane]):
         self._app, self._feeds, self._most = app, feeds, most
         self._lanes = [(lane.takes, _Queue(lane.threads)) for lane in lanes]
+        self._held = 0
         self._threads = ThreadPoolExecutor(sum(lane.threads for lane in lanes), "page")
 
     def close(self) -> None:
@@ -79,21 +86,36 @@ class Front:
         proto.response_bytes(*answer)
 
     async def _with_body(self, scope, proto) -> Answer:
-        """Take the body, then answer."""
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
+        """Take the body, then answer. Whoever sends it may be a stranger yet, so that all of them together may hold only so much."""
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as body, self._counted() as count:
             environ = _environ(scope, body)
             try:
-                if (refusal := await _take(environ, proto, body, self._most(scope.path))) is not None:
+                if (refusal := await _take(environ, proto, body, self._most(scope.path), count)) is not None:
                     return refusal
             except _CutShort:
                 return _plain(400, "This did not arrive whole. Go back and send it again.")
             except _TooSlow:
                 return _plain(408, "This did not arrive in time. Go back and send it again.")
-            except OSError as error:  # the disk is full
+            except (OSError, _NoRoom) as error:  # the disk is full, or others hold too much
                 log.error("a request could not be kept: %s", type(error).__name__)
                 return _plain(503, "The server has no room for this at the moment. Nothing was saved. Try again later.", 60)
             body.seek(0)
             return await self._in_a_thread(scope, environ)
+
+    @contextmanager
+    def _counted(self) -> Iterator[Callable[[int], int]]:
+        """Gives a function that counts octets of one body, until the block ends, and gives how many are held in all."""
+        mine = 0
+
+        def count(octets: int) -> int:
+            nonlocal mine
+            mine += octets
+            self._held += octets
+            return self._held
+        try:
+            yield count
+        finally:
+            self._held -= mine
 
     async def _in_a_thread(self, scope, environ: dict) -> Answer:
         queue = next(queue for takes, queue in self._lanes if takes(scope.method, scope.path))
@@ -147,8 +169,8 @@ def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answ
     return status, headers + ([("retry-after", str(retry_seconds))] if retry_seconds else []), body
 
 
-async def _take(environ: dict, proto, body, most: int) -> Answer | None:
-    """Put the request's body into `body`, or give the refusal. Raises _CutShort, _TooSlow, OSError.
+async def _take(environ: dict, proto, body, most: int, count: Callable[[int], int]) -> Answer | None:
+    """Put the request's body into `body`, or give the refusal. Raises _CutShort, _TooSlow, _NoRoom, OSError.
 
     What is longer than `most` is not read: the application refuses it by its length (413). A form without a length (chunked) that was cut short
     cannot be told from a whole one, so that it is not taken (411, RFC 9110 §15.5.12).
@@ -175,6 +197,8 @@ async def _take(environ: dict, proto, body, most: int) -> Answer | None:
         if received > most:
             _mark_too_long(environ)
             return None
+        if count(len(piece)) > MOST_HELD and received > IN_MEMORY:
+            raise _NoRoom
         body.write(piece)
     if length is not None and received != int(length):
         raise _CutShort

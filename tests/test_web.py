@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -160,6 +160,30 @@ def test_pieces_that_grow_too_long_are_refused(server):
         except OSError:
             pass  # it hung up already
     assert all(int(environ["CONTENT_LENGTH"]) > 2**20 for environ in server.asked)
+
+
+def test_strangers_hold_only_so_much_and_forms_are_taken_all_the_same(server, monkeypatch):
+    monkeypatch.setattr(front, "MOST_HELD", 500_000)
+    head = b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n"
+    form = b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: 3\r\n\r\na=b"
+    with connected(server) as one, connected(server) as other:
+        one.sendall(head + b"x" * 299_999)
+        other.sendall(head + b"x" * 299_999)
+        one.setblocking(False)
+        other.setblocking(False)
+        refused = next(filter(None, (_refusal(one, other) for _ in range(100))))
+        assert refused.startswith(b"HTTP/1.1 503 ") and b"retry-after: 60" in refused.lower()
+        assert said(server, form).startswith(b"HTTP/1.1 4") and [entry["PATH_INFO"] for entry in server.asked] == ["/sign-in"]
+    assert said(server, head + b"x" * 300_000).startswith(b"HTTP/1.1 ") and server.asked[-1]["PATH_INFO"] == "/settings/imports/"
+
+
+def _refusal(*lines: socket.socket) -> bytes | None:
+    """What one of these lines was told, as soon as there is something."""
+    time.sleep(0.1)
+    for line in lines:
+        with suppress(BlockingIOError):
+            return line.recv(1000)
+    return None
 
 
 def test_a_request_arrives_as_it_was_sent(server):
