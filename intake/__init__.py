@@ -44,7 +44,7 @@ def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
     report = Report()
     if sheet.guessed:
         report.note(1, "", f"The file is not in UTF-8, so we read it as {sheet.guessed}. Look at a few names with accents once they are in.")
-    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown]
+    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [f"the {n + 1}. without a name" for n in sorted(sheet.nameless)]
     if unknown:
         report.note(1, "", f"We leave out columns that we do not know: {', '.join(unknown[:20])}.")
     read_lines(sheet, _KINDS[sheet.kind].reader(clinic, sheet), report, progress)

@@ -18,15 +18,13 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
     """
     answered = sheet.choices.get("columns") or {}
     headings = keys(sheet.header)
-    first = [cells for _, cells, fault in islice(sheet.lines(), 50) if not fault]
-    nameless = [n for n, (heading, name) in enumerate(zip(sheet.header, sheet.names, strict=True))
-                if name is None and not heading.strip() and any(cells[n:] and cells[n].strip() for cells in first)]
-    if not (always or sheet.unknown or nameless or sheet.missing or sheet.doubled or sheet.dates is None):
+    if not (always or sheet.unknown or sheet.nameless or sheet.missing or sheet.doubled or sheet.dates is None):
         return {}
+    first = [cells for _, cells, fault in islice(sheet.lines(), 50) if not fault]
     columns = []
     for n, (heading, key, name) in enumerate(zip(sheet.header, headings, sheet.names, strict=True)):
         samples = [short(clean(cells[n][:200], 200)) for cells in first if n < len(cells) and cells[n].strip()][:SAMPLES]
-        if (heading.strip() or samples) and heading.strip() not in OURS:
+        if (heading.strip() or samples or n in sheet.nameless) and heading.strip() not in OURS:
             columns.append({"key": key, "heading": short(clean(heading[:200], 200)), "samples": samples, "meaning": name,
                             "is_new": key not in answered})
     return {"columns": columns, "missing": sheet.missing, "doubled": sheet.doubled, "dates": _both_ways(sheet) if sheet.dates is None else [],

@@ -125,6 +125,7 @@ class Sheet:
     head_at: int = 1  # the line that names the columns
     preset: str = ""  # the program that it looks like
     choices: dict = field(default_factory=dict)
+    nameless: set[int] = field(default_factory=set)  # columns that hold something, though nothing names them or explains them
     dates: str | None = None  # the order of day and month; None: it must be asked for
 
     def lines(self) -> Iterator[tuple[int, list[str], str | None]]:
@@ -223,8 +224,10 @@ def open_sheet(kind: str, text: str, guessed: str | None = None, choices: Mappin
     sheet = peek(kind, text, guessed, choices)
     dates: list[str] = []
     columns = [n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")]
+    unnamed = [n for n, name in enumerate(sheet.names) if name is None and not sheet.header[n].strip()]
     for _, cells, _ in sheet.lines():
         sheet.total += 1
+        sheet.nameless.update(n for n in unnamed if n < len(cells) and cells[n].strip())
         if sheet.total > MOST_LINES:
             raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
         dates += [cells[n][:40] for n in columns if n < len(cells)]

@@ -28,6 +28,8 @@ _LENGTH = re.compile(r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
 _CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
 SIGNS = {"£": "GBP", "€": "EUR"}  # a dollar may be anybody's
+CODES = ["GBP", "EUR", "USD", "AUD", "CAD", "NZD", "CHF", "CZK", "DKK", "SEK", "NOK", "ISK", "PLN", "HUF", "RON",
+         "BGN", "TRY", "ZAR", "INR", "SGD", "HKD", "AED", "ILS", "JPY", "BRL", "MXN"]
 
 NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")  # how programs write an empty cell
 YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
@@ -176,8 +178,8 @@ def amount(raw: str) -> int | None:
 
 def currency(raw: str) -> str:
     """The currency that an amount names, "" where it names none."""
-    code = re.search(r"\b([a-z]{3})\b", raw, re.I)
-    return code[1].upper() if code else next((SIGNS[sign] for sign in SIGNS if sign in raw), "")
+    words = re.findall(r"[A-Z]{3}", raw.upper())
+    return next((word for word in words if word in CODES), "") or next((SIGNS[sign] for sign in SIGNS if sign in raw), "")
 
 
 def phones(raw: str) -> list[str]:

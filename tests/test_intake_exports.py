@@ -269,6 +269,9 @@ def test_a_column_without_a_name_is_asked_about(linden):
     row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,Allergic to latex,\n")
     assert row.phase == "mapping" and [one["samples"] for one in row.problems["ask"]["columns"]][-1] == ["Allergic to latex"]
     assert intake.begin(linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,,\n").phase == "checking"
+    late = "first_name,\n" + "Ada,\n" * 100 + "Bo,Allergic to latex\n"
+    assert intake.begin(linden.clinic, linden.maya, "clients", late.encode()).phase == "mapping"
+    assert "the 2. without a name" in intake.look(open_text("clients", late), linden.clinic).notes[0]["sentence"]
 
 
 STRANGE = "Behandler,Wann,Um,Bis,Farbe\nPat Linden,2027-03-13,09:00,10:00,rot\n"

@@ -100,6 +100,11 @@ def test_the_words_of_other_programs(raw, status):
     assert values.status(raw) == status
 
 
+@pytest.mark.parametrize("raw, code", [("65 EUR", "EUR"), ("GBP65", "GBP"), ("£65", "GBP"), ("$65", ""), ("65 net", ""), ("65", "")])
+def test_currencies(raw, code):
+    assert values.currency(raw) == code
+
+
 def test_what_is_not_cancelled_is_never_read_as_cancelled():
     for raw in ("Not cancelled", "never cancelled"):
         with pytest.raises(NoValue):
