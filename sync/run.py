@@ -189,10 +189,12 @@ class _Round:
     # ---- our calendar outside ----
 
     def _make(self, destination: RemoteCalendar) -> None:
-        """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one."""
+        """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one. One list that lacks it may lie, and a second
+        calendar would hold everything twice."""
         account, provider = self.account, self.errand.provider
         mine = local.reference(account.clinic, account.user_id)
-        found = next((calendar for calendar in local.calendars(provider) if mine in calendar.description and calendar.can_write), None)
+        lists = (local.calendars(provider) for _ in range(2))
+        found = next((calendar for listed in lists for calendar in listed if mine in calendar.description and calendar.can_write), None)
         found = found or provider.create_calendar(destination.name, destination.zone_name, connecting.description(mine))
         with self.errand.writing():
             others = RemoteCalendar.account == account, RemoteCalendar.calendar_id == found.calendar_id, RemoteCalendar.id != destination.id

@@ -124,7 +124,7 @@ def clear(errand: Errand, is_searched: bool) -> None:
     """Take away the strays that may not stay. `is_searched`: try again what could not be taken away before."""
     account = errand.account
     rows = list(Stray.select().where(Stray.account == account, *([] if is_searched else [Stray.problem == ""])).order_by(Stray.calendar_id))
-    events, homes = (local.going_out(account, {row.uid for row in rows}), _at_home(account)) if rows else ({}, {})
+    events, homes = (local.going_out(account, {row.uid for row in rows}), _at_home(errand, rows)) if rows else ({}, {})
     for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
         some = list(some)
         if any(not _may_stay(row, events, homes) for row in some):
@@ -139,13 +139,26 @@ def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str])
     return event is not None and homes.get(row.uid, row.remote_id) == row.remote_id and row.fingerprint == wanted(event)
 
 
-def _at_home(account: Account) -> dict[str, str]:
-    """By uid the ids of the events that surely stand in our calendar. What a held plan would write again does not."""
+def _at_home(errand: Errand, rows: Iterable[Stray]) -> dict[str, str]:
+    """By uid the ids of the events that surely stand in our calendar. What a held plan would write again does not. "" for one that has the same
+    id as the stray and stands in both calendars, as Google's may."""
+    account = errand.account
     stands = Link.phase.in_(("synced", "frozen")), Link.doubted_at.is_null()
-    rows = Link.select(Link.uid, Link.remote_id).where(Link.account == account, *stands)
+    links = Link.select(Link.uid, Link.remote_id).where(Link.account == account, *stands)
     holds = Notice.select().where(Notice.account == account, Notice.topic == "hold", Notice.settled_at.is_null())
     missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
-    return {uid: remote_id for uid, remote_id in rows.tuples() if uid not in missing}
+    homes = {uid: remote_id for uid, remote_id in links.tuples() if uid not in missing}
+    same = {row.uid for row in rows if homes.get(row.uid) == row.remote_id}
+    if same and account.destination:
+        try:
+            there = errand.provider.outline(account.destination.calendar_id, account.clinic.installation)
+        except ENDING:
+            raise
+        except ProviderError as error:
+            log.warning("our calendar cannot be looked at for strays: %s", error)
+            there = {}
+        homes |= {uid: "" for uid in same if homes[uid] in there}
+    return homes
 
 
 def _clear(errand: Errand, calendar_id: str, name: str, events: Mapping[str, Event], homes: Mapping[str, str]) -> None:

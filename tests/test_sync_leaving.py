@@ -47,13 +47,13 @@ def refuse_for_an_hour(world, status: int, path: str) -> None:
     world.sandbox.faults.fail(status, reason, path=path, times=None).until = world.clock.now + timedelta(hours=1)
 
 
-def lie(monkeypatch, times: int, shorten) -> None:
-    """The next lists of events that are asked for are complete answers, but shorter."""
+def lie(monkeypatch, times: int, shorten, lists=LISTS) -> None:
+    """The next lists that are asked for are complete answers, but shorter."""
     lies = iter(range(times))
 
     def told(self, request, answer=httpx.WSGITransport.handle_request):
         good = answer(self, request)
-        if request.method != "GET" or not re.search(LISTS, unquote(request.url.path)) or next(lies, None) is None:
+        if request.method != "GET" or not re.search(lists, unquote(request.url.path)) or next(lies, None) is None:
             return good
         good.read()
         page = json.loads(good.content)
@@ -112,3 +112,36 @@ def test_what_lists_leave_out_goes_as_well(world, is_existing, monkeypatch):
     lie(monkeypatch, 6, lambda items: items[::2])
     leave(world, account)
     assert world.standing(account) == {} and not Account.select().exists()
+
+
+# ---- and begun again ----
+
+
+@pytest.mark.parametrize("goal", ["off", "disconnect"])
+def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, monkeypatch):
+    account = begin(world, is_existing=False)
+    there = world.destination(account)
+    account.leave(world.user, goal, False)
+    world.run()
+    if goal == "disconnect":
+        account = world.connect()
+    lie(monkeypatch, 1, lambda items: [item for item in items if item["id"] != there], "calendarList$|/me/calendars$")
+    account = Account.get()
+    account.start(world.user, "Kalends Pat", "Europe/London")
+    for minutes in (0, 1, 5, 20):
+        world.later(minutes=minutes)
+        world.run()
+    assert world.calendars_of_ours(account) == [there]
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("world", ["google"], indirect=True)  # Outlook's ids are its own, and its names of calendars must differ
+def test_what_stands_in_two_calendars_under_one_id_is_left_in_one(world):
+    account = begin(world, is_existing=False)
+    account.leave(world.user, "disconnect", False)
+    world.run()
+    world.connect().start(world.user, "Kalends Pat", "Europe/London", world.robin.add_calendar("Practice"))
+    world.run()
+    world.later(hours=21)
+    world.run()
+    world.assert_in_step(Account.get())
