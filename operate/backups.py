@@ -177,6 +177,16 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         here.execute("PRAGMA journal_mode = DELETE")
 
 
+def _copy_damaged(source: Path, target: Path) -> None:
+    """What SQLite cannot read is kept as it is, with its log: somebody may still get something out of it."""
+    for rest in ("", "-wal", "-shm"):
+        if (part := source.with_name(source.name + rest)).exists():
+            kept = target.with_name(target.name + rest)
+            kept.touch(mode=0o600)
+            shutil.copyfile(part, kept)
+            _to_disk(kept)
+
+
 def _check_sqlite(fresh: Path) -> None:
     try:
         with closing(sqlite3.connect(fresh)) as copy:
@@ -193,10 +203,15 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
     models.database.obj.close_all()
     present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if present.exists():
-        _copy_sqlite(present, aside)
-        _to_disk(aside)
-        with closing(sqlite3.connect(present, timeout=10)) as there:
-            there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            _copy_sqlite(present, aside)
+            _to_disk(aside)
+            with closing(sqlite3.connect(present, timeout=10)) as there:
+                there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            raise Refused(f"The present database cannot be kept aside: {error}. Stop whatever still uses it.") from None
+        except sqlite3.DatabaseError:
+            _copy_damaged(present, aside)
     for rest in ("-wal", "-shm"):
         present.with_name(present.name + rest).unlink(missing_ok=True)
     _to_disk(fresh)

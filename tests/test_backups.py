@@ -145,6 +145,28 @@ def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
 
 
 @on_sqlite_alone
+@pytest.mark.parametrize("spoil", [
+    lambda octets: b"no database" * 50, lambda octets: octets[:5000] + b"x" * 20_000 + octets[25_000:], lambda octets: b"",
+], ids=["another file", "in the middle", "empty"])
+def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path, spoil):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    models.database.close()
+    models.database.obj.close_all()
+    there = server.instance / "kalends.db"
+    spoilt = spoil(there.read_bytes())
+    there.write_bytes(spoilt)
+    for rest in ("-wal", "-shm"):
+        there.with_name(f"kalends.db{rest}").unlink(missing_ok=True)
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert Booking.select(Booking.id).count() > 0
+    [aside] = server.instance.glob("before-restore-*/kalends.db")
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    if b"no database" in spoilt:
+        assert aside.read_bytes() == spoilt
+
+
+@on_sqlite_alone
 def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "kalends.tar.gz")
