@@ -42,9 +42,12 @@ def write(settings, file: Path) -> str:
         there = Path(folder)
         about = {"made_at": scheduling.utc_now().isoformat(), "migrations": sorted(migrate.applied())}
         (there / "about.json").write_text(json.dumps(about))
-        with postgres_tools.refusing(Refused):
-            _copy_sqlite(_sqlite_path(settings), there / "kalends.db") if models.is_sqlite() else postgres_tools.dump(
-                settings.database_url, there / "kalends.dump")
+        try:
+            with postgres_tools.refusing(Refused):
+                _copy_sqlite(_sqlite_path(settings), there / "kalends.db") if models.is_sqlite() else postgres_tools.dump(
+                    settings.database_url, there / "kalends.dump")
+        except sqlite3.Error as error:
+            raise Refused(f"The backup was not written: {error}.") from None
         key = _kept_key(settings)
         if key:
             shutil.copyfile(key, there / "secret_key")
@@ -209,7 +212,7 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
             with closing(sqlite3.connect(present, timeout=10)) as there:
                 there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError as error:
-            raise Refused(f"The present database cannot be kept aside: {error}. Stop whatever still uses it.") from None
+            raise Refused(f"The present database cannot be kept aside: {error}. Make room, or stop whatever still uses it.") from None
         except sqlite3.DatabaseError:
             _copy_damaged(present, aside)
     for rest in ("-wal", "-shm"):

@@ -350,6 +350,16 @@ def test_a_full_or_read_only_disk_is_named(small_disk):
     assert [path.name for path in small_disk.iterdir()] == []
 
 
+def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small_disk, tmp_path):
+    own = {"KALENDS_INSTANCE": tmp_path / "own"}
+    for command in (["migrate"], ["clinic", "create", "Linden", "--zone", "Europe/London", "--owner-email", "o@x.test", "--owner-name", "O"]):
+        assert program.run(*command, **own).returncode == 0
+    (small_disk / "filling").write_bytes(b"\0" * (24 * 2**20 - 200_000))  # room for a part of it
+    done = program.run("backup", small_disk / "kalends.tar.gz", **own)
+    assert done.returncode == 1 and done.stderr == "Error: The backup was not written: database or disk is full.\n"
+    assert [path.name for path in small_disk.iterdir()] == ["filling"]
+
+
 def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was(small_disk):
     assert program.run("migrate", KALENDS_INSTANCE=small_disk).returncode == 0
     before = (small_disk / "kalends.db").read_bytes()
