@@ -80,10 +80,15 @@ def work(redis_url: str, queues: list[str], burst: bool = False, ready: socket.s
     each job, so that one that crashes, leaks or hangs ends alone. The application was imported before, and is never again.
     """
     say_ready(ready)
-    redis = _wait_for(redis_url)
     kind = _Simple if queues == ["now"] else _Forking
-    kind([Queue(name, connection=redis) for name in queues], connection=redis, worker_ttl=jobs.WORKER_SECONDS).work(
-        burst=burst, logging_level="WARNING")
+    while True:
+        redis = _wait_for(redis_url)
+        try:
+            kind([Queue(name, connection=redis) for name in queues], connection=redis, worker_ttl=jobs.WORKER_SECONDS).work(
+                burst=burst, logging_level="WARNING")
+            return
+        except (RedisError, OSError):  # it went while the worker began; one that has begun waits by itself
+            continue
 
 
 class _Clock(CronScheduler):
