@@ -198,7 +198,7 @@ def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
             return [f"There is a database, but not its secret key. {advice}"]
     except CannotAsk as error:  # it may hold data
         raise SettingsError([f"Error: There is no secret key yet, and the database cannot be used: {error}. Check that its file or server exists "
-                             "and may be read."], status=1) from None
+                             "and may be read. If its file is damaged, move it elsewhere, then restore a backup."], status=1) from None
     return ["KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one with: openssl rand -base64 48"] * is_shared
 
 

@@ -36,6 +36,8 @@ def write(settings, file: Path) -> str:
     """Make the backup, readable by its owner alone; Kalends may go on meanwhile. Gives what to say. Raises Refused, OSError."""
     if file.exists():
         raise Refused(f"{file} exists already. Name another file.")
+    if not file.absolute().parent.is_dir():
+        raise Refused(f"There is no folder {file.absolute().parent}. Make it, or name a file in another.")
     _check_worth(settings)
     _clear_away(file.absolute().parent, ".backup-", timedelta(days=1))  # another one may be at work
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:

@@ -167,6 +167,13 @@ def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path,
 
 
 @on_sqlite_alone
+def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path):
+    make(models.database, EARLIER[1])
+    with pytest.raises(backups.Refused, match="There is no folder .*nowhere"):
+        backups.write(server, tmp_path / "nowhere" / "kalends.tar.gz")
+
+
+@on_sqlite_alone
 def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "kalends.tar.gz")
