@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from ..event import Delta, Event, Mark, RemoteEvent, Window
 # Google compresses only what a User-Agent with "gzip" in it asks for.
 HEADERS = {"User-Agent": "Kalends (gzip)"}
 MOST_PAGES = 1000
-TIMEOUT = httpx.Timeout(30, connect=10)
+TIMEOUT = httpx.Timeout(30, connect=10)  # of each step of a call
+LONGEST_SECONDS, LARGEST_OCTETS = 180, 50_000_000  # of one whole answer, unpacked
+OF_THE_LINE = "content-encoding", "content-length", "transfer-encoding"  # headers that say how an answer was sent
 
 AccessToken = Callable[[str | None], str]
 """Gives the access token of an account, or one other than the stale one that is named. The lock and the storing are the caller's.
@@ -310,9 +313,17 @@ def http_client(transport: httpx.BaseTransport | None = None, timeout: httpx.Tim
 
 
 def request(http: httpx.Client, method: str, url: str, **parts) -> httpx.Response:
-    """The answer, whatever it says. Raises Unavailable when the provider was not reached, Unanswered when it may have been."""
+    """The answer, whatever it says. Raises Unavailable when the provider was not reached, Unanswered when it may have been, and when the answer
+    comes in drops or without end."""
+    ends_at, told = time.monotonic() + LONGEST_SECONDS, bytearray()
     try:
-        return http.request(method, url, **parts)
+        with http.stream(method, url, **parts) as answer:
+            for some in answer.iter_bytes():
+                told += some
+                if time.monotonic() > ends_at or len(told) > LARGEST_OCTETS:
+                    raise Unanswered("endless answer")
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name not in OF_THE_LINE]
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(told), request=answer.request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise Unavailable(type(error).__name__) from None
     except httpx.HTTPError as error:
