@@ -128,7 +128,8 @@ def two(signed_in, linden, place):
 
 
 def columns(row) -> dict:
-    return {name: value for name, value in row.__data__.items() if name not in ("updated_at", "sequence", "rev", "latest_rev", "faces_rev", "search")}
+    kept = ("updated_at", "sequence", "rev", "latest_rev", "faces_rev", "void_rev", "search")  # by the rows themselves
+    return {name: value for name, value in row.__data__.items() if name not in kept}
 
 
 @ON_SQLITE
