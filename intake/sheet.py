@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -104,7 +104,7 @@ MEANT = {  # what a program means by a heading, where that is not the usual
                 "showtimeas": "", "mileage": "", "billinginformation": "", "categories": ""},
 }
 EXCLUSIVE_ENDS, INCLUSIVE_ENDS = ("Outlook",), ("Google Calendar",)  # whose end date of whole days is the day after, and whose is the last
-MOST_COLUMNS, MOST_HEAD, MOST_ROW = 200, 20_000, 200_000  # columns; letters of the first lines; letters between two line breaks
+MOST_COLUMNS, MOST_HEAD, MOST_ROW = 200, 20_000, 100_000  # columns; letters of the first lines; letters between two line breaks
 MOST_BREAKS = 2_000_000
 _CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)  # what Outlook puts before the subject of a meeting that is off
 HEAD_LINES = 10  # where the names of the columns are looked for
@@ -222,7 +222,7 @@ def open_sheet(kind: str, text: str, guessed: str | None = None, choices: Mappin
     What cannot be decided stays open: see `ask`.
     """
     sheet = peek(kind, text, guessed, choices)
-    dates: list[str] = []
+    dates: set[str] = set()
     columns = [n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")]
     unnamed = [n for n, name in enumerate(sheet.names) if name is None and not sheet.header[n].strip()]
     for _, cells, _ in sheet.lines():
@@ -230,14 +230,14 @@ def open_sheet(kind: str, text: str, guessed: str | None = None, choices: Mappin
         sheet.nameless.update(n for n in unnamed if n < len(cells) and cells[n].strip())
         if sheet.total > MOST_LINES:
             raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
-        dates += [cells[n][:40] for n in columns if n < len(cells)]
+        dates.update(cells[n][:40] for n in columns if n < len(cells))
     if not sheet.total:
         raise Unreadable("The file has nothing below the first line." if sheet.head_at == 1 else "The file has nothing below its column names.")
     sheet.dates = sheet.choices.get("dates") or _order(dates)
     return sheet
 
 
-def _order(cells: list[str]) -> str | None:
+def _order(cells: Iterable[str]) -> str | None:
     try:
         return values.order_of(values.plain_spaces(cell) for cell in cells)
     except values.NoValue:
@@ -248,7 +248,8 @@ def check_bounds(text: str) -> None:
     """Refuse what would cost much and can be no list, before anything takes it apart. Raises Unreadable."""
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
         raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
-    if re.search(rf"[^\r\n]{{{MOST_ROW + 1}}}", text):
+    blocks = (text[at : at + MOST_ROW] for at in range(0, len(text) - MOST_ROW, MOST_ROW))
+    if any("\n" not in block and "\r" not in block for block in blocks):
         raise Unreadable(f"A line of the file is longer than {MOST_ROW:,} letters. Export it once more; a line holds one client or booking.")
 
 
