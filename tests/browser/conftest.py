@@ -20,6 +20,7 @@ from types import SimpleNamespace
 import program
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from console import is_fault
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
@@ -104,7 +105,7 @@ def enter(chromium, request):
         base, password = (at.address, at.password) if at else (request.getfixturevalue("address"), PASSWORD)
         contexts.append(chromium.new_context(base_url=base, **context))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" and "status of 422" not in message.text else None)
+        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto("/sign-in")
         page.get_by_label("E-mail").fill(email)

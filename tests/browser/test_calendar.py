@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from console import is_fault
 from playwright.sync_api import expect
 
 from models import Booking
@@ -34,7 +35,7 @@ def visit(chromium, address):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, java_script_enabled=scripts)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" and "422" not in said.text else None)
+        page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
         page.goto(f"{address}/sign-in")
         page.get_by_label("E-mail").fill("pat@linden.test")
         page.get_by_label("Password", exact=True).fill(PASSWORD)

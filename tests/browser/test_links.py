@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from console import is_fault
 from playwright.sync_api import expect
 
 from models import Booking
@@ -31,7 +32,7 @@ def enter(chromium, address, booking):
         context = chromium.new_context(base_url=address, **kwargs)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" and "status of 422" not in message.text else None)
+        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
         page.goto("/sign-in")
         page.get_by_label("E-mail").fill("pat@linden.test")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
