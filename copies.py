@@ -108,6 +108,6 @@ def _asked(command: str, *arguments) -> object:
     try:
         return getattr(_redis, command)(*arguments)
     except (RedisError, OSError) as error:
-        log.warning("copies of feeds: %s", type(error).__name__)
+        log.info("copies of feeds: %s", type(error).__name__)  # what else needs Redis says it aloud
         _again_at = time.monotonic() + PAUSE_SECONDS
         return None
