@@ -96,4 +96,4 @@ def test_strange_columns_are_explained_by_the_person(manager):
     manager.get_by_role("button", name="Check the file").click()
     expect(manager.get_by_role("heading", name="0 of 1 lines checked")).to_be_visible()
     intake.check(Import.get().id)
-    expect(manager.get_by_role("heading", name="All 1 lines are right")).to_be_visible()
+    expect(manager.get_by_role("heading", name="The line is right")).to_be_visible()
