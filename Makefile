@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 run: ; @./.ci/environment requirements.lock && KALENDS_SANDBOX="$${KALENDS_SANDBOX:-1}" exec python -m flask --app app start
 test: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2
 bench: ; @./.ci/environment requirements-test.lock && exec python -m bench
-lint: ; @./.ci/environment requirements-test.lock && exec ruff check .
+lint: ; @./.ci/environment requirements-test.lock && ruff check . && exec ruff format --check .
 check: lint test
 worker: ; @./.ci/environment requirements.lock && exec python -m flask --app app worker
 lock: ; @./.ci/lock

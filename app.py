@@ -28,7 +28,8 @@ log = logging.getLogger("kalends")
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for these settings. Opens no connection yet.
 
-    Without settings, as every command and process calls it, the environment's; a wrong environment then ends the program, in sentences.
+    Without settings, as every command and process calls it, the environment's; a wrong environment
+    then ends the program, in sentences.
     """
     try:
         settings = settings or Settings.from_env()
@@ -38,17 +39,33 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(settings.instance))
     secure = settings.base_url.startswith("https:")
     app.config.update(
-        SETTINGS=settings, SECRET_KEY=settings.secret_keys[0], SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
-        SESSION_COOKIE_NAME="__Host-kalends" if secure else "kalends", SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax", WTF_CSRF_ENABLED=True, MAX_CONTENT_LENGTH=40 * 2**20, MAX_FORM_MEMORY_SIZE=2**20,
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_keys[0],
+        SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
+        SESSION_COOKIE_NAME="__Host-kalends" if secure else "kalends",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_ENABLED=True,
+        MAX_CONTENT_LENGTH=40 * 2**20,
+        MAX_FORM_MEMORY_SIZE=2**20,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     copies.open_copies(settings.redis_url)
     vault.open_vault(settings.secret_keys)
-    outbox.set_up(outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute))
-    connections.set_up(connections.Setup(settings.providers, settings.webhook_url, settings.poll_seconds, settings.secret_keys[0].encode()))
+    outbox.set_up(
+        outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
+    )
+    connections.set_up(
+        connections.Setup(
+            settings.providers,
+            settings.webhook_url,
+            settings.poll_seconds,
+            settings.secret_keys[0].encode(),
+        )
+    )
     app.before_request(_connect)
     views.register(app)
     commands.register(app)
@@ -68,18 +85,34 @@ LANES = (  # requests of one kind: how many of them may have a thread of a web p
     Lane(lambda method, path: method == "POST" and path.startswith(PASSWORD_PATHS), 2),
     Lane(lambda method, path: path.startswith(feed.PREFIX), 4),
     Lane(lambda method, path: path.startswith("/connect/"), 2),  # these call Google or Microsoft
-    Lane(lambda method, path: method not in ("GET", "HEAD"), 8),  # these may wait for the database's lock
+    Lane(
+        lambda method, path: method not in ("GET", "HEAD"), 8
+    ),  # these may wait for the database's lock
     Lane(lambda method, path: True, 8),
 )
 ANSWER_SECONDS = 15  # that a request waits for an answer of the database
-PASSWORD_PATHS = ("/sign-in", "/invitations/", "/welcome", "/sign-up/", "/profile/password", "/forgotten")  # costly on purpose
+PASSWORD_PATHS = (
+    "/sign-in",
+    "/invitations/",
+    "/welcome",
+    "/sign-up/",
+    "/profile/password",
+    "/forgotten",
+)  # costly on purpose
 
 
 def create_front() -> Front:
     """The application as a web process answers with it."""
     app = create_app()
     wait_at_most(ANSWER_SECONDS)
-    return Front(app.wsgi_app, feed.PREFIX, lambda path: app.config["MAX_CONTENT_LENGTH"] if path.startswith("/settings/imports") else LARGEST, LANES)
+    return Front(
+        app.wsgi_app,
+        feed.PREFIX,
+        lambda path: (
+            app.config["MAX_CONTENT_LENGTH"] if path.startswith("/settings/imports") else LARGEST
+        ),
+        LANES,
+    )
 
 
 def _connect() -> None:
@@ -94,22 +127,33 @@ def _disconnect(error: BaseException | None) -> None:
 
 def _harden(response):
     """Headers of every page. No inline script or style anywhere, so none is allowed."""
-    response.headers.setdefault("Content-Security-Policy", (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"))
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src"
+        " 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'",
+    )
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
     if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store" if "text/html" in response.content_type else "private")
+        response.headers.setdefault(
+            "Cache-Control", "no-store" if "text/html" in response.content_type else "private"
+        )
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
 
 
 def _nudge(response):
-    """After whatever a person changed: calendars outside that are behind now are brought in step. A lost nudge costs a minute."""
-    if request.method == "POST" and response.status_code < 400 and request.blueprint != "webhooks" and current_user.is_authenticated:
+    """After whatever a person changed: calendars outside that are behind now are brought in step. A
+    lost nudge costs a minute.
+    """
+    if (
+        request.method == "POST"
+        and response.status_code < 400
+        and request.blueprint != "webhooks"
+        and current_user.is_authenticated
+    ):
         try:
             work.nudge_clinic(current_user.clinic_id)
         except PeeweeException as error:
@@ -119,20 +163,50 @@ def _nudge(response):
 
 _PAGES = {  # status → heading, what to do
     400: ("That did not arrive whole", "Go back, reload the page and try once more."),
-    403: ("This is not yours to change", "Your role in this clinic does not include it. Ask the owner if it should."),
-    404: ("There is nothing here", "It may have been removed, or it belongs to another clinic. Check the address, or start from the calendar."),
+    403: (
+        "This is not yours to change",
+        "Your role in this clinic does not include it. Ask the owner if it should.",
+    ),
+    404: (
+        "There is nothing here",
+        (
+            "It may have been removed, or it belongs to another clinic. Check the address, or start"
+            " from the calendar."
+        ),
+    ),
     405: ("That cannot be done here", "Go back and use the buttons on the page."),
     413: ("That is too much at once", "Send a smaller file, or split it in two."),
     429: ("Too many tries", "Wait a minute, then try again."),
-    500: ("That went wrong on our side", "Nothing was half saved. Try again; if it keeps happening, tell whoever runs Kalends, with the reference."),
+    500: (
+        "That went wrong on our side",
+        (
+            "Nothing was half saved. Try again; if it keeps happening, tell whoever runs Kalends,"
+            " with the reference."
+        ),
+    ),
 }
 
 
 _UNAVAILABLE = {  # what is wrong with the database → heading, what to do
-    "full": ("The disk of the server is full", "Nothing can be saved until whoever runs Kalends makes room. What was saved before is safe."),
-    "read-only": ("Nothing can be saved at the moment", "The database is read-only. Tell whoever runs Kalends. What was saved before is safe."),
-    "busy": ("Kalends is busy", "Your last change was not saved. Go back and try again in a minute."),
-    "away": ("Kalends is not available at the moment", "Its database does not answer. Your last change may not be saved. Try again in a minute."),
+    "full": (
+        "The disk of the server is full",
+        (
+            "Nothing can be saved until whoever runs Kalends makes room. What was saved before is"
+            " safe."
+        ),
+    ),
+    "read-only": (
+        "Nothing can be saved at the moment",
+        "The database is read-only. Tell whoever runs Kalends. What was saved before is safe.",
+    ),
+    "busy": (
+        "Kalends is busy",
+        "Your last change was not saved. Go back and try again in a minute.",
+    ),
+    "away": (
+        "Kalends is not available at the moment",
+        "Its database does not answer. Your last change may not be saved. Try again in a minute.",
+    ),
 }
 RETRY_SECONDS = 30
 
@@ -140,14 +214,28 @@ RETRY_SECONDS = 30
 def _show_unavailable(error: Exception, why: str):
     """503 without a question to the database, which has just refused one."""
     reference = secrets.token_hex(4)
-    log.error("unavailable %s: database %s (%s) at %s", reference, why, type(error).__name__, places(error))
+    log.error(
+        "unavailable %s: database %s (%s) at %s",
+        reference,
+        why,
+        type(error).__name__,
+        places(error),
+    )
     heading, advice = _UNAVAILABLE[why]
-    template = current_app.jinja_env.get_template("unavailable.html")  # not render_template: that asks the database who is signed in
-    return template.render(heading=heading, advice=advice, reference=reference), 503, {"Retry-After": str(RETRY_SECONDS)}
+    template = current_app.jinja_env.get_template(
+        "unavailable.html"
+    )  # not render_template: that asks the database who is signed in
+    return (
+        template.render(heading=heading, advice=advice, reference=reference),
+        503,
+        {"Retry-After": str(RETRY_SECONDS)},
+    )
 
 
 def _show_error(error: Exception):
-    """The page for a refusal or a fault. A fault is logged by reference and place; its message could hold a client's name."""
+    """The page for a refusal or a fault. A fault is logged by reference and place; its message
+    could hold a client's name.
+    """
     if isinstance(error, HTTPException) and error.response is not None:
         return error.response
     if why := trouble(error):
@@ -155,11 +243,18 @@ def _show_error(error: Exception):
     status = error.code if isinstance(error, HTTPException) else 500
     reference = None
     if status not in _PAGES or status == 500:
-        status, reference = (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
+        status, reference = (
+            (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
+        )
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     heading, advice = _PAGES[status]
     try:
-        return render_template("error.html", heading=heading, advice=advice, reference=reference, status=status), status
+        return (
+            render_template(
+                "error.html", heading=heading, advice=advice, reference=reference, status=status
+            ),
+            status,
+        )
     except Exception as worse:  # the database may be gone: the layout asks it who is signed in
         log.error("error page of %s: %s", reference, type(worse).__name__)
         return f"{heading}. {advice}", status, {"Content-Type": "text/plain; charset=utf-8"}

@@ -1,4 +1,6 @@
-"""The ground of the tables: the database itself, field types, and the one way into a transaction."""
+"""The ground of the tables: the database itself, field types, and the one way into a
+transaction.
+"""
 
 import json
 import sqlite3
@@ -39,21 +41,44 @@ class Taken(Exception):
 
 
 def open_database(url: str) -> None:
-    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per thread at a time.
+    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per
+    thread at a time.
 
-    SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, ten seconds of patience, and every
+    SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, ten
+    seconds of patience, and every
     transaction IMMEDIATE, so that a check and the write that follows it are one.
     """
     if url.startswith("sqlite:"):
-        pragmas = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "cache_size": -32000, "temp_store": 2,
-                   "busy_timeout": 10_000}
-        database.initialize(PooledSqliteDatabase(
-            url.removeprefix("sqlite:///"), pragmas=pragmas, timeout=10, lock_type="IMMEDIATE", max_connections=64,
-            check_same_thread=False))  # the pool hands a connection to one thread at a time
+        pragmas = {
+            "journal_mode": "wal",
+            "foreign_keys": 1,
+            "synchronous": 2,
+            "cache_size": -32000,
+            "temp_store": 2,
+            "busy_timeout": 10_000,
+        }
+        database.initialize(
+            PooledSqliteDatabase(
+                url.removeprefix("sqlite:///"),
+                pragmas=pragmas,
+                timeout=10,
+                lock_type="IMMEDIATE",
+                max_connections=64,
+                check_same_thread=False,
+            )
+        )  # the pool hands a connection to one thread at a time
     else:
-        database.initialize(_Postgresql(
-            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, max_connections=64, stale_timeout=300, timeout=10,
-            connect_timeout=5, tcp_user_timeout=20_000))
+        database.initialize(
+            _Postgresql(
+                url.replace("postgres://", "postgresql://", 1),
+                prefer_psycopg3=True,
+                max_connections=64,
+                stale_timeout=300,
+                timeout=10,
+                connect_timeout=5,
+                tcp_user_timeout=20_000,
+            )
+        )
 
 
 class _Connection(psycopg.Connection):
@@ -64,7 +89,9 @@ class _Connection(psycopg.Connection):
     def wait(self, generator, *more, **named):
         limit, begun = self.server.limit(), time.monotonic()
         try:
-            answer = super().wait(generator, *more, **{**named, "timeout": limit} if limit else named)
+            answer = super().wait(
+                generator, *more, **{**named, "timeout": limit} if limit else named
+            )
         except psycopg.OperationalError:
             if limit and time.monotonic() - begun >= limit:
                 self.close()
@@ -84,11 +111,14 @@ class _Adapter(Psycopg3Adapter):
 
 
 class _Postgresql(PooledPostgresqlDatabase):
-    """A server that does not even refuse is left alone for a moment, so that not every request waits for it; after that it is tried for shorter
+    """A server that does not even refuse is left alone for a moment, so that not every request
+    waits for it; after that it is tried for shorter
     times until it answers."""
 
     PAUSE_SECONDS = 5
-    DOUBTFUL_SECONDS = 1  # for an answer while the server is in doubt, and for one that a connection from the pool still lives
+    # for an answer while the server is in doubt, and for one that a connection from the pool still
+    # lives
+    DOUBTFUL_SECONDS = 1
     psycopg3_adapter = _Adapter
     is_doubtful = False
     _again_at = 0.0
@@ -129,7 +159,9 @@ _patience = threading.local()
 
 
 def wait_at_most(seconds: float | None) -> None:
-    """How long any thread of this process waits for an answer of PostgreSQL, from now on; None: as long as it takes."""
+    """How long any thread of this process waits for an answer of PostgreSQL, from now on; None: as
+    long as it takes.
+    """
     global _answer_seconds
     _answer_seconds = seconds
 
@@ -146,24 +178,32 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 
 def is_doubtful() -> bool:
-    """Whether the database did not answer when it was last asked, so that it may be slow to refuse."""
+    """Whether the database did not answer when it was last asked, so that it may be slow to
+    refuse.
+    """
     return getattr(database.obj, "is_doubtful", False)
 
 
 def trouble(error: BaseException) -> str | None:
-    """What is wrong with the database itself, as far as this fault tells: "full", "read-only", "busy", "away"; None: the fault is another.
+    """What is wrong with the database itself, as far as this fault tells: "full", "read-only",
+    "busy", "away"; None: the fault is another.
 
-    SQLite says it in words alone; PostgreSQL with the code of its fault (https://www.postgresql.org/docs/current/errcodes-appendix.html),
+    SQLite says it in words alone; PostgreSQL with the code of its fault
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html),
     which is missing where the connection was lost.
     """
     if isinstance(error, MaxConnectionsExceeded):
         return "busy"
     if not isinstance(error, PeeweeException):
         return None
-    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(error):  # SQLite had done so itself; why stands before
+    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
+        error
+    ):  # SQLite had done so itself; why stands before
         return next(filter(None, map(trouble, _before(error))), None)
     text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
-    found = next((name for name, words in _WORDS.items() if any(word in text for word in words)), None)
+    found = next(
+        (name for name, words in _WORDS.items() if any(word in text for word in words)), None
+    )
     if found or is_sqlite():
         return found
     if code is None:
@@ -178,14 +218,23 @@ def _before(error: BaseException) -> Iterator[BaseException]:
 
 
 _WORDS = {
-    "full": ("database or disk is full", "no space left on device"), "read-only": ("readonly database", "read-only transaction"),
-    "busy": ("database is locked", "database table is locked"), "away": ("unable to open database", "disk i/o error"),
+    "full": ("database or disk is full", "no space left on device"),
+    "read-only": ("readonly database", "read-only transaction"),
+    "busy": ("database is locked", "database table is locked"),
+    "away": ("unable to open database", "disk i/o error"),
 }
-_CODES = {"full": ("53100",), "read-only": ("25006",), "busy": ("53", "55P03", "57014"), "away": ("08", "57P", "58")}
+_CODES = {
+    "full": ("53100",),
+    "read-only": ("25006",),
+    "busy": ("53", "55P03", "57014"),
+    "away": ("08", "57P", "58"),
+}
 
 
 def connect_afresh() -> None:
-    """A connection of this thread that answers: the pool tries each before it hands it out, one that the thread has kept is not tried."""
+    """A connection of this thread that answers: the pool tries each before it hands it out, one
+    that the thread has kept is not tried.
+    """
     if not database.is_closed() and not database.in_transaction():
         database.close()
     database.connect(reuse_if_open=True)
@@ -196,13 +245,17 @@ def is_sqlite() -> bool:
 
 
 def hold_everything() -> None:
-    """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's transactions here stand alone anyway."""
+    """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's
+    transactions here stand alone anyway.
+    """
     if not is_sqlite():
         database.execute_sql("SELECT pg_advisory_xact_lock(75341)")
 
 
 def now() -> datetime:
-    return scheduling.utc_now()  # looked up at each call, so that a replaced clock counts for new rows too
+    return (
+        scheduling.utc_now()
+    )  # looked up at each call, so that a replaced clock counts for new rows too
 
 
 class InstantField(BigIntegerField):
@@ -236,21 +289,28 @@ class Base(Model):
 
 
 def transition(method: Callable) -> Callable:
-    """Make a method of a clinic's row one transaction that holds the clinic from its first statement.
+    """Make a method of a clinic's row one transaction that holds the clinic from its first
+    statement.
 
-    Of two changes in a clinic the second waits, and then begins from what the first left: the row is read again once the clinic is
-    held. Since all take the clinic's row before any other, no two wait for each other (ADR 5). Raises DoesNotExist for a row that is gone.
+    Of two changes in a clinic the second waits, and then begins from what the first left: the row
+    is read again once the clinic is
+    held. Since all take the clinic's row before any other, no two wait for each other (ADR 5).
+    Raises DoesNotExist for a row that is gone.
     """
+
     @wraps(method)
     def in_one(row, *args, **kwargs):
         with alone(row):
             return method(row, *args, **kwargs)
+
     return in_one
 
 
 @contextmanager
 def alone(row: Base) -> Iterator[Base]:
-    """One transaction that holds the row's clinic and has read the row again: what is decided inside is decided on what is there."""
+    """One transaction that holds the row's clinic and has read the row again: what is decided
+    inside is decided on what is there.
+    """
     with database.atomic():
         getattr(row, "clinic", row).hold()
         _read_again(row)
@@ -260,7 +320,11 @@ def alone(row: Base) -> Iterator[Base]:
 def _read_again(row: Base) -> None:
     """Bring the columns up to date, and let go of related rows that are no longer its."""
     fresh = type(row).get_by_id(row.id).__data__
-    for name in [name for name, related in row.__rel__.items() if related is None or related.get_id() != fresh[name]]:
+    for name in [
+        name
+        for name, related in row.__rel__.items()
+        if related is None or related.get_id() != fresh[name]
+    ]:
         del row.__rel__[name]
     row.__data__ = fresh
     row._dirty.clear()
@@ -268,7 +332,9 @@ def _read_again(row: Base) -> None:
 
 @contextmanager
 def unique() -> Iterator[None]:
-    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is kept."""
+    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is
+    kept.
+    """
     try:
         with database.atomic():
             yield
@@ -277,24 +343,34 @@ def unique() -> Iterator[None]:
 
 
 def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
-    """Insert new rows by the thousand and count them: one statement for many, and several times as fast as `insert_many`."""
+    """Insert new rows by the thousand and count them: one statement for many, and several times as
+    fast as `insert_many`.
+    """
     fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
     for some in chunked(rows, min(BATCH, MOST_VALUES // len(fields))):
-        values = [[field.db_value(row.__data__.get(field.name)) for field in fields] for row in some]
+        values = [
+            [field.db_value(row.__data__.get(field.name)) for field in fields] for row in some
+        ]
         database.execute_sql(*_insertion(table, fields, values))
         count += len(some)
     return count
 
 
 def _insertion(table: type[Base], fields: Sequence[Field], values: list[list]) -> tuple[str, list]:
-    """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster as one JSON text than as thousands of
+    """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster
+    as one JSON text than as thousands of
     parameters."""
     names = ", ".join(f'"{field.column_name}"' for field in fields)
     into = f'INSERT INTO "{table._meta.table_name}" ({names})'
     if is_sqlite():
         marks = f"({', '.join('?' * len(fields))})"
-        return f"{into} VALUES {', '.join([marks] * len(values))}", [value for row in values for value in row]
-    rows = [{field.column_name: value for field, value in zip(fields, row, strict=True)} for row in values]
+        return f"{into} VALUES {', '.join([marks] * len(values))}", [
+            value for row in values for value in row
+        ]
+    rows = [
+        {field.column_name: value for field, value in zip(fields, row, strict=True)}
+        for row in values
+    ]
     source = f'json_populate_recordset(NULL::"{table._meta.table_name}", %s::json)'
     return f"{into} SELECT {names} FROM {source}", [json.dumps(rows, default=str)]  # noqa: S608 (names of our own tables)
 
@@ -303,7 +379,11 @@ def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[st
     """Write these columns of rows that exist, by the thousand, with one statement for many."""
     fields = [table._meta.fields[name] for name in names]
     mark = database.param
-    statement = f"UPDATE {table._meta.table_name} SET {', '.join(f'{field.column_name} = {mark}' for field in fields)} WHERE id = {mark}"  # noqa: S608
+    columns = ", ".join(f"{field.column_name} = {mark}" for field in fields)
+    statement = f"UPDATE {table._meta.table_name} SET {columns} WHERE id = {mark}"  # noqa: S608
     for some in chunked(rows, BATCH):
-        given = [[*(field.db_value(row.__data__[field.name]) for field in fields), row.id] for row in some]
+        given = [
+            [*(field.db_value(row.__data__[field.name]) for field in fields), row.id]
+            for row in some
+        ]
         database.cursor().executemany(statement, given)

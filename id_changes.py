@@ -8,7 +8,9 @@ from models import Clinic, Patient, User
 
 
 class IdChange(Base):
-    """An upgrade gave the client another internal ID, since an older client has the same in other capitals. `was`: the one before."""
+    """An upgrade gave the client another internal ID, since an older client has the same in other
+    capitals. `was`: the one before.
+    """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
     patient = ForeignKeyField(Patient, on_delete="CASCADE")
@@ -17,7 +19,9 @@ class IdChange(Base):
     @classmethod
     def listed(cls, clinic: Clinic) -> list["IdChange"]:
         """The clinic's, with the clients as they are now."""
-        return list(cls.select(cls, Patient).join(Patient).where(cls.clinic == clinic).order_by(cls.id))
+        return list(
+            cls.select(cls, Patient).join(Patient).where(cls.clinic == clinic).order_by(cls.id)
+        )
 
     @classmethod
     @database.atomic()

@@ -1,9 +1,13 @@
 """The tables, and every rule that spans rows: one method per transition, each in one transaction.
 
-Reads in order: clinic, people, clients and services, bookings, feeds. Every row belongs to one clinic.
-Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases keep them exactly.
-A *revision* (`…_rev`) is a whole second since 1970, handed out by the clinic strictly growing: it is version number
-and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is read.
+Reads in order: clinic, people, clients and services, bookings, feeds. Every row belongs to one
+clinic.
+Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases
+keep them exactly.
+A *revision* (`…_rev`) is a whole second since 1970, handed out by the clinic strictly growing: it
+is version number
+and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is
+read.
 """
 
 import secrets
@@ -36,12 +40,33 @@ import copies
 import outside
 import scheduling
 from audit import AuditEntry
-from database import Base, InstantField, JSONText, Taken, database, hold_everything, insert_many_rows, is_sqlite, now, transition, unique
+from database import (
+    Base,
+    InstantField,
+    JSONText,
+    Taken,
+    database,
+    hold_everything,
+    insert_many_rows,
+    is_sqlite,
+    now,
+    transition,
+    unique,
+)
 from notes import NoteVersion
 from outbox import Letter
 from outside import ExternalEvent
 from scheduling import Hours, Span
-from series import FREE_STATUSES, STATUSES, Changed, ChangedMeanwhile, Clash, InSeries, SlotTaken, refuse_taken  # noqa: F401 some for others
+from series import (  # noqa: F401 (some are here for other modules)
+    FREE_STATUSES,
+    STATUSES,
+    Changed,
+    ChangedMeanwhile,
+    Clash,
+    InSeries,
+    SlotTaken,
+    refuse_taken,
+)
 from text import IDENTIFIERS, like, search_key
 
 passwords = argon2.PasswordHasher()
@@ -80,11 +105,15 @@ class NoLinks(Exception):
 
 
 class NotYours(Exception):
-    """A link would show calendars that its owner may not share: only managers link those of others (X8)."""
+    """A link would show calendars that its owner may not share: only managers link those of others
+    (X8).
+    """
 
 
 class Archivable(Base):
-    """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to it stays."""
+    """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to
+    it stays.
+    """
 
     archived = BooleanField(default=False)
 
@@ -93,7 +122,12 @@ class Archivable(Base):
         """Take the row out, or bring it back."""
         self.archived = archived
         self.save(only=["archived"])
-        AuditEntry.note(self.clinic, actor, f"{self._meta.table_name}.{'archived' if archived else 'returned'}", self)
+        AuditEntry.note(
+            self.clinic,
+            actor,
+            f"{self._meta.table_name}.{'archived' if archived else 'returned'}",
+            self,
+        )
 
 
 # ---- the clinic ----
@@ -104,38 +138,59 @@ class Clinic(Base):
 
     name = CharField(120)
     plan = CharField(20, default="self-hosted", constraints=[Check(f"plan IN {tuple(PLANS)}")])
-    privacy_ceiling = CharField(30, default="full_name", constraints=[Check(f"privacy_ceiling IN {IDENTIFIERS}")])
+    privacy_ceiling = CharField(
+        30, default="full_name", constraints=[Check(f"privacy_ceiling IN {IDENTIFIERS}")]
+    )
     feed_preset = CharField(10, default="clinic")
     notes_may_leave = BooleanField(default=False)
     internal_ids = BooleanField(default=True)
-    empty_when_stopped = BooleanField(default=False)  # X26: feeds of leavers and after a downgrade empty for 30 days
-    sync_shared = BooleanField(default=False)  # X13: calendars that others share with a person may block their time, too
-    sync_existing = BooleanField(default=False)  # X14: bookings may go to a calendar that a person has already; never the main one
-    installation = CharField(32, default=lambda: secrets.token_hex(8))  # what our events outside are known by; never shown
+    empty_when_stopped = BooleanField(
+        default=False
+    )  # X26: feeds of leavers and after a downgrade empty for 30 days
+    sync_shared = BooleanField(
+        default=False
+    )  # X13: calendars that others share with a person may block their time, too
+    sync_existing = BooleanField(
+        default=False
+    )  # X14: bookings may go to a calendar that a person has already; never the main one
+    installation = CharField(
+        32, default=lambda: secrets.token_hex(8)
+    )  # what our events outside are known by; never shown
     contact = CharField(200, default="")
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
     faces_rev = BigIntegerField(default=0)
-    void_rev = BigIntegerField(null=True)  # copies of feeds up to this revision are still to be voided
+    void_rev = BigIntegerField(
+        null=True
+    )  # copies of feeds up to this revision are still to be voided
     created_at = InstantField(default=now)
 
     @classmethod
     @database.atomic()
     def found(cls, name: str, zone_name: str, owner_name: str, email: str) -> "User":
-        """A new clinic with one venue and its owner, who has a calendar there; the owner has no password yet."""
+        """A new clinic with one venue and its owner, who has a calendar there; the owner has no
+        password yet.
+        """
         clinic = cls.create(name=name)
         clinic.bump_faces()
         weekdays = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
         venue = Venue.create(clinic=clinic, name=name, zone_name=zone_name, hours=weekdays)
-        owner = User.create(clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev)
-        Practitioner.create(clinic=clinic, user=owner, venue=venue, hours=weekdays, calendar_rev=clinic.latest_rev)
+        owner = User.create(
+            clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev
+        )
+        Practitioner.create(
+            clinic=clinic, user=owner, venue=venue, hours=weekdays, calendar_rev=clinic.latest_rev
+        )
         AuditEntry.note(clinic, owner, "clinic.founded", clinic)
         return owner
 
     @classmethod
     @database.atomic()
-    def sign_up(cls, name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool) -> "User":
-        """A new clinic of somebody who came by: the first one, or where `is_open` a further one. Of two who come first at once one gets in.
+    def sign_up(
+        cls, name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool
+    ) -> "User":
+        """A new clinic of somebody who came by: the first one, or where `is_open` a further one. Of
+        two who come first at once one gets in.
 
         Raises Closed, or Taken for an address in use.
         """
@@ -155,44 +210,62 @@ class Clinic(Base):
         return IDENTIFIERS[: IDENTIFIERS.index(self.privacy_ceiling) + 1]
 
     def next_rev(self) -> int:
-        """A new revision, greater than all before it. Call it inside the transaction of the change it stands for."""
+        """A new revision, greater than all before it. Call it inside the transaction of the change
+        it stands for.
+        """
         now = int(scheduling.utc_now().timestamp())
         bumped = Case(None, [(Clinic.latest_rev >= now, Clinic.latest_rev + 1)], now)
-        rows = Clinic.update(latest_rev=bumped).where(Clinic.id == self.id).returning(Clinic.latest_rev).execute()
+        rows = (
+            Clinic.update(latest_rev=bumped)
+            .where(Clinic.id == self.id)
+            .returning(Clinic.latest_rev)
+            .execute()
+        )
         self.latest_rev = next(iter(rows)).latest_rev
         return self.latest_rev
 
     @classmethod
     def age_faces(cls) -> None:
-        """After a restore: every clinic's revision is a later one than any handed out since the backup, so that no app keeps a newer copy."""
+        """After a restore: every clinic's revision is a later one than any handed out since the
+        backup, so that no app keeps a newer copy.
+        """
         stamp = int(scheduling.utc_now().timestamp())
         fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()
 
     def hold(self) -> None:
-        """Let no other transaction change this clinic until this one ends. Take it before any other row (one order: no deadlock).
+        """Let no other transaction change this clinic until this one ends. Take it before any other
+        row (one order: no deadlock).
 
-        SQLite needs no row lock, since every transaction here begins IMMEDIATE and so stands alone. On PostgreSQL a weaker lock
+        SQLite needs no row lock, since every transaction here begins IMMEDIATE and so stands alone.
+        On PostgreSQL a weaker lock
         than FOR UPDATE does: rows that merely refer to the clinic may still be added.
         """
         if not is_sqlite():
-            Clinic.select(Clinic.id).where(Clinic.id == self.id).for_update("FOR NO KEY UPDATE").execute()
+            Clinic.select(Clinic.id).where(Clinic.id == self.id).for_update(
+                "FOR NO KEY UPDATE"
+            ).execute()
 
     def bump_faces(self) -> None:
-        """Something that shows in every feed changed: name, ceiling, a service, a venue, who works here."""
+        """Something that shows in every feed changed: name, ceiling, a service, a venue, who works
+        here.
+        """
         self.faces_rev = self.next_rev()
         Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
         self.void_copies()
 
     def void_copies(self) -> None:
-        """Something may show less than before: no older copy of a feed is served from now on. Right after the new revision, inside its
+        """Something may show less than before: no older copy of a feed is served from now on. Right
+        after the new revision, inside its
         transaction. Where the store of copies is away, the sweep does it."""
         if not copies.void(self.id, self.latest_rev):
             Clinic.update(void_rev=self.latest_rev).where(Clinic.id == self.id).execute()
 
     @classmethod
     def void_after_restore(cls) -> None:
-        """Have the sweep void the copies of every clinic: what was restored may show less than what was there."""
+        """Have the sweep void the copies of every clinic: what was restored may show less than what
+        was there.
+        """
         cls.update(void_rev=cls.latest_rev).execute()
 
     @classmethod
@@ -200,11 +273,15 @@ class Clinic(Base):
         """Void what could not be voided at once."""
         for clinic in cls.select().where(cls.void_rev.is_null(False)):
             if copies.void(clinic.id, clinic.void_rev):
-                cls.update(void_rev=None).where(cls.id == clinic.id, cls.void_rev == clinic.void_rev).execute()
+                cls.update(void_rev=None).where(
+                    cls.id == clinic.id, cls.void_rev == clinic.void_rev
+                ).execute()
 
     @transition
     def change(self, actor: "User | None", **settings) -> None:
-        """Set columns; every feed shows it with the commit. Switching internal IDs on gives one to each client who has none."""
+        """Set columns; every feed shows it with the commit. Switching internal IDs on gives one to
+        each client who has none.
+        """
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
         if not changed:
             return
@@ -228,7 +305,9 @@ class Clinic(Base):
         return Letter.select().where(Letter.clinic == self).order_by(Letter.id.desc())
 
     def first_steps(self) -> dict[str, bool]:
-        """What is set up, read from the data: the clinic itself, what can be booked and when, clients, a calendar outside."""
+        """What is set up, read from the data: the clinic itself, what can be booked and when,
+        clients, a calendar outside.
+        """
         open_hours = any(venue.hours for venue in Venue.listed(self))
         return {
             "clinic": True,
@@ -239,7 +318,9 @@ class Clinic(Base):
 
     @transition
     def change_plan(self, plan: str, actor: "User | None") -> None:
-        """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a new URL each (A41–A44)."""
+        """Move to another plan. Losing `feed` stops every link for good: regaining it asks for a
+        new URL each (A41–A44).
+        """
         had_feed, self.plan = self.allows("feed"), plan
         self.save(only=[Clinic.plan])
         if had_feed and not self.allows("feed"):
@@ -294,8 +375,11 @@ class Venue(Archivable):
         self.clinic.bump_faces()
 
     @transition
-    def change(self, actor: "User | None", *, name: str, address: str, zone_name: str, hours: Hours) -> None:
-        """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on the new zone's midnights.
+    def change(
+        self, actor: "User | None", *, name: str, address: str, zone_name: str, hours: Hours
+    ) -> None:
+        """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on
+        the new zone's midnights.
 
         Raises Taken for a name in use.
         """
@@ -306,9 +390,17 @@ class Venue(Archivable):
         with unique():
             self.save()
         if moved:
-            whole = Booking.select().join(Practitioner).where(Practitioner.venue == self, Booking.starts_on.is_null(False))
+            whole = (
+                Booking.select()
+                .join(Practitioner)
+                .where(Practitioner.venue == self, Booking.starts_on.is_null(False))
+            )
             for booking in whole:
-                booking.place(scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), self.zone))
+                booking.place(
+                    scheduling.whole_days(
+                        booking.starts_on, booking.ends_on - timedelta(days=1), self.zone
+                    )
+                )
                 booking.save()
         if shows:
             self.clinic.bump_faces()
@@ -319,7 +411,9 @@ class Venue(Archivable):
 
 
 class User(Base, UserMixin):
-    """Who signs in. `identifier` is how clients appear in this person's outside calendars; None: not chosen yet."""
+    """Who signs in. `identifier` is how clients appear in this person's outside calendars; None:
+    not chosen yet.
+    """
 
     clinic = ForeignKeyField(Clinic, backref="users")
     email = CharField(254, unique=True)
@@ -349,13 +443,17 @@ class User(Base, UserMixin):
 
     @property
     def sign_in_state(self) -> str:
-        """"invited" (no password chosen yet), "active" or "left"."""
+        """ "invited" (no password chosen yet), "active" or "left"."""
         return "left" if self.left_at else "active" if self.password_hash else "invited"
 
     @classmethod
     def listed(cls, clinic: Clinic):
         """Everyone of the clinic by name, those who left at the end."""
-        return cls.select().where(cls.clinic == clinic).order_by(cls.left_at.is_null(False), cls.name, cls.id)
+        return (
+            cls.select()
+            .where(cls.clinic == clinic)
+            .order_by(cls.left_at.is_null(False), cls.name, cls.id)
+        )
 
     @property
     def living_links(self):
@@ -369,18 +467,37 @@ class User(Base, UserMixin):
 
     def may_manage(self, person: "User") -> bool:
         """An owner looks after everyone; a manager after practitioners and themselves."""
-        return self.is_owner or self.is_manager and (person.role == "practitioner" or person.id == self.id)
+        return (
+            self.is_owner
+            or self.is_manager
+            and (person.role == "practitioner" or person.id == self.id)
+        )
 
     def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
-        """The roles this person may give: an owner each, a manager none but the one that is there."""
+        """The roles this person may give: an owner each, a manager none but the one that is
+        there.
+        """
         return ROLES if self.is_owner else (person.role if person else "practitioner",)
 
     @classmethod
     @database.atomic()
-    def invite(cls, clinic: Clinic, actor: "User | None", venues: Iterable[Venue], *, name: str, email: str, role: str) -> "User":
-        """A new person without a password, with a calendar at each venue. Raises Taken for an address in use."""
+    def invite(
+        cls,
+        clinic: Clinic,
+        actor: "User | None",
+        venues: Iterable[Venue],
+        *,
+        name: str,
+        email: str,
+        role: str,
+    ) -> "User":
+        """A new person without a password, with a calendar at each venue. Raises Taken for an
+        address in use.
+        """
         with unique():
-            user = cls.create(clinic=clinic, name=name, email=email, role=role, rev=clinic.next_rev())
+            user = cls.create(
+                clinic=clinic, name=name, email=email, role=role, rev=clinic.next_rev()
+            )
         for venue in venues:
             Practitioner.open(user, venue, actor)
         AuditEntry.note(clinic, actor, "user.invited", user, role=role)
@@ -388,7 +505,9 @@ class User(Base, UserMixin):
 
     @transition
     def change(self, actor: "User | None", *, name: str, email: str, role: str) -> None:
-        """Raises Taken for an address in use, LastOwner. One-time links to an earlier address die."""
+        """Raises Taken for an address in use, LastOwner. One-time links to an earlier address
+        die.
+        """
         if role != self.role:
             self._leave_an_owner()
         if email != self.email:
@@ -404,11 +523,18 @@ class User(Base, UserMixin):
         AuditEntry.note(self.clinic, actor, "user.changed", self, role=role, fields=changed)
 
     def _leave_an_owner(self) -> None:
-        """Raise LastOwner where nobody else owns the clinic. The clinic's row is held, so that two owners cannot go at once."""
+        """Raise LastOwner where nobody else owns the clinic. The clinic's row is held, so that two
+        owners cannot go at once.
+        """
         if not self.is_owner:
             return
         self.clinic.next_rev()
-        others = (User.clinic == self.clinic, User.role == "owner", User.left_at.is_null(), User.password_hash.is_null(False))
+        others = (
+            User.clinic == self.clinic,
+            User.role == "owner",
+            User.left_at.is_null(),
+            User.password_hash.is_null(False),
+        )
         if not User.select().where(*others, User.id != self.id).exists():
             raise LastOwner
 
@@ -418,7 +544,9 @@ class User(Base, UserMixin):
 
     @database.atomic()
     def set_password(self, password: str, actor: "User | None") -> None:
-        """Store a new password (Argon2id), end every session of this user and burn all one-time links."""
+        """Store a new password (Argon2id), end every session of this user and burn all one-time
+        links.
+        """
         self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
         self.burn_links()
@@ -445,18 +573,30 @@ class User(Base, UserMixin):
             link.delete_instance()
 
     def sync_history(self, most: int) -> list[tuple[AuditEntry, str]]:
-        """What changed in the person's sync settings, links and accounts, newest first, each with the link's name ("" for all else).
+        """What changed in the person's sync settings, links and accounts, newest first, each with
+        the link's name ("" for all else).
 
         Of accounts it is what the person did: the number of one that is gone may be another's now.
         """
         own = Feed.select(Feed.id).where(Feed.user == self)
         about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
         about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == self.id)
-        about_accounts = (AuditEntry.user == self) & (AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source."))
+        about_accounts = (AuditEntry.user == self) & (
+            AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source.")
+        )
         about = about_links | about_settings | about_accounts
-        rows = list(AuditEntry.select(AuditEntry, User).left_outer_join(User).where(AuditEntry.clinic == self.clinic_id, about)
-                    .order_by(AuditEntry.id.desc()).limit(most))
-        names = dict(Feed.select(Feed.id, Feed.name).where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"])).tuples())
+        rows = list(
+            AuditEntry.select(AuditEntry, User)
+            .left_outer_join(User)
+            .where(AuditEntry.clinic == self.clinic_id, about)
+            .order_by(AuditEntry.id.desc())
+            .limit(most)
+        )
+        names = dict(
+            Feed.select(Feed.id, Feed.name)
+            .where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"]))
+            .tuples()
+        )
         return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
 
     @database.atomic()
@@ -467,7 +607,8 @@ class User(Base, UserMixin):
 
     @transition
     def change_sync(self, **settings) -> None:
-        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this person shows it at once.
+        """Set any of `sync_allowed`, `identifier`, `mode`, `hide_sensitive`; every feed of this
+        person shows it at once.
 
         A link that was allowed to show more than a new identifier follows it from now on.
         """
@@ -475,7 +616,9 @@ class User(Base, UserMixin):
             setattr(self, name, value)
         if self.identifier and "identifier" in settings:
             above = IDENTIFIERS[IDENTIFIERS.index(self.identifier) + 1 :]
-            Feed.update(identifier=None).where(Feed.user == self, Feed.identifier.in_(above)).execute()
+            Feed.update(identifier=None).where(
+                Feed.user == self, Feed.identifier.in_(above)
+            ).execute()
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
         self.save(only=[*settings, "rev"])
@@ -488,17 +631,26 @@ class User(Base, UserMixin):
         return None if self.sync_allowed else "opt_in"
 
     def bookings_between(self, start: datetime, end: datetime):
-        """The person's bookings at every venue that touch [start, end), oldest first, with client, service, calendar and venue at hand."""
+        """The person's bookings at every venue that touch [start, end), oldest first, with client,
+        service, calendar and venue at hand.
+        """
         return (
-            Booking.select(Booking, Patient, Service, Practitioner, Venue).join(Practitioner).join(Venue).switch(Booking)
-            .left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
+            Booking.select(Booking, Patient, Service, Practitioner, Venue)
+            .join(Practitioner)
+            .join(Venue)
+            .switch(Booking)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+            .switch(Booking)
             .left_outer_join(Service, on=(Booking.service == Service.id))
-            .where(Practitioner.user == self, *Booking.touching(start, end)).order_by(Booking.starts_at, Booking.id)
+            .where(Practitioner.user == self, *Booking.touching(start, end))
+            .order_by(Booking.starts_at, Booking.id)
         )
 
     @transition
     def leave(self, actor: "User | None") -> None:
-        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings. Bookings stay. Raises LastOwner."""
+        """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings.
+        Bookings stay. Raises LastOwner.
+        """
         self._leave_an_owner()
         self.left_at, self.epoch = scheduling.utc_now(), self.epoch + 1
         self.save(only=[User.left_at, User.epoch])
@@ -512,13 +664,17 @@ class User(Base, UserMixin):
 
     @transition
     def come_back(self, actor: "User | None") -> None:
-        """Undo `leave`: sign-in and the calendars that it closed work again. Links stay stopped; the person makes new ones."""
+        """Undo `leave`: sign-in and the calendars that it closed work again. Links stay stopped;
+        the person makes new ones.
+        """
         if self.left_at is None:
             return
         self.left_at = None
         self.save(only=[User.left_at])
         left = AuditEntry.about(self).where(AuditEntry.action == "user.left").first()
-        Practitioner.update(archived=False).where(Practitioner.user == self, Practitioner.id.in_(left.detail["calendars"] if left else [])).execute()
+        Practitioner.update(archived=False).where(
+            Practitioner.user == self, Practitioner.id.in_(left.detail["calendars"] if left else [])
+        ).execute()
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.returned", self)
 
@@ -549,15 +705,23 @@ class Practitioner(Archivable):
     def listed(cls, clinic: Clinic):
         """The clinic's open calendars with user and venue, by name."""
         return (
-            cls.select(cls, User, Venue).join(User).switch(cls).join(Venue)
-            .where(cls.clinic == clinic, ~cls.archived, ~Venue.archived).order_by(User.name, Venue.name)
+            cls.select(cls, User, Venue)
+            .join(User)
+            .switch(cls)
+            .join(Venue)
+            .where(cls.clinic == clinic, ~cls.archived, ~Venue.archived)
+            .order_by(User.name, Venue.name)
         )
 
     @classmethod
     @database.atomic()
     def open(cls, user: User, venue: Venue, actor: User | None) -> "Practitioner":
-        """The person's calendar at the venue: a closed one opens again, a new one starts with the venue's hours."""
-        calendar, made = cls.get_or_create(user=user, venue=venue, defaults={"clinic": venue.clinic, "hours": venue.hours})
+        """The person's calendar at the venue: a closed one opens again, a new one starts with the
+        venue's hours.
+        """
+        calendar, made = cls.get_or_create(
+            user=user, venue=venue, defaults={"clinic": venue.clinic, "hours": venue.hours}
+        )
         if made:
             venue.clinic.bump_faces()
             AuditEntry.note(venue.clinic, actor, "practitioner.added", calendar)
@@ -579,30 +743,49 @@ class Practitioner(Archivable):
         self.clinic.bump_faces()
 
     def outside_hours(self, span: Span) -> bool:
-        """Whether a timed span leaves the working hours of its day. Only a warning: people do work late."""
+        """Whether a timed span leaves the working hours of its day. Only a warning: people do work
+        late.
+        """
         day = scheduling.local_day(span.starts_at, self.zone)
-        return not span.all_day and not scheduling.within(span, scheduling.open_spans(self.hours, day, self.zone))
+        return not span.all_day and not scheduling.within(
+            span, scheduling.open_spans(self.hours, day, self.zone)
+        )
 
     def next_free(self, after: datetime, length: timedelta, but: Iterable[int] = ()) -> Span | None:
-        """The first free stretch of working time from `after` on that holds `length`, within two weeks. Bookings in `but` do not count."""
+        """The first free stretch of working time from `after` on that holds `length`, within two
+        weeks. Bookings in `but` do not count.
+        """
         first = scheduling.local_day(after, self.zone)
-        days = [first + timedelta(days=n) for n in range(14) if first + timedelta(days=n) <= scheduling.LAST_DAY]
-        stretches = [span for day in days for span in scheduling.open_spans(self.hours, day, self.zone) if span.ends_at > after]
+        days = [
+            first + timedelta(days=n)
+            for n in range(14)
+            if first + timedelta(days=n) <= scheduling.LAST_DAY
+        ]
+        stretches = [
+            span
+            for day in days
+            for span in scheduling.open_spans(self.hours, day, self.zone)
+            if span.ends_at > after
+        ]
         ahead = [Span(max(after, span.starts_at), span.ends_at) for span in stretches]
         taken = [booking.span for booking in Booking.conflicts(self.user, ahead, but)]
         return next(scheduling.gaps(ahead, [*taken, *self.taken_outside(ahead)], length), None)
 
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
-        """What foreign events take of these spans, cut to them; whole days are those of the venue."""
+        """What foreign events take of these spans, cut to them; whole days are those of the
+        venue.
+        """
         return outside.cut(ExternalEvent.blocking(self.user, spans, self.zone), spans, self.zone)
 
     def bookings_between(self, start: datetime, end: datetime):
         """Bookings that touch [start, end), oldest first, with client and service at hand."""
         return (
             Booking.select(Booking, Patient, Service)
-            .left_outer_join(Patient, on=(Booking.patient == Patient.id)).switch(Booking)
+            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+            .switch(Booking)
             .left_outer_join(Service, on=(Booking.service == Service.id))
-            .where(Booking.practitioner == self, *Booking.touching(start, end)).order_by(Booking.starts_at, Booking.id)
+            .where(Booking.practitioner == self, *Booking.touching(start, end))
+            .order_by(Booking.starts_at, Booking.id)
         )
 
 
@@ -624,7 +807,10 @@ class Patient(Archivable):
     created_at = InstantField(default=now)
 
     class Meta:
-        indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
+        indexes = (
+            (("clinic", "internal_id"), True),
+            (("clinic", "last_name", "first_name"), False),
+        )
 
     @property
     def name(self) -> str:
@@ -632,8 +818,14 @@ class Patient(Archivable):
 
     def index(self) -> None:
         """Lay down what the search looks at."""
-        self.search = search_key(self.first_name, self.last_name, self.internal_id, self.email, self.phone,
-                                 "".join(c for c in self.phone if c.isdigit()))[:600]
+        self.search = search_key(
+            self.first_name,
+            self.last_name,
+            self.internal_id,
+            self.email,
+            self.phone,
+            "".join(c for c in self.phone if c.isdigit()),
+        )[:600]
 
     def save(self, *args, **kwargs):
         self.index()
@@ -643,32 +835,62 @@ class Patient(Archivable):
 
     @classmethod
     def next_internal_id(cls, clinic: Clinic) -> str:
-        """The next free generated ID, K-1001 and up. Unique by the schema; two at once: the second saver tries again."""
-        taken = cls.select(cls.internal_id).where(cls.clinic == clinic, cls.internal_id.startswith("K-")).tuples()
-        numbers = [int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit() and len(i) < 12]
+        """The next free generated ID, K-1001 and up. Unique by the schema; two at once: the second
+        saver tries again.
+        """
+        taken = (
+            cls.select(cls.internal_id)
+            .where(cls.clinic == clinic, cls.internal_id.startswith("K-"))
+            .tuples()
+        )
+        numbers = [
+            int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit() and len(i) < 12
+        ]
         return f"K-{max(numbers, default=1000) + 1}"
 
     @classmethod
     def matching(cls, clinic: Clinic, query: str = "", archived: bool = False):
-        """Clients whose name, internal ID, e-mail or phone has every word of the query, accents aside; by name."""
+        """Clients whose name, internal ID, e-mail or phone has every word of the query, accents
+        aside; by name.
+        """
         words = [cls.search ** NodeList((like(word), SQL("ESCAPE '\\'"))) for word in query.split()]
-        return cls.select().where(cls.clinic == clinic, cls.archived == archived, *words).order_by(cls.search, cls.id)
+        return (
+            cls.select()
+            .where(cls.clinic == clinic, cls.archived == archived, *words)
+            .order_by(cls.search, cls.id)
+        )
 
     @classmethod
-    def with_internal_id(cls, clinic: Clinic, internal_id: str, archived: bool = False) -> "Patient | None":
-        """The one client with this internal ID in whatever case; None too where case alone tells two apart."""
-        same = cls.select().where(cls.clinic == clinic, cls.archived == archived, fn.LOWER(cls.internal_id) == internal_id.lower())
+    def with_internal_id(
+        cls, clinic: Clinic, internal_id: str, archived: bool = False
+    ) -> "Patient | None":
+        """The one client with this internal ID in whatever case; None too where case alone tells
+        two apart.
+        """
+        same = cls.select().where(
+            cls.clinic == clinic,
+            cls.archived == archived,
+            fn.LOWER(cls.internal_id) == internal_id.lower(),
+        )
         found = list(same.limit(2))
         return found[0] if len(found) == 1 else None
 
     @classmethod
-    def add(cls, clinic: Clinic, actor: "User | None", *, internal_id: str = "", **fields) -> "Patient":
-        """A new client; without an internal ID the next free one, also when two are saved at once. Raises Taken."""
+    def add(
+        cls, clinic: Clinic, actor: "User | None", *, internal_id: str = "", **fields
+    ) -> "Patient":
+        """A new client; without an internal ID the next free one, also when two are saved at once.
+        Raises Taken.
+        """
         for tries_left in (4, 3, 2, 1, 0):
             try:
                 with database.atomic():
                     with unique():
-                        client = cls.create(clinic=clinic, internal_id=internal_id or cls.next_internal_id(clinic), **fields)
+                        client = cls.create(
+                            clinic=clinic,
+                            internal_id=internal_id or cls.next_internal_id(clinic),
+                            **fields,
+                        )
                     AuditEntry.note(clinic, actor, "patient.added", client)
                     return client
             except Taken:
@@ -680,11 +902,13 @@ class Patient(Archivable):
     @database.atomic()
     def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: "User | None") -> None:
         """Insert a heap of clients (columns by name), with one audit entry for all."""
+
         def clients():
             for row in rows:
                 client = cls(clinic=clinic.id, **row)
                 client.index()
                 yield client
+
         count = insert_many_rows(cls, clients())
         AuditEntry.note(clinic, actor, "patients.added", clinic, count=count)
 
@@ -693,7 +917,9 @@ class Patient(Archivable):
     def fill_internal_ids(cls, clinic: Clinic) -> None:
         """Give the next free internal IDs to clients without one, oldest first."""
         first = int(cls.next_internal_id(clinic)[2:])
-        nameless = cls.select().where(cls.clinic == clinic, cls.internal_id.is_null()).order_by(cls.id)
+        nameless = (
+            cls.select().where(cls.clinic == clinic, cls.internal_id.is_null()).order_by(cls.id)
+        )
         for number, client in enumerate(nameless, first):
             client.internal_id = f"K-{number}"
             client.save(only=[Patient.internal_id])
@@ -706,20 +932,36 @@ class Patient(Archivable):
 
     @classmethod
     def suggested(cls, clinic: Clinic, query: str):
-        """Matching clients, first those of whom a word begins with the query: "ma" means Maya sooner than someone at a .mail address."""
-        begins = cls.search.startswith(search_key(query)) | cls.search.contains(f" {search_key(query)}")
-        return cls.matching(clinic, query).order_by(Case(None, [(begins, 0)], 1), cls.search, cls.id)
+        """Matching clients, first those of whom a word begins with the query: "ma" means Maya
+        sooner than someone at a .mail address.
+        """
+        begins = cls.search.startswith(search_key(query)) | cls.search.contains(
+            f" {search_key(query)}"
+        )
+        return cls.matching(clinic, query).order_by(
+            Case(None, [(begins, 0)], 1), cls.search, cls.id
+        )
 
     @staticmethod
     def last_seen(patients: Sequence["Patient"]) -> dict[int, datetime]:
         """When each of these clients last came, by id."""
         rows = Booking.select(Booking.patient, fn.MAX(Booking.starts_at)).where(
-            Booking.patient.in_(list(patients)), Booking.starts_at <= scheduling.utc_now(), Booking.status.not_in(FREE_STATUSES))
-        return {patient: InstantField().python_value(at) for patient, at in rows.group_by(Booking.patient).tuples()}
+            Booking.patient.in_(list(patients)),
+            Booking.starts_at <= scheduling.utc_now(),
+            Booking.status.not_in(FREE_STATUSES),
+        )
+        return {
+            patient: InstantField().python_value(at)
+            for patient, at in rows.group_by(Booking.patient).tuples()
+        }
 
     def bookings_before(self, now: datetime):
         """What is over, newest first, with whom, where and what at hand."""
-        return self._bookings().where(Booking.ends_at <= now).order_by(Booking.starts_at.desc(), Booking.id)
+        return (
+            self._bookings()
+            .where(Booking.ends_at <= now)
+            .order_by(Booking.starts_at.desc(), Booking.id)
+        )
 
     def bookings_ahead(self, now: datetime):
         """What runs or comes, soonest first, with whom, where and what at hand."""
@@ -727,17 +969,28 @@ class Patient(Archivable):
 
     def visits(self, now: datetime) -> int:
         """How often the client has been here."""
-        return self.bookings_before(now).where(Booking.status.not_in((*FREE_STATUSES, "pending"))).count()
+        return (
+            self.bookings_before(now)
+            .where(Booking.status.not_in((*FREE_STATUSES, "pending")))
+            .count()
+        )
 
     def _bookings(self):
         return (
-            Booking.select(Booking, Practitioner, User, Venue, Service).join(Practitioner).join(User).switch(Practitioner).join(Venue)
-            .switch(Booking).left_outer_join(Service, on=(Booking.service == Service.id)).where(Booking.patient == self)
+            Booking.select(Booking, Practitioner, User, Venue, Service)
+            .join(Practitioner)
+            .join(User)
+            .switch(Practitioner)
+            .join(Venue)
+            .switch(Booking)
+            .left_outer_join(Service, on=(Booking.service == Service.id))
+            .where(Booking.patient == self)
         )
 
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; where name or ID changes, every calendar with a booking of this client shows it at once.
+        """Change any columns; where name or ID changes, every calendar with a booking of this
+        client shows it at once.
 
         An emptied internal ID becomes the next free one. Raises Taken for one in use.
         """
@@ -758,7 +1011,12 @@ class Patient(Archivable):
         AuditEntry.note(self.clinic, actor, "patient.changed", self, fields=changed)
 
 
-Patient.add_index(SQL("CREATE UNIQUE INDEX IF NOT EXISTS patient_internal_id_folded ON patient (clinic_id, LOWER(internal_id))"))
+Patient.add_index(
+    SQL(
+        "CREATE UNIQUE INDEX IF NOT EXISTS patient_internal_id_folded ON patient (clinic_id,"
+        " LOWER(internal_id))"
+    )
+)
 
 
 class Service(Archivable):
@@ -778,7 +1036,11 @@ class Service(Archivable):
     @classmethod
     def listed(cls, clinic: Clinic, archived: bool = False):
         """The clinic's services that can be booked, or its archived ones, by name."""
-        return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(fn.LOWER(cls.name), cls.id)
+        return (
+            cls.select()
+            .where(cls.clinic == clinic, cls.archived == archived)
+            .order_by(fn.LOWER(cls.name), cls.id)
+        )
 
     @classmethod
     @database.atomic()
@@ -791,7 +1053,9 @@ class Service(Archivable):
 
     @transition
     def change(self, actor: "User | None", **fields) -> None:
-        """Change any columns; a new name shows in every feed at once. Raises Taken for a name in use."""
+        """Change any columns; a new name shows in every feed at once. Raises Taken for a name in
+        use.
+        """
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         for name in changed:
             setattr(self, name, fields[name])
@@ -806,9 +1070,11 @@ class Service(Archivable):
 
 
 class Booking(InSeries, Base):
-    """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for ever.
+    """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for
+    ever.
 
-    `starts_at`/`ends_at` are always filled; whole days carry `starts_on`/`ends_on` (exclusive) beside them, and their
+    `starts_at`/`ends_at` are always filled; whole days carry `starts_on`/`ends_on` (exclusive)
+    beside them, and their
     instants are midnights in the venue's zone. `series` joins the separate bookings of one repeat.
     """
 
@@ -830,7 +1096,11 @@ class Booking(InSeries, Base):
     updated_at = InstantField(default=now)
 
     class Meta:
-        indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
+        indexes = (
+            (("practitioner", "starts_at"), False),
+            (("patient", "starts_at"), False),
+            (("clinic", "starts_at"), False),
+        )
         constraints = [Check("ends_at > starts_at")]
 
     @property
@@ -848,7 +1118,13 @@ class Booking(InSeries, Base):
     @property
     def title(self) -> str:
         """Whom or what it is about, for our own screens."""
-        return self.patient.name if self.patient else self.service.name if self.service else "No client"
+        return (
+            self.patient.name
+            if self.patient
+            else self.service.name
+            if self.service
+            else "No client"
+        )
 
     @classmethod
     def ahead(cls, *where):
@@ -857,73 +1133,147 @@ class Booking(InSeries, Base):
 
     @classmethod
     def to_come(cls) -> tuple:
-        """Conditions for "to come or under way, and not called off". An offer counts, though it holds no time: somebody was told of it."""
+        """Conditions for "to come or under way, and not called off". An offer counts, though it
+        holds no time: somebody was told of it.
+        """
         at = scheduling.utc_now()
-        return cls.ends_at > at, cls.starts_at > at - scheduling.LONGEST - timedelta(days=2), cls.status.not_in(("cancelled", "no_show"))
+        return (
+            cls.ends_at > at,
+            cls.starts_at > at - scheduling.LONGEST - timedelta(days=2),
+            cls.status.not_in(("cancelled", "no_show")),
+        )
 
     @classmethod
     def touching(cls, start: datetime, end: datetime) -> tuple:
-        """Conditions for "overlaps [start, end)". The lower bound on `starts_at` lets the index end the search (no booking is longer)."""
-        return cls.starts_at < end, cls.ends_at > start, cls.starts_at > start - scheduling.LONGEST - timedelta(days=2)
+        """Conditions for "overlaps [start, end)". The lower bound on `starts_at` lets the index end
+        the search (no booking is longer).
+        """
+        return (
+            cls.starts_at < end,
+            cls.ends_at > start,
+            cls.starts_at > start - scheduling.LONGEST - timedelta(days=2),
+        )
 
     def place(self, span: Span) -> None:
         """Lay the booking on a span, in memory."""
-        self.starts_at, self.ends_at, self.starts_on, self.ends_on = span.starts_at, span.ends_at, span.starts_on, span.ends_on
+        self.starts_at, self.ends_at, self.starts_on, self.ends_on = (
+            span.starts_at,
+            span.ends_at,
+            span.starts_on,
+            span.ends_on,
+        )
 
     @classmethod
-    def conflicts(cls, user: User, spans: Sequence[Span], but: Iterable[int] = ()) -> list["Booking"]:
-        """Bookings of the person, at any venue, that hold time in one of the spans; not those with ids in `but`."""
+    def conflicts(
+        cls, user: User, spans: Sequence[Span], but: Iterable[int] = ()
+    ) -> list["Booking"]:
+        """Bookings of the person, at any venue, that hold time in one of the spans; not those with
+        ids in `but`.
+        """
         if not spans:
             return []
         near = cls.touching(min(s.starts_at for s in spans), max(s.ends_at for s in spans))
         rows = (
-            cls.select(cls, Practitioner).join(Practitioner)
-            .where(Practitioner.user == user, *near, cls.status.not_in(FREE_STATUSES), cls.id.not_in(list(but)))
+            cls.select(cls, Practitioner)
+            .join(Practitioner)
+            .where(
+                Practitioner.user == user,
+                *near,
+                cls.status.not_in(FREE_STATUSES),
+                cls.id.not_in(list(but)),
+            )
             .order_by(cls.starts_at)
         )
         return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
 
     @classmethod
-    def held(cls, user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()) -> list[tuple[datetime, datetime]]:
-        """When the person's time in [start, end) is held, from and to: by bookings but those in `but`, and by external events."""
+    def held(
+        cls, user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()
+    ) -> list[tuple[datetime, datetime]]:
+        """When the person's time in [start, end) is held, from and to: by bookings but those in
+        `but`, and by external events.
+        """
         rows = (
-            cls.select(cls.starts_at, cls.ends_at).join(Practitioner)
-            .where(Practitioner.user == user_id, *cls.touching(start, end), cls.status.not_in(FREE_STATUSES), cls.id.not_in(list(but)))
+            cls.select(cls.starts_at, cls.ends_at)
+            .join(Practitioner)
+            .where(
+                Practitioner.user == user_id,
+                *cls.touching(start, end),
+                cls.status.not_in(FREE_STATUSES),
+                cls.id.not_in(list(but)),
+            )
         )
-        events = [event.taken(zone) for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)]
+        events = [
+            event.taken(zone)
+            for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
+        ]
         return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
 
     @classmethod
     def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
         """What is in the way of new bookings at these times, time by time."""
-        booked, events = cls.conflicts(calendar.user, spans), ExternalEvent.blocking(calendar.user, spans, calendar.zone)
-        found = [Clash(calendar, span, [row for row in booked if row.span.overlaps(span)],
-                       [event for event in events if event.overlaps(span, calendar.zone)]) for span in spans]
+        booked, events = (
+            cls.conflicts(calendar.user, spans),
+            ExternalEvent.blocking(calendar.user, spans, calendar.zone),
+        )
+        found = [
+            Clash(
+                calendar,
+                span,
+                [row for row in booked if row.span.overlaps(span)],
+                [event for event in events if event.overlaps(span, calendar.zone)],
+            )
+            for span in spans
+        ]
         return [clash for clash in found if clash.keys]
 
     @classmethod
-    def made_before(cls, practitioner: Practitioner, key: UUID, spans: Sequence[Span]) -> list["Booking"]:
-        """What an earlier press of the same form (`key`) made for these times, perhaps without those that were taken."""
-        earlier = cls.get_or_none(cls.uuid.in_([_form_uuid(key, span) for span in spans]), cls.practitioner == practitioner)
+    def made_before(
+        cls, practitioner: Practitioner, key: UUID, spans: Sequence[Span]
+    ) -> list["Booking"]:
+        """What an earlier press of the same form (`key`) made for these times, perhaps without
+        those that were taken.
+        """
+        earlier = cls.get_or_none(
+            cls.uuid.in_([_form_uuid(key, span) for span in spans]),
+            cls.practitioner == practitioner,
+        )
         rows = earlier.in_series("all") if earlier else []
         asked = {_form_uuid(key, span) for span in spans}
         return rows if all(row.uuid in asked for row in rows) else []
 
     @classmethod
     @database.atomic()
-    def book(cls, practitioner: Practitioner, spans: Sequence[Span], actor: User | None, *, status: str = "confirmed",
-             allow_overlap: bool | Collection[str] = False, skip_taken: bool = False, key: UUID | None = None,
-             new_client: str | None = None, **fields) -> Changed:
-        """Make one booking per span, joined as a series when there are several. Raises SlotTaken, and then makes none.
+    def book(
+        cls,
+        practitioner: Practitioner,
+        spans: Sequence[Span],
+        actor: User | None,
+        *,
+        status: str = "confirmed",
+        allow_overlap: bool | Collection[str] = False,
+        skip_taken: bool = False,
+        key: UUID | None = None,
+        new_client: str | None = None,
+        **fields,
+    ) -> Changed:
+        """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
+        and then makes none.
 
-        `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves out the times that are taken, and
-        is refused like any other where none is left. A second call with the same `key` and times makes nothing and gives what the
+        `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
+        out the times that are taken, and
+        is refused like any other where none is left. A second call with the same `key` and times
+        makes nothing and gives what the
         first one made. `new_client` is the name of a client to be added with it.
         """
         practitioner.clinic.hold()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
             return Changed(earlier)
-        taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES and allow_overlap is not True else []
+        taken = (
+            cls.taken(practitioner, spans)
+            if status not in FREE_STATUSES and allow_overlap is not True
+            else []
+        )
         if skip_taken:
             refused = [clash.span for clash in taken]
             spans = [span for span in spans if span not in refused]
@@ -934,7 +1284,13 @@ class Booking(InSeries, Base):
         series = uuid.uuid4() if len(spans) > 1 else None
         made = Changed(skipped=taken if skip_taken else ())
         for span in spans:
-            booking = cls(clinic=practitioner.clinic, practitioner=practitioner, status=status, series=series, **fields)
+            booking = cls(
+                clinic=practitioner.clinic,
+                practitioner=practitioner,
+                status=status,
+                series=series,
+                **fields,
+            )
             if key and not cls.select().where(cls.uuid == _form_uuid(key, span)).exists():
                 booking.uuid = _form_uuid(key, span)
             booking.place(span)
@@ -947,30 +1303,52 @@ class Booking(InSeries, Base):
     @classmethod
     @database.atomic()
     def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: User | None) -> None:
-        """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and one audit entry for all.
+        """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and
+        one audit entry for all.
 
         Looks for no conflicts: who calls has, inside the same transaction and after `hold`.
         """
         calendars = set()
+
         def bookings():
             for row in rows:
                 calendars.add(row["practitioner"])
                 yield cls(clinic=clinic.id, **row)
+
         count = insert_many_rows(cls, bookings())
         cls.bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
         AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
 
     @classmethod
     def between(cls, clinic: Clinic, start: datetime, end: datetime):
-        """What stands in [start, end): tuples of person, calendar and client (ids), from, to, status."""
-        columns = Practitioner.user, cls.practitioner, cls.patient, cls.starts_at, cls.ends_at, cls.status
-        return cls.select(*columns).join(Practitioner).where(cls.clinic == clinic, *cls.touching(start, end)).order_by(cls.starts_at).tuples()
+        """What stands in [start, end): tuples of person, calendar and client (ids), from, to,
+        status.
+        """
+        columns = (
+            Practitioner.user,
+            cls.practitioner,
+            cls.patient,
+            cls.starts_at,
+            cls.ends_at,
+            cls.status,
+        )
+        return (
+            cls.select(*columns)
+            .join(Practitioner)
+            .where(cls.clinic == clinic, *cls.touching(start, end))
+            .order_by(cls.starts_at)
+            .tuples()
+        )
 
     @staticmethod
     def bump(clinic: Clinic, *practitioners: Practitioner) -> None:
-        """Say that these calendars changed, in the transaction of the change: feeds are fresh with the commit (A19, D36)."""
+        """Say that these calendars changed, in the transaction of the change: feeds are fresh with
+        the commit (A19, D36).
+        """
         ids = {p.id for p in practitioners}
-        Practitioner.update(calendar_rev=clinic.next_rev()).where(Practitioner.id.in_(ids)).execute()
+        Practitioner.update(calendar_rev=clinic.next_rev()).where(
+            Practitioner.id.in_(ids)
+        ).execute()
 
 
 def _form_uuid(key: UUID, span: Span) -> UUID:
@@ -980,18 +1358,36 @@ def _form_uuid(key: UUID, span: Span) -> UUID:
 
 # ---- feeds ----
 
-LOCUM = {"confirmed": "confirmed", "delivered": "confirmed", "invoiced": "confirmed", "paid": "confirmed"}
-CLINIC = {"pending": "tentative", "confirmed": "confirmed", "arrived": "confirmed", "delivered": "confirmed",
-          "invoiced": "confirmed", "paid": "confirmed", "cancelled": "cancelled", "no_show": "cancelled"}
+LOCUM = {
+    "confirmed": "confirmed",
+    "delivered": "confirmed",
+    "invoiced": "confirmed",
+    "paid": "confirmed",
+}
+CLINIC = {
+    "pending": "tentative",
+    "confirmed": "confirmed",
+    "arrived": "confirmed",
+    "delivered": "confirmed",
+    "invoiced": "confirmed",
+    "paid": "confirmed",
+    "cancelled": "cancelled",
+    "no_show": "cancelled",
+}
 STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
 MOST_LINKS = 30  # living links of one person
-WINDOWS = {"year": (30, 365), "half_year": (30, 183), "everything": (None, None)}  # X1: days back, days ahead
+WINDOWS = {
+    "year": (30, 365),
+    "half_year": (30, 183),
+    "everything": (None, None),
+}  # X1: days back, days ahead
 
 
 class Feed(Base):
     """One private link. Its token is never stored: it follows from server secret, uuid and salt.
 
-    `statuses` maps a booking status to the iCalendar one; a missing status stays out. `past_days`/`future_days` None: no end.
+    `statuses` maps a booking status to the iCalendar one; a missing status stays out.
+    `past_days`/`future_days` None: no end.
     """
 
     clinic = ForeignKeyField(Clinic, backref="feeds")
@@ -999,8 +1395,14 @@ class Feed(Base):
     practitioner = ForeignKeyField(Practitioner, null=True)
     uuid = UUIDField(unique=True, default=uuid.uuid4)
     name = CharField(80)
-    kind = CharField(12, default="bookings", constraints=[Check("kind IN ('bookings', 'availability')")])
-    scope = CharField(12, default="practitioner", constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")])
+    kind = CharField(
+        12, default="bookings", constraints=[Check("kind IN ('bookings', 'availability')")]
+    )
+    scope = CharField(
+        12,
+        default="practitioner",
+        constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")],
+    )
     identifier = CharField(30, null=True)  # None: as the owner of the link chose for everything
     title = CharField(60, default="{service} {client}")
     details = CharField(60, default="")
@@ -1021,17 +1423,27 @@ class Feed(Base):
         """A link with the clinic's preset for what `settings` leave open; not stored."""
         clinic = user.clinic
         if clinic.feed_preset == "locum":
-            settings = {"title": "{organisation}", "details": "status rate notes" if clinic.notes_may_leave else "status rate",
-                        "statuses": dict(LOCUM), "past_days": None, "future_days": None, **settings}
+            settings = {
+                "title": "{organisation}",
+                "details": "status rate notes" if clinic.notes_may_leave else "status rate",
+                "statuses": dict(LOCUM),
+                "past_days": None,
+                "future_days": None,
+                **settings,
+            }
         return cls(clinic=clinic, user=user, **settings)
 
     @classmethod
     @database.atomic()
     def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a link ("Generate feed URL"). Raises NoLinks, and NotYours when it would show calendars of others and the user is no manager."""
+        """Make a link ("Generate feed URL"). Raises NoLinks, and NotYours when it would show
+        calendars of others and the user is no manager.
+        """
         user.clinic.hold()
         user = User.get_by_id(user.id)
-        if why := user.why_no_links() or ("most" if user.living_links.count() >= MOST_LINKS else None):
+        if why := user.why_no_links() or (
+            "most" if user.living_links.count() >= MOST_LINKS else None
+        ):
             raise NoLinks(why)
         clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
         if feed.shows_others and not user.is_manager:
@@ -1043,17 +1455,28 @@ class Feed(Base):
 
     @classmethod
     def listed(cls, user: User) -> list["Feed"]:
-        """The person's own links, the living first, the newest on top; each with calendar and readers (last one first) at hand."""
+        """The person's own links, the living first, the newest on top; each with calendar and
+        readers (last one first) at hand.
+        """
         rows = (
-            cls.select(cls, Practitioner, User, Venue).left_outer_join(Practitioner).left_outer_join(User).switch(Practitioner)
-            .left_outer_join(Venue).where(cls.user == user, cls.revoked_because != "cleared").order_by(cls.revoked_at.is_null(False), cls.id.desc())
+            cls.select(cls, Practitioner, User, Venue)
+            .left_outer_join(Practitioner)
+            .left_outer_join(User)
+            .switch(Practitioner)
+            .left_outer_join(Venue)
+            .where(cls.user == user, cls.revoked_because != "cleared")
+            .order_by(cls.revoked_at.is_null(False), cls.id.desc())
         )
         return prefetch(rows, FeedRead.select().order_by(FeedRead.last_at.desc()))
 
     @property
     def shows_others(self) -> bool:
         """Whether it shows calendars of other people than its owner."""
-        one_of_another = self.scope == "practitioner" and self.practitioner and self.practitioner.user_id != self.user_id
+        one_of_another = (
+            self.scope == "practitioner"
+            and self.practitioner
+            and self.practitioner.user_id != self.user_id
+        )
         return self.scope == "clinic" or bool(one_of_another)
 
     @property
@@ -1076,10 +1499,16 @@ class Feed(Base):
 
     @transition
     def rotate(self, actor: User | None) -> None:
-        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one stopped by a plan change (A44). Raises Stopped."""
+        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one
+        stopped by a plan change (A44). Raises Stopped.
+        """
         if self.revoked_at:
             raise Stopped
-        self.salt, self.rotated_at, self.suspended_at = secrets.token_urlsafe(24), scheduling.utc_now(), None
+        self.salt, self.rotated_at, self.suspended_at = (
+            secrets.token_urlsafe(24),
+            scheduling.utc_now(),
+            None,
+        )
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
         self.save()
@@ -1091,14 +1520,20 @@ class Feed(Base):
         """Stop the link for good; stopping it again changes nothing."""
         if self.revoked_at:
             return
-        self.revoked_at, self.revoked_because, self.rev = scheduling.utc_now(), because, self.clinic.next_rev()
+        self.revoked_at, self.revoked_because, self.rev = (
+            scheduling.utc_now(),
+            because,
+            self.clinic.next_rev(),
+        )
         self.clinic.void_copies()
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.revoked", self, because=because)
 
     @transition
     def clear(self) -> None:
-        """Take a stopped link off its owner's list and forget who read it; the history keeps its name."""
+        """Take a stopped link off its owner's list and forget who read it; the history keeps its
+        name.
+        """
         self.revoked_at, self.revoked_because = self.revoked_at or scheduling.utc_now(), "cleared"
         self.save(only=[Feed.revoked_at, Feed.revoked_because])
         FeedRead.delete().where(FeedRead.feed == self).execute()
@@ -1119,14 +1554,22 @@ class FeedRead(Base):
 
     @classmethod
     def habits(cls, user: User) -> dict[str, int | None]:
-        """Per family of program that reads the person's living links: the shortest typical interval in seconds; None: not known yet."""
-        rows = cls.select(cls.family, fn.MIN(cls.interval_seconds)).join(Feed).where(Feed.user == user, Feed.revoked_at.is_null())
+        """Per family of program that reads the person's living links: the shortest typical interval
+        in seconds; None: not known yet.
+        """
+        rows = (
+            cls.select(cls.family, fn.MIN(cls.interval_seconds))
+            .join(Feed)
+            .where(Feed.user == user, Feed.revoked_at.is_null())
+        )
         return dict(rows.where(cls.family != "a browser").group_by(cls.family).tuples())
 
 
-# ---- 
+# ----
 
 
 def days_of(span: Span, zone: ZoneInfo) -> tuple[date, date]:
     """First and last local day that a span touches."""
-    return scheduling.local_day(span.starts_at, zone), scheduling.local_day(span.ends_at - timedelta(microseconds=1), zone)
+    return scheduling.local_day(span.starts_at, zone), scheduling.local_day(
+        span.ends_at - timedelta(microseconds=1), zone
+    )

@@ -1,4 +1,6 @@
-"""How fast each account's provider takes things, and what waits between two runs: messages, pages of unfinished reads, consents to give back."""
+"""How fast each account's provider takes things, and what waits between two runs: messages, pages
+of unfinished reads, consents to give back.
+"""
 
 from datetime import datetime, timedelta
 
@@ -12,8 +14,11 @@ KEPT_PAGES = timedelta(hours=1)
 
 
 class Pace(Base):
-    """What was learnt about one account's provider. `batch`: so many operations go through at once (None: as many as the adapter sends).
-    `rest_seconds`: so long it last refused after `limited_at`. `channels_wait_until`: no push channel is asked for before."""
+    """What was learnt about one account's provider. `batch`: so many operations go through at once
+    (None: as many as the adapter sends).
+    `rest_seconds`: so long it last refused after `limited_at`. `channels_wait_until`: no push
+    channel is asked for before.
+    """
 
     account = ForeignKeyField(Account, unique=True, on_delete="CASCADE")
     batch = IntegerField(null=True)
@@ -28,7 +33,9 @@ class Pace(Base):
 
 
 class ToldChange(Base):
-    """A message about one version of an event in our calendar, which came while a run was under way: it may be that run's own writing."""
+    """A message about one version of an event in our calendar, which came while a run was under
+    way: it may be that run's own writing.
+    """
 
     account = ForeignKeyField(Account, on_delete="CASCADE")
     remote_id = CharField(ID_LENGTH)
@@ -36,14 +43,18 @@ class ToldChange(Base):
 
     @classmethod
     def take(cls, account: Account) -> bool:
-        """Forget the account's messages. Whether any told something that we do not know. Inside the lease."""
+        """Forget the account's messages. Whether any told something that we do not know. Inside the
+        lease.
+        """
         rows = list(cls.select().where(cls.account == account))
         cls.delete().where(cls.id.in_([row.id for row in rows])).execute()
         return any(not is_known(account.id, row.remote_id, row.etag) for row in rows)
 
 
 class ReadPage(Base):
-    """One page, sealed, of a read that ended with its time slice: the next slice goes on behind it. `place`: a hash of its address."""
+    """One page, sealed, of a read that ended with its time slice: the next slice goes on behind it.
+    `place`: a hash of its address.
+    """
 
     calendar = ForeignKeyField(RemoteCalendar, on_delete="CASCADE")
     place = CharField(64)
@@ -55,7 +66,8 @@ class ReadPage(Base):
 
 
 class Revocation(Base):
-    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the account was disconnected. `email_hash`
+    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the
+    account was disconnected. `email_hash`
     knows the account again, should somebody connect it anew."""
 
     kind = CharField(20)
@@ -67,9 +79,13 @@ class Revocation(Base):
 
 
 def is_known(account_id: int, remote_id: str, etag: str) -> bool:
-    """Whether this is the version of the event that our own last write, or last look, left. `etag` "": that it is deleted."""
+    """Whether this is the version of the event that our own last write, or last look, left. `etag`
+    "": that it is deleted.
+    """
     ours = Link.select().where(Link.account == account_id, Link.remote_id == remote_id)
-    return ours.where((Link.etag == etag) & (Link.phase == "synced") if etag else Link.phase == "gone").exists()
+    return ours.where(
+        (Link.etag == etag) & (Link.phase == "synced") if etag else Link.phase == "gone"
+    ).exists()
 
 
 def clean_up(at: datetime) -> None:

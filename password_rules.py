@@ -1,4 +1,6 @@
-"""Which passwords may be set: long enough, and not what everybody tries first. Those that were set before stay until they are changed."""
+"""Which passwords may be set: long enough, and not what everybody tries first. Those that were set
+before stay until they are changed.
+"""
 
 import re
 import unicodedata
@@ -8,17 +10,35 @@ from functools import cache
 SHORTEST, LONGEST = 12, 200
 COMMONEST = 10_000  # of a public list, the commonest first
 _EVERYBODYS = ("kalends", "clinic", "calendar", "physio", "therapy", "praxis", "practice")
-_EASY_LOG10 = 7.0  # guesses that a program needs which tries words, names, rows of keys, dates and repetitions first
-_LEET = str.maketrans({"0": "o", "1": "l", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "@": "a", "$": "s", "!": "i"})
+# guesses that a program needs which tries words, names, rows of keys, dates and repetitions first
+_EASY_LOG10 = 7.0
+_LEET = str.maketrans(
+    {
+        "0": "o",
+        "1": "l",
+        "3": "e",
+        "4": "a",
+        "5": "s",
+        "7": "t",
+        "8": "b",
+        "@": "a",
+        "$": "s",
+        "!": "i",
+    }
+)
 
 TOO_SHORT = f"Use at least {SHORTEST} characters; a short sentence is good"
 TOO_LONG = f"Use at most {LONGEST} characters"
 TOO_EASY = "This password is easy to guess. Write a short sentence of your own"
-TOO_CLOSE = "Use more than your name, your e-mail or the clinic in the password; a short sentence is good"
+TOO_CLOSE = (
+    "Use more than your name, your e-mail or the clinic in the password; a short sentence is good"
+)
 
 
 def fault(password: str, own: Iterable[str | None] = ()) -> str | None:
-    """Why this may not become a password, as a sentence; None: it may. `own`: the person's name and e-mail, and the clinic's name."""
+    """Why this may not become a password, as a sentence; None: it may. `own`: the person's name and
+    e-mail, and the clinic's name.
+    """
     if len(password) < SHORTEST:
         return TOO_SHORT
     if len(password) > LONGEST:
@@ -50,7 +70,9 @@ def _is_made_of(password: str, words: set[str]) -> bool:
 
 
 def _is_common(password: str) -> bool:
-    """Whether it is a common password, perhaps repeated, or one with digits and signs around or between its letters."""
+    """Whether it is a common password, perhaps repeated, or one with digits and signs around or
+    between its letters.
+    """
     letters = "".join(one for one in password if one.isalpha())
     joined = "".join(one for one in password if one.isalnum())
     core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", password)
@@ -64,7 +86,9 @@ def _root(text: str) -> str:
 
 @cache
 def _commonest() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # a megabyte that only who sets a password needs
+    from zxcvbn.frequency_lists import (
+        FREQUENCY_LISTS,
+    )  # a megabyte that only who sets a password needs
 
     return frozenset(FREQUENCY_LISTS["passwords"][:COMMONEST])
 

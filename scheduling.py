@@ -1,7 +1,9 @@
 """Pure arithmetic on times: spans, overlaps, opening hours, repeats, lanes.
 
-Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times are `time` without
-a zone and always travel together with the `ZoneInfo` in which they are meant. Zone data come from the pinned `tzdata`
+Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times
+are `time` without
+a zone and always travel together with the `ZoneInfo` in which they are meant. Zone data come from
+the pinned `tzdata`
 package alone, so that every machine writes the same bytes into the same feed.
 """
 
@@ -18,11 +20,15 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
 MOST_REPEATS = 104
 
-Hours = dict[str, list[list[str]]]  # {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], …}; a missing day is closed
+Hours = dict[
+    str, list[list[str]]
+]  # {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], …}; a missing day is closed
 
 
 class BadTime(ValueError):
-    """A time that cannot be booked; `fact` is one of the keys that the views turn into a sentence."""
+    """A time that cannot be booked; `fact` is one of the keys that the views turn into a
+    sentence.
+    """
 
     def __init__(self, fact: str):
         super().__init__(fact)
@@ -36,7 +42,9 @@ def utc_now() -> datetime:
 
 def is_zone(name: str) -> bool:
     """Whether `name` is an IANA zone of the tzdata package that a venue can lie in."""
-    return name == "UTC" or ("/" in name and not name.startswith("Etc/") and name in zoneinfo.available_timezones())
+    return name == "UTC" or (
+        "/" in name and not name.startswith("Etc/") and name in zoneinfo.available_timezones()
+    )
 
 
 def zone_names() -> list[str]:
@@ -46,7 +54,9 @@ def zone_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Span:
-    """From an instant to a later one; for whole days also the dates, of which `ends_on` is the day after the last."""
+    """From an instant to a later one; for whole days also the dates, of which `ends_on` is the day
+    after the last.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -75,8 +85,10 @@ class Span:
 def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None]:
     """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
 
-    A wall time in a spring gap does not exist: the answer is the same distance after the gap. One in the repeated autumn
-    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the second where the wall time carries `fold`.
+    A wall time in a spring gap does not exist: the answer is the same distance after the gap. One
+    in the repeated autumn
+    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the second where the wall
+    time carries `fold`.
     """
     if not FIRST_DAY <= day <= LAST_DAY:
         raise BadTime("year")
@@ -84,20 +96,28 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if first == second:
         return first, None
-    if first > second:  # before a gap the clocks are behind, so the earlier offset gives the later instant (PEP 495)
+    if (
+        first > second
+        # before a gap the clocks are behind, so the earlier offset gives the later instant (PEP
+        # 495)
+    ):
         return first, "gap"
     return second if wall.fold else first, "twice"
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which a local day begins (its first instant where midnight itself is skipped)."""
+    """The instant at which a local day begins (its first instant where midnight itself is
+    skipped).
+    """
     if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=1):
         raise BadTime("year")
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def timed(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[Span, str | None]:
-    """A span on a local day; an end at or before the start lies on the next day. Also what is odd about either end."""
+    """A span on a local day; an end at or before the start lies on the next day. Also what is odd
+    about either end.
+    """
     starts_at, odd_start = instant(day, start, zone)
     ends_at, odd_end = instant(day if end > start else day + timedelta(days=1), end, zone)
     return Span(starts_at, ends_at), odd_start or odd_end
@@ -109,13 +129,26 @@ def whole_days(first: date, last: date, zone: ZoneInfo) -> Span:
         raise BadTime("ends_before_start")
     if last > LAST_DAY:
         raise BadTime("year")
-    return Span(midnight(first, zone), midnight(last + timedelta(days=1), zone), first, last + timedelta(days=1))
+    return Span(
+        midnight(first, zone),
+        midnight(last + timedelta(days=1), zone),
+        first,
+        last + timedelta(days=1),
+    )
 
 
-def shifted(span: Span, zone: ZoneInfo, days: int, start: time | None = None, duration: timedelta | None = None) -> Span:
-    """The span `days` later at the same wall time, or at wall time `start`, lasting `duration` if given.
+def shifted(
+    span: Span,
+    zone: ZoneInfo,
+    days: int,
+    start: time | None = None,
+    duration: timedelta | None = None,
+) -> Span:
+    """The span `days` later at the same wall time, or at wall time `start`, lasting `duration` if
+    given.
 
-    Wall time counts, not hours: a weekly 09:00 stays at 09:00 over a clock change, and keeps its length.
+    Wall time counts, not hours: a weekly 09:00 stays at 09:00 over a clock change, and keeps its
+    length.
     """
     if span.all_day:
         length = duration.days if duration else (span.ends_on - span.starts_on).days
@@ -126,8 +159,16 @@ def shifted(span: Span, zone: ZoneInfo, days: int, start: time | None = None, du
     return Span(starts_at, starts_at + (duration or span.duration))
 
 
-def repeats(span: Span, zone: ZoneInfo, every_weeks: int, count: int | None = None, until: date | None = None) -> list[Span]:
-    """The span and its repeats every n weeks, `count` in all or up to and including the local day `until`."""
+def repeats(
+    span: Span,
+    zone: ZoneInfo,
+    every_weeks: int,
+    count: int | None = None,
+    until: date | None = None,
+) -> list[Span]:
+    """The span and its repeats every n weeks, `count` in all or up to and including the local day
+    `until`.
+    """
     if every_weeks < 1 or every_weeks > 52:
         raise BadTime("interval")
     spans = [span]
@@ -152,9 +193,16 @@ def week_of(day: date) -> list[date]:
 
 
 def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
-    """The working stretches of a local day as instants. One that lies in the hour skipped in spring is not there."""
-    walls = [[time.fromisoformat(wall) for wall in stretch] for stretch in hours.get(WEEKDAYS[day.weekday()], [])]
-    ends = [(instant(day, opens, zone)[0], instant(day, closes, zone)[0]) for opens, closes in walls]
+    """The working stretches of a local day as instants. One that lies in the hour skipped in spring
+    is not there.
+    """
+    walls = [
+        [time.fromisoformat(wall) for wall in stretch]
+        for stretch in hours.get(WEEKDAYS[day.weekday()], [])
+    ]
+    ends = [
+        (instant(day, opens, zone)[0], instant(day, closes, zone)[0]) for opens, closes in walls
+    ]
     return [Span(starts_at, ends_at) for starts_at, ends_at in ends if starts_at < ends_at]
 
 
@@ -163,8 +211,12 @@ def within(span: Span, stretches: Iterable[Span]) -> bool:
     return any(s.starts_at <= span.starts_at and span.ends_at <= s.ends_at for s in stretches)
 
 
-def gaps(stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta = timedelta(minutes=15)) -> Iterator[Span]:
-    """What is left of the stretches when the taken spans are cut out, in order, pieces of at least `shortest`."""
+def gaps(
+    stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta = timedelta(minutes=15)
+) -> Iterator[Span]:
+    """What is left of the stretches when the taken spans are cut out, in order, pieces of at least
+    `shortest`.
+    """
     busy = sorted(taken, key=lambda s: s.starts_at)
     for stretch in sorted(stretches, key=lambda s: s.starts_at):
         cursor = stretch.starts_at
@@ -179,9 +231,11 @@ def gaps(stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta =
 
 
 def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, int]]:
-    """Side-by-side places for blocks of (from, to) minutes: for each its lane and the lanes of its group, both from 1.
+    """Side-by-side places for blocks of (from, to) minutes: for each its lane and the lanes of its
+    group, both from 1.
 
-    Groups are runs of blocks that overlap one another, directly or through others. Blocks past `most` lanes share the last.
+    Groups are runs of blocks that overlap one another, directly or through others. Blocks past
+    `most` lanes share the last.
     """
     order = sorted(range(len(spans)), key=lambda i: spans[i])
     placed: dict[int, int] = {}
@@ -200,22 +254,29 @@ def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, in
             close()
             lane_ends = []
         free = next((n for n, ends in enumerate(lane_ends) if ends <= start), len(lane_ends))
-        lane_ends[free:free + 1] = [end]
+        lane_ends[free : free + 1] = [end]
         placed[i] = free + 1
     close()
     return answer
 
 
 def check_hours(hours: Hours) -> Hours:
-    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards, or overlaps or touches the next."""
+    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards, or
+    overlaps or touches the next.
+    """
     checked: Hours = {}
     for day in WEEKDAYS:
         try:
-            stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in stretch] for stretch in hours.get(day) or [])
+            stretches = sorted(
+                [f"{time.fromisoformat(wall):%H:%M}" for wall in stretch]
+                for stretch in hours.get(day) or []
+            )
         except ValueError:
             raise BadTime("hours") from None
         flat = [wall for stretch in stretches for wall in stretch]  # written so, walls sort as text
-        if any(len(s) != 2 for s in stretches) or any(a >= b for a, b in zip(flat, flat[1:], strict=False)):
+        if any(len(s) != 2 for s in stretches) or any(
+            a >= b for a, b in zip(flat, flat[1:], strict=False)
+        ):
             raise BadTime("hours")
         if stretches:
             checked[day] = stretches
@@ -223,7 +284,9 @@ def check_hours(hours: Hours) -> Hours:
 
 
 class Held:
-    """Time that is held, by person (any key), laid out by day so that one span is compared with few."""
+    """Time that is held, by person (any key), laid out by day so that one span is compared with
+    few.
+    """
 
     def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):
         self._days: dict[tuple[int, int], list[tuple[datetime, datetime]]] = {}
@@ -235,11 +298,21 @@ class Held:
     def holds(self, person: int, span: Span) -> bool:
         """Whether some of the span is held."""
         days = range(span.starts_at.toordinal(), span.ends_at.toordinal() + 1)
-        return any(starts_at < span.ends_at and span.starts_at < ends_at for day in days for starts_at, ends_at in self._days.get((person, day), ()))
+        return any(
+            starts_at < span.ends_at and span.starts_at < ends_at
+            for day in days
+            for starts_at, ends_at in self._days.get((person, day), ())
+        )
 
 
-def first_free(starts: Iterable[datetime], spans_of: Callable[[datetime], Iterable[tuple[int, Span]]], held: Held) -> datetime | None:
-    """The first of these starts for which every span is free; `spans_of(start)` gives (person, span) pairs."""
+def first_free(
+    starts: Iterable[datetime],
+    spans_of: Callable[[datetime], Iterable[tuple[int, Span]]],
+    held: Held,
+) -> datetime | None:
+    """The first of these starts for which every span is free; `spans_of(start)` gives (person,
+    span) pairs.
+    """
     for start in starts:
         try:
             if not any(held.holds(person, span) for person, span in spans_of(start)):

@@ -15,9 +15,11 @@ SEEN_EVERY = timedelta(minutes=5)  # how exactly `seen_at` is kept
 
 
 class Session(Base):
-    """A browser in which somebody is signed in. Its cookie holds a random secret, of which only a hash is kept here.
+    """A browser in which somebody is signed in. Its cookie holds a random secret, of which only a
+    hash is kept here.
 
-    It ends when its row goes, when the person's `epoch` grows, or by its age. `held`: messages and steps under way, encrypted; see
+    It ends when its row goes, when the person's `epoch` grows, or by its age. `held`: messages and
+    steps under way, encrypted; see
     `views.sessions`. `device` is a word such as "Firefox on Windows".
     """
 
@@ -35,16 +37,32 @@ class Session(Base):
     def begin(cls, user: User, remembered: bool, device: str) -> tuple["Session", str]:
         """A new session, and its secret for the cookie."""
         secret = secrets.token_urlsafe(32)
-        row = cls.create(user=user, secret_hash=_hash(secret), epoch=user.epoch, remembered=remembered, device=device)
-        kept = cls.select(cls.id).where(cls.user == user).order_by(cls.seen_at.desc(), cls.id.desc()).limit(MOST)
+        row = cls.create(
+            user=user,
+            secret_hash=_hash(secret),
+            epoch=user.epoch,
+            remembered=remembered,
+            device=device,
+        )
+        kept = (
+            cls.select(cls.id)
+            .where(cls.user == user)
+            .order_by(cls.seen_at.desc(), cls.id.desc())
+            .limit(MOST)
+        )
         cls.delete().where(cls.user == user, cls.id.not_in([one.id for one in kept])).execute()
         return row, secret
 
     @classmethod
     def find(cls, secret: str) -> "Session | None":
         """The living session with this secret, with its person and clinic: one query."""
-        row = (cls.select(cls, User, Clinic).join(User).join(Clinic)
-               .where(cls.secret_hash == _hash(secret), cls.epoch == User.epoch).get_or_none())
+        row = (
+            cls.select(cls, User, Clinic)
+            .join(User)
+            .join(Clinic)
+            .where(cls.secret_hash == _hash(secret), cls.epoch == User.epoch)
+            .get_or_none()
+        )
         return row if row and row.user.is_active and row.lives else None
 
     @property
@@ -57,15 +75,20 @@ class Session(Base):
     @classmethod
     def listed(cls, user: User) -> list["Session"]:
         """The person's living sessions, the one used last first."""
-        rows = cls.select().where(cls.user == user, cls.epoch == user.epoch).order_by(cls.seen_at.desc(), cls.id.desc())
+        rows = (
+            cls.select()
+            .where(cls.user == user, cls.epoch == user.epoch)
+            .order_by(cls.seen_at.desc(), cls.id.desc())
+        )
         return [row for row in rows if row.lives]
 
     @classmethod
     def clean_up(cls) -> None:
         """Throw away what no cookie opens any more."""
         at = now()
-        old = (cls.remembered & (cls.started_at < at - REMEMBERED)
-               | ~cls.remembered & ((cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)))
+        old = cls.remembered & (cls.started_at < at - REMEMBERED) | ~cls.remembered & (
+            (cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)
+        )
         cls.delete().where(old).execute()
 
 

@@ -1,4 +1,6 @@
-"""What the environment says. `Settings.from_env` is its only reader; the names in the README are a contract."""
+"""What the environment says. `Settings.from_env` is its only reader; the names in the README are a
+contract.
+"""
 
 import hashlib
 import os
@@ -13,12 +15,15 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-SERVICE_FILE = Path("/etc/kalends.env")  # what the unit in the README reads; commands typed in a shell read it, too
+SERVICE_FILE = Path(
+    "/etc/kalends.env"
+)  # what the unit in the README reads; commands typed in a shell read it, too
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOGLE_", "MICROSOFT_")
 
 
 class SettingsError(Exception):
-    """The environment is wrong; `faults` says all of it at once, a sentence each. `status`: what a command ends with, 1 where it is not the
+    """The environment is wrong; `faults` says all of it at once, a sentence each. `status`: what a
+    command ends with, 1 where it is not the
     environment's fault but the database's."""
 
     def __init__(self, faults: list[str], status: int = 2):
@@ -28,7 +33,9 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """One provider as this installation knows it. `revoke_url` "": it takes no access back. `is_sandbox`: the imitation, not the real one."""
+    """One provider as this installation knows it. `revoke_url` "": it takes no access back.
+    `is_sandbox`: the imitation, not the real one.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -41,7 +48,9 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `from_env` is its only reader. The names in the README are a contract."""
+    """What the environment says. `from_env` is its only reader. The names in the README are a
+    contract.
+    """
 
     base_url: str
     secret_keys: tuple[str, ...]
@@ -65,7 +74,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read and check everything, by default from `environment()`. `NAME_FILE` names a file that holds NAME. Raises SettingsError."""
+        """Read and check everything, by default from `environment()`. `NAME_FILE` names a file that
+        holds NAME. Raises SettingsError.
+        """
         environ = environment() if environ is None else environ
         faults: list[str] = []
 
@@ -90,11 +101,16 @@ class Settings:
                 faults.append(f"{name} must be {' or '.join(allowed)}.")
             return value
 
-        production = one_of("KALENDS_ENV", "development", ("development", "production")) == "production"
+        production = (
+            one_of("KALENDS_ENV", "development", ("development", "production")) == "production"
+        )
         port = number("KALENDS_PORT", "8000", 1, 65535)
         base_url = read("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
         if not _is_url(base_url, "http", "https"):
-            faults.append("KALENDS_BASE_URL must be the address people open, such as https://calendar.example.org.")
+            faults.append(
+                "KALENDS_BASE_URL must be the address people open, such as"
+                " https://calendar.example.org."
+            )
         instance = Path(read("KALENDS_INSTANCE", "instance")).resolve()
         keys = tuple(key.strip() for key in read("KALENDS_SECRET_KEY").split(",") if key.strip())
         if production and any(len(key) < 16 for key in keys):
@@ -105,30 +121,59 @@ class Settings:
         if not keys and not faults and not _key_file(instance).exists():
             faults.extend(_why_no_key(database_url, production and bool(read("DATABASE_URL"))))
         redis_url = read("REDIS_URL")
-        if redis_url and not redis_url.startswith("unix:///") and not _is_url(redis_url, "redis", "rediss"):
+        if (
+            redis_url
+            and not redis_url.startswith("unix:///")
+            and not _is_url(redis_url, "redis", "rediss")
+        ):
             faults.append("REDIS_URL must begin with redis://, rediss:// or unix:///.")
         smtp_url = read("SMTP_URL")
         if smtp_url and not _is_url(smtp_url, "smtp", "smtps"):
-            faults.append("SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with smtps://.")
+            faults.append(
+                "SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with"
+                " smtps://."
+            )
         sandbox = one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production
-        providers = _providers(read, f"http://localhost:{sandbox_port(port)}" if sandbox else "", production, faults)
-        reachable = base_url if _is_url(base_url, "https") else f"http://localhost:{port}" if sandbox else ""
+        providers = _providers(
+            read, f"http://localhost:{sandbox_port(port)}" if sandbox else "", production, faults
+        )
+        reachable = (
+            base_url
+            if _is_url(base_url, "https")
+            else f"http://localhost:{port}"
+            if sandbox
+            else ""
+        )
         webhook_url = read("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
         if webhook_url and not _is_webhook_url(webhook_url):
-            faults.append("KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach.")
+            faults.append(
+                "KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach."
+            )
         settings = cls(
-            base_url=base_url, secret_keys=keys, production=production, host=read("KALENDS_HOST", "127.0.0.1"), port=port,
-            instance=instance, database_url=database_url, redis_url=redis_url or f"unix://{_socket(instance)}",
-            embedded_redis=not redis_url, sandbox=sandbox,
+            base_url=base_url,
+            secret_keys=keys,
+            production=production,
+            host=read("KALENDS_HOST", "127.0.0.1"),
+            port=port,
+            instance=instance,
+            database_url=database_url,
+            redis_url=redis_url or f"unix://{_socket(instance)}",
+            embedded_redis=not redis_url,
+            sandbox=sandbox,
             sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
             signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
-            smtp_url=smtp_url or None, mail_from=read("MAIL_FROM") or None,
+            smtp_url=smtp_url or None,
+            mail_from=read("MAIL_FROM") or None,
             mail_per_minute=number("MAIL_PER_MINUTE", "60", 1, 10_000),
-            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9), providers=providers, webhook_url=webhook_url or None,
+            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9),
+            providers=providers,
+            webhook_url=webhook_url or None,
             poll_seconds=number("KALENDS_POLL_SECONDS", "300", 1, 86400),
         )
         if settings.smtp_url and not settings.mail_from:
-            faults.append("MAIL_FROM is required with SMTP_URL: the address that notices come from.")
+            faults.append(
+                "MAIL_FROM is required with SMTP_URL: the address that notices come from."
+            )
         if faults:
             raise SettingsError(faults)
         return settings if keys else settings._with_kept_key()
@@ -145,24 +190,37 @@ class Settings:
                     file.flush()
                     os.fsync(file.fileno())
                 try:
-                    os.link(fresh, path)  # whoever comes first wins; a half-written key is never seen
+                    os.link(
+                        fresh, path
+                    )  # whoever comes first wins; a half-written key is never seen
                 except FileExistsError:
                     pass
                 finally:
                     fresh.unlink()
             key = path.read_text().strip()
             if not key:
-                raise SettingsError([f"{path} is empty. Put the secret key back into it, from a backup or from where you noted it down."])
+                raise SettingsError(
+                    [
+                        f"{path} is empty. Put the secret key back into it, from a backup or from"
+                        " where you noted it down."
+                    ]
+                )
         except OSError as error:
-            raise SettingsError([f"The folder {self.instance} cannot be used ({error.strerror}). "
-                                 "Make it writable, or name another in KALENDS_INSTANCE."]) from None
+            raise SettingsError(
+                [
+                    f"The folder {self.instance} cannot be used ({error.strerror}). "
+                    "Make it writable, or name another in KALENDS_INSTANCE."
+                ]
+            ) from None
         return Settings(**{**self.__dict__, "secret_keys": (key,)})
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment over what the service's file says, so that a command in a shell sees what the service sees.
+    """The process's environment over what the service's file says, so that a command in a shell
+    sees what the service sees.
 
-    The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` where it exists. Its form is that of systemd's
+    The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` where it
+    exists. Its form is that of systemd's
     EnvironmentFile. Raises SettingsError where it cannot be read.
     """
     named = os.environ.get("KALENDS_SETTINGS_FILE")
@@ -172,10 +230,22 @@ def environment() -> Mapping[str, str]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError):
-        raise SettingsError([f"{path} cannot be read. It holds the service's settings: run this as the service's user (sudo -u), or correct "
-                             "KALENDS_SETTINGS_FILE."]) from None
-    pairs = [line.strip().split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith(("#", ";"))]
-    said = {name.strip(): _unquoted(value.strip()) for name, value in pairs if name.strip().startswith(_OURS)}
+        raise SettingsError(
+            [
+                f"{path} cannot be read. It holds the service's settings: run this as the service's"
+                " user (sudo -u), or correct KALENDS_SETTINGS_FILE."
+            ]
+        ) from None
+    pairs = [
+        line.strip().split("=", 1)
+        for line in lines
+        if "=" in line and not line.lstrip().startswith(("#", ";"))
+    ]
+    said = {
+        name.strip(): _unquoted(value.strip())
+        for name, value in pairs
+        if name.strip().startswith(_OURS)
+    }
     return {**said, **os.environ}
 
 
@@ -188,18 +258,32 @@ def _key_file(instance: Path) -> Path:
 
 
 def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
-    """Why no key may be made now, as sentences; empty: it may. Beside a database with data a new key would end every private link and
-    every connected account; `is_shared`: a database of one's own in production, which other machines may use with the same key.
+    """Why no key may be made now, as sentences; empty: it may. Beside a database with data a new
+    key would end every private link and
+    every connected account; `is_shared`: a database of one's own in production, which other
+    machines may use with the same key.
     Raises SettingsError."""
-    advice = ("Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds them), or set KALENDS_SECRET_KEY to the key "
-              "that was used before. If that key is lost, set a new one, then run: flask --app app key accept")
+    advice = (
+        "Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds"
+        " them), or set KALENDS_SECRET_KEY to the key that was used before. If that key is lost,"
+        " set a new one, then run: flask --app app key accept"
+    )
     try:
         if has_clinic(database_url):
             return [f"There is a database, but not its secret key. {advice}"]
     except CannotAsk as error:  # it may hold data
-        raise SettingsError([f"Error: There is no secret key yet, and the database cannot be used: {error}. Check that its file or server exists "
-                             "and may be read. If its file is damaged, move it elsewhere, then restore a backup."], status=1) from None
-    return ["KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one with: openssl rand -base64 48"] * is_shared
+        raise SettingsError(
+            [
+                f"Error: There is no secret key yet, and the database cannot be used: {error}."
+                " Check that its file or server exists and may be read. If its file is damaged,"
+                " move it elsewhere, then restore a backup."
+            ],
+            status=1,
+        ) from None
+    return [
+        "KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one"
+        " with: openssl rand -base64 48"
+    ] * is_shared
 
 
 class CannotAsk(Exception):
@@ -215,7 +299,9 @@ def has_clinic(database_url: str) -> bool:
         path = Path(database_url.removeprefix("sqlite:///"))
         if not path.exists():
             return False
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as file:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as file:
             return file.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
     except psycopg.errors.UndefinedTable:
         return False
@@ -225,35 +311,76 @@ def has_clinic(database_url: str) -> bool:
         raise CannotAsk((str(error).splitlines() or [type(error).__name__])[0]) from None
 
 
-def _providers(read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]) -> dict[str, Endpoints]:
-    """The providers that are set up: those with an id and a secret, or else, where `sandbox_url` says where, the imitations."""
+def _providers(
+    read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]
+) -> dict[str, Endpoints]:
+    """The providers that are set up: those with an id and a secret, or else, where `sandbox_url`
+    says where, the imitations.
+    """
     found = {}
     for name, kind in (("GOOGLE", "google"), ("MICROSOFT", "microsoft")):
         client_id, secret = read(f"{name}_CLIENT_ID"), read(f"{name}_CLIENT_SECRET")
         if bool(client_id) != bool(secret):
-            faults.append(f"{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or neither.")
+            faults.append(
+                f"{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or neither."
+            )
         is_sandbox = bool(sandbox_url) and not client_id
         if client_id and secret or is_sandbox:
             urls = _ADDRESSES[kind](read, sandbox_url if is_sandbox else "")
-            wrong = [url for url in urls if url and not _is_url(url, "https") and (production and not is_loopback(url) or not _is_url(url, "http"))]
+            wrong = [
+                url
+                for url in urls
+                if url
+                and not _is_url(url, "https")
+                and (production and not is_loopback(url) or not _is_url(url, "http"))
+            ]
             faults.extend(f"{name}: {url} must be an https:// address." for url in wrong)
-            found[kind] = Endpoints(client_id or SANDBOX_CLIENT[0], secret or SANDBOX_CLIENT[1], *urls, is_sandbox)
+            found[kind] = Endpoints(
+                client_id or SANDBOX_CLIENT[0], secret or SANDBOX_CLIENT[1], *urls, is_sandbox
+            )
     return found
 
 
 def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Where Google is: authorize, token, revoke, API. https://developers.google.com/identity/protocols/oauth2/web-server"""
-    return (read("GOOGLE_AUTHORIZE_URL", f"{sandbox}/o/oauth2/v2/auth" if sandbox else "https://accounts.google.com/o/oauth2/v2/auth"),
-            read("GOOGLE_TOKEN_URL", f"{sandbox}/token" if sandbox else "https://oauth2.googleapis.com/token"),
-            read("GOOGLE_REVOKE_URL", f"{sandbox}/revoke" if sandbox else "https://oauth2.googleapis.com/revoke"),
-            read("GOOGLE_API_URL", sandbox or "https://www.googleapis.com"))
+    """Where Google is: authorize, token, revoke, API.
+    https://developers.google.com/identity/protocols/oauth2/web-server
+    """
+    return (
+        read(
+            "GOOGLE_AUTHORIZE_URL",
+            (
+                f"{sandbox}/o/oauth2/v2/auth"
+                if sandbox
+                else "https://accounts.google.com/o/oauth2/v2/auth"
+            ),
+        ),
+        read(
+            "GOOGLE_TOKEN_URL",
+            f"{sandbox}/token" if sandbox else "https://oauth2.googleapis.com/token",
+        ),
+        read(
+            "GOOGLE_REVOKE_URL",
+            f"{sandbox}/revoke" if sandbox else "https://oauth2.googleapis.com/revoke",
+        ),
+        read("GOOGLE_API_URL", sandbox or "https://www.googleapis.com"),
+    )
 
 
 def _microsoft(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
     """Where Microsoft is. It has no address that takes one application's access back."""
-    login = read("MICROSOFT_LOGIN_URL", f"{sandbox}/common" if sandbox else "https://login.microsoftonline.com/common").rstrip("/")
-    return (f"{login}/oauth2/v2.0/authorize", f"{login}/oauth2/v2.0/token", "",
-            read("MICROSOFT_GRAPH_URL", f"{sandbox}/v1.0" if sandbox else "https://graph.microsoft.com/v1.0"))
+    login = read(
+        "MICROSOFT_LOGIN_URL",
+        f"{sandbox}/common" if sandbox else "https://login.microsoftonline.com/common",
+    ).rstrip("/")
+    return (
+        f"{login}/oauth2/v2.0/authorize",
+        f"{login}/oauth2/v2.0/token",
+        "",
+        read(
+            "MICROSOFT_GRAPH_URL",
+            f"{sandbox}/v1.0" if sandbox else "https://graph.microsoft.com/v1.0",
+        ),
+    )
 
 
 _ADDRESSES = {"google": _google, "microsoft": _microsoft}
@@ -284,8 +411,14 @@ def _is_url(value: str, *schemes: str) -> bool:
 
 
 def _socket(instance: Path) -> Path:
-    """Where the embedded Redis listens. The system allows a socket's path about 100 octets; a longer one moves to the folder for temporary files."""
+    """Where the embedded Redis listens. The system allows a socket's path about 100 octets; a
+    longer one moves to the folder for temporary files.
+    """
     path = instance / "redis.sock"
     if len(os.fsencode(path)) <= 100:
         return path
-    return Path(tempfile.gettempdir()) / f"kalends-{hashlib.sha256(os.fsencode(instance)).hexdigest()[:20]}" / "redis.sock"
+    return (
+        Path(tempfile.gettempdir())
+        / f"kalends-{hashlib.sha256(os.fsencode(instance)).hexdigest()[:20]}"
+        / "redis.sock"
+    )

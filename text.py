@@ -1,28 +1,75 @@
-"""What text may be: bounded and clean; how it is searched; and how much of a client's name may be shown."""
+"""What text may be: bounded and clean; how it is searched; and how much of a client's name may be
+shown.
+"""
 
 import re
 import traceback
 import unicodedata
 
-# Direction embeddings, overrides and isolates can make one name look like another (Unicode UAX #9, "Trojan Source").
+# Direction embeddings, overrides and isolates can make one name look like another (Unicode UAX #9,
+# "Trojan Source").
 # The plain marks U+200E and U+200F stay: Hebrew and Arabic names need them.
-# Unicode's own line and paragraph ends become plain ones: some calendar programs end a line there, others do not.
-_MENDED = dict.fromkeys((*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F),
-                         *range(0x2066, 0x206A), 0xFEFF, 0xFFFE, 0xFFFF)) | {0x2028: "\n", 0x2029: "\n"}
+# Unicode's own line and paragraph ends become plain ones: some calendar programs end a line there,
+# others do not.
+_MENDED = dict.fromkeys(
+    (
+        *range(0x00, 0x09),
+        0x0B,
+        0x0C,
+        *range(0x0E, 0x20),
+        *range(0x7F, 0xA0),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+        0xFFFE,
+        0xFFFF,
+    )
+) | {0x2028: "\n", 0x2029: "\n"}
 # Letters that Unicode does not take apart, though people type them so.
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ı": "i", "’": "'"})
+_LETTERS = str.maketrans(
+    {
+        "ł": "l",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "ħ": "h",
+        "ı": "i",
+        "’": "'",
+    }
+)
 
-# What no one-line field holds: it cannot be seen, so that two texts that look alike differ, or a line ends where nobody expects it.
+# What no one-line field holds: it cannot be seen, so that two texts that look alike differ, or a
+# line ends where nobody expects it.
 _HIDDEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xFFFE, 0xFFFF}
-_SEEN_SIGNS = {*range(0x0600, 0x0606), 0x06DD, 0x070F, 0x08E2}  # Arabic and Syriac signs that Unicode counts as formatting, but which are seen
+_SEEN_SIGNS = {
+    *range(0x0600, 0x0606),
+    0x06DD,
+    0x070F,
+    0x08E2,
+}  # Arabic and Syriac signs that Unicode counts as formatting, but which are seen
 _MARKS, _JOINERS = {0x200E, 0x200F, 0x061C}, {0x200C, 0x200D}
-# Scripts in which joiners change how a word is written (Unicode TR 31, §2.3): Arabic to Mongolian, and the extensions of Arabic.
-_JOINING = re.compile("[\u0600-\u0FFF\u1000-\u109F\u1780-\u18AF\uA840-\uA87F\uFB50-\uFDFF\uFE70-\uFEFC]")
+# Scripts in which joiners change how a word is written (Unicode TR 31, §2.3): Arabic to Mongolian,
+# and the extensions of Arabic.
+_JOINING = re.compile(
+    "[\u0600-\u0fff\u1000-\u109f\u1780-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefc]"
+)
 _LOCAL = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.ASCII | re.IGNORECASE)
+_EMAIL = re.compile(
+    rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.ASCII | re.IGNORECASE
+)
 
-IDENTIFIERS = ("none", "internal_id", "initials", "first_name", "first_name_last_initial", "full_name")  # X5, safest first
+IDENTIFIERS = (
+    "none",
+    "internal_id",
+    "initials",
+    "first_name",
+    "first_name_last_initial",
+    "full_name",
+)  # X5, safest first
 
 
 class TooLong(ValueError):
@@ -34,7 +81,9 @@ class TooLong(ValueError):
 
 
 class NotOneLine(ValueError):
-    """The text holds a line break or a character that cannot be seen; the message is a sentence for whoever typed it."""
+    """The text holds a line break or a character that cannot be seen; the message is a sentence for
+    whoever typed it.
+    """
 
 
 class NoAddress(ValueError):
@@ -44,7 +93,8 @@ class NoAddress(ValueError):
 def line(value: str | None, limit: int) -> str:
     """One line of text, ends trimmed, refused rather than mended. Raises NotOneLine, TooLong.
 
-    Direction marks may stand in text with right-to-left letters, and joiners between letters that need them (Persian, Hindi).
+    Direction marks may stand in text with right-to-left letters, and joiners between letters that
+    need them (Persian, Hindi).
     """
     value = (value or "").strip()
     for place, character in enumerate(value):
@@ -60,9 +110,13 @@ def line(value: str | None, limit: int) -> str:
 
 
 def mended(value: str | None, limit: int) -> str:
-    """One line made of text that other programs wrote: what `line` would refuse is left out, line ends and tabs become spaces. Raises TooLong."""
+    """One line made of text that other programs wrote: what `line` would refuse is left out, line
+    ends and tabs become spaces. Raises TooLong.
+    """
     value = " ".join(clean(value, len(value or "")).replace("\t", " ").split("\n"))
-    return line("".join(one for place, one in enumerate(value) if not _is_hidden(value, place, one)), limit)
+    return line(
+        "".join(one for place, one in enumerate(value) if not _is_hidden(value, place, one)), limit
+    )
 
 
 def _is_hidden(value: str, place: int, character: str) -> bool:
@@ -70,15 +124,29 @@ def _is_hidden(value: str, place: int, character: str) -> bool:
     if code < 0x7F:
         return code < 0x20
     if code in _JOINERS:
-        return not (_JOINING.match(value, place - 1) and place and _JOINING.match(value, place + 1)
-                    or code == 0x200D and 0 < place < len(value) - 1 and unicodedata.category(value[place + 1]) == "So")
+        return not (
+            _JOINING.match(value, place - 1)
+            and place
+            and _JOINING.match(value, place + 1)
+            or code == 0x200D
+            and 0 < place < len(value) - 1
+            and unicodedata.category(value[place + 1]) == "So"
+        )
     if code in _MARKS:
-        return not any(unicodedata.bidirectional(one) in ("R", "AL") for one in value if ord(one) not in _MARKS)
-    return code in _HIDDEN or code not in _SEEN_SIGNS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        return not any(
+            unicodedata.bidirectional(one) in ("R", "AL") for one in value if ord(one) not in _MARKS
+        )
+    return (
+        code in _HIDDEN
+        or code not in _SEEN_SIGNS
+        and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    )
 
 
 def email(value: str | None) -> str:
-    """One plain e-mail address (RFC 5321 §4.1.2: dot-string at a domain name), in lower case. Raises NoAddress."""
+    """One plain e-mail address (RFC 5321 §4.1.2: dot-string at a domain name), in lower case.
+    Raises NoAddress.
+    """
     value = (value or "").strip()
     if len(value) > 254 or len(value.partition("@")[0]) > 64 or not _EMAIL.fullmatch(value):
         raise NoAddress
@@ -86,39 +154,53 @@ def email(value: str | None) -> str:
 
 
 def clean(value: str | None, limit: int) -> str:
-    """The text without control and override characters, ends trimmed, lines ended by "\\n". Raises TooLong."""
+    """The text without control and override characters, ends trimmed, lines ended by "\\n". Raises
+    TooLong.
+    """
     value = (value or "").replace("\r\n", "\n").replace("\r", "\n").translate(_MENDED)
-    value = value.encode("utf-8", "ignore").decode("utf-8").strip()  # lone surrogates cannot be stored or sent
+    value = (
+        value.encode("utf-8", "ignore").decode("utf-8").strip()
+    )  # lone surrogates cannot be stored or sent
     if len(value) > limit:
         raise TooLong(limit)
     return value
 
 
 def search_key(*values: str | None) -> str:
-    """One lower-case line without accents, for `LIKE` in both databases: "Małgorzata Ó Súilleabháin" → "malgorzata o …"."""
+    """One lower-case line without accents, for `LIKE` in both databases: "Małgorzata Ó
+    Súilleabháin" → "malgorzata o …".
+    """
     joined = " ".join(value for value in values if value)
     if joined.isascii():  # most names; three times as fast
         return " ".join(joined.lower().split())
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", joined).casefold())
-    plain = "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    plain = "".join(
+        c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
+    )
     return " ".join(plain.translate(_LETTERS).split())
 
 
 def like(value: str) -> str:
-    """A search key as a `LIKE` pattern with its own % and _ taken literally (escape character: backslash)."""
+    """A search key as a `LIKE` pattern with its own % and _ taken literally (escape character:
+    backslash).
+    """
     escaped = search_key(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 def cut(identifier: str | None, ceiling: str) -> str:
-    """The chosen identifier, or the clinic's ceiling where that is safer. Not chosen, or unknown: "none"."""
+    """The chosen identifier, or the clinic's ceiling where that is safer. Not chosen, or unknown:
+    "none".
+    """
     if identifier not in IDENTIFIERS or ceiling not in IDENTIFIERS:
         return "none"
     return min(identifier, ceiling, key=IDENTIFIERS.index)
 
 
 def client_label(identifier: str, first_name: str, last_name: str, internal_id: str) -> str:
-    """The client as the identifier allows. Empty where there is nothing safe to show: never a step up the ladder."""
+    """The client as the identifier allows. Empty where there is nothing safe to show: never a step
+    up the ladder.
+    """
     first, last = first_name.strip(), last_name.strip()
     if identifier == "internal_id":
         return internal_id
@@ -134,23 +216,37 @@ def client_label(identifier: str, first_name: str, last_name: str, internal_id: 
 
 
 def _initial(name: str) -> str:
-    """The first letter of a name, accent and all, with its dot: "É." Empty where the name has no letter."""
+    """The first letter of a name, accent and all, with its dot: "É." Empty where the name has no
+    letter.
+    """
     letter = next((c for c in unicodedata.normalize("NFKC", name) if c.isalnum()), "")
     return f"{letter.upper()[0]}." if letter else ""
 
 
 def cents(raw: str) -> int | None:
-    """An amount such as "65", "65.50" or "65,5" in minor units; None for nothing. Raises ValueError."""
+    """An amount such as "65", "65.50" or "65,5" in minor units; None for nothing. Raises
+    ValueError.
+    """
     raw = raw.replace(",", ".").replace(" ", "")
     whole, _, rest = raw.partition(".")
     if not raw:
         return None
-    if not (raw.isascii() and whole.isdigit() and len(whole) <= 7 and (rest or "0").isdigit() and len(rest) <= 2):
+    if not (
+        raw.isascii()
+        and whole.isdigit()
+        and len(whole) <= 7
+        and (rest or "0").isdigit()
+        and len(rest) <= 2
+    ):
         raise ValueError("no amount")
     return int(whole) * 100 + int(rest.ljust(2, "0") or 0)
 
 
 def places(error: BaseException) -> str:
-    """Where a fault came from, innermost first, for the log. Never its message: that could hold a client's name."""
+    """Where a fault came from, innermost first, for the log. Never its message: that could hold a
+    client's name.
+    """
     frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
-    return " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames)
+    return " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
+    )

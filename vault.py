@@ -1,4 +1,6 @@
-"""Secrets at rest: what providers allow us is kept encrypted (Fernet: AES-128-CBC with HMAC-SHA-256), under keys that follow from the server's."""
+"""Secrets at rest: what providers allow us is kept encrypted (Fernet: AES-128-CBC with
+HMAC-SHA-256), under keys that follow from the server's.
+"""
 
 import base64
 import hashlib
@@ -19,7 +21,9 @@ def open_vault(secret_keys: Sequence[str]) -> None:
     """Say which keys are in force, the newest first. What older ones sealed can still be opened."""
     global _vault, _derivers
     _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys])
-    _derivers = [hashlib.sha256(b"kalends derived|" + secret.encode()).digest() for secret in secret_keys]
+    _derivers = [
+        hashlib.sha256(b"kalends derived|" + secret.encode()).digest() for secret in secret_keys
+    ]
 
 
 def seal(text: str) -> str:
@@ -50,11 +54,19 @@ def reseal(sealed: str) -> str:
 
 
 def derived(purpose: str, text: str) -> list[str]:
-    """Secrets that follow from a text, one for each key in force, the newest first: 43 characters that may stand in an address."""
-    found = (hmac.new(key, f"{purpose}|{text}".encode(), hashlib.sha256).digest() for key in _derivers)
+    """Secrets that follow from a text, one for each key in force, the newest first: 43 characters
+    that may stand in an address.
+    """
+    found = (
+        hmac.new(key, f"{purpose}|{text}".encode(), hashlib.sha256).digest() for key in _derivers
+    )
     return [base64.urlsafe_b64encode(digest).decode().rstrip("=") for digest in found]
 
 
 def _key(secret: str) -> bytes:
-    """A key of its own for this purpose, so that nothing else that follows from the server's secret opens it."""
-    return base64.urlsafe_b64encode(hashlib.sha256(b"kalends credentials|" + secret.encode()).digest())
+    """A key of its own for this purpose, so that nothing else that follows from the server's secret
+    opens it.
+    """
+    return base64.urlsafe_b64encode(
+        hashlib.sha256(b"kalends credentials|" + secret.encode()).digest()
+    )

@@ -1,1 +1,3 @@
-"""Measurements, never tests: tables of ratios taken in one run on one machine. `python -m bench [http] [render] [scale]`."""
+"""Measurements, never tests: tables of ratios taken in one run on one machine. `python -m bench
+[http] [render] [scale]`.
+"""

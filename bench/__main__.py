@@ -1,11 +1,20 @@
-"""`python -m bench [http] [kills] [mirror] [render] [scale] [stalled] [sync]`: all of them without a name."""
+"""`python -m bench [http] [kills] [mirror] [render] [scale] [stalled] [sync]`: all of them without
+a name.
+"""
 
 import sys
 
 from . import http, kills, mirror, render, scale, stalled, sync
 
-PARTS = {"http": http.run, "kills": kills.run, "mirror": mirror.run, "render": render.run, "scale": scale.run, "stalled": stalled.run,
-         "sync": sync.run}
+PARTS = {
+    "http": http.run,
+    "kills": kills.run,
+    "mirror": mirror.run,
+    "render": render.run,
+    "scale": scale.run,
+    "stalled": stalled.run,
+    "sync": sync.run,
+}
 
 for name in sys.argv[1:] or PARTS:
     PARTS[name]()

@@ -16,19 +16,53 @@ YEARLY = 1000  # bookings of one practitioner that lie in the default window
 
 
 def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
-    """A clinic of so many practitioners with so many bookings each, spread over the default window; the first one's link and calendar."""
+    """A clinic of so many practitioners with so many bookings each, spread over the default window;
+    the first one's link and calendar.
+    """
     clinic = Clinic.create(name="Bench", latest_rev=1)
-    venue = Venue.create(clinic=clinic, name="Bench Street", address="1 Bench Street", zone_name=ZONE.key, hours=_hours())
+    venue = Venue.create(
+        clinic=clinic,
+        name="Bench Street",
+        address="1 Bench Street",
+        zone_name=ZONE.key,
+        hours=_hours(),
+    )
     service = Service.create(clinic=clinic, name="Physiotherapy, follow-up")
-    patients = [Patient.create(clinic=clinic, first_name=f"Małgorzata{n}", last_name="Wójcik", internal_id=f"K-{1000 + n}") for n in range(200)]
+    patients = [
+        Patient.create(
+            clinic=clinic,
+            first_name=f"Małgorzata{n}",
+            last_name="Wójcik",
+            internal_id=f"K-{1000 + n}",
+        )
+        for n in range(200)
+    ]
     calendars = []
     for n in range(practitioners):
-        user = User.create(clinic=clinic, email=f"p{n}@bench.test", name=f"Practitioner {n}", sync_allowed=True,
-                           identifier="first_name_last_initial", role="owner" if n == 0 else "practitioner")
+        user = User.create(
+            clinic=clinic,
+            email=f"p{n}@bench.test",
+            name=f"Practitioner {n}",
+            sync_allowed=True,
+            identifier="first_name_last_initial",
+            role="owner" if n == 0 else "practitioner",
+        )
         calendars.append(Practitioner.create(clinic=clinic, user=user, venue=venue, hours=_hours()))
     rows = _rows(clinic, calendars, patients, service, bookings_each)
-    columns = [Booking.clinic, Booking.practitioner, Booking.patient, Booking.service, Booking.uuid, Booking.status, Booking.starts_at,
-               Booking.ends_at, Booking.notes, Booking.sequence, Booking.created_at, Booking.updated_at]
+    columns = [
+        Booking.clinic,
+        Booking.practitioner,
+        Booking.patient,
+        Booking.service,
+        Booking.uuid,
+        Booking.status,
+        Booking.starts_at,
+        Booking.ends_at,
+        Booking.notes,
+        Booking.sequence,
+        Booking.created_at,
+        Booking.updated_at,
+    ]
     _insert(columns, rows)
     models.database.execute_sql("ANALYZE")
     feed = Feed.generate(calendars[0].user, "bench", None, practitioner=calendars[0])
@@ -41,21 +75,43 @@ def _hours() -> dict:
 
 def _slots(days: range) -> list:
     """Half-hours of these days from today, as instants."""
-    return [scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0] for d in days for h in range(20)]
+    return [
+        scheduling.instant(TODAY + timedelta(days=d), time(8 + h // 2, 30 * (h % 2)), ZONE)[0]
+        for d in days
+        for h in range(20)
+    ]
 
 
 def _rows(clinic, calendars, patients, service, each):
-    """Raw column values, at random but repeatable: as many as fit the default window, and the rest as densely in the years before."""
+    """Raw column values, at random but repeatable: as many as fit the default window, and the rest
+    as densely in the years before.
+    """
     chance, binary = random.Random(1), models.is_sqlite()
     instant = InstantField().db_value
-    years = [_slots(range(-29 - 393 * back, 364 - 393 * back)) for back in range(-(-each // YEARLY))]
+    years = [
+        _slots(range(-29 - 393 * back, 364 - 393 * back)) for back in range(-(-each // YEARLY))
+    ]
     made = instant(years[-1][0])
     for calendar in calendars:
-        for start in (start for slots in years for start in sorted(chance.choices(slots, k=min(each, YEARLY)))):
+        for start in (
+            start for slots in years for start in sorted(chance.choices(slots, k=min(each, YEARLY)))
+        ):
             uid = uuid.UUID(int=chance.getrandbits(128), version=4)
             begins = instant(start)
-            yield (clinic.id, calendar.id, chance.choice(patients).id, service.id, uid.hex if binary else str(uid), "confirmed", begins,
-                   begins + 30 * 60 * 1_000_000, "", 0, made, made)
+            yield (
+                clinic.id,
+                calendar.id,
+                chance.choice(patients).id,
+                service.id,
+                uid.hex if binary else str(uid),
+                "confirmed",
+                begins,
+                begins + 30 * 60 * 1_000_000,
+                "",
+                0,
+                made,
+                made,
+            )
 
 
 def _insert(columns, rows) -> None:
@@ -63,7 +119,9 @@ def _insert(columns, rows) -> None:
     connection = models.database.connection()
     if models.is_sqlite():
         with models.database.atomic():
-            connection.executemany(f"INSERT INTO booking ({names}) VALUES ({', '.join('?' * len(columns))})", rows)
+            connection.executemany(
+                f"INSERT INTO booking ({names}) VALUES ({', '.join('?' * len(columns))})", rows
+            )
         return
     with connection.cursor().copy(f"COPY booking ({names}) FROM STDIN") as copy:
         for row in rows:

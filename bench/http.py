@@ -1,4 +1,6 @@
-"""Feeds over real HTTP: ours beside the emptiest Flask route on the same server, and beside Radicale."""
+"""Feeds over real HTTP: ours beside the emptiest Flask route on the same server, and beside
+Radicale.
+"""
 
 import contextlib
 import os
@@ -27,7 +29,11 @@ KEY = "a secret of the bench, kept here"
 def run() -> None:
     """200 and 304 of an unchanged feed of 1,000 bookings, one worker each."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
-        environment = {"KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY.replace(",", ""), "DATABASE_URL": f"sqlite:///{folder}/bench.db"}
+        environment = {
+            "KALENDS_INSTANCE": folder,
+            "KALENDS_SECRET_KEY": KEY.replace(",", ""),
+            "DATABASE_URL": f"sqlite:///{folder}/bench.db",
+        }
         link, body = _feed(environment)
         (Path(folder) / "same.ics").write_bytes(body)
         environment["BENCH_BODY"] = str(Path(folder) / "same.ics")
@@ -47,14 +53,29 @@ def run() -> None:
         }
     assert [status for _, status in rates.values()] == [200, 304, 200, 200, 200, 200, 200], rates
     rate = {name: value for name, (value, _) in rates.items()}
-    show(f"Feeds over HTTP, {BOOKINGS:,} bookings ({len(body):,} octets), one worker", ["", "requests/s"],
-         [[name, f"{value:,.1f}"] for name, value in rate.items()])
+    show(
+        f"Feeds over HTTP, {BOOKINGS:,} bookings ({len(body):,} octets), one worker",
+        ["", "requests/s"],
+        [[name, f"{value:,.1f}"] for name, value in rate.items()],
+    )
     ratios = [
         ("200 over Radicale", rate["ours, 200"] / rate["Radicale, same calendar"], 300),
-        ("200 over the same bytes from Flask", rate["ours, 200"] / rate["emptiest Flask route, same bytes"], 0.9),
-        ("304 over the emptiest Flask route", rate["ours, 304"] / rate["emptiest Flask route, no body"], 1.0),
+        (
+            "200 over the same bytes from Flask",
+            rate["ours, 200"] / rate["emptiest Flask route, same bytes"],
+            0.9,
+        ),
+        (
+            "304 over the emptiest Flask route",
+            rate["ours, 304"] / rate["emptiest Flask route, no body"],
+            1.0,
+        ),
     ]
-    show("Ratios of that run", ["", "ratio", "asked"], [[name, f"{value:.2f}", verdict(value, asked, True)] for name, value, asked in ratios])
+    show(
+        "Ratios of that run",
+        ["", "ratio", "asked"],
+        [[name, f"{value:.2f}", verdict(value, asked, True)] for name, value, asked in ratios],
+    )
 
 
 def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
@@ -62,7 +83,12 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
     migrate.migrate()
     link, _ = clinics.fill(1, BOOKINGS)
     key = environment["KALENDS_SECRET_KEY"]
-    found = feeds.check([key], str(link.uuid), feeds.token(key, str(link.uuid), link.salt), clinics.scheduling.utc_now())
+    found = feeds.check(
+        [key],
+        str(link.uuid),
+        feeds.token(key, str(link.uuid), link.salt),
+        clinics.scheduling.utc_now(),
+    )
     body = shown.render(found.feed_id, *found.window(), found.is_empty, found.revision)
     models.database.close()
     return feeds.path(key, link), body
@@ -71,7 +97,10 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
 def _ours(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
     """An application on our own server, one process."""
     port = _free_port()
-    code = f"from operate import web; web.APPLICATION = {target!r}; web.serve(web.listen('127.0.0.1', {port}), 1)"
+    code = (
+        f"from operate import web; web.APPLICATION = {target!r}; web.serve(web.listen('127.0.0.1',"
+        f" {port}), 1)"
+    )
     _start(servers, [sys.executable, "-c", code], {**os.environ, **environment}, port)
     return port
 
@@ -79,16 +108,47 @@ def _ours(servers: contextlib.ExitStack, target: str, environment: dict[str, str
 def _granian(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
     """The same on granian alone, one thread."""
     port = _free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--blocking-threads", "1", "--no-ws", "--log-level", "error", target]
+    command = [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--factory",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--blocking-threads",
+        "1",
+        "--no-ws",
+        "--log-level",
+        "error",
+        target,
+    ]
     _start(servers, command, {**os.environ, **environment}, port)
     return port
 
 
 def _radicale(servers: contextlib.ExitStack, folder: str, body: bytes) -> tuple[int, str]:
     port = _free_port()
-    command = [sys.executable, "-m", "radicale", "--server-hosts", f"127.0.0.1:{port}", "--storage-filesystem-folder", f"{folder}/radicale",
-               "--auth-type", "none", "--rights-type", "authenticated", "--logging-level", "error"]
+    command = [
+        sys.executable,
+        "-m",
+        "radicale",
+        "--server-hosts",
+        f"127.0.0.1:{port}",
+        "--storage-filesystem-folder",
+        f"{folder}/radicale",
+        "--auth-type",
+        "none",
+        "--rights-type",
+        "authenticated",
+        "--logging-level",
+        "error",
+    ]
     _start(servers, command, dict(os.environ), port)
     path = "/bench/calendar/"
     headers = {"Content-Type": "text/calendar", "Authorization": "Basic YmVuY2g6eA=="}
@@ -97,7 +157,9 @@ def _radicale(servers: contextlib.ExitStack, folder: str, body: bytes) -> tuple[
     return port, path
 
 
-def _start(servers: contextlib.ExitStack, command: list[str], environment: dict[str, str], port: int) -> None:
+def _start(
+    servers: contextlib.ExitStack, command: list[str], environment: dict[str, str], port: int
+) -> None:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     servers.callback(process.wait)
     servers.callback(process.terminate)

@@ -1,4 +1,6 @@
-"""Ten kills (SIGKILL) of each part in a row, while people work and calendar apps poll: what fails, for how long, and what is lost."""
+"""Ten kills (SIGKILL) of each part in a row, while people work and calendar apps poll: what fails,
+for how long, and what is lost.
+"""
 
 import contextlib
 import http.client
@@ -25,8 +27,16 @@ from .tables import show, verdict
 PASSWORD, TOP = "sample pass 1", Path(__file__).parent.parent
 FEEDS, PEOPLE, KILLS = 200, 20, 10
 POLL_SECONDS, PRESS_SECONDS = 2.0, 0.5  # each feed polls, each person saves
-PARTS = {"web process": "app web --", "web": "app web --", "now": "worker now --", "worker": "worker now sync", "chores": "worker chores",
-         "clock": "app clock", "redis": "valkey", "sandbox": "-m sandbox"}
+PARTS = {
+    "web process": "app web --",
+    "web": "app web --",
+    "now": "worker now --",
+    "worker": "worker now sync",
+    "chores": "worker chores",
+    "clock": "app clock",
+    "redis": "valkey",
+    "sandbox": "-m sandbox",
+}
 
 
 def run(kills: int = KILLS) -> None:
@@ -35,10 +45,19 @@ def run(kills: int = KILLS) -> None:
         crowd = Crowd(base, feed)
         rows = [_kill(above, name, crowd, kills) for name in PARTS]
         saved, lost = crowd.leave(database)
-    show(f"{kills} kills of each part, {FEEDS} feeds polling, {PEOPLE} people saving",
-         ["killed", "feeds asked", "broken lines", "refused or 5xx", "longest gap, s", "asked"],
-         [[*row, verdict(row[-1], 3.0 if row[0] == "web" else 1.5, False)] for row in rows])
-    show("Changes", ["", "", "asked"], [["saved and acknowledged", f"{saved:,}", ""], ["of these lost", str(lost), verdict(lost, 0, False)]])
+    show(
+        f"{kills} kills of each part, {FEEDS} feeds polling, {PEOPLE} people saving",
+        ["killed", "feeds asked", "broken lines", "refused or 5xx", "longest gap, s", "asked"],
+        [[*row, verdict(row[-1], 3.0 if row[0] == "web" else 1.5, False)] for row in rows],
+    )
+    show(
+        "Changes",
+        ["", "", "asked"],
+        [
+            ["saved and acknowledged", f"{saved:,}", ""],
+            ["of these lost", str(lost), verdict(lost, 0, False)],
+        ],
+    )
 
 
 @contextlib.contextmanager
@@ -46,18 +65,37 @@ def _running():
     """Kalends with the sample clinic: its process, its address, and the path of a private link."""
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "said", "wb") as said:
         port = _free_port()
-        environment = {**os.environ, "KALENDS_INSTANCE": f"{folder}/instance", "KALENDS_PORT": str(port), "KALENDS_SANDBOX": "1",
-                       "KALENDS_SAMPLE_PASSWORD": PASSWORD}
+        environment = {
+            **os.environ,
+            "KALENDS_INSTANCE": f"{folder}/instance",
+            "KALENDS_PORT": str(port),
+            "KALENDS_SANDBOX": "1",
+            "KALENDS_SAMPLE_PASSWORD": PASSWORD,
+        }
         command = [sys.executable, "-m", "flask", "--app", "app"]
-        process = subprocess.Popen([*command, "start"], cwd=TOP, env=environment, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(
+            [*command, "start"],
+            cwd=TOP,
+            env=environment,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
         try:
             while b"Stop it with" not in Path(said.name).read_bytes():
                 assert process.poll() is None, Path(said.name).read_text()
                 time.sleep(0.1)
             link = [*command, "feed", "create", "lea@sample.test"]
-            made = subprocess.run(link, cwd=TOP, env=environment, capture_output=True, text=True, check=True)
+            made = subprocess.run(
+                link, cwd=TOP, env=environment, capture_output=True, text=True, check=True
+            )
             path = urllib.parse.urlsplit(made.stdout.strip()).path
-            yield psutil.Process(process.pid), f"http://localhost:{port}", path, Path(folder) / "instance" / "kalends.db"
+            yield (
+                psutil.Process(process.pid),
+                f"http://localhost:{port}",
+                path,
+                Path(folder) / "instance" / "kalends.db",
+            )
             assert process.poll() is None
         finally:
             process.send_signal(signal.SIGINT)
@@ -77,7 +115,9 @@ def _part(above: psutil.Process, name: str) -> psutil.Process:
     """The process of this part, as soon as it runs."""
     while True:
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
-            found = [child for child in above.children() if PARTS[name] in " ".join(child.cmdline())]
+            found = [
+                child for child in above.children() if PARTS[name] in " ".join(child.cmdline())
+            ]
             process = found[0].children()[0] if name == "web process" else found[0]
             if process.status() != psutil.STATUS_ZOMBIE:
                 return process
@@ -92,11 +132,20 @@ class Crowd:
     """Feeds that poll with one line each, and people who save a client's name each half second."""
 
     def __init__(self, base: str, feed: str):
-        self._base, self._feed, self._stop, self._lock = base, feed, threading.Event(), threading.Lock()
+        self._base, self._feed, self._stop, self._lock = (
+            base,
+            feed,
+            threading.Event(),
+            threading.Lock(),
+        )
         self._saved: list[str] = []
         self.begin()
-        work = [(self._poll, POLL_SECONDS * n / FEEDS) for n in range(FEEDS)] + [(self._save, n) for n in range(PEOPLE)]
-        self._threads = [threading.Thread(target=function, args=(argument,)) for function, argument in work]
+        work = [(self._poll, POLL_SECONDS * n / FEEDS) for n in range(FEEDS)] + [
+            (self._save, n) for n in range(PEOPLE)
+        ]
+        self._threads = [
+            threading.Thread(target=function, args=(argument,)) for function, argument in work
+        ]
         for thread in self._threads:
             thread.start()
         time.sleep(5)
@@ -108,9 +157,16 @@ class Crowd:
             self._gap, self._last = 0.0, time.monotonic()
 
     def figures(self) -> tuple[int, int, int, float]:
-        """Feeds asked, lines that broke, refusals, and the longest time in which no feed was answered."""
+        """Feeds asked, lines that broke, refusals, and the longest time in which no feed was
+        answered.
+        """
         with self._lock:
-            return self._asked, self._broken, self._refused, max(self._gap, time.monotonic() - self._last)
+            return (
+                self._asked,
+                self._broken,
+                self._refused,
+                max(self._gap, time.monotonic() - self._last),
+            )
 
     def leave(self, database: Path) -> tuple[int, int]:
         """How many changes were acknowledged, and how many of these are not there."""
@@ -154,7 +210,14 @@ class Crowd:
             name = f"Z{person:02}x{number:05}"
             with contextlib.suppress(OSError, http.client.HTTPException, TypeError):
                 page = opener.open(f"{self._base}/clients/new", timeout=10).read().decode()
-                form = urllib.parse.urlencode({"csrf_token": _token(page), "first_name": "Bench", "last_name": name, "internal_id": name}).encode()
+                form = urllib.parse.urlencode(
+                    {
+                        "csrf_token": _token(page),
+                        "first_name": "Bench",
+                        "last_name": name,
+                        "internal_id": name,
+                    }
+                ).encode()
                 answer = opener.open(f"{self._base}/clients/", form, timeout=10)
                 if answer.url != f"{self._base}/clients/":  # 303 to what was saved
                     with self._lock:
@@ -162,10 +225,14 @@ class Crowd:
 
     def _signed_in(self):
         while True:
-            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+            opener = urllib.request.build_opener(
+                urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+            )
             with contextlib.suppress(OSError, http.client.HTTPException, TypeError):
                 page = opener.open(f"{self._base}/sign-in", timeout=10).read().decode()
-                form = urllib.parse.urlencode({"csrf_token": _token(page), "email": "owner@sample.test", "password": PASSWORD}).encode()
+                form = urllib.parse.urlencode(
+                    {"csrf_token": _token(page), "email": "owner@sample.test", "password": PASSWORD}
+                ).encode()
                 if "sign-in" not in opener.open(f"{self._base}/sign-in", form, timeout=30).url:
                     return opener
             time.sleep(0.5)

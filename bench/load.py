@@ -1,4 +1,6 @@
-"""A small load generator: kept-alive connections on threads, requests written beforehand, answers counted by their length."""
+"""A small load generator: kept-alive connections on threads, requests written beforehand, answers
+counted by their length.
+"""
 
 import socket
 import threading
@@ -7,9 +9,17 @@ import time
 CONNECTIONS = 8
 
 
-def requests_per_second(port: int, path: str, headers: dict[str, str] | None = None, seconds: float = 4.0) -> tuple[float, int]:
-    """(answers a second, status of the last) of GET `path` on the loopback server at `port`, after a short warm-up."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+def requests_per_second(
+    port: int, path: str, headers: dict[str, str] | None = None, seconds: float = 4.0
+) -> tuple[float, int]:
+    """(answers a second, status of the last) of GET `path` on the loopback server at `port`, after
+    a short warm-up.
+    """
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
     counts, statuses = [0] * CONNECTIONS, [0] * CONNECTIONS
     begin = time.perf_counter() + seconds * 0.2
@@ -41,7 +51,9 @@ def _connect(port: int) -> socket.socket:
 
 
 def _read_answer(connection: socket.socket) -> tuple[int, bool]:
-    """Read one answer whole: its status, and whether the server closes after it. Answers here carry Content-Length, or are 304."""
+    """Read one answer whole: its status, and whether the server closes after it. Answers here carry
+    Content-Length, or are 304.
+    """
     received = b""
     while b"\r\n\r\n" not in received:
         if not (piece := connection.recv(262144)):

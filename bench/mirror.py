@@ -1,4 +1,6 @@
-"""The first read of a calendar outside with 3,000 events: how long one transaction holds the clinic, and what all of it takes."""
+"""The first read of a calendar outside with 3,000 events: how long one transaction holds the
+clinic, and what all of it takes.
+"""
 
 import tempfile
 import time
@@ -26,23 +28,51 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
             longest, whole = _measure(url("mirror"), folder)
-            rows.append([name, f"{longest:.0f}", verdict(longest, LONGEST_MS, False), f"{whole:.0f}"])
+            rows.append(
+                [name, f"{longest:.0f}", verdict(longest, LONGEST_MS, False), f"{whole:.0f}"]
+            )
             models.database.close()
-    show(f"First read of {EVENTS:,} events outside, ms", ["", "longest transaction", "asked", "all of it"], rows)
+    show(
+        f"First read of {EVENTS:,} events outside, ms",
+        ["", "longest transaction", "asked", "all of it"],
+        rows,
+    )
 
 
 def _measure(url: str, folder: str) -> tuple[float, float]:
-    create_app(Settings.from_env({"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}))
+    create_app(
+        Settings.from_env(
+            {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
+        )
+    )
     migrate.migrate()
     models.database.connect(reuse_if_open=True)
     _, practitioner = clinics.fill(1, 1000)
     user = User.get_by_id(practitioner.user_id)
-    account = Account.create(clinic=user.clinic, user=user, kind="google", email="bench@home.test", sealed="", phase="active")
-    calendar = RemoteCalendar.create(clinic=user.clinic, account=account, calendar_id="home", role="source", name="Family")
+    account = Account.create(
+        clinic=user.clinic,
+        user=user,
+        kind="google",
+        email="bench@home.test",
+        sealed="",
+        phase="active",
+    )
+    calendar = RemoteCalendar.create(
+        clinic=user.clinic, account=account, calendar_id="home", role="source", name="Family"
+    )
     at = datetime.combine(clinics.TODAY, datetime.min.time(), UTC)
-    told = tuple(RemoteEvent(f"e{n}", "1", at + timedelta(hours=2 * n), at + timedelta(hours=2 * n + 1), "Private") for n in range(EVENTS))
+    told = tuple(
+        RemoteEvent(
+            f"e{n}", "1", at + timedelta(hours=2 * n), at + timedelta(hours=2 * n + 1), "Private"
+        )
+        for n in range(EVENTS)
+    )
     spans, begin = [], time.perf_counter()
-    change = incoming.compare(account, calendar, Delta(told, frozenset(), None, True, Window(at, at + timedelta(days=400))))
+    change = incoming.compare(
+        account,
+        calendar,
+        Delta(told, frozenset(), None, True, Window(at, at + timedelta(days=400))),
+    )
     for portion in change.portions():
         spans.append(_held(account, portion.store))
     near = incoming.doubles(account, change.moved)

@@ -1,4 +1,6 @@
-"""The first answer after a change (check, database read, faces, text) beside what icalendar alone needs for the same events."""
+"""The first answer after a change (check, database read, faces, text) beside what icalendar alone
+needs for the same events.
+"""
 
 import time
 from datetime import UTC, datetime
@@ -32,15 +34,28 @@ def first_answer_seconds(link: models.Feed, times: int = 9) -> tuple[float, byte
 
 def icalendar_seconds(body: bytes, times: int = 5) -> float:
     """Median time for icalendar to build and write the same events from plain values."""
-    events = [(str(e["UID"]), e.start.astimezone(UTC), e.end.astimezone(UTC), str(e["SUMMARY"])) for e in
-              icalendar.Calendar.from_ical(body).walk("VEVENT")]
+    events = [
+        (str(e["UID"]), e.start.astimezone(UTC), e.end.astimezone(UTC), str(e["SUMMARY"]))
+        for e in icalendar.Calendar.from_ical(body).walk("VEVENT")
+    ]
     stamp, taken = datetime(2026, 1, 1, tzinfo=UTC), []
     for _ in range(times):
         begin = time.perf_counter()
         calendar = icalendar.Calendar()
         for uid, start, end, title in events:
-            calendar.add_component(icalendar.Event.new(uid=uid, start=start, end=end, summary=title, stamp=stamp, sequence=0, status="CONFIRMED",
-                                                       created=stamp, last_modified=stamp))
+            calendar.add_component(
+                icalendar.Event.new(
+                    uid=uid,
+                    start=start,
+                    end=end,
+                    summary=title,
+                    stamp=stamp,
+                    sequence=0,
+                    status="CONFIRMED",
+                    created=stamp,
+                    last_modified=stamp,
+                )
+            )
         calendar.to_ical()
         taken.append(time.perf_counter() - begin)
     return median(taken)
@@ -54,7 +69,16 @@ def run() -> None:
     ours, body = first_answer_seconds(link)
     theirs = icalendar_seconds(body)
     ratio = ours / theirs
-    show("First answer of 1,000 bookings after a change", ["", "ms", "ratio", "asked"], [
-        ["ours: check, read, render", f"{ours * 1000:.1f}", f"{ratio:.3f}", verdict(ratio, 0.2, False)],
-        ["icalendar: render alone", f"{theirs * 1000:.1f}", "1", ""],
-    ])
+    show(
+        "First answer of 1,000 bookings after a change",
+        ["", "ms", "ratio", "asked"],
+        [
+            [
+                "ours: check, read, render",
+                f"{ours * 1000:.1f}",
+                f"{ratio:.3f}",
+                verdict(ratio, 0.2, False),
+            ],
+            ["icalendar: render alone", f"{theirs * 1000:.1f}", "1", ""],
+        ],
+    )

@@ -1,4 +1,6 @@
-"""One practitioner's feed and week page, with 1,000 bookings in the database and with 1,000,000 of 500 practitioners."""
+"""One practitioner's feed and week page, with 1,000 bookings in the database and with 1,000,000 of
+500 practitioners.
+"""
 
 import logging
 import os
@@ -16,7 +18,10 @@ from . import clinics
 from .render import KEY, first_answer_seconds
 from .tables import show, verdict
 
-SIZES = {"1,000": (1, 1000), "1,000,000": (500, 2000)}  # a practitioner has 1,000 in the window at both: only the database grows
+SIZES = {
+    "1,000": (1, 1000),
+    "1,000,000": (500, 2000),
+}  # a practitioner has 1,000 in the window at both: only the database grows
 
 
 def run() -> None:
@@ -26,9 +31,21 @@ def run() -> None:
         for name, url in databases(folder):
             figures = {size: _measure(url(size), folder, *shape) for size, shape in SIZES.items()}
             small, large = figures.values()
-            rows = [[what, f"{small[what] * 1000:.2f}", f"{large[what] * 1000:.2f}", f"{large[what] / small[what]:.2f}",
-                     verdict(large[what] / small[what], 1.5, False)] for what in small]
-            show(f"{name}: milliseconds with so many bookings in the database", ["", *SIZES, "ratio", "asked"], rows)
+            rows = [
+                [
+                    what,
+                    f"{small[what] * 1000:.2f}",
+                    f"{large[what] * 1000:.2f}",
+                    f"{large[what] / small[what]:.2f}",
+                    verdict(large[what] / small[what], 1.5, False),
+                ]
+                for what in small
+            ]
+            show(
+                f"{name}: milliseconds with so many bookings in the database",
+                ["", *SIZES, "ratio", "asked"],
+                rows,
+            )
 
 
 def databases(folder: str):
@@ -55,8 +72,14 @@ def _fresh(base: str, name: str) -> str:
 
 
 def _measure(url: str, folder: str, practitioners: int, each: int) -> dict[str, float]:
-    """Median seconds of the check (304), of the first answer per 1,000 events, and of the week page."""
-    app = create_app(Settings.from_env({"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}))
+    """Median seconds of the check (304), of the first answer per 1,000 events, and of the week
+    page.
+    """
+    app = create_app(
+        Settings.from_env(
+            {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
+        )
+    )
     app.config["WTF_CSRF_ENABLED"] = False
     migrate.migrate()
     link, calendar = clinics.fill(practitioners, each)

@@ -1,4 +1,6 @@
-"""How soon an unchanged feed and a page are answered while other lines stall: forms that never end, heads that never end, answers nobody reads."""
+"""How soon an unchanged feed and a page are answered while other lines stall: forms that never end,
+heads that never end, answers nobody reads.
+"""
 
 import contextlib
 import http.client
@@ -13,8 +15,13 @@ from .tables import show, verdict
 LINES, TIMES = 50, 1500
 STALLED = {
     "none": b"",
-    "forms at the door": b"POST /sign-in HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 400\r\n\r\ne",
-    "messages of providers": b"POST /webhooks/google/x HTTP/1.1\r\nHost: h\r\nContent-Length: 400\r\n\r\n{",
+    "forms at the door": (
+        b"POST /sign-in HTTP/1.1\r\nHost: h\r\nContent-Type:"
+        b" application/x-www-form-urlencoded\r\nContent-Length: 400\r\n\r\ne"
+    ),
+    "messages of providers": (
+        b"POST /webhooks/google/x HTTP/1.1\r\nHost: h\r\nContent-Length: 400\r\n\r\n{"
+    ),
     "half heads": b"GET / HTTP/1.1\r\nHo",
     "unread pages": b"GET /help/ HTTP/1.1\r\nHost: h\r\n\r\n" * 20,
 }
@@ -23,8 +30,12 @@ STALLED = {
 def run() -> None:
     """One process. p99 of a feed with 50 lines of each kind, beside that without."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
-        environment = {**os.environ, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY.replace(",", ""),
-                       "DATABASE_URL": f"sqlite:///{folder}/bench.db"}
+        environment = {
+            **os.environ,
+            "KALENDS_INSTANCE": folder,
+            "KALENDS_SECRET_KEY": KEY.replace(",", ""),
+            "DATABASE_URL": f"sqlite:///{folder}/bench.db",
+        }
         link, _ = _feed(environment)
         port = _ours(servers, "app:create_front", environment)
         _seconds(port, link)
@@ -38,9 +49,20 @@ def run() -> None:
                 taken, page = _seconds(port, link), _seconds(port, "/sign-in", 100)
             middle, late = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
             alone = alone or late
-            rows.append([name, f"{middle * 1000:.2f}", f"{late * 1000:.2f}", verdict(round(late / alone, 2), 3, False), f"{page[50] * 1000:.1f}"])
-    show(f"{LINES} stalled lines beside a feed of 1,000 bookings, milliseconds",
-         ["stalled", "feed, median", "feed, p99", "over none", "page, median"], rows)
+            rows.append(
+                [
+                    name,
+                    f"{middle * 1000:.2f}",
+                    f"{late * 1000:.2f}",
+                    verdict(round(late / alone, 2), 3, False),
+                    f"{page[50] * 1000:.1f}",
+                ]
+            )
+    show(
+        f"{LINES} stalled lines beside a feed of 1,000 bookings, milliseconds",
+        ["stalled", "feed, median", "feed, p99", "over none", "page, median"],
+        rows,
+    )
 
 
 def _seconds(port: int, path: str, times: int = TIMES) -> list[float]:

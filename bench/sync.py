@@ -1,6 +1,8 @@
-"""Two-way sync against the imitation providers with 80 ms a request: the first filling, idle looks, changes both ways, and 200 people.
+"""Two-way sync against the imitation providers with 80 ms a request: the first filling, idle looks,
+changes both ways, and 200 people.
 
-The whole of Kalends runs as it is deployed (`start`, with three workers); the figures are read from both sides over HTTP and the database.
+The whole of Kalends runs as it is deployed (`start`, with three workers); the figures are read from
+both sides over HTTP and the database.
 """
 
 import contextlib
@@ -38,7 +40,10 @@ ITEM_MS = 150  # what one item of a batch takes at Graph
 MANY, PEOPLE, TRIES = 1000, 200, 40
 PAGES = {"google": "/sandbox", "microsoft": "/sandbox/outlook"}
 NAMES = {"google": "Google", "microsoft": "Outlook"}
-UNLIMITED = {"google": {"quota_per_minute": None}, "microsoft": {"quota_per_10_minutes": None}}  # Google lets 600 calls a minute through
+UNLIMITED = {
+    "google": {"quota_per_minute": None},
+    "microsoft": {"quota_per_10_minutes": None},
+}  # Google lets 600 calls a minute through
 FIRST_REQUESTS = {"google": 30, "microsoft": 80}
 
 
@@ -46,7 +51,11 @@ class Outside:
     """One provider's imitation, played and measured over HTTP."""
 
     def __init__(self, kind: str, base: str):
-        self.kind, self.pages, self.http = kind, PAGES[kind], httpx.Client(base_url=base, timeout=120)
+        self.kind, self.pages, self.http = (
+            kind,
+            PAGES[kind],
+            httpx.Client(base_url=base, timeout=120),
+        )
 
     def switch(self, **values: object) -> None:
         self.http.post(f"{self.pages}/control/switches", json=values).raise_for_status()
@@ -65,8 +74,15 @@ class Outside:
         out = connecting.depart(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
         asked = {name: values[0] for name, values in parse_qs(urlsplit(out.url).query).items()}
         form = asked | {"decision": "allow", "other": email, "granted": asked["scope"].split()}
-        back = self.http.post(urlsplit(out.url)._replace(scheme="", netloc="", query="").geturl(), data=form, follow_redirects=False)
-        query = {name: values[0] for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()}
+        back = self.http.post(
+            urlsplit(out.url)._replace(scheme="", netloc="", query="").geturl(),
+            data=form,
+            follow_redirects=False,
+        )
+        query = {
+            name: values[0]
+            for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()
+        }
         account = connecting.arrive(user, self.kind, out, query)
         first_look.look(account.id)
         account.start(user, "Kalends bench", "Europe/London")
@@ -98,18 +114,34 @@ def run() -> None:
 def _kalends(folder: Path) -> Iterator[str]:
     """Kalends with its workers and the imitations; gives the address of these."""
     port = _free_port()
-    environ = {"KALENDS_INSTANCE": str(folder / "instance"), "KALENDS_PORT": str(port), "KALENDS_SANDBOX": "1",
-               "KALENDS_SECRET_KEY": "a secret of the bench", "KALENDS_BASE_URL": f"http://localhost:{port}",
-               "KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
+    environ = {
+        "KALENDS_INSTANCE": str(folder / "instance"),
+        "KALENDS_PORT": str(port),
+        "KALENDS_SANDBOX": "1",
+        "KALENDS_SECRET_KEY": "a secret of the bench",
+        "KALENDS_BASE_URL": f"http://localhost:{port}",
+        "KALENDS_SAMPLE_PASSWORD": "sample pass 1",
+    }
     (folder / "instance").mkdir()
     create_app(Settings.from_env(environ))
     migrate.migrate()
     clinics.fill(PEOPLE + 1, 1)
     models.database.close()
-    running = subprocess.Popen([sys.executable, "-m", "flask", "--app", "app", "start"], env={**os.environ, **environ}, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "app", "start"],
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        _until(lambda: _answers(f"http://localhost:{port}/readyz") and _answers(f"http://localhost:{sandbox_port(port)}/"), 60)
+        _until(
+            lambda: (
+                _answers(f"http://localhost:{port}/readyz")
+                and _answers(f"http://localhost:{sandbox_port(port)}/")
+            ),
+            60,
+        )
         models.database.connect(reuse_if_open=True)
         yield f"http://localhost:{sandbox_port(port)}"
     finally:
@@ -119,7 +151,9 @@ def _kalends(folder: Path) -> Iterator[str]:
 
 
 def _first(outside: Outside) -> dict[str, float]:
-    """A thousand bookings of one person, then a look with nothing to do, then one changed booking: seconds and requests."""
+    """A thousand bookings of one person, then a look with nothing to do, then one changed booking:
+    seconds and requests.
+    """
     user = User.select().order_by(User.id).first()
     for account in Account.select().where(Account.user == user):
         Account.update(phase="paused").where(Account.id == account.id).execute()
@@ -127,14 +161,19 @@ def _first(outside: Outside) -> dict[str, float]:
     account = outside.connect(user, f"first.{outside.kind}@people.example", sources=False)
     before, begun = outside.requests(), time.perf_counter()
     bring_in_step(account.id)
-    found = {"first: seconds": time.perf_counter() - begun, "first: requests": outside.requests() - before}
+    found = {
+        "first: seconds": time.perf_counter() - begun,
+        "first: requests": outside.requests() - before,
+    }
     _poll(account)
     before = outside.requests()
     _poll(account)
     found["idle look: requests"] = outside.requests() - before
     booking = Booking.select().where(Booking.practitioner.in_(user.practitioners)).first()
     before = outside.requests()
-    booking.set_status("confirmed" if booking.status == "pending" else "pending", user)  # it shows outside
+    booking.set_status(
+        "confirmed" if booking.status == "pending" else "pending", user
+    )  # it shows outside
     bring_in_step(account.id)
     return found | {"one change: requests": outside.requests() - before}
 
@@ -144,49 +183,97 @@ def _ensure(user: User, count: int) -> None:
     calendar = user.practitioners.get()
     start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     missing = count - Booking.select().where(Booking.practitioner == calendar).count()
-    spans = [Span(start + timedelta(minutes=30 * n), start + timedelta(minutes=30 * n + 30)) for n in range(max(0, missing))]
-    rows = ({"practitioner": calendar.id, "patient": None, "service": None, "starts_at": span.starts_at, "ends_at": span.ends_at} for span in spans)
+    spans = [
+        Span(start + timedelta(minutes=30 * n), start + timedelta(minutes=30 * n + 30))
+        for n in range(max(0, missing))
+    ]
+    rows = (
+        {
+            "practitioner": calendar.id,
+            "patient": None,
+            "service": None,
+            "starts_at": span.starts_at,
+            "ends_at": span.ends_at,
+        }
+        for span in spans
+    )
     Booking.add_many(user.clinic, rows, user)
 
 
 def _poll(account: Account) -> None:
-    RemoteCalendar.update(due_at=None).where(RemoteCalendar.account == account, RemoteCalendar.role != "listed").execute()
+    RemoteCalendar.update(due_at=None).where(
+        RemoteCalendar.account == account, RemoteCalendar.role != "listed"
+    ).execute()
     bring_in_step(account.id)
 
 
 def _changes(outside: Outside) -> dict[str, list[float]]:
-    """Seconds from a saved booking to its event there, and from a change there to its row here, both with the real workers."""
+    """Seconds from a saved booking to its event there, and from a change there to its row here,
+    both with the real workers.
+    """
     user = User.select().order_by(User.id).offset(1).first()
     _ensure(user, 30)
     email = f"quick.{outside.kind}@people.example"
     account = outside.connect(user, email, sources=True)
     work.nudge(account.id)
     booked = Booking.select().where(Booking.practitioner.in_(user.practitioners)).count()
-    _until(lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == booked, 60)
-    calendar, there = user.practitioners.get(), Account.get_by_id(account.id).destination.calendar_id
+    _until(
+        lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == booked,
+        60,
+    )
+    calendar, there = (
+        user.practitioners.get(),
+        Account.get_by_id(account.id).destination.calendar_id,
+    )
     later = 60 + 90 * list(PAGES).index(outside.kind)  # each provider's tries in days of their own
-    day, out, back = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=later), [], []
+    day, out, back = (
+        datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=later),
+        [],
+        [],
+    )
     standing = outside.do(email, "count", calendar=there)
     for number in range(TRIES):
         at = day + timedelta(hours=number)
         begun = time.perf_counter()
         Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)
         work.nudge_clinic(user.clinic_id)
-        _until(lambda expected=standing + number + 1: outside.do(email, "count", calendar=there) == expected, 30)
+        _until(
+            lambda expected=standing + number + 1: (
+                outside.do(email, "count", calendar=there) == expected
+            ),
+            30,
+        )
         out.append(time.perf_counter() - begun)
     for number in range(TRIES):
-        title, at = f"Busy {outside.kind} {number}", (day + timedelta(days=30, hours=number)).replace(tzinfo=None)
+        title, at = (
+            f"Busy {outside.kind} {number}",
+            (day + timedelta(days=30, hours=number)).replace(tzinfo=None),
+        )
         begun = time.perf_counter()
-        outside.do(email, "add", **{"summary" if outside.kind == "google" else "subject": title}, start=at.isoformat(),
-                   end=(at + timedelta(minutes=30)).isoformat())
-        _until(lambda title=title: ExternalEvent.select().where(ExternalEvent.user == user, ExternalEvent.title == title).exists(), 30)
+        outside.do(
+            email,
+            "add",
+            **{"summary" if outside.kind == "google" else "subject": title},
+            start=at.isoformat(),
+            end=(at + timedelta(minutes=30)).isoformat(),
+        )
+        _until(
+            lambda title=title: (
+                ExternalEvent.select()
+                .where(ExternalEvent.user == user, ExternalEvent.title == title)
+                .exists()
+            ),
+            30,
+        )
         back.append(time.perf_counter() - begun)
     Account.update(phase="paused").where(Account.id == account.id).execute()
     return {"out": out, "back": back}
 
 
 def _at_graphs_pace(outside: Outside) -> None:
-    """A first filling where each item takes its time and four are worked at once; a booking changed meanwhile, and a busy time made outside."""
+    """A first filling where each item takes its time and four are worked at once; a booking changed
+    meanwhile, and a busy time made outside.
+    """
     outside.switch(latency_ms=LATENCY_MS, item_ms=ITEM_MS)
     user = User.select().order_by(User.id).offset(PEOPLE).first()
     _ensure(user, MANY)
@@ -199,10 +286,19 @@ def _at_graphs_pace(outside: Outside) -> None:
     waits, changed = {}, time.perf_counter()
     made = Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)[0]
     work.nudge_clinic(user.clinic_id)
-    outside.do(email, "add", subject="Meanwhile", start=(at + timedelta(days=1)).replace(tzinfo=None).isoformat(),
-               end=(at + timedelta(days=1, hours=1)).replace(tzinfo=None).isoformat())
-    ends = {"booking changed meanwhile to its event there": lambda: _is_synced(account, made),
-            "busy time made there meanwhile to its place here": lambda: ExternalEvent.select().where(ExternalEvent.user == user).exists()}
+    outside.do(
+        email,
+        "add",
+        subject="Meanwhile",
+        start=(at + timedelta(days=1)).replace(tzinfo=None).isoformat(),
+        end=(at + timedelta(days=1, hours=1)).replace(tzinfo=None).isoformat(),
+    )
+    ends = {
+        "booking changed meanwhile to its event there": lambda: _is_synced(account, made),
+        "busy time made there meanwhile to its place here": lambda: (
+            ExternalEvent.select().where(ExternalEvent.user == user).exists()
+        ),
+    }
     while len(waits) < len(ends):
         for name, holds in ends.items():
             if name not in waits and holds():
@@ -210,55 +306,126 @@ def _at_graphs_pace(outside: Outside) -> None:
         if time.perf_counter() > changed + 300:
             raise TimeoutError("a change made during a filling did not get through")
         time.sleep(0.02)
-    _until(lambda: account.counts()["synced"] == MANY + 1 and outside.do(email, "count", calendar=there) == MANY + 1, 600, 0.1)
-    rows = [[f"first filling of {MANY:,}", f"{(took := time.perf_counter() - begun):.1f} s ({verdict(took, 60, False)})"]]
+    _until(
+        lambda: (
+            account.counts()["synced"] == MANY + 1
+            and outside.do(email, "count", calendar=there) == MANY + 1
+        ),
+        600,
+        0.1,
+    )
+    rows = [
+        [
+            f"first filling of {MANY:,}",
+            f"{(took := time.perf_counter() - begun):.1f} s ({verdict(took, 60, False)})",
+        ]
+    ]
     rows += [[name, f"{wait:.1f} s ({verdict(wait, 10, False)})"] for name, wait in waits.items()]
-    show(f"Outlook, {ITEM_MS} ms an item and {LATENCY_MS} ms a request, four items at once, with the workers of `start`", ["", "time"], rows)
+    show(
+        f"Outlook, {ITEM_MS} ms an item and {LATENCY_MS} ms a request, four items at once, with the"
+        " workers of `start`",
+        ["", "time"],
+        rows,
+    )
     Account.update(phase="paused").where(Account.id == account.id).execute()
     outside.switch(item_ms=0)
 
 
 def _is_synced(account: Account, booking: Booking) -> bool:
-    return Link.select().where(Link.account == account, Link.booking == booking, Link.phase == "synced").exists()
+    return (
+        Link.select()
+        .where(Link.account == account, Link.booking == booking, Link.phase == "synced")
+        .exists()
+    )
 
 
 def _crowd(outside: Outside) -> None:
-    """Two hundred people with fifty bookings each, and the workers of `start`: the first filling, a look at its echo, and one with nothing to do."""
+    """Two hundred people with fifty bookings each, and the workers of `start`: the first filling, a
+    look at its echo, and one with nothing to do.
+    """
     outside.switch(latency_ms=0)
     users = list(User.select().order_by(User.id).offset(2).limit(PEOPLE - 2))
     accounts = []
     for number, user in enumerate(users):
         _ensure(user, 50)
-        accounts.append(outside.connect(user, f"person{number}.{outside.kind}@people.example", sources=False).id)
-        Account.update(phase="paused").where(Account.id == accounts[-1]).execute()  # the clock sweeps meanwhile; they begin together
+        accounts.append(
+            outside.connect(user, f"person{number}.{outside.kind}@people.example", sources=False).id
+        )
+        Account.update(phase="paused").where(
+            Account.id == accounts[-1]
+        ).execute()  # the clock sweeps meanwhile; they begin together
     outside.switch(latency_ms=LATENCY_MS)
     rows = []
     for what in ("first filling", "look at its echo", "idle look"):
-        RemoteCalendar.update(due_at=None).where(RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed").execute()
+        RemoteCalendar.update(due_at=None).where(
+            RemoteCalendar.account.in_(accounts), RemoteCalendar.role != "listed"
+        ).execute()
         begun, before = datetime.now(UTC), outside.requests()
         Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
         work.sweep()
-        _until(lambda begun=begun: Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count() == len(accounts), 900, 0.2)
-        waits = sorted((row.checked_at - begun).total_seconds() for row in Account.select().where(Account.id.in_(accounts)))
-        rows.append([what, f"{waits[-1]:.1f}", f"{median(waits):.1f}", f"{waits[int(len(waits) * 0.95)]:.1f}", str(outside.requests() - before)])
+        _until(
+            lambda begun=begun: (
+                Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count()
+                == len(accounts)
+            ),
+            900,
+            0.2,
+        )
+        waits = sorted(
+            (row.checked_at - begun).total_seconds()
+            for row in Account.select().where(Account.id.in_(accounts))
+        )
+        rows.append(
+            [
+                what,
+                f"{waits[-1]:.1f}",
+                f"{median(waits):.1f}",
+                f"{waits[int(len(waits) * 0.95)]:.1f}",
+                str(outside.requests() - before),
+            ]
+        )
     Account.update(phase="paused").where(Account.id.in_(accounts)).execute()
-    show(f"{NAMES[outside.kind]}: {len(users)} people, {50 * len(users):,} bookings, {LATENCY_MS} ms a request",
-         ["", "all done after s", "half after s", "95 % after s", "requests"], rows)
+    show(
+        f"{NAMES[outside.kind]}: {len(users)} people, {50 * len(users):,} bookings, {LATENCY_MS} ms"
+        " a request",
+        ["", "all done after s", "half after s", "95 % after s", "requests"],
+        rows,
+    )
 
 
 def _show(figures: dict[str, dict]) -> None:
     rows = []
-    for name, asked in (("first: seconds", dict.fromkeys(PAGES, 60)), ("first: requests", FIRST_REQUESTS),
-                        ("idle look: requests", dict.fromkeys(PAGES, 1)), ("one change: requests", dict.fromkeys(PAGES, 2))):
-        rows.append([name, *(f"{figures[kind][name]:.4g} ({verdict(figures[kind][name], asked[kind], False)})" for kind in PAGES)])
-    for name, words in (("out", "booking saved to event there"), ("back", "change there to its place here")):
+    for name, asked in (
+        ("first: seconds", dict.fromkeys(PAGES, 60)),
+        ("first: requests", FIRST_REQUESTS),
+        ("idle look: requests", dict.fromkeys(PAGES, 1)),
+        ("one change: requests", dict.fromkeys(PAGES, 2)),
+    ):
+        rows.append(
+            [
+                name,
+                *(
+                    f"{figures[kind][name]:.4g}"
+                    f" ({verdict(figures[kind][name], asked[kind], False)})"
+                    for kind in PAGES
+                ),
+            ]
+        )
+    for name, words in (
+        ("out", "booking saved to event there"),
+        ("back", "change there to its place here"),
+    ):
         for share, asked in ((0.5, 1), (0.95, 2)):
             cells = []
             for kind in PAGES:
                 value = quantiles(figures[kind][name], n=20)[int(share * 20) - 1]
                 cells.append(f"{value:.2f} s ({verdict(value, asked, False)})")
             rows.append([f"{words}, {share:.0%}", *cells])
-    show(f"Two-way sync, {LATENCY_MS} ms a request, first sync of {MANY:,} bookings", ["", *(NAMES[kind] for kind in PAGES)], rows)
+    show(
+        f"Two-way sync, {LATENCY_MS} ms a request, first sync of {MANY:,} bookings",
+        ["", *(NAMES[kind] for kind in PAGES)],
+        rows,
+    )
 
 
 def _free_port() -> int:

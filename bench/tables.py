@@ -6,7 +6,12 @@ def show(title: str, head: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(str(row[n])) for row in [head, *rows]) for n in range(len(head))]
     print(f"\n{title}\n")
     for row in [head, ["-" * width for width in widths], *rows]:
-        print("  " + "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  "
+            + "  ".join(
+                str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
+        )
 
 
 def verdict(value: float, asked: float, at_least: bool) -> str:

@@ -1,4 +1,6 @@
-"""What a check finds: good rows, bad lines, and why; and the cells of one line, which report what is wrong with them."""
+"""What a check finds: good rows, bad lines, and why; and the cells of one line, which report what
+is wrong with them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +16,9 @@ STEP = 2_000  # lines between two reports of progress
 
 @dataclass
 class Report:
-    """What a check found: the good rows, all bad line numbers, and the first thousand faults and notes in words."""
+    """What a check found: the good rows, all bad line numbers, and the first thousand faults and
+    notes in words.
+    """
 
     rows: list = field(default_factory=list)
     bad: set[int] = field(default_factory=set)
@@ -28,12 +32,16 @@ class Report:
     def fault(self, line: int, column: str, sentence: str) -> None:
         self.bad.add(line)
         if len(self.faults) < MOST_KEPT:
-            self.faults.append({"line": line, "column": column, "sentence": sentence, "tone": "danger"})
+            self.faults.append(
+                {"line": line, "column": column, "sentence": sentence, "tone": "danger"}
+            )
 
     def note(self, line: int, column: str, sentence: str) -> None:
         self.noted += 1
         if len(self.notes) < MOST_KEPT:
-            self.notes.append({"line": line, "column": column, "sentence": sentence, "tone": "info"})
+            self.notes.append(
+                {"line": line, "column": column, "sentence": sentence, "tone": "info"}
+            )
 
     def note_once(self, column: str, sentence: str) -> None:
         """Something about the whole file."""
@@ -43,7 +51,10 @@ class Report:
 
     def entries(self) -> list[dict]:
         """Faults, then notes, each by line."""
-        return [*sorted(self.faults, key=lambda entry: entry["line"]), *sorted(self.notes, key=lambda entry: entry["line"])]
+        return [
+            *sorted(self.faults, key=lambda entry: entry["line"]),
+            *sorted(self.notes, key=lambda entry: entry["line"]),
+        ]
 
 
 class Cells:
@@ -60,7 +71,9 @@ class Cells:
 
     def _cleaned(self, column: str, raw: str, limit: int) -> str:
         raw = plain_spaces(raw)
-        if raw[:1] == "'" and (raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")):  # how spreadsheets, and our own downloads, keep a cell text
+        if raw[:1] == "'" and (
+            raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")
+        ):  # how spreadsheets, and our own downloads, keep a cell text
             raw = raw[1:]
         try:
             return clean(raw, limit) if column == "notes" else mended(raw, limit)
@@ -70,7 +83,9 @@ class Cells:
 
     def take_all(self, column: str, limit: int) -> list[str]:
         """What several columns say that mean the same, where `take` gives one."""
-        return [self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()]
+        return [
+            self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()
+        ]
 
     def fault(self, column: str, sentence: str) -> None:
         self._report.fault(self.number, column, sentence)
@@ -86,7 +101,12 @@ class Cells:
         return self.number not in self._report.bad
 
 
-def read_lines(sheet: Sheet, read: Callable[[Cells], object | None], report: Report, progress: Callable[[int], None]) -> None:
+def read_lines(
+    sheet: Sheet,
+    read: Callable[[Cells], object | None],
+    report: Report,
+    progress: Callable[[int], None],
+) -> None:
     """Read every line of the sheet into `report.rows`."""
     for done, (number, values, fault) in enumerate(sheet.lines(), 1):
         if fault:

@@ -1,6 +1,8 @@
-"""What a cell says: dates, times, lengths, amounts and words, as clinic programs and spreadsheets write them. Pure.
+"""What a cell says: dates, times, lengths, amounts and words, as clinic programs and spreadsheets
+write them. Pure.
 
-A date such as 03/04/2027 says nothing by itself: which of its numbers is the day is decided for a whole file (`order_of`), never for a line.
+A date such as 03/04/2027 says nothing by itself: which of its numbers is the day is decided for a
+whole file (`order_of`), never for a line.
 """
 
 import re
@@ -12,37 +14,109 @@ from functools import lru_cache
 from text import search_key
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
-_MONTHS = {name: number for number, names in enumerate((
-    "january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug", "september sept sep", "october oct",
-    "november nov", "december dec"), 1) for name in names.split()}
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sept sep",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        1,
+    )
+    for name in names.split()
+}
 _MONTH = "(" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _NUMBERS = re.compile(r"(\d{1,2})[./\-\s](\d{1,2})[./\-\s](\d{4}|\d{2})", re.A)
 _YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})", re.A)
-_DAY_MONTH = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(\d{{4}}|\d{{2}})", re.A)
+_DAY_MONTH = re.compile(
+    rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(\d{{4}}|\d{{2}})", re.A
+)
 _MONTH_DAY = re.compile(rf"{_MONTH}\s*(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.A)
-_WEEKDAY = re.compile(r"^(mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?\.?,?\s+", re.A)
-_TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A)
+_WEEKDAY = re.compile(
+    r"^(mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(day)?\.?,?\s+", re.A
+)
+_TIME = re.compile(
+    r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A
+)
 _OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
-_RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)  # 09:00-09:45, unless the date is ISO's with its T
-_LENGTH = re.compile(r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?", re.A)
+_RANGE = re.compile(
+    r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A
+)  # 09:00-09:45, unless the date is ISO's with its T
+_LENGTH = re.compile(
+    r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?",
+    re.A,
+)
 _SPOILED = re.compile(r"\d[.,]?\d*e\+?\d+", re.A | re.I)
 _CURRENCY = re.compile(r"\b[a-z]{1,2}\$|[£€$]|\b[a-z]{3}\b", re.I)
 SIGNS = {"£": "GBP", "€": "EUR"}  # a dollar may be anybody's
-CODES = ["GBP", "EUR", "USD", "AUD", "CAD", "NZD", "CHF", "CZK", "DKK", "SEK", "NOK", "ISK", "PLN", "HUF", "RON",
-         "BGN", "TRY", "ZAR", "INR", "SGD", "HKD", "AED", "ILS", "JPY", "BRL", "MXN"]
+CODES = [
+    "GBP",
+    "EUR",
+    "USD",
+    "AUD",
+    "CAD",
+    "NZD",
+    "CHF",
+    "CZK",
+    "DKK",
+    "SEK",
+    "NOK",
+    "ISK",
+    "PLN",
+    "HUF",
+    "RON",
+    "BGN",
+    "TRY",
+    "ZAR",
+    "INR",
+    "SGD",
+    "HKD",
+    "AED",
+    "ILS",
+    "JPY",
+    "BRL",
+    "MXN",
+]
 
 NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")  # how programs write an empty cell
 YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
 NO = ("no", "n", "false", "0", "f", "off", "nein", "non", "nee", "aus", *NOTHING)
 _WORDS = {  # our status → what other programs say
-    "confirmed": "confirmed, booked, scheduled, upcoming, active, accepted, approved, reserved, new, show",
-    "pending": "pending, tentative, requested, unconfirmed, not confirmed, awaiting confirmation, waiting",
-    "arrived": "arrived, checked in, check in, checkedin, started, in progress, in session, waiting room",
-    "delivered": "delivered, attended, completed, complete, done, finished, seen, fulfilled, kept, checked out",
-    "invoiced": "invoiced, billed", "paid": "paid", "offered": "offered",
-    "cancelled": "cancelled, canceled, cancelled by client, canceled by client, cancelled by patient, cancelled by practitioner, client cancelled, "
-                 "late cancel, late cancelled, late canceled, late cancellation, deleted, declined, archived, rejected",
-    "no_show": "no show, noshow, did not arrive, did not attend, did not show, dna, missed, absent, no showed, failed to attend",
+    "confirmed": (
+        "confirmed, booked, scheduled, upcoming, active, accepted, approved, reserved, new, show"
+    ),
+    "pending": (
+        "pending, tentative, requested, unconfirmed, not confirmed, awaiting confirmation, waiting"
+    ),
+    "arrived": (
+        "arrived, checked in, check in, checkedin, started, in progress, in session, waiting room"
+    ),
+    "delivered": (
+        "delivered, attended, completed, complete, done, finished, seen, fulfilled, kept,"
+        " checked out"
+    ),
+    "invoiced": "invoiced, billed",
+    "paid": "paid",
+    "offered": "offered",
+    "cancelled": (
+        "cancelled, canceled, cancelled by client, canceled by client, cancelled by patient,"
+        " cancelled by practitioner, client cancelled, late cancel, late cancelled, late canceled,"
+        " late cancellation, deleted, declined, archived, rejected"
+    ),
+    "no_show": (
+        "no show, noshow, did not arrive, did not attend, did not show, dna, missed, absent, no"
+        " showed, failed to attend"
+    ),
 }
 STATUSES = {word.strip(): status for status, words in _WORDS.items() for word in words.split(",")}
 
@@ -53,7 +127,9 @@ class NoValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What a cell says of a time: a date, a wall time, or both; `offset` from UTC where it names one."""
+    """What a cell says of a time: a date, a wall time, or both; `offset` from UTC where it names
+    one.
+    """
 
     date: date | None
     time: time | None
@@ -61,7 +137,9 @@ class When:
 
 
 def plain_spaces(raw: str) -> str:
-    """The cell with ordinary spaces: programs write narrow and unbreakable ones before AM and between thousands."""
+    """The cell with ordinary spaces: programs write narrow and unbreakable ones before AM and
+    between thousands.
+    """
     return re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", raw)
 
 
@@ -72,11 +150,16 @@ def is_spoiled(raw: str) -> bool:
 
 def _numeric(raw: str) -> tuple[int, int, str] | None:
     found = _NUMBERS.match(_WEEKDAY.sub("", raw.strip().lower()))
-    return (int(found[1]), int(found[2]), found[3]) if found and not _YEAR_FIRST.match(raw.strip()) else None
+    return (
+        (int(found[1]), int(found[2]), found[3])
+        if found and not _YEAR_FIRST.match(raw.strip())
+        else None
+    )
 
 
 def order_of(cells: Iterable[str]) -> str | None:
-    """Whether these dates have the day or the month first. None: nothing tells. Raises NoValue where they contradict each other.
+    """Whether these dates have the day or the month first. None: nothing tells. Raises NoValue
+    where they contradict each other.
 
     Cells without doubt (month names, the year first, the same number twice) do not count.
     """
@@ -101,7 +184,11 @@ def when(raw: str, order: str = DAY_FIRST) -> When:
     rest = re.sub(r"\s+", " ", re.sub(r"\([^()]*\)", " ", raw.lower())).strip()
     rest = _WEEKDAY.sub("", rest)
     day, rest = _date(rest, order)
-    is_range = not rest.startswith("t") and bool(_RANGE.search(rest)) and not re.search(r":\d{2}:\d{2}", rest)
+    is_range = (
+        not rest.startswith("t")
+        and bool(_RANGE.search(rest))
+        and not re.search(r":\d{2}:\d{2}", rest)
+    )
     rest = rest.removeprefix("t").lstrip(" ,").removeprefix("at ").strip()
     if not rest and day:
         return When(day, None)
@@ -109,7 +196,9 @@ def when(raw: str, order: str = DAY_FIRST) -> When:
     if is_range:
         raise NoValue("two times")
     if day and (zone := _OFFSET.search(rest)):
-        offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (-1 if zone[1] == "-" else 1)
+        offset = timedelta(hours=int(zone[2] or 0), minutes=int(zone[3] or 0)) * (
+            -1 if zone[1] == "-" else 1
+        )
         rest = rest[: zone.start()].strip()
     return When(day, _wall(rest), offset)
 
@@ -130,7 +219,7 @@ def _date(rest: str, order: str) -> tuple[date | None, str]:
             return None, rest
     except ValueError:
         raise NoValue("no such day") from None
-    return day, rest[found.end():]
+    return day, rest[found.end() :]
 
 
 def _year(digits: str) -> int:
@@ -142,7 +231,15 @@ def _wall(rest: str) -> time:
     if not found or not (found[2] or found[4]):
         raise NoValue("no time")
     hour, minute, half = int(found[1]), int(found[2] or 0), (found[4] or "")[:1]
-    if half and not 1 <= hour <= 12 and not (hour <= 23 and half == "p" and hour > 12) or minute > 59 or hour > 24 or hour == 24 and minute:
+    if (
+        half
+        and not 1 <= hour <= 12
+        and not (hour <= 23 and half == "p" and hour > 12)
+        or minute > 59
+        or hour > 24
+        or hour == 24
+        and minute
+    ):
         raise NoValue("no time")
     if half and hour <= 12:
         hour = hour % 12 + 12 * (half == "p")
@@ -165,7 +262,9 @@ def length(raw: str) -> timedelta:
 
 
 def amount(raw: str) -> int | None:
-    """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing. Raises NoValue."""
+    """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing. Raises
+    NoValue.
+    """
     text = re.sub(r"[\s']", "", _CURRENCY.sub("", "" if raw.strip().lower() in NOTHING else raw))
     if not text:
         return None
@@ -179,11 +278,15 @@ def amount(raw: str) -> int | None:
 def currency(raw: str) -> str:
     """The currency that an amount names, "" where it names none."""
     words = re.findall(r"[A-Z]{3}", raw.upper())
-    return next((word for word in words if word in CODES), "") or next((SIGNS[sign] for sign in SIGNS if sign in raw), "")
+    return next((word for word in words if word in CODES), "") or next(
+        (SIGNS[sign] for sign in SIGNS if sign in raw), ""
+    )
 
 
 def phones(raw: str) -> list[str]:
-    """The numbers of a cell such as "Mobile: 0400 000 001, Home: 02 7010 0001", each with what it is called there."""
+    """The numbers of a cell such as "Mobile: 0400 000 001, Home: 02 7010 0001", each with what it
+    is called there.
+    """
     parts = [part.strip() for part in re.split(r"[,;\n]|:::", raw) if part.strip()]
     if not all(len(re.findall(r"\d", part)) >= 5 for part in parts):
         return [raw.strip()] if raw.strip() else []

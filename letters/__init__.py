@@ -1,4 +1,6 @@
-"""Letters on their way out: `outbox` keeps them as rows, `kinds` renders one, `sending` hands it to the mail server. No request does."""
+"""Letters on their way out: `outbox` keeps them as rows, `kinds` renders one, `sending` hands it to
+the mail server. No request does.
+"""
 
 import outbox
 import scheduling
@@ -10,16 +12,24 @@ from . import kinds, sending
 
 
 def one_time_address(secret: str) -> str:
-    """The address of a one-time link. Built on the configured base: a forged Host header must not lead a secret astray."""
+    """The address of a one-time link. Built on the configured base: a forged Host header must not
+    lead a secret astray.
+    """
     return kinds.address("auth.accept", secret=secret)
 
 
 def wake() -> bool:
-    """Have waiting letters sent now, after the transaction that wrote them. False: Redis is away, and the next sweep does it."""
+    """Have waiting letters sent now, after the transaction that wrote them. False: Redis is away,
+    and the next sweep does it.
+    """
     return jobs.enqueue("chores", sending.send_due)
 
 
 def sweep() -> None:
-    """Wake the job about letters and requests that nobody was woken for: a nudge may be lost with Redis, or its worker may have died."""
-    if outbox.is_set_up() and (Letter.due(scheduling.utc_now()).exists() or ResetRequest.waiting().exists()):
+    """Wake the job about letters and requests that nobody was woken for: a nudge may be lost with
+    Redis, or its worker may have died.
+    """
+    if outbox.is_set_up() and (
+        Letter.due(scheduling.utc_now()).exists() or ResetRequest.waiting().exists()
+    ):
         wake()

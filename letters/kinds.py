@@ -1,4 +1,6 @@
-"""Each kind of letter, rendered from what is true when it is sent. A kind whose reason is gone gives None, and is not sent."""
+"""Each kind of letter, rendered from what is true when it is sent. A kind whose reason is gone
+gives None, and is not sent.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,103 +30,200 @@ class Text:
 
 
 def render(letter: Letter) -> Text | None:
-    """The letter's text; None where there is no reason for it any more. Raises KeyError for a kind that this version does not know."""
+    """The letter's text; None where there is no reason for it any more. Raises KeyError for a kind
+    that this version does not know.
+    """
     return KINDS[letter.kind](letter)
 
 
 def _one_time_link(letter: Letter) -> Text | None:
     """An invitation, or a link to set a new password."""
-    link = OneTimeLink.get_or_none(OneTimeLink.user == letter.about, OneTimeLink.purpose == letter.kind, OneTimeLink.salt == letter.sequence,
-                                   OneTimeLink.expires_at > scheduling.utc_now())
+    link = OneTimeLink.get_or_none(
+        OneTimeLink.user == letter.about,
+        OneTimeLink.purpose == letter.kind,
+        OneTimeLink.salt == letter.sequence,
+        OneTimeLink.expires_at > scheduling.utc_now(),
+    )
     if link is None or not link.user.is_active or not (secret := link.secret):
         return None
-    subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[letter.kind]
+    subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[
+        letter.kind
+    ]
     clinic = one_line(link.user.clinic.name)
     days = round((link.expires_at - letter.created_at).total_seconds() / 86400)
-    body = _body(letter.kind, name=one_line(link.user.name), clinic=clinic, days=days, address=address("auth.accept", secret=secret))
+    body = _body(
+        letter.kind,
+        name=one_line(link.user.name),
+        clinic=clinic,
+        days=days,
+        address=address("auth.accept", secret=secret),
+    )
     return Text(link.user.email, subject, body)
 
 
 def _address(letter: Letter) -> Text | None:
-    """A link that proves the address with which somebody is to sign in. Dropped where somebody else has the address."""
+    """A link that proves the address with which somebody is to sign in. Dropped where somebody else
+    has the address.
+    """
     proof = _proof(letter)
-    if proof is None or proof.user is None or not proof.user.is_active or User.select().where(User.email == proof.email).exists():
+    if (
+        proof is None
+        or proof.user is None
+        or not proof.user.is_active
+        or User.select().where(User.email == proof.email).exists()
+    ):
         return None
-    body = _body("address", name=one_line(proof.user.name), address=address("auth.confirm_address", secret=proof.secret))
+    body = _body(
+        "address",
+        name=one_line(proof.user.name),
+        address=address("auth.confirm_address", secret=proof.secret),
+    )
     return Text(proof.email, "Your e-mail address in Kalends", body)
 
 
 def _sign_up(letter: Letter) -> Text | None:
-    """A link with which somebody sets up a clinic; or, where they have an account, the way to it. The page that asked tells neither."""
+    """A link with which somebody sets up a clinic; or, where they have an account, the way to it.
+    The page that asked tells neither.
+    """
     proof = _proof(letter)
     if proof is None:
         return None
     is_known = User.select().where(User.email == proof.email).exists()
     place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=proof.secret)
-    return Text(proof.email, "Your clinic in Kalends", _body("sign_up", is_known=is_known, address=place))
+    return Text(
+        proof.email, "Your clinic in Kalends", _body("sign_up", is_known=is_known, address=place)
+    )
 
 
 def _proof(letter: Letter) -> AddressProof | None:
-    proof = AddressProof.get_or_none(AddressProof.id == letter.about, AddressProof.salt == letter.sequence,
-                                     AddressProof.expires_at > scheduling.utc_now())
+    proof = AddressProof.get_or_none(
+        AddressProof.id == letter.about,
+        AddressProof.salt == letter.sequence,
+        AddressProof.expires_at > scheduling.utc_now(),
+    )
     return proof if proof and proof.secret and vault.opens(proof.sealed) else None
 
 
 def _nudge(letter: Letter) -> Text | None:
     """An owner or manager asks the person to look at their account."""
-    account, asker = Account.get_or_none(Account.id == letter.about), User.get_or_none(User.id == letter.detail["by"])
-    waits = account and Notice.select().where(Notice.account == account, Notice.kind == "nudge", Notice.settled_at.is_null()).exists()
+    account, asker = (
+        Account.get_or_none(Account.id == letter.about),
+        User.get_or_none(User.id == letter.detail["by"]),
+    )
+    waits = (
+        account
+        and Notice.select()
+        .where(Notice.account == account, Notice.kind == "nudge", Notice.settled_at.is_null())
+        .exists()
+    )
     if not (waits and asker and account.user.is_active):
         return None
-    body = _body("nudge", name=one_line(account.user.name), asker=one_line(asker.name), provider=_PROVIDERS[account.kind],
-                 address=address("sync_settings.show"))
+    body = _body(
+        "nudge",
+        name=one_line(account.user.name),
+        asker=one_line(asker.name),
+        provider=_PROVIDERS[account.kind],
+        address=address("sync_settings.show"),
+    )
     return Text(account.user.email, "Your calendar sync waits for you", body)
 
 
 def _sync_trouble(letter: Letter) -> Text | None:
-    """An account needs its person, or an owner of the clinic. Of the same episode as when the letter was written."""
-    account, to = Account.get_or_none(Account.id == letter.about), User.get_or_none(User.id == letter.detail["reader"])
+    """An account needs its person, or an owner of the clinic. Of the same episode as when the
+    letter was written.
+    """
+    account, to = (
+        Account.get_or_none(Account.id == letter.about),
+        User.get_or_none(User.id == letter.detail["reader"]),
+    )
     since = datetime.fromisoformat(letter.detail["since"])
-    if not (account and to and to.is_active and account.needs_somebody and account.failing_since == since):
+    if not (
+        account
+        and to
+        and to.is_active
+        and account.needs_somebody
+        and account.failing_since == since
+    ):
         return None
     is_own = to.id == account.user_id and account.health in PERSONAL
     if not is_own and not to.is_owner:
         return None
     owner = one_line(account.user.name)
-    body = _body("sync_trouble", name=one_line(to.name), owner=owner, health=account.health, is_own=is_own, since=f"{since.day} {since:%B}",
-                 provider=_PROVIDERS[account.kind], address=address("sync_settings.show" if is_own else "health.show"))
-    return Text(to.email, "Your calendar sync needs help" if is_own else f"The calendar sync of {owner} needs help", body)
+    body = _body(
+        "sync_trouble",
+        name=one_line(to.name),
+        owner=owner,
+        health=account.health,
+        is_own=is_own,
+        since=f"{since.day} {since:%B}",
+        provider=_PROVIDERS[account.kind],
+        address=address("sync_settings.show" if is_own else "health.show"),
+    )
+    return Text(
+        to.email,
+        "Your calendar sync needs help" if is_own else f"The calendar sync of {owner} needs help",
+        body,
+    )
 
 
 def _calendar_trouble(letter: Letter) -> Text | None:
-    """A calendar of the person's cannot be read, or some of its events cannot. Of the same episode as when the letter was written."""
-    trouble = CalendarTrouble.get_or_none(CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null())
-    if trouble is None or trouble.since != datetime.fromisoformat(letter.detail["since"]) or trouble.calendar.role == "listed":
+    """A calendar of the person's cannot be read, or some of its events cannot. Of the same episode
+    as when the letter was written.
+    """
+    trouble = CalendarTrouble.get_or_none(
+        CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null()
+    )
+    if (
+        trouble is None
+        or trouble.since != datetime.fromisoformat(letter.detail["since"])
+        or trouble.calendar.role == "listed"
+    ):
         return None
     account = trouble.calendar.account
     if not account.user.is_active:
         return None
     count = UnreadEvent.select().where(UnreadEvent.calendar == trouble.calendar).count()
-    body = _body("calendar_trouble", name=one_line(account.user.name), provider=_PROVIDERS[account.kind], kind=trouble.kind, reason=trouble.reason,
-                 is_gone=bool(trouble.calendar.gone_since), count=count, since=f"{trouble.since.day} {trouble.since:%B}",
-                 address=address("sync_settings.show"))
-    return Text(account.user.email, "A calendar cannot be read" if trouble.kind == "calendar" else "Some events cannot be read", body)
+    body = _body(
+        "calendar_trouble",
+        name=one_line(account.user.name),
+        provider=_PROVIDERS[account.kind],
+        kind=trouble.kind,
+        reason=trouble.reason,
+        is_gone=bool(trouble.calendar.gone_since),
+        count=count,
+        since=f"{trouble.since.day} {trouble.since:%B}",
+        address=address("sync_settings.show"),
+    )
+    return Text(
+        account.user.email,
+        "A calendar cannot be read" if trouble.kind == "calendar" else "Some events cannot be read",
+        body,
+    )
 
 
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
-    "invite": _one_time_link, "reset": _one_time_link, "nudge": _nudge, "sync_trouble": _sync_trouble, "address": _address,
-    "sign_up": _sign_up, "calendar_trouble": _calendar_trouble,
+    "invite": _one_time_link,
+    "reset": _one_time_link,
+    "nudge": _nudge,
+    "sync_trouble": _sync_trouble,
+    "address": _address,
+    "sign_up": _sign_up,
+    "calendar_trouble": _calendar_trouble,
 }
 
 
 def one_line(text: str) -> str:
-    """A name as it may stand in a letter: whatever was stored, on one line and without control characters."""
+    """A name as it may stand in a letter: whatever was stored, on one line and without control
+    characters.
+    """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def address(endpoint: str, **values: str) -> str:
     """An address of ours, on the configured base. Also outside a request: a job has none."""
-    return current_app.config["SETTINGS"].base_url + current_app.url_map.bind("").build(endpoint, values)
+    return current_app.config["SETTINGS"].base_url + current_app.url_map.bind("").build(
+        endpoint, values
+    )
 
 
 def _body(template: str, **context: object) -> str:

@@ -1,6 +1,7 @@
 """The job that sends letters: those that are due, one after the other, at the rate of the settings.
 
-It may be killed anywhere. A letter is leased before it is rendered and marked as sent after the server's answer, so that only one whose answer
+It may be killed anywhere. A letter is leased before it is rendered and marked as sent after the
+server's answer, so that only one whose answer
 was lost goes out again, with the same Message-ID.
 """
 
@@ -33,7 +34,9 @@ class BadAddress(Exception):
 
 
 def send_due() -> None:
-    """Job of the queue `chores`: send what is due. What is left is due in the database, and the next pass sends it."""
+    """Job of the queue `chores`: send what is due. What is left is due in the database, and the
+    next pass sends it.
+    """
     setup = outbox.setup()
     if not outbox.is_set_up():
         return
@@ -48,7 +51,9 @@ def send_due() -> None:
 
 
 def _send(letter: Letter, server: MailServer) -> None:
-    """Send one leased letter, and write down what became of it. Raises nothing: others wait behind it."""
+    """Send one leased letter, and write down what became of it. Raises nothing: others wait behind
+    it.
+    """
     at = scheduling.utc_now()
     try:
         text = kinds.render(letter)
@@ -65,12 +70,16 @@ def _send(letter: Letter, server: MailServer) -> None:
     except BadAddress:
         letter.fail(at, "address")
     except Exception as error:
-        log.error("letter %s (%s): %s at %s", letter.id, letter.kind, type(error).__name__, places(error))
+        log.error(
+            "letter %s (%s): %s at %s", letter.id, letter.kind, type(error).__name__, places(error)
+        )
         letter.retry(at, "fault")
 
 
 def _not_taken(letter: Letter, refused: Refused) -> None:
-    """After a refusal: the end of this letter, or another try; and where it is the server's trouble, all that are due wait as long."""
+    """After a refusal: the end of this letter, or another try; and where it is the server's
+    trouble, all that are due wait as long.
+    """
     at = scheduling.utc_now()
     log.warning("letter %s (%s) not sent: %s", letter.id, letter.kind, refused.word)
     if refused.is_final:
@@ -82,14 +91,22 @@ def _not_taken(letter: Letter, refused: Refused) -> None:
 
 
 def try_out(to: str) -> None:
-    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard. Raises BadAddress, and Refused with the server's answer."""
-    text = kinds.Text(to, "Kalends can send e-mail", "This is a trial. If you read it, e-mail from Kalends arrives.\n")
+    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard. Raises
+    BadAddress, and Refused with the server's answer.
+    """
+    text = kinds.Text(
+        to,
+        "Kalends can send e-mail",
+        "This is a trial. If you read it, e-mail from Kalends arrives.\n",
+    )
     with closing(MailServer(outbox.setup())) as server:
         server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), to)
 
 
 def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
-    """The message. Its Message-ID follows from the letter's key, so that a repeat is known as the same letter. Raises BadAddress."""
+    """The message. Its Message-ID follows from the letter's key, so that a repeat is known as the
+    same letter. Raises BadAddress.
+    """
     installation = letter.clinic.installation if letter.clinic_id else ""
     return _message(text, f"{installation}|{letter.kind}|{letter.about}|{letter.sequence}")
 
@@ -108,9 +125,13 @@ def _message(text: kinds.Text, key: str) -> EmailMessage:
 
 def _address(to: str) -> Address:
     """One address and nothing else."""
-    if to.count("@") != 1 or any(c.isspace() or not c.isprintable() or c in ',;:<>()[]"\\' for c in to):
+    if to.count("@") != 1 or any(
+        c.isspace() or not c.isprintable() or c in ',;:<>()[]"\\' for c in to
+    ):
         raise BadAddress
     try:
         return Address(addr_spec=to)
-    except Exception:  # the standard library raises errors of several kinds for what it cannot take apart
+    except (
+        Exception
+    ):  # the standard library raises errors of several kinds for what it cannot take apart
         raise BadAddress from None

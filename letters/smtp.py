@@ -1,4 +1,6 @@
-"""The mail server: one connection for many letters, and what its refusals mean for one of them (RFC 5321 §4.2.1, RFC 3463)."""
+"""The mail server: one connection for many letters, and what its refusals mean for one of them (RFC
+5321 §4.2.1, RFC 3463).
+"""
 
 import re
 import smtplib
@@ -14,7 +16,8 @@ from outbox import Setup
 
 
 class Refused(Exception):
-    """Not taken. `word`: the server's code or the kind of fault, never its text, which may hold addresses. `is_final`: this letter is never
+    """Not taken. `word`: the server's code or the kind of fault, never its text, which may hold
+    addresses. `is_final`: this letter is never
     taken. `is_server`: it is not about this letter, so that others would meet it too."""
 
     def __init__(self, word: str, is_final: bool = False, is_server: bool = False):
@@ -23,7 +26,9 @@ class Refused(Exception):
 
 
 class MailServer:
-    """The configured server. Connects at the first letter, and again after a connection was lost."""
+    """The configured server. Connects at the first letter, and again after a connection was
+    lost.
+    """
 
     def __init__(self, setup: Setup):
         self._setup = setup
@@ -35,7 +40,9 @@ class MailServer:
             self._connect()
 
     def hand_over(self, message: EmailMessage, to: str) -> None:
-        """Have the server take one letter for one address. Raises Refused; the letter may have been taken all the same where no answer came."""
+        """Have the server take one letter for one address. Raises Refused; the letter may have been
+        taken all the same where no answer came.
+        """
         with self._bounded():
             self._connect()
             self._there.send_message(message, parseaddr(self._setup.mail_from)[1], [to])
@@ -49,7 +56,8 @@ class MailServer:
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        """Around one letter: every error becomes Refused. A server that answers an octet at a time never meets a time-out, so that the
+        """Around one letter: every error becomes Refused. A server that answers an octet at a time
+        never meets a time-out, so that the
         connection is cut when it takes too long in all."""
         over = threading.Timer(self._setup.letter_seconds, self._cut)
         over.daemon = True
@@ -69,14 +77,22 @@ class MailServer:
             self._there.sock.shutdown(2)
 
     def _connect(self) -> None:
-        """Be connected, encrypted where it can be and signed in. A server may have ended the connection after so many letters."""
+        """Be connected, encrypted where it can be and signed in. A server may have ended the
+        connection after so many letters.
+        """
         if self._there and not self._is_alive():
             self.close()
         if self._there:
             return
         url, wait = urlsplit(self._setup.smtp_url), self._setup.answer_seconds
         if url.scheme == "smtps":
-            _Encrypted(self._met, url.hostname, url.port or 465, timeout=wait, context=ssl.create_default_context())
+            _Encrypted(
+                self._met,
+                url.hostname,
+                url.port or 465,
+                timeout=wait,
+                context=ssl.create_default_context(),
+            )
         else:
             _Plain(self._met, url.hostname, url.port or 25, timeout=wait)
         if url.scheme == "smtp" and self._there.has_extn("starttls"):
@@ -95,7 +111,9 @@ class MailServer:
 
 
 class _Known:
-    """A connection that is known before its server's greeting has come, so that it can be cut while it waits for that."""
+    """A connection that is known before its server's greeting has come, so that it can be cut while
+    it waits for that.
+    """
 
     def __init__(self, met: Callable[[smtplib.SMTP], None], *address: object, **options: object):
         met(self)
@@ -111,15 +129,22 @@ class _Encrypted(_Known, smtplib.SMTP_SSL):
 
 
 def _meaning(error: Exception) -> Refused:
-    """What an error means. About one letter: its recipient or its text refused. All else would meet every letter: nobody there, no answer,
+    """What an error means. About one letter: its recipient or its text refused. All else would meet
+    every letter: nobody there, no answer,
     no sign-in, or a sender that is not ours to use; it passes, or somebody changes the settings."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
         return Refused(_code(code, text), is_final=500 <= code < 600, is_server=code == 421)
     if isinstance(error, smtplib.SMTPDataError):
-        return Refused(_code(error.smtp_code, error.smtp_error), is_final=500 <= error.smtp_code < 600, is_server=error.smtp_code == 421)
+        return Refused(
+            _code(error.smtp_code, error.smtp_error),
+            is_final=500 <= error.smtp_code < 600,
+            is_server=error.smtp_code == 421,
+        )
     if isinstance(error, smtplib.SMTPNotSupportedError | UnicodeError):
-        return Refused("address", is_final=True)  # a letter outside ASCII in it, which this server does not take
+        return Refused(
+            "address", is_final=True
+        )  # a letter outside ASCII in it, which this server does not take
     if isinstance(error, smtplib.SMTPResponseException):
         return Refused(_code(error.smtp_code, error.smtp_error), is_server=True)
     return Refused(type(error).__name__, is_server=True)

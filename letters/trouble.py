@@ -12,11 +12,17 @@ from unread import CalendarTrouble
 
 from . import wake
 
-STEPS = (timedelta(seconds=60), timedelta(days=3), timedelta(days=7))  # after trouble began; a hiccup is over within a minute
+STEPS = (
+    timedelta(seconds=60),
+    timedelta(days=3),
+    timedelta(days=7),
+)  # after trouble began; a hiccup is over within a minute
 
 
 def tell_of_calendars() -> None:
-    """Write once an episode to people some of whose calendar, or all of it, cannot be read. What passes within hours is not told."""
+    """Write once an episode to people some of whose calendar, or all of it, cannot be read. What
+    passes within hours is not told.
+    """
     if not outbox.is_set_up():
         return
     written = False
@@ -25,27 +31,49 @@ def tell_of_calendars() -> None:
         with database.atomic():
             if account.user.is_active and account.user.sync_allowed and trouble.claim():
                 since = trouble.since.isoformat()
-                written |= Letter.write(account.clinic_id, "calendar_trouble", trouble, since, account.user.email, since=since)
+                written |= Letter.write(
+                    account.clinic_id,
+                    "calendar_trouble",
+                    trouble,
+                    since,
+                    account.user.email,
+                    since=since,
+                )
     if written:
         wake()
 
 
 def tell() -> None:
-    """Write about accounts that need somebody: at once, after three days and after a week, and from the second time to the owners, too.
+    """Write about accounts that need somebody: at once, after three days and after a week, and from
+    the second time to the owners, too.
 
-    Step and letters are one transaction, and a letter's key holds episode, step and reader: however many clocks there are, none is written twice.
+    Step and letters are one transaction, and a letter's key holds episode, step and reader: however
+    many clocks there are, none is written twice.
     """
     if not outbox.is_set_up():
         return
     now, written = scheduling.utc_now(), False
-    stuck = Account.select(Account, User).join(User).where(
-        Account.phase == "active", Account.health.in_((*PERSONAL, "operator")), Account.failing_since <= now - STEPS[0],
-        Account.told < len(STEPS), User.sync_allowed, User.left_at.is_null())
+    stuck = (
+        Account.select(Account, User)
+        .join(User)
+        .where(
+            Account.phase == "active",
+            Account.health.in_((*PERSONAL, "operator")),
+            Account.failing_since <= now - STEPS[0],
+            Account.told < len(STEPS),
+            User.sync_allowed,
+            User.left_at.is_null(),
+        )
+    )
     for account in list(stuck):
         step = sum(account.failing_since <= now - after for after in STEPS)
         with database.atomic():
             same = Account.health == account.health, Account.failing_since == account.failing_since
-            if Account.update(told=step).where(Account.id == account.id, Account.told < step, *same).execute():
+            if (
+                Account.update(told=step)
+                .where(Account.id == account.id, Account.told < step, *same)
+                .execute()
+            ):
                 written = True
                 for person in _readers(account, step):
                     _write(account, step, person)
@@ -55,11 +83,30 @@ def tell() -> None:
 
 def _write(account: Account, step: int, person: User) -> None:
     since = account.failing_since.isoformat()
-    Letter.write(account.clinic_id, "sync_trouble", account, f"{since} {step} {person.id}", person.email, since=since, reader=person.id)
+    Letter.write(
+        account.clinic_id,
+        "sync_trouble",
+        account,
+        f"{since} {step} {person.id}",
+        person.email,
+        since=since,
+        reader=person.id,
+    )
 
 
 def _readers(account: Account, step: int) -> list[User]:
-    """The account's person where they can do something; the clinic's owners where nobody else can, or nobody has for days."""
-    owners = User.select().where(User.clinic == account.clinic_id, User.role == "owner", User.left_at.is_null(), User.password_hash.is_null(False))
+    """The account's person where they can do something; the clinic's owners where nobody else can,
+    or nobody has for days.
+    """
+    owners = User.select().where(
+        User.clinic == account.clinic_id,
+        User.role == "owner",
+        User.left_at.is_null(),
+        User.password_hash.is_null(False),
+    )
     people = [account.user] if account.health in PERSONAL else []
-    return people + [owner for owner in owners if owner.id != account.user_id or not people] if step > 1 or not people else people
+    return (
+        people + [owner for owner in owners if owner.id != account.user_id or not people]
+        if step > 1 or not people
+        else people
+    )

@@ -17,8 +17,17 @@ from peewee import (
 def up(migrator, db):
     class Clinic(Model):
         name = CharField(max_length=120)
-        plan = CharField(max_length=20, constraints=[Check("plan IN ('self-hosted', 'pro', 'plus', 'basic')")])
-        privacy_ceiling = CharField(max_length=30, constraints=[Check("privacy_ceiling IN ('none', 'internal_id', 'initials', 'first_name', 'first_name_last_initial', 'full_name')")])
+        plan = CharField(
+            max_length=20, constraints=[Check("plan IN ('self-hosted', 'pro', 'plus', 'basic')")]
+        )
+        privacy_ceiling = CharField(
+            max_length=30,
+            constraints=[
+                Check(
+                    "privacy_ceiling IN ('none', 'internal_id', 'initials', 'first_name', 'first_name_last_initial', 'full_name')"
+                )
+            ],
+        )
         feed_preset = CharField(max_length=10)
         notes_may_leave = BooleanField()
         internal_ids = BooleanField()
@@ -33,13 +42,16 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "clinic"
+
     db.create_tables([Clinic])
 
     class User(Model):
         clinic = ForeignKeyField(Clinic)
         email = CharField(unique=True, max_length=254)
         name = CharField(max_length=120)
-        role = CharField(max_length=20, constraints=[Check("role IN ('practitioner', 'manager', 'owner')")])
+        role = CharField(
+            max_length=20, constraints=[Check("role IN ('practitioner', 'manager', 'owner')")]
+        )
         password_hash = CharField(null=True, max_length=200)
         left_at = BigIntegerField(null=True)
         epoch = IntegerField()
@@ -54,6 +66,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "user"
+
     db.create_tables([User])
 
     class AuditEntry(Model):
@@ -70,6 +83,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "audit_entry"
             indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
+
     db.create_tables([AuditEntry])
 
     class Venue(Model):
@@ -85,6 +99,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "venue"
             indexes = ((("clinic", "name"), True),)
+
     db.create_tables([Venue])
 
     class Practitioner(Model):
@@ -102,6 +117,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "practitioner"
             indexes = ((("user", "venue"), True),)
+
     db.create_tables([Practitioner])
 
     class Patient(Model):
@@ -121,7 +137,11 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "patient"
-            indexes = ((("clinic", "internal_id"), True), (("clinic", "last_name", "first_name"), False))
+            indexes = (
+                (("clinic", "internal_id"), True),
+                (("clinic", "last_name", "first_name"), False),
+            )
+
     db.create_tables([Patient])
 
     class Service(Model):
@@ -139,6 +159,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "service"
             indexes = ((("clinic", "name"), True),)
+
     db.create_tables([Service])
 
     class Booking(Model):
@@ -147,7 +168,14 @@ def up(migrator, db):
         patient = ForeignKeyField(Patient, null=True)
         service = ForeignKeyField(Service, null=True)
         uuid = UUIDField(unique=True)
-        status = CharField(max_length=12, constraints=[Check("status IN ('offered', 'pending', 'confirmed', 'arrived', 'delivered', 'invoiced', 'paid', 'cancelled', 'no_show')")])
+        status = CharField(
+            max_length=12,
+            constraints=[
+                Check(
+                    "status IN ('offered', 'pending', 'confirmed', 'arrived', 'delivered', 'invoiced', 'paid', 'cancelled', 'no_show')"
+                )
+            ],
+        )
         starts_at = BigIntegerField()
         ends_at = BigIntegerField()
         starts_on = DateField(null=True)
@@ -164,7 +192,12 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "booking"
             constraints = [Check("ends_at > starts_at")]
-            indexes = ((("practitioner", "starts_at"), False), (("patient", "starts_at"), False), (("clinic", "starts_at"), False))
+            indexes = (
+                (("practitioner", "starts_at"), False),
+                (("patient", "starts_at"), False),
+                (("clinic", "starts_at"), False),
+            )
+
     db.create_tables([Booking])
 
     class Feed(Model):
@@ -174,7 +207,9 @@ def up(migrator, db):
         uuid = UUIDField(unique=True)
         name = CharField(max_length=80)
         kind = CharField(max_length=12, constraints=[Check("kind IN ('bookings', 'availability')")])
-        scope = CharField(max_length=12, constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")])
+        scope = CharField(
+            max_length=12, constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")]
+        )
         identifier = CharField(null=True, max_length=30)
         title = CharField(max_length=60)
         details = CharField(max_length=60)
@@ -194,6 +229,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "feed"
+
     db.create_tables([Feed])
 
     class FeedRead(Model):
@@ -209,6 +245,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "feed_read"
             indexes = ((("feed", "family"), True),)
+
     db.create_tables([FeedRead])
 
     class Import(Model):
@@ -228,6 +265,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "import"
+
     db.create_tables([Import])
 
     class OneTimeLink(Model):
@@ -240,6 +278,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "one_time_link"
+
     db.create_tables([OneTimeLink])
 
     class Throttle(Model):
@@ -252,6 +291,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "throttle"
+
     db.create_tables([Throttle])
 
 

@@ -1,4 +1,6 @@
-"""Two-way sync: connected accounts, their calendars and events, what both sides last agreed on, frozen as it was in its first release."""
+"""Two-way sync: connected accounts, their calendars and events, what both sides last agreed on,
+frozen as it was in its first release.
+"""
 
 import secrets
 
@@ -43,10 +45,15 @@ def up(migrator, db):
         email = CharField(max_length=254)
         sealed = TextField()
         scopes = TextField()
-        phase = CharField(max_length=10, constraints=[Check("phase IN ('naming', 'active', 'paused', 'leaving', 'off')")])
+        phase = CharField(
+            max_length=10,
+            constraints=[Check("phase IN ('naming', 'active', 'paused', 'leaving', 'off')")],
+        )
         goal = CharField(max_length=10)
         removes = BooleanField()
-        edits = CharField(max_length=10, constraints=[Check("edits IN ('put_back', 'ask', 'follow')")])
+        edits = CharField(
+            max_length=10, constraints=[Check("edits IN ('put_back', 'ask', 'follow')")]
+        )
         lock_sign = BooleanField()
         covers = TextField(null=True)
         past_days = IntegerField()
@@ -55,7 +62,12 @@ def up(migrator, db):
         approved = TextField(null=True)
         kept_copies = TextField()
         shown_as = CharField(max_length=200)
-        health = CharField(max_length=16, constraints=[Check("health IN ('ok', 'waiting', 'reconnect', 'operator', 'calendar_gone')")])
+        health = CharField(
+            max_length=16,
+            constraints=[
+                Check("health IN ('ok', 'waiting', 'reconnect', 'operator', 'calendar_gone')")
+            ],
+        )
         health_word = CharField(max_length=60)
         failing_since = BigIntegerField(null=True)
         failures = IntegerField()
@@ -79,13 +91,16 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "account"
             indexes = ((("user", "kind"), True), (("clinic", "phase"), False))
+
     db.create_tables([Account])
 
     class RemoteCalendar(Model):
         clinic = ForeignKeyField(Clinic)
         account = ForeignKeyField(Account, on_delete="CASCADE")
         calendar_id = CharField(null=True, max_length=1200)
-        role = CharField(max_length=12, constraints=[Check("role IN ('destination', 'source', 'listed')")])
+        role = CharField(
+            max_length=12, constraints=[Check("role IN ('destination', 'source', 'listed')")]
+        )
         name = CharField(max_length=300)
         access = CharField(max_length=10)
         is_primary = BooleanField()
@@ -106,6 +121,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "remote_calendar"
             indexes = ((("account", "calendar_id"), True),)
+
     db.create_tables([RemoteCalendar])
 
     class ExternalEvent(Model):
@@ -126,7 +142,12 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "external_event"
-            indexes = ((("calendar", "remote_id"), True), (("calendar", "series_id"), False), (("user", "ends_at"), False))
+            indexes = (
+                (("calendar", "remote_id"), True),
+                (("calendar", "series_id"), False),
+                (("user", "ends_at"), False),
+            )
+
     db.create_tables([ExternalEvent])
 
     class Link(Model):
@@ -152,6 +173,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "link"
             indexes = ((("account", "uid"), True), (("account", "phase"), False))
+
     db.create_tables([Link])
 
     class Channel(Model):
@@ -173,6 +195,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "channel"
             indexes = ((("channel_id",), False),)
+
     db.create_tables([Channel])
 
     class SyncRun(Model):
@@ -194,6 +217,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "sync_run"
             indexes = ((("account", "started_at"), False),)
+
     db.create_tables([SyncRun])
 
     class Notice(Model):
@@ -214,6 +238,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "notice"
             indexes = ((("account", "topic"), False), (("account", "settled_at"), False))
+
     db.create_tables([Notice])
 
 
@@ -225,7 +250,9 @@ def add_columns(migrator, db):
         migrator.add_column("clinic", "installation", CharField(max_length=32, default="")),
     )
     for (clinic_id,) in db.execute_sql("SELECT id FROM clinic").fetchall():
-        db.execute_sql(f"UPDATE clinic SET installation = '{secrets.token_hex(8)}' WHERE id = {int(clinic_id)}")
+        db.execute_sql(
+            f"UPDATE clinic SET installation = '{secrets.token_hex(8)}' WHERE id = {int(clinic_id)}"
+        )
 
 
 def down(migrator, db):

@@ -1,4 +1,6 @@
-"""What is in doubt about events outside, what no reading has told yet, and when our calendars were last compared as a whole."""
+"""What is in doubt about events outside, what no reading has told yet, and when our calendars were
+last compared as a whole.
+"""
 
 from peewee import BigIntegerField
 
@@ -6,7 +8,12 @@ COLUMNS = (("link", "doubted_at"), ("link", "written_at"), ("remote_calendar", "
 
 
 def up(migrator, db):
-    migrator.migrate(*(migrator.add_column(table, column, BigIntegerField(null=True)) for table, column in COLUMNS))
+    migrator.migrate(
+        *(
+            migrator.add_column(table, column, BigIntegerField(null=True))
+            for table, column in COLUMNS
+        )
+    )
 
 
 def down(migrator, db):

@@ -1,4 +1,6 @@
-"""Events of ours in other calendars than ours, and guests whom somebody added to one, frozen as it was in its first release."""
+"""Events of ours in other calendars than ours, and guests whom somebody added to one, frozen as it
+was in its first release.
+"""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, Model
 
@@ -23,6 +25,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "stray"
+
     db.create_tables([Stray])
     migrator.migrate(
         migrator.add_column("account", "searched_at", BigIntegerField(null=True)),

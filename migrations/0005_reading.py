@@ -1,4 +1,6 @@
-"""What of the calendars outside could not be read, and when each was last read as a whole, frozen as it was in its first release."""
+"""What of the calendars outside could not be read, and when each was last read as a whole, frozen
+as it was in its first release.
+"""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, Model
 
@@ -50,6 +52,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "calendar_trouble"
             indexes = ((("calendar", "kind"), True),)
+
     db.create_tables([UnreadEvent, CalendarTrouble])
 
 

@@ -1,4 +1,6 @@
-"""How fast each account's provider takes things, what was told during a run, pages of unfinished reads, and consents still to be given back."""
+"""How fast each account's provider takes things, what was told during a run, pages of unfinished
+reads, and consents still to be given back.
+"""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, Model, TextField
 
@@ -27,6 +29,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "pace"
+
     db.create_tables([Pace])
 
     class ToldChange(Model):
@@ -38,6 +41,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "told_change"
+
     db.create_tables([ToldChange])
 
     class ReadPage(Model):
@@ -51,6 +55,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "read_page"
             indexes = ((("calendar", "place"), True),)
+
     db.create_tables([ReadPage])
 
     class Revocation(Model):
@@ -65,6 +70,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "revocation"
+
     db.create_tables([Revocation])
 
 

@@ -1,4 +1,6 @@
-"""What notes said before, and history entries of each row that a change of several touched, frozen as in the first release that had them."""
+"""What notes said before, and history entries of each row that a change of several touched, frozen
+as in the first release that had them.
+"""
 
 from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, Model, TextField
 
@@ -29,8 +31,11 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "note_version"
             indexes = ((("kind", "subject"), False),)
+
     db.create_tables([NoteVersion])
-    migrator.migrate(migrator.add_column("audit_entry", "part_of", IntegerField(null=True, index=True)))
+    migrator.migrate(
+        migrator.add_column("audit_entry", "part_of", IntegerField(null=True, index=True))
+    )
 
 
 def down(migrator, db):

@@ -1,6 +1,17 @@
-"""Letters as rows, requests for a new password, and one-time links whose secret follows from a salt; frozen as it was in its first release."""
+"""Letters as rows, requests for a new password, and one-time links whose secret follows from a
+salt; frozen as it was in its first release.
+"""
 
-from peewee import BigIntegerField, BooleanField, CharField, Check, ForeignKeyField, IntegerField, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Check,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 
 def up(migrator, db):
@@ -10,7 +21,9 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "clinic"
 
-    migrator.migrate(migrator.add_column("one_time_link", "salt", CharField(max_length=32, default="")))
+    migrator.migrate(
+        migrator.add_column("one_time_link", "salt", CharField(max_length=32, default=""))
+    )
 
     class Letter(Model):
         clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
@@ -20,7 +33,9 @@ def up(migrator, db):
         sealed_to = TextField()
         language = CharField(max_length=10)
         detail = TextField()
-        phase = CharField(max_length=10, constraints=[Check("phase IN ('waiting', 'sent', 'dropped', 'failed')")])
+        phase = CharField(
+            max_length=10, constraints=[Check("phase IN ('waiting', 'sent', 'dropped', 'failed')")]
+        )
         word = CharField(max_length=40)
         due_at = BigIntegerField()
         tries = IntegerField()
@@ -36,7 +51,12 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "letter"
-            indexes = ((("kind", "about", "sequence"), True), (("phase", "due_at"), False), (("clinic", "phase"), False))
+            indexes = (
+                (("kind", "about", "sequence"), True),
+                (("phase", "due_at"), False),
+                (("clinic", "phase"), False),
+            )
+
     db.create_tables([Letter])
 
     class ResetRequest(Model):
@@ -49,6 +69,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "reset_request"
             indexes = ((("key", "created_at"), False),)
+
     db.create_tables([ResetRequest])
 
 

@@ -1,8 +1,18 @@
-"""Sessions as rows, and what happened at the doors, frozen as it was in its first release. Internal IDs are unique whatever their case."""
+"""Sessions as rows, and what happened at the doors, frozen as it was in its first release. Internal
+IDs are unique whatever their case.
+"""
 
 import time
 
-from peewee import BigIntegerField, BooleanField, CharField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 
 def up(migrator, db):
@@ -32,6 +42,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "session"
+
     db.create_tables([Session])
 
     class SecurityEvent(Model):
@@ -49,6 +60,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "security_event"
             indexes = ((("clinic", "at"), False), (("kind", "at"), False))
+
     db.create_tables([SecurityEvent])
 
     class AddressProof(Model):
@@ -65,6 +77,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "address_proof"
+
     db.create_tables([AddressProof])
 
     class Patient(Model):
@@ -82,13 +95,19 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "id_change"
+
     db.create_tables([IdChange])
     part_doubles(db, IdChange)
-    db.execute_sql("CREATE UNIQUE INDEX patient_internal_id_folded ON patient (clinic_id, LOWER(internal_id))")
+    db.execute_sql(
+        "CREATE UNIQUE INDEX patient_internal_id_folded ON patient (clinic_id, LOWER(internal_id))"
+    )
 
 
 def part_doubles(db, IdChange):
-    """Of clients whose internal IDs differ in case alone all but the oldest get a suffix, and are listed for the clinic's owner."""
+    """Of clients whose internal IDs differ in case alone all but the oldest get a suffix, and are
+    listed for the clinic's owner.
+    """
+
     class Patient(Model):
         clinic_id = IntegerField()
         internal_id = CharField(null=True, max_length=20)
@@ -108,7 +127,11 @@ def part_doubles(db, IdChange):
             legacy_table_names = False
             table_name = "clinic"
 
-    rows = Patient.select().where(Patient.internal_id.is_null(False)).order_by(Patient.clinic_id, Patient.id)
+    rows = (
+        Patient.select()
+        .where(Patient.internal_id.is_null(False))
+        .order_by(Patient.clinic_id, Patient.id)
+    )
     taken, doubles = set(), []
     for row in rows:
         key = row.clinic_id, row.internal_id.lower()
@@ -122,9 +145,13 @@ def part_doubles(db, IdChange):
         row.internal_id = f"{was[:16]}-{number}"
         taken.add((row.clinic_id, row.internal_id.lower()))
         search = row.search.replace(was.lower(), row.internal_id.lower(), 1)[:600]
-        Patient.update(internal_id=row.internal_id, search=search).where(Patient.id == row.id).execute()
+        Patient.update(internal_id=row.internal_id, search=search).where(
+            Patient.id == row.id
+        ).execute()
         IdChange.create(clinic=row.clinic_id, patient=row.id, was=was)
-    for clinic_id in sorted({row.clinic_id for row in doubles}):  # whatever shows the ID outside is written anew
+    for clinic_id in sorted(
+        {row.clinic_id for row in doubles}
+    ):  # whatever shows the ID outside is written anew
         clinic = Clinic.get_by_id(clinic_id)
         rev = max(clinic.latest_rev + 1, int(time.time()))
         Clinic.update(latest_rev=rev, faces_rev=rev).where(Clinic.id == clinic_id).execute()

@@ -23,6 +23,7 @@ def up(migrator, db):
             legacy_table_names = False
             table_name = "column_meaning"
             indexes = ((("clinic", "kind", "heading"), True),)
+
     db.create_tables([ColumnMeaning])
 
 

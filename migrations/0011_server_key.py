@@ -12,6 +12,7 @@ def up(migrator, db):
             database = db
             legacy_table_names = False
             table_name = "server_key"
+
     db.create_tables([ServerKey])
 
 

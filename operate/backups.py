@@ -1,7 +1,10 @@
-"""One archive with everything that cannot be made again: the database, and the key that the private links follow from.
+"""One archive with everything that cannot be made again: the database, and the key that the private
+links follow from.
 
-A tar file of `about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and `secret_key` where Kalends made
-its own. What comes from the environment stays there. Whatever is written is written beside, brought to the disk, and then renamed.
+A tar file of `about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and
+`secret_key` where Kalends made
+its own. What comes from the environment stays there. Whatever is written is written beside, brought
+to the disk, and then renamed.
 """
 
 import json
@@ -33,21 +36,31 @@ class Refused(Exception):
 
 
 def write(settings, file: Path) -> str:
-    """Make the backup, readable by its owner alone; Kalends may go on meanwhile. Gives what to say. Raises Refused, OSError."""
+    """Make the backup, readable by its owner alone; Kalends may go on meanwhile. Gives what to say.
+    Raises Refused, OSError.
+    """
     if file.exists():
         raise Refused(f"{file} exists already. Name another file.")
     if not file.absolute().parent.is_dir():
-        raise Refused(f"There is no folder {file.absolute().parent}. Make it, or name a file in another.")
+        raise Refused(
+            f"There is no folder {file.absolute().parent}. Make it, or name a file in another."
+        )
     _check_worth(settings)
     _clear_away(file.absolute().parent, ".backup-", timedelta(days=1))  # another one may be at work
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=file.absolute().parent) as folder:
         there = Path(folder)
-        about = {"made_at": scheduling.utc_now().isoformat(), "migrations": sorted(migrate.applied())}
+        about = {
+            "made_at": scheduling.utc_now().isoformat(),
+            "migrations": sorted(migrate.applied()),
+        }
         (there / "about.json").write_text(json.dumps(about))
         try:
             with postgres_tools.refusing(Refused):
-                _copy_sqlite(_sqlite_path(settings), there / "kalends.db") if models.is_sqlite() else postgres_tools.dump(
-                    settings.database_url, there / "kalends.dump")
+                (
+                    _copy_sqlite(_sqlite_path(settings), there / "kalends.db")
+                    if models.is_sqlite()
+                    else postgres_tools.dump(settings.database_url, there / "kalends.dump")
+                )
         except sqlite3.Error as error:
             raise Refused(f"The backup was not written: {error}.") from None
         key = _kept_key(settings)
@@ -62,16 +75,27 @@ def write(settings, file: Path) -> str:
         _to_disk(packed)
         packed.rename(file)
         _to_disk(file.absolute().parent)
-    return f"Written: {file}. " + ("The secret key is in it." if key else "The secret key is not in it: keep KALENDS_SECRET_KEY as safe.")
+    return f"Written: {file}. " + (
+        "The secret key is in it."
+        if key
+        else "The secret key is not in it: keep KALENDS_SECRET_KEY as safe."
+    )
 
 
 def _check_worth(settings) -> None:
-    """Raises Refused where the backup would not be what it seems: of an empty database, or with a key that is not its own."""
+    """Raises Refused where the backup would not be what it seems: of an empty database, or with a
+    key that is not its own.
+    """
     where = _sqlite_path(settings) if models.is_sqlite() else "that DATABASE_URL names"
     if not _has_clinic(settings):
-        raise Refused(f"There is no clinic in the database {where}. Nothing was written. Run this with the service's own settings: "
-                      "KALENDS_SETTINGS_FILE names the file that holds them.")
-    if "server_key" in models.database.get_tables() and keys.state(settings.secret_keys) == "foreign":
+        raise Refused(
+            f"There is no clinic in the database {where}. Nothing was written. Run this with the"
+            " service's own settings: KALENDS_SETTINGS_FILE names the file that holds them."
+        )
+    if (
+        "server_key" in models.database.get_tables()
+        and keys.state(settings.secret_keys) == "foreign"
+    ):
         raise Refused(f"Nothing was written. {keys.FOREIGN}")
 
 
@@ -92,12 +116,16 @@ def inspect(file: Path) -> datetime:
     except (tarfile.TarError, KeyError, ValueError, AttributeError, TypeError, EOFError, OSError):
         raise Refused(f"{file} is not a backup of Kalends, or is damaged.") from None
     if newer:
-        raise Refused("This backup was made by a newer version of Kalends. Update the program first.")
+        raise Refused(
+            "This backup was made by a newer version of Kalends. Update the program first."
+        )
     return made_at
 
 
 def restore(settings, file: Path) -> str:
-    """Put the backup in the place of the present database, and keep that aside. Gives what to say. Raises Refused, OSError."""
+    """Put the backup in the place of the present database, and keep that aside. Gives what to say.
+    Raises Refused, OSError.
+    """
     inspect(file)
     try:
         with processes.only_one(settings.instance):  # nor may it start meanwhile
@@ -122,7 +150,11 @@ def _restore(settings, file: Path) -> str:
             _replace_sqlite(_sqlite_path(settings), there / wanted, aside / wanted)
         else:
             postgres_tools.dump(settings.database_url, aside / wanted)
-            postgres_tools.replace(settings.database_url, there / wanted, [table._meta.table_name for table in migrate.TABLES])
+            postgres_tools.replace(
+                settings.database_url,
+                there / wanted,
+                [table._meta.table_name for table in migrate.TABLES],
+            )
         _replace_key(settings, there / "secret_key", aside / "secret_key")
     with models.database.connection_context():
         Clinic.age_faces()
@@ -134,7 +166,9 @@ def _restore(settings, file: Path) -> str:
 
 
 def before_update(settings) -> Path | None:
-    """Make a backup in the instance folder before tables are changed; None where there is nothing to keep yet. Raises Refused, OSError."""
+    """Make a backup in the instance folder before tables are changed; None where there is nothing
+    to keep yet. Raises Refused, OSError.
+    """
     if not _has_clinic(settings):
         return None
     file = settings.instance / f"before-update-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}.tar.gz"
@@ -183,7 +217,9 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _copy_damaged(source: Path, target: Path) -> None:
-    """What SQLite cannot read is kept as it is, with its log: somebody may still get something out of it."""
+    """What SQLite cannot read is kept as it is, with its log: somebody may still get something out
+    of it.
+    """
     for rest in ("", "-wal", "-shm"):
         if (part := source.with_name(source.name + rest)).exists():
             kept = target.with_name(target.name + rest)
@@ -203,7 +239,8 @@ def _check_sqlite(fresh: Path) -> None:
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
-    """The log beside the present file belongs to it and must go before the fresh one comes; what it held is written into the file first, so
+    """The log beside the present file belongs to it and must go before the fresh one comes; what it
+    held is written into the file first, so
     that a crash at any step leaves one whole database there and the copy aside."""
     models.database.obj.close_all()
     present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,18 +251,27 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
             with closing(sqlite3.connect(present, timeout=10)) as there:
                 there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError as error:
-            raise Refused(f"The present database cannot be kept aside: {error}. Make room, or stop whatever still uses it.") from None
+            raise Refused(
+                f"The present database cannot be kept aside: {error}. Make room, or stop whatever"
+                " still uses it."
+            ) from None
         except sqlite3.DatabaseError:
             _copy_damaged(present, aside)
     for rest in ("-wal", "-shm"):
         present.with_name(present.name + rest).unlink(missing_ok=True)
     _to_disk(fresh)
-    shutil.move(fresh, present) if present.parent.stat().st_dev != fresh.stat().st_dev else fresh.replace(present)
+    (
+        shutil.move(fresh, present)
+        if present.parent.stat().st_dev != fresh.stat().st_dev
+        else fresh.replace(present)
+    )
     _to_disk(present.parent)
 
 
 def _replace_key(settings, fresh: Path, aside: Path) -> None:
-    """The kept key is the backup's from now on, so that its private links go on; a key from the environment stays in force."""
+    """The kept key is the backup's from now on, so that its private links go on; a key from the
+    environment stays in force.
+    """
     present = settings.instance / "secret_key"
     if fresh.exists():
         if present.exists():
@@ -238,11 +284,18 @@ def _replace_key(settings, fresh: Path, aside: Path) -> None:
 
 @contextmanager
 def _unpacked(file: Path, near: Path) -> Iterator[Path]:
-    """The known parts of the archive as plain files that only their owner reads, whatever else it holds."""
-    with tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder, tarfile.open(file) as archive:
+    """The known parts of the archive as plain files that only their owner reads, whatever else it
+    holds.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder,
+        tarfile.open(file) as archive,
+    ):
         for member in archive:
             if member.isfile() and member.name in PARTS:
-                target = os.open(Path(folder) / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                target = os.open(
+                    Path(folder) / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
+                )
                 with archive.extractfile(member) as source, open(target, "wb") as into:
                     shutil.copyfileobj(source, into)
         yield Path(folder)

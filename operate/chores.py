@@ -1,6 +1,8 @@
-"""What is done again and again: find due work that no nudge is on the way for, and throw away what has had its time.
+"""What is done again and again: find due work that no nudge is on the way for, and throw away what
+has had its time.
 
-It stands above everything that has due work, and below the command line; `processes.tick` enqueues it.
+It stands above everything that has due work, and below the command line; `processes.tick` enqueues
+it.
 """
 
 import accounts
@@ -20,7 +22,9 @@ from sync import work
 
 
 def sweep() -> None:
-    """Nudge the workers about all due work: a nudge may be lost with Redis, or its worker may have died."""
+    """Nudge the workers about all due work: a nudge may be lost with Redis, or its worker may have
+    died.
+    """
     intake.sweep()
     work.sweep()
     letters.sweep()
@@ -29,7 +33,8 @@ def sweep() -> None:
 
 @database.atomic()
 def clean_up() -> None:
-    """Remove dead one-time links, failed tries of yesterday, letters and the history of runs of long ago, and the text of files that nobody
+    """Remove dead one-time links, failed tries of yesterday, letters and the history of runs of
+    long ago, and the text of files that nobody
     decided about.
 
     The audit stays."""
@@ -42,8 +47,15 @@ def clean_up() -> None:
     Session.clean_up()
     SecurityEvent.clean_up()
     undecided = ("checked", "mapping", "failed")
-    for old in Import.select(Import.id, Import.clinic).where(Import.created_at < now - Import.KEPT, Import.phase.in_(undecided)):
+    for old in Import.select(Import.id, Import.clinic).where(
+        Import.created_at < now - Import.KEPT, Import.phase.in_(undecided)
+    ):
         old.advance(undecided, "discarded", None)
 
 
-PERIODIC = ((sweep, 10), (trouble.tell, 60), (trouble.tell_of_calendars, 60), (clean_up, 3600))  # function, seconds between two runs
+PERIODIC = (
+    (sweep, 10),
+    (trouble.tell, 60),
+    (trouble.tell_of_calendars, 60),
+    (clean_up, 3600),
+)  # function, seconds between two runs

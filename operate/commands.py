@@ -1,4 +1,6 @@
-"""The command line: `flask --app app …`. Commands parse, call one method, and answer in sentences."""
+"""The command line: `flask --app app …`. Commands parse, call one method, and answer in
+sentences.
+"""
 
 import os
 import re
@@ -39,7 +41,25 @@ from . import web as web_server
 
 
 def register(app: Flask) -> None:
-    for command in (migrate, start, web, worker, clock, clinic, user, plan, feed, sync, reseal, key, sample, imports, backup, restore, doctor):
+    for command in (
+        migrate,
+        start,
+        web,
+        worker,
+        clock,
+        clinic,
+        user,
+        plan,
+        feed,
+        sync,
+        reseal,
+        key,
+        sample,
+        imports,
+        backup,
+        restore,
+        doctor,
+    ):
         app.cli.add_command(command)
 
 
@@ -49,12 +69,15 @@ def _settings():
 
 @contextmanager
 def _database(with_any_key: bool = False) -> Iterator[None]:
-    """The database open, with this program's tables; its faults as sentences. Refuses a secret key that is not its own: what is printed or sent
+    """The database open, with this program's tables; its faults as sentences. Refuses a secret key
+    that is not its own: what is printed or sent
     under that one is dead."""
     try:
         models.database.connect(reuse_if_open=True)
         if migrations.state() != "current":
-            raise click.ClickException(f"The database is {migrations.state()}. Run: flask --app app migrate")
+            raise click.ClickException(
+                f"The database is {migrations.state()}. Run: flask --app app migrate"
+            )
         if not with_any_key and keys.state(_settings().secret_keys) == "foreign":
             raise click.ClickException(keys.FOREIGN)
         yield
@@ -67,6 +90,7 @@ def _database(with_any_key: bool = False) -> Iterator[None]:
 
 def _line(limit: int):
     """A callback that cleans an argument, and refuses an empty or longer one."""
+
     def check(context, parameter, value):
         try:
             cleaned = text.line(value, limit)
@@ -77,6 +101,7 @@ def _line(limit: int):
         if value is not None and not cleaned:
             raise click.BadParameter("write something")
         return cleaned or None
+
     return check
 
 
@@ -100,7 +125,11 @@ def _find_clinic(name: str | None) -> Clinic:
         return rows[0]
     if name:
         raise click.ClickException(f"{len(rows) or 'No'} clinics are called {name}.")
-    raise click.ClickException("There are several clinics. Name one with --clinic." if rows else "There is no clinic yet. Run: clinic create")
+    raise click.ClickException(
+        "There are several clinics. Name one with --clinic."
+        if rows
+        else "There is no clinic yet. Run: clinic create"
+    )
 
 
 def _find_user(email: str) -> User:
@@ -111,8 +140,14 @@ def _find_user(email: str) -> User:
 
 
 def _password(*own: str) -> str:
-    """A new password, from standard input, or asked for twice; `own`: what it should not consist of."""
-    value = click.prompt("New password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    """A new password, from standard input, or asked for twice; `own`: what it should not consist
+    of.
+    """
+    value = (
+        click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\r\n")
+    )
     if fault := password_rules.fault(value, own):
         raise click.ClickException(f"{fault}.")
     return value
@@ -139,7 +174,8 @@ def _welcome(person: User, password: str | None) -> None:
 
 
 def _bring_up_to_date(keep: bool = False) -> list[str]:
-    """Migrate, in a folder that only we can read; with `keep` after a backup of what is there. Gives the names applied. Refuses a secret key
+    """Migrate, in a folder that only we can read; with `keep` after a backup of what is there.
+    Gives the names applied. Refuses a secret key
     that is not this database's."""
     os.umask(0o077)  # what we and our children write holds clients' records
     try:
@@ -156,12 +192,18 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
 def _keep_before_update() -> None:
     try:
         models.database.connect(reuse_if_open=True)
-        kept = backups.before_update(_settings()) if migrations.applied() and migrations.state() == "behind" else None
+        kept = (
+            backups.before_update(_settings())
+            if migrations.applied() and migrations.state() == "behind"
+            else None
+        )
     except PeeweeException as error:
         raise migrations.unusable(error) from None
     except backups.Refused as refusal:
-        raise click.ClickException(f"The update needs a backup first, and none could be made. {refusal} Or make one your own way, then run: "
-                                   "flask --app app migrate") from None
+        raise click.ClickException(
+            f"The update needs a backup first, and none could be made. {refusal} Or make one your"
+            " own way, then run: flask --app app migrate"
+        ) from None
     if kept:
         click.echo(f"The database is brought up to date. A backup of what was there is in {kept}.")
 
@@ -177,7 +219,9 @@ def _check_key_if_there() -> None:
     """The same for one part that runs alone: it may begin before the database does."""
     try:
         models.database.connect(reuse_if_open=True)
-        is_foreign = migrations.state() == "current" and keys.state(_settings().secret_keys) == "foreign"
+        is_foreign = (
+            migrations.state() == "current" and keys.state(_settings().secret_keys) == "foreign"
+        )
     except PeeweeException:
         return
     finally:
@@ -198,11 +242,16 @@ def migrate() -> None:
 @click.command()
 @with_appcontext
 def start() -> None:
-    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none. What ends by itself is started again."""
+    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none. What
+    ends by itself is started again.
+    """
     settings = _settings()
     os.umask(0o077)  # what we and our children write holds clients' records
     try:
-        with processes.only_one(settings.instance), web_server.listen(settings.host, settings.port) as listening:
+        with (
+            processes.only_one(settings.instance),
+            web_server.listen(settings.host, settings.port) as listening,
+        ):
             if settings.sandbox:
                 web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
             _bring_up_to_date(keep=True)
@@ -210,9 +259,17 @@ def start() -> None:
             if welcome := keys.welcome_path(settings.secret_keys):
                 sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
             models.database.close()
-            imitations = [f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"] * any(
-                endpoints.is_sandbox for endpoints in settings.providers.values())
-            words = ["", f"Kalends is ready: {settings.base_url}", *imitations, *sign_ins, "Stop it with Ctrl-C.", ""]
+            imitations = [
+                f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"
+            ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
+            words = [
+                "",
+                f"Kalends is ready: {settings.base_url}",
+                *imitations,
+                *sign_ins,
+                "Stop it with Ctrl-C.",
+                "",
+            ]
             status = processes.start(settings, listening, "\n".join(words))
     except web_server.CannotStart as error:
         raise click.ClickException(str(error)) from None
@@ -222,7 +279,9 @@ def start() -> None:
 
 
 def _load_sample_if_empty() -> list[str]:
-    """Load the sample clinic where there is none, except in production. Gives the lines that tell its sign-ins."""
+    """Load the sample clinic where there is none, except in production. Gives the lines that tell
+    its sign-ins.
+    """
     if _settings().production or Clinic.select().exists():
         return []
     return ["", *_sample_sign_ins(*_load_sample()), ""]
@@ -234,7 +293,11 @@ def _load_sample() -> tuple[list[tuple[str, str]], str]:
 
 
 def _sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
-    return ["The sample clinic is loaded. Sign in as", *(f"  {role:14}{email}" for role, email in people), f"with the password {password}"]
+    return [
+        "The sample clinic is loaded. Sign in as",
+        *(f"  {role:14}{email}" for role, email in people),
+        f"with the password {password}",
+    ]
 
 
 def _socket(context, parameter, value: int | None) -> socket.socket | None:
@@ -246,17 +309,25 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 64), default=max(2, min(6, os.cpu_count() or 1)), show_default="one a core, 2 to 6",
-              help="Processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=max(2, min(6, os.cpu_count() or 1)),
+    show_default="one a core, 2 to 6",
+    help="Processes.",
+)
 @click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
 @_ready
 @with_appcontext
 def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
     """Run the web server alone."""
     _check_key_if_there()
-    models.database.obj.close_all()  # no connection may be shared with the processes that are forked now
+    # no connection may be shared with the processes that are forked now
+    models.database.obj.close_all()
     try:
-        status = web_server.serve(listening or web_server.listen(_settings().host, _settings().port), workers, ready)
+        status = web_server.serve(
+            listening or web_server.listen(_settings().host, _settings().port), workers, ready
+        )
     except web_server.CannotStart as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status)
@@ -292,13 +363,21 @@ def clinic() -> None:
 
 @clinic.command("create")
 @click.argument("name", callback=_line(120))
-@click.option("--zone", required=True, callback=_zone, help="IANA time zone, such as Europe/London.")
+@click.option(
+    "--zone", required=True, callback=_zone, help="IANA time zone, such as Europe/London."
+)
 @click.option("--owner-email", required=True, callback=_email)
 @click.option("--owner-name", required=True, callback=_line(120))
-@click.option("--password-stdin", is_flag=True, help="Read the owner's password from standard input.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the owner's password from standard input."
+)
 @with_appcontext
-def create_clinic(name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool) -> None:
-    """Make a clinic with one venue and its owner; prints a link under which the owner chooses a password."""
+def create_clinic(
+    name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool
+) -> None:
+    """Make a clinic with one venue and its owner; prints a link under which the owner chooses a
+    password.
+    """
     with _database():
         if User.select().where(User.email == owner_email).exists():
             raise click.ClickException(f"{owner_email} signs in already.")
@@ -316,10 +395,22 @@ def user() -> None:
 @click.option("--name", required=True, callback=_line(120))
 @click.option("--role", type=click.Choice(models.ROLES), default="practitioner", show_default=True)
 @click.option("--clinic", "clinic_name", help="Needed where there are several clinics.")
-@click.option("--venue", "venue_names", multiple=True, help="Where they have a calendar; may be repeated. Practitioners: the only venue.")
+@click.option(
+    "--venue",
+    "venue_names",
+    multiple=True,
+    help="Where they have a calendar; may be repeated. Practitioners: the only venue.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @with_appcontext
-def create_user(email: str, name: str, role: str, clinic_name: str | None, venue_names: tuple[str, ...], password_stdin: bool) -> None:
+def create_user(
+    email: str,
+    name: str,
+    role: str,
+    clinic_name: str | None,
+    venue_names: tuple[str, ...],
+    password_stdin: bool,
+) -> None:
     """Add a person; prints a link under which they choose a password."""
     with _database():
         there = _find_clinic(clinic_name)
@@ -349,14 +440,18 @@ def _find_venue(there: Clinic, name: str | None) -> Venue:
 @click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
 @with_appcontext
 def change_password(email: str, password_stdin: bool, link: bool) -> None:
-    """Set a person's password (asked for, unless an option says otherwise), and sign them out everywhere."""
+    """Set a person's password (asked for, unless an option says otherwise), and sign them out
+    everywhere.
+    """
     with _database():
         person = _find_user(email)
         if link:
             click.echo(_one_time_link(person, "reset"))
             return
         person.set_password(_password(*person.own_words), None)
-        click.echo(f"The password of {person.email} is changed, and every session of theirs has ended.")
+        click.echo(
+            f"The password of {person.email} is changed, and every session of theirs has ended."
+        )
 
 
 @click.command()
@@ -368,7 +463,10 @@ def plan(clinic_name: str, name: str) -> None:
     with _database():
         there = _find_clinic(clinic_name)
         there.change_plan(name, None)
-        click.echo(f"{there.name} is on the plan {name}: {', '.join(models.PLANS[name]) or 'no calendars outside'}.")
+        click.echo(
+            f"{there.name} is on the plan {name}:"
+            f" {', '.join(models.PLANS[name]) or 'no calendars outside'}."
+        )
 
 
 @click.group()
@@ -379,11 +477,22 @@ def feed() -> None:
 @feed.command("create")
 @click.argument("email")
 @click.option("--name", default="Command line", show_default=True, callback=_line(80))
-@click.option("--venue", "venue_name", help="Only the person's calendar at this venue. Default: all of theirs.")
-@click.option("--all", "whole_clinic", is_flag=True, help="Every calendar of the clinic; for owners and managers.")
+@click.option(
+    "--venue",
+    "venue_name",
+    help="Only the person's calendar at this venue. Default: all of theirs.",
+)
+@click.option(
+    "--all",
+    "whole_clinic",
+    is_flag=True,
+    help="Every calendar of the clinic; for owners and managers.",
+)
 @with_appcontext
 def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
-    """Make a private link for a person and print its URL. Lets their bookings leave Kalends where they had not yet."""
+    """Make a private link for a person and print its URL. Lets their bookings leave Kalends where
+    they had not yet.
+    """
     with _database():
         person = _find_user(email)
         scope = {"scope": "clinic"} if whole_clinic else _own_scope(person, venue_name)
@@ -393,24 +502,44 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
             with models.database.atomic():
                 if not person.sync_allowed:
                     person.change_sync(sync_allowed=True)
-                    click.echo(f"From now on bookings of {person.name} may leave Kalends through private links.", err=True)
+                    click.echo(
+                        f"From now on bookings of {person.name} may leave Kalends through private"
+                        " links.",
+                        err=True,
+                    )
                 made = Feed.generate(person, name, None, **scope)
         except models.NotYours:
-            raise click.ClickException("Only owners and managers may link every calendar of the clinic.") from None
+            raise click.ClickException(
+                "Only owners and managers may link every calendar of the clinic."
+            ) from None
         except models.NoLinks as refusal:
             many = f"{person.name} has {models.MOST_LINKS} links already. Stop one."
-            raise click.ClickException(f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many) from None
-        click.echo(f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True)
+            raise click.ClickException(
+                f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many
+            ) from None
+        click.echo(
+            f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True
+        )
         click.echo(_settings().base_url + feeds.path(_settings().secret_keys[0], made))
 
 
 def _own_scope(person: User, venue_name: str | None) -> dict:
-    """What a link of the person's own calendars is made of: one of them, or all where there are several."""
-    calendars = [row for row in models.Practitioner.listed(person.clinic) if row.user_id == person.id and venue_name in (None, row.venue.name)]
+    """What a link of the person's own calendars is made of: one of them, or all where there are
+    several.
+    """
+    calendars = [
+        row
+        for row in models.Practitioner.listed(person.clinic)
+        if row.user_id == person.id and venue_name in (None, row.venue.name)
+    ]
     if not calendars:
         where = f" at {venue_name}" if venue_name else "; owners and managers may use --all"
         raise click.ClickException(f"{person.name} has no calendar{where}.")
-    return {"scope": "practitioner", "practitioner": calendars[0]} if len(calendars) == 1 else {"scope": "person"}
+    return (
+        {"scope": "practitioner", "practitioner": calendars[0]}
+        if len(calendars) == 1
+        else {"scope": "person"}
+    )
 
 
 @feed.command("revoke")
@@ -420,7 +549,11 @@ def revoke_feed(feed_id: str) -> None:
     """Stop the private link with this number or UUID for good."""
     with _database():
         try:
-            same = Feed.id == int(feed_id) if re.fullmatch(r"[0-9]{1,9}", feed_id) else Feed.uuid == uuid.UUID(feed_id)
+            same = (
+                Feed.id == int(feed_id)
+                if re.fullmatch(r"[0-9]{1,9}", feed_id)
+                else Feed.uuid == uuid.UUID(feed_id)
+            )
             found = Feed.get_or_none(same)
         except ValueError:
             found = None
@@ -440,13 +573,22 @@ def sync() -> None:
 
 
 @sync.command("run")
-@click.option("--account", "account_id", type=int, help="Only this account; the health page names it. Default: every account that is due.")
+@click.option(
+    "--account",
+    "account_id",
+    type=int,
+    help="Only this account; the health page names it. Default: every account that is due.",
+)
 @click.option("--dry-run", is_flag=True, help="Only print what would be done outside.")
 @with_appcontext
 def run_sync(account_id: int | None, dry_run: bool) -> None:
     """Bring accounts in step, in the foreground, and print what was done."""
     with _database():
-        rows = list(Account.select().where(Account.id == account_id) if account_id else Account.free(scheduling.utc_now()))
+        rows = list(
+            Account.select().where(Account.id == account_id)
+            if account_id
+            else Account.free(scheduling.utc_now())
+        )
         if account_id and not rows:
             raise click.ClickException(f"There is no account {account_id}.")
         for row in rows:
@@ -459,12 +601,16 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
 @click.command()
 @with_appcontext
 def reseal() -> None:
-    """Encrypt credentials of connected accounts and addresses of letters anew under the newest key of KALENDS_SECRET_KEY, so that older ones
+    """Encrypt credentials of connected accounts and addresses of letters anew under the newest key
+    of KALENDS_SECRET_KEY, so that older ones
     may go."""
     with _database():
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
-        click.echo(f"{done} accounts are sealed under the newest key." + (f" {lost} can be opened by no key: they ask to reconnect." if lost else ""))
+        click.echo(
+            f"{done} accounts are sealed under the newest key."
+            + (f" {lost} can be opened by no key: they ask to reconnect." if lost else "")
+        )
 
 
 @click.group()
@@ -476,11 +622,16 @@ def key() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_appcontext
 def accept_key(yes: bool) -> None:
-    """Say that the secret key that is set now is this database's from now on: after the old one was lost, or got out."""
+    """Say that the secret key that is set now is this database's from now on: after the old one was
+    lost, or got out.
+    """
     with _database(with_any_key=True):
         if keys.state(_settings().secret_keys) == "foreign" and not yes:
-            click.confirm("Every private link gets a new address, everybody signs in again, and connected accounts must be connected again. Go on?",
-                          abort=True)
+            click.confirm(
+                "Every private link gets a new address, everybody signs in again, and connected"
+                " accounts must be connected again. Go on?",
+                abort=True,
+            )
         keys.accept(_settings().secret_keys)
         click.echo("This key is the database's from now on.")
 
@@ -490,7 +641,9 @@ def _reseal(table: type[models.Base], column) -> tuple[int, int]:
     done = lost = 0
     for row_id, sealed in list(table.select(table.id, column).tuples()):
         try:
-            table.update({column: vault.reseal(sealed)}).where(table.id == row_id, column == sealed).execute()
+            table.update({column: vault.reseal(sealed)}).where(
+                table.id == row_id, column == sealed
+            ).execute()
             done += 1
         except vault.CannotOpen:
             lost += 1
@@ -508,7 +661,10 @@ def sample() -> None:
         try:
             people, password = _load_sample()
         except sample_clinic.NotEmpty:
-            raise click.ClickException("There is a clinic in this database already. Name an empty database in DATABASE_URL.") from None
+            raise click.ClickException(
+                "There is a clinic in this database already. Name an empty database in"
+                " DATABASE_URL."
+            ) from None
     click.echo("\n".join(_sample_sign_ins(people, password)))
 
 
@@ -516,32 +672,84 @@ def sample() -> None:
 @click.argument("kind", type=click.Choice(["clients", "bookings"]))
 @click.argument("file", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Only look; change nothing.")
-@click.option("--good-ones", is_flag=True, help="Take the good lines in, even where others are bad.")
-@click.option("--dates", type=click.Choice([DAY_FIRST, MONTH_FIRST]), help="How dates such as 03/04/2027 are meant, where the file does not tell.")
-@click.option("--map", "meanings", multiple=True, metavar="HEADING=COLUMN", help="What a column means; empty after = leaves it out. Repeat it.")
-@click.option("--calendar", "whose", metavar="EMAIL", help="Whose bookings they are, where the file does not say.")
+@click.option(
+    "--good-ones", is_flag=True, help="Take the good lines in, even where others are bad."
+)
+@click.option(
+    "--dates",
+    type=click.Choice([DAY_FIRST, MONTH_FIRST]),
+    help="How dates such as 03/04/2027 are meant, where the file does not tell.",
+)
+@click.option(
+    "--map",
+    "meanings",
+    multiple=True,
+    metavar="HEADING=COLUMN",
+    help="What a column means; empty after = leaves it out. Repeat it.",
+)
+@click.option(
+    "--calendar",
+    "whose",
+    metavar="EMAIL",
+    help="Whose bookings they are, where the file does not say.",
+)
 @click.option("--overlaps", is_flag=True, help="Take overlapping bookings as they are.")
-@click.option("--clinic", "clinic_name", callback=_line(120), help="Name of the clinic, where there are several.")
+@click.option(
+    "--clinic",
+    "clinic_name",
+    callback=_line(120),
+    help="Name of the clinic, where there are several.",
+)
 @with_appcontext
-def imports(kind: str, file, dry_run: bool, good_ones: bool, dates: str | None, meanings: tuple[str, ...], whose: str | None, overlaps: bool,
-            clinic_name: str | None) -> None:
+def imports(
+    kind: str,
+    file,
+    dry_run: bool,
+    good_ones: bool,
+    dates: str | None,
+    meanings: tuple[str, ...],
+    whose: str | None,
+    overlaps: bool,
+    clinic_name: str | None,
+) -> None:
     """Take in clients or bookings from the CSV file FILE. Ends with 1 where lines are bad."""
     with _database():
         there = _find_clinic(clinic_name)
-        calendar = next((row.id for row in models.Practitioner.listed(there) if whose and row.user.email == whose.strip().lower()), None)
+        calendar = next(
+            (
+                row.id
+                for row in models.Practitioner.listed(there)
+                if whose and row.user.email == whose.strip().lower()
+            ),
+            None,
+        )
         if whose and calendar is None:
             raise click.ClickException(f"Nobody with a calendar signs in as {whose}.")
         try:
             text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
-            choices = {"dates": dates, "calendar": calendar, "overlaps": overlaps, "columns": intake.meanings(kind, there, text, meanings)}
+            choices = {
+                "dates": dates,
+                "calendar": calendar,
+                "overlaps": overlaps,
+                "columns": intake.meanings(kind, there, text, meanings),
+            }
             sheet = intake.open_sheet(kind, text, guessed, choices)
-            report = intake.store(sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad))
+            report = intake.store(
+                sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad)
+            )
         except intake.Unreadable as error:
-            raise click.ClickException(f"{error} Options that answer it: --dates, --map, --calendar.") from None
+            raise click.ClickException(
+                f"{error} Options that answer it: --dates, --map, --calendar."
+            ) from None
     for entry in report.entries():
-        click.echo(f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}: {entry['sentence']}")
+        click.echo(
+            f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}:"
+            f" {entry['sentence']}"
+        )
     stored = report.rows if report.taken else ()
-    click.echo(f"{sheet.total:,} lines, {len(report.bad):,} of them bad. Imported: {len(stored):,} {kind}.")
+    click.echo(
+        f"{sheet.total:,} lines, {len(report.bad):,} of them bad. Imported: {len(stored):,} {kind}."
+    )
     sys.exit(1 if report.bad else 0)
 
 
@@ -552,7 +760,9 @@ def imports(kind: str, file, dry_run: bool, good_ones: bool, dates: str | None, 
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @with_appcontext
 def backup(file: Path) -> None:
-    """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients' records."""
+    """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients'
+    records.
+    """
     os.umask(0o077)
     try:
         click.echo(backups.write(_settings(), file))
@@ -565,7 +775,11 @@ def backup(file: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--as-it-was", is_flag=True, help="Leave an older backup's tables as they are, to go back to the version that made it.")
+@click.option(
+    "--as-it-was",
+    is_flag=True,
+    help="Leave an older backup's tables as they are, to go back to the version that made it.",
+)
 @with_appcontext
 def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     """Put the backup FILE in the place of the present database, which is kept aside."""
@@ -573,7 +787,10 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     try:
         made_at = backups.inspect(file)
         if not yes:
-            click.confirm(f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?", abort=True)
+            click.confirm(
+                f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?",
+                abort=True,
+            )
         click.echo(backups.restore(_settings(), file))
     except (backups.Refused, OSError, PeeweeException) as error:
         raise click.ClickException(str(error)) from None
@@ -591,10 +808,16 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
 
 
 @click.command()
-@click.option("--mail-to", metavar="ADDRESS", help="Send a trial letter there, and say what the mail server answers.")
+@click.option(
+    "--mail-to",
+    metavar="ADDRESS",
+    help="Send a trial letter there, and say what the mail server answers.",
+)
 @with_appcontext
 def doctor(mail_to: str | None) -> None:
-    """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to fix."""
+    """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to
+    fix.
+    """
     found = list(checks.examine(_settings(), mail_to))
     for is_well, sentence in found:
         click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")

@@ -1,4 +1,5 @@
-"""Whether what must be written can be: the folders of the database and of the embedded Redis, tried by writing.
+"""Whether what must be written can be: the folders of the database and of the embedded Redis, tried
+by writing.
 
 How much is free says too little: a quota, a limit on files or a read-only disk refuses as well.
 """

@@ -19,7 +19,8 @@ from . import disk, doctor_sync, keys, migrate
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
+    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and
+    two-way sync. `mail_to`: send a trial
     letter there."""
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
@@ -35,7 +36,13 @@ def _clock() -> tuple[bool, str]:
     """No event is older than the program itself."""
     now, made = scheduling.utc_now(), datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     if now < made:
-        return False, f"The clock says {now:%d %B %Y}, before this program was installed. Set the machine's clock (Debian: systemd-timesyncd)."
+        return (
+            False,
+            (
+                f"The clock says {now:%d %B %Y}, before this program was installed. Set the"
+                " machine's clock (Debian: systemd-timesyncd)."
+            ),
+        )
     return True, f"The clock says {now:%d %B %Y, %H:%M} UTC."
 
 
@@ -51,9 +58,11 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
     finally:
         if not models.database.is_closed():
             models.database.close()
-    advice = {"behind": "is behind this program. Run: flask --app app migrate",
-              "newer": "was made by a newer version of Kalends. Update the program.",
-              "current": "can be read and written, and has this program's tables."}
+    advice = {
+        "behind": "is behind this program. Run: flask --app app migrate",
+        "newer": "was made by a newer version of Kalends. Update the program.",
+        "current": "can be read and written, and has this program's tables.",
+    }
     yield state == "current", f"The database ({kind}) {advice[state]}"
     if state == "current":
         yield from _key(settings)
@@ -70,10 +79,18 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
     finally:
         if not models.database.is_closed():
             models.database.close()
-    yield found != "foreign", {
-        "ours": "The secret key is this database's.", "new": "The secret key will be this database's with its first clinic.", "foreign": keys.FOREIGN,
-        "unproved": "Nothing here tells whether the secret key is this database's. If private links work, confirm it: flask --app app key accept",
-    }[found]
+    yield (
+        found != "foreign",
+        {
+            "ours": "The secret key is this database's.",
+            "new": "The secret key will be this database's with its first clinic.",
+            "foreign": keys.FOREIGN,
+            "unproved": (
+                "Nothing here tells whether the secret key is this database's. If private links"
+                " work, confirm it: flask --app app key accept"
+            ),
+        }[found],
+    )
     if welcome:
         yield True, f"There is no clinic yet. Create it here: {settings.base_url}{welcome}"
 
@@ -81,45 +98,99 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
 def _disk(settings) -> tuple[bool, str]:
     faults = disk.faults(settings)
     if faults:
-        return False, (f"{' and '.join(faults).capitalize()}: nothing can be saved in {settings.instance}. Make room, or make it writable. "
-                       "Kalends then goes on by itself.")
+        return (
+            False,
+            (
+                f"{' and '.join(faults).capitalize()}: nothing can be saved in {settings.instance}."
+                " Make room, or make it writable. Kalends then goes on by itself."
+            ),
+        )
     return True, "There is room on the disk."
 
 
 def _queue(settings) -> Iterator[tuple[bool, str]]:
     workers = jobs.workers() if jobs.is_usable() else None
     if workers is None:
-        yield False, ("Redis does not answer. It runs with `make run`; start that." if settings.embedded_redis
-                      else "Redis does not answer. Check REDIS_URL and that its server runs.")
+        yield (
+            False,
+            (
+                "Redis does not answer. It runs with `make run`; start that."
+                if settings.embedded_redis
+                else "Redis does not answer. Check REDIS_URL and that its server runs."
+            ),
+        )
         return
     yield True, "Redis answers."
-    yield workers > 0, f"Workers running: {workers}." if workers else "No worker runs. Start: flask --app app worker"
+    yield (
+        workers > 0,
+        (
+            f"Workers running: {workers}."
+            if workers
+            else "No worker runs. Start: flask --app app worker"
+        ),
+    )
 
 
 def _base_url(settings) -> tuple[bool, str]:
     url = urlsplit(settings.base_url)
     local = url.hostname in ("localhost", "127.0.0.1", "::1")
     if settings.production and (url.scheme != "https" or local):
-        return False, f"KALENDS_BASE_URL is {settings.base_url}. Set it to the https:// address that people open, and put a TLS proxy in front."
+        return (
+            False,
+            (
+                f"KALENDS_BASE_URL is {settings.base_url}. Set it to the https:// address that"
+                " people open, and put a TLS proxy in front."
+            ),
+        )
     if url.scheme == "https" and not settings.trusted_proxies:
-        return False, "KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0. Set it to the number of proxies in front, usually 1."
+        return (
+            False,
+            (
+                "KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0. Set it to the number"
+                " of proxies in front, usually 1."
+            ),
+        )
     if local:
-        return True, f"People open {settings.base_url}. Only this machine can; calendar programs elsewhere cannot read private links there."
+        return (
+            True,
+            (
+                f"People open {settings.base_url}. Only this machine can; calendar programs"
+                " elsewhere cannot read private links there."
+            ),
+        )
     return True, f"People open {settings.base_url}."
 
 
 def _mail(mail_to: str | None) -> tuple[bool, str]:
     if not outbox.is_set_up():
-        return not mail_to, "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand."
+        return (
+            not mail_to,
+            "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand.",
+        )
     try:
         if mail_to:
             sending.try_out(mail_to)
-            return True, f"The mail server took a letter for {mail_to}. Look whether it arrives, in the junk folder too."
+            return (
+                True,
+                (
+                    f"The mail server took a letter for {mail_to}. Look whether it arrives, in the"
+                    " junk folder too."
+                ),
+            )
         with closing(MailServer(outbox.setup())) as server:
             server.open()
-        return True, "The mail server takes our sign-in. To send a trial letter: doctor --mail-to ADDRESS"
+        return (
+            True,
+            "The mail server takes our sign-in. To send a trial letter: doctor --mail-to ADDRESS",
+        )
     except sending.BadAddress:
         return False, f"{mail_to} is not an e-mail address. Write one such as name@example.org."
     except Refused as refused:
         what = f"a letter from {outbox.setup().mail_from} for {mail_to}" if mail_to else "us"
-        return False, f"The mail server does not take {what} ({refused.word}). Check SMTP_URL{' and MAIL_FROM' if mail_to else ''}."
+        return (
+            False,
+            (
+                f"The mail server does not take {what} ({refused.word}). Check"
+                f" SMTP_URL{' and MAIL_FROM' if mail_to else ''}."
+            ),
+        )

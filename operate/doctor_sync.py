@@ -1,4 +1,6 @@
-"""What the doctor says about two-way sync: providers, addresses that they accept, and connected accounts. No provider is asked anything."""
+"""What the doctor says about two-way sync: providers, addresses that they accept, and connected
+accounts. No provider is asked anything.
+"""
 
 import ipaddress
 from collections.abc import Iterator
@@ -13,18 +15,51 @@ from settings import is_loopback
 
 NAMES = {"google": "Google", "microsoft": "Microsoft"}
 GUIDES = {"google": "docs/google-setup.md", "microsoft": "docs/outlook-setup.md"}
-INVENTED = ("local", "localdomain", "lan", "internal", "intranet", "home", "corp", "private", "test", "example", "invalid", "arpa")
-TESTING_DAYS = (6, 8)  # access that ended so long after it was given: in "Testing" Google ends it after seven
+INVENTED = (
+    "local",
+    "localdomain",
+    "lan",
+    "internal",
+    "intranet",
+    "home",
+    "corp",
+    "private",
+    "test",
+    "example",
+    "invalid",
+    "arpa",
+)
+TESTING_DAYS = (
+    6,
+    8,
+)  # access that ended so long after it was given: in "Testing" Google ends it after seven
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for the providers that are set up and the accounts that are connected."""
+    """(whether it is well, sentence) for the providers that are set up and the accounts that are
+    connected.
+    """
     if not settings.providers:
-        yield True, f"No calendar provider is set up, so sync goes one way. {' and '.join(GUIDES.values())} lead through it."
+        yield (
+            True,
+            (
+                "No calendar provider is set up, so sync goes one way."
+                f" {' and '.join(GUIDES.values())} lead through it."
+            ),
+        )
     real = [kind for kind, known in settings.providers.items() if not known.is_sandbox]
     for kind, known in settings.providers.items():
-        yield True, (f"{NAMES[kind]} is the imitation that comes with Kalends." if known.is_sandbox else
-                     f"{NAMES[kind]} is set up. Register there this redirect URI, exactly: {settings.base_url}/connect/{kind}")
+        yield (
+            True,
+            (
+                f"{NAMES[kind]} is the imitation that comes with Kalends."
+                if known.is_sandbox
+                else (
+                    f"{NAMES[kind]} is set up. Register there this redirect URI, exactly:"
+                    f" {settings.base_url}/connect/{kind}"
+                )
+            ),
+        )
     if real:
         yield _registrable(settings.base_url, [NAMES[kind] for kind in real])
         yield _live(settings)
@@ -32,16 +67,42 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
-    """Whether providers accept a redirect URI at this address: https or this machine, no bare IP address, no invented ending."""
+    """Whether providers accept a redirect URI at this address: https or this machine, no bare IP
+    address, no invented ending.
+    """
     url, whom = urlsplit(base_url), " and ".join(names)
     if is_loopback(base_url):
-        return True, "Redirects to this machine itself are accepted. That does for trying out; a clinic needs an https:// address."
+        return (
+            True,
+            (
+                "Redirects to this machine itself are accepted. That does for trying out; a clinic"
+                " needs an https:// address."
+            ),
+        )
     if url.scheme != "https":
-        return False, f"Redirects to {base_url} are refused by {whom}. Give Kalends an https:// address in KALENDS_BASE_URL."
+        return (
+            False,
+            (
+                f"Redirects to {base_url} are refused by {whom}. Give Kalends an https:// address"
+                " in KALENDS_BASE_URL."
+            ),
+        )
     if _is_ip(url.hostname):
-        return False, f"Google refuses a bare IP address such as {url.hostname}. Give Kalends a name in a domain of yours."
+        return (
+            False,
+            (
+                f"Google refuses a bare IP address such as {url.hostname}. Give Kalends a name in a"
+                " domain of yours."
+            ),
+        )
     if "." not in url.hostname or url.hostname.rsplit(".", 1)[-1] in INVENTED:
-        return False, f"Google refuses {url.hostname}: its ending is no public one. Give Kalends a name in a domain of yours."
+        return (
+            False,
+            (
+                f"Google refuses {url.hostname}: its ending is no public one. Give Kalends a name"
+                " in a domain of yours."
+            ),
+        )
     return True, f"Redirects to {base_url} are accepted by {whom}."
 
 
@@ -55,33 +116,84 @@ def _is_ip(host: str) -> bool:
 
 def _live(settings) -> tuple[bool, str]:
     if settings.webhook_url is None:
-        return True, f"No live messages: they need an https:// address. Kalends looks for changes every {settings.poll_seconds} seconds instead."
+        return (
+            True,
+            (
+                "No live messages: they need an https:// address. Kalends looks for changes every"
+                f" {settings.poll_seconds} seconds instead."
+            ),
+        )
     if is_loopback(settings.webhook_url):
-        return False, f"Google and Microsoft cannot reach {settings.webhook_url}. Set KALENDS_WEBHOOK_URL to a public https:// address."
-    return True, (f"Live messages come to {settings.webhook_url}/webhooks/. That path must be open to the internet, under a certificate that "
-                  "browsers trust, and no robots.txt may forbid it.")
+        return (
+            False,
+            (
+                f"Google and Microsoft cannot reach {settings.webhook_url}. Set KALENDS_WEBHOOK_URL"
+                " to a public https:// address."
+            ),
+        )
+    return (
+        True,
+        (
+            f"Live messages come to {settings.webhook_url}/webhooks/. That path must be open to the"
+            " internet, under a certificate that browsers trust, and no robots.txt may forbid it."
+        ),
+    )
 
 
 def _accounts() -> Iterator[tuple[bool, str]]:
-    """What is wrong with connected accounts, in numbers. Nothing where the tables are not there yet: that is said elsewhere."""
+    """What is wrong with connected accounts, in numbers. Nothing where the tables are not there
+    yet: that is said elsewhere.
+    """
     try:
         with models.database.connection_context():
-            accounts = list(Account.select().where(Account.phase.in_(("active", "paused", "leaving"))))
+            accounts = list(
+                Account.select().where(Account.phase.in_(("active", "paused", "leaving")))
+            )
     except PeeweeException:
         return
     sealed = [account for account in accounts if not _opens(account)]
     stuck = [account for account in accounts if account.health == "reconnect"]
-    refused = sorted({(NAMES[account.kind], account.health_word) for account in accounts if account.health == "operator"})
+    refused = sorted(
+        {
+            (NAMES[account.kind], account.health_word)
+            for account in accounts
+            if account.health == "operator"
+        }
+    )
     if sealed:
-        yield False, (f"{_count(sealed)} cannot be used: no key of KALENDS_SECRET_KEY opens the credentials. Add the former key after the present "
-                      "one, or have their owners reconnect.")
+        yield (
+            False,
+            (
+                f"{_count(sealed)} cannot be used: no key of KALENDS_SECRET_KEY opens the"
+                " credentials. Add the former key after the present one, or have their owners"
+                " reconnect."
+            ),
+        )
     if stuck:
-        yield False, f"{_count(stuck)} must be reconnected by {'its owner' if len(stuck) == 1 else 'their owners'}, on Calendar sync."
+        yield (
+            False,
+            (
+                f"{_count(stuck)} must be reconnected by"
+                f" {'its owner' if len(stuck) == 1 else 'their owners'}, on Calendar sync."
+            ),
+        )
     if any(_is_testing(account) for account in stuck):
-        yield False, ("Google ended access about seven days after it was given. The project is probably still in “Testing”: publish it "
-                      f"(“In production”, see {GUIDES['google']}), then reconnect once more.")
+        yield (
+            False,
+            (
+                "Google ended access about seven days after it was given. The project is probably"
+                f" still in “Testing”: publish it (“In production”, see {GUIDES['google']}), then"
+                " reconnect once more."
+            ),
+        )
     for name, word in refused:
-        yield False, f"{name} refuses this Kalends as a whole ({word}). Check its client id and secret, and see {GUIDES[name.lower()]}."
+        yield (
+            False,
+            (
+                f"{name} refuses this Kalends as a whole ({word}). Check its client id and secret,"
+                f" and see {GUIDES[name.lower()]}."
+            ),
+        )
     if not (sealed or stuck or refused):
         yield True, f"Connected accounts: {len(accounts)}."
 
@@ -96,7 +208,9 @@ def _opens(account: Account) -> bool:
 
 def _is_testing(account: Account) -> bool:
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    return account.kind == "google" and days is not None and TESTING_DAYS[0] <= days <= TESTING_DAYS[1]
+    return (
+        account.kind == "google" and days is not None and TESTING_DAYS[0] <= days <= TESTING_DAYS[1]
+    )
 
 
 def _count(accounts: list[Account]) -> str:

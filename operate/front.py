@@ -1,8 +1,12 @@
-"""Between the socket and the pages: an asynchronous front (RSGI) that takes a request whole before a thread is given to it.
+"""Between the socket and the pages: an asynchronous front (RSGI) that takes a request whole before
+a thread is given to it.
 
-A line that sends its form slowly, or never to the end, costs a connection and a timer here, and no thread. Private feeds are answered at once,
-on the loop's own thread, unless that takes work. Everything else goes to one of a few threads, through the lane of its kind, so that
-neither sign-ins (costly on purpose), nor changes that wait for the database's lock, nor calls to other servers keep pages waiting.
+A line that sends its form slowly, or never to the end, costs a connection and a timer here, and no
+thread. Private feeds are answered at once,
+on the loop's own thread, unless that takes work. Everything else goes to one of a few threads,
+through the lane of its kind, so that
+neither sign-ins (costly on purpose), nor changes that wait for the database's lock, nor calls to
+other servers keep pages waiting.
 """
 
 import asyncio
@@ -23,8 +27,14 @@ log = logging.getLogger("kalends.front")
 
 GRACE_SECONDS = 15  # that a body may take in any case
 SLOWEST = 16 * 1024  # octets a second that a longer one must bring
-IN_MEMORY = 64 * 1024  # octets of a body that are kept in memory; a longer one goes to a temporary file
-MOST_HELD = 256 * 2**20  # octets of bodies that wait at a time in one process; beyond it only what fits into memory is taken
+IN_MEMORY = (
+    64 * 1024
+)  # octets of a body that are kept in memory; a longer one goes to a temporary file
+MOST_HELD = (
+    256 * 2**20
+    # octets of bodies that wait at a time in one process; beyond it only what fits into memory is
+    # taken
+)
 MOST_WAITING = 200  # requests of one kind that wait for a thread
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -54,12 +64,16 @@ class _Busy(Exception):
 
 
 class Front:
-    """The application for granian's RSGI. `app`: the WSGI application. `feeds`: the prefix of the paths that are answered at once.
+    """The application for granian's RSGI. `app`: the WSGI application. `feeds`: the prefix of the
+    paths that are answered at once.
 
-    `most(path)`: the octets that a body may have there. `lanes`: the first that takes a request counts; the last must take all.
+    `most(path)`: the octets that a body may have there. `lanes`: the first that takes a request
+    counts; the last must take all.
     """
 
-    def __init__(self, app: Callable, feeds: str, most: Callable[[str], int], lanes: Sequence[Lane]):
+    def __init__(
+        self, app: Callable, feeds: str, most: Callable[[str], int], lanes: Sequence[Lane]
+    ):
         self._app, self._feeds, self._most = app, feeds, most
         self._lanes = [(lane.takes, _Queue(lane.threads)) for lane in lanes]
         self._held = 0
@@ -86,11 +100,15 @@ class Front:
         proto.response_bytes(*answer)
 
     async def _with_body(self, scope, proto) -> Answer:
-        """Take the body, then answer. Whoever sends it may be a stranger yet, so that all of them together may hold only so much."""
+        """Take the body, then answer. Whoever sends it may be a stranger yet, so that all of them
+        together may hold only so much.
+        """
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body, self._counted() as count:
             environ = _environ(scope, body)
             try:
-                if (refusal := await _take(environ, proto, body, self._most(scope.path), count)) is not None:
+                if (
+                    refusal := await _take(environ, proto, body, self._most(scope.path), count)
+                ) is not None:
                     return refusal
             except _CutShort:
                 return _plain(400, "This did not arrive whole. Go back and send it again.")
@@ -98,13 +116,20 @@ class Front:
                 return _plain(408, "This did not arrive in time. Go back and send it again.")
             except (OSError, _NoRoom) as error:  # the disk is full, or others hold too much
                 log.error("a request could not be kept: %s", type(error).__name__)
-                return _plain(503, "The server has no room for this at the moment. Nothing was saved. Try again later.", 60)
+                return _plain(
+                    503,
+                    "The server has no room for this at the moment. Nothing was saved. Try again"
+                    " later.",
+                    60,
+                )
             body.seek(0)
             return await self._in_a_thread(scope, environ)
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], int]]:
-        """Gives a function that counts octets of one body, until the block ends, and gives how many are held in all."""
+        """Gives a function that counts octets of one body, until the block ends, and gives how many
+        are held in all.
+        """
         mine = 0
 
         def count(octets: int) -> int:
@@ -112,6 +137,7 @@ class Front:
             mine += octets
             self._held += octets
             return self._held
+
         try:
             yield count
         finally:
@@ -121,15 +147,21 @@ class Front:
         queue = next(queue for takes, queue in self._lanes if takes(scope.method, scope.path))
         try:
             async with queue:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, environ)
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._run, environ
+                )
         except _Busy:
-            return _plain(503, "Too many requests at once. Nothing was saved. Try again in a few seconds.", 5)
+            return _plain(
+                503, "Too many requests at once. Nothing was saved. Try again in a few seconds.", 5
+            )
 
     def _run(self, environ: dict) -> Answer:
         """Call the WSGI application (PEP 3333) and collect what it answers."""
         begun = []
         try:
-            chunks = self._app(environ, lambda status, headers, exc_info=None: begun.append((status, headers)))
+            chunks = self._app(
+                environ, lambda status, headers, exc_info=None: begun.append((status, headers))
+            )
             try:
                 body = b"".join(chunks)
             finally:
@@ -137,7 +169,9 @@ class Front:
                     chunks.close()
         except TakesWork:
             raise
-        except Exception as error:  # the application answers for its own faults: this is one of its answering
+        except (
+            Exception
+        ) as error:  # the application answers for its own faults: this is one of its answering
             log.error("no answer: %s at %s", type(error).__name__, places(error))
             return _plain(500, "That went wrong on our side. Your last change may not be saved.")
         status, headers = begun[-1]
@@ -145,7 +179,9 @@ class Front:
 
 
 class _Queue:
-    """Lets so many in at a time; the others wait in order, up to a bound. Raises _Busy beyond it."""
+    """Lets so many in at a time; the others wait in order, up to a bound. Raises _Busy beyond
+    it.
+    """
 
     def __init__(self, most: int):
         self._free, self._waiting = asyncio.Semaphore(most), 0
@@ -165,20 +201,30 @@ class _Queue:
 
 def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answer:
     body = (sentence + "\n").encode()
-    headers = [("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(body))), ("cache-control", "no-store")]
+    headers = [
+        ("content-type", "text/plain; charset=utf-8"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+    ]
     return status, headers + ([("retry-after", str(retry_seconds))] if retry_seconds else []), body
 
 
-async def _take(environ: dict, proto, body, most: int, count: Callable[[int], int]) -> Answer | None:
-    """Put the request's body into `body`, or give the refusal. Raises _CutShort, _TooSlow, _NoRoom, OSError.
+async def _take(
+    environ: dict, proto, body, most: int, count: Callable[[int], int]
+) -> Answer | None:
+    """Put the request's body into `body`, or give the refusal. Raises _CutShort, _TooSlow, _NoRoom,
+    OSError.
 
-    What is longer than `most` is not read: the application refuses it by its length (413). A form without a length (chunked) that was cut short
+    What is longer than `most` is not read: the application refuses it by its length (413). A form
+    without a length (chunked) that was cut short
     cannot be told from a whole one, so that it is not taken (411, RFC 9110 §15.5.12).
     """
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
         return None
-    if length is None and environ.get("CONTENT_TYPE", "").lower().startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+    if length is None and environ.get("CONTENT_TYPE", "").lower().startswith(
+        ("application/x-www-form-urlencoded", "multipart/form-data")
+    ):
         return _plain(411, "A form needs its length (Content-Length).")
     if length is not None and int(length) > most:
         _mark_too_long(environ)
@@ -212,21 +258,38 @@ def _mark_too_long(environ: dict) -> None:
 
 
 _ALWAYS = {
-    "SCRIPT_NAME": "", "SERVER_SOFTWARE": "Kalends", "wsgi.version": (1, 0), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
-    "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.input_terminated": True,
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "Kalends",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
 }
 
 
 def _environ(scope, body) -> dict:
-    """The request as PEP 3333 has it. Repeated headers are one (RFC 9110 §5.3; cookies by a semicolon)."""
+    """The request as PEP 3333 has it. Repeated headers are one (RFC 9110 §5.3; cookies by a
+    semicolon).
+    """
     host, _, port = scope.server.rpartition(":")
     environ = {
-        **_ALWAYS, "REQUEST_METHOD": scope.method, "PATH_INFO": scope.path.encode().decode("latin-1"), "QUERY_STRING": scope.query_string,
-        "SERVER_PROTOCOL": f"HTTP/{'1.1' if scope.http_version != '1' else '1.0'}", "SERVER_NAME": host.strip("[]"), "SERVER_PORT": port,
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"), "wsgi.url_scheme": scope.scheme, "wsgi.input": body,
+        **_ALWAYS,
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_PROTOCOL": f"HTTP/{'1.1' if scope.http_version != '1' else '1.0'}",
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": body,
     }
     for name, value in scope.headers.items():
-        if "_" in name:  # it would pass for the one with a hyphen, which a proxy in front sets or removes
+        if (
+            "_" in name
+        ):  # it would pass for the one with a hyphen, which a proxy in front sets or removes
             continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):

@@ -1,6 +1,8 @@
-"""Keeps parts running: one that ends is begun again, the first time at once, then after growing pauses, and the log says so.
+"""Keeps parts running: one that ends is begun again, the first time at once, then after growing
+pauses, and the log says so.
 
-Only a part that ends again and again *before it was ready* is given up: it cannot run here, and somebody must look.
+Only a part that ends again and again *before it was ready* is given up: it cannot run here, and
+somebody must look.
 """
 
 import ctypes
@@ -42,7 +44,8 @@ class Child(Protocol):
 
 @dataclass
 class Part:
-    """One part. `longest_pause`: seconds between an end and the next beginning at most. `for_good`: once it was ready, it is never given up.
+    """One part. `longest_pause`: seconds between an end and the next beginning at most. `for_good`:
+    once it was ready, it is never given up.
 
     `replaced(pid)` is called for each process that ended by itself once the next one is ready.
     """
@@ -59,7 +62,9 @@ class Part:
     was_ready: bool = False  # ever
     ends: int = 0
     ends_unready: int = 0
-    ended: list[int] = field(default_factory=list)  # the processes that ended by themselves, until another is ready
+    ended: list[int] = field(
+        default_factory=list
+    )  # the processes that ended by themselves, until another is ready
 
 
 class Keeper:
@@ -95,7 +100,9 @@ class Keeper:
         try:
             part.child = part.begin()
         except (OSError, CannotStart) as fault:  # no more processes, no more memory
-            self._again(name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})")
+            self._again(
+                name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})"
+            )
 
     def _ended(self, name: str, part: Part, status: int) -> None:
         part.ended.append(part.child.pid)
@@ -108,13 +115,18 @@ class Keeper:
         part.ends = 1 if part.ready and now - part.begun_at > STEADY_SECONDS else part.ends + 1
         part.ends_unready = 0 if part.ready else part.ends_unready + 1
         if part.ends_unready >= TRIES and not (part.for_good and part.was_ready):
-            raise GivenUp(f"{name} {what}, {TRIES} times in a row before it was ready. It cannot run here; what it said above tells why.")
+            raise GivenUp(
+                f"{name} {what}, {TRIES} times in a row before it was ready. It cannot run here;"
+                " what it said above tells why."
+            )
         pause = 0 if part.ends == 1 else min(2.0 ** (part.ends - 3), part.longest_pause)
         say(f"{name} {what}. It is started again{f' in {pause:g} s' if pause else ''}.")
         part.again_at = now + pause
 
     def ended(self) -> list[int]:
-        """The processes that ended by themselves and are not replaced yet: what they had begun may still run in their group."""
+        """The processes that ended by themselves and are not replaced yet: what they had begun may
+        still run in their group.
+        """
         return [pid for part in self.parts.values() for pid in part.ended]
 
 
@@ -148,6 +160,8 @@ def say_ready(theirs: socket.socket | None) -> None:
 
 
 def end_with_parent() -> None:
-    """On Linux: have the system send us SIGTERM when the parent is gone, were it killed outright."""
+    """On Linux: have the system send us SIGTERM when the parent is gone, were it killed
+    outright.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -1,6 +1,8 @@
-"""Whether the secret key in force is this database's: private links and connected accounts follow from it.
+"""Whether the secret key in force is this database's: private links and connected accounts follow
+from it.
 
-The database keeps a fingerprint of each key that it was surely used with. A key is sure once it has opened what an account's provider allowed,
+The database keeps a fingerprint of each key that it was surely used with. A key is sure once it has
+opened what an account's provider allowed,
 once a clinic was founded under it, or once an owner has said so (`key accept`).
 """
 
@@ -16,9 +18,11 @@ from accounts import Account
 from database import Base, InstantField, database, now
 from models import Clinic, User
 
-FOREIGN = ("This database was used with another secret key. With this one every private link and every connected account would stop. Set "
-           "KALENDS_SECRET_KEY as before, or put the file secret_key back. If the old key is lost, or must not be used any more, run: "
-           "flask --app app key accept")
+FOREIGN = (
+    "This database was used with another secret key. With this one every private link and every"
+    " connected account would stop. Set KALENDS_SECRET_KEY as before, or put the file secret_key"
+    " back. If the old key is lost, or must not be used any more, run: flask --app app key accept"
+)
 
 
 class ServerKey(Base):
@@ -34,7 +38,9 @@ def fingerprint(key: str) -> str:
 
 
 def state(keys: Sequence[str]) -> str:
-    """"ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here tells), or "new" (there is no clinic yet)."""
+    """ "ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here
+    tells), or "new" (there is no clinic yet).
+    """
     known = {row.fingerprint for row in ServerKey.select()}
     if not Clinic.select().exists():
         return "new"
@@ -55,7 +61,8 @@ def check(keys: Sequence[str]) -> str:
 
 
 def welcome_path(keys: Sequence[str]) -> str | None:
-    """Where the first clinic is made, for whoever reads what the server prints; None once there is one. It follows from the key, so that nothing
+    """Where the first clinic is made, for whoever reads what the server prints; None once there is
+    one. It follows from the key, so that nothing
     is stored, and a server that is reachable before it is set up belongs to nobody else."""
     if User.select(User.id).exists():
         return None
@@ -72,6 +79,8 @@ def accept(keys: Sequence[str]) -> None:
 @database.atomic()
 def _remember(keys: Sequence[str], forget: bool) -> None:
     if forget:
-        ServerKey.delete().where(ServerKey.fingerprint.not_in([fingerprint(key) for key in keys])).execute()
+        ServerKey.delete().where(
+            ServerKey.fingerprint.not_in([fingerprint(key) for key in keys])
+        ).execute()
     for key in keys:
         ServerKey.insert(fingerprint=fingerprint(key), since=now()).on_conflict_ignore().execute()

@@ -1,4 +1,6 @@
-"""Bring the database to this program's tables, forwards only, with Peewee's own migration runner."""
+"""Bring the database to this program's tables, forwards only, with Peewee's own migration
+runner.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,15 +28,51 @@ from unread import CalendarTrouble, UnreadEvent
 
 from .keys import ServerKey
 
-TABLES = (Clinic, Venue, User, Practitioner, Patient, Service, Booking, Feed, FeedRead, OneTimeLink, Throttle, AuditEntry, NoteVersion, Import,
-          ColumnMeaning,
-          Account, RemoteCalendar, ExternalEvent, Link, Channel, SyncRun, Notice, Stray, Letter, ResetRequest, ServerKey,
-          Session, SecurityEvent, IdChange, AddressProof, Pace, ToldChange, ReadPage, Revocation, UnreadEvent, CalendarTrouble)
+TABLES = (
+    Clinic,
+    Venue,
+    User,
+    Practitioner,
+    Patient,
+    Service,
+    Booking,
+    Feed,
+    FeedRead,
+    OneTimeLink,
+    Throttle,
+    AuditEntry,
+    NoteVersion,
+    Import,
+    ColumnMeaning,
+    Account,
+    RemoteCalendar,
+    ExternalEvent,
+    Link,
+    Channel,
+    SyncRun,
+    Notice,
+    Stray,
+    Letter,
+    ResetRequest,
+    ServerKey,
+    Session,
+    SecurityEvent,
+    IdChange,
+    AddressProof,
+    Pace,
+    ToldChange,
+    ReadPage,
+    Revocation,
+    UnreadEvent,
+    CalendarTrouble,
+)
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
 class CannotMigrate(Exception):
-    """The database cannot be brought up to date; the message is a sentence for the person at the keyboard."""
+    """The database cannot be brought up to date; the message is a sentence for the person at the
+    keyboard.
+    """
 
 
 def known() -> set[str]:
@@ -45,23 +83,35 @@ def known() -> set[str]:
 def applied() -> set[str]:
     """The names of the migrations that the database has had."""
     try:
-        return {name for (name,) in models.database.execute_sql("SELECT name FROM schema_migration").fetchall()}
+        return {
+            name
+            for (name,) in models.database.execute_sql(
+                "SELECT name FROM schema_migration"
+            ).fetchall()
+        }
     except PeeweeException:
         return set()
 
 
 def state() -> str:
-    """"current", "behind" (run `migrate`), or "newer" (made by a later version of Kalends). Reads only."""
+    """ "current", "behind" (run `migrate`), or "newer" (made by a later version of Kalends). Reads
+    only.
+    """
     had, ours = applied(), known()
     return "newer" if had - ours else "current" if had == ours else "behind"
 
 
 def migrate() -> list[str]:
-    """Apply what is missing, each step in one transaction. Gives the names applied. Raises CannotMigrate."""
+    """Apply what is missing, each step in one transaction. Gives the names applied. Raises
+    CannotMigrate.
+    """
     try:
         models.database.connect(reuse_if_open=True)
         if state() == "newer":
-            raise CannotMigrate("This database was made by a newer version of Kalends. Update the program, or restore a backup made before.")
+            raise CannotMigrate(
+                "This database was made by a newer version of Kalends. Update the program, or"
+                " restore a backup made before."
+            )
         try_writing()
         with _alone():
             return _bring_up() if state() == "behind" else []
@@ -70,20 +120,30 @@ def migrate() -> list[str]:
 
 
 def _bring_up() -> list[str]:
-    """Each step is a transaction of its own, in which the runner leaves SQLite's references unchecked: a table may be built anew without
+    """Each step is a transaction of its own, in which the runner leaves SQLite's references
+    unchecked: a table may be built anew without
     emptying those that refer to it. Afterwards every reference must lead somewhere."""
     names = [str(name) for name in _runner().up() or []]
-    lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if models.is_sqlite() else []
+    lost = (
+        models.database.execute_sql("PRAGMA foreign_key_check").fetchall()
+        if models.is_sqlite()
+        else []
+    )
     if lost:
-        raise CannotMigrate(f"After the update {len(lost)} rows refer to others that are not there ({', '.join(sorted({row[0] for row in lost}))}). "
-                            "Restore the backup that was made before the update, and report this.")
+        raise CannotMigrate(
+            f"After the update {len(lost)} rows refer to others that are not there"
+            f" ({', '.join(sorted({row[0] for row in lost}))}). Restore the backup that was made"
+            " before the update, and report this."
+        )
     return names
 
 
 def unusable(error: PeeweeException) -> CannotMigrate:
     """What to say when the database refuses."""
-    return CannotMigrate(f"The database cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}. "
-                         "Check that its file or server exists and may be written to.")
+    return CannotMigrate(
+        f"The database cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}. "
+        "Check that its file or server exists and may be written to."
+    )
 
 
 def _runner() -> Runner:
@@ -91,9 +151,14 @@ def _runner() -> Runner:
 
 
 def try_writing() -> None:
-    """Raises OperationalError where nothing may be written: better now than at the first booking."""
+    """Raises OperationalError where nothing may be written: better now than at the first
+    booking.
+    """
     with models.database.atomic():  # on SQLite this takes the lock that a write takes
-        if not models.is_sqlite() and models.database.execute_sql("SHOW transaction_read_only").fetchone()[0] == "on":
+        if (
+            not models.is_sqlite()
+            and models.database.execute_sql("SHOW transaction_read_only").fetchone()[0] == "on"
+        ):
             raise OperationalError("it is read-only")
 
 

@@ -1,4 +1,6 @@
-"""PostgreSQL's own programs: https://www.postgresql.org/docs/current/app-pgdump.html, app-pgrestore.html, app-psql.html"""
+"""PostgreSQL's own programs: https://www.postgresql.org/docs/current/app-pgdump.html,
+app-pgrestore.html, app-psql.html
+"""
 
 import re
 import shutil
@@ -41,7 +43,8 @@ def dump(url: str, target: Path) -> None:
 def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
     """Put a dump in the place of what is there: all of it, or nothing. Raises ToolRefused.
 
-    Tables that came after the dump refer to older ones, so that these cannot be dropped one by one: all that are ours go first, in the same
+    Tables that came after the dump refer to older ones, so that these cannot be dropped one by one:
+    all that are ours go first, in the same
     transaction that brings those of the dump.
     """
     listed = _output("pg_restore", "--list", str(dumped))
@@ -55,16 +58,33 @@ def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
         whole = Path(folder) / "whole.sql"
         whole.touch(mode=0o600)
         with open(whole, "wb") as into, open(script, "rb") as body:
-            into.writelines(f'DROP TABLE IF EXISTS "{schema}"."{name}" CASCADE;\n'.encode() for name in names)
+            into.writelines(
+                f'DROP TABLE IF EXISTS "{schema}"."{name}" CASCADE;\n'.encode() for name in names
+            )
             shutil.copyfileobj(body, into)
-        _run("psql", url, "--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--single-transaction", f"--file={whole}")
+        _run(
+            "psql",
+            url,
+            "--no-psqlrc",
+            "--quiet",
+            "--output=/dev/null",
+            "--set=ON_ERROR_STOP=1",
+            "--single-transaction",
+            f"--file={whole}",
+        )
 
 
 def _run(tool: str, url: str, *arguments: str) -> None:
-    """Run a tool on the database. The password goes through a file: a process's arguments can be read by all."""
+    """Run a tool on the database. The password goes through a file: a process's arguments can be
+    read by all.
+    """
     parts = conninfo_to_dict(url)
     with tempfile.NamedTemporaryFile("w", prefix=".pgpass-") as passwords:  # made with mode 0600
-        passwords.write("*:*:*:*:" + str(parts.pop("password", "")).replace("\\", "\\\\").replace(":", "\\:") + "\n")
+        passwords.write(
+            "*:*:*:*:"
+            + str(parts.pop("password", "")).replace("\\", "\\\\").replace(":", "\\:")
+            + "\n"
+        )
         passwords.flush()
         _output(tool, "--dbname", make_conninfo(**parts, passfile=passwords.name), *arguments)
 
@@ -82,7 +102,10 @@ def _sentence(tool: str, said: str) -> str:
     """Why a tool refused; two versions that do not go together are told as what to install."""
     versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", said)
     if versions:
-        return f"pg_dump here is version {versions[2]}, the server's is {versions[1]}. Install PostgreSQL's client tools of version {versions[1]}."
+        return (
+            f"pg_dump here is version {versions[2]}, the server's is {versions[1]}. Install"
+            f" PostgreSQL's client tools of version {versions[1]}."
+        )
     if "unsupported version" in said:
         return f"{tool} here is too old for this backup. {_CLIENT}"
     lines = [line for line in said.strip().splitlines() if line]

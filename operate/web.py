@@ -1,6 +1,8 @@
-"""The web: processes that answer on one listening socket, each with the asynchronous front (`front.Front`) on granian.
+"""The web: processes that answer on one listening socket, each with the asynchronous front
+(`front.Front`) on granian.
 
-The socket outlives them all. While one of them, or all, are begun again, connections wait in its queue and none is refused.
+The socket outlives them all. While one of them, or all, are begun again, connections wait in its
+queue and none is refused.
 """
 
 import asyncio
@@ -28,7 +30,9 @@ HEAD_SECONDS = 20  # for the head of a request, the first and each further one o
 UNREAD_SECONDS = 60  # after which a client that takes no more of its answer is let go
 BACKLOG = 1024  # connections that wait to be accepted
 MOST_CONNECTIONS = 8192  # of one process; an idle one costs a few kilobytes
-ORPHAN_SECONDS = 60  # that a process goes on at most without its parent, until `start` has others and ends it
+ORPHAN_SECONDS = (
+    60  # that a process goes on at most without its parent, until `start` has others and ends it
+)
 LAST_SECONDS = 3  # that answers in progress get when it is told to stop
 
 
@@ -49,20 +53,32 @@ def listen(host: str, port: int) -> socket.socket:
     except socket.gaierror:
         fault = f"KALENDS_HOST={host} is not an address of this machine."
     except OSError as error:
-        fault = f"Port {port} on {host} cannot be used: {error.strerror}. Stop what uses it, or set KALENDS_PORT to a free one."
+        fault = (
+            f"Port {port} on {host} cannot be used: {error.strerror}. Stop what uses it, or set"
+            " KALENDS_PORT to a free one."
+        )
     if listening:
         listening.close()
     raise CannotStart(fault)
 
 
 def serve(listening: socket.socket, processes: int, ready: socket.socket | None = None) -> int:
-    """Answer with so many processes until SIGINT or SIGTERM. Gives the exit status. `ready`: see `keeper.say_ready`."""
+    """Answer with so many processes until SIGINT or SIGTERM. Gives the exit status. `ready`: see
+    `keeper.say_ready`.
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _allow_files()
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [None]
-    keeper = Keeper({f"web {n + 1}": _process(listening, cores[n % len(cores)], os.getppid() if ready else None) for n in range(processes)})
+    keeper = Keeper(
+        {
+            f"web {n + 1}": _process(
+                listening, cores[n % len(cores)], os.getppid() if ready else None
+            )
+            for n in range(processes)
+        }
+    )
     try:
         while not stop.wait(0.05):
             keeper.look()
@@ -91,7 +107,9 @@ class _Process(_context.Process):
 
 
 def _process(listening: socket.socket, core: int | None, above: int | None) -> Part:
-    """One process, on a core of its own: its threads then hand Python's lock round for little (Linux)."""
+    """One process, on a core of its own: its threads then hand Python's lock round for little
+    (Linux).
+    """
     said = Ready()
 
     def begin() -> _Process:
@@ -99,6 +117,7 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
             child = _Process(target=_answer, args=(listening, core, ready, os.getpid(), above))
             child.start()
         return child
+
     return Part(begin, said, longest_pause=1.0)
 
 
@@ -114,7 +133,9 @@ def _allow_files() -> None:
 # ---- in each process ----
 
 
-def _answer(listening: socket.socket, core: int | None, ready: socket.socket, parent: int, above: int | None) -> None:
+def _answer(
+    listening: socket.socket, core: int | None, ready: socket.socket, parent: int, above: int | None
+) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     if core is not None:
@@ -130,6 +151,7 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
     def stop() -> None:
         server.stop()
         loop.call_later(LAST_SECONDS, os._exit, 0)  # somebody's line may be slow
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     server.on_startup(lambda: say_ready(ready))
@@ -139,7 +161,9 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
-    """After the parent was killed outright: go on while `start` (`above`) makes others ready, and end where nobody does."""
+    """After the parent was killed outright: go on while `start` (`above`) makes others ready, and
+    end where nobody does.
+    """
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
     end = time.monotonic() + ORPHAN_SECONDS
@@ -161,10 +185,23 @@ class _Server(Server):
 
     def __init__(self, front, listening: socket.socket):
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        connections = MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(64, min(files - 200, MOST_CONNECTIONS))
-        super().__init__(front, websockets=False, http=HTTPModes.http1, backlog=BACKLOG, backpressure=connections, log_level=LogLevels.error,
-                         http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000))
+        connections = (
+            MOST_CONNECTIONS
+            if files == resource.RLIM_INFINITY
+            else max(64, min(files - 200, MOST_CONNECTIONS))
+        )
+        super().__init__(
+            front,
+            websockets=False,
+            http=HTTPModes.http1,
+            backlog=BACKLOG,
+            backpressure=connections,
+            log_level=LogLevels.error,
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000),
+        )
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        self._shd = SocketHolder(os.dup(self._listening.fileno()), False, BACKLOG)  # it closes its own
+        self._shd = SocketHolder(
+            os.dup(self._listening.fileno()), False, BACKLOG
+        )  # it closes its own

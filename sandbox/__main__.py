@@ -1,6 +1,7 @@
 """Both imitations in one process on one port: python -m sandbox --port 8010 --store FOLDER
 
-`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` go to Microsoft's, everything else to Google's; `/` leads to the pages of both.
+`/v1.0`, `/common` (and the other tenants) and `/sandbox/outlook` go to Microsoft's, everything else
+to Google's; `/` leads to the pages of both.
 """
 
 import argparse
@@ -17,10 +18,20 @@ from .graph import seed as graph_seed
 from .store import Store
 
 MICROSOFT = ("/v1.0", "/common", "/organizations", "/consumers", "/sandbox/outlook")
-FRONT = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sandbox</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/sandbox/static/sandbox.css">
-<body><header><a href="/">Sandbox: imitations to try things out</a></header><main><section><h1>Play the outside user</h1>
-<ul><li><a href="/sandbox/">Google Calendar</a></li><li><a href="/sandbox/outlook/">Outlook</a></li></ul></section></main></body></html>"""
+FRONT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sandbox</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/sandbox/static/sandbox.css">
+<body>
+<header><a href="/">Sandbox: imitations to try things out</a></header>
+<main><section><h1>Play the outside user</h1>
+<ul>
+<li><a href="/sandbox/">Google Calendar</a></li>
+<li><a href="/sandbox/outlook/">Outlook</a></li>
+</ul>
+</section></main></body></html>"""
 
 
 class Both:
@@ -38,29 +49,56 @@ class Both:
 
 
 def open_both(folder: Path | None, environment: str) -> Both:
-    """Both with everything kept in a folder, or only in memory; new ones begin with a few weeks of events."""
+    """Both with everything kept in a folder, or only in memory; new ones begin with a few weeks of
+    events.
+    """
     if folder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stores = [Store(folder / f"{name}.json" if folder else None) for name in ("google", "microsoft")]
-    both = Both(google.create(stores[0], environment=environment), graph.create(stores[1], environment=environment))
-    for app, sample_weeks in ((both.google, seed.sample_weeks), (both.graph, graph_seed.sample_weeks)):
+    stores = [
+        Store(folder / f"{name}.json" if folder else None) for name in ("google", "microsoft")
+    ]
+    both = Both(
+        google.create(stores[0], environment=environment),
+        graph.create(stores[1], environment=environment),
+    )
+    for app, sample_weeks in (
+        (both.google, seed.sample_weeks),
+        (both.graph, graph_seed.sample_weeks),
+    ):
         if not any(calendar["events"] for calendar in app.store.calendars.values()):
             sample_weeks(app)
     return both
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = argparse.ArgumentParser(prog="python -m sandbox", description="Imitations of Google Calendar and Outlook for trying Kalends out.")
+    options = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="Imitations of Google Calendar and Outlook for trying Kalends out.",
+    )
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, default=8010)
     options.add_argument("--store", type=Path, help="a folder that keeps everything over restarts")
-    options.add_argument("--google-redirect-uri", action="append", default=[], help="where Google's sign-in may return to; repeat for more")
-    options.add_argument("--microsoft-redirect-uri", action="append", default=[], help="where Microsoft's sign-in may return to; repeat for more")
+    options.add_argument(
+        "--google-redirect-uri",
+        action="append",
+        default=[],
+        help="where Google's sign-in may return to; repeat for more",
+    )
+    options.add_argument(
+        "--microsoft-redirect-uri",
+        action="append",
+        default=[],
+        help="where Microsoft's sign-in may return to; repeat for more",
+    )
     chosen = options.parse_args(argv)
     both = open_both(chosen.store, os.environ.get("KALENDS_ENV", "development"))
     both.google.oauth.register(seed.CLIENT_ID, seed.CLIENT_SECRET, *chosen.google_redirect_uri)
-    both.graph.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, *chosen.microsoft_redirect_uri)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # its lines would bury those of Kalends, and hold whole addresses
+    both.graph.oauth.register(
+        graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, *chosen.microsoft_redirect_uri
+    )
+    logging.getLogger("werkzeug").setLevel(
+        logging.ERROR
+    )  # its lines would bury those of Kalends, and hold whole addresses
     try:
         run_simple(chosen.host, chosen.port, both, threaded=True)
     finally:

@@ -37,7 +37,10 @@ def answer(app, request: Request) -> Response:
     if last is not None:
         raise ConnectionLost
     boundary = f"batch_{secrets.token_urlsafe(12)}"
-    text = b"".join(_written(boundary, part, response) for part, response in answers) + f"--{boundary}--\r\n".encode()
+    text = (
+        b"".join(_written(boundary, part, response) for part, response in answers)
+        + f"--{boundary}--\r\n".encode()
+    )
     return Response(text, content_type=f"multipart/mixed; boundary={boundary}")
 
 
@@ -54,7 +57,9 @@ def _one(app, part: Part, written: set[str]) -> Response:
 
 def _pieces(request: Request) -> list[Message]:
     if request.mimetype != "multipart/mixed" or "boundary" not in request.mimetype_params:
-        raise Refused(400, "badRequest", "Failed to parse batch request, error: the boundary is missing.")
+        raise Refused(
+            400, "badRequest", "Failed to parse batch request, error: the boundary is missing."
+        )
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + request.get_data())
     pieces = message.get_payload() if message.is_multipart() else []
@@ -71,18 +76,36 @@ def _part(piece: Message, outer) -> Part:
     first, *lines = head.decode().split("\n")
     try:
         method, target = first.split()[:2]
-        headers = {name.title(): value.strip() for name, value in (line.split(":", 1) for line in lines if line)}
+        headers = {
+            name.title(): value.strip()
+            for name, value in (line.split(":", 1) for line in lines if line)
+        }
     except ValueError:
         raise Refused(400, "badRequest", "Failed to parse a part of the batch.") from None
-    inherited = {name.title(): value for name, value in outer.items() if not name.lower().startswith("content-")}
+    inherited = {
+        name.title(): value
+        for name, value in outer.items()
+        if not name.lower().startswith("content-")
+    }
     url = urlsplit(target)
     path = target if url.scheme else unquote(url.path)
-    return Part(method, path, parse_qsl(url.query, keep_blank_values=True), inherited | headers, body.strip(), piece["Content-ID"])
+    return Part(
+        method,
+        path,
+        parse_qsl(url.query, keep_blank_values=True),
+        inherited | headers,
+        body.strip(),
+        piece["Content-ID"],
+    )
 
 
 def _written(boundary: str, part: Part, response: Response) -> bytes:
     lines = [f"--{boundary}", "Content-Type: application/http"]
     if part.content_id:
         lines.append(f"Content-ID: <response-{part.content_id.strip('<>')}>")
-    lines += ["", f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers.items())]
+    lines += [
+        "",
+        f"HTTP/1.1 {response.status}",
+        *(f"{name}: {value}" for name, value in response.headers.items()),
+    ]
     return "\r\n".join([*lines, "", ""]).encode() + response.get_data() + b"\r\n"

@@ -1,4 +1,6 @@
-"""What the pages of every imitation have: the accounts, switches for trouble, and the last requests. Plain forms, no script."""
+"""What the pages of every imitation have: the accounts, switches for trouble, and the last
+requests. Plain forms, no script.
+"""
 
 from datetime import date, timedelta
 from urllib.parse import urlsplit
@@ -8,8 +10,11 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 DAYS_SHOWN, REQUESTS_SHOWN = 14, 15
 TROUBLES = {
-    "503": "{} is out of order", "429": "{} says: too many requests", "401": "{} does not know us",
-    "late": "{} does the work but never answers", "reset": "The connection breaks",
+    "503": "{} is out of order",
+    "429": "{} says: too many requests",
+    "401": "{} does not know us",
+    "late": "{} does the work but never answers",
+    "reset": "The connection breaks",
 }
 
 
@@ -27,7 +32,10 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
 
     @routes.before_request
     def only_known_accounts():
-        if "email" in request.view_args and request.view_args["email"] not in sandbox.store.accounts:
+        if (
+            "email" in request.view_args
+            and request.view_args["email"] not in sandbox.store.accounts
+        ):
             abort(404)
 
     @routes.app_context_processor
@@ -44,11 +52,18 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
     @routes.get("/")
     def home():
         log = list(sandbox.requests)[-REQUESTS_SHOWN:][::-1]
-        return render_template("home.html", accounts=list(sandbox.store.accounts.values()), requests=log, channels=sandbox.channels.live())
+        return render_template(
+            "home.html",
+            accounts=list(sandbox.store.accounts.values()),
+            requests=log,
+            channels=sandbox.channels.live(),
+        )
 
     @routes.post("/trouble")
     def trouble():
-        start_trouble(sandbox, request.form.get("kind", "503"), float(request.form.get("minutes", "5")))
+        start_trouble(
+            sandbox, request.form.get("kind", "503"), float(request.form.get("minutes", "5"))
+        )
         return redirect(url_for(".home"), 303)
 
     @routes.post("/trouble/end")
@@ -60,6 +75,7 @@ def routes_for(sandbox, provider: str, prefix: str) -> Blueprint:
     def revoke(email: str):
         sandbox.user(email).revoke(request.form["client"])
         return back(email)
+
     return routes
 
 
@@ -75,7 +91,9 @@ def start_trouble(sandbox, kind: str, minutes: float) -> None:
 
 def applications(sandbox, email: str) -> list[dict]:
     """The applications that may use an account."""
-    return [client for key, client in sandbox.store.clients.items() if sandbox.oauth.grant(key, email)]
+    return [
+        client for key, client in sandbox.store.clients.items() if sandbox.oauth.grant(key, email)
+    ]
 
 
 def first_day(sandbox, zone: str) -> date:
@@ -91,8 +109,13 @@ def back(email: str, day: str | None = None):
 
 
 def by_day(lines: list[dict], first: date) -> list[tuple[date, list[dict]]]:
-    """The lines of an agenda under their days, in order; what began earlier stands on the first day."""
+    """The lines of an agenda under their days, in order; what began earlier stands on the first
+    day.
+    """
     days: dict[date, list[dict]] = {}
     for line in lines:
         days.setdefault(max(line["start"].date(), first), []).append(line)
-    return [(day, sorted(found, key=lambda line: (line["start"], line["title"]))) for day, found in sorted(days.items())]
+    return [
+        (day, sorted(found, key=lambda line: (line["start"], line["title"])))
+        for day, found in sorted(days.items())
+    ]

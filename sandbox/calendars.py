@@ -8,33 +8,66 @@ from .errors import Refused, invalid, not_found
 from .times import zone
 
 ROLES = ("freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
-ENTRY_FIELDS = ("summaryOverride", "colorId", "backgroundColor", "foregroundColor", "hidden", "selected", "defaultReminders")
+ENTRY_FIELDS = (
+    "summaryOverride",
+    "colorId",
+    "backgroundColor",
+    "foregroundColor",
+    "hidden",
+    "selected",
+    "defaultReminders",
+)
 CALENDAR_FIELDS = ("summary", "description", "location", "timeZone")
 BLIND_SCOPES = frozenset(["calendar.events.freebusy"])
 
 
-def open_account(store, email: str, name: str | None = None, time_zone: str = "Europe/Paris") -> dict:
+def open_account(
+    store, email: str, name: str | None = None, time_zone: str = "Europe/Paris"
+) -> dict:
     """The account of an e-mail address, made with its primary calendar when new."""
     if email not in store.accounts:
         subject = str(int(hashlib.sha256(email.encode()).hexdigest()[:17], 16)).zfill(21)
-        store.accounts[email] = {"email": email, "sub": subject, "name": name or email.split("@")[0].title(), "entries": {}}
+        store.accounts[email] = {
+            "email": email,
+            "sub": subject,
+            "name": name or email.split("@")[0].title(),
+            "entries": {},
+        }
         add_calendar(store, email, email, time_zone, calendar_id=email)
     return store.accounts[email]
 
 
-def add_calendar(store, owner: str, summary: str, time_zone: str, calendar_id: str | None = None, client: str | None = None, **fields) -> dict:
+def add_calendar(
+    store,
+    owner: str,
+    summary: str,
+    time_zone: str,
+    calendar_id: str | None = None,
+    client: str | None = None,
+    **fields,
+) -> dict:
     """A new calendar in its owner's list. `client` is the application that made it."""
     calendar_id = calendar_id or f"{secrets.token_hex(32)}@group.calendar.google.com"
     store.calendars[calendar_id] = {
-        "id": calendar_id, "summary": summary, "timeZone": time_zone, "owner": owner, "client": client, "roles": {}, "events": {},
-        "oldest_sync": 0, "revision": store.tick(), **fields,
+        "id": calendar_id,
+        "summary": summary,
+        "timeZone": time_zone,
+        "owner": owner,
+        "client": client,
+        "roles": {},
+        "events": {},
+        "oldest_sync": 0,
+        "revision": store.tick(),
+        **fields,
     }
     share(store, calendar_id, owner, "owner")
     return store.calendars[calendar_id]
 
 
 def share(store, calendar_id: str, email: str, role: str | None) -> None:
-    """Gives an account a role on a calendar, or takes it away (None). Sync tokens of that calendar die with the old sharing."""
+    """Gives an account a role on a calendar, or takes it away (None). Sync tokens of that calendar
+    die with the old sharing.
+    """
     roles, entries = store.calendars[calendar_id]["roles"], store.accounts[email]["entries"]
     store.calendars[calendar_id]["oldest_sync"] = store.tick()
     roles.pop(email, None)
@@ -42,7 +75,11 @@ def share(store, calendar_id: str, email: str, role: str | None) -> None:
         entries[calendar_id] = entries[calendar_id] | {"deleted": True, "revision": store.revision}
         return
     roles[email] = role
-    entries[calendar_id] = {"colorId": str(len(entries) % 24 + 1), "selected": True, "revision": store.revision}
+    entries[calendar_id] = {
+        "colorId": str(len(entries) % 24 + 1),
+        "selected": True,
+        "revision": store.revision,
+    }
 
 
 def remove_calendar(store, calendar: dict) -> None:
@@ -51,10 +88,13 @@ def remove_calendar(store, calendar: dict) -> None:
     del store.calendars[calendar["id"]]
 
 
-def reach(call, least: str = "freeBusyReader", calendar_id: str | None = None) -> tuple[dict, str, bool]:
+def reach(
+    call, least: str = "freeBusyReader", calendar_id: str | None = None
+) -> tuple[dict, str, bool]:
     """The calendar of a call, the account's role there, and whether its scopes show times only.
 
-    Raises Refused: 404 when there is none for this account, 403 when no scope reaches it or the role is too weak.
+    Raises Refused: 404 when there is none for this account, 403 when no scope reaches it or the
+    role is too weak.
     """
     wanted = calendar_id or call.path["calendarId"]
     email = call.account["email"]
@@ -64,7 +104,9 @@ def reach(call, least: str = "freeBusyReader", calendar_id: str | None = None) -
         raise not_found()
     scopes = {scope for scope in call.scopes if _scope_reaches(scope, calendar, role, call)}
     if not scopes:
-        raise Refused(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+        raise Refused(
+            403, "insufficientPermissions", "Request had insufficient authentication scopes."
+        )
     if ROLES.index(role) < ROLES.index(least):
         raise Refused(403, "forbidden", f"You need to have {least} access to this calendar.")
     return calendar, role, scopes <= BLIND_SCOPES
@@ -83,7 +125,11 @@ def is_primary(calendar: dict, email: str) -> bool:
 
 
 def calendar_answer(calendar: dict) -> dict:
-    answer = {"kind": "calendar#calendar", "etag": _etag(calendar["revision"]), "id": calendar["id"]}
+    answer = {
+        "kind": "calendar#calendar",
+        "etag": _etag(calendar["revision"]),
+        "id": calendar["id"],
+    }
     answer |= {name: calendar[name] for name in CALENDAR_FIELDS if calendar.get(name)}
     answer["conferenceProperties"] = {"allowedConferenceSolutionTypes": ["hangoutsMeet"]}
     if not is_primary(calendar, calendar["owner"]):
@@ -94,11 +140,20 @@ def calendar_answer(calendar: dict) -> dict:
 def entry_answer(store, email: str, calendar_id: str) -> dict:
     """A line of an account's list; a removed one is little more than its id."""
     entry = store.accounts[email]["entries"][calendar_id]
-    answer = {"kind": "calendar#calendarListEntry", "etag": _etag(entry["revision"]), "id": calendar_id}
+    answer = {
+        "kind": "calendar#calendarListEntry",
+        "etag": _etag(entry["revision"]),
+        "id": calendar_id,
+    }
     if entry.get("deleted"):
         return answer | {"deleted": True}
     calendar = store.calendars[calendar_id]
-    answer |= {"accessRole": calendar["roles"][email], "defaultReminders": [], "backgroundColor": "#9fe1e7", "foregroundColor": "#000000"}
+    answer |= {
+        "accessRole": calendar["roles"][email],
+        "defaultReminders": [],
+        "backgroundColor": "#9fe1e7",
+        "foregroundColor": "#000000",
+    }
     answer |= {name: calendar[name] for name in CALENDAR_FIELDS if calendar.get(name)}
     answer |= {name: entry[name] for name in ENTRY_FIELDS if entry.get(name)}
     if is_primary(calendar, email):
@@ -109,13 +164,18 @@ def entry_answer(store, email: str, calendar_id: str) -> dict:
 def list_entries(call) -> dict:
     """calendarList.list"""
     since = paging.read_sync_token(call, "calendarList", 0)
-    if since is not None and ("minAccessRole" in call.query or "showOwnOrganizationOnly" in call.query):
+    if since is not None and (
+        "minAccessRole" in call.query or "showOwnOrganizationOnly" in call.query
+    ):
         raise invalid("Not together with syncToken.", "syncToken")
     if since is not None and False in (call.query.get("showDeleted"), call.query.get("showHidden")):
         raise invalid("Deleted and hidden entries are always part of an increment.", "syncToken")
     entries = call.account["entries"]
-    rows = (([calendar_id], entry_answer(call.store, call.account["email"], calendar_id))
-            for calendar_id in sorted(entries) if _is_wanted(call, entries[calendar_id], calendar_id, since))
+    rows = (
+        ([calendar_id], entry_answer(call.store, call.account["email"], calendar_id))
+        for calendar_id in sorted(entries)
+        if _is_wanted(call, entries[calendar_id], calendar_id, since)
+    )
     answer, started_at = paging.page(call, rows, size=call.query.get("maxResults", 100))
     if "nextPageToken" not in answer:
         answer["nextSyncToken"] = paging.sync_token(call, "calendarList", started_at)
@@ -161,7 +221,14 @@ def insert_calendar(call) -> dict:
         raise Refused(400, "required", "Missing title.")
     primary = call.store.calendars[call.account["email"]]
     fields.setdefault("timeZone", primary["timeZone"])
-    calendar = add_calendar(call.store, call.account["email"], fields.pop("summary"), fields.pop("timeZone"), client=call.client_id, **fields)
+    calendar = add_calendar(
+        call.store,
+        call.account["email"],
+        fields.pop("summary"),
+        fields.pop("timeZone"),
+        client=call.client_id,
+        **fields,
+    )
     call.app.channels.announce_list(call.account["email"])
     return calendar_answer(calendar)
 
@@ -196,6 +263,11 @@ def _etag(revision: int) -> str:
 
 
 HANDLERS = {
-    "calendarList.list": list_entries, "calendarList.get": get_entry, "calendarList.patch": patch_entry,
-    "calendars.get": get_calendar, "calendars.insert": insert_calendar, "calendars.patch": patch_calendar, "calendars.delete": delete_calendar,
+    "calendarList.list": list_entries,
+    "calendarList.get": get_entry,
+    "calendarList.patch": patch_entry,
+    "calendars.get": get_calendar,
+    "calendars.insert": insert_calendar,
+    "calendars.patch": patch_calendar,
+    "calendars.delete": delete_calendar,
 }

@@ -1,7 +1,9 @@
 """Events: what Google takes, what it makes of it, and what it shows to whom.
 
-Kept events are dictionaries in Google's shape; names with an underscore are the sandbox's own and never shown: `_revision`, `_client` (the
-application that made the event) and `_shapes` (earlier starts and rules of a series: [revision of the change, start, recurrence]).
+Kept events are dictionaries in Google's shape; names with an underscore are the sandbox's own and
+never shown: `_revision`, `_client` (the
+application that made the event) and `_shapes` (earlier starts and rules of a series: [revision of
+the change, start, recurrence]).
 """
 
 import base64
@@ -18,24 +20,72 @@ from .times import check_order, clean, moved_along, shown, written_utc
 ID = re.compile(r"[a-v0-9]{5,1024}")
 ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 KINDS = {
-    "summary": str, "description": str, "location": str, "colorId": str, "recurrence": list, "attendees": list,
-    "start": dict, "end": dict, "extendedProperties": dict, "reminders": dict,
+    "summary": str,
+    "description": str,
+    "location": str,
+    "colorId": str,
+    "recurrence": list,
+    "attendees": list,
+    "start": dict,
+    "end": dict,
+    "extendedProperties": dict,
+    "reminders": dict,
 }
 CHOICES = {
-    "status": ("confirmed", "tentative", "cancelled"), "transparency": ("opaque", "transparent"),
+    "status": ("confirmed", "tentative", "cancelled"),
+    "transparency": ("opaque", "transparent"),
     "visibility": ("default", "public", "private", "confidential"),
     "eventType": ("default", "outOfOffice", "focusTime", "workingLocation", "birthday"),
 }
 LEFT_OUT = {  # defaults that Google does not repeat in an answer
-    "transparency": "opaque", "visibility": "default", "guestsCanModify": False, "guestsCanInviteOthers": True,
-    "guestsCanSeeOtherGuests": True, "anyoneCanAddSelf": False, "summary": "", "description": "", "location": "", "recurrence": [], "attendees": [],
+    "transparency": "opaque",
+    "visibility": "default",
+    "guestsCanModify": False,
+    "guestsCanInviteOthers": True,
+    "guestsCanSeeOtherGuests": True,
+    "anyoneCanAddSelf": False,
+    "summary": "",
+    "description": "",
+    "location": "",
+    "recurrence": [],
+    "attendees": [],
 }
 WRITABLE = (
-    "summary", "description", "location", "colorId", "start", "end", "recurrence", "status", "transparency", "visibility", "eventType",
-    "extendedProperties", "attendees", "reminders", "source", "guestsCanModify", "guestsCanInviteOthers", "guestsCanSeeOtherGuests",
-    "anyoneCanAddSelf", "outOfOfficeProperties", "focusTimeProperties", "workingLocationProperties", "birthdayProperties",
+    "summary",
+    "description",
+    "location",
+    "colorId",
+    "start",
+    "end",
+    "recurrence",
+    "status",
+    "transparency",
+    "visibility",
+    "eventType",
+    "extendedProperties",
+    "attendees",
+    "reminders",
+    "source",
+    "guestsCanModify",
+    "guestsCanInviteOthers",
+    "guestsCanSeeOtherGuests",
+    "anyoneCanAddSelf",
+    "outOfOfficeProperties",
+    "focusTimeProperties",
+    "workingLocationProperties",
+    "birthdayProperties",
 )
-IDENTITY = ("id", "iCalUID", "created", "creator", "organizer", "recurringEventId", "originalStartTime", "_client", "_shapes")
+IDENTITY = (
+    "id",
+    "iCalUID",
+    "created",
+    "creator",
+    "organizer",
+    "recurringEventId",
+    "originalStartTime",
+    "_client",
+    "_shapes",
+)
 BARE = ("kind", "etag", "id", "status", "recurringEventId", "originalStartTime")
 TIMES_ONLY = (*BARE, "iCalUID", "start", "end", "transparency", "recurrence", "eventType")
 BIGGEST_PROPERTIES_BYTES = 32 * 1024
@@ -46,18 +96,28 @@ def etag(event: dict) -> str:
 
 
 def compose(calendar: dict, fields: dict) -> dict:
-    """The event that Google makes of these fields. Raises Refused (400) for what it does not take."""
+    """The event that Google makes of these fields. Raises Refused (400) for what it does not
+    take.
+    """
     event = {name: fields[name] for name in WRITABLE if fields.get(name) is not None}
     for name, kind in KINDS.items():
         if not isinstance(event.get(name, kind()), kind):
             raise invalid("Invalid value.", name)
-    event |= {side: clean(fields.get(side), calendar["timeZone"], side) for side in ("start", "end")}
+    event |= {
+        side: clean(fields.get(side), calendar["timeZone"], side) for side in ("start", "end")
+    }
     check_order(event["start"], event["end"])
-    event = {"status": "confirmed", "eventType": "default", "reminders": {"useDefault": True}} | event
+    event = {
+        "status": "confirmed",
+        "eventType": "default",
+        "reminders": {"useDefault": True},
+    } | event
     _check_values(event)
     _check_type(calendar, event)
     if event.get("recurrence"):
-        if "dateTime" in event["start"] and not (fields["start"].get("timeZone") and fields["end"].get("timeZone")):
+        if "dateTime" in event["start"] and not (
+            fields["start"].get("timeZone") and fields["end"].get("timeZone")
+        ):
             raise invalid("Missing time zone definition for start time.", "start")
         recurrence.check(event["start"], event["recurrence"])
     if "extendedProperties" in event:
@@ -65,7 +125,9 @@ def compose(calendar: dict, fields: dict) -> dict:
     for attendee in event.get("attendees", []):
         attendee.setdefault("responseStatus", "needsAction")
         attendee |= {"self": True} if attendee.get("email") == calendar["id"] else {}
-    return {name: value for name, value in event.items() if value != LEFT_OUT.get(name) and value != {}}
+    return {
+        name: value for name, value in event.items() if value != LEFT_OUT.get(name) and value != {}
+    }
 
 
 def _check_values(event: dict) -> None:
@@ -80,11 +142,22 @@ def _check_type(calendar: dict, event: dict) -> None:
     kind = event["eventType"]
     placed = is_primary(calendar, calendar["owner"]) and f"{kind}Properties" in event
     if kind in ("outOfOffice", "focusTime", "workingLocation") and not placed:
-        raise Refused(400, "eventTypeRestriction", f"A {kind} event needs the primary calendar and {kind}Properties.")
-    if kind in ("outOfOffice", "focusTime") and ("date" in event["start"] or event.get("transparency", "opaque") != "opaque"):
+        raise Refused(
+            400,
+            "eventTypeRestriction",
+            f"A {kind} event needs the primary calendar and {kind}Properties.",
+        )
+    if kind in ("outOfOffice", "focusTime") and (
+        "date" in event["start"] or event.get("transparency", "opaque") != "opaque"
+    ):
         raise Refused(400, "eventTypeRestriction", f"A {kind} event must have times and be opaque.")
-    if kind == "workingLocation" and (event.get("transparency"), event.get("visibility")) != ("transparent", "public"):
-        raise Refused(400, "eventTypeRestriction", "A working location must be transparent and public.")
+    if kind == "workingLocation" and (event.get("transparency"), event.get("visibility")) != (
+        "transparent",
+        "public",
+    ):
+        raise Refused(
+            400, "eventTypeRestriction", "A working location must be transparent and public."
+        )
     if kind == "birthday" and "date" not in event["start"]:
         raise Refused(400, "eventTypeRestriction", "A birthday must be an all-day event.")
 
@@ -96,9 +169,14 @@ def _extended(properties: dict) -> dict:
         pairs = (properties.get(side) or {}).items()
         if any(value is not None and not isinstance(value, str) for _, value in pairs):
             raise invalid("Values of extended properties are strings.", "extendedProperties")
-        kept[side] = {key: value[:1024] for key, value in pairs if value is not None and len(key) <= 44}
+        kept[side] = {
+            key: value[:1024] for key, value in pairs if value is not None and len(key) <= 44
+        }
     both = [*kept["private"].items(), *kept["shared"].items()]
-    if len(both) > 300 or sum(len((key + value).encode()) for key, value in both) > BIGGEST_PROPERTIES_BYTES:
+    if (
+        len(both) > 300
+        or sum(len((key + value).encode()) for key, value in both) > BIGGEST_PROPERTIES_BYTES
+    ):
         raise invalid("Too many extended properties.", "extendedProperties")
     return {side: pairs for side, pairs in kept.items() if pairs}
 
@@ -114,30 +192,46 @@ def insert(app, calendar: dict, body: dict, email: str, client: str | None = Non
         raise Refused(409, "duplicate", "The requested identifier already exists.")
     own = is_primary(calendar, calendar["owner"])
     event = compose(calendar, body) | {
-        "id": event_id, "iCalUID": body.get("iCalUID") or f"{event_id}@google.com", "created": written_utc(app.clock()),
+        "id": event_id,
+        "iCalUID": body.get("iCalUID") or f"{event_id}@google.com",
+        "created": written_utc(app.clock()),
         "creator": {"email": email} | ({"self": True} if email == calendar["id"] else {}),
-        "organizer": {"email": calendar["id"], "self": True} | ({} if own else {"displayName": calendar["summary"]}),
-        "sequence": 0, "_client": client, "_shapes": [],
+        "organizer": {"email": calendar["id"], "self": True}
+        | ({} if own else {"displayName": calendar["summary"]}),
+        "sequence": 0,
+        "_client": client,
+        "_shapes": [],
     }
     return _keep(app, calendar, event)
 
 
 def change(app, calendar: dict, event: dict, body: dict, whole: bool) -> dict:
-    """The event after PUT (`whole`) or PATCH, kept; an instance of a series becomes an exception. A deleted event is brought back."""
+    """The event after PUT (`whole`) or PATCH, kept; an instance of a series becomes an exception. A
+    deleted event is brought back.
+    """
     if event["status"] == "cancelled" and app.refuse_restore:
         raise Refused(403, "forbidden", "Forbidden")
     if (body.get("eventType") or event["eventType"]) != event["eventType"]:
         raise Refused(400, "eventTypeRestriction", "The type of an event cannot change.")
-    fields = body if whole else merge({name: event[name] for name in WRITABLE if name in event}, body)
+    fields = (
+        body if whole else merge({name: event[name] for name in WRITABLE if name in event}, body)
+    )
     composed = compose(calendar, fields | {"eventType": event["eventType"]})
     if "recurringEventId" in event:
         composed.pop("recurrence", None)
     after = {name: event[name] for name in IDENTITY if name in event} | composed
-    moved = any(after.get(name) != event.get(name) for name in ("start", "end", "recurrence", "status"))
+    moved = any(
+        after.get(name) != event.get(name) for name in ("start", "end", "recurrence", "status")
+    )
     after["sequence"] = max(event["sequence"] + moved, body.get("sequence") or 0)
     if any(after.get(name) != event.get(name) for name in ("start", "recurrence")):
-        after["_shapes"] = [*event["_shapes"][-19:], [app.store.revision + 1, event["start"], event.get("recurrence", [])]]
-    silent = {**after, "reminders": 0} == {name: event[name] for name in event if name not in ("updated", "_revision")} | {"reminders": 0}
+        after["_shapes"] = [
+            *event["_shapes"][-19:],
+            [app.store.revision + 1, event["start"], event.get("recurrence", [])],
+        ]
+    silent = {**after, "reminders": 0} == {
+        name: event[name] for name in event if name not in ("updated", "_revision")
+    } | {"reminders": 0}
     kept = _keep(app, calendar, after, updated=event["updated"] if silent else None)
     _settle_exceptions(app, calendar, kept)
     return kept
@@ -191,22 +285,35 @@ def merge(old: object, patch: object) -> object:
 
 def exceptions(calendar: dict, series_id: str) -> dict[str, dict]:
     """Changed and cancelled instances of a series by stamp."""
-    return {event["id"].rpartition("_")[2]: event for event in calendar["events"].values() if event.get("recurringEventId") == series_id}
+    return {
+        event["id"].rpartition("_")[2]: event
+        for event in calendar["events"].values()
+        if event.get("recurringEventId") == series_id
+    }
 
 
 def expand(app, calendar: dict, series: dict) -> Iterator[tuple[str, dict]]:
-    """The instances of a series in order, lazily, with its exceptions in their places; an endless one ends at the sandbox's horizon."""
+    """The instances of a series in order, lazily, with its exceptions in their places; an endless
+    one ends at the sandbox's horizon.
+    """
     until = app.clock() + timedelta(days=365 * app.expansion_years)
     for stamp, start in recurrence.occurrences(series["start"], series["recurrence"], until):
-        yield stamp, calendar["events"].get(f"{series['id']}_{stamp}") or instance(series, stamp, start)
+        yield (
+            stamp,
+            calendar["events"].get(f"{series['id']}_{stamp}") or instance(series, stamp, start),
+        )
 
 
 def instance(series: dict, stamp: str, start: dict) -> dict:
     """An unchanged occurrence, which is not kept."""
     event = {name: value for name, value in series.items() if name != "recurrence"}
     return event | {
-        "id": f"{series['id']}_{stamp}", "recurringEventId": series["id"], "originalStartTime": start, "start": start,
-        "end": moved_along(start, series["start"], series["end"]), "_shapes": [],
+        "id": f"{series['id']}_{stamp}",
+        "recurringEventId": series["id"],
+        "originalStartTime": start,
+        "start": start,
+        "end": moved_along(start, series["start"], series["end"]),
+        "_shapes": [],
     }
 
 
@@ -225,24 +332,52 @@ def find(app, calendar: dict, event_id: str) -> dict:
     raise not_found()
 
 
-def present(app, calendar: dict, event: dict, role: str, blind: bool, answer_zone: str | None = None, listed: bool = False) -> dict:
-    """The event as this role sees it. `blind`: the scopes show times only. `listed`: in a list, where tombstones may be bare."""
+def present(
+    app,
+    calendar: dict,
+    event: dict,
+    role: str,
+    blind: bool,
+    answer_zone: str | None = None,
+    listed: bool = False,
+) -> dict:
+    """The event as this role sees it. `blind`: the scopes show times only. `listed`: in a list,
+    where tombstones may be bare.
+    """
     answer_zone = answer_zone or calendar["timeZone"]
-    shown_event = {"kind": "calendar#event", "etag": etag(event)} | {name: value for name, value in event.items() if not name.startswith("_")}
-    shown_event |= {name: shown(event[name], answer_zone) for name in ("start", "end", "originalStartTime") if name in event}
+    shown_event = {"kind": "calendar#event", "etag": etag(event)} | {
+        name: value for name, value in event.items() if not name.startswith("_")
+    }
+    shown_event |= {
+        name: shown(event[name], answer_zone)
+        for name in ("start", "end", "originalStartTime")
+        if name in event
+    }
     link = base64.urlsafe_b64encode(f"{event['id']} {calendar['id']}".encode()).decode().rstrip("=")
     shown_event["htmlLink"] = f"https://www.google.com/calendar/event?eid={link}"
-    if listed and event["status"] == "cancelled" and (app.bare_tombstones or role != "owner" or "recurringEventId" in event):
+    if (
+        listed
+        and event["status"] == "cancelled"
+        and (app.bare_tombstones or role != "owner" or "recurringEventId" in event)
+    ):
         return {name: shown_event[name] for name in BARE if name in shown_event}
-    hidden = event.get("visibility") in ("private", "confidential") and role in ("reader", "writerWithoutPrivateAccess")
+    hidden = event.get("visibility") in ("private", "confidential") and role in (
+        "reader",
+        "writerWithoutPrivateAccess",
+    )
     if blind or role == "freeBusyReader" or hidden:
-        return {name: shown_event[name] for name in TIMES_ONLY if name in shown_event} | {"visibility": "private"}
+        return {name: shown_event[name] for name in TIMES_ONLY if name in shown_event} | {
+            "visibility": "private"
+        }
     return shown_event
 
 
 def blocks_time(event: dict) -> bool:
     """Whether the event makes its owner busy."""
-    declined = any(guest.get("self") and guest.get("responseStatus") == "declined" for guest in event.get("attendees", []))
+    declined = any(
+        guest.get("self") and guest.get("responseStatus") == "declined"
+        for guest in event.get("attendees", [])
+    )
     free = event.get("transparency") == "transparent" or event["eventType"] == "workingLocation"
     return event["status"] != "cancelled" and not free and not declined
 
@@ -250,7 +385,14 @@ def blocks_time(event: dict) -> bool:
 def get(call) -> dict:
     """events.get"""
     calendar, role, blind = reach(call)
-    return present(call.app, calendar, find(call.app, calendar, call.path["eventId"]), role, blind, call.query.get("timeZone"))
+    return present(
+        call.app,
+        calendar,
+        find(call.app, calendar, call.path["eventId"]),
+        role,
+        blind,
+        call.query.get("timeZone"),
+    )
 
 
 def insert_event(call) -> dict:
@@ -279,5 +421,9 @@ def delete_event(call) -> None:
 
 
 HANDLERS = {
-    "events.get": get, "events.insert": insert_event, "events.patch": change_event, "events.update": change_event, "events.delete": delete_event,
+    "events.get": get,
+    "events.insert": insert_event,
+    "events.patch": change_event,
+    "events.update": change_event,
+    "events.delete": delete_event,
 }

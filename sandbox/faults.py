@@ -14,9 +14,11 @@ KEPT_RECORDS = 10_000
 
 @dataclass
 class Fault:
-    """What happens to matching requests: a refusal with `status`, or a lost connection when it is None.
+    """What happens to matching requests: a refusal with `status`, or a lost connection when it is
+    None.
 
-    `skip` requests pass first, then `times` are hit (None: all, until `until`). `after_work`: the work is done, only the answer is lost.
+    `skip` requests pass first, then `times` are hit (None: all, until `until`). `after_work`: the
+    work is done, only the answer is lost.
     """
 
     status: int | None
@@ -31,30 +33,53 @@ class Fault:
     refused: type[Exception] = Refused
 
     def matches(self, method: str, path: str) -> bool:
-        return self.method in (None, method) and (self.path is None or re.search(self.path, path) is not None)
+        return self.method in (None, method) and (
+            self.path is None or re.search(self.path, path) is not None
+        )
 
     def strike(self) -> None:
         if self.status is None:
             raise ConnectionLost(timed_out=self.after_work)
-        raise self.refused(self.status, self.reason, "Made to fail by the sandbox.", retry_after_seconds=self.retry_after_seconds)
+        raise self.refused(
+            self.status,
+            self.reason,
+            "Made to fail by the sandbox.",
+            retry_after_seconds=self.retry_after_seconds,
+        )
 
 
 class Faults:
-    """The troubles that wait. Paths are regular expressions, searched in `/calendar/v3/…`, `/batch/calendar/v3`, `/token` and so on;
-    the calls inside a batch are hit one by one. `refused` is the refusal in the provider's shape."""
+    """The troubles that wait. Paths are regular expressions, searched in `/calendar/v3/…`,
+    `/batch/calendar/v3`, `/token` and so on;
+    the calls inside a batch are hit one by one. `refused` is the refusal in the provider's shape.
+    """
 
     def __init__(self, clock: Callable[[], datetime], refused: type[Exception] = Refused):
         self.clock, self.refused = clock, refused
         self.waiting: list[Fault] = []
         self._batch_parts = deque()
 
-    def fail(self, status: int = 503, reason: str | None = None, *, minutes: float | None = None, times: int | None = 1, **choice) -> Fault:
-        """The next `times` matching requests are refused, or for some minutes all of them. `choice`: method, path, skip, retry_after_seconds."""
+    def fail(
+        self,
+        status: int = 503,
+        reason: str | None = None,
+        *,
+        minutes: float | None = None,
+        times: int | None = 1,
+        **choice,
+    ) -> Fault:
+        """The next `times` matching requests are refused, or for some minutes all of them.
+        `choice`: method, path, skip, retry_after_seconds.
+        """
         until = self.clock() + timedelta(minutes=minutes) if minutes else None
-        return self._add(Fault(status, reason, times=None if until else times, until=until, **choice))
+        return self._add(
+            Fault(status, reason, times=None if until else times, until=until, **choice)
+        )
 
     def time_out(self, *, status: int | None = None, **choice) -> Fault:
-        """The work is done, but the answer is lost: a `status` such as 504, or no answer at all (None)."""
+        """The work is done, but the answer is lost: a `status` such as 504, or no answer at all
+        (None).
+        """
         return self._add(Fault(status, after_work=True, **choice))
 
     def reset(self, **choice) -> Fault:
@@ -71,7 +96,9 @@ class Faults:
 
     def take(self, method: str, path: str) -> Fault | None:
         """The trouble that hits this request, counted down."""
-        self.waiting = [fault for fault in self.waiting if fault.until is None or fault.until > self.clock()]
+        self.waiting = [
+            fault for fault in self.waiting if fault.until is None or fault.until > self.clock()
+        ]
         hit = next((fault for fault in self.waiting if fault.matches(method, path)), None)
         if hit is None:
             return None
@@ -85,7 +112,9 @@ class Faults:
         return hit
 
     def batch_parts(self) -> int | None:
-        """How many calls of the batch at hand are carried out before its connection dies; None: all, and it lives."""
+        """How many calls of the batch at hand are carried out before its connection dies; None:
+        all, and it lives.
+        """
         return self._batch_parts.popleft() if self._batch_parts else None
 
     def _add(self, fault: Fault) -> Fault:
@@ -126,7 +155,9 @@ class Quota:
 
 
 class Record(NamedTuple):
-    """One request. `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a call inside a batch."""
+    """One request. `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a
+    call inside a batch.
+    """
 
     method: str
     path: str
@@ -141,7 +172,8 @@ class Requests(deque):
 
     def __init__(self):
         super().__init__(maxlen=KEPT_RECORDS)
-        self.total = 0  # HTTP requests ever, also those no longer kept; what lies within a batch is none of its own
+        # HTTP requests ever, also those no longer kept; what lies within a batch is none of its own
+        self.total = 0
 
     def append(self, record: Record) -> None:
         """Keep one more; the oldest goes where there are too many."""
@@ -151,4 +183,6 @@ class Requests(deque):
     def count(self, operation: str | None = None, **choice) -> int:
         """How many there were: `count("events.insert", status=200, in_batch=True)`."""
         choice |= {"operation": operation} if operation else {}
-        return sum(all(getattr(record, name) == value for name, value in choice.items()) for record in self)
+        return sum(
+            all(getattr(record, name) == value for name, value in choice.items()) for record in self
+        )

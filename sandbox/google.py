@@ -1,13 +1,15 @@
 """An imitation of Google Calendar API v3 and of Google's sign-in, as one WSGI app.
 
-    google = create()                                      all in memory, for tests: httpx.WSGITransport(google)
+    google = create()                                      all in memory, for tests:
+    httpx.WSGITransport(google)
     google.oauth.register("id", "secret", "http://localhost:8000/…")
     google.connect("robin@gmail.example", ["calendar"])     tokens without the pages
     google.user("robin@gmail.example").add("Dentist", "2026-11-23T09:00", "2026-11-23T10:00")
     google.faults.fail(429, path="/events$", times=3)
     google.requests.count("events.insert", status=200)
 
-Paths, parameters, scopes and bodies come from the schema file (`spec.py`); the handlers of each method stand at the end of
+Paths, parameters, scopes and bodies come from the schema file (`spec.py`); the handlers of each
+method stand at the end of
 `calendars.py`, `events.py`, `listing.py` and `push.py`. Switches are attributes of `Google`.
 """
 
@@ -61,20 +63,22 @@ class Call:
 class Google:
     """The WSGI app, with everything a test wants to look at or turn."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]):
+    def __init__(
+        self, store: Store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]
+    ):
         self.store, self.clock = store, clock
         self.oauth = OAuth(store, clock)
         self.channels = push.Channels(store, clock, sender)
         self.faults, self.quota, self.requests = Faults(clock), Quota(clock), Requests()
-        self.latency_ms = 0            # added to every answer
-        self.strict = False            # refuse bodies that the schema does not allow, and unknown parameters
-        self.page_cap = None           # the most items on a page, whatever was asked for
-        self.empty_pages = False       # every other page is empty, with a next one
-        self.bare_tombstones = False   # deleted events come as little more than their id
-        self.refuse_restore = False    # 403 for bringing a deleted event back
-        self.expansion_years = 10      # how far an endless series is unrolled
+        self.latency_ms = 0  # added to every answer
+        self.strict = False  # refuse bodies that the schema does not allow, and unknown parameters
+        self.page_cap = None  # the most items on a page, whatever was asked for
+        self.empty_pages = False  # every other page is empty, with a next one
+        self.bare_tombstones = False  # deleted events come as little more than their id
+        self.refuse_restore = False  # 403 for bringing a deleted event back
+        self.expansion_years = 10  # how far an endless series is unrolled
         self.sync_token_days = 28
-        self.oldest_sync = 0           # sync tokens from before this revision are dead
+        self.oldest_sync = 0  # sync tokens from before this revision are dead
         self.site = self._site()
 
     def __call__(self, environ: dict, start_response: Callable):
@@ -95,17 +99,30 @@ class Google:
 
     def connect(self, email: str, scopes: list[str], client_id: str = seed.CLIENT_ID) -> dict:
         """Tokens as after a full consent; short scope names will do."""
-        long = [scope if ":" in scope or scope in consent.IDENTITY else spec.PREFIX + scope for scope in scopes]
+        long = [
+            scope if ":" in scope or scope in consent.IDENTITY else spec.PREFIX + scope
+            for scope in scopes
+        ]
         with self.store.lock:
             self.oauth.allow(client_id, email, long, {"redirect_uri": ""})
-            return self.oauth.issue(client_id, email, self.oauth.grant(client_id, email)["scopes"], refreshable=True)
+            return self.oauth.issue(
+                client_id, email, self.oauth.grant(client_id, email)["scopes"], refreshable=True
+            )
 
     def expire_sync_tokens(self) -> None:
         """Every sync token handed out so far answers 410."""
         with self.store.lock:
             self.oldest_sync = self.store.tick()
 
-    def call(self, method: str, path: str, query: list[tuple[str, str]], headers: dict[str, str], body: bytes, in_batch: bool = False) -> Response:
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]],
+        headers: dict[str, str],
+        body: bytes,
+        in_batch: bool = False,
+    ) -> Response:
         """Carries out one call of the API, with the troubles that wait for it."""
         operation, email, status = None, None, 0
         try:
@@ -124,21 +141,34 @@ class Google:
             response, status = refusal.response(), refusal.status
         finally:
             template = spec.BASE + operation.template if operation else "/calendar/v3"
-            self.requests.append(Record(method, template, status, operation and operation.name, email, in_batch))
+            self.requests.append(
+                Record(method, template, status, operation and operation.name, email, in_batch)
+            )
         return response
 
-    def _admit(self, operation: spec.Operation, found: dict, query: list, headers: dict, body: bytes) -> Call:
+    def _admit(
+        self, operation: spec.Operation, found: dict, query: list, headers: dict, body: bytes
+    ) -> Call:
         """Identity, quota, scope, parameters and body, in this order."""
         bearer = self.oauth.bearer(headers.get("Authorization", ""))
         self.quota.spend(bearer["email"], PATCH_COST if operation.method == "PATCH" else 1)
         scopes = {scope.removeprefix(spec.PREFIX) for scope in bearer["scopes"]} & operation.scopes
         if not scopes:
-            raise Refused(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+            raise Refused(
+                403, "insufficientPermissions", "Request had insufficient authentication scopes."
+            )
         if operation.name not in HANDLERS:
             raise Refused(501, "notImplemented", f"The sandbox has no {operation.name}.")
         return Call(
-            self, operation, self.store.accounts[bearer["email"]], bearer["client"], scopes, found,
-            spec.query(operation, query, self.strict), self._read_body(operation, body), headers,
+            self,
+            operation,
+            self.store.accounts[bearer["email"]],
+            bearer["client"],
+            scopes,
+            found,
+            spec.query(operation, query, self.strict),
+            self._read_body(operation, body),
+            headers,
         )
 
     def _read_body(self, operation: spec.Operation, body: bytes) -> dict:
@@ -159,19 +189,27 @@ class Google:
             time.sleep(self.latency_ms / 1000)
         if request.path.startswith(spec.BASE + "/"):
             query = list(request.args.items(multi=True))
-            return self.call(request.method, request.path, query, dict(request.headers), request.get_data())
+            return self.call(
+                request.method, request.path, query, dict(request.headers), request.get_data()
+            )
         if request.path.startswith(("/sandbox", "/o/")):
             return Response.from_app(self.site, request.environ)
         return self._other(request)
 
     def _other(self, request: Request) -> Response:
-        """Batch, token, revoke, user info: one request each in the log, and troubles of their own."""
+        """Batch, token, revoke, user info: one request each in the log, and troubles of their
+        own.
+        """
         fault, status = self.faults.take(request.method, request.path), 0
         try:
             if fault and not fault.after_work:
                 fault.strike()
             is_batch = request.path == BATCH and request.method == "POST"
-            response = batch.answer(self, request) if is_batch else Response.from_app(self.site, request.environ)
+            response = (
+                batch.answer(self, request)
+                if is_batch
+                else Response.from_app(self.site, request.environ)
+            )
             if fault:
                 fault.strike()
             status = response.status_code
@@ -182,13 +220,25 @@ class Google:
         return response
 
     def _site(self) -> Flask:
-        site = Flask("sandbox", root_path=os.path.dirname(__file__), static_url_path="/sandbox/static")
+        site = Flask(
+            "sandbox", root_path=os.path.dirname(__file__), static_url_path="/sandbox/static"
+        )
         site.extensions["google"] = self
         site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         for module in (consent, control, pages):
             site.register_blueprint(module.routes)
-        site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
-        site.register_error_handler(404, lambda _: (render_template("refused.html", error="not found", why="Nothing lives at this address."), 404))
+        site.register_error_handler(
+            Refused, lambda refusal: (jsonify(refusal.body()), refusal.status)
+        )
+        site.register_error_handler(
+            404,
+            lambda _: (
+                render_template(
+                    "refused.html", error="not found", why="Nothing lives at this address."
+                ),
+                404,
+            ),
+        )
         return site
 
 
@@ -200,7 +250,9 @@ def _json(call: Call, answer: dict | None) -> Response:
         return Response(status=304, headers={"ETag": etag})
     if "fields" in call.query:
         answer = fields.trim(answer, call.query["fields"])
-    response = Response(json.dumps(answer, ensure_ascii=False), content_type="application/json; charset=UTF-8")
+    response = Response(
+        json.dumps(answer, ensure_ascii=False), content_type="application/json; charset=UTF-8"
+    )
     if etag:
         response.headers["ETag"] = etag
     return response
@@ -214,12 +266,19 @@ def _judge(schema_name: str, body: dict) -> None:
     try:
         schema.validate_body(schema_name, body)
     except ValidationError as error:
-        raise Refused(400, "invalid", f"Not what {schema_name} allows: {error.message}"[:500]) from error
+        raise Refused(
+            400, "invalid", f"Not what {schema_name} allows: {error.message}"[:500]
+        ) from error
 
 
-def create(store: Store | None = None, clock: Callable[[], datetime] | None = None, sender: Callable[[str, dict], None] | None = None,
-           environment: str = "development") -> Google:
-    """The imitation with its accounts. `sender(address, headers)` carries push messages, by default over HTTP in the background.
+def create(
+    store: Store | None = None,
+    clock: Callable[[], datetime] | None = None,
+    sender: Callable[[str, dict], None] | None = None,
+    environment: str = "development",
+) -> Google:
+    """The imitation with its accounts. `sender(address, headers)` carries push messages, by default
+    over HTTP in the background.
 
     Raises RuntimeError in production: it lets anyone in.
     """

@@ -15,20 +15,33 @@ class Grants:
     def __init__(self, store: Store, clock: Callable[[], datetime]):
         self.store, self.clock = store, clock
 
-    def register(self, client_id: str, secret: str, *redirect_uris: str, name: str = "Kalends") -> None:
+    def register(
+        self, client_id: str, secret: str, *redirect_uris: str, name: str = "Kalends"
+    ) -> None:
         """Makes an application known; its redirect addresses must be sent exactly like this."""
-        self.store.clients[client_id] = {"id": client_id, "secret": secret, "redirect_uris": list(redirect_uris), "name": name}
+        self.store.clients[client_id] = {
+            "id": client_id,
+            "secret": secret,
+            "redirect_uris": list(redirect_uris),
+            "name": name,
+        }
         self.store.changed()
 
     def grant(self, client_id: str, email: str) -> dict | None:
-        """What a user has granted an application: `scopes`, and the living `refresh_tokens`, oldest first."""
+        """What a user has granted an application: `scopes`, and the living `refresh_tokens`, oldest
+        first.
+        """
         return self.store.grants.get(f"{client_id} {email}")
 
     def forget(self, client_id: str, email: str) -> None:
         """The user takes the grant back: all of its tokens die."""
         self.store.grants.pop(f"{client_id} {email}", None)
         for tokens in (self.store.access_tokens, self.store.refresh_tokens, self.store.codes):
-            for token in [token for token, kept in tokens.items() if (kept["client"], kept["email"]) == (client_id, email)]:
+            for token in [
+                token
+                for token, kept in tokens.items()
+                if (kept["client"], kept["email"]) == (client_id, email)
+            ]:
                 del tokens[token]
         self.store.changed()
 
@@ -39,14 +52,27 @@ class Grants:
                 kept["expires"] = 0
         self.store.changed()
 
-    def keep_access(self, access_token: str, client_id: str, email: str, scopes: list[str], seconds: int) -> None:
+    def keep_access(
+        self, access_token: str, client_id: str, email: str, scopes: list[str], seconds: int
+    ) -> None:
         """A new access token; the dead ones are swept out."""
-        self.store.access_tokens = {token: kept for token, kept in self.store.access_tokens.items() if kept["expires"] > self.now()}
-        self.store.access_tokens[access_token] = {"client": client_id, "email": email, "scopes": scopes, "expires": self.now() + seconds}
+        self.store.access_tokens = {
+            token: kept
+            for token, kept in self.store.access_tokens.items()
+            if kept["expires"] > self.now()
+        }
+        self.store.access_tokens[access_token] = {
+            "client": client_id,
+            "email": email,
+            "scopes": scopes,
+            "expires": self.now() + seconds,
+        }
         self.store.changed()
 
     def living(self, authorization: str) -> dict | None:
-        """`client`, `email`, `scopes` and `expires` of the access token in a header, None when it is unknown or dead."""
+        """`client`, `email`, `scopes` and `expires` of the access token in a header, None when it
+        is unknown or dead.
+        """
         kind, _, token = authorization.partition(" ")
         kept = self.store.access_tokens.get(token.strip()) if kind.lower() == "bearer" else None
         return kept if kept and kept["expires"] > self.now() else None
@@ -57,5 +83,9 @@ class Grants:
 
 def verifies(code: dict, verifier: str) -> bool:
     """Whether a PKCE verifier belongs to the `challenge` and `method` of a code."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    return secrets.compare_digest(digest if code["method"] == "S256" else verifier, code["challenge"])
+    digest = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    )
+    return secrets.compare_digest(
+        digest if code["method"] == "S256" else verifier, code["challenge"]
+    )

@@ -1,4 +1,6 @@
-"""Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them. The pages are in `consent.py`."""
+"""Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them. The
+pages are in `consent.py`.
+"""
 
 import secrets
 from collections.abc import Callable
@@ -29,14 +31,18 @@ def granted_form(scope: str) -> str:
 
 
 class OAuth(Grants):
-    """`testing_days`: with a number, refresh tokens die after so many days, as those of projects in Testing do after 7."""
+    """`testing_days`: with a number, refresh tokens die after so many days, as those of projects in
+    Testing do after 7.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
         super().__init__(store, clock)
         self.testing_days = None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
-        """The user said yes to these scopes: the code to hand to the application. `request`: the parameters of the authorization request."""
+        """The user said yes to these scopes: the code to hand to the application. `request`: the
+        parameters of the authorization request.
+        """
         open_account(self.store, email)
         earlier = self.grant(client_id, email)
         scopes = [granted_form(scope) for scope in scopes]
@@ -45,11 +51,19 @@ class OAuth(Grants):
         asked_again = "consent" in request.get("prompt", "").split()
         code = f"4/0A{secrets.token_urlsafe(40)}"
         self.store.codes[code] = {
-            "client": client_id, "email": email, "scopes": scopes, "redirect_uri": request["redirect_uri"], "expires": self.now() + CODE_SECONDS,
-            "challenge": request.get("code_challenge"), "method": request.get("code_challenge_method", "plain"),
-            "refreshable": request.get("access_type") == "offline" and (asked_again or not (earlier and earlier["refresh_tokens"])),
+            "client": client_id,
+            "email": email,
+            "scopes": scopes,
+            "redirect_uri": request["redirect_uri"],
+            "expires": self.now() + CODE_SECONDS,
+            "challenge": request.get("code_challenge"),
+            "method": request.get("code_challenge_method", "plain"),
+            "refreshable": request.get("access_type") == "offline"
+            and (asked_again or not (earlier and earlier["refresh_tokens"])),
         }
-        self.store.grants.setdefault(f"{client_id} {email}", {"scopes": [], "refresh_tokens": []})["scopes"] = scopes
+        self.store.grants.setdefault(f"{client_id} {email}", {"scopes": [], "refresh_tokens": []})[
+            "scopes"
+        ] = scopes
         self.store.changed()
         return code
 
@@ -86,11 +100,18 @@ class OAuth(Grants):
         return self.issue(client_id, code["email"], code["scopes"], code["refreshable"])
 
     def issue(self, client_id: str, email: str, scopes: list[str], refreshable: bool) -> dict:
-        """New tokens. At most 100 refresh tokens live; the next one kills the oldest without a word."""
+        """New tokens. At most 100 refresh tokens live; the next one kills the oldest without a
+        word.
+        """
         answer = self._access(client_id, email, scopes)
         if refreshable:
             refresh_token = f"1//0{secrets.token_urlsafe(48)}"
-            self.store.refresh_tokens[refresh_token] = {"client": client_id, "email": email, "scopes": scopes, "made": self.now()}
+            self.store.refresh_tokens[refresh_token] = {
+                "client": client_id,
+                "email": email,
+                "scopes": scopes,
+                "made": self.now(),
+            }
             living = self.store.grants[f"{client_id} {email}"]["refresh_tokens"]
             living.append(refresh_token)
             while len(living) > MOST_REFRESH_TOKENS:
@@ -105,7 +126,9 @@ class OAuth(Grants):
         if not form.get("refresh_token"):
             raise OAuthError("invalid_request", "Missing required parameter: refresh_token")
         kept = self.store.refresh_tokens.get(form["refresh_token"])
-        too_old = kept and self.testing_days and kept["made"] + self.testing_days * 86400 <= self.now()
+        too_old = (
+            kept and self.testing_days and kept["made"] + self.testing_days * 86400 <= self.now()
+        )
         if kept is None or kept["client"] != client_id or too_old:
             raise OAuthError("invalid_grant", "Token has been expired or revoked.")
         return self._access(client_id, kept["email"], kept["scopes"])
@@ -113,7 +136,12 @@ class OAuth(Grants):
     def _access(self, client_id: str, email: str, scopes: list[str]) -> dict:
         access_token = f"ya29.{secrets.token_urlsafe(64)}"
         self.keep_access(access_token, client_id, email, scopes, ACCESS_SECONDS)
-        return {"access_token": access_token, "expires_in": ACCESS_SECONDS, "scope": " ".join(scopes), "token_type": "Bearer"}
+        return {
+            "access_token": access_token,
+            "expires_in": ACCESS_SECONDS,
+            "scope": " ".join(scopes),
+            "token_type": "Bearer",
+        }
 
     def revoke(self, token: str) -> None:
         """Either token takes the whole grant with it. Raises OAuthError."""
@@ -133,7 +161,9 @@ class OAuth(Grants):
         """The e-mail address behind an access token that was granted `email`."""
         kept = self.bearer(authorization)
         if not {"openid", LONG_FORMS["email"], LONG_FORMS["profile"]} & set(kept["scopes"]):
-            raise Refused(403, "insufficientPermissions", "Request had insufficient authentication scopes.")
+            raise Refused(
+                403, "insufficientPermissions", "Request had insufficient authentication scopes."
+            )
         account = self.store.accounts[kept["email"]]
         info = {"sub": account["sub"]}
         if LONG_FORMS["email"] in kept["scopes"]:

@@ -17,7 +17,9 @@ routes = board.routes_for(google, "Google", "/sandbox")
 
 @routes.errorhandler(Refused)
 def explain(refusal: Refused):
-    return render_template("refused.html", error=refusal.reason, why=refusal.message), refusal.status
+    return render_template(
+        "refused.html", error=refusal.reason, why=refusal.message
+    ), refusal.status
 
 
 @routes.get("/accounts/<email>")
@@ -28,8 +30,15 @@ def agenda(email: str):
         days = _days(user, first)
     writable = [each for each in user.calendars.values() if _may_write(each, email)]
     return render_template(
-        "agenda.html", account=google.store.accounts[email], calendars=user.calendars, writable=writable, days=days, first=first,
-        step=timedelta(days=DAYS_SHOWN), clients=board.applications(google, email), zone=user.calendar()["timeZone"],
+        "agenda.html",
+        account=google.store.accounts[email],
+        calendars=user.calendars,
+        writable=writable,
+        days=days,
+        first=first,
+        step=timedelta(days=DAYS_SHOWN),
+        clients=board.applications(google, email),
+        zone=user.calendar()["timeZone"],
     )
 
 
@@ -43,7 +52,9 @@ def add(email: str):
         fields["recurrence"] = [f"RRULE:FREQ={form['repeat']}"]
     if form.get("free"):
         fields["transparency"] = "transparent"
-    google.user(email).add(form.get("summary") or "(no title)", start, end, form["calendar"], **fields)
+    google.user(email).add(
+        form.get("summary") or "(no title)", start, end, form["calendar"], **fields
+    )
     return back(email, start[:10])
 
 
@@ -82,8 +93,15 @@ def _days(user, first: date) -> list[tuple[date, list[dict]]]:
     lines = []
     for calendar in user.calendars.values():
         for event in listing.singles(google, calendar, low + timedelta(days=DAYS_SHOWN)):
-            start, end = (begins(event[side], calendar["timeZone"]).astimezone(zone) for side in ("start", "end"))
-            if event["status"] != "cancelled" and start < low + timedelta(days=DAYS_SHOWN) and end > low:
+            start, end = (
+                begins(event[side], calendar["timeZone"]).astimezone(zone)
+                for side in ("start", "end")
+            )
+            if (
+                event["status"] != "cancelled"
+                and start < low + timedelta(days=DAYS_SHOWN)
+                and end > low
+            ):
                 lines.append(_line(user, calendar, event, start, end))
     return board.by_day(lines, first)
 
@@ -92,11 +110,20 @@ def _line(user, calendar: dict, event: dict, start: datetime, end: datetime) -> 
     role = calendar["roles"][user.email]
     client = google.store.clients.get(event["_client"])
     return {
-        "id": event["id"], "calendar": calendar, "start": start, "end": end, "all_day": "date" in event["start"],
-        "title": "Busy" if role == "freeBusyReader" else event.get("summary", "(no title)"), "description": event.get("description", ""),
-        "busy": events.blocks_time(event), "tentative": event["status"] == "tentative", "repeats": "recurringEventId" in event,
-        "by": client and client["name"], "may_write": _may_write(calendar, user.email),
-        "raw_start": _field(event["start"]), "raw_end": _field(event["end"]),
+        "id": event["id"],
+        "calendar": calendar,
+        "start": start,
+        "end": end,
+        "all_day": "date" in event["start"],
+        "title": "Busy" if role == "freeBusyReader" else event.get("summary", "(no title)"),
+        "description": event.get("description", ""),
+        "busy": events.blocks_time(event),
+        "tentative": event["status"] == "tentative",
+        "repeats": "recurringEventId" in event,
+        "by": client and client["name"],
+        "may_write": _may_write(calendar, user.email),
+        "raw_start": _field(event["start"]),
+        "raw_end": _field(event["end"]),
     }
 
 

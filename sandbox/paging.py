@@ -1,7 +1,10 @@
-"""Pages and sync tokens. Both are opaque to the caller and carry everything needed: nothing is remembered here.
+"""Pages and sync tokens. Both are opaque to the caller and carry everything needed: nothing is
+remembered here.
 
-A page ends with the key of its last row, so changes made while paging neither lose nor repeat a row; what they changed
-comes with the next increment, because the sync token keeps the revision at which the *first* page was asked for.
+A page ends with the key of its last row, so changes made while paging neither lose nor repeat a
+row; what they changed
+comes with the next increment, because the sync token keeps the revision at which the *first* page
+was asked for.
 """
 
 import base64
@@ -11,14 +14,24 @@ from collections.abc import Iterable
 
 from .errors import Refused, invalid
 
-NOT_PART_OF_THE_QUERY = ("pageToken", "fields", "prettyPrint", "alt", "quotaUser", "key", "maxResults")
+NOT_PART_OF_THE_QUERY = (
+    "pageToken",
+    "fields",
+    "prettyPrint",
+    "alt",
+    "quotaUser",
+    "key",
+    "maxResults",
+)
 SAME_IN_INCREMENTS = ("singleEvents", "eventTypes")
 
 
 def page(call, rows: Iterable[tuple[list, dict]], size: int) -> tuple[dict, int]:
-    """`items` and, when rows are left, `nextPageToken`; beside it the revision at which the first page was asked for.
+    """`items` and, when rows are left, `nextPageToken`; beside it the revision at which the first
+    page was asked for.
 
-    Rows are (key, item) in the order of their keys. The switches `page_cap` and `empty_pages` make pages shorter than asked for.
+    Rows are (key, item) in the order of their keys. The switches `page_cap` and `empty_pages` make
+    pages shorter than asked for.
     """
     token = {"query": digest(call), "at": call.store.revision, "after": None}
     if "pageToken" in call.query:
@@ -27,13 +40,18 @@ def page(call, rows: Iterable[tuple[list, dict]], size: int) -> tuple[dict, int]
         raise invalid("The query is not the one that the page token belongs to.", "pageToken")
     following = {"query": digest(call), "at": token["at"]}
     if call.app.empty_pages and not token.get("blank"):
-        return {"items": [], "nextPageToken": _write(following | {"after": token["after"], "blank": True})}, token["at"]
+        return {
+            "items": [],
+            "nextPageToken": _write(following | {"after": token["after"], "blank": True}),
+        }, token["at"]
     items, last = [], None
     for key, item in rows:
         if token["after"] is not None and key <= token["after"]:
             continue
         if len(items) == min(size, call.app.page_cap or size):
-            return {"items": items, "nextPageToken": _write(following | {"after": last})}, token["at"]
+            return {"items": items, "nextPageToken": _write(following | {"after": last})}, token[
+                "at"
+            ]
         items.append(item)
         last = key
     return {"items": items}, token["at"]
@@ -41,7 +59,11 @@ def page(call, rows: Iterable[tuple[list, dict]], size: int) -> tuple[dict, int]
 
 def after(call) -> list | None:
     """The key of the last row of the page before."""
-    return _read(call.query["pageToken"], "pageToken").get("after") if "pageToken" in call.query else None
+    return (
+        _read(call.query["pageToken"], "pageToken").get("after")
+        if "pageToken" in call.query
+        else None
+    )
 
 
 def digest(call) -> str:
@@ -51,11 +73,20 @@ def digest(call) -> str:
 
 def sync_token(call, collection: str, revision: int) -> str:
     same = {name: call.query.get(name) for name in SAME_IN_INCREMENTS}
-    return _write({"of": f"{call.account['email']} {collection}", "revision": revision, "same": same, "made": call.app.clock().timestamp()})
+    return _write(
+        {
+            "of": f"{call.account['email']} {collection}",
+            "revision": revision,
+            "same": same,
+            "made": call.app.clock().timestamp(),
+        }
+    )
 
 
 def read_sync_token(call, collection: str, oldest_revision: int) -> int | None:
-    """The revision that the caller's sync token stands for, None without one. Raises Refused: 410 when it died, 400 when it is not ours."""
+    """The revision that the caller's sync token stands for, None without one. Raises Refused: 410
+    when it died, 400 when it is not ours.
+    """
     if "syncToken" not in call.query:
         return None
     token = _read(call.query["syncToken"], "syncToken")
@@ -64,13 +95,25 @@ def read_sync_token(call, collection: str, oldest_revision: int) -> int | None:
     if token["same"] != {name: call.query.get(name) for name in SAME_IN_INCREMENTS}:
         raise invalid("The query is not the one that the sync token belongs to.", "syncToken")
     age_seconds = call.app.clock().timestamp() - token["made"]
-    if token["revision"] < max(oldest_revision, call.app.oldest_sync) or age_seconds > call.app.sync_token_days * 86400:
-        raise Refused(410, "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", ("parameter", "syncToken"))
+    if (
+        token["revision"] < max(oldest_revision, call.app.oldest_sync)
+        or age_seconds > call.app.sync_token_days * 86400
+    ):
+        raise Refused(
+            410,
+            "fullSyncRequired",
+            "Sync token is no longer valid, a full sync is required.",
+            ("parameter", "syncToken"),
+        )
     return token["revision"]
 
 
 def _write(value: dict) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _read(text: str, parameter: str) -> dict:

@@ -26,7 +26,9 @@ class HttpSender:
 
 
 class Channels:
-    """Who wants to be told about what. Messages wait in an outbox until the request is over, then `deliver` sends them."""
+    """Who wants to be told about what. Messages wait in an outbox until the request is over, then
+    `deliver` sends them.
+    """
 
     def __init__(self, store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]):
         self.store, self.clock, self.sender = store, clock, sender
@@ -37,17 +39,33 @@ class Channels:
         self._check(body)
         now_ms = int(self.clock().timestamp() * 1000)
         seconds = int((body.get("params") or {}).get("ttl", DEFAULT_SECONDS))
-        expiration = min(int(body.get("expiration", now_ms + seconds * 1000)), now_ms + LONGEST_SECONDS * 1000)
+        expiration = min(
+            int(body.get("expiration", now_ms + seconds * 1000)), now_ms + LONGEST_SECONDS * 1000
+        )
         if expiration <= now_ms:
             raise invalid("The channel would be over before it begins.", "expiration")
         channel = self.store.channels[body["id"]] = {
-            "id": body["id"], "resourceId": hashlib.sha256(f"{call.account['email']} {resource}".encode()).hexdigest()[:27], "resourceUri": uri,
-            "token": body.get("token"), "expiration": expiration, "address": body["address"], "resource": resource,
-            "account": call.account["email"], "client": call.client_id, "number": 0, "stopped": False,
+            "id": body["id"],
+            "resourceId": hashlib.sha256(
+                f"{call.account['email']} {resource}".encode()
+            ).hexdigest()[:27],
+            "resourceUri": uri,
+            "token": body.get("token"),
+            "expiration": expiration,
+            "address": body["address"],
+            "resource": resource,
+            "account": call.account["email"],
+            "client": call.client_id,
+            "number": 0,
+            "stopped": False,
         }
         self.store.changed()
         self._tell(channel, "sync")
-        shown = {name: channel[name] for name in ("id", "resourceId", "resourceUri", "token") if channel[name] is not None}
+        shown = {
+            name: channel[name]
+            for name in ("id", "resourceId", "resourceUri", "token")
+            if channel[name] is not None
+        }
         return {"kind": "api#channel", **shown, "expiration": str(expiration)}
 
     def _check(self, body: dict) -> None:
@@ -61,14 +79,23 @@ class Channels:
         if body["id"] in self.store.channels:
             raise Refused(400, "channelIdNotUnique", f"Channel id {body['id']} not unique")
         address = urlsplit(body["address"])
-        if address.scheme != "https" and not (address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")):
-            raise Refused(400, "push.webhookUrlNotHttps", f"WebHook callback must be HTTPS: {body['address']}")
+        if address.scheme != "https" and not (
+            address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")
+        ):
+            raise Refused(
+                400, "push.webhookUrlNotHttps", f"WebHook callback must be HTTPS: {body['address']}"
+            )
 
     def stop(self, call) -> None:
-        """Only the same user through the same application may stop a channel. Raises Refused (404)."""
+        """Only the same user through the same application may stop a channel. Raises Refused
+        (404).
+        """
         channel = self.store.channels.get(call.body.get("id"))
         owned = channel and (channel["resourceId"], channel["account"], channel["client"]) == (
-            call.body.get("resourceId"), call.account["email"], call.client_id)
+            call.body.get("resourceId"),
+            call.account["email"],
+            call.client_id,
+        )
         if not owned or channel["stopped"]:
             raise Refused(404, "notFound", f"Channel '{call.body.get('id')}' not found")
         channel["stopped"] = True
@@ -76,13 +103,24 @@ class Channels:
 
     def live(self) -> list[dict]:
         now_ms = self.clock().timestamp() * 1000
-        return [channel for channel in self.store.channels.values() if not channel["stopped"] and channel["expiration"] > now_ms]
+        return [
+            channel
+            for channel in self.store.channels.values()
+            if not channel["stopped"] and channel["expiration"] > now_ms
+        ]
 
     def announce_events(self, calendar: dict) -> None:
-        self._announce(lambda channel: channel["resource"] == f"events {calendar['id']}" and channel["account"] in calendar["roles"])
+        self._announce(
+            lambda channel: (
+                channel["resource"] == f"events {calendar['id']}"
+                and channel["account"] in calendar["roles"]
+            )
+        )
 
     def announce_list(self, *emails: str) -> None:
-        self._announce(lambda channel: channel["resource"] == "calendarList" and channel["account"] in emails)
+        self._announce(
+            lambda channel: channel["resource"] == "calendarList" and channel["account"] in emails
+        )
 
     def _announce(self, concerned: Callable[[dict], bool]) -> None:
         for channel in filter(concerned, self.live()):
@@ -92,8 +130,11 @@ class Channels:
         channel["number"] += 1 if word == "sync" else 7
         expires_at = datetime.fromtimestamp(channel["expiration"] // 1000, UTC)
         headers = {
-            "X-Goog-Channel-ID": channel["id"], "X-Goog-Message-Number": str(channel["number"]), "X-Goog-Resource-ID": channel["resourceId"],
-            "X-Goog-Resource-URI": channel["resourceUri"], "X-Goog-Resource-State": word,
+            "X-Goog-Channel-ID": channel["id"],
+            "X-Goog-Message-Number": str(channel["number"]),
+            "X-Goog-Resource-ID": channel["resourceId"],
+            "X-Goog-Resource-URI": channel["resourceUri"],
+            "X-Goog-Resource-State": word,
             "X-Goog-Channel-Expiration": format_datetime(expires_at, usegmt=True),
         }
         if channel["token"]:
@@ -113,7 +154,9 @@ class Channels:
 def watch_events(call) -> dict:
     """events.watch"""
     calendar, _, _ = reach(call)
-    return call.app.channels.open(call, f"events {calendar['id']}", f"{API}/calendars/{calendar['id']}/events?alt=json")
+    return call.app.channels.open(
+        call, f"events {calendar['id']}", f"{API}/calendars/{calendar['id']}/events?alt=json"
+    )
 
 
 def watch_list(call) -> dict:

@@ -1,4 +1,6 @@
-"""When a series takes place: RRULE, RDATE, EXDATE and EXRULE lines unrolled one occurrence at a time."""
+"""When a series takes place: RRULE, RDATE, EXDATE and EXRULE lines unrolled one occurrence at a
+time.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +18,9 @@ MARK = re.compile(r"UNTIL=(\w+)")
 
 
 def occurrences(start: dict, lines: list[str], until: datetime) -> Iterator[tuple[str, dict]]:
-    """Yields (stamp, start) in order, lazily, up to the instant `until`; the stamp is the last part of an instance's id."""
+    """Yields (stamp, start) in order, lazily, up to the instant `until`; the stamp is the last part
+    of an instance's id.
+    """
     zone = ZoneInfo(start["timeZone"]) if "timeZone" in start else None
     limit = until.astimezone(zone or UTC).replace(tzinfo=None)
     for local in _rules(_local(start, zone), lines, zone):
@@ -65,7 +69,9 @@ def _rules(first: datetime, lines: list[str], zone: ZoneInfo | None) -> rruleset
 def _rule(value: str, first: datetime, zone: ZoneInfo | None):
     if not FREQUENCY.search(value):
         raise invalid(f"Invalid recurrence rule: {value!r}", "recurrence")
-    value = MARK.sub(lambda until: f"UNTIL={_named_time(until[1], '', time.max, zone):%Y%m%dT%H%M%S}", value)
+    value = MARK.sub(
+        lambda until: f"UNTIL={_named_time(until[1], '', time.max, zone):%Y%m%dT%H%M%S}", value
+    )
     try:
         return rrulestr(value, dtstart=first)
     except ValueError:
@@ -73,7 +79,9 @@ def _rule(value: str, first: datetime, zone: ZoneInfo | None):
 
 
 def _named_time(text: str, parameters: str, whole_day: time, zone: ZoneInfo | None) -> datetime:
-    """A date or time named in a line, on the wall clock of the series; a date takes its time of day from `whole_day`."""
+    """A date or time named in a line, on the wall clock of the series; a date takes its time of day
+    from `whole_day`.
+    """
     try:
         if "T" not in text:
             return datetime.combine(datetime.strptime(text, "%Y%m%d"), whole_day)  # noqa: DTZ007  wall clock
@@ -83,5 +91,9 @@ def _named_time(text: str, parameters: str, whole_day: time, zone: ZoneInfo | No
     if text.endswith("Z"):
         return at.replace(tzinfo=UTC).astimezone(zone or UTC).replace(tzinfo=None)
     if ";TZID=" in parameters and zone:
-        return at.replace(tzinfo=ZoneInfo(parameters.split("=")[1])).astimezone(zone).replace(tzinfo=None)
+        return (
+            at.replace(tzinfo=ZoneInfo(parameters.split("=")[1]))
+            .astimezone(zone)
+            .replace(tzinfo=None)
+        )
     return at

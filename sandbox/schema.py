@@ -1,4 +1,6 @@
-"""Bodies and answers judged by the vendor's schema. Needs the package jsonschema, which only the tests install."""
+"""Bodies and answers judged by the vendor's schema. Needs the package jsonschema, which only the
+tests install.
+"""
 
 import json
 import re
@@ -19,17 +21,26 @@ LOOPBACK = re.compile(r"^http://(localhost|127\.0\.0\.1|\[::1\])(?=[:/])")
 @formats.checks("date-time")
 def _is_date_time(value: object) -> bool:
     """RFC 3339 with its offset; the library leaves this format unchecked."""
-    return not isinstance(value, str) or (RFC_3339.fullmatch(value) is not None and RFC_3339.fullmatch(value)[2] is not None)
+    return not isinstance(value, str) or (
+        RFC_3339.fullmatch(value) is not None and RFC_3339.fullmatch(value)[2] is not None
+    )
 
 
 def judge_of(file: Path) -> Callable[[str, object], None]:
-    """The function `validate(name, instance)` of a schema file: raises jsonschema.ValidationError for what a component does not allow."""
-    resource = referencing.Resource.from_contents(json.loads(file.read_text(encoding="utf-8")), default_specification=DRAFT202012)
+    """The function `validate(name, instance)` of a schema file: raises jsonschema.ValidationError
+    for what a component does not allow.
+    """
+    resource = referencing.Resource.from_contents(
+        json.loads(file.read_text(encoding="utf-8")), default_specification=DRAFT202012
+    )
     registry = referencing.Registry().with_resource("urn:schemas", resource)
 
     def validate(name: str, instance: object) -> None:
         reference = {"$ref": f"urn:schemas#/components/schemas/{name}"}
-        jsonschema.Draft202012Validator(reference, registry=registry, format_checker=formats).validate(instance)
+        jsonschema.Draft202012Validator(
+            reference, registry=registry, format_checker=formats
+        ).validate(instance)
+
     return validate
 
 
@@ -37,10 +48,16 @@ validate = judge_of(spec.FILE)
 
 
 def validate_body(name: str, body: dict) -> None:
-    """As `validate`; the sandbox also calls back plain http on this machine, which the schema of `watch` refuses."""
+    """As `validate`; the sandbox also calls back plain http on this machine, which the schema of
+    `watch` refuses.
+    """
     validate(name, with_secure_loopback(body, "address") if name == "request.watch" else body)
 
 
 def with_secure_loopback(body: dict, *fields: str) -> dict:
     """The body with addresses on this machine spelled as https."""
-    return body | {field: LOOPBACK.sub(r"https://\1", body[field]) for field in fields if isinstance(body.get(field), str)}
+    return body | {
+        field: LOOPBACK.sub(r"https://\1", body[field])
+        for field in fields
+        if isinstance(body.get(field), str)
+    }

@@ -1,4 +1,6 @@
-"""What Google's own description says: paths, parameters, scopes and bodies of each method, read from the schema file."""
+"""What Google's own description says: paths, parameters, scopes and bodies of each method, read
+from the schema file.
+"""
 
 import json
 import re
@@ -27,12 +29,16 @@ class Operation(NamedTuple):
 
 
 def _schema_name(content: dict) -> str | None:
-    reference = content.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    reference = (
+        content.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+    )
     return reference.removeprefix(REFERENCE) or None
 
 
 def _operations(document: dict):
-    shared = {item["name"]: item["schema"] for item in document["components"]["parameters"].values()}
+    shared = {
+        item["name"]: item["schema"] for item in document["components"]["parameters"].values()
+    }
     for template, methods in document["paths"].items():
         pattern = re.compile(BASE + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
         for method, item in methods.items():
@@ -40,8 +46,14 @@ def _operations(document: dict):
                 continue
             own = {one["name"]: one["schema"] for one in item["parameters"] if one["in"] == "query"}
             yield Operation(
-                item["operationId"].removeprefix("calendar."), method.upper(), template, pattern, shared | own, frozenset(item["x-scopes"]),
-                _schema_name(item.get("requestBody", {})), _schema_name(item["responses"].get("200", {})),
+                item["operationId"].removeprefix("calendar."),
+                method.upper(),
+                template,
+                pattern,
+                shared | own,
+                frozenset(item["x-scopes"]),
+                _schema_name(item.get("requestBody", {})),
+                _schema_name(item["responses"].get("200", {})),
             )
 
 

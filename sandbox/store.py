@@ -1,16 +1,29 @@
-"""What the sandbox remembers: plain dictionaries under one lock, on request kept in a JSON file over restarts."""
+"""What the sandbox remembers: plain dictionaries under one lock, on request kept in a JSON file
+over restarts.
+"""
 
 import json
 import os
 import threading
 from pathlib import Path
 
-TABLES = ("accounts", "calendars", "clients", "grants", "codes", "access_tokens", "refresh_tokens", "channels")
+TABLES = (
+    "accounts",
+    "calendars",
+    "clients",
+    "grants",
+    "codes",
+    "access_tokens",
+    "refresh_tokens",
+    "channels",
+)
 SAVE_DELAY_SECONDS = 0.5
 
 
 class Store:
-    """Hold `lock` while reading or writing the tables; call `changed()` after a write. With a `path` the tables are kept there."""
+    """Hold `lock` while reading or writing the tables; call `changed()` after a write. With a
+    `path` the tables are kept there.
+    """
 
     def __init__(self, path: str | Path | None = None):
         self.path = Path(path) if path else None
@@ -23,7 +36,9 @@ class Store:
             self._load()
 
     def tick(self) -> int:
-        """The next revision; it grows with every change anywhere, so it serves as version, etag and sync position."""
+        """The next revision; it grows with every change anywhere, so it serves as version, etag and
+        sync position.
+        """
         self.revision += 1
         self.changed()
         return self.revision
@@ -43,7 +58,11 @@ class Store:
             self._timer = None
             kept = {table: getattr(self, table) for table in TABLES} | {"revision": self.revision}
             unfinished = self.path.with_suffix(".new")
-            with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            with open(
+                os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                "w",
+                encoding="utf-8",
+            ) as file:
                 json.dump(kept, file)
             unfinished.replace(self.path)
 

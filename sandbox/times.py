@@ -40,10 +40,17 @@ def written_utc(at: datetime) -> str:
 
 
 def clean(time: dict | None, calendar_zone: str, parameter: str) -> dict:
-    """The time as it is kept. Raises Refused when it is neither exactly one date nor exactly one instant."""
+    """The time as it is kept. Raises Refused when it is neither exactly one date nor exactly one
+    instant.
+    """
     time = {name: value for name, value in (time or {}).items() if value is not None}
     if ("date" in time) == ("dateTime" in time):
-        raise Refused(400, "invalid" if time else "required", f"Exactly one of date and dateTime is needed in {parameter}.", ("parameter", parameter))
+        raise Refused(
+            400,
+            "invalid" if time else "required",
+            f"Exactly one of date and dateTime is needed in {parameter}.",
+            ("parameter", parameter),
+        )
     if "date" in time:
         return {"date": _day(time["date"], parameter).isoformat()}
     at = _read(time["dateTime"], parameter)
@@ -60,13 +67,20 @@ def shown(time: dict, answer_zone: str) -> dict:
     """The time with its offset as it is in the zone of the answer; dates stay."""
     if "date" in time:
         return dict(time)
-    return {"dateTime": written(datetime.fromisoformat(time["dateTime"]).astimezone(ZoneInfo(answer_zone))), "timeZone": time["timeZone"]}
+    return {
+        "dateTime": written(
+            datetime.fromisoformat(time["dateTime"]).astimezone(ZoneInfo(answer_zone))
+        ),
+        "timeZone": time["timeZone"],
+    }
 
 
 def begins(time: dict, calendar_zone: str) -> datetime:
     """The instant an event's time stands for; a date begins at midnight of the calendar's zone."""
     if "date" in time:
-        return datetime.combine(date.fromisoformat(time["date"]), datetime.min.time(), ZoneInfo(calendar_zone)).astimezone(UTC)
+        return datetime.combine(
+            date.fromisoformat(time["date"]), datetime.min.time(), ZoneInfo(calendar_zone)
+        ).astimezone(UTC)
     return datetime.fromisoformat(time["dateTime"]).astimezone(UTC)
 
 
@@ -75,7 +89,9 @@ def moved_along(start: dict, first_start: dict, first_end: dict) -> dict:
     if "date" in start:
         days = date.fromisoformat(first_end["date"]) - date.fromisoformat(first_start["date"])
         return {"date": (date.fromisoformat(start["date"]) + days).isoformat()}
-    length = datetime.fromisoformat(first_end["dateTime"]) - datetime.fromisoformat(first_start["dateTime"])
+    length = datetime.fromisoformat(first_end["dateTime"]) - datetime.fromisoformat(
+        first_start["dateTime"]
+    )
     end = datetime.fromisoformat(start["dateTime"]).astimezone(UTC) + length
     return {"dateTime": written(end), "timeZone": first_end["timeZone"]}
 
@@ -85,7 +101,9 @@ def check_order(start: dict, end: dict) -> None:
     if ("date" in start) != ("date" in end):
         raise invalid("Start and end must both be dates or both be times.", "end")
     if begins(end, "UTC") <= begins(start, "UTC"):
-        raise Refused(400, "timeRangeEmpty", "The specified time range is empty.", ("parameter", "end"))
+        raise Refused(
+            400, "timeRangeEmpty", "The specified time range is empty.", ("parameter", "end")
+        )
 
 
 def next_day(day: date) -> date:

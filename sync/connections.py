@@ -1,6 +1,8 @@
-"""How this process reaches the providers: what the settings say, one HTTP client, and each account's credentials, kept encrypted.
+"""How this process reaches the providers: what the settings say, one HTTP client, and each
+account's credentials, kept encrypted.
 
-Credentials are refreshed by whoever needs them and stored before they are used: a provider may hand out a new refresh token each time.
+Credentials are refreshed by whoever needs them and stored before they are used: a provider may hand
+out a new refresh token each time.
 """
 
 import json
@@ -27,7 +29,9 @@ EXTRA = {"google": oauth.GOOGLE_EXTRA, "microsoft": oauth.MICROSOFT_EXTRA}
 
 @dataclass(frozen=True)
 class Setup:
-    """What the settings say about providers. `transport` stands in for the network in tests; `secret` makes our ids hard to guess."""
+    """What the settings say about providers. `transport` stands in for the network in tests;
+    `secret` makes our ids hard to guess.
+    """
 
     endpoints: Mapping[str, object] = field(default_factory=dict)
     webhook_url: str | None = None
@@ -66,18 +70,29 @@ def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
 
 
 def sign_in(kind: str, http: httpx.Client | None = None) -> OAuth:
-    """Signing in at a provider, over our own HTTP client or this one. Raises KeyError for a provider that is not set up."""
+    """Signing in at a provider, over our own HTTP client or this one. Raises KeyError for a
+    provider that is not set up.
+    """
     known = _setup.endpoints[kind]
-    application = Application(known.client_id, known.client_secret, known.authorize_url, known.token_url, known.revoke_url, EXTRA[kind])
+    application = Application(
+        known.client_id,
+        known.client_secret,
+        known.authorize_url,
+        known.token_url,
+        known.revoke_url,
+        EXTRA[kind],
+    )
     return OAuth(application, http or _http(kind), scheduling.utc_now)
 
 
 def with_tokens(kind: str, tokens: Tokens, http: httpx.Client) -> Provider:
     """A provider for credentials that no row holds yet."""
+
     def access_token(stale: str | None) -> str:
         if stale is not None:
             raise AuthExpired("refused at once", 401)
         return tokens.access_token
+
     return providers.open_provider(kind, http, access_token, _setup.endpoints[kind].api_url)
 
 
@@ -87,7 +102,9 @@ def in_a_hurry(kind: str) -> httpx.Client:
 
 
 def open_account(account: Account) -> Provider:
-    """The provider of an account, with its credentials. Nothing is asked of it yet. A refresh token that was refused is not tried again."""
+    """The provider of an account, with its credentials. Nothing is asked of it yet. A refresh token
+    that was refused is not tried again.
+    """
     dead: dict[str, AuthExpired] = {}  # sealed credentials → how they were refused
 
     def access_token(stale: str | None) -> str:
@@ -102,11 +119,16 @@ def open_account(account: Account) -> Provider:
                 dead[kept] = error
                 raise
         return tokens.access_token
-    return providers.open_provider(account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url)
+
+    return providers.open_provider(
+        account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url
+    )
 
 
 def stored(account: Account) -> Tokens:
-    """The account's credentials as they stand in the database now. Raises AuthExpired where no key of ours opens them."""
+    """The account's credentials as they stand in the database now. Raises AuthExpired where no key
+    of ours opens them.
+    """
     return opened(_kept(account))
 
 
@@ -121,24 +143,41 @@ def opened(kept: str) -> Tokens:
     except vault.CannotOpen:
         raise AuthExpired("sealed_with_another_key") from None
     end = found["refresh_expires_at"]
-    return Tokens(found["access_token"], found["refresh_token"], datetime.fromisoformat(found["expires_at"]), frozenset(found["scopes"]),
-                  end and datetime.fromisoformat(end))
+    return Tokens(
+        found["access_token"],
+        found["refresh_token"],
+        datetime.fromisoformat(found["expires_at"]),
+        frozenset(found["scopes"]),
+        end and datetime.fromisoformat(end),
+    )
 
 
 def _refreshed(account: Account, kept: str, tokens: Tokens) -> Tokens:
-    """Fresh credentials, stored before they are used; those of a consent that came meanwhile win."""
+    """Fresh credentials, stored before they are used; those of a consent that came meanwhile
+    win.
+    """
     fresh = sign_in(account.kind).refresh(tokens)
     columns = {"sealed": sealed(fresh), "refresh_expires_at": fresh.refresh_expires_at}
-    is_stored = Account.update(**columns).where(Account.id == account.id, Account.sealed == kept).execute()
+    is_stored = (
+        Account.update(**columns).where(Account.id == account.id, Account.sealed == kept).execute()
+    )
     return fresh if is_stored else stored(account)
 
 
 def sealed(tokens: Tokens) -> str:
     """Credentials as a row keeps them: encrypted."""
     end = tokens.refresh_expires_at
-    return vault.seal(json.dumps({
-        "access_token": tokens.access_token, "refresh_token": tokens.refresh_token, "expires_at": tokens.expires_at.isoformat(),
-        "scopes": sorted(tokens.scopes), "refresh_expires_at": end and end.isoformat()}))
+    return vault.seal(
+        json.dumps(
+            {
+                "access_token": tokens.access_token,
+                "refresh_token": tokens.refresh_token,
+                "expires_at": tokens.expires_at.isoformat(),
+                "scopes": sorted(tokens.scopes),
+                "refresh_expires_at": end and end.isoformat(),
+            }
+        )
+    )
 
 
 def _http(kind: str) -> httpx.Client:

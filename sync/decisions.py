@@ -1,4 +1,6 @@
-"""What a person decides about a notice. Each decision works once: of two who press, or of two presses, the second raises Settled."""
+"""What a person decides about a notice. Each decision works once: of two who press, or of two
+presses, the second raises Settled.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +21,9 @@ class Settled(Exception):
 
 @contextmanager
 def _deciding(notice: Notice, how: str) -> Iterator[Account]:
-    """One transaction that settles the notice and does what follows from it, or neither. Raises Settled."""
+    """One transaction that settles the notice and does what follows from it, or neither. Raises
+    Settled.
+    """
     with database.atomic():
         notice.clinic.hold()
         if not notice.close(how):
@@ -34,19 +38,28 @@ def leave(notice: Notice) -> None:
 
 
 def proposed(notice: Notice) -> Span | None:
-    """The time to which our event was moved outside, as a booking could take it; None where no booking can."""
+    """The time to which our event was moved outside, as a booking could take it; None where no
+    booking can.
+    """
     detail, zone = notice.detail, notice.booking.practitioner.zone
     try:
         if detail.get("starts_on"):
-            first, end = date.fromisoformat(detail["starts_on"]), date.fromisoformat(detail["ends_on"])
+            first, end = (
+                date.fromisoformat(detail["starts_on"]),
+                date.fromisoformat(detail["ends_on"]),
+            )
             return scheduling.whole_days(first, end - timedelta(days=1), zone)
-        return Span(datetime.fromisoformat(detail["starts_at"]), datetime.fromisoformat(detail["ends_at"]))
+        return Span(
+            datetime.fromisoformat(detail["starts_at"]), datetime.fromisoformat(detail["ends_at"])
+        )
     except (KeyError, scheduling.BadTime):
         return None
 
 
 def move_booking(notice: Notice, actor: User) -> None:
-    """The move outside was meant: the booking follows. Raises SlotTaken, or BadTime where no booking can be then; nothing is settled then."""
+    """The move outside was meant: the booking follows. Raises SlotTaken, or BadTime where no
+    booking can be then; nothing is settled then.
+    """
     span = proposed(notice)
     if span is None:
         raise scheduling.BadTime("ends_before_start")
@@ -73,25 +86,39 @@ def _write_again(account: Account, notice: Notice) -> None:
 
 
 def remove_guests(notice: Notice) -> None:
-    """Those whom somebody invited to our event outside are to be no guests any more; the provider may tell them so."""
+    """Those whom somebody invited to our event outside are to be no guests any more; the provider
+    may tell them so.
+    """
     with _deciding(notice, "removed") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
-        Link.update(**none).where(Link.account == account, Link.uid == notice.topic.partition(" ")[2]).execute()
+        Link.update(**none).where(
+            Link.account == account, Link.uid == notice.topic.partition(" ")[2]
+        ).execute()
         account.ask("check")
 
 
 def approve(notice: Notice) -> None:
-    """What the plan would take away may go; or what is gone outside is to be written again. Only that: a later plan asks anew."""
+    """What the plan would take away may go; or what is gone outside is to be written again. Only
+    that: a later plan asks anew.
+    """
     with _deciding(notice, "approved") as account:
-        Account.update(approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]).where(Account.id == account.id).execute()
+        Account.update(
+            approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]
+        ).where(Account.id == account.id).execute()
         account.ask("check")
 
 
 def keep_outside(notice: Notice) -> None:
-    """What the plan would take away stays there, and nobody asks about it again while it is as it is."""
+    """What the plan would take away stays there, and nobody asks about it again while it is as it
+    is.
+    """
     with _deciding(notice, "kept") as account:
-        Link.update(problem="kept", retry_at=FOR_GOOD).where(Link.account == account, Link.uid.in_(notice.detail.get("uids", []))).execute()
-        kept = sorted({*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])})
+        Link.update(problem="kept", retry_at=FOR_GOOD).where(
+            Link.account == account, Link.uid.in_(notice.detail.get("uids", []))
+        ).execute()
+        kept = sorted(
+            {*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])}
+        )
         Account.update(kept_copies=kept).where(Account.id == account.id).execute()
         account.ask("check")
 
@@ -105,7 +132,9 @@ def believe(notice: Notice) -> None:
 
 
 def keep_source(notice: Notice) -> None:
-    """What a calendar outside held goes on taking time. We ask again when something changes there, or in a day."""
+    """What a calendar outside held goes on taking time. We ask again when something changes there,
+    or in a day.
+    """
     with _deciding(notice, "kept"):
         later = scheduling.utc_now() + timedelta(days=1)
         RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()

@@ -1,8 +1,11 @@
 """What is not known for sure about our events outside, and when it is to be made sure.
 
-One answer "not there" is a doubt, stored with the link, and nothing is done about that event until a complete list, asked for later, tells
-whether it lives. What we wrote and no reading has told since is asked for by its id, since a history need not tell the end of what it never
-told. And each night the ids and versions of all our events are compared with the links, which finds what a history has lost.
+One answer "not there" is a doubt, stored with the link, and nothing is done about that event until
+a complete list, asked for later, tells
+whether it lives. What we wrote and no reading has told since is asked for by its id, since a
+history need not tell the end of what it never
+told. And each night the ids and versions of all our events are compared with the links, which finds
+what a history has lost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +21,9 @@ from accounts import Account, Link, RemoteCalendar
 from . import marks
 from .event import Delta, Mark
 
-LATER = timedelta(seconds=30)  # a list asked for in the same moment could be behind as the first answer was
+LATER = timedelta(
+    seconds=30
+)  # a list asked for in the same moment could be behind as the first answer was
 LONGEST = timedelta(hours=6)
 ECHO = timedelta(minutes=2)  # until a history may be expected to tell what we wrote
 NIGHT_MINUTES = 300  # after midnight, over which the comparisons of all accounts are spread
@@ -29,18 +34,28 @@ _CHUNK = 400
 
 
 def note(account: Account, uid: str) -> None:
-    """One answer said that the event of this link is not there. Inside the account's lease. The wait grows while answers contradict lists."""
+    """One answer said that the event of this link is not there. Inside the account's lease. The
+    wait grows while answers contradict lists.
+    """
     at = scheduling.utc_now()
     row = Link.get(Link.account == account, Link.uid == uid)
     retry_at = at + min(LATER * 2 ** min(row.tries, 12), LONGEST)
     problem = "not found" if row.tries else row.problem
-    Link.update(doubted_at=at, tries=row.tries + 1, retry_at=retry_at, problem=problem).where(Link.id == row.id).execute()
+    Link.update(doubted_at=at, tries=row.tries + 1, retry_at=retry_at, problem=problem).where(
+        Link.id == row.id
+    ).execute()
     sooner = Account.due_at.is_null() | (Account.due_at > retry_at)
-    Account.update(due_at=retry_at, because="poll").where(Account.id == account.id, sooner).execute()
+    Account.update(due_at=retry_at, because="poll").where(
+        Account.id == account.id, sooner
+    ).execute()
 
 
 def _due(account: Account, at: datetime):
-    return Link.account == account, Link.doubted_at.is_null(False), Link.retry_at.is_null() | (Link.retry_at <= at)
+    return (
+        Link.account == account,
+        Link.doubted_at.is_null(False),
+        Link.retry_at.is_null() | (Link.retry_at <= at),
+    )
 
 
 def is_due(account: Account, at: datetime) -> bool:
@@ -49,26 +64,40 @@ def is_due(account: Account, at: datetime) -> bool:
 
 
 def ended(account: Account, delta: Delta, at: datetime) -> Delta:
-    """A complete reading of our calendar, of all times, with tombstones for the events in doubt, or let be, that it does not tell. Inside the
-    account's lease. Where it holds an event without an id that can be read, no doubt ends: that one could be any."""
+    """A complete reading of our calendar, of all times, with tombstones for the events in doubt, or
+    let be, that it does not tell. Inside the
+    account's lease. Where it holds an event without an id that can be read, no doubt ends: that one
+    could be any.
+    """
     told = _there(delta)
     if "" in told:
         return delta
     let_be = Link.account == account, Link.phase == "frozen"
     rows = Link.select(Link.remote_id).where(Link.remote_id != "")
-    lost = {remote_id for where in (_due(account, at), let_be) for (remote_id,) in rows.where(*where).tuples()} - told
+    lost = {
+        remote_id
+        for where in (_due(account, at), let_be)
+        for (remote_id,) in rows.where(*where).tuples()
+    } - told
     Link.update(doubted_at=None, retry_at=None).where(*_due(account, at)).execute()
     return replace(delta, tombstones=delta.tombstones | lost)
 
 
 def _there(delta: Delta) -> set[str]:
     """Ids of what a reading tells, also of what could not be read."""
-    return {key for seen in delta.changed for key in (seen.remote_id, seen.series_id) if key} | {one.remote_id for one in delta.unread}
+    return {key for seen in delta.changed for key in (seen.remote_id, seen.series_id) if key} | {
+        one.remote_id for one in delta.unread
+    }
 
 
 def over(account: Account) -> frozenset[str]:
     """Ids of the events that are known to be gone."""
-    return frozenset(remote_id for (remote_id,) in Link.select(Link.remote_id).where(Link.account == account, Link.phase == "gone").tuples())
+    return frozenset(
+        remote_id
+        for (remote_id,) in Link.select(Link.remote_id)
+        .where(Link.account == account, Link.phase == "gone")
+        .tuples()
+    )
 
 
 # ---- echoes ----
@@ -76,20 +105,29 @@ def over(account: Account) -> frozenset[str]:
 
 def heard(account: Account, delta: Delta) -> None:
     """A reading told of these events: its history knows them. Inside the account's lease."""
-    waiting = Link.select(Link.remote_id).where(Link.account == account, Link.written_at.is_null(False))
+    waiting = Link.select(Link.remote_id).where(
+        Link.account == account, Link.written_at.is_null(False)
+    )
     told = _there(delta) | delta.tombstones
-    answered(account, [remote_id for (remote_id,) in waiting.tuples() if delta.complete or remote_id in told])
+    answered(
+        account,
+        [remote_id for (remote_id,) in waiting.tuples() if delta.complete or remote_id in told],
+    )
 
 
 def answered(account: Account, remote_ids: Iterable[str]) -> None:
     """Nothing need be asked about these events any more."""
     for some in chunked(remote_ids, _CHUNK):
-        Link.update(written_at=None).where(Link.account == account, Link.remote_id.in_(some)).execute()
+        Link.update(written_at=None).where(
+            Link.account == account, Link.remote_id.in_(some)
+        ).execute()
 
 
 def unheard(account: Account, at: datetime) -> list[str]:
     """Ids of the events that we wrote a while ago and no reading has told since."""
-    rows = Link.select(Link.remote_id).where(Link.account == account, Link.written_at <= at - ECHO, Link.phase.in_(("synced", "frozen")))
+    rows = Link.select(Link.remote_id).where(
+        Link.account == account, Link.written_at <= at - ECHO, Link.phase.in_(("synced", "frozen"))
+    )
     return [remote_id for (remote_id,) in rows.order_by(Link.id).tuples()]
 
 
@@ -97,9 +135,13 @@ def unheard(account: Account, at: datetime) -> list[str]:
 
 
 def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> bool:
-    """Whether the calendar's comparison is due: once after a minute of the night, by its own clock, that is another for each account."""
+    """Whether the calendar's comparison is due: once after a minute of the night, by its own clock,
+    that is another for each account.
+    """
     zone = ZoneInfo(destination.zone_name if scheduling.is_zone(destination.zone_name) else "UTC")
-    slot = scheduling.midnight(at.astimezone(zone).date(), zone) + timedelta(minutes=account.id * 7919 % NIGHT_MINUTES)
+    slot = scheduling.midnight(at.astimezone(zone).date(), zone) + timedelta(
+        minutes=account.id * 7919 % NIGHT_MINUTES
+    )
     slot -= timedelta(days=1) if slot > at else timedelta(0)
     return destination.compared_at is None or destination.compared_at < slot
 
@@ -107,8 +149,19 @@ def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> boo
 def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
     """Whether ids and versions of the events with our mark are others than the links say."""
     own = ("", marks.part(account))
-    there = {key: etag for key, (etag, mark) in outline.items() if mark.account in own and key not in account.kept_copies}
-    rows = Link.select(Link.remote_id, Link.etag, Link.phase).where(Link.account == account, Link.remote_id != "", Link.phase != "gone")
+    there = {
+        key: etag
+        for key, (etag, mark) in outline.items()
+        if mark.account in own and key not in account.kept_copies
+    }
+    rows = Link.select(Link.remote_id, Link.etag, Link.phase).where(
+        Link.account == account, Link.remote_id != "", Link.phase != "gone"
+    )
     held = {remote_id: (etag, phase) for remote_id, etag, phase in rows.tuples()}
-    lost = any(phase in ("synced", "frozen") and key not in there for key, (_, phase) in held.items())
-    return lost or any(key not in held or (held[key][1] == "synced" and held[key][0] != etag) for key, etag in there.items())
+    lost = any(
+        phase in ("synced", "frozen") and key not in there for key, (_, phase) in held.items()
+    )
+    return lost or any(
+        key not in held or (held[key][1] == "synced" and held[key][0] != etag)
+        for key, etag in there.items()
+    )

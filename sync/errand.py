@@ -1,4 +1,6 @@
-"""One pass of one worker over one account: its lease, its provider, its share of time, and what it has done so far."""
+"""One pass of one worker over one account: its lease, its provider, its share of time, and what it
+has done so far.
+"""
 
 import time
 from collections import Counter
@@ -19,12 +21,16 @@ GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the nex
 
 
 class OutOfTime(Exception):
-    """The time slice is over with work left. What was done is stored; the next run goes on from there."""
+    """The time slice is over with work left. What was done is stored; the next run goes on from
+    there.
+    """
 
 
 @dataclass
 class Errand:
-    """One pass for one account: who holds the lease, with whom it speaks, what it counts, and until when it may go on (monotonic seconds)."""
+    """One pass for one account: who holds the lease, with whom it speaks, what it counts, and until
+    when it may go on (monotonic seconds).
+    """
 
     account: Account
     holder: str
@@ -38,7 +44,9 @@ class Errand:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction that only the holder of the lease can end. It holds the clinic first, as every change does. Raises LeaseLost, Overtaken."""
+        """A transaction that only the holder of the lease can end. It holds the clinic first, as
+        every change does. Raises LeaseLost, Overtaken.
+        """
         with database.atomic():
             self.account.clinic.hold()
             self.account.keep(self.holder)
@@ -55,13 +63,22 @@ class Errand:
         return Pace.of(self.account)
 
     def learn(self, sent: int, done: int, is_limited: bool) -> None:
-        """What became of a batch, inside the transaction that stores it: the next ones are no larger than what went through, and grow again."""
+        """What became of a batch, inside the transaction that stores it: the next ones are no
+        larger than what went through, and grow again.
+        """
         pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
         before = pace.batch, pace.rest_seconds, pace.limited_at
         if done and pace.limited_at:
-            pace.rest_seconds, pace.limited_at = min(int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS), None
+            pace.rest_seconds, pace.limited_at = (
+                min(int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS),
+                None,
+            )
         if is_limited:  # after others it may be all together that was too much
-            pace.batch = max(1, self.batch_size * 3 // 4) if self.has_got_on else done or max(1, self.batch_size // 2)
+            pace.batch = (
+                max(1, self.batch_size * 3 // 4)
+                if self.has_got_on
+                else done or max(1, self.batch_size // 2)
+            )
         elif pace.batch and not is_limited and sent == done >= self.batch_size:
             pace.batch = done + max(1, done // 4) if done + max(1, done // 4) < most else None
         self.has_got_on |= bool(done)
@@ -69,7 +86,9 @@ class Errand:
             pace.save()
 
     def check_time(self) -> None:
-        """Before each batch and each calendar. Raises OutOfTime when the slice is over. The first always goes, so that every slice gets on."""
+        """Before each batch and each calendar. Raises OutOfTime when the slice is over. The first
+        always goes, so that every slice gets on.
+        """
         if self.has_begun and self.ends_at and time.monotonic() > self.ends_at:
             raise OutOfTime
         self.has_begun = True
@@ -89,7 +108,11 @@ class Errand:
     def begin(self, total: int) -> None:
         """So much more is to be done, for who watches."""
         if self.run is None:
-            self.run = SyncRun.create(clinic=self.account.clinic_id, account=self.account, because=self.account.because or "poll")
+            self.run = SyncRun.create(
+                clinic=self.account.clinic_id,
+                account=self.account,
+                because=self.account.because or "poll",
+            )
         if total:
             self.run.total += total
             self.run.save(only=[SyncRun.total])

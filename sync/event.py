@@ -15,9 +15,11 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One calendar entry on its way out. Instants are aware UTC; whole days carry dates, `ends_on` exclusive.
+    """One calendar entry on its way out. Instants are aware UTC; whole days carry dates, `ends_on`
+    exclusive.
 
-    `status` is "confirmed", "tentative", "cancelled", or "free" for what takes no time; `changed_at` is the last change of anything the event shows.
+    `status` is "confirmed", "tentative", "cancelled", or "free" for what takes no time;
+    `changed_at` is the last change of anything the event shows.
     """
 
     uid: str
@@ -38,7 +40,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time that a calendar is read or written for: aware instants, the end exclusive."""
+    """A stretch of time that a calendar is read or written for: aware instants, the end
+    exclusive.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -48,7 +52,9 @@ class Window:
         return ends_at > self.starts_at and starts_at < self.ends_at
 
     def clearly_holds(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether all of these times lie inside with a day to spare: whole days are laid in the calendar's own zone, which we do not know."""
+        """Whether all of these times lie inside with a day to spare: whole days are laid in the
+        calendar's own zone, which we do not know.
+        """
         spare = timedelta(days=1)
         return starts_at >= self.starts_at + spare and ends_at <= self.ends_at - spare
 
@@ -60,14 +66,17 @@ class Mark:
     installation: str
     reference: str  # the booking's uid
     generation: int  # grows with every fresh start, so that a reset never meets its own tombstones
-    account: str = ""  # whose event it is: several people may write to one calendar; "": written by an earlier version
+    # whose event it is: several people may write to one calendar; "": written by an earlier version
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
-    """One event as the provider told it. `mark` None: foreign. Whole days carry dates (`ends_on` exclusive) beside instants at UTC midnight.
+    """One event as the provider told it. `mark` None: foreign. Whole days carry dates (`ends_on`
+    exclusive) beside instants at UTC midnight.
 
-    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` names the series it is an occurrence of.
+    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` names the series it is
+    an occurrence of.
     """
 
     remote_id: str
@@ -86,13 +95,18 @@ class RemoteEvent:
     is_series: bool = False  # the master of a repeat, made by someone outside
     is_private: bool = False
     updated_at: datetime | None = None  # the provider's time of the last change, where it tells one
-    guests: int | None = None  # how many others are invited; who they are is not kept. None: not told
+    guests: int | None = (
+        None  # how many others are invited; who they are is not kept. None: not told
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An event that is there and could not be read. `remote_id` may be "". `reason`: "no_start", "no_end", "bad_start", "bad_end",
-    "backwards", "zone" (an unknown one), "no_id", "refused" (the provider does not show it) or "shape"."""
+    """An event that is there and could not be read. `remote_id` may be "". `reason`: "no_start",
+    "no_end", "bad_start", "bad_end",
+    "backwards", "zone" (an unknown one), "no_id", "refused" (the provider does not show it) or
+    "shape".
+    """
 
     remote_id: str
     reason: str
@@ -100,8 +114,11 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One pull. `complete`: everything in the window (None: of all times) was told, so what is missing there is gone; else only
-    changes were. A tombstone is an event that is surely gone, known to us or not. About what is `unread` only its being there is known."""
+    """One pull. `complete`: everything in the window (None: of all times) was told, so what is
+    missing there is gone; else only
+    changes were. A tombstone is an event that is surely gone, known to us or not. About what is
+    `unread` only its being there is known.
+    """
 
     changed: tuple[RemoteEvent, ...]
     tombstones: frozenset[str]
@@ -115,8 +132,10 @@ class Delta:
 class Link:
     """Both sides of one booking as they last agreed.
 
-    `phase`: "creating" (the id is promised, the answer not seen), "synced", "deleting" (asked for, the answer not seen), "frozen" (left
-    the window; nothing is done to it) or "gone" (nothing stands there; the row keeps the generation, so that its id is not used again).
+    `phase`: "creating" (the id is promised, the answer not seen), "synced", "deleting" (asked for,
+    the answer not seen), "frozen" (left
+    the window; nothing is done to it) or "gone" (nothing stands there; the row keeps the
+    generation, so that its id is not used again).
     """
 
     uid: str
@@ -125,10 +144,15 @@ class Link:
     sequence: int
     fingerprint: str  # what stood there, as the provider told it; "" while nobody has seen it
     phase: str
-    wanted: str = ""  # what we last wanted there; "" while a write of ours is under way or due, whatever the booking says
+    # what we last wanted there; "" while a write of ours is under way or due, whatever the booking
+    # says
+    wanted: str = ""
     generation: int = 1
     updated_at: datetime | None = None
-    guests: int | None = None  # invited to our event by somebody outside; no part of the fingerprint. None: not known
+    guests: int | None = (
+        # invited to our event by somebody outside; no part of the fingerprint. None: not known
+        None
+    )
 
 
 # ---- two-way sync: what is to be done about it ----
@@ -136,15 +160,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a plan is made under. `edits`: what becomes of times and text that someone changed outside: "put_back", "ask" first, or
-    "follow" times. A plan that takes away more than `few` events and more than `share` of all, or finds `several` suddenly gone and
+    """What a plan is made under. `edits`: what becomes of times and text that someone changed
+    outside: "put_back", "ask" first, or
+    "follow" times. A plan that takes away more than `few` events and more than `share` of all, or
+    finds `several` suddenly gone and
     nothing left, stops for a person."""
 
     installation: str
     generation: int
     window: Window
     edits: str = "put_back"
-    refresh: bool = False  # what may be shown has changed: also texts that are frozen are written anew
+    refresh: bool = (
+        False  # what may be shown has changed: also texts that are frozen are written anew
+    )
     few: int = 5
     share: float = 0.2
     several: int = 3
@@ -153,7 +181,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do about one booking. `link` is the row to store before any call is made; those without a call are then done."""
+    """One thing to do about one booking. `link` is the row to store before any call is made; those
+    without a call are then done.
+    """
 
     link: Link
 
@@ -180,7 +210,9 @@ class AdoptRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class Ask(Step):
-    """Somebody changed our event outside, and a person decides. `change`: "moved", "edited", "repeated" or "deleted" (`seen` None)."""
+    """Somebody changed our event outside, and a person decides. `change`: "moved", "edited",
+    "repeated" or "deleted" (`seen` None).
+    """
 
     event: Event
     seen: RemoteEvent | None
@@ -189,8 +221,11 @@ class Ask(Step):
 
 @dataclass(frozen=True, slots=True)
 class MoveLocal(Step):
-    """Somebody moved our event outside, and the booking follows: `event` has the new times. The only step that changes a booking. Store
-    the link, with the booking's new sequence, together with the move; when it is refused, store it with `wanted` "", and it is put back."""
+    """Somebody moved our event outside, and the booking follows: `event` has the new times. The
+    only step that changes a booking. Store
+    the link, with the booking's new sequence, together with the move; when it is refused, store it
+    with `wanted` "", and it is put back.
+    """
 
     event: Event
     seen: RemoteEvent
@@ -198,15 +233,20 @@ class MoveLocal(Step):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRemote(Step):
-    """Take an event away. `link.phase` is "deleting"; or "stale" for a copy that no link holds: nothing is stored for it, so the new sync
+    """Take an event away. `link.phase` is "deleting"; or "stale" for a copy that no link holds:
+    nothing is stored for it, so the new sync
     token must wait until it is gone.
 
-    `link.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag` "": whatever is there."""
+    `link.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag` "":
+    whatever is there.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRemote(Step):
-    """Make the event what it should be, if its etag still is the link's. `then`: the link's phase afterwards."""
+    """Make the event what it should be, if its etag still is the link's. `then`: the link's phase
+    afterwards.
+    """
 
     event: Event
     then: str = "synced"
@@ -223,7 +263,9 @@ class PutBack(Step):
 
 @dataclass(frozen=True, slots=True)
 class CreateRemote(Step):
-    """Write a new event, under an id made from `link.generation`. `resume`: an answer was lost, so look for the event first."""
+    """Write a new event, under an id made from `link.generation`. `resume`: an answer was lost, so
+    look for the event first.
+    """
 
     event: Event
     resume: bool = False
@@ -232,7 +274,9 @@ class CreateRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class Recreate(Step):
-    """Write the event anew, as the next generation. `change`: "deleted" (tell a person), or "" when it was not outsiders' doing."""
+    """Write the event anew, as the next generation. `change`: "deleted" (tell a person), or "" when
+    it was not outsiders' doing.
+    """
 
     event: Event
     change: str
@@ -240,7 +284,9 @@ class Recreate(Step):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a plan stopped for a person. `reason`: "deletes" (`count` of `total` events would be taken away) or "empty" (all are gone)."""
+    """Why a plan stopped for a person. `reason`: "deletes" (`count` of `total` events would be
+    taken away) or "empty" (all are gone).
+    """
 
     reason: str
     count: int
@@ -249,7 +295,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order to take them, none while there is a `hold`; and the events in our calendar that are not ours, told this time."""
+    """Steps in the order to take them, none while there is a `hold`; and the events in our calendar
+    that are not ours, told this time.
+    """
 
     steps: tuple[Step, ...]
     foreign: tuple[RemoteEvent, ...] = ()

@@ -1,6 +1,8 @@
-"""What a booking shows outside. Pure. The only place that composes text for feeds, two-way sync and the preview.
+"""What a booking shows outside. Pure. The only place that composes text for feeds, two-way sync and
+the preview.
 
-The identifier ladder (X5) runs from "none" to "full_name"; the clinic's ceiling cuts it. Hiding sensitive information
+The identifier ladder (X5) runs from "none" to "full_name"; the clinic's ceiling cuts it. Hiding
+sensitive information
 (E14, E22) leaves "Busy" and nothing else, whatever else is chosen.
 """
 
@@ -15,7 +17,8 @@ BUSY = Face("Busy")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one calendar outside shows bookings. `title` holds the blocks {organisation} {service} {client}, parted by spaces;
+    """How one calendar outside shows bookings. `title` holds the blocks {organisation} {service}
+    {client}, parted by spaces;
     `details` the words "status", "rate", "notes" that the description gives."""
 
     identifier: str = "none"
@@ -50,7 +53,9 @@ def face(subject: Subject, policy: Policy) -> Face:
     blocks = {
         "{organisation}": subject.organisation,
         "{service}": subject.service,
-        "{client}": client_label(policy.identifier, subject.first_name, subject.last_name, subject.internal_id),
+        "{client}": client_label(
+            policy.identifier, subject.first_name, subject.last_name, subject.internal_id
+        ),
     }
     shown = [blocks[block] for block in policy.title.split() if blocks.get(block)]
     title = " · ".join(shown) or subject.organisation or BUSY.title
@@ -58,8 +63,12 @@ def face(subject: Subject, policy: Policy) -> Face:
         title = f"{'Cancelled' if subject.status == 'cancelled' else 'No-show'}: {title}"
     wanted = policy.details.split()
     lines = [
-        f"Status: {_STATUS_WORDS.get(subject.status, subject.status.capitalize())}" if "status" in wanted else "",
+        f"Status: {_STATUS_WORDS.get(subject.status, subject.status.capitalize())}"
+        if "status" in wanted
+        else "",
         f"Rate: {subject.rate}" if "rate" in wanted and subject.rate else "",
         subject.notes if "notes" in wanted else "",
     ]
-    return Face(title, "\n".join(line for line in lines if line), subject.address if policy.location else "")
+    return Face(
+        title, "\n".join(line for line in lines if line), subject.address if policy.location else ""
+    )

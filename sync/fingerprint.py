@@ -1,4 +1,5 @@
-"""What can be seen of an event, pressed into a short text: equal texts show the same. Taken from what a provider answers, not from what it
+"""What can be seen of an event, pressed into a short text: equal texts show the same. Taken from
+what a provider answers, not from what it
 was asked for, since each changes texts a little on the way."""
 
 import hashlib
@@ -11,21 +12,35 @@ _VARIANTS = dict.fromkeys((0xFE0E, 0xFE0F))  # how an emoji is drawn; providers 
 
 
 def fingerprint(seen: RemoteEvent) -> str:
-    """What can be seen of an event, in at most 90 characters: its times, a space, a digest of the rest ("repeats" for a repeat)."""
+    """What can be seen of an event, in at most 90 characters: its times, a space, a digest of the
+    rest ("repeats" for a repeat).
+    """
     if seen.is_series or seen.series_id:
         return f"{span(seen)} repeats"
-    return f"{span(seen)} {_digest(seen.title, seen.description, seen.location, _weight(seen.status, seen.busy), seen.is_private)}"
+    weight = _weight(seen.status, seen.busy)
+    text = _digest(seen.title, seen.description, seen.location, weight, seen.is_private)
+    return f"{span(seen)} {text}"
 
 
 def wanted(event: Event) -> str:
-    """The fingerprint that we would like to see: busy and private, at these times, with this text."""
-    return f"{span(event)} {_digest(event.face.title, event.face.description, event.face.location, _weight(event.status, 'busy'), True)}"
+    """The fingerprint that we would like to see: busy and private, at these times, with this
+    text.
+    """
+    face, weight = event.face, _weight(event.status, "busy")
+    text = _digest(face.title, face.description, face.location, weight, True)
+    return f"{span(event)} {text}"
 
 
 def span(shown: Event | RemoteEvent) -> str:
-    """Its times, as a fingerprint begins with them: instants in UTC to the second, or days; the end exclusive."""
+    """Its times, as a fingerprint begins with them: instants in UTC to the second, or days; the end
+    exclusive.
+    """
     days = shown.starts_on, shown.ends_on
-    ends = days if all(days) else [at.astimezone(UTC).replace(microsecond=0) for at in (shown.starts_at, shown.ends_at)]
+    ends = (
+        days
+        if all(days)
+        else [at.astimezone(UTC).replace(microsecond=0) for at in (shown.starts_at, shown.ends_at)]
+    )
     return "/".join(end.isoformat() for end in ends)
 
 
@@ -41,11 +56,19 @@ def _digest(title: str, description: str, location: str, weight: str, is_private
 
 
 def _tidy(text: str) -> str:
-    """Text without what providers change on the way and nobody sees: kinds of white space and line ends, empty lines, ways to write é."""
+    """Text without what providers change on the way and nobody sees: kinds of white space and line
+    ends, empty lines, ways to write é.
+    """
     lines = unicodedata.normalize("NFC", text.translate(_VARIANTS)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
 
 def _weight(status: str, busy: str) -> str:
-    """Google says tentative in the status, Graph in the busy kind. What is tentative there and takes no time is another thing."""
-    return "tentative" if busy == "tentative" or (status, busy) == ("tentative", "busy") else f"{status} {busy}"
+    """Google says tentative in the status, Graph in the busy kind. What is tentative there and
+    takes no time is another thing.
+    """
+    return (
+        "tentative"
+        if busy == "tentative" or (status, busy) == ("tentative", "busy")
+        else f"{status} {busy}"
+    )

@@ -1,4 +1,5 @@
-"""The queue: a job is a nudge and carries ids alone. The database is the truth; `operate.chores.sweep` finds there what a lost nudge left.
+"""The queue: a job is a nudge and carries ids alone. The database is the truth;
+`operate.chores.sweep` finds there what a lost nudge left.
 
 This module knows no job. Whoever enqueues names the function, so it stands below all of them.
 """
@@ -20,10 +21,16 @@ from text import places
 
 log = logging.getLogger("kalends.jobs")
 
-LIMITS = {"now": 300, "sync": 1800, "chores": 600}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
-TooLong = JobTimeoutException  # raised inside a job at its limit; a run takes it as the end of its time slice
+LIMITS = {
+    "now": 300,
+    "sync": 1800,
+    "chores": 600,
+}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
+# raised inside a job at its limit; a run takes it as the end of its time slice
+TooLong = JobTimeoutException
 WORKER_SECONDS = 30  # without a sign of life, after which a worker counts as gone
-# An id is unique while its job waits or runs. Without these two a finished or failed job would keep its id, and refuse every later nudge.
+# An id is unique while its job waits or runs. Without these two a finished or failed job would keep
+# its id, and refuse every later nudge.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
 TIMEOUT_SECONDS = 1  # that a Redis which does not answer may cost
@@ -36,7 +43,10 @@ _again_at = 0.0  # of the monotonic clock: before it Redis is not asked for anyt
 def open_queue(url: str) -> None:
     """Say where the queue is. Connects at the first use."""
     global _redis, _again_at
-    _redis, _again_at = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS), 0.0
+    _redis, _again_at = (
+        Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS),
+        0.0,
+    )
 
 
 def is_usable() -> bool:
@@ -52,7 +62,9 @@ def is_usable() -> bool:
 
 
 def workers() -> int | None:
-    """How many workers live; None: Redis is away. One that was killed outright counts until it has given no sign of life for a while."""
+    """How many workers live; None: Redis is away. One that was killed outright counts until it has
+    given no sign of life for a while.
+    """
     if time.monotonic() < _again_at:
         return None
     try:
@@ -73,7 +85,8 @@ def _leave_alone() -> None:
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
     """Nudge a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
 
-    The function must be at the top of its module and safe to run twice. One that waits already is left alone. One that runs may have looked
+    The function must be at the top of its module and safe to run twice. One that waits already is
+    left alone. One that runs may have looked
     for the last time, so that another goes behind it.
     """
     if time.monotonic() < _again_at:
@@ -83,7 +96,15 @@ def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
     try:
         for one in (job_id, f"{job_id}-again", f"{job_id}-{secrets.token_hex(4)}"):
             try:
-                Queue(queue, connection=_redis).enqueue(carry_out, name, *ids, job_id=one, unique=True, job_timeout=LIMITS[queue], **FORGET)
+                Queue(queue, connection=_redis).enqueue(
+                    carry_out,
+                    name,
+                    *ids,
+                    job_id=one,
+                    unique=True,
+                    job_timeout=LIMITS[queue],
+                    **FORGET,
+                )
                 break
             except DuplicateJobError:
                 if _waits(one):
@@ -106,7 +127,8 @@ def _waits(job_id: str) -> bool:
 def carry_out(name: str, *ids: int) -> None:
     """What every job runs: the function of this dotted name, with the database open around it.
 
-    A fault ends here, told by its place: RQ would log the message as well, and keep it in Redis, and it could hold a client's
+    A fault ends here, told by its place: RQ would log the message as well, and keep it in Redis,
+    and it could hold a client's
     name. What is still due is due in the database, and comes up again with the next sweep.
     """
     module, _, function = name.rpartition(".")
@@ -114,4 +136,10 @@ def carry_out(name: str, *ids: int) -> None:
         with models.database.connection_context():
             getattr(importlib.import_module(module), function)(*ids)
     except Exception as error:
-        log.error("job %s(%s): %s at %s", name, ", ".join(map(str, ids)), type(error).__name__, places(error))
+        log.error(
+            "job %s(%s): %s at %s",
+            name,
+            ", ".join(map(str, ids)),
+            type(error).__name__,
+            places(error),
+        )

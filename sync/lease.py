@@ -1,4 +1,6 @@
-"""Holding an account's lease for as long as its work goes on, however slow its provider is, and no longer than its worker lives."""
+"""Holding an account's lease for as long as its work goes on, however slow its provider is, and no
+longer than its worker lives.
+"""
 
 import logging
 import threading
@@ -11,14 +13,17 @@ from text import places
 
 log = logging.getLogger("kalends.lease")
 
-RENEWED_EVERY = LEASE_SECONDS / 4  # seconds: three renewals may fail or be late before the lease ends
+RENEWED_EVERY = (
+    LEASE_SECONDS / 4
+)  # seconds: three renewals may fail or be late before the lease ends
 
 
 @contextmanager
 def leased(account_id: int) -> Iterator[str | None]:
     """The holder of a lease that is renewed until the block ends; None while another worker has it.
 
-    A thread renews it, so that also one slow call is covered, whatever it waits for. It dies with the process: after a kill the account is
+    A thread renews it, so that also one slow call is covered, whatever it waits for. It dies with
+    the process: after a kill the account is
     free within LEASE_SECONDS.
     """
     holder = Account.take(account_id)
@@ -26,7 +31,9 @@ def leased(account_id: int) -> Iterator[str | None]:
         yield None
         return
     over = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(account_id, holder, over), name="lease", daemon=True)
+    keeper = threading.Thread(
+        target=_renew, args=(account_id, holder, over), name="lease", daemon=True
+    )
     keeper.start()
     try:
         yield holder
@@ -43,4 +50,9 @@ def _renew(account_id: int, holder: str, over: threading.Event) -> None:
                 if not Account.renew(account_id, holder):
                     return  # lost: the next transaction of the run says so
         except Exception as error:  # a database that is away for a moment may be back in time
-            log.warning("lease of account %s not renewed: %s at %s", account_id, type(error).__name__, places(error))
+            log.warning(
+                "lease of account %s not renewed: %s at %s",
+                account_id,
+                type(error).__name__,
+                places(error),
+            )

@@ -1,6 +1,8 @@
-"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether or not our own records still know it.
+"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether
+or not our own records still know it.
 
-A departure goes on until a complete look finds no event with our mark, or a person ends it and lets them stay. No refusal ends it: what
+A departure goes on until a complete look finds no event with our mark, or a person ends it and lets
+them stay. No refusal ends it: what
 keeps an event there is raised, so that it is tried again, and the pages say so.
 """
 
@@ -15,16 +17,30 @@ from accounts import SURE, Channel, Link, RemoteCalendar
 from . import channels, local, marks, revoking, strays
 from .errand import Errand
 from .event import RemoteEvent, Window
-from .providers.base import Calendar, Delete, Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
+from .providers.base import (
+    Calendar,
+    Delete,
+    Forbidden,
+    Gone,
+    ProviderError,
+    ScopeMissing,
+    Unavailable,
+)
 
-STANDING = "synced", "frozen", "deleting"  # phases of links whose events stand there, as far as we know
+STANDING = (
+    "synced",
+    "frozen",
+    "deleting",
+)  # phases of links whose events stand there, as far as we know
 _CHUNK = 400
 
 
 def leave(errand: Errand) -> None:
-    """Carry out what a person asked for: close channels, take our events away where asked, and let the account become its goal.
+    """Carry out what a person asked for: close channels, take our events away where asked, and let
+    the account become its goal.
 
-    Raises ProviderError when something is left, or when that cannot be told: it is to be tried again.
+    Raises ProviderError when something is left, or when that cannot be told: it is to be tried
+    again.
     """
     account = errand.account
     for channel in list(Channel.select().where(Channel.account == account)):
@@ -43,7 +59,8 @@ class _Removal:
         self.found = 0
 
     def carry_out(self) -> bool:
-        """Take our calendars away, or only our events where something else lies among them, and look whether nothing is left. Whether our
+        """Take our calendars away, or only our events where something else lies among them, and
+        look whether nothing is left. Whether our
         destination itself is gone."""
         destination, held = self.account.destination, self._held()
         known = destination.calendar_id if destination else None
@@ -53,11 +70,19 @@ class _Removal:
         removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
         if known and known not in {calendar.calendar_id for calendar in made}:
             is_listed = any(calendar.calendar_id == known for calendar in listed)
-            removed |= {known} if self._remove_from_own(known, destination.is_ours, is_listed) else set()
-        refusals = [self._remove_strays(calendar) for calendar in strays.elsewhere(self.account, listed) if calendar not in made]
+            removed |= (
+                {known} if self._remove_from_own(known, destination.is_ours, is_listed) else set()
+            )
+        refusals = [
+            self._remove_strays(calendar)
+            for calendar in strays.elsewhere(self.account, listed)
+            if calendar not in made
+        ]
         if any(refusals):
             raise next(filter(None, refusals))
-        if removed & {calendar.calendar_id for calendar in (self.provider.calendars() if made else ())}:
+        if removed & {
+            calendar.calendar_id for calendar in (self.provider.calendars() if made else ())
+        }:
             raise Unavailable("calendar is left")
         if held and not (self.found or removed):
             self._believe_later(Unavailable("nothing found"))
@@ -73,43 +98,71 @@ class _Removal:
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:
-        """The whole calendar, unless somebody keeps events of their own in it, or writes to it. Whether it was taken away. A list that lies would
-        cost what others keep there: two must tell the same, and none of them other than what we knew."""
+        """The whole calendar, unless somebody keeps events of their own in it, or writes to it.
+        Whether it was taken away. A list that lies would
+        cost what others keep there: two must tell the same, and none of them other than what we
+        knew.
+        """
         held, unread = self._everything(calendar)
-        row = RemoteCalendar.get_or_none(RemoteCalendar.account == self.account, RemoteCalendar.calendar_id == calendar.calendar_id)
-        is_shared = unread or row is not None and row.holds_others or bool(self.account.taken([calendar.calendar_id]))
+        row = RemoteCalendar.get_or_none(
+            RemoteCalendar.account == self.account,
+            RemoteCalendar.calendar_id == calendar.calendar_id,
+        )
+        is_shared = (
+            unread
+            or row is not None
+            and row.holds_others
+            or bool(self.account.taken([calendar.calendar_id]))
+        )
         if not held and self._held():
             self._believe_later(Unavailable("nothing found"))
         try:
-            is_all_ours = not is_shared and len(marks.ours(self.account, held, is_made=True)) == len(held)
+            is_all_ours = not is_shared and len(
+                marks.ours(self.account, held, is_made=True)
+            ) == len(held)
             if is_all_ours and self._everything(calendar) == (held, unread):
                 self.provider.delete_calendar(calendar.calendar_id)
                 self._note_gone([seen.remote_id for seen in held])
                 return True
         except Forbidden:
-            pass  # whose calendar it is may be seen otherwise after a new consent; the events bear our mark
-        self._remove_events(calendar.calendar_id, lambda: self._find(calendar.calendar_id, is_made=True), self._known(calendar.calendar_id))
+            # whose calendar it is may be seen otherwise after a new consent; the events bear our
+            # mark
+            pass
+        self._remove_events(
+            calendar.calendar_id,
+            lambda: self._find(calendar.calendar_id, is_made=True),
+            self._known(calendar.calendar_id),
+        )
         return False
 
     def _everything(self, calendar: Calendar) -> tuple[tuple[RemoteEvent, ...], bool]:
         """All that stands in a calendar, by its ids, and whether something in it cannot be read."""
         at, far = scheduling.utc_now(), self.provider.longest_window / 2
-        pulled = self.provider.pull(calendar.calendar_id, None, Window(at - far, at + far), unrolled=False)
+        pulled = self.provider.pull(
+            calendar.calendar_id, None, Window(at - far, at + far), unrolled=False
+        )
         return tuple(sorted(pulled.changed, key=attrgetter("remote_id"))), bool(pulled.unread)
 
     def _known(self, calendar_id: str) -> set[str]:
-        """Ids of the events that we wrote to this calendar, as far as our records tell: a list may leave some of them out."""
+        """Ids of the events that we wrote to this calendar, as far as our records tell: a list may
+        leave some of them out.
+        """
         destination = self.account.destination
         if destination is None or destination.calendar_id != calendar_id:
             return set()
-        rows = Link.select(Link.remote_id).where(Link.account == self.account, Link.phase.in_(STANDING), Link.remote_id != "")
+        rows = Link.select(Link.remote_id).where(
+            Link.account == self.account, Link.phase.in_(STANDING), Link.remote_id != ""
+        )
         return {remote_id for (remote_id,) in rows.tuples()}
 
     def _remove_from_own(self, calendar_id: str, is_made: bool, is_listed: bool) -> bool:
-        """Our events in one of the person's own calendars, or in one that the list lacks. Whether the calendar itself is gone: what the list has
+        """Our events in one of the person's own calendars, or in one that the list lacks. Whether
+        the calendar itself is gone: what the list has
         is there, whatever an answer says."""
         try:
-            self._remove_events(calendar_id, lambda: self._find(calendar_id, is_made), self._known(calendar_id))
+            self._remove_events(
+                calendar_id, lambda: self._find(calendar_id, is_made), self._known(calendar_id)
+            )
         except Gone as error:
             if is_listed:
                 raise
@@ -118,33 +171,58 @@ class _Removal:
         return False
 
     def _remove_strays(self, calendar: Calendar) -> Unavailable | None:
-        """What somebody dragged into another calendar. Gives the refusal to look into one that may hold some. One of somebody else's, in which
+        """What somebody dragged into another calendar. Gives the refusal to look into one that may
+        hold some. One of somebody else's, in which
         none was seen before, holds nothing that we could take away."""
         try:
             found = strays.look(self.errand, calendar.calendar_id, is_quick=False)
         except (Forbidden, Gone, ScopeMissing) as error:
-            was_seen = self.account.strays.where(strays.Stray.calendar_id == calendar.calendar_id).exists()
-            if was_seen or calendar.access == "owner" and not isinstance(error, ScopeMissing) or self.account.failures < SURE:
+            was_seen = self.account.strays.where(
+                strays.Stray.calendar_id == calendar.calendar_id
+            ).exists()
+            if (
+                was_seen
+                or calendar.access == "owner"
+                and not isinstance(error, ScopeMissing)
+                or self.account.failures < SURE
+            ):
                 return Unavailable(error.reason or "not found", error.status)
             return None
         if found:
-            self._remove_events(calendar.calendar_id, lambda: strays.look(self.errand, calendar.calendar_id, is_quick=False))
+            self._remove_events(
+                calendar.calendar_id,
+                lambda: strays.look(self.errand, calendar.calendar_id, is_quick=False),
+            )
         return None
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
         """Our events, none of a colleague's, in a calendar that we wrote to."""
         marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
-        return {seen.series_id or seen.remote_id: seen for seen in marks.ours(self.account, marked, is_made)}
+        return {
+            seen.series_id or seen.remote_id: seen
+            for seen in marks.ours(self.account, marked, is_made)
+        }
 
-    def _remove_events(self, calendar_id: str, find: Callable[[], dict[str, RemoteEvent]], known: Iterable[str] = ()) -> None:
-        """What is found there or `known` to stand there, and a look whether it is gone. Raises what keeps one there."""
+    def _remove_events(
+        self,
+        calendar_id: str,
+        find: Callable[[], dict[str, RemoteEvent]],
+        known: Iterable[str] = (),
+    ) -> None:
+        """What is found there or `known` to stand there, and a look whether it is gone. Raises what
+        keeps one there.
+        """
         found = {*find(), *known}
         if not found:
             return
         self.errand.begin(len(found))
         for some in chunked(sorted(found), self.provider.batch_size):
-            results = list(self.provider.write(calendar_id, [Delete(remote_id) for remote_id in some]))
-            self._note_gone([result.operation.remote_id for result in results if result.error is None])
+            results = list(
+                self.provider.write(calendar_id, [Delete(remote_id) for remote_id in some])
+            )
+            self._note_gone(
+                [result.operation.remote_id for result in results if result.error is None]
+            )
             for result in results:
                 if result.error and not isinstance(result.error, Gone):
                     raise result.error
@@ -157,5 +235,7 @@ class _Removal:
         self.found += len(ids)
         with self.errand.writing():
             for some in chunked(ids, _CHUNK):
-                Link.update(phase="gone", wanted="").where(Link.account == self.account, Link.remote_id.in_(some)).execute()
+                Link.update(phase="gone", wanted="").where(
+                    Link.account == self.account, Link.remote_id.in_(some)
+                ).execute()
             self.errand.note(done=len(ids), deleted=len(ids))

@@ -11,18 +11,33 @@ from . import connections, local, marks, run
 from .plan import plan
 from .providers.base import ProviderError
 
-WORDS = {"DeleteRemote": "remove", "AdoptRemote": "adopt", "Relink": "note", "Freeze": "let be", "Forget": "forget", "Ask": "ask about",
-         "MoveLocal": "follow", "UpdateRemote": "update", "PutBack": "put back", "CreateRemote": "create", "Recreate": "create again"}
+WORDS = {
+    "DeleteRemote": "remove",
+    "AdoptRemote": "adopt",
+    "Relink": "note",
+    "Freeze": "let be",
+    "Forget": "forget",
+    "Ask": "ask about",
+    "MoveLocal": "follow",
+    "UpdateRemote": "update",
+    "PutBack": "put back",
+    "CreateRemote": "create",
+    "Recreate": "create again",
+}
 
 
 def planned(account: Account) -> Iterator[str]:
-    """What a run would do to the calendar of ours outside, in sentences without names or titles. Reads there, and changes nothing anywhere."""
+    """What a run would do to the calendar of ours outside, in sentences without names or titles.
+    Reads there, and changes nothing anywhere.
+    """
     destination = account.destination
     if account.phase != "active" or destination is None or destination.calendar_id is None:
         yield f"it is {account.phase}, and nothing can be planned."
         return
     try:
-        delta = connections.open_account(account).pull(destination.calendar_id, destination.sync_token, local.reach(account), unrolled=False)
+        delta = connections.open_account(account).pull(
+            destination.calendar_id, destination.sync_token, local.reach(account), unrolled=False
+        )
     except ProviderError as error:
         yield f"the provider refused: {error}."
         return
@@ -31,7 +46,11 @@ def planned(account: Account) -> Iterator[str]:
     events = local.events(account, delta, links, local.waiting(account, scheduling.utc_now()))
     made = plan(events, delta, links, local.terms(account), approved=True)
     counts = Counter(WORDS[type(step).__name__] for step in made.steps)
-    yield ", ".join(f"{word} {count}" for word, count in counts.items()) + "." if counts else "nothing to do."
+    yield (
+        ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
+        if counts
+        else "nothing to do."
+    )
     held = plan(events, delta, links, local.terms(account)).hold
     if held:
         yield f"it would stop for a person: {held.count} of {held.total} events would go."
@@ -45,6 +64,15 @@ def carried_out(account: Account) -> Iterator[str]:
     if row is None:
         yield "it is disconnected."
         return
-    for done in SyncRun.select().where(SyncRun.account == account, SyncRun.id > (before.id if before else 0)).order_by(SyncRun.id):
-        yield ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.counts.items()) + "." if done.counts else "nothing to do."
+    for done in (
+        SyncRun.select()
+        .where(SyncRun.account == account, SyncRun.id > (before.id if before else 0))
+        .order_by(SyncRun.id)
+    ):
+        yield (
+            ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.counts.items())
+            + "."
+            if done.counts
+            else "nothing to do."
+        )
     yield f"{row.phase}, {row.health}" + (f" ({row.health_word})" if row.health_word else "") + "."

@@ -1,4 +1,6 @@
-"""Long reads in slices: the pages of a read that ends with its time slice are kept, and the next slice goes on behind them."""
+"""Long reads in slices: the pages of a read that ends with its time slice are kept, and the next
+slice goes on behind them.
+"""
 
 import hashlib
 import json
@@ -21,7 +23,9 @@ CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
 
 
 class KeptPages:
-    """See `providers.base.Pages`. `ends_at`: until when this slice may go on, in monotonic seconds; None: to the end."""
+    """See `providers.base.Pages`. `ends_at`: until when this slice may go on, in monotonic seconds;
+    None: to the end.
+    """
 
     def __init__(self, ends_at: float | None):
         self._ends_at = ends_at
@@ -31,14 +35,24 @@ class KeptPages:
 
     @contextmanager
     def of(self, calendar: RemoteCalendar) -> Iterator[None]:
-        """Around one read of a calendar. Pages are kept, sealed, if it is cut short, and thrown away when it is over or refused for good."""
+        """Around one read of a calendar. Pages are kept, sealed, if it is cut short, and thrown
+        away when it is over or refused for good.
+        """
         rows = list(ReadPage.select().where(ReadPage.calendar == calendar))
         is_stale = any(row.read_at < scheduling.utc_now() - KEPT_PAGES for row in rows)
-        self._calendar, self._known, self._fresh = calendar, {} if is_stale else {row.place: row.sealed for row in rows}, {}
+        self._calendar, self._known, self._fresh = (
+            calendar,
+            {} if is_stale else {row.place: row.sealed for row in rows},
+            {},
+        )
         try:
             yield
         except Exception as error:
-            is_cut_short = isinstance(error, CUT_SHORT) or isinstance(error, Unavailable) and error.status >= 500
+            is_cut_short = (
+                isinstance(error, CUT_SHORT)
+                or isinstance(error, Unavailable)
+                and error.status >= 500
+            )
             if is_stale or not is_cut_short:
                 self._forget()
             if is_cut_short:
@@ -52,7 +66,12 @@ class KeptPages:
 
     def _store(self) -> None:
         for place, page in self._fresh.items():
-            row = {"calendar": self._calendar, "place": place, "sealed": _sealed(page), "read_at": scheduling.utc_now()}
+            row = {
+                "calendar": self._calendar,
+                "place": place,
+                "sealed": _sealed(page),
+                "read_at": scheduling.utc_now(),
+            }
             ReadPage.insert(**row).on_conflict_ignore().execute()
 
     def _forget(self) -> None:
@@ -80,7 +99,9 @@ class KeptPages:
     def _place(self, address: str) -> str:
         """The same for the same page of the same calendar since the account's last fresh start."""
         calendar = self._calendar
-        return hashlib.sha256(f"{calendar.account.generation} {calendar.calendar_id} {address}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{calendar.account.generation} {calendar.calendar_id} {address}".encode()
+        ).hexdigest()
 
 
 def _sealed(page: dict) -> str:

@@ -1,4 +1,6 @@
-"""Who reads the feeds: families of programs, counted off the answering thread. No address is ever looked at."""
+"""Who reads the feeds: families of programs, counted off the answering thread. No address is ever
+looked at.
+"""
 
 import atexit
 import logging
@@ -13,12 +15,28 @@ from models import FeedRead, database
 log = logging.getLogger("kalends.readers")
 
 _FAMILIES = (  # piece of a User-Agent, lower case → name; the first that fits (fact sheet §5)
-    ("google-calendar-importer", "Google Calendar"), ("calendaragent", "Apple Calendar"), ("dataaccessd", "Apple Calendar"),
-    ("remindd", "Apple Calendar"), ("fantastical", "Fantastical"), ("thunderbird", "Thunderbird"), ("evolution", "GNOME Calendar"),
-    ("nextcloud", "Nextcloud"), ("icsx5", "ICSx⁵"), ("homeassistant", "Home Assistant"), ("akonadi", "KDE Calendar"),
-    ("korganizer", "KDE Calendar"), ("vdirsyncer", "vdirsyncer"), ("yandexcalendar", "Yandex Calendar"), ("outlook", "Outlook"),
-    ("microsoft", "Outlook"), ("exchange", "Outlook"), ("ios/", "Apple Calendar"), ("macos/", "Apple Calendar"),
-    ("mac os x/", "Apple Calendar"), ("okhttp", "an Android app"), ("mozilla/", "a browser"),
+    ("google-calendar-importer", "Google Calendar"),
+    ("calendaragent", "Apple Calendar"),
+    ("dataaccessd", "Apple Calendar"),
+    ("remindd", "Apple Calendar"),
+    ("fantastical", "Fantastical"),
+    ("thunderbird", "Thunderbird"),
+    ("evolution", "GNOME Calendar"),
+    ("nextcloud", "Nextcloud"),
+    ("icsx5", "ICSx⁵"),
+    ("homeassistant", "Home Assistant"),
+    ("akonadi", "KDE Calendar"),
+    ("korganizer", "KDE Calendar"),
+    ("vdirsyncer", "vdirsyncer"),
+    ("yandexcalendar", "Yandex Calendar"),
+    ("outlook", "Outlook"),
+    ("microsoft", "Outlook"),
+    ("exchange", "Outlook"),
+    ("ios/", "Apple Calendar"),
+    ("macos/", "Apple Calendar"),
+    ("mac os x/", "Apple Calendar"),
+    ("okhttp", "an Android app"),
+    ("mozilla/", "a browser"),
 )
 Looks = tuple[datetime, datetime, int]  # first, last, how many
 _SAME_VISIT_SECONDS = 50  # a program that asks HEAD, GET, GET in a row has looked once
@@ -32,9 +50,11 @@ def family(user_agent: str) -> str:
 
 
 class ReadLog:
-    """Collects reads in memory and writes them together, about a second later, on a thread of its own.
+    """Collects reads in memory and writes them together, about a second later, on a thread of its
+    own.
 
-    A poll is so never held up by a write, and a locked database only delays the counting. What a killed process had
+    A poll is so never held up by a write, and a locked database only delays the counting. What a
+    killed process had
     not written yet (a second's worth) is lost; it is a courtesy, not the truth.
     """
 
@@ -75,7 +95,9 @@ class ReadLog:
 
 
 def _together(early: Looks | None, late: Looks | None) -> Looks:
-    """Both as one; where they touch, the last look of one and the first of the other were one visit."""
+    """Both as one; where they touch, the last look of one and the first of the other were one
+    visit.
+    """
     if early is None or late is None:
         return early or late
     return early[0], max(early[1], late[1]), early[2] + late[2] - _is_same_visit(early[1], late[0])
@@ -88,7 +110,9 @@ def _is_same_visit(last: datetime, first: datetime) -> bool:
 def _add(feed_id: int, name: str, first: datetime, last: datetime, count: int) -> None:
     """Count looks of one family. Not those at a feed that is gone."""
     try:
-        row, is_new = FeedRead.get_or_create(feed=feed_id, family=name, defaults={"first_at": first, "last_at": last, "count": count})
+        row, is_new = FeedRead.get_or_create(
+            feed=feed_id, family=name, defaults={"first_at": first, "last_at": last, "count": count}
+        )
     except IntegrityError:
         return
     if is_new:
@@ -97,5 +121,8 @@ def _add(feed_id: int, name: str, first: datetime, last: datetime, count: int) -
     if not again:  # a running mean that forgets: three parts habit, one part news
         gap = (first - row.last_at).total_seconds()
         interval = int(gap if interval is None else 0.75 * interval + 0.25 * gap)
-    FeedRead.update(last_at=max(row.last_at, last), count=FeedRead.count + (count - again), interval_seconds=interval).where(
-        FeedRead.id == row.id).execute()
+    FeedRead.update(
+        last_at=max(row.last_at, last),
+        count=FeedRead.count + (count - again),
+        interval_seconds=interval,
+    ).where(FeedRead.id == row.id).execute()

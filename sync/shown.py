@@ -1,6 +1,8 @@
-"""What a private link shows: its calendars' bookings as events, each with the face that the link may give it.
+"""What a private link shows: its calendars' bookings as events, each with the face that the link
+may give it.
 
-Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page goes the same way as the feed.
+Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page
+goes the same way as the feed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +22,20 @@ from .face import BUSY, Policy, Subject, face
 STOPPED, EMPTY = "This link was stopped", "No bookings in this calendar"
 
 
-def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool, revision: int) -> bytes:
-    """The link at its revision (seconds since 1970) as iCalendar text, from the database; `is_empty` leaves its bookings out."""
-    feed = Feed.select(Feed, User, Clinic).join(User).switch(Feed).join(Clinic).where(Feed.id == feed_id).get()
+def render(
+    feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool, revision: int
+) -> bytes:
+    """The link at its revision (seconds since 1970) as iCalendar text, from the database;
+    `is_empty` leaves its bookings out.
+    """
+    feed = (
+        Feed.select(Feed, User, Clinic)
+        .join(User)
+        .switch(Feed)
+        .join(Clinic)
+        .where(Feed.id == feed_id)
+        .get()
+    )
     calendars = {p.id: p for p in _in_scope(feed)}
     venues = [p.venue for p in calendars.values()]
     zone_name = venues[0].zone_name if venues else "UTC"
@@ -30,23 +43,47 @@ def render(feed_id: int, start: datetime | None, end: datetime | None, is_empty:
     if feed.kind == "availability":
         name = f"{feed.user.name}, busy times"
     shows = [] if is_empty else list(events(feed, calendars, start, end))
-    return ical.calendar(name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)])
+    return ical.calendar(
+        name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)]
+    )
 
 
 def _stand_in(feed: Feed, title: str, revision: int) -> Event:
-    """What a calendar without bookings holds: one free whole day, on the first of the month of its revision. Several apps take an empty file for
-    a fault and keep every old booking; a single event makes them take the rest away. It follows from stored data alone."""
+    """What a calendar without bookings holds: one free whole day, on the first of the month of its
+    revision. Several apps take an empty file for
+    a fault and keep every old booking; a single event makes them take the rest away. It follows
+    from stored data alone.
+    """
     at = ical.instant(revision)
     first = at.date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
-    uid = str(uuid5(feed.uuid, title))  # the link's own uuid is part of its address, and stays there
-    return Event(uid, first.year * 12 + first.month, "free", Face(title), midnight, midnight + timedelta(days=1), feed.created_at, at, "UTC",
-                 first, first + timedelta(days=1))
+    uid = str(
+        uuid5(feed.uuid, title)
+    )  # the link's own uuid is part of its address, and stays there
+    return Event(
+        uid,
+        first.year * 12 + first.month,
+        "free",
+        Face(title),
+        midnight,
+        midnight + timedelta(days=1),
+        feed.created_at,
+        at,
+        "UTC",
+        first,
+        first + timedelta(days=1),
+    )
 
 
 def _in_scope(feed: Feed) -> Iterable[Practitioner]:
     """The calendars a link shows; other people's only as far as they let their bookings leave."""
-    rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).order_by(Practitioner.id)
+    rows = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .order_by(Practitioner.id)
+    )
     rows = rows.where(Practitioner.clinic == feed.clinic_id, User.sync_allowed)
     if feed.scope == "practitioner":
         return rows.where(Practitioner.id == feed.practitioner_id)
@@ -54,7 +91,9 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
 
 
 def identifier_of(chosen: str | None, clinic: Clinic) -> str:
-    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no internal ID while the clinic has them off."""
+    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
+    internal ID while the clinic has them off.
+    """
     identifier = cut(chosen, clinic.privacy_ceiling)
     return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
 
@@ -62,51 +101,156 @@ def identifier_of(chosen: str | None, clinic: Clinic) -> str:
 def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
     """What a link may show: its own choices, cut by the person's and the clinic's."""
     details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
-    return Policy(identifier=identifier_of(feed.identifier or user.identifier, clinic), title=feed.title, details=details,
-                  hide_sensitive=feed.hide_sensitive or user.hide_sensitive)
+    return Policy(
+        identifier=identifier_of(feed.identifier or user.identifier, clinic),
+        title=feed.title,
+        details=details,
+        hide_sensitive=feed.hide_sensitive or user.hide_sensitive,
+    )
 
 
 def _of_colleague(rules: Policy, colleague: User) -> Policy:
-    """The same for a colleague's bookings: no more of a client than the colleague chose for every calendar outside (X8)."""
-    return replace(rules, identifier=cut(colleague.identifier, rules.identifier), hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive)
+    """The same for a colleague's bookings: no more of a client than the colleague chose for every
+    calendar outside (X8).
+    """
+    return replace(
+        rules,
+        identifier=cut(colleague.identifier, rules.identifier),
+        hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive,
+    )
 
 
-def events(feed: Feed, calendars: dict[int, Practitioner], start: datetime | None, end: datetime | None,
-           most: int | None = None, only: Sequence[UUID] | None = None) -> Iterator[Event]:
-    """The events a link shows, oldest first, at most `most`; with `only` those of these bookings. `start`/`end` bound the window; None: open."""
+def events(
+    feed: Feed,
+    calendars: dict[int, Practitioner],
+    start: datetime | None,
+    end: datetime | None,
+    most: int | None = None,
+    only: Sequence[UUID] | None = None,
+) -> Iterator[Event]:
+    """The events a link shows, oldest first, at most `most`; with `only` those of these bookings.
+    `start`/`end` bound the window; None: open.
+    """
     own, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
-    rules = {key: own if p.user_id == feed.user_id else _of_colleague(own, p.user) for key, p in calendars.items()}
-    statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES} if feed.kind == "availability" else feed.statuses
+    rules = {
+        key: own if p.user_id == feed.user_id else _of_colleague(own, p.user)
+        for key, p in calendars.items()
+    }
+    statuses = (
+        {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES}
+        if feed.kind == "availability"
+        else feed.statuses
+    )
     is_plain = feed.kind == "availability"  # then only the times can change
-    floor = feed.rev if is_plain else max(feed.rev, feed.user.rev, feed.clinic.faces_rev, *(p.user.rev for p in calendars.values()), 0)
+    floor = (
+        feed.rev
+        if is_plain
+        else max(
+            feed.rev,
+            feed.user.rev,
+            feed.clinic.faces_rev,
+            *(p.user.rev for p in calendars.values()),
+            0,
+        )
+    )
     money = feed.clinic.currency
-    for (calendar_id, uid, status, starts_at, ends_at, starts_on, ends_on, rate, notes, sequence, created_at, updated_at, service_id,
-         first, last, internal_id, patient_rev) in _rows(list(calendars), list(statuses), start, end, most, only):
+    for (
+        calendar_id,
+        uid,
+        status,
+        starts_at,
+        ends_at,
+        starts_on,
+        ends_on,
+        rate,
+        notes,
+        sequence,
+        created_at,
+        updated_at,
+        service_id,
+        first,
+        last,
+        internal_id,
+        patient_rev,
+    ) in _rows(list(calendars), list(statuses), start, end, most, only):
         venue = calendars[calendar_id].venue
         if is_plain:
             shown = BUSY
         else:
-            shown = face(Subject(venue.name, venue.address, services.get(service_id, ""), status, first or "", last or "", internal_id or "",
-                                 "" if rate is None else f"{rate / 100:.2f} {money}", notes), rules[calendar_id])
-        changed = ical.instant(max(floor, 0 if is_plain else patient_rev or 0, int(updated_at.timestamp())))
-        yield Event(str(uid), sequence, statuses[status], shown, starts_at, ends_at, created_at, changed, venue.zone_name, starts_on, ends_on)
+            shown = face(
+                Subject(
+                    venue.name,
+                    venue.address,
+                    services.get(service_id, ""),
+                    status,
+                    first or "",
+                    last or "",
+                    internal_id or "",
+                    "" if rate is None else f"{rate / 100:.2f} {money}",
+                    notes,
+                ),
+                rules[calendar_id],
+            )
+        changed = ical.instant(
+            max(floor, 0 if is_plain else patient_rev or 0, int(updated_at.timestamp()))
+        )
+        yield Event(
+            str(uid),
+            sequence,
+            statuses[status],
+            shown,
+            starts_at,
+            ends_at,
+            created_at,
+            changed,
+            venue.zone_name,
+            starts_on,
+            ends_on,
+        )
 
 
 def _services(clinic: Clinic) -> dict[int, str]:
     return dict(Service.select(Service.id, Service.name).where(Service.clinic == clinic).tuples())
 
 
-def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, end: datetime | None, most: int | None,
-          only: Sequence[UUID] | None) -> Iterable[tuple]:
+def _rows(
+    calendar_ids: list[int],
+    statuses: list[str],
+    start: datetime | None,
+    end: datetime | None,
+    most: int | None,
+    only: Sequence[UUID] | None,
+) -> Iterable[tuple]:
     query = (
-        Booking.select(Booking.practitioner, Booking.uuid, Booking.status, Booking.starts_at, Booking.ends_at, Booking.starts_on,
-                       Booking.ends_on, Booking.rate_cents, Booking.notes, Booking.sequence, Booking.created_at, Booking.updated_at,
-                       Booking.service, Patient.first_name, Patient.last_name, Patient.internal_id, Patient.rev)
+        Booking.select(
+            Booking.practitioner,
+            Booking.uuid,
+            Booking.status,
+            Booking.starts_at,
+            Booking.ends_at,
+            Booking.starts_on,
+            Booking.ends_on,
+            Booking.rate_cents,
+            Booking.notes,
+            Booking.sequence,
+            Booking.created_at,
+            Booking.updated_at,
+            Booking.service,
+            Patient.first_name,
+            Patient.last_name,
+            Patient.internal_id,
+            Patient.rev,
+        )
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses)).order_by(Booking.starts_at, Booking.id).limit(most)
+        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses))
+        .order_by(Booking.starts_at, Booking.id)
+        .limit(most)
     )
     if start:
-        query = query.where(Booking.ends_at > start, Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2))
+        query = query.where(
+            Booking.ends_at > start,
+            Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2),
+        )
     if end:
         query = query.where(Booking.starts_at < end)
     if only is not None:
@@ -114,28 +258,56 @@ def _rows(calendar_ids: list[int], statuses: list[str], start: datetime | None, 
     return query.tuples().iterator()
 
 
-def preview(user: User, identifier: str | None, now: datetime, count: int) -> dict[str, list[Event]]:
-    """The person's next bookings as they look under this identifier to "google", "outlook" and "family". Nothing is stored.
+def preview(
+    user: User, identifier: str | None, now: datetime, count: int
+) -> dict[str, list[Event]]:
+    """The person's next bookings as they look under this identifier to "google", "outlook" and
+    "family". Nothing is stored.
 
-    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see what it says; what two-way
+    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see
+    what it says; what two-way
     sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
     """
     draft = Feed.draft(user, identifier=identifier or "none", scope="person")
-    own = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).where(Practitioner.user == user)
+    own = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .where(Practitioner.user == user)
+    )
     shown = list(events(draft, {p.id: p for p in own}, now, None, count))
     family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
-    return {"google": [event for event in shown if event.status != "cancelled"], "outlook": shown, "family": family}
+    return {
+        "google": [event for event in shown if event.status != "cancelled"],
+        "outlook": shown,
+        "family": family,
+    }
 
 
 def sample(user: User, now: datetime) -> Subject:
     """Facts to show the choices by: the person's next booking with a client, or an invented one."""
     row = (
-        Booking.select(Booking, Practitioner, Venue, Patient, Service).join(Practitioner).join(Venue).switch(Booking).join(Patient)
-        .switch(Booking).left_outer_join(Service).where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
-        .order_by(Booking.starts_at).first()
+        Booking.select(Booking, Practitioner, Venue, Patient, Service)
+        .join(Practitioner)
+        .join(Venue)
+        .switch(Booking)
+        .join(Patient)
+        .switch(Booking)
+        .left_outer_join(Service)
+        .where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
+        .order_by(Booking.starts_at)
+        .first()
     )
     if row is None:
         return Subject(user.clinic.name, "", "First visit", "confirmed", "Anna", "Sample", "K-1001")
     venue, patient = row.practitioner.venue, row.patient
-    return Subject(venue.name, venue.address, row.service.name if row.service else "", row.status, patient.first_name, patient.last_name,
-                   patient.internal_id or "")
+    return Subject(
+        venue.name,
+        venue.address,
+        row.service.name if row.service else "",
+        row.status,
+        patient.first_name,
+        patient.last_name,
+        patient.internal_id or "",
+    )

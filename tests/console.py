@@ -1,6 +1,7 @@
 """What a browser's console says that is a fault of a page."""
 
-# A page that is left or drawn anew ends its own requests: htmx tells that as two errors. A refused form is an answer.
+# A page that is left or drawn anew ends its own requests: htmx tells that as two errors. A refused
+# form is an answer.
 _NO_FAULT = ("status of 422", "htmx:sendAbort", "htmx:afterRequest")
 
 

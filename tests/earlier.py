@@ -1,4 +1,6 @@
-"""Databases as earlier versions of Kalends left them: two of everything, written without any of today's models."""
+"""Databases as earlier versions of Kalends left them: two of everything, written without any of
+today's models.
+"""
 
 from playhouse.migrations import Runner
 
@@ -10,7 +12,8 @@ UUIDS = ["6f1d5a3e-3c0b-4a51-9d0e-4f2b7d5c1a01", "6f1d5a3e-3c0b-4a51-9d0e-4f2b7d
 SALTS = ["c2FsdC1vbmUtb2YtdGhlLXRlc3Rz", "c2FsdC10d28tb2YtdGhlLXRlc3Rz"]
 INSTALLATION = "0123456789abcdef"
 
-# Table → columns of its rows; a list holds a value for each of the two rows, anything else stands for both.
+# Table → columns of its rows; a list holds a value for each of the two rows, anything else stands
+# for both.
 _INITIAL = {
     "clinic": {
         "name": ["Linden", "Harbour"],
@@ -132,7 +135,14 @@ _INITIAL = {
         "revoked_at": [None, _AT],
         "revoked_because": ["", "stopped"],
     },
-    "feed_read": {"feed_id": [1, 2], "family": "Apple Calendar", "first_at": _AT, "last_at": _AT, "count": 5, "interval_seconds": 3600},
+    "feed_read": {
+        "feed_id": [1, 2],
+        "family": "Apple Calendar",
+        "first_at": _AT,
+        "last_at": _AT,
+        "count": 5,
+        "interval_seconds": 3600,
+    },
     "import": {
         "clinic_id": 1,
         "user_id": 1,
@@ -146,8 +156,18 @@ _INITIAL = {
         "created_at": _AT,
         "finished_at": [None, _AT],
     },
-    "one_time_link": {"user_id": [1, 2], "purpose": ["invite", "reset"], "secret_hash": ["a" * 64, "b" * 64], "expires_at": _AT * 2},
-    "throttle": {"key": ["c" * 64, "d" * 64], "failures": 3, "blocked_until": None, "updated_at": _AT},
+    "one_time_link": {
+        "user_id": [1, 2],
+        "purpose": ["invite", "reset"],
+        "secret_hash": ["a" * 64, "b" * 64],
+        "expires_at": _AT * 2,
+    },
+    "throttle": {
+        "key": ["c" * 64, "d" * 64],
+        "failures": 3,
+        "blocked_until": None,
+        "updated_at": _AT,
+    },
 }
 _TWO_WAY = {
     "account": {
@@ -282,16 +302,24 @@ _TWO_WAY = {
         "settled_as": ["", "over"],
     },
 }
-_PLAIN_UUIDS = {"uuid": ("practitioner", "booking", "feed"), "series": ("booking",)}  # Peewee keeps them as 32 digits on SQLite
+_PLAIN_UUIDS = {
+    "uuid": ("practitioner", "booking", "feed"),
+    "series": ("booking",),
+}  # Peewee keeps them as 32 digits on SQLite
 
 
 def make(database, version: str) -> dict[str, int]:
-    """Bring an empty database to an earlier version and fill it. Gives the number of rows by table."""
+    """Bring an empty database to an earlier version and fill it. Gives the number of rows by
+    table.
+    """
     Runner(database.obj, str(migrate.DIRECTORY)).up(version)
     is_sqlite = "Sqlite" in type(database.obj).__name__
     tables = _INITIAL if version == EARLIER[0] else _INITIAL | _TWO_WAY
     if version != EARLIER[0]:
-        tables = tables | {"clinic": _INITIAL["clinic"] | {"sync_shared": False, "sync_existing": True, "installation": INSTALLATION}}
+        tables = tables | {
+            "clinic": _INITIAL["clinic"]
+            | {"sync_shared": False, "sync_existing": True, "installation": INSTALLATION}
+        }
     for table, columns in tables.items():
         names = ", ".join(f'"{name}"' for name in columns)
         for n in (0, 1):
@@ -310,4 +338,7 @@ def make(database, version: str) -> dict[str, int]:
 
 def counts(database, tables) -> dict[str, int]:
     """How many rows each of these tables has."""
-    return {table: database.execute_sql(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0] for table in tables}
+    return {
+        table: database.execute_sql(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0]
+        for table in tables
+    }

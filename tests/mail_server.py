@@ -1,4 +1,6 @@
-"""A real mail server of the tests' own, on loopback and in a thread: it takes letters in, and refuses, delays or dies as told."""
+"""A real mail server of the tests' own, on loopback and in a thread: it takes letters in, and
+refuses, delays or dies as told.
+"""
 
 import asyncio
 import socket
@@ -9,7 +11,14 @@ from email.message import EmailMessage
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-STAGES = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "taken")  # before the answer to each; "taken": the letter is kept, its answer is not
+STAGES = (
+    "greeting",
+    "EHLO",
+    "MAIL",
+    "RCPT",
+    "DATA",
+    "taken",
+)  # before the answer to each; "taken": the letter is kept, its answer is not
 
 
 class _Speaking(SMTP):
@@ -25,7 +34,8 @@ class _Speaking(SMTP):
 
 
 class MailServer(Controller):
-    """`taken`: every letter that was taken in, in order. `plan(stage, to)` gives what to do before the answer of a stage: None (go on), a line
+    """`taken`: every letter that was taken in, in order. `plan(stage, to)` gives what to do before
+    the answer of a stage: None (go on), a line
     such as "451 later", "die" (cut the connection) or "hang" (never answer)."""
 
     def __init__(self):

@@ -11,7 +11,13 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag, attributes):
         at = dict(attributes)
         if tag == "form":
-            self._form = {"id": at.get("id"), "action": at.get("action"), "method": at.get("method", "get"), "fields": [], "choices": {}}
+            self._form = {
+                "id": at.get("id"),
+                "action": at.get("action"),
+                "method": at.get("method", "get"),
+                "fields": [],
+                "choices": {},
+            }
             self.forms.append(self._form)
         elif self._form is None or "disabled" in at:
             return
@@ -20,7 +26,9 @@ class _Forms(HTMLParser):
             if kind in ("radio", "checkbox"):
                 self._form["choices"].setdefault(at["name"], []).append(at.get("value", "on"))
             if kind not in ("radio", "checkbox", "submit") or "checked" in at:
-                self._form["fields"].append((at["name"], at.get("value", "on" if kind in ("radio", "checkbox") else "")))
+                self._form["fields"].append(
+                    (at["name"], at.get("value", "on" if kind in ("radio", "checkbox") else ""))
+                )
         elif tag == "select":
             self._select = {"name": at.get("name"), "options": [], "chosen": None}
         elif tag == "option" and self._select is not None:
@@ -38,7 +46,11 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = None
         elif tag == "select" and self._select is not None:
-            chosen = self._select["chosen"] if self._select["chosen"] is not None else next(iter(self._select["options"]), "")
+            chosen = (
+                self._select["chosen"]
+                if self._select["chosen"] is not None
+                else next(iter(self._select["options"]), "")
+            )
             if self._form is not None:
                 self._form["fields"].append((self._select["name"], chosen))
                 self._form["choices"][self._select["name"]] = self._select["options"]
@@ -61,11 +73,16 @@ class Filled:
         return next((value for key, value in self.fields if key == name), None)
 
     def put(self, **values) -> "Filled":
-        """Type other values; a list replaces all of that name, None leaves it out. "__" in a name stands for "-"."""
+        """Type other values; a list replaces all of that name, None leaves it out. "__" in a name
+        stands for "-".
+        """
         for name, value in values.items():
             name = name.replace("__", "-")
             self.fields = [(key, was) for key, was in self.fields if key != name]
-            self.fields += [(name, one) for one in (value if isinstance(value, list) else [] if value is None else [value])]
+            self.fields += [
+                (name, one)
+                for one in (value if isinstance(value, list) else [] if value is None else [value])
+            ]
         return self
 
     def send(self, browser, **kwargs):

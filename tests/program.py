@@ -1,4 +1,6 @@
-"""The program as a person runs it: its commands as processes of their own, with nothing of the surrounding settings."""
+"""The program as a person runs it: its commands as processes of their own, with nothing of the
+surrounding settings.
+"""
 
 import os
 import subprocess
@@ -19,15 +21,29 @@ def environ(**values: object) -> dict[str, str]:
 
 def run(*arguments: str, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:
     """A command to its end, `given` on its standard input."""
-    return subprocess.run([sys.executable, "-m", "flask", "--app", "app", *arguments], cwd=TOP, env=environ(**values), input=given,
-                          capture_output=True, text=True, timeout=90)
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "app", *arguments],
+        cwd=TOP,
+        env=environ(**values),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
 
 
 def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:
     """A command that goes on, in a session of its own; what it says goes to the file `output`."""
     with open(output, "ab") as file:
-        return subprocess.Popen([sys.executable, "-m", "flask", "--app", "app", *arguments], cwd=TOP, env=environ(**values),
-                                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "app", *arguments],
+            cwd=TOP,
+            env=environ(**values),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def work(queue, *arguments: str) -> None:

@@ -1,6 +1,8 @@
-"""Imitation providers with an adapter of ours before them, for the promises that every adapter must keep.
+"""Imitation providers with an adapter of ours before them, for the promises that every adapter must
+keep.
 
-Every request and answer on the way is judged by the vendor's schema, the parts of a batch one by one.
+Every request and answer on the way is judged by the vendor's schema, the parts of a batch one by
+one.
 """
 
 import json
@@ -25,7 +27,10 @@ from sync.providers.base import Create, Delete, Update, http_client
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=30), NOW + timedelta(days=365))
 INSTALLATION, SECRET = "b7c1", b"calendar secret"
-REDIRECT, MICROSOFT_REDIRECT = "http://localhost:8000/connect/google", "http://localhost:8000/connect/microsoft"
+REDIRECT, MICROSOFT_REDIRECT = (
+    "http://localhost:8000/connect/google",
+    "http://localhost:8000/connect/microsoft",
+)
 BASE_URL = "http://sandbox"
 
 
@@ -35,9 +40,20 @@ def mark(reference="4f0c", generation=1, installation=INSTALLATION):
 
 def event(title="Reserved", starts_at=NOW + timedelta(days=3), minutes=60, **fields):
     """A booking's event: an hour in three days unless said otherwise."""
-    usual = {"uid": "4f0c", "sequence": 0, "status": "confirmed", "created_at": NOW, "changed_at": NOW, "zone_name": "Europe/London"}
-    return Event(face=Face(title, "Status: Confirmed", "1 High Street"), starts_at=starts_at, ends_at=starts_at + timedelta(minutes=minutes),
-                 **usual | fields)
+    usual = {
+        "uid": "4f0c",
+        "sequence": 0,
+        "status": "confirmed",
+        "created_at": NOW,
+        "changed_at": NOW,
+        "zone_name": "Europe/London",
+    }
+    return Event(
+        face=Face(title, "Status: Confirmed", "1 High Street"),
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=minutes),
+        **usual | fields,
+    )
 
 
 def whole_days(first, last, **fields):
@@ -47,7 +63,9 @@ def whole_days(first, last, **fields):
 
 
 class World:
-    """An account at an imitation provider, before an adapter of ours, with a destination calendar that we made and a source."""
+    """An account at an imitation provider, before an adapter of ours, with a destination calendar
+    that we made and a source.
+    """
 
     adapter: type
     first_sync_requests: int  # for a thousand bookings
@@ -66,11 +84,17 @@ class World:
         """The operation that makes booking `number`, in the week after next."""
         own = mark(f"booking{number}")
         starts_at = starts_at or NOW + timedelta(days=10, minutes=15 * number)
-        return Create(self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own)
+        return Create(
+            self.provider.new_id(own, SECRET), event(f"Booking {number}", starts_at, **fields), own
+        )
 
     def write(self, *operations):
         results = list(self.provider.write(self.destination, operations))
-        made = {result.operation.remote_id: result.event.remote_id for result in results if isinstance(result.operation, Create) and result.event}
+        made = {
+            result.operation.remote_id: result.event.remote_id
+            for result in results
+            if isinstance(result.operation, Create) and result.event
+        }
         self.ids.update(made)
         return results
 
@@ -79,7 +103,9 @@ class World:
         return self.write(self.create(number, **fields))[0].event
 
     def updated(self, create, etag="", **fields):
-        return Update(self.ids.get(create.remote_id, create.remote_id), event(**fields), create.mark, etag)
+        return Update(
+            self.ids.get(create.remote_id, create.remote_id), event(**fields), create.mark, etag
+        )
 
     def retried(self, creates):
         """The same again, as after an answer that was lost."""
@@ -98,11 +124,17 @@ class World:
         return self.robin.count(calendar or self.destination)
 
     def outside(self, title, starts_at, minutes=60, calendar=None, **fields):
-        starts_at, ends_at = (starts_at, None) if not isinstance(starts_at, datetime) else (starts_at, starts_at + timedelta(minutes=minutes))
+        starts_at, ends_at = (
+            (starts_at, None)
+            if not isinstance(starts_at, datetime)
+            else (starts_at, starts_at + timedelta(minutes=minutes))
+        )
         return self.robin.add(title, starts_at, ends_at, calendar or self.source, **fields)
 
     def outside_move(self, event_id, starts_at, calendar=None):
-        self.robin.move(event_id, starts_at, starts_at + timedelta(hours=1), calendar or self.source)
+        self.robin.move(
+            event_id, starts_at, starts_at + timedelta(hours=1), calendar or self.source
+        )
 
     def outside_delete(self, event_id, calendar=None):
         self.robin.delete(event_id, calendar or self.source)
@@ -148,24 +180,40 @@ class GoogleWorld(World):
         self.clock = SimpleNamespace(now=NOW)
         self.messages, self.judged, self.sent, self.ids = [], [], [], {}
         self.email, self.client_id = ROBIN, CLIENT_ID
-        self.sandbox = google.create(clock=lambda: self.clock.now, sender=lambda address, headers: self.messages.append((address, headers)))
+        self.sandbox = google.create(
+            clock=lambda: self.clock.now,
+            sender=lambda address, headers: self.messages.append((address, headers)),
+        )
         self.sandbox.strict = True
         self.sandbox.oauth.register(CLIENT_ID, CLIENT_SECRET, REDIRECT)
         self.robin = self.sandbox.user(ROBIN)
         self.http = http_client(httpx.WSGITransport(app=self.sandbox))
         self.http.event_hooks = {"request": [self._judge_request], "response": [self._judge_answer]}
         application = Application(
-            CLIENT_ID, CLIENT_SECRET, f"{BASE_URL}/o/oauth2/v2/auth", f"{BASE_URL}/token", f"{BASE_URL}/revoke", GOOGLE_EXTRA)
+            CLIENT_ID,
+            CLIENT_SECRET,
+            f"{BASE_URL}/o/oauth2/v2/auth",
+            f"{BASE_URL}/token",
+            f"{BASE_URL}/revoke",
+            GOOGLE_EXTRA,
+        )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()
-        self.destination = self.provider.create_calendar("Linden bookings", "Europe/London").calendar_id
+        self.destination = self.provider.create_calendar(
+            "Linden bookings", "Europe/London"
+        ).calendar_id
         self.source = ROBIN
         self.forget_requests()
 
     def connect(self, *granted):
         """Consent, with all scopes unless some are named, and the adapter that comes of it."""
         made = self.sandbox.connect(ROBIN, list(granted or scopes("google", existing=True)))
-        self.tokens = Tokens(made["access_token"], made["refresh_token"], NOW + timedelta(hours=1), frozenset(made["scope"].split()))
+        self.tokens = Tokens(
+            made["access_token"],
+            made["refresh_token"],
+            NOW + timedelta(hours=1),
+            frozenset(made["scope"].split()),
+        )
         self.provider = open_provider("google", self.http, self.access_token, BASE_URL)
 
     # ---- theirs ----
@@ -173,11 +221,15 @@ class GoogleWorld(World):
     def outside_weekly(self, title, starts_at, calendar=None):
         in_zone = {"dateTime": starts_at.isoformat(), "timeZone": "UTC"}
         until = {"dateTime": (starts_at + timedelta(hours=1)).isoformat(), "timeZone": "UTC"}
-        return self.robin.add(title, in_zone, until, calendar or self.source, recurrence=["RRULE:FREQ=WEEKLY"])
+        return self.robin.add(
+            title, in_zone, until, calendar or self.source, recurrence=["RRULE:FREQ=WEEKLY"]
+        )
 
     def outside_spoil(self, event_id):
         """A person makes our event a repeat, and asks somebody to come."""
-        self.robin.change(event_id, self.destination, attendees=[{"email": ANA}], recurrence=["RRULE:FREQ=DAILY"])
+        self.robin.change(
+            event_id, self.destination, attendees=[{"email": ANA}], recurrence=["RRULE:FREQ=DAILY"]
+        )
 
     def guests(self):
         """Who is asked to come to the first event in our calendar."""
@@ -200,20 +252,32 @@ class GoogleWorld(World):
     def guests_told(self):
         """Whatever in our requests could reach or remind anyone."""
         silent = {"useDefault": False, "overrides": []}
-        loud = [body for body in self.sent if "attendees" in body or "organizer" in body or body.get("reminders") != silent]
-        writes = [call for call in self.judged if call[2] in ("events.insert", "events.update", "events.patch", "events.delete")]
+        loud = [
+            body
+            for body in self.sent
+            if "attendees" in body or "organizer" in body or body.get("reminders") != silent
+        ]
+        writes = [
+            call
+            for call in self.judged
+            if call[2] in ("events.insert", "events.update", "events.patch", "events.delete")
+        ]
         return loud + [call for call in writes if "sendUpdates=none" not in call[1]]
 
     # ---- the vendor's schema ----
 
     def _judge_request(self, request):
-        assert "Kalends" in request.headers["User-Agent"] and "gzip" in request.headers["User-Agent"]
+        assert (
+            "Kalends" in request.headers["User-Agent"] and "gzip" in request.headers["User-Agent"]
+        )
         if request.url.path == google.BATCH:
             for text in self._parts(request.headers["Content-Type"], request.content):
                 head, _, body = text.partition("\r\n\r\n")
                 self._judge_body(*head.split()[:2], body)
         elif request.url.path.startswith(spec.BASE):
-            self._judge_body(request.method, request.url.raw_path.decode(), request.content.decode())
+            self._judge_body(
+                request.method, request.url.raw_path.decode(), request.content.decode()
+            )
 
     def _judge_body(self, method, target, body):
         operation, _ = spec.find(method, unquote(urlsplit(target).path))
@@ -225,12 +289,24 @@ class GoogleWorld(World):
     def _judge_answer(self, response):
         response.read()
         if response.request.url.path == google.BATCH and response.status_code == 200:
-            calls = [text.split()[:2] for text in self._parts(response.request.headers["Content-Type"], response.request.content)]
-            for (method, target), text in zip(calls, self._parts(response.headers["Content-Type"], response.content), strict=True):
+            calls = [
+                text.split()[:2]
+                for text in self._parts(
+                    response.request.headers["Content-Type"], response.request.content
+                )
+            ]
+            for (method, target), text in zip(
+                calls, self._parts(response.headers["Content-Type"], response.content), strict=True
+            ):
                 head, _, body = text.partition("\r\n\r\n")
                 self._judge_content(method, urlsplit(target).path, int(head.split()[1]), body)
         elif response.request.url.path.startswith(spec.BASE):
-            self._judge_content(response.request.method, response.request.url.path, response.status_code, response.text)
+            self._judge_content(
+                response.request.method,
+                response.request.url.path,
+                response.status_code,
+                response.text,
+            )
 
     def _judge_content(self, method, path, status, body):
         if status >= 400:
@@ -239,7 +315,9 @@ class GoogleWorld(World):
             schema.validate(spec.find(method, unquote(path))[0].answer, json.loads(body))
 
     def _parts(self, content_type, content):
-        message = BytesParser().parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + content)
+        message = BytesParser().parsebytes(
+            f"Content-Type: {content_type}\r\n\r\n".encode() + content
+        )
         return [piece.get_payload(decode=True).decode() for piece in message.get_payload()]
 
 
@@ -254,29 +332,57 @@ class MicrosoftWorld(World):
         self.email, self.client_id = graph_seed.ROBIN, graph_seed.CLIENT_ID
         self.sandbox = graph.create(clock=lambda: self.clock.now, sender=self._call_back)
         self.sandbox.strict, self.sandbox.repeated_transaction = True, 409
-        self.sandbox.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, MICROSOFT_REDIRECT)
+        self.sandbox.oauth.register(
+            graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, MICROSOFT_REDIRECT
+        )
         self.robin, office = self.sandbox.user(self.email), self.sandbox.user(graph_seed.OFFICE)
-        office.share(next(key for key, one in office.calendars.items() if one["name"] == "Room rota"), self.email, "reader")
+        office.share(
+            next(key for key, one in office.calendars.items() if one["name"] == "Room rota"),
+            self.email,
+            "reader",
+        )
         self.http = http_client(httpx.WSGITransport(app=self.sandbox))
         self.http.event_hooks = {"request": [self._judge_request], "response": [self._judge_answer]}
         login = f"{BASE_URL}/common/oauth2/v2.0"
-        application = Application(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, f"{login}/authorize", f"{login}/token", extra=MICROSOFT_EXTRA)
+        application = Application(
+            graph_seed.CLIENT_ID,
+            graph_seed.CLIENT_SECRET,
+            f"{login}/authorize",
+            f"{login}/token",
+            extra=MICROSOFT_EXTRA,
+        )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()
-        self.destination = self.provider.create_calendar("Linden bookings", "Europe/London").calendar_id
+        self.destination = self.provider.create_calendar(
+            "Linden bookings", "Europe/London"
+        ).calendar_id
         self.source = self.robin.calendar()["id"]
         self.forget_requests()
 
     def connect(self):
         """Consent, and the adapter that comes of it."""
         made = self.sandbox.connect(self.email, list(scopes("microsoft")))
-        self.tokens = Tokens(made["access_token"], made["refresh_token"], NOW + timedelta(hours=1), frozenset(made["scope"].split()))
-        self.provider = self.adapter(self.http, self.access_token, f"{BASE_URL}/v1.0", lambda: self.clock.now)
+        self.tokens = Tokens(
+            made["access_token"],
+            made["refresh_token"],
+            NOW + timedelta(hours=1),
+            frozenset(made["scope"].split()),
+        )
+        self.provider = self.adapter(
+            self.http, self.access_token, f"{BASE_URL}/v1.0", lambda: self.clock.now
+        )
 
     # ---- theirs ----
 
     def outside_weekly(self, title, starts_at, calendar=None):
-        return self.robin.add(title, starts_at, starts_at + timedelta(hours=1), calendar or self.source, recurrence="weekly", zone="UTC")
+        return self.robin.add(
+            title,
+            starts_at,
+            starts_at + timedelta(hours=1),
+            calendar or self.source,
+            recurrence="weekly",
+            zone="UTC",
+        )
 
     def outside_spoil(self, event_id):
         """A person makes our event a repeat, and asks somebody to come."""
@@ -300,11 +406,19 @@ class MicrosoftWorld(World):
 
     def told(self):
         """Calls to our webhook: (address, secret)."""
-        return [(address, item["clientState"]) for address, body in self.messages for item in body["value"]]
+        return [
+            (address, item["clientState"])
+            for address, body in self.messages
+            for item in body["value"]
+        ]
 
     def guests_told(self):
         """Whatever in our requests could reach or remind anyone."""
-        return [body for body in self.sent if body.get("attendees") or "organizer" in body or body.get("isReminderOn") is not False]
+        return [
+            body
+            for body in self.sent
+            if body.get("attendees") or "organizer" in body or body.get("isReminderOn") is not False
+        ]
 
     def _call_back(self, address, headers, body):
         """Our webhook: the handshake, and calls."""
@@ -344,13 +458,17 @@ class MicrosoftWorld(World):
             for item in response.json()["responses"]:
                 call = calls[item["id"]]
                 text = json.dumps(item["body"]) if item.get("body") else ""
-                self._judge_content(call["method"], graph_spec.BASE + call["url"], item["status"], text)
+                self._judge_content(
+                    call["method"], graph_spec.BASE + call["url"], item["status"], text
+                )
 
     def _judge_content(self, method, target, status, text):
         if status >= 400:
             graph_schema.validate("odata.error", json.loads(text))
         elif text.strip():
-            graph_schema.validate(graph_spec.find(method, urlsplit(target).path)[0].answer, json.loads(text))
+            graph_schema.validate(
+                graph_spec.find(method, urlsplit(target).path)[0].answer, json.loads(text)
+            )
 
 
 WORLDS = {"google": GoogleWorld, "microsoft": MicrosoftWorld}

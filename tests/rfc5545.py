@@ -1,6 +1,8 @@
-"""A small, strict reader of iCalendar, written from RFC 5545 alone and from nothing of ours: the tests' third opinion.
+"""A small, strict reader of iCalendar, written from RFC 5545 alone and from nothing of ours: the
+tests' third opinion.
 
-It refuses whatever the standard forbids and any construction that a big calendar program is known to misread, and it
+It refuses whatever the standard forbids and any construction that a big calendar program is known
+to misread, and it
 works out instants from the VTIMEZONE definition, never from the name of the zone.
 """
 
@@ -32,7 +34,9 @@ class Component:
 
 
 def unfolded(body: bytes) -> list[str]:
-    """The content lines (§3.1). Refuses bare line ends, long lines, split characters, split escapes and control characters."""
+    """The content lines (§3.1). Refuses bare line ends, long lines, split characters, split escapes
+    and control characters.
+    """
     assert body.endswith(b"\r\n") and not body.startswith(b"\xef\xbb\xbf")
     physical = body[:-2].split(b"\r\n")
     lines: list[str] = []
@@ -75,7 +79,9 @@ def parse(body: bytes) -> Component:
 
 
 def unescaped(value: str) -> str:
-    """A TEXT value (§3.3.11). Refuses a bare separator and an escape that the standard does not know."""
+    """A TEXT value (§3.3.11). Refuses a bare separator and an escape that the standard does not
+    know.
+    """
     assert re.fullmatch(r"(?:[^\\;,]|\\[\\;,nN])*", value, re.DOTALL), "not a TEXT value"
     return re.sub(r"\\(.)", lambda m: "\n" if m[1] in "nN" else m[1], value)
 
@@ -104,20 +110,26 @@ class Onset:
 
 
 class Zone:
-    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`. Knows nothing of the time before its first onset."""
+    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`. Knows nothing
+    of the time before its first onset.
+    """
 
     def __init__(self, component: Component, last_year: int = 2050):
         self.tzid = component.get("TZID")
         self.parts = component.children
         assert self.parts and {p.name for p in self.parts} <= {"STANDARD", "DAYLIGHT"}
         assert any(p.name == "STANDARD" for p in self.parts)
-        self.onsets = sorted((onset for part in self.parts for onset in _onsets(part, last_year)), key=lambda o: o.at)
+        self.onsets = sorted(
+            (onset for part in self.parts for onset in _onsets(part, last_year)), key=lambda o: o.at
+        )
 
     def _last(self, key: str, value: datetime) -> Onset:
         low, high = 0, len(self.onsets)
         while low < high:
             middle = (low + high) // 2
-            low, high = (middle + 1, high) if getattr(self.onsets[middle], key) <= value else (low, middle)
+            low, high = (
+                (middle + 1, high) if getattr(self.onsets[middle], key) <= value else (low, middle)
+            )
         assert low, "before the first onset nothing is defined"
         return self.onsets[low - 1]
 
@@ -129,11 +141,18 @@ class Zone:
         return self._last("at", at).name
 
     def instant(self, wall: datetime) -> datetime:
-        """The instant of a wall time, as programs find it: the part whose onset, in wall time, came last."""
-        return wall.replace(tzinfo=UTC) - max((o for o in self.onsets if o.wall <= wall), key=lambda o: o.wall).after
+        """The instant of a wall time, as programs find it: the part whose onset, in wall time, came
+        last.
+        """
+        return (
+            wall.replace(tzinfo=UTC)
+            - max((o for o in self.onsets if o.wall <= wall), key=lambda o: o.wall).after
+        )
 
     def outlook(self) -> dict[str, Component]:
-        """What Outlook keeps of a definition: the STANDARD and the DAYLIGHT part with the latest DTSTART."""
+        """What Outlook keeps of a definition: the STANDARD and the DAYLIGHT part with the latest
+        DTSTART.
+        """
         latest: dict[str, Component] = {}
         for part in sorted(self.parts, key=lambda p: p.get("DTSTART")):
             latest[part.name] = part
@@ -141,20 +160,40 @@ class Zone:
 
 
 def _onsets(part: Component, last_year: int) -> list[Onset]:
-    assert {key for key, _, _ in part.properties} <= {"DTSTART", "TZOFFSETFROM", "TZOFFSETTO", "TZNAME", "RRULE"}
-    first, before, after = _wall(part.get("DTSTART")), _offset(part.get("TZOFFSETFROM")), _offset(part.get("TZOFFSETTO"))
+    assert {key for key, _, _ in part.properties} <= {
+        "DTSTART",
+        "TZOFFSETFROM",
+        "TZOFFSETTO",
+        "TZNAME",
+        "RRULE",
+    }
+    first, before, after = (
+        _wall(part.get("DTSTART")),
+        _offset(part.get("TZOFFSETFROM")),
+        _offset(part.get("TZOFFSETTO")),
+    )
     walls = [first]
     if rule := part.get("RRULE"):
         match = re.fullmatch(r"FREQ=YEARLY;BYMONTH=(\d+);BYDAY=(-1|[1-4])([A-Z]{2})", rule)
         assert match, "a rule that Outlook cannot read"
-        walls = [_nth(year, int(match[1]), int(match[2]), match[3], first) for year in range(first.year, last_year + 1)]
+        walls = [
+            _nth(year, int(match[1]), int(match[2]), match[3], first)
+            for year in range(first.year, last_year + 1)
+        ]
         assert walls[0] == first, "DTSTART is not an instance of its own rule"
-    return [Onset(wall, wall.replace(tzinfo=UTC) - before, before, after, part.text("TZNAME")) for wall in walls]
+    return [
+        Onset(wall, wall.replace(tzinfo=UTC) - before, before, after, part.text("TZNAME"))
+        for wall in walls
+    ]
 
 
 def _nth(year: int, month: int, nth: int, weekday: str, like: datetime) -> datetime:
-    days = [day for n in range(31) if (day := date(year, month, 1) + timedelta(days=n)).month == month
-            and _WEEKDAYS[day.weekday()] == weekday]
+    days = [
+        day
+        for n in range(31)
+        if (day := date(year, month, 1) + timedelta(days=n)).month == month
+        and _WEEKDAYS[day.weekday()] == weekday
+    ]
     return datetime.combine(days[nth if nth < 0 else nth - 1], like.time())
 
 
@@ -190,9 +229,18 @@ def _entry(component: Component, zones: dict[str, Zone]) -> Entry:
     assert component.get("STATUS") in ("CONFIRMED", "TENTATIVE", "CANCELLED")
     assert component.get("DTSTAMP") == component.get("LAST-MODIFIED")
     _utc(component.get("CREATED"))
-    return Entry(component.get("UID"), starts, ends, component.text("SUMMARY"), component.text("DESCRIPTION") or "",
-                 component.text("LOCATION") or "", component.get("STATUS"), component.get("TRANSP") == "TRANSPARENT",
-                 int(component.get("SEQUENCE")), _utc(component.get("DTSTAMP")))
+    return Entry(
+        component.get("UID"),
+        starts,
+        ends,
+        component.text("SUMMARY"),
+        component.text("DESCRIPTION") or "",
+        component.text("LOCATION") or "",
+        component.get("STATUS"),
+        component.get("TRANSP") == "TRANSPARENT",
+        int(component.get("SEQUENCE")),
+        _utc(component.get("DTSTAMP")),
+    )
 
 
 def _utc(value: str) -> datetime:

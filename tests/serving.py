@@ -16,7 +16,9 @@ def serving(pages: Front) -> Iterator[int]:
         loop, begun = asyncio.new_event_loop(), threading.Event()
         server = web._Server(pages, listening)
         server.on_startup(begun.set)
-        thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)
+        thread = threading.Thread(
+            target=loop.run_until_complete, args=(server.serve(),), daemon=True
+        )
         thread.start()
         assert begun.wait(10)
         try:

@@ -1,4 +1,6 @@
-"""Imitation providers whose answers are spoiled on the way: one event or all, in a list, a look or a batch."""
+"""Imitation providers whose answers are spoiled on the way: one event or all, in a list, a look or
+a batch.
+"""
 
 import json
 from collections.abc import Callable
@@ -8,7 +10,9 @@ from sync_world import WORLDS, Watched
 
 
 class Spoiled(Watched):
-    """`world.spoil`, a function, may change each event of each answer; `world.instead` may answer with a document of its own."""
+    """`world.spoil`, a function, may change each event of each answer; `world.instead` may answer
+    with a document of its own.
+    """
 
     def __init__(self, world):
         super().__init__(world.sandbox, world.look)
@@ -19,11 +23,17 @@ class Spoiled(Watched):
         if document is not None:
             return httpx.Response(200, json=document)
         answer = super().handle_request(request)
-        if self.world.spoil is None or "json" not in answer.headers.get("Content-Type", "") or not answer.is_success:
+        if (
+            self.world.spoil is None
+            or "json" not in answer.headers.get("Content-Type", "")
+            or not answer.is_success
+        ):
             return answer
         answer.read()
         content = json.dumps(self._walk(answer.json()))
-        return httpx.Response(answer.status_code, headers={"Content-Type": "application/json"}, content=content)
+        return httpx.Response(
+            answer.status_code, headers={"Content-Type": "application/json"}, content=content
+        )
 
     def _walk(self, value: object) -> object:
         if isinstance(value, list):
@@ -46,7 +56,10 @@ def spoiled_world(kind: str) -> type:
 
         def spoil_title(self, title: str, change: Callable[[dict], object]) -> None:
             """Spoil the events of this title."""
-            self.spoil = lambda item: change(item) if title in (item.get("summary"), item.get("subject")) else item
+            self.spoil = lambda item: (
+                change(item) if title in (item.get("summary"), item.get("subject")) else item
+            )
+
     return World
 
 

@@ -1,6 +1,8 @@
-"""The engine over real rows and an imitation provider: a person of the Linden clinic, connected to an account of somebody outside.
+"""The engine over real rows and an imitation provider: a person of the Linden clinic, connected to
+an account of somebody outside.
 
-`world.start()` connects and begins; `world.run()` does what workers would; the rest looks at both sides or plays the person outside.
+`world.start()` connects and begins; `world.run()` does what workers would; the rest looks at both
+sides or plays the person outside.
 """
 
 import json
@@ -30,31 +32,56 @@ class SyncWorld:
     """One person's account at a provider, with Kalends on this side."""
 
     kind, email, other_email = "google", ROBIN, ANA
-    batch, lists, items = "^/batch", "/events$", "/events/"  # where their requests go: batches, lists of events, and single ones
+    batch, lists, items = (
+        "^/batch",
+        "/events$",
+        "/events/",
+    )  # where their requests go: batches, lists of events, and single ones
 
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
         self.linden, self.clock, self.user = linden, clock, linden.pat
         self.messages, self.look = [], lambda moment, request: None
         self.sandbox = self.imitation()
-        connections.set_up(connections.Setup({self.kind: self.endpoints()}, webhook_url, 300, b"a secret of the tests", self.transport))
+        connections.set_up(
+            connections.Setup(
+                {self.kind: self.endpoints()},
+                webhook_url,
+                300,
+                b"a secret of the tests",
+                self.transport,
+            )
+        )
         self.robin = self.sandbox.user(self.email)
 
     # ---- what differs between providers ----
 
     def imitation(self):
-        made = google.create(clock=lambda: self.clock.now, sender=lambda address, headers: self.messages.append((address, headers, b"")))
+        made = google.create(
+            clock=lambda: self.clock.now,
+            sender=lambda address, headers: self.messages.append((address, headers, b"")),
+        )
         made.strict = True
         made.oauth.register(CLIENT_ID, CLIENT_SECRET, "http://localhost/connect/google")
         return made
 
     def endpoints(self):
-        return Endpoints(CLIENT_ID, CLIENT_SECRET, f"{BASE}/o/oauth2/v2/auth", f"{BASE}/token", f"{BASE}/revoke", BASE, True)
+        return Endpoints(
+            CLIENT_ID,
+            CLIENT_SECRET,
+            f"{BASE}/o/oauth2/v2/auth",
+            f"{BASE}/token",
+            f"{BASE}/revoke",
+            BASE,
+            True,
+        )
 
     def transport(self, kind):
         return Watched(self.sandbox, self.look)
 
     def watch(self, look):
-        """`look("before", request)` and `look("after", request)` are called around each request's work."""
+        """`look("before", request)` and `look("after", request)` are called around each request's
+        work.
+        """
         self.look = look
 
     def trouble(self, kind, path, skip):
@@ -62,7 +89,9 @@ class SyncWorld:
         where = {"batch": self.batch, "events": self.items, "": None}[path]
         kind, _, status = kind.partition(" ")
         choice = {"reason": self.refusal(429), "status": 429} if status else {"status": 503}
-        getattr(self.sandbox.faults, kind)(path=where, skip=skip, **(choice if kind == "fail" else {}))
+        getattr(self.sandbox.faults, kind)(
+            path=where, skip=skip, **(choice if kind == "fail" else {})
+        )
 
     def outside_id(self, row):
         """The id outside of a foreign event that is mirrored here."""
@@ -98,19 +127,36 @@ class SyncWorld:
 
     def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
         until = f";COUNT={times}" if times else ""
-        start, end = ({"dateTime": at.isoformat(), "timeZone": "UTC"} for at in (starts_at, starts_at + timedelta(hours=1)))
-        return self.robin.add(title, start, end, calendar, recurrence=[f"RRULE:FREQ={rule.upper()}{until}"])
+        start, end = (
+            {"dateTime": at.isoformat(), "timeZone": "UTC"}
+            for at in (starts_at, starts_at + timedelta(hours=1))
+        )
+        return self.robin.add(
+            title, start, end, calendar, recurrence=[f"RRULE:FREQ={rule.upper()}{until}"]
+        )
 
     def copy(self, event, calendar):
         """Somebody copies an event of ours, mark and all."""
-        return self.robin.add(event["summary"], event["start"], event["end"], calendar, extendedProperties=event["extendedProperties"])
+        return self.robin.add(
+            event["summary"],
+            event["start"],
+            event["end"],
+            calendar,
+            extendedProperties=event["extendedProperties"],
+        )
 
     def version_of(self, event):
         return event["updated"]
 
-    # passing trouble by name; how a lost place in the history is told; where calendars are made; and where one calendar is read
-    passing = {"throttled": {"status": 429, "reason": "rateLimitExceeded"}, "refused for now": {"status": 403, "reason": "userRateLimitExceeded"},
-               "much": {"status": 403, "reason": "quotaExceeded"}, "fault": {"status": 500, "reason": "backendError"}, "away": {"status": 503}}
+    # passing trouble by name; how a lost place in the history is told; where calendars are made;
+    # and where one calendar is read
+    passing = {
+        "throttled": {"status": 429, "reason": "rateLimitExceeded"},
+        "refused for now": {"status": 403, "reason": "userRateLimitExceeded"},
+        "much": {"status": 403, "reason": "quotaExceeded"},
+        "fault": {"status": 500, "reason": "backendError"},
+        "away": {"status": 503},
+    }
     lost_place = {"status": 410, "reason": "fullSyncRequired"}
     making, updating = "/calendars$", "PUT"
 
@@ -122,14 +168,30 @@ class SyncWorld:
 
     def refusal(self, status):
         """How a refusal with this status is worded there."""
-        return {429: "rateLimitExceeded", 412: "conditionNotMet", 400: "invalid", 403: "forbidden"}.get(status)
+        return {
+            429: "rateLimitExceeded",
+            412: "conditionNotMet",
+            400: "invalid",
+            403: "forbidden",
+        }.get(status)
 
     # ---- connecting and running ----
 
     def connect(self, user=None, email=None, *granted) -> Account:
-        made, user, email = self.grant(email or self.email, *granted), user or self.user, email or self.email
-        tokens = Tokens(made["access_token"], made["refresh_token"], self.clock.now + timedelta(hours=1), frozenset(made["scope"].split()))
-        account = Account.connect(user, self.kind, email, connections.sealed(tokens), tokens.scopes, None)
+        made, user, email = (
+            self.grant(email or self.email, *granted),
+            user or self.user,
+            email or self.email,
+        )
+        tokens = Tokens(
+            made["access_token"],
+            made["refresh_token"],
+            self.clock.now + timedelta(hours=1),
+            frozenset(made["scope"].split()),
+        )
+        account = Account.connect(
+            user, self.kind, email, connections.sealed(tokens), tokens.scopes, None
+        )
         connecting.list_calendars(account, connections.open_account(account))
         return account
 
@@ -138,7 +200,9 @@ class SyncWorld:
         account = self.connect(user, email)
         account.start(account.user, f"Kalends {account.user.name}", "Europe/London")
         for calendar_id in sources:
-            RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id).sync(account.user)
+            RemoteCalendar.get(
+                RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+            ).sync(account.user)
         self.run(account)
         return account
 
@@ -159,12 +223,28 @@ class SyncWorld:
     # ---- our side ----
 
     def book(self, days=3, hour=10, minutes=50, calendar=None, **fields):
-        starts_at = scheduling.midnight(self.clock.now.date() + timedelta(days=days), self.linden.street.zone) + timedelta(hours=hour)
-        fields = {"patient": self.linden.patient, "service": self.linden.service, "allow_overlap": True} | fields
-        return Booking.book(calendar or self.linden.calendar, [Span(starts_at, starts_at + timedelta(minutes=minutes))], self.user, **fields)[0]
+        starts_at = scheduling.midnight(
+            self.clock.now.date() + timedelta(days=days), self.linden.street.zone
+        ) + timedelta(hours=hour)
+        fields = {
+            "patient": self.linden.patient,
+            "service": self.linden.service,
+            "allow_overlap": True,
+        } | fields
+        return Booking.book(
+            calendar or self.linden.calendar,
+            [Span(starts_at, starts_at + timedelta(minutes=minutes))],
+            self.user,
+            **fields,
+        )[0]
 
     def notices(self, account):
-        return [notice.kind for notice in Notice.select().where(Notice.account == account, Notice.settled_at.is_null()).order_by(Notice.id)]
+        return [
+            notice.kind
+            for notice in Notice.select()
+            .where(Notice.account == account, Notice.settled_at.is_null())
+            .order_by(Notice.id)
+        ]
 
     def mirrored(self, account):
         """Titles of the foreign events here, in order of time."""
@@ -187,23 +267,39 @@ class SyncWorld:
 
     def calendars_of_ours(self, account) -> list[str]:
         mine = local.reference(account.clinic)
-        return [key for key, calendar in self.sandbox.user(account.email).calendars.items() if self.is_ours(calendar, mine)]
+        return [
+            key
+            for key, calendar in self.sandbox.user(account.email).calendars.items()
+            if self.is_ours(calendar, mine)
+        ]
 
     def due(self, user=None):
         """Bookings of the person that should stand outside now, by uid."""
-        window = SimpleNamespace(start=self.clock.now - timedelta(days=31), end=self.clock.now + timedelta(days=366))
+        window = SimpleNamespace(
+            start=self.clock.now - timedelta(days=31), end=self.clock.now + timedelta(days=366)
+        )
         rows = (user or self.user).bookings_between(window.start, window.end)
-        return {str(row.uuid): row for row in rows if row.status not in ("offered", "cancelled", "no_show")}
+        return {
+            str(row.uuid): row
+            for row in rows
+            if row.status not in ("offered", "cancelled", "no_show")
+        }
 
     def assert_in_step(self, account):
-        """Every booking that is to be there stands once, at its time; nothing else of ours does; and a second run plans nothing."""
+        """Every booking that is to be there stands once, at its time; nothing else of ours does;
+        and a second run plans nothing.
+        """
         standing, due = self.standing(account), self.due()
         assert {uid: len(events) for uid, events in standing.items()} == dict.fromkeys(due, 1)
         for uid, booking in due.items():
             assert self.times_of(standing[uid][0]) == (booking.starts_at, booking.ends_at), uid
         self.assert_nothing_more(account)
         assert Account.get_by_id(account.id).health == "ok"
-        assert set(Link.select(Link.phase).where(Link.account == account, Link.phase.not_in(("gone", "frozen"))).tuples()) <= {("synced",)}
+        assert set(
+            Link.select(Link.phase)
+            .where(Link.account == account, Link.phase.not_in(("gone", "frozen")))
+            .tuples()
+        ) <= {("synced",)}
 
     def assert_nothing_more(self, account):
         """Another look writes nothing."""
@@ -215,12 +311,26 @@ class SyncWorld:
         start, end = event["start"], event["end"]
         if "date" in start:
             zone = self.linden.street.zone
-            return tuple(scheduling.midnight(scheduling.date.fromisoformat(side["date"]), zone) for side in (start, end))
+            return tuple(
+                scheduling.midnight(scheduling.date.fromisoformat(side["date"]), zone)
+                for side in (start, end)
+            )
         return tuple(datetime.fromisoformat(side["dateTime"]) for side in (start, end))
 
     def writes(self) -> int:
-        others = ("/token", "/watch", "/stop", "/batch/calendar/v3", "/$batch", "/subscriptions", "/subscriptions/{subscription-id}")
-        return sum(record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(others) for record in self.sandbox.requests)
+        others = (
+            "/token",
+            "/watch",
+            "/stop",
+            "/batch/calendar/v3",
+            "/$batch",
+            "/subscriptions",
+            "/subscriptions/{subscription-id}",
+        )
+        return sum(
+            record.method in ("POST", "PUT", "PATCH", "DELETE") and not record.path.endswith(others)
+            for record in self.sandbox.requests
+        )
 
     def event_of(self, account, booking) -> dict:
         (event,) = self.standing(account)[str(booking.uuid)]
@@ -232,9 +342,13 @@ class MicrosoftSyncWorld(SyncWorld):
 
     kind, email, other_email = "microsoft", graph_seed.ROBIN, graph_seed.ANA
     batch, lists, items = r"/\$batch$", "/calendarView/delta", "/events"
-    passing = {"throttled": {"status": 429, "reason": "ApplicationThrottled"}, "refused for now": {"status": 503, "reason": "ErrorServerBusy"},
-               "much": {"status": 429, "reason": "ApplicationThrottled", "retry_after_seconds": 7200},
-               "fault": {"status": 500, "reason": "InternalServerError"}, "away": {"status": 504, "reason": "UnknownError"}}
+    passing = {
+        "throttled": {"status": 429, "reason": "ApplicationThrottled"},
+        "refused for now": {"status": 503, "reason": "ErrorServerBusy"},
+        "much": {"status": 429, "reason": "ApplicationThrottled", "retry_after_seconds": 7200},
+        "fault": {"status": 500, "reason": "InternalServerError"},
+        "away": {"status": 504, "reason": "UnknownError"},
+    }
     lost_place = {"status": 410, "reason": "syncStateNotFound"}
     making, updating = "/me/calendars$", "PATCH"
 
@@ -247,7 +361,9 @@ class MicrosoftSyncWorld(SyncWorld):
     def imitation(self):
         made = graph.create(clock=lambda: self.clock.now, sender=self.hear)
         made.strict, made.repeated_transaction = True, 409
-        made.oauth.register(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, "http://localhost/connect/microsoft")
+        made.oauth.register(
+            graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, "http://localhost/connect/microsoft"
+        )
         return made
 
     def hear(self, address, headers, body):
@@ -259,7 +375,15 @@ class MicrosoftSyncWorld(SyncWorld):
 
     def endpoints(self):
         login = f"{BASE}/common/oauth2/v2.0"
-        return Endpoints(graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, f"{login}/authorize", f"{login}/token", "", f"{BASE}/v1.0", True)
+        return Endpoints(
+            graph_seed.CLIENT_ID,
+            graph_seed.CLIENT_SECRET,
+            f"{login}/authorize",
+            f"{login}/token",
+            "",
+            f"{BASE}/v1.0",
+            True,
+        )
 
     def reference_of(self, event):
         marks = [value for value in event["_properties"].values() if value.startswith("[")]
@@ -278,23 +402,47 @@ class MicrosoftSyncWorld(SyncWorld):
         self.robin.revoke(graph_seed.CLIENT_ID)
 
     def repeat(self, event, calendar):
-        weekly = {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"], "firstDayOfWeek": "sunday"}
+        weekly = {
+            "type": "weekly",
+            "interval": 1,
+            "daysOfWeek": ["monday"],
+            "firstDayOfWeek": "sunday",
+        }
         endless = {"type": "noEnd", "startDate": event["start"]["dateTime"][:10]}
         self.robin.change(event["id"], calendar, recurrence={"pattern": weekly, "range": endless})
 
     def invite(self, event, calendar, *emails):
-        self.robin.change(event["id"], calendar, attendees=[{"emailAddress": {"address": email}, "type": "required"} for email in emails])
+        self.robin.change(
+            event["id"],
+            calendar,
+            attendees=[
+                {"emailAddress": {"address": email}, "type": "required"} for email in emails
+            ],
+        )
 
     def add_repeating(self, title, starts_at, calendar, rule="weekly", times=None):
-        made = self.robin.add(title, starts_at, starts_at + timedelta(hours=1), calendar, recurrence=rule, zone="UTC")
+        made = self.robin.add(
+            title, starts_at, starts_at + timedelta(hours=1), calendar, recurrence=rule, zone="UTC"
+        )
         if times:
             recurrence = self.robin.calendar(calendar)["events"][made]["recurrence"]
-            end = {"type": "numbered", "numberOfOccurrences": times, "startDate": recurrence["range"]["startDate"]}
-            self.robin.change(made, calendar, recurrence={"pattern": recurrence["pattern"], "range": end})
+            end = {
+                "type": "numbered",
+                "numberOfOccurrences": times,
+                "startDate": recurrence["range"]["startDate"],
+            }
+            self.robin.change(
+                made, calendar, recurrence={"pattern": recurrence["pattern"], "range": end}
+            )
         return made
 
     def copy(self, event, calendar):
-        made = self.robin.add(event["subject"], datetime.fromtimestamp(event["_from"], UTC), datetime.fromtimestamp(event["_to"], UTC), calendar)
+        made = self.robin.add(
+            event["subject"],
+            datetime.fromtimestamp(event["_from"], UTC),
+            datetime.fromtimestamp(event["_to"], UTC),
+            calendar,
+        )
         self.robin.calendar(calendar)["events"][made]["_properties"] = dict(event["_properties"])
         return made
 
@@ -302,12 +450,20 @@ class MicrosoftSyncWorld(SyncWorld):
         return event["_revision"]
 
     def refusal(self, status):
-        known = {429: "ApplicationThrottled", 412: "ErrorIrresolvableConflict", 400: "ErrorPropertyValidationFailure", 403: "ErrorAccessDenied"}
+        known = {
+            429: "ApplicationThrottled",
+            412: "ErrorIrresolvableConflict",
+            400: "ErrorPropertyValidationFailure",
+            403: "ErrorAccessDenied",
+        }
         return known.get(status)
 
     def times_of(self, event):
         if event["isAllDay"]:
-            days = (scheduling.date.fromisoformat(event[side]["dateTime"][:10]) for side in ("start", "end"))
+            days = (
+                scheduling.date.fromisoformat(event[side]["dateTime"][:10])
+                for side in ("start", "end")
+            )
             return tuple(scheduling.midnight(day, self.linden.street.zone) for day in days)
         return tuple(datetime.fromtimestamp(event[side], UTC) for side in ("_from", "_to"))
 

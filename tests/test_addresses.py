@@ -1,4 +1,6 @@
-"""E-mail addresses are proved by a link where mail is set up, and no page says whose address is in use."""
+"""E-mail addresses are proved by a link where mail is set up, and no page says whose address is in
+use.
+"""
 
 import dataclasses
 import re
@@ -15,7 +17,12 @@ from operate import chores
 from tests.conftest import PASSWORD
 
 SENTENCE = "a sentence of mine"
-CLINIC = {"clinic": "First Clinic", "zone_name": "Europe/Dublin", "name": "Fia First", "password": SENTENCE}
+CLINIC = {
+    "clinic": "First Clinic",
+    "zone_name": "Europe/Dublin",
+    "name": "Fia First",
+    "password": SENTENCE,
+}
 
 
 @pytest.fixture
@@ -25,7 +32,9 @@ def browser(app, linden, clock):
 
 @pytest.fixture
 def signup_open(app, monkeypatch):
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True))
+    monkeypatch.setitem(
+        app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True)
+    )
 
 
 def link(letter) -> str:
@@ -53,10 +62,14 @@ def test_a_clinic_is_made_by_the_link_alone(browser, letters, signup_open):
     models.database.connect(reuse_if_open=True)
     assert answer.status_code == 303 and User.get(User.email == "fia@first.test").is_owner
     assert not User.select().where(User.email == "somebody@else.test").exists()
-    assert browser.get(path).status_code == 404 and browser.post(path, data=CLINIC).status_code == 404
+    assert (
+        browser.get(path).status_code == 404 and browser.post(path, data=CLINIC).status_code == 404
+    )
 
 
-def test_the_page_does_not_tell_whose_address_is_in_use_but_the_letter_tells_its_owner(browser, letters, signup_open):
+def test_the_page_does_not_tell_whose_address_is_in_use_but_the_letter_tells_its_owner(
+    browser, letters, signup_open
+):
     known = browser.post("/welcome", data={"email": "pat@linden.test"})
     unknown = browser.post("/welcome", data={"email": "nobody@linden.test"})
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
@@ -67,18 +80,28 @@ def test_the_page_does_not_tell_whose_address_is_in_use_but_the_letter_tells_its
 
 def test_without_mail_the_refusal_names_no_address(browser, signup_open):
     answer = browser.post("/welcome", data={**CLINIC, "email": "pat@linden.test"})
-    assert answer.status_code == 422 and "in use" not in answer.text and "did not work with these details" in answer.text
+    assert (
+        answer.status_code == 422
+        and "in use" not in answer.text
+        and "did not work with these details" in answer.text
+    )
 
 
-def test_the_link_ends_with_its_day_with_sign_up_and_when_the_address_is_taken(app, browser, letters, signup_open, clock, monkeypatch, linden):
+def test_the_link_ends_with_its_day_with_sign_up_and_when_the_address_is_taken(
+    app, browser, letters, signup_open, clock, monkeypatch, linden
+):
     browser.post("/welcome", data={"email": "fia@first.test"})
     path = link(letters.send()[0])
     User.invite(linden.clinic, None, [], name="Fia", email="fia@first.test", role="practitioner")
     assert browser.post(path, data=CLINIC).status_code == 422 and Clinic.select().count() == 1
     User.delete().where(User.email == "fia@first.test").execute()
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=False))
+    monkeypatch.setitem(
+        app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=False)
+    )
     assert browser.get(path).status_code == 404
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True))
+    monkeypatch.setitem(
+        app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True)
+    )
     assert browser.get(path).status_code == 200
     clock.now += timedelta(days=1, seconds=1)
     assert browser.get(path).status_code == 404
@@ -111,12 +134,16 @@ def olive(signed_in, linden):
 
 
 def change(olive, person, email):
-    answer = olive.post(f"/team/{person.id}", data={"name": person.name, "email": email, "role": person.role})
+    answer = olive.post(
+        f"/team/{person.id}", data={"name": person.name, "email": email, "role": person.role}
+    )
     models.database.connect(reuse_if_open=True)
     return answer
 
 
-def test_a_new_address_counts_once_its_person_opened_the_link(olive, signed_in, letters, linden, app):
+def test_a_new_address_counts_once_its_person_opened_the_link(
+    olive, signed_in, letters, linden, app
+):
     pat = signed_in(linden.pat)
     assert change(olive, linden.pat, "pat@new.test").status_code == 303
     assert "A link was sent to pat@new.test" in olive.get(f"/team/{linden.pat.id}").text
@@ -125,11 +152,20 @@ def test_a_new_address_counts_once_its_person_opened_the_link(olive, signed_in, 
     assert letter["To"] == "pat@new.test"
     path = link(letter)
     for browser, status in ((app.test_client(), (302, 303)), (olive, (404, 404))):
-        assert browser.get(path).status_code == status[0] and browser.post(path).status_code == status[1]
-    assert "pat@new.test" in pat.get(path).text and User.get_by_id(linden.pat.id).email == "pat@linden.test"  # opening it changes nothing
+        assert (
+            browser.get(path).status_code == status[0]
+            and browser.post(path).status_code == status[1]
+        )
+    assert (
+        "pat@new.test" in pat.get(path).text
+        and User.get_by_id(linden.pat.id).email == "pat@linden.test"
+    )  # opening it changes nothing
     assert pat.post(path).status_code == 303
     assert User.get_by_id(linden.pat.id).email == "pat@new.test"
-    assert sign_in(app.test_client(), "pat@new.test") == 303 and sign_in(app.test_client(), "pat@linden.test") == 422
+    assert (
+        sign_in(app.test_client(), "pat@new.test") == 303
+        and sign_in(app.test_client(), "pat@linden.test") == 422
+    )
     assert pat.get(path).status_code == 404
 
 
@@ -138,27 +174,44 @@ def test_the_newest_wish_counts_and_who_has_no_password_yet_needs_no_proof(olive
     first = AddressProof.get().secret
     change(olive, linden.pat, "pat@newer.test")
     assert AddressProof.find(first) is None and len(letters.send()) == 1
-    ida = User.invite(linden.clinic, None, [], name="Ida", email="ida@linden.test", role="practitioner")
+    ida = User.invite(
+        linden.clinic, None, [], name="Ida", email="ida@linden.test", role="practitioner"
+    )
     change(olive, ida, "ida@new.test")
     assert User.get_by_id(ida.id).email == "ida@new.test"
 
 
 def test_of_another_clinics_address_nothing_is_told(olive, letters, linden, stranger):
-    own, other, free = (change(olive, linden.pat, email) for email in ("quinn@linden.test", "sam@elsewhere.test", "pat@free.test"))
-    assert own.status_code == 422 and (other.status_code, other.location) == (free.status_code, free.location)
+    own, other, free = (
+        change(olive, linden.pat, email)
+        for email in ("quinn@linden.test", "sam@elsewhere.test", "pat@free.test")
+    )
+    assert own.status_code == 422 and (other.status_code, other.location) == (
+        free.status_code,
+        free.location,
+    )
     assert [letter["To"] for letter in letters.send()] == ["pat@free.test"]
 
 
 def test_an_address_that_somebody_took_meanwhile_changes_nothing(signed_in, letters, linden):
-    addresses.change_person(linden.pat, linden.olive, name=linden.pat.name, email="pat@new.test", role="practitioner")
+    addresses.change_person(
+        linden.pat, linden.olive, name=linden.pat.name, email="pat@new.test", role="practitioner"
+    )
     path = link(letters.send()[0])
     User.invite(linden.clinic, None, [], name="Other", email="pat@new.test", role="practitioner")
     pat = signed_in(linden.pat)
-    assert pat.post(path).status_code == 404 and User.get_by_id(linden.pat.id).email == "pat@linden.test"
+    assert (
+        pat.post(path).status_code == 404
+        and User.get_by_id(linden.pat.id).email == "pat@linden.test"
+    )
     with pytest.raises(Taken):
-        addresses.change_person(linden.pat, linden.olive, name="Pat", email="pat@new.test", role="practitioner")
+        addresses.change_person(
+            linden.pat, linden.olive, name="Pat", email="pat@new.test", role="practitioner"
+        )
 
 
 def test_without_mail_it_changes_at_once(olive, linden):
     change(olive, linden.pat, "pat@new.test")
-    assert User.get_by_id(linden.pat.id).email == "pat@new.test" and not AddressProof.select().exists()
+    assert (
+        User.get_by_id(linden.pat.id).email == "pat@new.test" and not AddressProof.select().exists()
+    )

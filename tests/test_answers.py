@@ -1,4 +1,6 @@
-"""Answers of providers on the line: packed ones are unpacked, and what comes in drops or without end is given up."""
+"""Answers of providers on the line: packed ones are unpacked, and what comes in drops or without
+end is given up.
+"""
 
 import gzip
 from itertools import count, repeat
@@ -21,7 +23,9 @@ class Drops(httpx.SyncByteStream):
 
 def asked(pieces, **headers):
     """The answer to a call that a provider answers with these pieces."""
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, headers=headers, stream=Drops(pieces)))
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers=headers, stream=Drops(pieces))
+    )
     with base.http_client(transport) as http:
         return base.request(http, "GET", "http://provider.test/")
 
@@ -31,7 +35,9 @@ def test_a_body_in_pieces_is_put_together(pack):
     body = b'{"items": [1, 2, 3]}'
     sent = gzip.compress(body) if pack else body
     headers = {"Content-Encoding": pack} if pack else {}
-    assert asked((sent[at:at + 1] for at in range(len(sent))), **headers).json() == {"items": [1, 2, 3]}
+    assert asked((sent[at : at + 1] for at in range(len(sent))), **headers).json() == {
+        "items": [1, 2, 3]
+    }
 
 
 def test_a_body_without_end_is_given_up():

@@ -1,4 +1,6 @@
-"""Backups across versions and faults: what is restored is what was there, and nothing is lost on the way."""
+"""Backups across versions and faults: what is restored is what was there, and nothing is lost on
+the way.
+"""
 
 import dataclasses
 import importlib.util
@@ -63,13 +65,17 @@ def restore(server, file) -> str:
 
 
 @pytest.mark.parametrize("version", EARLIER)
-def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(server, tmp_path, version):
+def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(
+    server, tmp_path, version
+):
     before = make(models.database, version)
     backups.write(server, tmp_path / "old.tar.gz")
     migrate.migrate()
     User.create(clinic=1, email="late@linden.test", name="Late")
     restore(server, tmp_path / "old.tar.gz")
-    assert counts(models.database, before) == before and migrate.applied() == {name for name in EARLIER if name <= version}  # the way back
+    assert counts(models.database, before) == before and migrate.applied() == {
+        name for name in EARLIER if name <= version
+    }  # the way back
     migrate.migrate()
     assert counts(models.database, before) == before and migrate.state() == "current"
     assert not User.select().where(User.email == "late@linden.test").exists()
@@ -93,12 +99,17 @@ def test_a_restore_that_fails_leaves_all_as_it_was(server, tmp_path):
     with pytest.raises(backups.Refused):
         backups.restore(server, tmp_path / "half.tar.gz")
     models.database.connect(reuse_if_open=True)
-    assert migrate.state() == "current" and User.select().where(User.email == "late@linden.test").exists()
+    assert (
+        migrate.state() == "current"
+        and User.select().where(User.email == "late@linden.test").exists()
+    )
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("tool", ["pg_dump", "pg_restore", "psql"])
-def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(server, tmp_path, monkeypatch, tool):
+def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(
+    server, tmp_path, monkeypatch, tool
+):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "good.tar.gz")
     migrate.migrate()
@@ -115,9 +126,15 @@ def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(server, tmp_p
 
 
 def test_a_server_newer_than_the_tools_is_told_in_versions():
-    said = "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server version: 18.1; pg_dump version: 15.18 (Debian)\n"
-    assert postgres_tools._sentence("pg_dump", said) == (
-        "pg_dump here is version 15, the server's is 18. Install PostgreSQL's client tools of version 18.")
+    said = (
+        "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server"
+        " version: 18.1; pg_dump version: 15.18 (Debian)\n"
+    )
+    assert (
+        postgres_tools._sentence("pg_dump", said)
+        == "pg_dump here is version 15, the server's is 18. Install PostgreSQL's client tools of"
+        " version 18."
+    )
 
 
 def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
@@ -134,7 +151,11 @@ def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
 def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
     make(models.database, EARLIER[1])
     yesterday = time.time() - 2 * 86400
-    left = [server.instance / ".restore-killed", tmp_path / ".backup-killed", tmp_path / ".backup-at-work"]
+    left = [
+        server.instance / ".restore-killed",
+        tmp_path / ".backup-killed",
+        tmp_path / ".backup-at-work",
+    ]
     for folder in left:
         folder.mkdir()
         (folder / "kalends.db").write_text("clients' records")
@@ -145,9 +166,15 @@ def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
 
 
 @on_sqlite_alone
-@pytest.mark.parametrize("spoil", [
-    lambda octets: b"no database" * 50, lambda octets: octets[:5000] + b"x" * 20_000 + octets[25_000:], lambda octets: b"",
-], ids=["another file", "in the middle", "empty"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda octets: b"no database" * 50,
+        lambda octets: octets[:5000] + b"x" * 20_000 + octets[25_000:],
+        lambda octets: b"",
+    ],
+    ids=["another file", "in the middle", "empty"],
+)
 def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path, spoil):
     make(models.database, EARLIER[1])
     backups.write(server, tmp_path / "kalends.tar.gz")
@@ -204,7 +231,9 @@ def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
     if filled:
         migrate.migrate()
     models.database.close()
-    with pytest.raises(backups.Refused, match="There is no clinic in the database .* KALENDS_SETTINGS_FILE"):
+    with pytest.raises(
+        backups.Refused, match="There is no clinic in the database .* KALENDS_SETTINGS_FILE"
+    ):
         backups.write(server, tmp_path / "kalends.tar.gz")
     assert not (tmp_path / "kalends.tar.gz").exists()
 
@@ -246,11 +275,23 @@ def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server)
 @on_sqlite_alone
 def test_every_command_tells_a_key_that_is_not_the_databases(own, tmp_path):  # noqa: F811
     foreign = {"KALENDS_SECRET_KEY": OTHER}
-    for command in (["backup", tmp_path / "b"], ["start"], ["web"], ["worker", "--burst"], ["clock"], ["migrate"], ["sync", "run"], ["reseal"],
-                    ["feed", "create", "owner@sample.test"], ["user", "password", "owner@sample.test", "--link"]):
+    for command in (
+        ["backup", tmp_path / "b"],
+        ["start"],
+        ["web"],
+        ["worker", "--burst"],
+        ["clock"],
+        ["migrate"],
+        ["sync", "run"],
+        ["reseal"],
+        ["feed", "create", "owner@sample.test"],
+        ["user", "password", "owner@sample.test", "--link"],
+    ):
         said = own(*command, status=1, **foreign)
         assert "was used with another secret key" in said and "key accept" in said, command
-    assert "FIX  This database was used with another secret key" in own("doctor", status=1, **foreign)
+    assert "FIX  This database was used with another secret key" in own(
+        "doctor", status=1, **foreign
+    )
     assert not (tmp_path / "b").exists()
     own("backup", tmp_path / "good")
     (tmp_path / "instance" / "secret_key").unlink()
@@ -265,10 +306,14 @@ def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):  # noqa:
     own("key", "accept", "--yes", KALENDS_SECRET_KEY=OTHER)
     own("backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY=OTHER)
     fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
-    assert "Restored" in own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY=OTHER, **fresh)
+    assert "Restored" in own(
+        "restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY=OTHER, **fresh
+    )
     with closing(sqlite3.connect(tmp_path / "fresh" / "instance" / "kalends.db")) as there:
-        assert there.execute("SELECT void_rev = latest_rev FROM clinic").fetchall() == [(1,)], "copies of feeds are not voided"
-    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh)
+        assert there.execute("SELECT void_rev = latest_rev FROM clinic").fetchall() == [(1,)], (
+            "copies of feeds are not voided"
+        )
+    said = own(
+        "restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh
+    )
     assert "Before you start it: This database was used with another secret key." in said
-
-

@@ -1,4 +1,6 @@
-"""What may become of a booking: taken time, series, statuses and their undoing, two people at once."""
+"""What may become of a booking: taken time, series, statuses and their undoing, two people at
+once.
+"""
 
 import threading
 import uuid
@@ -24,6 +26,7 @@ def span(hours: float = 0, length: timedelta = HOUR) -> Span:
 def book(linden, clock):
     def make(*spans, **fields):
         return Booking.book(linden.calendar, list(spans) or [span()], linden.pat, **fields)
+
     return make
 
 
@@ -33,7 +36,12 @@ def series(linden, book):
 
 
 def statuses(rows):
-    return [row.status for row in Booking.select().where(Booking.id.in_([row.id for row in rows])).order_by(Booking.starts_at)]
+    return [
+        row.status
+        for row in Booking.select()
+        .where(Booking.id.in_([row.id for row in rows]))
+        .order_by(Booking.starts_at)
+    ]
 
 
 def test_taken_time_is_refused_and_names_what_is_in_the_way(book):
@@ -95,7 +103,11 @@ def test_of_two_requests_at_once_one_wins(linden, clock, same_form):
             calendar = Practitioner.get_by_id(linden.calendar.id)
             start.wait()
             try:
-                outcomes.append(Booking.book(calendar, [span()], calendar.user, key=key if same_form else None)[0].id)
+                outcomes.append(
+                    Booking.book(calendar, [span()], calendar.user, key=key if same_form else None)[
+                        0
+                    ].id
+                )
             except SlotTaken:
                 outcomes.append(None)
 
@@ -134,13 +146,23 @@ def test_two_cancelled_bookings_cannot_both_come_back_at_once(linden, clock, boo
 def test_moving_one_of_a_series_leaves_the_others(series, linden):
     series[1].change(linden.pat, span(24 * 7 + 3))
     starts = [row.starts_at - NINE for row in Booking.select().order_by(Booking.starts_at)]
-    assert starts == [timedelta(0), timedelta(days=7, hours=3), timedelta(days=14), timedelta(days=21)]
+    assert starts == [
+        timedelta(0),
+        timedelta(days=7, hours=3),
+        timedelta(days=14),
+        timedelta(days=21),
+    ]
 
 
 def test_this_and_those_after_it_move_together(series, linden):
     series[2].change(linden.pat, span(24 * 15 + 1), which="following")
     starts = [row.starts_at - NINE for row in Booking.select().order_by(Booking.starts_at)]
-    assert starts == [timedelta(0), timedelta(days=7), timedelta(days=15, hours=1), timedelta(days=22, hours=1)]
+    assert starts == [
+        timedelta(0),
+        timedelta(days=7),
+        timedelta(days=15, hours=1),
+        timedelta(days=22, hours=1),
+    ]
 
 
 def test_a_note_for_the_whole_series_leaves_one_moved_alone_where_it_is(series, linden):
@@ -153,8 +175,12 @@ def test_a_note_for_the_whole_series_leaves_one_moved_alone_where_it_is(series, 
 
 
 def test_a_series_keeps_its_wall_time_over_a_clock_change(linden, clock):
-    autumn = Span(datetime(2027, 3, 25, 9, tzinfo=UTC), datetime(2027, 3, 25, 10, tzinfo=UTC))  # clocks go forward on the 28th
-    rows = Booking.book(linden.calendar, repeats(autumn, linden.street.zone, 1, count=2), linden.pat)
+    autumn = Span(
+        datetime(2027, 3, 25, 9, tzinfo=UTC), datetime(2027, 3, 25, 10, tzinfo=UTC)
+    )  # clocks go forward on the 28th
+    rows = Booking.book(
+        linden.calendar, repeats(autumn, linden.street.zone, 1, count=2), linden.pat
+    )
     assert rows[1].starts_at == datetime(2027, 4, 1, 8, tzinfo=UTC)
     rows[0].change(linden.pat, Span(autumn.starts_at + HOUR, autumn.ends_at + HOUR), which="all")
     assert Booking.get_by_id(rows[1].id).starts_at == datetime(2027, 4, 1, 9, tzinfo=UTC)
@@ -164,7 +190,9 @@ def test_a_refused_move_changes_nothing(series, linden):
     Booking.book(linden.calendar, [span(24 * 14 + 3)], linden.pat)
     with pytest.raises(SlotTaken):
         series[0].change(linden.pat, span(3), which="all")
-    assert [row.starts_at for row in Booking.get_by_id(series[0].id).in_series("all")] == [NINE + timedelta(days=7 * n) for n in range(4)]
+    assert [row.starts_at for row in Booking.get_by_id(series[0].id).in_series("all")] == [
+        NINE + timedelta(days=7 * n) for n in range(4)
+    ]
 
 
 def test_a_note_on_a_booking_that_overlaps_already_is_not_refused(book, linden):
@@ -217,11 +245,20 @@ def test_a_cancellation_is_not_undone_into_taken_time(book, linden):
 def test_every_change_reaches_the_feeds_and_the_history(book, linden):
     (row,) = book()
     seen = [Practitioner.get_by_id(linden.calendar.id).calendar_rev]
-    for change in (lambda: row.change(linden.pat, span(2)), lambda: row.cancel(linden.pat), lambda: row.undo_status(linden.pat)):
+    for change in (
+        lambda: row.change(linden.pat, span(2)),
+        lambda: row.cancel(linden.pat),
+        lambda: row.undo_status(linden.pat),
+    ):
         change()
         seen.append(Practitioner.get_by_id(linden.calendar.id).calendar_rev)
     assert seen == sorted(set(seen))
-    assert [entry.action for entry in AuditEntry.about(row)] == ["booking.undone", "booking.cancelled", "booking.moved", "booking.made"]
+    assert [entry.action for entry in AuditEntry.about(row)] == [
+        "booking.undone",
+        "booking.cancelled",
+        "booking.moved",
+        "booking.made",
+    ]
     assert Booking.get_by_id(row.id).sequence == 3
 
 

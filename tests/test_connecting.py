@@ -1,4 +1,6 @@
-"""Connecting an account, with both providers: each way in which it can fail, what the page says then, and that one can go on."""
+"""Connecting an account, with both providers: each way in which it can fail, what the page says
+then, and that one can go on.
+"""
 
 import html
 import threading
@@ -22,7 +24,9 @@ def world(request, linden, clock):
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     made = WORLDS[request.param](linden, clock)
     known = made.endpoints()
-    made.sandbox.oauth.register(known.client_id, known.client_secret, f"http://localhost/connect/{made.kind}")
+    made.sandbox.oauth.register(
+        known.client_id, known.client_secret, f"http://localhost/connect/{made.kind}"
+    )
     return made
 
 
@@ -30,7 +34,11 @@ def world(request, linden, clock):
 def microsoft(linden, clock):
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     made = WORLDS["microsoft"](linden, clock)
-    made.sandbox.oauth.register(made.endpoints().client_id, made.endpoints().client_secret, "http://localhost/connect/microsoft")
+    made.sandbox.oauth.register(
+        made.endpoints().client_id,
+        made.endpoints().client_secret,
+        "http://localhost/connect/microsoft",
+    )
     return made
 
 
@@ -44,12 +52,19 @@ def depart(pat, world) -> dict[str, str]:
     out = pat.get(f"/connect/{world.kind}/departure")
     assert out.status_code == 302, out.headers.get("Location")
     world.authorize = urlsplit(out.headers["Location"]).path
-    return {name: values[0] for name, values in parse_qs(urlsplit(out.headers["Location"]).query).items()}
+    return {
+        name: values[0]
+        for name, values in parse_qs(urlsplit(out.headers["Location"]).query).items()
+    }
 
 
 def consent(world, asked, decision="allow", **changes) -> str:
     """The pages there, and the address that leads back."""
-    form = asked | {"decision": decision, "account": world.email, "granted": asked["scope"].split()} | changes
+    form = (
+        asked
+        | {"decision": decision, "account": world.email, "granted": asked["scope"].split()}
+        | changes
+    )
     back = world.sandbox.site.test_client().post(world.authorize, data=form)
     return urlsplit(back.headers["Location"])._replace(scheme="", netloc="").geturl()
 
@@ -81,22 +96,39 @@ def lands_on(pat, answer) -> str:
 
 
 def can_connect(text, world) -> bool:
-    return f"Connect with {NAMES[world.kind]}</a>" in text and f"/connect/{world.kind}/departure" in text
+    return (
+        f"Connect with {NAMES[world.kind]}</a>" in text
+        and f"/connect/{world.kind}/departure" in text
+    )
 
 
 # ---- refused on the way back ----
 
 
-@pytest.mark.parametrize(("query", "says"), [
-    ("error=access_denied", "says that access was not given"), ("error=access_denied&error_description=AADSTS65004%3A+no", "access was not given"),
-    ("error=access_denied&error_description=AADSTS90094%3A+admin", "wants an administrator’s approval first"),
-    ("error=admin_policy_enforced", "wants an administrator’s approval first"), ("error=consent_required", "wants you to confirm something first"),
-    ("error=interaction_required&error_description=AADSTS50076", "wants you to confirm something first"),
-    ("error=access_denied&error_description=AADSTS50105", "rules keep this account out"),
-    ("error=server_error", "does not answer as it should. Try again"), ("error=temporarily_unavailable", "does not answer as it should"),
-    ("error=unauthorized_client", "does not accept this Kalends"), ("error=%3Cscript%3E", "refused, and gave no reason"),
-    ("code=never-given", "took too long"), ("", "This page had expired"),
-])
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("error=access_denied", "says that access was not given"),
+        ("error=access_denied&error_description=AADSTS65004%3A+no", "access was not given"),
+        (
+            "error=access_denied&error_description=AADSTS90094%3A+admin",
+            "wants an administrator’s approval first",
+        ),
+        ("error=admin_policy_enforced", "wants an administrator’s approval first"),
+        ("error=consent_required", "wants you to confirm something first"),
+        (
+            "error=interaction_required&error_description=AADSTS50076",
+            "wants you to confirm something first",
+        ),
+        ("error=access_denied&error_description=AADSTS50105", "rules keep this account out"),
+        ("error=server_error", "does not answer as it should. Try again"),
+        ("error=temporarily_unavailable", "does not answer as it should"),
+        ("error=unauthorized_client", "does not accept this Kalends"),
+        ("error=%3Cscript%3E", "refused, and gave no reason"),
+        ("code=never-given", "took too long"),
+        ("", "This page had expired"),
+    ],
+)
 def test_each_refusal_says_what_it_is_stores_nothing_and_leaves_the_button(pat, world, query, says):
     state = depart(pat, world)["state"]
     text = lands_on(pat, pat.get(f"/connect/{world.kind}?{query}&state={state}"))
@@ -104,7 +136,9 @@ def test_each_refusal_says_what_it_is_stores_nothing_and_leaves_the_button(pat, 
     assert "script>" not in says and "AADSTS" not in text.split("<main")[1].split("Help")[0]
 
 
-@pytest.mark.parametrize("query", ["code=x&state=foreign", "code=x", "error=access_denied&state=foreign"])
+@pytest.mark.parametrize(
+    "query", ["code=x&state=foreign", "code=x", "error=access_denied&state=foreign"]
+)
 def test_a_return_that_is_not_ours_is_refused_and_leaves_the_button(pat, world, query):
     depart(pat, world)
     text = lands_on(pat, pat.get(f"/connect/{world.kind}?{query}"))
@@ -113,7 +147,11 @@ def test_a_return_that_is_not_ours_is_refused_and_leaves_the_button(pat, world, 
 
 def test_a_person_may_say_no(pat, world):
     text = lands_on(pat, connect(pat, world, decision="deny"))
-    assert "access was not given" in text and can_connect(text, world) and not Account.select().exists()
+    assert (
+        "access was not given" in text
+        and can_connect(text, world)
+        and not Account.select().exists()
+    )
 
 
 def test_boxes_left_empty_are_asked_for(pat, world):
@@ -124,7 +162,11 @@ def test_boxes_left_empty_are_asked_for(pat, world):
 def test_an_organisation_that_wants_its_administrator_is_no_refusal_by_the_person(pat, microsoft):
     microsoft.sandbox.oauth.admin_consent = True
     text = lands_on(pat, connect(pat, microsoft))
-    assert "administrator’s approval" in text and "Cancel" not in text.split('id="flash"')[1].split("</div>")[0] and can_connect(text, microsoft)
+    assert (
+        "administrator’s approval" in text
+        and "Cancel" not in text.split('id="flash"')[1].split("</div>")[0]
+        and can_connect(text, microsoft)
+    )
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503])
@@ -149,12 +191,18 @@ def test_a_provider_that_never_answers_holds_nobody_for_long(pat, world, monkeyp
     monkeypatch.setattr(connecting, "ARRIVAL_SECONDS", 0.2)
     back = consent(world, depart(pat, world))
     setup = connections.setup()
-    connections.set_up(connections.Setup(setup.endpoints, None, 300, b"secret", lambda kind: Silent()))
+    connections.set_up(
+        connections.Setup(setup.endpoints, None, 300, b"secret", lambda kind: Silent())
+    )
     try:
         text = lands_on(pat, pat.get(back))
     finally:
         over.set()
-    assert "does not answer as it should" in text and can_connect(text, world) and not Account.select().exists()
+    assert (
+        "does not answer as it should" in text
+        and can_connect(text, world)
+        and not Account.select().exists()
+    )
 
 
 # ---- twice ----
@@ -179,7 +227,11 @@ def test_an_old_return_is_refused_later(pat, world, clock):
 def test_a_return_in_another_persons_session_connects_nothing(pat, world, signed_in, linden):
     back = consent(world, depart(pat, world))
     linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
-    assert "This page had expired" in lands_on(signed_in(linden.quinn), signed_in(linden.quinn).get(back)) or not Account.select().exists()
+    assert (
+        "This page had expired"
+        in lands_on(signed_in(linden.quinn), signed_in(linden.quinn).get(back))
+        or not Account.select().exists()
+    )
     assert not Account.select().exists()
 
 
@@ -189,7 +241,9 @@ def test_a_return_in_another_persons_session_connects_nothing(pat, world, signed
 def test_the_page_follows_the_look_and_then_asks_for_a_name(pat, world):
     answer = pat.get(consent(world, depart(pat, world)))
     text = lands_on(pat, answer)
-    assert "We are asking" in text and "which calendars you have" in text and "Start sync" not in text
+    assert (
+        "We are asking" in text and "which calendars you have" in text and "Start sync" not in text
+    )
     assert "every 2s" in text and "<noscript>" in text and Account.get().listed_at is None
     look()
     text = page(pat)
@@ -197,28 +251,43 @@ def test_the_page_follows_the_look_and_then_asks_for_a_name(pat, world):
     assert RemoteCalendar.select().where(RemoteCalendar.account == Account.get()).count() > 0
 
 
-REFUSED = {"no mailbox": ("MailboxNotEnabledForRESTAPI", 404, "no calendar that other programs can use"),
-           "forbidden": ("ErrorAccessDenied", 403, "does not let Kalends see the calendars")}
+REFUSED = {
+    "no mailbox": ("MailboxNotEnabledForRESTAPI", 404, "no calendar that other programs can use"),
+    "forbidden": ("ErrorAccessDenied", 403, "does not let Kalends see the calendars"),
+}
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_an_account_that_cannot_be_used_is_not_offered_and_another_can_be_chosen(pat, microsoft, why):
+def test_an_account_that_cannot_be_used_is_not_offered_and_another_can_be_chosen(
+    pat, microsoft, why
+):
     reason, status, says = REFUSED[why]
     microsoft.sandbox.faults.fail(status, reason, path="/me/calendars$", times=None)
     text = lands_on(pat, connect(pat, microsoft))
-    assert says in text and "Start sync" not in text and "Try again" in text and "Connect another account" in text
+    assert (
+        says in text
+        and "Start sync" not in text
+        and "Try again" in text
+        and "Connect another account" in text
+    )
     microsoft.sandbox.faults.clear()
     assert "login_hint" not in depart(pat, microsoft)
     connect(pat, microsoft, account=microsoft.other_email)
     (account,) = Account.select()
-    assert account.email == microsoft.other_email and account.listed_at and "Start sync" in page(pat)
+    assert (
+        account.email == microsoft.other_email and account.listed_at and "Start sync" in page(pat)
+    )
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_provider_that_is_ill_during_the_look_is_asked_again_by_itself(pat, world, clock, status):
     world.sandbox.faults.fail(status, path="(users/me/calendarList|/me/calendars)$", times=2)
     text = lands_on(pat, connect(pat, world))
-    assert "does not answer as it should" in text and "We try again at" in text and "Start sync" not in text
+    assert (
+        "does not answer as it should" in text
+        and "We try again at" in text
+        and "Start sync" not in text
+    )
     look()
     assert Account.get().failures == 1, "not before its time"
     for _ in range(2):
@@ -229,17 +298,25 @@ def test_a_provider_that_is_ill_during_the_look_is_asked_again_by_itself(pat, wo
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_try_again_and_remove_stand_beside_the_refusal(pat, microsoft, headers):
-    microsoft.sandbox.faults.fail(404, "MailboxNotEnabledForRESTAPI", path="/me/calendars$", times=None)
+    microsoft.sandbox.faults.fail(
+        404, "MailboxNotEnabledForRESTAPI", path="/me/calendars$", times=None
+    )
     connect(pat, microsoft)
     account = Account.get()
-    assert pat.post(f"/sync/accounts/{account.id}/check", headers=headers).status_code == (200 if headers else 303)
+    assert pat.post(f"/sync/accounts/{account.id}/check", headers=headers).status_code == (
+        200 if headers else 303
+    )
     assert "We are asking" in page(pat)
     look()
     assert "no calendar that other programs can use" in page(pat)
-    assert pat.post(f"/sync/accounts/{account.id}/disconnection", headers=headers).status_code == (200 if headers else 303)
+    assert pat.post(f"/sync/accounts/{account.id}/disconnection", headers=headers).status_code == (
+        200 if headers else 303
+    )
     models.database.connect(reuse_if_open=True)
     microsoft.run(account)
-    assert not Account.select().exists() and can_connect(page(pat, "/sync/?mode=microsoft"), microsoft)
+    assert not Account.select().exists() and can_connect(
+        page(pat, "/sync/?mode=microsoft"), microsoft
+    )
 
 
 def test_a_look_whose_nudge_was_lost_is_found_by_the_sweep(pat, world, queue):
@@ -248,7 +325,9 @@ def test_a_look_whose_nudge_was_lost_is_found_by_the_sweep(pat, world, queue):
     jobs.open_queue(f"unix://{queue.connection_pool.connection_kwargs['path']}")
     models.database.connect(reuse_if_open=True)
     first_look.sweep()
-    assert queue.lrange("rq:queue:sync", 0, -1) == [f"sync-first_look-look-{Account.get().id}".encode()]
+    assert queue.lrange("rq:queue:sync", 0, -1) == [
+        f"sync-first_look-look-{Account.get().id}".encode()
+    ]
 
 
 def test_a_person_who_connects_anew_during_the_look_is_not_told_of_the_old_one(pat, world):
@@ -274,7 +353,9 @@ def test_an_account_that_an_earlier_version_connected_and_could_not_list_is_look
 def test_one_that_is_in_use_does_not_give_way(pat, world):
     account = world.start()
     text = lands_on(pat, connect(pat, world, account=world.other_email))
-    assert "You chose another account" in text and [row.email for row in Account.select()] == [account.email]
+    assert "You chose another account" in text and [row.email for row in Account.select()] == [
+        account.email
+    ]
 
 
 # ---- the name ----
@@ -283,17 +364,29 @@ def test_one_that_is_in_use_does_not_give_way(pat, world):
 def test_a_name_that_is_taken_brings_the_form_back_with_the_reason(pat, microsoft):
     connect(pat, microsoft)
     account = Account.get()
-    taken = microsoft.robin.add_calendar("Praxis") if hasattr(microsoft.robin, "add_calendar") else None
-    assert taken is not None or microsoft.sandbox.faults.fail(409, "ErrorFolderExists", method="POST", path="/me/calendars$")
+    taken = (
+        microsoft.robin.add_calendar("Praxis") if hasattr(microsoft.robin, "add_calendar") else None
+    )
+    assert taken is not None or microsoft.sandbox.faults.fail(
+        409, "ErrorFolderExists", method="POST", path="/me/calendars$"
+    )
     pat.post(f"/sync/accounts/{account.id}/start", data={"name": "Praxis"})
     models.database.connect(reuse_if_open=True)
     microsoft.run(account)
     text = page(pat)
-    assert "there is a calendar “Praxis” in Outlook already" in text and 'value="Praxis"' in text and "Start sync" in text
+    assert (
+        "there is a calendar “Praxis” in Outlook already" in text
+        and 'value="Praxis"' in text
+        and "Start sync" in text
+    )
     pat.post(f"/sync/accounts/{account.id}/start", data={"name": "Praxis 2"})
     models.database.connect(reuse_if_open=True)
     microsoft.run(account)
-    assert Account.get().phase == "active" and Account.get().health == "ok" and "already" not in page(pat).split("<main")[1][:3000]
+    assert (
+        Account.get().phase == "active"
+        and Account.get().health == "ok"
+        and "already" not in page(pat).split("<main")[1][:3000]
+    )
 
 
 def test_a_word_that_means_a_taken_name_elsewhere_does_not_ask_for_a_name_again(microsoft):

@@ -1,4 +1,6 @@
-"""While the database is away a link gives its last good body; whatever was taken back is never given again."""
+"""While the database is away a link gives its last good body; whatever was taken back is never
+given again.
+"""
 
 import threading
 import time
@@ -24,7 +26,10 @@ NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 @pytest.fixture
 def store(queue, settings):
     """The store of copies, over our own Redis."""
-    copies.open_copies(queue.connection_pool.connection_kwargs and f"unix://{queue.connection_pool.connection_kwargs['path']}")
+    copies.open_copies(
+        queue.connection_pool.connection_kwargs
+        and f"unix://{queue.connection_pool.connection_kwargs['path']}"
+    )
     vault.open_vault(settings.secret_keys)
     yield queue
     copies.open_copies(None)
@@ -32,7 +37,13 @@ def store(queue, settings):
 
 @pytest.fixture
 def link(linden, clock):
-    Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(hours=1))], linden.pat, patient=linden.patient, service=linden.service)
+    Booking.book(
+        linden.calendar,
+        [Span(NINE, NINE + timedelta(hours=1))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+    )
     linden.pat.change_sync(identifier="full_name")
     return Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar)
 
@@ -56,7 +67,11 @@ class away:
 
     def __enter__(self):
         models.database.close()
-        open_database("sqlite:////nowhere/at/all.db" if models.is_sqlite() else "postgresql://127.0.0.1:9/none?connect_timeout=1")
+        open_database(
+            "sqlite:////nowhere/at/all.db"
+            if models.is_sqlite()
+            else "postgresql://127.0.0.1:9/none?connect_timeout=1"
+        )
 
     def __exit__(self, *error):
         open_database(self._url)
@@ -73,9 +88,15 @@ def test_the_last_good_body_is_given_while_the_database_is_away(store, settings,
     settle(one)
     with away(settings):
         late = read(other, link)  # another process, which never read it
-        assert (late.status_code, late.data, late.headers["ETag"]) == (200, good.data, good.headers["ETag"])
+        assert (late.status_code, late.data, late.headers["ETag"]) == (
+            200,
+            good.data,
+            good.headers["ETag"],
+        )
         assert read(other, link, **{"If-None-Match": good.headers["ETag"]}).status_code == 304
-        assert read(other, link, **{"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+        assert (
+            read(other, link, **{"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+        )
         wrong = feeds.path("another key", link)
         assert other.get(wrong).status_code == 503
     assert read(other, link).status_code == 200
@@ -91,8 +112,12 @@ def test_a_copy_is_sealed_and_lasts_a_day(store, settings, process, link):
     client = process()
     read(client, link)
     settle(client)
-    key, = store.keys("kalends:copy:*")
-    assert b"Wojcik" not in store.get(key) and "Wójcik".encode() not in store.get(key) and str(link.uuid).encode() not in key
+    (key,) = store.keys("kalends:copy:*")
+    assert (
+        b"Wojcik" not in store.get(key)
+        and "Wójcik".encode() not in store.get(key)
+        and str(link.uuid).encode() not in key
+    )
     assert 86000 < store.ttl(key) <= 86400
     store.expire(key, 5)
     copies.look_after(key.decode())
@@ -100,12 +125,16 @@ def test_a_copy_is_sealed_and_lasts_a_day(store, settings, process, link):
 
 
 LESS = {
-    "rotated": lambda c, link: link.rotate(c.pat), "revoked": lambda c, link: link.revoke(c.pat),
-    "opted out": lambda c, link: c.pat.change_sync(sync_allowed=False), "a safer identifier": lambda c, link: c.pat.change_sync(identifier="none"),
+    "rotated": lambda c, link: link.rotate(c.pat),
+    "revoked": lambda c, link: link.revoke(c.pat),
+    "opted out": lambda c, link: c.pat.change_sync(sync_allowed=False),
+    "a safer identifier": lambda c, link: c.pat.change_sync(identifier="none"),
     "hidden": lambda c, link: c.pat.change_sync(hide_sensitive=True),
     "a lower ceiling": lambda c, link: c.clinic.change(c.olive, privacy_ceiling="none"),
-    "the plan lost": lambda c, link: c.clinic.change_plan("basic", c.olive), "left": lambda c, link: c.pat.leave(c.olive),
-    "the calendar closed": lambda c, link: c.calendar.set_archived(True, c.olive), "other statuses": lambda c, link: link.change(c.pat, statuses={}),
+    "the plan lost": lambda c, link: c.clinic.change_plan("basic", c.olive),
+    "left": lambda c, link: c.pat.leave(c.olive),
+    "the calendar closed": lambda c, link: c.calendar.set_archived(True, c.olive),
+    "other statuses": lambda c, link: link.change(c.pat, statuses={}),
     "the link hides": lambda c, link: link.change(c.pat, hide_sensitive=True),
     "the link's identifier": lambda c, link: link.change(c.pat, identifier="none"),
     "notes kept in": lambda c, link: c.clinic.change(c.olive, notes_may_leave=True),
@@ -113,7 +142,9 @@ LESS = {
 
 
 @pytest.mark.parametrize("what", LESS)
-def test_what_may_show_less_ends_the_copy_before_it_is_confirmed(store, settings, process, link, linden, what):
+def test_what_may_show_less_ends_the_copy_before_it_is_confirmed(
+    store, settings, process, link, linden, what
+):
     client, old = process(), feeds.path(KEY, link)
     assert client.get(old).status_code == 200
     settle(client)
@@ -123,7 +154,9 @@ def test_what_may_show_less_ends_the_copy_before_it_is_confirmed(store, settings
 
 
 def test_what_was_read_before_is_not_kept_after(store, settings, process, link, linden):
-    """A process reads the link, then somebody takes it back, and only then the process comes to keep what it has."""
+    """A process reads the link, then somebody takes it back, and only then the process comes to
+    keep what it has.
+    """
     begun, go_on = threading.Event(), threading.Event()
     client = process()
     keeper = client.application._keeper
@@ -145,8 +178,9 @@ def test_what_could_not_be_voided_is_voided_by_the_sweep(store, settings, proces
     assert Clinic.get_by_id(linden.clinic.id).void_rev
     copies.open_copies(f"unix://{store.connection_pool.connection_kwargs['path']}")
     Clinic.void_late()
-    assert Clinic.get_by_id(linden.clinic.id).void_rev is None and store.keys("kalends:copy:*") == []
-
+    assert (
+        Clinic.get_by_id(linden.clinic.id).void_rev is None and store.keys("kalends:copy:*") == []
+    )
 
 
 def test_a_store_that_is_away_costs_one_short_wait(link, process):

@@ -1,4 +1,6 @@
-"""The README tells the truth: each setting, command, target and file that it should name, and none that is not there."""
+"""The README tells the truth: each setting, command, target and file that it should name, and none
+that is not there.
+"""
 
 import re
 from pathlib import Path
@@ -26,8 +28,14 @@ class _Asked(dict):
 
 
 def settings_read(tmp_path) -> set[str]:
-    known = {f"{name}_{what}": "x" for name in ("GOOGLE", "MICROSOFT") for what in ("CLIENT_ID", "CLIENT_SECRET")}
-    environ = _Asked(KALENDS_INSTANCE=str(tmp_path), **known)  # the addresses of a provider are only read where it is set up
+    known = {
+        f"{name}_{what}": "x"
+        for name in ("GOOGLE", "MICROSOFT")
+        for what in ("CLIENT_ID", "CLIENT_SECRET")
+    }
+    environ = _Asked(
+        KALENDS_INSTANCE=str(tmp_path), **known
+    )  # the addresses of a provider are only read where it is set up
     Settings.from_env(environ)
     return {name for name in environ.names if not name.endswith("_FILE")}
 
@@ -36,14 +44,20 @@ def commands(group: click.Group) -> list[str]:
     """Names of all commands as they are typed, those of groups in two words."""
     names = []
     for name, command in group.commands.items():
-        names += [f"{name} {inner}" for inner in command.commands] if isinstance(command, click.Group) else [name]
+        names += (
+            [f"{name} {inner}" for inner in command.commands]
+            if isinstance(command, click.Group)
+            else [name]
+        )
     return names
 
 
 def test_every_setting_stands_in_the_readme(tmp_path):
     rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
     told = set(re.findall(r"`([A-Z][A-Z_]+)`", " ".join(rows)))
-    assert told == settings_read(tmp_path) | {"KALENDS_SETTINGS_FILE"}  # it says where the others are read
+    assert told == settings_read(tmp_path) | {
+        "KALENDS_SETTINGS_FILE"
+    }  # it says where the others are read
 
 
 def test_every_command_stands_in_the_readme(tmp_path):
@@ -58,9 +72,17 @@ def test_every_target_named_is_there(word):
 
 
 def test_the_guides_name_what_the_program_asks_providers_for():
-    guides = {"google": (TOP / "docs" / "google-setup.md").read_text(), "microsoft": (TOP / "docs" / "outlook-setup.md").read_text()}
+    guides = {
+        "google": (TOP / "docs" / "google-setup.md").read_text(),
+        "microsoft": (TOP / "docs" / "outlook-setup.md").read_text(),
+    }
     for kind, guide in guides.items():
-        asked = {scope for existing in (False, True) for shared in (False, True) for scope in providers.scopes(kind, existing, shared)}
+        asked = {
+            scope
+            for existing in (False, True)
+            for shared in (False, True)
+            for scope in providers.scopes(kind, existing, shared)
+        }
         assert [scope for scope in asked if f"`{scope}`" not in guide] == []
         assert f"/connect/{kind}`" in guide and f"{kind.upper()}_CLIENT_ID" in guide
 

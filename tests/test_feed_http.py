@@ -28,8 +28,15 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def booking(linden, clock):
-    return Booking.book(linden.calendar, [Span(START, START + timedelta(minutes=50))], linden.pat, patient=linden.patient,
-                        service=linden.service, notes="Bring the scans", rate_cents=6500)[0]
+    return Booking.book(
+        linden.calendar,
+        [Span(START, START + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+        notes="Bring the scans",
+        rate_cents=6500,
+    )[0]
 
 
 @pytest.fixture
@@ -40,9 +47,15 @@ def link(linden, clock):
 @pytest.fixture
 def get(app, link):
     """`get(header="value")`: the link's answer to a program without cookies, over a fresh cache."""
+
     def ask(method="GET", path=None, **headers):
         browser = app.test_client(use_cookies=False)
-        return browser.open(path or feeds.path(KEY, link), method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return browser.open(
+            path or feeds.path(KEY, link),
+            method=method,
+            headers={k.replace("_", "-"): v for k, v in headers.items()},
+        )
+
     return ask
 
 
@@ -53,10 +66,20 @@ def elsewhere(app):
 
 
 def only_event(answer) -> str:
-    """The title of the one event that a calendar without bookings holds: a whole day, free, at the start of a month."""
-    event, = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
-    assert event["TRANSP"] == "TRANSPARENT" and event["X-MICROSOFT-CDO-BUSYSTATUS"] == "FREE" and event["STATUS"] == "CONFIRMED"
-    assert event.start.day == 1 and event.end - event.start == timedelta(days=1) and not hasattr(event.start, "hour")
+    """The title of the one event that a calendar without bookings holds: a whole day, free, at the
+    start of a month.
+    """
+    (event,) = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
+    assert (
+        event["TRANSP"] == "TRANSPARENT"
+        and event["X-MICROSOFT-CDO-BUSYSTATUS"] == "FREE"
+        and event["STATUS"] == "CONFIRMED"
+    )
+    assert (
+        event.start.day == 1
+        and event.end - event.start == timedelta(days=1)
+        and not hasattr(event.start, "hour")
+    )
     assert "LOCATION" not in event and "DESCRIPTION" not in event
     return str(event["SUMMARY"])
 
@@ -81,13 +104,21 @@ def test_a_link_gives_the_bookings(get, booking):
 def test_the_headers_are_these_and_no_others(get, booking):
     answer = get()
     assert dict(answer.headers) == {
-        "Content-Type": "text/calendar; charset=utf-8", "Content-Disposition": 'inline; filename="bookings.ics"', "Vary": "Accept-Encoding",
-        "ETag": answer.headers["ETag"], "Last-Modified": answer.headers["Last-Modified"], "Content-Length": str(len(answer.data)),
-        "Cache-Control": "no-cache, no-store, must-revalidate", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer",
+        "Content-Type": "text/calendar; charset=utf-8",
+        "Content-Disposition": 'inline; filename="bookings.ics"',
+        "Vary": "Accept-Encoding",
+        "ETag": answer.headers["ETag"],
+        "Last-Modified": answer.headers["Last-Modified"],
+        "Content-Length": str(len(answer.data)),
+        "Cache-Control": "no-cache, no-store, must-revalidate",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
     assert len(answer.headers) == 10
-    assert answer.headers["ETag"].startswith('"') and parsedate_to_datetime(answer.headers["Last-Modified"])
+    assert answer.headers["ETag"].startswith('"') and parsedate_to_datetime(
+        answer.headers["Last-Modified"]
+    )
 
 
 def test_a_session_changes_nothing_and_gets_nothing(signed_in, linden, link, get):
@@ -98,17 +129,33 @@ def test_a_session_changes_nothing_and_gets_nothing(signed_in, linden, link, get
 @pytest.mark.parametrize("accepted", ["", "gzip"])
 def test_head_has_the_headers_of_get_and_no_body(get, booking, accepted):
     whole, head = get(Accept_Encoding=accepted), get("HEAD", Accept_Encoding=accepted)
-    assert head.status == whole.status and list(head.headers) == list(whole.headers) and head.data == b"" != whole.data
+    assert (
+        head.status == whole.status
+        and list(head.headers) == list(whole.headers)
+        and head.data == b"" != whole.data
+    )
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "OPTIONS", "REPORT"])
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "PROPFIND", "OPTIONS", "REPORT"]
+)
 def test_only_reading_is_possible(get, link, method):
     answer = get(method)
-    assert answer.status_code == 405 and answer.headers["Allow"] == "GET, HEAD" and answer.data == b""
+    assert (
+        answer.status_code == 405 and answer.headers["Allow"] == "GET, HEAD" and answer.data == b""
+    )
     assert essence(answer) == essence(get(method, path=f"/api/calendar/{uuid.uuid4()}/x.ics"))
 
 
-@pytest.mark.parametrize("headers", [{"Accept": "text/html"}, {"Accept": "image/png"}, {"User-Agent": ""}, {"Accept-Language": "de"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept": "text/html"},
+        {"Accept": "image/png"},
+        {"User-Agent": ""},
+        {"Accept-Language": "de"},
+    ],
+)
 def test_no_demands_are_made_of_the_reader(get, headers):
     assert essence(get(**headers)) == essence(get())
 
@@ -120,6 +167,7 @@ def _with_token(change):
     def path(link, linden):
         head, given = feeds.path(KEY, link).removesuffix(".ics").rsplit("/", 1)
         return f"{head}/{change(given)}.ics"
+
     return path
 
 
@@ -128,15 +176,24 @@ def _after(change):
         address = feeds.path(KEY, link)
         change(link, linden)
         return address
+
     return path
 
 
 def _of_maya(demote, **settings):
     def path(link, linden):
-        address = feeds.path(KEY, Feed.generate(linden.maya, "all", linden.maya, **{k: v(linden) for k, v in settings.items()}))
+        address = feeds.path(
+            KEY,
+            Feed.generate(
+                linden.maya, "all", linden.maya, **{k: v(linden) for k, v in settings.items()}
+            ),
+        )
         if demote:
-            linden.maya.change(linden.olive, name="Maya", email=linden.maya.email, role="practitioner")
+            linden.maya.change(
+                linden.olive, name="Maya", email=linden.maya.email, role="practitioner"
+            )
         return address
+
     return path
 
 
@@ -150,38 +207,73 @@ def _downgraded(plan_after):
         linden.clinic.change_plan("basic", linden.olive)
         if plan_after:
             linden.clinic.change_plan(plan_after, linden.olive)
+
     return _after(change)
 
 
 REFUSED = {
     "a wrong token": _with_token(lambda given: "A" * 43),
-    "one letter changed": _with_token(lambda given: given[:-1] + ("A" if given[-1] != "A" else "E")),
-    "a truncated token": _with_token(lambda given: given[:-1]), "a longer token": _with_token(lambda given: given + "A"),
-    "an upper-cased token": _with_token(str.upper), "a token in other letters": _with_token(lambda given: "é" * 43),
+    "one letter changed": _with_token(
+        lambda given: given[:-1] + ("A" if given[-1] != "A" else "E")
+    ),
+    "a truncated token": _with_token(lambda given: given[:-1]),
+    "a longer token": _with_token(lambda given: given + "A"),
+    "an upper-cased token": _with_token(str.upper),
+    "a token in other letters": _with_token(lambda given: "é" * 43),
     "no token": _with_token(lambda given: ""),
-    "another link's token": lambda link, linden: feeds.path(KEY, link).rsplit("/", 1)[0] + "/" + feeds.path(
-        KEY, Feed.generate(linden.pat, "my laptop", linden.pat, practitioner=linden.calendar)).rsplit("/", 1)[1],
-    "a foreign salt": lambda link, linden: f"/api/calendar/{link.uuid}/{feeds.token(KEY, str(link.uuid), 'foreign')}.ics",
+    "another link's token": lambda link, linden: (
+        feeds.path(KEY, link).rsplit("/", 1)[0]
+        + "/"
+        + feeds.path(
+            KEY, Feed.generate(linden.pat, "my laptop", linden.pat, practitioner=linden.calendar)
+        ).rsplit("/", 1)[1]
+    ),
+    "a foreign salt": lambda link, linden: (
+        f"/api/calendar/{link.uuid}/{feeds.token(KEY, str(link.uuid), 'foreign')}.ics"
+    ),
     "a foreign key": lambda link, linden: feeds.path("another key", link),
     "an unknown link": _unknown,
-    "an upper-cased link": lambda link, linden: feeds.path(KEY, link).replace(str(link.uuid), str(link.uuid).upper()),
-    "a link without hyphens": lambda link, linden: feeds.path(KEY, link).replace(str(link.uuid), link.uuid.hex),
-    "something after it": lambda link, linden: feeds.path(KEY, link) + "/", "a line end after it": lambda link, linden: feeds.path(KEY, link) + "%0A",
-    "no ending": lambda link, linden: feeds.path(KEY, link).removesuffix(".ics"), "nothing at all": lambda link, linden: "/api/calendar/",
-    "a probe": lambda link, linden: "/api/calendar/../../etc/passwd", "a number": lambda link, linden: "/api/calendar/1/1.ics",
+    "an upper-cased link": (
+        lambda link, linden: feeds.path(KEY, link).replace(str(link.uuid), str(link.uuid).upper())
+    ),
+    "a link without hyphens": (
+        lambda link, linden: feeds.path(KEY, link).replace(str(link.uuid), link.uuid.hex)
+    ),
+    "something after it": lambda link, linden: feeds.path(KEY, link) + "/",
+    "a line end after it": lambda link, linden: feeds.path(KEY, link) + "%0A",
+    "no ending": lambda link, linden: feeds.path(KEY, link).removesuffix(".ics"),
+    "nothing at all": lambda link, linden: "/api/calendar/",
+    "a probe": lambda link, linden: "/api/calendar/../../etc/passwd",
+    "a number": lambda link, linden: "/api/calendar/1/1.ics",
     "a stopped link": _after(lambda link, linden: link.revoke(linden.pat)),
-    "a stopped and cleared link": _after(lambda link, linden: (link.revoke(linden.pat), link.clear())),
+    "a stopped and cleared link": _after(
+        lambda link, linden: (link.revoke(linden.pat), link.clear())
+    ),
     "an address from before the rotation": _after(lambda link, linden: link.rotate(linden.pat)),
-    "a plan without links": _downgraded(None), "a plan that had none for a while": _downgraded("pro"),
-    "an owner who opted out": _after(lambda link, linden: linden.pat.change_sync(sync_allowed=False)),
+    "a plan without links": _downgraded(None),
+    "a plan that had none for a while": _downgraded("pro"),
+    "an owner who opted out": _after(
+        lambda link, linden: linden.pat.change_sync(sync_allowed=False)
+    ),
     "an owner who left": _after(lambda link, linden: linden.pat.leave(linden.olive)),
     "an owner who is gone, whatever the link says": _after(
-        lambda link, linden: User.update(left_at=link.created_at).where(User.id == linden.pat.id).execute()),
-    "an owner who left and came back": _after(lambda link, linden: (linden.pat.leave(linden.olive), linden.pat.come_back(linden.olive))),
-    "a practitioner's link that was widened": _after(lambda link, linden: link.change(linden.pat, scope="clinic")),
-    "a practitioner's link that was moved": _after(lambda link, linden: link.change(linden.pat, practitioner=linden.colleague_calendar)),
+        lambda link, linden: (
+            User.update(left_at=link.created_at).where(User.id == linden.pat.id).execute()
+        )
+    ),
+    "an owner who left and came back": _after(
+        lambda link, linden: (linden.pat.leave(linden.olive), linden.pat.come_back(linden.olive))
+    ),
+    "a practitioner's link that was widened": _after(
+        lambda link, linden: link.change(linden.pat, scope="clinic")
+    ),
+    "a practitioner's link that was moved": _after(
+        lambda link, linden: link.change(linden.pat, practitioner=linden.colleague_calendar)
+    ),
     "a manager no more, with everyone's calendars": _of_maya(True, scope=lambda linden: "clinic"),
-    "a manager no more, with another's calendar": _of_maya(True, practitioner=lambda linden: linden.calendar),
+    "a manager no more, with another's calendar": _of_maya(
+        True, practitioner=lambda linden: linden.calendar
+    ),
 }
 
 
@@ -192,13 +284,24 @@ def test_every_refusal_is_the_same_empty_404(why, get, link, linden):
     answer = get(path=address)
     assert (answer.status, answer.data) == ("404 Not Found", b"")
     assert dict(answer.headers) == {
-        "Content-Length": "0", "Cache-Control": "no-cache, no-store, must-revalidate", "X-Robots-Tag": "noindex, nofollow",
-        "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-    conditional = get(path=address, If_None_Match="*", If_Modified_Since="Fri, 20 Nov 2099 11:40:00 GMT", Accept_Encoding="gzip")
+        "Content-Length": "0",
+        "Cache-Control": "no-cache, no-store, must-revalidate",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    conditional = get(
+        path=address,
+        If_None_Match="*",
+        If_Modified_Since="Fri, 20 Nov 2099 11:40:00 GMT",
+        Accept_Encoding="gzip",
+    )
     assert essence(conditional) == essence(get("HEAD", path=address)) == essence(answer)
 
 
-@pytest.mark.parametrize("shown", [{"scope": lambda linden: "clinic"}, {"practitioner": lambda linden: linden.calendar}])
+@pytest.mark.parametrize(
+    "shown", [{"scope": lambda linden: "clinic"}, {"practitioner": lambda linden: linden.calendar}]
+)
 def test_a_manager_may_link_calendars_of_others(get, link, linden, shown):
     assert get(path=_of_maya(False, **shown)(link, linden)).status_code == 200
 
@@ -214,18 +317,25 @@ def test_a_link_lives_again_with_a_new_address_after_the_plan_has_links_again(ge
 def test_an_address_made_under_an_older_key_still_opens(link, elsewhere):
     address = feeds.path(KEY, link)
     assert elsewhere("the newest key", KEY, "an ancient key").get(address).status_code == 200
-    assert elsewhere("the newest key", KEY).get(feeds.path("the newest key", link)).status_code == 200
+    assert (
+        elsewhere("the newest key", KEY).get(feeds.path("the newest key", link)).status_code == 200
+    )
     assert elsewhere("the newest key").get(address).status_code == 404
 
 
-def test_a_leaver_s_apps_are_cleared_first_where_the_clinic_wants_it(get, link, linden, booking, clock):
+def test_a_leaver_s_apps_are_cleared_first_where_the_clinic_wants_it(
+    get, link, linden, booking, clock
+):
     linden.clinic.change(linden.olive, empty_when_stopped=True)
     assert booking.uuid.hex in get().text.replace("-", "")
     before = get().headers
     Feed.get_by_id(link.id).user.leave(linden.olive)
     after = get()
     assert after.status_code == 200 and only_event(after) == "This link was stopped"
-    assert after.headers["ETag"] != before["ETag"] and get(If_Modified_Since=before["Last-Modified"]).status_code == 200
+    assert (
+        after.headers["ETag"] != before["ETag"]
+        and get(If_Modified_Since=before["Last-Modified"]).status_code == 200
+    )
     assert get(If_None_Match=before["ETag"]).status_code == 200
     clock.now += timedelta(days=29, hours=23)
     assert get().status_code == 200
@@ -253,16 +363,23 @@ def test_a_downgrade_clears_apps_first_where_the_clinic_wants_it(get, link, lind
 # ---- asking again ----
 
 
-@pytest.mark.parametrize("shape", ["{}", "W/{}", '"other", {}', '{}, "other"', 'W/"other" , W/{}', "*"])
+@pytest.mark.parametrize(
+    "shape", ["{}", "W/{}", '"other", {}', '{}, "other"', 'W/"other" , W/{}', "*"]
+)
 @pytest.mark.parametrize("accepted", ["", "gzip"])
 def test_a_reader_with_the_present_etag_is_told_so(get, booking, shape, accepted):
     etag = get(Accept_Encoding=accepted).headers["ETag"]
     answer = get(If_None_Match=shape.format(etag), Accept_Encoding=accepted)
     assert answer.status_code == 304 and answer.data == b""
     assert answer.headers["ETag"] == etag and answer.headers["Last-Modified"]
-    assert answer.headers["Cache-Control"] == "no-cache, no-store, must-revalidate" and answer.headers["Vary"] == "Accept-Encoding"
+    assert (
+        answer.headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
+        and answer.headers["Vary"] == "Accept-Encoding"
+    )
     assert "Content-Type" not in answer.headers and "Set-Cookie" not in answer.headers
-    assert get("HEAD", If_None_Match=shape.format(etag), Accept_Encoding=accepted).status_code == 304
+    assert (
+        get("HEAD", If_None_Match=shape.format(etag), Accept_Encoding=accepted).status_code == 304
+    )
 
 
 @pytest.mark.parametrize("tag", ['"other"', 'W/"other"', "", '""', "garbage"])
@@ -270,7 +387,9 @@ def test_a_reader_with_another_etag_gets_the_feed(get, tag):
     assert get(If_None_Match=tag).status_code == 200
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(-86400 * 365, 200), (-1, 200), (0, 304), (1, 304), (86400, 304)])
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(-86400 * 365, 200), (-1, 200), (0, 304), (1, 304), (86400, 304)]
+)
 def test_a_reader_with_a_date_is_told_whether_there_is_news(get, booking, clock, seconds, status):
     clock.now += timedelta(minutes=1)
     date = format_datetime(get().last_modified + timedelta(seconds=seconds), usegmt=True)
@@ -278,10 +397,20 @@ def test_a_reader_with_a_date_is_told_whether_there_is_news(get, booking, clock,
     assert get("HEAD", If_Modified_Since=date).status_code == status
 
 
-@pytest.mark.parametrize("date", [
-    "", "yesterday", "0", "Fri, 99 Nov 2026 11:40:00 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 0000 00:00:00 GMT",
-    "Fri, 20 Nov 2026 11:40:00 +99999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "\u00e9",
-])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "0",
+        "Fri, 99 Nov 2026 11:40:00 GMT",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 0000 00:00:00 GMT",
+        "Fri, 20 Nov 2026 11:40:00 +99999999999999",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "\u00e9",
+    ],
+)
 def test_a_date_that_cannot_be_read_or_is_old_gets_the_feed(get, date):
     assert get(If_Modified_Since=date).status_code == 200
 
@@ -289,7 +418,12 @@ def test_a_date_that_cannot_be_read_or_is_old_gets_the_feed(get, date):
 def test_the_etag_goes_before_the_date(get):
     now = get().headers
     assert get(If_None_Match='"other"', If_Modified_Since=now["Last-Modified"]).status_code == 200
-    assert get(If_None_Match=now["ETag"], If_Modified_Since="Thu, 01 Jan 1970 00:00:00 GMT").status_code == 304
+    assert (
+        get(
+            If_None_Match=now["ETag"], If_Modified_Since="Thu, 01 Jan 1970 00:00:00 GMT"
+        ).status_code
+        == 304
+    )
 
 
 def test_two_reads_a_second_apart_are_equal_to_the_last_byte(elsewhere, link, booking, clock):
@@ -302,19 +436,40 @@ def test_two_reads_a_second_apart_are_equal_to_the_last_byte(elsewhere, link, bo
 # ---- compression ----
 
 
-@pytest.mark.parametrize("accepted", ["gzip", "gzip, deflate, br, zstd", "deflate, GZIP;q=0.5", "x-gzip", "br;q=1.0, gzip;q=0.8, *;q=0.1"])
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        "gzip",
+        "gzip, deflate, br, zstd",
+        "deflate, GZIP;q=0.5",
+        "x-gzip",
+        "br;q=1.0, gzip;q=0.8, *;q=0.1",
+    ],
+)
 def test_whoever_asks_for_gzip_gets_the_same_feed_packed(get, booking, accepted):
     plain, packed = get(), get(Accept_Encoding=accepted)
-    assert packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(packed.data) == plain.data and packed.headers["Content-Length"] == str(len(packed.data))
-    assert packed.headers["ETag"] != plain.headers["ETag"] and packed.headers["Last-Modified"] == plain.headers["Last-Modified"]
+    assert (
+        packed.headers["Content-Encoding"] == "gzip" and packed.headers["Vary"] == "Accept-Encoding"
+    )
+    assert gzip.decompress(packed.data) == plain.data and packed.headers["Content-Length"] == str(
+        len(packed.data)
+    )
+    assert (
+        packed.headers["ETag"] != plain.headers["ETag"]
+        and packed.headers["Last-Modified"] == plain.headers["Last-Modified"]
+    )
     assert packed.data == get(Accept_Encoding=accepted).data
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "*", "br", "gzip;q=0", "gzip; q=0.000, br", "deflate, gzip;q=0.0", "gzipped"])
+@pytest.mark.parametrize(
+    "accepted",
+    ["", "identity", "*", "br", "gzip;q=0", "gzip; q=0.000, br", "deflate, gzip;q=0.0", "gzipped"],
+)
 def test_nobody_is_sent_gzip_unasked(get, booking, accepted):
     answer = get(Accept_Encoding=accepted)
-    assert "Content-Encoding" not in answer.headers and answer.data.startswith(b"BEGIN:VCALENDAR\r\n")
+    assert "Content-Encoding" not in answer.headers and answer.data.startswith(
+        b"BEGIN:VCALENDAR\r\n"
+    )
     assert essence(answer) == essence(get())
 
 
@@ -328,9 +483,15 @@ def test_either_form_s_etag_is_good_for_the_other(get, booking):
 
 
 CHANGES = {
-    "a booking made": lambda c, link, booking: Booking.book(c.calendar, [Span(START + 2 * HOUR, START + 3 * HOUR)], c.pat),
-    "a booking moved": lambda c, link, booking: booking.change(c.pat, Span(START + HOUR, START + 2 * HOUR)),
-    "a booking given away": lambda c, link, booking: booking.change(c.pat, booking.span, practitioner=c.colleague_calendar),
+    "a booking made": lambda c, link, booking: Booking.book(
+        c.calendar, [Span(START + 2 * HOUR, START + 3 * HOUR)], c.pat
+    ),
+    "a booking moved": lambda c, link, booking: booking.change(
+        c.pat, Span(START + HOUR, START + 2 * HOUR)
+    ),
+    "a booking given away": lambda c, link, booking: booking.change(
+        c.pat, booking.span, practitioner=c.colleague_calendar
+    ),
     "a booking cancelled": lambda c, link, booking: booking.cancel(c.pat),
     "a status": lambda c, link, booking: booking.set_status("arrived", c.pat),
     "notes deleted": lambda c, link, booking: booking.change(c.pat, booking.span, notes=""),
@@ -343,17 +504,23 @@ CHANGES = {
     "a venue moved house": lambda c, link, booking: _venue(c, address="5 Elm Street"),
     "a venue in another zone": lambda c, link, booking: _venue(c, zone_name="Europe/Lisbon"),
     "the clinic renamed": lambda c, link, booking: c.clinic.change(c.olive, name="Lime"),
-    "the clinic's ceiling": lambda c, link, booking: c.clinic.change(c.olive, privacy_ceiling="initials"),
+    "the clinic's ceiling": lambda c, link, booking: c.clinic.change(
+        c.olive, privacy_ceiling="initials"
+    ),
     "notes allowed out": lambda c, link, booking: c.clinic.change(c.olive, notes_may_leave=True),
     "the currency": lambda c, link, booking: c.clinic.change(c.olive, currency="EUR"),
     "the person's identifier": lambda c, link, booking: c.pat.change_sync(identifier="initials"),
     "the person hides": lambda c, link, booking: c.pat.change_sync(hide_sensitive=True),
-    "the person renamed": lambda c, link, booking: c.pat.change(c.olive, name="Patricia", email=c.pat.email, role="practitioner"),
+    "the person renamed": lambda c, link, booking: c.pat.change(
+        c.olive, name="Patricia", email=c.pat.email, role="practitioner"
+    ),
     "the link's identifier": lambda c, link, booking: link.change(c.pat, identifier="first_name"),
     "the link's title": lambda c, link, booking: link.change(c.pat, title="{organisation}"),
     "the link's details": lambda c, link, booking: link.change(c.pat, details="status"),
     "the link hides": lambda c, link, booking: link.change(c.pat, hide_sensitive=True),
-    "the link's window": lambda c, link, booking: link.change(c.pat, past_days=None, future_days=None),
+    "the link's window": lambda c, link, booking: link.change(
+        c.pat, past_days=None, future_days=None
+    ),
     "the link's statuses": lambda c, link, booking: link.change(c.pat, statuses={}),
     "the link's scope": lambda c, link, booking: link.change(c.pat, scope="person"),
     "a downgrade and a new start": lambda c, link, booking: _through_basic(c, link),
@@ -373,7 +540,9 @@ def _through_basic(c, link):
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linden, booking, clock):
-    """The clock stands still: two changes in one second are still told by both validators, and no date lies ahead (RFC 9110 §8.8.2.1)."""
+    """The clock stands still: two changes in one second are still told by both validators, and no
+    date lies ahead (RFC 9110 §8.8.2.1).
+    """
     before = get()
     CHANGES[what](linden, link, booking)
     after = get(If_None_Match=before.headers["ETag"])
@@ -382,29 +551,52 @@ def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linde
     assert get(If_Modified_Since=before.headers["Last-Modified"]).status_code == 200
     clock.now += timedelta(minutes=1)
     later = get()
-    assert before.last_modified < later.last_modified < clock.now and later.headers["ETag"] == after.headers["ETag"]
+    assert (
+        before.last_modified < later.last_modified < clock.now
+        and later.headers["ETag"] == after.headers["ETag"]
+    )
     assert get(If_Modified_Since=later.headers["Last-Modified"]).status_code == 304
     assert elsewhere().get(feeds.path(KEY, link)).headers["ETag"] == after.headers["ETag"]
 
 
 @pytest.mark.parametrize("who", ["maya", "pat"])
 @pytest.mark.parametrize("scope", ["practitioner", "clinic"])
-def test_a_link_on_others_is_fresh_after_a_setting_of_either_side(get, link, linden, booking, clock, who, scope):
+def test_a_link_on_others_is_fresh_after_a_setting_of_either_side(
+    get, link, linden, booking, clock, who, scope
+):
     linden.pat.change_sync(identifier="full_name")
-    theirs = Feed.generate(linden.maya, "theirs", linden.maya, scope=scope, practitioner=linden.calendar)
+    theirs = Feed.generate(
+        linden.maya, "theirs", linden.maya, scope=scope, practitioner=linden.calendar
+    )
     before = get(path=feeds.path(KEY, theirs))
     clock.now += timedelta(minutes=1)
-    getattr(linden, who).change_sync(**({"identifier": "full_name"} if who == "maya" else {"sync_allowed": False}))
+    getattr(linden, who).change_sync(
+        **({"identifier": "full_name"} if who == "maya" else {"sync_allowed": False})
+    )
     after = get(path=feeds.path(KEY, theirs), If_None_Match=before.headers["ETag"])
-    assert after.status_code == 200 and after.last_modified > before.last_modified and after.data != before.data
+    assert (
+        after.status_code == 200
+        and after.last_modified > before.last_modified
+        and after.data != before.data
+    )
 
 
 UNCHANGED = {
-    "a colleague's booking": lambda c, link, booking: Booking.book(c.colleague_calendar, [Span(START, START + HOUR)], c.quinn),
-    "a client without bookings renamed": lambda c, link, booking: Patient.create(clinic=c.clinic, first_name="Ann").change(c.pat, first_name="Anna"),
+    "a colleague's booking": lambda c, link, booking: Booking.book(
+        c.colleague_calendar, [Span(START, START + HOUR)], c.quinn
+    ),
+    "a client without bookings renamed": (
+        lambda c, link, booking: Patient.create(clinic=c.clinic, first_name="Ann").change(
+            c.pat, first_name="Anna"
+        )
+    ),
     "a client's telephone": lambda c, link, booking: c.patient.change(c.pat, phone="0"),
     "a service's price": lambda c, link, booking: c.service.change(c.olive, price_cents=1),
-    "another link": lambda c, link, booking: Feed.generate(c.pat, "other", c.pat, practitioner=c.calendar).change(c.pat, title="{organisation}"),
+    "another link": (
+        lambda c, link, booking: Feed.generate(
+            c.pat, "other", c.pat, practitioner=c.calendar
+        ).change(c.pat, title="{organisation}")
+    ),
     "a colleague's setting": lambda c, link, booking: c.quinn.change_sync(identifier="initials"),
     "a read": lambda c, link, booking: None,
 }
@@ -460,11 +652,13 @@ def test_a_link_without_a_window_stays_the_same_over_midnight(get, link, linden,
 @pytest.fixture
 def queries(caplog):
     """`queries(call)`: how many statements the call sent to the database."""
+
     def count(call) -> int:
         with caplog.at_level(logging.DEBUG, "peewee"):
             caplog.clear()
             call()
             return sum(record.name == "peewee" for record in caplog.records)
+
     return count
 
 
@@ -480,7 +674,17 @@ def test_a_refusal_is_one_query_whether_the_link_exists_or_not(get, link, linden
         assert queries(lambda address=address: get(path=address)) == 1
 
 
-@pytest.mark.parametrize("why", ["a truncated token", "an upper-cased link", "something after it", "a number", "a probe", "a token in other letters"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "a truncated token",
+        "an upper-cased link",
+        "something after it",
+        "a number",
+        "a probe",
+        "a token in other letters",
+    ],
+)
 def test_an_address_of_the_wrong_shape_asks_the_database_nothing(get, link, linden, queries, why):
     address = REFUSED[why](link, linden)
     assert queries(lambda: get(path=address)) == 0
@@ -490,7 +694,12 @@ def test_an_address_of_the_wrong_shape_asks_the_database_nothing(get, link, lind
 
 def test_a_whole_feed_is_few_queries_however_many_bookings(get, link, linden, booking, queries):
     assert queries(get) <= 5
-    Booking.book(linden.calendar, [Span(START + n * HOUR, START + (n + 1) * HOUR) for n in range(1, 60)], linden.pat, patient=linden.patient)
+    Booking.book(
+        linden.calendar,
+        [Span(START + n * HOUR, START + (n + 1) * HOUR) for n in range(1, 60)],
+        linden.pat,
+        patient=linden.patient,
+    )
     assert queries(get) <= 5
 
 
@@ -499,15 +708,23 @@ def test_a_database_that_is_away_is_a_503_without_trace(app, get, link, booking,
     open_database("sqlite:////nowhere/at/all.db")
     with caplog.at_level(logging.INFO):
         answer = get(path=address)
-    assert answer.status_code == 503 and answer.data == b"" and answer.headers["Retry-After"] == "60"
+    assert (
+        answer.status_code == 503 and answer.data == b"" and answer.headers["Retry-After"] == "60"
+    )
     assert answer.headers["Cache-Control"] == "no-cache, no-store, must-revalidate"
-    assert "OperationalError" in caplog.text and "Traceback" not in caplog.text and str(link.uuid) not in caplog.text
+    assert (
+        "OperationalError" in caplog.text
+        and "Traceback" not in caplog.text
+        and str(link.uuid) not in caplog.text
+    )
     open_database(app.config["SETTINGS"].database_url)
     assert get(path=address).status_code == 200
 
 
 def test_a_fault_in_one_feed_tells_its_place_and_nothing_else(get, link, booking, caplog):
-    Feed.update(statuses={"confirmed": "Małgorzata"}, identifier="full_name").where(Feed.id == link.id).execute()
+    Feed.update(statuses={"confirmed": "Małgorzata"}, identifier="full_name").where(
+        Feed.id == link.id
+    ).execute()
     with caplog.at_level(logging.INFO):
         assert get().status_code == 503
     assert "KeyError at ical.py" in caplog.text
@@ -519,7 +736,11 @@ def test_after_a_fault_the_next_read_on_the_same_thread_is_fresh(get, link, lind
     """A statement left half read would hold its thread to the database as it was then."""
     broken = Feed.generate(linden.pat, "broken", linden.pat, practitioner=linden.calendar)
     Feed.update(statuses={"confirmed": "nonsense"}).where(Feed.id == broken.id).execute()
-    Booking.book(linden.calendar, [Span(START + n * HOUR, START + (n + 1) * HOUR) for n in range(1, 80)], linden.pat)
+    Booking.book(
+        linden.calendar,
+        [Span(START + n * HOUR, START + (n + 1) * HOUR) for n in range(1, 80)],
+        linden.pat,
+    )
     gc.disable()
     try:
         with ThreadPoolExecutor(max_workers=1) as thread:
@@ -541,6 +762,7 @@ def test_connections_that_died_in_the_pool_are_not_noticed(app, get, booking):
         with models.database.connection_context():
             models.Clinic.select().count()
             gate.wait(10)
+
     threads = [threading.Thread(target=connect) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -552,7 +774,10 @@ def test_connections_that_died_in_the_pool_are_not_noticed(app, get, booking):
             connection.close()
     else:
         with psycopg.connect(url, autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+                " current_database() AND pid <> pg_backend_pid()"
+            )
     assert get().status_code == 200
 
 
@@ -560,9 +785,17 @@ def test_the_address_reaches_no_log_and_no_page(app, get, link, linden, caplog):
     address = feeds.path(KEY, link)
     secrets = (str(link.uuid), link.uuid.hex, address.rsplit("/", 1)[1].removesuffix(".ics"))
     with caplog.at_level(logging.INFO):
-        answers = [get(), get("POST"), get(path=address.replace("/api/", "/apx/")), get(path=address[4:]), get(path=address + "?x=1"),
-                   get(path=address.replace(".ics", ".txt"))]
-    told = caplog.text + "".join(answer.get_data(as_text=True) + str(answer.headers) for answer in answers)
+        answers = [
+            get(),
+            get("POST"),
+            get(path=address.replace("/api/", "/apx/")),
+            get(path=address[4:]),
+            get(path=address + "?x=1"),
+            get(path=address.replace(".ics", ".txt")),
+        ]
+    told = caplog.text + "".join(
+        answer.get_data(as_text=True) + str(answer.headers) for answer in answers
+    )
     assert [answer.status_code for answer in answers] == [200, 405, 404, 404, 200, 404]
     assert not any(secret in told for secret in secrets)
 
@@ -575,6 +808,7 @@ def test_kept_bodies_stay_below_their_limit_and_the_oldest_go_first():
 
     def get(etag, size=40):
         return bodies.get(etag, lambda: made.append(etag) or b"x" * size)
+
     for etag in ("a", "b", "a", "c", "a", "b"):
         assert len(get(etag)) == 40
     assert made == ["a", "b", "c", "b"]
@@ -584,12 +818,19 @@ def test_kept_bodies_stay_below_their_limit_and_the_oldest_go_first():
 
 def test_many_readers_at_once_get_the_same_body(app, link, booking):
     answers, address = [], feeds.path(KEY, link)
-    threads = [threading.Thread(target=lambda: answers.append(essence(app.test_client().get(address)))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(essence(app.test_client().get(address))))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers) == 8 and all(answer == answers[0] for answer in answers) and answers[0][0] == "200 OK"
+    assert (
+        len(answers) == 8
+        and all(answer == answers[0] for answer in answers)
+        and answers[0][0] == "200 OK"
+    )
 
 
 # ---- the address for apps that show its last part ----
@@ -599,7 +840,17 @@ def test_an_address_may_end_in_words_after_the_token(get, link, booking):
     address = feeds.path(KEY, link)
     worded = address.replace(".ics", "/Bookings.ics")
     assert essence(get(path=worded)) == essence(get())
-    for broken in ("/Bookings", "/.ics", "/../x.ics", "/Bookings.ics/x.ics", "/Book%0Aings.ics", f"/{'x' * 41}.ics", "/B%C3%BC.ics"):
-        assert essence(get(path=address.replace(".ics", broken))) == essence(get(path=f"/api/calendar/{uuid.uuid4()}/x.ics"))
+    for broken in (
+        "/Bookings",
+        "/.ics",
+        "/../x.ics",
+        "/Bookings.ics/x.ics",
+        "/Book%0Aings.ics",
+        f"/{'x' * 41}.ics",
+        "/B%C3%BC.ics",
+    ):
+        assert essence(get(path=address.replace(".ics", broken))) == essence(
+            get(path=f"/api/calendar/{uuid.uuid4()}/x.ics")
+        )
     link.rotate(link.user)
     assert get(path=worded).status_code == 404

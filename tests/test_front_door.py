@@ -1,4 +1,6 @@
-"""`make run` as somebody meets it who has just cloned this: it starts, says where it is, stops without a trace, or says why not."""
+"""`make run` as somebody meets it who has just cloned this: it starts, says where it is, stops
+without a trace, or says why not.
+"""
 
 import os
 import re
@@ -35,7 +37,9 @@ def house(tmp_path):
     """A folder and a port to run Kalends in; whatever still runs at the end is ended."""
     port = free_port()
     environ = {"KALENDS_INSTANCE": tmp_path / "instance", "KALENDS_PORT": port}
-    house = SimpleNamespace(environ=environ, port=port, folder=tmp_path / "instance", output=tmp_path / "said", begun=[])
+    house = SimpleNamespace(
+        environ=environ, port=port, folder=tmp_path / "instance", output=tmp_path / "said", begun=[]
+    )
     yield house
     for family in house.begun:
         for process in family:
@@ -58,7 +62,9 @@ def start(house, **environ) -> tuple[psutil.Process, list[psutil.Process]]:
 
 
 def stopped(running, family, number=signal.SIGINT) -> int:
-    """Ask it to stop; the status it ends with. Nothing of the family may be left, and no trace on the screen."""
+    """Ask it to stop; the status it ends with. Nothing of the family may be left, and no trace on
+    the screen.
+    """
     os.kill(running.pid, number)
     status = running.wait(20)
     assert alive(family[1:]) == []
@@ -97,8 +103,16 @@ def refused(house, **environ) -> str:
 def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     running, family = start(house, KALENDS_SAMPLE_PASSWORD="sample pass 1")
     said = house.output.read_text()
-    assert f"Kalends is ready: http://localhost:{house.port}" in said and "owner@sample.test" in said and "sample pass 1" in said
-    assert ask(house, "/sign-in")[0] == 200 and ask(house, "/healthz") == (200, "ok\n") and ask(house, "/readyz") == (200, "ok\n")
+    assert (
+        f"Kalends is ready: http://localhost:{house.port}" in said
+        and "owner@sample.test" in said
+        and "sample pass 1" in said
+    )
+    assert (
+        ask(house, "/sign-in")[0] == 200
+        and ask(house, "/healthz") == (200, "ok\n")
+        and ask(house, "/readyz") == (200, "ok\n")
+    )
     url = program.run("feed", "create", "lea@sample.test", **house.environ).stdout.strip()
     status, body = ask(house, url.removeprefix(f"http://localhost:{house.port}"))
     assert status == 200 and body.count("BEGIN:VEVENT") > 50
@@ -123,14 +137,25 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
 def test_production_starts_empty_and_asks_for_the_first_clinic(house):
     running, family = start(house, KALENDS_ENV="production", KALENDS_SECRET_KEY="x" * 40)
     assert "sample" not in house.output.read_text()
-    assert "name=\"clinic\"" not in ask(house, "/sign-in")[1]
-    path = re.search(r"Create your clinic here, once: http://localhost:\d+(/welcome/\S+)", house.output.read_text())[1]
-    assert "name=\"clinic\"" in ask(house, path)[1]
+    assert 'name="clinic"' not in ask(house, "/sign-in")[1]
+    path = re.search(
+        r"Create your clinic here, once: http://localhost:\d+(/welcome/\S+)",
+        house.output.read_text(),
+    )[1]
+    assert 'name="clinic"' in ask(house, path)[1]
     assert stopped(running, family) == 0
 
 
-PARTS = {"web": "app web --", "a web process": "app web --", "now": "worker now --", "worker": "worker now sync", "chores": "worker chores",
-         "clock": "app clock", "redis": "valkey", "sandbox": "-m sandbox"}
+PARTS = {
+    "web": "app web --",
+    "a web process": "app web --",
+    "now": "worker now --",
+    "worker": "worker now sync",
+    "chores": "worker chores",
+    "clock": "app clock",
+    "redis": "valkey",
+    "sandbox": "-m sandbox",
+}
 
 
 def part(running, name: str) -> psutil.Process:
@@ -149,7 +174,11 @@ def until(holds, seconds: float = 30.0) -> None:
 
 def test_a_part_that_is_killed_is_started_again_and_no_request_fails_meanwhile(house):
     running, family = start(house, KALENDS_SANDBOX=1)
-    path = program.run("feed", "create", "lea@sample.test", **house.environ).stdout.strip().removeprefix(f"http://localhost:{house.port}")
+    path = (
+        program.run("feed", "create", "lea@sample.test", **house.environ)
+        .stdout.strip()
+        .removeprefix(f"http://localhost:{house.port}")
+    )
     for name in PARTS:
         until(lambda name=name: part_runs(running, name))
         killed = part(running, name)
@@ -184,16 +213,30 @@ def part_runs(running, name: str) -> bool:
 
 
 def test_a_part_that_cannot_run_ends_all_with_a_sentence(house, tmp_path):
-    (tmp_path / "Procfile").write_text("web: python -c 'raise SystemExit(3)'\nclock: python -m flask --app app clock\n")
-    code = ("import sys; from pathlib import Path; from app import create_app; from operate import keeper, processes, web; import settings\n"
-            f"keeper.TRIES = 2; processes.PROCFILE = Path({str(tmp_path / 'Procfile')!r})\n"
-            "own = settings.Settings.from_env()\n"
-            "sys.exit(processes.start(own, web.listen('127.0.0.1', own.port), ''))")
-    done = subprocess.run([sys.executable, "-c", code], cwd=program.TOP, env=program.environ(**house.environ), capture_output=True, text=True,
-                          timeout=60)
+    (tmp_path / "Procfile").write_text(
+        "web: python -c 'raise SystemExit(3)'\nclock: python -m flask --app app clock\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from app import create_app; from operate import"
+        " keeper, processes, web; import settings\nkeeper.TRIES = 2; processes.PROCFILE ="
+        f" Path({str(tmp_path / 'Procfile')!r})\nown ="
+        " settings.Settings.from_env()\nsys.exit(processes.start(own, web.listen('127.0.0.1',"
+        " own.port), ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=program.TOP,
+        env=program.environ(**house.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "web ended by itself (status 3). It is started again." in done.stdout
-    assert "web ended by itself (status 3), 2 times in a row before it was ready." in done.stdout and done.stdout.endswith("Stopping the others.\n")
+    assert (
+        "web ended by itself (status 3), 2 times in a row before it was ready." in done.stdout
+        and done.stdout.endswith("Stopping the others.\n")
+    )
 
 
 def test_nothing_outlives_a_start_that_was_killed_outright(house):
@@ -255,8 +298,12 @@ def test_a_port_in_use_is_a_sentence(house):
 
 
 def test_an_address_that_is_not_ours_is_a_sentence(house):
-    assert f"Port {house.port} on 192.0.2.1 cannot be used" in refused(house, KALENDS_HOST="192.0.2.1")
-    assert "KALENDS_HOST=no.such.host.test is not an address" in refused(house, KALENDS_HOST="no.such.host.test")
+    assert f"Port {house.port} on 192.0.2.1 cannot be used" in refused(
+        house, KALENDS_HOST="192.0.2.1"
+    )
+    assert "KALENDS_HOST=no.such.host.test is not an address" in refused(
+        house, KALENDS_HOST="no.such.host.test"
+    )
 
 
 def test_a_second_one_from_the_same_folder_is_a_sentence(house):
@@ -268,7 +315,9 @@ def test_a_second_one_from_the_same_folder_is_a_sentence(house):
 def test_a_database_of_a_newer_version_is_a_sentence(house):
     program.run("migrate", **house.environ)
     with sqlite3.connect(house.folder / "kalends.db") as database:
-        database.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2031-01-01')")
+        database.execute(
+            "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2031-01-01')"
+        )
     assert "newer version of Kalends" in refused(house)
 
 
@@ -296,7 +345,14 @@ def clone(tmp_path):
     (top / "requirements-test.lock").write_text("nothing==2 --hash=sha256:00\n")
 
     def make(lock: str = "requirements.lock", **environ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([top / ".ci" / "environment", lock], env={**os.environ, **environ}, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            [top / ".ci" / "environment", lock],
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
     make.top = top
     return make
 
@@ -311,8 +367,14 @@ def _pretend(top: Path, *locks: str) -> None:
         shutil.copy(top / lock, top / ".venv" / lock)
 
 
-@pytest.mark.parametrize("made_for, asked", [("requirements.lock", "requirements.lock"), ("requirements-test.lock", "requirements.lock"),
-                                             ("requirements-test.lock", "requirements-test.lock")])
+@pytest.mark.parametrize(
+    "made_for, asked",
+    [
+        ("requirements.lock", "requirements.lock"),
+        ("requirements-test.lock", "requirements.lock"),
+        ("requirements-test.lock", "requirements-test.lock"),
+    ],
+)
 def test_an_environment_that_is_there_is_used_as_it_is(clone, made_for, asked):
     _pretend(clone.top, made_for)
     done = clone(asked, PYTHON="false")
@@ -328,9 +390,15 @@ def test_an_environment_that_no_longer_fits_is_made_anew(clone, spoil):
         (clone.top / ".venv" / "place").write_text("/elsewhere\n")
     if spoil == "python":
         (clone.top / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
-    done = clone("requirements-test.lock" if spoil == "kind" else "requirements.lock", PYTHON="false")
+    done = clone(
+        "requirements-test.lock" if spoil == "kind" else "requirements.lock", PYTHON="false"
+    )
     assert done.returncode == 1
-    assert done.stderr == "Kalends needs Python 3.11 or newer. Install it, or name it: PYTHON=/path/to/python3.12 make run\n"
+    assert (
+        done.stderr
+        == "Kalends needs Python 3.11 or newer. Install it, or name it: PYTHON=/path/to/python3.12"
+        " make run\n"
+    )
 
 
 def test_a_python_without_venv_says_what_to_install(clone, tmp_path):
@@ -338,18 +406,26 @@ def test_a_python_without_venv_says_what_to_install(clone, tmp_path):
     half.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\nexit 0\n')
     half.chmod(0o755)
     done = clone(PYTHON=str(half))
-    assert done.returncode == 1 and "apt-get install python3-venv" in done.stderr and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1
+        and "apt-get install python3-venv" in done.stderr
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_the_lock_files_name_hashes_and_no_host():
     for name in ("requirements.lock", "requirements-test.lock"):
         text = (program.TOP / name).read_text()
         requirements = re.findall(r"^[a-z0-9].*?(?=^[a-z0-9]|\Z)", text, re.MULTILINE | re.DOTALL)
-        assert len(requirements) > 20 and all("--hash=sha256:" in one and "==" in one for one in requirements)
+        assert len(requirements) > 20 and all(
+            "--hash=sha256:" in one and "==" in one for one in requirements
+        )
         assert "://" not in text and "--index" not in text and "--find-links" not in text
 
 
 def test_the_test_environment_holds_the_very_versions_that_run():
-    runs, tests = (set(re.findall(r"^([a-z0-9-]+==\S+)", (program.TOP / name).read_text(), re.MULTILINE))
-                   for name in ("requirements.lock", "requirements-test.lock"))
+    runs, tests = (
+        set(re.findall(r"^([a-z0-9-]+==\S+)", (program.TOP / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
     assert runs <= tests

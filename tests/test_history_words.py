@@ -1,4 +1,6 @@
-"""Every action that the program writes into the history has words on both pages that show it; an unknown one is shown plainly."""
+"""Every action that the program writes into the history has words on both pages that show it; an
+unknown one is shown plainly.
+"""
 
 import ast
 from pathlib import Path
@@ -13,14 +15,22 @@ TOP = Path(__file__).parent.parent
 PATTERNS = {  # what the actions are that are put together
     "user.{purpose}_link": ["user.invite_link", "user.reset_link"],
     "{self._meta.table_name}.{'archived' if archived else 'returned'}": [
-        f"{table}.{deed}" for table in ("patient", "service", "venue", "practitioner") for deed in ("archived", "returned")],
+        f"{table}.{deed}"
+        for table in ("patient", "service", "venue", "practitioner")
+        for deed in ("archived", "returned")
+    ],
     "booking.{status}": [f"booking.{status}" for status in STATUSES],
     "import.{phase}": ["import.discarded", "import.failed"],
 }
 
 
 def sources():
-    return [path for path in TOP.rglob("*.py") if not {"tests", "sandbox", "bench", "migrations", ".venv"} & set(path.relative_to(TOP).parts)]
+    return [
+        path
+        for path in TOP.rglob("*.py")
+        if not {"tests", "sandbox", "bench", "migrations", ".venv"}
+        & set(path.relative_to(TOP).parts)
+    ]
 
 
 def written() -> set[str]:
@@ -28,7 +38,11 @@ def written() -> set[str]:
     found = set()
     for path in sources():
         tree = ast.parse(path.read_text())
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "AuditEntry.note"):
+        for call in (
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "AuditEntry.note"
+        ):
             found |= set(_actions(call.args[2], tree))
     return found
 
@@ -41,7 +55,11 @@ def _actions(node: ast.expr, tree: ast.Module) -> list[str]:
     if isinstance(node, ast.JoinedStr):
         return PATTERNS[ast.unparse(node)[2:-1].replace("(", "").replace(")", "")]
     if isinstance(node, ast.Name):  # a variable: what is put into it in that module
-        values = [one.value for one in ast.walk(tree) if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == node.id]
+        values = [
+            one.value
+            for one in ast.walk(tree)
+            if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == node.id
+        ]
         assert values, f"where does {node.id} come from?"
         return [action for value in values for action in _actions(value, tree)]
     raise AssertionError(f"say in PATTERNS what {ast.unparse(node)} may be")
@@ -50,17 +68,33 @@ def _actions(node: ast.expr, tree: ast.Module) -> list[str]:
 def test_every_action_has_words():
     actions = written()
     assert len(actions) > 50
-    without = {action for action in actions if action not in history._DEEDS and action not in PATTERNS["booking.{status}"]}
+    without = {
+        action
+        for action in actions
+        if action not in history._DEEDS and action not in PATTERNS["booking.{status}"]
+    }
     assert without == set()
     of_sync = {action for action in actions if action.startswith(("account.", "source.", "feed."))}
     assert of_sync - set(sync_words._ACCOUNT_DEEDS) - set(sync_words._LINK_DEEDS) == set()
 
 
-@pytest.mark.parametrize("action", ["account.nudged", "account.of_tomorrow", "source.of_tomorrow", "feed.of_tomorrow", "sync.settings", "account.",
-                                    "x"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "account.nudged",
+        "account.of_tomorrow",
+        "source.of_tomorrow",
+        "feed.of_tomorrow",
+        "sync.settings",
+        "account.",
+        "x",
+    ],
+)
 @pytest.mark.parametrize("detail", [{}, {"kind": "caldav", "why": "{it}", "some": [1]}])
 def test_an_unknown_action_is_shown_plainly_and_stops_no_page(signed_in, linden, action, detail):
-    account = Account.create(clinic=linden.clinic, user=linden.olive, kind="google", email="olive@out.test", sealed="")
+    account = Account.create(
+        clinic=linden.clinic, user=linden.olive, kind="google", email="olive@out.test", sealed=""
+    )
     for kind in (account, linden.olive, linden.clinic):
         AuditEntry.note(linden.clinic, linden.olive, action, kind, **detail)
     olive = signed_in(linden.olive)
@@ -68,4 +102,7 @@ def test_an_unknown_action_is_shown_plainly_and_stops_no_page(signed_in, linden,
         answer = olive.get(path)
         assert answer.status_code == 200, path
     if action == "account.of_tomorrow":
-        assert "account: of tomorrow" in olive.get("/settings/history").text and "account: of tomorrow" in olive.get("/sync/").text
+        assert (
+            "account: of tomorrow" in olive.get("/settings/history").text
+            and "account: of tomorrow" in olive.get("/sync/").text
+        )

@@ -1,4 +1,6 @@
-"""The queue over a real Redis: nudges, workers, the clock, and what happens when one of them is away."""
+"""The queue over a real Redis: nudges, workers, the clock, and what happens when one of them is
+away.
+"""
 
 import logging
 import os
@@ -23,7 +25,9 @@ from operate import chores, processes
 from scheduling import Span
 from sync import connections, jobs
 
-on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
+on_sqlite_alone = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
 LINES = "First name,Last name\nAnna,Kowalska\n"
 
 
@@ -42,7 +46,15 @@ def waiting(queue, name: str) -> list[str]:
 def upload(linden) -> Import:
     """A file to check, without the nudge that usually comes with it."""
     sheet = intake.open_sheet("clients", LINES)
-    return Import.begin(linden.clinic, linden.olive, "clients", sheet.text, sheet.total, problems={"guessed": sheet.guessed}, choices={})
+    return Import.begin(
+        linden.clinic,
+        linden.olive,
+        "clients",
+        sheet.text,
+        sheet.total,
+        problems={"guessed": sheet.guessed},
+        choices={},
+    )
 
 
 def phase(row: Import) -> str:
@@ -63,12 +75,20 @@ def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
     row = upload(linden)
     assert jobs.enqueue("sync", intake.check, row.id)
     (job,) = Queue("sync", connection=queue).jobs
-    assert (job.func_name, job.args, job.kwargs) == ("sync.jobs.carry_out", ("intake.check", row.id), {})
+    assert (job.func_name, job.args, job.kwargs) == (
+        "sync.jobs.carry_out",
+        ("intake.check", row.id),
+        {},
+    )
     assert b"Kowalska" not in b"".join(queue.hgetall(job.key).values())
 
 
 def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue):
-    assert jobs.enqueue("now", intake.check, 7) and jobs.enqueue("now", intake.check, 7) and jobs.enqueue("now", intake.check, 8)
+    assert (
+        jobs.enqueue("now", intake.check, 7)
+        and jobs.enqueue("now", intake.check, 7)
+        and jobs.enqueue("now", intake.check, 8)
+    )
     assert waiting(queue, "now") == ["intake-check-7", "intake-check-8"]
 
 
@@ -141,7 +161,10 @@ def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
     assert [link.user for link in OneTimeLink.select()] == [linden.quinn]
     assert [row.key for row in Throttle.select()] == ["new"]
     assert (phase(undecided), phase(decided)) == ("discarded", "taking")
-    assert Import.get_by_id(undecided.id).content == "" and Import.get_by_id(decided.id).content == LINES
+    assert (
+        Import.get_by_id(undecided.id).content == ""
+        and Import.get_by_id(decided.id).content == LINES
+    )
     assert models.AuditEntry.select().count() == audit + 1
 
 
@@ -154,7 +177,9 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
         clock.terminate()
     assert clock.wait(10) == 0
     names = {job.args[0] for job in Queue("chores", connection=queue).jobs}
-    assert names == {f"{function.__module__}.{function.__name__}" for function, _ in chores.PERIODIC}
+    assert names == {
+        f"{function.__module__}.{function.__name__}" for function, _ in chores.PERIODIC
+    }
     assert {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"} <= names
     assert "Traceback" not in queue.output.read_text()
     assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
@@ -163,7 +188,9 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
 @on_sqlite_alone
 def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, linden, letters):
     app.test_client().post("/forgotten", data={"email": "pat@linden.test"})
-    assert waiting(queue, "chores") == ["letters-sending-send_due"] and letters.server.connections == 0
+    assert (
+        waiting(queue, "chores") == ["letters-sending-send_due"] and letters.server.connections == 0
+    )
     (job,) = Queue("chores", connection=queue).jobs
     assert job.args == ("letters.sending.send_due",)
     queue.environ |= {"SMTP_URL": letters.server.url, "MAIL_FROM": "kalends@linden.test"}
@@ -211,7 +238,11 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
 @on_sqlite_alone
 def test_a_part_stops_when_asked_though_redis_is_away(queue):
     for part in (["clock"], ["worker", "now"], ["worker", "sync"]):
-        running = program.begin(*part, output=queue.output, **{**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"})
+        running = program.begin(
+            *part,
+            output=queue.output,
+            **{**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"},
+        )
         time.sleep(1.5)
         running.terminate()
         running.wait(10)
@@ -219,10 +250,16 @@ def test_a_part_stops_when_asked_though_redis_is_away(queue):
 
 
 @on_sqlite_alone
-def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(queue, linden, tmp_path):
-    (tmp_path / "endless.py").write_text("import time\n\ndef sleep(seconds):\n    time.sleep(seconds)\n")
+def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(
+    queue, linden, tmp_path
+):
+    (tmp_path / "endless.py").write_text(
+        "import time\n\ndef sleep(seconds):\n    time.sleep(seconds)\n"
+    )
     Queue("sync", connection=queue).enqueue(jobs.carry_out, "endless.sleep", 600, **jobs.FORGET)
-    running = program.begin("worker", "sync", output=queue.output, **queue.environ, PYTHONPATH=str(tmp_path))
+    running = program.begin(
+        "worker", "sync", output=queue.output, **queue.environ, PYTHONPATH=str(tmp_path)
+    )
     until(lambda: psutil.Process(running.pid).children())
     (horse,) = psutil.Process(running.pid).children()
     os.kill(running.pid, signal.SIGTERM)
@@ -249,14 +286,23 @@ def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, googl
 
 
 @on_sqlite_alone
-def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_it_does_not(queue, linden, google, signed_in):
+def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_it_does_not(
+    queue, linden, google, signed_in
+):
     pat = signed_in(linden.pat)
     start = scheduling.utc_now() + timedelta(days=2)
-    booking = Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, service=linden.service)[0]
+    booking = Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        service=linden.service,
+    )[0]
     account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
     account.start(linden.pat, "Kalends", "Europe/London")
     assert pat.get(f"/bookings/{booking.id}").status_code == 200
-    assert pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400
+    assert (
+        pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400
+    )
     assert waiting(queue, "now") == []
     assert pat.post(f"/bookings/{booking.id}/status", data={"status": "arrived"}).status_code == 303
     assert waiting(queue, "now") == [f"sync-work-nudged-{account.id}"]

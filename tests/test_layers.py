@@ -1,4 +1,6 @@
-"""The shape of the house, read from its imports: nothing points up, and two doors stay the only ones."""
+"""The shape of the house, read from its imports: nothing points up, and two doors stay the only
+ones.
+"""
 
 import ast
 import sys
@@ -14,7 +16,17 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
     {"audit", "notes", "outbox", "outside"},
     {"series"},
     {"models"},
-    {"leftover", "accounts", "addresses", "credentials", "id_changes", "pace", "security", "sessions", "unread"},
+    {
+        "leftover",
+        "accounts",
+        "addresses",
+        "credentials",
+        "id_changes",
+        "pace",
+        "security",
+        "sessions",
+        "unread",
+    },
     {"sync"},
     {"intake", "letters"},
     {"operate"},
@@ -27,7 +39,15 @@ INSIDE_SYNC = (  # the same, inside the package
     {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
     {"sync.feed", "sync.shown", "sync.oauth"},
     {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
-    {"sync.connecting", "sync.decisions", "sync.errand", "sync.incoming", "sync.lease", "sync.outgoing", "sync.revoking"},
+    {
+        "sync.connecting",
+        "sync.decisions",
+        "sync.errand",
+        "sync.incoming",
+        "sync.lease",
+        "sync.outgoing",
+        "sync.revoking",
+    },
     {"sync.channels", "sync.paging"},
     {"sync.guests", "sync.strays"},
     {"sync.leaving", "sync.pull"},
@@ -40,7 +60,13 @@ SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name 
 
 def sources() -> list[Path]:
     """Every module of the program itself."""
-    return sorted(path for name in FLOOR for path in ([TOP / f"{name}.py"] if (TOP / f"{name}.py").exists() else (TOP / name).rglob("*.py")))
+    return sorted(
+        path
+        for name in FLOOR
+        for path in (
+            [TOP / f"{name}.py"] if (TOP / f"{name}.py").exists() else (TOP / name).rglob("*.py")
+        )
+    )
 
 
 def imports(path: Path) -> list[str]:
@@ -58,7 +84,9 @@ def imports(path: Path) -> list[str]:
 
 
 def test_every_module_has_its_floor():
-    modules = {path.stem for path in TOP.glob("*.py")} | {path.parent.name for path in TOP.glob("*/__init__.py")}
+    modules = {path.stem for path in TOP.glob("*.py")} | {
+        path.parent.name for path in TOP.glob("*/__init__.py")
+    }
     assert modules - set(FLOOR) - {"tests", "bench", "sandbox", "migrations"} == set()
     assert set(FLOOR) - modules == set()
 
@@ -70,43 +98,74 @@ def test_no_import_points_up(path):
     assert upwards == []
 
 
-@pytest.mark.parametrize("path", sorted((TOP / "sync").rglob("[a-z]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((TOP / "sync").rglob("[a-z]*.py")), ids=lambda path: path.stem
+)
 def test_no_import_points_up_inside_sync(path):
     own = SYNC_FLOOR[f"sync.{path.relative_to(TOP / 'sync').parts[0].removesuffix('.py')}"]
-    looked_at = [".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("sync.")]
+    looked_at = [
+        ".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("sync.")
+    ]
     assert [name for name in looked_at if SYNC_FLOOR[name] > own] == []
 
 
-@pytest.mark.parametrize("path", [TOP / "sync" / "oauth.py", *sorted((TOP / "sync" / "providers").glob("*.py"))], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [TOP / "sync" / "oauth.py", *sorted((TOP / "sync" / "providers").glob("*.py"))],
+    ids=lambda path: path.stem,
+)
 def test_providers_know_no_row_and_no_request(path):
-    assert {"flask", "models", "database", "credentials", "redis", "rq"} & {name.split(".")[0] for name in imports(path)} == set()
+    assert {"flask", "models", "database", "credentials", "redis", "rq"} & {
+        name.split(".")[0] for name in imports(path)
+    } == set()
 
 
 def test_no_floor_looks_around_in_a_circle():
     """Siblings on one floor may look at each other, but never in both directions."""
-    pairs = {(path.relative_to(TOP).parts[0].removesuffix(".py"), name.split(".")[0]) for path in sources() for name in imports(path)}
+    pairs = {
+        (path.relative_to(TOP).parts[0].removesuffix(".py"), name.split(".")[0])
+        for path in sources()
+        for name in imports(path)
+    }
     assert [pair for pair in pairs if pair[0] < pair[1] and pair[::-1] in pairs] == []
 
 
 def test_only_the_settings_read_the_environment():
     readers = set()
     for path in sources():
-        reads = [f"{getattr(node.value, 'id', '')}.{node.attr}" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+        reads = [
+            f"{getattr(node.value, 'id', '')}.{node.attr}"
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        ]
         if {"os.environ", "os.environb", "os.getenv"} & {*reads, *imports(path)}:
             readers.add(path.name)
     assert readers == {"settings.py"}
 
 
 def test_only_one_module_names_htmx_headers():
-    namers = {path.name for path in sources() for node in ast.walk(ast.parse(path.read_text()))
-              if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.upper().startswith("HX-")}
+    namers = {
+        path.name
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and node.value.upper().startswith("HX-")
+    }
     assert namers == {"htmx.py"}
 
 
 def test_the_sandbox_stands_apart():
     ours = set(FLOOR) | {"tests", "bench"}
-    assert [name for path in (TOP / "sandbox").rglob("*.py") for name in imports(path) if name.split(".")[0] in ours] == []
-    assert [path.name for path in sources() for name in imports(path) if name.split(".")[0] == "sandbox"] == []
+    assert [
+        name
+        for path in (TOP / "sandbox").rglob("*.py")
+        for name in imports(path)
+        if name.split(".")[0] in ours
+    ] == []
+    assert [
+        path.name for path in sources() for name in imports(path) if name.split(".")[0] == "sandbox"
+    ] == []
 
 
 def test_no_module_is_called_like_one_of_the_standard_library():

@@ -1,4 +1,6 @@
-"""The lease of an account in other hands: slow providers, killed workers, two workers at once, and limits of the queue."""
+"""The lease of an account in other hands: slow providers, killed workers, two workers at once, and
+limits of the queue.
+"""
 
 import os
 import signal
@@ -66,7 +68,9 @@ def test_a_lease_outlasts_its_length_while_its_worker_lives(account, hasty):
 def test_a_lease_that_went_to_another_is_not_renewed(account, hasty):
     with lease.leased(account.id):
         until = scheduling.utc_now() + timedelta(hours=1)
-        Account.update(lease="another", leased_until=until).where(Account.id == account.id).execute()
+        Account.update(lease="another", leased_until=until).where(
+            Account.id == account.id
+        ).execute()
         for thread in threading.enumerate():
             if thread.name == "lease":
                 thread.join(5)
@@ -77,10 +81,21 @@ def test_a_lease_that_went_to_another_is_not_renewed(account, hasty):
 
 
 def test_a_killed_worker_holds_its_account_for_half_a_minute_at_most(account, settings):
-    given = [f"{name}={value}" for name, value in (
-        ("DATABASE_URL", settings.database_url), ("KALENDS_INSTANCE", settings.instance), ("KALENDS_SECRET_KEY", "a key of the tests"))]
+    given = [
+        f"{name}={value}"
+        for name, value in (
+            ("DATABASE_URL", settings.database_url),
+            ("KALENDS_INSTANCE", settings.instance),
+            ("KALENDS_SECRET_KEY", "a key of the tests"),
+        )
+    ]
     models.database.close()
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(account.id), *given], cwd=TOP, env=environ(), stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(account.id), *given],
+        cwd=TOP,
+        env=environ(),
+        stdout=subprocess.PIPE,
+    )
     assert holder.stdout.readline().strip()
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
@@ -92,7 +107,9 @@ def test_a_killed_worker_holds_its_account_for_half_a_minute_at_most(account, se
 
 
 def test_of_two_workers_at_once_one_writes(world):
-    """While one is in the middle of a call, another finds the account taken, however long the call."""
+    """While one is in the middle of a call, another finds the account taken, however long the
+    call.
+    """
     world.book()
     account, tried = world.connect(), []
     account.start(world.user, "Kalends", "Europe/London")
@@ -147,7 +164,13 @@ def test_a_filling_in_slices_is_one_entry_of_the_history_and_ends_exact(world, m
         assert row.ended_at is None and row.done <= row.total == 118
     assert slices >= 2
     row = SyncRun.get(SyncRun.account == account)
-    assert (row.done, row.total, row.error, row.word, row.counts) == (118, 118, "", "", {"created": 118})
+    assert (row.done, row.total, row.error, row.word, row.counts) == (
+        118,
+        118,
+        "",
+        "",
+        {"created": 118},
+    )
     assert row.ended_at is not None
     world.assert_in_step(account)
 

@@ -1,4 +1,6 @@
-"""Letters about sync trouble: one for each step of an episode, to whom it concerns, never twice, and with nothing in them that is private."""
+"""Letters about sync trouble: one for each step of an episode, to whom it concerns, never twice,
+and with nothing in them that is private.
+"""
 
 from datetime import timedelta
 
@@ -13,17 +15,21 @@ from tests import foreign
 
 @pytest.fixture
 def account(linden, clock):
-    return foreign.source(linden.pat, health="reconnect", failing_since=clock.now, health_word="invalid_grant").account
+    return foreign.source(
+        linden.pat, health="reconnect", failing_since=clock.now, health_word="invalid_grant"
+    ).account
 
 
 @pytest.fixture
 def tell(app, clock):
     """`tell(days=3)`: time goes on, and the chore runs twice, as with two clocks."""
+
     def run(**length):
         clock.now += timedelta(**length)
         with app.app_context():
             trouble.tell()
             trouble.tell()
+
     return run
 
 
@@ -31,7 +37,9 @@ def readers(letters) -> list[str]:
     return [letter["To"] for letter in letters.send()]
 
 
-def test_the_person_is_written_to_at_once_then_after_three_days_and_a_week_with_the_owners(tell, account, letters):
+def test_the_person_is_written_to_at_once_then_after_three_days_and_a_week_with_the_owners(
+    tell, account, letters
+):
     tell(seconds=30)
     assert readers(letters) == []
     tell(seconds=40)
@@ -55,21 +63,38 @@ def test_whoever_was_away_for_days_gets_one_letter_for_all_of_it(tell, account, 
     assert readers(letters) == []
 
 
-def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_private(tell, account, letters):
+def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_private(
+    tell, account, letters
+):
     tell(minutes=2)
     (letter,) = letters.send()
     text = letter.get_content()
     assert letter["Subject"] == "Your calendar sync needs help"
-    assert "since 20 November Google no longer lets Kalends into" in text and "Everything in Kalends is safe" in text
+    assert (
+        "since 20 November Google no longer lets Kalends into" in text
+        and "Everything in Kalends is safe" in text
+    )
     assert "http://localhost/sync/" in text
-    assert not [word for word in ("home.test", "Family", "Wójcik", "invalid_grant", "sealed") if word in text]
+    assert not [
+        word
+        for word in ("home.test", "Family", "Wójcik", "invalid_grant", "sealed")
+        if word in text
+    ]
     tell(days=3)
     own, owners = letters.send()
     assert owners["Subject"] == "The calendar sync of Pat Linden needs help"
-    assert "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()
+    assert (
+        "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()
+    )
 
 
-@pytest.mark.parametrize(("health", "words"), [("calendar_gone", "is gone in Google"), ("operator", "refuses this Kalends, or does not answer")])
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        ("calendar_gone", "is gone in Google"),
+        ("operator", "refuses this Kalends, or does not answer"),
+    ],
+)
 def test_each_trouble_has_its_words(tell, account, letters, health, words):
     Account.update(health=health).execute()
     tell(minutes=2)
@@ -82,7 +107,16 @@ def test_what_only_the_operator_can_mend_goes_to_the_owners_alone(tell, account,
     assert readers(letters) == ["olive@linden.test"]
 
 
-@pytest.mark.parametrize("columns", [{"health": "ok"}, {"health": "waiting"}, {"phase": "paused"}, {"phase": "off"}, {"phase": "leaving"}])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"health": "ok"},
+        {"health": "waiting"},
+        {"phase": "paused"},
+        {"phase": "off"},
+        {"phase": "leaving"},
+    ],
+)
 def test_nobody_is_written_to_about_what_needs_nobody(tell, account, letters, columns):
     Account.update(**columns).execute()
     tell(days=8)
@@ -109,12 +143,19 @@ def test_a_new_episode_begins_anew(tell, account, letters, clock):
     assert readers(letters) == ["pat@linden.test"]
 
 
-@pytest.mark.parametrize("over", [
-    lambda account, linden: Account.update(health="ok", failing_since=None).execute(), lambda account, linden: account.pause(linden.pat),
-    lambda account, linden: linden.pat.change_sync(sync_allowed=False), lambda account, linden: linden.pat.leave(linden.olive),
-    lambda account, linden: account.delete_instance(recursive=True),
-    lambda account, linden: Account.update(failing_since=account.failing_since + timedelta(minutes=1)).execute(),
-])
+@pytest.mark.parametrize(
+    "over",
+    [
+        lambda account, linden: Account.update(health="ok", failing_since=None).execute(),
+        lambda account, linden: account.pause(linden.pat),
+        lambda account, linden: linden.pat.change_sync(sync_allowed=False),
+        lambda account, linden: linden.pat.leave(linden.olive),
+        lambda account, linden: account.delete_instance(recursive=True),
+        lambda account, linden: Account.update(
+            failing_since=account.failing_since + timedelta(minutes=1)
+        ).execute(),
+    ],
+)
 def test_a_letter_whose_reason_is_gone_is_not_sent(tell, account, linden, letters, over):
     tell(minutes=2)
     over(Account.get_by_id(account.id), linden)
@@ -129,13 +170,24 @@ def test_nobody_reads_about_a_colleague_who_is_no_owner_any_more(tell, account, 
 
 
 def test_a_name_with_a_line_break_ends_nobody_elses_letter(tell, account, linden, letters):
-    User.update(name="Pat\r\nBcc: eve@evil.test\n\nPress here").where(User.id == linden.pat.id).execute()
-    other = foreign.source(linden.quinn, health="reconnect", failing_since=account.failing_since).account
+    User.update(name="Pat\r\nBcc: eve@evil.test\n\nPress here").where(
+        User.id == linden.pat.id
+    ).execute()
+    other = foreign.source(
+        linden.quinn, health="reconnect", failing_since=account.failing_since
+    ).account
     tell(days=3)
     sent = letters.send()
-    assert sorted(letter["To"] for letter in sent) == ["olive@linden.test", "olive@linden.test", "pat@linden.test", "quinn@linden.test"]
+    assert sorted(letter["To"] for letter in sent) == [
+        "olive@linden.test",
+        "olive@linden.test",
+        "pat@linden.test",
+        "quinn@linden.test",
+    ]
     assert [letter["Bcc"] for letter in sent] == [None] * 4 and other.user_id == linden.quinn.id
-    assert "The calendar sync of Pat Bcc: eve@evil.test Press here needs help" in [letter["Subject"] for letter in sent]
+    assert "The calendar sync of Pat Bcc: eve@evil.test Press here needs help" in [
+        letter["Subject"] for letter in sent
+    ]
 
 
 def test_without_mail_nothing_is_sent_and_nothing_is_counted_as_told(tell, account):
@@ -148,9 +200,15 @@ def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, le
     answers = [olive.post(f"/health/accounts/{account.id}/nudges").status_code for _ in range(2)]
     assert answers == [303, 303] and letters.server.connections == 0
     said = olive.get("/health/").get_data(as_text=True)
-    assert "An e-mail is on its way too." in said and "No second e-mail is sent within the hour." in said
+    assert (
+        "An e-mail is on its way too." in said
+        and "No second e-mail is sent within the hour." in said
+    )
     (letter,) = letters.send()
-    assert (letter["To"], letter["Subject"]) == ("pat@linden.test", "Your calendar sync waits for you")
+    assert (letter["To"], letter["Subject"]) == (
+        "pat@linden.test",
+        "Your calendar sync waits for you",
+    )
     assert "Olive Linden asks you to look at your calendar sync with Google" in letter.get_content()
     assert "http://localhost/sync/" in letter.get_content()
 

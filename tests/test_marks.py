@@ -1,4 +1,6 @@
-"""Several writers of one calendar: whose an event is, and that nobody touches another's. The marks themselves stay as they are for ever."""
+"""Several writers of one calendar: whose an event is, and that nobody touches another's. The marks
+themselves stay as they are for ever.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +15,9 @@ from sync.event import Event, Face, Mark, RemoteEvent
 from sync.providers import google_mapping, microsoft_mapping
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
-EVENT = Event("4f0c", 0, "confirmed", Face("Reserved"), AT, AT.replace(hour=11), AT, AT, "Europe/London")
+EVENT = Event(
+    "4f0c", 0, "confirmed", Face("Reserved"), AT, AT.replace(hour=11), AT, AT, "Europe/London"
+)
 WHOLE = Mark("b7c1", "4f0c", 2, "a11ce")
 
 
@@ -26,16 +30,30 @@ def seen(mark, remote_id="x"):
 
 class TestWhatNeverChanges:
     def test_ids_made_from_a_mark_without_an_account(self):
-        assert google_mapping.event_id(Mark("b7c1", "4f0c", 1), b"secret") == "1ujcddopm59pgoidq2tbuujgl78ih017"
-        assert microsoft_mapping.promised_id(Mark("b7c1", "4f0c", 1), b"secret") == "promised-0fa6c6b719b15398624dd0babf7a70a9d1288027"
+        assert (
+            google_mapping.event_id(Mark("b7c1", "4f0c", 1), b"secret")
+            == "1ujcddopm59pgoidq2tbuujgl78ih017"
+        )
+        assert (
+            microsoft_mapping.promised_id(Mark("b7c1", "4f0c", 1), b"secret")
+            == "promised-0fa6c6b719b15398624dd0babf7a70a9d1288027"
+        )
 
     def test_names_of_properties(self):
         assert google_mapping.from_mark(WHOLE) == {
-            "kalendsInstallation": "b7c1", "kalendsReference": "4f0c", "kalendsGeneration": "2", "kalendsAccount": "a11ce"}
+            "kalendsInstallation": "b7c1",
+            "kalendsReference": "4f0c",
+            "kalendsGeneration": "2",
+            "kalendsAccount": "a11ce",
+        }
         ours = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
-        assert microsoft_mapping.to_create("promised-1", EVENT, WHOLE)["singleValueExtendedProperties"] == [
-            {"id": ours + "kalendsMark", "value": '["b7c1", "4f0c", 2]'}, {"id": ours + "kalendsAccount", "value": "a11ce"},
-            {"id": ours + "kalendsPromise", "value": "promised-1"}]
+        assert microsoft_mapping.to_create("promised-1", EVENT, WHOLE)[
+            "singleValueExtendedProperties"
+        ] == [
+            {"id": ours + "kalendsMark", "value": '["b7c1", "4f0c", 2]'},
+            {"id": ours + "kalendsAccount", "value": "a11ce"},
+            {"id": ours + "kalendsPromise", "value": "promised-1"},
+        ]
         assert ours + "kalendsNote" == microsoft_mapping.NOTE
 
     def test_references_of_calendars_and_the_account_in_a_mark(self, db, linden):
@@ -47,20 +65,41 @@ class TestWhatNeverChanges:
 
     def test_the_account_is_known_again_after_it_was_connected_anew(self, db, linden):
         def part(**columns):
-            usual = {"clinic": linden.clinic, "user": linden.pat, "kind": "google", "email": "robin@example.com"}
+            usual = {
+                "clinic": linden.clinic,
+                "user": linden.pat,
+                "kind": "google",
+                "email": "robin@example.com",
+            }
             return marks.part(Account(**usual | columns))
+
         assert part(id=1) == part(id=2, email="ROBIN@example.com ")
-        assert len({part(), part(email="ana@example.com"), part(kind="microsoft"), part(user=linden.quinn)}) == 4
+        assert (
+            len(
+                {
+                    part(),
+                    part(email="ana@example.com"),
+                    part(kind="microsoft"),
+                    part(user=linden.quinn),
+                }
+            )
+            == 4
+        )
 
 
 @pytest.mark.parametrize("mark", [WHOLE, replace(WHOLE, account="")])
 def test_marks_come_back_as_they_were_written(mark):
-    assert google_mapping.to_mark({"extendedProperties": {"private": google_mapping.from_mark(mark)}}) == mark
+    assert (
+        google_mapping.to_mark({"extendedProperties": {"private": google_mapping.from_mark(mark)}})
+        == mark
+    )
     assert microsoft_mapping.to_mark(microsoft_mapping.to_restore(EVENT, mark)) == mark
 
 
 def test_no_two_accounts_promise_the_same_id():
-    assert google_mapping.event_id(WHOLE, b"s") != google_mapping.event_id(replace(WHOLE, account="b0b"), b"s")
+    assert google_mapping.event_id(WHOLE, b"s") != google_mapping.event_id(
+        replace(WHOLE, account="b0b"), b"s"
+    )
 
 
 # ---- two writers of one calendar, as earlier versions allowed it ----
@@ -78,15 +117,21 @@ def writes_to(world, user, calendar_id, email=None) -> Account:
     """The person's account, begun in a calendar that is there, whoever else writes to it."""
     account = world.connect(user, email)
     account.start(user, "Kalends", "Europe/London")
-    RemoteCalendar.delete().where(RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id).execute()
-    RemoteCalendar.update(calendar_id=calendar_id).where(RemoteCalendar.account == account, RemoteCalendar.role == "destination").execute()
+    RemoteCalendar.delete().where(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+    ).execute()
+    RemoteCalendar.update(calendar_id=calendar_id).where(
+        RemoteCalendar.account == account, RemoteCalendar.role == "destination"
+    ).execute()
     world.run(account)
     return account
 
 
 @pytest.fixture
 def both(world):
-    """Pat and Quinn, each with four bookings, write to one calendar of Robin's: two accounts of Google's, or one mailbox."""
+    """Pat and Quinn, each with four bookings, write to one calendar of Robin's: two accounts of
+    Google's, or one mailbox.
+    """
     shared = world.robin.add_calendar("Practice")
     email = world.email
     if world.kind == "google":
@@ -95,7 +140,11 @@ def both(world):
     for day in range(1, 5):
         world.book(days=day)
         world.book(days=day, hour=14, calendar=world.linden.colleague_calendar)
-    return writes_to(world, world.linden.pat, shared), writes_to(world, world.linden.quinn, shared, email), shared
+    return (
+        writes_to(world, world.linden.pat, shared),
+        writes_to(world, world.linden.quinn, shared, email),
+        shared,
+    )
 
 
 def by_person(world, shared) -> dict[str, int]:
@@ -111,7 +160,10 @@ def by_person(world, shared) -> dict[str, int]:
 def forget_accounts(world, shared) -> None:
     """The marks as earlier versions wrote them."""
     for event in world.robin.calendar(shared)["events"].values():
-        for properties in (event.get("extendedProperties", {}).get("private", {}), event.get("_properties", {})):
+        for properties in (
+            event.get("extendedProperties", {}).get("private", {}),
+            event.get("_properties", {}),
+        ):
             for name in [name for name in properties if name.endswith("kalendsAccount")]:
                 del properties[name]
 
@@ -177,7 +229,9 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
     pat, quinn, shared = both
     quinn.leave(world.linden.quinn, "disconnect", False)
     world.run(quinn)
-    for event in world.robin.calendar(shared)["events"].values():  # Quinn's are of another installation from now on
+    for event in world.robin.calendar(shared)[
+        "events"
+    ].values():  # Quinn's are of another installation from now on
         reference = world.reference_of(event)
         if reference not in {link.uid for link in pat.links}:
             private = event.get("extendedProperties", {}).get("private")
@@ -185,7 +239,9 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
                 private["kalendsInstallation"] = "another"
             else:
                 name = next(name for name in event["_properties"] if name.endswith("kalendsMark"))
-                event["_properties"][name] = event["_properties"][name].replace(world.linden.clinic.installation, "another")
+                event["_properties"][name] = event["_properties"][name].replace(
+                    world.linden.clinic.installation, "another"
+                )
     pat.ask("resync")
     world.poll()
     assert len(world.mirrored(pat)) == 4
@@ -209,7 +265,9 @@ def test_a_calendar_of_ours_that_a_colleague_writes_to_is_not_taken_away(world, 
     pat = world.start(linden.pat)
     made = world.destination(pat)
     quinn = writes_to(world, linden.quinn, made)
-    world.book(days=2, calendar=linden.colleague_calendar)  # not written yet: the calendar holds Pat's event alone
+    world.book(
+        days=2, calendar=linden.colleague_calendar
+    )  # not written yet: the calendar holds Pat's event alone
     pat.leave(linden.pat, "disconnect", True)
     world.run(pat)
     world.run(quinn)
@@ -223,7 +281,10 @@ def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(
     made, at = world.destination(pat), world.clock.now
     key = world.robin.add("Private", at, at.replace(hour=23), made)
     for side in ("start", "end"):
-        world.robin.calendar(made)["events"][key][side] |= {"timeZone": "Nowhere/Land", "dateTime": "2026-11-20T22:00:00"}
+        world.robin.calendar(made)["events"][key][side] |= {
+            "timeZone": "Nowhere/Land",
+            "dateTime": "2026-11-20T22:00:00",
+        }
     pat.leave(linden.pat, "disconnect", True)
     world.sandbox.strict = False
     world.run(pat)
@@ -234,7 +295,11 @@ def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(
 def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is_made):
     for day in range(1, 5):
         world.book(days=day)
-    pat = world.start(linden.pat) if is_made else writes_to(world, linden.pat, world.robin.add_calendar("Practice"))
+    pat = (
+        world.start(linden.pat)
+        if is_made
+        else writes_to(world, linden.pat, world.robin.add_calendar("Practice"))
+    )
     forget_accounts(world, world.destination(pat))
     Link.update(guests=None, guests_told=None).execute()
     Account.update(searched_at=None).execute()

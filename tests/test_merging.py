@@ -1,4 +1,6 @@
-"""Two people with one form open: nothing that either typed is lost, on every page that changes what is stored."""
+"""Two people with one form open: nothing that either typed is lost, on every page that changes what
+is stored.
+"""
 
 import html
 import importlib
@@ -19,7 +21,9 @@ from views.merging import Merging
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 PARTIAL = {"HX-Request": "true"}
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is compared is the same on both; who comes first is not
+ON_SQLITE = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is compared is the same on both; who comes first is not
 
 
 def text(answer) -> str:
@@ -27,10 +31,19 @@ def text(answer) -> str:
 
 
 class Place:
-    """A page with a form, the row behind it, and what two people type: different fields, and the same one."""
+    """A page with a form, the row behind it, and what two people type: different fields, and the
+    same one.
+    """
 
     def __init__(self, path, form, row, one, two, both, column=None, who="maya"):
-        self.path, self.form, self.one, self.two, self.both, self.who = path, form, one, two, both, who
+        self.path, self.form, self.one, self.two, self.both, self.who = (
+            path,
+            form,
+            one,
+            two,
+            both,
+            who,
+        )
         self.row = type(row).get_by_id(row.id)
         self.column = column or next(iter(both[0]))
 
@@ -39,14 +52,30 @@ class Place:
 
 
 def booking(linden):
-    row = Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient, notes="left shoulder")[0]
-    return Place(f"/bookings/{row.id}/edit", "booking-form", row, {"notes": "allergic to latex"}, {"rate": "70"},
-                 ({"notes": "allergic to latex"}, {"notes": "bring the scan"}))
+    row = Booking.book(
+        linden.calendar,
+        [Span(NINE, NINE + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        notes="left shoulder",
+    )[0]
+    return Place(
+        f"/bookings/{row.id}/edit",
+        "booking-form",
+        row,
+        {"notes": "allergic to latex"},
+        {"rate": "70"},
+        ({"notes": "allergic to latex"}, {"notes": "bring the scan"}),
+    )
 
 
 def booking_status(linden):
     place = booking(linden)
-    place.one, place.two, place.both = {"status": "arrived"}, {"notes": "late"}, ({"status": "arrived"}, {"status": "no_show"})
+    place.one, place.two, place.both = (
+        {"status": "arrived"},
+        {"notes": "late"},
+        ({"status": "arrived"}, {"status": "no_show"}),
+    )
     place.column = "status"
     return place
 
@@ -54,65 +83,147 @@ def booking_status(linden):
 def booking_time(linden):
     place = booking(linden)
     place.one, place.two = {"starts": "11:00", "ends": "11:50"}, {"notes": "late"}
-    place.both, place.column = ({"starts": "11:00", "ends": "11:50"}, {"day": "2026-11-27"}), "starts_at"
+    place.both, place.column = (
+        ({"starts": "11:00", "ends": "11:50"}, {"day": "2026-11-27"}),
+        "starts_at",
+    )
     return place
 
 
 def client(linden):
-    return Place(f"/clients/{linden.patient.id}/edit", "client-form", linden.patient, {"notes": "allergic to latex"}, {"phone": "01 555 0123"},
-                 ({"notes": "allergic to latex"}, {"notes": "prefers mornings"}))
+    return Place(
+        f"/clients/{linden.patient.id}/edit",
+        "client-form",
+        linden.patient,
+        {"notes": "allergic to latex"},
+        {"phone": "01 555 0123"},
+        ({"notes": "allergic to latex"}, {"notes": "prefers mornings"}),
+    )
 
 
 def service(linden):
-    return Place(f"/services/{linden.service.id}", "service-form", linden.service, {"duration_minutes": "45"}, {"price_cents": "80"},
-                 ({"name": "Knee"}, {"name": "Hip"}))
+    return Place(
+        f"/services/{linden.service.id}",
+        "service-form",
+        linden.service,
+        {"duration_minutes": "45"},
+        {"price_cents": "80"},
+        ({"name": "Knee"}, {"name": "Hip"}),
+    )
 
 
 def venue(linden):
-    return Place(f"/settings/venues/{linden.street.id}", "venue-form", linden.street, {"address": "5 Linden Street"}, {"name": "Linden House"},
-                 ({"address": "5 Linden Street"}, {"address": "6 Linden Street"}))
+    return Place(
+        f"/settings/venues/{linden.street.id}",
+        "venue-form",
+        linden.street,
+        {"address": "5 Linden Street"},
+        {"name": "Linden House"},
+        ({"address": "5 Linden Street"}, {"address": "6 Linden Street"}),
+    )
 
 
 def clinic(linden):
-    return Place("/settings/", "settings-form", linden.clinic, {"contact": "Maya, 01 555 0100"}, {"privacy_ceiling": "initials"},
-                 ({"contact": "Maya"}, {"contact": "Olive"}))
+    return Place(
+        "/settings/",
+        "settings-form",
+        linden.clinic,
+        {"contact": "Maya, 01 555 0100"},
+        {"privacy_ceiling": "initials"},
+        ({"contact": "Maya"}, {"contact": "Olive"}),
+    )
 
 
 def clinic_one_card(linden):
-    return Place("/settings/", "settings-form", linden.clinic, {"privacy_ceiling": "initials"}, {"notes_may_leave": "y"},
-                 ({"privacy_ceiling": "initials"}, {"privacy_ceiling": "first_name"}))
+    return Place(
+        "/settings/",
+        "settings-form",
+        linden.clinic,
+        {"privacy_ceiling": "initials"},
+        {"notes_may_leave": "y"},
+        ({"privacy_ceiling": "initials"}, {"privacy_ceiling": "first_name"}),
+    )
 
 
 def person(linden):
-    return Place(f"/team/{linden.pat.id}", "person-form", linden.pat, {"name": "Pat Other"}, {"email": "other@linden.test"},
-                 ({"name": "Pat Other"}, {"name": "Pat Else"}))
+    return Place(
+        f"/team/{linden.pat.id}",
+        "person-form",
+        linden.pat,
+        {"name": "Pat Other"},
+        {"email": "other@linden.test"},
+        ({"name": "Pat Other"}, {"name": "Pat Else"}),
+    )
 
 
 def hours(linden):
     name = f"c{linden.calendar.id}-hours"
     early, late = ([start, "17:00", "", ""] * 5 + [""] * 8 for start in ("07:00", "10:00"))
-    return Place(f"/team/{linden.pat.id}", "person-form", linden.calendar, {name: early}, {"email": "other@linden.test"},
-                 ({name: early}, {name: late}), "hours")
+    return Place(
+        f"/team/{linden.pat.id}",
+        "person-form",
+        linden.calendar,
+        {name: early},
+        {"email": "other@linden.test"},
+        ({name: early}, {name: late}),
+        "hours",
+    )
 
 
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
-    return Place(f"/sync/links/{row.id}", "link-settings", row, {"name": "tablet"}, {"hide_sensitive": "y"},
-                 ({"name": "tablet"}, {"name": "laptop"}), who="pat")
+    return Place(
+        f"/sync/links/{row.id}",
+        "link-settings",
+        row,
+        {"name": "tablet"},
+        {"hide_sensitive": "y"},
+        ({"name": "tablet"}, {"name": "laptop"}),
+        who="pat",
+    )
 
 
 def account(linden):
     row = foreign.source(linden.pat).account
-    return Place(f"/sync/accounts/{row.id}/settings", "account-settings", row, {"edits": "ask"}, {"lock_sign": "y"},
-                 ({"edits": "ask"}, {"edits": "follow"}), who="pat")
+    return Place(
+        f"/sync/accounts/{row.id}/settings",
+        "account-settings",
+        row,
+        {"edits": "ask"},
+        {"lock_sign": "y"},
+        ({"edits": "ask"}, {"edits": "follow"}),
+        who="pat",
+    )
 
 
 def source(linden):
     row = foreign.source(linden.pat)
-    return Place(f"/sync/calendars/{row.id}", "rules", row, {"tentative": "y"}, {"elsewhere": "y"}, None, "rules", who="pat")
+    return Place(
+        f"/sync/calendars/{row.id}",
+        "rules",
+        row,
+        {"tentative": "y"},
+        {"elsewhere": "y"},
+        None,
+        "rules",
+        who="pat",
+    )
 
 
-PLACES = [booking, booking_status, booking_time, client, service, venue, clinic, clinic_one_card, person, hours, link, account]
+PLACES = [
+    booking,
+    booking_status,
+    booking_time,
+    client,
+    service,
+    venue,
+    clinic,
+    clinic_one_card,
+    person,
+    hours,
+    link,
+    account,
+]
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
@@ -128,7 +239,15 @@ def two(signed_in, linden, place):
 
 
 def columns(row) -> dict:
-    kept = ("updated_at", "sequence", "rev", "latest_rev", "faces_rev", "void_rev", "search")  # by the rows themselves
+    kept = (
+        "updated_at",
+        "sequence",
+        "rev",
+        "latest_rev",
+        "faces_rev",
+        "void_rev",
+        "search",
+    )  # by the rows themselves
     return {name: value for name, value in row.__data__.items() if name not in kept}
 
 
@@ -158,7 +277,9 @@ def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(two, place)
     (question,) = [name for name in again.choices if "keep-" in name]
     assert set(again.choices[question]) >= {"theirs", "yours"}
     for name, value in mine.items():  # what was typed is still there
-        assert [was for key, was in again.fields if key == name] == (value if isinstance(value, list) else [value])
+        assert [was for key, was in again.fields if key == name] == (
+            value if isinstance(value, list) else [value]
+        )
     refused = again.send(second)
     assert refused.status_code == 422 and "Choose one for each" in text(refused)
     assert columns(place.fresh()) == stored
@@ -186,7 +307,9 @@ def test_one_s_own_can_be_kept(two, place):
     assert columns(place.fresh())[place.column] != stored
     reopened = form_of(second.get(place.path), place.form)
     for name, value in place.both[1].items():
-        assert [was for key, was in reopened.fields if key == name] == (value if isinstance(value, list) else [value])
+        assert [was for key, was in reopened.fields if key == name] == (
+            value if isinstance(value, list) else [value]
+        )
 
 
 @ON_SQLITE
@@ -196,7 +319,12 @@ def test_a_third_change_while_one_decides_asks_again(two, place):
     again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
     (question,) = [name for name in again.choices if "keep-" in name]
     third = form_of(first.get(place.path), place.form)
-    assert third.put(**{name: another(name, value) for name, value in place.both[0].items()}).send(first).status_code == 303
+    assert (
+        third.put(**{name: another(name, value) for name, value in place.both[0].items()})
+        .send(first)
+        .status_code
+        == 303
+    )
     stored = columns(place.fresh())
     answer = again.put(**{question: "yours"}).send(second)
     assert answer.status_code == 422
@@ -205,7 +333,13 @@ def test_a_third_change_while_one_decides_asks_again(two, place):
 
 def another(name, value):
     """A third value for the field."""
-    thirds = {"status": "delivered", "starts": "12:00", "ends": "12:50", "privacy_ceiling": "none", "edits": "put_back"}
+    thirds = {
+        "status": "delivered",
+        "starts": "12:00",
+        "ends": "12:50",
+        "privacy_ceiling": "none",
+        "edits": "put_back",
+    }
     if isinstance(value, list):
         return ["08:30", "17:00", "", ""] * 5 + [""] * 8
     return thirds.get(name, f"{value} third")
@@ -237,8 +371,12 @@ def test_of_two_who_save_at_once_both_are_kept(app, signed_in, linden):
     forms = [form_of(browser.get(path), "client-form") for browser in browsers]
     forms[0].put(notes="allergic to latex"), forms[1].put(phone="1")
     answers = []
-    crowd = [threading.Thread(target=lambda form=form, browser=browser: answers.append(form.send(browser).status_code))
-             for form, browser in zip(forms, browsers, strict=True)]
+    crowd = [
+        threading.Thread(
+            target=lambda form=form, browser=browser: answers.append(form.send(browser).status_code)
+        )
+        for form, browser in zip(forms, browsers, strict=True)
+    ]
     for thread in crowd:
         thread.start()
     for thread in crowd:
@@ -278,9 +416,13 @@ def test_both_notes_can_be_kept(signed_in, linden):
     assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex\nprefers mornings"
 
 
-def test_a_form_that_does_not_say_what_it_saw_never_takes_what_was_sent_for_untouched(signed_in, linden):
+def test_a_form_that_does_not_say_what_it_saw_never_takes_what_was_sent_for_untouched(
+    signed_in, linden
+):
     browser = signed_in(linden.maya)
-    answer = browser.post(f"/clients/{linden.patient.id}", data={"first_name": "", "notes": "allergic to latex"})
+    answer = browser.post(
+        f"/clients/{linden.patient.id}", data={"first_name": "", "notes": "allergic to latex"}
+    )
     again = form_of(answer, "client-form").put(first_name="Mo")
     assert again.send(browser).status_code == 303
     assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex"
@@ -297,9 +439,16 @@ def test_a_record_of_what_was_seen_that_we_did_not_write_does_no_harm(signed_in,
 def test_saving_one_card_keeps_what_was_typed_in_the_others(signed_in, linden):
     browser = signed_in(linden.maya)
     opened = form_of(browser.get("/settings/"), "settings-form")
-    opened.put(contact="Maya", privacy_ceiling="initials", feed_preset="locum", sync_shared="y").send(browser)
+    opened.put(
+        contact="Maya", privacy_ceiling="initials", feed_preset="locum", sync_shared="y"
+    ).send(browser)
     row = Clinic.get_by_id(linden.clinic.id)
-    assert (row.contact, row.privacy_ceiling, row.feed_preset, row.sync_shared) == ("Maya", "initials", "locum", True)
+    assert (row.contact, row.privacy_ceiling, row.feed_preset, row.sync_shared) == (
+        "Maya",
+        "initials",
+        "locum",
+        True,
+    )
     opened = form_of(browser.get(f"/team/{linden.pat.id}"), "person-form")
     week = ["07:00", "12:00", "", ""] * 5 + [""] * 8
     opened.put(**{"name": "Pat Other", f"c{linden.calendar.id}-hours": week}).send(browser)
@@ -309,7 +458,11 @@ def test_saving_one_card_keeps_what_was_typed_in_the_others(signed_in, linden):
 
 def test_a_fault_in_one_card_saves_none_and_loses_nothing(signed_in, linden):
     browser = signed_in(linden.maya)
-    answer = form_of(browser.get("/settings/"), "settings-form").put(name="", feed_preset="locum").send(browser)
+    answer = (
+        form_of(browser.get("/settings/"), "settings-form")
+        .put(name="", feed_preset="locum")
+        .send(browser)
+    )
     assert answer.status_code == 422
     assert form_of(answer, "settings-form")["feed_preset"] == "locum"
     assert Clinic.get_by_id(linden.clinic.id).feed_preset == "clinic"
@@ -324,11 +477,19 @@ def test_the_rules_of_a_calendar_outside_are_merged(signed_in, linden):
     assert {name for name, on in place.fresh().rules.items() if on} >= {"tentative", "elsewhere"}
 
 
-# Forms that need not know what was there: they make something, find something, or are one decision whose last press is meant.
+# Forms that need not know what was there: they make something, find something, or are one decision
+# whose last press is meant.
 OTHERS = {
-    "views.auth": None, "views.signing_in": None, "views.imports": None,  # signing in and files: nothing that two people edit
-    "views.bookings": {"StatusForm", "CancelForm"}, "views.links": {"NewLink", "Hide"}, "views.identifier": {"Identifier"},
-    "views.panels": {"Naming"}, "views.settings": {"PlanForm"}, "views.sync_settings": {"OptIn"}, "views.team": {"InviteForm", "CalendarForm"},
+    "views.auth": None,
+    "views.signing_in": None,
+    "views.imports": None,  # signing in and files: nothing that two people edit
+    "views.bookings": {"StatusForm", "CancelForm"},
+    "views.links": {"NewLink", "Hide"},
+    "views.identifier": {"Identifier"},
+    "views.panels": {"Naming"},
+    "views.settings": {"PlanForm"},
+    "views.sync_settings": {"OptIn"},
+    "views.team": {"InviteForm", "CalendarForm"},
 }
 
 
@@ -338,8 +499,20 @@ def test_every_form_that_changes_a_row_knows_what_it_saw():
 
     def below(kind):
         return {kind, *(one for child in kind.__subclasses__() for one in below(child))}
+
     own = {kind for kind in below(Form) - {Form, Merging} if kind.__module__.startswith("views.")}
     assert sum(issubclass(kind, Merging) for kind in own) >= 13
-    lost = [kind for kind in own if not issubclass(kind, Merging)
-            and (kind.__module__ not in OTHERS or OTHERS[kind.__module__] is not None and kind.__name__ not in OTHERS[kind.__module__])]
-    assert [f"{kind.__module__}.{kind.__name__}: make it a Merging form, or say here why it need not be" for kind in lost] == []
+    lost = [
+        kind
+        for kind in own
+        if not issubclass(kind, Merging)
+        and (
+            kind.__module__ not in OTHERS
+            or OTHERS[kind.__module__] is not None
+            and kind.__name__ not in OTHERS[kind.__module__]
+        )
+    ]
+    assert [
+        f"{kind.__module__}.{kind.__name__}: make it a Merging form, or say here why it need not be"
+        for kind in lost
+    ] == []

@@ -1,4 +1,6 @@
-"""The database through its migrations: the same as the models say, never backwards, and faults in sentences."""
+"""The database through its migrations: the same as the models say, never backwards, and faults in
+sentences.
+"""
 
 import os
 import re
@@ -23,7 +25,8 @@ def empty(db, settings, tmp_path) -> Iterator[None]:
         models.database.execute_sql("CREATE SCHEMA void")
         models.database.close()
         models.database.obj.close_all()
-        open_database(f"{settings.database_url}{'&' if '?' in settings.database_url else '?'}options=-csearch_path%3Dvoid")
+        mark = "&" if "?" in settings.database_url else "?"
+        open_database(f"{settings.database_url}{mark}options=-csearch_path%3Dvoid")
     models.database.connect(reuse_if_open=True)
     yield
     models.database.close()
@@ -44,11 +47,18 @@ def facts(execute, is_sqlite: bool) -> set[str]:
 
 def _sqlite_facts(execute) -> set[str]:
     found = set()
-    rows = execute("SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN ('schema_migration', 'sqlite_sequence')")
+    rows = execute(
+        "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN"
+        " ('schema_migration', 'sqlite_sequence')"
+    )
     for kind, table, sql in rows.fetchall():
         plain = " ".join(sql.replace("IF NOT EXISTS ", "").split())
         if kind == "table":  # commas inside brackets belong to one definition
-            body = re.sub(r"\(([^()]*|\([^()]*\))*\)", lambda m: m[0].replace(",", "\0"), plain[plain.index("(") + 1 : -1])
+            body = re.sub(
+                r"\(([^()]*|\([^()]*\))*\)",
+                lambda m: m[0].replace(",", "\0"),
+                plain[plain.index("(") + 1 : -1],
+            )
             found |= {f"{table}: {part.strip()}".replace("\0", ",") for part in body.split(",")}
         else:
             found.add(plain)
@@ -56,14 +66,24 @@ def _sqlite_facts(execute) -> set[str]:
 
 
 def _postgres_facts(execute) -> set[str]:
-    columns = execute("SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
-                      "FROM information_schema.columns WHERE table_schema = current_schema()").fetchall()
-    checks = execute("SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid) FROM pg_constraint c "
-                     "WHERE c.connamespace = current_schema()::regnamespace").fetchall()
-    indexes = execute("SELECT tablename, regexp_replace(indexdef, ' ON [a-z]+\\.', ' ON ') FROM pg_indexes "
-                      "WHERE schemaname = current_schema()").fetchall()
+    columns = execute(
+        "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable,"
+        " column_default FROM information_schema.columns WHERE table_schema = current_schema()"
+    ).fetchall()
+    checks = execute(
+        "SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid) FROM pg_constraint c "
+        "WHERE c.connamespace = current_schema()::regnamespace"
+    ).fetchall()
+    indexes = execute(
+        "SELECT tablename, regexp_replace(indexdef, ' ON [a-z]+\\.', ' ON ') FROM pg_indexes "
+        "WHERE schemaname = current_schema()"
+    ).fetchall()
     lines = {": ".join(map(str, row)) for row in (*columns, *checks, *indexes)}
-    return {re.sub(r"nextval\('\w+\.?", "nextval('", line) for line in lines if not line.startswith("schema_migration")}
+    return {
+        re.sub(r"nextval\('\w+\.?", "nextval('", line)
+        for line in lines
+        if not line.startswith("schema_migration")
+    }
 
 
 @contextmanager
@@ -87,13 +107,25 @@ def test_migrations_make_what_the_models_say(db):
     with _as_models_say() as (execute, is_sqlite):
         said = facts(execute, is_sqlite)
     assert len(said) > 100
-    tables = "audit_entry", "external_event", "letter", "note_version"  # they stand below the tables that they name, and leave this to the migration
-    deferred = {line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))}
+    tables = (
+        "audit_entry",
+        "external_event",
+        "letter",
+        "note_version",
+    )  # they stand below the tables that they name, and leave this to the migration
+    deferred = {
+        line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))
+    }
     assert len(deferred) == 8
     made -= deferred
-    differences = [f"only the models:     {line}" for line in sorted(said - made)] + [f"only the migrations: {line}" for line in sorted(made - said)]
+    differences = [f"only the models:     {line}" for line in sorted(said - made)] + [
+        f"only the migrations: {line}" for line in sorted(made - said)
+    ]
     if differences:
-        pytest.fail("\n".join(["Models and migrations differ. Write a migration.", *differences]), pytrace=False)
+        pytest.fail(
+            "\n".join(["Models and migrations differ. Write a migration.", *differences]),
+            pytrace=False,
+        )
 
 
 # ---- bringing it up to date ----
@@ -108,13 +140,18 @@ def test_an_empty_database_is_behind_then_current_and_migrating_again_does_nothi
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty):
     migrate.migrate()
-    models.database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_from_the_future', '2031-01-01 00:00:00')")
+    models.database.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('9999_from_the_future', '2031-01-01"
+        " 00:00:00')"
+    )
     assert migrate.state() == "newer"
     with pytest.raises(migrate.CannotMigrate, match="newer version of Kalends"):
         migrate.migrate()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite serves one machine, and `start` holds its folder
+@pytest.mark.parametrize(
+    "database_url", ["postgresql"], indirect=True
+)  # SQLite serves one machine, and `start` holds its folder
 def test_two_programs_may_migrate_at_once(empty):
     done, faults = [], []
 
@@ -137,7 +174,9 @@ def test_two_programs_may_migrate_at_once(empty):
 def test_a_file_that_is_no_database_is_a_sentence(tmp_path, db, settings):
     (tmp_path / "kalends.db").write_text("This is a letter, not a database." * 100)
     open_database(f"sqlite:///{tmp_path / 'kalends.db'}")
-    with pytest.raises(migrate.CannotMigrate, match=r"cannot be used: file is not a database\. Check"):
+    with pytest.raises(
+        migrate.CannotMigrate, match=r"cannot be used: file is not a database\. Check"
+    ):
         migrate.migrate()
     open_database(settings.database_url)
 
@@ -161,7 +200,9 @@ def _nobody() -> Iterator[None]:
         os.seteuid(was)
 
 
-def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(empty, settings, tmp_path):
+def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(
+    empty, settings, tmp_path
+):
     migrate.migrate()
     models.database.close()
     if models.is_sqlite():
@@ -173,13 +214,22 @@ def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(empt
         for parent in (tmp_path.parent, tmp_path.parent.parent, tmp_path.parent.parent.parent):
             parent.chmod(parent.stat().st_mode | 0o011)
         try:
-            with _nobody(), pytest.raises(migrate.CannotMigrate, match="cannot be used: attempt to write a readonly database"):
+            with (
+                _nobody(),
+                pytest.raises(
+                    migrate.CannotMigrate,
+                    match="cannot be used: attempt to write a readonly database",
+                ),
+            ):
                 migrate.migrate()
         finally:
             tmp_path.chmod(0o755)
     else:
         models.database.obj.close_all()
-        open_database(settings.database_url + ("&" if "?" in settings.database_url else "?")
-                             + "options=-csearch_path%3Dvoid%20-cdefault_transaction_read_only%3Don")
+        open_database(
+            settings.database_url
+            + ("&" if "?" in settings.database_url else "?")
+            + "options=-csearch_path%3Dvoid%20-cdefault_transaction_read_only%3Don"
+        )
         with pytest.raises(migrate.CannotMigrate, match="cannot be used: it is read-only"):
             migrate.migrate()

@@ -29,7 +29,9 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 
 @pytest.fixture
 def small_clinic(tmp_path):
-    """A clinic in an SQLite file, with a booking and a private link: (file, path of the link, its text)."""
+    """A clinic in an SQLite file, with a booking and a private link: (file, path of the link, its
+    text).
+    """
     file = tmp_path / "kalends.db"
     app = create_app(Settings.from_env(environment(tmp_path, f"sqlite:///{file}")))
     migrate.migrate()
@@ -65,8 +67,14 @@ def empty_postgres(postgres_url, worker_id):
 
 
 def move(file: Path, url: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", SCRIPT, str(file)], cwd=TOP, capture_output=True, text=True, check=False,
-                          env={**os.environ, **environment(file.parent, url)})
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(file)],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment(file.parent, url)},
+    )
 
 
 def test_the_script_moves_every_row_and_the_links_go_on(small_clinic, empty_postgres):
@@ -79,7 +87,11 @@ def test_the_script_moves_every_row_and_the_links_go_on(small_clinic, empty_post
     assert answer.data == text and b"BEGIN:VEVENT" in text
     models.database.connect(reuse_if_open=True)
     owner = User.get(User.email == "olive@linden.test")
-    again = Booking.book(Practitioner.get(), [Span(datetime(2030, 1, 1, 9, tzinfo=UTC), datetime(2030, 1, 1, 10, tzinfo=UTC))], owner)
+    again = Booking.book(
+        Practitioner.get(),
+        [Span(datetime(2030, 1, 1, 9, tzinfo=UTC), datetime(2030, 1, 1, 10, tzinfo=UTC))],
+        owner,
+    )
     assert again[0].id == 2, "new rows must go on after the ones that moved"
     models.database.close()
 

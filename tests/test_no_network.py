@@ -1,6 +1,8 @@
-"""No request speaks with anybody but the database and Redis: every route and action is walked while a look-out notes each connection.
+"""No request speaks with anybody but the database and Redis: every route and action is walked while
+a look-out notes each connection.
 
-Mail and both providers are set up at addresses that nobody answers. The way back from a provider is the one exception; it shows that the
+Mail and both providers are set up at addresses that nobody answers. The way back from a provider is
+the one exception; it shows that the
 look-out sees what is there to be seen.
 """
 
@@ -27,24 +29,74 @@ from tests.conftest import PASSWORD
 TOP = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"
 ANSWERED = {200, 202, 204, 302, 303}
-WAYS = {"kind": ["google", "microsoft", "clients"], "secret": ["x" * 43], "token": ["x" * 32], "filename": ["app.css"], "name": ["two-way-google"]}
-FORM = {  # one form for all: whatever a page does not ask for is left aside
-    "email": "nia@linden.test", "role": "practitioner", "name": "Nia Linden", "password": PASSWORD, "current": PASSWORD, "allow": "y",
-    "identifier": "initials", "edits": "ask", "window": "30 365", "status": "arrived", "first_name": "Nia", "plan": "pro",
-    "zone_name": "Europe/London", "clinic": "Other", "busy": "y", "removes": "y", "duration": "50",
+WAYS = {
+    "kind": ["google", "microsoft", "clients"],
+    "secret": ["x" * 43],
+    "token": ["x" * 32],
+    "filename": ["app.css"],
+    "name": ["two-way-google"],
 }
-MUST_SUCCEED = {  # what mails, or has providers do something; none of it may be refused here, or nothing is proved
-    "auth.send_reset", "team.invite", "team.issue_link", "health.ask", "health.resync", "health.resync_all", "two_way.act", "two_way.leave",
-    "two_way.start", "two_way.update", "two_way.look", "sources.start", "sources.stop", "sources.update", "notices.decide", "connect.depart",
-    "sync_settings.show", "sync_settings.allow", "sync_settings.choose", "health.show", "health.board", "bookings.cancel", "bookings.set_status",
-    "team.leave", "settings.change_plan", "webhooks.call",
+FORM = {  # one form for all: whatever a page does not ask for is left aside
+    "email": "nia@linden.test",
+    "role": "practitioner",
+    "name": "Nia Linden",
+    "password": PASSWORD,
+    "current": PASSWORD,
+    "allow": "y",
+    "identifier": "initials",
+    "edits": "ask",
+    "window": "30 365",
+    "status": "arrived",
+    "first_name": "Nia",
+    "plan": "pro",
+    "zone_name": "Europe/London",
+    "clinic": "Other",
+    "busy": "y",
+    "removes": "y",
+    "duration": "50",
+}
+# what mails, or has providers do something; none of it may be refused here, or nothing is proved
+MUST_SUCCEED = {
+    "auth.send_reset",
+    "team.invite",
+    "team.issue_link",
+    "health.ask",
+    "health.resync",
+    "health.resync_all",
+    "two_way.act",
+    "two_way.leave",
+    "two_way.start",
+    "two_way.update",
+    "two_way.look",
+    "sources.start",
+    "sources.stop",
+    "sources.update",
+    "notices.decide",
+    "connect.depart",
+    "sync_settings.show",
+    "sync_settings.allow",
+    "sync_settings.choose",
+    "health.show",
+    "health.board",
+    "bookings.cancel",
+    "bookings.set_status",
+    "team.leave",
+    "settings.change_plan",
+    "webhooks.call",
 }
 _look_out = SimpleNamespace(seen=None)
 
 
 def _audit(event: str, arguments: tuple) -> None:
-    """Python tells of each connection here (PEP 578). PostgreSQL's own library does not, and Redis is a file."""
-    if _look_out.seen is not None and event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+    """Python tells of each connection here (PEP 578). PostgreSQL's own library does not, and Redis
+    is a file.
+    """
+    if _look_out.seen is not None and event in (
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+        "socket.sendto",
+    ):
         address = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments[:2]
         if not isinstance(address, str | bytes):
             _look_out.seen.append((event, address))
@@ -68,26 +120,77 @@ def clinic(linden, clock):
         person.change_sync(sync_allowed=True, identifier="initials")
     before = outbox.setup()
     outbox.set_up(outbox.Setup("smtp://127.0.0.1:9", "kalends@linden.test"))
-    endpoints = Endpoints("id", "secret", f"{NOWHERE}/authorize", f"{NOWHERE}/token", f"{NOWHERE}/revoke", NOWHERE)
-    connections.set_up(connections.Setup(dict.fromkeys(("google", "microsoft"), endpoints), "https://linden.test", 300, b"secret"))
+    endpoints = Endpoints(
+        "id", "secret", f"{NOWHERE}/authorize", f"{NOWHERE}/token", f"{NOWHERE}/revoke", NOWHERE
+    )
+    connections.set_up(
+        connections.Setup(
+            dict.fromkeys(("google", "microsoft"), endpoints), "https://linden.test", 300, b"secret"
+        )
+    )
     span = Span(clock.now, clock.now.replace(hour=13))
-    booking = Booking.book(linden.calendar, [span], linden.olive, patient=linden.patient, service=linden.service, allow_overlap=True)[0]
+    booking = Booking.book(
+        linden.calendar,
+        [span],
+        linden.olive,
+        patient=linden.patient,
+        service=linden.service,
+        allow_overlap=True,
+    )[0]
     source = foreign.source(linden.olive, listed_at=clock.now, checked_at=clock.now)
-    RemoteCalendar.create(clinic=linden.clinic, account=source.account, role="destination", name="Kalends", calendar_id="ours", zone_name="UTC")
-    listed = RemoteCalendar.create(clinic=linden.clinic, account=source.account, role="listed", name="Home", calendar_id="other")
+    RemoteCalendar.create(
+        clinic=linden.clinic,
+        account=source.account,
+        role="destination",
+        name="Kalends",
+        calendar_id="ours",
+        zone_name="UTC",
+    )
+    listed = RemoteCalendar.create(
+        clinic=linden.clinic,
+        account=source.account,
+        role="listed",
+        name="Home",
+        calendar_id="other",
+    )
     event = foreign.event(source, "Dentist", "2026-11-21 13:00", "2026-11-21 14:00")
-    naming = Account.create(clinic=linden.clinic, user=linden.olive, kind="microsoft", email="o@home.test", sealed="", listed_at=clock.now)
+    naming = Account.create(
+        clinic=linden.clinic,
+        user=linden.olive,
+        kind="microsoft",
+        email="o@home.test",
+        sealed="",
+        listed_at=clock.now,
+    )
     moved = {"starts_at": "2026-11-23T10:00:00+00:00", "ends_at": "2026-11-23T11:00:00+00:00"}
     notice = Notice.give(source.account, "moved", booking=booking, detail=moved)
     channel, _ = Channel.promise(source, clock.now.replace(year=2027))
     feed = Feed.generate(linden.olive, "My phone", linden.olive, scope="person")
-    imported = Import.begin(linden.clinic, linden.olive, "clients", "First name\nAnna\n", 1, problems={}, choices={})
-    yield SimpleNamespace(**vars(linden), **{
-        "booking_id": booking.id, "account_id": source.account_id, "naming_id": naming.id, "source_id": source.id, "listed_id": listed.id,
-        "calendar_id": linden.calendar.id, "notice_id": notice.id, "user_id": linden.pat.id, "service_id": linden.service.id,
-        "venue_id": linden.street.id,
-        "patient_id": linden.patient.id, "feed_id": feed.id, "import_id": imported.id, "event_id": event.id, "channel": channel.uuid,
-        "account": source.account, "notice": notice})
+    imported = Import.begin(
+        linden.clinic, linden.olive, "clients", "First name\nAnna\n", 1, problems={}, choices={}
+    )
+    yield SimpleNamespace(
+        **vars(linden),
+        **{
+            "booking_id": booking.id,
+            "account_id": source.account_id,
+            "naming_id": naming.id,
+            "source_id": source.id,
+            "listed_id": listed.id,
+            "calendar_id": linden.calendar.id,
+            "notice_id": notice.id,
+            "user_id": linden.pat.id,
+            "service_id": linden.service.id,
+            "venue_id": linden.street.id,
+            "patient_id": linden.patient.id,
+            "feed_id": feed.id,
+            "import_id": imported.id,
+            "event_id": event.id,
+            "channel": channel.uuid,
+            "account": source.account,
+            "notice": notice,
+        },
+    )
     outbox.set_up(before)
 
 
@@ -112,11 +215,18 @@ def paths(app, clinic, rule) -> list[str]:
     for name, choices in values.items():
         found = [{**one, name: choice} for one in found for choice in choices]
     with app.test_request_context():
-        return [app.url_map.bind("localhost").build(rule.endpoint, one, force_external=False) for one in found]
+        return [
+            app.url_map.bind("localhost").build(rule.endpoint, one, force_external=False)
+            for one in found
+        ]
 
 
-def walk(app, clinic, cookie, wanted=lambda endpoint: True, partly=({}, {"HX-Request": "true"})) -> dict[str, set[int]]:
-    """Each address with each method, as a page and for htmx, each undone afterwards: the answers by route."""
+def walk(
+    app, clinic, cookie, wanted=lambda endpoint: True, partly=({}, {"HX-Request": "true"})
+) -> dict[str, set[int]]:
+    """Each address with each method, as a page and for htmx, each undone afterwards: the answers by
+    route.
+    """
     answers: dict[str, set[int]] = {}
     for rule in app.url_map.iter_rules():
         for path in paths(app, clinic, rule) if wanted(rule.endpoint) else ():
@@ -125,7 +235,12 @@ def walk(app, clinic, cookie, wanted=lambda endpoint: True, partly=({}, {"HX-Req
                     browser = app.test_client()
                     browser.set_cookie("kalends", cookie)
                     with models.database.atomic() as undone:
-                        answer = browser.open(path, method=method, data=FORM if method == "POST" else None, headers=headers)
+                        answer = browser.open(
+                            path,
+                            method=method,
+                            data=FORM if method == "POST" else None,
+                            headers=headers,
+                        )
                         undone.rollback()
                     assert answer.status_code != 500, (method, path)
                     answers.setdefault(rule.endpoint, set()).add(answer.status_code)
@@ -135,8 +250,12 @@ def walk(app, clinic, cookie, wanted=lambda endpoint: True, partly=({}, {"HX-Req
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("who", ["olive", "pat", "nobody"])
 def test_no_route_and_no_action_connects_to_anybody(app, clinic, signed_in, seen, who):
-    cookie = "none" if who == "nobody" else signed_in(getattr(clinic, who)).get_cookie("kalends").value
-    answers = walk(app, clinic, cookie, partly=({}, {"HX-Request": "true"}) if who == "olive" else ({},))
+    cookie = (
+        "none" if who == "nobody" else signed_in(getattr(clinic, who)).get_cookie("kalends").value
+    )
+    answers = walk(
+        app, clinic, cookie, partly=({}, {"HX-Request": "true"}) if who == "olive" else ({},)
+    )
     assert seen == []
     assert len(answers) > 100
     if who == "olive":
@@ -144,10 +263,19 @@ def test_no_route_and_no_action_connects_to_anybody(app, clinic, signed_in, seen
 
 
 STATES = {
-    "needs reconnecting": {"health": "reconnect"}, "gone there": {"health": "calendar_gone"}, "refused": {"health": "operator"},
+    "needs reconnecting": {"health": "reconnect"},
+    "gone there": {"health": "calendar_gone"},
+    "refused": {"health": "operator"},
     "paused": {"phase": "paused"},
-    "leaving": {"phase": "leaving", "goal": "disconnect"}, "not looked at": {"phase": "naming", "listed_at": None},
-    "refused at the first look": {"phase": "naming", "listed_at": None, "health": "reconnect", "health_word": "NoMailbox"}, "off": {"phase": "off"},
+    "leaving": {"phase": "leaving", "goal": "disconnect"},
+    "not looked at": {"phase": "naming", "listed_at": None},
+    "refused at the first look": {
+        "phase": "naming",
+        "listed_at": None,
+        "health": "reconnect",
+        "health_word": "NoMailbox",
+    },
+    "off": {"phase": "off"},
     "old list": {"listed_at": None},
 }
 
@@ -157,15 +285,38 @@ STATES = {
 def test_no_page_about_accounts_does_in_any_state_of_them(app, clinic, signed_in, seen, state):
     Account.update(STATES[state]).where(Account.id == clinic.account_id).execute()
     cookie = signed_in(clinic.olive).get_cookie("kalends").value
-    walk(app, clinic, cookie, lambda endpoint: endpoint.split(".")[0] in ("two_way", "health") or endpoint == "sync_settings.show",
-         ({},))
+    walk(
+        app,
+        clinic,
+        cookie,
+        lambda endpoint: (
+            endpoint.split(".")[0] in ("two_way", "health") or endpoint == "sync_settings.show"
+        ),
+        ({},),
+    )
     assert seen == []
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("kind", ["moved", "edited", "repeated", "deleted", "deletes", "empty", "source_empty", "double", "calendar_gone", "nudge"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "moved",
+        "edited",
+        "repeated",
+        "deleted",
+        "deletes",
+        "empty",
+        "source_empty",
+        "double",
+        "calendar_gone",
+        "nudge",
+    ],
+)
 def test_no_decision_does(app, clinic, signed_in, seen, kind):
-    Notice.update(kind=kind, calendar=clinic.source_id).where(Notice.id == clinic.notice_id).execute()
+    Notice.update(kind=kind, calendar=clinic.source_id).where(
+        Notice.id == clinic.notice_id
+    ).execute()
     cookie = signed_in(clinic.olive).get_cookie("kalends").value
     answers = walk(app, clinic, cookie, lambda endpoint: endpoint.startswith("notices."))
     assert seen == [] and answers["notices.decide"] & ANSWERED
@@ -174,18 +325,45 @@ def test_no_decision_does(app, clinic, signed_in, seen, kind):
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_way_back_from_a_provider_does_and_is_seen(app, clinic, signed_in, seen):
     browser = signed_in(clinic.olive)
-    state = re.search(r"state=([\w-]+)", browser.get("/connect/google/departure").headers["Location"])[1]
+    state = re.search(
+        r"state=([\w-]+)", browser.get("/connect/google/departure").headers["Location"]
+    )[1]
     assert browser.get(f"/connect/google?code=x&state={state}").status_code == 303
     assert {address[1] for _, address in seen} == {9}
 
 
 def test_no_view_names_what_connects():
     """Written once more for whoever adds a page: these are for jobs."""
-    forbidden = {"smtplib", "httpx", "socket", "urllib.request", "letters.smtp", "letters.sending", "sync.run", "sync.leaving", "sync.look",
-                 "sync.pull"}
+    forbidden = {
+        "smtplib",
+        "httpx",
+        "socket",
+        "urllib.request",
+        "letters.smtp",
+        "letters.sending",
+        "sync.run",
+        "sync.leaving",
+        "sync.look",
+        "sync.pull",
+    }
     for path in sorted((TOP / "views").glob("*.py")):
         tree = ast.parse(path.read_text())
-        named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        named |= {f"{node.module}.{alias.name}" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        named = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        named |= {
+            f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
         called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        assert not named & forbidden and not called & {"open_account", "with_tokens", "list_calendars", "send_due"}, path.name
+        assert not named & forbidden and not called & {
+            "open_account",
+            "with_tokens",
+            "list_calendars",
+            "send_due",
+        }, path.name

@@ -37,7 +37,9 @@ def http(sandbox):
 
 
 def application(secret=CLIENT_SECRET):
-    return Application(CLIENT_ID, secret, f"{LOGIN}/authorize", f"{LOGIN}/token", extra=MICROSOFT_EXTRA)
+    return Application(
+        CLIENT_ID, secret, f"{LOGIN}/authorize", f"{LOGIN}/token", extra=MICROSOFT_EXTRA
+    )
 
 
 @pytest.fixture
@@ -65,13 +67,23 @@ def tokens(oauth, http):
 
 def test_everyone_is_asked_for_the_same_and_chooses_an_account(oauth):
     query = asked(oauth.depart(REDIRECT, SCOPES, login_hint=ROBIN).url)
-    assert (query["prompt"], query["response_mode"], query["login_hint"]) == ("select_account", "query", ROBIN)
+    assert (query["prompt"], query["response_mode"], query["login_hint"]) == (
+        "select_account",
+        "query",
+        ROBIN,
+    )
     assert query["scope"].split() == ["offline_access", "User.Read", "Calendars.ReadWrite"]
-    assert {scopes("microsoft", existing, shared) for existing in (True, False) for shared in (True, False)} == {SCOPES}
+    assert {
+        scopes("microsoft", existing, shared)
+        for existing in (True, False)
+        for shared in (True, False)
+    } == {SCOPES}
 
 
 def test_consent_gives_tokens_that_open_the_calendars(http, tokens):
-    provider = open_provider("microsoft", http, lambda stale: tokens.access_token, "http://sandbox/v1.0")
+    provider = open_provider(
+        "microsoft", http, lambda stale: tokens.access_token, "http://sandbox/v1.0"
+    )
     assert (provider.email(), missing_scopes(SCOPES, tokens.scopes)) == (ROBIN, frozenset())
     assert provider.create_calendar("Linden", "Europe/London").can_write
 
@@ -96,7 +108,9 @@ def test_a_person_may_say_no(oauth, http):
         oauth.arrive(departure, consent(http, departure, decision="deny"))
 
 
-def test_each_refresh_renews_the_refresh_token_and_a_lost_answer_loses_nothing(oauth, tokens, moving, sandbox):
+def test_each_refresh_renews_the_refresh_token_and_a_lost_answer_loses_nothing(
+    oauth, tokens, moving, sandbox
+):
     moving.now += timedelta(hours=2)
     sandbox.faults.time_out(path="/token$", status=504)
     with pytest.raises(Unavailable):

@@ -1,4 +1,6 @@
-"""How fast an account goes on: a small quota is used, waits do not grow while work gets through, and batches fit what the provider takes."""
+"""How fast an account goes on: a small quota is used, waits do not grow while work gets through,
+and batches fit what the provider takes.
+"""
 
 import random
 from datetime import timedelta
@@ -25,13 +27,25 @@ def google(linden, clock):
 
 
 def book_many(world, count):
-    rows = [{"practitioner": world.linden.calendar.id, "patient": None, "service": None, "starts_at": at, "ends_at": at + timedelta(minutes=30)}
-            for at in (world.clock.now + timedelta(days=1, minutes=30 * number) for number in range(count))]
+    rows = [
+        {
+            "practitioner": world.linden.calendar.id,
+            "patient": None,
+            "service": None,
+            "starts_at": at,
+            "ends_at": at + timedelta(minutes=30),
+        }
+        for at in (
+            world.clock.now + timedelta(days=1, minutes=30 * number) for number in range(count)
+        )
+    ]
     Booking.add_many(world.linden.clinic, rows, world.user)
 
 
 def until_done(world, account, most=400):
-    """Run the account whenever it is due, as the sweep does. Minutes that passed, and how many runs it took."""
+    """Run the account whenever it is due, as the sweep does. Minutes that passed, and how many runs
+    it took.
+    """
     begun = world.clock.now
     for number in range(most):
         run.run(account.id)
@@ -43,7 +57,9 @@ def until_done(world, account, most=400):
     raise AssertionError("it never ended")
 
 
-def test_three_hundred_bookings_at_a_quota_of_twenty_a_minute_take_little_more_than_they_must(google):
+def test_three_hundred_bookings_at_a_quota_of_twenty_a_minute_take_little_more_than_they_must(
+    google,
+):
     book_many(google, 300)
     account = google.connect()
     account.start(google.user, "Kalends", "Europe/London")
@@ -65,7 +81,9 @@ def test_batches_shrink_to_what_goes_through_and_grow_again(google):
     google.sandbox.quota.per_minute = 30
     for _ in range(6):
         run.run(account.id)
-        google.clock.now = (Account.get_by_id(account.id).wait_until or google.clock.now) + timedelta(seconds=60)
+        google.clock.now = (
+            Account.get_by_id(account.id).wait_until or google.clock.now
+        ) + timedelta(seconds=60)
     assert 5 <= Pace.get(Pace.account == account).batch <= 40
     google.sandbox.quota.per_minute = None
     until_done(google, account)
@@ -76,8 +94,19 @@ def test_batches_shrink_to_what_goes_through_and_grow_again(google):
 
 
 def book_many_later(world, count):
-    rows = [{"practitioner": world.linden.calendar.id, "patient": None, "service": None, "starts_at": at, "ends_at": at + timedelta(minutes=20)}
-            for at in (world.clock.now.replace(microsecond=0) + timedelta(days=60, minutes=30 * number) for number in range(count))]
+    rows = [
+        {
+            "practitioner": world.linden.calendar.id,
+            "patient": None,
+            "service": None,
+            "starts_at": at,
+            "ends_at": at + timedelta(minutes=20),
+        }
+        for at in (
+            world.clock.now.replace(microsecond=0) + timedelta(days=60, minutes=30 * number)
+            for number in range(count)
+        )
+    ]
     Booking.add_many(world.linden.clinic, rows, world.user)
 
 
@@ -86,11 +115,16 @@ def test_trouble_after_progress_is_waited_for_as_for_the_first_time(world):
     account = world.connect()
     account.start(world.user, "Kalends", "Europe/London")
     for _ in range(4):
-        world.sandbox.faults.fail(503, method="POST", path="/events$", skip=25, times=500)  # each run gets some through
+        world.sandbox.faults.fail(
+            503, method="POST", path="/events$", skip=25, times=500
+        )  # each run gets some through
         run.run(account.id)
         row = Account.get_by_id(account.id)
         assert row.health == "waiting" and row.failures == 1
-        assert row.wait_until - world.clock.now < timedelta(seconds=10) and row.failing_since == world.clock.now
+        assert (
+            row.wait_until - world.clock.now < timedelta(seconds=10)
+            and row.failing_since == world.clock.now
+        )
         world.clock.now = row.wait_until
         world.sandbox.faults.clear()
         if Account.get_by_id(account.id).counts()["synced"] > 70:
@@ -110,14 +144,19 @@ def test_trouble_without_progress_is_waited_for_longer_each_time(world):
         row = Account.get_by_id(account.id)
         waits.append((row.wait_until - world.clock.now).total_seconds())
         world.clock.now = row.wait_until
-    assert all(later > 1.1 * before for before, later in zip(waits, waits[1:], strict=False)) and row.failures == 5
+    assert (
+        all(later > 1.1 * before for before, later in zip(waits, waits[1:], strict=False))
+        and row.failures == 5
+    )
 
 
 def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(world):
     book_many(world, 120)
     account = world.connect()
     account.start(world.user, "Kalends", "Europe/London")
-    world.sandbox.faults.fail(429, reason=world.refusal(429), path=world.batch, skip=1, retry_after_seconds=77)
+    world.sandbox.faults.fail(
+        429, reason=world.refusal(429), path=world.batch, skip=1, retry_after_seconds=77
+    )
     run.run(account.id)
     row = Account.get_by_id(account.id)
     assert (row.wait_until - world.clock.now, row.failures) == (timedelta(seconds=77), 1)
@@ -129,11 +168,15 @@ def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(worl
 def test_a_refused_channel_s_time_to_wait_is_kept_for_the_next_channel(world):
     world.book()
     path = "/events/watch$" if world.kind == "google" else "/subscriptions$"
-    world.sandbox.faults.fail(429, reason=world.refusal(429), path=path, retry_after_seconds=600, times=None)
+    world.sandbox.faults.fail(
+        429, reason=world.refusal(429), path=path, retry_after_seconds=600, times=None
+    )
     account = world.start(sources=[world.source()])
 
     def asked():
-        return sum(record.method == "POST" and record.status == 429 for record in world.sandbox.requests)
+        return sum(
+            record.method == "POST" and record.status == 429 for record in world.sandbox.requests
+        )
 
     assert asked() == 1 and Account.get_by_id(account.id).health == "ok"
     world.later(seconds=500)

@@ -1,4 +1,6 @@
-"""Long reads in slices: each page is read once, the read ends however slow it is, and what is kept meanwhile is sealed and thrown away."""
+"""Long reads in slices: each page is read once, the read ends however slow it is, and what is kept
+meanwhile is sealed and thrown away.
+"""
 
 from datetime import timedelta
 
@@ -27,7 +29,9 @@ def account(world):
         at = world.clock.now + timedelta(days=2, hours=2 * number)
         world.robin.add(f"Secret {number:02}", at, at + timedelta(hours=1))
     world.sandbox.page_cap = 2
-    row = RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source())
+    row = RemoteCalendar.get(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+    )
     row.sync(world.user)
     world.sandbox.requests.clear()
     return account
@@ -45,7 +49,9 @@ def test_a_long_read_in_slices_reads_each_page_once_and_ends(world, account):
     assert slices >= PAGES - 1 and len(world.mirrored(account)) == 2 * PAGES - 1
     in_slices = lists(world)
     world.sandbox.requests.clear()
-    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.role == "source").execute()
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.role == "source"
+    ).execute()
     world.run(account)
     assert in_slices <= lists(world) + 2  # the list of a first read, and our own calendar's look
     assert not ReadPage.select().exists()

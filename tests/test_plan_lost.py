@@ -1,4 +1,6 @@
-"""A plan that has a provider no more: everybody who is concerned is told, on every surface, and nobody runs into a dead end."""
+"""A plan that has a provider no more: everybody who is concerned is told, on every surface, and
+nobody runs into a dead end.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +17,49 @@ SAID = "no sync with Google"
 
 @pytest.fixture
 def account(linden, clock):
-    connections.set_up(connections.Setup({"google": Endpoints("id", "secret", *["https://google.test"] * 4)}))
-    row = Account.create(clinic=linden.clinic, user=linden.pat, kind="google", email="pat@gmail.test", sealed="", phase="active", listed_at=clock.now)
-    RemoteCalendar.create(clinic=linden.clinic, account=row, calendar_id="ours", role="destination", name="Clinic", is_ours=True)
-    source = RemoteCalendar.create(clinic=linden.clinic, account=row, calendar_id="private", role="source", name="Private", read_at=clock.now)
+    connections.set_up(
+        connections.Setup({"google": Endpoints("id", "secret", *["https://google.test"] * 4)})
+    )
+    row = Account.create(
+        clinic=linden.clinic,
+        user=linden.pat,
+        kind="google",
+        email="pat@gmail.test",
+        sealed="",
+        phase="active",
+        listed_at=clock.now,
+    )
+    RemoteCalendar.create(
+        clinic=linden.clinic,
+        account=row,
+        calendar_id="ours",
+        role="destination",
+        name="Clinic",
+        is_ours=True,
+    )
+    source = RemoteCalendar.create(
+        clinic=linden.clinic,
+        account=row,
+        calendar_id="private",
+        role="source",
+        name="Private",
+        read_at=clock.now,
+    )
     at = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    ExternalEvent.create(clinic=linden.clinic, user=linden.pat, calendar=source, remote_id="e", title="", busy="busy", blocks=True, starts_at=at,
-                         ends_at=at + timedelta(hours=1))
-    RemoteCalendar.create(clinic=linden.clinic, account=row, calendar_id="new", role="source", name="Never read")
+    ExternalEvent.create(
+        clinic=linden.clinic,
+        user=linden.pat,
+        calendar=source,
+        remote_id="e",
+        title="",
+        busy="busy",
+        blocks=True,
+        starts_at=at,
+        ends_at=at + timedelta(hours=1),
+    )
+    RemoteCalendar.create(
+        clinic=linden.clinic, account=row, calendar_id="new", role="source", name="Never read"
+    )
     linden.pat.change_sync(mode="two_way")
     return row
 
@@ -45,7 +82,11 @@ def test_each_surface_says_it(signed_in, linden, lost):
 
 
 def test_with_the_plan_nothing_is_said(signed_in, linden, account):
-    assert SAID not in signed_in(linden.pat).get("/calendar").text + signed_in(linden.pat).get("/sync/").text
+    assert (
+        SAID
+        not in signed_in(linden.pat).get("/calendar").text
+        + signed_in(linden.pat).get("/sync/").text
+    )
 
 
 def test_starting_over_would_only_remove_so_it_does_nothing(signed_in, linden, lost):
@@ -57,18 +98,37 @@ def test_starting_over_would_only_remove_so_it_does_nothing(signed_in, linden, l
 
 def test_what_cannot_be_done_says_so_and_changes_nothing(signed_in, linden, lost):
     pat, new = signed_in(linden.pat), RemoteCalendar.get(RemoteCalendar.calendar_id == "new")
-    RemoteCalendar.update(role="listed", access="owner", read_at=None).where(RemoteCalendar.id == new).execute()
+    RemoteCalendar.update(role="listed", access="owner", read_at=None).where(
+        RemoteCalendar.id == new
+    ).execute()
     before = Account.get_by_id(lost.id).__data__
     page = pat.get("/sync/").text
-    assert "Resync this calendar" not in page and f"/sync/calendars/{new.id}/sync" not in page and "Press Sync" not in page
-    for path in (f"/sync/accounts/{lost.id}/resync", f"/sync/accounts/{lost.id}/check", f"/sync/calendars/{new.id}/sync"):
+    assert (
+        "Resync this calendar" not in page
+        and f"/sync/calendars/{new.id}/sync" not in page
+        and "Press Sync" not in page
+    )
+    for path in (
+        f"/sync/accounts/{lost.id}/resync",
+        f"/sync/accounts/{lost.id}/check",
+        f"/sync/calendars/{new.id}/sync",
+    ):
         assert "Not possible now" in pat.post(path, follow_redirects=True).text, path
     olive = signed_in(linden.olive)
-    assert "Not possible now" in olive.post(f"/health/accounts/{lost.id}/runs", follow_redirects=True).text
+    assert (
+        "Not possible now"
+        in olive.post(f"/health/accounts/{lost.id}/runs", follow_redirects=True).text
+    )
     assert "No calendar is being read" in olive.post("/health/runs", follow_redirects=True).text
-    assert Account.get_by_id(lost.id).__data__ == before and RemoteCalendar.get_by_id(new.id).role == "listed"
+    assert (
+        Account.get_by_id(lost.id).__data__ == before
+        and RemoteCalendar.get_by_id(new.id).role == "listed"
+    )
     pat.post(f"/sync/accounts/{lost.id}/pause")
-    assert "Not possible now" in pat.post(f"/sync/accounts/{lost.id}/resumption", follow_redirects=True).text
+    assert (
+        "Not possible now"
+        in pat.post(f"/sync/accounts/{lost.id}/resumption", follow_redirects=True).text
+    )
     linden.clinic.change_plan("pro", linden.olive)
     pat.post(f"/sync/accounts/{lost.id}/resumption")
     assert Account.get_by_id(lost.id).phase == "active"
@@ -83,6 +143,8 @@ def test_old_times_can_be_freed(signed_in, linden, lost):
 def test_moving_to_a_smaller_plan_asks_and_says_what_stops(signed_in, linden, account):
     olive = signed_in(linden.olive)
     asked = olive.post("/settings/plan", data={"plan": "basic"}).text
-    assert "1 connected calendar account stops syncing" in asked and Clinic.get().plan == "self-hosted"
+    assert (
+        "1 connected calendar account stops syncing" in asked and Clinic.get().plan == "self-hosted"
+    )
     olive.post("/settings/plan", data={"plan": "basic", "confirmed": "yes"})
     assert Clinic.get_by_id(linden.clinic.id).plan == "basic"

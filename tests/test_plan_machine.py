@@ -1,7 +1,10 @@
-"""Two-way sync as a whole, at random: bookings here, a calendar outside, people who edit both, and every mishap in between.
+"""Two-way sync as a whole, at random: bookings here, a calendar outside, people who edit both, and
+every mishap in between.
 
-`Calendar` models Google's: ids stay taken after a deletion, etags, sync tokens with tombstones, loss of the token. `World.run` is the
-smallest literal carrying out of a plan: a step's link is stored before its call, and what a refusal teaches is planned with again.
+`Calendar` models Google's: ids stay taken after a deletion, etags, sync tokens with tombstones,
+loss of the token. `World.run` is the
+smallest literal carrying out of a plan: a step's link is stored before its call, and what a refusal
+teaches is planned with again.
 """
 
 from contextlib import suppress
@@ -10,7 +13,16 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from sync.event import (
     Ask,
@@ -66,14 +78,21 @@ class Calendar:
         return [event for event in self.items.values() if event]
 
     def put(self, remote_id: str, event: RemoteEvent | None) -> RemoteEvent | None:
-        """The event (None: a tombstone), with new etag and time, its text as this provider likes it."""
+        """The event (None: a tombstone), with new etag and time, its text as this provider likes
+        it.
+        """
         if self.items.get(remote_id):
             self.past[remote_id] = self.items[remote_id]
         self.log.append(remote_id)
         number = len(self.log)
         self.items[remote_id] = event and replace(
-            event, remote_id=remote_id, etag=f"e{number}", updated_at=BEGINNING + timedelta(minutes=number),
-            title=event.title.rstrip(), description=event.description.replace("\n", "\r\n") + "\n")
+            event,
+            remote_id=remote_id,
+            etag=f"e{number}",
+            updated_at=BEGINNING + timedelta(minutes=number),
+            title=event.title.rstrip(),
+            description=event.description.replace("\n", "\r\n") + "\n",
+        )
         return self.items[remote_id]
 
     # ---- what the provider offers ----
@@ -81,22 +100,43 @@ class Calendar:
     def pull(self, sync_token: str | None, window: Window) -> Delta:
         """Complete reads also tell what bears our mark, wherever it lies, as `find_marked` does."""
         complete = sync_token is None
-        ids = dict.fromkeys(self.items if complete else self.log[int(sync_token):])
+        ids = dict.fromkeys(self.items if complete else self.log[int(sync_token) :])
         told = [self.items[remote_id] for remote_id in ids if self.items[remote_id]]
         if complete:
-            told = [event for event in told if event.mark or window.touches(event.starts_at, event.ends_at)]
+            told = [
+                event
+                for event in told
+                if event.mark or window.touches(event.starts_at, event.ends_at)
+            ]
         if self.stutters:
-            told = [version for event in told for version in (self.past.get(event.remote_id), event) if version]
-        tombstones = frozenset() if complete else frozenset(remote_id for remote_id in ids if not self.items[remote_id])
-        return Delta(tuple(self._rolled_out(told)), tombstones, str(len(self.log)), complete, window)
+            told = [
+                version
+                for event in told
+                for version in (self.past.get(event.remote_id), event)
+                if version
+            ]
+        tombstones = (
+            frozenset()
+            if complete
+            else frozenset(remote_id for remote_id in ids if not self.items[remote_id])
+        )
+        return Delta(
+            tuple(self._rolled_out(told)), tombstones, str(len(self.log)), complete, window
+        )
 
     def _rolled_out(self, told: list[RemoteEvent]):
         for event in told:
             if event.is_series and self.unrolled:
                 for number in range(2):
                     yield replace(
-                        event, remote_id=f"{event.remote_id}_{number}", etag=f"{event.etag}-{number}", series_id=event.remote_id, is_series=False,
-                        starts_at=event.starts_at + number * DAY, ends_at=event.ends_at + number * DAY)
+                        event,
+                        remote_id=f"{event.remote_id}_{number}",
+                        etag=f"{event.etag}-{number}",
+                        series_id=event.remote_id,
+                        is_series=False,
+                        starts_at=event.starts_at + number * DAY,
+                        ends_at=event.ends_at + number * DAY,
+                    )
             else:
                 yield event
 
@@ -116,7 +156,14 @@ class Calendar:
         if mishap in ("unsent", "crash before"):
             raise Lost if mishap == "unsent" else Crash
         there = self.items.get(remote_id)
-        if free and remote_id in self.items or etag and etag != (there.etag if there else "") or not free and remote_id not in self.items:
+        if (
+            free
+            and remote_id in self.items
+            or etag
+            and etag != (there.etag if there else "")
+            or not free
+            and remote_id not in self.items
+        ):
             raise Refused(remote_id)
         answer = self.put(remote_id, event)
         if mishap:
@@ -146,7 +193,9 @@ class World:
 
     @property
     def terms(self) -> Terms:
-        return Terms(OURS, self.generation, Window(self.today - 5 * DAY, self.today + 10 * DAY), self.edits)
+        return Terms(
+            OURS, self.generation, Window(self.today - 5 * DAY, self.today + 10 * DAY), self.edits
+        )
 
     @property
     def reach(self) -> Window:
@@ -160,9 +209,17 @@ class World:
         return uid in self.bookings and self.bookings[uid].goes_out
 
     def local(self, delta: Delta) -> dict[str, Event | None]:
-        named = {seen.mark.reference for seen in delta.changed if seen.mark and seen.mark.installation == OURS}
+        named = {
+            seen.mark.reference
+            for seen in delta.changed
+            if seen.mark and seen.mark.installation == OURS
+        }
         lively = {uid for uid, link in self.links.items() if link.phase not in ("frozen", "gone")}
-        known = [uid for uid in self.bookings if self.goes_out(uid) and (self.in_window(uid) or uid in named | lively)]
+        known = [
+            uid
+            for uid in self.bookings
+            if self.goes_out(uid) and (self.in_window(uid) or uid in named | lively)
+        ]
         withdrawn = [uid for uid in named | self.links.keys() if not self.goes_out(uid)]
         return {uid: self.bookings[uid].event for uid in known} | dict.fromkeys(withdrawn)
 
@@ -174,11 +231,15 @@ class World:
         delta = delta or self.calendar.pull(self.sync_token, self.reach)
         self.last_delta, sync_token, taken_in = delta, delta.sync_token, True
         while delta:
-            result = plan(self.local(delta), delta, self.links.values(), self.terms, approved=approved)
+            result = plan(
+                self.local(delta), delta, self.links.values(), self.terms, approved=approved
+            )
             assert not (result.hold and result.steps)
             if result.hold:
                 return True
-            assert all(seen.mark is None or seen.mark.installation == OTHERS for seen in result.foreign)
+            assert all(
+                seen.mark is None or seen.mark.installation == OTHERS for seen in result.foreign
+            )
             delta, done = self.carry_out(result.steps)
             taken_in &= done
         if taken_in and not replayed:
@@ -190,7 +251,9 @@ class World:
         learnt, failed, taken_in = {}, set(), True
         for step in steps:
             is_stale = step.link.phase == "stale"
-            if step.link.uid in failed and not is_stale:  # the steps for one booking stand on each other
+            if (
+                step.link.uid in failed and not is_stale
+            ):  # the steps for one booking stand on each other
                 continue
             try:
                 self.take(step)
@@ -201,7 +264,16 @@ class World:
                 failed.add(step.link.uid)
                 taken_in &= not is_stale
         changed = tuple(event for event in learnt.values() if event)
-        return (Delta(changed, frozenset(learnt.keys() - {event.remote_id for event in changed}), None, False) if learnt else None), taken_in
+        return (
+            Delta(
+                changed,
+                frozenset(learnt.keys() - {event.remote_id for event in changed}),
+                None,
+                False,
+            )
+            if learnt
+            else None
+        ), taken_in
 
     def take(self, step) -> None:
         """The link first, with what a person is told; then the call; then the link again."""
@@ -216,7 +288,11 @@ class World:
         self.tell(step)
         step = replace(step, link=link)
         if isinstance(step, DeleteRemote):
-            assert not self.goes_out(link.uid) or link.phase == "stale" and (former is None or link.remote_id != former.remote_id)
+            assert (
+                not self.goes_out(link.uid)
+                or link.phase == "stale"
+                and (former is None or link.remote_id != former.remote_id)
+            )
             self.calendar.delete(link.remote_id, link.etag)
             if link.phase != "stale":
                 self.links[link.uid] = replace(link, phase="gone", wanted="")
@@ -225,7 +301,9 @@ class World:
                 self.answer(step, self.calendar.update(link.remote_id, self.shape(step), link.etag))
             except Refused:
                 if isinstance(step, UpdateRemote) and former:
-                    self.links[link.uid] = former  # surely not written: what changed outside was somebody else
+                    self.links[link.uid] = (
+                        former  # surely not written: what changed outside was somebody else
+                    )
                 raise
         elif isinstance(step, CREATES):
             if getattr(step, "resume", False) and self.calendar.items.get(link.remote_id):
@@ -238,8 +316,20 @@ class World:
 
     def shape(self, step) -> RemoteEvent:
         event = step.event
-        return RemoteEvent("", "", event.starts_at, event.ends_at, event.face.title, event.face.description, event.face.location, event.status,
-                           starts_on=event.starts_on, ends_on=event.ends_on, mark=Mark(OURS, event.uid, step.link.generation), is_private=True)
+        return RemoteEvent(
+            "",
+            "",
+            event.starts_at,
+            event.ends_at,
+            event.face.title,
+            event.face.description,
+            event.face.location,
+            event.status,
+            starts_on=event.starts_on,
+            ends_on=event.ends_on,
+            mark=Mark(OURS, event.uid, step.link.generation),
+            is_private=True,
+        )
 
     def tell(self, step) -> None:
         if getattr(step, "change", ""):
@@ -255,7 +345,6 @@ class World:
         self.moved.append(step.link.uid)
         return True
 
-
     # ---- a person at our side ----
 
     def book(self, uid: str, event: Event) -> None:
@@ -267,7 +356,9 @@ class World:
 
     def fresh_start(self) -> None:
         """Off and on again: links are dropped, and no id is used twice."""
-        self.generation = 1 + max([self.generation, *(link.generation for link in self.links.values())])
+        self.generation = 1 + max(
+            [self.generation, *(link.generation for link in self.links.values())]
+        )
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -276,7 +367,11 @@ class World:
     # ---- a person outside ----
 
     def standing(self, uid: str) -> list[RemoteEvent]:
-        return [event for event in self.calendar.alive() if event.mark and event.mark.installation == OURS and event.mark.reference == uid]
+        return [
+            event
+            for event in self.calendar.alive()
+            if event.mark and event.mark.installation == OURS and event.mark.reference == uid
+        ]
 
     def settle(self) -> None:
         """Runs until nothing is left to do; a person approves whatever stops."""
@@ -295,15 +390,32 @@ class World:
             elif len(standing) > 1:
                 found.append(f"{uid} stands more than once")
             elif self.in_window(uid) and uid not in self.left_alone:
-                found += [] if standing and shows(standing[0], self.bookings[uid].event) else [f"{uid} is wrong or missing: {standing}"]
+                found += (
+                    []
+                    if standing and shows(standing[0], self.bookings[uid].event)
+                    else [f"{uid} is wrong or missing: {standing}"]
+                )
         return found
 
 
 def shows(seen: RemoteEvent, event: Event) -> bool:
     text = [" ".join(text.split()) for text in (seen.title, seen.description, seen.location)]
-    mine = [" ".join(text.split()) for text in (event.face.title, event.face.description, event.face.location)]
-    times = (seen.starts_at, seen.ends_at, seen.starts_on) == (event.starts_at, event.ends_at, event.starts_on)
-    return times and text == mine and seen.status == event.status and seen.is_private and not seen.is_series
+    mine = [
+        " ".join(text.split())
+        for text in (event.face.title, event.face.description, event.face.location)
+    ]
+    times = (seen.starts_at, seen.ends_at, seen.starts_on) == (
+        event.starts_at,
+        event.ends_at,
+        event.starts_on,
+    )
+    return (
+        times
+        and text == mine
+        and seen.status == event.status
+        and seen.is_private
+        and not seen.is_series
+    )
 
 
 # ---- what happens ----
@@ -312,21 +424,44 @@ hours = st.integers(-7 * 24, 16 * 24).map(lambda number: BEGINNING + timedelta(h
 titles = st.sampled_from(("Massage", "First visit ", "Über\nzwei", "Yoga ☺"))
 notes = st.sampled_from(("", "Status: confirmed", "Bring the scans\n\nand a towel  "))
 statuses = st.sampled_from(("confirmed", "tentative"))
-mishaps = st.lists(st.sampled_from(("", "", "unsent", "lost", "crash before", "crash after")), max_size=4)
+mishaps = st.lists(
+    st.sampled_from(("", "", "unsent", "lost", "crash before", "crash after")), max_size=4
+)
 
 
 def times_from(starts_at: datetime, whole: bool) -> dict:
     if not whole:
-        return {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1), "starts_on": None, "ends_on": None}
+        return {
+            "starts_at": starts_at,
+            "ends_at": starts_at + timedelta(hours=1),
+            "starts_on": None,
+            "ends_on": None,
+        }
     midnight = starts_at.replace(hour=0)
-    return {"starts_at": midnight, "ends_at": midnight + DAY, "starts_on": midnight.date(), "ends_on": (midnight + DAY).date()}
+    return {
+        "starts_at": midnight,
+        "ends_at": midnight + DAY,
+        "starts_on": midnight.date(),
+        "ends_on": (midnight + DAY).date(),
+    }
 
 
 times = st.builds(times_from, hours, st.sampled_from((False, False, False, True)))
 
 
-def new_event(uid: str, times: dict, title: str, description: str, status: str = "confirmed") -> Event:
-    return Event(uid, 0, status, Face(title, description, "4 Linden Street"), created_at=BEGINNING, changed_at=BEGINNING, zone_name="UTC", **times)
+def new_event(
+    uid: str, times: dict, title: str, description: str, status: str = "confirmed"
+) -> Event:
+    return Event(
+        uid,
+        0,
+        status,
+        Face(title, description, "4 Linden Street"),
+        created_at=BEGINNING,
+        changed_at=BEGINNING,
+        zone_name="UTC",
+        **times,
+    )
 
 
 class TwoWaySync(RuleBasedStateMachine):
@@ -335,8 +470,13 @@ class TwoWaySync(RuleBasedStateMachine):
     uids = Bundle("uids")
     strangers = Bundle("strangers")
 
-    @initialize(target=uids, edits=st.sampled_from(("put_back", "ask", "follow")), unrolled=st.booleans(), stutters=st.booleans(),
-                starts=st.lists(times, max_size=8))
+    @initialize(
+        target=uids,
+        edits=st.sampled_from(("put_back", "ask", "follow")),
+        unrolled=st.booleans(),
+        stutters=st.booleans(),
+        starts=st.lists(times, max_size=8),
+    )
     def begin(self, edits, unrolled, stutters, starts):
         self.world = World(edits, unrolled)
         self.world.calendar.stutters = stutters
@@ -361,7 +501,14 @@ class TwoWaySync(RuleBasedStateMachine):
 
     # ---- at our side ----
 
-    @rule(target=uids, times=times, title=titles, description=notes, status=statuses, count=st.sampled_from((1, 1, 4)))
+    @rule(
+        target=uids,
+        times=times,
+        title=titles,
+        description=notes,
+        status=statuses,
+        count=st.sampled_from((1, 1, 4)),
+    )
     def book(self, times, title, description, status, count):
         return multiple(*(self.add(times, title, description, status) for _ in range(count)))
 
@@ -374,7 +521,9 @@ class TwoWaySync(RuleBasedStateMachine):
     @rule(uid=uids, title=titles, description=notes)
     def rename_booking(self, uid, title, description):
         if uid in self.world.bookings:
-            self.world.bookings[uid].event = replace(self.world.bookings[uid].event, face=Face(title, description, "4 Linden Street"))
+            self.world.bookings[uid].event = replace(
+                self.world.bookings[uid].event, face=Face(title, description, "4 Linden Street")
+            )
             self.expected[uid] = self.world.bookings[uid].event
 
     @rule(uid=uids, goes_out=st.booleans())
@@ -422,7 +571,18 @@ class TwoWaySync(RuleBasedStateMachine):
         self.edit_ours(uid, **times)
         self.dragged.add(uid)
 
-    @rule(uid=uids, news=st.sampled_from(({"title": "Mine"}, {"is_private": False}, {"busy": "free"}, {"is_series": True}, {"description": ""})))
+    @rule(
+        uid=uids,
+        news=st.sampled_from(
+            (
+                {"title": "Mine"},
+                {"is_private": False},
+                {"busy": "free"},
+                {"is_series": True},
+                {"description": ""},
+            )
+        ),
+    )
     def edit_text_of_ours(self, uid, news):
         self.edit_ours(uid, **news)
 
@@ -447,8 +607,13 @@ class TwoWaySync(RuleBasedStateMachine):
 
     @rule(uid=uids)
     def restore_from_the_bin(self, uid):
-        bin_ = [event for remote_id, event in self.world.calendar.past.items()
-                if not self.world.calendar.items[remote_id] and event.mark and (event.mark.installation, event.mark.reference) == (OURS, uid)]
+        bin_ = [
+            event
+            for remote_id, event in self.world.calendar.past.items()
+            if not self.world.calendar.items[remote_id]
+            and event.mark
+            and (event.mark.installation, event.mark.reference) == (OURS, uid)
+        ]
         for event in bin_[-1:]:
             self.world.calendar.put(event.remote_id, event)
             self.world.last_delta = None  # an older tombstone must not be told after this
@@ -459,7 +624,14 @@ class TwoWaySync(RuleBasedStateMachine):
         for event in self.world.standing(uid)[:1]:
             self.world.calendar.put(self.fresh_name("copy"), replace(event, **times))
 
-    @rule(target=strangers, times=times, title=titles, is_series=st.booleans(), marked=st.booleans(), uid=uids)
+    @rule(
+        target=strangers,
+        times=times,
+        title=titles,
+        is_series=st.booleans(),
+        marked=st.booleans(),
+        uid=uids,
+    )
     def add_a_foreign_event(self, times, title, is_series, marked, uid):
         remote_id = self.fresh_name("f")
         mark = Mark(OTHERS, uid, 1) if marked else None
@@ -470,7 +642,9 @@ class TwoWaySync(RuleBasedStateMachine):
     @rule(remote_id=strangers, times=times)
     def edit_a_foreign_event(self, remote_id, times):
         if self.foreign[remote_id]:
-            self.foreign[remote_id] = self.world.calendar.put(remote_id, replace(self.foreign[remote_id], **times))
+            self.foreign[remote_id] = self.world.calendar.put(
+                remote_id, replace(self.foreign[remote_id], **times)
+            )
 
     @rule(remote_id=consumes(strangers))
     def delete_a_foreign_event(self, remote_id):
@@ -516,14 +690,20 @@ class TwoWaySync(RuleBasedStateMachine):
 
     @invariant()
     def foreign_events_are_as_their_owner_left_them(self):
-        assert {remote_id: self.world.calendar.items[remote_id] for remote_id in self.foreign} == self.foreign
+        assert {
+            remote_id: self.world.calendar.items[remote_id] for remote_id in self.foreign
+        } == self.foreign
 
     @invariant()
     def a_booking_changes_only_where_it_follows(self):
         for uid in self.world.moved:
             assert self.world.edits == "follow" and uid in self.dragged
             if uid in self.expected:
-                self.expected[uid] = replace(self.world.bookings[uid].event, face=self.expected[uid].face, status=self.expected[uid].status)
+                self.expected[uid] = replace(
+                    self.world.bookings[uid].event,
+                    face=self.expected[uid].face,
+                    status=self.expected[uid].status,
+                )
         self.world.moved = []
         assert {uid: booking.event for uid, booking in self.world.bookings.items()} == self.expected
 
@@ -545,13 +725,28 @@ TestTwoWaySync.settings = settings(max_examples=600, stateful_step_count=40)
 
 # ---- in how many pulls news arrives ----
 
-outside = st.lists(st.tuples(st.sampled_from(("drag", "title", "public", "repeat", "colour", "delete", "copy", "foreign")), st.integers(0, 4), times,
-                             st.booleans()), max_size=12)
+outside = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ("drag", "title", "public", "repeat", "colour", "delete", "copy", "foreign")
+        ),
+        st.integers(0, 4),
+        times,
+        st.booleans(),
+    ),
+    max_size=12,
+)
 
 
 def act(world: World, number: int, what: str, which: int, times: dict) -> None:
     """One change outside."""
-    news = {"drag": times, "title": {"title": f"Mine {number}"}, "public": {"is_private": False}, "repeat": {"is_series": True}, "colour": {}}
+    news = {
+        "drag": times,
+        "title": {"title": f"Mine {number}"},
+        "public": {"is_private": False},
+        "repeat": {"is_series": True},
+        "colour": {},
+    }
     if what == "foreign":
         world.calendar.put(f"f{which}", RemoteEvent("", "", title="Lunch", **times))
     for event in world.standing(f"b{which}")[:1]:
@@ -564,10 +759,21 @@ def act(world: World, number: int, what: str, which: int, times: dict) -> None:
 
 
 def outcome(world: World) -> tuple:
-    """What must not depend on when we looked: what stands there, and, where nothing is put back, what we know of it."""
+    """What must not depend on when we looked: what stands there, and, where nothing is put back,
+    what we know of it.
+    """
     standing = sorted(fingerprint(event) for event in world.calendar.alive())
-    known = {uid: (link.etag, link.fingerprint) for uid, link in world.links.items() if world.edits == "ask" and link.phase != "gone"}
-    return standing, known, {uid: (link.phase, link.wanted) for uid, link in world.links.items()}, world.bookings
+    known = {
+        uid: (link.etag, link.fingerprint)
+        for uid, link in world.links.items()
+        if world.edits == "ask" and link.phase != "gone"
+    }
+    return (
+        standing,
+        known,
+        {uid: (link.phase, link.wanted) for uid, link in world.links.items()},
+        world.bookings,
+    )
 
 
 @settings(max_examples=150)
@@ -577,7 +783,15 @@ def test_any_split_of_changes_into_pulls_gives_the_same_state(changes, edits):
     for looks in (lambda cut: cut, lambda cut: True, lambda cut: False):
         world = World(edits)
         for number in range(5):
-            world.book(f"b{number}", new_event(f"b{number}", times_from(BEGINNING + number * DAY, False), "Massage", "Status: confirmed"))
+            world.book(
+                f"b{number}",
+                new_event(
+                    f"b{number}",
+                    times_from(BEGINNING + number * DAY, False),
+                    "Massage",
+                    "Status: confirmed",
+                ),
+            )
         world.settle()
         for number, (what, which, times, cut) in enumerate(changes):
             act(world, number, what, which, times)

@@ -1,4 +1,6 @@
-"""The promises that every provider's adapter keeps, each against its sandbox. See `sync.providers.base.Provider`."""
+"""The promises that every provider's adapter keeps, each against its sandbox. See
+`sync.providers.base.Provider`.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -32,8 +34,16 @@ def world(request):
 
 
 def applied(known, delta):
-    """What we hold of a source after a pull, by id; a tombstone of a series takes its occurrences along."""
-    kept = {} if delta.complete else {one: seen for one, seen in known.items() if not {one, seen.series_id} & delta.tombstones}
+    """What we hold of a source after a pull, by id; a tombstone of a series takes its occurrences
+    along.
+    """
+    kept = (
+        {}
+        if delta.complete
+        else {
+            one: seen for one, seen in known.items() if not {one, seen.series_id} & delta.tombstones
+        }
+    )
     return kept | {seen.remote_id: seen for seen in delta.changed}
 
 
@@ -46,8 +56,15 @@ class TestCalendars:
     def test_they_are_told_with_name_access_and_zone(self, world):
         by_name = {calendar.name: calendar for calendar in world.provider.calendars()}
         ours = by_name["Linden bookings"]
-        assert (ours.calendar_id, ours.access, ours.can_write, ours.is_primary) == (world.destination, "owner", True, False)
-        assert [calendar.calendar_id for calendar in by_name.values() if calendar.is_primary] == [world.source]
+        assert (ours.calendar_id, ours.access, ours.can_write, ours.is_primary) == (
+            world.destination,
+            "owner",
+            True,
+            False,
+        )
+        assert [calendar.calendar_id for calendar in by_name.values() if calendar.is_primary] == [
+            world.source
+        ]
         assert {by_name["Public holidays"].can_write, by_name["Room rota"].can_write} == {False}
         assert world.provider.email() == world.email
 
@@ -62,11 +79,26 @@ class TestCalendars:
 
 class TestWriting:
     def test_an_event_comes_back_as_it_went_out(self, world):
-        made = world.write(Create(world.provider.new_id(mark(), SECRET), event("Fußpflege 🦶", SOON, 45), mark()))[0].event
-        assert (made.title, made.description, made.location) == ("Fußpflege 🦶", "Status: Confirmed", "1 High Street")
-        assert (made.starts_at, made.ends_at, made.starts_on) == (SOON, SOON + timedelta(minutes=45), None)
+        made = world.write(
+            Create(world.provider.new_id(mark(), SECRET), event("Fußpflege 🦶", SOON, 45), mark())
+        )[0].event
+        assert (made.title, made.description, made.location) == (
+            "Fußpflege 🦶",
+            "Status: Confirmed",
+            "1 High Street",
+        )
+        assert (made.starts_at, made.ends_at, made.starts_on) == (
+            SOON,
+            SOON + timedelta(minutes=45),
+            None,
+        )
         assert (made.status, made.busy) == ("confirmed", "busy")
-        assert (made.mark, made.is_private, made.is_series, made.series_id) == (mark(), True, False, None)
+        assert (made.mark, made.is_private, made.is_series, made.series_id) == (
+            mark(),
+            True,
+            False,
+            None,
+        )
         assert world.provider.get(world.destination, made.remote_id) == made
 
     def test_a_pending_booking_is_tentative(self, world):
@@ -77,9 +109,16 @@ class TestWriting:
         made = world.made()
         world.forget_requests()
         world.clock.now += timedelta(minutes=5)
-        changed = world.write(world.updated(world.create(), made.etag, title="Moved", starts_at=SOON))[0].event
+        changed = world.write(
+            world.updated(world.create(), made.etag, title="Moved", starts_at=SOON)
+        )[0].event
         assert changed.updated_at - made.updated_at == timedelta(minutes=5)
-        assert (changed.title, changed.starts_at, changed.mark, changed.remote_id) == ("Moved", SOON, made.mark, made.remote_id)
+        assert (changed.title, changed.starts_at, changed.mark, changed.remote_id) == (
+            "Moved",
+            SOON,
+            made.mark,
+            made.remote_id,
+        )
         assert changed.etag != made.etag
         assert world.write(world.deleted(changed))[0].error is None
         assert world.requests() == 2
@@ -90,15 +129,21 @@ class TestWriting:
         results = world.write(*(world.create(number) for number in range(1000)))
         delta = world.pull(calendar=world.destination, unrolled=False)
         assert outcomes(results) == ["done"] * 1000
-        assert [result.operation.mark for result in results] == [result.event.mark for result in results]
-        assert {found.remote_id: found.etag for found in delta.changed} == {result.event.remote_id: result.event.etag for result in results}
+        assert [result.operation.mark for result in results] == [
+            result.event.mark for result in results
+        ]
+        assert {found.remote_id: found.etag for found in delta.changed} == {
+            result.event.remote_id: result.event.etag for result in results
+        }
         assert world.requests() <= world.first_sync_requests
         world.forget_requests()
         assert world.pull(delta.sync_token, world.destination, unrolled=False).changed == ()
         assert world.requests() == 1
 
     def test_operations_are_sent_only_as_results_are_asked_for(self, world):
-        writing = world.provider.write(world.destination, (world.create(number) for number in range(120)))
+        writing = world.provider.write(
+            world.destination, (world.create(number) for number in range(120))
+        )
         next(writing)
         assert 0 < world.living() <= 50
 
@@ -108,15 +153,32 @@ class TestWriting:
 
     def test_two_writes_to_one_event_happen_in_their_order(self, world):
         create = world.create()
-        results = world.write(create, world.updated(create, title="Second"), world.updated(create, title="Third"), Delete(create.remote_id))
+        results = world.write(
+            create,
+            world.updated(create, title="Second"),
+            world.updated(create, title="Third"),
+            Delete(create.remote_id),
+        )
         assert outcomes(results) == ["done"] * 4
-        assert [result.event and result.event.title for result in results] == ["Booking 0", "Second", "Third", None]
+        assert [result.event and result.event.title for result in results] == [
+            "Booking 0",
+            "Second",
+            "Third",
+            None,
+        ]
         assert world.living() == 0
 
     def test_a_change_meanwhile_is_not_overwritten(self, world):
         made = world.made()
         world.outside_move(made.remote_id, SOON, world.destination)
-        assert outcomes(world.write(world.updated(world.create(), made.etag), world.deleted(made, made.etag))) == ["PreconditionFailed"] * 2
+        assert (
+            outcomes(
+                world.write(
+                    world.updated(world.create(), made.etag), world.deleted(made, made.etag)
+                )
+            )
+            == ["PreconditionFailed"] * 2
+        )
         now = world.provider.get(world.destination, made.remote_id)
         assert now.starts_at == SOON
         assert outcomes(world.write(world.updated(world.create(), now.etag))) == ["done"]
@@ -124,15 +186,21 @@ class TestWriting:
     def test_deleting_what_is_not_there_says_so(self, world):
         made = world.made()
         world.outside_delete(made.remote_id, world.destination)
-        results = world.write(world.deleted(made), Delete(world.create(7).remote_id), world.deleted(made, etag=""))
-        assert outcomes(results) == ["Gone"] * 3 if world.promises_ids_of_its_own else ["Gone", "done", "Gone"]
+        results = world.write(
+            world.deleted(made), Delete(world.create(7).remote_id), world.deleted(made, etag="")
+        )
+        assert (
+            outcomes(results) == ["Gone"] * 3
+            if world.promises_ids_of_its_own
+            else ["Gone", "done", "Gone"]
+        )
 
     def test_changing_what_never_was_tells_so(self, world):
         assert outcomes(world.write(world.updated(world.create(7)))) == ["Gone"]
 
     def test_a_taken_id_tells_what_lies_there(self, world):
         made = world.made()
-        result, = world.write(world.create())
+        (result,) = world.write(world.create())
         assert isinstance(result.error, Exists)
         assert (result.error.event, result.error.etag) == (made, made.etag)
         assert world.living() == 1
@@ -141,11 +209,11 @@ class TestWriting:
         made = world.made()
         world.outside_delete(made.remote_id, world.destination)
         assert world.provider.get(world.destination, made.remote_id) is None
-        taken, = world.write(world.create())
+        (taken,) = world.write(world.create())
         if not world.restores_deleted:
             return
         assert isinstance(taken.error, Exists) and taken.error.event is None
-        restored, = world.write(world.updated(world.create(), taken.error.etag, title="Back"))
+        (restored,) = world.write(world.updated(world.create(), taken.error.etag, title="Back"))
         assert (restored.event.title, restored.event.mark, world.living()) == ("Back", made.mark, 1)
 
     def test_a_calendar_that_is_gone_says_so(self, world):
@@ -159,8 +227,14 @@ class TestWriting:
         assert world.provider.get(world.destination, world.create().remote_id) is None
 
     def test_a_calendar_that_may_only_be_read_refuses(self, world):
-        holidays = next(calendar.calendar_id for calendar in world.provider.calendars() if calendar.name == "Public holidays")
-        results = list(world.provider.write(holidays, [world.create(number) for number in range(120)]))
+        holidays = next(
+            calendar.calendar_id
+            for calendar in world.provider.calendars()
+            if calendar.name == "Public holidays"
+        )
+        results = list(
+            world.provider.write(holidays, [world.create(number) for number in range(120)])
+        )
         assert set(outcomes(results)) <= {"Forbidden", "ScopeMissing", "Unsent"}
         assert outcomes(results)[0] != "Unsent"
 
@@ -197,12 +271,19 @@ class TestTrouble:
         assert results[3].error.retry_after_seconds == wait_seconds
         assert world.living() == words.count("done")
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize(
+        "status", [400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504]
+    )
     def test_the_refusal_of_a_whole_batch_is_no_verdict_about_its_items(self, world, status):
         made, other = world.made(), world.made(2)
         world.refuse_batches(status, minutes=60)
-        results = world.write(world.updated(world.create(), made.etag), world.create(1), world.deleted(other))
-        assert not any(isinstance(result.error, (Gone, Exists, PreconditionFailed, SyncTokenExpired)) for result in results)
+        results = world.write(
+            world.updated(world.create(), made.etag), world.create(1), world.deleted(other)
+        )
+        assert not any(
+            isinstance(result.error, (Gone, Exists, PreconditionFailed, SyncTokenExpired))
+            for result in results
+        )
         assert {type(result.error) for result in results} <= {AuthExpired, RateLimited, Unavailable}
         assert world.living() == 2
 
@@ -220,7 +301,9 @@ class TestTrouble:
         world.lose_answer()
         assert outcomes(world.write(*creates)) == ["Unanswered"] * 5
         results = world.write(*world.retried(creates))
-        assert [result.error.event.mark for result in results] == [create.mark for create in creates]
+        assert [result.error.event.mark for result in results] == [
+            create.mark for create in creates
+        ]
         assert world.living() == 5
 
     def test_a_lost_answer_to_a_deletion_does_no_harm(self, world):
@@ -252,7 +335,9 @@ class TestTrouble:
         with pytest.raises(AuthExpired):
             world.pull()
 
-    @pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (500, Unavailable), (503, Unavailable)])
+    @pytest.mark.parametrize(
+        ("status", "error"), [(429, RateLimited), (500, Unavailable), (503, Unavailable)]
+    )
     def test_trouble_while_reading_is_never_an_answer(self, world, status, error):
         world.refuse_reads(status)
         with pytest.raises(error):
@@ -265,9 +350,19 @@ class TestTrouble:
 
     def test_errors_name_no_event_and_no_address(self, world):
         made = world.made()
-        errors = [result.error for result in world.write(world.create(), world.updated(world.create(), '"old"'), world.updated(world.create(9)))]
+        errors = [
+            result.error
+            for result in world.write(
+                world.create(),
+                world.updated(world.create(), '"old"'),
+                world.updated(world.create(9)),
+            )
+        ]
         for error in errors:
-            assert not any(text in f"{error} {error!r} {error.args}" for text in (made.remote_id, world.destination, "Booking", "sandbox"))
+            assert not any(
+                text in f"{error} {error!r} {error.args}"
+                for text in (made.remote_id, world.destination, "Booking", "sandbox")
+            )
 
 
 class TestReading:
@@ -276,13 +371,19 @@ class TestReading:
         world.outside("Long ago", NOW - timedelta(days=400))
         first = world.pull()
         assert first.complete and first.window == WINDOW
-        assert {found.remote_id: found.title for found in first.changed} == {lunch: "Lunch", gym: "Gym"}
+        assert {found.remote_id: found.title for found in first.changed} == {
+            lunch: "Lunch",
+            gym: "Gym",
+        }
         world.outside_move(lunch, SOON + timedelta(hours=2))
         world.outside_delete(gym)
         tea = world.outside("Tea", SOON)
         second = world.pull(first.sync_token)
         assert not second.complete
-        assert {found.remote_id: found.starts_at for found in second.changed} == {lunch: SOON + timedelta(hours=2), tea: SOON}
+        assert {found.remote_id: found.starts_at for found in second.changed} == {
+            lunch: SOON + timedelta(hours=2),
+            tea: SOON,
+        }
         assert second.tombstones == {gym}
         third = world.pull(second.sync_token)
         assert (third.changed, third.tombstones) == ((), frozenset())
@@ -295,13 +396,20 @@ class TestReading:
 
     def test_short_and_empty_pages_lose_nothing(self, world):
         world.short_pages()
-        first = {world.outside(f"Event {number}", SOON + timedelta(hours=number)) for number in range(10)}
+        first = {
+            world.outside(f"Event {number}", SOON + timedelta(hours=number)) for number in range(10)
+        }
         before = world.pull()
-        later = {world.outside(f"Later {number}", SOON + timedelta(hours=number)) for number in range(7)}
+        later = {
+            world.outside(f"Later {number}", SOON + timedelta(hours=number)) for number in range(7)
+        }
         world.outside_delete(min(first))
         after = world.pull(before.sync_token)
         assert {found.remote_id for found in before.changed} == first
-        assert ({found.remote_id for found in after.changed}, after.tombstones) == (later, {min(first)})
+        assert ({found.remote_id for found in after.changed}, after.tombstones) == (
+            later,
+            {min(first)},
+        )
 
     def test_a_lost_sync_token_is_told_apart(self, world):
         token = world.pull().sync_token
@@ -333,19 +441,25 @@ class TestReading:
         token = world.pull(calendar=world.destination, unrolled=False).sync_token
         world.outside_move(made.remote_id, NOW + timedelta(days=800), world.destination)
         delta = world.pull(token, world.destination, unrolled=False)
-        assert [(found.remote_id, found.starts_at) for found in delta.changed] == [(made.remote_id, NOW + timedelta(days=800))]
+        assert [(found.remote_id, found.starts_at) for found in delta.changed] == [
+            (made.remote_id, NOW + timedelta(days=800))
+        ]
         assert delta.tombstones == frozenset()
 
     def test_a_repeat_comes_as_occurrences_within_the_window(self, world):
         series = world.outside_weekly("Team", SOON)
         narrow = Window(NOW, NOW + timedelta(days=30))
         first = world.pull(window=narrow)
-        assert [found.starts_at for found in first.changed] == [SOON + timedelta(weeks=week) for week in range(4)]
+        assert [found.starts_at for found in first.changed] == [
+            SOON + timedelta(weeks=week) for week in range(4)
+        ]
         assert {(found.series_id, found.is_series) for found in first.changed} == {(series, False)}
         removed = first.changed[1]
         world.outside_delete(removed.remote_id)
         known = applied({}, first)
-        assert applied(known, world.pull(first.sync_token, window=narrow)).keys() == known.keys() - {removed.remote_id}
+        assert applied(
+            known, world.pull(first.sync_token, window=narrow)
+        ).keys() == known.keys() - {removed.remote_id}
 
     def test_a_repeat_that_is_deleted_takes_its_occurrences_along(self, world):
         series = world.outside_weekly("Team", SOON)
@@ -363,12 +477,15 @@ class TestReading:
 
     def test_a_repeat_in_our_calendar_is_one_event_and_foreign(self, world):
         series = world.outside_weekly("Team", SOON, world.destination)
-        found, = world.pull(calendar=world.destination, unrolled=False).changed
+        (found,) = world.pull(calendar=world.destination, unrolled=False).changed
         assert (found.remote_id, found.is_series, found.mark) == (series, True, None)
 
     def test_marks_find_our_events_and_nobody_elses(self, world):
         world.short_pages()
-        ours = {result.event.remote_id for result in world.write(*(world.create(number) for number in range(7)))}
+        ours = {
+            result.event.remote_id
+            for result in world.write(*(world.create(number) for number in range(7)))
+        }
         gone = min(ours)
         world.outside_delete(gone, world.destination)
         other = mark("booking1", installation="another")
@@ -380,37 +497,70 @@ class TestReading:
 
 
 class TestTimes:
-    @pytest.mark.parametrize("zone_name", ["Pacific/Pago_Pago", "Pacific/Kiritimati", "Europe/London", "America/St_Johns", "Asia/Kathmandu"])
+    @pytest.mark.parametrize(
+        "zone_name",
+        [
+            "Pacific/Pago_Pago",
+            "Pacific/Kiritimati",
+            "Europe/London",
+            "America/St_Johns",
+            "Asia/Kathmandu",
+        ],
+    )
     def test_whole_days_stay_whole_days(self, world, zone_name):
         own = mark("days")
-        created = Create(world.provider.new_id(own, SECRET), whole_days(date(2026, 12, 1), date(2026, 12, 3), zone_name=zone_name), own)
+        created = Create(
+            world.provider.new_id(own, SECRET),
+            whole_days(date(2026, 12, 1), date(2026, 12, 3), zone_name=zone_name),
+            own,
+        )
         made = world.write(created)[0].event
         assert (made.starts_on, made.ends_on) == (date(2026, 12, 1), date(2026, 12, 3))
-        assert (made.starts_at, made.ends_at) == (datetime(2026, 12, 1, tzinfo=UTC), datetime(2026, 12, 3, tzinfo=UTC))
+        assert (made.starts_at, made.ends_at) == (
+            datetime(2026, 12, 1, tzinfo=UTC),
+            datetime(2026, 12, 3, tzinfo=UTC),
+        )
 
     def test_an_event_can_turn_from_times_to_days_and_back(self, world):
         made = world.made()
         create = world.create()
-        days = world.write(Update(made.remote_id, whole_days(date(2026, 12, 1), date(2026, 12, 2)), create.mark, made.etag))[0].event
+        days = world.write(
+            Update(
+                made.remote_id,
+                whole_days(date(2026, 12, 1), date(2026, 12, 2)),
+                create.mark,
+                made.etag,
+            )
+        )[0].event
         times = world.write(world.updated(create, days.etag, starts_at=SOON))[0].event
         assert (days.starts_on, times.starts_on, times.starts_at) == (date(2026, 12, 1), None, SOON)
 
     def test_foreign_whole_days_come_as_days(self, world):
         world.outside("Holiday", date(2026, 12, 24))
-        found, = world.pull().changed
+        (found,) = world.pull().changed
         assert (found.starts_on, found.ends_on) == (date(2026, 12, 24), date(2026, 12, 25))
 
-    @pytest.mark.parametrize("at", ["2027-03-28T00:30", "2027-03-28T01:30", "2027-10-31T00:30", "2027-10-31T01:30"])
+    @pytest.mark.parametrize(
+        "at", ["2027-03-28T00:30", "2027-03-28T01:30", "2027-10-31T00:30", "2027-10-31T01:30"]
+    )
     def test_times_around_a_clock_change_are_the_same_instants(self, world, at):
         at = datetime.fromisoformat(at).replace(tzinfo=UTC)
         for zone_name in ("Europe/London", "Australia/Sydney"):
             own = mark(zone_name)
-            made = world.write(Create(world.provider.new_id(own, SECRET), event(starts_at=at, zone_name=zone_name), own))[0].event
+            made = world.write(
+                Create(
+                    world.provider.new_id(own, SECRET),
+                    event(starts_at=at, zone_name=zone_name),
+                    own,
+                )
+            )[0].event
             assert (made.starts_at, made.ends_at) == (at, at + timedelta(hours=1))
 
     def test_foreign_times_come_in_utc_whatever_their_zone(self, world):
         world.outside("Lunch", datetime(2026, 12, 1, 12, tzinfo=ZoneInfo("Asia/Kathmandu")))
-        assert [found.starts_at for found in world.pull().changed] == [datetime(2026, 12, 1, 6, 15, tzinfo=UTC)]
+        assert [found.starts_at for found in world.pull().changed] == [
+            datetime(2026, 12, 1, 6, 15, tzinfo=UTC)
+        ]
 
 
 class TestIds:
@@ -420,18 +570,25 @@ class TestIds:
         assert new_id(mark(), SECRET) == new_id(mark(), SECRET)
         assert len({new_id(one, secret) for one in marks for secret in (SECRET, b"another")}) == 8
 
-    @given(st.tuples(st.text(min_size=1), st.text(min_size=1)), st.tuples(st.text(min_size=1), st.text(min_size=1)))
+    @given(
+        st.tuples(st.text(min_size=1), st.text(min_size=1)),
+        st.tuples(st.text(min_size=1), st.text(min_size=1)),
+    )
     def test_no_two_marks_meet(self, one, other):
         for kind in WORLDS.values():
             new_id = kind.adapter.new_id
-            same = new_id(None, mark(one[0], installation=one[1]), SECRET) == new_id(None, mark(other[0], installation=other[1]), SECRET)
+            same = new_id(None, mark(one[0], installation=one[1]), SECRET) == new_id(
+                None, mark(other[0], installation=other[1]), SECRET
+            )
             assert same == (one == other)
 
 
 class TestChannels:
     def test_one_is_opened_called_and_closed(self, world):
         ends_at = NOW + timedelta(days=2)
-        channel = world.provider.open_channel(world.source, "c0ffee-1", "https://clinic.example/hooks/google", "s" * 43, ends_at)
+        channel = world.provider.open_channel(
+            world.source, "c0ffee-1", "https://clinic.example/hooks/google", "s" * 43, ends_at
+        )
         assert NOW < channel.expires_at <= ends_at
         world.messages.clear()
         world.outside("Lunch", SOON)
@@ -443,9 +600,18 @@ class TestChannels:
 
     def test_one_lives_longer_when_renewed_or_has_to_be_opened_anew(self, world):
         ends_at = NOW + timedelta(days=3)
-        channel = world.provider.open_channel(world.source, "c0ffee-1", "https://clinic.example/hooks/google", "s" * 43, NOW + timedelta(days=2))
+        channel = world.provider.open_channel(
+            world.source,
+            "c0ffee-1",
+            "https://clinic.example/hooks/google",
+            "s" * 43,
+            NOW + timedelta(days=2),
+        )
         renewed = world.provider.renew_channel(channel, ends_at)
-        assert renewed is None or (renewed.channel_id, renewed.expires_at) == (channel.channel_id, ends_at)
+        assert renewed is None or (renewed.channel_id, renewed.expires_at) == (
+            channel.channel_id,
+            ends_at,
+        )
         world.provider.close_channel(channel)
         if renewed:
             with pytest.raises(Gone):

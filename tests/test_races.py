@@ -39,11 +39,19 @@ def test_booking_changing_a_link_and_changing_settings_at_once_never_lock_each_o
 
     def book(n):
         start = NOW + timedelta(days=1, hours=n)
-        Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=30))], linden.pat, patient=linden.patient)
+        Booking.book(
+            linden.calendar,
+            [Span(start, start + timedelta(minutes=30))],
+            linden.pat,
+            patient=linden.patient,
+        )
 
-    faults = at_once(book, lambda n: Feed.get_by_id(feed.id).change(linden.pat, name=f"phone {n}"),
-                     lambda n: User.get_by_id(linden.pat.id).change_sync(hide_sensitive=bool(n % 2)),
-                     lambda n: linden.patient.change(linden.pat, first_name=f"Małgorzata {n}"))
+    faults = at_once(
+        book,
+        lambda n: Feed.get_by_id(feed.id).change(linden.pat, name=f"phone {n}"),
+        lambda n: User.get_by_id(linden.pat.id).change_sync(hide_sensitive=bool(n % 2)),
+        lambda n: linden.patient.change(linden.pat, first_name=f"Małgorzata {n}"),
+    )
     assert faults == []
     assert Booking.select().count() == ROUNDS
 
@@ -62,7 +70,10 @@ def _one_revision(clinic_id):
 
 @pytest.mark.parametrize("round_number", range(3))
 def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number):
-    accounts = [Account.connect(user, "google", "both@home.test", "sealed", [], None) for user in (linden.pat, linden.quinn)]
+    accounts = [
+        Account.connect(user, "google", "both@home.test", "sealed", [], None)
+        for user in (linden.pat, linden.quinn)
+    ]
     refused, barrier = [], threading.Barrier(2)
 
     def choose(account):
@@ -72,10 +83,16 @@ def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number
         except CalendarTaken:
             refused.append(account.user_id)
 
-    faults = at_once(*[lambda n, one=account: (n == 0 and barrier.wait(), choose(one)) for account in accounts])
+    faults = at_once(
+        *[lambda n, one=account: (n == 0 and barrier.wait(), choose(one)) for account in accounts]
+    )
     rows = RemoteCalendar.select().where(RemoteCalendar.role == "destination")
-    assert faults == [] and len(set(refused)) == 1 and [row.account.user_id for row in rows] == [user.id for user in (
-        linden.pat, linden.quinn) if user.id not in refused]
+    assert (
+        faults == []
+        and len(set(refused)) == 1
+        and [row.account.user_id for row in rows]
+        == [user.id for user in (linden.pat, linden.quinn) if user.id not in refused]
+    )
 
 
 # ---- a row that was loaded before somebody else changed it ----
@@ -89,7 +106,12 @@ def link(linden):
 @pytest.fixture
 def booking(linden):
     start = NOW + timedelta(days=1)
-    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=30))], linden.pat, patient=linden.patient)[0]
+    return Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=30))],
+        linden.pat,
+        patient=linden.patient,
+    )[0]
 
 
 def test_settings_saved_after_a_regeneration_do_not_bring_the_old_address_back(linden, link):
@@ -139,7 +161,9 @@ def test_who_saw_an_earlier_state_is_told_and_changes_nothing(linden, booking):
     seen = booking.sequence
     booking.cancel(linden.pat)
     with pytest.raises(ChangedMeanwhile):
-        Booking.get_by_id(booking.id).change(linden.pat, booking.span, seen_sequence=seen, status="confirmed")
+        Booking.get_by_id(booking.id).change(
+            linden.pat, booking.span, seen_sequence=seen, status="confirmed"
+        )
     assert Booking.get_by_id(booking.id).status == "cancelled"
 
 
@@ -155,12 +179,19 @@ def test_a_change_of_a_booking_that_moved_house_meanwhile_moves_the_right_calend
 
 def test_undo_leaves_alone_what_was_decided_since(linden):
     start = NOW + timedelta(days=1)
-    spans = [Span(start + timedelta(days=7 * n), start + timedelta(days=7 * n, minutes=30)) for n in range(3)]
+    spans = [
+        Span(start + timedelta(days=7 * n), start + timedelta(days=7 * n, minutes=30))
+        for n in range(3)
+    ]
     first, _, last = Booking.book(linden.calendar, spans, linden.pat)
     first.cancel(linden.pat, which="all")
     Booking.get_by_id(last.id).set_status("paid", linden.pat)
     assert first.undo_status(linden.pat) is False
-    assert [row.status for row in Booking.select().order_by(Booking.starts_at)] == ["cancelled", "cancelled", "paid"]
+    assert [row.status for row in Booking.select().order_by(Booking.starts_at)] == [
+        "cancelled",
+        "cancelled",
+        "paid",
+    ]
 
 
 def test_bringing_back_opens_only_what_leaving_closed(linden):

@@ -38,19 +38,46 @@ def read(log, link, *instants, agent=GOOGLE):
     return FeedRead.get(FeedRead.feed == link, FeedRead.family == family(agent))
 
 
-@pytest.mark.parametrize(("agent", "name"), [
-    ("Mozilla/5.0 (compatible; Google-Calendar-Importer; +http://www.google.com/calendar)", "Google Calendar"), (GOOGLE, "Google Calendar"),
-    (APPLE, "Apple Calendar"), ("macOS/26.1 (25B78) dataaccessd/1.0", "Apple Calendar"), ("iOS/17.5 (21F79) remindd/1.0", "Apple Calendar"),
-    ("Mac OS X/10.15.7 (19H2) CalendarAgent/930.5.1", "Apple Calendar"),
-    ("Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17328; Pro)", "Outlook"), ("Outlook-iOS/2.0", "Outlook"),
-    ("Microsoft.Exchange/15.20 (Calendar Sync)", "Outlook"),
-    ("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Thunderbird/153.0", "Thunderbird"), ("Evolution/3.46.4", "GNOME Calendar"),
-    ("Nextcloud Webcal Service", "Nextcloud"), ("ICSx5/2.2.4 (okhttp/4.12.0) Android/15", "ICSx⁵"), ("okhttp/4.12.0", "an Android app"),
-    ("HomeAssistant/2026.11.1 httpx/0.28 Python/3.13", "Home Assistant"), ("vdirsyncer/0.19.0", "vdirsyncer"),
-    ("YandexCalendar/1.0", "Yandex Calendar"), ("Fantastical/4.0 Mac OS X/15", "Fantastical"),
-    ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1", "a browser"),
-    ("curl/8.5", "another app"), ("", "another app"), ("x" * 100_000 + "thunderbird", "another app"), ("\x00\u2028", "another app"),
-])
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (compatible; Google-Calendar-Importer; +http://www.google.com/calendar)",
+            "Google Calendar",
+        ),
+        (GOOGLE, "Google Calendar"),
+        (APPLE, "Apple Calendar"),
+        ("macOS/26.1 (25B78) dataaccessd/1.0", "Apple Calendar"),
+        ("iOS/17.5 (21F79) remindd/1.0", "Apple Calendar"),
+        ("Mac OS X/10.15.7 (19H2) CalendarAgent/930.5.1", "Apple Calendar"),
+        ("Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17328; Pro)", "Outlook"),
+        ("Outlook-iOS/2.0", "Outlook"),
+        ("Microsoft.Exchange/15.20 (Calendar Sync)", "Outlook"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Thunderbird/153.0",
+            "Thunderbird",
+        ),
+        ("Evolution/3.46.4", "GNOME Calendar"),
+        ("Nextcloud Webcal Service", "Nextcloud"),
+        ("ICSx5/2.2.4 (okhttp/4.12.0) Android/15", "ICSx⁵"),
+        ("okhttp/4.12.0", "an Android app"),
+        ("HomeAssistant/2026.11.1 httpx/0.28 Python/3.13", "Home Assistant"),
+        ("vdirsyncer/0.19.0", "vdirsyncer"),
+        ("YandexCalendar/1.0", "Yandex Calendar"),
+        ("Fantastical/4.0 Mac OS X/15", "Fantastical"),
+        (
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
+                " Version/18.0 Mobile/15E148 Safari/604.1"
+            ),
+            "a browser",
+        ),
+        ("curl/8.5", "another app"),
+        ("", "another app"),
+        ("x" * 100_000 + "thunderbird", "another app"),
+        ("\x00\u2028", "another app"),
+    ],
+)
 def test_a_family_is_known_by_its_user_agent(agent, name):
     assert family(agent) == name
 
@@ -66,7 +93,10 @@ def test_families_are_counted_apart_and_links_too(log, link, linden):
         log.note(feed.id, agent, NOON)
     log.flush()
     assert sorted(FeedRead.select(FeedRead.feed, FeedRead.family, FeedRead.count).tuples()) == [
-        (link.id, "Apple Calendar", 1), (link.id, "Google Calendar", 1), (other.id, "Google Calendar", 1)]
+        (link.id, "Apple Calendar", 1),
+        (link.id, "Google Calendar", 1),
+        (other.id, "Google Calendar", 1),
+    ]
 
 
 @pytest.mark.parametrize("written_between", [True, False])
@@ -108,7 +138,9 @@ def test_a_locked_database_delays_counts_and_loses_none(log, link, app):
     url = app.config["SETTINGS"].database_url
     read(log, link, NOON)
     if models.is_sqlite():
-        models.database.execute_sql("PRAGMA busy_timeout = 50")  # milliseconds, for the connection that goes back into the pool
+        models.database.execute_sql(
+            "PRAGMA busy_timeout = 50"
+        )  # milliseconds, for the connection that goes back into the pool
         blocker = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
     else:
@@ -153,6 +185,7 @@ def test_many_threads_lose_no_count(log, link):
     def write():
         while not stop.is_set():
             log.flush()
+
     writer = threading.Thread(target=write)
     writer.start()
     agents = [GOOGLE, APPLE, "Thunderbird", "Evolution"]
@@ -160,6 +193,7 @@ def test_many_threads_lose_no_count(log, link):
     def visit(agent):
         for n in range(50):
             log.note(link.id, agent, NOON + n * HOUR)
+
     threads = [threading.Thread(target=visit, args=(agent,)) for agent in agents]
     for thread in threads:
         thread.start()
@@ -183,13 +217,24 @@ def test_reads_are_written_by_themselves_a_little_later(link):
 def test_a_read_over_http_is_counted_without_an_address(app, log, link, clock):
     browser, address = Client(FeedsApp(app, ("a key",), log)), feeds.path("a key", link)
     for headers in ({}, {"If-None-Match": "*"}):
-        browser.get(address, headers={"User-Agent": APPLE, "X-Forwarded-For": "203.0.113.9", **headers}, environ_base={"REMOTE_ADDR": "198.51.100.7"})
+        browser.get(
+            address,
+            headers={"User-Agent": APPLE, "X-Forwarded-For": "203.0.113.9", **headers},
+            environ_base={"REMOTE_ADDR": "198.51.100.7"},
+        )
     browser.head(address, headers={"User-Agent": GOOGLE})
     browser.get(address.replace(".ics", "x.ics"), headers={"User-Agent": GOOGLE})
     log.flush()
     (row,) = FeedRead.select().dicts()
-    assert row == {"id": row["id"], "feed": link.id, "family": "Apple Calendar", "first_at": clock.now, "last_at": clock.now, "count": 1,
-                   "interval_seconds": None}
+    assert row == {
+        "id": row["id"],
+        "feed": link.id,
+        "family": "Apple Calendar",
+        "first_at": clock.now,
+        "last_at": clock.now,
+        "count": 1,
+        "interval_seconds": None,
+    }
 
 
 def test_a_new_address_forgets_who_read_the_old_one(log, link, linden):

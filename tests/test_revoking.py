@@ -1,4 +1,6 @@
-"""Leaving a provider: what it allowed us is given back, if need be later; a dead refresh token is not tried again and again."""
+"""Leaving a provider: what it allowed us is given back, if need be later; a dead refresh token is
+not tried again and again.
+"""
 
 from datetime import timedelta
 
@@ -90,6 +92,7 @@ def test_credentials_that_no_key_opens_are_let_go(world, account, monkeypatch):
 
     def closed(text):
         raise vault.CannotOpen
+
     monkeypatch.setattr(vault, "unseal", closed)
     world.later(minutes=6)
     revoking.retry()

@@ -1,4 +1,6 @@
-"""Arithmetic on times, above all where the clocks change: properties over many zones, then the awkward days by name."""
+"""Arithmetic on times, above all where the clocks change: properties over many zones, then the
+awkward days by name.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -11,16 +13,43 @@ from hypothesis import strategies as st
 import scheduling
 from scheduling import BadTime, Span, instant, lanes, midnight, repeats, shifted, timed, whole_days
 
-LONDON, NEW_YORK, LORD_HOWE = ZoneInfo("Europe/London"), ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")
-ZONES = [LONDON, NEW_YORK, LORD_HOWE, *map(ZoneInfo, (
-    "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca", "America/Santiago", "Asia/Beirut", "America/Havana", "Africa/Cairo",
-    "Pacific/Pago_Pago", "Pacific/Kiritimati", "Asia/Kathmandu", "Pacific/Chatham", "Europe/Dublin", "America/St_Johns", "UTC"))]
+LONDON, NEW_YORK, LORD_HOWE = (
+    ZoneInfo("Europe/London"),
+    ZoneInfo("America/New_York"),
+    ZoneInfo("Australia/Lord_Howe"),
+)
+ZONES = [
+    LONDON,
+    NEW_YORK,
+    LORD_HOWE,
+    *map(
+        ZoneInfo,
+        (
+            "America/Sao_Paulo",
+            "Pacific/Apia",
+            "Africa/Casablanca",
+            "America/Santiago",
+            "Asia/Beirut",
+            "America/Havana",
+            "Africa/Cairo",
+            "Pacific/Pago_Pago",
+            "Pacific/Kiritimati",
+            "Asia/Kathmandu",
+            "Pacific/Chatham",
+            "Europe/Dublin",
+            "America/St_Johns",
+            "UTC",
+        ),
+    ),
+]
 ZERO = timedelta()
 
 zones = st.sampled_from(ZONES)
 days = st.dates(date(1990, 1, 1), date(2040, 12, 31))
 walls = st.builds(time, st.integers(0, 23), st.sampled_from((0, 1, 15, 30, 59)))
-moments = st.integers(631152000, 2208988800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))  # 1990 to 2040
+moments = st.integers(631152000, 2208988800).map(
+    lambda seconds: datetime.fromtimestamp(seconds, UTC)
+)  # 1990 to 2040
 lengths = st.integers(1, 60 * 24 * 3).map(lambda minutes: timedelta(minutes=minutes))
 spans = st.builds(lambda at, length: Span(at, at + length), moments, lengths)
 
@@ -36,7 +65,9 @@ def changes(zone: ZoneInfo, first: int = 2000, last: int = 2030) -> list[datetim
             continue
         while high - low > timedelta(minutes=1):
             middle = low + (high - low) // 2
-            low, high = (middle, high) if middle.astimezone(zone).utcoffset() == offset else (low, middle)
+            low, high = (
+                (middle, high) if middle.astimezone(zone).utcoffset() == offset else (low, middle)
+            )
         found.append(high.replace(second=0, microsecond=0))
     return found
 
@@ -66,12 +97,16 @@ def test_near_every_change_an_instant_is_read_back_or_named_odd(minutes):
         assert again == at and odd in (None, "twice")
         twice = local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
         assert (odd == "twice") == twice
-        assert instant(local.date(), local.time().replace(fold=0), zone)[0] == (at if not local.fold else at - back(zone, change))
+        assert instant(local.date(), local.time().replace(fold=0), zone)[0] == (
+            at if not local.fold else at - back(zone, change)
+        )
 
 
 def back(zone: ZoneInfo, change: datetime) -> timedelta:
     """How far the clocks are put back at a change."""
-    return (change - timedelta(minutes=1)).astimezone(zone).utcoffset() - change.astimezone(zone).utcoffset()
+    return (change - timedelta(minutes=1)).astimezone(zone).utcoffset() - change.astimezone(
+        zone
+    ).utcoffset()
 
 
 def test_a_skipped_wall_time_lies_as_far_after_the_gap():
@@ -80,7 +115,9 @@ def test_a_skipped_wall_time_lies_as_far_after_the_gap():
         jump = -back(zone, change)
         if jump <= ZERO:
             continue
-        before = wall_of(change - timedelta(minutes=1), zone) + timedelta(minutes=1)  # the first wall time that is skipped
+        before = wall_of(change - timedelta(minutes=1), zone) + timedelta(
+            minutes=1
+        )  # the first wall time that is skipped
         for minutes in (0, 1, jump // timedelta(minutes=1) - 1):
             wall = before + timedelta(minutes=minutes)
             for fold in (0, 1):
@@ -90,26 +127,40 @@ def test_a_skipped_wall_time_lies_as_far_after_the_gap():
     assert skipped > 1000
 
 
-@pytest.mark.parametrize(("zone", "day", "wall", "at", "odd"), [
-    (LONDON, date(2027, 3, 28), time(1, 30), "2027-03-28T01:30Z", "gap"),
-    (LONDON, date(2027, 10, 31), time(1, 30), "2027-10-31T00:30Z", "twice"),
-    (LONDON, date(2027, 10, 31), time(1, 30, fold=1), "2027-10-31T01:30Z", "twice"),
-    (LONDON, date(2027, 10, 31), time(2, 0), "2027-10-31T02:00Z", None),
-    (LORD_HOWE, date(2027, 10, 3), time(2, 15), "2027-10-02T15:45Z", "gap"),
-    (LORD_HOWE, date(2027, 4, 4), time(1, 45), "2027-04-03T14:45Z", "twice"),
-    (ZoneInfo("America/Sao_Paulo"), date(2018, 11, 4), time(0, 30), "2018-11-04T03:30Z", "gap"),
-    (ZoneInfo("America/Sao_Paulo"), date(2018, 2, 17), time(23, 30), "2018-02-18T01:30Z", "twice"),
-    (ZoneInfo("Pacific/Apia"), date(2011, 12, 30), time(9, 0), "2011-12-30T19:00Z", "gap"),
-    (ZoneInfo("America/Santiago"), date(2026, 9, 6), time(0, 0), "2026-09-06T04:00Z", "gap"),
-])
+@pytest.mark.parametrize(
+    ("zone", "day", "wall", "at", "odd"),
+    [
+        (LONDON, date(2027, 3, 28), time(1, 30), "2027-03-28T01:30Z", "gap"),
+        (LONDON, date(2027, 10, 31), time(1, 30), "2027-10-31T00:30Z", "twice"),
+        (LONDON, date(2027, 10, 31), time(1, 30, fold=1), "2027-10-31T01:30Z", "twice"),
+        (LONDON, date(2027, 10, 31), time(2, 0), "2027-10-31T02:00Z", None),
+        (LORD_HOWE, date(2027, 10, 3), time(2, 15), "2027-10-02T15:45Z", "gap"),
+        (LORD_HOWE, date(2027, 4, 4), time(1, 45), "2027-04-03T14:45Z", "twice"),
+        (ZoneInfo("America/Sao_Paulo"), date(2018, 11, 4), time(0, 30), "2018-11-04T03:30Z", "gap"),
+        (
+            ZoneInfo("America/Sao_Paulo"),
+            date(2018, 2, 17),
+            time(23, 30),
+            "2018-02-18T01:30Z",
+            "twice",
+        ),
+        (ZoneInfo("Pacific/Apia"), date(2011, 12, 30), time(9, 0), "2011-12-30T19:00Z", "gap"),
+        (ZoneInfo("America/Santiago"), date(2026, 9, 6), time(0, 0), "2026-09-06T04:00Z", "gap"),
+    ],
+)
 def test_the_odd_hours_by_name(zone, day, wall, at, odd):
     assert instant(day, wall, zone) == (datetime.fromisoformat(at), odd)
 
 
-@pytest.mark.parametrize("call", [
-    lambda day: instant(day, time(9), LONDON), lambda day: timed(day, time(9), time(10), LONDON),
-    lambda day: whole_days(day, day, LONDON), lambda day: whole_days(date(2099, 12, 1), max(day, date(2100, 1, 1)), LONDON),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda day: instant(day, time(9), LONDON),
+        lambda day: timed(day, time(9), time(10), LONDON),
+        lambda day: whole_days(day, day, LONDON),
+        lambda day: whole_days(date(2099, 12, 1), max(day, date(2100, 1, 1)), LONDON),
+    ],
+)
 @pytest.mark.parametrize("day", [date.min, date(1970, 1, 1), date(2100, 1, 1), date.max])
 def test_years_out_of_reach_are_refused_and_not_a_fault(call, day):
     with pytest.raises(BadTime) as caught:
@@ -139,7 +190,9 @@ def test_days_follow_on_one_another_without_gap_or_overlap():
             if zone.key == "Pacific/Apia" and day + timedelta(days=n) == date(2011, 12, 30):
                 continue
             span = whole_days(day + timedelta(days=n), day + timedelta(days=n), zone)
-            assert timedelta(hours=23) - timedelta(minutes=30) < span.duration <= timedelta(hours=25)
+            assert (
+                timedelta(hours=23) - timedelta(minutes=30) < span.duration <= timedelta(hours=25)
+            )
             assert span.ends_at == midnight(day + timedelta(days=n + 1), zone)
             assert span.all_day and span.ends_on - span.starts_on == timedelta(days=1)
 
@@ -147,20 +200,30 @@ def test_days_follow_on_one_another_without_gap_or_overlap():
 def test_a_day_that_an_island_left_out_cannot_be_booked():
     with pytest.raises(BadTime):
         whole_days(date(2011, 12, 30), date(2011, 12, 30), ZoneInfo("Pacific/Apia"))
-    assert whole_days(date(2011, 12, 29), date(2011, 12, 31), ZoneInfo("Pacific/Apia")).duration == timedelta(days=2)
+    assert whole_days(
+        date(2011, 12, 29), date(2011, 12, 31), ZoneInfo("Pacific/Apia")
+    ).duration == timedelta(days=2)
 
 
 @given(days, st.integers(0, 30), zones)
 def test_whole_days_reach_from_midnight_to_midnight(day, more, zone):
-    assume(not (zone.key == "Pacific/Apia" and day <= date(2011, 12, 30) <= day + timedelta(days=more)))
+    assume(
+        not (zone.key == "Pacific/Apia" and day <= date(2011, 12, 30) <= day + timedelta(days=more))
+    )
     span = whole_days(day, day + timedelta(days=more), zone)
     assert scheduling.local_day(span.starts_at, zone) == day
-    assert scheduling.local_day(span.ends_at - timedelta(microseconds=1), zone) == day + timedelta(days=more)
+    assert scheduling.local_day(span.ends_at - timedelta(microseconds=1), zone) == day + timedelta(
+        days=more
+    )
 
 
 def test_a_span_ends_after_it_begins_and_is_not_endless():
     at = datetime(2026, 11, 20, tzinfo=UTC)
-    for ends_at, fact in ((at, "ends_before_start"), (at - timedelta(hours=1), "ends_before_start"), (at + timedelta(days=40), "too_long")):
+    for ends_at, fact in (
+        (at, "ends_before_start"),
+        (at - timedelta(hours=1), "ends_before_start"),
+        (at + timedelta(days=40), "too_long"),
+    ):
         with pytest.raises(BadTime) as caught:
             Span(at, ends_at)
         assert caught.value.fact == fact
@@ -170,7 +233,10 @@ def test_a_span_ends_after_it_begins_and_is_not_endless():
 
 def test_an_end_before_the_start_lies_on_the_next_day():
     span, odd = timed(date(2026, 11, 20), time(22), time(6), LONDON)
-    assert span == Span(datetime(2026, 11, 20, 22, tzinfo=UTC), datetime(2026, 11, 21, 6, tzinfo=UTC)) and odd is None
+    assert (
+        span == Span(datetime(2026, 11, 20, 22, tzinfo=UTC), datetime(2026, 11, 21, 6, tzinfo=UTC))
+        and odd is None
+    )
     assert timed(date(2026, 11, 20), time(9), time(9), LONDON)[0].duration == timedelta(days=1)
     assert timed(date(2027, 3, 27), time(22), time(1, 30), LONDON)[1] == "gap"
 
@@ -196,7 +262,9 @@ def test_a_shift_by_nothing_is_the_same_span(span, zone):
 def test_in_a_repeated_hour_either_pass_stays_where_it_is():
     for zone, change in CHANGES:
         for minutes in (-20, 5, 20, 50):
-            span = Span(change + timedelta(minutes=minutes), change + timedelta(minutes=minutes + 45))
+            span = Span(
+                change + timedelta(minutes=minutes), change + timedelta(minutes=minutes + 45)
+            )
             assert shifted(span, zone, 0) == span
 
 
@@ -204,7 +272,9 @@ def test_in_a_repeated_hour_either_pass_stays_where_it_is():
 def test_whole_days_shift_as_days(day, count, by, zone):
     assume(zone.key != "Pacific/Apia")
     last = day + timedelta(days=count - 1)
-    assert shifted(whole_days(day, last, zone), zone, by) == whole_days(day + timedelta(days=by), last + timedelta(days=by), zone)
+    assert shifted(whole_days(day, last, zone), zone, by) == whole_days(
+        day + timedelta(days=by), last + timedelta(days=by), zone
+    )
 
 
 def test_a_shift_to_another_time_or_length():
@@ -212,7 +282,9 @@ def test_a_shift_to_another_time_or_length():
     moved = shifted(span, LONDON, 7, time(14), timedelta(minutes=30))
     assert moved == timed(date(2026, 10, 27), time(14), time(14, 30), LONDON)[0]
     days_off = whole_days(date(2026, 10, 20), date(2026, 10, 21), LONDON)
-    assert shifted(days_off, LONDON, 7, duration=timedelta(days=3)) == whole_days(date(2026, 10, 27), date(2026, 10, 29), LONDON)
+    assert shifted(days_off, LONDON, 7, duration=timedelta(days=3)) == whole_days(
+        date(2026, 10, 27), date(2026, 10, 29), LONDON
+    )
 
 
 @given(spans, zones, st.integers(1, 8), st.integers(1, 12))
@@ -230,19 +302,33 @@ def test_repeats_end_with_the_day_named():
     span = timed(date(2026, 10, 6), time(9), time(10), LONDON)[0]
     found = repeats(span, LONDON, 1, until=date(2026, 11, 3))
     assert [wall_of(s.starts_at, LONDON).isoformat() for s in found] == [
-        "2026-10-06T09:00:00", "2026-10-13T09:00:00", "2026-10-20T09:00:00", "2026-10-27T09:00:00", "2026-11-03T09:00:00"]
+        "2026-10-06T09:00:00",
+        "2026-10-13T09:00:00",
+        "2026-10-20T09:00:00",
+        "2026-10-27T09:00:00",
+        "2026-11-03T09:00:00",
+    ]
     assert repeats(span, LONDON, 1, until=date(2020, 1, 1)) == [span]
 
 
-@pytest.mark.parametrize(("every", "count", "until", "fact"), [
-    (0, 3, None, "interval"), (53, 3, None, "interval"), (1, None, None, "too_many"), (1, 105, None, "too_many"),
-    (1, 10**12, None, "too_many"), (1, None, date(2090, 1, 1), "too_many"),
-])
+@pytest.mark.parametrize(
+    ("every", "count", "until", "fact"),
+    [
+        (0, 3, None, "interval"),
+        (53, 3, None, "interval"),
+        (1, None, None, "too_many"),
+        (1, 105, None, "too_many"),
+        (1, 10**12, None, "too_many"),
+        (1, None, date(2090, 1, 1), "too_many"),
+    ],
+)
 def test_a_series_is_bounded(every, count, until, fact):
     with pytest.raises(BadTime) as caught:
         repeats(timed(date(2026, 10, 6), time(9), time(10), LONDON)[0], LONDON, every, count, until)
     assert caught.value.fact == fact
-    assert len(repeats(timed(date(2026, 10, 6), time(9), time(10), LONDON)[0], LONDON, 1, 104)) == 104
+    assert (
+        len(repeats(timed(date(2026, 10, 6), time(9), time(10), LONDON)[0], LONDON, 1, 104)) == 104
+    )
 
 
 # ---- free and taken ----
@@ -257,7 +343,14 @@ def minutes(start: int, end: int) -> Span:
 
 
 def covered(found: list[Span]) -> set[int]:
-    return {n for s in found for n in range((s.starts_at - ORIGIN) // timedelta(minutes=1), (s.ends_at - ORIGIN) // timedelta(minutes=1))}
+    return {
+        n
+        for s in found
+        for n in range(
+            (s.starts_at - ORIGIN) // timedelta(minutes=1),
+            (s.ends_at - ORIGIN) // timedelta(minutes=1),
+        )
+    }
 
 
 @given(stretch_lists, stretch_lists)
@@ -278,7 +371,9 @@ def test_what_is_free_and_what_is_taken_make_up_the_stretches_exactly(openings, 
 def test_pieces_too_short_to_use_are_left_out(bookings):
     taken = [minutes(start, start + length) for start, length in bookings]
     every = list(scheduling.gaps([minutes(0, 400)], taken, shortest=timedelta(minutes=1)))
-    assert list(scheduling.gaps([minutes(0, 400)], taken)) == [s for s in every if s.duration >= timedelta(minutes=15)]
+    assert list(scheduling.gaps([minutes(0, 400)], taken)) == [
+        s for s in every if s.duration >= timedelta(minutes=15)
+    ]
 
 
 def test_spans_that_only_touch_do_not_overlap():
@@ -288,7 +383,10 @@ def test_spans_that_only_touch_do_not_overlap():
     assert not scheduling.within(minutes(5, 15), [minutes(0, 10), minutes(10, 20)])
 
 
-blocks = st.lists(st.tuples(st.integers(0, 600), st.integers(1, 200)).map(lambda b: (b[0], b[0] + b[1])), max_size=14)
+blocks = st.lists(
+    st.tuples(st.integers(0, 600), st.integers(1, 200)).map(lambda b: (b[0], b[0] + b[1])),
+    max_size=14,
+)
 
 
 @given(blocks, st.integers(1, 14))
@@ -296,7 +394,9 @@ def test_blocks_that_overlap_never_share_a_lane_below_the_last(found, most):
     places = lanes(found, most)
     for n, ((start, end), (lane, width)) in enumerate(zip(found, places, strict=True)):
         assert 1 <= lane <= width <= most
-        for (other_start, other_end), (other_lane, other_width) in zip(found[:n], places[:n], strict=True):
+        for (other_start, other_end), (other_lane, other_width) in zip(
+            found[:n], places[:n], strict=True
+        ):
             if start < other_end and other_start < end:
                 assert width == other_width
                 assert lane != other_lane or lane == most
@@ -329,9 +429,15 @@ def test_opening_hours_are_instants_of_their_day():
 
 
 def test_a_stretch_inside_the_skipped_hour_is_not_there_and_breaks_nothing():
-    assert scheduling.open_spans({"sun": [["01:00", "02:00"], ["09:00", "10:00"]]}, date(2027, 3, 28), LONDON) == [
-        Span(datetime(2027, 3, 28, 8, tzinfo=UTC), datetime(2027, 3, 28, 9, tzinfo=UTC))]
-    assert scheduling.open_spans({"sun": [["00:30", "01:00"]]}, date(2026, 9, 6), ZoneInfo("America/Santiago")) == []
+    assert scheduling.open_spans(
+        {"sun": [["01:00", "02:00"], ["09:00", "10:00"]]}, date(2027, 3, 28), LONDON
+    ) == [Span(datetime(2027, 3, 28, 8, tzinfo=UTC), datetime(2027, 3, 28, 9, tzinfo=UTC))]
+    assert (
+        scheduling.open_spans(
+            {"sun": [["00:30", "01:00"]]}, date(2026, 9, 6), ZoneInfo("America/Santiago")
+        )
+        == []
+    )
 
 
 @given(st.lists(st.tuples(walls, walls), max_size=3), days, zones)
@@ -347,10 +453,20 @@ def test_opening_hours_never_fail_on_any_day(pairs, day, zone):
         assert span.duration > ZERO
 
 
-@pytest.mark.parametrize("bad", [
-    [["17:00", "09:00"]], [["09:00", "09:00"]], [["09:00"]], [["09:00", "12:00", "13:00", "14:00"]], [["nine", "ten"]],
-    [["09:00", "12:00"], ["11:00", "13:00"]], [["09:00", "12:00"], ["12:00", "13:00"]], [["09:00+01:00", "08:00"]], [["", ""]],
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [["17:00", "09:00"]],
+        [["09:00", "09:00"]],
+        [["09:00"]],
+        [["09:00", "12:00", "13:00", "14:00"]],
+        [["nine", "ten"]],
+        [["09:00", "12:00"], ["11:00", "13:00"]],
+        [["09:00", "12:00"], ["12:00", "13:00"]],
+        [["09:00+01:00", "08:00"]],
+        [["", ""]],
+    ],
+)
 def test_hours_that_make_no_sense_are_refused(bad):
     with pytest.raises(BadTime) as caught:
         scheduling.check_hours({"mon": bad})
@@ -358,20 +474,34 @@ def test_hours_that_make_no_sense_are_refused(bad):
 
 
 def test_hours_come_back_in_order_and_in_one_form():
-    assert scheduling.check_hours({"mon": [["13:00", "17:00"], ["0900", "12:00:00"]], "tue": [], "xyz": [["a", "b"]]}) == {
-        "mon": [["09:00", "12:00"], ["13:00", "17:00"]]}
+    assert scheduling.check_hours(
+        {"mon": [["13:00", "17:00"], ["0900", "12:00:00"]], "tue": [], "xyz": [["a", "b"]]}
+    ) == {"mon": [["09:00", "12:00"], ["13:00", "17:00"]]}
 
 
 @given(days)
 def test_a_week_is_seven_days_from_monday(day):
     week = scheduling.week_of(day)
-    assert day in week and week[0].weekday() == 0 and [d - week[0] for d in week] == [timedelta(days=n) for n in range(7)]
+    assert (
+        day in week
+        and week[0].weekday() == 0
+        and [d - week[0] for d in week] == [timedelta(days=n) for n in range(7)]
+    )
 
 
 def test_a_venue_lies_in_a_real_zone():
     for name in ("UTC", "Europe/London", "America/Argentina/Buenos_Aires", "Pacific/Kiritimati"):
         assert scheduling.is_zone(name)
-    for name in ("", "London", "GMT", "Etc/GMT+5", "Mars/Olympus", "../../etc/passwd", "Europe/London\n", "GMT Standard Time"):
+    for name in (
+        "",
+        "London",
+        "GMT",
+        "Etc/GMT+5",
+        "Mars/Olympus",
+        "../../etc/passwd",
+        "Europe/London\n",
+        "GMT Standard Time",
+    ):
         assert not scheduling.is_zone(name)
 
 

@@ -1,4 +1,6 @@
-"""What browsers keep, sessions as rows, and forms whose session has ended: with the page's tokens switched on, as people use it."""
+"""What browsers keep, sessions as rows, and forms whose session has ended: with the page's tokens
+switched on, as people use it.
+"""
 
 import html
 import re
@@ -14,11 +16,17 @@ from sessions import MOST, Session
 from tests.conftest import PASSWORD
 
 OTHER = "another long password"
-NEW = {"first_name": "Zoltán", "last_name": "Kovács", "notes": "Allergic to latex,\r\nand \"quotes\" <b>"}
+NEW = {
+    "first_name": "Zoltán",
+    "last_name": "Kovács",
+    "notes": 'Allergic to latex,\r\nand "quotes" <b>',
+}
 
 
 class Browser:
-    """A browser without JavaScript: it reads a page, fills in its forms and sends them with what the page hides in them."""
+    """A browser without JavaScript: it reads a page, fills in its forms and sends them with what
+    the page hides in them.
+    """
 
     def __init__(self, app):
         self.http, self.page = app.test_client(), ""
@@ -50,7 +58,11 @@ class Browser:
         """What the page's main form hides."""
         inputs = re.findall(r"<input[^>]*>", self.page.partition("<main")[2])
         tags = [dict(re.findall(r'(\w+)="([^"]*)"', one)) for one in inputs]
-        return [(html.unescape(tag["name"]), html.unescape(tag["value"])) for tag in tags if tag.get("type") == "hidden"]
+        return [
+            (html.unescape(tag["name"]), html.unescape(tag["value"]))
+            for tag in tags
+            if tag.get("type") == "hidden"
+        ]
 
     def press(self):
         """Press the button of the page's main form."""
@@ -94,7 +106,9 @@ def test_signing_out_ends_the_session_on_the_server(app, olive):
         olive.sign_in(User.get(User.name == "Olive Linden"), **more)
 
 
-@pytest.mark.parametrize("value", ["x", "x" * 43, "é" * 20, "gAAAA" + "x" * 200, "." * 43, "a" * 4000, ""])
+@pytest.mark.parametrize(
+    "value", ["x", "x" * 43, "é" * 20, "gAAAA" + "x" * 200, "." * 43, "a" * 4000, ""]
+)
 def test_a_cookie_that_is_none_of_ours_opens_nothing(browser, value):
     browser.http.set_cookie("kalends", value)
     assert browser.get("/team/").status_code == 302
@@ -120,7 +134,9 @@ def test_messages_that_no_page_shows_do_not_pile_up(olive, browser):
 
 
 def test_pages_of_one_browser_that_answer_at_once_keep_what_each_said(app, linden):
-    """One page shows its messages while another begins to connect an account and says something: neither undoes the other."""
+    """One page shows its messages while another begins to connect an account and says something:
+    neither undoes the other.
+    """
     row, secret = Session.begin(linden.pat, False, "")
     sessions, response = app.session_interface, app.response_class()
 
@@ -140,7 +156,10 @@ def test_pages_of_one_browser_that_answer_at_once_keep_what_each_said(app, linde
         with context:
             sessions.save_session(app, session, response)
     with app.test_request_context(headers={"Cookie": f"kalends={secret}"}) as context:
-        assert dict(context.session) == {"connecting": {"state": "x"}, "_flashes": [("message", "second")]}
+        assert dict(context.session) == {
+            "connecting": {"state": "x"},
+            "_flashes": [("message", "second")],
+        }
 
 
 def test_one_browser_can_be_signed_out_from_another(app, olive, linden):
@@ -151,12 +170,20 @@ def test_one_browser_can_be_signed_out_from_another(app, olive, linden):
     assert olive.get("/profile").text.count("/profile/sessions/") == 2
     ids = [row.id for row in Session.listed(linden.olive)]
     phones, pats = max(ids), Session.listed(linden.pat)[0].id
-    assert olive.send(f"/profile/sessions/{pats}").status_code == 404 and olive.post(f"/profile/sessions/{2**40}", {}).status_code in (400, 404)
+    assert olive.send(f"/profile/sessions/{pats}").status_code == 404 and olive.post(
+        f"/profile/sessions/{2**40}", {}
+    ).status_code in (400, 404)
     olive.get("/profile")
     assert olive.send(f"/profile/sessions/{phones}").status_code == 303
-    assert phone.get("/team/").status_code == 302 and other.get("/team/").status_code == olive.get("/team/").status_code == 200
+    assert (
+        phone.get("/team/").status_code == 302
+        and other.get("/team/").status_code == olive.get("/team/").status_code == 200
+    )
     olive.get("/profile")
-    assert olive.send(f"/profile/sessions/{min(ids)}").location == "/sign-in" and olive.get("/team/").status_code == 302
+    assert (
+        olive.send(f"/profile/sessions/{min(ids)}").location == "/sign-in"
+        and olive.get("/team/").status_code == 302
+    )
 
 
 def test_a_person_has_so_many_sessions_and_old_ones_are_thrown_away(linden, clock):
@@ -164,7 +191,10 @@ def test_a_person_has_so_many_sessions_and_old_ones_are_thrown_away(linden, cloc
     for _ in range(MOST):
         clock.now += timedelta(seconds=1)
         Session.begin(linden.pat, True, "")
-    assert Session.select().count() == MOST and not Session.select().where(Session.id == first.id).exists()
+    assert (
+        Session.select().count() == MOST
+        and not Session.select().where(Session.id == first.id).exists()
+    )
     Session.begin(linden.maya, False, "")
     clock.now += timedelta(hours=13)
     chores.clean_up()
@@ -184,20 +214,36 @@ def test_who_leaves_is_signed_out(app, olive, linden):
 def test_under_https_cookies_belong_to_this_host_alone(app, linden, monkeypatch):
     monkeypatch.setitem(app.config, "SESSION_COOKIE_NAME", "__Host-kalends")
     monkeypatch.setitem(app.config, "SESSION_COOKIE_SECURE", True)
-    answer = app.test_client().post("/sign-in", data={"email": linden.pat.email, "password": PASSWORD}, base_url="https://localhost")
+    answer = app.test_client().post(
+        "/sign-in",
+        data={"email": linden.pat.email, "password": PASSWORD},
+        base_url="https://localhost",
+    )
     lines = answer.headers.getlist("Set-Cookie")
     assert len(lines) == 2
     for line in lines:
-        assert line.startswith("__Host-kalends") and "Secure" in line and "Path=/" in line and "HttpOnly" in line and "Domain" not in line
+        assert (
+            line.startswith("__Host-kalends")
+            and "Secure" in line
+            and "Path=/" in line
+            and "HttpOnly" in line
+            and "Domain" not in line
+        )
 
 
 def test_a_session_is_one_query_and_a_file_of_ours_none(app, olive, monkeypatch):
     asked, execute = [], models.database.obj.execute_sql
-    monkeypatch.setattr(models.database.obj, "execute_sql", lambda sql, *rest: asked.append(sql) or execute(sql, *rest))
+    monkeypatch.setattr(
+        models.database.obj,
+        "execute_sql",
+        lambda sql, *rest: asked.append(sql) or execute(sql, *rest),
+    )
     olive.get("/static/app.js")
     assert [sql for sql in asked if "session" in sql] == []
     olive.get("/profile")
-    assert len([sql for sql in asked if "secret_hash" in sql and sql.startswith("SELECT")]) == 2  # this one, and the list on the page
+    assert (
+        len([sql for sql in asked if "secret_hash" in sql and sql.startswith("SELECT")]) == 2
+    )  # this one, and the list on the page
 
 
 # ---- a session that ends while a form is open ----
@@ -222,21 +268,33 @@ def test_without_javascript_what_was_typed_is_saved_with_one_press(olive, linden
     olive.get("/clients/new")
     end(olive, how, linden, clock)
     answer = olive.send("/clients/", **NEW)
-    assert answer.status_code == 401 and "You were signed out" in answer.text and "Kovács" not in answer.text
-    typed = {**dict(olive.hidden()), "email": linden.olive.email, "password": OTHER if how == "password" else PASSWORD}
+    assert (
+        answer.status_code == 401
+        and "You were signed out" in answer.text
+        and "Kovács" not in answer.text
+    )
+    typed = {
+        **dict(olive.hidden()),
+        "email": linden.olive.email,
+        "password": OTHER if how == "password" else PASSWORD,
+    }
     wrong = olive.post("/sign-in", {**typed, "password": "wrong"})
     assert wrong.status_code == 422
     typed = {**dict(olive.hidden()), "email": linden.olive.email, "password": typed["password"]}
     again = olive.post("/sign-in", typed)
-    assert again.status_code == 200 and "Allergic to latex" in again.text and "<b>" not in again.text
+    assert (
+        again.status_code == 200 and "Allergic to latex" in again.text and "<b>" not in again.text
+    )
     assert not Patient.select().where(Patient.last_name == "Kovács").exists()
     assert olive.press().status_code == 303
     saved = Patient.get(Patient.last_name == "Kovács")
-    assert (saved.first_name, saved.notes) == ("Zoltán", "Allergic to latex,\nand \"quotes\" <b>")
+    assert (saved.first_name, saved.notes) == ("Zoltán", 'Allergic to latex,\nand "quotes" <b>')
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_with_javascript_the_page_goes_on_after_signing_in_in_another_tab(olive, linden, clock, how):
+def test_with_javascript_the_page_goes_on_after_signing_in_in_another_tab(
+    olive, linden, clock, how
+):
     olive.get("/clients/new")
     token = olive.token
     end(olive, how, linden, clock)
@@ -265,7 +323,11 @@ def test_a_forged_form_is_neither_taken_nor_kept(app, olive, browser, linden):
     olive.get("/clients/new")
     for token in ("", "x", stranger.token, olive.token[:-2] + "xx"):
         answer = olive.post("/clients/", {**NEW, "csrf_token": token})
-        assert answer.status_code == 400 and "open for too long" in answer.text and 'name="kept"' not in answer.text
+        assert (
+            answer.status_code == 400
+            and "open for too long" in answer.text
+            and 'name="kept"' not in answer.text
+        )
     assert SecurityEvent.select().where(SecurityEvent.kind == "form_refused").get().count == 4
     assert stranger.post("/clients/", {**NEW, "csrf_token": "x"}).status_code == 400
     stranger.get("/sign-in")
@@ -274,18 +336,25 @@ def test_a_forged_form_is_neither_taken_nor_kept(app, olive, browser, linden):
 
 
 def test_a_persons_token_does_not_sign_a_stranger_in(app, olive, linden):
-    """Else another site could sign a visitor in as somebody else, with a token from its own pages."""
+    """Else another site could sign a visitor in as somebody else, with a token from its own
+    pages.
+    """
     victim = Browser(app)
     victim.get("/sign-in")
     olive.get("/team/")
-    answer = victim.post("/sign-in", {"email": linden.olive.email, "password": PASSWORD, "csrf_token": olive.token})
+    answer = victim.post(
+        "/sign-in", {"email": linden.olive.email, "password": PASSWORD, "csrf_token": olive.token}
+    )
     assert answer.status_code == 400 and victim.get("/team/").status_code == 302
 
 
 @pytest.mark.parametrize("kept", ["x", "", "gAAAAA" + "x" * 100])
 def test_a_made_up_kept_form_is_left_out(browser, linden, kept):
     browser.get("/sign-in")
-    assert browser.send("/sign-in", email=linden.olive.email, password=PASSWORD, kept=kept).location == "/calendar"
+    assert (
+        browser.send("/sign-in", email=linden.olive.email, password=PASSWORD, kept=kept).location
+        == "/calendar"
+    )
 
 
 def test_a_form_of_more_than_a_month_ago_waits_behind_the_password(olive, linden, clock):
@@ -296,16 +365,29 @@ def test_a_form_of_more_than_a_month_ago_waits_behind_the_password(olive, linden
     olive.sign_in(linden.olive)
     answer = olive.post("/clients/", {**NEW, "csrf_token": token})
     assert answer.status_code == 401 and "Please sign in again" in answer.text
-    assert olive.post("/sign-in", {**dict(olive.hidden()), "email": linden.olive.email, "password": PASSWORD}).status_code == 200
-    assert olive.press().status_code == 303 and Patient.select().where(Patient.last_name == "Kovács").exists()
+    assert (
+        olive.post(
+            "/sign-in", {**dict(olive.hidden()), "email": linden.olive.email, "password": PASSWORD}
+        ).status_code
+        == 200
+    )
+    assert (
+        olive.press().status_code == 303
+        and Patient.select().where(Patient.last_name == "Kovács").exists()
+    )
 
 
 def test_passwords_are_not_kept_and_the_page_is_shown_again(olive, linden, clock):
     olive.get("/profile")
     end(olive, "idle", linden, clock)
     olive.send("/profile/password", current=PASSWORD, password=OTHER)
-    answer = olive.post("/sign-in", {**dict(olive.hidden()), "email": linden.olive.email, "password": PASSWORD})
-    assert answer.location == "/profile" and "Passwords and files are not kept" in olive.get("/profile").text
+    answer = olive.post(
+        "/sign-in", {**dict(olive.hidden()), "email": linden.olive.email, "password": PASSWORD}
+    )
+    assert (
+        answer.location == "/profile"
+        and "Passwords and files are not kept" in olive.get("/profile").text
+    )
 
 
 def test_the_key_may_be_rotated_while_a_form_is_open(app, olive, linden, monkeypatch):
@@ -316,9 +398,25 @@ def test_the_key_may_be_rotated_while_a_form_is_open(app, olive, linden, monkeyp
 
 
 def test_every_form_on_the_pages_survives_the_end_of_its_session(app, olive, linden, clock):
-    """Each page with forms, each form: sent after the session ended, it waits; nothing of it happens before the person is back."""
-    pages = ["/calendar", "/clients/", "/clients/new", f"/clients/{linden.patient.id}", "/services/", "/team/", f"/team/{linden.pat.id}", "/sync/",
-             "/settings/", "/settings/imports/", "/health/", "/profile", "/bookings/new", f"/services/{linden.service.id}"]
+    """Each page with forms, each form: sent after the session ended, it waits; nothing of it
+    happens before the person is back.
+    """
+    pages = [
+        "/calendar",
+        "/clients/",
+        "/clients/new",
+        f"/clients/{linden.patient.id}",
+        "/services/",
+        "/team/",
+        f"/team/{linden.pat.id}",
+        "/sync/",
+        "/settings/",
+        "/settings/imports/",
+        "/health/",
+        "/profile",
+        "/bookings/new",
+        f"/services/{linden.service.id}",
+    ]
     forms = set()
     for path in pages:
         page = olive.get(path)

@@ -1,4 +1,6 @@
-"""Whoever asks for a look while one is under way is not forgotten: pushes, presses, rules, choices, decisions, at every step of a read."""
+"""Whoever asks for a look while one is under way is not forgotten: pushes, presses, rules, choices,
+decisions, at every step of a read.
+"""
 
 from datetime import timedelta
 from urllib.parse import unquote
@@ -33,12 +35,16 @@ def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
         for call in ADAPTERS[world.kind].calls(headers, body):
-            channels.called(world.kind, address.rsplit("/", 1)[1], call.channel_id, call.secret, call.what)
+            channels.called(
+                world.kind, address.rsplit("/", 1)[1], call.channel_id, call.secret, call.what
+            )
     world.messages.clear()
 
 
 def at_step(world, account, number, act) -> bool:
-    """Act at one moment of the next regular look, before or after one of its requests. False: it has fewer."""
+    """Act at one moment of the next regular look, before or after one of its requests. False: it
+    has fewer.
+    """
     moments, busy = [], []
 
     def look(moment, request):
@@ -49,6 +55,7 @@ def at_step(world, account, number, act) -> bool:
             busy.append(True)
             act()
             busy.clear()
+
     world.later(seconds=400)
     world.watch(look)
     world.run(account)
@@ -62,10 +69,12 @@ def test_a_push_at_any_step_of_a_read_is_followed_at_once(world, account):
     world.run(account)
     reached = 0
     for number in range(40):
+
         def add(number=number):
             at = world.clock.now + timedelta(days=2 + number)
             world.robin.add(f"Event {number}", at, at + timedelta(hours=1))
             deliver(world)
+
         if not at_step(world, account, number, add):
             break
         reached += 1
@@ -82,8 +91,13 @@ def test_a_push_during_a_read_that_fails_is_followed_at_once(world, account):
     def look(moment, request):
         if moment == "after" and row.calendar_id in unquote(str(request.url)) and not done:
             done.append(True)
-            world.robin.add("Late", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+            world.robin.add(
+                "Late",
+                world.clock.now + timedelta(days=2),
+                world.clock.now + timedelta(days=2, hours=1),
+            )
             deliver(world)
+
     world.later(seconds=400)
     world.watch(look)
     world.run(account)
@@ -96,6 +110,7 @@ def test_what_a_person_asks_for_during_a_read_is_done_after_it(world, account, a
         at = world.clock.now + timedelta(days=2)
         world.robin.add("Late", at, at + timedelta(hours=1))
         Account.get().ask(ask, world.user)
+
     for number in range(12):
         ExternalEvent.delete().execute()
         if not at_step(world, account, number, act):
@@ -105,7 +120,9 @@ def test_what_a_person_asks_for_during_a_read_is_done_after_it(world, account, a
 
 
 def test_a_choice_of_other_calendars_during_a_read_counts_at_once(world, account):
-    """Whatever was read of the account before the choice must not be what stands outside after it."""
+    """Whatever was read of the account before the choice must not be what stands outside after
+    it.
+    """
     User.update(role="manager").where(User.id == world.user.id).execute()
     theirs = world.book(days=7, calendar=world.linden.colleague_calendar)
     world.linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
@@ -113,7 +130,12 @@ def test_a_choice_of_other_calendars_during_a_read_counts_at_once(world, account
         Account.get().change(world.user, covers=None)
         world.run(account)
         wide = [world.linden.calendar.id, world.linden.colleague_calendar.id]
-        if not at_step(world, account, number, lambda covers=wide: Account.get().change(world.user, covers=covers)):
+        if not at_step(
+            world,
+            account,
+            number,
+            lambda covers=wide: Account.get().change(world.user, covers=covers),
+        ):
             break
         assert str(theirs.uuid) in world.standing(account), number
     assert number >= 2
@@ -121,18 +143,23 @@ def test_a_choice_of_other_calendars_during_a_read_counts_at_once(world, account
 
 def test_a_decision_during_a_read_keeps_its_date(world, account):
     """To be asked again tomorrow is not undone by a read that was under way."""
-    notice = Notice.give(account, "source_empty", f"empty {source(account).id}", calendar=source(account))
+    notice = Notice.give(
+        account, "source_empty", f"empty {source(account).id}", calendar=source(account)
+    )
     assert at_step(world, account, 3, lambda: notice.settled_at or decisions.keep_source(notice))
     assert source(account).due_at == world.clock.now + timedelta(days=1)
 
 
 def test_a_calendar_that_is_stopped_and_read_again_during_a_read_is_read_whole(world, account):
-    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1)
+    )
 
     def again():
         row = source(account)
         row.stop(world.user)
         RemoteCalendar.get_by_id(row.id).sync(world.user)
+
     assert at_step(world, account, 3, again)
     assert world.mirrored(account) == ["Dentist"]
 

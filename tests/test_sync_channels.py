@@ -1,4 +1,6 @@
-"""Push through our own webhooks and the engine, for both providers: live, renewed, removed, missed, forged, lost."""
+"""Push through our own webhooks and the engine, for both providers: live, renewed, removed, missed,
+forged, lost.
+"""
 
 import json
 from datetime import timedelta
@@ -28,20 +30,30 @@ def account(world):
 
 @pytest.fixture
 def hear(app, world):
-    """Carry what the sandbox has sent to our webhook, and let the workers work. Gives the status of each answer."""
+    """Carry what the sandbox has sent to our webhook, and let the workers work. Gives the status of
+    each answer.
+    """
+
     def carry(account):
         statuses, caller = [], app.test_client()
         for address, headers, body in world.messages:
             kind = {} if not body else {"content_type": "application/json"}
-            statuses.append(caller.post(urlsplit(address).path, headers=headers, data=body, **kind).status_code)
+            statuses.append(
+                caller.post(urlsplit(address).path, headers=headers, data=body, **kind).status_code
+            )
         world.messages.clear()
         world.run(account)
         return statuses
+
     return carry
 
 
 def dentist(world, days=2):
-    world.robin.add("Dentist", world.clock.now + timedelta(days=days), world.clock.now + timedelta(days=days, hours=1))
+    world.robin.add(
+        "Dentist",
+        world.clock.now + timedelta(days=days),
+        world.clock.now + timedelta(days=days, hours=1),
+    )
 
 
 def test_what_changes_outside_is_here_without_a_poll(world, account, hear):
@@ -61,9 +73,13 @@ def test_our_own_writes_come_back_and_are_no_news(world, account, hear):
     world.assert_in_step(account)
 
 
-def test_every_synced_calendar_has_one_channel_and_the_secret_is_kept_as_a_hash_alone(world, account):
+def test_every_synced_calendar_has_one_channel_and_the_secret_is_kept_as_a_hash_alone(
+    world, account
+):
     channels = list(Channel.select())
-    assert {channel.calendar.role for channel in channels} == {"destination", "source"} and all(channel.is_open for channel in channels)
+    assert {channel.calendar.role for channel in channels} == {"destination", "source"} and all(
+        channel.is_open for channel in channels
+    )
     assert all(len(channel.secret_hash) == 64 for channel in channels)
 
 
@@ -121,7 +137,9 @@ def test_a_channel_that_vanished_without_a_word_is_opened_anew(world, account, h
     assert world.mirrored(account) == ["Dentist"]
 
 
-@pytest.mark.parametrize("change", [{"clientState": "guessed"}, {"clientState": None}, {"subscriptionId": "another"}])
+@pytest.mark.parametrize(
+    "change", [{"clientState": "guessed"}, {"clientState": None}, {"subscriptionId": "another"}]
+)
 @pytest.mark.parametrize("world", ["microsoft"], indirect=True)
 def test_a_forged_notification_wakes_nobody(world, account, app, change):
     dentist(world)
@@ -130,7 +148,11 @@ def test_a_forged_notification_wakes_nobody(world, account, app, change):
     if "subscriptionId" in change:
         items = [item | {"clientState": "x"} for item in items]
     answer = app.test_client().post(urlsplit(address).path, json={"value": items})
-    assert answer.status_code == 202 and Account.get().due_at is None and not ExternalEvent.select().exists()
+    assert (
+        answer.status_code == 202
+        and Account.get().due_at is None
+        and not ExternalEvent.select().exists()
+    )
 
 
 def test_without_an_address_that_providers_reach_nothing_is_opened(linden, clock):

@@ -1,4 +1,6 @@
-"""What one answer alone says about our events outside is not believed, and what a history never tells is found all the same."""
+"""What one answer alone says about our events outside is not believed, and what a history never
+tells is found all the same.
+"""
 
 import re
 from datetime import timedelta
@@ -29,7 +31,9 @@ def kept(world, account, booking):
     """The event of a booking as the imitation keeps it, in its calendar."""
     calendar = world.robin.calendar(world.destination(account))
     event_id = world.event_of(account, booking)["id"]
-    return calendar["events"], next(key for key, event in calendar["events"].items() if event_id in (key, event["id"]))
+    return calendar["events"], next(
+        key for key, event in calendar["events"].items() if event_id in (key, event["id"])
+    )
 
 
 def vanish(world, account, booking):
@@ -46,7 +50,9 @@ def reword(world, account, booking):
 
 
 def leave_behind(world, account, booking):
-    """As earlier versions left it: the booking is called off, its event lives, and the link says that it is gone."""
+    """As earlier versions left it: the booking is called off, its event lives, and the link says
+    that it is gone.
+    """
     booking.cancel(world.user)
     Link.update(phase="gone", wanted="").where(Link.booking == booking).execute()
 
@@ -82,17 +88,23 @@ def test_the_comparison_of_the_night_finds_what_the_history_lost(world, account,
         world.later(hours=1)
         world.run(account)
     world.assert_in_step(account)
-    assert "Somebody's full name" not in {world.title_of(event) for events in world.standing(account).values() for event in events}
+    assert "Somebody's full name" not in {
+        world.title_of(event) for events in world.standing(account).values() for event in events
+    }
 
 
 def test_a_night_in_which_all_agrees_costs_one_list(world, account):
     world.later(days=1)
     world.run(account)
-    RemoteCalendar.update(compared_at=world.clock.now - timedelta(days=2)).where(RemoteCalendar.role == "destination").execute()
+    RemoteCalendar.update(compared_at=world.clock.now - timedelta(days=2)).where(
+        RemoteCalendar.role == "destination"
+    ).execute()
     world.later(minutes=6)
     before = world.sandbox.requests.total
     world.run(account)
-    assert world.sandbox.requests.total - before <= 3  # the list, and a regular look at each of the two calendars
+    assert (
+        world.sandbox.requests.total - before <= 3
+    )  # the list, and a regular look at each of the two calendars
     assert RemoteCalendar.get(RemoteCalendar.role == "destination").compared_at == world.clock.now
 
 
@@ -119,7 +131,9 @@ def test_what_is_deleted_before_our_first_look_is_missed_at_the_next_regular_one
 
 def test_what_we_wrote_is_asked_for_once_in_a_batch(world, account):
     counts = []
-    Link.update(written_at=world.clock.now - timedelta(days=1)).execute()  # as where the history tells none of them
+    Link.update(
+        written_at=world.clock.now - timedelta(days=1)
+    ).execute()  # as where the history tells none of them
     for _ in range(2):
         before = world.sandbox.requests.total
         world.poll(account)
@@ -188,13 +202,18 @@ def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, accou
 
 
 def test_an_empty_list_of_calendars_makes_no_second_one(world, account, monkeypatch):
-    lists, lie = ("/calendarList$", {"kind": "calendar#calendarList", "items": []}) if world.kind == "google" else ("/me/calendars$", {"value": []})
+    lists, lie = (
+        ("/calendarList$", {"kind": "calendar#calendarList", "items": []})
+        if world.kind == "google"
+        else ("/me/calendars$", {"value": []})
+    )
     lies = iter(range(1))
 
     def empty(self, request, answer=httpx.WSGITransport.handle_request):
         told = answer(self, request)
         is_list = request.method == "GET" and re.search(lists, request.url.path)
         return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
+
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
     RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
     world.poll(account)

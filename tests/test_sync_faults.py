@@ -69,27 +69,49 @@ def test_access_taken_back_stops_at_once_is_told_and_heals_with_a_new_consent(wo
     world.revoke()
     fresh = world.book(days=8)
     account = world.poll(account)
-    assert account.health == "reconnect" and world.notices(account) == ["reconnect"] and Notice.get().detail["days"] == days
+    assert (
+        account.health == "reconnect"
+        and world.notices(account) == ["reconnect"]
+        and Notice.get().detail["days"] == days
+    )
     requests = len(world.sandbox.requests)
     world.poll(account)
     assert len(world.sandbox.requests) == requests  # nothing is tried again and again
-    world.robin.add("Meanwhile", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Meanwhile",
+        world.clock.now + timedelta(days=2),
+        world.clock.now + timedelta(days=2, hours=1),
+    )
     world.connect()
     world.run(account)
-    assert world.notices(account) == [] and str(fresh.uuid) in world.standing(account) and world.mirrored(account) == ["Meanwhile"]
+    assert (
+        world.notices(account) == []
+        and str(fresh.uuid) in world.standing(account)
+        and world.mirrored(account) == ["Meanwhile"]
+    )
     world.assert_in_step(account)
 
 
-def test_a_server_that_was_off_for_a_quarter_goes_on_where_it_may_and_asks_where_access_lapsed(world, account):
+def test_a_server_that_was_off_for_a_quarter_goes_on_where_it_may_and_asks_where_access_lapsed(
+    world, account
+):
     world.later(days=91)
-    world.robin.add("Meanwhile", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Meanwhile",
+        world.clock.now + timedelta(days=2),
+        world.clock.now + timedelta(days=2, hours=1),
+    )
     fresh, before = world.book(), set(world.standing(account))
     account = world.poll(account)
-    assert account.health == ("reconnect" if world.kind == "microsoft" else "ok")  # Outlook ends access after ninety days of silence
+    assert account.health == (
+        "reconnect" if world.kind == "microsoft" else "ok"
+    )  # Outlook ends access after ninety days of silence
     world.connect()
     world.run(account)
     assert world.notices(account) == [] and world.mirrored(account) == ["Meanwhile"]
-    assert {uid: len(events) for uid, events in world.standing(account).items()} == dict.fromkeys({*before, str(fresh.uuid)}, 1)
+    assert {uid: len(events) for uid, events in world.standing(account).items()} == dict.fromkeys(
+        {*before, str(fresh.uuid)}, 1
+    )
     world.assert_nothing_more(account)
 
 
@@ -115,7 +137,9 @@ def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(
     requests = len(world.sandbox.requests)
     world.later(hours=1)
     world.run()
-    assert len(world.sandbox.requests) == requests  # it is tried again in a day, or at once where access is given anew
+    assert (
+        len(world.sandbox.requests) == requests
+    )  # it is tried again in a day, or at once where access is given anew
     account.end_departure(world.user)
     world.run()
     assert not Account.select().exists() and len(world.standing(account)) == 5
@@ -134,7 +158,9 @@ def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
 @pytest.mark.parametrize("goal", ["disconnect", "off", "restart"])
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 503])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(world, account, goal, status, times):
+def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(
+    world, account, goal, status, times
+):
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path="calendar|[Ee]vents|batch", times=times)
     Account.get_by_id(account.id).leave(world.user, goal)
@@ -152,21 +178,31 @@ def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(world, accoun
 
 def test_a_departure_that_finds_a_calendar_empty_looks_again(world, account, monkeypatch):
     """An empty list that lies: where our records know of events, one look is not believed."""
-    lie, lists = ({"kind": "calendar#events", "items": []}, "/events$") if world.kind == "google" else ({"value": []}, "/events|/delta")
+    lie, lists = (
+        ({"kind": "calendar#events", "items": []}, "/events$")
+        if world.kind == "google"
+        else ({"value": []}, "/events|/delta")
+    )
     lies = iter(range(2))
-    world.robin.add("Mine", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1), world.destination(account))
+    world.robin.add(
+        "Mine",
+        world.clock.now + timedelta(days=2),
+        world.clock.now + timedelta(days=2, hours=1),
+        world.destination(account),
+    )
 
     def empty(self, request, answer=httpx.WSGITransport.handle_request):
         told = answer(self, request)
         is_list = request.method == "GET" and re.search(lists, unquote(request.url.path))
         return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
+
     Account.get_by_id(account.id).leave(world.user, "disconnect")
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
     for _ in range(5):
         world.run()
         world.later(minutes=1)
     assert not Account.select().exists() and world.standing(account) == {}
-    ours, = (world.robin.events(one) for one in world.calendars_of_ours(account))
+    (ours,) = (world.robin.events(one) for one in world.calendars_of_ours(account))
     assert [world.title_of(event) for event in ours] == ["Mine"]
 
 
@@ -180,16 +216,27 @@ def test_passing_trouble_is_waited_for_and_loses_nothing(world, account, fault, 
     Booking.select().first().cancel(world.user)
     Booking.select().where(Booking.status == "confirmed").first().set_status("pending", world.user)
     is_long = fault == "much"  # hours a time
-    world.sandbox.faults.fail(path=getattr(world, where), times=1 if is_long else 4, **world.passing[fault])
+    world.sandbox.faults.fail(
+        path=getattr(world, where), times=1 if is_long else 4, **world.passing[fault]
+    )
     world.run(account)
     settle(world, account, minutes=300 if is_long else 60)
 
 
 def test_the_wait_that_is_asked_for_is_kept_and_shown(world, account):
     world.book(days=8)
-    world.sandbox.faults.fail(429, world.refusal(429), path="/events|/calendarView", times=None, minutes=3, retry_after_seconds=1200)
+    world.sandbox.faults.fail(
+        429,
+        world.refusal(429),
+        path="/events|/calendarView",
+        times=None,
+        minutes=3,
+        retry_after_seconds=1200,
+    )
     account = world.run(account)
-    assert account.health == "waiting" and account.wait_until == world.clock.now + timedelta(seconds=1200)
+    assert account.health == "waiting" and account.wait_until == world.clock.now + timedelta(
+        seconds=1200
+    )
     requests = len(world.sandbox.requests)
     world.later(seconds=1190)
     world.run(account)
@@ -235,7 +282,11 @@ def test_one_failing_item_of_a_batch_keeps_no_other_back_and_is_named(world, acc
     world.sandbox.faults.fail(400, world.refusal(400), path="/events$", method="POST", times=1)
     world.run(account)
     link = Link.get(Link.problem != "")
-    assert link.uid in (str(bad.uuid), str(good.uuid)) and link.problem == world.refusal(400) and link.retry_at > world.clock.now
+    assert (
+        link.uid in (str(bad.uuid), str(good.uuid))
+        and link.problem == world.refusal(400)
+        and link.retry_at > world.clock.now
+    )
     assert len(world.standing(account)) == 6
     settle(world, account)
 
@@ -243,7 +294,11 @@ def test_one_failing_item_of_a_batch_keeps_no_other_back_and_is_named(world, acc
 def test_a_dead_sync_token_in_the_middle_of_paging_is_survived(world, account):
     world.sandbox.page_cap = 2
     for number in range(6):
-        world.robin.add(f"Event {number}", world.clock.now + timedelta(days=number + 1), world.clock.now + timedelta(days=number + 1, hours=1))
+        world.robin.add(
+            f"Event {number}",
+            world.clock.now + timedelta(days=number + 1),
+            world.clock.now + timedelta(days=number + 1, hours=1),
+        )
     world.sandbox.faults.fail(path=world.lists, method="GET", skip=2, **world.lost_place)
     world.poll(account)
     assert len(world.mirrored(account)) == 6
@@ -253,7 +308,9 @@ def test_a_dead_sync_token_in_the_middle_of_paging_is_survived(world, account):
 def test_an_event_changed_between_our_look_and_our_write_is_looked_at_again(world, account):
     booking = Booking.select().first()
     event, there = world.event_of(account, booking), world.destination(account)
-    world.sandbox.faults.fail(412, world.refusal(412), path=f"/events/{event['id']}$", method=world.updating)
+    world.sandbox.faults.fail(
+        412, world.refusal(412), path=f"/events/{event['id']}$", method=world.updating
+    )
     booking.set_status("pending", world.user)
     world.run(account)
     world.assert_in_step(account)
@@ -270,13 +327,20 @@ def test_an_id_that_is_taken_by_a_deleted_event_gives_way_to_the_next(world, acc
 
 
 def test_a_source_without_access_keeps_what_it_blocks_and_holds_nothing_else_up(world, account):
-    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1)
+    )
     world.poll(account)
     source = RemoteCalendar.get(RemoteCalendar.role == "source")
-    world.sandbox.faults.fail(403, world.refusal(403), path=world.reading(world.source()), times=None, minutes=10)
+    world.sandbox.faults.fail(
+        403, world.refusal(403), path=world.reading(world.source()), times=None, minutes=10
+    )
     world.book(days=8)
     world.poll(account)
-    assert world.mirrored(account) == ["Dentist"] and RemoteCalendar.get_by_id(source.id).gone_since is None
+    assert (
+        world.mirrored(account) == ["Dentist"]
+        and RemoteCalendar.get_by_id(source.id).gone_since is None
+    )
     assert [trouble.reason for trouble in CalendarTrouble.open_ones(account)] == ["forbidden"]
     settle(world, account)
     assert CalendarTrouble.open_ones(account) == []
@@ -312,9 +376,17 @@ def test_trouble_that_does_not_pass_is_somebodys_to_look_at(world, account):
 # ---- times ----
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati", "America/New_York", "Europe/London"])
+@pytest.mark.parametrize(
+    "zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati", "America/New_York", "Europe/London"]
+)
 def test_whole_days_stay_on_their_days(world, zone):
-    world.linden.street.change(world.user, name="Linden Street", address="", zone_name=zone, hours=world.linden.street.hours)
+    world.linden.street.change(
+        world.user,
+        name="Linden Street",
+        address="",
+        zone_name=zone,
+        hours=world.linden.street.hours,
+    )
     day = world.clock.now.date() + timedelta(days=5)
     span = scheduling.whole_days(day, day + timedelta(days=1), world.linden.street.zone)
     Booking.book(models.Practitioner.get_by_id(world.linden.calendar.id), [span], world.user)
@@ -325,7 +397,9 @@ def test_whole_days_stay_on_their_days(world, zone):
     world.poll(account)
     row = ExternalEvent.get()
     assert (row.starts_on, row.ends_on) == (day + timedelta(days=7), day + timedelta(days=8))
-    assert row.taken(world.linden.street.zone)[0] == scheduling.midnight(row.starts_on, world.linden.street.zone)
+    assert row.taken(world.linden.street.zone)[0] == scheduling.midnight(
+        row.starts_on, world.linden.street.zone
+    )
 
 
 @pytest.mark.parametrize("change", ["2027-03-28", "2026-10-25", "2027-10-31"])
@@ -335,7 +409,11 @@ def test_nights_in_which_the_clock_changes_keep_their_times(world, change):
     zone = world.linden.street.zone
     starts = [scheduling.midnight(day, zone) + timedelta(minutes=30 * n) for n in range(0, 12, 2)]
     for starts_at in starts:
-        Booking.book(world.linden.calendar, [scheduling.Span(starts_at, starts_at + timedelta(minutes=30))], world.user)
+        Booking.book(
+            world.linden.calendar,
+            [scheduling.Span(starts_at, starts_at + timedelta(minutes=30))],
+            world.user,
+        )
     account = world.start()
     world.assert_in_step(account)
 
@@ -369,6 +447,7 @@ def test_two_workers_at_once_write_nothing_twice(world, account, settings):
             outcomes.append("done")
         except Exception as error:
             outcomes.append(error)
+
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -385,11 +464,17 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(world, account):
 
     def take_over(moment, request):
         if moment == "before" and "batch" in request.url.path:
-            Account.update(lease="somebody else", leased_until=world.clock.now + timedelta(minutes=2)).execute()
+            Account.update(
+                lease="somebody else", leased_until=world.clock.now + timedelta(minutes=2)
+            ).execute()
+
     world.watch(take_over)
     before = Link.select().where(Link.phase == "synced").count()
     world.run(account)
-    assert Account.get_by_id(account.id).lease == "somebody else" and Link.select().where(Link.phase == "synced").count() == before
+    assert (
+        Account.get_by_id(account.id).lease == "somebody else"
+        and Link.select().where(Link.phase == "synced").count() == before
+    )
     world.later(minutes=3)
     world.watch(lambda moment, request: None)
     settle(world, account)
@@ -397,17 +482,29 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(world, account):
 
 def test_a_person_who_presses_while_a_run_is_under_way_is_heard_first(world, account):
     """One way again, in the middle of a run: nothing of that run comes after it."""
-    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1)
+    )
     pressed = []
 
     def press(moment, request):
-        if moment == "before" and request.method == "GET" and world.source() in unquote(request.url.path) and not pressed:
+        if (
+            moment == "before"
+            and request.method == "GET"
+            and world.source() in unquote(request.url.path)
+            and not pressed
+        ):
             pressed.append(True)
             Account.get_by_id(account.id).leave(world.user, "off")
+
     world.watch(press)
     world.poll(account)
     assert pressed and Account.get_by_id(account.id).phase == "off"
-    assert world.mirrored(account) == [] and world.standing(account) == {} and world.calendars_of_ours(account) == []
+    assert (
+        world.mirrored(account) == []
+        and world.standing(account) == {}
+        and world.calendars_of_ours(account) == []
+    )
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -423,6 +520,7 @@ def test_a_database_that_is_locked_for_ten_seconds_costs_patience_alone(world, a
         time.sleep(11)
         other.execute("ROLLBACK")
         other.close()
+
     thread = threading.Thread(target=lock)
     thread.start()
     locked.wait(5)
@@ -439,7 +537,9 @@ def test_a_database_that_is_locked_for_ten_seconds_costs_patience_alone(world, a
 
 @contextmanager
 def served(world):
-    """The sandbox behind a real port; `world.on_request` is called before and after each request's work."""
+    """The sandbox behind a real port; `world.on_request` is called before and after each request's
+    work.
+    """
     world.on_request = lambda number, when: None
     numbers = iter(range(1_000_000))
 
@@ -449,12 +549,19 @@ def served(world):
         answer = list(world.sandbox(environ, start_response))
         world.on_request(number, "after")
         return answer
+
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     known = world.endpoints()
-    there = replace(known, token_url=known.token_url.replace("http://sandbox", base), api_url=known.api_url.replace("http://sandbox", base))
-    yield connections.Setup({world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests")
+    there = replace(
+        known,
+        token_url=known.token_url.replace("http://sandbox", base),
+        api_url=known.api_url.replace("http://sandbox", base),
+    )
+    yield connections.Setup(
+        {world.kind: there}, "http://localhost:8000", 300, b"a secret of the tests"
+    )
     server.shutdown()
 
 
@@ -469,19 +576,27 @@ def _work(setup, account_id, database_url):
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, settings, number, when):
-    """A first filling, then changes on both sides, each killed at one request, before the provider did the work or after it."""
+    """A first filling, then changes on both sides, each killed at one request, before the provider
+    did the work or after it.
+    """
     for day in range(1, 4):
         world.book(days=day)
     account = world.connect()
     account.start(world.user, "Kalends", "Europe/London")
-    RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()).sync(world.user)
+    RemoteCalendar.get(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+    ).sync(world.user)
     here = connections.setup()
     with served(world) as there:
         killed = [_killed(world, account, there, settings, number, when)]
         world.later(minutes=10)
         Booking.select().first().cancel(world.user)
         world.book(days=20)
-        world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+        world.robin.add(
+            "Dentist",
+            world.clock.now + timedelta(days=2),
+            world.clock.now + timedelta(days=2, hours=1),
+        )
         killed.append(_killed(world, account, there, settings, number, when))
         world.later(minutes=10)
     assert killed[0]
@@ -495,7 +610,9 @@ def _killed(world, account, setup, settings, number, when) -> bool:
     seen = []
     models.database.close()
     models.database.obj.close_all()
-    child = multiprocessing.get_context("fork").Process(target=_work, args=(setup, account.id, settings.database_url))
+    child = multiprocessing.get_context("fork").Process(
+        target=_work, args=(setup, account.id, settings.database_url)
+    )
 
     def strike(_, moment):
         if moment == "before":
@@ -503,6 +620,7 @@ def _killed(world, account, setup, settings, number, when) -> bool:
         if len(seen) == number + 1 and moment == when:
             os.kill(child.pid, signal.SIGKILL)
             time.sleep(0.05)
+
     world.on_request = strike
     child.start()
     child.join(30)

@@ -1,4 +1,6 @@
-"""Guests whom somebody invites to an event of ours outside: told once, kept through every change of ours, removed by a press; on both providers."""
+"""Guests whom somebody invites to an event of ours outside: told once, kept through every change of
+ours, removed by a press; on both providers.
+"""
 
 from datetime import timedelta
 
@@ -11,7 +13,9 @@ from models import Booking
 from scheduling import Span
 from sync import decisions
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
 ANA, SAM = "ana@guests.example", "sam@guests.example"
 
 
@@ -41,7 +45,10 @@ def invite(world, account, booking, *emails):
 
 
 def guests(world, account, booking) -> list[str]:
-    return sorted(guest.get("email") or guest["emailAddress"]["address"] for guest in world.event_of(account, booking).get("attendees", []))
+    return sorted(
+        guest.get("email") or guest["emailAddress"]["address"]
+        for guest in world.event_of(account, booking).get("attendees", [])
+    )
 
 
 def open_notice() -> Notice | None:
@@ -56,7 +63,10 @@ def test_they_are_told_once_and_nothing_is_written(world, account, invited):
     world.run(account)
     assert world.writes() == writes and guests(world, account, invited) == [ANA]
     notice = open_notice()
-    assert world.notices(account) == ["guests"] and (notice.booking, notice.detail) == (invited, {"count": 1})
+    assert world.notices(account) == ["guests"] and (notice.booking, notice.detail) == (
+        invited,
+        {"count": 1},
+    )
 
 
 @pytest.mark.parametrize("change", ["time", "days", "text", "status", "edited", "repeated"])
@@ -68,10 +78,18 @@ def test_they_stay_through_every_change_of_ours(world, account, invited, change,
         Link.update(guests=None).execute()
     here = world.destination(account)
     if change == "time":
-        invited.change(world.user, Span(invited.starts_at + timedelta(hours=1), invited.ends_at + timedelta(hours=1)), allow_overlap=True)
+        invited.change(
+            world.user,
+            Span(invited.starts_at + timedelta(hours=1), invited.ends_at + timedelta(hours=1)),
+            allow_overlap=True,
+        )
     elif change == "days":
         day = scheduling.local_day(invited.starts_at, world.linden.street.zone)
-        invited.change(world.user, scheduling.whole_days(day, day, world.linden.street.zone), allow_overlap=True)
+        invited.change(
+            world.user,
+            scheduling.whole_days(day, day, world.linden.street.zone),
+            allow_overlap=True,
+        )
     elif change == "text":
         world.user.change_sync(identifier="none", hide_sensitive=True)
     elif change == "status":

@@ -1,4 +1,6 @@
-"""Departures under refusals and lists that lie: nothing of ours stays outside, and nothing of the person's own goes, on both providers."""
+"""Departures under refusals and lists that lie: nothing of ours stays outside, and nothing of the
+person's own goes, on both providers.
+"""
 
 import json
 import re
@@ -12,7 +14,9 @@ from sync_world import WORLDS
 from accounts import Account
 from models import Booking
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is said to providers is the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
 
 LISTS = "/(events|calendarView)(/delta)?$"
 
@@ -43,8 +47,13 @@ def leave(world, account):
 
 
 def refuse_for_an_hour(world, status: int, path: str) -> None:
-    reason = world.refusal(status) or {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
-    world.sandbox.faults.fail(status, reason, path=path, times=None).until = world.clock.now + timedelta(hours=1)
+    reason = (
+        world.refusal(status)
+        or {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
+    )
+    world.sandbox.faults.fail(status, reason, path=path, times=None).until = (
+        world.clock.now + timedelta(hours=1)
+    )
 
 
 def lie(monkeypatch, times: int, shorten, lists=LISTS) -> None:
@@ -53,11 +62,22 @@ def lie(monkeypatch, times: int, shorten, lists=LISTS) -> None:
 
     def told(self, request, answer=httpx.WSGITransport.handle_request):
         good = answer(self, request)
-        if request.method != "GET" or not re.search(lists, unquote(request.url.path)) or next(lies, None) is None:
+        if (
+            request.method != "GET"
+            or not re.search(lists, unquote(request.url.path))
+            or next(lies, None) is None
+        ):
             return good
         good.read()
         page = json.loads(good.content)
-        return httpx.Response(200, json={name: shorten(value) if name in ("items", "value") else value for name, value in page.items()})
+        return httpx.Response(
+            200,
+            json={
+                name: shorten(value) if name in ("items", "value") else value
+                for name, value in page.items()
+            },
+        )
+
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)
 
 
@@ -73,10 +93,14 @@ def test_a_calendar_that_is_listed_is_there_whatever_an_answer_says(world, statu
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_known):
     account, ideas = begin(world, is_existing=False), world.robin.add_calendar("Ideas")
-    world.robin.drag(world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account))
+    world.robin.drag(
+        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+    )
     if is_known:
         account.ask("resync")
-        world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", path=f"{re.escape(ideas)}/events/", times=None)
+        world.sandbox.faults.fail(
+            403, world.refusal(403), method="DELETE", path=f"{re.escape(ideas)}/events/", times=None
+        )
         world.run(account)
         world.sandbox.faults.clear()
     refuse_for_an_hour(world, status, f"{re.escape(ideas)}{LISTS}")
@@ -85,23 +109,33 @@ def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_
 
 
 @pytest.mark.parametrize("times", [1, 4])
-def test_our_calendar_stays_where_somebody_keeps_events_though_lists_hide_them(world, times, monkeypatch):
+def test_our_calendar_stays_where_somebody_keeps_events_though_lists_hide_them(
+    world, times, monkeypatch
+):
     account, at = begin(world, is_existing=False, bookings=0), world.clock.now + timedelta(days=2)
     there = world.destination(account)
     mine = world.robin.add("Mine", at, at + timedelta(hours=1), there)
     world.poll(account)
     lie(monkeypatch, times, lambda items: [])
     leave(world, account)
-    assert [event["id"] for event in world.robin.events(there)] == [mine] and not Account.select().exists()
+    assert [event["id"] for event in world.robin.events(there)] == [
+        mine
+    ] and not Account.select().exists()
 
 
 def test_what_was_put_there_since_the_last_look_is_no_less_safe(world, monkeypatch):
     account, at = begin(world, is_existing=False), world.clock.now + timedelta(days=2)
     there = world.destination(account)
     mine = world.robin.add("Mine", at, at + timedelta(hours=1), there)
-    lie(monkeypatch, 2 if world.kind == "microsoft" else 1, lambda items: [item for item in items if item.get("id") != mine])
+    lie(
+        monkeypatch,
+        2 if world.kind == "microsoft" else 1,
+        lambda items: [item for item in items if item.get("id") != mine],
+    )
     leave(world, account)
-    assert [event["id"] for event in world.robin.events(there)] == [mine] and not Account.select().exists()
+    assert [event["id"] for event in world.robin.events(there)] == [
+        mine
+    ] and not Account.select().exists()
 
 
 @pytest.mark.parametrize("is_existing", [True, False])
@@ -125,7 +159,12 @@ def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, mo
     world.run()
     if goal == "disconnect":
         account = world.connect()
-    lie(monkeypatch, 1, lambda items: [item for item in items if item["id"] != there], "calendarList$|/me/calendars$")
+    lie(
+        monkeypatch,
+        1,
+        lambda items: [item for item in items if item["id"] != there],
+        "calendarList$|/me/calendars$",
+    )
     account = Account.get()
     account.start(world.user, "Kalends Pat", "Europe/London")
     for minutes in (0, 1, 5, 20):
@@ -135,12 +174,16 @@ def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, mo
     world.assert_in_step(account)
 
 
-@pytest.mark.parametrize("world", ["google"], indirect=True)  # Outlook's ids are its own, and its names of calendars must differ
+@pytest.mark.parametrize(
+    "world", ["google"], indirect=True
+)  # Outlook's ids are its own, and its names of calendars must differ
 def test_what_stands_in_two_calendars_under_one_id_is_left_in_one(world):
     account = begin(world, is_existing=False)
     account.leave(world.user, "disconnect", False)
     world.run()
-    world.connect().start(world.user, "Kalends Pat", "Europe/London", world.robin.add_calendar("Practice"))
+    world.connect().start(
+        world.user, "Kalends Pat", "Europe/London", world.robin.add_calendar("Practice")
+    )
     world.run()
     world.later(hours=21)
     world.run()

@@ -1,6 +1,8 @@
-"""Everything that can happen, in any order, to real rows and a real adapter before an imitation provider; each `settle` counts both sides.
+"""Everything that can happen, in any order, to real rows and a real adapter before an imitation
+provider; each `settle` counts both sides.
 
-What the plan's own machine (`test_plan_machine.py`) proves of the decisions, this proves of the whole: rows, leases, batches, mirrors.
+What the plan's own machine (`test_plan_machine.py`) proves of the decisions, this proves of the
+whole: rows, leases, batches, mirrors.
 MACHINE_EXAMPLES=1000 looks further, another way each time.
 """
 
@@ -12,7 +14,14 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sync_world import WORLDS
 
 import models
@@ -38,7 +47,9 @@ class TwoWaySync(RuleBasedStateMachine):
     world_of = None
     linden = clock = None
 
-    @initialize(edits=st.sampled_from(("put_back", "ask", "follow")), first=st.lists(near, max_size=6))
+    @initialize(
+        edits=st.sampled_from(("put_back", "ask", "follow")), first=st.lists(near, max_size=6)
+    )
     def begin(self, edits, first):
         self.clock.now = NOW
         type(self).fresh()
@@ -58,12 +69,19 @@ class TwoWaySync(RuleBasedStateMachine):
         self.expected = self.rows()
 
     def begin_colleague(self):
-        """Quinn, connected to the same account, writes to the calendar that was made for Pat, as earlier versions allowed it."""
+        """Quinn, connected to the same account, writes to the calendar that was made for Pat, as
+        earlier versions allowed it.
+        """
         for day in range(1, 4):
             self.world.book(days=day, hour=8, calendar=self.linden.colleague_calendar)
-        self.colleague, there = self.world.connect(self.linden.quinn), self.world.destination(self.account)
+        self.colleague, there = (
+            self.world.connect(self.linden.quinn),
+            self.world.destination(self.account),
+        )
         self.colleague.start(self.linden.quinn, "Kalends", "Europe/London")
-        RemoteCalendar.delete().where(RemoteCalendar.account == self.colleague, RemoteCalendar.calendar_id == there).execute()
+        RemoteCalendar.delete().where(
+            RemoteCalendar.account == self.colleague, RemoteCalendar.calendar_id == there
+        ).execute()
         shared = RemoteCalendar.account == self.colleague, RemoteCalendar.role == "destination"
         RemoteCalendar.update(calendar_id=there).where(*shared).execute()
         self.world.run(self.colleague)
@@ -83,17 +101,35 @@ class TwoWaySync(RuleBasedStateMachine):
     @rule(hour=st.one_of(near, hours), whole=st.booleans())
     def book(self, hour, whole):
         at = self.at(hour)
-        span = scheduling.whole_days(at.date(), at.date(), self.linden.street.zone) if whole else Span(at, at + timedelta(minutes=50))
-        Booking.book(self.linden.calendar, [span], self.world.user, allow_overlap=True, patient=self.linden.patient, service=self.linden.service)
+        span = (
+            scheduling.whole_days(at.date(), at.date(), self.linden.street.zone)
+            if whole
+            else Span(at, at + timedelta(minutes=50))
+        )
+        Booking.book(
+            self.linden.calendar,
+            [span],
+            self.world.user,
+            allow_overlap=True,
+            patient=self.linden.patient,
+            service=self.linden.service,
+        )
         self.expected = self.rows()
 
     @rule(number=which, hour=near)
     def move(self, number, hour):
         if row := self.pick(number):
-            row.change(self.world.user, Span(self.at(hour), self.at(hour) + timedelta(minutes=50)), allow_overlap=True)
+            row.change(
+                self.world.user,
+                Span(self.at(hour), self.at(hour) + timedelta(minutes=50)),
+                allow_overlap=True,
+            )
             self.expected = self.rows()
 
-    @rule(number=which, status=st.sampled_from(("cancelled", "confirmed", "pending", "no_show", "delivered")))
+    @rule(
+        number=which,
+        status=st.sampled_from(("cancelled", "confirmed", "pending", "no_show", "delivered")),
+    )
     def set_status(self, number, status):
         if row := self.pick(number):
             with suppress(SlotTaken):
@@ -106,7 +142,9 @@ class TwoWaySync(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 20))
     def days_pass(self, days):
-        """Fewer than the ninety days of silence after which Outlook ends access, which a faults' test tells of."""
+        """Fewer than the ninety days of silence after which Outlook ends access, which a faults'
+        test tells of.
+        """
         if self.clock.now + timedelta(days=days) < NOW + timedelta(days=80):
             self.clock.now += timedelta(days=days)
 
@@ -116,7 +154,11 @@ class TwoWaySync(RuleBasedStateMachine):
         """One of our events outside, if it stands in our calendar."""
         account = Account.get_or_none(Account.id == self.account.id)
         there = account and account.destination and account.destination.calendar_id
-        events = [event for event in (self.there.events(there) if there in self.there.calendars else []) if self.world.reference_of(event)]
+        events = [
+            event
+            for event in (self.there.events(there) if there in self.there.calendars else [])
+            if self.world.reference_of(event)
+        ]
         return (events[number % len(events)], there) if events else (None, there)
 
     @rule(number=which, hour=near)
@@ -151,12 +193,19 @@ class TwoWaySync(RuleBasedStateMachine):
         _, there = self.ours(0)
         calendar = there if in_ours and there in self.there.calendars else self.world.source()
         self.number += 1
-        made = self.there.add(f"Foreign {self.number}", self.at(hour), self.at(hour) + timedelta(hours=1), calendar)
+        made = self.there.add(
+            f"Foreign {self.number}", self.at(hour), self.at(hour) + timedelta(hours=1), calendar
+        )
         self.held[made] = calendar
 
     @rule(number=which, hour=near)
     def move_foreign(self, number, hour):
-        self.on_foreign(number, lambda key, there: self.there.move(key, self.at(hour), self.at(hour) + timedelta(hours=1), there))
+        self.on_foreign(
+            number,
+            lambda key, there: self.there.move(
+                key, self.at(hour), self.at(hour) + timedelta(hours=1), there
+            ),
+        )
 
     @rule(number=which)
     def delete_foreign(self, number):
@@ -172,14 +221,24 @@ class TwoWaySync(RuleBasedStateMachine):
 
     # ---- mishaps ----
 
-    @rule(kind=st.sampled_from(("time_out", "reset", "fail", "fail 429")), path=st.sampled_from(("batch", "events", "")), skip=st.integers(0, 3))
+    @rule(
+        kind=st.sampled_from(("time_out", "reset", "fail", "fail 429")),
+        path=st.sampled_from(("batch", "events", "")),
+        skip=st.integers(0, 3),
+    )
     def trouble(self, kind, path, skip):
         self.world.trouble(kind, path, skip)
 
-    @rule(status=st.sampled_from((404, 410)), path=st.sampled_from(("batch", "items", "lists")), skip=st.integers(0, 3))
+    @rule(
+        status=st.sampled_from((404, 410)),
+        path=st.sampled_from(("batch", "items", "lists")),
+        skip=st.integers(0, 3),
+    )
     def deny(self, status, path, skip):
         """One answer says that something is not there: a batch, an event, or a calendar."""
-        self.world.sandbox.faults.fail(status, "notFound", path=getattr(self.world, path), skip=skip)
+        self.world.sandbox.faults.fail(
+            status, "notFound", path=getattr(self.world, path), skip=skip
+        )
 
     @rule(after=st.integers(0, 3))
     def cut_batch(self, after):
@@ -239,7 +298,10 @@ class TwoWaySync(RuleBasedStateMachine):
             account = Account.get_by_id(self.account.id)
             if account.phase == "off":
                 account.start(self.world.user, "Kalends", "Europe/London")
-                RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == self.world.source()).sync(self.world.user)
+                RemoteCalendar.get(
+                    RemoteCalendar.account == account,
+                    RemoteCalendar.calendar_id == self.world.source(),
+                ).sync(self.world.user)
             if account.phase == "active":
                 return
             self.clock.now += timedelta(minutes=20)
@@ -264,16 +326,38 @@ class TwoWaySync(RuleBasedStateMachine):
 
     def check(self):
         account = Account.get_by_id(self.account.id)
-        assert (account.phase, account.health) == ("active", "ok"), (account.phase, account.health, account.health_word)
-        asked = {str(notice.booking.uuid) for notice in Notice.select().where(Notice.account == account) if notice.booking
-                 and notice.detail.get("is_put_back") is False}
-        standing, due = self.world.standing(account), self.world.due() | self.world.due(self.linden.quinn)
+        assert (account.phase, account.health) == ("active", "ok"), (
+            account.phase,
+            account.health,
+            account.health_word,
+        )
+        asked = {
+            str(notice.booking.uuid)
+            for notice in Notice.select().where(Notice.account == account)
+            if notice.booking and notice.detail.get("is_put_back") is False
+        }
+        standing, due = (
+            self.world.standing(account),
+            self.world.due() | self.world.due(self.linden.quinn),
+        )
         for uid, booking in due.items():
             if uid not in asked:
-                assert [self.world.times_of(event) for event in standing.get(uid, [])] == [(booking.starts_at, booking.ends_at)], uid
+                assert [self.world.times_of(event) for event in standing.get(uid, [])] == [
+                    (booking.starts_at, booking.ends_at)
+                ], uid
         assert all(len(events) == 1 for events in standing.values())
-        inside = {row.uid for writer in (account, self.colleague) for row in writer.links if row.phase == "frozen"}
-        gone = {str(row.uuid) for row in Booking.select().where(Booking.status.in_(("cancelled", "no_show", "offered")))}
+        inside = {
+            row.uid
+            for writer in (account, self.colleague)
+            for row in writer.links
+            if row.phase == "frozen"
+        }
+        gone = {
+            str(row.uuid)
+            for row in Booking.select().where(
+                Booking.status.in_(("cancelled", "no_show", "offered"))
+            )
+        }
         assert gone & standing.keys() - asked <= inside
         self.foreign_is_mirrored(account)
         self.nothing_more_to_do(account)
@@ -282,10 +366,22 @@ class TwoWaySync(RuleBasedStateMachine):
     def foreign_is_mirrored(self, account):
         window = self.clock.now - timedelta(days=30), self.clock.now + timedelta(days=365)
         for there in {self.world.source(), self.world.destination(account)}:
-            real = {(event["id"], self.world.times_of(event)) for event in self.there.events(there) if not self.world.reference_of(event)}
+            real = {
+                (event["id"], self.world.times_of(event))
+                for event in self.there.events(there)
+                if not self.world.reference_of(event)
+            }
             real = {key for key, times in real if times[1] > window[0] and times[0] < window[1]}
-            here = ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account, RemoteCalendar.calendar_id == there)
-            rows = {self.world.outside_id(row) for row in here if row.ends_at > window[0] and row.starts_at < window[1]}
+            here = (
+                ExternalEvent.select()
+                .join(RemoteCalendar)
+                .where(RemoteCalendar.account == account, RemoteCalendar.calendar_id == there)
+            )
+            rows = {
+                self.world.outside_id(row)
+                for row in here
+                if row.ends_at > window[0] and row.starts_at < window[1]
+            }
             assert rows == real
 
     def nothing_more_to_do(self, account):
@@ -321,15 +417,27 @@ def machine(migrated_app, db, linden, clock, monkeypatch):
             table.delete().execute()
         TwoWaySync.linden = SimpleNamespace(**keep | {"pat": models.User.get_by_id(linden.pat.id)})
         TwoWaySync.linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+
     TwoWaySync.fresh, TwoWaySync.clock = staticmethod(fresh), clock
     assert migrate.state() == "current"
     return TwoWaySync
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the rows' own tests run on both
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # the rows' own tests run on both
 @pytest.mark.parametrize("kind", WORLDS)
 def test_whatever_happens_in_whatever_order_both_sides_agree_in_the_end(machine, kind):
     machine.world_of = WORLDS[kind]
-    run_state_machine_as_test(machine, settings=settings(
-        phases=[Phase.generate], max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")), stateful_step_count=25, deadline=None,
-        derandomize="MACHINE_EXAMPLES" not in os.environ, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)))
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            phases=[Phase.generate],
+            max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")),
+            stateful_step_count=25,
+            deadline=None,
+            derandomize="MACHINE_EXAMPLES" not in os.environ,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

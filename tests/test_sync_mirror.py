@@ -1,4 +1,6 @@
-"""The mirror of what stands outside: what leaves it, why a calendar cannot be read, and what it costs, on both providers."""
+"""The mirror of what stands outside: what leaves it, why a calendar cannot be read, and what it
+costs, on both providers.
+"""
 
 import html
 import logging
@@ -56,13 +58,19 @@ def add(world, title, days=2, calendar="primary") -> str:
 
 
 def seen(remote_id, starts_at, hours=1, **fields) -> RemoteEvent:
-    return RemoteEvent(remote_id, "1", starts_at, starts_at + timedelta(hours=hours), remote_id, **fields)
+    return RemoteEvent(
+        remote_id, "1", starts_at, starts_at + timedelta(hours=hours), remote_id, **fields
+    )
 
 
 def take(world, account, *changed, complete=False, tombstones=(), unread=()):
     """What a pull that tells this does to the mirror."""
     window = Window(world.clock.now - timedelta(days=30), world.clock.now + timedelta(days=400))
-    change = incoming.compare(account, source(account), Delta(changed, frozenset(tombstones), None, complete, window, tuple(unread)))
+    change = incoming.compare(
+        account,
+        source(account),
+        Delta(changed, frozenset(tombstones), None, complete, window, tuple(unread)),
+    )
     for portion in change.portions():
         portion.store()
     return change
@@ -73,14 +81,20 @@ def take(world, account, *changed, complete=False, tombstones=(), unread=()):
 
 def test_occurrences_of_a_series_that_is_a_single_event_now_go(world, account):
     at = world.clock.now + timedelta(days=2)
-    take(world, account, *(seen(f"one_{n}", at + timedelta(days=7 * n), series_id="one") for n in range(20)))
+    take(
+        world,
+        account,
+        *(seen(f"one_{n}", at + timedelta(days=7 * n), series_id="one") for n in range(20)),
+    )
     take(world, account, seen("other_1", at, series_id="other"))
     take(world, account, seen("one", at))
     assert sorted(row.remote_id for row in ExternalEvent.select()) == ["one", "other_1"]
 
 
 def test_a_series_made_single_outside_leaves_no_ghost(world, account):
-    series = world.add_repeating("Yoga", world.clock.now + timedelta(days=1), world.source(), times=9)
+    series = world.add_repeating(
+        "Yoga", world.clock.now + timedelta(days=1), world.source(), times=9
+    )
     world.poll(account)
     assert len(world.mirrored(account)) == 9
     world.robin.change(series, recurrence=None)
@@ -98,7 +112,9 @@ def test_what_only_a_whole_read_tells_is_right_within_a_day(world, account):
     row = ExternalEvent.get(ExternalEvent.title == "Moved away")
     world.robin.delete(gone)
     world.poll(account)
-    ExternalEvent.insert({name: value for name, value in row.__data__.items() if name != "id"}).execute()  # as if that had never been told
+    ExternalEvent.insert(
+        {name: value for name, value in row.__data__.items() if name != "id"}
+    ).execute()  # as if that had never been told
     world.later(hours=22)
     world.run(account)
     world.poll(account)
@@ -108,7 +124,13 @@ def test_what_only_a_whole_read_tells_is_right_within_a_day(world, account):
 def test_a_whole_read_once_a_day_costs_no_more_than_that(world, account):
     whole = []
     marks = ("timeMin", "calendarView?")
-    world.watch(lambda moment, request: whole.append(1) if moment == "before" and any(mark in str(request.url) for mark in marks) else None)
+    world.watch(
+        lambda moment, request: (
+            whole.append(1)
+            if moment == "before" and any(mark in str(request.url) for mark in marks)
+            else None
+        )
+    )
     for _ in range(30):
         world.later(hours=2)
         world.run(account)
@@ -118,21 +140,40 @@ def test_a_whole_read_once_a_day_costs_no_more_than_that(world, account):
 # ---- why a calendar cannot be read ----
 
 
-FAULTS = {500: "unavailable", 503: "unavailable", 403: "forbidden", 400: "refused", 404: "not_found"}
+FAULTS = {
+    500: "unavailable",
+    503: "unavailable",
+    403: "forbidden",
+    400: "refused",
+    404: "not_found",
+}
 
 
 @pytest.mark.parametrize("status", FAULTS)
 def test_a_read_that_fails_is_told_with_its_reason_and_frees_nothing(pat, world, account, status):
     add(world, "Dentist")
     world.poll(account)
-    world.sandbox.faults.fail(status, world.refusal(status), path=world.reading(world.source()), times=None, minutes=60 * 24)
+    world.sandbox.faults.fail(
+        status,
+        world.refusal(status),
+        path=world.reading(world.source()),
+        times=None,
+        minutes=60 * 24,
+    )
     for _ in range(6):
         world.poll(account)
     trouble = CalendarTrouble.get(CalendarTrouble.ended_at.is_null())
-    assert (trouble.reason, trouble.looks) == (FAULTS[status], 6) and source(account).gone_since is None
+    assert (trouble.reason, trouble.looks) == (FAULTS[status], 6) and source(
+        account
+    ).gone_since is None
     shown = page(pat)
     assert "Cannot be read" in page(pat, f"/sync/calendars/{source(account).id}")
-    assert "Cannot be read" in shown and "Free the times" not in shown and "In step." not in shown and "was deleted" not in shown
+    assert (
+        "Cannot be read" in shown
+        and "Free the times" not in shown
+        and "In step." not in shown
+        and "was deleted" not in shown
+    )
     assert world.mirrored(account) == ["Dentist"] and Account.get().health == "ok"
     world.sandbox.faults.clear()
     world.poll(account)
@@ -157,7 +198,11 @@ def test_a_calendar_that_is_surely_gone_offers_to_free_its_times(pat, world):
     assert source(account).gone_since is None and "Free the times" not in page(pat)
     world.poll(account)
     world.poll(account)
-    assert source(account).gone_since and "Free the times" in page(pat) and world.mirrored(account) == ["Dentist"]
+    assert (
+        source(account).gone_since
+        and "Free the times" in page(pat)
+        and world.mirrored(account) == ["Dentist"]
+    )
     pat.post(f"/sync/calendars/{source(account).id}/stop")
     assert world.mirrored(account) == []
 
@@ -170,19 +215,28 @@ def without_end(world, key) -> list[str]:
         if key not in unquote(url):
             return None
         asked.append(url)
-        more = {"nextPageToken": f"page{len(asked)}", "@odata.nextLink": f"http://sandbox/v1.0/me/calendars/{key}/more?page={len(asked)}"}
+        more = {
+            "nextPageToken": f"page{len(asked)}",
+            "@odata.nextLink": f"http://sandbox/v1.0/me/calendars/{key}/more?page={len(asked)}",
+        }
         return {"kind": "calendar#events", "items": [], "value": []} | more
+
     world.instead = instead
     return asked
 
 
 def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
     asked = without_end(world, world.source())
-    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.id == source(account).id).execute()
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.id == source(account).id
+    ).execute()
     for _ in range(6):
         Account.get_by_id(account.id).ask("check", world.user)
         world.poll(account)
-    assert 1000 <= len(asked) <= 1001 and CalendarTrouble.get(CalendarTrouble.ended_at.is_null()).reason == "endless"
+    assert (
+        1000 <= len(asked) <= 1001
+        and CalendarTrouble.get(CalendarTrouble.ended_at.is_null()).reason == "endless"
+    )
     world.instead = None
     world.later(hours=25)
     world.run(account)
@@ -193,7 +247,9 @@ def test_bookings_go_out_though_our_own_calendar_has_no_end(world, account):
     asked = without_end(world, f"{world.destination(account)}/events?")
     if world.kind == "microsoft":
         asked = without_end(world, f"{world.destination(account)}/calendarView/delta")
-    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.role == "destination").execute()
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.role == "destination"
+    ).execute()
     first, second = world.book(days=3), world.book(days=4)
     world.run(account)
     first.cancel(world.user)
@@ -202,8 +258,13 @@ def test_bookings_go_out_though_our_own_calendar_has_no_end(world, account):
         Account.get_by_id(account.id).ask("check", world.user)
         world.poll(account)
     standing = world.standing(account)
-    assert {str(row.uuid) for row in (second, third)} <= standing.keys() and str(first.uuid) not in standing
-    assert 1000 <= len(asked) <= 1001 and CalendarTrouble.get(CalendarTrouble.ended_at.is_null()).reason == "endless"
+    assert {str(row.uuid) for row in (second, third)} <= standing.keys() and str(
+        first.uuid
+    ) not in standing
+    assert (
+        1000 <= len(asked) <= 1001
+        and CalendarTrouble.get(CalendarTrouble.ended_at.is_null()).reason == "endless"
+    )
     world.instead = None
     world.later(hours=25)
     for _ in range(2):
@@ -221,7 +282,9 @@ def test_a_person_is_written_to_once_an_episode(world, account, letters, how):
     if how == "events":
         world.spoil_title("Bad", lambda item: item | {"start": None})
     else:
-        world.sandbox.faults.fail(403, world.refusal(403), path=world.reading(world.source()), times=None, minutes=60 * 48)
+        world.sandbox.faults.fail(
+            403, world.refusal(403), path=world.reading(world.source()), times=None, minutes=60 * 48
+        )
     for _ in range(10):
         world.later(hours=1)
         world.run(account)
@@ -234,7 +297,9 @@ def test_a_person_is_written_to_once_an_episode(world, account, letters, how):
 # ---- what it costs ----
 
 
-def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transactions(world, account, caplog):
+def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transactions(
+    world, account, caplog
+):
     at = world.clock.now + timedelta(hours=1)
     told = tuple(seen(f"e{n}", at + timedelta(hours=2 * n)) for n in range(3000))
     for day in range(2, 60):
@@ -251,7 +316,10 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
         statements = [record.msg[0] for record in caplog.records if record.name == "peewee"]
     Account.let_go(account.id, holder)
     assert len(statements) <= 30, "\n".join(statement[:90] for statement in statements)
-    assert statements.count("BEGIN IMMEDIATE") in (0, 4)  # portions of a thousand, and what they mean for bookings
+    assert statements.count("BEGIN IMMEDIATE") in (
+        0,
+        4,
+    )  # portions of a thousand, and what they mean for bookings
     assert ExternalEvent.select().count() == 3000
     assert Notice.get(Notice.kind == "double").detail["clashes"]
 
@@ -260,7 +328,9 @@ def reader_of(world, account):
     holder = Account.take(account.id)
     row = Account.get_by_id(account.id)
     row.refresh()
-    return Reader(Errand(row, holder, connections.open_account(row), b"a secret of the tests"), 300), holder
+    return Reader(
+        Errand(row, holder, connections.open_account(row), b"a secret of the tests"), 300
+    ), holder
 
 
 # ---- defaults ----
@@ -277,8 +347,14 @@ def test_all_day_busy_and_away_block_by_default_and_the_switch_stays(world, acco
     assert not ExternalEvent.get().blocks
 
 
-def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unless_somebody_chose(world, account):
-    other = RemoteCalendar.select().where(RemoteCalendar.account == account, RemoteCalendar.role == "listed").first()
+def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unless_somebody_chose(
+    world, account
+):
+    other = (
+        RemoteCalendar.select()
+        .where(RemoteCalendar.account == account, RemoteCalendar.role == "listed")
+        .first()
+    )
     RemoteCalendar.update(rules=EARLIER_RULES).execute()
     other = RemoteCalendar.get_by_id(other.id)
     other.sync(world.user)
@@ -286,8 +362,13 @@ def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unl
     RemoteCalendar.get_by_id(other.id).set_rules(world.user, EARLIER_RULES)
     RemoteCalendar.get_by_id(other.id).stop(world.user)
     RemoteCalendar.get_by_id(other.id).sync(world.user)
-    assert RemoteCalendar.get_by_id(other.id).rules == EARLIER_RULES 
-    assert RemoteCalendar.select().where(RemoteCalendar.role == "source", RemoteCalendar.rules == EARLIER_RULES).count() == 2
+    assert RemoteCalendar.get_by_id(other.id).rules == EARLIER_RULES
+    assert (
+        RemoteCalendar.select()
+        .where(RemoteCalendar.role == "source", RemoteCalendar.rules == EARLIER_RULES)
+        .count()
+        == 2
+    )
 
 
 # ---- our own event, made free ----
@@ -323,7 +404,9 @@ def test_a_folder_name_that_is_taken_is_no_reason_to_name_our_calendar_again(wor
 
 
 instants = st.datetimes().map(lambda at: at.replace(tzinfo=UTC))
-zones = st.sampled_from(["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns"]).map(ZoneInfo)
+zones = st.sampled_from(["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns"]).map(
+    ZoneInfo
+)
 
 
 @given(instants, instants, zones, st.booleans())
@@ -334,4 +417,6 @@ def test_no_sum_on_what_is_outside_breaks(first, second, zone, whole):
     taken = event.taken(zone)
     assert taken[0] <= taken[1]
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
-    assert window.touches(starts_at, ends_at) in (True, False) and window.clearly_holds(starts_at, ends_at) in (True, False)
+    assert window.touches(starts_at, ends_at) in (True, False) and window.clearly_holds(
+        starts_at, ends_at
+    ) in (True, False)

@@ -1,4 +1,6 @@
-"""The promises at their edges: what must not loop, stick, leak, overrule or be lost, however odd the moment; on both providers."""
+"""The promises at their edges: what must not loop, stick, leak, overrule or be lost, however odd
+the moment; on both providers.
+"""
 
 import threading
 import time
@@ -47,13 +49,21 @@ def requests_of(world, work) -> int:
 
 
 def during_read(world, account, act) -> list:
-    """Do something right after the provider has answered what stands in the source, before we take it in."""
+    """Do something right after the provider has answered what stands in the source, before we take
+    it in.
+    """
     row, done = source(account), []
 
     def look(moment, request):
-        if moment == "after" and request.method == "GET" and row.calendar_id in unquote(str(request.url)) and not done:
+        if (
+            moment == "after"
+            and request.method == "GET"
+            and row.calendar_id in unquote(str(request.url))
+            and not done
+        ):
             done.append(True)
             act(RemoteCalendar.get_by_id(row.id))
+
     world.later(seconds=400)
     world.watch(look)
     world.run(account)
@@ -77,27 +87,43 @@ def test_a_copy_that_cannot_be_taken_away_is_tried_at_the_next_look(world, accou
     world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", times=None)
     world.later(seconds=400)
     runs = SyncRun.select().count()
-    assert requests_of(world, lambda: world.run(account)) < 30 and SyncRun.select().count() <= runs + 1
+    assert (
+        requests_of(world, lambda: world.run(account)) < 30 and SyncRun.select().count() <= runs + 1
+    )
     world.sandbox.faults.clear()
     world.poll(account)
     world.assert_in_step(account)
 
 
 def test_a_source_that_is_refused_for_good_costs_the_bookings_nothing(world, account):
-    world.sandbox.faults.fail(400, world.refusal(400), path=world.reading(source(account).calendar_id), times=None)
+    world.sandbox.faults.fail(
+        400, world.refusal(400), path=world.reading(source(account).calendar_id), times=None
+    )
     for _ in range(10):
         world.poll(account)
     booking = world.book(days=20)
     world.run(account)
-    assert str(booking.uuid) in world.standing(account) and Account.get().health == "ok" and source(account).gone_since is None
-    assert [(trouble.reason, trouble.looks) for trouble in CalendarTrouble.open_ones(account)] == [("refused", 10)]
+    assert (
+        str(booking.uuid) in world.standing(account)
+        and Account.get().health == "ok"
+        and source(account).gone_since is None
+    )
+    assert [(trouble.reason, trouble.looks) for trouble in CalendarTrouble.open_ones(account)] == [
+        ("refused", 10)
+    ]
 
 
 @pytest.mark.parametrize("where", ["channel", "source"])
 def test_what_is_not_allowed_for_one_part_does_not_stop_the_whole(world, account, where):
     Channel.delete().execute()
-    code = {"google": "insufficientPermissions", "microsoft": "Authorization_RequestDenied"}[world.kind]
-    path = "(watch|subscriptions)$" if where == "channel" else world.reading(source(account).calendar_id)
+    code = {"google": "insufficientPermissions", "microsoft": "Authorization_RequestDenied"}[
+        world.kind
+    ]
+    path = (
+        "(watch|subscriptions)$"
+        if where == "channel"
+        else world.reading(source(account).calendar_id)
+    )
     world.sandbox.faults.fail(403, code, path=path, times=None)
     world.book(days=20)
     assert world.poll(account).health == "ok"
@@ -151,7 +177,11 @@ def test_a_booking_that_was_kept_outside_and_comes_back_is_synced_again(world, a
     back = Booking.get_by_id(rows[0].id)
     back.set_status("confirmed", world.user)
     back = Booking.get_by_id(back.id)
-    back.change(world.user, Span(back.starts_at + timedelta(days=50), back.ends_at + timedelta(days=50)), allow_overlap=True)
+    back.change(
+        world.user,
+        Span(back.starts_at + timedelta(days=50), back.ends_at + timedelta(days=50)),
+        allow_overlap=True,
+    )
     world.run(account)
     assert world.times_of(world.event_of(account, back)) == (back.starts_at, back.ends_at)
 
@@ -178,7 +208,9 @@ def test_what_was_undone_too_often_is_made_good_once_it_rests(world, account, ho
     wanted = world.title_of(world.event_of(account, booking))
     for _ in range(20):
         for event in world.standing(account).get(str(booking.uuid), []):
-            getattr(world.robin, how)(event["id"], *(["Mine"] if how == "retitle" else []), world.destination(account))
+            getattr(world.robin, how)(
+                event["id"], *(["Mine"] if how == "retitle" else []), world.destination(account)
+            )
         world.later(seconds=30)
         world.run(account)
         Account.wake(account.id, "live")
@@ -191,7 +223,9 @@ def test_what_was_undone_too_often_is_made_good_once_it_rests(world, account, ho
 
 
 def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, account):
-    ids = [add(world, f"Own {number}", number + 2, world.destination(account)) for number in range(4)]
+    ids = [
+        add(world, f"Own {number}", number + 2, world.destination(account)) for number in range(4)
+    ]
     world.poll(account)
     assert len(world.mirrored(account)) == 4
     account.pause(world.user)
@@ -208,7 +242,9 @@ def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, accou
 
 
 def test_leaving_ends_where_the_calendar_may_not_be_deleted(world, account):
-    world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", path="calendars/[^/]+$", times=None)
+    world.sandbox.faults.fail(
+        403, world.refusal(403), method="DELETE", path="calendars/[^/]+$", times=None
+    )
     account.leave(world.user, "disconnect", True)
     world.run()
     assert not Account.select().exists() and world.standing(account) == {}
@@ -225,7 +261,9 @@ def test_whoever_is_no_manager_any_more_gets_no_colleagues_bookings(world, linde
     account.change(linden.maya, covers=[linden.calendar.id])
     world.run(account)
     assert len(world.standing(account)) == 10
-    linden.maya.change(linden.olive, name=linden.maya.name, email=linden.maya.email, role="practitioner")
+    linden.maya.change(
+        linden.olive, name=linden.maya.name, email=linden.maya.email, role="practitioner"
+    )
     world.run(account)
     assert world.standing(account) == {} and world.notices(account) == []
 
@@ -252,7 +290,10 @@ def test_a_lower_ceiling_reaches_what_has_left_the_window(world, linden):
     assert Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
     Clinic.get_by_id(linden.clinic.id).change(linden.olive, privacy_ceiling="none")
     world.run(account)
-    assert "Małgorzata" not in world.title_of(world.event_of(account, booking)) and Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+    assert (
+        "Małgorzata" not in world.title_of(world.event_of(account, booking))
+        and Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+    )
     world.assert_nothing_more(account)
 
 
@@ -269,7 +310,9 @@ def test_old_events_of_ones_own_in_our_calendar_keep_it_there(world, account):
 
 @pytest.mark.parametrize("world", ["google"], indirect=True)  # Outlook shows every calendar
 def test_a_hidden_calendar_of_ours_is_found_again(world, account):
-    world.sandbox.store.accounts[account.email]["entries"][world.destination(account)]["hidden"] = True
+    world.sandbox.store.accounts[account.email]["entries"][world.destination(account)]["hidden"] = (
+        True
+    )
     account.leave(world.user, "off", False)
     world.run(account)
     Account.get().start(world.user, "Kalends", "Europe/London")
@@ -290,7 +333,9 @@ def test_a_calendar_that_is_stopped_while_it_is_read_blocks_nothing(world, accou
 
 def test_rules_that_change_while_a_calendar_is_read_hold_for_what_was_read(world, account):
     world.robin.add("Holiday", world.clock.now.date() + timedelta(days=4))
-    assert during_read(world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": False}))
+    assert during_read(
+        world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": False})
+    )
     assert not ExternalEvent.get().blocks
 
 
@@ -305,6 +350,7 @@ def test_a_new_consent_in_the_middle_of_a_run_is_not_undone_by_it(world, account
         elif moment == "after" and str(request.url).endswith("/token") and len(done) == 1:
             done.append("consented")
             world.connect()
+
     world.later(seconds=400)
     world.watch(look)
     world.run(account)
@@ -321,6 +367,7 @@ def test_a_refresh_under_way_does_not_overwrite_a_new_consent(world, account):
             done.append(True)
             world.connect()
             done.append(connections.stored(account).refresh_token)
+
     world.later(hours=3)
     world.watch(look)
     world.run(account)
@@ -338,7 +385,9 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
     def worker():
         with models.database.connection_context(), Errand(row, holder, None, b"").writing():
             time.sleep(0.6)
-            RemoteCalendar.update(read_at=world.clock.now).where(RemoteCalendar.id == read.id).execute()
+            RemoteCalendar.update(read_at=world.clock.now).where(
+                RemoteCalendar.id == read.id
+            ).execute()
             Channel.update(called_at=world.clock.now).where(Channel.id == channel.id).execute()
 
     def hook():
@@ -351,6 +400,7 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
             act()
         except Exception as error:
             faults.append(error)
+
     threads = [threading.Thread(target=guarded, args=(act,)) for act in (worker, hook)]
     for thread in threads:
         thread.start()
@@ -363,5 +413,7 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
 @pytest.mark.parametrize("world", ["microsoft"], indirect=True)
 def test_odd_text_from_anybody_is_like_any_other_forgery(world, account, app, odd):
     path = f"/webhooks/microsoft/{Channel.select().first().uuid}"
-    answer = app.test_client().post(path, json={"value": [{"subscriptionId": odd, "clientState": odd}]})
+    answer = app.test_client().post(
+        path, json={"value": [{"subscriptionId": odd, "clientState": odd}]}
+    )
     assert answer.status_code == 202 and Account.get().due_at is None

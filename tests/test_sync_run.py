@@ -1,4 +1,6 @@
-"""The engine over real rows and the sandbox: what stands on both sides after everything that can happen."""
+"""The engine over real rows and the sandbox: what stands on both sides after everything that can
+happen.
+"""
 
 from datetime import timedelta
 
@@ -30,7 +32,11 @@ def test_bookings_stand_outside_after_the_start_with_the_face_the_person_chose(w
     account = world.start()
     event = world.event_of(account, booking)
     private = event.get("visibility") or event.get("sensitivity")
-    assert world.title_of(event) == "Shoulder · K-2041" and private == "private" and not event.get("attendees")
+    assert (
+        world.title_of(event) == "Shoulder · K-2041"
+        and private == "private"
+        and not event.get("attendees")
+    )
     assert world.calendars_of_ours(account) == [world.destination(account)]
     world.assert_in_step(account)
 
@@ -43,7 +49,9 @@ def test_a_run_with_nothing_to_do_is_one_request_and_a_change_is_two_at_most(wor
     world.sandbox.requests.clear()
     world.book(days=8)
     world.run(account)
-    assert sum(not record.in_batch for record in world.sandbox.requests) == 1  # live messages tell of changes there
+    assert (
+        sum(not record.in_batch for record in world.sandbox.requests) == 1
+    )  # live messages tell of changes there
     Channel.delete().execute()
     Pace.create(account=account, channels_wait_until=world.clock.now + timedelta(days=1))
     world.poll(account)
@@ -76,7 +84,12 @@ def edit(world, account, booking, how):
     """Somebody changes our event outside."""
     event, there = world.event_of(account, booking), world.destination(account)
     if how == "moved":
-        world.robin.move(event["id"], booking.starts_at + timedelta(hours=3), booking.ends_at + timedelta(hours=3), there)
+        world.robin.move(
+            event["id"],
+            booking.starts_at + timedelta(hours=3),
+            booking.ends_at + timedelta(hours=3),
+            there,
+        )
     elif how == "edited":
         world.robin.retitle(event["id"], "Mine", there)
     elif how == "repeated":
@@ -139,7 +152,12 @@ def test_a_booking_does_not_follow_onto_another_and_is_put_back(world, account):
 def test_an_event_dragged_far_away_is_put_back_and_not_doubled(world, account):
     booking = Booking.select().first()
     far = booking.starts_at + timedelta(days=900)
-    world.robin.move(world.event_of(account, booking)["id"], far, far + timedelta(hours=1), world.destination(account))
+    world.robin.move(
+        world.event_of(account, booking)["id"],
+        far,
+        far + timedelta(hours=1),
+        world.destination(account),
+    )
     world.poll(account)
     world.assert_in_step(account)
 
@@ -214,16 +232,22 @@ def test_our_calendar_deleted_outside_stops_and_tells(world, account):
 @pytest.fixture
 def reading(world):
     """Connected, with the person's main calendar read."""
-    world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1))
+    world.robin.add(
+        "Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1)
+    )
     return world.start(sources=[world.source()])
 
 
 def test_foreign_events_are_mirrored_as_they_change(world, reading):
     assert world.mirrored(reading) == ["Dentist"]
-    lunch = world.robin.add("Lunch", world.clock.now + timedelta(days=1), world.clock.now + timedelta(days=1, hours=1))
+    lunch = world.robin.add(
+        "Lunch", world.clock.now + timedelta(days=1), world.clock.now + timedelta(days=1, hours=1)
+    )
     world.poll(reading)
     assert world.mirrored(reading) == ["Lunch", "Dentist"]
-    world.robin.move(lunch, world.clock.now + timedelta(days=5), world.clock.now + timedelta(days=5, hours=1))
+    world.robin.move(
+        lunch, world.clock.now + timedelta(days=5), world.clock.now + timedelta(days=5, hours=1)
+    )
     world.robin.show_busy(lunch, False)
     world.poll(reading)
     row = ExternalEvent.get(ExternalEvent.title == "Lunch")
@@ -234,7 +258,9 @@ def test_foreign_events_are_mirrored_as_they_change(world, reading):
 
 
 def test_an_endless_series_is_mirrored_inside_the_window_and_goes_with_its_series(world, reading):
-    series = world.add_repeating("Stretching", world.clock.now + timedelta(hours=1), world.source(), "daily")
+    series = world.add_repeating(
+        "Stretching", world.clock.now + timedelta(hours=1), world.source(), "daily"
+    )
     world.poll(reading)
     count = ExternalEvent.select().where(ExternalEvent.title == "Stretching").count()
     assert 365 < count < 420
@@ -244,10 +270,14 @@ def test_an_endless_series_is_mirrored_inside_the_window_and_goes_with_its_serie
 
 
 def test_a_lost_sync_token_loses_no_event_and_keeps_no_dead_one(world, reading):
-    gone = world.robin.add("Gone", world.clock.now + timedelta(days=1), world.clock.now + timedelta(days=1, hours=1))
+    gone = world.robin.add(
+        "Gone", world.clock.now + timedelta(days=1), world.clock.now + timedelta(days=1, hours=1)
+    )
     world.poll(reading)
     world.robin.delete(gone)
-    world.robin.add("New", world.clock.now + timedelta(days=3), world.clock.now + timedelta(days=3, hours=1))
+    world.robin.add(
+        "New", world.clock.now + timedelta(days=3), world.clock.now + timedelta(days=3, hours=1)
+    )
     world.sandbox.expire_sync_tokens()
     world.poll(reading)
     assert world.mirrored(reading) == ["Dentist", "New"]
@@ -255,9 +285,19 @@ def test_a_lost_sync_token_loses_no_event_and_keeps_no_dead_one(world, reading):
 
 
 def test_a_source_that_is_suddenly_empty_keeps_blocking_until_a_person_agrees(world, reading):
-    extra = [world.robin.add(f"Event {n}", world.clock.now + timedelta(days=n), world.clock.now + timedelta(days=n, hours=1)) for n in range(3, 6)]
+    extra = [
+        world.robin.add(
+            f"Event {n}",
+            world.clock.now + timedelta(days=n),
+            world.clock.now + timedelta(days=n, hours=1),
+        )
+        for n in range(3, 6)
+    ]
     world.poll(reading)
-    for event in [*extra, *(event["id"] for event in world.robin.events() if world.title_of(event) == "Dentist")]:
+    for event in [
+        *extra,
+        *(event["id"] for event in world.robin.events() if world.title_of(event) == "Dentist"),
+    ]:
         world.robin.delete(event)
     world.sandbox.expire_sync_tokens()
     world.poll(reading)
@@ -267,18 +307,33 @@ def test_a_source_that_is_suddenly_empty_keeps_blocking_until_a_person_agrees(wo
     assert world.mirrored(reading) == []
 
 
-def test_events_that_people_keep_in_our_calendar_take_their_time_and_are_never_touched(world, account):
+def test_events_that_people_keep_in_our_calendar_take_their_time_and_are_never_touched(
+    world, account
+):
     there = world.destination(account)
-    world.robin.add("Mine", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1), there)
+    world.robin.add(
+        "Mine",
+        world.clock.now + timedelta(days=2),
+        world.clock.now + timedelta(days=2, hours=1),
+        there,
+    )
     world.add_repeating("Mine weekly", world.clock.now + timedelta(days=1), there, times=3)
-    before = [world.version_of(event) for event in world.robin.events(there) if world.title_of(event).startswith("Mine")]
+    before = [
+        world.version_of(event)
+        for event in world.robin.events(there)
+        if world.title_of(event).startswith("Mine")
+    ]
     world.poll(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
     world.assert_in_step(account)
     account.ask("resync")
     world.run(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
-    assert [world.version_of(event) for event in world.robin.events(there) if world.title_of(event).startswith("Mine")] == before
+    assert [
+        world.version_of(event)
+        for event in world.robin.events(there)
+        if world.title_of(event).startswith("Mine")
+    ] == before
 
 
 def test_a_busy_time_that_lands_on_a_booking_is_told_and_the_notice_ends_with_it(world, reading):
@@ -287,7 +342,9 @@ def test_a_busy_time_that_lands_on_a_booking_is_told_and_the_notice_ends_with_it
     clash = world.robin.add("Clash", booking.starts_at, booking.ends_at)
     world.poll(reading)
     assert world.notices(reading) == ["double"] and Notice.get().booking == booking
-    world.robin.move(clash, booking.starts_at + timedelta(days=2), booking.ends_at + timedelta(days=2))
+    world.robin.move(
+        clash, booking.starts_at + timedelta(days=2), booking.ends_at + timedelta(days=2)
+    )
     world.poll(reading)
     assert world.notices(reading) == []
     assert Booking.get_by_id(booking.id).status == "confirmed"
@@ -317,7 +374,12 @@ def test_starting_over_makes_everything_anew_once(world, account):
 
 
 def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
-    world.robin.add("Mine", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1), world.destination(account))
+    world.robin.add(
+        "Mine",
+        world.clock.now + timedelta(days=2),
+        world.clock.now + timedelta(days=2, hours=1),
+        world.destination(account),
+    )
     there = world.destination(account)
     account.leave(world.user, "disconnect")
     world.run()
@@ -348,7 +410,9 @@ def test_another_identifier_is_written_in_place(world, account):
     ids = {uid: events[0]["id"] for uid, events in world.standing(account).items()}
     world.user.change_sync(identifier="initials")
     world.run(account)
-    assert {world.title_of(event) for events in world.standing(account).values() for event in events} == {"Shoulder · M. W."}
+    assert {
+        world.title_of(event) for events in world.standing(account).values() for event in events
+    } == {"Shoulder · M. W."}
     assert {uid: events[0]["id"] for uid, events in world.standing(account).items()} == ids
     world.assert_in_step(account)
 
@@ -372,7 +436,9 @@ def test_two_people_in_one_account_keep_apart(world, account):
     world.linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
     other = world.start(world.linden.quinn)
     assert len(world.calendars_of_ours(account)) == 2
-    assert [row.calendar_id for row in other.calendars if row.calendar_id == world.destination(account)] == []
+    assert [
+        row.calendar_id for row in other.calendars if row.calendar_id == world.destination(account)
+    ] == []
     assert len(world.standing(account)[str(theirs.uuid)]) == 1
     other.leave(world.linden.quinn, "disconnect")
     world.run()
@@ -393,6 +459,11 @@ def test_the_window_moves_on_and_what_leaves_it_stays(world, account):
 
 def test_a_run_tells_the_history_what_it_did(world, account):
     row = SyncRun.get()
-    assert (row.total, row.done, row.counts, row.error) == (5, 5, {"created": 5}, "") and row.ended_at
+    assert (row.total, row.done, row.counts, row.error) == (
+        5,
+        5,
+        {"created": 5},
+        "",
+    ) and row.ended_at
     world.poll(account)
     assert SyncRun.select().count() == 1

@@ -1,4 +1,6 @@
-"""Events of ours that somebody drags or copies into another calendar of the account: brought home or taken away, on both providers."""
+"""Events of ours that somebody drags or copies into another calendar of the account: brought home
+or taken away, on both providers.
+"""
 
 from datetime import timedelta
 
@@ -11,7 +13,9 @@ from outside import ExternalEvent
 from sync import decisions
 from sync.strays import Stray
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
 
 
 @pytest.fixture(params=WORLDS)
@@ -97,7 +101,9 @@ def test_it_does_not_show_more_than_is_allowed_now(world, account, other, edits)
     world.user.change_sync(identifier="none")
     world.run(account)
     a_day_passes(world, account)
-    titles = {world.title_of(event) for events in world.standing(account).values() for event in events}
+    titles = {
+        world.title_of(event) for events in world.standing(account).values() for event in events
+    }
     assert not any("Wójcik" in title for title in titles)
     assert set(everywhere(world, account).values()) == {1}
 
@@ -161,7 +167,9 @@ def test_one_that_repeats_blocks_nothing_before_it_goes(world, account, other):
     world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
     world.poll(account)
     assert world.mirrored(account) == [] and "double" not in world.notices(account)
-    RemoteCalendar.update(sync_token=None, due_at=None).where(RemoteCalendar.calendar_id == other).execute()
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.calendar_id == other
+    ).execute()
     world.poll(account)
     assert world.mirrored(account) == [] and world.notices(account) == []
 
@@ -241,20 +249,36 @@ def test_a_colleagues_stray_is_left_alone(world, account):
     assert RemoteCalendar.select().where(RemoteCalendar.role == "destination").count() == 2
 
 
-@pytest.mark.parametrize("world", ["google"], indirect=True)  # Microsoft knows one permission for all calendars
+@pytest.mark.parametrize(
+    "world", ["google"], indirect=True
+)  # Microsoft knows one permission for all calendars
 def test_a_calendar_that_we_may_only_read_is_told(world):
     world.book()
-    account = world.connect(None, None, "calendar.app.created", "calendar.calendarlist.readonly", "calendar.events.owned.readonly")
+    account = world.connect(
+        None,
+        None,
+        "calendar.app.created",
+        "calendar.calendarlist.readonly",
+        "calendar.events.owned.readonly",
+    )
     account.start(world.user, "Kalends", "Europe/London")
-    RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()).sync(world.user)
+    RemoteCalendar.get(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+    ).sync(world.user)
     world.run(account)
     drag(world, account, world.source())
     world.poll(account)
     notice = Notice.get(Notice.kind == "stray")
-    assert (notice.detail, notice.calendar.calendar_id, Account.get().health) == ({"count": 1}, world.source(), "ok")
+    assert (notice.detail, notice.calendar.calendar_id, Account.get().health) == (
+        {"count": 1},
+        world.source(),
+        "ok",
+    )
     (uid,) = world.due()
     assert len(world.standing(account)[uid]) == 2 and world.mirrored(account) == []
-    left = next(event["id"] for event in world.robin.events(world.source()) if world.reference_of(event))
+    left = next(
+        event["id"] for event in world.robin.events(world.source()) if world.reference_of(event)
+    )
     world.robin.delete(left)
     a_day_passes(world, account)
     assert world.notices(account) == ["deleted"]

@@ -1,4 +1,6 @@
-"""An event that cannot be read stops nothing: not its calendar, not its series, not our bookings, on both providers."""
+"""An event that cannot be read stops nothing: not its calendar, not its series, not our bookings,
+on both providers.
+"""
 
 import random
 from collections import Counter
@@ -45,18 +47,40 @@ def anew(world, account):
 
 
 SPOILS = {  # what is spoiled, and the reason that is kept
-    "no start": (without("start"), "no_start"), "no end": (without("end"), "no_end"), "null start": (lambda item: item | {"start": None}, "no_start"),
-    "year 0": (lambda item: item | {"start": {"dateTime": "0000-01-01T00:00:00", "timeZone": "UTC"}}, "bad_start"),
-    "year 1": (lambda item: item | {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}}, "bad_start"),
-    "zone": (lambda item: item | {"start": {"dateTime": "2026-11-22T10:00:00", "timeZone": "No/Where"}}, "zone"),
-    "backwards": (lambda item: item | {"end": {"dateTime": "2020-11-22T10:00:00", "timeZone": "UTC"}}, "backwards"),
-    "words": (lambda item: item | {"end": {"dateTime": "after lunch", "timeZone": "UTC"}}, "bad_end"),
-    "no id": (without("id"), "no_id"), "number": (lambda item: 5, "no_id"),
+    "no start": (without("start"), "no_start"),
+    "no end": (without("end"), "no_end"),
+    "null start": (lambda item: item | {"start": None}, "no_start"),
+    "year 0": (
+        lambda item: item | {"start": {"dateTime": "0000-01-01T00:00:00", "timeZone": "UTC"}},
+        "bad_start",
+    ),
+    "year 1": (
+        lambda item: item | {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}},
+        "bad_start",
+    ),
+    "zone": (
+        lambda item: item | {"start": {"dateTime": "2026-11-22T10:00:00", "timeZone": "No/Where"}},
+        "zone",
+    ),
+    "backwards": (
+        lambda item: item | {"end": {"dateTime": "2020-11-22T10:00:00", "timeZone": "UTC"}},
+        "backwards",
+    ),
+    "words": (
+        lambda item: item | {"end": {"dateTime": "after lunch", "timeZone": "UTC"}},
+        "bad_end",
+    ),
+    "no id": (without("id"), "no_id"),
+    "number": (lambda item: 5, "no_id"),
 }
 ODD = {
-    "no etag": lambda item: {key: value for key, value in item.items() if "etag" not in key}, "null title": lambda item: item | {"summary": None},
-    "null subject": lambda item: item | {"subject": None}, "null guests": lambda item: item | {"attendees": None},
-    "changed in year 0": lambda item: item | {"updated": "0000-01-01T00:00:00Z", "lastModifiedDateTime": "0000-01-01T00:00:00Z"},
+    "no etag": lambda item: {key: value for key, value in item.items() if "etag" not in key},
+    "null title": lambda item: item | {"summary": None},
+    "null subject": lambda item: item | {"subject": None},
+    "null guests": lambda item: item | {"attendees": None},
+    "changed in year 0": lambda item: (
+        item | {"updated": "0000-01-01T00:00:00Z", "lastModifiedDateTime": "0000-01-01T00:00:00Z"}
+    ),
     "for ever": lambda item: item | {"end": {"dateTime": "9999-12-31T23:59:59", "timeZone": "UTC"}},
     "beyond": lambda item: item | {"end": {"dateTime": "10000-01-01T00:00:00", "timeZone": "UTC"}},
 }
@@ -64,9 +88,11 @@ ODD = {
 
 def spoil_all(world, spoils) -> None:
     """Events whose title names a way to spoil them are."""
+
     def spoil(item):
         how = (item.get("summary") or item.get("subject") or "").removeprefix("Bad: ")
         return spoils[how](item) if how in spoils else item
+
     world.spoil = spoil
 
 
@@ -83,7 +109,11 @@ def test_events_that_cannot_be_read_are_named_and_keep_no_other_out(world, accou
     assert str(booking.uuid) in world.standing(account) and Account.get().health == "ok"
     world.spoil = None
     anew(world, account)
-    assert len(world.mirrored(account)) == len(SPOILS) + 1 and not UnreadEvent.select().exists() and not CalendarTrouble.open_ones(account)
+    assert (
+        len(world.mirrored(account)) == len(SPOILS) + 1
+        and not UnreadEvent.select().exists()
+        and not CalendarTrouble.open_ones(account)
+    )
 
 
 def test_what_is_only_odd_takes_its_time(world, account):
@@ -92,7 +122,10 @@ def test_what_is_only_odd_takes_its_time(world, account):
     spoil_all(world, ODD)
     for _ in range(2):
         anew(world, account)
-        assert ExternalEvent.select().where(ExternalEvent.blocks).count() == len(ODD) and not UnreadEvent.select().exists()
+        assert (
+            ExternalEvent.select().where(ExternalEvent.blocks).count() == len(ODD)
+            and not UnreadEvent.select().exists()
+        )
         assert Account.get().health == "ok"
 
 
@@ -103,7 +136,11 @@ def test_what_was_known_of_an_event_stays_until_it_can_be_read_or_is_gone(world,
     world.poll(account)
     world.spoil_title("Bad", SPOILS[how][0])
     if how == "no start":
-        world.robin.change(bad, location="Elsewhere") if world.kind == "google" else world.robin.change(bad, location={"displayName": "Elsewhere"})
+        world.robin.change(
+            bad, location="Elsewhere"
+        ) if world.kind == "google" else world.robin.change(
+            bad, location={"displayName": "Elsewhere"}
+        )
         world.poll(account)
     anew(world, account)
     assert world.mirrored(account) == ["Bad", "Good"] and UnreadEvent.select().count() == 1
@@ -117,10 +154,14 @@ def test_what_was_known_of_an_event_stays_until_it_can_be_read_or_is_gone(world,
 def test_one_occurrence_that_cannot_be_read_keeps_its_series(world, account):
     world.add_repeating("Weekly", world.clock.now + timedelta(days=1), world.source(), times=5)
     day = (world.clock.now + timedelta(days=8)).date().isoformat()
-    world.spoil = lambda item: item | {"end": None} if item["start"].get("dateTime", "").startswith(day) else item
+    world.spoil = lambda item: (
+        item | {"end": None} if item["start"].get("dateTime", "").startswith(day) else item
+    )
     world.poll(account)
     anew(world, account)
-    assert world.mirrored(account) == ["Weekly"] * 4 and UnreadEvent.reasons(source(account)) == {"no_end": 1}
+    assert world.mirrored(account) == ["Weekly"] * 4 and UnreadEvent.reasons(source(account)) == {
+        "no_end": 1
+    }
 
 
 def test_in_our_own_calendar_they_stop_no_booking(world, account):
@@ -154,15 +195,43 @@ def test_an_event_of_ours_that_cannot_be_read_is_neither_doubled_nor_given_up(wo
 
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_an_answer_holds_nothing_breaks_and_the_others_arrive(world, account, seed):
-    """Fields of one event are replaced at random by what they should never be, on every level, in lists, looks and batches."""
+    """Fields of one event are replaced at random by what they should never be, on every level, in
+    lists, looks and batches.
+    """
     draw = random.Random(seed)
-    rubbish = (None, "", 0, -1, 1e308, True, [], {}, [None], {"a": None}, "\0", "\ud800", "9999-12-31", "0000-00-00", "2026-11-24T25:00:00Z",
-               "x" * 5000, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", {"dateTime": []}, {"date": "0001-01-01"}, [[[]]], {"self": 1})
+    rubbish = (
+        None,
+        "",
+        0,
+        -1,
+        1e308,
+        True,
+        [],
+        {},
+        [None],
+        {"a": None},
+        "\0",
+        "\ud800",
+        "9999-12-31",
+        "0000-00-00",
+        "2026-11-24T25:00:00Z",
+        "x" * 5000,
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-12:00",
+        {"dateTime": []},
+        {"date": "0001-01-01"},
+        [[[]]],
+        {"self": 1},
+    )
 
     def mutated(value: object) -> object:
         if isinstance(value, dict) and value and draw.random() < 0.8:
             name = draw.choice(sorted(value))
-            return value | {name: mutated(value[name])} if draw.random() < 0.9 else without(name)(value)
+            return (
+                value | {name: mutated(value[name])}
+                if draw.random() < 0.9
+                else without(name)(value)
+            )
         return draw.choice(rubbish)
 
     good = [add(world, f"Good {number}", 3 + number) for number in range(3)]
@@ -179,7 +248,10 @@ def test_whatever_an_answer_holds_nothing_breaks_and_the_others_arrive(world, ac
     assert str(booking.uuid) in world.standing(account)
     world.spoil = None
     anew(world, account)
-    assert sorted(world.mirrored(account)) == ["Bad", "Good 0", "Good 1", "Good 2"] and not UnreadEvent.select().exists()
+    assert (
+        sorted(world.mirrored(account)) == ["Bad", "Good 0", "Good 1", "Good 2"]
+        and not UnreadEvent.select().exists()
+    )
     world.assert_in_step(account)
 
 
@@ -189,14 +261,18 @@ def test_whatever_an_answer_holds_nothing_breaks_and_the_others_arrive(world, ac
 @pytest.mark.parametrize("world", ["microsoft"], indirect=True)
 @pytest.mark.parametrize("status", [403, 500])
 @pytest.mark.parametrize("whose", ["ours", "foreign", "source"])
-def test_one_event_that_outlook_refuses_to_show_for_good_stops_nothing(world, account, status, whose):
+def test_one_event_that_outlook_refuses_to_show_for_good_stops_nothing(
+    world, account, status, whose
+):
     mine = world.book(days=2)
     world.run(account)
     there = world.destination(account)
     calendar = "primary" if whose == "source" else there
     bad = world.event_of(account, mine)["id"] if whose == "ours" else add(world, "Bad", 4, calendar)
     world.poll(account)
-    world.sandbox.faults.fail(status, world.refusal(status), path=f"/events/{bad}", method="GET", times=None)
+    world.sandbox.faults.fail(
+        status, world.refusal(status), path=f"/events/{bad}", method="GET", times=None
+    )
     for number in range(4):
         world.robin.retitle(bad, f"Changed {number}", calendar)
         booking = world.book(days=10 + number)

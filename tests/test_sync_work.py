@@ -1,4 +1,6 @@
-"""Nudges of two-way sync through a real Redis and real workers: none is lost for long, whatever becomes of the queue."""
+"""Nudges of two-way sync through a real Redis and real workers: none is lost for long, whatever
+becomes of the queue.
+"""
 
 import threading
 from datetime import UTC, datetime
@@ -17,7 +19,9 @@ from sync import connections, jobs, work
 
 
 class RealClock:
-    """The program's own clock, as `world` and sandbox want it; `world.later` has no meaning with it."""
+    """The program's own clock, as `world` and sandbox want it; `world.later` has no meaning with
+    it.
+    """
 
     @property
     def now(self):
@@ -25,19 +29,29 @@ class RealClock:
 
     @now.setter
     def now(self, _):
-        RemoteCalendar.update(due_at=None).where(RemoteCalendar.role != "listed").execute()  # as if time had passed
+        RemoteCalendar.update(due_at=None).where(
+            RemoteCalendar.role != "listed"
+        ).execute()  # as if time had passed
 
 
 @pytest.fixture
 def world(linden, queue):
-    """Connected to a sandbox on a real port, which the workers reach by their settings; the clock is the real one."""
+    """Connected to a sandbox on a real port, which the workers reach by their settings; the clock
+    is the real one.
+    """
     linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
     world = SyncWorld(linden, RealClock(), webhook_url=None)
     server = make_server("127.0.0.1", 0, world.sandbox, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
-    queue.environ |= {"GOOGLE_CLIENT_ID": "sandbox-client", "GOOGLE_CLIENT_SECRET": "sandbox-secret", "GOOGLE_TOKEN_URL": f"{base}/token",
-                      "GOOGLE_REVOKE_URL": f"{base}/revoke", "GOOGLE_AUTHORIZE_URL": f"{base}/o/oauth2/v2/auth", "GOOGLE_API_URL": base}
+    queue.environ |= {
+        "GOOGLE_CLIENT_ID": "sandbox-client",
+        "GOOGLE_CLIENT_SECRET": "sandbox-secret",
+        "GOOGLE_TOKEN_URL": f"{base}/token",
+        "GOOGLE_REVOKE_URL": f"{base}/revoke",
+        "GOOGLE_AUTHORIZE_URL": f"{base}/o/oauth2/v2/auth",
+        "GOOGLE_API_URL": base,
+    }
     yield world
     server.shutdown()
 

@@ -1,4 +1,6 @@
-"""Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own password, the first clinic."""
+"""Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own
+password, the first clinic.
+"""
 
 import dataclasses
 import hashlib
@@ -19,7 +21,13 @@ from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}
 OTHER = "another long password"
-WELCOME = {"clinic": "First Clinic", "zone_name": "Europe/Dublin", "name": "Fia First", "email": "Fia@First.test", "password": OTHER}
+WELCOME = {
+    "clinic": "First Clinic",
+    "zone_name": "Europe/Dublin",
+    "name": "Fia First",
+    "email": "Fia@First.test",
+    "password": OTHER,
+}
 
 
 def text_of(answer) -> str:
@@ -49,7 +57,9 @@ def browser(app, linden, clock):
 
 @pytest.fixture
 def signup_open(app, monkeypatch):
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True))
+    monkeypatch.setitem(
+        app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], signup_open=True)
+    )
 
 
 # ---- in and out ----
@@ -67,19 +77,30 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
     assert "Expires" in sign_in(browser, remember="y").headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize("email, password", [("pat@linden.test", "wrong"), ("nobody@linden.test", PASSWORD), ("pat@linden.test", PASSWORD + " "),
-                                             ("pat@linden.test", "\x00" + PASSWORD)])
+@pytest.mark.parametrize(
+    "email, password",
+    [
+        ("pat@linden.test", "wrong"),
+        ("nobody@linden.test", PASSWORD),
+        ("pat@linden.test", PASSWORD + " "),
+        ("pat@linden.test", "\x00" + PASSWORD),
+    ],
+)
 def test_a_wrong_try_says_the_same_whoever_it_is(browser, email, password):
     answer = sign_in(browser, email, password)
     assert answer.status_code == 422 and "That did not match" in text_of(answer)
-    assert f'value="{email}"' in text_of(answer) and password not in text_of(answer).replace(email, "")
+    assert f'value="{email}"' in text_of(answer) and password not in text_of(answer).replace(
+        email, ""
+    )
     assert not is_in(browser)
 
 
 def test_an_empty_form_says_what_to_write_and_counts_as_no_try(browser):
     answer = sign_in(browser, "", "")
     assert answer.status_code == 422
-    assert "Write your e-mail address" in text_of(answer) and "Write your password" in text_of(answer)
+    assert "Write your e-mail address" in text_of(answer) and "Write your password" in text_of(
+        answer
+    )
     assert not Throttle.select().exists()
 
 
@@ -144,10 +165,23 @@ def test_a_part_of_a_page_stays_and_links_to_sign_in(browser):
     assert answer.status_code == 401 and 'href="/sign-in" target="_blank"' in text_of(answer)
 
 
-@pytest.mark.parametrize("target", [
-    "https://evil.test/", "//evil.test/", "/\\evil.test", "\\\\evil.test", "/%09/evil.test", "/%0a/evil.test", "/%0d%0a/evil.test",
-    "javascript:alert(1)", "evil.test", " //evil.test", "///evil.test", "/%2509//evil.test%00",
-])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.test/",
+        "//evil.test/",
+        "/\\evil.test",
+        "\\\\evil.test",
+        "/%09/evil.test",
+        "/%0a/evil.test",
+        "/%0d%0a/evil.test",
+        "javascript:alert(1)",
+        "evil.test",
+        " //evil.test",
+        "///evil.test",
+        "/%2509//evil.test%00",
+    ],
+)
 def test_next_cannot_leave_the_site(browser, target):
     location = sign_in(browser, query=f"?next={target}").location
     assert location.startswith("/") and location[1:2] not in ("/", "\\") and "\t" not in location
@@ -218,7 +252,10 @@ def test_people_whose_browser_is_known_sign_in_whatever_strangers_try(browser, a
         sign_in(thief, f"nobody{number}@linden.test")
     assert sign_in(thief).status_code == 429 and sign_in(app.test_client()).status_code == 429
     assert sign_in(browser).status_code == 303
-    assert browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code == 303
+    assert (
+        browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code
+        == 303
+    )
 
 
 def test_a_known_browser_is_braked_too_for_itself(browser, app):
@@ -245,10 +282,16 @@ def test_guesses_at_one_account_from_many_addresses_add_up(browser, app):
     assert answers == [422] * 50 + [429] * 10
 
 
-@pytest.mark.parametrize("one, other, is_same", [
-    ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True), ("2001:db8:1:2::1", "2001:db8:1:3::1", False), ("::ffff:203.0.113.9", "203.0.113.9", True),
-    ("203.0.113.9", "203.0.113.10", False), ("fe80::1%eth0", "fe80::2%eth1", True),
-])
+@pytest.mark.parametrize(
+    "one, other, is_same",
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:203.0.113.9", "203.0.113.9", True),
+        ("203.0.113.9", "203.0.113.10", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+    ],
+)
 def test_an_ipv6_network_counts_as_one_address(browser, one, other, is_same):
     browser.environ_base["REMOTE_ADDR"] = one
     for _ in range(5):
@@ -258,7 +301,9 @@ def test_an_ipv6_network_counts_as_one_address(browser, one, other, is_same):
 
 
 def test_somebody_elses_mark_of_a_browser_is_worth_nothing(browser, app):
-    """A person's own mark does not make the browser known for another person; a made-up one is none."""
+    """A person's own mark does not make the browser known for another person; a made-up one is
+    none.
+    """
     sign_in(browser, "quinn@linden.test")
     own = browser.get_cookie("kalends-device").value
     for value in (own, own[:-3] + "abc", "x", "a.b"):
@@ -270,9 +315,14 @@ def test_somebody_elses_mark_of_a_browser_is_worth_nothing(browser, app):
         Throttle.delete().execute()
 
 
-@pytest.mark.parametrize("path, data, free", [
-    ("/invitations/made-up", {"password": OTHER}, 20), ("/forgotten", {"email": "pat@linden.test"}, 5), ("/welcome", {**WELCOME, "name": ""}, 5),
-])
+@pytest.mark.parametrize(
+    "path, data, free",
+    [
+        ("/invitations/made-up", {"password": OTHER}, 20),
+        ("/forgotten", {"email": "pat@linden.test"}, 5),
+        ("/welcome", {**WELCOME, "name": ""}, 5),
+    ],
+)
 def test_every_door_has_a_brake(browser, signup_open, path, data, free):
     answers = [browser.post(path, data=data) for _ in range(free + 1)]
     assert [answer.status_code == 429 for answer in answers] == [False] * free + [True]
@@ -351,16 +401,25 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(app, browser)
     phone = app.test_client()
     sign_in(browser)
     sign_in(phone)
-    assert browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code == 303
+    assert (
+        browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code
+        == 303
+    )
     assert is_in(browser) and not is_in(phone)
     assert sign_in(phone).status_code == 422
     assert sign_in(phone, password=OTHER).status_code == 303
 
 
-@pytest.mark.parametrize("current, new, said", [
-    ("wrong", OTHER, "That is not your password"), (PASSWORD, "short", "Use at least 12 characters"), (PASSWORD, "", "Choose a password"),
-    (PASSWORD, "x" * 201, "Use at most 200 characters"), ("", OTHER, "Write your password"),
-])
+@pytest.mark.parametrize(
+    "current, new, said",
+    [
+        ("wrong", OTHER, "That is not your password"),
+        (PASSWORD, "short", "Use at least 12 characters"),
+        (PASSWORD, "", "Choose a password"),
+        (PASSWORD, "x" * 201, "Use at most 200 characters"),
+        ("", OTHER, "Write your password"),
+    ],
+)
 def test_a_bad_change_of_password_changes_nothing(browser, linden, current, new, said):
     sign_in(browser)
     answer = browser.post("/profile/password", data={"current": current, "password": new})
@@ -373,7 +432,10 @@ def test_guessing_the_password_of_an_open_session_is_throttled(browser):
     sign_in(browser)
     for _ in range(5):
         browser.post("/profile/password", data={"current": "wrong", "password": OTHER})
-    assert browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code == 429
+    assert (
+        browser.post("/profile/password", data={"current": PASSWORD, "password": OTHER}).status_code
+        == 429
+    )
 
 
 def test_the_password_is_stored_as_argon2_and_told_nowhere(browser, linden):
@@ -388,7 +450,9 @@ def test_the_password_is_stored_as_argon2_and_told_nowhere(browser, linden):
 
 
 def test_an_invitation_sets_the_password_and_signs_in_once(app, browser, linden):
-    ida = User.invite(linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner")
+    ida = User.invite(
+        linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner"
+    )
     path = f"/invitations/{OneTimeLink.issue(ida, 'invite', None, days=7)}"
     assert "Welcome, Ida New" in text_of(browser.get(path))
     answer = browser.post(path, data={"password": OTHER})
@@ -424,7 +488,9 @@ def test_a_link_dies_with_its_days(browser, linden, clock):
 
 @pytest.mark.parametrize("purpose", ["invite", "reset"])
 def test_a_new_link_ends_no_earlier_one_before_one_is_used(browser, linden, purpose):
-    paths = [f"/invitations/{OneTimeLink.issue(linden.pat, purpose, None, days=7)}" for _ in range(3)]
+    paths = [
+        f"/invitations/{OneTimeLink.issue(linden.pat, purpose, None, days=7)}" for _ in range(3)
+    ]
     assert [browser.get(path).status_code for path in paths] == [200] * 3
     assert browser.post(paths[1], data={"password": OTHER}).status_code == 303
     assert [browser.get(path).status_code for path in paths] == [404] * 3
@@ -432,7 +498,9 @@ def test_a_new_link_ends_no_earlier_one_before_one_is_used(browser, linden, purp
 
 def test_only_a_hash_of_the_secret_is_kept(linden):
     secret = OneTimeLink.issue(linden.pat, "reset", None, days=1)
-    assert secret not in str(OneTimeLink.get().__data__) and secret not in str([e.__data__ for e in AuditEntry.select()])
+    assert secret not in str(OneTimeLink.get().__data__) and secret not in str(
+        [e.__data__ for e in AuditEntry.select()]
+    )
 
 
 @pytest.mark.parametrize("secret", ["x", "0" * 43, "%00", "a" * 5000])
@@ -446,7 +514,9 @@ def link_in(letter) -> str:
 
 
 def test_a_forgotten_password_sends_a_link_by_mail(browser, letters):
-    assert "is on its way" in text_of(browser.post("/forgotten", data={"email": " PAT@linden.test"}))
+    assert "is on its way" in text_of(
+        browser.post("/forgotten", data={"email": " PAT@linden.test"})
+    )
     (letter,) = letters.send()
     assert letter["To"] == "pat@linden.test" and "within a day" in letter.get_content()
     assert browser.post(link_in(letter), data={"password": OTHER}).status_code == 303
@@ -455,12 +525,18 @@ def test_a_forgotten_password_sends_a_link_by_mail(browser, letters):
 def test_a_forged_host_does_not_lead_the_link_astray(browser, letters):
     browser.post("/forgotten", data={"email": "pat@linden.test"}, headers={"Host": "evil.test"})
     (letter,) = letters.send()
-    assert "http://localhost/invitations/" in letter.get_content() and "evil" not in letter.get_content()
+    assert (
+        "http://localhost/invitations/" in letter.get_content()
+        and "evil" not in letter.get_content()
+    )
 
 
 def test_the_answer_does_not_tell_who_is_known(browser, letters, linden):
     linden.quinn.leave(None)
-    pages = {text_of(browser.post("/forgotten", data={"email": f"{name}@linden.test"})) for name in ("pat", "nobody", "quinn")}
+    pages = {
+        text_of(browser.post("/forgotten", data={"email": f"{name}@linden.test"}))
+        for name in ("pat", "nobody", "quinn")
+    }
     assert len(pages) == 1 and letters.server.connections == 0
     assert [letter["To"] for letter in letters.send()] == ["pat@linden.test"]
 
@@ -469,11 +545,19 @@ def test_the_same_is_done_for_an_address_that_nobody_has(browser, letters, db, m
     """Statement by statement, so that neither answer nor time tells."""
     said = []
     execute_sql = models.database.obj.execute_sql
-    monkeypatch.setattr(models.database.obj, "execute_sql", lambda sql, *rest: said.append(sql) or execute_sql(sql, *rest))
+    monkeypatch.setattr(
+        models.database.obj,
+        "execute_sql",
+        lambda sql, *rest: said.append(sql) or execute_sql(sql, *rest),
+    )
     works = []
     for name in ("pat", "nobody"):
         said.clear()
-        browser.post("/forgotten", data={"email": f"{name}@linden.test"}, environ_base={"REMOTE_ADDR": f"10.0.0.{len(name)}"})
+        browser.post(
+            "/forgotten",
+            data={"email": f"{name}@linden.test"},
+            environ_base={"REMOTE_ADDR": f"10.0.0.{len(name)}"},
+        )
         works.append(list(said))
     assert works[0] == works[1] and any("reset_request" in sql for sql in works[0])
     letters.send()
@@ -487,7 +571,14 @@ def test_a_strangers_press_leaves_the_owners_link_alive_and_mails_little(app, br
     sent = []
     for n in range(12):
         stranger = app.test_client()
-        assert stranger.post("/forgotten", data={"email": "pat@linden.test"}, environ_base={"REMOTE_ADDR": f"10.0.1.{n}"}).status_code == 200
+        assert (
+            stranger.post(
+                "/forgotten",
+                data={"email": "pat@linden.test"},
+                environ_base={"REMOTE_ADDR": f"10.0.1.{n}"},
+            ).status_code
+            == 200
+        )
         sent += letters.send()
     assert len(sent) == 2
     assert browser.post(link_in(first), data={"password": OTHER}).status_code == 303
@@ -521,22 +612,36 @@ def test_asking_for_links_is_throttled(browser, letters):
     assert letters.send() == []
 
 
-def test_a_link_that_was_used_or_is_over_before_its_letter_goes_out_is_not_sent(browser, letters, linden, clock):
-    used, over = (OneTimeLink.issue(person, "reset", None, days=1, by_mail=True) for person in (linden.pat, linden.quinn))
+def test_a_link_that_was_used_or_is_over_before_its_letter_goes_out_is_not_sent(
+    browser, letters, linden, clock
+):
+    used, over = (
+        OneTimeLink.issue(person, "reset", None, days=1, by_mail=True)
+        for person in (linden.pat, linden.quinn)
+    )
     assert browser.post(f"/invitations/{used}", data={"password": OTHER}).status_code == 303
     clock.now += timedelta(days=1, seconds=1)
     assert letters.send() == [] and {row.phase for row in Letter.select()} == {"dropped"} and over
 
 
-def test_links_of_earlier_versions_still_work_and_derived_secrets_stay_as_they_are(browser, signed_in, linden):
+def test_links_of_earlier_versions_still_work_and_derived_secrets_stay_as_they_are(
+    browser, signed_in, linden
+):
     """Earlier secrets were random, and only their hash was stored."""
     old = "k1XkH7Q2m0cGfB7m1oV3rZcJ8pYw5sT4uN6aL9dE0hI"
     kept = hashlib.sha256(old.encode()).hexdigest()
-    OneTimeLink.create(user=linden.pat, purpose="reset", secret_hash=kept, expires_at=outbox.now() + timedelta(days=1))
+    OneTimeLink.create(
+        user=linden.pat,
+        purpose="reset",
+        secret_hash=kept,
+        expires_at=outbox.now() + timedelta(days=1),
+    )
     assert OneTimeLink.get().secret is None
     assert signed_in(linden.olive).get(f"/team/{linden.pat.id}").status_code == 200
     assert browser.post(f"/invitations/{old}", data={"password": OTHER}).status_code == 303
-    assert vault.derived("one-time link", "7|invite|00112233445566778899aabbccddeeff") == ["uuzEa1p1RV1AsYThQr7sPqX4431kdiwIa2MG6JbTXzo"]
+    assert vault.derived("one-time link", "7|invite|00112233445566778899aabbccddeeff") == [
+        "uuzEa1p1RV1AsYThQr7sPqX4431kdiwIa2MG6JbTXzo"
+    ]
 
 
 def test_nothing_in_the_database_opens_a_link_without_the_servers_key(letters, linden):
@@ -554,7 +659,9 @@ def test_nothing_in_the_database_opens_a_link_without_the_servers_key(letters, l
 
 def test_without_mail_the_page_says_whom_to_ask(browser):
     assert "Ask the owner or a manager" in text_of(browser.get("/forgotten"))
-    assert "Ask the owner or a manager" in text_of(browser.post("/forgotten", data={"email": "pat@linden.test"}))
+    assert "Ask the owner or a manager" in text_of(
+        browser.post("/forgotten", data={"email": "pat@linden.test"})
+    )
     models.database.connect(reuse_if_open=True)
     assert not OneTimeLink.select().exists()
 
@@ -572,7 +679,9 @@ def printed(app) -> str:
 def test_an_empty_installation_leads_to_the_first_clinic(app):
     browser = app.test_client()
     assert browser.get("/sign-in").location == "/welcome"
-    assert "Create" not in text_of(browser.get("/welcome")) and "flask --app app doctor" in text_of(browser.get("/welcome"))
+    assert "Create" not in text_of(browser.get("/welcome")) and "flask --app app doctor" in text_of(
+        browser.get("/welcome")
+    )
     assert browser.get(printed(app)).status_code == 200
     answer = browser.post(printed(app), data=WELCOME)
     assert answer.status_code == 303 and is_in(browser)
@@ -610,26 +719,42 @@ def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, lin
     assert "First Clinic" in page and "Wójcik" not in page
 
 
-@pytest.mark.parametrize("bad, said", [
-    ({"clinic": ""}, "Write the clinic"), ({"zone_name": "Dublin"}, "Choose one of the list"), ({"name": " "}, "Write your name"),
-    ({"email": "fia"}, "Write an address such as"), ({"email": "pat@linden.test"}, "did not work with these details"),
-    ({"password": "short"}, "Use at least 12"),
-])
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"clinic": ""}, "Write the clinic"),
+        ({"zone_name": "Dublin"}, "Choose one of the list"),
+        ({"name": " "}, "Write your name"),
+        ({"email": "fia"}, "Write an address such as"),
+        ({"email": "pat@linden.test"}, "did not work with these details"),
+        ({"password": "short"}, "Use at least 12"),
+    ],
+)
 def test_a_bad_clinic_comes_back_and_stores_nothing(browser, signup_open, bad, said):
     answer = browser.post("/welcome", data={**WELCOME, **bad})
     assert answer.status_code == 422 and said in text_of(answer)
     assert "One thing to put right" in text_of(answer)
     models.database.connect(reuse_if_open=True)
-    assert Clinic.select().count() == 1 and not User.select().where(User.name == "Fia First").exists()
+    assert (
+        Clinic.select().count() == 1 and not User.select().where(User.name == "Fia First").exists()
+    )
 
 
 def test_a_form_from_an_earlier_session_says_in_place_that_it_is_too_old(app, signed_in, linden):
     browser = signed_in(linden.pat)
     app.config["WTF_CSRF_ENABLED"] = True
     try:
-        answer = browser.post("/profile/password", data={"csrf_token": "of another session"}, headers={"HX-Request": "true"})
+        answer = browser.post(
+            "/profile/password",
+            data={"csrf_token": "of another session"},
+            headers={"HX-Request": "true"},
+        )
         plain = browser.post("/profile/password", data={"csrf_token": "of another session"})
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
     assert (answer.status_code, answer.headers["HX-Reswap"]) == (401, "none show:#flash:top")
-    assert "open for too long" in answer.text and plain.status_code == 400 and "open for too long" in plain.text
+    assert (
+        "open for too long" in answer.text
+        and plain.status_code == 400
+        and "open for too long" in plain.text
+    )

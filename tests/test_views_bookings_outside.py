@@ -1,4 +1,6 @@
-"""Booking where time is taken outside: a warning while one types, a refusal on saving, and "Book anyway"."""
+"""Booking where time is taken outside: a warning while one types, a refusal on saving, and "Book
+anyway".
+"""
 
 import html
 import re
@@ -36,8 +38,21 @@ def dentist(add):
 @pytest.fixture
 def typed(linden):
     def fields(**other):
-        return {"key": "k1", "calendar": linden.calendar.id, "patient": linden.patient.id, "service": linden.service.id, "day": DAY,
-                "starts": "09:30", "ends": "10:20", "rate": "", "status": "confirmed", "notes": "", "repeat": "once", **other}
+        return {
+            "key": "k1",
+            "calendar": linden.calendar.id,
+            "patient": linden.patient.id,
+            "service": linden.service.id,
+            "day": DAY,
+            "starts": "09:30",
+            "ends": "10:20",
+            "rate": "",
+            "status": "confirmed",
+            "notes": "",
+            "repeat": "once",
+            **other,
+        }
+
     return fields
 
 
@@ -84,35 +99,58 @@ def test_what_does_not_block_is_only_listed(pat, add, typed, busy):
 
 
 def test_a_booking_and_an_outside_time_in_the_way_are_both_named(pat, linden, dentist, typed):
-    Booking.book(linden.calendar, [Span(NINE + timedelta(hours=1), NINE + timedelta(hours=2))], linden.pat, patient=linden.patient)
+    Booking.book(
+        linden.calendar,
+        [Span(NINE + timedelta(hours=1), NINE + timedelta(hours=2))],
+        linden.pat,
+        patient=linden.patient,
+    )
     said = asked(pat, typed())
     assert "Małgorzata Wójcik is here until 11:00" in said
-    assert "Małgorzata Wójcik, 10:00–11:00, confirmed. Dentist, 09:00–10:00, in your calendar Family." in said
+    assert (
+        "Małgorzata Wójcik, 10:00–11:00, confirmed. Dentist, 09:00–10:00, in your calendar Family."
+        in said
+    )
 
 
 def test_each_of_a_series_is_looked_at(pat, add, typed):
     add("Dentist", "2026-12-03 09:00", "2026-12-03 10:00")
     answer = pat.post("/bookings/", data=typed(repeat="weekly", count="3"))
     assert answer.status_code == 422
-    assert "Thursday 3 December, 09:30–10:20: Dentist, 09:00–10:00, in your calendar Family." in text(answer)
+    assert (
+        "Thursday 3 December, 09:30–10:20: Dentist, 09:00–10:00, in your calendar Family."
+        in text(answer)
+    )
     assert Booking.select().count() == 0
 
 
 def test_moving_into_it_is_refused_and_writing_a_note_under_it_is_not(pat, linden, dentist, typed):
-    booking = Booking.book(linden.calendar, [Span(NINE + timedelta(hours=3), NINE + timedelta(hours=4))], linden.pat, patient=linden.patient,
-                           service=linden.service)[0]
+    booking = Booking.book(
+        linden.calendar,
+        [Span(NINE + timedelta(hours=3), NINE + timedelta(hours=4))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+    )[0]
     fields = typed(sequence=booking.sequence, which="one")
     assert pat.post(f"/bookings/{booking.id}", data=fields).status_code == 422
     assert pat.post(f"/bookings/{booking.id}", data=fields | {"overlap": "ok"}).status_code == 303
     booking = Booking.get_by_id(booking.id)
     assert booking.starts_at == NINE + timedelta(minutes=30)
-    assert pat.post(f"/bookings/{booking.id}", data=fields | {"sequence": booking.sequence, "notes": "x"}).status_code == 303
+    assert (
+        pat.post(
+            f"/bookings/{booking.id}", data=fields | {"sequence": booking.sequence, "notes": "x"}
+        ).status_code
+        == 303
+    )
 
 
 # ---- who reads what ----
 
 
-def test_whoever_is_not_its_owner_reads_that_time_is_taken_and_no_more(signed_in, linden, dentist, add, typed):
+def test_whoever_is_not_its_owner_reads_that_time_is_taken_and_no_more(
+    signed_in, linden, dentist, add, typed
+):
     add("Secret yoga", f"{DAY} 12:00", f"{DAY} 13:00", busy="free")
     maya = signed_in(linden.maya)
     said = asked(maya, typed()) + text(maya.post("/bookings/", data=typed()))
@@ -132,7 +170,12 @@ def test_a_title_that_is_empty_says_so(pat, add, typed):
 
 @pytest.fixture
 def cancelled(linden, clock):
-    booking = Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient)[0]
+    booking = Booking.book(
+        linden.calendar,
+        [Span(NINE, NINE + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+    )[0]
     booking.cancel(linden.pat)
     return booking
 
@@ -144,7 +187,9 @@ def test_a_cancelled_booking_comes_back_under_it_only_when_one_says_so(pat, canc
     assert Booking.get_by_id(cancelled.id).status == "cancelled"
     pat.post(f"/bookings/{cancelled.id}/status", data={"status": "confirmed", "overlap": "ok"})
     assert Booking.get_by_id(cancelled.id).status == "confirmed"
-    assert "Overlaps Dentist, 09:00–10:00, in a calendar outside." in text(pat.get(f"/bookings/{cancelled.id}"))
+    assert "Overlaps Dentist, 09:00–10:00, in a calendar outside." in text(
+        pat.get(f"/bookings/{cancelled.id}")
+    )
 
 
 def test_a_manager_who_brings_it_back_reads_no_title(signed_in, linden, cancelled, dentist):
@@ -166,23 +211,39 @@ def test_a_cancellation_is_not_undone_under_it(pat, cancelled, dentist):
 # ---- whole days and long ones ----
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"])  # UTC−11 to UTC+14
+@pytest.mark.parametrize(
+    "zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"]
+)  # UTC−11 to UTC+14
 def test_a_whole_day_takes_the_venue_s_own_day_to_the_minute(pat, linden, add, typed, zone):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
     add("Holiday", DAY, "2026-11-27")
-    for day, start, end, is_taken in (("2026-11-25", "23:00", "00:00", False), (DAY, "00:00", "00:30", True), (DAY, "23:30", "00:00", True),
-                                      ("2026-11-27", "00:00", "00:30", False)):
+    for day, start, end, is_taken in (
+        ("2026-11-25", "23:00", "00:00", False),
+        (DAY, "00:00", "00:30", True),
+        (DAY, "23:30", "00:00", True),
+        ("2026-11-27", "00:00", "00:30", False),
+    ):
         fields = typed(day=day, starts=start, ends=end, key=f"{day} {start}")
-        assert ("Holiday is in your other calendar all day" in asked(pat, fields)) == is_taken, (day, start)
-        assert pat.post("/bookings/", data=fields).status_code == (422 if is_taken else 303), (day, start)
+        assert ("Holiday is in your other calendar all day" in asked(pat, fields)) == is_taken, (
+            day,
+            start,
+        )
+        assert pat.post("/bookings/", data=fields).status_code == (422 if is_taken else 303), (
+            day,
+            start,
+        )
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati"])
 def test_a_booking_for_whole_days_meets_a_whole_day_outside(pat, linden, add, typed, zone):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
     add("Holiday", DAY, "2026-11-28")
-    taken = {day: pat.post("/bookings/", data=typed(day=day, all_day="y", starts="", ends="", key=day)).status_code
-             for day in ("2026-11-25", DAY, "2026-11-27", "2026-11-28")}
+    taken = {
+        day: pat.post(
+            "/bookings/", data=typed(day=day, all_day="y", starts="", ends="", key=day)
+        ).status_code
+        for day in ("2026-11-25", DAY, "2026-11-27", "2026-11-28")
+    }
     assert taken == {"2026-11-25": 303, DAY: 422, "2026-11-27": 422, "2026-11-28": 303}
 
 
@@ -206,13 +267,23 @@ def test_that_day_lists_what_is_outside_among_the_bookings(pat, linden, dentist,
     add("Holiday", DAY, "2026-11-28", rules=RULES | {"all_day": False})
     add("Night train", "2026-11-25 22:00", f"{DAY} 02:00")
     add("The day before", "2026-11-25", DAY)
-    Booking.book(linden.calendar, [Span(NINE + timedelta(hours=2), NINE + timedelta(hours=3))], linden.pat, patient=linden.patient)
+    Booking.book(
+        linden.calendar,
+        [Span(NINE + timedelta(hours=2), NINE + timedelta(hours=3))],
+        linden.pat,
+        patient=linden.patient,
+    )
     day = text(pat.get(f"/bookings/new?day={DAY}")).split("Thursday 26 November")[1]
-    assert "All day Holiday, does not block 00:00 Night train 09:00 Dentist 11:00 Małgorzata Wójcik" in day
+    assert (
+        "All day Holiday, does not block 00:00 Night train 09:00 Dentist 11:00 Małgorzata Wójcik"
+        in day
+    )
     assert "The day before" not in day
 
 
 def test_the_next_free_time_lies_after_what_is_taken_outside(linden, add, clock):
     add("Morning", f"{DAY} 00:00", f"{DAY} 13:10")
-    found = linden.calendar.next_free(scheduling.midnight(date(2026, 11, 26), linden.street.zone), timedelta(minutes=50))
+    found = linden.calendar.next_free(
+        scheduling.midnight(date(2026, 11, 26), linden.street.zone), timedelta(minutes=50)
+    )
     assert found.starts_at == NINE + timedelta(hours=4, minutes=10)

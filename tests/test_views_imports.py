@@ -26,7 +26,9 @@ def text_of(answer) -> str:
 
 def send(browser, content: str | bytes, kind: str = "clients", **kwargs):
     raw = content if isinstance(content, bytes) else content.encode()
-    return browser.post("/settings/imports/", data={"kind": kind, "file": (io.BytesIO(raw), "list.csv")}, **kwargs)
+    return browser.post(
+        "/settings/imports/", data={"kind": kind, "file": (io.BytesIO(raw), "list.csv")}, **kwargs
+    )
 
 
 def checked(linden, content: str, kind: str = "clients") -> Import:
@@ -47,20 +49,34 @@ def test_a_file_is_sent_in_and_its_page_follows(manager, linden):
     answer = send(manager, GOOD)
     row = Import.get()
     assert (answer.status_code, answer.location) == (303, f"/settings/imports/{row.id}")
-    assert (row.clinic, row.user, row.kind, row.phase, row.total, row.content) == (linden.clinic, linden.maya, "clients", "checking", 2, GOOD)
+    assert (row.clinic, row.user, row.kind, row.phase, row.total, row.content) == (
+        linden.clinic,
+        linden.maya,
+        "clients",
+        "checking",
+        2,
+        GOOD,
+    )
     assert "0 of 2 lines checked" in text_of(manager.get(answer.location))
     assert Patient.select().count() == 1
 
 
 def test_a_file_is_sent_in_with_htmx(manager):
     answer = send(manager, GOOD, headers=PARTIAL)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, f"/settings/imports/{Import.get().id}")
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+        204,
+        f"/settings/imports/{Import.get().id}",
+    )
 
 
-@pytest.mark.parametrize("content, sentence", [
-    (b"\x00\x01\x02", "not a text file"), (b"", "The file is empty"),
-    ("first_name\n", "nothing below the first line"),
-])
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        (b"\x00\x01\x02", "not a text file"),
+        (b"", "The file is empty"),
+        ("first_name\n", "nothing below the first line"),
+    ],
+)
 def test_a_file_of_no_use_is_refused_beside_the_field(manager, content, sentence):
     for headers in ({}, PARTIAL):
         answer = send(manager, content, headers=headers)
@@ -83,7 +99,9 @@ def test_a_practitioner_may_do_none_of_it(signed_in, linden):
     for path in ("", "examples/clients.csv", f"{row.id}", f"{row.id}/bad-lines.csv"):
         assert browser.get(f"/settings/imports/{path}").status_code == 403
     for path in (f"{row.id}/taking", f"{row.id}/checks", f"{row.id}/disposal"):
-        assert browser.post(f"/settings/imports/{path}", data={"good_ones": "yes"}).status_code == 403
+        assert (
+            browser.post(f"/settings/imports/{path}", data={"good_ones": "yes"}).status_code == 403
+        )
     assert send(browser, GOOD).status_code == 403
     assert (Import.select().count(), phase(row)) == (1, "checked")
 
@@ -95,7 +113,9 @@ def test_another_clinics_import_is_not_there(signed_in, linden, stranger):
     for path in (f"{theirs.id}", f"{theirs.id}/bad-lines.csv"):
         assert browser.get(f"/settings/imports/{path}").status_code == 404
     for path in (f"{theirs.id}/taking", f"{theirs.id}/checks", f"{theirs.id}/disposal"):
-        assert browser.post(f"/settings/imports/{path}", data={"good_ones": "yes"}).status_code == 404
+        assert (
+            browser.post(f"/settings/imports/{path}", data={"good_ones": "yes"}).status_code == 404
+        )
     assert "Sam Elsewhere" not in text_of(browser.get("/settings/imports/"))
     assert phase(theirs) == "checked"
 
@@ -124,21 +144,30 @@ def test_the_report_names_line_column_and_reason_and_offers_what_is_left(manager
     page = text_of(manager.get(f"/settings/imports/{checked(linden, BAD).id}"))
     assert "None of the 1 lines" in page
     assert "/taking" not in page
-    assert "Import 2 clients" in text_of(manager.get(f"/settings/imports/{checked(linden, GOOD).id}"))
+    assert "Import 2 clients" in text_of(
+        manager.get(f"/settings/imports/{checked(linden, GOOD).id}")
+    )
 
 
 def test_a_long_report_is_shown_in_part_until_asked_for(manager, linden):
     row = checked(linden, "first_name,last_name\n" + ",X\n" * 150)
     assert text_of(manager.get(f"/settings/imports/{row.id}")).count('<th scope="row">') == 100
-    assert text_of(manager.get(f"/settings/imports/{row.id}?all=yes")).count('<th scope="row">') == 150
+    assert (
+        text_of(manager.get(f"/settings/imports/{row.id}?all=yes")).count('<th scope="row">') == 150
+    )
 
 
 def test_the_bad_lines_can_be_downloaded(manager, linden):
     answer = manager.get(f"/settings/imports/{checked(linden, MIXED).id}/bad-lines.csv")
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.content_type == "text/csv; charset=utf-8"
-    assert text_of(answer).splitlines()[1:] == [",Nobody,A-3,4,\"first_name: Write a first name, or the single name.\""]
-    assert manager.get(f"/settings/imports/{checked(linden, GOOD).id}/bad-lines.csv").status_code == 404
+    assert text_of(answer).splitlines()[1:] == [
+        ',Nobody,A-3,4,"first_name: Write a first name, or the single name."'
+    ]
+    assert (
+        manager.get(f"/settings/imports/{checked(linden, GOOD).id}/bad-lines.csv").status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("kind", ["clients", "bookings"])
@@ -170,7 +199,9 @@ def test_what_comes_in_is_put_down_to_who_said_yes(signed_in, linden):
     signed_in(linden.olive).post(f"/settings/imports/{row.id}/taking")
     intake.take(row.id)
     assert {(entry.action, entry.user.name) for entry in AuditEntry.select()} == {
-        ("import.begun", "Maya Linden"), ("patients.added", "Olive Linden")}
+        ("import.begun", "Maya Linden"),
+        ("patients.added", "Olive Linden"),
+    }
     assert "Olive Linden" in text_of(signed_in(linden.maya).get("/settings/imports/"))
 
 
@@ -180,7 +211,10 @@ def test_a_file_with_bad_lines_needs_the_word_good_ones(manager, linden):
     assert refused.status_code == 422
     assert text_of(refused).lstrip().startswith(f'<section id="import-{row.id}"')
     assert phase(row) == "checked"
-    assert manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"}).status_code == 303
+    assert (
+        manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"}).status_code
+        == 303
+    )
     intake.take(row.id)
     assert "1 bad line was left out" in text_of(manager.get(f"/settings/imports/{row.id}"))
     assert Patient.select().count() == 3
@@ -188,12 +222,17 @@ def test_a_file_with_bad_lines_needs_the_word_good_ones(manager, linden):
 
 def test_a_file_with_no_good_line_cannot_be_taken(manager, linden):
     row = checked(linden, BAD)
-    assert manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"}).status_code == 422
+    assert (
+        manager.post(f"/settings/imports/{row.id}/taking", data={"good_ones": "yes"}).status_code
+        == 422
+    )
     assert phase(row) == "checked"
 
 
 def test_bookings_link_to_the_first_of_them(manager, linden):
-    row = checked(linden, "calendar,date,start,duration\npat@linden.test,2026-12-08,09:30,50\n", "bookings")
+    row = checked(
+        linden, "calendar,date,start,duration\npat@linden.test,2026-12-08,09:30,50\n", "bookings"
+    )
     manager.post(f"/settings/imports/{row.id}/taking")
     intake.take(row.id)
     page = text_of(manager.get(f"/settings/imports/{row.id}"))
@@ -209,19 +248,31 @@ def test_a_file_is_thrown_away_with_what_it_holds(manager, linden):
     row = Import.get_by_id(row.id)
     assert (row.phase, row.content, row.problems) == ("discarded", "", {})
     assert "This file was deleted" in text_of(manager.get(f"/settings/imports/{row.id}"))
-    assert AuditEntry.select().where(AuditEntry.action == "import.discarded", AuditEntry.user == linden.maya).count() == 1
+    assert (
+        AuditEntry.select()
+        .where(AuditEntry.action == "import.discarded", AuditEntry.user == linden.maya)
+        .count()
+        == 1
+    )
 
 
 def test_what_is_being_taken_in_cannot_be_thrown_away(manager, linden):
     row = checked(linden, GOOD)
     manager.post(f"/settings/imports/{row.id}/taking")
-    assert manager.post(f"/settings/imports/{row.id}/disposal").location == f"/settings/imports/{row.id}"
+    assert (
+        manager.post(f"/settings/imports/{row.id}/disposal").location
+        == f"/settings/imports/{row.id}"
+    )
     assert manager.post(f"/settings/imports/{row.id}/checks").status_code == 303
     assert phase(row) == "taking"
 
 
 def test_checking_again_finds_what_was_added_meanwhile(manager, linden):
-    row = checked(linden, "calendar,client,date,start,duration\npat@linden.test,A-1,2026-12-08,09:30,50\n", "bookings")
+    row = checked(
+        linden,
+        "calendar,client,date,start,duration\npat@linden.test,A-1,2026-12-08,09:30,50\n",
+        "bookings",
+    )
     assert row.bad == 1
     Patient.add(linden.clinic, None, first_name="Ada", internal_id="A-1")
     assert manager.post(f"/settings/imports/{row.id}/checks", headers=PARTIAL).status_code == 204
@@ -264,10 +315,12 @@ def test_logs_and_history_name_no_client(manager, linden, caplog):
 @pytest.fixture
 def command(app, tmp_path):
     """`command(kind, content, *options)`: the result of `flask import …`."""
+
     def run(kind: str, content: str, *options: str):
         path = tmp_path / "list.csv"
         path.write_text(content)
         return app.test_cli_runner().invoke(args=["import", kind, str(path), *options])
+
     return run
 
 
@@ -277,8 +330,13 @@ def test_the_command_takes_a_right_file_in(command, linden):
     assert "2 lines, 0 of them bad. Imported: 2 clients." in result.output
 
 
-@pytest.mark.parametrize("options, clients", [((), 1), (("--dry-run",), 1), (("--good-ones",), 3), (("--good-ones", "--dry-run"), 1)])
-def test_the_command_tells_bad_lines_and_takes_the_good_ones_only_when_told(command, linden, options, clients):
+@pytest.mark.parametrize(
+    "options, clients",
+    [((), 1), (("--dry-run",), 1), (("--good-ones",), 3), (("--good-ones", "--dry-run"), 1)],
+)
+def test_the_command_tells_bad_lines_and_takes_the_good_ones_only_when_told(
+    command, linden, options, clients
+):
     result = command("clients", MIXED, *options)
     assert (result.exit_code, Patient.select().count()) == (1, clients)
     assert "Line 4, first_name: Write a first name" in result.output

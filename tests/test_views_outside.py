@@ -1,4 +1,6 @@
-"""Foreign events in the calendar: where they stand, who reads what they are, what they leave free, and that an open page follows."""
+"""Foreign events in the calendar: where they stand, who reads what they are, what they leave free,
+and that an open page follows.
+"""
 
 import logging
 import re
@@ -44,7 +46,10 @@ def placed(html: str) -> list[tuple[str, str, str, str]]:
     """(day, from, to, title) of every foreign event in the grid."""
     found = []
     for section in html.split('<section aria-labelledby="d')[1:]:
-        block = r'<li data-from="([\d:]+)" data-to="([\d:]+)"[^>]*><a class="booking" data-status="external".*?<strong>(.*?)</strong>'
+        block = (
+            r'<li data-from="([\d:]+)" data-to="([\d:]+)"[^>]*><a class="booking"'
+            r' data-status="external".*?<strong>(.*?)</strong>'
+        )
         found += [(section[:10], *place) for place in re.findall(block, section)]
     return found
 
@@ -79,14 +84,23 @@ def test_free_time_leaves_out_what_blocks(pat, add):
 def test_a_foreign_event_stands_beside_a_booking_it_overlaps(pat, linden, add):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     start = datetime(2026, 11, 20, 13, 30, tzinfo=UTC)
-    Booking.book(linden.calendar, [Span(start, start + timedelta(hours=1))], linden.pat, patient=linden.patient, allow_overlap=True)
+    Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(hours=1))],
+        linden.pat,
+        patient=linden.patient,
+        allow_overlap=True,
+    )
     assert re.findall(r'data-lane="(\d/\d)"', page(pat)) == ["1/2", "2/2"]
 
 
 def test_an_event_over_midnight_stands_on_both_days(pat, add):
     add("Night train", "2026-11-18 22:00", "2026-11-19 02:00")
     html = page(pat)
-    assert placed(html) == [("2026-11-18", "22:00", "23:00", "Night train"), ("2026-11-19", "01:00", "02:00", "Night train")]
+    assert placed(html) == [
+        ("2026-11-18", "22:00", "23:00", "Night train"),
+        ("2026-11-19", "01:00", "02:00", "Night train"),
+    ]
     assert 'data-first="01"' in html  # the night between needs no room
     assert "<span>22:00–02:00</span>" in html and "<span>until 02:00</span>" in html
 
@@ -108,8 +122,12 @@ def test_an_event_without_length_can_be_seen_and_takes_nothing(pat, add):
     assert "13:00" in gaps(html)
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"])  # UTC−11 to UTC+14
-def test_whole_days_stand_on_their_dates_in_every_zone_and_block_where_the_calendar_says_so(signed_in, linden, add, zone, clock):
+@pytest.mark.parametrize(
+    "zone", ["Pacific/Pago_Pago", "Europe/London", "Pacific/Kiritimati"]
+)  # UTC−11 to UTC+14
+def test_whole_days_stand_on_their_dates_in_every_zone_and_block_where_the_calendar_says_so(
+    signed_in, linden, add, zone, clock
+):
     Venue.update(zone_name=zone).where(Venue.id == linden.street.id).execute()
     add("Holiday", "2026-11-26", "2026-11-27")
     html = page(signed_in(linden.pat), day="2026-11-26")
@@ -131,7 +149,10 @@ def test_the_agenda_and_the_day_show_them_too(pat, add):
     for view in ("agenda", "day"):
         html = page(pat, view=view)
         assert "Dentist" in html and "Family" in html and 'data-busy="free"' in html
-        assert f"/calendar/outside/{event.id}" in html and f"view={view}" in html.split(f"/calendar/outside/{event.id}")[1][:60]
+        assert (
+            f"/calendar/outside/{event.id}" in html
+            and f"view={view}" in html.split(f"/calendar/outside/{event.id}")[1][:60]
+        )
 
 
 # ---- who reads what ----
@@ -147,13 +168,23 @@ def test_nobody_but_the_owner_reads_titles_and_calendars(signed_in, linden, add,
         assert "Busy (outside)" in html
         assert not {word for word in ("Divorce", "Family", "yoga", "pat@home.test") if word in html}
     card = browser.get(f"/calendar/outside/{event.id}", headers=PARTIAL).get_data(as_text=True)
-    assert "Busy (outside)" in card and "13:00–14:00" in card and "Only Pat Linden sees what it is" in card
+    assert (
+        "Busy (outside)" in card
+        and "13:00–14:00" in card
+        and "Only Pat Linden sees what it is" in card
+    )
     assert not {word for word in ("Divorce", "Family", "pat@home.test") if word in card}
 
 
 def test_managers_book_around_what_blocks_a_colleague(signed_in, linden, add):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
-    assert gaps(page(signed_in(linden.maya), calendar=linden.calendar.id)) == ["11:40", "12:00", "14:00", "15:00", "16:00"]
+    assert gaps(page(signed_in(linden.maya), calendar=linden.calendar.id)) == [
+        "11:40",
+        "12:00",
+        "14:00",
+        "15:00",
+        "16:00",
+    ]
 
 
 def test_a_free_event_of_a_colleague_is_not_found(signed_in, linden, add):
@@ -168,17 +199,38 @@ def test_the_card_says_when_from_where_and_why_it_blocks_and_offers_no_change(pa
     event = add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     html = pat.get(f"/calendar/outside/{event.id}", headers=PARTIAL).get_data(as_text=True)
     assert html.lstrip().startswith('<dialog id="booking-card"')
-    for words in ("Dentist", "Friday 20 November, 13:00–14:00, London time", "Family", "pat@home.test, Google",
-                  "It is marked busy in Google, so it blocks booking here.", "Change it in Google; it syncs back."):
+    for words in (
+        "Dentist",
+        "Friday 20 November, 13:00–14:00, London time",
+        "Family",
+        "pat@home.test, Google",
+        "It is marked busy in Google, so it blocks booking here.",
+        "Change it in Google; it syncs back.",
+    ):
         assert words in html
     assert "<form" not in html
 
 
-@pytest.mark.parametrize(("busy", "end", "why"), [
-    ("free", "2026-11-20 14:00", "It is marked free in Google, so it does not block booking here."),
-    ("tentative", "2026-11-20 14:00", "It is marked tentative, and such times of this calendar do not block booking here."),
-    ("busy", "2026-11-22", "It lasts whole days, and whole days of this calendar do not block booking here."),
-])
+@pytest.mark.parametrize(
+    ("busy", "end", "why"),
+    [
+        (
+            "free",
+            "2026-11-20 14:00",
+            "It is marked free in Google, so it does not block booking here.",
+        ),
+        (
+            "tentative",
+            "2026-11-20 14:00",
+            "It is marked tentative, and such times of this calendar do not block booking here.",
+        ),
+        (
+            "busy",
+            "2026-11-22",
+            "It lasts whole days, and whole days of this calendar do not block booking here.",
+        ),
+    ],
+)
 def test_the_card_says_why_a_time_does_not_block(pat, linden, add, busy, end, why):
     event = add("Something", "2026-11-20" if len(end) == 10 else "2026-11-20 13:00", end, busy=busy)
     event.calendar.set_rules(linden.pat, RULES | {"all_day": False})
@@ -190,20 +242,30 @@ def test_without_scripts_the_card_lies_over_the_view_one_came_from(pat, add, lin
     html = page(pat, day="2026-12-15", view="day")
     address = re.search(r'href="(/calendar/outside/[^"]+)"', html)[1].replace("&amp;", "&")
     card = pat.get(address).get_data(as_text=True)
-    assert "Tuesday 15 December 2026" in card and "Tuesday 17 November 2026, 12:00 to Monday 1 March 2027, 12:00" in card
+    assert (
+        "Tuesday 15 December 2026" in card
+        and "Tuesday 17 November 2026, 12:00 to Monday 1 March 2027, 12:00" in card
+    )
     assert f"/calendar?calendar={linden.calendar.id}&amp;day=2026-12-15&amp;view=day" in card
 
 
-def test_a_card_is_not_found_through_another_calendar_or_from_another_clinic(pat, signed_in, linden, stranger, add):
+def test_a_card_is_not_found_through_another_calendar_or_from_another_clinic(
+    pat, signed_in, linden, stranger, add
+):
     event = add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
-    assert pat.get(f"/calendar/outside/{event.id}?calendar={linden.colleague_calendar.id}").status_code == 404
+    assert (
+        pat.get(f"/calendar/outside/{event.id}?calendar={linden.colleague_calendar.id}").status_code
+        == 404
+    )
     assert signed_in(stranger).get(f"/calendar/outside/{event.id}").status_code == 404
     assert pat.get("/calendar/outside/999999").status_code == 404
 
 
 def test_titles_are_escaped(pat, add):
     event = add("<script>alert(1)</script>", "2026-11-20 13:00", "2026-11-20 14:00")
-    assert "<script>alert" not in page(pat) + pat.get(f"/calendar/outside/{event.id}").get_data(as_text=True)
+    assert "<script>alert" not in page(pat) + pat.get(f"/calendar/outside/{event.id}").get_data(
+        as_text=True
+    )
 
 
 # ---- an open page follows ----
@@ -211,21 +273,34 @@ def test_titles_are_escaped(pat, add):
 
 def looks(html: str) -> str:
     """What the page asks for by itself."""
-    return re.search(r'hx-get="(/calendar/changes[^"]+)" hx-trigger="look from:document"', html)[1].replace("&amp;", "&")
+    return re.search(r'hx-get="(/calendar/changes[^"]+)" hx-trigger="look from:document"', html)[
+        1
+    ].replace("&amp;", "&")
 
 
 @pytest.mark.parametrize("view", ["week", "day", "agenda"])
-def test_an_open_page_is_drawn_anew_only_when_something_changed(pat, linden, source, add, clock, view):
+def test_an_open_page_is_drawn_anew_only_when_something_changed(
+    pat, linden, source, add, clock, view
+):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     address = looks(page(pat, view=view))
     assert pat.get(address, headers=PARTIAL).status_code == 204
     add("Doctor", "2026-11-20 15:00", "2026-11-20 16:00")
     Account.update(imported_at=clock.now).execute()
     answer = pat.get(address, headers=PARTIAL).get_data(as_text=True)
-    assert answer.lstrip().startswith('<div id="week"') and "Doctor" in answer and "<html" not in answer
+    assert (
+        answer.lstrip().startswith('<div id="week"')
+        and "Doctor" in answer
+        and "<html" not in answer
+    )
     assert pat.get(looks(answer), headers=PARTIAL).status_code == 204
     start = datetime(2026, 11, 20, 9, tzinfo=UTC)
-    Booking.book(linden.calendar, [Span(start, start + timedelta(hours=1))], linden.pat, patient=linden.patient)
+    Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(hours=1))],
+        linden.pat,
+        patient=linden.patient,
+    )
     assert "Wójcik" in pat.get(looks(answer), headers=PARTIAL).get_data(as_text=True)
 
 
@@ -271,14 +346,26 @@ def test_someone_who_opens_the_address_of_changes_is_led_to_the_calendar(pat, ad
 def test_a_full_week_of_both_stays_small_in_bytes_and_queries(pat, linden, add, caplog):
     monday = FRIDAY - timedelta(days=4)
     for n in range(200):
-        start = midnight(monday + timedelta(days=n % 7), linden.street.zone) + timedelta(minutes=480 + 20 * (n // 7))
-        Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=20))], linden.pat, patient=linden.patient, service=linden.service)
+        start = midnight(monday + timedelta(days=n % 7), linden.street.zone) + timedelta(
+            minutes=480 + 20 * (n // 7)
+        )
+        Booking.book(
+            linden.calendar,
+            [Span(start, start + timedelta(minutes=20))],
+            linden.pat,
+            patient=linden.patient,
+            service=linden.service,
+        )
     for n in range(20):
         add(f"Elsewhere {n}", f"2026-11-20 {n:02}:00", f"2026-11-20 {n:02}:30")
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         answer = pat.get("/calendar")
     assert len(answer.data) < 65_000, len(answer.data)
-    queries = [record for record in caplog.records if record.name == "peewee" and "SELECT" in str(record.msg)]
+    queries = [
+        record
+        for record in caplog.records
+        if record.name == "peewee" and "SELECT" in str(record.msg)
+    ]
     assert 0 < len(queries) <= 8, len(queries)
     address = looks(answer.get_data(as_text=True))
     caplog.clear()
@@ -287,10 +374,16 @@ def test_a_full_week_of_both_stays_small_in_bytes_and_queries(pat, linden, add, 
     assert len([record for record in caplog.records if "SELECT" in str(record.msg)]) <= 3
 
 
-def test_a_calendar_of_the_same_person_elsewhere_shows_them_in_its_own_zone(signed_in, linden, source, add):
+def test_a_calendar_of_the_same_person_elsewhere_shows_them_in_its_own_zone(
+    signed_in, linden, source, add
+):
     Account.update(user=linden.quinn).execute()
     event = add("Flight", "2026-11-20 15:00", "2026-11-20 16:00")
     ExternalEvent.update(user=linden.quinn).execute()
     quinn = signed_in(linden.quinn)
-    assert placed(page(quinn, calendar=linden.abroad.id)) == [("2026-11-20", "10:00", "11:00", "Flight")]
-    assert "10:00–11:00, New York time" in quinn.get(f"/calendar/outside/{event.id}?calendar={linden.abroad.id}").get_data(as_text=True)
+    assert placed(page(quinn, calendar=linden.abroad.id)) == [
+        ("2026-11-20", "10:00", "11:00", "Flight")
+    ]
+    assert "10:00–11:00, New York time" in quinn.get(
+        f"/calendar/outside/{event.id}?calendar={linden.abroad.id}"
+    ).get_data(as_text=True)

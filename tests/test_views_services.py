@@ -5,7 +5,14 @@ import pytest
 from models import AuditEntry, Clinic, Service
 
 PARTIAL = {"HX-Request": "true"}
-NEW = {"name": "First visit", "duration_minutes": "60", "buffer_minutes": "10", "price_cents": "85,50", "colour": "blue", "bookable_online": "y"}
+NEW = {
+    "name": "First visit",
+    "duration_minutes": "60",
+    "buffer_minutes": "10",
+    "price_cents": "85,50",
+    "colour": "blue",
+    "bookable_online": "y",
+}
 
 
 def text_of(answer) -> str:
@@ -22,7 +29,9 @@ def theirs(stranger):
     return Service.add(stranger.clinic, stranger, name="Theirs")
 
 
-def test_everyone_sees_the_services_and_only_managers_ways_to_change_them(signed_in, linden, theirs):
+def test_everyone_sees_the_services_and_only_managers_ways_to_change_them(
+    signed_in, linden, theirs
+):
     seen = text_of(signed_in(linden.pat).get("/services/"))
     assert "Shoulder" in seen and "50 minutes" in seen and "£65" in seen
     assert "Theirs" not in seen and "Add a service" not in seen and "Change" not in seen
@@ -33,7 +42,13 @@ def test_a_service_is_added(manager, linden):
     answer = manager.post("/services/", data=NEW)
     assert answer.status_code == 303 and answer.location == "/services/"
     made = Service.get(Service.name == "First visit")
-    assert (made.duration_minutes, made.buffer_minutes, made.price_cents, made.colour, made.bookable_online) == (60, 10, 8550, "blue", True)
+    assert (
+        made.duration_minutes,
+        made.buffer_minutes,
+        made.price_cents,
+        made.colour,
+        made.bookable_online,
+    ) == (60, 10, 8550, "blue", True)
     assert made.clinic_id == linden.clinic.id
     assert AuditEntry.get(AuditEntry.action == "service.added").user == linden.maya
 
@@ -45,20 +60,28 @@ def test_without_a_price_a_service_costs_nothing(manager):
 
 @pytest.mark.parametrize("minutes", ["5", "720"])
 def test_the_shortest_and_the_longest_service(manager, minutes):
-    assert manager.post("/services/", data={**NEW, "duration_minutes": minutes}, headers=PARTIAL).status_code == 204
+    assert (
+        manager.post(
+            "/services/", data={**NEW, "duration_minutes": minutes}, headers=PARTIAL
+        ).status_code
+        == 204
+    )
 
 
-@pytest.mark.parametrize("bad, said", [
-    ({"name": ""}, "Write a name"),
-    ({"name": "Shoulder"}, "There is a service called Shoulder already"),
-    ({"duration_minutes": "4"}, "Write whole minutes from 5 to 720"),
-    ({"duration_minutes": "721"}, "Write whole minutes from 5 to 720"),
-    ({"duration_minutes": "half"}, "Write whole minutes from 5 to 720"),
-    ({"duration_minutes": ""}, "Write whole minutes from 5 to 720"),
-    ({"buffer_minutes": "241"}, "Write whole minutes from 0 to 240"),
-    ({"price_cents": "-1"}, "Write an amount such as"),
-    ({"colour": "mauve"}, "Choose one of the list"),
-])
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"name": ""}, "Write a name"),
+        ({"name": "Shoulder"}, "There is a service called Shoulder already"),
+        ({"duration_minutes": "4"}, "Write whole minutes from 5 to 720"),
+        ({"duration_minutes": "721"}, "Write whole minutes from 5 to 720"),
+        ({"duration_minutes": "half"}, "Write whole minutes from 5 to 720"),
+        ({"duration_minutes": ""}, "Write whole minutes from 5 to 720"),
+        ({"buffer_minutes": "241"}, "Write whole minutes from 0 to 240"),
+        ({"price_cents": "-1"}, "Write an amount such as"),
+        ({"colour": "mauve"}, "Choose one of the list"),
+    ],
+)
 def test_bad_input_comes_back_and_stores_nothing(manager, bad, said):
     answer = manager.post("/services/", data={**NEW, **bad}, headers=PARTIAL)
     page = text_of(answer)
@@ -101,7 +124,12 @@ def test_archiving_takes_a_service_off_the_list_and_bringing_back_puts_it_there(
     assert "Shoulder" in text_of(manager.get("/services/"))
 
 
-ROUTES = [("GET", "/services/{}"), ("POST", "/services/{}"), ("POST", "/services/{}/archival"), ("POST", "/services/{}/return")]
+ROUTES = [
+    ("GET", "/services/{}"),
+    ("POST", "/services/{}"),
+    ("POST", "/services/{}/archival"),
+    ("POST", "/services/{}/return"),
+]
 
 
 @pytest.mark.parametrize("method, path", ROUTES)
@@ -111,8 +139,15 @@ def test_a_service_of_another_clinic_is_not_there(manager, theirs, method, path)
     assert (kept.name, kept.archived) == ("Theirs", False)
 
 
-@pytest.mark.parametrize("method, path", [*ROUTES, ("GET", "/services/new"), ("POST", "/services/")])
+@pytest.mark.parametrize(
+    "method, path", [*ROUTES, ("GET", "/services/new"), ("POST", "/services/")]
+)
 def test_a_practitioner_may_not_change_services(signed_in, linden, method, path):
-    assert signed_in(linden.pat).open(path.format(linden.service.id), method=method, data=NEW).status_code == 403
+    assert (
+        signed_in(linden.pat)
+        .open(path.format(linden.service.id), method=method, data=NEW)
+        .status_code
+        == 403
+    )
     kept = Service.get()
     assert (kept.name, kept.archived) == ("Shoulder", False)

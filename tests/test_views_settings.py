@@ -1,4 +1,6 @@
-"""The clinic's settings over HTTP: what leaves, venues, plan, the history of changes, first steps."""
+"""The clinic's settings over HTTP: what leaves, venues, plan, the history of changes, first
+steps.
+"""
 
 import html
 from datetime import date, timedelta
@@ -19,7 +21,12 @@ KEY = "a key of the tests"
 CLINIC = {"name": "Linden Two", "contact": "Olive, 020 555", "currency": "EUR"}
 PRIVACY = {"privacy_ceiling": "initials", "internal_ids": "y"}
 LINKS = {"feed_preset": "locum", "empty_when_stopped": "yes"}
-VENUE = {"name": "Park", "address": "1 Park Row", "zone_name": "Europe/Paris", "hours": ["08:00", "12:00", *[""] * 26]}
+VENUE = {
+    "name": "Park",
+    "address": "1 Park Row",
+    "zone_name": "Europe/Paris",
+    "hours": ["08:00", "12:00", *[""] * 26],
+}
 
 
 def text_of(answer) -> str:
@@ -43,14 +50,22 @@ def manager(signed_in, linden):
 @pytest.fixture
 def booking(linden, clock):
     start = clock.now + timedelta(days=3)
-    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, patient=linden.patient,
-                        service=linden.service, notes="bring the scan")[0]
+    return Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+        notes="bring the scan",
+    )[0]
 
 
 @pytest.fixture
 def link(linden, clock):
     linden.pat.change_sync(identifier="full_name")
-    return Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar, details="notes")
+    return Feed.generate(
+        linden.pat, "my phone", linden.pat, practitioner=linden.calendar, details="notes"
+    )
 
 
 def event(app, link):
@@ -74,13 +89,16 @@ def test_htmx_loads_the_page_anew_after_saving(manager):
     assert answer.status_code == 204 and answer.headers["HX-Redirect"] == "/settings/"
 
 
-@pytest.mark.parametrize("part, bad, said", [
-    ("clinic", {**CLINIC, "name": ""}, "Write the clinic"),
-    ("clinic", {**CLINIC, "currency": "XYZ"}, "Choose one of the list"),
-    ("clinic", {**CLINIC, "contact": "x" * 201}, "Use at most 200 characters"),
-    ("privacy", {**PRIVACY, "privacy_ceiling": "everything"}, "Choose one of the list"),
-    ("links", {**LINKS, "feed_preset": "other"}, "Choose one of the list"),
-])
+@pytest.mark.parametrize(
+    "part, bad, said",
+    [
+        ("clinic", {**CLINIC, "name": ""}, "Write the clinic"),
+        ("clinic", {**CLINIC, "currency": "XYZ"}, "Choose one of the list"),
+        ("clinic", {**CLINIC, "contact": "x" * 201}, "Use at most 200 characters"),
+        ("privacy", {**PRIVACY, "privacy_ceiling": "everything"}, "Choose one of the list"),
+        ("links", {**LINKS, "feed_preset": "other"}, "Choose one of the list"),
+    ],
+)
 def test_bad_settings_come_back_and_store_nothing(manager, linden, part, bad, said):
     before = fresh(linden).__data__
     answer = manager.post(f"/settings/{part}", data=bad, headers=PARTIAL)
@@ -106,8 +124,14 @@ def test_notes_leave_only_when_the_clinic_says_so(app, manager, link, booking):
 
 def test_the_card_shows_an_example_of_each_step_from_the_safest(manager):
     page = text_of(manager.get("/settings/"))
-    examples = ["The service alone", "“Shoulder · K-2041”", "“Shoulder · M. W.”", "“Shoulder · Małgorzata”", "“Shoulder · Małgorzata W.”",
-                "“Shoulder · Małgorzata Wójcik”"]
+    examples = [
+        "The service alone",
+        "“Shoulder · K-2041”",
+        "“Shoulder · M. W.”",
+        "“Shoulder · Małgorzata”",
+        "“Shoulder · Małgorzata W.”",
+        "“Shoulder · Małgorzata Wójcik”",
+    ]
     places = [page.index(example) for example in examples]
     assert places == sorted(places)
 
@@ -118,7 +142,11 @@ def test_switching_internal_ids_on_gives_one_to_everybody(manager, linden):
     Patient.create(clinic=linden.clinic, first_name="One")
     Patient.create(clinic=linden.clinic, first_name="Two")
     manager.post("/settings/privacy", data=PRIVACY)
-    assert [p.internal_id for p in Patient.select().order_by(Patient.id)] == ["K-2041", "K-2042", "K-2043"]
+    assert [p.internal_id for p in Patient.select().order_by(Patient.id)] == [
+        "K-2041",
+        "K-2042",
+        "K-2043",
+    ]
     assert list(Patient.matching(linden.clinic, "k-2043"))
 
 
@@ -151,20 +179,30 @@ def test_saving_without_a_change_moves_nothing(manager, linden):
 def test_a_venue_is_added_and_changed(manager, linden):
     assert manager.post("/settings/venues", data=VENUE).status_code == 303
     made = Venue.get(Venue.name == "Park")
-    assert (made.clinic, made.zone_name, made.hours) == (linden.clinic, "Europe/Paris", {"mon": [["08:00", "12:00"]]})
+    assert (made.clinic, made.zone_name, made.hours) == (
+        linden.clinic,
+        "Europe/Paris",
+        {"mon": [["08:00", "12:00"]]},
+    )
     rev = fresh(linden).faces_rev
-    assert manager.post(f"/settings/venues/{made.id}", data={**VENUE, "name": "Lake"}).status_code == 303
+    assert (
+        manager.post(f"/settings/venues/{made.id}", data={**VENUE, "name": "Lake"}).status_code
+        == 303
+    )
     assert Venue.get_by_id(made.id).name == "Lake" and fresh(linden).faces_rev > rev
 
 
-@pytest.mark.parametrize("bad, said", [
-    ({"name": ""}, "Write a name"),
-    ({"name": "Harbour House"}, "There is a venue called Harbour House already"),
-    ({"zone_name": "Mars/Olympus"}, "Choose one of the list, such as Europe/London"),
-    ({"zone_name": ""}, "Choose a time zone"),
-    ({"address": "x" * 301}, "Use at most 300 characters"),
-    ({"hours": ["12:00", "08:00", *[""] * 26]}, "Monday: write a start and a later end"),
-])
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"name": ""}, "Write a name"),
+        ({"name": "Harbour House"}, "There is a venue called Harbour House already"),
+        ({"zone_name": "Mars/Olympus"}, "Choose one of the list, such as Europe/London"),
+        ({"zone_name": ""}, "Choose a time zone"),
+        ({"address": "x" * 301}, "Use at most 300 characters"),
+        ({"hours": ["12:00", "08:00", *[""] * 26]}, "Monday: write a start and a later end"),
+    ],
+)
 def test_a_bad_venue_comes_back_and_stores_nothing(manager, linden, bad, said):
     for path in ("/settings/venues", f"/settings/venues/{linden.street.id}"):
         answer = manager.post(path, data={**VENUE, **bad}, headers=PARTIAL)
@@ -175,19 +213,29 @@ def test_a_bad_venue_comes_back_and_stores_nothing(manager, linden, bad, said):
 
 def test_another_zone_keeps_instants_and_moves_whole_days(manager, linden, booking):
     day = date(2026, 11, 30)
-    whole = Booking.book(linden.calendar, [scheduling.whole_days(day, day, ZoneInfo("Europe/London"))], linden.pat)[0]
+    whole = Booking.book(
+        linden.calendar, [scheduling.whole_days(day, day, ZoneInfo("Europe/London"))], linden.pat
+    )[0]
     page = text_of(manager.get(f"/settings/venues/{linden.street.id}"))
     assert "whole-day bookings move to the midnights of the new zone" in page
-    manager.post(f"/settings/venues/{linden.street.id}", data={**VENUE, "zone_name": "America/New_York"})
+    manager.post(
+        f"/settings/venues/{linden.street.id}", data={**VENUE, "zone_name": "America/New_York"}
+    )
     assert Booking.get_by_id(booking.id).starts_at == booking.starts_at
     kept = Booking.get_by_id(whole.id)
-    assert kept.starts_on == day and kept.starts_at == scheduling.midnight(day, ZoneInfo("America/New_York"))
+    assert kept.starts_on == day and kept.starts_at == scheduling.midnight(
+        day, ZoneInfo("America/New_York")
+    )
 
 
 def test_archiving_a_venue_asks_in_numbers_and_closes_its_calendars(manager, linden, booking):
     path = f"/settings/venues/{linden.street.id}"
     asked = text_of(manager.get(f"{path}/archival", headers=PARTIAL))
-    assert asked.startswith('<dialog id="archival"') and "2 calendars close" in asked and "1 booking to come stay" in asked
+    assert (
+        asked.startswith('<dialog id="archival"')
+        and "2 calendars close" in asked
+        and "1 booking to come stay" in asked
+    )
     assert manager.post(f"{path}/archival").status_code == 303
     assert {p.venue for p in Practitioner.listed(linden.clinic)} == {linden.harbour}
     assert Booking.get_by_id(booking.id).status == "confirmed"
@@ -207,7 +255,11 @@ def test_the_last_venue_stays(manager, linden):
 
 def test_losing_links_asks_first_in_numbers(app, owner, linden, link):
     page = text_of(owner.post("/settings/plan", data={"plan": "basic"}, headers=PARTIAL))
-    assert page.startswith('<section id="plan"') and "Stop 1 link and move" in page and "<strong>for good</strong>" in page
+    assert (
+        page.startswith('<section id="plan"')
+        and "Stop 1 link and move" in page
+        and "<strong>for good</strong>" in page
+    )
     assert fresh(linden).plan == "self-hosted"
     assert "<html" in text_of(owner.post("/settings/plan", data={"plan": "basic"}))
     assert app.test_client().get(feeds.path(KEY, link)).status_code == 200
@@ -215,7 +267,9 @@ def test_losing_links_asks_first_in_numbers(app, owner, linden, link):
 
 def test_a_downgrade_stops_links_and_coming_back_asks_for_new_addresses(app, owner, linden, link):
     old = feeds.path(KEY, link)
-    assert owner.post("/settings/plan", data={"plan": "basic", "confirmed": "yes"}).status_code == 303
+    assert (
+        owner.post("/settings/plan", data={"plan": "basic", "confirmed": "yes"}).status_code == 303
+    )
     assert fresh(linden).plan == "basic"
     assert app.test_client().get(old).status_code == 404
     owner.post("/settings/plan", data={"plan": "plus"})
@@ -253,35 +307,68 @@ def test_the_history_says_who_did_what_and_names_no_client(owner, linden, bookin
     linden.quinn.set_password("a longer password", linden.olive)
     linden.service.change(linden.maya, name="Knee")
     linden.colleague_calendar.set_hours(linden.maya, {})
-    User.invite(linden.clinic, linden.olive, [], name="Ida New", email="ida@linden.test", role="practitioner")
+    User.invite(
+        linden.clinic,
+        linden.olive,
+        [],
+        name="Ida New",
+        email="ida@linden.test",
+        role="practitioner",
+    )
     page = text_of(owner.get("/settings/history"))
-    for said in ("made a booking", "set a booking to cancelled", "changed a client’s record", "what may leave of a client’s name",
-                 "set the password of Quinn Linden", "changed the service “Knee”",
-                 "changed the hours of the calendar of Quinn Linden at Linden Street",
-                 "invited Ida New", "made the private link “my phone”"):
+    for said in (
+        "made a booking",
+        "set a booking to cancelled",
+        "changed a client’s record",
+        "what may leave of a client’s name",
+        "set the password of Quinn Linden",
+        "changed the service “Knee”",
+        "changed the hours of the calendar of Quinn Linden at Linden Street",
+        "invited Ida New",
+        "made the private link “my phone”",
+    ):
         assert said in page, said
     assert "Gosia" not in page and "Wójcik" not in page and "K-2041" not in page
     assert page.index("invited Ida New") < page.index("made a booking")
 
 
 def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
-    names = {"user": linden.pat, "patient": linden.patient, "service": linden.service, "venue": linden.street, "practitioner": linden.calendar,
-             "clinic": linden.clinic}
-    for kind, deeds in {"user": "returned left reset_link invite_link changed", "patient": "added archived returned", "service": "archived returned",
-                        "venue": "added changed archived returned", "practitioner": "added archived returned"}.items():
+    names = {
+        "user": linden.pat,
+        "patient": linden.patient,
+        "service": linden.service,
+        "venue": linden.street,
+        "practitioner": linden.calendar,
+        "clinic": linden.clinic,
+    }
+    for kind, deeds in {
+        "user": "returned left reset_link invite_link changed",
+        "patient": "added archived returned",
+        "service": "archived returned",
+        "venue": "added changed archived returned",
+        "practitioner": "added archived returned",
+    }.items():
         for deed in deeds.split():
             AuditEntry.note(linden.clinic, None, f"{kind}.{deed}", names[kind])
     account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
     account.start(linden.pat, "Kalends", "Europe/London")
     account.leave(linden.pat, "restart")
-    secret = RemoteCalendar.create(clinic=linden.clinic, account=account, role="listed", name="Chemotherapy", calendar_id="c1")
+    secret = RemoteCalendar.create(
+        clinic=linden.clinic, account=account, role="listed", name="Chemotherapy", calendar_id="c1"
+    )
     secret.sync(linden.pat)
-    AuditEntry.note(linden.clinic, linden.pat, "account.refused", linden.pat, kind="google", why="Declined")
+    AuditEntry.note(
+        linden.clinic, linden.pat, "account.refused", linden.pat, kind="google", why="Declined"
+    )
     AuditEntry.note(linden.clinic, None, "service.changed", Service(id=999, clinic=linden.clinic))
     page = text_of(owner.get("/settings/history"))
     assert "changed something that is gone" in page and "Kalends" in page and "Sam" not in page
-    for said in ("began to sync with the Google account of Pat Linden", "stopped the Google account of Pat Linden: start over",
-                 "let a calendar outside block booking", "could not connect Google (Declined)"):
+    for said in (
+        "began to sync with the Google account of Pat Linden",
+        "stopped the Google account of Pat Linden: start over",
+        "let a calendar outside block booking",
+        "could not connect Google (Declined)",
+    ):
         assert said in page, said
     assert "Chemotherapy" not in page and "pat@mail.example" not in page
     for kind in ("user", "patient", "service", "venue", "practitioner", "account", "source"):
@@ -291,12 +378,19 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
 def test_the_history_tells_from_when_to_when_a_booking_moved(owner, linden, booking):
     start = booking.starts_at + timedelta(hours=2)
     booking.change(linden.pat, Span(start, start + timedelta(minutes=50)))
-    assert "moved a booking from 23 November 2026, 11:40 to 23 November 2026, 13:40" in text_of(owner.get("/settings/history"))
+    assert "moved a booking from 23 November 2026, 11:40 to 23 November 2026, 13:40" in text_of(
+        owner.get("/settings/history")
+    )
 
 
 def test_the_history_is_paged_and_can_be_of_one_person(owner, linden, stranger):
     for number in range(60):
-        AuditEntry.note(linden.clinic, linden.pat if number % 2 else linden.quinn, "patient.added", linden.patient)
+        AuditEntry.note(
+            linden.clinic,
+            linden.pat if number % 2 else linden.quinn,
+            "patient.added",
+            linden.patient,
+        )
     page = text_of(owner.get("/settings/history"))
     assert "1 to 50 of 60" in page and "Next" in page
     of_pat = text_of(owner.get(f"/settings/history?person={linden.pat.id}"))
@@ -310,10 +404,20 @@ def test_the_history_is_paged_and_can_be_of_one_person(owner, linden, stranger):
 
 def test_first_steps_follow_the_data(app, signed_in, stranger):
     clinic = stranger.clinic
-    assert clinic.first_steps() == {"clinic": True, "services": False, "clients": False, "calendar": False}
+    assert clinic.first_steps() == {
+        "clinic": True,
+        "services": False,
+        "clients": False,
+        "calendar": False,
+    }
     Service.add(clinic, None, name="Visit")
     Patient.add(clinic, None, first_name="Ann")
-    assert clinic.first_steps() == {"clinic": True, "services": True, "clients": True, "calendar": False}
+    assert clinic.first_steps() == {
+        "clinic": True,
+        "services": True,
+        "clients": True,
+        "calendar": False,
+    }
     stranger.change_sync(sync_allowed=True)
     Feed.generate(stranger, "my phone", stranger).revoke(None)
     assert not clinic.first_steps()["calendar"]
@@ -333,18 +437,43 @@ def test_the_card_of_first_steps_points_at_the_next_one(app, stranger):
 
 # ---- who may ----
 
-OF_MANAGERS = [("GET", "/settings/"), ("POST", "/settings/clinic"), ("POST", "/settings/privacy"), ("POST", "/settings/links"),
-               ("POST", "/settings/calendars"), ("GET", "/settings/venues/new"), ("POST", "/settings/venues")]
-OF_ONE_VENUE = [("GET", "/settings/venues/{}"), ("POST", "/settings/venues/{}"), ("GET", "/settings/venues/{}/archival"),
-                ("POST", "/settings/venues/{}/archival"), ("POST", "/settings/venues/{}/return")]
+OF_MANAGERS = [
+    ("GET", "/settings/"),
+    ("POST", "/settings/clinic"),
+    ("POST", "/settings/privacy"),
+    ("POST", "/settings/links"),
+    ("POST", "/settings/calendars"),
+    ("GET", "/settings/venues/new"),
+    ("POST", "/settings/venues"),
+]
+OF_ONE_VENUE = [
+    ("GET", "/settings/venues/{}"),
+    ("POST", "/settings/venues/{}"),
+    ("GET", "/settings/venues/{}/archival"),
+    ("POST", "/settings/venues/{}/archival"),
+    ("POST", "/settings/venues/{}/return"),
+]
 OF_OWNERS = [("GET", "/settings/plan"), ("POST", "/settings/plan"), ("GET", "/settings/history")]
-EVERYTHING = {**CLINIC, **PRIVACY, **LINKS, **VENUE, "sync_shared": "y", "plan": "basic", "confirmed": "yes"}
+EVERYTHING = {
+    **CLINIC,
+    **PRIVACY,
+    **LINKS,
+    **VENUE,
+    "sync_shared": "y",
+    "plan": "basic",
+    "confirmed": "yes",
+}
 
 
 @pytest.mark.parametrize("method, path", [*OF_MANAGERS, *OF_ONE_VENUE, *OF_OWNERS])
 def test_a_practitioner_changes_no_settings(signed_in, linden, method, path):
     before = fresh(linden).__data__
-    assert signed_in(linden.pat).open(path.format(linden.street.id), method=method, data=EVERYTHING).status_code == 403
+    assert (
+        signed_in(linden.pat)
+        .open(path.format(linden.street.id), method=method, data=EVERYTHING)
+        .status_code
+        == 403
+    )
     assert fresh(linden).__data__ == before and not Venue.get_by_id(linden.street.id).archived
 
 
@@ -366,5 +495,8 @@ def test_the_history_names_the_values_that_settings_got(signed_in, linden):
     linden.clinic.change(linden.olive, privacy_ceiling="initials", notes_may_leave=True)
     linden.pat.change_sync(identifier="internal_id", hide_sensitive=True)
     page = html.unescape(signed_in(linden.olive).get("/settings/history").text)
-    assert "what may leave of a client’s name → initials" in page and "whether notes may leave → on" in page
+    assert (
+        "what may leave of a client’s name → initials" in page
+        and "whether notes may leave → on" in page
+    )
     assert "clients appear as → internal id" in page and "hide sensitive information → on" in page

@@ -1,4 +1,6 @@
-"""The Calendar sync page: the person's own switch, the ladder of identifiers with its preview, and what it says of links."""
+"""The Calendar sync page: the person's own switch, the ladder of identifiers with its preview, and
+what it says of links.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,8 +18,13 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def booking(linden, clock):
     start = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
-    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat,
-                        patient=linden.patient, service=linden.service)[0]
+    return Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+    )[0]
 
 
 @pytest.fixture
@@ -39,7 +46,11 @@ def page(browser, path="/sync/", **kwargs) -> str:
 def summary(browser, feed: Feed) -> str:
     """The titles in the feed as it is read now; "" when it is refused."""
     answer = browser.get(feeds.path(KEY, feed))
-    return "\n".join(re.findall(r"^SUMMARY:(.*)\r$", answer.get_data(as_text=True), re.M)) if answer.status_code == 200 else ""
+    return (
+        "\n".join(re.findall(r"^SUMMARY:(.*)\r$", answer.get_data(as_text=True), re.M))
+        if answer.status_code == 200
+        else ""
+    )
 
 
 def stored(user) -> User:
@@ -72,7 +83,12 @@ class TestOptIn:
         assert stored(linden.pat).sync_allowed
 
     def test_visitors_are_asked_to_sign_in(self, app, linden):
-        for method, path in (("get", "/sync/"), ("post", "/sync/opt-in"), ("get", "/sync/preview"), ("post", "/sync/identifier")):
+        for method, path in (
+            ("get", "/sync/"),
+            ("post", "/sync/opt-in"),
+            ("get", "/sync/preview"),
+            ("post", "/sync/identifier"),
+        ):
             answer = getattr(app.test_client(), method)(path)
             assert answer.status_code in (302, 303)
             assert "/sign-in" in answer.location
@@ -87,13 +103,20 @@ class TestIdentifier:
 
     def test_a_saved_choice_is_in_the_feed_at_the_next_read(self, pat, linden, link, booking):
         assert summary(pat, link) == "Shoulder"
-        for identifier, title in (("internal_id", "Shoulder · K-2041"), ("initials", "Shoulder · M. W."), ("first_name", "Shoulder · Małgorzata"),
-                                  ("first_name_last_initial", "Shoulder · Małgorzata W."), ("none", "Shoulder")):
+        for identifier, title in (
+            ("internal_id", "Shoulder · K-2041"),
+            ("initials", "Shoulder · M. W."),
+            ("first_name", "Shoulder · Małgorzata"),
+            ("first_name_last_initial", "Shoulder · Małgorzata W."),
+            ("none", "Shoulder"),
+        ):
             assert pat.post("/sync/identifier", data={"identifier": identifier}).status_code == 303
             assert summary(pat, link) == title
 
     def test_htmx_gets_the_page_s_part_with_the_choice(self, pat, linden):
-        text = pat.post("/sync/identifier", data={"identifier": "initials"}, headers=HTMX).get_data(as_text=True)
+        text = pat.post("/sync/identifier", data={"identifier": "initials"}, headers=HTMX).get_data(
+            as_text=True
+        )
         assert text.startswith('<section id="sync"')
         assert 'value="initials" checked' in text
 
@@ -112,7 +135,12 @@ class TestIdentifier:
         assert 'href="#confirm_full_name"' in text
         assert 'value="full_name" checked' in text
         assert stored(linden.pat).identifier is None
-        assert pat.post("/sync/identifier", data={"identifier": "full_name", "confirm_full_name": "y"}).status_code == 303
+        assert (
+            pat.post(
+                "/sync/identifier", data={"identifier": "full_name", "confirm_full_name": "y"}
+            ).status_code
+            == 303
+        )
         assert summary(pat, link) == "Shoulder · Małgorzata Wójcik"
 
     def test_who_confirmed_once_is_not_asked_again(self, pat, linden):
@@ -132,17 +160,27 @@ class TestIdentifier:
         assert answer.status_code == 422
         assert stored(linden.pat).identifier is None
 
-    @pytest.mark.parametrize(("ceiling", "applies", "name"), [("initials", "initials", "Initials"), ("none", "none", "Not at all")])
-    def test_under_a_lowered_ceiling_what_applies_is_ticked_and_can_be_saved(self, pat, linden, ceiling, applies, name):
+    @pytest.mark.parametrize(
+        ("ceiling", "applies", "name"),
+        [("initials", "initials", "Initials"), ("none", "none", "Not at all")],
+    )
+    def test_under_a_lowered_ceiling_what_applies_is_ticked_and_can_be_saved(
+        self, pat, linden, ceiling, applies, name
+    ):
         linden.pat.change_sync(identifier="full_name")
         assert "Your clinic limits you" not in page(pat)
         linden.clinic.change(None, privacy_ceiling=ceiling)
         text = page(pat)
-        assert f"Your clinic limits you to “{name}”, so that applies now." in text and "You chose “Full name”" in text
+        assert (
+            f"Your clinic limits you to “{name}”, so that applies now." in text
+            and "You chose “Full name”" in text
+        )
         assert re.findall(r'name="identifier" value="(\w+)" checked>', text) == [applies]
         assert "We do not recommend full names" not in text
         assert pat.post("/sync/identifier", data={"identifier": applies}).status_code == 303
-        assert stored(linden.pat).identifier == applies and "Your clinic limits you" not in page(pat)
+        assert stored(linden.pat).identifier == applies and "Your clinic limits you" not in page(
+            pat
+        )
 
     def test_a_lowered_ceiling_shows_at_the_very_next_read(self, pat, linden, link, booking):
         linden.pat.change_sync(identifier="first_name")
@@ -162,20 +200,26 @@ class TestIdentifier:
         def said(identifier):
             return page(pat, f"/sync/preview?identifier={identifier}", headers=HTMX)
 
-        assert "most secure" in said("internal_id") and '<a href="/clients/">Look the ID up in Clients</a>' in said("internal_id")
+        assert "most secure" in said(
+            "internal_id"
+        ) and '<a href="/clients/">Look the ID up in Clients</a>' in said("internal_id")
         assert "expose health data" in said("full_name")
         assert "breaks the rules" in said("full_name")
         assert "Only if the calendar is yours alone" in said("first_name")
         assert "Only if the calendar is yours alone" not in said("initials")
 
-    def test_internal_ids_that_are_off_are_said_with_the_way_to_switch_them_on(self, pat, signed_in, linden):
+    def test_internal_ids_that_are_off_are_said_with_the_way_to_switch_them_on(
+        self, pat, signed_in, linden
+    ):
         linden.clinic.internal_ids = False
         linden.clinic.save()
         path = "/sync/preview?identifier=internal_id"
         assert "Ask whoever manages your clinic" in page(pat, path, headers=HTMX)
         assert "Switch them on in Settings" in page(signed_in(linden.maya), path, headers=HTMX)
 
-    def test_internal_ids_that_are_off_are_in_no_preview_and_no_example(self, pat, linden, link, booking):
+    def test_internal_ids_that_are_off_are_in_no_preview_and_no_example(
+        self, pat, linden, link, booking
+    ):
         linden.pat.change_sync(identifier="internal_id")
         assert "Bookings with internal ID" in page(pat) and "K-2041" in page(pat)
         linden.clinic.change(None, internal_ids=False)
@@ -186,7 +230,12 @@ class TestIdentifier:
 class TestPreview:
     def test_examples_are_drawn_from_the_next_booking(self, pat, booking):
         text = page(pat)
-        for example in ("“Shoulder”", "“Shoulder · K-2041”", "“Shoulder · M. W.”", "“Shoulder · Małgorzata W.”"):
+        for example in (
+            "“Shoulder”",
+            "“Shoulder · K-2041”",
+            "“Shoulder · M. W.”",
+            "“Shoulder · Małgorzata W.”",
+        ):
             assert example in text
 
     def test_it_follows_the_choice_and_saves_nothing(self, pat, linden, booking):
@@ -224,8 +273,16 @@ class TestPreview:
 
     def test_it_shows_three_bookings_of_one_s_own(self, pat, linden, booking, clock):
         start = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
-        Booking.book(linden.colleague_calendar, [Span(start, start + timedelta(hours=1))], None, patient=linden.patient, service=linden.service)
-        spans = [Span(start + timedelta(days=n), start + timedelta(days=n, hours=1)) for n in range(1, 5)]
+        Booking.book(
+            linden.colleague_calendar,
+            [Span(start, start + timedelta(hours=1))],
+            None,
+            patient=linden.patient,
+            service=linden.service,
+        )
+        spans = [
+            Span(start + timedelta(days=n), start + timedelta(days=n, hours=1)) for n in range(1, 5)
+        ]
         Booking.book(linden.calendar, spans, None, service=linden.service)
         text = page(pat, "/sync/preview?identifier=none", headers=HTMX)
         assert text.count("Shoulder<br>") == 9
@@ -250,7 +307,13 @@ class TestStatus:
         assert "One link, not read yet." in page(pat)
 
     def test_the_last_reader_is_named(self, pat, link, clock):
-        FeedRead.create(feed=link, family="Apple Calendar", first_at=clock.now, last_at=clock.now - timedelta(minutes=12), count=3)
+        FeedRead.create(
+            feed=link,
+            family="Apple Calendar",
+            first_at=clock.now,
+            last_at=clock.now - timedelta(minutes=12),
+            count=3,
+        )
         text = page(pat)
         assert "Last read 12 minutes ago by Apple Calendar" in text
         assert "One link, ready whenever an app looks." in text
@@ -260,7 +323,9 @@ class TestStatus:
         assert "Your clinic’s plan has no private links" in page(pat)
 
     def test_the_accordion_is_closed_and_holds_own_links_alone(self, pat, linden, link):
-        other = Feed.generate(linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar)
+        other = Feed.generate(
+            linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar
+        )
         text = page(pat)
         assert re.search(r'<details id="other-ways" class="card">', text)
         assert feeds.path(KEY, link) in text
@@ -280,13 +345,19 @@ class TestHistory:
         link.rotate(linden.pat)
         link.revoke(linden.pat)
         text = page(pat)
-        for line in ("You chose how clients appear: internal ID", "You made the link “My phone”", "You regenerated the URL of the link “My phone”",
-                     "You stopped the link “My phone”"):
+        for line in (
+            "You chose how clients appear: internal ID",
+            "You made the link “My phone”",
+            "You regenerated the URL of the link “My phone”",
+            "You stopped the link “My phone”",
+        ):
             assert line in text
 
     def test_other_people_s_changes_are_not_in_it(self, pat, linden):
         linden.quinn.change_sync(identifier="initials")
-        Feed.generate(linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar)
+        Feed.generate(
+            linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar
+        )
         assert linden.pat.sync_history(10) == []
         assert "Nothing yet" in page(pat)
 
@@ -301,6 +372,10 @@ class TestHistory:
 
 def test_times_are_read_in_one_s_own_venue(signed_in, linden, booking, clock):
     start = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
-    Booking.book(linden.abroad, [Span(start, start + timedelta(hours=1))], None, service=linden.service)
-    Practitioner.update(archived=True).where(Practitioner.id == linden.colleague_calendar.id).execute()
+    Booking.book(
+        linden.abroad, [Span(start, start + timedelta(hours=1))], None, service=linden.service
+    )
+    Practitioner.update(archived=True).where(
+        Practitioner.id == linden.colleague_calendar.id
+    ).execute()
     assert "<time>10:00</time>" in page(signed_in(linden.quinn))

@@ -1,4 +1,6 @@
-"""The team over HTTP: roles, invitations by one-time link, calendars and hours, leaving and coming back."""
+"""The team over HTTP: roles, invitations by one-time link, calendars and hours, leaving and coming
+back.
+"""
 
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -46,14 +48,21 @@ def manager(signed_in, linden):
 @pytest.fixture
 def booking(linden, clock):
     start = clock.now + timedelta(days=3)
-    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, patient=linden.patient)[0]
+    return Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+    )[0]
 
 
 # ---- the list ----
 
 
 def test_everyone_sees_who_works_here_and_in_what_state(signed_in, linden, stranger):
-    User.invite(linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner")
+    User.invite(
+        linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner"
+    )
     linden.quinn.leave(None)
     page = text_of(signed_in(linden.pat).get("/team/"))
     assert "Ida New" in page and "Invited" in page and "Active" in page and "Left" in page
@@ -71,11 +80,16 @@ def test_a_manager_finds_ways_to_practitioners_alone(manager, linden):
 
 
 def test_an_invitation_makes_a_person_with_calendars_and_a_link_shown_once(app, manager, linden):
-    answer = manager.post("/team/", data={**NEW, "venues": [str(linden.street.id), str(linden.harbour.id)]})
+    answer = manager.post(
+        "/team/", data={**NEW, "venues": [str(linden.street.id), str(linden.harbour.id)]}
+    )
     made = User.get(User.email == "nia@linden.test")
     assert answer.status_code == 303 and answer.location == f"/team/{made.id}"
     assert made.sign_in_state == "invited"
-    assert {c.venue_id: c.hours for c in made.practitioners} == {linden.street.id: WEEKDAYS, linden.harbour.id: WEEKDAYS}
+    assert {c.venue_id: c.hours for c in made.practitioners} == {
+        linden.street.id: WEEKDAYS,
+        linden.harbour.id: WEEKDAYS,
+    }
     path = one_time_link(text_of(manager.get(answer.location)))
     assert path.startswith("/invitations/")
     assert not one_time_link(text_of(manager.get(answer.location)))
@@ -94,14 +108,17 @@ def test_a_new_calendar_shows_in_feeds_at_once(manager, linden):
     assert Clinic.get_by_id(linden.clinic.id).faces_rev > rev
 
 
-@pytest.mark.parametrize("bad, said", [
-    ({"name": ""}, "Write the person"),
-    ({"email": ""}, "Write the address"),
-    ({"email": "nia"}, "Write an address such as"),
-    ({"email": "Olive@linden.test"}, "This address cannot be used"),
-    ({"email": "sam@elsewhere.test"}, "This address cannot be used"),
-    ({"role": "emperor"}, "Choose one of the list"),
-])
+@pytest.mark.parametrize(
+    "bad, said",
+    [
+        ({"name": ""}, "Write the person"),
+        ({"email": ""}, "Write the address"),
+        ({"email": "nia"}, "Write an address such as"),
+        ({"email": "Olive@linden.test"}, "This address cannot be used"),
+        ({"email": "sam@elsewhere.test"}, "This address cannot be used"),
+        ({"role": "emperor"}, "Choose one of the list"),
+    ],
+)
 def test_a_bad_invitation_comes_back_and_stores_nothing(owner, linden, stranger, bad, said):
     people = User.select().count()
     answer = owner.post("/team/", data={**NEW, **bad}, headers=PARTIAL)
@@ -129,11 +146,17 @@ def test_with_mail_the_link_is_mailed_too(manager, letters):
     assert "The link was e-mailed" in text_of(manager.get(path))
 
 
-@pytest.mark.parametrize(("answer", "said"), [
-    ("550 5.1.1 no such person", "could not be delivered: the mail server answered 550 5.1.1"),
-    ("451 4.7.1 later", "not sent yet: the mail server answered 451 4.7.1"), ("die", "not sent yet: the mail server cannot be reached"),
-])
-def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(manager, letters, answer, said):
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("550 5.1.1 no such person", "could not be delivered: the mail server answered 550 5.1.1"),
+        ("451 4.7.1 later", "not sent yet: the mail server answered 451 4.7.1"),
+        ("die", "not sent yet: the mail server cannot be reached"),
+    ],
+)
+def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(
+    manager, letters, answer, said
+):
     letters.server.plan = lambda stage, to: answer if stage == "RCPT" else None
     location = manager.post("/team/", data=NEW).location
     assert letters.send() == []
@@ -144,8 +167,12 @@ def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(mana
 def test_the_link_is_shown_once_and_stands_in_no_cookie(manager, letters):
     answer = manager.post("/team/", data=NEW)
     secret = OneTimeLink.get().secret
-    assert secret not in manager.get_cookie("kalends").value and secret not in str([row.__data__ for row in Session.select()])
-    assert secret in text_of(manager.get(answer.location)) and secret not in text_of(manager.get(answer.location))
+    assert secret not in manager.get_cookie("kalends").value and secret not in str(
+        [row.__data__ for row in Session.select()]
+    )
+    assert secret in text_of(manager.get(answer.location)) and secret not in text_of(
+        manager.get(answer.location)
+    )
 
 
 # ---- one person ----
@@ -153,7 +180,10 @@ def test_the_link_is_shown_once_and_stands_in_no_cookie(manager, letters):
 
 def test_name_and_address_are_changed(manager, linden):
     OneTimeLink.issue(linden.pat, "reset", None, days=7)
-    answer = manager.post(f"/team/{linden.pat.id}", data=person(linden.pat, name="Pat Other", email="pat2@linden.test"))
+    answer = manager.post(
+        f"/team/{linden.pat.id}",
+        data=person(linden.pat, name="Pat Other", email="pat2@linden.test"),
+    )
     assert answer.status_code == 303
     kept = User.get_by_id(linden.pat.id)
     assert (kept.name, kept.email, kept.role) == ("Pat Other", "pat2@linden.test", "practitioner")
@@ -161,7 +191,11 @@ def test_name_and_address_are_changed(manager, linden):
 
 
 def test_a_taken_address_comes_back(manager, linden):
-    answer = manager.post(f"/team/{linden.pat.id}", data=person(linden.pat, email="olive@linden.test"), headers=PARTIAL)
+    answer = manager.post(
+        f"/team/{linden.pat.id}",
+        data=person(linden.pat, email="olive@linden.test"),
+        headers=PARTIAL,
+    )
     page = text_of(answer)
     assert answer.status_code == 422 and page.startswith('<form id="person-form"')
     assert "This address cannot be used" in page
@@ -169,15 +203,35 @@ def test_a_taken_address_comes_back(manager, linden):
 
 
 def test_an_owner_gives_roles_and_a_manager_does_not(signed_in, linden):
-    assert signed_in(linden.maya).post(f"/team/{linden.pat.id}", data=person(linden.pat, role="manager")).status_code == 422
-    assert signed_in(linden.maya).post(f"/team/{linden.maya.id}", data=person(linden.maya, role="owner")).status_code == 422
-    assert {User.get_by_id(u.id).role for u in (linden.pat, linden.maya)} == {"practitioner", "manager"}
-    assert signed_in(linden.olive).post(f"/team/{linden.pat.id}", data=person(linden.pat, role="manager")).status_code == 303
+    assert (
+        signed_in(linden.maya)
+        .post(f"/team/{linden.pat.id}", data=person(linden.pat, role="manager"))
+        .status_code
+        == 422
+    )
+    assert (
+        signed_in(linden.maya)
+        .post(f"/team/{linden.maya.id}", data=person(linden.maya, role="owner"))
+        .status_code
+        == 422
+    )
+    assert {User.get_by_id(u.id).role for u in (linden.pat, linden.maya)} == {
+        "practitioner",
+        "manager",
+    }
+    assert (
+        signed_in(linden.olive)
+        .post(f"/team/{linden.pat.id}", data=person(linden.pat, role="manager"))
+        .status_code
+        == 303
+    )
     assert User.get_by_id(linden.pat.id).role == "manager"
 
 
 def test_the_last_owner_keeps_the_role_and_stays(owner, linden):
-    answer = owner.post(f"/team/{linden.olive.id}", data=person(linden.olive, role="manager"), headers=PARTIAL)
+    answer = owner.post(
+        f"/team/{linden.olive.id}", data=person(linden.olive, role="manager"), headers=PARTIAL
+    )
     assert answer.status_code == 422 and "A clinic needs an owner" in text_of(answer)
     answer = owner.post(f"/team/{linden.olive.id}/leaving", follow_redirects=True)
     assert "is the only owner" in text_of(answer)
@@ -194,7 +248,12 @@ def test_an_owner_who_never_signed_in_does_not_count_as_the_other_one(owner, lin
 def test_with_a_second_owner_one_may_go(owner, linden):
     linden.maya.role = "owner"
     linden.maya.save()
-    assert owner.post(f"/team/{linden.olive.id}", data=person(linden.olive, role="manager")).status_code == 303
+    assert (
+        owner.post(
+            f"/team/{linden.olive.id}", data=person(linden.olive, role="manager")
+        ).status_code
+        == 303
+    )
     assert User.get_by_id(linden.olive.id).role == "manager"
 
 
@@ -243,26 +302,50 @@ def hours_of(calendar: Practitioner, *days: list[str]) -> dict:
 
 def test_hours_are_changed_with_two_stretches_a_day(manager, linden):
     rev = linden.clinic.faces_rev
-    week = hours_of(linden.calendar, ["09:00", "12:30", "13:30", "17:00"], DAY_OFF, ["10:00", "11:00", "", ""], *[DAY_OFF] * 4)
-    assert manager.post(f"/team/{linden.pat.id}/calendars/{linden.calendar.id}", data=week).status_code == 303
-    assert Practitioner.get_by_id(linden.calendar.id).hours == {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], "wed": [["10:00", "11:00"]]}
+    week = hours_of(
+        linden.calendar,
+        ["09:00", "12:30", "13:30", "17:00"],
+        DAY_OFF,
+        ["10:00", "11:00", "", ""],
+        *[DAY_OFF] * 4,
+    )
+    assert (
+        manager.post(f"/team/{linden.pat.id}/calendars/{linden.calendar.id}", data=week).status_code
+        == 303
+    )
+    assert Practitioner.get_by_id(linden.calendar.id).hours == {
+        "mon": [["09:00", "12:30"], ["13:30", "17:00"]],
+        "wed": [["10:00", "11:00"]],
+    }
     assert Clinic.get_by_id(linden.clinic.id).faces_rev == rev  # working hours show nowhere outside
 
 
 def test_the_form_shows_the_hours_again_as_they_are(manager, linden):
     linden.calendar.set_hours(None, {"tue": [["08:00", "09:00"], ["10:00", "11:00"]]})
     page = text_of(manager.get(f"/team/{linden.pat.id}"))
-    values = [part.partition('"')[0] for part in page.split(f'name="c{linden.calendar.id}-hours" value="')[1:]]
+    values = [
+        part.partition('"')[0]
+        for part in page.split(f'name="c{linden.calendar.id}-hours" value="')[1:]
+    ]
     assert values == [*DAY_OFF, "08:00", "09:00", "10:00", "11:00", *DAY_OFF * 5]
 
 
-@pytest.mark.parametrize("monday", [
-    ["09:00", "", "", ""], ["", "09:00", "", ""], ["17:00", "09:00", "", ""], ["09:00", "13:00", "12:00", "17:00"], ["09:00", "09:00", "", ""],
-    ["9 o'clock", "10:00", "", ""],
-])
+@pytest.mark.parametrize(
+    "monday",
+    [
+        ["09:00", "", "", ""],
+        ["", "09:00", "", ""],
+        ["17:00", "09:00", "", ""],
+        ["09:00", "13:00", "12:00", "17:00"],
+        ["09:00", "09:00", "", ""],
+        ["9 o'clock", "10:00", "", ""],
+    ],
+)
 def test_hours_that_cannot_be_come_back_and_change_nothing(manager, linden, monday):
     path = f"/team/{linden.pat.id}/calendars/{linden.calendar.id}"
-    answer = manager.post(path, data=hours_of(linden.calendar, monday, *[DAY_OFF] * 6), headers=PARTIAL)
+    answer = manager.post(
+        path, data=hours_of(linden.calendar, monday, *[DAY_OFF] * 6), headers=PARTIAL
+    )
     page = text_of(answer)
     assert answer.status_code == 422 and page.startswith('<form id="person-form"')
     assert "Monday: write a start and a later end" in page
@@ -286,7 +369,9 @@ def test_a_calendar_is_opened_closed_and_opened_again(manager, linden, booking):
 
 def test_a_calendar_cannot_be_opened_twice_nor_elsewhere(manager, linden, stranger):
     for venue in (linden.street.id, stranger.clinic.venues.first().id, "x"):
-        answer = manager.post(f"/team/{linden.pat.id}/calendars", data={"venue": venue}, headers=PARTIAL)
+        answer = manager.post(
+            f"/team/{linden.pat.id}/calendars", data={"venue": venue}, headers=PARTIAL
+        )
         assert answer.status_code == 422 and text_of(answer).startswith('<form id="opening-form"')
     assert linden.pat.practitioners.count() == 1
 
@@ -312,7 +397,12 @@ def test_who_leaves_is_signed_out_links_die_and_bookings_stay(app, signed_in, li
     assert gone.get("/").status_code == 302
     assert app.test_client().get(feeds.path(KEY, link)).status_code == 404
     assert app.test_client().get(f"/invitations/{invitation}").status_code == 404
-    assert app.test_client().post("/sign-in", data={"email": linden.pat.email, "password": PASSWORD}).status_code == 422
+    assert (
+        app.test_client()
+        .post("/sign-in", data={"email": linden.pat.email, "password": PASSWORD})
+        .status_code
+        == 422
+    )
     models.database.connect(reuse_if_open=True)
     assert Booking.get_by_id(booking.id).status == "confirmed"
     assert Practitioner.get_by_id(linden.calendar.id).archived
@@ -331,10 +421,18 @@ def test_the_page_of_a_leaver_brings_back_but_not_the_links(signed_in, linden):
 
 # ---- who may ----
 
-ROUTES = [("GET", "/team/{user}"), ("POST", "/team/{user}"), ("POST", "/team/{user}/one-time-links"), ("POST", "/team/{user}/calendars"),
-          ("POST", "/team/{user}/calendars/{calendar}"), ("GET", "/team/{user}/calendars/{calendar}/closing"),
-          ("POST", "/team/{user}/calendars/{calendar}/closing"), ("GET", "/team/{user}/leaving"), ("POST", "/team/{user}/leaving"),
-          ("POST", "/team/{user}/return")]
+ROUTES = [
+    ("GET", "/team/{user}"),
+    ("POST", "/team/{user}"),
+    ("POST", "/team/{user}/one-time-links"),
+    ("POST", "/team/{user}/calendars"),
+    ("POST", "/team/{user}/calendars/{calendar}"),
+    ("GET", "/team/{user}/calendars/{calendar}/closing"),
+    ("POST", "/team/{user}/calendars/{calendar}/closing"),
+    ("GET", "/team/{user}/leaving"),
+    ("POST", "/team/{user}/leaving"),
+    ("POST", "/team/{user}/return"),
+]
 
 
 @pytest.mark.parametrize("method, path", ROUTES)
@@ -343,7 +441,11 @@ def test_people_of_another_clinic_are_not_there(owner, stranger, method, path):
     answer = owner.open(path.format(user=stranger.id, calendar=theirs.id), method=method, data=NEW)
     assert answer.status_code == 404
     kept = User.get_by_id(stranger.id)
-    assert (kept.name, kept.is_active, Practitioner.get_by_id(theirs.id).archived) == ("Sam Elsewhere", True, False)
+    assert (kept.name, kept.is_active, Practitioner.get_by_id(theirs.id).archived) == (
+        "Sam Elsewhere",
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("method, path", [*ROUTES, ("GET", "/team/new"), ("POST", "/team/")])
@@ -356,15 +458,33 @@ def test_a_practitioner_changes_nobody(signed_in, linden, method, path):
 @pytest.mark.parametrize("role", ["owner", "manager"])
 @pytest.mark.parametrize("method, path", ROUTES)
 def test_a_manager_changes_neither_owners_nor_other_managers(manager, linden, method, path, role):
-    above = User.create(clinic=linden.clinic, email="above@linden.test", name="Above", role=role, password_hash=PASSWORD_HASH)
+    above = User.create(
+        clinic=linden.clinic,
+        email="above@linden.test",
+        name="Above",
+        role=role,
+        password_hash=PASSWORD_HASH,
+    )
     theirs = Practitioner.open(above, linden.street, None)
-    assert manager.open(path.format(user=above.id, calendar=theirs.id), method=method, data=NEW).status_code == 403
+    assert (
+        manager.open(
+            path.format(user=above.id, calendar=theirs.id), method=method, data=NEW
+        ).status_code
+        == 403
+    )
     kept = User.get_by_id(above.id)
-    assert (kept.name, kept.is_active, Practitioner.get_by_id(theirs.id).archived) == ("Above", True, False)
+    assert (kept.name, kept.is_active, Practitioner.get_by_id(theirs.id).archived) == (
+        "Above",
+        True,
+        False,
+    )
 
 
 def test_a_calendar_belongs_to_its_person(manager, linden):
     path = f"/team/{linden.pat.id}/calendars/{linden.colleague_calendar.id}"
-    assert manager.post(path, data=hours_of(linden.colleague_calendar, *[DAY_OFF] * 7)).status_code == 404
+    assert (
+        manager.post(path, data=hours_of(linden.colleague_calendar, *[DAY_OFF] * 7)).status_code
+        == 404
+    )
     assert manager.post(f"{path}/closing").status_code == 404
     assert Practitioner.get_by_id(linden.colleague_calendar.id).hours == WEEKDAYS

@@ -19,8 +19,14 @@ def book(linden, clock):
     def make(day: date, start: str, end: str, calendar=None, **fields):
         calendar = calendar or linden.calendar
         span, _ = timed(day, time.fromisoformat(start), time.fromisoformat(end), calendar.zone)
-        fields = {"patient": linden.patient, "service": linden.service, "allow_overlap": True, **fields}
+        fields = {
+            "patient": linden.patient,
+            "service": linden.service,
+            "allow_overlap": True,
+            **fields,
+        }
         return Booking.book(calendar, [span], linden.pat, **fields)[0]
+
     return make
 
 
@@ -39,7 +45,11 @@ def blocks(html: str) -> list[tuple[str, str, str, str]]:
     """(day, from, to, title) of every block in the grid."""
     found = []
     for section in html.split('<section aria-labelledby="d')[1:]:
-        for start, end, title in re.findall(r'<li data-from="([\d:]+)" data-to="([\d:]+)"[^>]*><a class="booking".*?<strong>(.*?)</strong>', section):
+        for start, end, title in re.findall(
+            r'<li data-from="([\d:]+)" data-to="([\d:]+)"[^>]*><a'
+            r' class="booking".*?<strong>(.*?)</strong>',
+            section,
+        ):
             found.append((section[:10], start, end, title))
     return found
 
@@ -73,7 +83,10 @@ def test_overlapping_blocks_stand_side_by_side(pat, book):
 def test_a_booking_past_midnight_shows_on_both_days(pat, book):
     book(MONDAY, "22:00", "02:00")
     html = page(pat)
-    assert [place[:3] for place in blocks(html)] == [("2026-11-16", "22:00", "24:00"), ("2026-11-17", "00:00", "02:00")]
+    assert [place[:3] for place in blocks(html)] == [
+        ("2026-11-16", "22:00", "24:00"),
+        ("2026-11-17", "00:00", "02:00"),
+    ]
     assert "<span>22:00–02:00</span>" in html
     assert "<span>until 02:00</span>" in html
     assert 'data-first="00"' in html
@@ -85,7 +98,12 @@ def test_one_that_ends_at_midnight_stays_on_its_day(pat, book):
 
 
 def test_whole_days_stand_on_top_of_each_of_their_days(pat, linden, clock):
-    Booking.book(linden.calendar, [whole_days(MONDAY, MONDAY + timedelta(days=1), linden.street.zone)], linden.pat, rate_cents=42000)
+    Booking.book(
+        linden.calendar,
+        [whole_days(MONDAY, MONDAY + timedelta(days=1), linden.street.zone)],
+        linden.pat,
+        rate_cents=42000,
+    )
     html = page(pat)
     assert html.count("<span>£420 a day</span>") == 2
     assert blocks(html) == []
@@ -117,19 +135,35 @@ def test_free_time_from_now_on_is_cut_at_hours_around_what_is_booked(pat, book):
     assert len(gaps(page(pat, day="2026-11-27"), "2026-11-27")) == 8
 
 
-@pytest.mark.parametrize(("others", "leading"), [
-    ([("18:00", "19:00", "confirmed")], ["09:00"]),
-    ([("09:00", "10:30", "offered")], ["11:00"]),  # 10:30 to 11:00 is in the piece that begins at ten, and that is half hidden
-    ([("09:00", "10:00", "offered"), ("10:00", "11:00", "cancelled"), ("13:00", "14:00", "confirmed")], ["11:00", "14:00"]),
-    ([("11:00", "12:00", "cancelled")], ["09:00"]),
-    ([("09:00", "17:00", "offered")], ["09:00"]),
-])
+@pytest.mark.parametrize(
+    ("others", "leading"),
+    [
+        ([("18:00", "19:00", "confirmed")], ["09:00"]),
+        (
+            [("09:00", "10:30", "offered")],
+            ["11:00"],
+        ),  # 10:30 to 11:00 is in the piece that begins at ten, and that is half hidden
+        (
+            [
+                ("09:00", "10:00", "offered"),
+                ("10:00", "11:00", "cancelled"),
+                ("13:00", "14:00", "confirmed"),
+            ],
+            ["11:00", "14:00"],
+        ),
+        ([("11:00", "12:00", "cancelled")], ["09:00"]),
+        ([("09:00", "17:00", "offered")], ["09:00"]),
+    ],
+)
 def test_each_free_stretch_is_labelled_once_where_no_block_hides_it(pat, book, others, leading):
     ahead = MONDAY + timedelta(days=7)
     for start, end, status in others:
         book(ahead, start, end, status=status)
     html = page(pat, day=ahead)
-    assert re.findall(rf'<a hx-boost="false" href="[^"]*day={ahead}&amp;from=([\d:]+)"', html) == leading
+    assert (
+        re.findall(rf'<a hx-boost="false" href="[^"]*day={ahead}&amp;from=([\d:]+)"', html)
+        == leading
+    )
     assert len(gaps(html, str(ahead))) >= 7
 
 
@@ -143,7 +177,9 @@ def test_in_a_colleague_s_calendar_one_sees_and_does_not_book(pat, linden, book)
 
 def test_managers_book_in_every_calendar(signed_in, linden, clock, book):
     book(MONDAY, "09:00", "10:00")
-    assert f"/bookings/new?calendar={linden.calendar.id}" in page(signed_in(linden.maya), calendar=linden.calendar.id)
+    assert f"/bookings/new?calendar={linden.calendar.id}" in page(
+        signed_in(linden.maya), calendar=linden.calendar.id
+    )
 
 
 def test_another_venue_s_bookings_keep_the_person_busy_here(signed_in, linden, book):
@@ -160,20 +196,34 @@ def test_times_say_their_zone_where_another_venue_differs(pat, linden):
     assert "London time" not in page(pat)
 
 
-def test_the_switcher_has_one_s_own_calendars_first_and_keeps_day_and_view(signed_in, linden, clock, book):
+def test_the_switcher_has_one_s_own_calendars_first_and_keeps_day_and_view(
+    signed_in, linden, clock, book
+):
     book(MONDAY, "09:00", "10:00")
     html = page(signed_in(linden.quinn), view="agenda", day="2026-11-16").split("</summary>")[-1]
-    assert html.index("Your calendars") < html.index(" Harbour House</a>") < html.index(" Pat Linden</a>")
+    assert (
+        html.index("Your calendars")
+        < html.index(" Harbour House</a>")
+        < html.index(" Pat Linden</a>")
+    )
     assert f"/calendar?day=2026-11-16&amp;view=agenda&amp;calendar={linden.calendar.id}" in html
 
 
 def test_the_menu_leads_to_calendar_sync(pat):
     menu = page(pat).split('aria-label="More"')[1].split("</details>")[0]
-    assert [word in menu for word in ("Calendar sync", "Private links", "Print this week", "Help")] == [True] * 4
+    assert [
+        word in menu for word in ("Calendar sync", "Private links", "Print this week", "Help")
+    ] == [True] * 4
 
 
-@pytest.mark.parametrize(("view", "earlier", "later"), [
-    ("week", "2026-11-13", "2026-11-27"), ("day", "2026-11-19", "2026-11-21"), ("agenda", "2026-11-13", "2026-11-27")])
+@pytest.mark.parametrize(
+    ("view", "earlier", "later"),
+    [
+        ("week", "2026-11-13", "2026-11-27"),
+        ("day", "2026-11-19", "2026-11-21"),
+        ("agenda", "2026-11-13", "2026-11-27"),
+    ],
+)
 def test_previous_and_next_keep_the_view(pat, book, view, earlier, later):
     book(MONDAY, "09:00", "10:00")
     html = page(pat, view=view)
@@ -222,9 +272,18 @@ def test_a_leaver_s_calendar_can_still_be_read_and_not_booked(signed_in, linden,
     assert "/bookings/new" not in html
 
 
-@pytest.mark.parametrize("query", [
-    {"day": "tomorrow"}, {"day": "9999-12-31"}, {"day": "0001-01-01"}, {"view": "year"},
-    {"calendar": "x"}, {"calendar": "999999999"}, {"calendar": "-1"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"day": "tomorrow"},
+        {"day": "9999-12-31"},
+        {"day": "0001-01-01"},
+        {"view": "year"},
+        {"calendar": "x"},
+        {"calendar": "999999999"},
+        {"calendar": "-1"},
+    ],
+)
 def test_what_we_did_not_write_is_not_found(pat, query):
     assert pat.get("/calendar", query_string=query).status_code == 404
 
@@ -237,16 +296,26 @@ def test_the_first_and_the_last_day_and_clock_changes_can_be_shown(pat, book, da
 
 
 def test_the_repeated_hour_is_shown_with_both_its_bookings(pat, linden, clock):
-    passes = [datetime(2026, 10, 25, hour, 15, tzinfo=UTC) for hour in (0, 1)]  # 01:15 twice in London
+    passes = [
+        datetime(2026, 10, 25, hour, 15, tzinfo=UTC) for hour in (0, 1)
+    ]  # 01:15 twice in London
     for at in passes:
-        Booking.book(linden.calendar, [Span(at, at + timedelta(minutes=30))], linden.pat, patient=linden.patient)
+        Booking.book(
+            linden.calendar,
+            [Span(at, at + timedelta(minutes=30))],
+            linden.pat,
+            patient=linden.patient,
+        )
     html = page(pat, day="2026-10-25")
     assert [place[1:3] for place in blocks(html)] == [("01:15", "01:45"), ("01:15", "01:45")]
     assert re.findall(r'data-lane="(\d/\d)"', html) == ["1/2", "2/2"]
 
 
 def test_another_clinic_s_calendar_is_not_found(pat, stranger):
-    assert pat.get("/calendar", query_string={"calendar": stranger.practitioners.get().id}).status_code == 404
+    assert (
+        pat.get("/calendar", query_string={"calendar": stranger.practitioners.get().id}).status_code
+        == 404
+    )
 
 
 def test_names_are_escaped(pat, linden, book):
@@ -258,19 +327,32 @@ def test_names_are_escaped(pat, linden, book):
 def test_a_full_week_stays_small_in_bytes_and_queries(pat, linden, book, caplog):
     for n in range(200):
         day, slot = MONDAY + timedelta(days=n % 7), n // 7
-        book(day, f"{8 + slot * 20 // 60:02}:{slot * 20 % 60:02}", f"{8 + (slot * 20 + 20) // 60:02}:{(slot * 20 + 20) % 60:02}")
+        book(
+            day,
+            f"{8 + slot * 20 // 60:02}:{slot * 20 % 60:02}",
+            f"{8 + (slot * 20 + 20) // 60:02}:{(slot * 20 + 20) % 60:02}",
+        )
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         answer = pat.get("/calendar")
     assert answer.get_data(as_text=True).count('class="booking"') == 200
     assert len(answer.data) < 60_000, len(answer.data)
-    queries = [record for record in caplog.records if record.name == "peewee" and "SELECT" in str(record.msg)]
+    queries = [
+        record
+        for record in caplog.records
+        if record.name == "peewee" and "SELECT" in str(record.msg)
+    ]
     assert 0 < len(queries) <= 8, len(queries)
 
 
-def test_an_owner_without_a_calendar_sees_the_oldest_venue_and_its_zone(signed_in, linden, clock, book):
+def test_an_owner_without_a_calendar_sees_the_oldest_venue_and_its_zone(
+    signed_in, linden, clock, book
+):
     book(MONDAY, "09:00", "10:00")
     olive = signed_in(linden.olive)
     assert "Pat Linden, Linden Street, London time" in page(olive)
     assert 'value="Europe/London"' in olive.get("/settings/venues/new").get_data(as_text=True)
-    assert sync_words.zone(list(Practitioner.listed(linden.clinic)), linden.olive) == linden.street.zone
+    assert (
+        sync_words.zone(list(Practitioner.listed(linden.clinic)), linden.olive)
+        == linden.street.zone
+    )
     assert sync_words.zone([linden.calendar, linden.abroad], linden.quinn) == linden.harbour.zone

@@ -1,4 +1,6 @@
-"""The web as it is deployed, met by slow, broken and hostile lines: they cost a connection, never a thread, and what came in part is not taken."""
+"""The web as it is deployed, met by slow, broken and hostile lines: they cost a connection, never a
+thread, and what came in part is not taken.
+"""
 
 import socket
 import threading
@@ -18,13 +20,17 @@ from scheduling import Span
 from sync import feed as feeds
 from tests.conftest import NOW, PASSWORD
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # whichever database it is makes no difference
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture
 def server(app, linden, clock):
-    """granian with the front, in this process; `server.asked` holds the environment of each request that reached the application."""
+    """granian with the front, in this process; `server.asked` holds the environment of each request
+    that reached the application.
+    """
     asked = []
 
     def application(environ, start_response):
@@ -39,13 +45,24 @@ def server(app, linden, clock):
 @pytest.fixture
 def link(linden, clock):
     """The path of a private link with one booking."""
-    Booking.book(linden.calendar, [Span(NOW, NOW.replace(hour=12, minute=30))], linden.pat, service=linden.service)
-    return feeds.path("a key of the tests", Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar))
+    Booking.book(
+        linden.calendar,
+        [Span(NOW, NOW.replace(hour=12, minute=30))],
+        linden.pat,
+        service=linden.service,
+    )
+    return feeds.path(
+        "a key of the tests",
+        Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar),
+    )
 
 
 def ask(server, path: str, **headers) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers),
+            timeout=10,
+        ) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -56,7 +73,9 @@ def connected(server) -> socket.socket:
 
 
 def said(server, octets: bytes, ends: bool = False) -> bytes:
-    """All that the server answers to these octets, until it closes or has nothing more to say; `ends`: we send no more."""
+    """All that the server answers to these octets, until it closes or has nothing more to say;
+    `ends`: we send no more.
+    """
     with connected(server) as line:
         line.sendall(octets)
         if ends:
@@ -76,10 +95,20 @@ def _length(answer: bytes) -> int:
 
 STALLED = {
     "half a head": b"GET /sign-in HTTP/1.1\r\nHos",
-    "a form at the door": b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: 400\r\n\r\ne",
-    "a message from a provider": b"POST /webhooks/google/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: h\r\nContent-Length: 400\r\n\r\n{",
-    "a long file": b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\nx",
-    "pieces without a length": b"POST /webhooks/google/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    "a form at the door": (
+        b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: 400\r\n\r\ne"
+    ),
+    "a message from a provider": (
+        b"POST /webhooks/google/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost:"
+        b" h\r\nContent-Length: 400\r\n\r\n{"
+    ),
+    "a long file": (
+        b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\nx"
+    ),
+    "pieces without a length": (
+        b"POST /webhooks/google/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:"
+        b" chunked\r\n\r\n1\r\nx\r\n"
+    ),
     "a page nobody reads": b"GET /help/ HTTP/1.1\r\nHost: h\r\n\r\n" * 50,
 }
 
@@ -98,7 +127,11 @@ def stalled_lines(server, octets: bytes, count: int = 60):
 def test_stalled_lines_keep_nobody_waiting(server, link, octets):
     with stalled_lines(server, octets):
         for _ in range(3):
-            assert ask(server, link)[0] == 200 and ask(server, "/sign-in")[0] == 200 and ask(server, "/healthz")[0] in (200, 503)
+            assert (
+                ask(server, link)[0] == 200
+                and ask(server, "/sign-in")[0] == 200
+                and ask(server, "/healthz")[0] in (200, 503)
+            )
 
 
 @pytest.mark.parametrize("drips", [False, True], ids=["silent", "an octet at a time"])
@@ -122,7 +155,9 @@ def test_a_long_body_may_take_longer_as_long_as_it_comes(server, monkeypatch):
     monkeypatch.setattr(front, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr(front, "SLOWEST", 100_000)
     with connected(server) as line:
-        line.sendall(b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n")
+        line.sendall(
+            b"POST /settings/imports/ HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n"
+        )
         for _ in range(6):
             line.sendall(b"x" * 50_000)
             time.sleep(0.15)
@@ -135,7 +170,11 @@ def test_what_was_cut_short_is_not_taken(server, linden):
     head = b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM
     answer = said(server, head + b"Content-Length: 400\r\n\r\n" + body, ends=True)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
-    assert said(server, head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body), ends=True).startswith(b"HTTP/1.1 411 ")
+    assert said(
+        server,
+        head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body),
+        ends=True,
+    ).startswith(b"HTTP/1.1 411 ")
     assert server.asked == [] and AuditEntry.select().count() == before
 
 
@@ -145,7 +184,9 @@ def test_a_message_in_pieces_is_taken_whole(server):
     assert server.asked[0]["CONTENT_LENGTH"] == "5"
 
 
-@pytest.mark.parametrize("head", [b"Content-Length: 1048577\r\n\r\n", b"Content-Length: 99999999999\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 1048577\r\n\r\n", b"Content-Length: 99999999999\r\n\r\n"]
+)
 def test_what_is_too_long_is_refused_before_it_is_read(server, head):
     answer = said(server, b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + head)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -173,8 +214,13 @@ def test_strangers_hold_only_so_much_and_forms_are_taken_all_the_same(server, mo
         other.setblocking(False)
         refused = next(filter(None, (_refusal(one, other) for _ in range(100))))
         assert refused.startswith(b"HTTP/1.1 503 ") and b"retry-after: 60" in refused.lower()
-        assert said(server, form).startswith(b"HTTP/1.1 4") and [entry["PATH_INFO"] for entry in server.asked] == ["/sign-in"]
-    assert said(server, head + b"x" * 300_000).startswith(b"HTTP/1.1 ") and server.asked[-1]["PATH_INFO"] == "/settings/imports/"
+        assert said(server, form).startswith(b"HTTP/1.1 4") and [
+            entry["PATH_INFO"] for entry in server.asked
+        ] == ["/sign-in"]
+    assert (
+        said(server, head + b"x" * 300_000).startswith(b"HTTP/1.1 ")
+        and server.asked[-1]["PATH_INFO"] == "/settings/imports/"
+    )
 
 
 def _refusal(*lines: socket.socket) -> bytes | None:
@@ -187,24 +233,47 @@ def _refusal(*lines: socket.socket) -> bytes | None:
 
 
 def test_a_request_arrives_as_it_was_sent(server):
-    said(server, b"GET /caf%C3%A9/%2Fa?x=%20y HTTP/1.1\r\nHost: linden.test\r\nX-Twice: 1\r\nX-Twice: 2\r\nX_Twice: 3\r\n"
-                 b"Cookie: a=1\r\nCookie: b=2\r\n\r\n")
+    said(
+        server,
+        b"GET /caf%C3%A9/%2Fa?x=%20y HTTP/1.1\r\nHost: linden.test\r\nX-Twice: 1\r\nX-Twice:"
+        b" 2\r\nX_Twice: 3\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n",
+    )
     (environ,) = server.asked
-    assert environ["PATH_INFO"] == "/café//a".encode().decode("latin-1") and environ["QUERY_STRING"] == "x=%20y"
-    assert (environ["HTTP_X_TWICE"], environ["HTTP_COOKIE"], environ["HTTP_HOST"]) == ("1, 2", "a=1; b=2", "linden.test")
-    assert (environ["REMOTE_ADDR"], environ["SERVER_PORT"], environ["wsgi.url_scheme"]) == ("127.0.0.1", str(server.port), "http")
+    assert (
+        environ["PATH_INFO"] == "/café//a".encode().decode("latin-1")
+        and environ["QUERY_STRING"] == "x=%20y"
+    )
+    assert (environ["HTTP_X_TWICE"], environ["HTTP_COOKIE"], environ["HTTP_HOST"]) == (
+        "1, 2",
+        "a=1; b=2",
+        "linden.test",
+    )
+    assert (environ["REMOTE_ADDR"], environ["SERVER_PORT"], environ["wsgi.url_scheme"]) == (
+        "127.0.0.1",
+        str(server.port),
+        "http",
+    )
 
 
 def test_a_form_and_a_file_reach_the_application(server, linden):
     body = f"email={linden.pat.email}&password={PASSWORD}".encode().replace(b" ", b"+")
-    answer = said(server, b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    answer = said(
+        server,
+        b"POST /sign-in HTTP/1.1\r\nHost: h\r\n"
+        + FORM
+        + b"Content-Length: %d\r\n\r\n" % len(body)
+        + body,
+    )
     assert answer.startswith(b"HTTP/1.1 303 ") and b"set-cookie:" in answer.lower()
 
 
 def test_a_feed_is_the_same_at_once_and_made_and_by_head(server, link):
     first = said(server, f"GET {link} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
     again = said(server, f"GET {link} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
-    assert len(server.asked) == 3 and first.partition(b"\r\n\r\n")[2] == again.partition(b"\r\n\r\n")[2]
+    assert (
+        len(server.asked) == 3
+        and first.partition(b"\r\n\r\n")[2] == again.partition(b"\r\n\r\n")[2]
+    )
     head = said(server, f"HEAD {link} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
     assert b"content-length: %d\r\n" % _length(first) in head.lower() and head.endswith(b"\r\n\r\n")
 
@@ -217,8 +286,19 @@ def test_more_than_can_wait_are_told_to_come_again(server, monkeypatch, app, lin
     with ExitStack() as lines:
         for _ in range(10):
             lines.enter_context(line := connected(server))
-            line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        answer = said(server, b"POST /sign-in HTTP/1.1\r\nHost: h\r\n" + FORM + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            line.sendall(
+                b"POST /sign-in HTTP/1.1\r\nHost: h\r\n"
+                + FORM
+                + b"Content-Length: %d\r\n\r\n" % len(body)
+                + body
+            )
+        answer = said(
+            server,
+            b"POST /sign-in HTTP/1.1\r\nHost: h\r\n"
+            + FORM
+            + b"Content-Length: %d\r\n\r\n" % len(body)
+            + body,
+        )
         assert answer.startswith(b"HTTP/1.1 503 ") and b"retry-after: 5" in answer.lower()
         assert ask(server, "/help/")[0] == 200 and ask(server, "/sign-in")[0] == 200
         gate.set()

@@ -1,4 +1,6 @@
-"""Calls of providers: who is believed, what they set in motion, and that nobody learns anything from an answer."""
+"""Calls of providers: who is believed, what they set in motion, and that nobody learns anything
+from an answer.
+"""
 
 import json
 from datetime import timedelta
@@ -31,26 +33,47 @@ def caller(app):
 
 
 def opened(account, role):
-    """The channel of a calendar, with its address and the headers that Google's calls on it bear."""
-    channel = Channel.get(Channel.calendar == RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.role == role))
+    """The channel of a calendar, with its address and the headers that Google's calls on it
+    bear.
+    """
+    channel = Channel.get(
+        Channel.calendar
+        == RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.role == role)
+    )
     return channel, f"/webhooks/google/{channel.uuid}"
 
 
 @pytest.fixture
 def told(world, account):
-    """The headers with which the imitation called, as it does for a change in a calendar: by channel."""
+    """The headers with which the imitation called, as it does for a change in a calendar: by
+    channel.
+    """
+
     def headers(channel, state="exists"):
         world.messages.clear()
-        world.robin.add("Dentist", world.clock.now + timedelta(days=2), world.clock.now + timedelta(days=2, hours=1),
-                        channel.calendar.calendar_id)
+        world.robin.add(
+            "Dentist",
+            world.clock.now + timedelta(days=2),
+            world.clock.now + timedelta(days=2, hours=1),
+            channel.calendar.calendar_id,
+        )
         sent = {kept["X-Goog-Channel-ID"]: kept for _, kept, *_ in world.messages}
         return dict(sent[channel.channel_id or channel.uuid]) | {"X-Goog-Resource-State": state}
+
     return headers
 
 
 @pytest.fixture
 def microsoft(world):
-    connections.set_up(connections.Setup({"google": world.endpoints(), "microsoft": world.endpoints()}, None, 300, b"secret", world.transport))
+    connections.set_up(
+        connections.Setup(
+            {"google": world.endpoints(), "microsoft": world.endpoints()},
+            None,
+            300,
+            b"secret",
+            world.transport,
+        )
+    )
 
 
 def is_due(account, clock):
@@ -74,11 +97,17 @@ def test_a_call_about_a_calendar_that_is_read_has_it_read(caller, account, told,
     assert world.mirrored(account) == ["Dentist"]
 
 
-def test_a_forged_an_unknown_and_an_empty_call_are_all_alike_and_change_nothing(caller, account, told, clock):
+def test_a_forged_an_unknown_and_an_empty_call_are_all_alike_and_change_nothing(
+    caller, account, told, clock
+):
     channel, address = opened(account, "destination")
     good, other = told(channel), "/webhooks/google/00000000-0000-4000-8000-000000000000"
-    calls = [(address, good | {"X-Goog-Channel-Token": "forged"}), (address, good | {"X-Goog-Channel-Token": ""}),
-             (other, good | {"X-Goog-Channel-ID": "unknown"}), (address, {})]
+    calls = [
+        (address, good | {"X-Goog-Channel-Token": "forged"}),
+        (address, good | {"X-Goog-Channel-Token": ""}),
+        (other, good | {"X-Goog-Channel-ID": "unknown"}),
+        (address, {}),
+    ]
     answers = [caller.post(where, headers=headers) for where, headers in calls]
     assert {(answer.status_code, answer.data) for answer in answers} == {(404, b"")}
     assert not is_due(account, clock)
@@ -91,12 +120,26 @@ def test_the_first_call_on_a_channel_is_believed_and_needs_no_look(caller, accou
     assert not is_due(account, clock)
 
 
-def test_a_secret_of_google_opens_nothing_at_the_other_provider_s_address(caller, account, told, clock, microsoft):
+def test_a_secret_of_google_opens_nothing_at_the_other_provider_s_address(
+    caller, account, told, clock, microsoft
+):
     channel, address = opened(account, "destination")
     headers = told(channel)
-    body = {"value": [{"subscriptionId": channel.channel_id or channel.uuid, "clientState": headers["X-Goog-Channel-Token"],
-                       "changeType": "updated", "resource": "x"}]}
-    answer = caller.post(address.replace("google", "microsoft"), data=json.dumps(body), content_type="application/json")
+    body = {
+        "value": [
+            {
+                "subscriptionId": channel.channel_id or channel.uuid,
+                "clientState": headers["X-Goog-Channel-Token"],
+                "changeType": "updated",
+                "resource": "x",
+            }
+        ]
+    }
+    answer = caller.post(
+        address.replace("google", "microsoft"),
+        data=json.dumps(body),
+        content_type="application/json",
+    )
     assert answer.status_code == 202
     assert not is_due(account, clock)
 
@@ -117,13 +160,30 @@ def test_the_handshake_gives_the_decoded_token_back_as_plain_text(caller, accoun
 
 
 def test_a_handshake_that_is_too_long_gives_nothing_back(caller, account, microsoft):
-    answer = caller.post("/webhooks/microsoft/00000000-0000-4000-8000-000000000000", query_string={"validationToken": "a" * 5000})
+    answer = caller.post(
+        "/webhooks/microsoft/00000000-0000-4000-8000-000000000000",
+        query_string={"validationToken": "a" * 5000},
+    )
     assert (answer.status_code, answer.data) == (404, b"")
 
 
-@pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"value": 7}', b'{"value": [7, {}, {"subscriptionId": 5}]}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b'{"value": 7}',
+        b'{"value": [7, {}, {"subscriptionId": 5}]}',
+        b"\xff\xfe",
+    ],
+)
 def test_outlook_is_answered_202_whatever_it_says(caller, account, microsoft, clock, body):
-    answer = caller.post("/webhooks/microsoft/00000000-0000-4000-8000-000000000000", data=body, content_type="application/json")
+    answer = caller.post(
+        "/webhooks/microsoft/00000000-0000-4000-8000-000000000000",
+        data=body,
+        content_type="application/json",
+    )
     assert answer.status_code == 202
     assert not is_due(account, clock)
 

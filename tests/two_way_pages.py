@@ -1,4 +1,6 @@
-"""The steps of two-way sync as a person clicks them, and the person's account at an imitation provider, by its own addresses."""
+"""The steps of two-way sync as a person clicks them, and the person's account at an imitation
+provider, by its own addresses.
+"""
 
 import time
 
@@ -22,11 +24,20 @@ class Outside:
         return answer.json()["answer"]
 
     def add(self, title, start, end):
-        self.do("add", **{"summary" if self.provider == "Google" else "subject": title}, start=start, end=end)
+        self.do(
+            "add",
+            **{"summary" if self.provider == "Google" else "subject": title},
+            start=start,
+            end=end,
+        )
 
     def ours(self) -> list[dict]:
         """Events of ours in calendars of ours; and that there are no two of a booking."""
-        events = [event for calendar in self.calendars_of_ours() for event in self.do("events", calendar=calendar)]
+        events = [
+            event
+            for calendar in self.calendars_of_ours()
+            for event in self.do("events", calendar=calendar)
+        ]
         references = [self._mark(event) for event in events]
         assert len(references) == len(set(references)) and all(references)
         return events
@@ -43,8 +54,12 @@ class Outside:
         return next((value for value in event["_properties"].values() if value.startswith("[")), "")
 
     def calendars_of_ours(self) -> list[str]:
-        return [calendar["id"] for calendar in self.do("list_calendars")
-                if "kalends:" in str(calendar.get("description", "")) + str(calendar.get("properties", ""))]
+        return [
+            calendar["id"]
+            for calendar in self.do("list_calendars")
+            if "kalends:"
+            in str(calendar.get("description", "")) + str(calendar.get("properties", ""))
+        ]
 
 
 def connect(page, email, provider="Google"):

@@ -1,4 +1,6 @@
-"""Who may see and change what. Every row is loaded here, scoped to the clinic of whoever asks: another clinic's row is 404."""
+"""Who may see and change what. Every row is loaded here, scoped to the clinic of whoever asks:
+another clinic's row is 404.
+"""
 
 from functools import wraps
 
@@ -19,16 +21,25 @@ logins = LoginManager()
 
 def init_app(app: Flask) -> None:
     app.session_interface = Sessions()
-    app.login_manager = logins  # not its `init_app`: the cookie by which it remembers people is not used
+    app.login_manager = (
+        logins  # not its `init_app`: the cookie by which it remembers people is not used
+    )
     logins.session_protection = None
     logins.request_loader(lambda request: session.row and session.row.user)
     logins.unauthorized_handler(_ask_to_sign_in)
-    app.context_processor(lambda: {"current_user": current_user, "clinic": clinic() if current_user.is_authenticated else None,
-                                    "left_over": left_over})
+    app.context_processor(
+        lambda: {
+            "current_user": current_user,
+            "clinic": clinic() if current_user.is_authenticated else None,
+            "left_over": left_over,
+        }
+    )
 
 
 def sign_in(user: User, remember: bool, how: str = "signed_in") -> None:
-    """Begin a fresh session: nothing of an earlier one survives. The browser is known from now on."""
+    """Begin a fresh session: nothing of an earlier one survives. The browser is known from now
+    on.
+    """
     note("new_device" if how == "signed_in" and not devices.knows(user) else how, user)
     session.begin(user, remember, devices.label())
     login_user(user)
@@ -49,19 +60,28 @@ def sign_out() -> None:
 
 def note(kind: str, user: User | None) -> None:
     """Keep what happened at the doors, for the owner of the clinic that it concerns."""
-    SecurityEvent.note(kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label())
+    SecurityEvent.note(
+        kind, user and user.clinic_id, user and user.id, brakes.source(), devices.label()
+    )
 
 
 def _ask_to_sign_in():
-    """A part of a page says so where it stands, with all that was typed; a form comes back with what was typed kept; a page leads to
+    """A part of a page says so where it stands, with all that was typed; a form comes back with
+    what was typed kept; a page leads to
     signing in and, where it can, back. One that asks by itself goes from the screen."""
     if request.endpoint in UNATTENDED:
-        return htmx.done(url_for("auth.sign_in"))  # what is on the screen is not for whoever comes by
+        return htmx.done(
+            url_for("auth.sign_in")
+        )  # what is on the screen is not for whoever comes by
     token = tokens.sent()
     if htmx.is_partial() or token and token.user_id:
         return signing_in.ask_again(token and token.user_id, "ended")
     if request.method == "GET":
-        return redirect(url_for("auth.sign_in", next=request.full_path if request.query_string else request.path))
+        return redirect(
+            url_for(
+                "auth.sign_in", next=request.full_path if request.query_string else request.path
+            )
+        )
     flash("You were signed out, so nothing was saved. Sign in, then do it once more.", "warning")
     return redirect(url_for("auth.sign_in"), 303)
 
@@ -77,7 +97,9 @@ def _role_required(allowed):
         @login_required
         def checked(*args, **kwargs):
             return view(*args, **kwargs) if allowed(current_user) else abort(403)
+
         return checked
+
     return decorate
 
 
@@ -87,7 +109,11 @@ owner_required = _role_required(lambda user: user.is_owner)
 
 def load(table: type[Base], row_id: int, *columns) -> Base:
     """The row of this clinic with this id, or 404; with `columns` only these of it."""
-    row = table.select(*columns).where(table.id == row_id, table.clinic == clinic()).get_or_none() if row_id < 2**31 else None
+    row = (
+        table.select(*columns).where(table.id == row_id, table.clinic == clinic()).get_or_none()
+        if row_id < 2**31
+        else None
+    )
     return row or abort(404)
 
 
@@ -99,14 +125,17 @@ def calendars() -> list[Practitioner]:
 
 
 def menu_calendars() -> tuple[list[Practitioner], bool]:
-    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold; and whether there are more. Closed ones that hold
+    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold;
+    and whether there are more. Closed ones that hold
     bookings to come stand behind them until none is left."""
     _load_menu()
     return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
 
 
 def left_over() -> list[Practitioner]:
-    """The clinic's closed calendars that still hold bookings to come, each with their number as `left`."""
+    """The clinic's closed calendars that still hold bookings to come, each with their number as
+    `left`.
+    """
     _load_menu()
     return g.left_over
 
@@ -116,13 +145,19 @@ def _load_menu() -> None:
     if "menu_calendars" in g:
         return
     order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
-    rows = leftover.with_open_ones(clinic()).order_by(*(one.desc() for one in order), Venue.id, User.name).limit(2 * MOST_IN_MENU + 1)
+    rows = (
+        leftover.with_open_ones(clinic())
+        .order_by(*(one.desc() for one in order), Venue.id, User.name)
+        .limit(2 * MOST_IN_MENU + 1)
+    )
     g.menu_calendars = [row for row in rows if row.left is None]
     g.left_over = [row for row in rows if row.left is not None]
 
 
 def may_book(practitioner: Practitioner) -> bool:
-    """Whether the signed-in person may book in this calendar: their own, or any as a manager, while it is open."""
+    """Whether the signed-in person may book in this calendar: their own, or any as a manager, while
+    it is open.
+    """
     is_open = not practitioner.archived and not practitioner.venue.archived
     return is_open and (current_user.is_manager or practitioner.user_id == current_user.id)
 

@@ -3,7 +3,17 @@
 import hmac
 import re
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 from wtforms import PasswordField, ValidationError
@@ -28,12 +38,19 @@ blueprint = Blueprint("auth", __name__)
 
 
 class NewPassword(PasswordField):
-    """A password to be set: long enough, not easy to guess, and bounded for the hash. `own`: what it should not consist of."""
+    """A password to be set: long enough, not easy to guess, and bounded for the hash. `own`: what
+    it should not consist of.
+    """
 
     own: tuple[str | None, ...] = ()
 
     def __init__(self, label="New password", **kwargs):
-        super().__init__(label, [Needed("Choose a password")], render_kw={"autocomplete": "new-password"}, **kwargs)
+        super().__init__(
+            label,
+            [Needed("Choose a password")],
+            render_kw={"autocomplete": "new-password"},
+            **kwargs,
+        )
 
     def post_validate(self, form, validation_stopped):
         sentence = None if validation_stopped else password_rules.fault(self.data, self.own)
@@ -42,7 +59,9 @@ class NewPassword(PasswordField):
 
 
 class Forgotten(Form):
-    email = SignInName("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
+    email = SignInName(
+        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
 
 
 class SetPassword(Form):
@@ -50,7 +69,11 @@ class SetPassword(Form):
 
 
 class ChangePassword(Form):
-    current = PasswordField("Password now", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
+    current = PasswordField(
+        "Password now",
+        [Needed("Write your password"), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
     password = NewPassword()
 
 
@@ -58,12 +81,16 @@ class Welcome(Form):
     clinic = Line("Name of the clinic", 120, "Write the clinic's name")
     zone_name = Zone("Time zone")
     name = Line("Your name", 120, "Write your name")
-    email = Email("Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
+    email = Email(
+        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
     password = NewPassword("Password")
 
 
 class SignUp(Form):
-    email = Email("Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
+    email = Email(
+        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -96,12 +123,20 @@ def _try(form: SignIn, kept: str):
 
 
 def _told_to_wait(form: SignIn, kept: str, seconds: int) -> tuple[str, int, dict]:
-    return render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(seconds)), 429, {"Retry-After": str(seconds)}
+    return (
+        render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(seconds)),
+        429,
+        {"Retry-After": str(seconds)},
+    )
 
 
 def _safe(target: str | None) -> str:
-    """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/" and skip tabs and line ends)."""
-    return target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else url_for("week.index")
+    """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/"
+    and skip tabs and line ends).
+    """
+    return (
+        target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else url_for("week.index")
+    )
 
 
 @blueprint.post("/sign-out")
@@ -112,16 +147,22 @@ def sign_out():
 
 @blueprint.get("/forgotten")
 def forgotten():
-    return render_template("auth/forgotten.html", form=Forgotten(), can_mail=outbox.is_set_up(), sent=False)
+    return render_template(
+        "auth/forgotten.html", form=Forgotten(), can_mail=outbox.is_set_up(), sent=False
+    )
 
 
 @blueprint.post("/forgotten")
 def send_reset():
-    """The same answer and the same work whether or not there is such a person: a job looks, and sends the letter."""
+    """The same answer and the same work whether or not there is such a person: a job looks, and
+    sends the letter.
+    """
     brakes.slow_down("reset", brakes.network(), brakes.RESETS)
     form = Forgotten()
     if not form.validate():
-        return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False), 422
+        return render_template(
+            "auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False
+        ), 422
     if outbox.is_set_up():
         ResetRequest.ask(brakes.key("reset of", form.email.data), form.email.data)
         letters.wake()
@@ -145,18 +186,26 @@ def accept(secret: str):
         access.sign_in(user, remember=False, how="link_used")
         flash("Your password is set.")
         return redirect(url_for("week.index"), 303)
-    return render_template("auth/accept.html", form=form, user=link.user, purpose=link.purpose), 422 if form.errors else 200
+    return render_template(
+        "auth/accept.html", form=form, user=link.user, purpose=link.purpose
+    ), 422 if form.errors else 200
 
 
 def _used_up() -> tuple[str, int]:
-    return render_template("error.html", status=404, heading="This link has been used or is too old",
-                           advice="Ask the owner of your clinic for a new one, or sign in if you have a password."), 404
+    return render_template(
+        "error.html",
+        status=404,
+        heading="This link has been used or is too old",
+        advice="Ask the owner of your clinic for a new one, or sign in if you have a password.",
+    ), 404
 
 
 @blueprint.route("/welcome", methods=["GET", "POST"])
 @blueprint.route("/welcome/<token>", methods=["GET", "POST"])
 def welcome(token: str = ""):
-    """The first clinic, for who has the address that the server printed; or a further one where sign-up is open."""
+    """The first clinic, for who has the address that the server printed; or a further one where
+    sign-up is open.
+    """
     settings = current_app.config["SETTINGS"]
     first = keys.welcome_path(settings.secret_keys)
     if not settings.signup_open:
@@ -165,7 +214,9 @@ def welcome(token: str = ""):
         if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
             if token:
                 brakes.slow_down("link", brakes.network(), brakes.LINKS)
-            return render_template("auth/welcome_elsewhere.html"), 403 if token or request.method == "POST" else 200
+            return render_template(
+                "auth/welcome_elsewhere.html"
+            ), 403 if token or request.method == "POST" else 200
     if request.method == "POST":
         brakes.slow_down("welcome", brakes.network(), brakes.SIGN_UPS)
     if first is None and outbox.is_set_up():
@@ -174,7 +225,9 @@ def welcome(token: str = ""):
 
 
 def _ask_for_address():
-    """Before a stranger's clinic is made, a link goes to their address. The answer is the same whoever has it; the letter tells its owner."""
+    """Before a stranger's clinic is made, a link goes to their address. The answer is the same
+    whoever has it; the letter tells its owner.
+    """
     form = SignUp()
     if not form.validate_on_submit():
         return render_template("auth/sign_up.html", form=form), 422 if form.errors else 200
@@ -202,23 +255,36 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
     if form.validate_on_submit():
         try:
             with database.atomic():
-                owner = Clinic.sign_up(form.clinic.data, form.zone_name.data, form.name.data, form.email.data, form.password.data, is_open)
+                owner = Clinic.sign_up(
+                    form.clinic.data,
+                    form.zone_name.data,
+                    form.name.data,
+                    form.email.data,
+                    form.password.data,
+                    is_open,
+                )
                 if proof and not proof.take():
                     raise Closed
         except Taken:
-            form.fault("email", "This did not work with these details. If you have an account, sign in instead")
+            form.fault(
+                "email",
+                "This did not work with these details. If you have an account, sign in instead",
+            )
         except Closed:
             abort(404)
         else:
             access.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
-    return render_template("auth/welcome.html", form=form, is_proved=bool(proof)), 422 if form.errors else 200
+    return render_template(
+        "auth/welcome.html", form=form, is_proved=bool(proof)
+    ), 422 if form.errors else 200
 
 
 @blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
 @login_required
 def confirm_address(secret: str):
-    """Sign in with another address from now on, by the link that was sent there. Only the person can: whoever else reads that mailbox, if it
+    """Sign in with another address from now on, by the link that was sent there. Only the person
+    can: whoever else reads that mailbox, if it
     was mistyped, must not get in by it."""
     proof = AddressProof.find(secret[:100])
     if proof is None or proof.user_id != current_user.id:
@@ -244,7 +310,13 @@ def profile():
 
 def _profile(form: ChangePassword) -> str:
     zone = sync_words.zone(access.calendars(), current_user)
-    return render_template("auth/profile.html", form=form, sessions=Session.listed(current_user), own=session.row.id, zone=zone)
+    return render_template(
+        "auth/profile.html",
+        form=form,
+        sessions=Session.listed(current_user),
+        own=session.row.id,
+        zone=zone,
+    )
 
 
 @blueprint.post("/profile/password")
@@ -267,7 +339,11 @@ def change_password():
 @login_required
 def end_session(session_id: int):
     """Sign out one of one's own browsers."""
-    row = Session.get_or_none(Session.id == session_id, Session.user == current_user.id) if session_id < 2**31 else None
+    row = (
+        Session.get_or_none(Session.id == session_id, Session.user == current_user.id)
+        if session_id < 2**31
+        else None
+    )
     if row is None:
         abort(404)
     if row.id == session.row.id:

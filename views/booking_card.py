@@ -16,8 +16,15 @@ from . import access, booking_form, columns, display, history
 
 MOST_EARLIER = 50  # versions of a note on one page
 NEXT = {  # what usually comes next, the likeliest first
-    "offered": ("confirmed", "pending"), "pending": ("confirmed",), "confirmed": ("arrived", "no_show"), "arrived": ("delivered", "no_show"),
-    "delivered": ("paid", "invoiced"), "invoiced": ("paid",), "paid": (), "cancelled": ("confirmed",), "no_show": ("arrived",),
+    "offered": ("confirmed", "pending"),
+    "pending": ("confirmed",),
+    "confirmed": ("arrived", "no_show"),
+    "arrived": ("delivered", "no_show"),
+    "delivered": ("paid", "invoiced"),
+    "invoiced": ("paid",),
+    "paid": (),
+    "cancelled": ("confirmed",),
+    "no_show": ("arrived",),
 }
 
 
@@ -41,38 +48,86 @@ class Card:
     changed_meanwhile: bool = False
 
 
-def card(booking: Booking, wanted: str | None = None, refusal: SlotTaken | None = None, changed_meanwhile: bool = False) -> Card:
-    """The card; `wanted` is the status that was refused because of what is in the way, or nothing was done as another status was set meanwhile."""
+def card(
+    booking: Booking,
+    wanted: str | None = None,
+    refusal: SlotTaken | None = None,
+    changed_meanwhile: bool = False,
+) -> Card:
+    """The card; `wanted` is the status that was refused because of what is in the way, or nothing
+    was done as another status was set meanwhile.
+    """
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
-    zone = f", {display.zone_name(practitioner.zone)}" if booking_form.zone_differs(practitioner) else ""
+    zone = (
+        f", {display.zone_name(practitioner.zone)}"
+        if booking_form.zone_differs(practitioner)
+        else ""
+    )
     entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
     calendars = _calendar_names(entries)
     return Card(
-        booking, when(booking), first_day(booking), f"{practitioner.user.name}, {practitioner.venue.name}{zone}", may_change,
-        access.may_book(practitioner), NEXT[status], [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
+        booking,
+        when(booking),
+        first_day(booking),
+        f"{practitioner.user.name}, {practitioner.venue.name}{zone}",
+        may_change,
+        access.may_book(practitioner),
+        NEXT[status],
+        [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
         _overlaps(booking) if booking.is_busy and not refusal else [],
         [_sentence(entry, practitioner.zone, calendars) for entry in entries],
-        _place_in_series(booking), wanted, _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
-        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys})) if refusal else "",
-        earlier_notes(booking, practitioner.zone) if may_change else [], changed_meanwhile)
+        _place_in_series(booking),
+        wanted,
+        _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
+        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys}))
+        if refusal
+        else "",
+        earlier_notes(booking, practitioner.zone) if may_change else [],
+        changed_meanwhile,
+    )
 
 
 def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """What the notes said before, newest first: the text, who changed it, when. For whoever may read the notes."""
-    return [(one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone)) for one in NoteVersion.of(row).limit(MOST_EARLIER)]
+    """What the notes said before, newest first: the text, who changed it, when. For whoever may
+    read the notes.
+    """
+    return [
+        (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))
+        for one in NoteVersion.of(row).limit(MOST_EARLIER)
+    ]
 
 
 def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:
     person, spans, zone = booking.practitioner.user, [booking.span], booking.practitioner.zone
-    return _told(booking, Booking.conflicts(person, spans, [booking.id]), ExternalEvent.blocking(person, spans, zone))
+    return _told(
+        booking,
+        Booking.conflicts(person, spans, [booking.id]),
+        ExternalEvent.blocking(person, spans, zone),
+    )
 
 
-def _told(booking: Booking, others: Sequence[Booking], events: Sequence[ExternalEvent]) -> list[tuple[str, str, str]]:
+def _told(
+    booking: Booking, others: Sequence[Booking], events: Sequence[ExternalEvent]
+) -> list[tuple[str, str, str]]:
     """What takes the booking's time as well: title, when, and in which state or where."""
-    zone, day, is_own = booking.practitioner.zone, first_day(booking), columns.shows_titles(booking.practitioner)
-    told = [(row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower()) for row in others]
-    return told + [(columns.foreign_title(event, is_own), display.brief(event, zone, day), "in a calendar outside") for event in events]
+    zone, day, is_own = (
+        booking.practitioner.zone,
+        first_day(booking),
+        columns.shows_titles(booking.practitioner),
+    )
+    told = [
+        (row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower())
+        for row in others
+    ]
+    return told + [
+        (
+            columns.foreign_title(event, is_own),
+            display.brief(event, zone, day),
+            "in a calendar outside",
+        )
+        for event in events
+    ]
 
 
 def _place_in_series(booking: Booking) -> tuple[int, int] | None:
@@ -89,16 +144,25 @@ def first_day(booking: Booking) -> date:
 
 
 def seen_in(booking: Booking, came: dict[str, str]) -> tuple[date, str]:
-    """The day and the view in which the booking is seen: as one came, while it lies there; else from its first day on."""
+    """The day and the view in which the booking is seen: as one came, while it lies there; else
+    from its first day on.
+    """
     first, view = first_day(booking), came.get("view", "week")
     shown = date.fromisoformat(came.get("shown", first.isoformat()))
-    return (shown if shown <= first < shown + timedelta(days=7 if view == "agenda" else 1) else first), view
+    return (
+        shown if shown <= first < shown + timedelta(days=7 if view == "agenda" else 1) else first
+    ), view
 
 
 def back(booking: Booking, came: dict[str, str]) -> str:
     """The address of the calendar with the booking in it."""
     day, view = seen_in(booking, came)
-    return url_for("week.index", calendar=booking.practitioner_id, day=day.isoformat(), view=view if came else None)
+    return url_for(
+        "week.index",
+        calendar=booking.practitioner_id,
+        day=day.isoformat(),
+        view=view if came else None,
+    )
 
 
 def when(booking: Booking) -> str:
@@ -109,10 +173,20 @@ def when(booking: Booking) -> str:
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
     """What was done, by whom, when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
-    said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(verb) or display.STATUS_NAMES.get(verb, "Changed")
+    said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(
+        verb
+    ) or display.STATUS_NAMES.get(verb, "Changed")
     if verb == "moved":
-        was, now = (datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now"))
-        said = "Moved" if was is None else f"Moved from {_short(was, zone)} to {_short(now, zone)}" if was != now else "Made longer or shorter"
+        was, now = (
+            datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now")
+        )
+        said = (
+            "Moved"
+            if was is None
+            else f"Moved from {_short(was, zone)} to {_short(now, zone)}"
+            if was != now
+            else "Made longer or shorter"
+        )
     if "from" in detail:
         start, end = (calendars.get(detail[side], "a calendar") for side in ("from", "to"))
         said = f"{'Given' if verb == 'given' else f'{said}, given'} from {start} to {end}"
@@ -122,13 +196,25 @@ def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> t
         said += f", now {display.STATUS_NAMES[detail['status']].lower()}"
     if detail.get("count", 1) > 1:
         said += f", with {detail['count'] - 1} more of the series"
-    return said + (", with its series" if entry.part_of else ""), entry.user.name if entry.user else "Kalends", display.moment(entry.at, zone)
+    return (
+        said + (", with its series" if entry.part_of else ""),
+        entry.user.name if entry.user else "Kalends",
+        display.moment(entry.at, zone),
+    )
 
 
 def _calendar_names(entries: Sequence[AuditEntry]) -> dict[int, str]:
     """What the calendars are called from and to which the booking went."""
-    ids = {entry.detail[side] for entry in entries for side in ("from", "to") if side in entry.detail}
-    rows = Practitioner.select(Practitioner, User, Venue).join(User).switch(Practitioner).join(Venue).where(Practitioner.id.in_(list(ids)))
+    ids = {
+        entry.detail[side] for entry in entries for side in ("from", "to") if side in entry.detail
+    }
+    rows = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .where(Practitioner.id.in_(list(ids)))
+    )
     return {row.id: f"{row.user.name} ({row.venue.name})" for row in rows} if ids else {}
 
 

@@ -1,4 +1,6 @@
-"""The brakes on guessing, one for each door: what is counted, and how many tries are free. The counting itself is `credentials.Throttle`."""
+"""The brakes on guessing, one for each door: what is counted, and how many tries are free. The
+counting itself is `credentials.Throttle`.
+"""
 
 import hashlib
 import hmac
@@ -15,15 +17,25 @@ from models import User
 
 from . import devices, display, htmx
 
-PAIR, ACCOUNT, ADDRESS = 5, 50, 30  # free tries for one account from one network; for one account from all; from one network for all
-LINKS, RESETS, SIGN_UPS = 20, 5, 5  # from one network: made-up one-time links, requests for a new password, clinics
+PAIR, ACCOUNT, ADDRESS = (
+    5,
+    50,
+    30,
+)  # free tries for one account from one network; for one account from all; from one network for all
+LINKS, RESETS, SIGN_UPS = (
+    20,
+    5,
+    5,
+)  # from one network: made-up one-time links, requests for a new password, clinics
 _TURNS, _PATIENCE_SECONDS = [threading.Lock() for _ in range(64)], 5
 INVITATIONS = 60  # invitations and one-time links that one person makes
 
 
 @contextmanager
 def turn(email: str) -> Iterator[bool]:
-    """In this process one try for an account at a time, so that people who sign in at once are not taken for guesses. False: too many wait."""
+    """In this process one try for an account at a time, so that people who sign in at once are not
+    taken for guesses. False: too many wait.
+    """
     lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
     has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
     try:
@@ -36,7 +48,8 @@ def turn(email: str) -> Iterator[bool]:
 class SignInBrake:
     """The brake on one try to sign in.
 
-    A browser in which this person signed in before is counted for itself, so that strangers' guesses never keep it out. All others are
+    A browser in which this person signed in before is counted for itself, so that strangers'
+    guesses never keep it out. All others are
     counted by account and network together, by account and by network.
     """
 
@@ -52,13 +65,17 @@ class SignInBrake:
         return Throttle.admit({**self._own, **self._shared})
 
     def succeeded(self) -> None:
-        """It was no guess: forget the person's slips from here, and take this one back elsewhere. Others' tries stay counted."""
+        """It was no guess: forget the person's slips from here, and take this one back elsewhere.
+        Others' tries stay counted.
+        """
         Throttle.forget(*self._own)
         Throttle.take_back(self._shared)
 
 
 def slow_down(door: str, who: str, free: int) -> None:
-    """The same for another door: count one try of `who`, or end the request with how long to wait."""
+    """The same for another door: count one try of `who`, or end the request with how long to
+    wait.
+    """
     if wait := Throttle.admit({key(door, who): free}):
         sentence = f"Wait {display.minutes(wait)}, then try again."
         if htmx.is_partial():
@@ -69,7 +86,11 @@ def slow_down(door: str, who: str, free: int) -> None:
 
 def key(kind: str, value: str) -> str:
     """Addresses and e-mails are kept as keyed hashes only."""
-    return hmac.new(current_app.config["SECRET_KEY"].encode(), f"throttle|{kind}|{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        current_app.config["SECRET_KEY"].encode(),
+        f"throttle|{kind}|{value}".encode(),
+        hashlib.sha256,
+    ).hexdigest()
 
 
 def network() -> str:

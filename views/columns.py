@@ -1,4 +1,6 @@
-"""What lies where in the columns of the calendar: bookings, foreign events, and the free time between them."""
+"""What lies where in the columns of the calendar: bookings, foreign events, and the free time
+between them.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +23,8 @@ SHORTEST = 15  # minutes of height that a block needs to be read
 
 @dataclass(frozen=True)
 class Block:
-    """A booking or a foreign event on one day; `start` and `end` are its place in the grid ("09:25"), `times` what is said.
+    """A booking or a foreign event on one day; `start` and `end` are its place in the grid
+    ("09:25"), `times` what is said.
 
     `booking_id` or else `event_id` leads to its card; `status` is a booking's, or "external".
     """
@@ -40,7 +43,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Free:
-    """A piece of free time to press; of each stretch one `leads`: it shows its label on a phone, and the keyboard stops there."""
+    """A piece of free time to press; of each stretch one `leads`: it shows its label on a phone,
+    and the keyboard stops there.
+    """
 
     start: str
     end: str
@@ -63,45 +68,82 @@ class Day:
 
 
 def shows_titles(calendar: Practitioner) -> bool:
-    """Whether whoever looks may read what the foreign events are: only the person whose they are. Others see that time is taken."""
+    """Whether whoever looks may read what the foreign events are: only the person whose they are.
+    Others see that time is taken.
+    """
     return calendar.user_id == current_user.id
 
 
 def foreign(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
-    """The foreign events to be shown to whoever looks. What is free outside tells nobody else anything, so it is the owner's alone."""
+    """The foreign events to be shown to whoever looks. What is free outside tells nobody else
+    anything, so it is the owner's alone.
+    """
     events = ExternalEvent.between(calendar.user_id, start, end)
     return list(events if shows_titles(calendar) else events.where(ExternalEvent.busy != "free"))
 
 
-def fill(column: Day, calendar: Practitioner, items: Sequence[Booking | ExternalEvent], now: datetime) -> None:
+def fill(
+    column: Day, calendar: Practitioner, items: Sequence[Booking | ExternalEvent], now: datetime
+) -> None:
     """Lay what touches the day into the column, and what is free from now on between it."""
     zone = calendar.zone
-    window = Span(scheduling.midnight(column.date, zone), scheduling.midnight(column.date + timedelta(days=1), zone))
+    window = Span(
+        scheduling.midnight(column.date, zone),
+        scheduling.midnight(column.date + timedelta(days=1), zone),
+    )
     touching = [item for item in items if touches(item, column.date, window)]
     column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
     places = [(item, _place(item, window, zone)) for item in touching if not item.all_day]
     lanes = scheduling.lanes([place for _, place in places])
     column.items = [
-        _block(item, calendar, _times(item, window, zone), start=wall(start), end=wall(end), lane=f"{lane}/{of}" if of > 1 else None)
-        for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)]
+        _block(
+            item,
+            calendar,
+            _times(item, window, zone),
+            start=wall(start),
+            end=wall(end),
+            lane=f"{lane}/{of}" if of > 1 else None,
+        )
+        for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)
+    ]
     stretches = calendar.hours.get(scheduling.WEEKDAYS[column.date.weekday()], [])
-    column.hours = [(wall(minutes(opens) // 5 * 5), wall(-(-minutes(closes) // 5) * 5)) for opens, closes in stretches]
+    column.hours = [
+        (wall(minutes(opens) // 5 * 5), wall(-(-minutes(closes) // 5) * 5))
+        for opens, closes in stretches
+    ]
     if access.may_book(calendar) and window.ends_at > now:
         open_spans = scheduling.open_spans(calendar.hours, column.date, zone)
-        ahead = [Span(max(now, span.starts_at), span.ends_at) for span in open_spans if span.ends_at > now]
+        ahead = [
+            Span(max(now, span.starts_at), span.ends_at)
+            for span in open_spans
+            if span.ends_at > now
+        ]
         taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
-        taken += outside.cut([item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone)
-        column.items = sorted([*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)], key=attrgetter("start"))
+        taken += outside.cut(
+            [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
+        )
+        column.items = sorted(
+            [*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)],
+            key=attrgetter("start"),
+        )
 
 
 def bounds(days: Sequence[Day]) -> tuple[int, int]:
-    """First hour shown and the hour after the last: 08 to 18, or wider where hours or blocks are."""
-    edges = [edge for day in days for edge in day.hours] + [_edge(item) for day in days for item in day.items]
-    return min([8, *(int(start[:2]) for start, _ in edges)]), max([18, *(-(-minutes(end) // 60) for _, end in edges)])
+    """First hour shown and the hour after the last: 08 to 18, or wider where hours or blocks
+    are.
+    """
+    edges = [edge for day in days for edge in day.hours] + [
+        _edge(item) for day in days for item in day.items
+    ]
+    return min([8, *(int(start[:2]) for start, _ in edges)]), max(
+        [18, *(-(-minutes(end) // 60) for _, end in edges)]
+    )
 
 
 def _edge(item: Block | Free) -> tuple[str, str]:
-    """What of a block must be seen. A foreign one that comes from the day before or goes on to the next need not show all of the night."""
+    """What of a block must be seen. A foreign one that comes from the day before or goes on to the
+    next need not show all of the night.
+    """
     if isinstance(item, Free) or item.booking_id:
         return item.start, item.end
     start, end = minutes(item.start), minutes(item.end)
@@ -113,28 +155,50 @@ def _edge(item: Block | Free) -> tuple[str, str]:
 def cut_to(days: Iterable[Day], first: int, last: int) -> None:
     """End foreign blocks where the grid does."""
     for day in days:
-        day.items = [item if isinstance(item, Free) or item.booking_id else
-                     replace(item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))) for item in day.items]
+        day.items = [
+            item
+            if isinstance(item, Free) or item.booking_id
+            else replace(
+                item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))
+            )
+            for item in day.items
+        ]
 
 
 def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
-    """Whole days are shown by their date, whatever zone they are meant in; an event without length where it begins."""
+    """Whole days are shown by their date, whatever zone they are meant in; an event without length
+    where it begins.
+    """
     if item.all_day:
         return item.starts_on <= day < item.ends_on
-    return item.starts_at < window.ends_at and (item.ends_at > window.starts_at or item.starts_at >= window.starts_at)
+    return item.starts_at < window.ends_at and (
+        item.ends_at > window.starts_at or item.starts_at >= window.starts_at
+    )
 
 
 def _block(item: Booking | ExternalEvent, calendar: Practitioner, times: str, **place) -> Block:
     if isinstance(item, Booking):
-        return Block(item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place)
+        return Block(
+            item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place
+        )
     is_own, is_free = shows_titles(calendar), item.busy == "free"
     detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
-    return Block(foreign_title(item, is_own), "external", times, detail, event_id=item.id, is_free=is_free, **place)
+    return Block(
+        foreign_title(item, is_own),
+        "external",
+        times,
+        detail,
+        event_id=item.id,
+        is_free=is_free,
+        **place,
+    )
 
 
 def foreign_title(event: ExternalEvent, is_own: bool) -> str:
     """What a foreign event is called here: for anyone but its owner only that time is taken."""
-    return (event.title or "(no title)") if is_own else f"{display.BUSY_NAMES[event.busy]} (outside)"
+    return (
+        (event.title or "(no title)") if is_own else f"{display.BUSY_NAMES[event.busy]} (outside)"
+    )
 
 
 def _detail(booking: Booking, calendar: Practitioner) -> str:
@@ -147,10 +211,16 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
 
 
 def _place(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> tuple[int, int]:
-    """From and to in minutes of the local day, rounded outwards to five, and high enough to be read."""
+    """From and to in minutes of the local day, rounded outwards to five, and high enough to be
+    read.
+    """
     start = 0 if item.starts_at <= window.starts_at else five(item.starts_at.astimezone(zone))
     ends = item.ends_at.astimezone(zone)
-    end = 1440 if item.ends_at >= window.ends_at else -(-(ends.hour * 60 + ends.minute + (ends.second > 0)) // 5) * 5
+    end = (
+        1440
+        if item.ends_at >= window.ends_at
+        else -(-(ends.hour * 60 + ends.minute + (ends.second > 0)) // 5) * 5
+    )
     start = min(start, 1440 - SHORTEST)
     return start, max(end, start + SHORTEST)
 
@@ -158,15 +228,25 @@ def _place(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> tuple
 def _times(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> str:
     start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
     if item.starts_at >= window.starts_at:
-        return f"{start}–{end}" if item.ends_at - item.starts_at <= timedelta(days=1) else f"from {start}"
+        return (
+            f"{start}–{end}"
+            if item.ends_at - item.starts_at <= timedelta(days=1)
+            else f"from {start}"
+        )
     return f"until {end}" if item.ends_at <= window.ends_at else "all day"
 
 
 def _slots(gaps: Iterable[Span], blocks: Sequence[Block], zone: ZoneInfo) -> Iterator[Free]:
-    """Free stretches in pieces. The first piece leads that lies under no block, such as an offered or a cancelled booking."""
+    """Free stretches in pieces. The first piece leads that lies under no block, such as an offered
+    or a cancelled booking.
+    """
     for gap in gaps:
         pieces = list(_pieces(gap, zone))
-        open_ones = (piece for piece in pieces if not any(block.start < piece[1] and piece[0] < block.end for block in blocks))
+        open_ones = (
+            piece
+            for piece in pieces
+            if not any(block.start < piece[1] and piece[0] < block.end for block in blocks)
+        )
         leading = next(open_ones, pieces[0] if pieces else None)
         yield from (Free(*piece, leads=piece == leading) for piece in pieces)
 
@@ -174,7 +254,9 @@ def _slots(gaps: Iterable[Span], blocks: Sequence[Block], zone: ZoneInfo) -> Ite
 def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     """A free stretch cut at whole hours, so that one can press where one wants to begin."""
     starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
-    start = -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
+    start = (
+        -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
+    )
     end = five(ends) if ends.date() == starts.date() else 1440
     while end - start >= SHORTEST:
         hour = -(-(start + SHORTEST) // 60) * 60

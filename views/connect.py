@@ -1,4 +1,6 @@
-"""Out to a calendar provider and back. The way out is a link: a form would be stopped at the border by our own content policy."""
+"""Out to a calendar provider and back. The way out is a link: a form would be stopped at the border
+by our own content policy.
+"""
 
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -18,7 +20,9 @@ from .access import login_required
 blueprint = Blueprint("connect", __name__)
 
 KEY = "departure"
-JUST_NOW = timedelta(minutes=10)  # a code that comes back once more within this time was used by the first return
+JUST_NOW = timedelta(
+    minutes=10
+)  # a code that comes back once more within this time was used by the first return
 
 
 @blueprint.get("/<kind>/departure")
@@ -30,20 +34,31 @@ def depart(kind: str):
         flash(refusal, "warning")
         return _back(kind)
     account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    known = account.email if account and not account.is_unused else ""  # one that is of no use gives way to another
+    known = (
+        account.email if account and not account.is_unused else ""
+    )  # one that is of no use gives way to another
     leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
-    session[KEY] = {"kind": kind, "state": leaving.state, "verifier": leaving.verifier, "redirect_uri": leaving.redirect_uri}
+    session[KEY] = {
+        "kind": kind,
+        "state": leaving.state,
+        "verifier": leaving.verifier,
+        "redirect_uri": leaving.redirect_uri,
+    }
     return redirect(leaving.url, 302)
 
 
 @blueprint.get("/<kind>")
 @login_required
 def arrive(kind: str):
-    """Back from the provider. What came with the address must not stay in it, so every answer leads on."""
+    """Back from the provider. What came with the address must not stay in it, so every answer leads
+    on.
+    """
     kept = session.pop(KEY, None)
     if kind not in connections.kinds():
         abort(404)
-    known = kept if kept and kept["kind"] == kind else {"state": "", "verifier": "", "redirect_uri": ""}
+    known = (
+        kept if kept and kept["kind"] == kind else {"state": "", "verifier": "", "redirect_uri": ""}
+    )
     leaving = Departure("", known["state"], known["verifier"], known["redirect_uri"])
     refusal = _refusal(kind)
     if refusal:
@@ -52,13 +67,19 @@ def arrive(kind: str):
     try:
         account = connecting.arrive(current_user, kind, leaving, request.args)
     except OtherAccount as other:
-        flash(f"You chose another account. {other.email} is connected here; to change it, disconnect it first.", "warning")
+        flash(
+            f"You chose another account. {other.email} is connected here; to change it, disconnect"
+            " it first.",
+            "warning",
+        )
         return _back(kind)
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
         if account is None:
-            flash(f"Not connected. {connect_words.refusal(type(error).__name__, display.PROVIDER_NAMES[kind], error.reason)}", "warning")
-            connecting.note_missing(current_user, kind, type(error).__name__)
+            word = type(error).__name__
+            why = connect_words.refusal(word, display.PROVIDER_NAMES[kind], error.reason)
+            flash(f"Not connected. {why}", "warning")
+            connecting.note_missing(current_user, kind, word)
             return _back(kind)
     return _connected(account)
 
@@ -69,13 +90,20 @@ def _connected(account: Account):
         first_look.nudge(account.id)
     else:
         work.nudge(account.id)
-    flash(f"Connected to {account.email}." + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else ""))
+    flash(
+        f"Connected to {account.email}."
+        + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else "")
+    )
     return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
 
 
 def _just_connected(kind: str) -> Account | None:
-    """The person's account, where this is the second return of one that worked: pressed twice, or reloaded."""
-    account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind, Account.health == "ok")
+    """The person's account, where this is the second return of one that worked: pressed twice, or
+    reloaded.
+    """
+    account = Account.get_or_none(
+        Account.user == current_user.id, Account.kind == kind, Account.health == "ok"
+    )
     return account if account and account.consented_at > scheduling.utc_now() - JUST_NOW else None
 
 
@@ -95,9 +123,14 @@ def _refusal(kind: str) -> str | None:
         abort(404)
     name, base = display.PROVIDER_NAMES[kind], urlsplit(current_app.config["SETTINGS"].base_url)
     if not current_user.clinic.allows(kind):
-        return f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can change the plan."
+        return (
+            f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
+            " change the plan."
+        )
     known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"  # our events there are still to be removed
+    is_unfinished = (
+        known is not None and known.phase == "leaving" and known.health == "reconnect"
+    )  # our events there are still to be removed
     if not current_user.sync_allowed and not is_unfinished:
         return "First tick the box that lets your bookings appear outside Kalends."
     if not current_user.identifier and not is_unfinished:

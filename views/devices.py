@@ -1,7 +1,10 @@
-"""The mark of a browser: a signed cookie that says which people signed in with it before. It opens nothing.
+"""The mark of a browser: a signed cookie that says which people signed in with it before. It opens
+nothing.
 
-Guesses from a browser that somebody used before are counted apart from strangers' guesses, and forms of people who are not signed in
-are tied to it. It holds a random number and the numbers of people's rows, nothing that names anybody.
+Guesses from a browser that somebody used before are counted apart from strangers' guesses, and
+forms of people who are not signed in
+are tied to it. It holds a random number and the numbers of people's rows, nothing that names
+anybody.
 """
 
 import hashlib
@@ -15,15 +18,29 @@ from models import User
 
 MOST = 8  # people of one browser; of more the first are forgotten
 _AGE = 400 * 86400  # as long as browsers keep a cookie
-_SYSTEMS = (("iPhone|iPad", "iPhone or iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X|Macintosh", "Mac"), ("CrOS", "Chromebook"),
-            ("Linux|X11", "Linux"))
-_BROWSERS = (("Edg", "Edge"), ("OPR|Opera", "Opera"), ("Firefox|FxiOS", "Firefox"), ("Chrome|CriOS", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (
+    ("iPhone|iPad", "iPhone or iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X|Macintosh", "Mac"),
+    ("CrOS", "Chromebook"),
+    ("Linux|X11", "Linux"),
+)
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR|Opera", "Opera"),
+    ("Firefox|FxiOS", "Firefox"),
+    ("Chrome|CriOS", "Chrome"),
+    ("Safari", "Safari"),
+)
 
 
 def signer(salt: str) -> URLSafeSerializer:
     """Signs with the newest of the server's keys, and reads what older ones signed."""
     keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
-    return URLSafeSerializer(keys, salt=salt, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})
+    return URLSafeSerializer(
+        keys, salt=salt, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    )
 
 
 def number() -> str:
@@ -46,7 +63,10 @@ def remember(user: User) -> None:
 def label() -> str:
     """What kind of browser it is, in words for its owner; "" where it does not say."""
     agent = request.headers.get("User-Agent", "")[:400]
-    system, browser = (next((name for pattern, name in table if re.search(pattern, agent)), "") for table in (_SYSTEMS, _BROWSERS))
+    system, browser = (
+        next((name for pattern, name in table if re.search(pattern, agent)), "")
+        for table in (_SYSTEMS, _BROWSERS)
+    )
     return " on ".join(word for word in (browser, system) if word)
 
 
@@ -67,6 +87,13 @@ def _name() -> str:
 def save(response: Response) -> None:
     """Send the mark with the answer, where it changed."""
     if g.get("device_changed"):
-        response.set_cookie(_name(), signer("kalends device").dumps(g.device), max_age=_AGE, path="/", httponly=True, samesite="Lax",
-                            secure=current_app.config["SESSION_COOKIE_SECURE"])
+        response.set_cookie(
+            _name(),
+            signer("kalends device").dumps(g.device),
+            max_age=_AGE,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+        )
         response.vary.add("Cookie")

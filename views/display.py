@@ -1,4 +1,6 @@
-"""How values read on a page: times with their zone, money, "12 minutes ago", the main menu, addresses of assets."""
+"""How values read on a page: times with their zone, money, "12 minutes ago", the main menu,
+addresses of assets.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,9 +17,24 @@ from models import Booking
 from outside import ExternalEvent
 from scheduling import Span
 
-STATUS_NAMES = {"offered": "Offered", "pending": "Pending", "confirmed": "Confirmed", "arrived": "Arrived", "delivered": "Delivered",
-                "invoiced": "Invoiced", "paid": "Paid", "cancelled": "Cancelled", "no_show": "No-show"}
-BUSY_NAMES = {"busy": "Busy", "free": "Free", "tentative": "Tentative", "away": "Away", "elsewhere": "Working elsewhere"}
+STATUS_NAMES = {
+    "offered": "Offered",
+    "pending": "Pending",
+    "confirmed": "Confirmed",
+    "arrived": "Arrived",
+    "delivered": "Delivered",
+    "invoiced": "Invoiced",
+    "paid": "Paid",
+    "cancelled": "Cancelled",
+    "no_show": "No-show",
+}
+BUSY_NAMES = {
+    "busy": "Busy",
+    "free": "Free",
+    "tentative": "Tentative",
+    "away": "Away",
+    "elsewhere": "Working elsewhere",
+}
 PROVIDER_NAMES = {"google": "Google", "microsoft": "Outlook"}
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
@@ -39,15 +56,27 @@ def init_app(app: Flask) -> None:
 
     @cache
     def asset(name: str) -> str:
-        """The address of a static file, with a mark of its content, so that browsers may keep it for good."""
+        """The address of a static file, with a mark of its content, so that browsers may keep it
+        for good.
+        """
         mark = hashlib.sha256((static / name).read_bytes()).hexdigest()[:10]
         return f"{app.static_url_path}/{name}?v={mark}"
 
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
     app.jinja_env.filters.update(called=called, provider=PROVIDER_NAMES.__getitem__)
-    app.jinja_env.filters.update(day=day, short_day=short_day, clock=clock, money=money, ago=ago, zone_name=zone_name, zone_city=zone_city,
-                                 when=when, moment=moment, status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__)
+    app.jinja_env.filters.update(
+        day=day,
+        short_day=short_day,
+        clock=clock,
+        money=money,
+        ago=ago,
+        zone_name=zone_name,
+        zone_city=zone_city,
+        when=when,
+        moment=moment,
+        status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__,
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +105,11 @@ class Page:
 
 
 def site_map() -> list[tuple[str, str, str]]:
-    return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who == "all" or current_user.is_manager]
+    return [
+        (name, endpoint, picture)
+        for name, endpoint, picture, who in _MENU
+        if who == "all" or current_user.is_manager
+    ]
 
 
 def called(calendar) -> str:
@@ -111,7 +144,11 @@ def when(booking: Booking) -> str:
         start = booking.starts_at.astimezone(zone)
         return f"{short_day(start)} {start.year}, {start:%H:%M}–{clock(booking.ends_at, zone)}"
     last = booking.ends_on - timedelta(days=1)
-    days = short_day(last) if last == booking.starts_on else f"{short_day(booking.starts_on)} to {short_day(last)}"
+    days = (
+        short_day(last)
+        if last == booking.starts_on
+        else f"{short_day(booking.starts_on)} to {short_day(last)}"
+    )
     return f"{days} {last.year}, all day"
 
 
@@ -121,7 +158,9 @@ def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
 
 
 def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
-    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where it is not this one."""
+    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where
+    it is not this one.
+    """
     first = first_day(item, zone)
     ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
     last = item.ends_on - timedelta(days=1) if item.all_day else scheduling.local_day(ends_at, zone)
@@ -131,20 +170,30 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
         return f"{start}, all day" if last == first else f"{start} to {day(last, year)}, all day"
     end = clock(item.ends_at, zone)
     midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
-    return f"{start}, {clock(item.starts_at, zone)}–{end}" if midnight else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
+    return (
+        f"{start}, {clock(item.starts_at, zone)}–{end}"
+        if midnight
+        else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
+    )
 
 
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
-    """14:30–15:20, with the day before it unless it is `among`; of what lasts longer than a day both ends."""
-    if item.ends_at - item.starts_at > timedelta(hours=25):  # one day has so many when the clocks go back
+    """14:30–15:20, with the day before it unless it is `among`; of what lasts longer than a day
+    both ends.
+    """
+    if item.ends_at - item.starts_at > timedelta(
+        hours=25
+    ):  # one day has so many when the clocks go back
         return from_to(item, zone)
     first = first_day(item, zone)
-    times = "all day" if item.all_day else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
+    times = (
+        "all day" if item.all_day else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
+    )
     return times if first == among else f"{short_day(first)} {times}"
 
 
 def zone_city(zone: ZoneInfo) -> str:
-    """"New York" of America/New_York."""
+    """ "New York" of America/New_York."""
     return zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
 
@@ -162,7 +211,9 @@ def money(cents: int | None, currency: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """About how long, in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9 days"."""
+    """About how long, in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9
+    days".
+    """
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
@@ -171,7 +222,9 @@ def duration(seconds: float) -> str:
 
 
 def plain_action(action: str) -> str:
-    """An action of the history for which there are no words: "account.some_thing" → "account: some thing"."""
+    """An action of the history for which there are no words: "account.some_thing" → "account: some
+    thing".
+    """
     kind, _, deed = action.partition(".")
     return f"{kind}: {deed or 'changed'}".replace("_", " ")
 
@@ -182,8 +235,14 @@ def minutes(seconds: int) -> str:
 
 
 def rhythm(seconds: float) -> str:
-    """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about daily"."""
-    for size, unit, name in ((86400, "day", "daily"), (3600, "hour", "hourly"), (60, "minute", "every minute")):
+    """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about
+    daily".
+    """
+    for size, unit, name in (
+        (86400, "day", "daily"),
+        (3600, "hour", "hourly"),
+        (60, "minute", "every minute"),
+    ):
         if seconds >= 0.75 * size:
             count = max(1, round(seconds / size))
             return f"about {name}" if count == 1 else f"about every {count} {unit}s"
@@ -191,8 +250,6 @@ def rhythm(seconds: float) -> str:
 
 
 def ago(at: datetime) -> str:
-    """"12 minutes ago"."""
+    """ "12 minutes ago"."""
     seconds = (scheduling.utc_now() - at).total_seconds()
     return "just now" if seconds < 10 else f"{duration(seconds)} ago"
-
-

@@ -1,4 +1,6 @@
-"""Form fields shared by all pages: bounded and cleaned text, money, clock times. WTForms does the rest."""
+"""Form fields shared by all pages: bounded and cleaned text, money, clock times. WTForms does the
+rest.
+"""
 
 import re
 from datetime import time
@@ -15,7 +17,9 @@ import text
 
 
 class _PageToken(CSRF):
-    """The field of the page's token. `views.tokens` has checked what was sent before any form is read."""
+    """The field of the page's token. `views.tokens` has checked what was sent before any form is
+    read.
+    """
 
     def generate_csrf_token(self, csrf_token_field):
         return current_app.jinja_env.globals["csrf_token"]()
@@ -44,15 +48,23 @@ class Form(FlaskForm):
 
 
 class _Cleaned:
-    """Text as `text.line` or `text.clean` lets it through; refuses more than `limit` characters, or nothing where `needed` says why."""
+    """Text as `text.line` or `text.clean` lets it through; refuses more than `limit` characters, or
+    nothing where `needed` says why.
+    """
 
-    def __init__(self, label: str, limit: int = 120, needed: str | None = None, validators=(), **kwargs):
-        super().__init__(label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs)
+    def __init__(
+        self, label: str, limit: int = 120, needed: str | None = None, validators=(), **kwargs
+    ):
+        super().__init__(
+            label, [*([Needed(needed)] if needed else [Optional()]), *validators], **kwargs
+        )
         self.limit = limit
 
     def process_formdata(self, valuelist):
         raw = valuelist[0] if valuelist else ""
-        self.data = self.mended(raw[: self.limit])  # for the form that comes back, and for whoever looks before it is validated
+        self.data = self.mended(
+            raw[: self.limit]
+        )  # for the form that comes back, and for whoever looks before it is validated
         try:
             self.data = self.cleaned(raw)
         except text.TooLong as error:
@@ -103,7 +115,9 @@ class Email(Line):
 
 
 class SignInName(Line):
-    """The address somebody signs in with: looked up only, so any that was stored earlier will do."""
+    """The address somebody signs in with: looked up only, so any that was stored earlier will
+    do.
+    """
 
     widget = EmailInput()
 
@@ -164,7 +178,9 @@ class Clock(Field):
     widget = TimeInput()
 
     def _value(self):
-        return self.raw_data[0] if self.raw_data else self.data.strftime("%H:%M") if self.data else ""
+        return (
+            self.raw_data[0] if self.raw_data else self.data.strftime("%H:%M") if self.data else ""
+        )
 
     def process_formdata(self, valuelist):
         raw = valuelist[0] if valuelist else ""
@@ -181,29 +197,39 @@ class Clock(Field):
 
 
 class WeekHours(Field):
-    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order (`templates/_hours.html`)."""
+    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order
+    (`templates/_hours.html`).
+    """
 
     DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
     def rows(self) -> list[tuple[str, list[str]]]:
-        """For each day its name and four wall times: from, to, from, to; empty where there is none."""
+        """For each day its name and four wall times: from, to, from, to; empty where there is
+        none.
+        """
         if self.raw_data:
             flat = [*self.raw_data, *[""] * 28]
         else:
-            stretches = [([*(self.data or {}).get(day, []), ["", ""], ["", ""]])[:2] for day in scheduling.WEEKDAYS]
+            stretches = [
+                ([*(self.data or {}).get(day, []), ["", ""], ["", ""]])[:2]
+                for day in scheduling.WEEKDAYS
+            ]
             flat = [wall for day in stretches for stretch in day for wall in stretch]
-        return [(day, flat[4 * n:4 * n + 4]) for n, day in enumerate(self.DAYS)]
+        return [(day, flat[4 * n : 4 * n + 4]) for n, day in enumerate(self.DAYS)]
 
     def process_formdata(self, valuelist):
         walls = [value[:5] for value in [*valuelist, *[""] * 28][:28]]
         self.data = {}
         for n, (day, name) in enumerate(zip(scheduling.WEEKDAYS, self.DAYS, strict=True)):
-            start, end, start_again, end_again = walls[4 * n:4 * n + 4]
+            start, end, start_again, end_again = walls[4 * n : 4 * n + 4]
             stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
             try:
                 self.data.update(scheduling.check_hours({day: stretches}))
             except scheduling.BadTime:
-                raise ValueError(f"{name}: write a start and a later end; a second stretch begins after the first has ended") from None
+                raise ValueError(
+                    f"{name}: write a start and a later end; a second stretch begins after the"
+                    " first has ended"
+                ) from None
 
 
 class Choice(SelectField):
@@ -217,7 +243,9 @@ class Choice(SelectField):
 
 
 def arg_int(value: str | None, default: int | None = None) -> int | None:
-    """A whole number from a query string; 404 for anything else, since such a link was not made by us."""
+    """A whole number from a query string; 404 for anything else, since such a link was not made by
+    us.
+    """
     if value is None or value == "":
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):

@@ -1,4 +1,6 @@
-"""Handing over what is still to come in a closed calendar: to a colleague, one by one, or cancelling it. Managers only."""
+"""Handing over what is still to come in a closed calendar: to a colleague, one by one, or
+cancelling it. Managers only.
+"""
 
 from datetime import date
 
@@ -27,20 +29,31 @@ def show(calendar_id: int):
 def decide(calendar_id: int):
     """Hand over or cancel the ticked bookings. Cancelling asks once more."""
     calendar = _closed(calendar_id)
-    rows = [row for row in leftover.bookings(calendar) if str(row.id) in request.form.getlist("booking")]
+    rows = [
+        row for row in leftover.bookings(calendar) if str(row.id) in request.form.getlist("booking")
+    ]
     to = request.form.get("to", "")
     if not rows:
         return _page(calendar, 422, fault="Tick at least one booking.", to=to)
     if to == CANCEL:
         return _cancel(calendar, rows)
     chosen = arg_int(to)
-    colleague = next((one for one in access.calendars() if one.id == chosen and one.id != calendar.id), None)
+    colleague = next(
+        (one for one in access.calendars() if one.id == chosen and one.id != calendar.id), None
+    )
     if colleague is None:
         return _page(calendar, 422, fault="Choose who takes the bookings.")
     anyway = {int(one) for one in request.form.getlist("anyway") if arg_int(one)}
     result = leftover.hand_over(rows, colleague, current_user, anyway)
     if result.taken:
-        return _page(calendar, 409, taken={row.id for row in result.taken}, to=to, done=len(result.done), colleague=colleague)
+        return _page(
+            calendar,
+            409,
+            taken={row.id for row in result.taken},
+            to=to,
+            done=len(result.done),
+            colleague=colleague,
+        )
     flash(f"{_bookings(len(result.done))} handed over to {colleague.user.name}.")
     return _done(calendar)
 
@@ -56,7 +69,11 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
 
 def _done(calendar: Practitioner) -> Response:
     """Back to what is left, or where nothing is, to the team."""
-    return htmx.done(url_for("handover.show", calendar_id=calendar.id) if leftover.bookings(calendar) else url_for("team.index"))
+    return htmx.done(
+        url_for("handover.show", calendar_id=calendar.id)
+        if leftover.bookings(calendar)
+        else url_for("team.index")
+    )
 
 
 def _closed(calendar_id: int) -> Practitioner:
@@ -69,8 +86,29 @@ def _bookings(count: int) -> str:
 
 def _page(calendar: Practitioner, status: int = 200, **more) -> tuple[str, int]:
     rows = leftover.bookings(calendar)
-    open_ones = [one for one in access.calendars() if one.user_id != calendar.user_id or one.id != calendar.id]
-    free = {one.id: leftover.free_for(one, rows) for one in open_ones[: access.MOST_IN_MENU]} if rows else {}
-    ticked = {arg_int(one) for one in request.form.getlist("booking")} if request.method == "POST" else None
-    return render_template("team/handover.html", calendar=calendar, rows=rows, ticked=ticked, colleagues=open_ones, free=free,
-                           when=lambda row: display.brief(row, calendar.zone, date.min), CANCEL=CANCEL, **more), status
+    open_ones = [
+        one
+        for one in access.calendars()
+        if one.user_id != calendar.user_id or one.id != calendar.id
+    ]
+    free = (
+        {one.id: leftover.free_for(one, rows) for one in open_ones[: access.MOST_IN_MENU]}
+        if rows
+        else {}
+    )
+    ticked = (
+        {arg_int(one) for one in request.form.getlist("booking")}
+        if request.method == "POST"
+        else None
+    )
+    return render_template(
+        "team/handover.html",
+        calendar=calendar,
+        rows=rows,
+        ticked=ticked,
+        colleagues=open_ones,
+        free=free,
+        when=lambda row: display.brief(row, calendar.zone, date.min),
+        CANCEL=CANCEL,
+        **more,
+    ), status

@@ -1,4 +1,6 @@
-"""The only file that names an HX- header: pages for people, partials for htmx, from the same handler."""
+"""The only file that names an HX- header: pages for people, partials for htmx, from the same
+handler.
+"""
 
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
 
@@ -9,19 +11,28 @@ def init_app(app: Flask) -> None:
 
 def is_partial() -> bool:
     """Whether htmx asks for a part of the page. History restores get the whole page."""
-    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+    return (
+        request.headers.get("HX-Request") == "true"
+        and "HX-History-Restore-Request" not in request.headers
+    )
 
 
 def show(page: str, partial: str, status: int = 200, **context) -> Response:
     """The page, or for htmx only its partial (with any flashed messages), from one context."""
     if not is_partial():
         return make_response(render_template(page, **context), status)
-    return make_response(render_template(partial, **context) + render_template("_flash.html", swap=True), status)
+    return make_response(
+        render_template(partial, **context) + render_template("_flash.html", swap=True), status
+    )
 
 
 def show_instead(target: str, partial: str, **context) -> Response:
     """For a part that asks whether it is still true: another, larger part in its place."""
-    return make_response(render_template(partial, **context), 200, {"HX-Retarget": target, "HX-Reswap": "outerHTML show:none"})
+    return make_response(
+        render_template(partial, **context),
+        200,
+        {"HX-Retarget": target, "HX-Reswap": "outerHTML show:none"},
+    )
 
 
 def done(url: str) -> Response:
@@ -34,7 +45,9 @@ def done(url: str) -> Response:
 def say(sentence: str, status: int) -> Response:
     """A warning on top of the page that stays as it is, scrolled into view."""
     flash(sentence, "warning")
-    return make_response(render_template("_flash.html", swap=True), status, {"HX-Reswap": "none show:#flash:top"})
+    return make_response(
+        render_template("_flash.html", swap=True), status, {"HX-Reswap": "none show:#flash:top"}
+    )
 
 
 def _vary(response: Response) -> Response:

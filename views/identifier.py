@@ -20,4 +20,7 @@ class Identifier(Form):
 
     def validate_confirm_full_name(self, field):
         if self.identifier.data == "full_name" != current_user.identifier and not field.data:
-            self.fault("confirm_full_name", "Tick that you understand what full names tell, or choose another way")
+            self.fault(
+                "confirm_full_name",
+                "Tick that you understand what full names tell, or choose another way",
+            )

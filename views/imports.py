@@ -1,4 +1,6 @@
-"""Clients and bookings from CSV files: send one in, watch it being checked, then take it in or throw it away. Managers only."""
+"""Clients and bookings from CSV files: send one in, watch it being checked, then take it in or
+throw it away. Managers only.
+"""
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask_login import current_user
@@ -21,7 +23,12 @@ SHOWN = 100  # lines with problems on one page, before "Show more"
 
 
 class Upload(Form):
-    kind = RadioField("What does the file hold?", [InputRequired("Choose what the file holds")], choices=list(KINDS.items()), default="clients")
+    kind = RadioField(
+        "What does the file hold?",
+        [InputRequired("Choose what the file holds")],
+        choices=list(KINDS.items()),
+        default="clients",
+    )
     file = FileField("CSV file")
 
 
@@ -66,21 +73,37 @@ def show(import_id: int):
 def _show(row: Import, status: int = 200, **more) -> Response:
     entries = row.problems.get("entries", [])
     shown = entries if "all" in request.args else entries[:SHOWN]
-    return htmx.show("imports/show.html", "imports/_import.html", status, row=row, entries=shown, hidden=len(entries) - len(shown),
-                     columns=intake.COLUMNS[row.kind], **more)
+    return htmx.show(
+        "imports/show.html",
+        "imports/_import.html",
+        status,
+        row=row,
+        entries=shown,
+        hidden=len(entries) - len(shown),
+        columns=intake.COLUMNS[row.kind],
+        **more,
+    )
 
 
 @blueprint.post("/<int:import_id>/meanings")
 @manager_required
 def answer(import_id: int):
-    """What a person says of the file's columns and dates. Answers that leave it unreadable come back with why."""
+    """What a person says of the file's columns and dates. Answers that leave it unreadable come
+    back with why.
+    """
     row = access.load(Import, import_id, *Import.light())
     if row.phase != "mapping":
         return htmx.done(url_for("imports.show", import_id=row.id))
     asked = row.problems["ask"]
     allowed = {column.name for column in intake.COLUMNS[row.kind]} | {""}
-    columns = {column["key"]: meaning for n, column in enumerate(asked["columns"]) if (meaning := request.form.get(f"column-{n}", "")) in allowed}
-    dates = request.form.get("dates") if request.form.get("dates") in (DAY_FIRST, MONTH_FIRST) else None
+    columns = {
+        column["key"]: meaning
+        for n, column in enumerate(asked["columns"])
+        if (meaning := request.form.get(f"column-{n}", "")) in allowed
+    }
+    dates = (
+        request.form.get("dates") if request.form.get("dates") in (DAY_FIRST, MONTH_FIRST) else None
+    )
     calendar = arg_int(request.form.get("calendar"))
     calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
     faults = intake.faults(row.kind, columns, dates, calendar, asked)
@@ -102,7 +125,9 @@ def ask(import_id: int):
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
 def take(import_id: int):
-    """Yes to a checked file. With bad lines the form must say that the good ones alone are meant."""
+    """Yes to a checked file. With bad lines the form must say that the good ones alone are
+    meant.
+    """
     row = access.load(Import, import_id, *Import.light())
     if row.phase == "checked" and (not row.good or row.bad and "good_ones" not in request.form):
         return _show(row, 422, refused=True)
@@ -138,4 +163,8 @@ def bad_lines(import_id: int):
 
 
 def _download(text: str, name: str) -> Response:
-    return Response(text, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(
+        text,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

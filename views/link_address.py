@@ -1,4 +1,5 @@
-"""The address of a private link in every form that a calendar app takes: plain, webcal, Outlook's page, a code for cameras.
+"""The address of a private link in every form that a calendar app takes: plain, webcal, Outlook's
+page, a code for cameras.
 
 It stands on the pages of its owner and nowhere else: not in a URL of ours, a log or the audit.
 """
@@ -23,8 +24,12 @@ def https(feed: Feed) -> str:
 
 
 def worded(feed: Feed) -> str:
-    """The same address for apps that name a calendar by its last part (Thunderbird), so that they do not show the secret."""
-    return https(feed).removesuffix(".ics") + ("/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics")
+    """The same address for apps that name a calendar by its last part (Thunderbird), so that they
+    do not show the secret.
+    """
+    return https(feed).removesuffix(".ics") + (
+        "/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics"
+    )
 
 
 def webcal(feed: Feed) -> str:
@@ -33,8 +38,11 @@ def webcal(feed: Feed) -> str:
 
 
 def outlook(host: str, feed: Feed) -> str:
-    """Outlook's page that adds the link. The address is percent-encoded whole, or its rest would be lost."""
-    return f"https://{host}/calendar/0/addfromweb?url={quote(https(feed), safe='')}&name={quote(feed.name, safe='')}"
+    """Outlook's page that adds the link. The address is percent-encoded whole, or its rest would be
+    lost.
+    """
+    address, name = quote(https(feed), safe=""), quote(feed.name, safe="")
+    return f"https://{host}/calendar/0/addfromweb?url={address}&name={name}"
 
 
 def qr(feed: Feed) -> tuple[int, str]:
@@ -52,4 +60,8 @@ def qr(feed: Feed) -> tuple[int, str]:
 
 def is_local() -> bool:
     """Whether this Kalends can only be reached from its own computer."""
-    return urlsplit(current_app.config["SETTINGS"].base_url).hostname in ("localhost", "127.0.0.1", "::1")
+    return urlsplit(current_app.config["SETTINGS"].base_url).hostname in (
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    )

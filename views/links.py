@@ -1,4 +1,6 @@
-"""Private links: made, copied, changed, regenerated, stopped. Only one's own are ever listed or shown."""
+"""Private links: made, copied, changed, regenerated, stopped. Only one's own are ever listed or
+shown.
+"""
 
 from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
@@ -18,15 +20,24 @@ blueprint = Blueprint("links", __name__)
 
 _REFUSALS = {
     "plan": "Your clinic’s plan has no private links",
-    "opt_in": "Switch on “Let my bookings appear in calendars outside Kalends” first; until then no link answers",
+    "opt_in": (
+        "Switch on “Let my bookings appear in calendars outside Kalends” first; until then no link"
+        " answers"
+    ),
     "calendar": "You have no calendar here yet. Ask whoever manages the team to give you one",
     "most": f"You have {MOST_LINKS} links. Stop one that nothing reads, then make a new one",
 }
 
 
 class NewLink(Form):
-    name = Line("Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"})
-    kind = Choice("What does it show?", choices=[("bookings", "Bookings"), ("availability", "Free and busy only")], default="bookings")
+    name = Line(
+        "Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"}
+    )
+    kind = Choice(
+        "What does it show?",
+        choices=[("bookings", "Bookings"), ("availability", "Free and busy only")],
+        default="bookings",
+    )
     covers = Choice("Whose bookings?", choices=[], validate_choice=False)
 
 
@@ -35,9 +46,15 @@ class Hide(Form):
 
 
 def _own_link(feed_id: int) -> Feed:
-    """A link of the signed-in person that still stands on the list. A colleague's is not even there: 404."""
+    """A link of the signed-in person that still stands on the list. A colleague's is not even
+    there: 404.
+    """
     feed = access.load(Feed, feed_id)
-    return feed if feed.user_id == current_user.id and feed.revoked_because != "cleared" else abort(404)
+    return (
+        feed
+        if feed.user_id == current_user.id and feed.revoked_because != "cleared"
+        else abort(404)
+    )
 
 
 def _living_link(feed_id: int) -> Feed:
@@ -49,30 +66,50 @@ def _living_link(feed_id: int) -> Feed:
 def _covers() -> dict[str, list[tuple[str, str]]]:
     """Whose bookings a new link can show, in groups; the first choice is the usual one."""
     calendars = access.calendars()
-    own = [(str(c.id), f"Mine at {c.venue.name}") for c in calendars if c.user_id == current_user.id]
+    own = [
+        (str(c.id), f"Mine at {c.venue.name}") for c in calendars if c.user_id == current_user.id
+    ]
     if len(own) > 1:
         own.append(("person", "Mine at every venue, in one link"))
     groups = {"Mine": own}
     if current_user.is_manager and calendars:
         groups["The clinic"] = [("clinic", "All calendars in one link")]
-        groups["One calendar of a colleague"] = [(str(c.id), f"{c.user.name} at {c.venue.name}") for c in calendars if c.user_id != current_user.id]
+        groups["One calendar of a colleague"] = [
+            (str(c.id), f"{c.user.name} at {c.venue.name}")
+            for c in calendars
+            if c.user_id != current_user.id
+        ]
     return {name: choices for name, choices in groups.items() if choices}
 
 
 def _shown_by_others() -> list[Feed]:
-    """Working links of managers that show bookings of the signed-in person, each with its owner at hand (X8)."""
+    """Working links of managers that show bookings of the signed-in person, each with its owner at
+    hand (X8).
+    """
     if current_user.why_no_links():
         return []
     mine = Practitioner.select(Practitioner.id).where(Practitioner.user == current_user.id)
-    rows = Feed.select(Feed, User).join(User, on=(Feed.user == User.id)).where(
-        Feed.clinic == current_user.clinic_id, Feed.user != current_user.id, Feed.revoked_at.is_null(), Feed.suspended_at.is_null(),
-        User.left_at.is_null(), User.sync_allowed, User.role.in_(("manager", "owner")),
-        (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine))
+    rows = (
+        Feed.select(Feed, User)
+        .join(User, on=(Feed.user == User.id))
+        .where(
+            Feed.clinic == current_user.clinic_id,
+            Feed.user != current_user.id,
+            Feed.revoked_at.is_null(),
+            Feed.suspended_at.is_null(),
+            User.left_at.is_null(),
+            User.sync_allowed,
+            User.role.in_(("manager", "owner")),
+            (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine),
+        )
+    )
     return list(rows.order_by(User.name, Feed.id))
 
 
 def _scope(covers: str | None) -> dict:
-    """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty: there is no calendar to show."""
+    """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty:
+    there is no calendar to show.
+    """
     covers = covers or next((value for choices in _covers().values() for value, _ in choices), "")
     if covers == "clinic":
         return {"scope": "clinic"} if current_user.is_manager else abort(403)
@@ -93,15 +130,33 @@ def _new_form(**kwargs) -> NewLink:
 def _context(**more) -> dict:
     """What the page of links needs."""
     own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
-    examples = {feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title for feed in own}
-    return {"links": [f for f in own if not f.is_stopped], "stopped": [f for f in own if f.is_stopped], "examples": examples,
-            "why_not": current_user.why_no_links(), "others": _shown_by_others(),
-            "calendars": access.calendars(), "addresses": link_address, "words": sync_words,
-            "zone": sync_words.zone(access.calendars(), current_user), **more}
+    examples = {
+        feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title
+        for feed in own
+    }
+    return {
+        "links": [f for f in own if not f.is_stopped],
+        "stopped": [f for f in own if f.is_stopped],
+        "examples": examples,
+        "why_not": current_user.why_no_links(),
+        "others": _shown_by_others(),
+        "calendars": access.calendars(),
+        "addresses": link_address,
+        "words": sync_words,
+        "zone": sync_words.zone(access.calendars(), current_user),
+        **more,
+    }
 
 
-def _show(status: int = 200, partial: str = "links/_links.html", form: NewLink | None = None, **more) -> Response:
-    return htmx.show("links/index.html", partial, status, **_context(form=form or _new_form(formdata=None), **more))
+def _show(
+    status: int = 200, partial: str = "links/_links.html", form: NewLink | None = None, **more
+) -> Response:
+    return htmx.show(
+        "links/index.html",
+        partial,
+        status,
+        **_context(form=form or _new_form(formdata=None), **more),
+    )
 
 
 def _changed(sentence: str, anchor: str | None = None) -> Response:
@@ -125,12 +180,16 @@ def create():
     columns = _scope(form.covers.data)
     if not form.validate() or not columns:
         return _refused(form, None if form.errors else "calendar")
-    name = form.name.data or ("Free and busy" if form.kind.data == "availability" else "My calendar")
+    name = form.name.data or (
+        "Free and busy" if form.kind.data == "availability" else "My calendar"
+    )
     try:
         feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
     except NoLinks as refusal:
         return _refused(form, refusal.why)
-    return _changed(f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}")
+    return _changed(
+        f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}"
+    )
 
 
 def _refused(form: NewLink, why: str | None) -> Response:
@@ -154,7 +213,11 @@ def update(feed_id: int):
     if not form.validate():
         return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
     try:
-        saved = form.store(feed, lambda row: settings_form(row, formdata=None), lambda: feed.change(current_user, **form.settings()))
+        saved = form.store(
+            feed,
+            lambda row: settings_form(row, formdata=None),
+            lambda: feed.change(current_user, **form.settings()),
+        )
     except Stopped:  # meanwhile
         abort(404)
     if not saved:
@@ -179,7 +242,11 @@ def rotate(feed_id: int):
         feed.rotate(current_user)
     except Stopped:  # meanwhile
         abort(404)
-    return _changed(f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that used it.", f"link-{feed.id}")
+    return _changed(
+        f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that"
+        " used it.",
+        f"link-{feed.id}",
+    )
 
 
 @blueprint.get("/<int:feed_id>/revocation")
@@ -193,7 +260,9 @@ def ask_revocation(feed_id: int):
 def revoke(feed_id: int):
     feed = _living_link(feed_id)
     feed.revoke(current_user)
-    return _changed(f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}")
+    return _changed(
+        f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}"
+    )
 
 
 @blueprint.post("/<int:feed_id>/clearing")
@@ -211,7 +280,11 @@ def clear(feed_id: int):
 def hide():
     hidden = bool(Hide().hide_sensitive.data)
     current_user.change_sync(hide_sensitive=hidden)
-    now = "Every link of yours now says “Busy” and nothing else." if hidden else "Your links show again what you chose for each."
+    now = (
+        "Every link of yours now says “Busy” and nothing else."
+        if hidden
+        else "Your links show again what you chose for each."
+    )
     return _changed(f"{now} Apps show it when they next look.", "hide")
 
 
@@ -220,4 +293,8 @@ def hide():
 def card(feed_id: int):
     """A sheet to print: the code, the steps, the warning."""
     feed = _own_link(feed_id)
-    return abort(404) if feed.is_stopped else render_template("links/card.html", feed=feed, addresses=link_address)
+    return (
+        abort(404)
+        if feed.is_stopped
+        else render_template("links/card.html", feed=feed, addresses=link_address)
+    )

@@ -1,7 +1,9 @@
 """Two people, one row: a form that changes what is stored knows what was stored when it was opened.
 
-Each such form carries its first values in a hidden field. When it is saved, every field is compared three ways: as the page was
-opened, as it was sent, as the row is now. What only one of the two people changed is taken. Where both did, nothing is saved; the
+Each such form carries its first values in a hidden field. When it is saved, every field is compared
+three ways: as the page was
+opened, as it was sent, as the row is now. What only one of the two people changed is taken. Where
+both did, nothing is saved; the
 page shows both and asks which to keep.
 """
 
@@ -28,7 +30,9 @@ LONGEST_SEEN = 400_000  # characters of the hidden field
 
 
 class Seen(Field):
-    """What the form held when it was opened, as one word of base64 that every reader of HTML hands back as it is."""
+    """What the form held when it was opened, as one word of base64 that every reader of HTML hands
+    back as it is.
+    """
 
     widget = HiddenInput()
 
@@ -40,7 +44,9 @@ class Seen(Field):
         if self.is_unknown:
             return ""
         was = self.form.snapshot() if self.data is None else self.data
-        return base64.urlsafe_b64encode(json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()).decode()
+        return base64.urlsafe_b64encode(
+            json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()
+        ).decode()
 
     def process_formdata(self, valuelist):
         self.data, self.is_unknown = None, True
@@ -54,7 +60,9 @@ class Seen(Field):
 
 @dataclass(frozen=True)
 class Difference:
-    """A field, or fields that belong together, which two people changed: what each wants, in words."""
+    """A field, or fields that belong together, which two people changed: what each wants, in
+    words.
+    """
 
     name: str
     label: str
@@ -64,7 +72,9 @@ class Difference:
 
 
 class Merging(Form):
-    """A form that changes a stored row. `together` names fields that mean something only with each other, by label."""
+    """A form that changes a stored row. `together` names fields that mean something only with each
+    other, by label.
+    """
 
     seen = Seen()
     together: dict[str, tuple[str, ...]] = {}
@@ -78,7 +88,9 @@ class Merging(Form):
 
     def stored(self) -> list[str]:
         """The names of the fields that hold what is stored."""
-        return [name for name in self._fields if name not in ("csrf_token", "seen", *self.not_stored)]
+        return [
+            name for name in self._fields if name not in ("csrf_token", "seen", *self.not_stored)
+        ]
 
     def values(self) -> dict:
         return {name: self[name].data for name in self.stored()}
@@ -87,10 +99,14 @@ class Merging(Form):
         """Every stored field as plain JSON, so that it can be compared."""
         return {name: plain(self[name].data) for name in self.stored()}
 
-    def store(self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]) -> bool:
-        """Merge with what is stored now, and save. False: both changed a field, and `differences` are to be decided first.
+    def store(
+        self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]
+    ) -> bool:
+        """Merge with what is stored now, and save. False: both changed a field, and `differences`
+        are to be decided first.
 
-        `opened(row)` is the form as it would open now. Another change of the clinic waits meanwhile.
+        `opened(row)` is the form as it would open now. Another change of the clinic waits
+        meanwhile.
         """
         with alone(row):
             may = self.merge(opened(row), row)
@@ -99,7 +115,8 @@ class Merging(Form):
         return may
 
     def merge(self, now: "Merging", row: Base) -> bool:
-        """Put into every field what is to be stored, given the form as it would open now. False: there are `differences` to decide.
+        """Put into every field what is to be stored, given the form as it would open now. False:
+        there are `differences` to decide.
 
         Call it while the row is held (`database.alone`).
         """
@@ -108,26 +125,49 @@ class Merging(Form):
         was = current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
-        mine |= {name: was[name] for name in mine if name not in seen}  # not on the page when it was opened
-        self.differences = [one for label, names in self._units() if (one := self._unit(label, names, was, mine, current, now))]
-        self.seen.data, self.seen.asked, self.seen.is_unknown = current, [one.name for one in self.differences], False
+        mine |= {
+            name: was[name] for name in mine if name not in seen
+        }  # not on the page when it was opened
+        self.differences = [
+            one
+            for label, names in self._units()
+            if (one := self._unit(label, names, was, mine, current, now))
+        ]
+        self.seen.data, self.seen.asked, self.seen.is_unknown = (
+            current,
+            [one.name for one in self.differences],
+            False,
+        )
         self.changed_by = _last_change(row) if self.differences else ""
         return not self.differences
 
     def _units(self) -> list[tuple[str, tuple[str, ...]]]:
         """Fields that belong together, and single ones, each with its label."""
-        together = {label: tuple(name for name in names if name in self._fields) for label, names in self.together.items()}
+        together = {
+            label: tuple(name for name in names if name in self._fields)
+            for label, names in self.together.items()
+        }
         taken = {name for names in together.values() for name in names}
         single = [(self[name].label.text, (name,)) for name in self.stored() if name not in taken]
         return [*((label, names) for label, names in together.items() if names), *single]
 
-    def _unit(self, label: str, names: tuple[str, ...], was: dict, mine: dict, current: dict, now: "Merging") -> Difference | None:
+    def _unit(
+        self,
+        label: str,
+        names: tuple[str, ...],
+        was: dict,
+        mine: dict,
+        current: dict,
+        now: "Merging",
+    ) -> Difference | None:
         def same(one: dict, other: dict) -> bool:
             return all(one.get(name) == other.get(name) for name in names)
 
         first, joinable = names[0], len(names) == 1 and isinstance(self[names[0]], Paragraph)
         words = Difference(first, label, now.in_words(names), self.in_words(names), joinable)
-        choice = request.form.get(f"{self._prefix}keep-{first}") if first in self.seen.asked else None
+        choice = (
+            request.form.get(f"{self._prefix}keep-{first}") if first in self.seen.asked else None
+        )
         if choice == "theirs" or same(mine, was):
             for name in names:
                 self.put(name, now[name].data)
@@ -172,14 +212,20 @@ def in_words(field: Field) -> str:
     if isinstance(field, BooleanField):
         return "Yes" if field.data else "No"
     if isinstance(field, WeekHours):
-        return "; ".join(f"{name} {', '.join(f'{a}–{b}' for a, b in (field.data or {})[day])}"
-                         for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True) if (field.data or {}).get(day))
+        return "; ".join(
+            f"{name} {', '.join(f'{a}–{b}' for a, b in (field.data or {})[day])}"
+            for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True)
+            if (field.data or {}).get(day)
+        )
     if field.data is None or field.data == "":
         return ""
     if isinstance(field, SelectMultipleField):
         return ", ".join(str(label) for value, label, chosen, *_ in field.iter_choices() if chosen)
     if isinstance(field, SelectField):
-        return next((str(label) for value, label, chosen, *_ in field.iter_choices() if chosen), str(field.data))
+        return next(
+            (str(label) for value, label, chosen, *_ in field.iter_choices() if chosen),
+            str(field.data),
+        )
     if isinstance(field, Money):
         return f"{field.data / 100:.2f}".removesuffix(".00")
     if isinstance(field.data, date):
@@ -192,5 +238,11 @@ def _last_change(row: Base) -> str:
     entry = AuditEntry.about(row).first()
     if entry is None:
         return ""
-    who = "You, in another window" if entry.user_id == current_user.id else entry.user.name if entry.user else "Kalends"
+    who = (
+        "You, in another window"
+        if entry.user_id == current_user.id
+        else entry.user.name
+        if entry.user
+        else "Kalends"
+    )
     return f"{who}, {display.moment(entry.at, sync_words.zone(access.calendars(), current_user))}"

@@ -1,4 +1,6 @@
-"""What the card of a foreign event says: when, from which calendar, whether it blocks booking here and why."""
+"""What the card of a foreign event says: when, from which calendar, whether it blocks booking here
+and why.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -31,10 +33,23 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
     is_own, source = columns.shows_titles(calendar), event.calendar
     account = Account.get_by_id(source.account_id)
     provider = display.PROVIDER_NAMES[account.kind]
-    zone = f", {display.zone_name(calendar.zone)}" if booking_form.zone_differs(calendar) and not event.all_day else ""
+    zone = (
+        f", {display.zone_name(calendar.zone)}"
+        if booking_form.zone_differs(calendar) and not event.all_day
+        else ""
+    )
     private = {"calendar": display.called(source), "account": account.email} if is_own else {}
-    return Card(columns.foreign_title(event, is_own), display.from_to(event, calendar.zone) + zone, display.first_day(event, calendar.zone),
-                calendar.user.name, is_own, display.BUSY_NAMES[event.busy], _why(event, source, provider), provider, **private)
+    return Card(
+        columns.foreign_title(event, is_own),
+        display.from_to(event, calendar.zone) + zone,
+        display.first_day(event, calendar.zone),
+        calendar.user.name,
+        is_own,
+        display.BUSY_NAMES[event.busy],
+        _why(event, source, provider),
+        provider,
+        **private,
+    )
 
 
 def _why(event: ExternalEvent, source: RemoteCalendar, provider: str) -> str:

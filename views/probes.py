@@ -15,7 +15,9 @@ blueprint = Blueprint("probes", __name__)
 @blueprint.get("/healthz")
 def alive():
     """200 while web, database, disk and Redis are usable; else 503 and which of them are not."""
-    faults = [fault for fault in (_database(), *disk.faults(current_app.config["SETTINGS"])) if fault]
+    faults = [
+        fault for fault in (_database(), *disk.faults(current_app.config["SETTINGS"])) if fault
+    ]
     if not jobs.is_usable():
         faults.append("redis unusable")
     return _answer(faults)
@@ -45,5 +47,7 @@ def _database() -> str | None:
 
 @blueprint.get("/robots.txt")
 def robots():
-    """Everything may be fetched, nothing is indexed (X-Robots-Tag): naming a path here would publish it."""
+    """Everything may be fetched, nothing is indexed (X-Robots-Tag): naming a path here would
+    publish it.
+    """
     return "User-agent: *\nDisallow:\n", 200, {"Content-Type": "text/plain; charset=utf-8"}

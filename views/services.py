@@ -13,7 +13,14 @@ from .merging import Merging
 
 blueprint = Blueprint("services", __name__)
 
-COLOURS = [("teal", "Teal"), ("blue", "Blue"), ("green", "Green"), ("amber", "Amber"), ("red", "Red"), ("grey", "Grey")]
+COLOURS = [
+    ("teal", "Teal"),
+    ("blue", "Blue"),
+    ("green", "Green"),
+    ("amber", "Amber"),
+    ("red", "Red"),
+    ("grey", "Grey"),
+]
 
 
 class Minutes(IntegerField):
@@ -26,7 +33,9 @@ class Minutes(IntegerField):
     def process_formdata(self, valuelist):
         least, most = self._bounds
         written = "".join(valuelist).strip()
-        self.data = int(written) if written.isascii() and written.isdigit() and len(written) < 5 else None
+        self.data = (
+            int(written) if written.isascii() and written.isdigit() and len(written) < 5 else None
+        )
         if self.data is None or not least <= self.data <= most:
             raise ValueError(f"Write whole minutes from {least} to {most}")
 
@@ -48,7 +57,11 @@ def _values(form: ServiceForm) -> dict:
 @login_required
 def index():
     archived = "archived" in request.args
-    return render_template("services/index.html", services=list(Service.listed(access.clinic(), archived)), archived=archived)
+    return render_template(
+        "services/index.html",
+        services=list(Service.listed(access.clinic(), archived)),
+        archived=archived,
+    )
 
 
 @blueprint.get("/new")
@@ -86,14 +99,24 @@ def update(service_id: int):
     form = ServiceForm(obj=service)
     if form.validate():
         try:
-            saved = form.store(service, lambda row: ServiceForm(formdata=None, obj=row), lambda: service.change(current_user, **_values(form)))
+            saved = form.store(
+                service,
+                lambda row: ServiceForm(formdata=None, obj=row),
+                lambda: service.change(current_user, **_values(form)),
+            )
         except Taken:
             _say_taken(form)
         else:
             if saved:
                 flash(f"{service.name} is changed, here and in every private link.")
                 return htmx.done(url_for("services.index"))
-    return htmx.show("services/edit.html", "services/_form.html", 422, form=form, service=access.load(Service, service_id))
+    return htmx.show(
+        "services/edit.html",
+        "services/_form.html",
+        422,
+        form=form,
+        service=access.load(Service, service_id),
+    )
 
 
 @blueprint.post("/<int:service_id>/archival")
@@ -102,7 +125,10 @@ def archive(service_id: int):
     service = access.load(Service, service_id)
     service.set_archived(True, current_user)
     left = Booking.ahead(Booking.service == service).count()
-    flash(f"{service.name} is archived. " + (f"Its {left} bookings to come stay." if left else "It has no bookings to come."))
+    flash(
+        f"{service.name} is archived. "
+        + (f"Its {left} bookings to come stay." if left else "It has no bookings to come.")
+    )
     return htmx.done(url_for("services.index"))
 
 
@@ -116,4 +142,8 @@ def bring_back(service_id: int):
 
 
 def _say_taken(form: ServiceForm) -> None:
-    form.fault("name", f"There is a service called {form.name.data} already, perhaps an archived one. Choose another name")
+    form.fault(
+        "name",
+        f"There is a service called {form.name.data} already, perhaps an archived one. Choose"
+        " another name",
+    )

@@ -1,6 +1,8 @@
-"""What Flask calls the session: of people who signed in it stands in the database, and their cookie holds a random secret alone.
+"""What Flask calls the session: of people who signed in it stands in the database, and their cookie
+holds a random secret alone.
 
-Of strangers a few words are kept in an encrypted cookie until the next page. Nothing about clients is ever in a cookie.
+Of strangers a few words are kept in an encrypted cookie until the next page. Nothing about clients
+is ever in a cookie.
 """
 
 import json
@@ -20,7 +22,11 @@ from . import devices
 
 MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for what the next page says
 SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
-UNATTENDED = {"week.changes", "health.board", "two_way.look"}  # what open pages ask for by themselves: nobody need sit before them
+UNATTENDED = {
+    "week.changes",
+    "health.board",
+    "two_way.look",
+}  # what open pages ask for by themselves: nobody need sit before them
 
 log = logging.getLogger("kalends")
 _tagged = TaggedJSONSerializer()
@@ -32,7 +38,13 @@ class PageSession(SessionMixin):
     accessed = False
 
     def __init__(self, cookie: str):
-        self._cookie, self._values, self._before, self._row, self.secret = cookie, None, "", None, None
+        self._cookie, self._values, self._before, self._row, self.secret = (
+            cookie,
+            None,
+            "",
+            None,
+            None,
+        )
 
     @property
     def row(self) -> Session | None:
@@ -70,12 +82,14 @@ class PageSession(SessionMixin):
         return self._values is not None and self._values != _open(self._before)
 
     def packed_onto(self, packed: str) -> str:
-        """What `packed` holds with this request's changes, encrypted; empty for nothing. Of messages that no page showed the last few."""
+        """What `packed` holds with this request's changes, encrypted; empty for nothing. Of
+        messages that no page showed the last few.
+        """
         there, before, after = _open(packed), _open(self._before), self._read()
         for key in (key for key in {*before, *after} if before.get(key) != after.get(key)):
             there[key] = after.get(key)
             if key == MESSAGES:
-                others = _open(packed).get(key, [])[len(before.get(key, [])):]
+                others = _open(packed).get(key, [])[len(before.get(key, [])) :]
                 there[key] = [*others, *after.get(key, [])][-MOST_MESSAGES:]
         kept = {key: value for key, value in there.items() if value}
         return vault.seal(_tagged.dumps(kept)) if kept else ""
@@ -117,12 +131,22 @@ class Sessions(SessionInterface):
     def save_session(self, app: Flask, session: PageSession, response) -> None:
         if session.accessed:
             response.vary.add("Cookie")
-        flags = {"path": "/", "secure": self.get_cookie_secure(app), "httponly": True, "samesite": "Lax"}
+        flags = {
+            "path": "/",
+            "secure": self.get_cookie_secure(app),
+            "httponly": True,
+            "samesite": "Lax",
+        }
         name = self.get_cookie_name(app)
         if session.accessed and session.row:
             _keep(session)
             if session.secret:
-                response.set_cookie(name, session.secret, max_age=REMEMBERED if session.row.remembered else None, **flags)
+                response.set_cookie(
+                    name,
+                    session.secret,
+                    max_age=REMEMBERED if session.row.remembered else None,
+                    **flags,
+                )
         elif session.has_useless_cookie:
             response.delete_cookie(name, **flags)
         elif session.is_changed:
@@ -131,14 +155,18 @@ class Sessions(SessionInterface):
 
 
 def _keep(session: PageSession) -> None:
-    """Write what changed. The answer goes out even where the database cannot take it: a message is lost then, no more."""
+    """Write what changed. The answer goes out even where the database cannot take it: a message is
+    lost then, no more.
+    """
     is_seen = now() - session.row.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:
         if session.is_changed:
             with database.atomic():
                 row = _held(session.row)
                 if row:
-                    Session.update(held=session.packed_onto(row.held)).where(Session.id == row.id).execute()
+                    Session.update(held=session.packed_onto(row.held)).where(
+                        Session.id == row.id
+                    ).execute()
         if is_seen:
             Session.update(seen_at=now()).where(Session.id == session.row.id).execute()
     except PeeweeException as error:

@@ -1,4 +1,6 @@
-"""The sign-in form, and what somebody had typed when their session ended: it waits, encrypted, in the page that asks them to sign in."""
+"""The sign-in form, and what somebody had typed when their session ended: it waits, encrypted, in
+the page that asks them to sign in.
+"""
 
 import json
 import re
@@ -31,46 +33,96 @@ _WHY = {  # why the form is not taken yet: heading, and the sentence for a part 
 
 
 class SignIn(Form):
-    email = SignInName("E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"})
-    password = PasswordField("Password", [Needed("Write your password"), Length(max=200)], render_kw={"autocomplete": "current-password"})
+    email = SignInName(
+        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
+    password = PasswordField(
+        "Password",
+        [Needed("Write your password"), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
     remember = BooleanField("Stay signed in on this device")
 
 
 def ask_again(user_id: int | None, why: str):
-    """The answer to a form whose sender (`user_id`, by its token) is not signed in. A part of a page stays with all that was typed; a page
-    comes with the way to sign in, and keeps what was typed if it is a form of ours. `why`: "ended", "other" or "old"."""
+    """The answer to a form whose sender (`user_id`, by its token) is not signed in. A part of a
+    page stays with all that was typed; a page
+    comes with the way to sign in, and keeps what was typed if it is a form of ours. `why`: "ended",
+    "other" or "old".
+    """
     heading, sentence = _WHY[why]
     if htmx.is_partial():
         page = url_for("auth.sign_in")
-        return htmx.say(Markup('{} <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.').format(sentence, page), 401)
+        return htmx.say(
+            Markup(
+                '{} <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.'
+            ).format(sentence, page),
+            401,
+        )
     kept = _sealed(user_id) if user_id else ""
-    shown = render_template("auth/sign_in.html", form=SignIn(formdata=None), kept=kept, heading=heading, is_kept=bool(kept))
+    shown = render_template(
+        "auth/sign_in.html",
+        form=SignIn(formdata=None),
+        kept=kept,
+        heading=heading,
+        is_kept=bool(kept),
+    )
     return make_response(shown, 401)
 
 
 def _sealed(user_id: int) -> str:
-    """The form that was sent, encrypted; empty where it is too long. Of files and passwords only that there were some."""
-    typed = [[name, value] for name, value in request.form.items(multi=True) if name != "csrf_token" and name not in SECRET_FIELDS]
+    """The form that was sent, encrypted; empty where it is too long. Of files and passwords only
+    that there were some.
+    """
+    typed = [
+        [name, value]
+        for name, value in request.form.items(multi=True)
+        if name != "csrf_token" and name not in SECRET_FIELDS
+    ]
     secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
-    packed = json.dumps({"user": user_id, "to": request.full_path.rstrip("?"), "typed": typed, "again": secret, "at": int(now().timestamp())})
+    packed = json.dumps(
+        {
+            "user": user_id,
+            "to": request.full_path.rstrip("?"),
+            "typed": typed,
+            "again": secret,
+            "at": int(now().timestamp()),
+        }
+    )
     return vault.seal(packed) if len(packed) <= MOST_CHARACTERS else ""
 
 
 def resume(user: User, sealed: str):
-    """After signing in: the page that saves what was typed with one press. None where nothing of this person's waits."""
+    """After signing in: the page that saves what was typed with one press. None where nothing of
+    this person's waits.
+    """
     try:
         kept = json.loads(vault.unseal(sealed)) if sealed else None
     except (vault.CannotOpen, json.JSONDecodeError):
         kept = None
-    if not kept or kept["user"] != user.id or now().timestamp() - kept["at"] > LONGEST.total_seconds():
+    if (
+        not kept
+        or kept["user"] != user.id
+        or now().timestamp() - kept["at"] > LONGEST.total_seconds()
+    ):
         if kept:
             flash("That form was opened by someone else, so nothing was saved.", "warning")
         return None
     if kept["again"]:
-        flash("You are signed in again. Passwords and files are not kept: please enter them once more.", "warning")
+        flash(
+            "You are signed in again. Passwords and files are not kept: please enter them once"
+            " more.",
+            "warning",
+        )
         return redirect(_page_of(kept["to"]), 303)
-    shown = [(name.replace("_", " ").capitalize(), value) for name, value in kept["typed"] if value.strip() and _is_text(name, value)]
-    return make_response(render_template("auth/resume.html", to=kept["to"], typed=kept["typed"], shown=shown))
+    shown = [
+        (name.replace("_", " ").capitalize(), value)
+        for name, value in kept["typed"]
+        if value.strip() and _is_text(name, value)
+    ]
+    return make_response(
+        render_template("auth/resume.html", to=kept["to"], typed=kept["typed"], shown=shown)
+    )
 
 
 def _is_text(name: str, value: str) -> bool:

@@ -30,7 +30,11 @@ class Rules(Merging):
 def _own(calendar_id: int) -> RemoteCalendar:
     """A calendar of the signed-in person's own accounts that is not one of ours; else 404."""
     row = access.load(RemoteCalendar, calendar_id)
-    return row if row.account.user_id == current_user.id and row.role != "destination" and not row.is_ours else abort(404)
+    return (
+        row
+        if row.account.user_id == current_user.id and row.role != "destination" and not row.is_ours
+        else abort(404)
+    )
 
 
 @blueprint.post("/<int:calendar_id>/sync")
@@ -52,7 +56,9 @@ def stop(calendar_id: int):
     row = _own(calendar_id)
     row.stop(current_user)
     incoming.end_doubles(row.account)
-    return sync_page.changed(f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}")
+    return sync_page.changed(
+        f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}"
+    )
 
 
 @blueprint.get("/<int:calendar_id>")
@@ -69,8 +75,13 @@ def update(calendar_id: int):
     row, form = _own(calendar_id), Rules()
     if not form.validate():
         return _show(row, form, 422)
-    if not form.store(row, lambda fresh: Rules(formdata=None, data=fresh.rules),
-                      lambda: row.set_rules(current_user, {name: bool(value) for name, value in form.values().items()})):
+    if not form.store(
+        row,
+        lambda fresh: Rules(formdata=None, data=fresh.rules),
+        lambda: row.set_rules(
+            current_user, {name: bool(value) for name, value in form.values().items()}
+        ),
+    ):
         return _show(row, form, 422)
     incoming.end_doubles(row.account)
     flash(f"Saved. “{display.called(row)}” blocks by these rules from now on.")
@@ -79,12 +90,30 @@ def update(calendar_id: int):
 
 def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
     zone = sync_words.zone(access.calendars(), current_user)
-    ahead = ExternalEvent.select().where(ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now())
+    ahead = ExternalEvent.select().where(
+        ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now()
+    )
     groups: dict[object, list[ExternalEvent]] = {}
     for event in ahead.order_by(ExternalEvent.starts_at, ExternalEvent.id):
-        alike = (event.series_id, event.title, event.busy, event.all_day) if event.series_id else event.id
+        alike = (
+            (event.series_id, event.title, event.busy, event.all_day)
+            if event.series_id
+            else event.id
+        )
         groups.setdefault(alike, []).append(event)
     events = [(events[0], len(events) - 1) for events in list(groups.values())[:MOST_SHOWN]]
-    return htmx.show("sync/source.html", "sync/_source.html", status, row=row, form=form, zone=zone, events=events, two_way=words,
-                     blocking=words.blocking(row), troubles=reading_words.of_account(row.account, zone).get(row.id, []),
-                     name=display.PROVIDER_NAMES[row.account.kind], most=MOST_SHOWN, from_to=display.from_to)
+    return htmx.show(
+        "sync/source.html",
+        "sync/_source.html",
+        status,
+        row=row,
+        form=form,
+        zone=zone,
+        events=events,
+        two_way=words,
+        blocking=words.blocking(row),
+        troubles=reading_words.of_account(row.account, zone).get(row.id, []),
+        name=display.PROVIDER_NAMES[row.account.kind],
+        most=MOST_SHOWN,
+        from_to=display.from_to,
+    )

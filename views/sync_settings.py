@@ -1,4 +1,6 @@
-"""The Calendar sync page: whether bookings may leave, how clients appear when they do, and which way they go."""
+"""The Calendar sync page: whether bookings may leave, how clients appear when they do, and which
+way they go.
+"""
 
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
@@ -29,17 +31,32 @@ def show():
 @blueprint.post("/opt-in")
 @login_required
 def allow():
-    """The person's own switch (B4); nobody else has it. With calendars outside connected, switching it off asks first what becomes of them."""
+    """The person's own switch (B4); nobody else has it. With calendars outside connected, switching
+    it off asks first what becomes of them.
+    """
     allowed = bool(OptIn().allow.data)
-    if not allowed and Account.select().where(Account.user == current_user.id, Account.phase.in_(("active", "paused"))).exists():
+    if (
+        not allowed
+        and Account.select()
+        .where(Account.user == current_user.id, Account.phase.in_(("active", "paused")))
+        .exists()
+    ):
         flash("Nothing has changed yet: say first what becomes of your bookings outside.")
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     current_user.change_sync(sync_allowed=allowed)
     count = sync_words.count(current_user.living_links.count(), "link")
     if allowed:
-        return sync_page.changed(f"Your bookings may appear in outside calendars. {count} of yours can be read.", "opt-in", _SYNC)
-    return sync_page.changed(f"Nothing leaves any more. {count} of yours stopped answering; switch this on again and they answer as before.",
-                             "opt-in", _SYNC)
+        return sync_page.changed(
+            f"Your bookings may appear in outside calendars. {count} of yours can be read.",
+            "opt-in",
+            _SYNC,
+        )
+    return sync_page.changed(
+        f"Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
+        " they answer as before.",
+        "opt-in",
+        _SYNC,
+    )
 
 
 @blueprint.route("/preview", methods=["GET", "POST"])
@@ -56,6 +73,10 @@ def choose():
     if not form.validate():
         return sync_page.show(422, _SYNC, form=form)
     current_user.change_sync(identifier=form.identifier.data)
-    connected = Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
+    connected = (
+        Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
+    )
     where = " Events outside are rewritten in place." if connected else ""
-    return sync_page.changed(f"Saved. Private links show it when they are next read.{where}", "identifier", _SYNC)
+    return sync_page.changed(
+        f"Saved. Private links show it when they are next read.{where}", "identifier", _SYNC
+    )

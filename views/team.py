@@ -1,4 +1,6 @@
-"""Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it; managers change it."""
+"""Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it;
+managers change it.
+"""
 
 from flask import Blueprint, abort, flash, render_template, request, session, url_for
 from flask_login import current_user
@@ -21,7 +23,10 @@ from .merging import Merging
 blueprint = Blueprint("team", __name__)
 
 ROLES = {  # role → name, what it may do
-    "practitioner": ("Practitioner", "Sees every calendar, books in their own, looks after clients"),
+    "practitioner": (
+        "Practitioner",
+        "Sees every calendar, books in their own, looks after clients",
+    ),
     "manager": ("Manager", "Books for everyone; changes services, settings and practitioners"),
     "owner": ("Owner", "Everything, also roles, the plan and the history of changes"),
 }
@@ -30,12 +35,20 @@ LINK_DAYS = 7
 
 class PersonForm(Merging):
     name = Line("Name", 120, "Write the person's name", render_kw={"autocomplete": "off"})
-    email = Email("E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"})
+    email = Email(
+        "E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"}
+    )
     role = Choice("Role")
 
 
 class InviteForm(PersonForm):
-    venues = SelectMultipleField("Has a calendar at", coerce=int, validate_choice=False, widget=ListWidget(), option_widget=CheckboxInput())
+    venues = SelectMultipleField(
+        "Has a calendar at",
+        coerce=int,
+        validate_choice=False,
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+    )
 
 
 class CalendarForm(Form):
@@ -73,16 +86,30 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     """What the page of a person shows; `more` replaces parts of it."""
     calendars = [calendar for calendar in person.calendars() if not calendar.archived]
     return {
-        "person": person, "form": form or _with_roles(PersonForm(formdata=None, obj=person), person), "roles": ROLES, "calendars": calendars,
-        "hours": {calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-") for calendar in calendars},
-        "opening": _opening_form(person), "letter": letter_words.of_person(person), "new_address": addresses.AddressProof.waiting(person), **more,
+        "person": person,
+        "form": form or _with_roles(PersonForm(formdata=None, obj=person), person),
+        "roles": ROLES,
+        "calendars": calendars,
+        "hours": {
+            calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-")
+            for calendar in calendars
+        },
+        "opening": _opening_form(person),
+        "letter": letter_words.of_person(person),
+        "new_address": addresses.AddressProof.waiting(person),
+        **more,
     }
 
 
 def _opening_form(person: User) -> CalendarForm:
     """Venues where the person has no open calendar yet."""
-    form, has = CalendarForm(), {calendar.venue_id for calendar in person.calendars() if not calendar.archived}
-    form.venue.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic()) if venue.id not in has]
+    form, has = (
+        CalendarForm(),
+        {calendar.venue_id for calendar in person.calendars() if not calendar.archived},
+    )
+    form.venue.choices = [
+        (venue.id, venue.name) for venue in Venue.listed(access.clinic()) if venue.id not in has
+    ]
     return form
 
 
@@ -97,13 +124,20 @@ def _open_calendars() -> dict[int, list[Practitioner]]:
 @blueprint.get("/")
 @login_required
 def index():
-    return render_template("team/index.html", people=User.listed(access.clinic()), roles=ROLES, calendars=_open_calendars())
+    return render_template(
+        "team/index.html",
+        people=User.listed(access.clinic()),
+        roles=ROLES,
+        calendars=_open_calendars(),
+    )
 
 
 @blueprint.get("/new")
 @manager_required
 def new():
-    return render_template("team/invite.html", form=_invite_form(), roles=ROLES, can_mail=outbox.is_set_up())
+    return render_template(
+        "team/invite.html", form=_invite_form(), roles=ROLES, can_mail=outbox.is_set_up()
+    )
 
 
 @blueprint.post("/")
@@ -115,13 +149,25 @@ def invite():
         values = form.values()
         chosen = set(values.pop("venues"))
         try:
-            person = User.invite(access.clinic(), current_user, [v for v in Venue.listed(access.clinic()) if v.id in chosen], **values)
+            person = User.invite(
+                access.clinic(),
+                current_user,
+                [v for v in Venue.listed(access.clinic()) if v.id in chosen],
+                **values,
+            )
         except Taken:
             _say_taken(form)
         else:
             _hand_over_link(person, "invite")
             return htmx.done(url_for("team.show", user_id=person.id))
-    return htmx.show("team/invite.html", "team/_invite.html", 422, form=form, roles=ROLES, can_mail=outbox.is_set_up())
+    return htmx.show(
+        "team/invite.html",
+        "team/_invite.html",
+        422,
+        form=form,
+        roles=ROLES,
+        can_mail=outbox.is_set_up(),
+    )
 
 
 @blueprint.get("/<int:user_id>")
@@ -142,12 +188,20 @@ def update(user_id: int):
 
 
 def _save(person: User, parts: list[str]):
-    """Save every card that was sent: the page sends all of them whichever button is pressed, so that nothing typed is lost."""
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so
+    that nothing typed is lost.
+    """
     form = _with_roles(PersonForm(obj=person), person) if "person" in parts else None
-    hours = {calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-") for calendar in person.calendars() if f"c{calendar.id}" in parts}
+    hours = {
+        calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
+        for calendar in person.calendars()
+        if f"c{calendar.id}" in parts
+    }
     if not (form or hours):
         abort(404)
-    valid = [one.validate() for one in (form, *hours.values()) if one]  # each says what is wrong with it
+    valid = [
+        one.validate() for one in (form, *hours.values()) if one
+    ]  # each says what is wrong with it
     if all(valid):
         try:
             with alone(person):
@@ -160,7 +214,11 @@ def _save(person: User, parts: list[str]):
             form.fault("role", "A clinic needs an owner. Make someone else an owner first")
         else:
             if may:
-                flash(f"{person.name} is changed." if form else f"The hours at {next(iter(hours)).venue.name} are changed.")
+                flash(
+                    f"{person.name} is changed."
+                    if form
+                    else f"The hours at {next(iter(hours)).venue.name} are changed."
+                )
                 return htmx.done(url_for("team.show", user_id=person.id))
     page = _page(access.load(User, person.id), form)
     page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
@@ -168,16 +226,28 @@ def _save(person: User, parts: list[str]):
 
 
 def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> bool:
-    may = form is None or form.merge(_with_roles(PersonForm(formdata=None, obj=person), person), person)
-    merged = [one.merge(HoursForm(formdata=None, obj=Practitioner.get_by_id(calendar.id), prefix=f"c{calendar.id}-"), calendar)
-              for calendar, one in hours.items()]
+    may = form is None or form.merge(
+        _with_roles(PersonForm(formdata=None, obj=person), person), person
+    )
+    merged = [
+        one.merge(
+            HoursForm(
+                formdata=None, obj=Practitioner.get_by_id(calendar.id), prefix=f"c{calendar.id}-"
+            ),
+            calendar,
+        )
+        for calendar, one in hours.items()
+    ]
     return may and all(merged)
 
 
 def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
     if form and addresses.change_person(person, current_user, **form.values()):
         letters.wake()
-        flash(f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the new address.")
+        flash(
+            f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the"
+            " new address."
+        )
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
             calendar.set_hours(current_user, one.hours.data)
@@ -195,7 +265,9 @@ def issue_link(user_id: int):
 
 
 def _hand_over_link(person: User, purpose: str) -> None:
-    """Make a one-time link, keep its number for the next page alone, and mail it where mail is set up."""
+    """Make a one-time link, keep its number for the next page alone, and mail it where mail is set
+    up.
+    """
     secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
     session["one_time_link"] = OneTimeLink.find(secret).id
     if outbox.is_set_up():
@@ -226,7 +298,9 @@ def set_hours(user_id: int, calendar_id: int):
 def ask_to_close(user_id: int, calendar_id: int):
     calendar = _calendar(user_id, calendar_id)
     left = Booking.ahead(Booking.practitioner == calendar).count()
-    return htmx.show("team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left)
+    return htmx.show(
+        "team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left
+    )
 
 
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>/closing")
@@ -245,7 +319,14 @@ def close_calendar(user_id: int, calendar_id: int):
 def ask_to_leave(user_id: int):
     person = _managed(user_id)
     links, left = person.living_links.count(), Booking.ahead(Practitioner.user == person).count()
-    return htmx.show("team/show.html", "team/_leaving.html", **_page(person), leaving=True, links=links, left=left)
+    return htmx.show(
+        "team/show.html",
+        "team/_leaving.html",
+        **_page(person),
+        leaving=True,
+        links=links,
+        left=left,
+    )
 
 
 @blueprint.post("/<int:user_id>/leaving")
@@ -258,7 +339,9 @@ def leave(user_id: int):
         flash(f"{person.name} is the only owner. Make someone else an owner first.", "warning")
     else:
         flash(f"{person.name} has left. Sign-in and private links are off; bookings stay.")
-        if left := next((one for one in leftover.calendars(access.clinic()) if one.user_id == person.id), None):
+        if left := next(
+            (one for one in leftover.calendars(access.clinic()) if one.user_id == person.id), None
+        ):
             return htmx.done(url_for("handover.show", calendar_id=left.id))
     return htmx.done(url_for("team.show", user_id=person.id))
 
@@ -268,7 +351,9 @@ def leave(user_id: int):
 def come_back(user_id: int):
     person = _managed(user_id)
     person.come_back(current_user)
-    flash(f"{person.name} is back. The calendars are open again; private links have to be made anew.")
+    flash(
+        f"{person.name} is back. The calendars are open again; private links have to be made anew."
+    )
     return htmx.done(url_for("team.show", user_id=person.id))
 
 

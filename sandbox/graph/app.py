@@ -1,14 +1,18 @@
-"""An imitation of the calendar part of Microsoft Graph v1.0 and of Microsoft's sign-in, as one WSGI app.
+"""An imitation of the calendar part of Microsoft Graph v1.0 and of Microsoft's sign-in, as one WSGI
+app.
 
-    graph = create()                                       all in memory, for tests: httpx.WSGITransport(graph)
+    graph = create()                                       all in memory, for tests:
+    httpx.WSGITransport(graph)
     graph.oauth.register("id", "secret", "http://localhost:8000/…")
     graph.connect("robin.hale@clinic.example", ["Calendars.ReadWrite"])     tokens without the pages
     graph.user("robin.hale@clinic.example").add("Dentist", "2026-11-23T09:00", "2026-11-23T10:00")
     graph.faults.fail(429, path="/events$", times=3)
     graph.requests.count("calendars.events.create", status=201)
 
-Paths, parameters and bodies come from the schema file (`spec.py`); the handlers of each operation stand at the end of `calendars.py`,
-`events.py`, `listing.py`, `delta.py` and `subscriptions.py`. Switches are attributes of `Graph`; most stand for what is told in the field or not
+Paths, parameters and bodies come from the schema file (`spec.py`); the handlers of each operation
+stand at the end of `calendars.py`,
+`events.py`, `listing.py`, `delta.py` and `subscriptions.py`. Switches are attributes of `Graph`;
+most stand for what is told in the field or not
 confirmed, so that both ways can be tried.
 """
 
@@ -29,14 +33,33 @@ from ..errors import ConnectionLost, hang_up
 from ..faults import Faults, Record
 from ..store import Store
 from ..times import utc_now
-from . import batch, calendars, control, delta, events, ids, listing, pages, seed, signin, spec, subscriptions
+from . import (
+    batch,
+    calendars,
+    control,
+    delta,
+    events,
+    ids,
+    listing,
+    pages,
+    seed,
+    signin,
+    spec,
+    subscriptions,
+)
 from .errors import Refused, invalid
 from .limits import GraphRequests, Limits
 from .oauth import OAuth
 from .outside import OutsideUser
 from .times import zone
 
-HANDLERS = calendars.HANDLERS | events.HANDLERS | listing.HANDLERS | delta.HANDLERS | subscriptions.HANDLERS
+HANDLERS = (
+    calendars.HANDLERS
+    | events.HANDLERS
+    | listing.HANDLERS
+    | delta.HANDLERS
+    | subscriptions.HANDLERS
+)
 UNLOCKED = ("subscriptions.create",)
 WITHOUT_MAILBOX = ("me.get", "subscriptions.list")
 BATCH = f"{spec.BASE}/$batch"
@@ -44,7 +67,9 @@ BATCH = f"{spec.BASE}/$batch"
 
 @dataclass
 class Call:
-    """One call of the API, looked up and allowed: what its handler needs to know. `target` is its path as it stands in links."""
+    """One call of the API, looked up and allowed: what its handler needs to know. `target` is its
+    path as it stands in links.
+    """
 
     app: "Graph"
     operation: spec.Operation
@@ -75,7 +100,11 @@ class Call:
 
     def calendars(self) -> list[dict]:
         """The mailbox's own calendars."""
-        return [one for one in calendars.visible(self.store, self.account["email"]) if one["owner"] == self.account["email"]]
+        return [
+            one
+            for one in calendars.visible(self.store, self.account["email"])
+            if one["owner"] == self.account["email"]
+        ]
 
 
 class Graph:
@@ -85,31 +114,48 @@ class Graph:
         self.store, self.clock = store, clock
         self.oauth = OAuth(store, clock)
         self.channels = subscriptions.Subscriptions(self, sender)
-        self.faults, self.quota, self.requests = Faults(clock, Refused), Limits(clock), GraphRequests()
-        self.latency_ms = 0                    # added to every answer, to a batch once
-        self.item_ms = 0                       # what one call takes; those of a batch are worked four at a time, a chain one by one
-        self.strict = False                    # refuse bodies that the schema does not allow, unknown parameters, a Prefer that changes in a round
-        self.page_cap = None                   # the most items on a page, whatever was asked for
-        self.empty_pages = False               # every other page of a delta is empty, with a next one
-        self.repeated_transaction = 201        # a transactionId seen before: the first event, 409, or None: forgotten, a second event is made
-        self.subscription_minutes = 10_080     # or 4230
-        self.filter_per_calendar = True        # filters on extended properties work in one calendar too
-        self.calendar_properties = True        # calendars may carry extended properties
-        self.me_events_everywhere = False      # a subscription to /me/events hears of every calendar, not only of the default one
-        self.only_listed_zones = False         # IANA names outside Microsoft's list are refused
-        self.deleted_again = 404               # or 400: deleting what was deleted before
-        self.deleted_items_found = False       # GET still finds what lies among the deleted items, because its immutable id stays
-        self.false_conflicts = 0               # so many conditional writes answer 412 without a reason
-        self.original_start_missing = False    # exceptions do not tell when they were due
-        self.delta_select = True               # deltas take $select
-        self.delta_lag_seconds = 0             # how long changes take until deltas tell them
-        self.stubs = True                      # deltas tell masters and little of occurrences; False: whole occurrences and no masters
-        self.removals_told_by_master = False   # a removed occurrence shows only as its changed master
-        self.removed_series_alone = True       # a removed series is one @removed, without its occurrences
-        self.tells_outside_window = True       # changes outside the window come as @removed
-        self.replays = False                   # deltas come in any order, twice, with some that did not change
-        self.lost_sync_state = "location"      # or one of `delta.SPELLINGS`
-        self.oldest_sync = 0                   # delta tokens from before this revision are dead
+        self.faults, self.quota, self.requests = (
+            Faults(clock, Refused),
+            Limits(clock),
+            GraphRequests(),
+        )
+        self.latency_ms = 0  # added to every answer, to a batch once
+        self.item_ms = (
+            0  # what one call takes; those of a batch are worked four at a time, a chain one by one
+        )
+        # refuse bodies that the schema does not allow, unknown parameters, a Prefer that changes in
+        # a round
+        self.strict = False
+        self.page_cap = None  # the most items on a page, whatever was asked for
+        self.empty_pages = False  # every other page of a delta is empty, with a next one
+        # a transactionId seen before: the first event, 409, or None: forgotten, a second event is
+        # made
+        self.repeated_transaction = 201
+        self.subscription_minutes = 10_080  # or 4230
+        self.filter_per_calendar = True  # filters on extended properties work in one calendar too
+        self.calendar_properties = True  # calendars may carry extended properties
+        # a subscription to /me/events hears of every calendar, not only of the default one
+        self.me_events_everywhere = False
+        self.only_listed_zones = False  # IANA names outside Microsoft's list are refused
+        self.deleted_again = 404  # or 400: deleting what was deleted before
+        # GET still finds what lies among the deleted items, because its immutable id stays
+        self.deleted_items_found = False
+        self.false_conflicts = 0  # so many conditional writes answer 412 without a reason
+        self.original_start_missing = False  # exceptions do not tell when they were due
+        self.delta_select = True  # deltas take $select
+        self.delta_lag_seconds = 0  # how long changes take until deltas tell them
+        # deltas tell masters and little of occurrences; False: whole occurrences and no masters
+        self.stubs = True
+        self.removals_told_by_master = (
+            False  # a removed occurrence shows only as its changed master
+        )
+        self.removed_series_alone = (
+            True  # a removed series is one @removed, without its occurrences
+        )
+        self.tells_outside_window = True  # changes outside the window come as @removed
+        self.replays = False  # deltas come in any order, twice, with some that did not change
+        self.lost_sync_state = "location"  # or one of `delta.SPELLINGS`
+        self.oldest_sync = 0  # delta tokens from before this revision are dead
         self.site = self._site()
 
     def __call__(self, environ: dict, start_response: Callable):
@@ -132,10 +178,14 @@ class Graph:
         """Tokens as after a full consent, a refresh token among them."""
         with self.store.lock:
             self.oauth.allow(client_id, email, list(scopes), {"redirect_uri": ""})
-            return self.oauth.issue(client_id, email, list(dict.fromkeys([*scopes, "offline_access"])))
+            return self.oauth.issue(
+                client_id, email, list(dict.fromkeys([*scopes, "offline_access"]))
+            )
 
     def expire_sync_tokens(self, spelling: str = "location") -> None:
-        """Every delta token handed out so far dies; `spelling` is how that is told: 410 with `location`, or a code of `delta.SPELLINGS`."""
+        """Every delta token handed out so far dies; `spelling` is how that is told: 410 with
+        `location`, or a code of `delta.SPELLINGS`.
+        """
         with self.store.lock:
             self.lost_sync_state, self.oldest_sync = spelling, self.store.tick()
 
@@ -147,8 +197,18 @@ class Graph:
     def base_url(self, request: Request) -> str:
         return request.host_url.rstrip("/")
 
-    def call(self, method: str, path: str, query: list[tuple[str, str]], headers: dict[str, str], body: bytes, base_url: str, *,
-             encoded: bool = True, in_batch: bool = False) -> Response:
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: list[tuple[str, str]],
+        headers: dict[str, str],
+        body: bytes,
+        base_url: str,
+        *,
+        encoded: bool = True,
+        in_batch: bool = False,
+    ) -> Response:
         """Carries out one call of the API, with the troubles that wait for it."""
         operation, email, status = None, None, 0
         try:
@@ -162,7 +222,9 @@ class Graph:
                 self.quota.spend(email, self.requests.in_flight_now(email))
                 time.sleep(0 if in_batch else (self.latency_ms + self.item_ms) / 1000)
                 target = path if encoded else quote(path, safe="/()'$=,")
-                response = self._work(operation, bearer, (found, query, body, headers, base_url, target))
+                response = self._work(
+                    operation, bearer, (found, query, body, headers, base_url, target)
+                )
             if fault:
                 fault.strike()
             status = response.status_code
@@ -170,30 +232,57 @@ class Graph:
             response, status = refusal.response(), refusal.status
         finally:
             template = spec.BASE + (operation.template if operation else "")
-            self.requests.append(Record(method, template, status, operation and operation.name, email, in_batch))
+            self.requests.append(
+                Record(method, template, status, operation and operation.name, email, in_batch)
+            )
         return response
 
     def _work(self, operation: spec.Operation, bearer: dict, parts: tuple) -> Response:
         with nullcontext() if operation.name in UNLOCKED else self.store.lock:
-            answer = HANDLERS[operation.name](self._admit(operation, bearer, *parts)) if operation.name in HANDLERS else None
+            answer = (
+                HANDLERS[operation.name](self._admit(operation, bearer, *parts))
+                if operation.name in HANDLERS
+                else None
+            )
             if operation.name not in HANDLERS:
                 raise Refused(501, "notSupported", f"The sandbox has no {operation.name}.")
             return _json(operation, answer)
 
-    def _admit(self, operation: spec.Operation, bearer: dict, found: dict, query: list, body: bytes, headers: dict, base_url: str,
-               target: str) -> Call:
+    def _admit(
+        self,
+        operation: spec.Operation,
+        bearer: dict,
+        found: dict,
+        query: list,
+        body: bytes,
+        headers: dict,
+        base_url: str,
+        target: str,
+    ) -> Call:
         """Scope, mailbox, parameters, preferences and body, in this order."""
         account = self.store.accounts[bearer["email"]]
         if not _scopes(operation) & set(bearer["scopes"]):
-            raise Refused(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+            raise Refused(
+                403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."
+            )
         if found.get("user", account["id"]) not in (account["id"], account["email"]):
             raise Refused(404, "ErrorItemNotFound", "The mailbox was not found for this user.")
         if not account["mailbox"] and operation.name not in WITHOUT_MAILBOX:
             _refuse_mailbox(operation)
         if body and headers.get("Content-Type", "").partition(";")[0] != "application/json":
             raise Refused(415, "RequestBodyRead", "The Content-Type must be application/json.")
-        call = Call(self, operation, account, bearer["client"], found, spec.query(operation, query, self.strict),
-                    self._read_body(operation, body), headers, base_url, target)
+        call = Call(
+            self,
+            operation,
+            account,
+            bearer["client"],
+            found,
+            spec.query(operation, query, self.strict),
+            self._read_body(operation, body),
+            headers,
+            base_url,
+            target,
+        )
         zone(call.prefer.get("outlook.timezone", "UTC"))
         return call
 
@@ -219,31 +308,56 @@ class Graph:
         try:
             schema.validate_body(schema_name, body)
         except ValidationError as error:
-            raise invalid(f"Not what {schema_name} allows: {error.message}"[:500], "RequestBodyRead") from error
+            raise invalid(
+                f"Not what {schema_name} allows: {error.message}"[:500], "RequestBodyRead"
+            ) from error
 
     def _answer(self, request: Request) -> Response:
         if request.path == BATCH or not request.path.startswith(spec.BASE + "/"):
             return self._other(request)
         raw = request.environ.get("REQUEST_URI")
-        path, query = urlsplit(raw).path if raw else request.path, list(request.args.items(multi=True))
-        return self.call(request.method, path, query, dict(request.headers), request.get_data(), self.base_url(request), encoded=bool(raw))
+        path, query = (
+            urlsplit(raw).path if raw else request.path,
+            list(request.args.items(multi=True)),
+        )
+        return self.call(
+            request.method,
+            path,
+            query,
+            dict(request.headers),
+            request.get_data(),
+            self.base_url(request),
+            encoded=bool(raw),
+        )
 
     def _other(self, request: Request) -> Response:
-        """Batches and sign-in: one request each in the log, and troubles of their own. The sandbox's own pages have neither."""
+        """Batches and sign-in: one request each in the log, and troubles of their own. The
+        sandbox's own pages have neither.
+        """
         if request.path.startswith("/sandbox"):
             return Response.from_app(self.site, request.environ)
-        fault, status, is_batch = self.faults.take(request.method, request.path), 0, request.path == BATCH
+        fault, status, is_batch = (
+            self.faults.take(request.method, request.path),
+            0,
+            request.path == BATCH,
+        )
         try:
             if fault and not fault.after_work:
                 fault.strike()
-            response = batch.answer(self, request) if is_batch else Response.from_app(self.site, request.environ)
+            response = (
+                batch.answer(self, request)
+                if is_batch
+                else Response.from_app(self.site, request.environ)
+            )
             if fault:
                 fault.strike()
             status = response.status_code
         except Refused as refusal:
             response, status = refusal.response(), refusal.status
         finally:
-            self.requests.append(Record(request.method, request.path, status, "batch" if is_batch else None))
+            self.requests.append(
+                Record(request.method, request.path, status, "batch" if is_batch else None)
+            )
         return response
 
     def _site(self) -> Flask:
@@ -253,8 +367,18 @@ class Graph:
         site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
         for module in (signin, control, pages):
             site.register_blueprint(module.routes)
-        site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
-        site.register_error_handler(404, lambda _: (render_template("refused.html", error="not found", why="Nothing lives at this address."), 404))
+        site.register_error_handler(
+            Refused, lambda refusal: (jsonify(refusal.body()), refusal.status)
+        )
+        site.register_error_handler(
+            404,
+            lambda _: (
+                render_template(
+                    "refused.html", error="not found", why="Nothing lives at this address."
+                ),
+                404,
+            ),
+        )
         return site
 
 
@@ -263,28 +387,43 @@ def _scopes(operation: spec.Operation) -> set[str]:
     if operation.name == "me.get" or operation.name.startswith("outlook."):
         return {"User.Read"}
     reading = operation.method == "GET" or operation.name.startswith("subscriptions.")
-    return {"Calendars.ReadWrite", "Calendars.ReadWrite.Shared"} | ({"Calendars.Read"} if reading else set())
+    return {"Calendars.ReadWrite", "Calendars.ReadWrite.Shared"} | (
+        {"Calendars.Read"} if reading else set()
+    )
 
 
 def _refuse_mailbox(operation: spec.Operation) -> None:
     why = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
     if operation.name.startswith("subscriptions."):
-        raise Refused(404, "ExtensionError", f"Operation: Create; Exception: [Status Code: NotFound; Reason: {why}]")
+        raise Refused(
+            404,
+            "ExtensionError",
+            f"Operation: Create; Exception: [Status Code: NotFound; Reason: {why}]",
+        )
     raise Refused(404, "MailboxNotEnabledForRESTAPI", why)
 
 
 def _json(operation: spec.Operation, answer: dict | None) -> Response:
     if answer is None:
         return Response(status=operation.success)
-    response = Response(json.dumps(answer, ensure_ascii=False), operation.success, content_type="application/json;odata.metadata=minimal")
+    response = Response(
+        json.dumps(answer, ensure_ascii=False),
+        operation.success,
+        content_type="application/json;odata.metadata=minimal",
+    )
     if "@odata.etag" in answer:
         response.headers["ETag"] = answer["@odata.etag"]
     return response
 
 
-def create(store: Store | None = None, clock: Callable[[], datetime] | None = None, sender: subscriptions.Sender | None = None,
-           environment: str = "development") -> Graph:
-    """The imitation with its accounts. `sender(address, headers, body) -> (status, content type, text)` carries handshakes (no body) and
+def create(
+    store: Store | None = None,
+    clock: Callable[[], datetime] | None = None,
+    sender: subscriptions.Sender | None = None,
+    environment: str = "development",
+) -> Graph:
+    """The imitation with its accounts. `sender(address, headers, body) -> (status, content type,
+    text)` carries handshakes (no body) and
     notifications, by default over HTTP.
 
     Raises RuntimeError in production: it lets anyone in.

@@ -11,16 +11,36 @@ from .times import LISTED, WINDOWS, zone
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 WORK_TENANT = "5c0e1a52-77d4-4c0c-9a53-3f0c5b1f6f10"
 MINE, EDITOR, READER = "owner", "editor", "reader"
-COLORS = ("auto", "maxColor", *(f"light{name}" for name in ("Blue", "Green", "Orange", "Gray", "Yellow", "Teal", "Pink", "Brown", "Red")))
+COLORS = (
+    "auto",
+    "maxColor",
+    *(
+        f"light{name}"
+        for name in ("Blue", "Green", "Orange", "Gray", "Yellow", "Teal", "Pink", "Brown", "Red")
+    ),
+)
 WRITABLE = ("name", "color")
 
 
-def open_account(store, email: str, name: str | None = None, time_zone: str = "Europe/Paris", personal: bool = False, mailbox: bool = True) -> dict:
-    """The account of an address, made with its default calendar when new; one without a mailbox has none."""
+def open_account(
+    store,
+    email: str,
+    name: str | None = None,
+    time_zone: str = "Europe/Paris",
+    personal: bool = False,
+    mailbox: bool = True,
+) -> dict:
+    """The account of an address, made with its default calendar when new; one without a mailbox has
+    none.
+    """
     if email not in store.accounts:
         store.accounts[email] = {
-            "email": email, "id": str(uuid.uuid5(uuid.NAMESPACE_URL, email)), "name": name or email.split("@")[0].title(),
-            "tenant": PERSONAL_TENANT if personal else WORK_TENANT, "zone": time_zone, "mailbox": mailbox,
+            "email": email,
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, email)),
+            "name": name or email.split("@")[0].title(),
+            "tenant": PERSONAL_TENANT if personal else WORK_TENANT,
+            "zone": time_zone,
+            "mailbox": mailbox,
         }
         if mailbox:
             add_calendar(store, email, "Calendar", isDefaultCalendar=True)
@@ -31,24 +51,45 @@ def add_calendar(store, owner: str, name: str, **fields) -> dict:
     """A new calendar of its owner. `roles` maps each reader's address to what they may do."""
     calendar_id = "AAMkAGCal" + secrets.token_urlsafe(42)
     store.calendars[calendar_id] = {
-        "id": calendar_id, "name": name, "owner": owner, "roles": {owner: MINE}, "events": {}, "color": "auto", "isDefaultCalendar": False,
-        "_properties": {}, "_revision": store.tick(), **fields,
+        "id": calendar_id,
+        "name": name,
+        "owner": owner,
+        "roles": {owner: MINE},
+        "events": {},
+        "color": "auto",
+        "isDefaultCalendar": False,
+        "_properties": {},
+        "_revision": store.tick(),
+        **fields,
     }
     return store.calendars[calendar_id]
 
 
 def default(store, email: str) -> dict:
-    return next(calendar for calendar in store.calendars.values() if calendar["owner"] == email and calendar["isDefaultCalendar"])
+    return next(
+        calendar
+        for calendar in store.calendars.values()
+        if calendar["owner"] == email and calendar["isDefaultCalendar"]
+    )
 
 
 def visible(store, email: str) -> list[dict]:
     """The calendars in a mailbox: the default first, then by name."""
     seen = [calendar for calendar in store.calendars.values() if email in calendar["roles"]]
-    return sorted(seen, key=lambda one: (not (one["isDefaultCalendar"] and one["owner"] == email), one["name"], one["id"]))
+    return sorted(
+        seen,
+        key=lambda one: (
+            not (one["isDefaultCalendar"] and one["owner"] == email),
+            one["name"],
+            one["id"],
+        ),
+    )
 
 
 def reach(call, writing: bool = False) -> dict:
-    """The calendar that a call names, or the default one. Raises Refused: 404 when it is not in this mailbox, 403 when it may not be changed."""
+    """The calendar that a call names, or the default one. Raises Refused: 404 when it is not in
+    this mailbox, 403 when it may not be changed.
+    """
     email, wanted = call.account["email"], call.path.get("calendar_id")
     calendar = call.store.calendars.get(wanted) if wanted else default(call.store, email)
     if calendar is None or email not in calendar["roles"]:
@@ -61,18 +102,36 @@ def reach(call, writing: bool = False) -> dict:
 def check_writable(calendar: dict, email: str) -> None:
     """Raises Refused (403) for readers."""
     if calendar["roles"][email] == READER:
-        raise Refused(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+        raise Refused(
+            403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."
+        )
 
 
 def answer(call, calendar: dict) -> dict:
     """The calendar as this mailbox sees it."""
     email, owner = call.account["email"], call.store.accounts[calendar["owner"]]
-    role, is_default = calendar["roles"][email], calendar["isDefaultCalendar"] and calendar["owner"] == email
+    role, is_default = (
+        calendar["roles"][email],
+        calendar["isDefaultCalendar"] and calendar["owner"] == email,
+    )
     shown = {
-        "id": calendar["id"], "name": calendar["name"] if calendar["owner"] == email or not calendar["isDefaultCalendar"] else owner["name"],
-        "color": calendar["color"], "hexColor": "", "isDefaultCalendar": is_default, "changeKey": change_key(calendar["_revision"]),
-        "canShare": role == MINE, "canViewPrivateItems": role == MINE, "canEdit": role != READER, "isRemovable": not is_default,
-        "isTallyingResponses": is_default, "allowedOnlineMeetingProviders": [], "defaultOnlineMeetingProvider": "unknown",
+        "id": calendar["id"],
+        "name": (
+            calendar["name"]
+            if calendar["owner"] == email or not calendar["isDefaultCalendar"]
+            else owner["name"]
+        ),
+        "color": calendar["color"],
+        "hexColor": "",
+        "isDefaultCalendar": is_default,
+        "changeKey": change_key(calendar["_revision"]),
+        "canShare": role == MINE,
+        "canViewPrivateItems": role == MINE,
+        "canEdit": role != READER,
+        "isRemovable": not is_default,
+        "isTallyingResponses": is_default,
+        "allowedOnlineMeetingProviders": [],
+        "defaultOnlineMeetingProvider": "unknown",
         "owner": {"name": owner["name"], "address": owner["email"]},
     }
     return properties.expand(call, calendar, shown)
@@ -116,7 +175,9 @@ def delete_calendar(call) -> None:
     """calendars.delete"""
     calendar = reach(call)
     if calendar["isDefaultCalendar"] and calendar["owner"] == call.account["email"]:
-        raise Refused(400, "ErrorDeleteDistinguishedFolder", "Distinguished folders cannot be deleted.")
+        raise Refused(
+            400, "ErrorDeleteDistinguishedFolder", "Distinguished folders cannot be deleted."
+        )
     remove(call.app, calendar, call.account["email"])
 
 
@@ -141,16 +202,29 @@ def _fields(call) -> dict:
 
 
 def _check_name(call, name: str) -> None:
-    own = [one for one in visible(call.store, call.account["email"]) if one["owner"] == call.account["email"]]
+    own = [
+        one
+        for one in visible(call.store, call.account["email"])
+        if one["owner"] == call.account["email"]
+    ]
     if name.casefold() in [one["name"].casefold() for one in own]:
-        raise Refused(409, "ErrorFolderExists", f"A folder with the specified name already exists., Could not create folder with name {name}.")
+        raise Refused(
+            409,
+            "ErrorFolderExists",
+            "A folder with the specified name already exists., Could not create folder with name"
+            f" {name}.",
+        )
 
 
 def me(call) -> dict:
     """me.get"""
     account = call.account
-    shown = {"id": account["id"], "displayName": account["name"], "mail": account["email"] if account["mailbox"] else None,
-             "userPrincipalName": account["email"]}
+    shown = {
+        "id": account["id"],
+        "displayName": account["name"],
+        "mail": account["email"] if account["mailbox"] else None,
+        "userPrincipalName": account["email"],
+    }
     return paging.selected(call, shown)
 
 
@@ -160,11 +234,20 @@ def zones(call) -> dict:
     if standard not in ("Windows", "Iana"):
         raise invalid("TimeZoneStandard is Windows or Iana.", "BadRequest")
     names = sorted(WINDOWS) if standard == "Windows" else LISTED
-    return {"value": [{"alias": name, "displayName": f"({zone(name).key}) {name}"} for name in names]}
+    return {
+        "value": [{"alias": name, "displayName": f"({zone(name).key}) {name}"} for name in names]
+    }
 
 
 HANDLERS = {
-    "me.get": me, "calendars.list": list_calendars, "calendars.create": create_calendar, "calendars.get": get_calendar,
-    "defaultCalendar.get": get_calendar, "calendars.update": update_calendar, "defaultCalendar.update": update_calendar,
-    "calendars.delete": delete_calendar, "outlook.supportedTimeZones": zones, "outlook.supportedTimeZones.byStandard": zones,
+    "me.get": me,
+    "calendars.list": list_calendars,
+    "calendars.create": create_calendar,
+    "calendars.get": get_calendar,
+    "defaultCalendar.get": get_calendar,
+    "calendars.update": update_calendar,
+    "defaultCalendar.update": update_calendar,
+    "calendars.delete": delete_calendar,
+    "outlook.supportedTimeZones": zones,
+    "outlook.supportedTimeZones.byStandard": zones,
 }

@@ -1,6 +1,8 @@
-"""`calendarView/delta`: a window baked into opaque links that carry everything needed; nothing is remembered here.
+"""`calendarView/delta`: a window baked into opaque links that carry everything needed; nothing is
+remembered here.
 
-A page ends with the key of its last row, so changes made between pages neither lose nor repeat a row; what they changed comes with the
+A page ends with the key of its last row, so changes made between pages neither lose nor repeat a
+row; what they changed comes with the
 next round, because the delta link keeps the revision at which the *first* page was asked for.
 """
 
@@ -20,11 +22,18 @@ UNSUPPORTED = ("$filter", "$expand", "$orderby", "$search", "$top", "$count")
 STUB = ("@odata.etag", "id", "type", "seriesMasterId", "start", "end")
 SAME_IN_A_ROUND = ("outlook.timezone", "idtype", "outlook.body-content-type")
 REPLAYED = 3
-SPELLINGS = {"syncStateNotFound": 410, "SyncStateNotFound": 410, "resyncRequired": 400, "SyncStateInvalid": 400}
+SPELLINGS = {
+    "syncStateNotFound": 410,
+    "SyncStateNotFound": 410,
+    "resyncRequired": 400,
+    "SyncStateInvalid": 400,
+}
 
 
 class Round(NamedTuple):
-    """Where a caller stands: a window in a calendar, told up to `since` (None: nothing yet), with pages read up to the key `after`."""
+    """Where a caller stands: a window in a calendar, told up to `since` (None: nothing yet), with
+    pages read up to the key `after`.
+    """
 
     calendar: str
     low: int
@@ -37,7 +46,11 @@ class Round(NamedTuple):
     blank: bool = False
 
     def link(self, call, name: str) -> str:
-        text = base64.urlsafe_b64encode(json.dumps(self, separators=(",", ":")).encode()).decode().rstrip("=")
+        text = (
+            base64.urlsafe_b64encode(json.dumps(self, separators=(",", ":")).encode())
+            .decode()
+            .rstrip("=")
+        )
         return paging.link(call, {name: text})
 
     @property
@@ -56,28 +69,50 @@ def delta(call) -> dict:
     rows = [row for row in rows if place.after is None or row[0] > place.after]
     answer["value"] = [_item(call, calendar, place, event) for _, event in rows[:most]]
     if len(rows) > most:
-        return answer | {"@odata.nextLink": place._replace(after=rows[most - 1][0], blank=False).link(call, "$skiptoken")}
+        return answer | {
+            "@odata.nextLink": (
+                place._replace(after=rows[most - 1][0], blank=False).link(call, "$skiptoken")
+            )
+        }
     finished = place._replace(since=place.at, after=None, blank=False)
     return answer | {"@odata.deltaLink": finished.link(call, "$deltatoken")}
 
 
 def _place(call, calendar: dict) -> Round:
-    """Where the call stands. Raises Refused: 400 for what deltas cannot do, 410 and the like when the token died."""
-    refused = [name for name in UNSUPPORTED if name in call.query] + ["$select"] * ("$select" in call.query and not call.app.delta_select)
+    """Where the call stands. Raises Refused: 400 for what deltas cannot do, 410 and the like when
+    the token died.
+    """
+    refused = [name for name in UNSUPPORTED if name in call.query] + ["$select"] * (
+        "$select" in call.query and not call.app.delta_select
+    )
     if refused:
-        raise invalid(f"The following parameters are not supported with change tracking over the 'CalendarView' resource: '{', '.join(refused)}'.",
-                      "ErrorInvalidUrlQuery")
-    prefer = hashlib.sha256(json.dumps([call.prefer.get(name) for name in SAME_IN_A_ROUND]).encode()).hexdigest()[:12]
+        raise invalid(
+            "The following parameters are not supported with change tracking over the"
+            f" 'CalendarView' resource: '{', '.join(refused)}'.",
+            "ErrorInvalidUrlQuery",
+        )
+    prefer = hashlib.sha256(
+        json.dumps([call.prefer.get(name) for name in SAME_IN_A_ROUND]).encode()
+    ).hexdigest()[:12]
     text = call.query.get("$skiptoken") or call.query.get("$deltatoken")
     if text is None:
         low, high = window(call)
         edges = int(low.timestamp()), int(high.timestamp())
-        return Round(calendar["id"], *edges, prefer, call.query.get("$select"), None, _horizon(call.app, calendar))
+        return Round(
+            calendar["id"],
+            *edges,
+            prefer,
+            call.query.get("$select"),
+            None,
+            _horizon(call.app, calendar),
+        )
     place = _read(text)
     if place.calendar != calendar["id"]:
         raise invalid("The token belongs to another calendar.", "SyncStateInvalid")
     if place.prefer != prefer and call.app.strict:
-        raise invalid("The Prefer header is not the one that the round began with.", "ErrorInvalidUrlQuery")
+        raise invalid(
+            "The Prefer header is not the one that the round began with.", "ErrorInvalidUrlQuery"
+        )
     if place.at < call.app.oldest_sync:
         _lose(call, place)
     return place if "$skiptoken" in call.query else place._replace(at=_horizon(call.app, calendar))
@@ -106,17 +141,33 @@ def _horizon(app, calendar: dict) -> int:
 
 
 def _lags(app, event: dict) -> bool:
-    return bool(app.delta_lag_seconds) and event["_changed_at"] > app.clock().timestamp() - app.delta_lag_seconds
+    return (
+        bool(app.delta_lag_seconds)
+        and event["_changed_at"] > app.clock().timestamp() - app.delta_lag_seconds
+    )
 
 
 def _rows(app, calendar: dict, place: Round) -> Iterator[tuple[str, dict]]:
-    """(key, event) of a round. With the switch `replays` in any order, twice each, and some that did not change."""
-    told = {event["id"]: event for event in (_told(app, one) for one in calendar["events"].values()) if event}
+    """(key, event) of a round. With the switch `replays` in any order, twice each, and some that
+    did not change.
+    """
+    told = {
+        event["id"]: event
+        for event in (_told(app, one) for one in calendar["events"].values())
+        if event
+    }
     rows = list(_changes(app, {**calendar, "events": told}, place))
     if not app.replays:
         return ((event["id"], event) for event in rows)
-    rows += [event for event in told.values() if event["type"] == "singleInstance" and not _vanished(event, place)][:REPLAYED] + rows
-    return ((hashlib.sha256(f"{number} {event['id']}".encode()).hexdigest(), event) for number, event in enumerate(rows))
+    rows += [
+        event
+        for event in told.values()
+        if event["type"] == "singleInstance" and not _vanished(event, place)
+    ][:REPLAYED] + rows
+    return (
+        (hashlib.sha256(f"{number} {event['id']}".encode()).hexdigest(), event)
+        for number, event in enumerate(rows)
+    )
 
 
 def _told(app, event: dict) -> dict | None:
@@ -131,12 +182,16 @@ def _changes(app, calendar: dict, place: Round) -> Iterator[dict]:
             continue
         if event["type"] == "seriesMaster" or event["_shapes"]:
             yield from _series_changes(app, calendar, event, place, since)
-        elif event["_revision"] > since and (place.since is not None or not _vanished(event, place)):
+        elif event["_revision"] > since and (
+            place.since is not None or not _vanished(event, place)
+        ):
             yield from _single(app, event, place, since)
 
 
 def _single(app, event: dict, place: Round, since: int) -> Iterator[dict]:
-    """An event outside the window is told as removed, known to the caller or not, unless the switch says that it is passed over."""
+    """An event outside the window is told as removed, known to the caller or not, unless the switch
+    says that it is passed over.
+    """
     if not _vanished(event, place):
         yield event
     elif app.tells_outside_window or event["_gone"]:
@@ -148,17 +203,29 @@ def _vanished(event: dict, place: Round) -> bool:
 
 
 def _series_changes(app, calendar: dict, master: dict, place: Round, since: int) -> Iterator[dict]:
-    """A master, the occurrences in the window that are new or changed, and those that are not there any more."""
+    """A master, the occurrences in the window that are new or changed, and those that are not there
+    any more.
+    """
     living = {} if master["_gone"] else _living(calendar, master, place)
     if master["_revision"] > since:
         yield from _master(app, master, living, place)
-    yield from (event for key, event in living.items() if event["_revision"] > since and key != master["id"])
+    yield from (
+        event for key, event in living.items() if event["_revision"] > since and key != master["id"]
+    )
     if place.since is None or (master["_gone"] and app.removed_series_alone):
         return
     gone = _once_there(master, place, since)
     if master["_gone"] or not app.removals_told_by_master:
-        gone |= {one["id"]: one for one in series.exceptions(calendar, master["id"]) if one["_revision"] > since}
-    yield from (event | {"_gone": "deleted"} for key, event in gone.items() if key not in living and not _long_gone(calendar, key, since))
+        gone |= {
+            one["id"]: one
+            for one in series.exceptions(calendar, master["id"])
+            if one["_revision"] > since
+        }
+    yield from (
+        event | {"_gone": "deleted"}
+        for key, event in gone.items()
+        if key not in living and not _long_gone(calendar, key, since)
+    )
 
 
 def _master(app, master: dict, living: dict, place: Round) -> Iterator[dict]:
@@ -182,20 +249,34 @@ def _living(calendar: dict, master: dict, place: Round) -> dict[str, dict]:
 
 
 def _once_there(master: dict, place: Round, since: int) -> dict[str, dict]:
-    """The occurrences that the series had in the window when the caller last looked, if its times changed or it was deleted since."""
+    """The occurrences that the series had in the window when the caller last looked, if its times
+    changed or it was deleted since.
+    """
     if master["_revision"] <= since:
         return {}
     shapes = [shape for shape in master["_shapes"] if shape[0] > since]
-    start, end, recurrence = shapes[0][1:] if shapes else (master["start"], master["end"], master["recurrence"])
+    start, end, recurrence = (
+        shapes[0][1:] if shapes else (master["start"], master["end"], master["recurrence"])
+    )
     if recurrence is None or not (shapes or master["_gone"]):
         return {}
-    earlier = master | {"start": start, "end": end, "recurrence": recurrence, "type": "seriesMaster", "_gone": None}
+    earlier = master | {
+        "start": start,
+        "end": end,
+        "recurrence": recurrence,
+        "type": "seriesMaster",
+        "_gone": None,
+    }
     return {event["id"]: event for event in series.between({"events": {}}, earlier, *place.window)}
 
 
 def _item(call, calendar: dict, place: Round, event: dict) -> dict:
     if event["_gone"]:
-        return {"@odata.type": "#microsoft.graph.event", "id": call.id_of(calendar, event["id"]), "@removed": {"reason": "deleted"}}
+        return {
+            "@odata.type": "#microsoft.graph.event",
+            "id": call.id_of(calendar, event["id"]),
+            "@removed": {"reason": "deleted"},
+        }
     shown = events.present(call, calendar, event)
     if event["type"] == "occurrence" and call.app.stubs:
         return {name: shown[name] for name in STUB}

@@ -1,4 +1,6 @@
-"""`$filter`: the few forms that calendars need, joined by `and`; anything else is refused as Graph refuses what it cannot do."""
+"""`$filter`: the few forms that calendars need, joined by `and`; anything else is refused as Graph
+refuses what it cannot do.
+"""
 
 import operator
 import re
@@ -9,15 +11,36 @@ from .properties import normal
 from .times import edge
 
 TEXT = r"'((?:[^']|'')*)'"
-ANY = re.compile(rf"singleValueExtendedProperties/any\((\w+)\s*:\s*\1/id eq {TEXT}(?: and (.+))?\)", re.IGNORECASE)
-VALUE = re.compile(rf"\w+/value (eq|ne) {TEXT}|(startswith|contains)\(\w+/value,\s*{TEXT}\)", re.IGNORECASE)
+ANY = re.compile(
+    rf"singleValueExtendedProperties/any\((\w+)\s*:\s*\1/id eq {TEXT}(?: and (.+))?\)",
+    re.IGNORECASE,
+)
+VALUE = re.compile(
+    rf"\w+/value (eq|ne) {TEXT}|(startswith|contains)\(\w+/value,\s*{TEXT}\)", re.IGNORECASE
+)
 EQUAL = re.compile(rf"(\w+) (eq|ne) (?:{TEXT}|(true|false))")
 TIME = re.compile(rf"(start|end)/dateTime (ge|gt|le|lt) {TEXT}")
-PLAIN = ("subject", "iCalUId", "type", "showAs", "sensitivity", "isAllDay", "isCancelled", "transactionId", "name")
+PLAIN = (
+    "subject",
+    "iCalUId",
+    "type",
+    "showAs",
+    "sensitivity",
+    "isAllDay",
+    "isCancelled",
+    "transactionId",
+    "name",
+)
 SPANS = {"start": "_from", "end": "_to"}
 COMPARE = {
-    "eq": operator.eq, "ne": operator.ne, "ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt,
-    "startswith": str.startswith, "contains": operator.contains,
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "ge": operator.ge,
+    "gt": operator.gt,
+    "le": operator.le,
+    "lt": operator.lt,
+    "startswith": str.startswith,
+    "contains": operator.contains,
 }
 
 
@@ -28,7 +51,10 @@ def chosen(call, rows: list[dict]) -> list[dict]:
         return rows
     tests = [_test(part.strip()) for part in _parts(text)]
     if "/any(" in text.lower() and "calendar_id" in call.path and not call.app.filter_per_calendar:
-        raise invalid("The filter on extended properties looks at the whole mailbox only.", "ErrorInvalidUrlQueryFilter")
+        raise invalid(
+            "The filter on extended properties looks at the whole mailbox only.",
+            "ErrorInvalidUrlQueryFilter",
+        )
     return [row for row in rows if all(test(row) for test in tests)]
 
 
@@ -66,7 +92,9 @@ def _any(name: str, condition: str | None) -> Callable[[dict], bool]:
         raise invalid(f"The filter {condition!r} is not supported.", "ErrorInvalidUrlQueryFilter")
     compare = COMPARE[(matched[1] or matched[3]).lower()]
     wanted = _plain(matched[2] if matched[1] else matched[4]).casefold()
-    return lambda row: name in row["_properties"] and compare(row["_properties"][name].casefold(), wanted)
+    return lambda row: (
+        name in row["_properties"] and compare(row["_properties"][name].casefold(), wanted)
+    )
 
 
 def _plain(text: str) -> str:

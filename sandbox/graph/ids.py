@@ -1,4 +1,6 @@
-"""Ids of events. Kept under immutable ones; without the preference for those an id also tells the calendar, and holds `/`, `+` and `=`."""
+"""Ids of events. Kept under immutable ones; without the preference for those an id also tells the
+calendar, and holds `/`, `+` and `=`.
+"""
 
 import hashlib
 import re
@@ -21,11 +23,13 @@ def hash_of(calendar_id: str) -> str:
 
 def plain(calendar_id: str, immutable: str) -> str:
     """The id as callers get it who do not ask for immutable ones; it changes with the calendar."""
-    return f"AAMkAG/{immutable[len(PREFIX):LENGTH]}+{hash_of(calendar_id)}{immutable[LENGTH:]}="
+    return f"AAMkAG/{immutable[len(PREFIX) : LENGTH]}+{hash_of(calendar_id)}{immutable[LENGTH:]}="
 
 
 def read(text: str) -> tuple[str, str | None]:
-    """The immutable id, and the hash of the calendar that a plain id tells. Raises Refused (400)."""
+    """The immutable id, and the hash of the calendar that a plain id tells. Raises Refused
+    (400).
+    """
     if IMMUTABLE.fullmatch(text):
         return text, None
     matched = PLAIN.fullmatch(text)

@@ -13,7 +13,9 @@ RETRY_AFTER_SECONDS = 10
 
 
 class Limits:
-    """`per_10_minutes` requests and `concurrent` ones at once (None: no limit); refusals carry `status`, 429 or 503."""
+    """`per_10_minutes` requests and `concurrent` ones at once (None: no limit); refusals carry
+    `status`, 429 or 503.
+    """
 
     def __init__(self, clock: Callable[[], datetime]):
         self.per_10_minutes, self.concurrent, self.status = 10_000, 4, 429
@@ -41,7 +43,9 @@ class GraphRequests(Requests):
 
     @contextmanager
     def in_flight(self, email: str, lanes: int = 1) -> Iterator[None]:
-        """Counts requests of a mailbox while they are open; a batch takes as many lanes as it works on at once."""
+        """Counts requests of a mailbox while they are open; a batch takes as many lanes as it works
+        on at once.
+        """
         with self._lock:
             self._now[email] += lanes
             self._most[email] = max(self._most[email], self._now[email])

@@ -24,13 +24,25 @@ def _homes(call) -> list[dict]:
 def _collection(call, rows: list[tuple[dict, dict]]) -> dict:
     homes = {event["id"]: calendar for calendar, event in rows}
     return paging.collection(
-        call, filters.chosen(call, [event for _, event in rows]), lambda event: events.present(call, homes[event["id"]], event))
+        call,
+        filters.chosen(call, [event for _, event in rows]),
+        lambda event: events.present(call, homes[event["id"]], event),
+    )
 
 
 def list_events(call) -> dict:
     """events.list: masters and single events"""
-    every = [(calendar, event) for calendar in _homes(call) for event in calendar["events"].values()]
-    return _collection(call, [(calendar, event) for calendar, event in every if not event["_gone"] and not event["seriesMasterId"]])
+    every = [
+        (calendar, event) for calendar in _homes(call) for event in calendar["events"].values()
+    ]
+    return _collection(
+        call,
+        [
+            (calendar, event)
+            for calendar, event in every
+            if not event["_gone"] and not event["seriesMasterId"]
+        ],
+    )
 
 
 def unrolled(calendar: dict, low: datetime, high: datetime) -> list[dict]:
@@ -57,10 +69,16 @@ def list_instances(call) -> dict:
     calendar, master = events.locate(call)
     if master["type"] != "seriesMaster":
         raise invalid("The event is not a series master.")
-    found = sorted(series.between(calendar, master, *window(call)), key=lambda event: (event["_from"], event["id"]))
+    found = sorted(
+        series.between(calendar, master, *window(call)),
+        key=lambda event: (event["_from"], event["id"]),
+    )
     return _collection(call, [(calendar, event) for event in found])
 
 
 _PLACES = ("", "calendar.", "calendars.")
-HANDLERS = {f"{place}events.list": list_events for place in _PLACES} | {f"{place}calendarView.list": list_view for place in _PLACES} | {
-    "events.instances": list_instances}
+HANDLERS = (
+    {f"{place}events.list": list_events for place in _PLACES}
+    | {f"{place}calendarView.list": list_view for place in _PLACES}
+    | {"events.instances": list_instances}
+)

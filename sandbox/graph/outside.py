@@ -1,4 +1,6 @@
-"""The outside user: what a person does to their own calendar in Outlook while we are not looking."""
+"""The outside user: what a person does to their own calendar in Outlook while we are not
+looking.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -14,9 +16,11 @@ ROLES = {"writer": calendars.EDITOR, "editor": calendars.EDITOR, "reader": calen
 
 
 class OutsideUser:
-    """One mailbox's owner. Times are `datetime`s, `date`s for whole days, or text; without an offset they are in the mailbox's zone.
+    """One mailbox's owner. Times are `datetime`s, `date`s for whole days, or text; without an
+    offset they are in the mailbox's zone.
 
-    `calendar` is an id, or `primary`. Ids are immutable ones. Notifications go out as after any other change.
+    `calendar` is an id, or `primary`. Ids are immutable ones. Notifications go out as after any
+    other change.
     """
 
     def __init__(self, graph, email: str):
@@ -29,37 +33,59 @@ class OutsideUser:
     @property
     def calendars(self) -> dict[str, dict]:
         """The calendars this person can open, by id."""
-        return {calendar["id"]: calendar for calendar in calendars.visible(self.graph.store, self.email)}
+        return {
+            calendar["id"]: calendar for calendar in calendars.visible(self.graph.store, self.email)
+        }
 
     def list_calendars(self) -> list[dict]:
         """Id, name and extended properties of each calendar this person can open."""
-        return [{"id": each["id"], "name": each["name"], "properties": each["_properties"]} for each in self.calendars.values()]
+        return [
+            {"id": each["id"], "name": each["name"], "properties": each["_properties"]}
+            for each in self.calendars.values()
+        ]
 
     def calendar(self, calendar: str = "primary") -> dict:
-        return calendars.default(self.graph.store, self.email) if calendar == "primary" else self.calendars[calendar]
+        return (
+            calendars.default(self.graph.store, self.email)
+            if calendar == "primary"
+            else self.calendars[calendar]
+        )
 
     def add(self, subject: str, start, end=None, calendar: str = "primary", **fields) -> str:
-        """Makes an event and gives its id; `end` of whole days is exclusive and by default the next day.
+        """Makes an event and gives its id; `end` of whole days is exclusive and by default the next
+        day.
 
-        Fields are Graph's: `showAs`, `sensitivity`, `isCancelled`, `responseStatus`, `originalStartTimeZone` …; `recurrence` may also be
+        Fields are Graph's: `showAs`, `sensitivity`, `isCancelled`, `responseStatus`,
+        `originalStartTimeZone` …; `recurrence` may also be
         `daily` or `weekly`. `zone` names another zone than the mailbox's.
         """
+
         def make():
             zone = fields.pop("zone", self.account["zone"])
             times = _times(start, end, zone)
             if isinstance(fields.get("recurrence"), str):
                 fields["recurrence"] = series.simple(fields["recurrence"], times["start"])
-            return events.insert(self.graph, self.calendar(calendar), fields | times | {"subject": subject}, self.email)["id"]
+            return events.insert(
+                self.graph,
+                self.calendar(calendar),
+                fields | times | {"subject": subject},
+                self.email,
+            )["id"]
+
         return self._do(make)
 
     def change(self, event_id: str, calendar: str = "primary", **fields) -> None:
         """Changes an event, a whole series, or one occurrence by its id."""
+
         def alter():
             home = self.calendar(calendar)
             changes = dict(fields)
             if "start" in changes:
-                changes |= _times(changes["start"], changes.get("end"), changes.pop("zone", self.account["zone"]))
+                changes |= _times(
+                    changes["start"], changes.get("end"), changes.pop("zone", self.account["zone"])
+                )
             events.change(self.graph, home, events.find(home, event_id), changes)
+
         self._do(alter)
 
     def move(self, event_id: str, start, end, calendar: str = "primary") -> None:
@@ -90,27 +116,48 @@ class OutsideUser:
         return gone
 
     def drag(self, event_id: str, other: str, calendar: str = "primary") -> None:
-        """Moves an event into another calendar of the mailbox; its immutable id stays, the plain one changes."""
+        """Moves an event into another calendar of the mailbox; its immutable id stays, the plain
+        one changes.
+        """
         home = self.calendar(calendar)
-        self._do(lambda: events.drag(self.graph, home, events.find(home, event_id), self.calendar(other)))
+        self._do(
+            lambda: events.drag(self.graph, home, events.find(home, event_id), self.calendar(other))
+        )
 
     def events(self, calendar: str = "primary", deleted: bool = False) -> list[dict]:
-        """What lies in a calendar, in order of time; series as they were made, beside their changed occurrences."""
-        kept = [event for event in self.calendar(calendar)["events"].values() if deleted or not event["_gone"]]
+        """What lies in a calendar, in order of time; series as they were made, beside their changed
+        occurrences.
+        """
+        kept = [
+            event
+            for event in self.calendar(calendar)["events"].values()
+            if deleted or not event["_gone"]
+        ]
         return sorted(kept, key=lambda event: (event["_from"], event["id"]))
 
     def count(self, calendar: str = "primary", value: str | None = None) -> int:
-        """How many live events lie there, or how many of them carry an extended property of this value."""
-        return sum(value is None or value in event["_properties"].values() for event in self.events(calendar))
+        """How many live events lie there, or how many of them carry an extended property of this
+        value.
+        """
+        return sum(
+            value is None or value in event["_properties"].values()
+            for event in self.events(calendar)
+        )
 
     def instances(self, event_id: str, calendar: str = "primary", most: int = 10) -> list[str]:
         """Ids of the first occurrences of a series."""
         master = self.calendar(calendar)["events"][event_id]
-        days = series.dates(master["start"], master["recurrence"], instant(master["start"]) + timedelta(days=366 * 20))
+        days = series.dates(
+            master["start"],
+            master["recurrence"],
+            instant(master["start"]) + timedelta(days=366 * 20),
+        )
         return [series.occurrence_id(event_id, day) for day in islice(days, most)]
 
     def add_calendar(self, name: str, time_zone: str | None = None) -> str:
-        """Makes a calendar and gives its id; calendars have no zone of their own, so `time_zone` changes nothing."""
+        """Makes a calendar and gives its id; calendars have no zone of their own, so `time_zone`
+        changes nothing.
+        """
         return self._do(lambda: calendars.add_calendar(self.graph.store, self.email, name)["id"])
 
     def delete_calendar(self, calendar: str) -> None:
@@ -118,13 +165,17 @@ class OutsideUser:
         self._do(lambda: calendars.remove(self.graph, self.calendar(calendar), self.email))
 
     def share(self, calendar: str, email: str, role: str | None) -> None:
-        """Lets another account read (`reader`) or change (`writer`) a calendar, or no longer (None)."""
+        """Lets another account read (`reader`) or change (`writer`) a calendar, or no longer
+        (None).
+        """
+
         def give():
             calendars.open_account(self.graph.store, email)
             roles = self.calendar(calendar)["roles"]
             roles.pop(email, None)
             if role:
                 roles[email] = ROLES[role]
+
         self._do(give)
 
     def revoke(self, client_id: str) -> None:

@@ -13,7 +13,13 @@ from .calendars import READER
 from .errors import Refused
 from .times import instant, shown
 
-SHOWN_AS = {"busy": "Busy", "free": "Free", "tentative": "Tentative", "oof": "Away", "workingElsewhere": "Working elsewhere"}
+SHOWN_AS = {
+    "busy": "Busy",
+    "free": "Free",
+    "tentative": "Tentative",
+    "oof": "Away",
+    "workingElsewhere": "Working elsewhere",
+}
 
 routes = board.routes_for(graph, "Microsoft", "/sandbox/outlook")
 
@@ -31,8 +37,15 @@ def agenda(email: str):
     with graph.store.lock:
         lines = _lines(user, first) if user.account["mailbox"] else []
     return render_template(
-        "outlook_agenda.html", account=user.account, calendars=user.calendars, days=board.by_day(lines, first), first=first, zone=zone,
-        writable=[each for each in user.calendars.values() if _may_write(each, email)], shown_as=SHOWN_AS, step=timedelta(days=DAYS_SHOWN),
+        "outlook_agenda.html",
+        account=user.account,
+        calendars=user.calendars,
+        days=board.by_day(lines, first),
+        first=first,
+        zone=zone,
+        writable=[each for each in user.calendars.values() if _may_write(each, email)],
+        shown_as=SHOWN_AS,
+        step=timedelta(days=DAYS_SHOWN),
         clients=board.applications(graph, email),
     )
 
@@ -44,7 +57,14 @@ def add(email: str):
     if form.get("all_day"):
         start, end = start[:10], (date.fromisoformat(end[:10]) + timedelta(days=1)).isoformat()
     fields = {"recurrence": form["repeat"]} if form.get("repeat") else {}
-    graph.user(email).add(form.get("subject") or "(no title)", start, end, form["calendar"], showAs=form.get("show_as", "busy"), **fields)
+    graph.user(email).add(
+        form.get("subject") or "(no title)",
+        start,
+        end,
+        form["calendar"],
+        showAs=form.get("show_as", "busy"),
+        **fields,
+    )
     return back(email, start[:10])
 
 
@@ -54,7 +74,14 @@ def change(email: str, calendar: str, event: str):
     if form["do"] == "delete":
         user.delete(event, calendar)
     else:
-        user.change(event, calendar, subject=form["subject"], start=form["start"], end=form["end"], showAs=form["show_as"])
+        user.change(
+            event,
+            calendar,
+            subject=form["subject"],
+            start=form["start"],
+            end=form["end"],
+            showAs=form["show_as"],
+        )
     return back(email, form["from"])
 
 
@@ -78,16 +105,29 @@ def _lines(user, first: date) -> list[dict]:
     zone = ZoneInfo(user.account["zone"])
     low = datetime.combine(first, datetime.min.time(), zone)
     high = low + timedelta(days=DAYS_SHOWN)
-    return [_line(user, calendar, event, zone) for calendar in user.calendars.values() for event in listing.unrolled(calendar, low, high)]
+    return [
+        _line(user, calendar, event, zone)
+        for calendar in user.calendars.values()
+        for event in listing.unrolled(calendar, low, high)
+    ]
 
 
 def _line(user, calendar: dict, event: dict, zone: ZoneInfo) -> dict:
     client = graph.store.clients.get(event["_client"])
     length = 10 if event["isAllDay"] else 16
     return {
-        "id": event["id"], "calendar": calendar, "start": instant(event["start"]).astimezone(zone), "end": instant(event["end"]).astimezone(zone),
-        "all_day": event["isAllDay"], "title": event["subject"] or "(no title)", "description": event["body"]["content"], "shown_as": event["showAs"],
-        "private": event["sensitivity"] == "private", "repeats": event["seriesMasterId"], "by": client and client["name"],
+        "id": event["id"],
+        "calendar": calendar,
+        "start": instant(event["start"]).astimezone(zone),
+        "end": instant(event["end"]).astimezone(zone),
+        "all_day": event["isAllDay"],
+        "title": event["subject"] or "(no title)",
+        "description": event["body"]["content"],
+        "shown_as": event["showAs"],
+        "private": event["sensitivity"] == "private",
+        "repeats": event["seriesMasterId"],
+        "by": client and client["name"],
         "may_write": _may_write(calendar, user.email),
-        "raw_start": shown(event["start"], zone.key)["dateTime"][:length], "raw_end": shown(event["end"], zone.key)["dateTime"][:length],
+        "raw_start": shown(event["start"], zone.key)["dateTime"][:length],
+        "raw_end": shown(event["end"], zone.key)["dateTime"][:length],
     }

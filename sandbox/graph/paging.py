@@ -9,12 +9,20 @@ from .properties import NAVIGATION
 
 USUAL_SIZE = 10
 ALWAYS = ("id", "@odata.etag", NAVIGATION)
-ORDERS = {"start/dateTime": "_from", "end/dateTime": "_to", "createdDateTime": "createdDateTime", "lastModifiedDateTime": "_revision",
-          "subject": "subject", "name": "name"}
+ORDERS = {
+    "start/dateTime": "_from",
+    "end/dateTime": "_to",
+    "createdDateTime": "createdDateTime",
+    "lastModifiedDateTime": "_revision",
+    "subject": "subject",
+    "name": "name",
+}
 
 
 def size(call) -> int:
-    """How many items a page holds: `$top`, or the wish in `Prefer`, or 10, and never more than the switch `page_cap`."""
+    """How many items a page holds: `$top`, or the wish in `Prefer`, or 10, and never more than the
+    switch `page_cap`.
+    """
     wish = call.prefer.get("odata.maxpagesize", "")
     wanted = call.query.get("$top") or (int(wish) if wish.isdigit() and int(wish) else USUAL_SIZE)
     return min(wanted, call.app.page_cap or wanted)
@@ -23,7 +31,10 @@ def size(call) -> int:
 def collection(call, rows: list[dict], present: Callable[[dict], dict]) -> dict:
     """One page of the rows, in the order asked for."""
     rows, first, most = _ordered(call, rows), call.query.get("$skip", 0), size(call)
-    answer = {"@odata.context": f"{call.base_url}{spec.BASE}/$metadata", "value": [selected(call, present(row)) for row in rows[first:first + most]]}
+    answer = {
+        "@odata.context": f"{call.base_url}{spec.BASE}/$metadata",
+        "value": [selected(call, present(row)) for row in rows[first : first + most]],
+    }
     if call.query.get("$count"):
         answer["@odata.count"] = len(rows)
     if len(rows) > first + most:
@@ -37,7 +48,9 @@ def link(call, query: dict) -> str:
 
 
 def selected(call, answer: dict, names: str | None = None) -> dict:
-    """The answer cut to `$select`, or to `names`; ids and etags always come. Raises Refused (400) for names that nothing has."""
+    """The answer cut to `$select`, or to `names`; ids and etags always come. Raises Refused (400)
+    for names that nothing has.
+    """
     names = names or call.query.get("$select")
     if names is None:
         return answer
@@ -53,5 +66,7 @@ def _ordered(call, rows: list[dict]) -> list[dict]:
         name, _, direction = part.strip().partition(" ")
         if name not in ORDERS or direction not in ("", "asc", "desc"):
             raise invalid(f"Cannot order by {part!r}.", "ErrorInvalidUrlQuery")
-        rows = sorted(rows, key=lambda row, field=ORDERS[name]: row[field], reverse=direction == "desc")
+        rows = sorted(
+            rows, key=lambda row, field=ORDERS[name]: row[field], reverse=direction == "desc"
+        )
     return rows

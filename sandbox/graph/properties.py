@@ -1,10 +1,15 @@
-"""Single-value extended properties: kept beside an item under their ids, shown only when expanded, found by their values."""
+"""Single-value extended properties: kept beside an item under their ids, shown only when expanded,
+found by their values.
+"""
 
 import re
 
 from .errors import invalid
 
-ID = re.compile(r"(String|Integer|Boolean|SystemTime|CLSID) \{[0-9A-Fa-f-]{36}\} (Name [^{}]+|Id 0x[0-9A-Fa-f]+)|(String|Integer) 0x[0-9A-Fa-f]+")
+ID = re.compile(
+    r"(String|Integer|Boolean|SystemTime|CLSID) \{[0-9A-Fa-f-]{36}\} (Name [^{}]+|Id"
+    r" 0x[0-9A-Fa-f]+)|(String|Integer) 0x[0-9A-Fa-f]+"
+)
 NAVIGATION = "singleValueExtendedProperties"
 EXPANSION = re.compile(rf"{NAVIGATION}(?:\(\$filter=(.+)\))?")
 CHOICE = re.compile(r"id eq '((?:[^']|'')*)'")
@@ -16,7 +21,9 @@ def read(body: dict) -> dict[str, str]:
     for one in body.get(NAVIGATION) or []:
         name, value = one.get("id"), one.get("value")
         if not isinstance(name, str) or not ID.fullmatch(name) or not isinstance(value, str):
-            raise invalid(f"The extended property {name!r} is not allowed.", "ErrorInvalidExtendedProperty")
+            raise invalid(
+                f"The extended property {name!r} is not allowed.", "ErrorInvalidExtendedProperty"
+            )
         found[normal(name)] = value
     return found
 
@@ -34,8 +41,16 @@ def expand(call, item: dict, shown: dict) -> dict:
     matched = EXPANSION.fullmatch(text.strip())
     if not matched:
         raise invalid(f"Cannot expand {text!r} here.", "ErrorInvalidUrlQuery")
-    wanted = [_unquoted(part, text) for part in re.split(r"\s+or\s+", matched[1].strip())] if matched[1] else list(item["_properties"])
-    found = [{"id": name, "value": item["_properties"][normal(name)]} for name in wanted if normal(name) in item["_properties"]]
+    wanted = (
+        [_unquoted(part, text) for part in re.split(r"\s+or\s+", matched[1].strip())]
+        if matched[1]
+        else list(item["_properties"])
+    )
+    found = [
+        {"id": name, "value": item["_properties"][normal(name)]}
+        for name in wanted
+        if normal(name) in item["_properties"]
+    ]
     return shown | ({NAVIGATION: found} if found else {})
 
 

@@ -6,13 +6,18 @@ from zoneinfo import ZoneInfo
 from . import calendars
 
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
-ROBIN, ANA, LEE = "robin.hale@clinic.example", "ana.costa@outlook.example", "lee.guest@partner.example"
+ROBIN, ANA, LEE = (
+    "robin.hale@clinic.example",
+    "ana.costa@outlook.example",
+    "lee.guest@partner.example",
+)
 PEOPLE = ((ROBIN, "Robin Hale", "Europe/London"), (ANA, "Ana Costa", "Europe/Lisbon"))
 OFFICE = "office@clinic.example"
 
 
 def people(graph) -> None:
-    """Robin at work and Ana with a personal account, each with a default and a family calendar; Lee, who has no mailbox; the office shares its
+    """Robin at work and Ana with a personal account, each with a default and a family calendar;
+    Lee, who has no mailbox; the office shares its
     holidays to read and its rota to edit."""
     store = graph.store
     for email, name, zone in PEOPLE:
@@ -39,6 +44,14 @@ def sample_weeks(graph) -> None:
         user.add("Team meeting", at(0, "08:30"), at(0, "09:15"), recurrence="weekly")
         user.add("Dentist", at(8, "11:00"), at(8, "11:45"), sensitivity="private")
         user.add("Lunch with Alex", at(10, "12:30"), at(10, "13:30"))
-        user.add("Maybe: course on hand therapy", at(11, "14:00"), at(11, "17:00"), showAs="tentative")
+        user.add(
+            "Maybe: course on hand therapy", at(11, "14:00"), at(11, "17:00"), showAs="tentative"
+        )
         user.add("Recycling goes out", monday + timedelta(days=9), showAs="free")
-        user.add("Half-term trip", monday + timedelta(days=14), monday + timedelta(days=17), family, showAs="oof")
+        user.add(
+            "Half-term trip",
+            monday + timedelta(days=14),
+            monday + timedelta(days=17),
+            family,
+            showAs="oof",
+        )

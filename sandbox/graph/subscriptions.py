@@ -1,4 +1,6 @@
-"""Subscriptions: the handshake while POST /subscriptions is open, notifications afterwards, and lifecycle notifications on demand."""
+"""Subscriptions: the handshake while POST /subscriptions is open, notifications afterwards, and
+lifecycle notifications on demand.
+"""
 
 import re
 import secrets
@@ -19,16 +21,30 @@ from .times import written
 
 SHORTEST_MINUTES = 45
 HANDSHAKE_SECONDS = 10
-RESOURCE = re.compile(r"/?(?:me|users/(?P<user>[^/]+))(?:/calendars/(?P<calendar>[^/]+)|/calendar)?/events/?", re.IGNORECASE)
+RESOURCE = re.compile(
+    r"/?(?:me|users/(?P<user>[^/]+))(?:/calendars/(?P<calendar>[^/]+)|/calendar)?/events/?",
+    re.IGNORECASE,
+)
 CHANGES = {"created", "updated", "deleted"}
 SHOWN = (
-    "id", "resource", "applicationId", "changeType", "clientState", "notificationUrl", "lifecycleNotificationUrl", "expirationDateTime", "creatorId")
+    "id",
+    "resource",
+    "applicationId",
+    "changeType",
+    "clientState",
+    "notificationUrl",
+    "lifecycleNotificationUrl",
+    "expirationDateTime",
+    "creatorId",
+)
 Answer = tuple[int, str, str]
 Sender = Callable[[str, dict | None, dict | None], Answer]
 
 
 class HttpSender:
-    """Really over HTTP: a handshake (no body) at once, notifications in the background and again after 5xx."""
+    """Really over HTTP: a handshake (no body) at once, notifications in the background and again
+    after 5xx.
+    """
 
     def __init__(self):
         self._background = Background()
@@ -45,7 +61,9 @@ class HttpSender:
 
 
 class Subscriptions:
-    """Who wants to be told about what. Notifications wait until the request is over, then `deliver` sends them."""
+    """Who wants to be told about what. Notifications wait until the request is over, then `deliver`
+    sends them.
+    """
 
     def __init__(self, app, sender: Sender):
         self.app, self.store, self.sender = app, app.store, sender
@@ -53,7 +71,11 @@ class Subscriptions:
 
     def live(self) -> list[dict]:
         now = self.app.clock().timestamp()
-        return [one for one in self.store.channels.values() if datetime.fromisoformat(one["expirationDateTime"]).timestamp() > now]
+        return [
+            one
+            for one in self.store.channels.values()
+            if datetime.fromisoformat(one["expirationDateTime"]).timestamp() > now
+        ]
 
     def drop(self, subscription_id: str | None = None) -> None:
         """Subscriptions vanish without a word: one, or all."""
@@ -62,39 +84,65 @@ class Subscriptions:
         self.store.changed()
 
     def lapse(self, subscription_id: str | None = None) -> None:
-        """The token behind subscriptions is too old: notifications are kept until somebody renews or reauthorizes."""
+        """The token behind subscriptions is too old: notifications are kept until somebody renews
+        or reauthorizes.
+        """
         for one in self.live():
             one["lapsed"] |= subscription_id in (None, one["id"])
 
     def lifecycle(self, word: str, subscription_id: str | None = None) -> None:
-        """Tells one or all: `reauthorizationRequired`, `subscriptionRemoved` (and removes it) or `missed`."""
+        """Tells one or all: `reauthorizationRequired`, `subscriptionRemoved` (and removes it) or
+        `missed`.
+        """
         for one in self.live():
             if subscription_id in (None, one["id"]) and one["lifecycleNotificationUrl"]:
-                self._outbox.append((one["lifecycleNotificationUrl"], self._head(one) | {"lifecycleEvent": word}))
+                self._outbox.append(
+                    (one["lifecycleNotificationUrl"], self._head(one) | {"lifecycleEvent": word})
+                )
                 if word == "subscriptionRemoved":
                     self.drop(one["id"])
         self.deliver()
 
     def announce(self, calendar: dict, event: dict, change: str) -> None:
         for one in self.live():
-            wanted = one["calendar"] or (None if self.app.me_events_everywhere else default(self.store, one["email"])["id"])
-            if change in one["changeType"].split(",") and one["email"] in calendar["roles"] and wanted in (None, calendar["id"]):
+            wanted = one["calendar"] or (
+                None if self.app.me_events_everywhere else default(self.store, one["email"])["id"]
+            )
+            if (
+                change in one["changeType"].split(",")
+                and one["email"] in calendar["roles"]
+                and wanted in (None, calendar["id"])
+            ):
                 self._tell(one, calendar, event, change)
 
     def _tell(self, one: dict, calendar: dict, event: dict, change: str) -> None:
         shown = event["id"] if one["immutable"] else ids.plain(calendar["id"], event["id"])
         resource = f"Users/{self.store.accounts[one['email']]['id']}/Events/{shown}"
-        version = secrets.token_urlsafe(12) if change == "deleted" else change_key(event["_revision"])
-        item = self._head(one) | {"changeType": change, "resource": resource, "resourceData": {
-            "@odata.type": "#Microsoft.Graph.Event", "@odata.id": resource, "@odata.etag": f'W/"{version}"', "id": shown}}
+        version = (
+            secrets.token_urlsafe(12) if change == "deleted" else change_key(event["_revision"])
+        )
+        item = self._head(one) | {
+            "changeType": change,
+            "resource": resource,
+            "resourceData": {
+                "@odata.type": "#Microsoft.Graph.Event",
+                "@odata.id": resource,
+                "@odata.etag": f'W/"{version}"',
+                "id": shown,
+            },
+        }
         if one["lapsed"]:
             one["held"].append(item)
         else:
             self._outbox.append((one["notificationUrl"], item))
 
     def _head(self, one: dict) -> dict:
-        return {"subscriptionId": one["id"], "subscriptionExpirationDateTime": one["expirationDateTime"], "clientState": one["clientState"],
-                "tenantId": self.store.accounts[one["email"]]["tenant"]}
+        return {
+            "subscriptionId": one["id"],
+            "subscriptionExpirationDateTime": one["expirationDateTime"],
+            "clientState": one["clientState"],
+            "tenantId": self.store.accounts[one["email"]]["tenant"],
+        }
 
     def reauthorize(self, one: dict) -> None:
         one["lapsed"] = False
@@ -102,7 +150,9 @@ class Subscriptions:
         one["held"] = []
 
     def deliver(self) -> None:
-        """Sends what waits, one message for each address; called without the lock, so that the receiver may call back at once."""
+        """Sends what waits, one message for each address; called without the lock, so that the
+        receiver may call back at once.
+        """
         waiting: dict[str, list] = {}
         while self._outbox:
             address, item = self._outbox.popleft()
@@ -111,18 +161,35 @@ class Subscriptions:
             self.sender(address, None, {"value": items})
 
     def shake_hands(self, address: str) -> None:
-        """Raises Refused (400) unless the address answers the token within 10 seconds, in plain text."""
-        word = f"Validation: Testing client application reachability for subscription Request-Id: {uuid.uuid4()} & <{secrets.token_hex(4)}>"
+        """Raises Refused (400) unless the address answers the token within 10 seconds, in plain
+        text.
+        """
+        word = (
+            "Validation: Testing client application reachability for subscription Request-Id:"
+            f" {uuid.uuid4()} & <{secrets.token_hex(4)}>"
+        )
         began = time.monotonic()
-        url = f"{address}{'&' if urlsplit(address).query else '?'}validationToken={quote(word, safe='')}"
+        mark = "&" if urlsplit(address).query else "?"
+        url = f"{address}{mark}validationToken={quote(word, safe='')}"
         status, kind, text = self.sender(url, {"Content-Type": "text/plain; charset=utf-8"}, None)
         in_time = time.monotonic() - began <= HANDSHAKE_SECONDS
-        if not in_time or (status, kind.partition(";")[0].strip().lower(), text) != (200, "text/plain", word):
-            raise Refused(400, "ValidationError", f"Subscription validation request failed: the endpoint answered {status}.", inner="InvalidRequest")
+        if not in_time or (status, kind.partition(";")[0].strip().lower(), text) != (
+            200,
+            "text/plain",
+            word,
+        ):
+            raise Refused(
+                400,
+                "ValidationError",
+                f"Subscription validation request failed: the endpoint answered {status}.",
+                inner="InvalidRequest",
+            )
 
 
 def create(call) -> dict:
-    """subscriptions.create. Runs without the store's lock, because the receiver may call us back while we call it."""
+    """subscriptions.create. Runs without the store's lock, because the receiver may call us back
+    while we call it.
+    """
     body = call.body
     for name in ("changeType", "notificationUrl", "resource", "expirationDateTime"):
         if not isinstance(body.get(name), str) or not body[name]:
@@ -131,12 +198,21 @@ def create(call) -> dict:
         calendar_id = _resource(call)
         _check(call)
         expires_at = _expiration(call)
-    for address in dict.fromkeys([body["notificationUrl"], body.get("lifecycleNotificationUrl") or body["notificationUrl"]]):
+    for address in dict.fromkeys(
+        [body["notificationUrl"], body.get("lifecycleNotificationUrl") or body["notificationUrl"]]
+    ):
         call.app.channels.shake_hands(address)
     with call.store.lock:
         made = {
-            **{name: body.get(name) for name in SHOWN}, "id": str(uuid.uuid4()), "expirationDateTime": expires_at, "applicationId": call.client_id,
-            "creatorId": call.account["id"], "email": call.account["email"], "calendar": calendar_id, "lapsed": False, "held": [],
+            **{name: body.get(name) for name in SHOWN},
+            "id": str(uuid.uuid4()),
+            "expirationDateTime": expires_at,
+            "applicationId": call.client_id,
+            "creatorId": call.account["id"],
+            "email": call.account["email"],
+            "calendar": calendar_id,
+            "lapsed": False,
+            "held": [],
             "immutable": call.immutable,
         }
         call.store.channels[made["id"]] = made
@@ -152,11 +228,21 @@ def _check(call) -> None:
         raise invalid("clientState is longer than 128 characters.", "InvalidRequest")
     for address in filter(None, (body["notificationUrl"], body.get("lifecycleNotificationUrl"))):
         url = urlsplit(address)
-        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in ("localhost", "127.0.0.1", "::1")):
+        if url.scheme != "https" and not (
+            url.scheme == "http" and url.hostname in ("localhost", "127.0.0.1", "::1")
+        ):
             raise invalid("The notification address must be HTTPS.", "InvalidRequest")
-    same = [one for one in _own(call) if (one["changeType"], one["resource"]) == (body["changeType"], body["resource"])]
+    same = [
+        one
+        for one in _own(call)
+        if (one["changeType"], one["resource"]) == (body["changeType"], body["resource"])
+    ]
     if same and same[0] in call.app.channels.live():
-        raise Refused(409, "Conflict", "Subscription already exists for the specified combination of properties.")
+        raise Refused(
+            409,
+            "Conflict",
+            "Subscription already exists for the specified combination of properties.",
+        )
 
 
 def _resource(call) -> str | None:
@@ -173,7 +259,9 @@ def _resource(call) -> str | None:
 
 
 def _expiration(call) -> str:
-    """Below 45 minutes is raised; above the most that `subscription_minutes` allows is refused, as in the past."""
+    """Below 45 minutes is raised; above the most that `subscription_minutes` allows is refused, as
+    in the past.
+    """
     now = call.app.clock()
     try:
         wanted = datetime.fromisoformat(call.body["expirationDateTime"].replace("Z", "+00:00"))
@@ -181,13 +269,19 @@ def _expiration(call) -> str:
     except (KeyError, AttributeError, ValueError):
         raise invalid("expirationDateTime is no time.", "InvalidRequest") from None
     if not now < wanted <= now + timedelta(minutes=call.app.subscription_minutes):
-        raise invalid(f"Subscription expiration can only be {call.app.subscription_minutes} minutes in the future.", "InvalidRequest")
+        raise invalid(
+            f"Subscription expiration can only be {call.app.subscription_minutes} minutes in the"
+            " future.",
+            "InvalidRequest",
+        )
     return written(max(wanted, now + timedelta(minutes=SHORTEST_MINUTES)))
 
 
 def _own(call) -> list[dict]:
     who = call.account["email"], call.client_id
-    return [one for one in call.store.channels.values() if (one["email"], one["applicationId"]) == who]
+    return [
+        one for one in call.store.channels.values() if (one["email"], one["applicationId"]) == who
+    ]
 
 
 def _find(call) -> dict:
@@ -198,12 +292,17 @@ def _find(call) -> dict:
 
 
 def _answer(one: dict) -> dict:
-    return {name: one[name] for name in SHOWN} | {"latestSupportedTlsVersion": "v1_2", "includeResourceData": None}
+    return {name: one[name] for name in SHOWN} | {
+        "latestSupportedTlsVersion": "v1_2",
+        "includeResourceData": None,
+    }
 
 
 def list_all(call) -> dict:
     """subscriptions.list"""
-    return paging.collection(call, [one for one in _own(call) if one in call.app.channels.live()], _answer)
+    return paging.collection(
+        call, [one for one in _own(call) if one in call.app.channels.live()], _answer
+    )
 
 
 def get(call) -> dict:
@@ -231,6 +330,10 @@ def delete(call) -> None:
 
 
 HANDLERS = {
-    "subscriptions.create": create, "subscriptions.list": list_all, "subscriptions.get": get, "subscriptions.renew": renew,
-    "subscriptions.reauthorize": reauthorize, "subscriptions.delete": delete,
+    "subscriptions.create": create,
+    "subscriptions.list": list_all,
+    "subscriptions.get": get,
+    "subscriptions.renew": renew,
+    "subscriptions.reauthorize": reauthorize,
+    "subscriptions.delete": delete,
 }

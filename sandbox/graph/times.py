@@ -1,4 +1,6 @@
-"""Times and zones as Graph has them: wall-clock values beside the name of a zone, Windows or IANA."""
+"""Times and zones as Graph has them: wall-clock values beside the name of a zone, Windows or
+IANA.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,21 +11,35 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from .errors import Refused, invalid
 
 WINDOWS = dict(WINDOWS_TO_OLSON) | {"UTC": "UTC"}
-RENAMED = {"Asia/Calcutta": "Asia/Kolkata", "Asia/Katmandu": "Asia/Kathmandu", "Asia/Rangoon": "Asia/Yangon", "Europe/Kiev": "Europe/Kyiv"}
+RENAMED = {
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Europe/Kiev": "Europe/Kyiv",
+}
 LISTED = sorted({RENAMED.get(name, name) for name in WINDOWS.values()})
-WINDOWS_NAMES = {RENAMED.get(iana, iana): name for name, iana in WINDOWS.items()} | {iana: name for name, iana in WINDOWS.items()}
+WINDOWS_NAMES = {RENAMED.get(iana, iana): name for name, iana in WINDOWS.items()} | {
+    iana: name for name, iana in WINDOWS.items()
+}
 WALL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.\d{1,7})?")
-WINDOW_EDGE = re.compile(r"(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:\.\d{1,7})?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE)
+WINDOW_EDGE = re.compile(
+    r"(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?)?)(?:\.\d{1,7})?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
+)
 
 
 def zone(name: str, only_listed: bool = False) -> ZoneInfo:
-    """The zone of a Windows or IANA name; `only_listed` refuses IANA names outside Microsoft's list. Raises Refused (400)."""
+    """The zone of a Windows or IANA name; `only_listed` refuses IANA names outside Microsoft's
+    list. Raises Refused (400).
+    """
     try:
         if only_listed and name not in WINDOWS and name not in LISTED:
             raise ValueError(name)
         return ZoneInfo(WINDOWS.get(name, name))
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        message = f"A valid TimeZone value must be specified. The following TimeZone value is not supported: '{name}'."
+        message = (
+            "A valid TimeZone value must be specified. The following TimeZone value is not"
+            f" supported: '{name}'."
+        )
         raise Refused(400, "TimeZoneNotSupportedException", message) from None
 
 
@@ -36,11 +52,16 @@ def clean(value: object, side: str, only_listed: bool = False) -> dict:
     """The `dateTimeTimeZone` as it is kept, whole seconds. Raises Refused (400)."""
     matched = WALL.fullmatch(str(value.get("dateTime"))) if isinstance(value, dict) else None
     if not matched:
-        raise invalid(f"The value of {side} is not a date and time without offset.", "ErrorPropertyValidationFailure")
+        raise invalid(
+            f"The value of {side} is not a date and time without offset.",
+            "ErrorPropertyValidationFailure",
+        )
     try:
         at = datetime.fromisoformat(matched[1])
     except ValueError:
-        raise invalid(f"The value of {side} is no time.", "ErrorPropertyValidationFailure") from None
+        raise invalid(
+            f"The value of {side} is no time.", "ErrorPropertyValidationFailure"
+        ) from None
     name = value.get("timeZone") or "UTC"
     zone(name, only_listed)
     return {"dateTime": at.isoformat(), "timeZone": name}
@@ -57,7 +78,10 @@ def instant(time: dict) -> datetime:
 
 def shown(time: dict, answer_zone: str) -> dict:
     """A kept time in the zone of the answer, under the name that was asked for."""
-    return {"dateTime": _digits(instant(time).astimezone(zone(answer_zone))), "timeZone": answer_zone}
+    return {
+        "dateTime": _digits(instant(time).astimezone(zone(answer_zone))),
+        "timeZone": answer_zone,
+    }
 
 
 def written(at: datetime) -> str:
@@ -66,12 +90,19 @@ def written(at: datetime) -> str:
 
 
 def edge(text: str | None, name: str) -> datetime:
-    """One end of a view's window: its offset is honoured, without one it is UTC. Raises Refused (400)."""
+    """One end of a view's window: its offset is honoured, without one it is UTC. Raises Refused
+    (400).
+    """
     matched = WINDOW_EDGE.fullmatch(text or "")
     if not matched:
-        raise invalid(f"This request requires a time window: {name} is missing or wrong.", "ErrorInvalidParameter")
+        raise invalid(
+            f"This request requires a time window: {name} is missing or wrong.",
+            "ErrorInvalidParameter",
+        )
     try:
-        at = datetime.fromisoformat(datetime.fromisoformat(matched[1]).isoformat() + (matched[2] or "Z").upper())
+        at = datetime.fromisoformat(
+            datetime.fromisoformat(matched[1]).isoformat() + (matched[2] or "Z").upper()
+        )
     except ValueError:
         raise invalid(f"{name} is no time.", "ErrorInvalidParameter") from None
     return at.astimezone(UTC)
@@ -84,9 +115,14 @@ def seconds(at: datetime) -> int:
 def check_order(start: dict, end: dict, all_day: bool) -> None:
     """Refuses an end before the start, and whole days that are none."""
     if all_day:
-        at_midnight = {wall(start).time(), wall(end).time()} == {datetime.min.time()} and start["timeZone"] == end["timeZone"]
+        at_midnight = {wall(start).time(), wall(end).time()} == {datetime.min.time()} and start[
+            "timeZone"
+        ] == end["timeZone"]
         if not at_midnight or wall(end) - wall(start) < timedelta(days=1):
-            raise invalid("The Event.Start or Event.End property for AllDay event should be set to midnight.", "ErrorPropertyValidationFailure")
+            raise invalid(
+                "The Event.Start or Event.End property for AllDay event should be set to midnight.",
+                "ErrorPropertyValidationFailure",
+            )
     if instant(end) < instant(start):
         raise invalid("The end is before the start.", "ErrorPropertyValidationFailure")
 

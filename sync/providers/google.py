@@ -1,7 +1,9 @@
 """Google Calendar: https://developers.google.com/workspace/calendar/api/v3/reference
 
-Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to nobody. Ids are our own, so a write whose
-answer was lost is found again by its id. What the shapes and refusals mean stands in `google_mapping.py` and `google_errors.py`.
+Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to
+nobody. Ids are our own, so a write whose
+answer was lost is found again by its id. What the shapes and refusals mean stands in
+`google_mapping.py` and `google_errors.py`.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +37,17 @@ from .base import (
     reading,
 )
 from .google_errors import error_of, is_collision
-from .google_mapping import EVENT_FIELDS, INSTALLATION, event_id, from_event, from_event_with_guests, is_tombstone, to_calendar, to_event, to_mark
+from .google_mapping import (
+    EVENT_FIELDS,
+    INSTALLATION,
+    event_id,
+    from_event,
+    from_event_with_guests,
+    is_tombstone,
+    to_calendar,
+    to_event,
+    to_mark,
+)
 from .multipart import Answer, Call
 from .parsing import all_apart, all_told, answered, apart, etag, identity, is_of_another_shape
 from .values import written
@@ -51,12 +63,18 @@ BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection
 OUTLINE_FIELDS = "id,etag,status,extendedProperties/private"
 PAGES = ("calendar#events", "calendar#calendarList")
 PAGE_SIZE, LIST_SIZE = 2500, 250
-MOST_OUTSIDE = 5000  # single occurrences outside the window in one increment; a complete pull, which has bounds, is cheaper
-EDGE = timedelta(days=1)  # whole days have no zone here, so windows are compared with a day to spare
+# single occurrences outside the window in one increment; a complete pull, which has bounds, is
+# cheaper
+MOST_OUTSIDE = 5000
+EDGE = timedelta(
+    days=1
+)  # whole days have no zone here, so windows are compared with a day to spare
 
 
 class Google:
-    """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or a sandbox."""
+    """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or
+    a sandbox.
+    """
 
     kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
     marks_occurrences = True
@@ -70,9 +88,16 @@ class Google:
 
     @staticmethod
     def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
-        """What to ask for: to make a calendar and write to it, to list calendars, to read one's own. `existing`: also to write to calendars
-        that one has already; `shared`: also to read other people's. https://developers.google.com/workspace/calendar/api/auth"""
-        names = ["app.created", "calendarlist.readonly", "events.owned" if existing else "events.owned.readonly"]
+        """What to ask for: to make a calendar and write to it, to list calendars, to read one's
+        own. `existing`: also to write to calendars
+        that one has already; `shared`: also to read other people's.
+        https://developers.google.com/workspace/calendar/api/auth
+        """
+        names = [
+            "app.created",
+            "calendarlist.readonly",
+            "events.owned" if existing else "events.owned.readonly",
+        ]
         return tuple(SCOPE + name for name in names + ["events.readonly"] * shared)
 
     def email(self) -> str:
@@ -84,11 +109,17 @@ class Google:
 
     def calendars(self) -> list[Calendar]:
         with reading():
-            pages = self._pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})  # one of ours that was hidden is there all the same
+            pages = self._pages(
+                LIST, {"maxResults": LIST_SIZE, "showHidden": "true"}
+            )  # one of ours that was hidden is there all the same
             return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
-        body = {"summary": name, "timeZone": zone_name, **({"description": description} if description else {})}
+        body = {
+            "summary": name,
+            "timeZone": zone_name,
+            **({"description": description} if description else {}),
+        }
         with reading():
             return replace(to_calendar(self._json("POST", "/calendars", json=body)), access="owner")
 
@@ -97,23 +128,47 @@ class Google:
 
     # ---- reading ----
 
-    def pull(self, calendar_id: str, sync_token: str | None, window: Window, unrolled: bool = True, over: Container[str] = ()) -> Delta:
-        query = {"maxResults": PAGE_SIZE, "singleEvents": str(unrolled).lower(), "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})"}
+    def pull(
+        self,
+        calendar_id: str,
+        sync_token: str | None,
+        window: Window,
+        unrolled: bool = True,
+        over: Container[str] = (),
+    ) -> Delta:
+        query = {
+            "maxResults": PAGE_SIZE,
+            "singleEvents": str(unrolled).lower(),
+            "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})",
+        }
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
-        gathered, page = _Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None), {}
+        gathered, page = (
+            _Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None),
+            {},
+        )
         for page in self._pages(f"{_calendar(calendar_id)}/events", query):
             gathered.add(page)
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
         if sync_token and gathered.told_both:
-            raise SyncTokenExpired("removed and living")  # one of the two is wrong: everything tells which
-        return Delta(tuple(gathered.changed.values()), frozenset(gathered.tombstones), page.get("nextSyncToken"), not sync_token, window,
-                     (*gathered.unread.values(), *gathered.nameless))
+            raise SyncTokenExpired(
+                "removed and living"
+            )  # one of the two is wrong: everything tells which
+        return Delta(
+            tuple(gathered.changed.values()),
+            frozenset(gathered.tombstones),
+            page.get("nextSyncToken"),
+            not sync_token,
+            window,
+            (*gathered.unread.values(), *gathered.nameless),
+        )
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         try:
-            return answered(self._json("GET", _event(calendar_id, remote_id), params=ANSWER), _living)
+            return answered(
+                self._json("GET", _event(calendar_id, remote_id), params=ANSWER), _living
+            )
         except Gone:
             return None
 
@@ -123,22 +178,42 @@ class Google:
             some = remote_ids[start : start + BATCH_SIZE]
             answers = self._send([Call("GET", _target(calendar_id, one, ANSWER)) for one in some])
             looks = zip(some, map(_taken, answers), strict=True)
-            found |= told_by({one: look.event if isinstance(look, Exists) else look for one, look in looks})
+            found |= told_by(
+                {one: look.event if isinstance(look, Exists) else look for one, look in looks}
+            )
         return found
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         with reading():
-            items = [item for item in self._marked(calendar_id, installation, OUTLINE_FIELDS) if identity(item.get("id")) and not is_tombstone(item)]
-            return {item["id"]: (etag(item.get("etag")), mark) for item in items if (mark := to_mark(item))}
+            items = [
+                item
+                for item in self._marked(calendar_id, installation, OUTLINE_FIELDS)
+                if identity(item.get("id")) and not is_tombstone(item)
+            ]
+            return {
+                item["id"]: (etag(item.get("etag")), mark)
+                for item in items
+                if (mark := to_mark(item))
+            }
 
-    def find_marked(self, calendar_id: str, installation: str, is_quick: bool = False) -> list[RemoteEvent]:
+    def find_marked(
+        self, calendar_id: str, installation: str, is_quick: bool = False
+    ) -> list[RemoteEvent]:
         with reading():
             return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), _living)[0]
 
     def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict]:
-        query = {"maxResults": PAGE_SIZE, "singleEvents": "false", "privateExtendedProperty": f"{INSTALLATION}={installation}",
-                 "fields": f"kind,nextPageToken,items({fields})"}
-        return (item for page in self._pages(f"{_calendar(calendar_id)}/events", query) for item in page.get("items", ()))
+        query = {
+            "maxResults": PAGE_SIZE,
+            "singleEvents": "false",
+            "privateExtendedProperty": f"{INSTALLATION}={installation}",
+            "fields": f"kind,nextPageToken,items({fields})",
+        }
+        return (
+            item
+            for page in self._pages(f"{_calendar(calendar_id)}/events", query)
+            for item in page.get("items", ())
+        )
 
     # ---- writing ----
 
@@ -151,15 +226,23 @@ class Google:
     def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
         """One batch, and a look at what lies at ids that were taken."""
         answers = self._send([_call(calendar_id, operation) for operation in group])
-        results = [_result(operation, answer) for operation, answer in zip(group, answers, strict=True)]
-        taken = [number for number, result in enumerate(results) if isinstance(result.error, Exists)]
-        looks = self._send([Call("GET", _target(calendar_id, group[number].remote_id, ANSWER)) for number in taken])
+        results = [
+            _result(operation, answer) for operation, answer in zip(group, answers, strict=True)
+        ]
+        taken = [
+            number for number, result in enumerate(results) if isinstance(result.error, Exists)
+        ]
+        looks = self._send(
+            [Call("GET", _target(calendar_id, group[number].remote_id, ANSWER)) for number in taken]
+        )
         for number, answer in zip(taken, looks, strict=True):
             results[number] = Result(group[number], error=_taken(answer))
         return results
 
     def _send(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """What each call came to. Those that met a dead access token, or one another, did nothing and are sent once more."""
+        """What each call came to. Those that met a dead access token, or one another, did nothing
+        and are sent once more.
+        """
         answers = self._send_once(calls)
         again = [number for number, answer in enumerate(answers) if _may_pass_now(answer)]
         try:
@@ -178,7 +261,12 @@ class Google:
             return []
         content_type, content = multipart.written(calls)
         try:
-            answer = self._wire.send("POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type})
+            answer = self._wire.send(
+                "POST",
+                f"{self._url}{BATCH}",
+                content=content,
+                headers={"Content-Type": content_type},
+            )
             _refuse(answer)
         except ProviderError as error:
             return [of_the_whole(error)] * len(calls)
@@ -187,26 +275,53 @@ class Google:
 
     # ---- channels ----
 
-    def open_channel(self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
-        body = {"id": channel_id, "type": "web_hook", "address": address, "token": secret, "expiration": str(int(expires_at.timestamp() * 1000))}
+    def open_channel(
+        self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
+    ) -> OpenChannel:
+        body = {
+            "id": channel_id,
+            "type": "web_hook",
+            "address": address,
+            "token": secret,
+            "expiration": str(int(expires_at.timestamp() * 1000)),
+        }
         answer = self._json("POST", f"{_calendar(calendar_id)}/events/watch", json=body)
         with reading():
-            ends_at = datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC) if answer.get("expiration") else expires_at
+            ends_at = (
+                datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC)
+                if answer.get("expiration")
+                else expires_at
+            )
             return OpenChannel(answer["id"], answer["resourceId"], ends_at)
 
     def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
-        return None  # Google knows no renewal: https://developers.google.com/workspace/calendar/api/guides/push#renewing-notification-channels
+        # Google knows no renewal:
+        # https://developers.google.com/workspace/calendar/api/guides/push#renewing-notification-channels
+        return None
 
     def close_channel(self, channel: OpenChannel) -> None:
-        self._done_if_gone("POST", "/channels/stop", json={"id": channel.channel_id, "resourceId": channel.resource_id})
+        self._done_if_gone(
+            "POST",
+            "/channels/stop",
+            json={"id": channel.channel_id, "resourceId": channel.resource_id},
+        )
 
     @staticmethod
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         """Everything stands in the headers. "sync" only says that the channel was made."""
-        channel_id, state = headers.get("X-Goog-Channel-ID", ""), headers.get("X-Goog-Resource-State", "")
+        channel_id, state = (
+            headers.get("X-Goog-Channel-ID", ""),
+            headers.get("X-Goog-Resource-State", ""),
+        )
         if not channel_id or state not in ("sync", "exists", "not_exists"):
             return []
-        return [ChannelCall(channel_id, headers.get("X-Goog-Channel-Token", ""), "opened" if state == "sync" else "changed")]
+        return [
+            ChannelCall(
+                channel_id,
+                headers.get("X-Goog-Channel-Token", ""),
+                "opened" if state == "sync" else "changed",
+            )
+        ]
 
     # ---- HTTP ----
 
@@ -221,7 +336,9 @@ class Google:
             _refuse(answer)
 
     def _pages(self, path: str, query: dict) -> Iterator[dict]:
-        """Every page of one query; a page may be empty and not the last. What is no page is an error, not an empty list."""
+        """Every page of one query; a page may be empty and not the last. What is no page is an
+        error, not an empty list.
+        """
         seen: set[str] = set()
         while True:
             address = f"{path}?{urlencode(query)}"
@@ -237,7 +354,8 @@ class Google:
 
 
 class _Gathered:
-    """What the pages of one pull add up to; the last word on an event that lives counts, and `told_both` are those told as deleted as well.
+    """What the pages of one pull add up to; the last word on an event that lives counts, and
+    `told_both` are those told as deleted as well.
     With a window, what lies outside counts as gone."""
 
     def __init__(self, window: Window | None):
@@ -266,7 +384,11 @@ class _Gathered:
             self.told_both.add(remote_id)
         if found is None and stands:
             return
-        if isinstance(found, RemoteEvent) and self.window and not self.window.touches(found.starts_at, found.ends_at):
+        if (
+            isinstance(found, RemoteEvent)
+            and self.window
+            and not self.window.touches(found.starts_at, found.ends_at)
+        ):
             found, self.outside = None, self.outside + 1
         self.changed.pop(remote_id, None)
         self.unread.pop(remote_id, None)
@@ -297,21 +419,29 @@ def _event(calendar_id: str, remote_id: str) -> str:
 
 
 def _call(calendar_id: str, operation: Operation) -> Call:
-    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and restores the event as a whole."""
+    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and
+    restores the event as a whole.
+    """
     if isinstance(operation, Create):
         body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
-        return Call("POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body)
+        return Call(
+            "POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body
+        )
     condition = {"If-Match": operation.etag} if operation.etag else {}
     if isinstance(operation, Delete):
         return Call("DELETE", _target(calendar_id, operation.remote_id, QUIET), headers=condition)
     target = _target(calendar_id, operation.remote_id, QUIET | ANSWER)
     if operation.keeps_guests:
-        return Call("PATCH", target, from_event_with_guests(operation.event, operation.mark), condition)
+        return Call(
+            "PATCH", target, from_event_with_guests(operation.event, operation.mark), condition
+        )
     return Call("PUT", target, from_event(operation.event, operation.mark), condition)
 
 
 def _may_pass_now(answer: Answer | ProviderError) -> bool:
-    return isinstance(answer, Answer) and (answer.status == 401 or is_collision(answer.status, answer.body))
+    return isinstance(answer, Answer) and (
+        answer.status == 401 or is_collision(answer.status, answer.body)
+    )
 
 
 def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
@@ -319,8 +449,12 @@ def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
         return Result(operation, error=answer)
     if answer.status >= 300:
         error = error_of(answer.status, answer.body, answer.headers)
-        is_verdict = isinstance(operation, Create) or not isinstance(error, Exists)  # a taken id says something of a creation alone
-        return Result(operation, error=error if is_verdict else Unavailable("duplicate", answer.status))
+        is_verdict = isinstance(operation, Create) or not isinstance(
+            error, Exists
+        )  # a taken id says something of a creation alone
+        return Result(
+            operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
+        )
     if isinstance(operation, Delete):
         return Result(operation)
     try:

@@ -22,7 +22,10 @@ from .base import (
 )
 
 RATE_REASONS = ("rateLimitExceeded", "userRateLimitExceeded")  # with 403 as with 429
-USE_LIMITS = ("quotaExceeded", "dailyLimitExceeded")  # too many calendars, events or calls; Google recovers after hours
+USE_LIMITS = (
+    "quotaExceeded",
+    "dailyLimitExceeded",
+)  # too many calendars, events or calls; Google recovers after hours
 USE_LIMIT_SECONDS = 4 * 3600
 LOST_TOKEN = ("fullSyncRequired", "updatedMinTooLongAgo")
 
@@ -32,16 +35,24 @@ def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderErr
     reason, location = _reason(body)
     if status == 429 or (status == 403 and reason in (*RATE_REASONS, *USE_LIMITS)):
         waiting = retry_after_seconds(headers)
-        return RateLimited(reason, status, USE_LIMIT_SECONDS if waiting is None and reason in USE_LIMITS else waiting)
+        return RateLimited(
+            reason,
+            status,
+            USE_LIMIT_SECONDS if waiting is None and reason in USE_LIMITS else waiting,
+        )
     if status == 403:
-        return {"insufficientPermissions": ScopeMissing, "accessNotConfigured": NotConfigured}.get(reason, Forbidden)(reason, status)
+        return {"insufficientPermissions": ScopeMissing, "accessNotConfigured": NotConfigured}.get(
+            reason, Forbidden
+        )(reason, status)
     if status == 409:
         return Exists(None, "") if reason == "duplicate" else Unavailable(reason, status)
     if (status == 410 and reason in LOST_TOKEN) or (status == 400 and location == "syncToken"):
         return SyncTokenExpired(reason, status)
     if status >= 500 or status == 408:
         return Unavailable(reason, status)
-    return {401: AuthExpired, 404: Gone, 410: Gone, 412: PreconditionFailed}.get(status, ProviderError)(reason, status)
+    return {401: AuthExpired, 404: Gone, 410: Gone, 412: PreconditionFailed}.get(
+        status, ProviderError
+    )(reason, status)
 
 
 def is_collision(status: int, body: dict) -> bool:

@@ -1,6 +1,7 @@
 """HTTP as Microsoft Graph wants it: https://learn.microsoft.com/graph/use-the-api
 
-One request at a time for one mailbox: Outlook refuses more than four at once, and Graph works on four calls of a batch at a time.
+One request at a time for one mailbox: Outlook refuses more than four at once, and Graph works on
+four calls of a batch at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,16 +55,22 @@ class Graph:
             return dict(answer.json())
 
     def send(self, method: str, path: str, prefer: str = "", **parts) -> httpx.Response:
-        """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands for."""
+        """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands
+        for.
+        """
         address = path if self.is_ours(path) else f"{self._url}{path}"
-        answer = self._wire.send(method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts)
+        answer = self._wire.send(
+            method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts
+        )
         if answer.status_code >= 300:
             error = error_of(answer.status_code, _body(answer), answer.headers)
             raise error if (method, path) == NAMING else _nameless(error)
         return answer
 
     def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
-        """Every page of one list; a page may be empty and not the last. What is no page is an error, not an empty list."""
+        """Every page of one list; a page may be empty and not the last. What is no page is an
+        error, not an empty list.
+        """
         seen, address = {path}, path
         while True:
             page = _page(self.kept.kept(address) or self.json("GET", address, prefer))
@@ -83,8 +90,10 @@ class Graph:
     # ---- batches ----
 
     def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
-        """What each call came to. The calls of one batch do not wait for each other: Graph works on four of them at a time, which is as many as
-        a mailbox allows, and so one batch is sent after another. None of them may stand on another one.
+        """What each call came to. The calls of one batch do not wait for each other: Graph works on
+        four of them at a time, which is as many as
+        a mailbox allows, and so one batch is sent after another. None of them may stand on another
+        one.
 
         After RateLimited, or a batch in which nothing went through, the rest is Unsent.
         """
@@ -93,16 +102,26 @@ class Graph:
             came = self._batch_once_more(list(calls[start : start + json_batch.MOST]))
             answers[start : start + len(came)] = came
             troubles = [failure(answer) for answer in came]
-            if any(isinstance(trouble, RateLimited) for trouble in troubles) or all(isinstance(trouble, HOPELESS) for trouble in troubles):
+            if any(isinstance(trouble, RateLimited) for trouble in troubles) or all(
+                isinstance(trouble, HOPELESS) for trouble in troubles
+            ):
                 break
         return answers
 
     def _batch_once_more(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. Calls that met a dead access token did nothing, and are sent once more with another."""
+        """The answers to one batch. Calls that met a dead access token did nothing, and are sent
+        once more with another.
+        """
         answers = self._batch(calls)
-        refused = [number for number, answer in enumerate(answers) if isinstance(answer, Answer) and answer.status == 401]
+        refused = [
+            number
+            for number, answer in enumerate(answers)
+            if isinstance(answer, Answer) and answer.status == 401
+        ]
         if refused and self._renew():
-            for number, answer in zip(refused, self._batch([calls[number] for number in refused]), strict=True):
+            for number, answer in zip(
+                refused, self._batch([calls[number] for number in refused]), strict=True
+            ):
                 answers[number] = answer
         return answers
 
@@ -117,7 +136,9 @@ class Graph:
     def _batch(self, calls: list[Call]) -> list[Answer | ProviderError]:
         """The answers to one batch. One that failed as a whole failed for each of its calls."""
         try:
-            document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
+            document = self.json(
+                "POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER})
+            )
             with reading():
                 answers = json_batch.read(document, len(calls))
         except ProviderError as error:
@@ -130,7 +151,11 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
     if isinstance(answer, ProviderError):
         return answer
     error = error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
-    return Gone(error.reason, error.status) if isinstance(error, SyncTokenExpired) else _nameless(error)  # no call has a place in a history
+    return (
+        Gone(error.reason, error.status)
+        if isinstance(error, SyncTokenExpired)
+        else _nameless(error)
+    )  # no call has a place in a history
 
 
 def _nameless(error: ProviderError | None) -> ProviderError | None:

@@ -18,13 +18,18 @@ def written(calls: Sequence[Call], headers: Mapping[str, str]) -> dict:
 def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict:
     content = {"Content-Type": "application/json"} if call.body is not None else {}
     return {
-        "id": str(number), "method": call.method, "url": call.target, "headers": {**headers, **call.headers, **content},
+        "id": str(number),
+        "method": call.method,
+        "url": call.target,
+        "headers": {**headers, **call.headers, **content},
         **({"body": call.body} if call.body is not None else {}),
     }
 
 
 def read(document: dict, count: int) -> list[Answer | None]:
-    """The answers in the order of the calls, in whatever order they came; None where none can be read. Raises KeyError, TypeError."""
+    """The answers in the order of the calls, in whatever order they came; None where none can be
+    read. Raises KeyError, TypeError.
+    """
     answers: list[Answer | None] = [None] * count
     for item in document["responses"]:
         number = str(item.get("id"))

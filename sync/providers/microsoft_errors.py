@@ -21,7 +21,11 @@ from .base import (
     word,
 )
 
-NO_MAILBOX = ("mailboxnotenabledforrestapi", "resourcenotfound", "extensionerror")  # the last when a channel is opened
+NO_MAILBOX = (
+    "mailboxnotenabledforrestapi",
+    "resourcenotfound",
+    "extensionerror",
+)  # the last when a channel is opened
 NAME_TAKEN = ("errorfolderexists", "namealreadyexists")
 LOST_TOKEN = ("syncstatenotfound", "syncstateinvalid", "resyncrequired")
 TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")
@@ -40,7 +44,9 @@ def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderErr
     if status == 404:
         return (NoMailbox if known.intersection(NO_MAILBOX) else Gone)(reason, status)
     if status == 403:
-        return (ScopeMissing if "authorization_requestdenied" in known else Forbidden)(reason, status)
+        return (ScopeMissing if "authorization_requestdenied" in known else Forbidden)(
+            reason, status
+        )
     if status == 409 and known.intersection(NAME_TAKEN):
         return NameTaken(reason, status)
     if status >= 500 or status == 408:

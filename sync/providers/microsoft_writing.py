@@ -1,14 +1,27 @@
-"""Writing to one calendar in Outlook: https://learn.microsoft.com/graph/api/user-post-events?view=graph-rest-1.0
+"""Writing to one calendar in Outlook:
+https://learn.microsoft.com/graph/api/user-post-events?view=graph-rest-1.0
 
-A creation gets its id from the server. So what only a promise is known of is looked for first, and what Graph's answers leave in doubt is
-looked at again: a repeated creation, a version that is said to be stale, a deletion that is refused.
+A creation gets its id from the server. So what only a promise is known of is looked for first, and
+what Graph's answers leave in doubt is
+looked at again: a repeated creation, a version that is said to be stale, a deletion that is
+refused.
 """
 
 from dataclasses import replace
 
 from ..event import RemoteEvent
 from ..fingerprint import fingerprint, wanted
-from .base import Create, Delete, Exists, Gone, Operation, PreconditionFailed, ProviderError, Result, Update
+from .base import (
+    Create,
+    Delete,
+    Exists,
+    Gone,
+    Operation,
+    PreconditionFailed,
+    ProviderError,
+    Result,
+    Update,
+)
 from .graph import Graph, failure
 from .microsoft_contents import Contents, Found, calendar_path
 from .microsoft_mapping import is_promised, to_create, to_event, to_restore
@@ -25,10 +38,22 @@ class Writer:
 
     def write(self, group: list[Operation]) -> list[Result]:
         """One result per operation. No two of them may be of one event."""
-        found = self._look_for([operation.remote_id for operation in group if _is_unsure(operation)])
-        results = {operation.remote_id: _settled(operation, found[operation.remote_id]) for operation in group if operation.remote_id in found}
-        calls = {operation: self._call(operation, found.get(operation.remote_id)) for operation in group if not results.get(operation.remote_id)}
-        for (operation, call), answer in zip(calls.items(), self._graph.together(list(calls.values())), strict=True):
+        found = self._look_for(
+            [operation.remote_id for operation in group if _is_unsure(operation)]
+        )
+        results = {
+            operation.remote_id: _settled(operation, found[operation.remote_id])
+            for operation in group
+            if operation.remote_id in found
+        }
+        calls = {
+            operation: self._call(operation, found.get(operation.remote_id))
+            for operation in group
+            if not results.get(operation.remote_id)
+        }
+        for (operation, call), answer in zip(
+            calls.items(), self._graph.together(list(calls.values())), strict=True
+        ):
             results[operation.remote_id] = self._judged(operation, call, answer)
         return [results[operation.remote_id] for operation in group]
 
@@ -37,12 +62,23 @@ class Writer:
 
     def _call(self, operation: Operation, found: Found) -> Call:
         if isinstance(operation, Create):
-            return Call("POST", self._events, to_create(operation.remote_id, operation.event, operation.mark))
-        path = self._contents.path(found.remote_id if isinstance(found, RemoteEvent) else operation.remote_id)
+            return Call(
+                "POST",
+                self._events,
+                to_create(operation.remote_id, operation.event, operation.mark),
+            )
+        path = self._contents.path(
+            found.remote_id if isinstance(found, RemoteEvent) else operation.remote_id
+        )
         condition = {"If-Match": operation.etag} if operation.etag else {}
         if isinstance(operation, Delete):
             return Call("DELETE", path, headers=condition)
-        return Call("PATCH", path, to_restore(operation.event, operation.mark, operation.keeps_guests), condition)
+        return Call(
+            "PATCH",
+            path,
+            to_restore(operation.event, operation.mark, operation.keeps_guests),
+            condition,
+        )
 
     # ---- what became of it ----
 
@@ -55,14 +91,22 @@ class Writer:
                 return self._created(operation, answer, error)
             if isinstance(error, PreconditionFailed):
                 return self._tried_again(operation, call, error)
-            if isinstance(operation, Delete) and error and error.status == 400 and self._contents.get(operation.remote_id) is None:
+            if (
+                isinstance(operation, Delete)
+                and error
+                and error.status == 400
+                and self._contents.get(operation.remote_id) is None
+            ):
                 return Result(operation, error=Gone(error.reason, 400))
             return _done(operation, answer, error)
         except ProviderError as trouble:
             return Result(operation, error=trouble)
 
-    def _created(self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None) -> Result:
-        """The event that was made; or that there is one already, which Graph may tell by refusing or by answering with the first one, even
+    def _created(
+        self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None
+    ) -> Result:
+        """The event that was made; or that there is one already, which Graph may tell by refusing
+        or by answering with the first one, even
         with one that is deleted by now."""
         if error and error.status == 409:
             return _exists(operation, self._contents.get(operation.remote_id))
@@ -71,16 +115,24 @@ class Writer:
             return result
         if operation.resume and self._contents.get(result.event.remote_id) is None:
             return _exists(operation, None)
-        return result if fingerprint(result.event) == wanted(operation.event) else _exists(operation, result.event)
+        return (
+            result
+            if fingerprint(result.event) == wanted(operation.event)
+            else _exists(operation, result.event)
+        )
 
-    def _tried_again(self, operation: Update | Delete, call: Call, error: PreconditionFailed) -> Result:
-        """Once more if the event is still the version that we know: Graph may say 412 for a moment without a reason."""
+    def _tried_again(
+        self, operation: Update | Delete, call: Call, error: PreconditionFailed
+    ) -> Result:
+        """Once more if the event is still the version that we know: Graph may say 412 for a moment
+        without a reason.
+        """
         now = self._contents.get(operation.remote_id)
         if now is None:
             return Result(operation, error=Gone("changed and gone", 404))
         if now.etag != operation.etag:
             return Result(operation, error=error)
-        answer, = self._graph.together([call])
+        (answer,) = self._graph.together([call])
         return _done(operation, answer, failure(answer))
 
 
@@ -103,7 +155,9 @@ def _exists(operation: Create, found: RemoteEvent | None) -> Result:
     return Result(operation, error=Exists(found, found.etag if found else ""))
 
 
-def _done(operation: Operation, answer: Answer | ProviderError, error: ProviderError | None) -> Result:
+def _done(
+    operation: Operation, answer: Answer | ProviderError, error: ProviderError | None
+) -> Result:
     if error:
         return Result(operation, error=error)
     if isinstance(operation, Delete):

@@ -1,4 +1,5 @@
-"""Many HTTP calls as one multipart/mixed body, and their answers, as Google's batches have them. Pure.
+"""Many HTTP calls as one multipart/mixed body, and their answers, as Google's batches have them.
+Pure.
 
 https://developers.google.com/workspace/calendar/api/guides/batch
 """
@@ -32,18 +33,30 @@ class Answer:
 
 
 def written(calls: Sequence[Call]) -> tuple[str, bytes]:
-    """The Content-Type and the body of a batch. Raises ValueError for a header that would end its line."""
+    """The Content-Type and the body of a batch. Raises ValueError for a header that would end its
+    line.
+    """
     boundary = f"kalends_{secrets.token_hex(16)}"
     head = f"--{boundary}\r\nContent-Type: application/http\r\nContent-ID: "
     parts = [f"{head}<{number}>\r\n\r\n{_call(call)}\r\n" for number, call in enumerate(calls)]
-    return f"multipart/mixed; boundary={boundary}", "".join([*parts, f"--{boundary}--\r\n"]).encode()
+    return f"multipart/mixed; boundary={boundary}", "".join(
+        [*parts, f"--{boundary}--\r\n"]
+    ).encode()
 
 
 def _call(call: Call) -> str:
-    headers = {**call.headers, **({"Content-Type": "application/json"} if call.body is not None else {})}
+    headers = {
+        **call.headers,
+        **({"Content-Type": "application/json"} if call.body is not None else {}),
+    }
     if not all(text.isprintable() for text in (call.target, *headers.values())):
         raise ValueError("a line end in a header")
-    lines = [f"{call.method} {call.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    lines = [
+        f"{call.method} {call.target} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        "",
+        "",
+    ]
     return "\r\n".join(lines) + ("" if call.body is None else json.dumps(call.body))
 
 
@@ -59,7 +72,9 @@ def read(content_type: str, content: bytes, count: int) -> list[Answer | None]:
 
 
 def _number(piece: Message, place: int) -> int:
-    """Which call is answered. Content-ID comes back with a prefix, as implementers report; the order is documented."""
+    """Which call is answered. Content-ID comes back with a prefix, as implementers report; the
+    order is documented.
+    """
     named = re.fullmatch(r"<?response-(\d{1,9})>?", str(piece["Content-ID"] or "").strip())
     return int(named[1]) if named else place
 

@@ -1,6 +1,8 @@
-"""Taking one event of an answer apart, whatever stands in it: either it can be read, or there is one word why not. Pure.
+"""Taking one event of an answer apart, whatever stands in it: either it can be read, or there is
+one word why not. Pure.
 
-Only what says when an event is must be right: without it nobody knows what time it takes. Everything else has a value to fall back on.
+Only what says when an event is must be right: without it nobody knows what time it takes.
+Everything else has a value to fall back on.
 """
 
 import re
@@ -13,7 +15,8 @@ from ..event import RemoteEvent, Unread
 from .base import Unavailable, Unreadable, reading
 from .values import plain, zone
 
-# Times before and after these count as these, so that every sum on them is safe (`datetime` ends with the year 9999).
+# Times before and after these count as these, so that every sum on them is safe (`datetime` ends
+# with the year 9999).
 FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
 EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 ID_LENGTH, ETAG_LENGTH = 1200, 300
@@ -45,14 +48,19 @@ def apart(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEve
     return Unread(identity(fields.get("id")), reason)
 
 
-def all_apart(items: Iterable[object], read: Callable[[dict], RemoteEvent]) -> tuple[list[RemoteEvent], list[Unread]]:
+def all_apart(
+    items: Iterable[object], read: Callable[[dict], RemoteEvent]
+) -> tuple[list[RemoteEvent], list[Unread]]:
     """The events of a list, and what of it cannot be read."""
     found = [apart(item, read) for item in items]
-    return [one for one in found if isinstance(one, RemoteEvent)], [one for one in found if isinstance(one, Unread)]
+    return [one for one in found if isinstance(one, RemoteEvent)], [
+        one for one in found if isinstance(one, Unread)
+    ]
 
 
 def answered(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEvent | None:
-    """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no event at all, Unreadable for one that
+    """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no
+    event at all, Unreadable for one that
     cannot be read."""
     with reading():
         if not identity(item["id"]):
@@ -68,7 +76,11 @@ def _in_order(found: RemoteEvent | None) -> RemoteEvent | None:
 
 def is_of_another_shape(items: object) -> bool:
     """Whether this is no list of things, so that nothing can be said of what stands there."""
-    return not isinstance(items, list) or bool(items) and not any(isinstance(item, dict) for item in items)
+    return (
+        not isinstance(items, list)
+        or bool(items)
+        and not any(isinstance(item, dict) for item in items)
+    )
 
 
 def all_told(items: Iterable[object], read: Callable[[dict], Told]) -> list[Told]:
@@ -88,8 +100,10 @@ def sure_identity(item: object) -> str:
     return found
 
 
-def times(start: Callable[[], tuple[date | None, datetime]], end: Callable[[], tuple[date | None, datetime]]
-          ) -> tuple[date | None, datetime, date | None, datetime]:
+def times(
+    start: Callable[[], tuple[date | None, datetime]],
+    end: Callable[[], tuple[date | None, datetime]],
+) -> tuple[date | None, datetime, date | None, datetime]:
     """First day and instant, last day (exclusive) and instant. Raises Unreadable."""
     (starts_on, starts_at), (ends_on, ends_at) = _side(start, "start"), _side(end, "end")
     if (starts_on is None) != (ends_on is None):
@@ -97,7 +111,9 @@ def times(start: Callable[[], tuple[date | None, datetime]], end: Callable[[], t
     return starts_on, starts_at, ends_on, ends_at
 
 
-def _side(read: Callable[[], tuple[date | None, datetime]], name: str) -> tuple[date | None, datetime]:
+def _side(
+    read: Callable[[], tuple[date | None, datetime]], name: str
+) -> tuple[date | None, datetime]:
     try:
         return read()
     except NoTime:
@@ -120,11 +136,15 @@ def given(value: object, *names: str) -> dict:
 
 def day(value: object) -> date:
     """A day in ISO 8601, within bounds. Raises ValueError."""
-    return _beyond(value, FIRST_DAY, LAST_DAY) or min(max(date.fromisoformat(value[:10]), FIRST_DAY), LAST_DAY)
+    return _beyond(value, FIRST_DAY, LAST_DAY) or min(
+        max(date.fromisoformat(value[:10]), FIRST_DAY), LAST_DAY
+    )
 
 
 def instant(value: object, zone_name: object = None) -> datetime:
-    """A date and time in ISO 8601, to the second and within bounds; one without offset is on the clock of its zone. Raises ValueError."""
+    """A date and time in ISO 8601, to the second and within bounds; one without offset is on the
+    clock of its zone. Raises ValueError.
+    """
     far = _beyond(value, EARLIEST, LATEST)
     if far:
         return far
@@ -135,7 +155,8 @@ def instant(value: object, zone_name: object = None) -> datetime:
 
 
 def _beyond(value: object, first: date, last: date) -> date | None:
-    """The bound for a time in the years around it that `datetime` cannot hold or add to. The years 0 and 1 are what programs write for no time
+    """The bound for a time in the years around it that `datetime` cannot hold or add to. The years
+    0 and 1 are what programs write for no time
     at all. Raises ValueError."""
     year = _YEAR.match(value) if isinstance(value, str) else None
     if year is None or int(year[1]) < 2:
@@ -151,7 +172,9 @@ def _zone(name: object):
 
 
 def changed_at(value: object) -> datetime | None:
-    """When an event was last changed, None where that makes no sense. To the fraction of a second."""
+    """When an event was last changed, None where that makes no sense. To the fraction of a
+    second.
+    """
     try:
         at = datetime.fromisoformat(value.upper())
         at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
@@ -164,7 +187,9 @@ def identity(value: object) -> str:
     """An id that can be stored, "" for anything else."""
     if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH or "\0" in value:
         return ""
-    return value if value.encode(errors="replace").decode() == value else ""  # no half of a surrogate pair
+    return (
+        value if value.encode(errors="replace").decode() == value else ""
+    )  # no half of a surrogate pair
 
 
 def etag(value: object) -> str:

@@ -1,12 +1,18 @@
-"""A real browser, and Kalends on a port of its own. Debian's Chromium is used; where there is none these tests are named as not tested.
+"""A real browser, and Kalends on a port of its own. Debian's Chromium is used; where there is none
+these tests are named as not tested.
 
 - `chromium`: the browser, started once.
-- `address`: the pages of this very process, over the rows of the test (`linden`, the moved `clock`). Good for one page's behaviour.
-- `live`: Kalends as it is deployed, started once with `start` on SQLite, with the sample clinic and workers: `live.address`,
-  `live.password`, `live.sandbox` (the imitation providers). Good for what needs the real server. Its rows are shared: leave them as you found them.
+- `address`: the pages of this very process, over the rows of the test (`linden`, the moved
+  `clock`). Good for one page's behaviour.
+- `live`: Kalends as it is deployed, started once with `start` on SQLite, with the sample clinic and
+  workers: `live.address`,
+  `live.password`, `live.sandbox` (the imitation providers). Good for what needs the real server.
+  Its rows are shared: leave them as you found them.
 - `visitor`: an empty page of a browser without cookies.
-- `enter(email, …)`: a page signed in at `address` (or at `at=live`); further arguments go to Playwright's `new_context`, such as
-  `java_script_enabled=False`, `color_scheme="dark"` or `viewport`. Any error on a page's console fails the test at its end.
+- `enter(email, …)`: a page signed in at `address` (or at `at=live`); further arguments go to
+  Playwright's `new_context`, such as
+  `java_script_enabled=False`, `color_scheme="dark"` or `viewport`. Any error on a page's console
+  fails the test at its end.
 - `no_barriers(page)`: axe finds nothing, and the page does not scroll sideways.
 """
 
@@ -28,7 +34,14 @@ from settings import sandbox_port
 from tests.conftest import PASSWORD, lacking
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +68,25 @@ def live(tmp_path_factory):
     folder, password = tmp_path_factory.mktemp("live"), "sample pass 1"
     port = _free_port()
     output = folder / "said"
-    running = program.begin("start", output=output, KALENDS_INSTANCE=folder / "instance", KALENDS_PORT=port, KALENDS_SANDBOX=1,
-                            KALENDS_BASE_URL=f"http://127.0.0.1:{port}", KALENDS_SAMPLE_PASSWORD=password)
+    running = program.begin(
+        "start",
+        output=output,
+        KALENDS_INSTANCE=folder / "instance",
+        KALENDS_PORT=port,
+        KALENDS_SANDBOX=1,
+        KALENDS_BASE_URL=f"http://127.0.0.1:{port}",
+        KALENDS_SAMPLE_PASSWORD=password,
+    )
     try:
         end = time.monotonic() + 60
         while not _is_ready(port):
             assert running.poll() is None and time.monotonic() < end, output.read_text()
             time.sleep(0.1)
-        yield SimpleNamespace(address=f"http://127.0.0.1:{port}", password=password, sandbox=f"http://localhost:{sandbox_port(port)}")
+        yield SimpleNamespace(
+            address=f"http://127.0.0.1:{port}",
+            password=password,
+            sandbox=f"http://localhost:{sandbox_port(port)}",
+        )
     finally:
         running.terminate()
         running.wait(20)
@@ -102,10 +126,14 @@ def enter(chromium, request):
     contexts, faults = [], []
 
     def open_page(email: str = "pat@linden.test", at=None, **context):
-        base, password = (at.address, at.password) if at else (request.getfixturevalue("address"), PASSWORD)
+        base, password = (
+            (at.address, at.password) if at else (request.getfixturevalue("address"), PASSWORD)
+        )
         contexts.append(chromium.new_context(base_url=base, **context))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
+        page.on(
+            "console", lambda message: faults.append(message.text) if is_fault(message) else None
+        )
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto("/sign-in")
         page.get_by_label("E-mail").fill(email)
@@ -113,6 +141,7 @@ def enter(chromium, request):
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "sign-in" not in url)
         return page
+
     yield open_page
     for context in contexts:
         context.close()
@@ -124,5 +153,8 @@ def no_barriers():
     def check(page):
         found = Axe().run(page)
         assert found.violations_count == 0, (page.url, found.generate_report())
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{page.url} scrolls sideways"
+        assert page.evaluate(
+            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        ), f"{page.url} scrolls sideways"
+
     return check

@@ -1,4 +1,6 @@
-"""The calendar in a real browser: cards open over it, the form answers while one types, the keyboard is enough."""
+"""The calendar in a real browser: cards open over it, the form answers while one types, the
+keyboard is enough.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +13,9 @@ from models import Booking
 from scheduling import Span
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 WEEK = "/calendar?day=2026-11-26"
@@ -20,19 +24,34 @@ WEEK = "/calendar?day=2026-11-26"
 @pytest.fixture
 def address(address, linden, clock):
     """A server on which Pat has a booking on a Thursday and three Fridays."""
-    Booking.book(linden.calendar, [Span(NINE, NINE + timedelta(minutes=50))], linden.pat, patient=linden.patient, service=linden.service)
-    fridays = [Span(NINE + timedelta(days=1 + 7 * n), NINE + timedelta(days=1 + 7 * n, hours=1)) for n in range(3)]
+    Booking.book(
+        linden.calendar,
+        [Span(NINE, NINE + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+    )
+    fridays = [
+        Span(NINE + timedelta(days=1 + 7 * n), NINE + timedelta(days=1 + 7 * n, hours=1))
+        for n in range(3)
+    ]
     Booking.book(linden.calendar, fridays, linden.pat, patient=linden.patient)
     return address
 
 
 @pytest.fixture
 def visit(chromium, address):
-    """`visit(path, width=…, theme=…, scripts=…)`: a page with Pat signed in; every fault on its console fails the test."""
+    """`visit(path, width=…, theme=…, scripts=…)`: a page with Pat signed in; every fault on its
+    console fails the test.
+    """
     contexts, faults = [], []
 
     def enter(path: str, width: int = 1280, theme: str = "light", scripts: bool = True):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, java_script_enabled=scripts)
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            java_script_enabled=scripts,
+        )
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
@@ -61,7 +80,13 @@ def test_no_page_keeps_anyone_out_or_scrolls_sideways(visit, linden, width, them
         page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         violations = Axe().run(page).response["violations"]
-        assert not violations, (path, [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in violations])
+        assert not violations, (
+            path,
+            [
+                (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
+                for fault in violations
+            ],
+        )
 
 
 def test_on_a_phone_the_same_page_shows_one_day(visit):
@@ -71,11 +96,18 @@ def test_on_a_phone_the_same_page_shows_one_day(visit):
 
 
 def test_on_a_phone_the_label_of_free_time_is_not_hidden_by_an_offered_booking(visit, linden):
-    Booking.book(linden.calendar, [Span(NINE + timedelta(hours=1), NINE + timedelta(hours=2))], linden.pat, status="offered")
+    Booking.book(
+        linden.calendar,
+        [Span(NINE + timedelta(hours=1), NINE + timedelta(hours=2))],
+        linden.pat,
+        status="offered",
+    )
     page = visit(WEEK, width=390)
     labels = page.locator(".week [data-shown] [data-kind='free'] > a:not([tabindex])")
-    on_top = "a => { a.scrollIntoView({block: 'center'}); const box = a.getBoundingClientRect();" \
-             " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === a }"
+    on_top = (
+        "a => { a.scrollIntoView({block: 'center'}); const box = a.getBoundingClientRect();"
+        " return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === a }"
+    )
     assert labels.count() > 0
     assert all(label.evaluate(on_top) for label in labels.all())
 
@@ -83,9 +115,16 @@ def test_on_a_phone_the_label_of_free_time_is_not_hidden_by_an_offered_booking(v
 def test_a_block_stands_where_its_time_is(visit):
     page = visit(WEEK)
     box = page.locator("#week .booking").first.bounding_box()
-    nine, ten = (page.locator(f'.week [data-kind="clock"] [data-from="{hour}:00"]').bounding_box()["y"] for hour in ("09", "10"))
+    nine, ten = (
+        page.locator(f'.week [data-kind="clock"] [data-from="{hour}:00"]').bounding_box()["y"]
+        for hour in ("09", "10")
+    )
     assert abs(box["height"] - (ten - nine) * 50 / 60) < 6
-    assert page.locator("#week .booking > b").first.evaluate("e => getComputedStyle(e).maskImage").endswith('status/check.svg")')
+    assert (
+        page.locator("#week .booking > b")
+        .first.evaluate("e => getComputedStyle(e).maskImage")
+        .endswith('status/check.svg")')
+    )
 
 
 def test_a_card_opens_over_the_week_by_keyboard_and_closes_with_escape(visit):
@@ -156,7 +195,11 @@ def test_a_refused_form_keeps_what_was_typed_and_takes_one_to_what_is_wrong(visi
 
 def test_what_only_whole_days_and_repeats_need_stays_away_until_then(visit):
     page = visit("/bookings/new?day=2026-11-26")
-    last, starts, count = page.get_by_label("Last day"), page.get_by_label("From", exact=True), page.get_by_label("Number of appointments")
+    last, starts, count = (
+        page.get_by_label("Last day"),
+        page.get_by_label("From", exact=True),
+        page.get_by_label("Number of appointments"),
+    )
     expect(last).to_be_hidden()
     expect(count).to_be_hidden()
     page.get_by_label("All day").check()
@@ -190,13 +233,17 @@ def test_on_paper_the_whole_week_is_there_without_buttons(visit):
 def test_the_arrows_step_by_what_is_shown_and_clients_are_found_everywhere(visit, width):
     page = visit(WEEK, width=width)
     is_narrow = width < 1024
-    expect(page.get_by_role("heading", level=1)).to_have_text("Thursday 26 November 2026" if is_narrow else "November 2026", use_inner_text=True)
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Thursday 26 November 2026" if is_narrow else "November 2026", use_inner_text=True
+    )
     page.get_by_role("link", name="Next day" if is_narrow else "Next week").click()
     page.wait_for_url(lambda url: f"day={'2026-11-27' if is_narrow else '2026-12-03'}" in url)
     expect(page.get_by_role("link", name="Next week" if is_narrow else "Next day")).to_have_count(0)
     if is_narrow:
         page.get_by_role("button", name="Menu").click()
-    search = page.get_by_role("searchbox", name="Search clients" if is_narrow else "Find a client by name or ID")
+    search = page.get_by_role(
+        "searchbox", name="Search clients" if is_narrow else "Find a client by name or ID"
+    )
     search.fill("K-2041")
     search.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wójcik")

@@ -1,4 +1,6 @@
-"""Every page that a link leads to, in the sample clinic: no barrier that axe can find, no sideways scroll, nothing on the console."""
+"""Every page that a link leads to, in the sample clinic: no barrier that axe can find, no sideways
+scroll, nothing on the console.
+"""
 
 import re
 from urllib.parse import urljoin, urlsplit
@@ -6,7 +8,10 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 LOOKS = {"phone, light": ("light", 390, 844), "desk, dark": ("dark", 1280, 900)}
-LEAST = {"owner@sample.test": 40, "lea@sample.test": 28}  # kinds of page that each is known to reach
+LEAST = {
+    "owner@sample.test": 40,
+    "lea@sample.test": 28,
+}  # kinds of page that each is known to reach
 
 
 def kind(address: str) -> str:
@@ -27,9 +32,15 @@ def pages(page, start: str):
             continue
         assert answer.status == 200, f"{kind(address)} answers {answer.status}"
         yield kind(address)
-        hrefs = page.eval_on_selector_all("a[href]:not([download])", "links => links.map(link => link.getAttribute('href'))")
+        hrefs = page.eval_on_selector_all(
+            "a[href]:not([download])", "links => links.map(link => link.getAttribute('href'))"
+        )
         found = [urljoin(address, href) for href in hrefs if not href.startswith("#")]
-        waiting += [link for link in found if link.startswith(start) and not urlsplit(link).path.startswith(("/static/", "/api/"))]
+        waiting += [
+            link
+            for link in found
+            if link.startswith(start) and not urlsplit(link).path.startswith(("/static/", "/api/"))
+        ]
 
 
 @pytest.mark.parametrize("email", LEAST)

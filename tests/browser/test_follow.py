@@ -1,4 +1,6 @@
-"""From the calendar to a calendar app: what is booked, moved and cancelled in the browser stands in the link at its next read."""
+"""From the calendar to a calendar app: what is booked, moved and cancelled in the browser stands in
+the link at its next read.
+"""
 
 import urllib.request
 from datetime import UTC, datetime
@@ -24,7 +26,9 @@ def the_event(address: str, link: str):
 
 
 def settle(page):
-    """Until the form has looked whether the time is free. It waits for a pause in typing, and htmx tells the console of a look cut short."""
+    """Until the form has looked whether the time is free. It waits for a pause in typing, and htmx
+    tells the console of a look cut short.
+    """
     page.wait_for_timeout(800)
     page.wait_for_load_state("networkidle")
 
@@ -59,10 +63,18 @@ def test_a_booking_is_made_moved_and_cancelled_in_the_link_too(pat, address):
     pat.get_by_role("button", name="Save").click()
     expect(pat.locator("#flash")).to_contain_text("14:00–14:50")
     moved = the_event(address, link)
-    assert (moved["UID"], moved.start.astimezone(UTC), moved["SEQUENCE"]) == (made["UID"], NINE.replace(hour=14), 1)
+    assert (moved["UID"], moved.start.astimezone(UTC), moved["SEQUENCE"]) == (
+        made["UID"],
+        NINE.replace(hour=14),
+        1,
+    )
 
     open_card(pat).get_by_role("button", name="Cancel booking").click()
     expect(pat.locator("#flash")).to_contain_text("ancelled")
     gone = the_event(address, link)
-    assert (gone["UID"], gone["STATUS"], gone["SUMMARY"]) == (made["UID"], "CANCELLED", "Cancelled: Shoulder")
+    assert (gone["UID"], gone["STATUS"], gone["SUMMARY"]) == (
+        made["UID"],
+        "CANCELLED",
+        "Cancelled: Shoulder",
+    )
     pat.goto("about:blank")

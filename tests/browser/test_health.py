@@ -1,4 +1,6 @@
-"""The owner's board in a real browser: no barriers, it follows by itself, and asks before it resyncs everyone."""
+"""The owner's board in a real browser: no barriers, it follows by itself, and asks before it
+resyncs everyone.
+"""
 
 from datetime import timedelta
 
@@ -8,7 +10,9 @@ from playwright.sync_api import expect
 from accounts import Account
 from tests import foreign
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 @pytest.fixture
@@ -17,10 +21,19 @@ def account(linden, clock):
 
 
 @pytest.mark.parametrize("look", [("light", 390, 844), ("dark", 1280, 900)], ids=["phone", "desk"])
-def test_the_board_and_the_question_have_no_barriers(enter, account, linden, clock, no_barriers, look):
-    foreign.source(linden.quinn, health="reconnect", failing_since=clock.now, consented_at=clock.now - timedelta(days=7))
+def test_the_board_and_the_question_have_no_barriers(
+    enter, account, linden, clock, no_barriers, look
+):
+    foreign.source(
+        linden.quinn,
+        health="reconnect",
+        failing_since=clock.now,
+        consented_at=clock.now - timedelta(days=7),
+    )
     theme, width, height = look
-    page = enter("olive@linden.test", color_scheme=theme, viewport={"width": width, "height": height})
+    page = enter(
+        "olive@linden.test", color_scheme=theme, viewport={"width": width, "height": height}
+    )
     page.goto("/health/")
     no_barriers(page)
     page.get_by_role("link", name="Resync everyone").click()

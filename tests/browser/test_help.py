@@ -1,4 +1,6 @@
-"""The help pages in a real browser: nothing scrolls sideways, nothing keeps anyone out, and the keyboard is enough."""
+"""The help pages in a real browser: nothing scrolls sideways, nothing keeps anyone out, and the
+keyboard is enough.
+"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -6,7 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.conftest import PASSWORD
 from views.help import PAGES
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 def sign_in(page, address: str) -> None:
@@ -17,7 +21,9 @@ def sign_in(page, address: str) -> None:
     page.wait_for_url(lambda url: "sign-in" not in url)
 
 
-@pytest.mark.parametrize(("width", "theme", "signed_in"), [(390, "light", False), (1280, "dark", True)])
+@pytest.mark.parametrize(
+    ("width", "theme", "signed_in"), [(390, "light", False), (1280, "dark", True)]
+)
 def test_no_page_keeps_anyone_out_or_scrolls_sideways(visitor, address, width, theme, signed_in):
     visitor.set_viewport_size({"width": width, "height": 844})
     visitor.emulate_media(color_scheme=theme)
@@ -34,7 +40,9 @@ def test_no_page_keeps_anyone_out_or_scrolls_sideways(visitor, address, width, t
 
 def test_the_contents_lead_to_their_headings(visitor, address):
     visitor.goto(f"{address}/help/google")
-    visitor.get_by_role("navigation", name="On this page").get_by_role("link", name="Google is stuck").click()
+    visitor.get_by_role("navigation", name="On this page").get_by_role(
+        "link", name="Google is stuck"
+    ).click()
     assert visitor.evaluate("location.hash") == "#stuck"
     assert visitor.get_by_role("heading", name="Google is stuck").bounding_box()["y"] < 300
 

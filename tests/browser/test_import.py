@@ -1,4 +1,6 @@
-"""Bringing in a CSV file in a real browser: choose it, watch the check count, read what is wrong, import the rest."""
+"""Bringing in a CSV file in a real browser: choose it, watch the check count, read what is wrong,
+import the rest.
+"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,7 +11,9 @@ from intake.upload import Import
 from models import Patient
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 @pytest.fixture
@@ -28,7 +32,9 @@ def manager(chromium, address):
 
 
 def choose(page, content: str) -> None:
-    page.get_by_label("CSV file").set_input_files({"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()})
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "list.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    )
     page.get_by_role("button", name="Check the file").click()
 
 
@@ -45,7 +51,9 @@ def test_a_file_goes_from_choosing_to_imported_without_a_reload(manager):
     expect(manager.get_by_role("heading", name="0 of 2 lines checked")).to_be_visible()
     is_open_to_all(manager)
     intake.check(Import.get().id)
-    expect(manager.get_by_role("heading", name="1 of 2 lines cannot come in as they are")).to_be_visible()
+    expect(
+        manager.get_by_role("heading", name="1 of 2 lines cannot come in as they are")
+    ).to_be_visible()
     is_open_to_all(manager)
     with manager.expect_download() as download:
         manager.get_by_role("link", name="Download the bad lines").click()

@@ -1,4 +1,6 @@
-"""Calendar sync and private links in a real browser: generate, copy, look, regenerate, stop; with JavaScript and without."""
+"""Calendar sync and private links in a real browser: generate, copy, look, regenerate, stop; with
+JavaScript and without.
+"""
 
 import urllib.error
 import urllib.request
@@ -14,13 +16,23 @@ from models import Booking
 from scheduling import Span
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 @pytest.fixture
 def booking(linden):
-    start = datetime.now(UTC).replace(hour=14, minute=0, second=0, microsecond=0) + timedelta(days=3)
-    return Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, patient=linden.patient, service=linden.service)[0]
+    start = datetime.now(UTC).replace(hour=14, minute=0, second=0, microsecond=0) + timedelta(
+        days=3
+    )
+    return Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        service=linden.service,
+    )[0]
 
 
 @pytest.fixture
@@ -32,13 +44,16 @@ def enter(chromium, address, booking):
         context = chromium.new_context(base_url=address, **kwargs)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
+        page.on(
+            "console", lambda message: faults.append(message.text) if is_fault(message) else None
+        )
         page.goto("/sign-in")
         page.get_by_label("E-mail").fill("pat@linden.test")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "sign-in" not in url)
         return page
+
     yield open_page
     for context in contexts:
         context.close()
@@ -110,7 +125,10 @@ def test_who_keeps_the_old_one_keeps_it(pat, address):
     pat.get_by_role("link", name="Regenerate feed URL").click()
     pat.get_by_role("link", name="Keep the old one").click()
     expect(pat.get_by_role("dialog")).to_have_count(0)
-    assert pat.get_by_role("article", name="My phone").get_by_label("Private address").input_value() == old
+    assert (
+        pat.get_by_role("article", name="My phone").get_by_label("Private address").input_value()
+        == old
+    )
     assert status(address, old) == 200
 
 
@@ -152,7 +170,11 @@ def save(page, form: str) -> None:
 def test_the_preview_follows_the_choice(enter):
     page = enter()
     page.goto("/sync/")
-    for choice, title in (("Initials", "Shoulder · M. W."), ("Not at all", "Shoulder"), ("Internal ID", "Shoulder · K-2041")):
+    for choice, title in (
+        ("Initials", "Shoulder · M. W."),
+        ("Not at all", "Shoulder"),
+        ("Internal ID", "Shoulder · K-2041"),
+    ):
         page.get_by_role("radio", name=choice).check()
         expect(page.locator("#preview .preview").first.locator("li")).to_contain_text(title)
     page.reload()
@@ -212,11 +234,21 @@ def test_own_choices_appear_where_they_are_asked_for(pat):
 def test_the_pages_keep_nobody_out(enter, width, scheme):
     page = enter(viewport={"width": width, "height": 900}, color_scheme=scheme)
     generate(page, "My phone")
-    paths = ("/sync/", "/sync/preview?identifier=full_name", "/sync/links/", "/sync/links/1", "/sync/links/1/card", "/sync/links/1/rotation")
+    paths = (
+        "/sync/",
+        "/sync/preview?identifier=full_name",
+        "/sync/links/",
+        "/sync/links/1",
+        "/sync/links/1/card",
+        "/sync/links/1/rotation",
+    )
     number = page.get_by_role("article", name="My phone").get_attribute("id").removeprefix("link-")
     for path in paths:
         page.goto(path.replace("links/1", f"links/{number}"))
-        page.evaluate("document.querySelectorAll('main details:not(.menu)').forEach((each) => { each.open = true })")
+        page.evaluate(
+            "document.querySelectorAll('main details:not(.menu)').forEach((each) => { each.open ="
+            " true })"
+        )
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         found = Axe().run(page).response["violations"]
         assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == [], path

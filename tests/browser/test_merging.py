@@ -1,4 +1,6 @@
-"""Two people with one form open, and taken times of a series, as a person meets them: with scripts, on a phone, without barriers."""
+"""Two people with one form open, and taken times of a series, as a person meets them: with scripts,
+on a phone, without barriers.
+"""
 
 import os
 from datetime import timedelta
@@ -20,8 +22,12 @@ def look(page, name: str) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"])
-def test_two_versions_of_a_note_are_compared_and_one_chosen(enter, no_barriers, linden, size, scheme):
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"]
+)
+def test_two_versions_of_a_note_are_compared_and_one_chosen(
+    enter, no_barriers, linden, size, scheme
+):
     page = enter("maya@linden.test", viewport=size, color_scheme=scheme)
     page.goto(f"/clients/{linden.patient.id}/edit")
     page.get_by_label("Notes").fill("Prefers mornings.\nParks at the back.")
@@ -30,28 +36,48 @@ def test_two_versions_of_a_note_are_compared_and_one_chosen(enter, no_barriers, 
     section = page.locator("#errors")
     expect(section).to_contain_text("Someone else changed this while you had it open")
     expect(section).to_contain_text("Allergic to latex")
-    expect(page.get_by_label("Notes", exact=True)).to_have_value("Prefers mornings.\nParks at the back.")
+    expect(page.get_by_label("Notes", exact=True)).to_have_value(
+        "Prefers mornings.\nParks at the back."
+    )
     no_barriers(page)
     look(page, f"differences-{scheme}")
     section.get_by_label("Both, theirs first").check()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#flash")).to_contain_text("The record is changed")
-    assert "latex" in Patient.get_by_id(linden.patient.id).notes and "mornings" in Patient.get_by_id(linden.patient.id).notes
+    assert (
+        "latex" in Patient.get_by_id(linden.patient.id).notes
+        and "mornings" in Patient.get_by_id(linden.patient.id).notes
+    )
     page.get_by_text("Earlier notes").click()
     look(page, f"earlier-{scheme}")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
-def test_taken_times_of_a_series_are_shown_while_one_fills_in_the_form(enter, no_barriers, linden, clock, size, scheme):
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"]
+)
+def test_taken_times_of_a_series_are_shown_while_one_fills_in_the_form(
+    enter, no_barriers, linden, clock, size, scheme
+):
     day = NOW.replace(hour=9, minute=0) + timedelta(days=6)
     for week in (1, 2, 4):
         start = day + timedelta(days=7 * week)
-        Booking.book(linden.calendar, [Span(start, start + timedelta(minutes=50))], linden.pat, patient=linden.patient)
+        Booking.book(
+            linden.calendar,
+            [Span(start, start + timedelta(minutes=50))],
+            linden.pat,
+            patient=linden.patient,
+        )
     page = enter(viewport=size, color_scheme=scheme)
     page.goto(f"/bookings/new?day={day:%Y-%m-%d}&from=09:00")
-    for fill in (lambda: page.get_by_label("Service").select_option(str(linden.service.id)), lambda: page.get_by_label("Every week").check(),
-                 lambda: (page.get_by_label("Number of appointments").fill("6"), page.get_by_label("Number of appointments").blur())):
+    for fill in (
+        lambda: page.get_by_label("Service").select_option(str(linden.service.id)),
+        lambda: page.get_by_label("Every week").check(),
+        lambda: (
+            page.get_by_label("Number of appointments").fill("6"),
+            page.get_by_label("Number of appointments").blur(),
+        ),
+    ):
         with page.expect_response("**/bookings/check**"):
             fill()
     expect(page.locator("#overlap")).to_contain_text("3 of 6 times are taken")

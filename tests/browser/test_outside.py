@@ -1,4 +1,6 @@
-"""Foreign events in a real browser: a card over the calendar, and a page that follows what happens outside without getting in the way."""
+"""Foreign events in a real browser: a card over the calendar, and a page that follows what happens
+outside without getting in the way.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +10,9 @@ from playwright.sync_api import expect
 from accounts import Account
 from tests import foreign
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 ONE = datetime(2026, 11, 20, 13, tzinfo=UTC)
 
@@ -19,8 +23,11 @@ def add(linden, clock):
     source = foreign.source(linden.pat)
 
     def make(title, start):
-        foreign.event(source, title, f"{start:%Y-%m-%d %H:%M}", f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}")
+        foreign.event(
+            source, title, f"{start:%Y-%m-%d %H:%M}", f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}"
+        )
         Account.update(imported_at=start).execute()
+
     return make
 
 

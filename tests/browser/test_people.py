@@ -7,7 +7,9 @@ from playwright.sync_api import expect
 from models import Feed, Patient, Practitioner, User
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 @pytest.fixture
@@ -27,10 +29,25 @@ def test_no_page_keeps_anyone_out_or_scrolls_sideways(desk, linden, width, theme
     desk.set_viewport_size({"width": width, "height": 844})
     desk.emulate_media(color_scheme=theme)
     pat, calendar = linden.pat.id, linden.calendar.id
-    for path in ("/clients/", "/clients/new", f"/clients/{linden.patient.id}", f"/clients/{linden.patient.id}/edit",
-                 "/services/", "/services/new", "/team/", "/team/new", f"/team/{pat}", f"/team/{pat}/leaving",
-                 f"/team/{pat}/calendars/{calendar}/closing", "/settings/", "/settings/venues/new",
-                 f"/settings/venues/{linden.street.id}/archival", "/settings/plan", "/settings/history", "/profile"):
+    for path in (
+        "/clients/",
+        "/clients/new",
+        f"/clients/{linden.patient.id}",
+        f"/clients/{linden.patient.id}/edit",
+        "/services/",
+        "/services/new",
+        "/team/",
+        "/team/new",
+        f"/team/{pat}",
+        f"/team/{pat}/leaving",
+        f"/team/{pat}/calendars/{calendar}/closing",
+        "/settings/",
+        "/settings/venues/new",
+        f"/settings/venues/{linden.street.id}/archival",
+        "/settings/plan",
+        "/settings/history",
+        "/profile",
+    ):
         desk.open(path)
         found = Axe().run(desk)
         assert found.violations_count == 0, (path, found.generate_report())
@@ -66,7 +83,10 @@ def test_an_id_in_the_search_box_of_any_page_opens_the_record(desk, linden):
     desk.get_by_label("Find a client by name or ID").fill("k-2041")
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("heading", name="Małgorzata Wójcik")).to_be_visible()
-    code, heading = desk.locator("main code").bounding_box(), desk.get_by_role("heading", level=1).bounding_box()
+    code, heading = (
+        desk.locator("main code").bounding_box(),
+        desk.get_by_role("heading", level=1).bounding_box(),
+    )
     assert code["y"] < heading["y"] and code["x"] - heading["x"] < 12
 
 
@@ -104,7 +124,10 @@ def test_hours_are_set_by_hand(desk, linden):
     desk.get_by_label("Monday, again to").fill("20:00")
     desk.locator(f"#calendar-{linden.calendar.id}").get_by_role("button", name="Save").click()
     expect(desk.locator("#flash")).to_contain_text("Pat Linden is changed")
-    assert Practitioner.get_by_id(linden.calendar.id).hours["mon"] == [["09:00", "17:00"], ["18:00", "20:00"]]
+    assert Practitioner.get_by_id(linden.calendar.id).hours["mon"] == [
+        ["09:00", "17:00"],
+        ["18:00", "20:00"],
+    ]
 
 
 def test_leaving_asks_and_escape_keeps_everything(desk, linden):
@@ -128,7 +151,10 @@ def test_a_lower_ceiling_is_chosen_with_the_keyboard(desk, linden):
     desk.keyboard.press("ArrowUp")
     desk.locator("#privacy-form").get_by_role("button", name="Save").click()
     expect(desk.locator("#flash")).to_contain_text("Every private link shows it from now on")
-    assert desk.locator("[name=privacy_ceiling]:checked").get_attribute("value") == "first_name_last_initial"
+    assert (
+        desk.locator("[name=privacy_ceiling]:checked").get_attribute("value")
+        == "first_name_last_initial"
+    )
 
 
 def test_everything_works_without_scripts(chromium, address, linden):

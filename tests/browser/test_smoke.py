@@ -1,4 +1,6 @@
-"""Kalends as it is deployed, with the sample clinic: its door opens, for everyone who should come in."""
+"""Kalends as it is deployed, with the sample clinic: its door opens, for everyone who should come
+in.
+"""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,8 +10,12 @@ WIDTHS = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "heigh
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_door_and_the_first_page_have_no_barriers(chromium, enter, live, no_barriers, width, theme):
-    outside = chromium.new_context(base_url=live.address, viewport=WIDTHS[width], color_scheme=theme).new_page()
+def test_the_door_and_the_first_page_have_no_barriers(
+    chromium, enter, live, no_barriers, width, theme
+):
+    outside = chromium.new_context(
+        base_url=live.address, viewport=WIDTHS[width], color_scheme=theme
+    ).new_page()
     outside.goto("/sign-in")
     no_barriers(outside)
     outside.context.close()
@@ -17,7 +23,9 @@ def test_the_door_and_the_first_page_have_no_barriers(chromium, enter, live, no_
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
-@pytest.mark.parametrize("email", ["owner@sample.test", "manager@sample.test", "lea@sample.test", "kenji@sample.test"])
+@pytest.mark.parametrize(
+    "email", ["owner@sample.test", "manager@sample.test", "lea@sample.test", "kenji@sample.test"]
+)
 def test_everyone_of_the_sample_signs_in(enter, live, email, scripts):
     page = enter(email, at=live, java_script_enabled=scripts)
     expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -1,4 +1,6 @@
-"""What a press on Calendar sync says: in sight where one pressed, and where the keyboard goes on from."""
+"""What a press on Calendar sync says: in sight where one pressed, and where the keyboard goes on
+from.
+"""
 
 import pytest
 from playwright.sync_api import expect
@@ -6,13 +8,22 @@ from playwright.sync_api import expect
 from accounts import Account, Notice, RemoteCalendar
 from tests import foreign
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")  # pages are the same on both
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True, scope="session"
+)  # pages are the same on both
 
 
 @pytest.fixture
 def account(linden, clock) -> Account:
     source = foreign.source(linden.pat, checked_at=clock.now, listed_at=clock.now)
-    RemoteCalendar.create(clinic=linden.clinic, account=source.account, calendar_id="ours", role="destination", name="Kalends", read_at=clock.now)
+    RemoteCalendar.create(
+        clinic=linden.clinic,
+        account=source.account,
+        calendar_id="ours",
+        role="destination",
+        name="Kalends",
+        read_at=clock.now,
+    )
     return source.account
 
 

@@ -1,4 +1,6 @@
-"""Two-way sync by clicking, with the real server, workers and imitation provider: what the readme promises a first-time user."""
+"""Two-way sync by clicking, with the real server, workers and imitation provider: what the readme
+promises a first-time user.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,7 +9,10 @@ import pytest
 from playwright.sync_api import expect
 from two_way_pages import SECONDS, Outside, connect, start, until
 
-ACCOUNTS = {"Google": ("tomasz@sample.test", "ana.costa@gmail.example"), "Outlook": ("kenji@sample.test", "ana.costa@outlook.example")}
+ACCOUNTS = {
+    "Google": ("tomasz@sample.test", "ana.costa@gmail.example"),
+    "Outlook": ("kenji@sample.test", "ana.costa@outlook.example"),
+}
 
 
 @pytest.fixture(params=ACCOUNTS)
@@ -16,7 +21,10 @@ def outside(request, live):
 
 
 def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter, outside):
-    provider, there = outside.provider, "Google Calendar" if outside.provider == "Google" else "Outlook"
+    provider, there = (
+        outside.provider,
+        "Google Calendar" if outside.provider == "Google" else "Outlook",
+    )
     page = enter(ACCOUNTS[provider][0], at=live)
     connect(page, outside.email, provider)
     text = page.locator("[id^=status-]").inner_text()
@@ -25,23 +33,44 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
     expect(page.locator("#two-way")).to_contain_text("made for this")
 
     # moved there: put back, and told without a reload
-    ahead = [event for event in outside.ours() if outside.starts_at(event) > f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"]
+    ahead = [
+        event
+        for event in outside.ours()
+        if outside.starts_at(event) > f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
+    ]
     moved, (calendar,) = ahead[0], outside.calendars_of_ours()
     starts_at = datetime.fromisoformat(outside.starts_at(moved)) + timedelta(minutes=10)
-    outside.do("move", event_id=moved["id"], start=starts_at.isoformat(), end=(starts_at + timedelta(hours=1)).isoformat(), calendar=calendar)
-    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_be_visible(timeout=20 * SECONDS)
-    until(lambda: outside.starts_at(next(event for event in outside.ours() if event["id"] == moved["id"])) == outside.starts_at(moved))
+    outside.do(
+        "move",
+        event_id=moved["id"],
+        start=starts_at.isoformat(),
+        end=(starts_at + timedelta(hours=1)).isoformat(),
+        calendar=calendar,
+    )
+    expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_be_visible(
+        timeout=20 * SECONDS
+    )
+    until(
+        lambda: (
+            outside.starts_at(next(event for event in outside.ours() if event["id"] == moved["id"]))
+            == outside.starts_at(moved)
+        )
+    )
     page.get_by_role("button", name="Leave it as it is here").click()
     expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_have_count(0)
 
     # a busy time there is locked here within seconds
     for name in ("Family", "Your main calendar"):
         page.get_by_role("button", name=f"Sync {name}").click()
-        expect(page.locator("#two-way li", has_text=name).get_by_text("Synced", exact=True)).to_be_visible(timeout=20 * SECONDS)
+        expect(
+            page.locator("#two-way li", has_text=name).get_by_text("Synced", exact=True)
+        ).to_be_visible(timeout=20 * SECONDS)
     day = datetime.now(UTC).date()
     page.goto(f"/calendar?view=day&day={day}")
     outside.add("Piano lesson", f"{day}T12:00", f"{day}T12:30")
-    expect(page.locator(".booking[data-status=external]", has_text="Piano lesson")).to_be_visible(timeout=20 * SECONDS)
+    expect(page.locator(".booking[data-status=external]", has_text="Piano lesson")).to_be_visible(
+        timeout=20 * SECONDS
+    )
 
     # one way and back, ten times: exactly one copy of everything
     page.goto("/sync/")
@@ -75,7 +104,12 @@ def sync_again(page):
 @pytest.mark.parametrize("look", [("light", 390, 844), ("dark", 1280, 900)], ids=["phone", "desk"])
 def test_a_connected_page_has_no_barriers(live, enter, no_barriers, look):
     theme, width, height = look
-    page = enter("hannah@sample.test", at=live, color_scheme=theme, viewport={"width": width, "height": height})
+    page = enter(
+        "hannah@sample.test",
+        at=live,
+        color_scheme=theme,
+        viewport={"width": width, "height": height},
+    )
     page.goto("/sync/")
     if page.locator("[id^=status-]").count() == 0:
         connect(page, "kim.larsen@gmail.example")
@@ -83,7 +117,9 @@ def test_a_connected_page_has_no_barriers(live, enter, no_barriers, look):
     for link in ("Settings of Family", "change"):
         if page.get_by_role("button", name="Sync Family").count():
             page.get_by_role("button", name="Sync Family").click()
-            expect(page.locator("#two-way li", has_text="Family").get_by_text("Synced", exact=True)).to_be_visible(timeout=20 * SECONDS)
+            expect(
+                page.locator("#two-way li", has_text="Family").get_by_text("Synced", exact=True)
+            ).to_be_visible(timeout=20 * SECONDS)
         page.get_by_role("link", name=link, exact=True).click()
         no_barriers(page)
         page.go_back()
@@ -110,7 +146,9 @@ def test_it_works_without_javascript(live, enter):
     page.get_by_role("button", name="Allow").click()
     until(lambda: page.goto("/sync/") and page.get_by_role("button", name="Start sync").count(), 30)
     page.get_by_role("button", name="Start sync").click()
-    until(lambda: page.goto("/sync/") and "In step." in page.locator("[id^=status-]").inner_text(), 60)
+    until(
+        lambda: page.goto("/sync/") and "In step." in page.locator("[id^=status-]").inner_text(), 60
+    )
     page.goto("/sync/accounts/disconnection")
     page.get_by_role("button", name="Disconnect").click()
     until(lambda: page.goto("/sync/") and page.locator("[id^=status-]").count() == 0, 30)

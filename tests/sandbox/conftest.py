@@ -23,6 +23,7 @@ def moving():
 
     def on(**length):
         clock.now += timedelta(**length)
+
     clock.on = on
     return clock
 
@@ -35,7 +36,10 @@ def messages():
 
 @pytest.fixture
 def sandbox(moving, messages):
-    app = google.create(clock=lambda: moving.now, sender=lambda address, headers: messages.append((address, headers)))
+    app = google.create(
+        clock=lambda: moving.now,
+        sender=lambda address, headers: messages.append((address, headers)),
+    )
     app.oauth.register(CLIENT_ID, CLIENT_SECRET, REDIRECT)
     return app
 
@@ -49,8 +53,10 @@ def robin(sandbox):
 @pytest.fixture
 def caller_with(sandbox):
     """A caller with these scopes, on Robin's behalf unless told otherwise."""
+
     def make(*scopes, email=ROBIN):
         return Caller(sandbox, sandbox.connect(email, list(scopes))["access_token"])
+
     return make
 
 
@@ -88,8 +94,10 @@ def outlook(graph):
 @pytest.fixture
 def as_graph_user(graph):
     """A caller of Graph, Robin with full access unless told otherwise."""
+
     def make(*scopes, email=graph_seed.ROBIN, **parts):
         return GraphCaller(graph, graph.connect(email, scopes or SCOPES)["access_token"], **parts)
+
     return make
 
 

@@ -1,4 +1,6 @@
-"""A caller of the sandbox Google whose every answer is judged by the vendor's schema, and bodies to send."""
+"""A caller of the sandbox Google whose every answer is judged by the vendor's schema, and bodies to
+send.
+"""
 
 import httpx
 
@@ -11,7 +13,11 @@ class Caller(httpx.Client):
     """Calls the API as one account. Answers must be what the schema says, refusals too."""
 
     def __init__(self, app, access_token):
-        super().__init__(transport=httpx.WSGITransport(app=app), base_url="http://sandbox", headers={"Authorization": f"Bearer {access_token}"})
+        super().__init__(
+            transport=httpx.WSGITransport(app=app),
+            base_url="http://sandbox",
+            headers={"Authorization": f"Bearer {access_token}"},
+        )
         self.event_hooks["response"].append(self.judge)
 
     def judge(self, response):
@@ -41,7 +47,9 @@ class Caller(httpx.Client):
 
 
 def judge(method, path, status, body):
-    """Raises ValidationError unless the body is what the schema says of this call; whole lists, not trimmed ones, hold the promise on tokens."""
+    """Raises ValidationError unless the body is what the schema says of this call; whole lists, not
+    trimmed ones, hold the promise on tokens.
+    """
     if status >= 400:
         return schema.validate("error", body)
     operation, _ = spec.find(method, path)
@@ -50,5 +58,8 @@ def judge(method, path, status, body):
 
 def event(**fields):
     """A body that may be inserted: a morning hour in November unless said otherwise."""
-    times = {side: {"dateTime": f"2026-11-23T{hour}:00:00Z", "timeZone": "Europe/London"} for side, hour in (("start", "09"), ("end", "10"))}
+    times = {
+        side: {"dateTime": f"2026-11-23T{hour}:00:00Z", "timeZone": "Europe/London"}
+        for side, hour in (("start", "09"), ("end", "10"))
+    }
     return {"summary": "Reserved", **times} | fields

@@ -1,4 +1,6 @@
-"""A caller of the sandbox Graph whose every answer is judged by Microsoft's schema, bodies to send, and a receiver of notifications."""
+"""A caller of the sandbox Graph whose every answer is judged by Microsoft's schema, bodies to send,
+and a receiver of notifications.
+"""
 
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -18,20 +20,33 @@ class Caller(httpx.Client):
     """Calls the API as one account. Answers must be what the schema says, refusals too."""
 
     def __init__(self, app, access_token, prefer=IMMUTABLE):
-        headers = {"Authorization": f"Bearer {access_token}"} | ({"Prefer": prefer} if prefer else {})
-        super().__init__(transport=httpx.WSGITransport(app=app), base_url=f"http://sandbox{spec.BASE}", headers=headers)
+        headers = {"Authorization": f"Bearer {access_token}"} | (
+            {"Prefer": prefer} if prefer else {}
+        )
+        super().__init__(
+            transport=httpx.WSGITransport(app=app),
+            base_url=f"http://sandbox{spec.BASE}",
+            headers=headers,
+        )
         self.event_hooks["response"].append(self.judge)
 
     def judge(self, response):
         response.read()
         if response.content:
-            judge(response.request.method, response.request.url.raw_path.decode().partition("?")[0], response.status_code, response.json())
+            judge(
+                response.request.method,
+                response.request.url.raw_path.decode().partition("?")[0],
+                response.status_code,
+                response.json(),
+            )
 
     def default(self):
         return self.get("/me/calendar").json()["id"]
 
     def create(self, calendar=None, **fields):
-        return self.post(f"/me/calendars/{calendar}/events" if calendar else "/me/events", json=event(**fields))
+        return self.post(
+            f"/me/calendars/{calendar}/events" if calendar else "/me/events", json=event(**fields)
+        )
 
     def one(self, event_id, **parts):
         return self.get(f"/me/events/{event_id}", **parts)
@@ -42,7 +57,10 @@ class Caller(httpx.Client):
         while True:
             answer = self.get(link, **parts)
             assert answer.status_code == 200, answer.text
-            body, parts = answer.json(), {name: value for name, value in parts.items() if name != "params"}
+            body, parts = (
+                answer.json(),
+                {name: value for name, value in parts.items() if name != "params"},
+            )
             items += body["value"]
             if "@odata.deltaLink" in body:
                 return items, body["@odata.deltaLink"]
@@ -67,7 +85,11 @@ def at(text, zone="W. Europe Standard Time"):
 
 def event(**fields):
     """A body that may be sent: a morning hour in November unless said otherwise."""
-    return {"subject": "Reserved", "start": at("2026-11-23T09:00:00"), "end": at("2026-11-23T10:00:00")} | fields
+    return {
+        "subject": "Reserved",
+        "start": at("2026-11-23T09:00:00"),
+        "end": at("2026-11-23T10:00:00"),
+    } | fields
 
 
 def code(answer):
@@ -100,7 +122,11 @@ class Receiver:
         self.handshakes.append(address)
         if self.during:
             self.during()
-        return self.answers or (200, "text/plain", parse_qs(urlsplit(address).query)["validationToken"][0])
+        return self.answers or (
+            200,
+            "text/plain",
+            parse_qs(urlsplit(address).query)["validationToken"][0],
+        )
 
     def items(self):
         return [item for note in self.notes for item in note.items]

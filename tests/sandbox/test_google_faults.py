@@ -21,13 +21,21 @@ def problem(answer):
     return answer.status_code, detail["domain"], detail["reason"]
 
 
-@pytest.mark.parametrize(("status", "reason", "expected"), [
-    (401, None, (401, "global", "authError")), (403, None, (403, "usageLimits", "rateLimitExceeded")),
-    (403, "userRateLimitExceeded", (403, "usageLimits", "userRateLimitExceeded")), (403, "quotaExceeded", (403, "usageLimits", "quotaExceeded")),
-    (429, None, (429, "usageLimits", "rateLimitExceeded")),
-    (500, None, (500, "global", "backendError")), (503, None, (503, "global", "backendError")),
-])
-def test_the_next_requests_can_be_refused_with_any_reason(api, sandbox, robin, status, reason, expected):
+@pytest.mark.parametrize(
+    ("status", "reason", "expected"),
+    [
+        (401, None, (401, "global", "authError")),
+        (403, None, (403, "usageLimits", "rateLimitExceeded")),
+        (403, "userRateLimitExceeded", (403, "usageLimits", "userRateLimitExceeded")),
+        (403, "quotaExceeded", (403, "usageLimits", "quotaExceeded")),
+        (429, None, (429, "usageLimits", "rateLimitExceeded")),
+        (500, None, (500, "global", "backendError")),
+        (503, None, (503, "global", "backendError")),
+    ],
+)
+def test_the_next_requests_can_be_refused_with_any_reason(
+    api, sandbox, robin, status, reason, expected
+):
     sandbox.faults.fail(status, reason, times=2)
     assert [problem(api.insert()) for _ in range(2)] == [expected] * 2
     assert robin.count() == 0
@@ -43,7 +51,12 @@ def test_a_refusal_may_say_when_to_come_back(api, sandbox):
 
 def test_trouble_hits_only_what_it_was_meant_for(api, sandbox):
     sandbox.faults.fail(503, method="POST", path="/events$", skip=1, times=1)
-    assert [api.events().status_code, api.insert().status_code, api.insert().status_code, api.insert().status_code] == [200, 200, 503, 200]
+    assert [
+        api.events().status_code,
+        api.insert().status_code,
+        api.insert().status_code,
+        api.insert().status_code,
+    ] == [200, 200, 503, 200]
 
 
 def test_trouble_can_last_a_while_and_be_ended(api, sandbox, moving, web):
@@ -86,11 +99,20 @@ def test_a_real_connection_is_cut_without_an_answer(sandbox, robin):
     access_token = sandbox.connect(ROBIN, ["calendar"])["access_token"]
     server = make_server("127.0.0.1", 0, sandbox, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", headers={"Authorization": f"Bearer {access_token}"}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}",
+        headers={"Authorization": f"Bearer {access_token}"},
+        trust_env=False,
+    ) as client:
         sandbox.faults.time_out(method="POST")
         with pytest.raises(httpx.TransportError):
             client.post("/calendar/v3/calendars/primary/events", json=event())
-        assert client.get("/calendar/v3/calendars/robin.hale%40gmail.example/events").json()["items"][0]["summary"] == "Reserved"
+        assert (
+            client.get("/calendar/v3/calendars/robin.hale%40gmail.example/events").json()["items"][
+                0
+            ]["summary"]
+            == "Reserved"
+        )
     server.shutdown()
     assert robin.count() == 1
 
@@ -123,13 +145,19 @@ def test_every_request_is_in_the_log_without_ids(api, sandbox, web):
     made = api.insert().json()
     api.calendar("GET", f"/calendars/primary/events/{made['id']}")
     api.calendar("GET", "/calendars/unknown@clinic.example/events")
-    assert [(record.method, record.path, record.status, record.account) for record in sandbox.requests] == [
+    assert [
+        (record.method, record.path, record.status, record.account) for record in sandbox.requests
+    ] == [
         ("POST", "/calendar/v3/calendars/{calendarId}/events", 200, ROBIN),
         ("GET", "/calendar/v3/calendars/{calendarId}/events/{eventId}", 200, ROBIN),
         ("GET", "/calendar/v3/calendars/{calendarId}/events", 404, ROBIN),
     ]
     assert sandbox.requests.count("events.get", status=200) == 1
-    assert [record["operation"] for record in web.get("/sandbox/requests").json()] == ["events.insert", "events.get", "events.list"]
+    assert [record["operation"] for record in web.get("/sandbox/requests").json()] == [
+        "events.insert",
+        "events.get",
+        "events.list",
+    ]
 
 
 def test_all_requests_are_counted_when_the_oldest_are_no_longer_kept(api, sandbox, web):
@@ -137,13 +165,19 @@ def test_all_requests_are_counted_when_the_oldest_are_no_longer_kept(api, sandbo
     kept = len(sandbox.requests)
     for _ in range(KEPT_RECORDS):
         sandbox.requests.append(sandbox.requests[0])
-    assert len(sandbox.requests) == KEPT_RECORDS and web.get("/sandbox/requests/total").json() == KEPT_RECORDS + kept
+    assert (
+        len(sandbox.requests) == KEPT_RECORDS
+        and web.get("/sandbox/requests/total").json() == KEPT_RECORDS + kept
+    )
     sandbox.requests.append(sandbox.requests[0]._replace(in_batch=True))
     assert web.get("/sandbox/requests/total").json() == KEPT_RECORDS + kept
 
 
 def test_the_control_addresses_turn_switches_and_play_the_user(web, api, sandbox, robin):
-    made = web.post(f"/sandbox/users/{ROBIN}/add", json={"summary": "Lunch", "start": "2026-11-23T12:00", "end": "2026-11-23T13:00"}).json()["answer"]
+    made = web.post(
+        f"/sandbox/users/{ROBIN}/add",
+        json={"summary": "Lunch", "start": "2026-11-23T12:00", "end": "2026-11-23T13:00"},
+    ).json()["answer"]
     web.post("/sandbox/control/switches", json={"page_cap": 1, "quota_per_minute": 50})
     web.post("/sandbox/control/fail", json={"status": 429, "path": "/events$"})
     assert [api.events().status_code, api.events().status_code] == [429, 200]
@@ -152,12 +186,18 @@ def test_the_control_addresses_turn_switches_and_play_the_user(web, api, sandbox
     web.post(f"/sandbox/users/{ROBIN}/delete", json={"event_id": made})
     assert web.post(f"/sandbox/users/{ROBIN}/count").json() == {"answer": 0}
     assert web.post("/sandbox/control/switches", json={"colour": 1}).status_code == 400
-    assert web.post("/sandbox/control/explode").status_code == web.post(f"/sandbox/users/{ROBIN}/google").status_code == 404
+    assert (
+        web.post("/sandbox/control/explode").status_code
+        == web.post(f"/sandbox/users/{ROBIN}/google").status_code
+        == 404
+    )
 
 
 def test_everything_survives_a_restart(tmp_path, moving):
     def start():
-        return google.create(Store(tmp_path / "google.json"), clock=lambda: moving.now, sender=lambda *_: None)
+        return google.create(
+            Store(tmp_path / "google.json"), clock=lambda: moving.now, sender=lambda *_: None
+        )
 
     before = start()
     tokens = before.connect(ROBIN, ["calendar"])
@@ -165,14 +205,25 @@ def test_everything_survives_a_restart(tmp_path, moving):
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
 
     def caller(app):
-        return httpx.Client(transport=httpx.WSGITransport(app=app), base_url="http://sandbox", headers=headers)
+        return httpx.Client(
+            transport=httpx.WSGITransport(app=app), base_url="http://sandbox", headers=headers
+        )
+
     sync_token = caller(before).get("/calendar/v3/calendars/primary/events").json()["nextSyncToken"]
     caller(before).post("/calendar/v3/calendars/primary/events/watch", json=HOOK)
     before.store.save()
     assert (tmp_path / "google.json").stat().st_mode & 0o777 == 0o600
     after = start()
-    assert [item["id"] for item in caller(after).get("/calendar/v3/calendars/primary/events").json()["items"]] == [made]
-    assert caller(after).get("/calendar/v3/calendars/primary/events", params={"syncToken": sync_token}).json()["items"] == []
+    assert [
+        item["id"]
+        for item in caller(after).get("/calendar/v3/calendars/primary/events").json()["items"]
+    ] == [made]
+    assert (
+        caller(after)
+        .get("/calendar/v3/calendars/primary/events", params={"syncToken": sync_token})
+        .json()["items"]
+        == []
+    )
     assert [channel["id"] for channel in after.channels.live()] == ["one"]
 
 

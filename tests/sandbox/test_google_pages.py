@@ -33,7 +33,9 @@ def test_no_page_holds_a_script_or_inline_style(web, sandbox):
 
 def test_events_are_added_timed_all_day_and_repeating(web, robin):
     times = {"start": "2026-11-23T12:00", "end": "2026-11-23T13:00", "calendar": ROBIN}
-    page = press(web, f"{PAGE}/events", summary="Lunch <with> Alex", free="1", repeat="WEEKLY", **times)
+    page = press(
+        web, f"{PAGE}/events", summary="Lunch <with> Alex", free="1", repeat="WEEKLY", **times
+    )
     assert "Lunch &lt;with&gt; Alex" in page.text
     assert page.text.count("<mark>repeats</mark>") == 2  # two weeks are shown
     press(web, f"{PAGE}/events", summary="Fair", all_day="1", **times)
@@ -44,7 +46,12 @@ def test_events_are_added_timed_all_day_and_repeating(web, robin):
 
 def test_an_event_is_moved_retitled_freed_and_deleted(web, robin):
     event = robin.add("Lunch", "2026-11-23T12:00", "2026-11-23T13:00")
-    form = {"from": "2026-11-20", "summary": "Late lunch", "start": "2026-11-23T14:00", "end": "2026-11-23T15:00"}
+    form = {
+        "from": "2026-11-20",
+        "summary": "Late lunch",
+        "start": "2026-11-23T14:00",
+        "end": "2026-11-23T15:00",
+    }
     assert "Late lunch" in press(web, address(ROBIN, event), do="move", **form).text
     assert robin.events()[0]["start"]["dateTime"] == "2026-11-23T14:00:00Z"
     press(web, address(ROBIN, event), do="free", **form)
@@ -57,16 +64,31 @@ def test_an_event_is_moved_retitled_freed_and_deleted(web, robin):
 
 
 def test_a_wrong_time_is_explained_and_changes_nothing(web, robin):
-    answer = web.post(f"{PAGE}/events", data={"summary": "x", "start": "2026-11-23T12:00", "end": "2026-11-23T11:00", "calendar": ROBIN})
+    answer = web.post(
+        f"{PAGE}/events",
+        data={
+            "summary": "x",
+            "start": "2026-11-23T12:00",
+            "end": "2026-11-23T11:00",
+            "calendar": ROBIN,
+        },
+    )
     assert answer.status_code == 400 and "time range is empty" in answer.text
     for odd in ({"start": "noon"}, {"calendar": "none"}):
-        form = {"summary": "x", "start": "2026-11-23T12:00", "end": "2026-11-23T13:00", "calendar": ROBIN} | odd
+        form = {
+            "summary": "x",
+            "start": "2026-11-23T12:00",
+            "end": "2026-11-23T13:00",
+            "calendar": ROBIN,
+        } | odd
         assert web.post(f"{PAGE}/events", data=form).status_code == 400
     assert robin.count() == 0
 
 
 def test_one_occurrence_of_a_series_can_be_deleted(web, robin):
-    series = robin.add("Daily", "2026-11-23T09:00", "2026-11-23T10:00", recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    series = robin.add(
+        "Daily", "2026-11-23T09:00", "2026-11-23T10:00", recurrence=["RRULE:FREQ=DAILY;COUNT=3"]
+    )
     press(web, address(ROBIN, robin.instances(series)[1]), do="delete", **{"from": "2026-11-20"})
     assert web.get(PAGE).text.count("<strong>Daily</strong>") == 2
 
@@ -80,9 +102,15 @@ def test_what_an_application_wrote_is_marked(web, api, robin):
 
 def test_calendars_of_others_show_no_more_than_their_role_allows(web, sandbox, robin):
     rota = next(each for each in robin.calendars.values() if each["summary"] == "Room rota")
-    sandbox.user(rota["owner"]).add("Meeting about Robin", "2026-11-23T09:00", "2026-11-23T10:00", rota["id"])
+    sandbox.user(rota["owner"]).add(
+        "Meeting about Robin", "2026-11-23T09:00", "2026-11-23T10:00", rota["id"]
+    )
     page = web.get(PAGE).text
-    assert "Meeting about Robin" not in page and "<strong>Busy</strong>" in page and "<summary>Change</summary>" not in page
+    assert (
+        "Meeting about Robin" not in page
+        and "<strong>Busy</strong>" in page
+        and "<summary>Change</summary>" not in page
+    )
 
 
 def test_calendars_are_added_and_deleted(web, robin):
@@ -109,6 +137,8 @@ def test_google_fails_for_a_while_and_works_again(web, api, kind, status):
 
 
 def test_buttons_on_other_sites_are_ignored(web, robin):
-    answer = web.post(f"{PAGE}/calendars", data={"summary": "x"}, headers={"Origin": "https://elsewhere.example"})
+    answer = web.post(
+        f"{PAGE}/calendars", data={"summary": "x"}, headers={"Origin": "https://elsewhere.example"}
+    )
     assert answer.status_code == 403
     assert len(robin.calendars) == 4

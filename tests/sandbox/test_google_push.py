@@ -15,8 +15,17 @@ ADDRESS = "https://clinic.example/webhooks/google"
 
 
 def watch(api, path="/calendars/primary/events", **changes):
-    body = {"id": str(uuid.uuid4()), "type": "web_hook", "address": ADDRESS, "token": "sesame"} | changes
-    return api.calendar("POST", f"{path}/watch", json={name: value for name, value in body.items() if value is not None})
+    body = {
+        "id": str(uuid.uuid4()),
+        "type": "web_hook",
+        "address": ADDRESS,
+        "token": "sesame",
+    } | changes
+    return api.calendar(
+        "POST",
+        f"{path}/watch",
+        json={name: value for name, value in body.items() if value is not None},
+    )
 
 
 def reason(answer):
@@ -28,15 +37,36 @@ def told(messages):
 
 
 def test_opening_a_channel_answers_with_its_end_and_sends_sync(api, messages, moving):
-    body = {"id": "channel-1", "type": "web_hook", "address": ADDRESS, "token": "sesame", "params": {"ttl": "3600"}}
+    body = {
+        "id": "channel-1",
+        "type": "web_hook",
+        "address": ADDRESS,
+        "token": "sesame",
+        "params": {"ttl": "3600"},
+    }
     schema.validate("request.watch", body)
     channel = watch(api, **body).json()
     ends_ms = int((moving.now.timestamp() + 3600) * 1000)
-    assert (channel["kind"], channel["id"], channel["token"], channel["expiration"]) == ("api#channel", "channel-1", "sesame", str(ends_ms))
-    (address, headers), = messages
-    assert (address, headers["X-Goog-Resource-State"], headers["X-Goog-Message-Number"]) == (ADDRESS, "sync", "1")
-    assert (headers["X-Goog-Channel-ID"], headers["X-Goog-Channel-Token"]) == ("channel-1", "sesame")
-    assert (headers["X-Goog-Resource-ID"], headers["X-Goog-Resource-URI"]) == (channel["resourceId"], channel["resourceUri"])
+    assert (channel["kind"], channel["id"], channel["token"], channel["expiration"]) == (
+        "api#channel",
+        "channel-1",
+        "sesame",
+        str(ends_ms),
+    )
+    ((address, headers),) = messages
+    assert (address, headers["X-Goog-Resource-State"], headers["X-Goog-Message-Number"]) == (
+        ADDRESS,
+        "sync",
+        "1",
+    )
+    assert (headers["X-Goog-Channel-ID"], headers["X-Goog-Channel-Token"]) == (
+        "channel-1",
+        "sesame",
+    )
+    assert (headers["X-Goog-Resource-ID"], headers["X-Goog-Resource-URI"]) == (
+        channel["resourceId"],
+        channel["resourceUri"],
+    )
     assert parsedate_to_datetime(headers["X-Goog-Channel-Expiration"]).timestamp() * 1000 == ends_ms
 
 
@@ -74,11 +104,21 @@ def test_a_channel_id_is_used_once_even_after_the_channel_stopped(api):
     assert watch(api, id="one").status_code == 400
 
 
-@pytest.mark.parametrize(("change", "status"), [
-    ({"address": "http://clinic.example/hook"}, 400), ({"address": "http://localhost:8000/hook"}, 200), ({"address": "http://127.0.0.1:1/hook"}, 200),
-    ({"address": "http://localhost.evil.example/"}, 400), ({"id": "x" * 65}, 400), ({"id": None}, 400), ({"type": "mail"}, 400),
-    ({"type": "webhook"}, 200), ({"token": "x" * 257}, 400), ({"expiration": "1000"}, 400),
-])
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"address": "http://clinic.example/hook"}, 400),
+        ({"address": "http://localhost:8000/hook"}, 200),
+        ({"address": "http://127.0.0.1:1/hook"}, 200),
+        ({"address": "http://localhost.evil.example/"}, 400),
+        ({"id": "x" * 65}, 400),
+        ({"id": None}, 400),
+        ({"type": "mail"}, 400),
+        ({"type": "webhook"}, 200),
+        ({"token": "x" * 257}, 400),
+        ({"expiration": "1000"}, 400),
+    ],
+)
 def test_a_channel_must_be_well_formed(api, messages, change, status):
     assert watch(api, **change).status_code == status
     assert len(messages) == (status == 200)
@@ -101,8 +141,14 @@ def test_stopping_needs_the_same_user_and_the_right_resource(api, caller_with, m
     channel = watch(api, id="one").json()
     body = {"id": "one", "resourceId": channel["resourceId"]}
     schema.validate("request.channels.stop", body)
-    assert caller_with("calendar", email=ANA).calendar("POST", "/channels/stop", json=body).status_code == 404
-    assert api.calendar("POST", "/channels/stop", json=body | {"resourceId": "other"}).status_code == 404
+    assert (
+        caller_with("calendar", email=ANA).calendar("POST", "/channels/stop", json=body).status_code
+        == 404
+    )
+    assert (
+        api.calendar("POST", "/channels/stop", json=body | {"resourceId": "other"}).status_code
+        == 404
+    )
     stopped = api.calendar("POST", "/channels/stop", json=body)
     assert (stopped.status_code, stopped.content) == (204, b"")
     assert api.calendar("POST", "/channels/stop", json=body).status_code == 404
@@ -113,7 +159,9 @@ def test_stopping_needs_the_same_user_and_the_right_resource(api, caller_with, m
 def test_a_receiver_may_call_back_at_once(api, sandbox, robin):
     watch(api)
     seen = []
-    sandbox.channels.sender = lambda address, headers: seen.append([item["summary"] for item in api.events().json()["items"]])
+    sandbox.channels.sender = lambda address, headers: seen.append(
+        [item["summary"] for item in api.events().json()["items"]]
+    )
     robin.add("Lunch", "2026-11-23T12:00", "2026-11-23T13:00")
     assert seen == [["Lunch"]]
 
@@ -133,7 +181,14 @@ def test_messages_are_really_posted_without_a_body_and_again_after_503():
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
-            received.append((self.path, self.headers["X-Goog-Channel-ID"], self.headers["User-Agent"], self.headers["Content-Length"]))
+            received.append(
+                (
+                    self.path,
+                    self.headers["X-Goog-Channel-ID"],
+                    self.headers["User-Agent"],
+                    self.headers["Content-Length"],
+                )
+            )
             self.send_response(503 if len(received) == 1 else 204)
             self.end_headers()
 

@@ -13,7 +13,11 @@ JSON = {"Content-Type": "application/json", "Prefer": IMMUTABLE}
 
 def item(number, method="POST", url="/me/events", body=None, headers=None, **more):
     body = event(subject=str(number)) if body is None and method == "POST" else body
-    return {"id": str(number), "method": method, "url": url, "headers": headers or JSON} | ({"body": body} if body else {}) | more
+    return (
+        {"id": str(number), "method": method, "url": url, "headers": headers or JSON}
+        | ({"body": body} if body else {})
+        | more
+    )
 
 
 def send(ms, *items):
@@ -24,7 +28,12 @@ def send(ms, *items):
     for one in answer.json()["responses"]:
         asked = next(each for each in items if each["id"] == one["id"])
         if "body" in one:
-            judge(asked["method"], f"/v1.0{asked['url'].partition('?')[0]}", one["status"], one["body"])
+            judge(
+                asked["method"],
+                f"/v1.0{asked['url'].partition('?')[0]}",
+                one["status"],
+                one["body"],
+            )
     return {one["id"]: one for one in answer.json()["responses"]}
 
 
@@ -33,14 +42,26 @@ def statuses(answers):
 
 
 def chain(*items):
-    return [items[0], *(each | {"dependsOn": [before["id"]]} for before, each in zip(items, items[1:], strict=False))]
+    return [
+        items[0],
+        *(
+            each | {"dependsOn": [before["id"]]}
+            for before, each in zip(items, items[1:], strict=False)
+        ),
+    ]
 
 
 def test_each_item_has_its_own_status_headers_and_body(ms, outlook):
     made = ms.create().json()
     place = f"/me/events/{made['id']}"
     stale = item(2, "PATCH", place, {"subject": "x"}, JSON | {"If-Match": 'W/"old"'})
-    items = item(1), stale, item(3, "GET", f"{place}?$select=subject"), item(4, "DELETE", place), item(5, "GET", place)
+    items = (
+        item(1),
+        stale,
+        item(3, "GET", f"{place}?$select=subject"),
+        item(4, "DELETE", place),
+        item(5, "GET", place),
+    )
     schema.validate("request.batch", {"requests": list(items)})
     answers = send(ms, *items)
     assert statuses(answers) == [201, 412, 200, 204, 404]
@@ -49,8 +70,15 @@ def test_each_item_has_its_own_status_headers_and_body(ms, outlook):
 
 
 def test_answers_come_in_any_order(ms):
-    orders = {tuple(one["id"] for one in ms.post("/$batch", json={"requests": [item(n, "GET", "/me") for n in range(8)]}).json()["responses"])
-              for _ in range(5)}
+    orders = {
+        tuple(
+            one["id"]
+            for one in ms.post(
+                "/$batch", json={"requests": [item(n, "GET", "/me") for n in range(8)]}
+            ).json()["responses"]
+        )
+        for _ in range(5)
+    }
     assert len(orders) > 1 and all(sorted(order) == sorted(map(str, range(8))) for order in orders)
 
 
@@ -65,9 +93,19 @@ def test_an_item_behind_a_failed_one_is_not_carried_out(ms, outlook):
     assert outlook.count() == 1
 
 
-@pytest.mark.parametrize("items", [
-    [item(number) for number in range(21)], [], [item(1), item(1)], [item("a"), item("A")], [{"id": "1", "method": "GET"}],
-    [item(1, headers={"Prefer": IMMUTABLE})], [item(1, dependsOn=["2"]), item(2)], [item(1, "HEAD")]])
+@pytest.mark.parametrize(
+    "items",
+    [
+        [item(number) for number in range(21)],
+        [],
+        [item(1), item(1)],
+        [item("a"), item("A")],
+        [{"id": "1", "method": "GET"}],
+        [item(1, headers={"Prefer": IMMUTABLE})],
+        [item(1, dependsOn=["2"]), item(2)],
+        [item(1, "HEAD")],
+    ],
+)
 def test_what_is_no_batch_is_refused_whole(ms, outlook, items):
     for item_ in items:
         if item_.get("headers") == {"Prefer": IMMUTABLE}:
@@ -77,13 +115,20 @@ def test_what_is_no_batch_is_refused_whole(ms, outlook, items):
 
 
 def test_complete_addresses_are_refused_one_by_one(ms):
-    assert ms.post("/$batch", json={"requests": [item(1, "GET", "https://graph.microsoft.com/v1.0/me")]}).json()["responses"][0]["status"] == 400
+    assert (
+        ms.post(
+            "/$batch", json={"requests": [item(1, "GET", "https://graph.microsoft.com/v1.0/me")]}
+        ).json()["responses"][0]["status"]
+        == 400
+    )
 
 
 def test_encoded_ids_work_and_raw_ones_with_slashes_do_not(ms, as_graph_user):
     made = as_graph_user(prefer=None).create().json()["id"]
     encoded = made.replace("/", "%2F").replace("+", "%2B").replace("=", "%3D")
-    assert statuses(send(ms, item(1, "GET", f"/me/events/{encoded}"), item(2, "GET", f"/me/events/{made}"))) == [200, 400]
+    assert statuses(
+        send(ms, item(1, "GET", f"/me/events/{encoded}"), item(2, "GET", f"/me/events/{made}"))
+    ) == [200, 400]
 
 
 def test_links_in_a_batch_lead_to_the_same_host(ms, outlook):
@@ -97,7 +142,11 @@ def test_one_item_can_be_made_to_fail_with_a_time_to_wait(ms, graph, outlook):
     graph.faults.fail(429, method="POST", path="/events$", skip=1, retry_after_seconds=7)
     answers = send(ms, item(1), item(2), item(3))
     assert statuses(answers) == [201, 429, 201] and answers["2"]["headers"]["Retry-After"] == "7"
-    assert (outlook.count(), graph.requests.count("events.create", in_batch=True), graph.requests.count("batch")) == (2, 3, 1)
+    assert (
+        outlook.count(),
+        graph.requests.count("events.create", in_batch=True),
+        graph.requests.count("batch"),
+    ) == (2, 3, 1)
 
 
 def test_items_count_one_by_one_against_the_limit_of_the_mailbox(ms, graph, moving, as_graph_user):
@@ -105,7 +154,10 @@ def test_items_count_one_by_one_against_the_limit_of_the_mailbox(ms, graph, movi
     answers = send(ms, *[item(number, "GET", "/me") for number in range(5)])
     assert sorted(statuses(answers)) == [200, 200, 200, 429, 429]
     limited = next(one for one in answers.values() if one["status"] == 429)
-    assert limited["body"]["error"]["code"] == "ApplicationThrottled" and int(limited["headers"]["Retry-After"]) > 0
+    assert (
+        limited["body"]["error"]["code"] == "ApplicationThrottled"
+        and int(limited["headers"]["Retry-After"]) > 0
+    )
     assert as_graph_user(email="ana.costa@outlook.example").get("/me").status_code == 200
     graph.quota.status = 503
     assert (ms.get("/me").status_code, "Retry-After" in ms.get("/me").headers) == (503, True)
@@ -122,7 +174,9 @@ def test_a_chain_is_one_request_in_flight_and_other_batches_are_four(ms, graph):
     assert graph.requests.most_in_flight(ROBIN) == 4
 
 
-def test_a_chain_takes_its_items_one_by_one_and_other_batches_four_at_a_time(ms, graph, monkeypatch):
+def test_a_chain_takes_its_items_one_by_one_and_other_batches_four_at_a_time(
+    ms, graph, monkeypatch
+):
     slept = []
     monkeypatch.setattr("sandbox.graph.batch.time.sleep", slept.append)
     graph.latency_ms, graph.item_ms = 80, 100
@@ -134,7 +188,10 @@ def test_a_chain_takes_its_items_one_by_one_and_other_batches_four_at_a_time(ms,
 def test_a_fifth_request_at_once_is_too_many(ms, graph):
     token, answers = graph.connect(ROBIN, ["User.Read"])["access_token"], []
     graph.latency_ms = 300
-    threads = [threading.Thread(target=lambda: answers.append(Caller(graph, token).get("/me"))) for _ in range(6)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(Caller(graph, token).get("/me")))
+        for _ in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -183,5 +240,8 @@ def test_the_log_counts_by_operation(ms, graph, outlook):
     other = outlook.add_calendar("Other")
     ms.create(other)
     ids(ms.get("/me/events").json()["value"])
-    assert (graph.requests.count("calendars.events.create", status=201, account=ROBIN), graph.requests.count(method="GET")) == (1, 1)
+    assert (
+        graph.requests.count("calendars.events.create", status=201, account=ROBIN),
+        graph.requests.count(method="GET"),
+    ) == (1, 1)
     assert other not in graph.requests[0].path

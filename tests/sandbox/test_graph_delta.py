@@ -34,7 +34,10 @@ def test_a_round_tells_everything_once_and_then_only_changes(ms, outlook):
     third = add(outlook, day="11-25")
     outlook.delete(second)
     items, link = ms.round(link)
-    assert ({item["id"]: item.get("subject") for item in items}, gone(items)) == ({first: "Late lunch", third: "Lunch", second: None}, {second})
+    assert ({item["id"]: item.get("subject") for item in items}, gone(items)) == (
+        {first: "Late lunch", third: "Lunch", second: None},
+        {second},
+    )
     assert ms.round(link)[0] == []
 
 
@@ -62,7 +65,9 @@ def test_pages_have_the_size_asked_for_and_links_lead_on(ms, outlook, graph):
     assert len(ms.get(DELTA, params=WINDOW).json()["value"]) == 10
     wish = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize=5"}
     first = ms.get(DELTA, params=WINDOW, headers=wish).json()
-    assert len(first["value"]) == 5 and first["@odata.nextLink"].startswith("http://sandbox/v1.0/me/calendarView/delta?%24skiptoken=")
+    assert len(first["value"]) == 5 and first["@odata.nextLink"].startswith(
+        "http://sandbox/v1.0/me/calendarView/delta?%24skiptoken="
+    )
     assert set(ids(ms.start(headers=wish)[0])) == made
     graph.page_cap, graph.empty_pages = 3, True
     assert ms.get(DELTA, params=WINDOW).json()["value"] == []
@@ -89,12 +94,18 @@ def test_each_calendar_has_a_delta_of_its_own(ms, outlook):
     items, link = ms.start(family)
     assert (ids(items), ms.start()[0]) == ([there], [])
     default = ms.default()
-    assert code(ms.get(link.replace(f"calendars/{family}", f"calendars/{default}"))) == "SyncStateInvalid"
+    assert (
+        code(ms.get(link.replace(f"calendars/{family}", f"calendars/{default}")))
+        == "SyncStateInvalid"
+    )
     outlook.delete_calendar(family)
     assert ms.get(link).status_code == 404
 
 
-@pytest.mark.parametrize("parameter", [{"$filter": "subject eq 'x'"}, {"$expand": "instances"}, {"$orderby": "subject"}, {"$top": 5}])
+@pytest.mark.parametrize(
+    "parameter",
+    [{"$filter": "subject eq 'x'"}, {"$expand": "instances"}, {"$orderby": "subject"}, {"$top": 5}],
+)
 def test_what_deltas_cannot_do_is_refused(ms, parameter):
     assert code(ms.get(DELTA, params=WINDOW | parameter)) == "ErrorInvalidUrlQuery"
 
@@ -129,7 +140,10 @@ def test_a_series_comes_as_its_master_and_stubs(ms, weekly):
     items, _ = ms.start()
     assert kinds(items) == ["occurrence"] * 4 + ["seriesMaster"]
     stub = next(item for item in items if item["type"] == "occurrence")
-    assert set(stub) == {"@odata.etag", "id", "type", "seriesMasterId", "start", "end"} and stub["seriesMasterId"] == weekly
+    assert (
+        set(stub) == {"@odata.etag", "id", "type", "seriesMasterId", "start", "end"}
+        and stub["seriesMasterId"] == weekly
+    )
     master = next(item for item in items if item["type"] == "seriesMaster")
     assert (master["subject"], master["start"]["dateTime"][:10]) == ("Weekly", "2026-11-23")
 
@@ -166,10 +180,15 @@ def test_a_removed_occurrence_is_told_or_only_its_changed_master(ms, outlook, gr
 def test_a_series_that_changes_its_day_takes_its_old_occurrences_back(ms, outlook, weekly):
     items, link = ms.start()
     old = {item["id"] for item in items} - {weekly}
-    tuesdays = {"pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["tuesday"]}, "range": {"type": "noEnd", "startDate": "2026-11-24"}}
+    tuesdays = {
+        "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["tuesday"]},
+        "range": {"type": "noEnd", "startDate": "2026-11-24"},
+    }
     outlook.change(weekly, start="2026-11-24T12:00", end="2026-11-24T13:00", recurrence=tuesdays)
     items, link = ms.round(link)
-    assert gone(items) == old and kinds(items) == ["occurrence"] * 4 + ["removed"] * 4 + ["seriesMaster"]
+    assert gone(items) == old and kinds(items) == ["occurrence"] * 4 + ["removed"] * 4 + [
+        "seriesMaster"
+    ]
     assert ms.round(link)[0] == []
 
 
@@ -183,9 +202,13 @@ def test_a_removed_series_is_one_tombstone_or_one_for_each_occurrence(ms, outloo
 
 def test_a_series_that_ends_earlier_takes_its_last_occurrences_back(ms, outlook, weekly):
     _, link = ms.start()
-    outlook.change(weekly, recurrence={
-        "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"]},
-        "range": {"type": "numbered", "startDate": "2026-11-23", "numberOfOccurrences": 2}})
+    outlook.change(
+        weekly,
+        recurrence={
+            "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"]},
+            "range": {"type": "numbered", "startDate": "2026-11-23", "numberOfOccurrences": 2},
+        },
+    )
     items, _ = ms.round(link)
     assert kinds(items) == ["occurrence"] * 2 + ["removed"] * 2 + ["seriesMaster"]
 
@@ -208,7 +231,10 @@ def test_changes_lag_behind_but_are_not_lost(ms, outlook, graph, moving):
 
 def test_a_series_that_leaves_the_window_takes_everything_back(ms, outlook, weekly):
     items, link = ms.start()
-    last = {"pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"]}, "range": {"type": "noEnd", "startDate": "2027-01-04"}}
+    last = {
+        "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"]},
+        "range": {"type": "noEnd", "startDate": "2027-01-04"},
+    }
     outlook.change(weekly, start="2027-01-04T12:00", end="2027-01-04T13:00", recurrence=last)
     assert gone(ms.round(link)[0]) == set(ids(items))
 
@@ -248,8 +274,15 @@ def test_five_thousand_events_are_paged_through_in_two_seconds(ms, graph, outloo
     with graph.store.lock:
         for number in range(5000):
             hour = f"2026-{11 + number % 2:02}-{1 + number % 28:02}T{number % 23:02}"
-            events.insert(graph, calendar, {"subject": str(number), "start": at(f"{hour}:00:00"), "end": at(f"{hour}:30:00")}, seed.ROBIN)
+            events.insert(
+                graph,
+                calendar,
+                {"subject": str(number), "start": at(f"{hour}:00:00"), "end": at(f"{hour}:30:00")},
+                seed.ROBIN,
+            )
     ms.event_hooks["response"].clear()  # the schema takes longer than the pages
     began = time.monotonic()
-    items, _ = ms.round(DELTA, params=YEAR, headers={"Prefer": f"{IMMUTABLE}, odata.maxpagesize=1000"})
+    items, _ = ms.round(
+        DELTA, params=YEAR, headers={"Prefer": f"{IMMUTABLE}, odata.maxpagesize=1000"}
+    )
     assert len(items) == 5000 and time.monotonic() - began < 2

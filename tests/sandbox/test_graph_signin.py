@@ -15,10 +15,18 @@ from sandbox.graph.seed import ANA, CLIENT_ID, CLIENT_SECRET, LEE, ROBIN
 
 AUTHORIZE, TOKEN = "/common/oauth2/v2.0/authorize", "/common/oauth2/v2.0/token"
 VERIFIER = "a-verifier-that-is-long-enough-for-the-rules-0123456789"
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+CHALLENGE = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+)
 ASKED = {
-    "client_id": CLIENT_ID, "redirect_uri": REDIRECT, "response_type": "code", "response_mode": "query", "state": "s t",
-    "scope": "offline_access User.Read Calendars.ReadWrite", "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+    "client_id": CLIENT_ID,
+    "redirect_uri": REDIRECT,
+    "response_type": "code",
+    "response_mode": "query",
+    "state": "s t",
+    "scope": "offline_access User.Read Calendars.ReadWrite",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
 }
 CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
@@ -26,23 +34,45 @@ CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 def came_back(answer):
     """The query that the application gets."""
     assert answer.status_code in (302, 303) and answer.headers["Location"].startswith(REDIRECT)
-    return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
+    return {
+        name: values[0]
+        for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()
+    }
 
 
-def consent(edge, email=ROBIN, granted=("User.Read", "Calendars.ReadWrite"), decision="allow", **changes):
+def consent(
+    edge, email=ROBIN, granted=("User.Read", "Calendars.ReadWrite"), decision="allow", **changes
+):
     """Presses a button on the consent page as the form has it."""
     page = edge.get(AUTHORIZE, params=ASKED | changes).text
-    hidden = {name: unescape(value) for name, value in findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
-    return edge.post(AUTHORIZE, data=hidden | {"account": email, "granted": list(granted), "decision": decision})
+    hidden = {
+        name: unescape(value)
+        for name, value in findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)
+    }
+    return edge.post(
+        AUTHORIZE, data=hidden | {"account": email, "granted": list(granted), "decision": decision}
+    )
 
 
 def exchange(edge, code, **changes):
-    form = CLIENT | {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, "code_verifier": VERIFIER} | changes
+    form = (
+        CLIENT
+        | {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": REDIRECT,
+            "code_verifier": VERIFIER,
+        }
+        | changes
+    )
     return edge.post(TOKEN, data={name: value for name, value in form.items() if value})
 
 
 def refresh(edge, refresh_token, **changes):
-    return edge.post(TOKEN, data=CLIENT | {"grant_type": "refresh_token", "refresh_token": refresh_token} | changes)
+    return edge.post(
+        TOKEN,
+        data=CLIENT | {"grant_type": "refresh_token", "refresh_token": refresh_token} | changes,
+    )
 
 
 def problem(answer):
@@ -55,7 +85,11 @@ def test_consent_leads_to_tokens_that_work(edge, graph):
     back = came_back(consent(edge))
     assert back["state"] == "s t"
     tokens = exchange(edge, back["code"]).json()
-    assert (tokens["token_type"], tokens["scope"], tokens["expires_in"]) == ("Bearer", "User.Read Calendars.ReadWrite", 3599)
+    assert (tokens["token_type"], tokens["scope"], tokens["expires_in"]) == (
+        "Bearer",
+        "User.Read Calendars.ReadWrite",
+        3599,
+    )
     assert "id_token" not in tokens
     assert Caller(graph, tokens["access_token"]).get("/me").json()["userPrincipalName"] == ROBIN
 
@@ -73,29 +107,58 @@ def test_who_says_no_comes_back_without_a_code(edge, graph):
     assert back["error"] == "access_denied" and back["error_description"].startswith("AADSTS90094")
 
 
-@pytest.mark.parametrize("wrong", [
-    {"client_id": "other"}, {"redirect_uri": "http://localhost:8000/elsewhere"}, {"response_type": "token"}, {"scope": "Mail.Read"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_id": "other"},
+        {"redirect_uri": "http://localhost:8000/elsewhere"},
+        {"response_type": "token"},
+        {"scope": "Mail.Read"},
+    ],
+)
 def test_a_request_that_is_wrong_is_shown_to_the_user_and_never_sent_back(edge, wrong):
     assert edge.get(AUTHORIZE, params=ASKED | wrong).status_code == 400
 
 
 def test_on_localhost_the_port_does_not_count(edge):
-    assert edge.get(AUTHORIZE, params=ASKED | {"redirect_uri": "http://localhost:9999/connect/microsoft"}).status_code == 200
+    assert (
+        edge.get(
+            AUTHORIZE, params=ASKED | {"redirect_uri": "http://localhost:9999/connect/microsoft"}
+        ).status_code
+        == 200
+    )
 
 
 def test_the_second_time_nobody_is_asked_unless_the_prompt_says_so(edge):
-    assert came_back(edge.get(AUTHORIZE, params=ASKED | {"prompt": "none", "login_hint": ROBIN}))["error"] == "interaction_required"
+    assert (
+        came_back(edge.get(AUTHORIZE, params=ASKED | {"prompt": "none", "login_hint": ROBIN}))[
+            "error"
+        ]
+        == "interaction_required"
+    )
     consent(edge)
     assert "code" in came_back(edge.get(AUTHORIZE, params=ASKED | {"login_hint": ROBIN}))
-    assert edge.get(AUTHORIZE, params=ASKED | {"login_hint": ROBIN, "prompt": "select_account"}).status_code == 200
+    assert (
+        edge.get(
+            AUTHORIZE, params=ASKED | {"login_hint": ROBIN, "prompt": "select_account"}
+        ).status_code
+        == 200
+    )
 
 
 def test_a_code_works_once_soon_and_with_its_verifier(edge, moving):
     code = came_back(consent(edge))["code"]
     assert exchange(edge, code).status_code == 200
     assert problem(exchange(edge, code)) == (400, "invalid_grant")
-    for changes in ({"code_verifier": "another"}, {"code_verifier": None}, {"redirect_uri": "http://localhost:8000/"}):
-        assert problem(exchange(edge, came_back(consent(edge))["code"], **changes)) == (400, "invalid_grant")
+    for changes in (
+        {"code_verifier": "another"},
+        {"code_verifier": None},
+        {"redirect_uri": "http://localhost:8000/"},
+    ):
+        assert problem(exchange(edge, came_back(consent(edge))["code"], **changes)) == (
+            400,
+            "invalid_grant",
+        )
     late = came_back(consent(edge))["code"]
     moving.on(minutes=11)
     assert problem(exchange(edge, late)) == (400, "invalid_grant")
@@ -145,6 +208,18 @@ def test_an_account_without_a_mailbox_signs_in_but_has_no_calendars(as_graph_use
     lee = as_graph_user(email=LEE)
     assert lee.get("/me").json()["mail"] is None
     answer = lee.get("/me/calendars")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "MailboxNotEnabledForRESTAPI")
-    body = {"changeType": "created", "notificationUrl": "https://clinic.example/", "resource": "/me/events"}
-    assert lee.post("/subscriptions", json=body | {"expirationDateTime": "2026-11-21T00:00:00Z"}).json()["error"]["code"] == "ExtensionError"
+    assert (answer.status_code, answer.json()["error"]["code"]) == (
+        404,
+        "MailboxNotEnabledForRESTAPI",
+    )
+    body = {
+        "changeType": "created",
+        "notificationUrl": "https://clinic.example/",
+        "resource": "/me/events",
+    }
+    assert (
+        lee.post(
+            "/subscriptions", json=body | {"expirationDateTime": "2026-11-21T00:00:00Z"}
+        ).json()["error"]["code"]
+        == "ExtensionError"
+    )
