@@ -6,7 +6,7 @@ import sys
 
 from flask import Flask, current_app, render_template, request
 from flask_login import current_user
-from peewee import PeeweeException
+from peewee import DoesNotExist, PeeweeException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -187,6 +187,14 @@ _PAGES = {  # status → heading, what to do
 }
 
 
+_GONE = (  # for a form whose row is no longer there
+    "This is not there any more",
+    (
+        "It was removed, stopped or disconnected after you opened the page, or it belongs to"
+        " another clinic. Nothing was saved. Open the page again from the menu."
+    ),
+)
+
 _UNAVAILABLE = {  # what is wrong with the database → heading, what to do
     "full": (
         "The disk of the server is full",
@@ -240,14 +248,18 @@ def _show_error(error: Exception):
         return error.response
     if why := trouble(error):
         return _show_unavailable(error, why)
-    status = error.code if isinstance(error, HTTPException) else 500
+    if isinstance(error, DoesNotExist):  # removed between two statements of this request
+        log.warning("gone: %s at %s", type(error).__name__, places(error))
+        status = 404
+    else:
+        status = error.code if isinstance(error, HTTPException) else 500
     reference = None
     if status not in _PAGES or status == 500:
         status, reference = (
             (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
         )
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
-    heading, advice = _PAGES[status]
+    heading, advice = _GONE if (status, request.method) == (404, "POST") else _PAGES[status]
     try:
         return (
             render_template(

@@ -36,6 +36,7 @@ from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, processes
 from sync import connections, jobs
 from sync.readers import ReadLog
+from tests.pages import with_what_it_showed
 
 PASSWORD = "correct horse battery"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
@@ -149,6 +150,12 @@ class CarefulClient(FlaskClient):
                     r"|[\w-]{43}|gAAAA[\w-]{50,}=*", value
                 ), line
         return answer
+
+    def post(self, path, *args, data=None, **kwargs):
+        """As from a page that was opened just now."""
+        if isinstance(data, dict):
+            data = with_what_it_showed(self, path, data)
+        return super().post(path, *args, data=data, **kwargs)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Forms as a browser without JavaScript has them: read from the page, filled, sent back whole."""
 
+import re
 from html.parser import HTMLParser
 
 
@@ -102,3 +103,34 @@ def forms_of(answer) -> list[dict]:
 def form_of(answer, form_id: str) -> Filled:
     """The form with this id, as the page has it."""
     return Filled(next(found for found in forms_of(answer) if found["id"] == form_id))
+
+
+_OPENED_AT = (  # where a form is saved: the page on which it stands
+    (r"/(clients|bookings)/(\d+)", r"/\1/\2/edit"),
+    (r"/(services|team|sync/links|sync/calendars|settings/venues)/(\d+)", r"/\1/\2"),
+    (r"/sync/accounts/(\d+)/settings", r"/sync/accounts/\1/settings"),
+    (r"/team/(\d+)/calendars/\d+", r"/team/\1"),
+    (r"/settings/(clinic|privacy|links|calendars)?", "/settings/"),
+    (r"/sync/(opt-in|identifier)", "/sync/"),
+    (r"/sync/links/privacy", "/sync/links/"),
+)
+
+
+def with_what_it_showed(browser, path: str, data: dict) -> dict:
+    """What is sent, with what a page that is opened just now says that it shows. `seen=""` in
+    `data` is a page that says nothing.
+    """
+    path = path.partition("?")[0]
+    page = next(
+        (re.sub(there, page, path) for there, page in _OPENED_AT if re.fullmatch(there, path)), None
+    )
+    if page is None or any(name.endswith("seen") for name in data):
+        return data
+    shown = {
+        name: value
+        for form in forms_of(browser.get(page))
+        if path.startswith(form["action"])
+        for name, value in form["fields"]
+        if name.endswith("seen")
+    }
+    return shown | data

@@ -10,7 +10,7 @@ from functools import cached_property
 from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField, Field
-from wtforms.widgets import DateInput, HiddenInput, ListWidget, NumberInput, RadioInput
+from wtforms.widgets import DateInput, ListWidget, NumberInput, RadioInput
 
 import scheduling
 from models import STATUSES, Booking, Patient, Practitioner, Service, Venue
@@ -90,7 +90,6 @@ class BookingForm(Merging):
     together = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
     not_stored = (
         "key",
-        "sequence",
         "q",
         "matched",
         "overlap",
@@ -103,7 +102,6 @@ class BookingForm(Merging):
     )
 
     key = Hidden()
-    sequence = Whole(widget=HiddenInput())  # as the booking was when its form was opened
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
     patient = Hidden()
@@ -491,7 +489,6 @@ def of(booking: Booking) -> BookingForm:
     """The form to change a booking, as it is now."""
     zone = booking.practitioner.zone
     values = _shared(booking) | {
-        "sequence": booking.sequence,
         "calendar": booking.practitioner_id,
         "status": booking.status,
         "day": booking.starts_on or scheduling.local_day(booking.starts_at, zone),

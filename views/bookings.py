@@ -8,7 +8,7 @@ from flask_login import current_user
 
 import scheduling
 from database import alone
-from models import STATUSES, Booking, Changed, ChangedMeanwhile, Patient, Practitioner, SlotTaken
+from models import STATUSES, Booking, Changed, Patient, Practitioner, SlotTaken
 from scheduling import BadTime, Span
 
 from . import access, booking_card, booking_check, booking_form, booking_words, display, htmx, week
@@ -134,8 +134,6 @@ def update(booking_id: int):
             changed = _change(booking, form)
     except SlotTaken as refusal:
         return _show_form(form, 422, [span], refusal)
-    except ChangedMeanwhile:
-        return _show_form(form, 422, [span], meanwhile=access.load(Booking, booking_id))
     except BadTime as error:
         form.fault(*booking_form.FACTS[error.fact])
         return _show_form(form, 422)
@@ -149,9 +147,6 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
     """Change what differs from the row, so that others of a series keep what is theirs alone. None:
     somebody else changed the same.
     """
-    sequence = (
-        form.sequence.data if form.seen.is_unknown else None
-    )  # a form that cannot be merged is refused where it is late
     if not form.merge(booking_form.of(booking), booking):
         return None
     span, columns = form.span(), form.columns() | {"status": form.status.data}
@@ -167,7 +162,6 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
         practitioner=form.practitioner,
         allow_overlap=form.may_overlap,
         skip_taken=form.overlap.data == "skip",
-        seen_sequence=sequence,
         **changed,
     )
 
@@ -378,11 +372,8 @@ def _show_form(
     status: int = 200,
     spans: Sequence[Span] = (),
     refusal: SlotTaken | None = None,
-    meanwhile: Booking | None = None,
 ):
-    """The form again, or for the first time, with what stands in the way of it; `meanwhile` is what
-    others made of the booking.
-    """
+    """The form again, or for the first time, with what stands in the way of it."""
     if refusal:
         several = len(spans) > 1 or form.which.data not in (None, "one")
         form.fault(
@@ -393,14 +384,11 @@ def _show_form(
                 else "The time is taken. Choose another, or tick “Book anyway”"
             ),
         )
-    context = _form_context(form, spans or form.spans_so_far(), refusal) | {
-        "meanwhile": meanwhile and booking_card.card(meanwhile)
-    }
     return htmx.show(
         "bookings/edit.html" if form.booking else "bookings/new.html",
         "bookings/_form.html",
         status,
-        **context,
+        **_form_context(form, spans or form.spans_so_far(), refusal),
     )
 
 

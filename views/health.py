@@ -12,7 +12,8 @@ import outbox
 import scheduling
 from accounts import KINDS, Account, Channel, Notice
 from audit import AuditEntry
-from models import User, database
+from database import alone
+from models import User
 from outbox import Letter
 from sync import connections, jobs, work
 
@@ -76,8 +77,7 @@ def ask(account_id: int):
     where mail is set up.
     """
     account, at = access.load(Account, account_id), scheduling.utc_now()
-    with database.atomic():
-        access.clinic().hold()
+    with alone(account):
         notice = Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
         written = Letter.write(
             account.clinic,

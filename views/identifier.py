@@ -3,14 +3,22 @@
 from flask_login import current_user
 from wtforms import BooleanField
 
+from models import User
 from text import IDENTIFIERS
 
-from .forms import Form, Line
+from . import sync_words
+from .forms import Line
+from .merging import Merging
 
 
-class Identifier(Form):
+class Identifier(Merging):
+    not_stored = ("confirm_full_name",)
+
     identifier = Line("How clients appear", 30, "Choose how clients appear")
     confirm_full_name = BooleanField("I understand, and I want full names in my calendar")
+
+    def in_words(self, names: tuple[str, ...]) -> str:
+        return sync_words.IDENTIFIER_NAMES.get(self.identifier.data, "Not chosen yet")
 
     def validate_identifier(self, field):
         if field.data not in IDENTIFIERS:
@@ -24,3 +32,8 @@ class Identifier(Form):
                 "confirm_full_name",
                 "Tick that you understand what full names tell, or choose another way",
             )
+
+
+def identifier_form(user: User, **kwargs) -> Identifier:
+    """The form as it opens, with what the person chose last."""
+    return Identifier(data={"identifier": user.identifier}, **kwargs)

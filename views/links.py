@@ -4,14 +4,13 @@ shown.
 
 from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
-from wtforms import BooleanField
 
 import scheduling
 from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped, User
 from sync import shown
 from sync.face import face
 
-from . import access, htmx, link_address, sync_words
+from . import access, htmx, link_address, switches, sync_words
 from .access import login_required
 from .forms import Choice, Form, Line, arg_int
 from .link_settings import settings_form
@@ -39,10 +38,6 @@ class NewLink(Form):
         default="bookings",
     )
     covers = Choice("Whose bookings?", choices=[], validate_choice=False)
-
-
-class Hide(Form):
-    hide_sensitive = BooleanField("Hide sensitive information in all my links")
 
 
 def _own_link(feed_id: int) -> Feed:
@@ -142,6 +137,7 @@ def _context(**more) -> dict:
         "others": _shown_by_others(),
         "calendars": access.calendars(),
         "addresses": link_address,
+        "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
         "zone": sync_words.zone(access.calendars(), current_user),
         **more,
@@ -278,11 +274,12 @@ def clear(feed_id: int):
 @blueprint.post("/privacy")
 @login_required
 def hide():
-    hidden = bool(Hide().hide_sensitive.data)
-    current_user.change_sync(hide_sensitive=hidden)
+    form = switches.hide(current_user)
+    if not switches.saved(switches.hide, form, "hide_sensitive"):
+        return _show(422, hiding=form)
     now = (
         "Every link of yours now says “Busy” and nothing else."
-        if hidden
+        if form.hide_sensitive.data
         else "Your links show again what you chose for each."
     )
     return _changed(f"{now} Apps show it when they next look.", "hide")

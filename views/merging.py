@@ -3,8 +3,9 @@
 Each such form carries its first values in a hidden field. When it is saved, every field is compared
 three ways: as the page was
 opened, as it was sent, as the row is now. What only one of the two people changed is taken. Where
-both did, nothing is saved; the
-page shows both and asks which to keep.
+both did, nothing is saved; the page shows both and asks which to keep. A page that does not say
+what it showed, such as one that was opened before an update of the program, is asked about every
+field that it would change.
 """
 
 import base64
@@ -53,7 +54,7 @@ class Seen(Field):
         try:
             was, asked = json.loads(base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode()))
         except (IndexError, binascii.Error, ValueError, TypeError):
-            return  # a form of an earlier version, or of another program: it counts as opened now
+            return  # a page of an earlier version, or of another program: see `Merging.merge`
         if isinstance(was, dict) and isinstance(asked, list):
             self.data, self.asked, self.is_unknown = was, asked, False
 
@@ -84,6 +85,7 @@ class Merging(Form):
         super().__init__(*args, **kwargs)
         self.differences: list[Difference] = []
         self.was_asked = False
+        self.is_blind = False  # the page did not say what it showed
         self.changed_by = ""
 
     def stored(self) -> list[str]:
@@ -121,8 +123,9 @@ class Merging(Form):
         Call it while the row is held (`database.alone`).
         """
         current = now.snapshot()
-        seen = self.seen.data or current
-        was = current | seen
+        self.is_blind = self.seen.data is None
+        seen = self._sent() if self.is_blind else self.seen.data
+        was = current if self.is_blind else current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
         mine |= {
@@ -140,6 +143,15 @@ class Merging(Form):
         )
         self.changed_by = _last_change(row) if self.differences else ""
         return not self.differences
+
+    def _sent(self) -> set[str]:
+        """The fields that were sent. A box that is not ticked sends nothing, so it counts as
+        sent.
+        """
+        boxes = BooleanField, SelectMultipleField
+        return {
+            name for name in self.stored() if self[name].raw_data or isinstance(self[name], boxes)
+        }
 
     def _units(self) -> list[tuple[str, tuple[str, ...]]]:
         """Fields that belong together, and single ones, each with its label."""
@@ -174,7 +186,8 @@ class Merging(Form):
             return None
         if same(mine, current):
             return None
-        if not same(current, was) or first in self.seen.asked and choice not in ("yours", "both"):
+        is_asked = first in self.seen.asked
+        if self.is_blind or not same(current, was) or is_asked and choice not in ("yours", "both"):
             return words
         if choice == "both" and joinable:
             self.put(first, "\n".join(filter(None, (now[first].data, self[first].data))))

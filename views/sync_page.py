@@ -13,13 +13,14 @@ from sync import shown
 from sync.face import Policy, face
 from text import IDENTIFIERS, cut
 
-from . import access, htmx, link_address, panels, sync_words
-from .identifier import Identifier
+from . import access, htmx, link_address, panels, switches, sync_words
+from .identifier import Identifier, identifier_form
+from .merging import Merging
 
 _PREVIEWED, _HISTORY = 3, 8
 
 
-def context(form: Identifier | None = None, **more) -> dict:
+def context(form: Identifier | None = None, opt_in: Merging | None = None, **more) -> dict:
     """What the page needs; `form` holds an identifier that is looked at but not saved."""
     user, now = current_user, scheduling.utc_now()
     looked_at = (
@@ -30,7 +31,8 @@ def context(form: Identifier | None = None, **more) -> dict:
     links = Feed.listed(user)
     living = [link for link in links if not link.is_stopped]
     return panels.context(**more) | {
-        "form": form or Identifier(formdata=None),
+        "form": form or identifier_form(user, formdata=None),
+        "opt_in": opt_in or switches.opt_in(user, formdata=None),
         "chosen": chosen,
         "panes": shown.preview(user, chosen, now, _PREVIEWED),
         "examples": {

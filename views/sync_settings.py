@@ -4,22 +4,16 @@ way they go.
 
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
-from wtforms import BooleanField
 
 from accounts import Account
 
-from . import htmx, sync_page, sync_words
+from . import htmx, switches, sync_page, sync_words
 from .access import login_required
-from .forms import Form
-from .identifier import Identifier
+from .identifier import Identifier, identifier_form
 
 blueprint = Blueprint("sync_settings", __name__)
 
 _SYNC = "sync/_sync.html"
-
-
-class OptIn(Form):
-    allow = BooleanField("Let my bookings appear in calendars outside Kalends")
 
 
 @blueprint.get("/")
@@ -34,18 +28,20 @@ def allow():
     """The person's own switch (B4); nobody else has it. With calendars outside connected, switching
     it off asks first what becomes of them.
     """
-    allowed = bool(OptIn().allow.data)
+    form = switches.opt_in(current_user)
     if (
-        not allowed
+        not form.allow.data
+        and form.seen.data == {"allow": True}
         and Account.select()
         .where(Account.user == current_user.id, Account.phase.in_(("active", "paused")))
         .exists()
     ):
         flash("Nothing has changed yet: say first what becomes of your bookings outside.")
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
-    current_user.change_sync(sync_allowed=allowed)
+    if not switches.saved(switches.opt_in, form, "sync_allowed"):
+        return sync_page.show(422, _SYNC, opt_in=form)
     count = sync_words.count(current_user.living_links.count(), "link")
-    if allowed:
+    if form.allow.data:
         return sync_page.changed(
             f"Your bookings may appear in outside calendars. {count} of yours can be read.",
             "opt-in",
@@ -69,10 +65,13 @@ def preview():
 @blueprint.post("/identifier")
 @login_required
 def choose():
-    form = Identifier()
-    if not form.validate():
+    form, user = identifier_form(current_user), current_user._get_current_object()
+    if not form.validate() or not form.store(
+        user,
+        lambda row: identifier_form(row, formdata=None),
+        lambda: user.change_sync(identifier=form.identifier.data),
+    ):
         return sync_page.show(422, _SYNC, form=form)
-    current_user.change_sync(identifier=form.identifier.data)
     connected = (
         Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
     )
