@@ -52,6 +52,29 @@
     next?.focus({ preventScroll: true });
   });
 
+  // What is typed in one form is not lost by a press in another, or by a link: the browser asks first, and a part that is replaced gets it back.
+  const typed = new Set();
+  let replaced = [];
+  document.addEventListener("input", ({ target: { form, type } }) => { if (type !== "search" && form?.matches("[method=post]:not([hx-trigger])")) typed.add(form); });
+  document.addEventListener("submit", ({ target }) => typed.delete(target), true);
+  document.addEventListener("click", ({ target }) => typed.delete(target.closest("form a")?.closest("form")));  // Cancel
+  document.addEventListener("htmx:sendError", ({ detail: { elt } }) => { if (elt.matches("form")) typed.add(elt); });
+  const isOpen = (form) => form.isConnected && form.getClientRects().length > 0;
+  addEventListener("beforeunload", (leaving) => { if ([...typed].some(isOpen)) leaving.preventDefault(); });
+  document.addEventListener("htmx:beforeSwap", () => { replaced = [...typed].filter(isOpen); });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const old of replaced.splice(0).filter((form) => !form.isConnected)) {
+      typed.delete(old);
+      const again = [...document.forms].find((form) => form.getAttribute("action") === old.getAttribute("action"));
+      for (const was of again ? old.elements : []) {
+        const field = was.name && !["hidden", "file"].includes(was.type) && [...again.elements].find((one) => one.name === was.name && (!["radio", "checkbox"].includes(one.type) || one.value === was.value));
+        if (field) { field.value = was.value; field.checked = was.checked; }
+      }
+      if (again) typed.add(again);
+    }
+    document.querySelectorAll("form [data-errors]").forEach((fault) => typed.add(fault.closest("form")));
+  });
+
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
   document.addEventListener("htmx:sendError", ({ detail: { requestConfig } }) => {
     if (requestConfig.triggeringEvent?.type !== "look") document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";

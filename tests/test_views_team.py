@@ -372,7 +372,7 @@ def test_a_calendar_cannot_be_opened_twice_nor_elsewhere(manager, linden, strang
         answer = manager.post(
             f"/team/{linden.pat.id}/calendars", data={"venue": venue}, headers=PARTIAL
         )
-        assert answer.status_code == 422 and text_of(answer).startswith('<form id="opening-form"')
+        assert answer.status_code == 422 and text_of(answer).startswith('<form id="person-form"')
     assert linden.pat.practitioners.count() == 1
 
 
@@ -488,3 +488,12 @@ def test_a_calendar_belongs_to_its_person(manager, linden):
     )
     assert manager.post(f"{path}/closing").status_code == 404
     assert Practitioner.get_by_id(linden.colleague_calendar.id).hours == WEEKDAYS
+
+
+def test_a_calendar_that_cannot_be_opened_loses_nothing_that_was_typed(manager, linden):
+    answer = manager.post(
+        f"/team/{linden.pat.id}",
+        data={"parts": "person", "name": "Pat Other", "opens": "y", "venue": "987654"},
+    )
+    assert answer.status_code == 422
+    assert 'value="Pat Other"' in answer.get_data(as_text=True)

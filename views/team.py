@@ -184,20 +184,51 @@ def show(user_id: int):
 @manager_required
 def update(user_id: int):
     person = _managed(user_id)
-    return _save(person, request.form.getlist("parts") or ["person"])
+    parts = request.form.getlist("parts") or ["person"]
+    return _open(person, parts) if "opens" in request.form else _save(person, parts)
 
 
-def _save(person: User, parts: list[str]):
-    """Save every card that was sent: the page sends all of them whichever button is pressed, so
-    that nothing typed is lost.
-    """
+@blueprint.post("/<int:user_id>/calendars")
+@manager_required
+def open_calendar(user_id: int):
+    return _open(_managed(user_id), [])
+
+
+def _open(person: User, parts: list[str]):
+    """Open the calendar that the form names, and save the cards that were sent with it."""
+    opening = _opening_form(person)
+    if person.is_active and opening.validate():
+        return _save(person, parts, opening)
+    return _show_faults(person, *_sent(person, parts), opening=opening)
+
+
+def _sent(
+    person: User, parts: list[str]
+) -> tuple[PersonForm | None, dict[Practitioner, HoursForm]]:
+    """The cards that were sent."""
     form = _with_roles(PersonForm(obj=person), person) if "person" in parts else None
     hours = {
         calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
         for calendar in person.calendars()
         if f"c{calendar.id}" in parts
     }
-    if not (form or hours):
+    return form, hours
+
+
+def _show_faults(
+    person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm], **more
+):
+    page = _page(access.load(User, person.id), form, **more)
+    page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
+    return htmx.show("team/show.html", "team/_person.html", 422, **page)
+
+
+def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so
+    that nothing typed is lost. With `opening` also open the calendar that it names.
+    """
+    form, hours = _sent(person, parts)
+    if not (form or hours or opening):
         abort(404)
     valid = [
         one.validate() for one in (form, *hours.values()) if one
@@ -208,21 +239,23 @@ def _save(person: User, parts: list[str]):
                 may = _merge(person, form, hours)
                 if may:
                     _change(person, form, hours)
+                    if opening:
+                        venue = access.load(Venue, opening.venue.data)
+                        Practitioner.open(person, venue, current_user)
         except Taken:
             _say_taken(form)
         except LastOwner:
             form.fault("role", "A clinic needs an owner. Make someone else an owner first")
         else:
             if may:
-                flash(
-                    f"{person.name} is changed."
-                    if form
-                    else f"The hours at {next(iter(hours)).venue.name} are changed."
-                )
+                if opening:
+                    flash(f"{person.name} has a calendar at {venue.name} now.")
+                elif form:
+                    flash(f"{person.name} is changed.")
+                else:
+                    flash(f"The hours at {next(iter(hours)).venue.name} are changed.")
                 return htmx.done(url_for("team.show", user_id=person.id))
-    page = _page(access.load(User, person.id), form)
-    page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
-    return htmx.show("team/show.html", "team/_person.html", 422, **page)
+    return _show_faults(person, form, hours)
 
 
 def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> bool:
@@ -273,18 +306,6 @@ def _hand_over_link(person: User, purpose: str) -> None:
     if outbox.is_set_up():
         letters.wake()
         flash("The link is on its way by e-mail as well.")
-
-
-@blueprint.post("/<int:user_id>/calendars")
-@manager_required
-def open_calendar(user_id: int):
-    person = _managed(user_id)
-    form = _opening_form(person)
-    if person.is_active and form.validate():
-        calendar = Practitioner.open(person, access.load(Venue, form.venue.data), current_user)
-        flash(f"{person.name} has a calendar at {calendar.venue.name} now.")
-        return htmx.done(url_for("team.show", user_id=person.id))
-    return htmx.show("team/show.html", "team/_opening.html", 422, **_page(person, opening=form))
 
 
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")

@@ -173,3 +173,32 @@ def test_everything_works_without_scripts(chromium, address, linden):
     page.get_by_role("dialog").get_by_role("link", name="Keep everything as it is").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     context.close()
+
+
+def test_opening_a_calendar_keeps_what_was_typed_beside_it(desk, linden):
+    desk.open(f"/team/{linden.pat.id}")
+    desk.locator("#name").fill("Pat Other")
+    desk.get_by_role("button", name="Open a calendar there").click()
+    expect(desk.locator("#flash")).to_contain_text("has a calendar at")
+    assert User.get_by_id(linden.pat.id).name == "Pat Other"
+    assert Practitioner.get(user=linden.pat, venue=linden.harbour)
+
+
+@pytest.mark.parametrize("press", ["Make a one-time link", "Pat Linden leaves"])
+def test_the_browser_asks_before_something_typed_is_left(desk, linden, press):
+    desk.open(f"/team/{linden.pat.id}")
+    desk.locator("#name").fill("Pat Other")
+    with desk.expect_event("dialog") as asked:
+        desk.on("dialog", lambda dialog: dialog.dismiss())
+        desk.locator("aside").get_by_text(press, exact=False).last.click(no_wait_after=True)
+    assert asked.value.type == "beforeunload"
+    expect(desk.locator("#name")).to_have_value("Pat Other")
+
+
+def test_a_part_that_is_replaced_gives_back_what_was_typed(desk, linden):
+    desk.open("/sync/links/")
+    desk.get_by_label("Who or what is it for?").fill("My tablet")
+    with desk.expect_response("**/sync/links/privacy"):
+        desk.get_by_label("Hide sensitive information").check()
+    expect(desk.locator("#hide")).to_contain_text("Every link of yours")
+    expect(desk.get_by_label("Who or what is it for?")).to_have_value("My tablet")
