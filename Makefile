@@ -1,9 +1,10 @@
 # PYTHON=python3.12 make run    names another Python; 3.11 is the oldest that will do.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run test bench lint check worker lock
+.PHONY: run test quick bench lint check worker lock
 
 run: ; @./.ci/environment requirements.lock && KALENDS_SANDBOX="$${KALENDS_SANDBOX:-1}" exec python -m flask --app app start
-test: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2
+test: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 4 --dist worksteal
+quick: ; @./.ci/environment requirements-test.lock && exec python -m pytest -n 2 --dist worksteal --ignore tests/browser -m "not slow" -k "not postgresql"
 bench: ; @./.ci/environment requirements-test.lock && exec python -m bench
 lint: ; @./.ci/environment requirements-test.lock && ruff check . && exec ruff format --check .
 check: lint test

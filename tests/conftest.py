@@ -42,6 +42,44 @@ PASSWORD = "correct horse battery"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
 WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
 
+SLOW = {  # files that take long; `make quick` leaves them out
+    "test_backups",
+    "test_commands",
+    "test_connecting",
+    "test_fault_table",
+    "test_front_door",
+    "test_intake",
+    "test_jobs",
+    "test_marks",
+    "test_merging",
+    "test_microsoft_account",
+    "test_no_network",
+    "test_outages",
+    "test_outbox",
+    "test_overtaking",
+    "test_pacing",
+    "test_paging",
+    "test_plan_machine",
+    "test_provider_contract",
+    "test_settings",
+    "test_sync_channels",
+    "test_sync_doubts",
+    "test_sync_faults",
+    "test_sync_guests",
+    "test_sync_leaving",
+    "test_sync_machine",
+    "test_sync_mirror",
+    "test_sync_promises",
+    "test_sync_run",
+    "test_sync_strays",
+    "test_sync_unread",
+    "test_sync_work",
+    "test_views_auth",
+    "test_views_two_way",
+    "test_views_two_way_words",
+    "test_vtimezone",
+}
+
 models.passwords = argon2.PasswordHasher(
     time_cost=1, memory_cost=8, parallelism=1
 )  # the cheapest that Argon2 allows
@@ -73,6 +111,11 @@ def pytest_collection_modifyitems(config, items):
     twice = [item for item in items if is_twice(item)]
     config.hook.pytest_deselected(items=twice)
     items[:] = [item for item in items if not is_twice(item)]
+
+
+def pytest_itemcollected(item):
+    if item.path.stem in SLOW or item.path.parent.name == "browser":
+        item.add_marker("slow")
 
 
 def pytest_terminal_summary(terminalreporter):
