@@ -201,6 +201,31 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     )
 
 
+def _removal(letter: Letter) -> Text | None:
+    """Our events could not all be taken away from an account within a day."""
+    account, to = (
+        Account.get_or_none(Account.id == letter.about),
+        User.get_or_none(User.id == letter.detail["reader"]),
+    )
+    if not (account and account.phase == "leaving" and account.removes and to and to.is_active):
+        return None
+    is_own = to.id == account.user_id
+    if not is_own and not to.is_owner:
+        return None
+    since, provider = datetime.fromisoformat(letter.detail["since"]), _PROVIDERS[account.kind]
+    body = _body(
+        "removal",
+        name=one_line(to.name),
+        owner=one_line(account.user.name),
+        is_own=is_own,
+        provider=provider,
+        count=account.left_outside(),
+        since=f"{since.day} {since:%B}",
+        address=address("sync_settings.show" if is_own else "health.show"),
+    )
+    return Text(to.email, f"Not everything is removed from {provider} yet", body)
+
+
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "invite": _one_time_link,
     "reset": _one_time_link,
@@ -209,6 +234,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "address": _address,
     "sign_up": _sign_up,
     "calendar_trouble": _calendar_trouble,
+    "removal": _removal,
 }
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import outbox
 import scheduling
 from accounts import PERSONAL, Account
+from audit import AuditEntry
 from database import database
 from models import User
 from outbox import Letter
@@ -39,6 +40,34 @@ def tell_of_calendars() -> None:
                     account.user.email,
                     since=since,
                 )
+    if written:
+        wake()
+
+
+def tell_of_removals() -> None:
+    """Write once about a removal of our events that a day did not finish: to the account's person,
+    or to the clinic's owners where that person has left.
+
+    The letter's key holds the entry of the history with which the removal began, so that none is
+    written twice; after a week there is nothing new to tell.
+    """
+    if not outbox.is_set_up():
+        return
+    at, written = scheduling.utc_now(), False
+    for account in Account.select().where(Account.phase == "leaving", Account.removes):
+        begun = AuditEntry.about(account).where(AuditEntry.action == "account.leaving").first()
+        if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
+            continue
+        for person in [account.user] if account.user.is_active else _owners(account):
+            written |= Letter.write(
+                account.clinic_id,
+                "removal",
+                account,
+                f"{begun.id} {person.id}",
+                person.email,
+                since=begun.at.isoformat(),
+                reader=person.id,
+            )
     if written:
         wake()
 
@@ -98,15 +127,21 @@ def _readers(account: Account, step: int) -> list[User]:
     """The account's person where they can do something; the clinic's owners where nobody else can,
     or nobody has for days.
     """
-    owners = User.select().where(
-        User.clinic == account.clinic_id,
-        User.role == "owner",
-        User.left_at.is_null(),
-        User.password_hash.is_null(False),
-    )
+    owners = _owners(account)
     people = [account.user] if account.health in PERSONAL else []
     return (
         people + [owner for owner in owners if owner.id != account.user_id or not people]
         if step > 1 or not people
         else people
+    )
+
+
+def _owners(account: Account) -> list[User]:
+    return list(
+        User.select().where(
+            User.clinic == account.clinic_id,
+            User.role == "owner",
+            User.left_at.is_null(),
+            User.password_hash.is_null(False),
+        )
     )

@@ -57,5 +57,6 @@ PERIODIC = (
     (sweep, 10),
     (trouble.tell, 60),
     (trouble.tell_of_calendars, 60),
+    (trouble.tell_of_removals, 600),
     (clean_up, 3600),
 )  # function, seconds between two runs

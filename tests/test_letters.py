@@ -217,3 +217,50 @@ def test_a_question_that_is_settled_meanwhile_is_not_mailed(signed_in, linden, a
     signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
     Notice.settle(account, "nudge", "well")
     assert letters.send() == []
+
+
+@pytest.fixture
+def remind(app, clock):
+    """`remind(days=1)`: time goes on, and the chore runs twice, as with two clocks."""
+
+    def run(**length):
+        clock.now += timedelta(**length)
+        with app.app_context():
+            trouble.tell_of_removals()
+            trouble.tell_of_removals()
+
+    return run
+
+
+def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, linden, letters):
+    account.leave(linden.pat, "disconnect")
+    remind(hours=23)
+    assert letters.send() == []
+    remind(hours=2)
+    (letter,) = letters.send()
+    assert letter["To"] == "pat@linden.test"
+    assert letter["Subject"] == "Not everything is removed from Google yet"
+    said = letter.get_content()
+    assert "you stopped sync with Google" in said and "http://localhost/sync/" in said
+    assert "home.test" not in said
+    for _ in range(3):
+        remind(days=3)
+    assert letters.send() == []
+
+
+def test_of_somebody_who_has_left_the_owner_is_told(remind, account, linden, letters):
+    linden.pat.leave(linden.olive)
+    Account.get_by_id(account.id).leave(None, "disconnect")
+    remind(hours=25)
+    (letter,) = letters.send()
+    assert letter["To"] == "olive@linden.test"
+    assert "the sync of Pat Linden with Google ended" in letter.get_content()
+
+
+@pytest.mark.parametrize("removes", [True, False])
+def test_a_removal_that_is_over_is_not_told(remind, account, linden, letters, removes):
+    account.leave(linden.pat, "disconnect", removes)
+    if removes:
+        Account.get_by_id(account.id).end_departure(linden.pat)
+    remind(hours=25)
+    assert letters.send() == []
