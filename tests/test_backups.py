@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from earlier import EARLIER, counts, make
-from test_commands import on_sqlite_alone, own  # noqa: F401 (a fixture)
+from test_commands import on_sqlite_alone, own, sample_instance  # noqa: F401 (fixtures)
 
 import models
 import vault

