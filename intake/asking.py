@@ -68,29 +68,27 @@ def _both_ways(sheet: Sheet) -> list[dict]:
         for raw in (values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
             try:
                 is_open = values.order_of([raw]) is None
-                days = (
-                    [
-                        values.when(raw, order).date
-                        for order in (values.DAY_FIRST, values.MONTH_FIRST)
-                    ]
-                    if is_open
-                    else []
-                )
             except values.NoValue:
                 continue
-            if days and raw not in {one["raw"] for one in shown}:
-                shown.append(
-                    {
-                        "raw": raw,
-                        **{
-                            name: f"{day.day} {day:%B} {day.year}"
-                            for name, day in zip(("day", "month"), days, strict=True)
-                        },
-                    }
-                )
+            if is_open and raw not in {one["raw"] for one in shown}:
+                shown.append({"raw": raw, **_readings(raw)})
         if len(shown) >= SAMPLES:
             break
     return shown[:SAMPLES]
+
+
+def _readings(raw: str) -> dict[str, str]:
+    """What a date means in each order in which it is one."""
+    found = {}
+    for order in values.ORDERS:
+        try:
+            day = values.when(raw, order).date
+        except values.NoValue:
+            continue
+        said = f"{day.day} {day:%B} {day.year}"
+        if said not in found.values():
+            found[order] = said
+    return found
 
 
 def _calendars(clinic: Clinic) -> list[dict]:

@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from text import search_key
 
-DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
+DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
+ORDERS = DAY_FIRST, MONTH_FIRST, YEAR_FIRST
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -158,16 +159,22 @@ def _numeric(raw: str) -> tuple[int, int, str] | None:
 
 
 def order_of(cells: Iterable[str]) -> str | None:
-    """Whether these dates have the day or the month first. None: nothing tells. Raises NoValue
-    where they contradict each other.
+    """Whether these dates have the day, the month or a year of two digits first.
+
+    None: nothing tells. Raises NoValue where they contradict each other.
 
     Cells without doubt (month names, the year first, the same number twice) do not count.
     """
     found = set()
     is_open = False
+    firsts, lasts, may_be_year = set(), set(), True
     for raw in cells:
         if pair := _numeric(raw):
-            first, second, _ = pair
+            first, second, year = pair
+            firsts.add(first), lasts.add(year)
+            may_be_year &= (
+                "." not in raw and len(year) == 2 and second <= 12 and 1 <= int(year) <= 31
+            )
             if first > 12 >= second:
                 found.add(DAY_FIRST)
             elif second > 12 >= first:
@@ -175,6 +182,9 @@ def order_of(cells: Iterable[str]) -> str | None:
             is_open |= first <= 12 and second <= 12 and first != second
     if len(found) > 1:
         raise NoValue("both orders")
+    if found == {DAY_FIRST} and may_be_year and len(firsts) <= len(lasts):
+        # 27/3/13: days change more often than years, else nothing tells
+        return YEAR_FIRST if len(firsts) < len(lasts) else None
     return next(iter(found), None if is_open else DAY_FIRST)
 
 
@@ -212,9 +222,12 @@ def _date(rest: str, order: str) -> tuple[date | None, str]:
         elif found := _DAY_MONTH.match(rest):
             day = date(_year(found[3]), _MONTHS[found[2]], int(found[1]))
         elif found := _NUMBERS.match(rest):
-            numbers = int(found[1]), int(found[2])
-            dom, month = numbers if order == DAY_FIRST else numbers[::-1]
-            day = date(_year(found[3]), month, dom)
+            numbers = found[1], found[2], found[3]
+            if order == YEAR_FIRST and len(found[3]) == 2:
+                numbers = numbers[::-1]
+            elif order == MONTH_FIRST:
+                numbers = found[2], found[1], found[3]
+            day = date(_year(numbers[2]), int(numbers[1]), int(numbers[0]))
         else:
             return None, rest
     except ValueError:

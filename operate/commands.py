@@ -26,7 +26,7 @@ import text
 import vault
 from accounts import Account
 from credentials import OneTimeLink
-from intake.values import DAY_FIRST, MONTH_FIRST
+from intake.values import ORDERS
 from models import Clinic, Feed, User, Venue
 from outbox import Letter
 from settings import Settings, sandbox_port
@@ -677,7 +677,7 @@ def sample() -> None:
 )
 @click.option(
     "--dates",
-    type=click.Choice([DAY_FIRST, MONTH_FIRST]),
+    type=click.Choice(ORDERS),
     help="How dates such as 03/04/2027 are meant, where the file does not tell.",
 )
 @click.option(

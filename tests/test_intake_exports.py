@@ -202,8 +202,8 @@ def test_dates_that_can_be_read_both_ways_are_asked_about(read, linden):
     asked = asking.questions(open_text("bookings", text), linden.clinic)
     assert asked["dates"][0] == {
         "raw": "03/04/2027",
-        "day": "3 April 2027",
-        "month": "4 March 2027",
+        "day-first": "3 April 2027",
+        "month-first": "4 March 2027",
     }
     assert spans(read(text, dates="month-first"))[0][0] == at("2027-03-04 09:00")
     assert [

@@ -229,3 +229,21 @@ def test_a_spoiled_number_and_odd_spaces_are_seen():
 )
 def test_one_cell_with_a_whole_name(raw, both):
     assert values.names(raw) == both
+
+
+@pytest.mark.parametrize(
+    ("cells", "order"),
+    [
+        (["27/3/13"], None),
+        (["27/3/13", "27/3/14", "27/4/2"], "year-first"),
+        (["13/3/27", "14/3/27", "2/4/27"], "day-first"),
+        (["27/3/2013"], "day-first"),
+        (["27/3/45"], "day-first"),
+    ],
+)
+def test_a_year_of_two_digits_is_not_taken_for_the_day_unasked(cells, order):
+    assert values.order_of(cells) == order
+
+
+def test_a_year_of_two_digits_may_come_first():
+    assert values.when("27/3/13", "year-first").date == date(2027, 3, 13)

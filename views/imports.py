@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 
 import intake
 from intake.upload import Import
-from intake.values import DAY_FIRST, MONTH_FIRST
+from intake.values import ORDERS
 
 from . import access, htmx
 from .access import manager_required
@@ -101,9 +101,7 @@ def answer(import_id: int):
         for n, column in enumerate(asked["columns"])
         if (meaning := request.form.get(f"column-{n}", "")) in allowed
     }
-    dates = (
-        request.form.get("dates") if request.form.get("dates") in (DAY_FIRST, MONTH_FIRST) else None
-    )
+    dates = request.form.get("dates") if request.form.get("dates") in ORDERS else None
     calendar = arg_int(request.form.get("calendar"))
     calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
     faults = intake.faults(row.kind, columns, dates, calendar, asked)
