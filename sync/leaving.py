@@ -26,6 +26,7 @@ from .providers.base import (
     ScopeMissing,
     Unavailable,
 )
+from .providers.writing import OF_ANY_CALL
 
 STANDING = (
     "synced",
@@ -216,6 +217,7 @@ class _Removal:
         if not found:
             return
         self.errand.begin(len(found))
+        refusals = []
         for some in chunked(sorted(found), self.provider.batch_size):
             results = list(
                 self.provider.write(calendar_id, [Delete(remote_id) for remote_id in some])
@@ -223,9 +225,15 @@ class _Removal:
             self._note_gone(
                 [result.operation.remote_id for result in results if result.error is None]
             )
-            for result in results:
-                if result.error and not isinstance(result.error, Gone):
-                    raise result.error
+            refusals += [
+                result.error
+                for result in results
+                if result.error and not isinstance(result.error, Gone)
+            ]
+            if any(isinstance(error, OF_ANY_CALL) for error in refusals):
+                raise next(error for error in refusals if isinstance(error, OF_ANY_CALL))
+        if refusals:  # about single events: all others are gone
+            raise refusals[0]
         if find():
             raise Unavailable("events are left")
 

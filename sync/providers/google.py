@@ -51,7 +51,7 @@ from .google_mapping import (
 from .multipart import Answer, Call
 from .parsing import all_apart, all_told, answered, apart, etag, identity, is_of_another_shape
 from .values import written
-from .writing import carried_out, of_the_whole, told_by
+from .writing import answers_to, carried_out, told_by
 
 API, BATCH = "/calendar/v3", "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
@@ -243,33 +243,25 @@ class Google:
         """What each call came to. Those that met a dead access token, or one another, did nothing
         and are sent once more.
         """
-        answers = self._send_once(calls)
+        answers = answers_to(calls, self._send_once)
         again = [number for number, answer in enumerate(answers) if _may_pass_now(answer)]
         try:
             if any(answers[number].status == 401 for number in again):
                 self._wire.renew()
-            repeated = self._send_once([calls[number] for number in again])
+            repeated = answers_to([calls[number] for number in again], self._send_once)
         except ProviderError as error:
             repeated = [error] * len(again)
         for number, answer in zip(again, repeated, strict=True):
             answers[number] = answer
         return answers
 
-    def _send_once(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. One that failed as a whole failed for each of its calls."""
-        if not calls:
-            return []
+    def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Raises what refuses it as a whole."""
         content_type, content = multipart.written(calls)
-        try:
-            answer = self._wire.send(
-                "POST",
-                f"{self._url}{BATCH}",
-                content=content,
-                headers={"Content-Type": content_type},
-            )
-            _refuse(answer)
-        except ProviderError as error:
-            return [of_the_whole(error)] * len(calls)
+        answer = self._wire.send(
+            "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}
+        )
+        _refuse(answer)
         parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
         return [part or Unanswered("no part") for part in parts]
 

@@ -29,7 +29,7 @@ from .base import (
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
 from .parsing import is_of_another_shape
-from .writing import HOPELESS, of_the_whole
+from .writing import HOPELESS, answers_to
 
 # Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
 # https://learn.microsoft.com/graph/outlook-immutable-id
@@ -112,7 +112,7 @@ class Graph:
         """The answers to one batch. Calls that met a dead access token did nothing, and are sent
         once more with another.
         """
-        answers = self._batch(calls)
+        answers = answers_to(calls, self._batch)
         refused = [
             number
             for number, answer in enumerate(answers)
@@ -120,7 +120,9 @@ class Graph:
         ]
         if refused and self._renew():
             for number, answer in zip(
-                refused, self._batch([calls[number] for number in refused]), strict=True
+                refused,
+                answers_to([calls[number] for number in refused], self._batch),
+                strict=True,
             ):
                 answers[number] = answer
         return answers
@@ -133,16 +135,11 @@ class Graph:
             return False
         return True
 
-    def _batch(self, calls: list[Call]) -> list[Answer | ProviderError]:
-        """The answers to one batch. One that failed as a whole failed for each of its calls."""
-        try:
-            document = self.json(
-                "POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER})
-            )
-            with reading():
-                answers = json_batch.read(document, len(calls))
-        except ProviderError as error:
-            return [of_the_whole(error)] * len(calls)
+    def _batch(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Raises what refuses it as a whole."""
+        document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
+        with reading():
+            answers = json_batch.read(document, len(calls))
         return [answer or Unanswered("no answer in the batch") for answer in answers]
 
 

@@ -2,7 +2,7 @@
 rest as well.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..event import RemoteEvent
 from .base import (
@@ -20,6 +20,7 @@ from .base import (
     Unreadable,
     Unsent,
 )
+from .multipart import Answer, Call
 
 # Errors that the next batch would meet as well.
 HOPELESS = (AuthExpired, Forbidden, NotConfigured, ScopeMissing, Unanswered, Unavailable, Unsent)
@@ -44,6 +45,50 @@ def of_the_whole(error: ProviderError) -> ProviderError:
     verdict. Not found, taken, changed, malformed
     or forbidden was then the batch, and nobody knows about the items."""
     return error if isinstance(error, OF_ANY_CALL) else Unavailable(error.reason, error.status)
+
+
+# Statuses that refuse what a request holds (RFC 9110, 15.5): one item may be the reason that a
+# whole batch is refused.
+OF_CONTENT = (400, 413, 422)
+
+
+def answers_to(
+    calls: Sequence[Call], send: Callable[[Sequence[Call]], list[Answer | ProviderError]]
+) -> list[Answer | ProviderError]:
+    """What each call of a batch came to. `send` sends one batch, and raises what refuses it as a
+    whole.
+
+    A batch whose content is refused is sent again in halves, until the items that are the reason
+    stand alone: these are then refused, with no verdict about their events, and the others get
+    through. Of n items at most 4 log2(n) + 3 batches are sent. Where none of so many is taken, it
+    is not the items, and all of them failed. Whatever else refuses a batch ends the halving.
+    """
+    answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
+    most, waiting, sent = 4 * (len(calls) - 1).bit_length() + 3, [(0, len(calls))][: len(calls)], 0
+    refused: dict[int, ProviderError] = {}
+    last = Unavailable()  # what the whole was refused with
+    while waiting:
+        start, end = waiting.pop()
+        if sent == most:
+            answers[start:end] = [last] * (end - start)
+            continue
+        try:
+            answers[start:end], sent = send(calls[start:end]), sent + 1
+        except ProviderError as error:
+            sent += 1
+            if isinstance(error, OF_ANY_CALL) or error.status not in OF_CONTENT:
+                answers[start:end] = [of_the_whole(error)] * (end - start)
+                break
+            last = of_the_whole(error)
+            if end - start == 1:
+                refused[start] = ProviderError(error.reason, error.status)
+            else:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+    is_of_batches = sent == most and not any(isinstance(answer, Answer) for answer in answers)
+    for number, error in refused.items():
+        answers[number] = of_the_whole(error) if is_of_batches else error
+    return answers
 
 
 def told_by(
