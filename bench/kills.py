@@ -24,6 +24,7 @@ import psutil
 from .http import _free_port
 from .tables import show, verdict
 
+MOST_SECONDS = 30  # until a part runs again
 PASSWORD, TOP = "sample pass 1", Path(__file__).parent.parent
 FEEDS, PEOPLE, KILLS = 200, 20, 10
 POLL_SECONDS, PRESS_SECONDS = 2.0, 0.5  # each feed polls, each person saves
@@ -113,7 +114,8 @@ def _kill(above: psutil.Process, name: str, crowd: "Crowd", kills: int) -> list:
 
 def _part(above: psutil.Process, name: str) -> psutil.Process:
     """The process of this part, as soon as it runs."""
-    while True:
+    end = time.monotonic() + MOST_SECONDS
+    while time.monotonic() < end and above.status() != psutil.STATUS_ZOMBIE:
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             found = [
                 child for child in above.children() if PARTS[name] in " ".join(child.cmdline())
@@ -122,6 +124,7 @@ def _part(above: psutil.Process, name: str) -> psutil.Process:
             if process.status() != psutil.STATUS_ZOMBIE:
                 return process
         time.sleep(0.05)
+    raise SystemExit(f"{name} was not started again")
 
 
 def _token(page: str) -> str:
@@ -144,7 +147,8 @@ class Crowd:
             (self._save, n) for n in range(PEOPLE)
         ]
         self._threads = [
-            threading.Thread(target=function, args=(argument,)) for function, argument in work
+            threading.Thread(target=function, args=(argument,), daemon=True)
+            for function, argument in work
         ]
         for thread in self._threads:
             thread.start()

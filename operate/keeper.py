@@ -1,8 +1,9 @@
 """Keeps parts running: one that ends is begun again, the first time at once, then after growing
 pauses, and the log says so.
 
-Only a part that ends again and again *before it was ready* is given up: it cannot run here, and
-somebody must look.
+Only a part that ends again and again and *never was ready* is given up: it cannot run here, and
+somebody must look. One that was ready can run: ended again and again from outside, or for want of
+memory, while it begins, it goes on being started.
 """
 
 import ctypes
@@ -44,8 +45,7 @@ class Child(Protocol):
 
 @dataclass
 class Part:
-    """One part. `longest_pause`: seconds between an end and the next beginning at most. `for_good`:
-    once it was ready, it is never given up.
+    """One part. `longest_pause`: seconds between an end and the next beginning at most.
 
     `replaced(pid)` is called for each process that ended by itself once the next one is ready.
     """
@@ -53,7 +53,6 @@ class Part:
     begin: Callable[[], Child]
     is_ready: Callable[[], bool]
     longest_pause: float = 5.0
-    for_good: bool = False
     replaced: Callable[[int], None] = lambda pid: None
     child: Child | None = None
     ready: bool = False  # since it was begun
@@ -114,7 +113,7 @@ class Keeper:
         now = time.monotonic()
         part.ends = 1 if part.ready and now - part.begun_at > STEADY_SECONDS else part.ends + 1
         part.ends_unready = 0 if part.ready else part.ends_unready + 1
-        if part.ends_unready >= TRIES and not (part.for_good and part.was_ready):
+        if part.ends_unready >= TRIES and not part.was_ready:
             raise GivenUp(
                 f"{name} {what}, {TRIES} times in a row before it was ready. It cannot run here;"
                 " what it said above tells why."

@@ -289,7 +289,6 @@ def _redis(settings) -> Iterator[dict[str, Part]]:
         part = Part(
             lambda: _begin_redis(settings),
             lambda: _redis_answers(settings),
-            for_good=True,
             child=redis,
             was_ready=True,
         )

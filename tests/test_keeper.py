@@ -63,13 +63,12 @@ def test_one_that_was_ready_each_time_is_never_given_up(keep, monkeypatch):
     keep(part, lambda: part.ends > 5)
 
 
-def test_one_that_must_go_on_is_not_given_up_once_it_was_ready(keep, monkeypatch):
+def test_one_that_was_ready_once_is_not_given_up_though_each_beginning_ends(keep, monkeypatch):
     monkeypatch.setattr(keeper, "TRIES", 2)
     part = Part(
         lambda: child("raise SystemExit(3)"),
         lambda: part.ends == 0,
         longest_pause=0.01,
-        for_good=True,
     )
     keep(part, lambda: part.ends > 5)
 
