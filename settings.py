@@ -71,6 +71,7 @@ class Settings:
     providers: Mapping[str, Endpoints]
     webhook_url: str | None
     poll_seconds: int
+    frozen_seconds: int
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -169,6 +170,7 @@ class Settings:
             providers=providers,
             webhook_url=webhook_url or None,
             poll_seconds=number("KALENDS_POLL_SECONDS", "300", 1, 86400),
+            frozen_seconds=number("KALENDS_FROZEN_SECONDS", "20", 3, 3600),
         )
         if settings.smtp_url and not settings.mail_from:
             faults.append(

@@ -326,7 +326,10 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
     models.database.obj.close_all()
     try:
         status = web_server.serve(
-            listening or web_server.listen(_settings().host, _settings().port), workers, ready
+            listening or web_server.listen(_settings().host, _settings().port),
+            workers,
+            ready,
+            _settings().frozen_seconds,
         )
     except web_server.CannotStart as error:
         raise click.ClickException(str(error)) from None
@@ -341,7 +344,8 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
     _check_key_if_there()
-    processes.work(_settings().redis_url, list(queues or processes.jobs.LIMITS), burst, ready)
+    names = list(queues or processes.jobs.LIMITS)
+    processes.work(_settings().redis_url, names, burst, ready, _settings().frozen_seconds)
 
 
 @click.command()

@@ -4,12 +4,17 @@ pauses, and the log says so.
 Only a part that ends again and again and *never was ready* is given up: it cannot run here, and
 somebody must look. One that was ready can run: ended again and again from outside, or for want of
 memory, while it begins, it goes on being started.
+
+One that runs and gives no sign of life is ended and begun again: it is stopped, or holds Python's
+lock in a loop.
 """
 
 import ctypes
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,6 +23,10 @@ from typing import Protocol
 
 TRIES = 5  # ends in a row before it was ready, after which a part is given up
 STEADY_SECONDS = 60  # after so long a life the next end counts as the first again
+SIGN_SECONDS = 1.0  # between two signs of life
+FROZEN_SECONDS = 20  # without one, after which a process is ended; one that is busy takes less
+START_SECONDS = 300  # the same before its first sign: it begins, perhaps on a slow machine
+LONGEST_LOOK = 2.0  # that count between two looks: after more, we ourselves did not run
 
 
 class GivenUp(Exception):
@@ -43,9 +52,27 @@ class Child(Protocol):
         """Its exit status, negative for a signal; None while it runs."""
 
 
+class Silence:
+    """For how long somebody has given no sign of life, while we could have heard it: time in which
+    the machine was suspended does not count.
+    """
+
+    def __init__(self) -> None:
+        self._seconds, self._looked_at = 0.0, time.monotonic()
+
+    def after(self, is_heard: bool) -> float:
+        """The seconds of it. Called at each look, with whether a sign came since the last one."""
+        now = time.monotonic()
+        passed, self._looked_at = now - self._looked_at, now
+        self._seconds = 0.0 if is_heard else self._seconds + min(passed, LONGEST_LOOK)
+        return self._seconds
+
+
 @dataclass
 class Part:
     """One part. `longest_pause`: seconds between an end and the next beginning at most.
+    `gives_signs`: `is_ready` tells again and again, and a part of which it tells nothing for long
+    is ended.
 
     `replaced(pid)` is called for each process that ended by itself once the next one is ready.
     """
@@ -53,6 +80,7 @@ class Part:
     begin: Callable[[], Child]
     is_ready: Callable[[], bool]
     longest_pause: float = 5.0
+    gives_signs: bool = False
     replaced: Callable[[int], None] = lambda pid: None
     child: Child | None = None
     ready: bool = False  # since it was begun
@@ -61,16 +89,20 @@ class Part:
     was_ready: bool = False  # ever
     ends: int = 0
     ends_unready: int = 0
+    silence: Silence = field(default_factory=Silence)
     ended: list[int] = field(
         default_factory=list
     )  # the processes that ended by themselves, until another is ready
 
 
 class Keeper:
-    """The parts by name. `look` is called a few times a second."""
+    """The parts by name. `look` is called a few times a second. `frozen_seconds`: without a sign of
+    life, after which a part that gives signs is ended.
+    """
 
-    def __init__(self, parts: Mapping[str, Part]):
+    def __init__(self, parts: Mapping[str, Part], frozen_seconds: float = FROZEN_SECONDS):
         self.parts = dict(parts)
+        self.frozen_seconds = frozen_seconds
 
     def look(self) -> None:
         """Begin what is to be begun. Raises GivenUp."""
@@ -80,13 +112,17 @@ class Keeper:
                     self._begin(name, part)
                 continue
             status = part.child.poll()  # before the question: what it said last counts
-            part.ready = part.ready or part.is_ready()
+            is_heard = (part.gives_signs or not part.ready) and part.is_ready()
+            part.ready = part.ready or is_heard
             part.was_ready = part.was_ready or part.ready
             if status is not None:
                 self._ended(name, part, status)
-            elif part.ready:
-                while part.ended:
-                    part.replaced(part.ended.pop())
+                continue
+            while part.ready and part.ended:
+                part.replaced(part.ended.pop())
+            longest = self.frozen_seconds if part.ready else START_SECONDS
+            if part.gives_signs and part.silence.after(is_heard) > longest:
+                self._end(name, part)
 
     def all_ready(self) -> bool:
         return all(part.ready for part in self.parts.values())
@@ -95,13 +131,19 @@ class Keeper:
         return [part.child for part in self.parts.values() if part.child is not None]
 
     def _begin(self, name: str, part: Part) -> None:
-        part.begun_at, part.ready = time.monotonic(), False
+        part.begun_at, part.ready, part.silence = time.monotonic(), False, Silence()
         try:
             part.child = part.begin()
         except (OSError, CannotStart) as fault:  # no more processes, no more memory
             self._again(
                 name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})"
             )
+
+    def _end(self, name: str, part: Part) -> None:
+        """End a process that is frozen: it would heed no gentler signal."""
+        say(f"{name} gives no sign of life. It is ended.")
+        part.silence = Silence()
+        os.kill(part.child.pid, signal.SIGKILL)
 
     def _ended(self, name: str, part: Part, status: int) -> None:
         part.ended.append(part.child.pid)
@@ -130,7 +172,7 @@ class Keeper:
 
 
 class Ready:
-    """Two connected sockets by which a child says that it can do its work."""
+    """Two connected sockets by which a child says that it can do its work, and that it lives."""
 
     def __init__(self) -> None:
         self._ours: socket.socket | None = None
@@ -144,18 +186,35 @@ class Ready:
         return theirs
 
     def __call__(self) -> bool:
-        """Whether the present child has said so."""
+        """Whether the present child has said so since it was last asked."""
         try:
-            return self._ours.recv(1) == b"1"
+            return bool(self._ours.recv(4096))
         except OSError:  # not yet, or it ended
             return False
 
 
 def say_ready(theirs: socket.socket | None) -> None:
-    """What the child calls once it can work. None: nobody waits for it."""
+    """What the child calls once it can work, and each second from then on. None: nobody waits for
+    it.
+    """
     if theirs is not None:
-        with theirs, suppress(OSError):
-            theirs.send(b"1")
+        with suppress(OSError):  # nobody is there, or nobody has listened for long
+            theirs.send(b"1", socket.MSG_DONTWAIT)
+
+
+def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda: None) -> None:
+    """Say so from a thread from now on, whatever the process works at; each time call `also`,
+    which raises nothing.
+    """
+
+    def go_on() -> None:
+        while True:
+            say_ready(theirs)
+            also()
+            time.sleep(SIGN_SECONDS)
+
+    say_ready(theirs)
+    threading.Thread(target=go_on, daemon=True, name="signs of life").start()
 
 
 def end_with_parent() -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,15 +29,18 @@ from sync import jobs
 
 from . import chores
 from .keeper import (
+    FROZEN_SECONDS,
+    SIGN_SECONDS,
     CannotStart,
     Child,
     GivenUp,
     Keeper,
     Part,
     Ready,
+    Silence,
     end_with_parent,
+    go_on_saying,
     say,
-    say_ready,
 )
 
 TOP = Path(__file__).parent.parent
@@ -73,6 +76,9 @@ class _Listed:
         with suppress(RedisError):
             super().register_death()
 
+    def look(self, frozen_seconds: float) -> None:
+        """Called each second, from a thread."""
+
 
 class _Simple(_Listed, SimpleWorker):
     """RQ's worker without forking."""
@@ -80,8 +86,36 @@ class _Simple(_Listed, SimpleWorker):
 
 class _Forking(_Listed, Worker):
     """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it,
-    to be done again later.
+    to be done again later, and so is the process of a job that gives no sign of life.
     """
+
+    def __init__(self, *args, **named):
+        super().__init__(*args, **named)
+        self._said = Ready()
+        self._watched: tuple[int, Silence] | None = None  # the process of the present job
+
+    def fork_work_horse(self, job, queue):
+        with self._said.theirs() as self._theirs:
+            super().fork_work_horse(job, queue)
+        self._watched = self.horse_pid, Silence()
+
+    def main_work_horse(self, job, queue):
+        go_on_saying(self._theirs)
+        super().main_work_horse(job, queue)
+
+    def wait_for_horse(self):
+        ended = super().wait_for_horse()
+        self._watched = None  # its number may be another's from now on
+        return ended
+
+    def look(self, frozen_seconds: float) -> None:
+        """Called each second, from a thread: end the process of a job that is frozen."""
+        if not (watched := self._watched):
+            return
+        pid, silence = watched
+        if silence.after(self._said()) > frozen_seconds:
+            say("The process of a job gives no sign of life. It is ended.")
+            _signal(pid, signal.SIGKILL)
 
     def handle_warm_shutdown_request(self):
         super().handle_warm_shutdown_request()
@@ -92,7 +126,11 @@ class _Forking(_Listed, Worker):
 
 
 def work(
-    redis_url: str, queues: list[str], burst: bool = False, ready: socket.socket | None = None
+    redis_url: str,
+    queues: list[str],
+    burst: bool = False,
+    ready: socket.socket | None = None,
+    frozen_seconds: float = FROZEN_SECONDS,
 ) -> None:
     """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the
     queues are empty.
@@ -100,18 +138,22 @@ def work(
     `now` alone is worked without forking: somebody waits, and a fork costs more than such a job.
     Everything else forks for
     each job, so that one that crashes, leaks or hangs ends alone. The application was imported
-    before, and is never again.
+    before, and is never again. The process of a job that gives no sign of life for `frozen_seconds`
+    is ended.
     """
-    say_ready(ready)
     kind = _Simple if queues == ["now"] else _Forking
+    present: list[_Listed] = []
+    go_on_saying(ready, lambda: [each.look(frozen_seconds) for each in present])
     while True:
         redis = _wait_for(redis_url)
         try:
-            kind(
+            worker = kind(
                 [Queue(name, connection=redis) for name in queues],
                 connection=redis,
                 worker_ttl=jobs.WORKER_SECONDS,
-            ).work(burst=burst, logging_level="WARNING")
+            )
+            present[:] = [worker]
+            worker.work(burst=burst, logging_level="WARNING")
             return
         except (
             RedisError,
@@ -132,7 +174,7 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
     """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not
     begun in its period expires.
     """
-    say_ready(ready)
+    go_on_saying(ready)
     clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
     for function, seconds in chores.PERIODIC:
         name = f"{function.__module__}.{function.__name__}"
@@ -264,7 +306,10 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
             number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
         ):  # nohup stays in force
             signal.signal(number, lambda *_: stop.set())
-    with _redis(settings) as parts, _kept({**parts, **_parts(settings, listening)}) as keeper:
+    with (
+        _redis(settings) as parts,
+        _kept({**parts, **_parts(settings, listening)}, settings.frozen_seconds) as keeper,
+    ):
         while not stop.wait(0.1):
             try:
                 keeper.look()
@@ -288,13 +333,28 @@ def _redis(settings) -> Iterator[dict[str, Part]]:
     with embedded_redis(settings) as redis:
         part = Part(
             lambda: _begin_redis(settings),
-            lambda: _redis_answers(settings),
+            _each_second(lambda: _redis_answers(settings)),
+            gives_signs=True,
             child=redis,
             was_ready=True,
         )
         yield {"redis": part}
         if part.child not in (None, redis):
             _end_redis(part.child)
+
+
+def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:
+    """Ask so often only; in between there is no answer."""
+    next_at = 0.0
+
+    def asked() -> bool:
+        nonlocal next_at
+        if time.monotonic() < next_at:
+            return False
+        next_at = time.monotonic() + SIGN_SECONDS
+        return ask()
+
+    return asked
 
 
 def _parts(settings, listening: socket.socket) -> dict[str, Part]:
@@ -339,17 +399,17 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
             return _begin([*program, *options], pass_fds=tuple(inherited.values()))
 
     if not listening:
-        return Part(begin, said)
-    return Part(begin, said, longest_pause=1.0, replaced=lambda pid: _signal(pid, signal.SIGTERM))
+        return Part(begin, said, gives_signs=True)
+    return Part(begin, said, longest_pause=1.0, gives_signs=True, replaced=_let_go)
 
 
 @contextmanager
-def _kept(parts: dict[str, Part]) -> Iterator[Keeper]:
+def _kept(parts: dict[str, Part], frozen_seconds: float) -> Iterator[Keeper]:
     """Keep the parts running while the block runs. Each then ends with all that it started itself;
     what ran before (Redis) goes on.
     """
     before = [part for part in parts.values() if part.child]
-    keeper = Keeper(parts)
+    keeper = Keeper(parts, frozen_seconds)
     try:
         yield keeper
     finally:
@@ -391,6 +451,12 @@ def _signal(pid: int, number: signal.Signals) -> None:
     """Send it to our child and what it started, as far as they are there."""
     with suppress(ProcessLookupError):
         os.killpg(pid, number)
+
+
+def _let_go(pid: int) -> None:
+    """Have what a process that ended left behind end, too, were it stopped."""
+    _signal(pid, signal.SIGTERM)
+    _signal(pid, signal.SIGCONT)
 
 
 def _answers(settings) -> bool:

@@ -23,7 +23,17 @@ from granian.log import LogLevels
 from granian.net import SocketHolder
 from granian.server.embed import Server
 
-from .keeper import CannotStart, GivenUp, Keeper, Part, Ready, say, say_ready
+from .keeper import (
+    FROZEN_SECONDS,
+    SIGN_SECONDS,
+    CannotStart,
+    GivenUp,
+    Keeper,
+    Part,
+    Ready,
+    say,
+    say_ready,
+)
 
 APPLICATION = "app:create_front"
 HEAD_SECONDS = 20  # for the head of a request, the first and each further one of a connection
@@ -62,9 +72,14 @@ def listen(host: str, port: int) -> socket.socket:
     raise CannotStart(fault)
 
 
-def serve(listening: socket.socket, processes: int, ready: socket.socket | None = None) -> int:
+def serve(
+    listening: socket.socket,
+    processes: int,
+    ready: socket.socket | None = None,
+    frozen_seconds: float = FROZEN_SECONDS,
+) -> int:
     """Answer with so many processes until SIGINT or SIGTERM. Gives the exit status. `ready`: see
-    `keeper.say_ready`.
+    `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,14 +92,14 @@ def serve(listening: socket.socket, processes: int, ready: socket.socket | None 
                 listening, cores[n % len(cores)], os.getppid() if ready else None
             )
             for n in range(processes)
-        }
+        },
+        frozen_seconds,
     )
     try:
         while not stop.wait(0.05):
             keeper.look()
-            if ready is not None and any(part.ready for part in keeper.parts.values()):
+            if any(part.was_ready for part in keeper.parts.values()):
                 say_ready(ready)
-                ready = None
         return 0
     except GivenUp as fault:
         say(str(fault))
@@ -118,7 +133,7 @@ def _process(listening: socket.socket, core: int | None, above: int | None) -> P
             child.start()
         return child
 
-    return Part(begin, said, longest_pause=1.0)
+    return Part(begin, said, longest_pause=1.0, gives_signs=True)
 
 
 def _allow_files() -> None:
@@ -154,10 +169,21 @@ async def _run(server: "_Server", ready: socket.socket, parent: int, above: int 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    server.on_startup(lambda: say_ready(ready))
+    begun = asyncio.Event()
+    server.on_startup(begun.set)
+    signs = asyncio.create_task(_give_signs(ready, begun))
     orphan = asyncio.create_task(_orphan(parent, above, stop))
     await server.serve()
     orphan.cancel()
+    signs.cancel()
+
+
+async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
+    """From the loop itself: one that does not come round answers nobody."""
+    await begun.wait()
+    while True:
+        say_ready(ready)
+        await asyncio.sleep(SIGN_SECONDS)
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:

@@ -195,6 +195,40 @@ def test_a_part_that_is_killed_is_started_again_and_no_request_fails_meanwhile(h
     assert stopped(running, family) == 0
 
 
+def test_a_part_that_is_frozen_is_started_again_and_the_web_answers_meanwhile(house):
+    running, family = start(house, KALENDS_FROZEN_SECONDS=4)
+    path = (
+        program.run("feed", "create", "lea@sample.test", **house.environ)
+        .stdout.strip()
+        .removeprefix(f"http://localhost:{house.port}")
+    )
+    for names in (["a web process", "now", "worker", "chores", "clock"], ["web", "redis"]):
+        until(lambda names=names: all(part_runs(running, name) for name in names))
+        until(lambda: len(part(running, "web").children()) > 1)
+        time.sleep(1.5)  # each has given its first sign
+        frozen = [part(running, name) for name in names]
+        for process in frozen:
+            process.suspend()
+        assert answers(house, path)
+        until(lambda frozen=frozen: alive(frozen) == [])
+        until(lambda names=names: all(part_runs(running, name) for name in names))
+        assert answers(house, path)
+        family += running_family(running)
+    until(lambda: ask(house, "/healthz") == (200, "ok\n"))
+    said = house.output.read_text()
+    for name in ("web", "now", "worker", "chores", "clock", "redis"):
+        assert said.count(f"\n{name} gives no sign of life. It is ended.\n") == 1
+    assert len(re.findall(r"web \d gives no sign of life", said)) == 1 and "Traceback" not in said
+    assert stopped(running, family) == 0
+
+
+def test_it_stops_though_a_part_is_frozen(house):
+    running, family = start(house)
+    for process in (part(running, "a web process"), part(running, "worker")):
+        process.suspend()
+    assert stopped(running, family) == 0
+
+
 def answers(house, path: str) -> bool:
     with suppress(OSError):
         status, body = ask(house, path)

@@ -267,6 +267,41 @@ def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(
     assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
 
 
+@on_sqlite_alone
+@pytest.mark.parametrize("how", ["stopped", "in a loop"])
+def test_the_process_of_a_job_that_is_frozen_is_ended_and_the_next_job_is_done(queue, how):
+    chores = Queue("chores", connection=queue)
+    if how == "stopped":
+        job = chores.enqueue("time.sleep", 120)
+    else:  # in C, where no other thread of the process comes to its turn
+        job = chores.enqueue("re.match", "(a+)+$", "a" * 60 + "b")
+    running = program.begin(
+        "worker", "chores", output=queue.output, KALENDS_FROZEN_SECONDS=3, **queue.environ
+    )
+    try:
+        until(lambda: job.get_status() == "started")
+        until(lambda: psutil.Process(running.pid).children())
+        (horse,) = psutil.Process(running.pid).children()
+        if how == "stopped":
+            horse.suspend()
+        until(lambda: not horse.is_running())
+        until(lambda: job.get_status() == "failed")
+        after = chores.enqueue("time.sleep", 0)
+        until(lambda: after.get_status() == "finished")
+        running.terminate()
+        assert running.wait(20) == 0
+    finally:
+        running.kill()
+    assert queue.output.read_text().count("The process of a job gives no sign of life.") == 1
+
+
+@on_sqlite_alone
+def test_a_job_that_takes_longer_than_the_silence_allowed_is_done(queue):
+    job = Queue("chores", connection=queue).enqueue("time.sleep", 5)
+    program.run("worker", "chores", "--burst", KALENDS_FROZEN_SECONDS=3, **queue.environ)
+    assert job.get_status() == "finished"
+
+
 @pytest.fixture
 def google():
     """A provider that is set up, and that nobody speaks with."""

@@ -1,14 +1,17 @@
 """Parts are kept running: real processes that end, cannot be begun, or run."""
 
 import io
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
 from operate import keeper
-from operate.keeper import CannotStart, GivenUp, Keeper, Part
+from operate.keeper import CannotStart, GivenUp, Keeper, Part, Ready, Silence, say_ready
 
 
 def child(code: str) -> subprocess.Popen:
@@ -22,8 +25,8 @@ def keep():
     """
     keepers = []
 
-    def until(part: Part, holds) -> Keeper:
-        keepers.append(Keeper({"part": part}))
+    def until(part: Part, holds, **more) -> Keeper:
+        keepers.append(Keeper({"part": part}, **more))
         end = time.monotonic() + 20
         while not holds():
             assert time.monotonic() < end, "it did not happen in time"
@@ -87,6 +90,84 @@ def test_one_that_cannot_be_begun_is_tried_again(keep, capsys, fault):
     part = Part(begin, lambda: True, longest_pause=0.01)
     keep(part, lambda: part.child is not None)
     assert capsys.readouterr().out.count("part could not be started (") == 2
+
+
+def signs(every: float) -> tuple[Callable[[], subprocess.Popen], Ready]:
+    """What begins a child that gives a sign so often, and what hears it."""
+    said = Ready()
+    code = (
+        "import socket, time; ours = socket.socket(fileno={})\n"
+        "while 1: ours.send(b'1'); time.sleep({})"
+    )
+
+    def begin() -> subprocess.Popen:
+        with said.theirs() as theirs:
+            number = theirs.fileno()
+            return subprocess.Popen(
+                [sys.executable, "-S", "-c", code.format(number, every)], pass_fds=[number]
+            )
+
+    return begin, said
+
+
+def test_one_that_is_stopped_is_ended_and_started_again(keep, capsys):
+    begin, said = signs(0.05)
+    part = Part(begin, said, gives_signs=True)
+    running = keep(part, lambda: part.ready, frozen_seconds=0.5)
+    frozen = part.child
+    os.kill(frozen.pid, signal.SIGSTOP)
+    while part.child in (None, frozen) or not part.ready:
+        running.look()
+        time.sleep(0.01)
+    assert frozen.poll() == -signal.SIGKILL and part.ends == 1 and part.ends_unready == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "part gives no sign of life. It is ended.",
+        "part ended by itself (status -9). It is started again.",
+    ]
+
+
+def test_one_that_gives_signs_is_left_alone(keep, capsys):
+    begin, said = signs(0.05)
+    part = Part(begin, said, gives_signs=True)
+    end = time.monotonic() + 1.5
+    keep(part, lambda: part.ready and time.monotonic() > end, frozen_seconds=0.7)
+    assert part.ends == 0 and capsys.readouterr().out == ""
+
+
+def test_one_that_has_yet_to_begin_is_given_more_time(keep):
+    begin, said = signs(60)
+    part = Part(begin, lambda: said() and False, gives_signs=True)
+    end = time.monotonic() + 0.6
+    keep(part, lambda: time.monotonic() > end, frozen_seconds=0.2)
+    assert part.ends == 0 and not part.ready
+
+
+def test_one_that_never_begins_is_ended_in_the_end(keep, monkeypatch, capsys):
+    monkeypatch.setattr(keeper, "START_SECONDS", 0.2)
+    part = Part(lambda: child("import time; time.sleep(60)"), lambda: False, gives_signs=True)
+    keep(part, lambda: part.ends_unready == 1)
+    assert "part gives no sign of life. It is ended." in capsys.readouterr().out
+
+
+def test_time_in_which_nobody_listened_is_no_silence(monkeypatch):
+    hour = 3600.0
+    clock = [hour]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    silence = Silence()
+    clock[0] += hour  # the machine slept, or we were stopped
+    assert silence.after(is_heard=False) == keeper.LONGEST_LOOK
+    clock[0] += 1
+    assert silence.after(is_heard=False) == keeper.LONGEST_LOOK + 1
+    assert silence.after(is_heard=True) == 0
+
+
+def test_signs_that_nobody_takes_keep_nobody_waiting():
+    said = Ready()
+    with said.theirs() as theirs:
+        for _ in range(5000):  # more than the socket holds
+            say_ready(theirs)
+        assert said()
+    say_ready(theirs)  # closed: no fault either
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(keep, monkeypatch):
