@@ -92,6 +92,20 @@ def test_every_file_linked_is_there(name):
     assert (TOP / name).exists()
 
 
+def test_every_place_in_the_guide_for_developers_is_there():
+    guide = (TOP / "CONTRIBUTING.md").read_text()
+    places = [
+        word for word in re.findall(r"`([a-z_./]+)`", guide) if "/" in word or word.endswith(".py")
+    ]
+    there = [*TOP.iterdir(), *(TOP / "sync" / "providers").iterdir()]
+    missing = [
+        place
+        for place in places
+        if not (TOP / place).exists() and place not in {path.name for path in there}
+    ]
+    assert len(places) > 20 and missing == []
+
+
 def test_the_makefile_is_short():
     targets = re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE)
     assert {"run", "test", "bench"} <= set(targets) and len(targets) <= 10
