@@ -146,6 +146,8 @@ def _restore(settings, file: Path) -> str:
         if models.is_sqlite():
             _check_sqlite(there / wanted)
         aside.mkdir(mode=0o700)
+        _unfinished(settings).touch(mode=0o600)
+        _to_disk(settings.instance)
         if models.is_sqlite():
             _replace_sqlite(_sqlite_path(settings), there / wanted, aside / wanted)
         else:
@@ -156,13 +158,50 @@ def _restore(settings, file: Path) -> str:
                 [table._meta.table_name for table in migrate.TABLES],
             )
         _replace_key(settings, there / "secret_key", aside / "secret_key")
-    with models.database.connection_context():
-        Clinic.age_faces()
+    _take_back()
+    return f"Restored. What was there before is kept in {aside}."
+
+
+def finish_restore(settings) -> None:
+    """What must follow a restore, and was not done or not all of it: at the end of one, and at the
+    next start after one that was killed at any step.
+    """
+    if not _unfinished(settings).exists():
+        return
+    _take_back()
+    with _connected():
+        if migrate.state() == "current":
+            Clinic.void_after_restore()
+    _unfinished(settings).unlink()
+
+
+def _unfinished(settings) -> Path:
+    """A file that is there while a restore is not done."""
+    return settings.instance / "restore-unfinished"
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """The database, open for this; what was open before stays so."""
+    is_ours = models.database.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if is_ours:
+            models.database.close()
+
+
+def _take_back() -> None:
+    """What a backup holds and must not come to life again: sessions, since somebody may have signed
+    out meanwhile, and letters that went out. No calendar app may keep what it shows as the newest.
+    """
+    with _connected():
+        if Clinic.table_exists():
+            Clinic.age_faces()
         if Session.table_exists():  # an older version's backup has none
-            Session.delete().execute()  # somebody may have signed out since
+            Session.delete().execute()
         if Letter.table_exists():
             Letter.stop_after_restore()
-    return f"Restored. What was there before is kept in {aside}."
 
 
 def before_update(settings) -> Path | None:

@@ -184,6 +184,7 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
             _keep_before_update()
         applied = migrations.migrate()
         _check_key()
+        backups.finish_restore(_settings())
     except (migrations.CannotMigrate, OSError) as error:
         raise click.ClickException(str(error)) from None
     return applied
@@ -219,9 +220,10 @@ def _check_key_if_there() -> None:
     """The same for one part that runs alone: it may begin before the database does."""
     try:
         models.database.connect(reuse_if_open=True)
-        is_foreign = (
-            migrations.state() == "current" and keys.state(_settings().secret_keys) == "foreign"
-        )
+        is_current = migrations.state() == "current"
+        is_foreign = is_current and keys.state(_settings().secret_keys) == "foreign"
+        if is_current and not is_foreign:
+            backups.finish_restore(_settings())
     except PeeweeException:
         return
     finally:
@@ -799,14 +801,15 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     except (backups.Refused, OSError, PeeweeException) as error:
         raise click.ClickException(str(error)) from None
     if as_it_was and migrations.state() != "current":
+        backups.finish_restore(_settings())
         click.echo("It is as it was. Start it with the version of Kalends that made the backup.")
         return
     try:
         migrations.migrate()
     except migrations.CannotMigrate as error:
         raise click.ClickException(str(error)) from None
+    backups.finish_restore(_settings())
     with _database(with_any_key=True):
-        Clinic.void_after_restore()
         if keys.state(Settings.from_env().secret_keys) == "foreign":
             click.echo(f"Before you start it: {keys.FOREIGN}")
 

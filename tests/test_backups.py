@@ -8,11 +8,14 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
 
+import program
 import pytest
 from earlier import EARLIER, counts, make
 from test_commands import on_sqlite_alone, own, sample_instance  # noqa: F401 (fixtures)
@@ -163,6 +166,60 @@ def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
     backups.write(server, tmp_path / "kalends.tar.gz")
     restore(server, tmp_path / "kalends.tar.gz")
     assert [folder.name for folder in left if folder.exists()] == [".backup-at-work"]
+
+
+@pytest.fixture
+def killed():
+    """Run a restore in a process of its own that kills itself at one step of it."""
+
+    def restore_until(server, file, step):
+        code = f"""
+import os, signal, sys
+import models, vault
+from database import open_database
+from operate import backups, postgres_tools
+from settings import Settings
+url, key, instance, file = sys.argv[1:5]
+settings = Settings.from_env(
+    dict(DATABASE_URL=url, KALENDS_SECRET_KEY=key, KALENDS_INSTANCE=instance)
+)
+vault.open_vault(settings.secret_keys)
+open_database(url)
+for place in (backups, postgres_tools, models.Clinic):
+    if hasattr(place, {step!r}):
+        setattr(place, {step!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+backups.restore(settings, backups.Path(file))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.database_url, KEY, server.instance, file],
+            cwd=program.TOP,
+            env=program.environ(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == -9, done.stderr
+
+    return restore_until
+
+
+@pytest.mark.parametrize("step", ["the database", "_replace_key", "_take_back", "age_faces"])
+def test_a_restore_that_is_killed_brings_no_session_back(server, tmp_path, killed, step):
+    if step == "the database":
+        step = "_replace_sqlite" if models.is_sqlite() else "replace"
+    migrate.migrate()
+    clinic = Clinic.create(name="Linden")
+    user = User.create(clinic=clinic, email="olive@linden.test", name="Olive", role="owner")
+    Session.begin(user, True, "")
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    models.database.close()
+    models.database.obj.close_all()
+    killed(server, tmp_path / "kalends.tar.gz", step)
+    models.database.connect()
+    assert Session.select().count() == 1  # or nothing is proved
+    backups.finish_restore(server)
+    assert Session.select().count() == 0 and Clinic.get().void_rev is not None
+    assert not list(server.instance.glob("restore-unfinished"))
 
 
 @on_sqlite_alone
