@@ -25,6 +25,7 @@ from .providers.base import (
     ProviderError,
     ScopeMissing,
     Unavailable,
+    Unsent,
 )
 from .providers.writing import OF_ANY_CALL
 
@@ -218,22 +219,20 @@ class _Removal:
             return
         self.errand.begin(len(found))
         refusals = []
-        for some in chunked(sorted(found), self.provider.batch_size):
-            results = list(
-                self.provider.write(calendar_id, [Delete(remote_id) for remote_id in some])
-            )
+        deletions = [Delete(remote_id) for remote_id in sorted(found)]
+        for results in chunked(
+            self.provider.write(calendar_id, deletions), self.provider.batch_size
+        ):
             self._note_gone(
                 [result.operation.remote_id for result in results if result.error is None]
             )
             refusals += [
                 result.error
                 for result in results
-                if result.error and not isinstance(result.error, Gone)
+                if result.error and not isinstance(result.error, (Gone, Unsent))
             ]
-            if any(isinstance(error, OF_ANY_CALL) for error in refusals):
-                raise next(error for error in refusals if isinstance(error, OF_ANY_CALL))
-        if refusals:  # about single events: all others are gone
-            raise refusals[0]
+        if refusals:  # about the account first: a limit tells how long to wait
+            raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
         if find():
             raise Unavailable("events are left")
 

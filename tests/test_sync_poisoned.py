@@ -3,7 +3,6 @@ one is named and tried later, on both providers.
 """
 
 import re
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -28,8 +27,7 @@ class Poison:
 
     def __init__(self, world, monkeypatch, status, method="POST"):
         self.words, self.status, self.method = [], status, method
-        self.batches, self.until = 0, world.clock.now + timedelta(days=99)
-        self.world = world
+        self.batches = self.refused = 0
         good = httpx.WSGITransport.handle_request
 
         def told(transport, request):
@@ -38,6 +36,7 @@ class Poison:
             self.batches += 1
             body = request.read().decode()
             if any(word in body for word in self.words) and self.method in body:
+                self.refused += 1
                 return httpx.Response(self.status, json={"error": {"code": "invalid"}})
             return good(transport, request)
 
@@ -134,3 +133,19 @@ def test_trouble_that_is_not_about_content_splits_nothing(world, monkeypatch, st
     assert poison.batches == 1 and Booking.select().count() == 8
     assert not Link.select().where(Link.problem != "").exists()
     assert world.standing(account) == {}
+
+
+def test_a_departure_that_is_refused_as_a_whole_does_not_try_each_batch(world, monkeypatch):
+    world.linden.clinic.change(world.linden.olive, sync_existing=True)
+    for number in range(60):
+        world.book(days=1 + number % 27, hour=8 + number // 27)
+    account = world.connect()
+    there = world.robin.add_calendar("Practice")
+    account.start(world.user, "Practice", "Europe/London", there)
+    world.run(account)
+    poison = Poison(world, monkeypatch, 403, "DELETE")
+    poison.words = [""]
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    world.run(account)
+    assert poison.refused == 1
+    assert len(world.standing(account)) == 60

@@ -191,6 +191,7 @@ def update(user_id: int):
 @blueprint.post("/<int:user_id>/calendars")
 @manager_required
 def open_calendar(user_id: int):
+    """From a page of an earlier version, whose form held the venue alone."""
     return _open(_managed(user_id), [])
 
 
