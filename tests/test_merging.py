@@ -325,6 +325,8 @@ def test_a_page_of_an_earlier_version_saves_nothing_unasked(signed_in, linden, c
     answer = opened.put(**dict.fromkeys(marks, "")).send(browser)
     assert answer.status_code == 422 and columns(place.fresh()) == stored
     assert "This page was out of date. Nothing is saved yet" in text(answer)
+    # a switch has no button: choosing saves
+    assert ("then save again" in text(answer)) == (make not in (may_leave, hidden))
     again = form_of(answer, place.form)
     theirs = {name: "theirs" for name in again.choices if "keep-" in name}
     assert theirs and again.put(**theirs).send(browser).status_code == 303

@@ -80,6 +80,7 @@ class Merging(Form):
     seen = Seen()
     together: dict[str, tuple[str, ...]] = {}
     not_stored: tuple[str, ...] = ()  # fields that say what to do, not what to store
+    saves_itself = False  # each change in it is saved at once, without a button
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

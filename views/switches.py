@@ -10,11 +10,15 @@ from models import User
 from .merging import Merging
 
 
-class OptIn(Merging):
+class _Switch(Merging):
+    saves_itself = True
+
+
+class OptIn(_Switch):
     allow = BooleanField("Let my bookings appear in calendars outside Kalends")
 
 
-class Hide(Merging):
+class Hide(_Switch):
     hide_sensitive = BooleanField("Hide sensitive information in all my links")
 
 
