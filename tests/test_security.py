@@ -207,6 +207,8 @@ def test_of_many_guesses_at_once_few_are_tried(app, linden):
 
 
 def test_of_two_who_open_a_fresh_server_first_one_gets_the_clinic(app, db):
+    path = keys.welcome_path(app.config["SETTINGS"].secret_keys)  # both have it open
+
     def found(n):
         both.wait(10)
         data = {
@@ -216,11 +218,7 @@ def test_of_two_who_open_a_fresh_server_first_one_gets_the_clinic(app, db):
             "email": f"fia{n}@first.test",
             "password": "a sentence of mine",
         }
-        answers.append(
-            app.test_client()
-            .post(keys.welcome_path(app.config["SETTINGS"].secret_keys), data=data)
-            .status_code
-        )
+        answers.append(app.test_client().post(path, data=data).status_code)
 
     both, answers = threading.Barrier(2), []
     with ThreadPoolExecutor(2) as pool:
