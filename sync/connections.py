@@ -21,8 +21,10 @@ from models import Clinic
 from . import oauth, providers
 from .oauth import Application, OAuth, Tokens
 from .providers.base import AuthExpired, Provider, http_client
+from .providers.line import Client
 
-HURRIED = httpx.Timeout(4, connect=2)
+HURRIED = httpx.Timeout(4, connect=2)  # of each step
+HURRIED_SECONDS = 10  # of each call; whoever waits goes on before
 EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced before it is used
 EXTRA = {"google": oauth.GOOGLE_EXTRA, "microsoft": oauth.MICROSOFT_EXTRA}
 
@@ -41,7 +43,7 @@ class Setup:
 
 
 _setup = Setup()
-_client: tuple[int, httpx.Client] | None = None
+_client: tuple[int, Client] | None = None
 
 
 def set_up(setup: Setup) -> None:
@@ -69,7 +71,7 @@ def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
     return providers.scopes(kind, clinic.sync_existing, clinic.sync_shared)
 
 
-def sign_in(kind: str, http: httpx.Client | None = None) -> OAuth:
+def sign_in(kind: str, http: Client | None = None) -> OAuth:
     """Signing in at a provider, over our own HTTP client or this one. Raises KeyError for a
     provider that is not set up.
     """
@@ -85,7 +87,7 @@ def sign_in(kind: str, http: httpx.Client | None = None) -> OAuth:
     return OAuth(application, http or _http(kind), scheduling.utc_now)
 
 
-def with_tokens(kind: str, tokens: Tokens, http: httpx.Client) -> Provider:
+def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
     """A provider for credentials that no row holds yet."""
 
     def access_token(stale: str | None) -> str:
@@ -96,9 +98,9 @@ def with_tokens(kind: str, tokens: Tokens, http: httpx.Client) -> Provider:
     return providers.open_provider(kind, http, access_token, _setup.endpoints[kind].api_url)
 
 
-def in_a_hurry(kind: str) -> httpx.Client:
+def in_a_hurry(kind: str) -> Client:
     """An HTTP client for the one request of a person that waits for a provider."""
-    return http_client(_setup.transport and _setup.transport(kind), HURRIED)
+    return http_client(_setup.transport and _setup.transport(kind), HURRIED, HURRIED_SECONDS)
 
 
 def open_account(account: Account) -> Provider:
@@ -180,7 +182,7 @@ def sealed(tokens: Tokens) -> str:
     )
 
 
-def _http(kind: str) -> httpx.Client:
+def _http(kind: str) -> Client:
     """One client for each process: a forked worker must not share its parent's connections."""
     global _client
     if _setup.transport:

@@ -30,6 +30,7 @@ from .providers.base import (
     retry_after_seconds,
     word,
 )
+from .providers.line import Client
 
 GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or does not
 WHO = {
@@ -134,7 +135,7 @@ class OAuth:
     def __init__(
         self,
         application: Application,
-        http: httpx.Client,
+        http: Client,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ):
         self._application, self._http, self._clock = application, http, clock
@@ -240,7 +241,7 @@ class _Session:
     another library.
     """
 
-    def __init__(self, http: httpx.Client):
+    def __init__(self, http: Client):
         self._http = http
 
     def post(self, url: str, data: dict, headers: dict, auth: object) -> httpx.Response:

@@ -2,10 +2,9 @@
 decided. The interface is `base.Provider`.
 """
 
-import httpx
-
 from .base import AccessToken, Provider
 from .google import Google
+from .line import Client
 from .microsoft import Microsoft
 
 ADAPTERS = {
@@ -13,9 +12,7 @@ ADAPTERS = {
 }  # a provider is one file, one line here, and one sandbox
 
 
-def open_provider(
-    kind: str, http: httpx.Client, access_token: AccessToken, api_url: str
-) -> Provider:
+def open_provider(kind: str, http: Client, access_token: AccessToken, api_url: str) -> Provider:
     """The adapter for one account. Nothing is asked of the provider yet. Raises KeyError for a kind
     we do not know.
     """

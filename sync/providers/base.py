@@ -15,12 +15,14 @@ from typing import Protocol
 import httpx
 
 from ..event import Delta, Event, Mark, RemoteEvent, Window
+from .line import Client, until
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.
 HEADERS = {"User-Agent": "Kalends (gzip)"}
 MOST_PAGES = 1000
 TIMEOUT = httpx.Timeout(30, connect=10)  # of each step of a call
-LONGEST_SECONDS, LARGEST_OCTETS = 180, 50_000_000  # of one whole answer, unpacked
+LONGEST_SECONDS = 180  # of one whole exchange
+LARGEST_OCTETS = 50_000_000  # of one answer, unpacked
 OF_THE_LINE = (
     "content-encoding",
     "content-length",
@@ -385,22 +387,27 @@ class Unkept:
 
 
 def http_client(
-    transport: httpx.BaseTransport | None = None, timeout: httpx.Timeout = TIMEOUT
-) -> httpx.Client:
-    """How Kalends calls providers: bounded waits, no redirects, and no address in the log (they
-    hold e-mail addresses and sync tokens).
+    transport: httpx.BaseTransport | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
+    longest_seconds: float = LONGEST_SECONDS,
+) -> Client:
+    """How Kalends calls providers: each step and one whole exchange bounded, no redirects, and no
+    address in the log (they hold e-mail addresses and sync tokens).
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return httpx.Client(transport=transport, headers=HEADERS, timeout=timeout)
+    return Client(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)
 
 
-def request(http: httpx.Client, method: str, url: str, **parts) -> httpx.Response:
+def request(http: Client, method: str, url: str, **parts) -> httpx.Response:
     """The answer, whatever it says. Raises Unavailable when the provider was not reached,
-    Unanswered when it may have been, and when the answer
-    comes in drops or without end."""
-    ends_at, told = time.monotonic() + LONGEST_SECONDS, bytearray()
+    Unanswered when it may have been, and when head or body of the answer come in drops or without
+    end.
+    """
+    ends_at, told = time.monotonic() + http.longest_seconds, bytearray()
     try:
-        with http.stream(method, url, **parts) as answer:
+        with until(ends_at), http.stream(method, url, **parts) as answer:
+            if "," in answer.headers.get("Content-Encoding", ""):
+                raise Unanswered("packed twice")  # a few octets could be unpacked to gigabytes
             for some in answer.iter_bytes():
                 told += some
                 if time.monotonic() > ends_at or len(told) > LARGEST_OCTETS:
@@ -420,7 +427,7 @@ def request(http: httpx.Client, method: str, url: str, **parts) -> httpx.Respons
 class Wire:
     """HTTP for one account, with its access token; a dead one is replaced once."""
 
-    def __init__(self, http: httpx.Client, access_token: AccessToken):
+    def __init__(self, http: Client, access_token: AccessToken):
         self._http, self._access_token = http, access_token
         self._used: str | None = None
 

@@ -48,6 +48,7 @@ from .google_mapping import (
     to_event,
     to_mark,
 )
+from .line import Client
 from .multipart import Answer, Call
 from .parsing import all_apart, all_told, answered, apart, etag, identity, is_of_another_shape
 from .values import written
@@ -79,7 +80,7 @@ class Google:
     kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
     marks_occurrences = True
 
-    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
         self._kept: Pages = Unkept()
 

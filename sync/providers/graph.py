@@ -26,6 +26,7 @@ from .base import (
     following,
     reading,
 )
+from .line import Client
 from .microsoft_errors import error_of
 from .multipart import Answer, Call
 from .parsing import is_of_another_shape
@@ -40,7 +41,7 @@ PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezo
 class Graph:
     """Graph for one account. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
 
-    def __init__(self, http: httpx.Client, access_token: AccessToken, api_url: str):
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
         self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
         self.kept: Pages = Unkept()
 

@@ -16,8 +16,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-import httpx
-
 import scheduling
 
 from ..event import Delta, Mark, RemoteEvent, Unread, Window
@@ -36,6 +34,7 @@ from .base import (
     reading,
 )
 from .graph import Graph
+from .line import Client
 from .microsoft_channels import Channels, calls
 from .microsoft_contents import PAGE_SIZE, Contents, calendar_path
 from .microsoft_mapping import (
@@ -70,7 +69,7 @@ class Microsoft:
 
     def __init__(
         self,
-        http: httpx.Client,
+        http: Client,
         access_token: AccessToken,
         api_url: str,
         clock: Callable[[], datetime] = lambda: scheduling.utc_now(),
