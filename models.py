@@ -38,6 +38,7 @@ from peewee import (
 
 import copies
 import outside
+import past_values
 import scheduling
 from audit import AuditEntry
 from database import (
@@ -67,7 +68,7 @@ from series import (  # noqa: F401 (some are here for other modules)
     SlotTaken,
     refuse_taken,
 )
-from text import IDENTIFIERS, like, search_key
+from text import IDENTIFIERS, client_label, like, search_key
 
 passwords = argon2.PasswordHasher()
 
@@ -110,6 +111,17 @@ class NotYours(Exception):
     """
 
 
+class Shown(Base):
+    """A row whose columns text outside is made of: it keeps what they held before."""
+
+    before = JSONText(default=list)  # see past_values
+
+    def _keep_before(self, revision: int, columns: Iterable[str]) -> None:
+        """Keep what these columns hold until this revision; the caller changes and saves them."""
+        old = {column: getattr(self, column) for column in sorted(columns)}
+        self.before = past_values.kept(self.before, revision, old)
+
+
 class Archivable(Base):
     """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to
     it stays.
@@ -133,7 +145,7 @@ class Archivable(Base):
 # ---- the clinic ----
 
 
-class Clinic(Base):
+class Clinic(Shown):
     """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside (X5)."""
 
     name = CharField(120)
@@ -232,6 +244,8 @@ class Clinic(Base):
         stamp = int(scheduling.utc_now().timestamp())
         fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()
+        for clinic in cls.select(cls.id, cls.latest_rev):
+            cls.update(before=[[clinic.latest_rev, None]]).where(cls.id == clinic.id).execute()
 
     def hold(self) -> None:
         """Let no other transaction change this clinic until this one ends. Take it before any other
@@ -285,13 +299,15 @@ class Clinic(Base):
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
         if not changed:
             return
-        for name, value in changed.items():
-            setattr(self, name, value)
-        self.save(only=list(changed))
-        if changed.get("internal_ids"):
-            Patient.fill_internal_ids(self)
         if set(changed) - {"contact", "empty_when_stopped", "sync_shared", "sync_existing"}:
             self.bump_faces()
+        shown = set(changed) & {"privacy_ceiling", "internal_ids", "notes_may_leave", "currency"}
+        self._keep_before(self.faces_rev, shown)
+        for name, value in changed.items():
+            setattr(self, name, value)
+        self.save(only=[*changed, "before"])
+        if changed.get("internal_ids"):
+            Patient.fill_internal_ids(self)
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
 
     @property
@@ -331,7 +347,7 @@ class Clinic(Base):
         AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
 
 
-class Venue(Archivable):
+class Venue(Archivable, Shown):
     """A place of work. Its IANA zone gives every booking there its wall time."""
 
     clinic = ForeignKeyField(Clinic, backref="venues")
@@ -385,7 +401,10 @@ class Venue(Archivable):
         """
         wanted = {"name": name, "address": address, "zone_name": zone_name, "hours": hours}
         changed = [column for column, value in wanted.items() if getattr(self, column) != value]
-        moved, shows = "zone_name" in changed, bool({"name", "address", "zone_name"} & set(changed))
+        moved, shown = "zone_name" in changed, {"name", "address", "zone_name"} & set(changed)
+        if shown:
+            self.clinic.bump_faces()
+            self._keep_before(self.clinic.faces_rev, shown)
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
         with unique():
             self.save()
@@ -402,15 +421,13 @@ class Venue(Archivable):
                     )
                 )
                 booking.save()
-        if shows:
-            self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "venue.changed", self, fields=changed)
 
 
 # ---- people ----
 
 
-class User(Base, UserMixin):
+class User(Shown, UserMixin):
     """Who signs in. `identifier` is how clients appear in this person's outside calendars; None:
     not chosen yet.
     """
@@ -612,16 +629,19 @@ class User(Base, UserMixin):
 
         A link that was allowed to show more than a new identifier follows it from now on.
         """
+        self.rev = self.clinic.next_rev()
+        self.clinic.void_copies()
+        shown = {"identifier", "hide_sensitive"} & set(settings)
+        self._keep_before(
+            self.rev, {name for name in shown if getattr(self, name) != settings[name]}
+        )
         for name, value in settings.items():
             setattr(self, name, value)
         if self.identifier and "identifier" in settings:
             above = IDENTIFIERS[IDENTIFIERS.index(self.identifier) + 1 :]
-            Feed.update(identifier=None).where(
-                Feed.user == self, Feed.identifier.in_(above)
-            ).execute()
-        self.rev = self.clinic.next_rev()
-        self.clinic.void_copies()
-        self.save(only=[*settings, "rev"])
+            for feed in self.feeds.where(Feed.identifier.in_(above)):
+                feed.follow_owner(self.rev)
+        self.save(only=[*settings, "rev", "before"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
     def why_no_links(self) -> str | None:
@@ -804,6 +824,7 @@ class Patient(Archivable):
     notes = TextField(default="")
     search = CharField(600, default="", index=True)
     rev = BigIntegerField(default=0)
+    label_revs = JSONText(null=True)  # identifier → revision of its label; null: `rev` for each
     created_at = InstantField(default=now)
 
     class Meta:
@@ -987,6 +1008,11 @@ class Patient(Archivable):
             .where(Booking.patient == self)
         )
 
+    def _labels(self) -> dict[str, str]:
+        """What stands for this client, by identifier."""
+        facts = self.first_name, self.last_name, self.internal_id or ""
+        return {identifier: client_label(identifier, *facts) for identifier in IDENTIFIERS}
+
     @transition
     def change(self, actor: "User | None", **fields) -> None:
         """Change any columns; where name or ID changes, every calendar with a booking of this
@@ -1000,10 +1026,16 @@ class Patient(Archivable):
         visible = bool({"first_name", "last_name", "internal_id"} & set(changed))
         if "notes" in changed:
             NoteVersion.keep(self, actor)
+        labels = self._labels()
         for name in changed:
             setattr(self, name, fields[name])
         if visible:
-            self.rev = self.clinic.next_rev()
+            known, rev = self.label_revs or {}, self.clinic.next_rev()
+            self.label_revs = {
+                identifier: known.get(identifier, self.rev) if label == labels[identifier] else rev
+                for identifier, label in self._labels().items()
+            }
+            self.rev = rev
             seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
         with unique():
@@ -1019,7 +1051,7 @@ Patient.add_index(
 )
 
 
-class Service(Archivable):
+class Service(Archivable, Shown):
     """What is booked. Price in minor units of the clinic's currency."""
 
     clinic = ForeignKeyField(Clinic, backref="services")
@@ -1057,12 +1089,13 @@ class Service(Archivable):
         use.
         """
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        if "name" in changed:
+            self.clinic.bump_faces()
+            self._keep_before(self.clinic.faces_rev, {"name"})
         for name in changed:
             setattr(self, name, fields[name])
         with unique():
             self.save()
-        if "name" in changed:
-            self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "service.changed", self, fields=changed)
 
 
@@ -1383,7 +1416,7 @@ WINDOWS = {
 }  # X1: days back, days ahead
 
 
-class Feed(Base):
+class Feed(Shown):
     """One private link. Its token is never stored: it follows from server secret, uuid and salt.
 
     `statuses` maps a booking status to the iCalendar one; a missing status stays out.
@@ -1489,13 +1522,25 @@ class Feed(Base):
         if self.revoked_at:
             raise Stopped
         changed = [name for name, value in settings.items() if getattr(self, name) != value]
-        for name in changed:
-            setattr(self, name, settings[name])
         if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
             self.clinic.void_copies()
+            self._keep_before(
+                self.rev,
+                set(changed) & {"identifier", "title", "details", "hide_sensitive", "statuses"},
+            )
+        for name in changed:
+            setattr(self, name, settings[name])
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
+
+    def follow_owner(self, revision: int) -> None:
+        """Show clients as the owner chose for everything, from this revision on; part of a change
+        of the owner's.
+        """
+        self._keep_before(revision, {"identifier"})
+        self.identifier = None
+        self.save(only=[Feed.identifier, Feed.before])
 
     @transition
     def rotate(self, actor: User | None) -> None:

@@ -19,7 +19,7 @@ from database import InstantField, database
 from models import Feed
 
 PREFIX = "/api/calendar/"
-_FORMAT = f"2|{version('tzdata')}"  # grows with the writer; other zone data also make another body
+_FORMAT = f"3|{version('tzdata')}"  # grows with the writer; other zone data also make another body
 _EMPTY_DAYS = 30
 _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days,

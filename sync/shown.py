@@ -6,13 +6,15 @@ goes the same way as the feed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID, uuid5
 
 import models
 import scheduling
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
+from past_values import AsOf, Unknown
 from text import cut
 
 from . import ical
@@ -54,8 +56,7 @@ def _stand_in(feed: Feed, title: str, revision: int) -> Event:
     a fault and keep every old booking; a single event makes them take the rest away. It follows
     from stored data alone.
     """
-    at = ical.instant(revision)
-    first = at.date().replace(day=1)
+    first = ical.instant(revision).date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
     uid = str(
         uuid5(feed.uuid, title)
@@ -68,7 +69,7 @@ def _stand_in(feed: Feed, title: str, revision: int) -> Event:
         midnight,
         midnight + timedelta(days=1),
         feed.created_at,
-        at,
+        max(midnight, feed.created_at),
         "UTC",
         first,
         first + timedelta(days=1),
@@ -90,7 +91,7 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
     return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
 
 
-def identifier_of(chosen: str | None, clinic: Clinic) -> str:
+def identifier_of(chosen: str | None, clinic: Clinic | AsOf) -> str:
     """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
     internal ID while the clinic has them off.
     """
@@ -98,7 +99,7 @@ def identifier_of(chosen: str | None, clinic: Clinic) -> str:
     return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
 
 
-def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
+def policy(feed: Feed | AsOf, user: User | AsOf, clinic: Clinic | AsOf) -> Policy:
     """What a link may show: its own choices, cut by the person's and the clinic's."""
     details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
     return Policy(
@@ -109,7 +110,7 @@ def policy(feed: Feed, user: User, clinic: Clinic) -> Policy:
     )
 
 
-def _of_colleague(rules: Policy, colleague: User) -> Policy:
+def _of_colleague(rules: Policy, colleague: User | AsOf) -> Policy:
     """The same for a colleague's bookings: no more of a client than the colleague chose for every
     calendar outside (X8).
     """
@@ -118,6 +119,108 @@ def _of_colleague(rules: Policy, colleague: User) -> Policy:
         identifier=cut(colleague.identifier, rules.identifier),
         hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """All that the text of a booking follows from, but for the booking and its client."""
+
+    statuses: dict[str, str]
+    policy: Policy
+    organisation: str
+    address: str
+    zone_name: str
+    service: str
+    currency: str
+
+    @classmethod
+    def of(
+        cls,
+        feed: Feed | AsOf,
+        owner: User | AsOf,
+        clinic: Clinic | AsOf,
+        person: User | AsOf,
+        venue: Venue | AsOf,
+        service: Service | AsOf | None,
+    ) -> "_Terms":
+        if feed.kind == "availability":
+            statuses = {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES}
+            rules = Policy(hide_sensitive=True)
+        else:
+            statuses, rules = feed.statuses, policy(feed, owner, clinic)
+            rules = rules if person.id == owner.id else _of_colleague(rules, person)
+        return cls(
+            statuses,
+            rules,
+            venue.name,
+            venue.address,
+            venue.zone_name,
+            service.name if service else "",
+            clinic.currency,
+        )
+
+    @property
+    def shows_client(self) -> bool:
+        rules = self.policy
+        return (
+            rules.identifier != "none"
+            and "{client}" in rules.title.split()
+            and not rules.hide_sensitive
+        )
+
+    def face(
+        self, status: str, rate: int | None, notes: str, first: str, last: str, internal_id: str
+    ) -> Face:
+        return face(
+            Subject(
+                self.organisation,
+                self.address,
+                self.service,
+                status,
+                first or "",
+                last or "",
+                internal_id or "",
+                "" if rate is None else f"{rate / 100:.2f} {self.currency}",
+                notes,
+            ),
+            self.policy,
+        )
+
+
+class _History:
+    """The terms of one calendar's bookings of one service: the present ones, and what they were
+    before each revision that changed them, the newest first; None: not known any more.
+    """
+
+    def __init__(self, *rows: models.Shown | None):
+        self.now = _Terms.of(*rows)
+        self.past: list[tuple[int, _Terms | None]] = []
+        later = self.now
+        for revision in sorted({r for row in rows if row for r, _ in row.before}, reverse=True):
+            try:
+                terms = _Terms.of(*[row and AsOf(row, revision) for row in rows])
+            except Unknown:
+                self.past.append((revision, None))
+                break
+            if terms != later:
+                self.past.append((revision, terms))
+                later = terms
+
+    def changed(self, own: int, shown: Face, status: str, facts: tuple) -> int:
+        """The revision at which the text of a booking last changed; `own`: when the booking itself
+        did.
+        """
+        entry = self.now.statuses[status], self.now.zone_name, shown
+        for revision, terms in self.past:
+            if revision <= own:
+                break
+            if (
+                terms is None
+                or (terms.statuses.get(status), terms.zone_name, terms.face(status, *facts))
+                != entry
+            ):
+                return revision
+        return own
 
 
 def events(
@@ -131,29 +234,15 @@ def events(
     """The events a link shows, oldest first, at most `most`; with `only` those of these bookings.
     `start`/`end` bound the window; None: open.
     """
-    own, services = policy(feed, feed.user, feed.clinic), _services(feed.clinic)
-    rules = {
-        key: own if p.user_id == feed.user_id else _of_colleague(own, p.user)
-        for key, p in calendars.items()
-    }
-    statuses = (
-        {s: "confirmed" for s in models.STATUSES if s not in models.FREE_STATUSES}
-        if feed.kind == "availability"
-        else feed.statuses
-    )
-    is_plain = feed.kind == "availability"  # then only the times can change
-    floor = (
-        feed.rev
-        if is_plain
-        else max(
-            feed.rev,
-            feed.user.rev,
-            feed.clinic.faces_rev,
-            *(p.user.rev for p in calendars.values()),
-            0,
-        )
-    )
-    money = feed.clinic.currency
+    services = {row.id: row for row in Service.select().where(Service.clinic == feed.clinic)}
+
+    @cache
+    def history(calendar_id: int, service_id: int | None) -> _History:
+        calendar = calendars[calendar_id]
+        service = services.get(service_id)
+        return _History(feed, feed.user, feed.clinic, calendar.user, calendar.venue, service)
+
+    statuses = {status for key in calendars for status in history(key, None).now.statuses}
     for (
         calendar_id,
         uid,
@@ -162,55 +251,32 @@ def events(
         ends_at,
         starts_on,
         ends_on,
-        rate,
-        notes,
         sequence,
         created_at,
         updated_at,
         service_id,
-        first,
-        last,
-        internal_id,
         patient_rev,
+        label_revs,
+        *facts,
     ) in _rows(list(calendars), list(statuses), start, end, most, only):
-        venue = calendars[calendar_id].venue
-        if is_plain:
-            shown = BUSY
-        else:
-            shown = face(
-                Subject(
-                    venue.name,
-                    venue.address,
-                    services.get(service_id, ""),
-                    status,
-                    first or "",
-                    last or "",
-                    internal_id or "",
-                    "" if rate is None else f"{rate / 100:.2f} {money}",
-                    notes,
-                ),
-                rules[calendar_id],
-            )
-        changed = ical.instant(
-            max(floor, 0 if is_plain else patient_rev or 0, int(updated_at.timestamp()))
-        )
+        terms = history(calendar_id, service_id)
+        shown = terms.now.face(status, *facts)
+        own = int(updated_at.timestamp())
+        if patient_rev and terms.now.shows_client:
+            own = max(own, (label_revs or {}).get(terms.now.policy.identifier, patient_rev))
         yield Event(
             str(uid),
             sequence,
-            statuses[status],
+            terms.now.statuses[status],
             shown,
             starts_at,
             ends_at,
             created_at,
-            changed,
-            venue.zone_name,
+            ical.instant(terms.changed(own, shown, status, facts)),
+            terms.now.zone_name,
             starts_on,
             ends_on,
         )
-
-
-def _services(clinic: Clinic) -> dict[int, str]:
-    return dict(Service.select(Service.id, Service.name).where(Service.clinic == clinic).tuples())
 
 
 def _rows(
@@ -230,16 +296,17 @@ def _rows(
             Booking.ends_at,
             Booking.starts_on,
             Booking.ends_on,
-            Booking.rate_cents,
-            Booking.notes,
             Booking.sequence,
             Booking.created_at,
             Booking.updated_at,
             Booking.service,
+            Patient.rev,
+            Patient.label_revs,
+            Booking.rate_cents,
+            Booking.notes,
             Patient.first_name,
             Patient.last_name,
             Patient.internal_id,
-            Patient.rev,
         )
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
         .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses))
