@@ -143,6 +143,7 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
 
 
 faults = asking.faults
+orders = asking.orders
 
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:

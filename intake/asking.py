@@ -91,6 +91,17 @@ def _readings(raw: str) -> dict[str, str]:
     return found
 
 
+def orders(dates: list[dict]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The orders of day, month and year that can be meant, each with the file's dates and what they
+    are then. The year comes first only where the dates allow it.
+    """
+    found = [
+        (order, [(one["raw"], one[order]) for one in dates if order in one])
+        for order in values.ORDERS
+    ]
+    return [(order, read) for order, read in found if read or order != values.YEAR_FIRST]
+
+
 def _calendars(clinic: Clinic) -> list[dict]:
     """Whose bookings they may be, where the file does not say."""
     return [

@@ -93,12 +93,8 @@ class _Known:
 
     def read(self, cells: Cells) -> _Row | None:
         calendar, service = self._calendar(cells), self._service(cells)
-        patient, status, rate, notes = (
-            self._patient(cells),
-            _status(cells, self.order),
-            _rate(cells, self.currency),
-            cells.take("notes", 4000),
-        )
+        patient, rate = self._patient(cells), _rate(cells, self.currency)
+        status, notes = _status(cells, self.order, rate), cells.take("notes", 4000)
         span = _Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
         return span and _Row(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
@@ -175,9 +171,9 @@ class _Known:
         return next(iter(found), None) if len(found) == 1 else None
 
 
-def _status(cells: Cells, order: str) -> str:
-    """The status by its column, and by those that say "cancelled" or "did not come": these change
-    what a booking means, so none is passed over.
+def _status(cells: Cells, order: str, rate: int | None) -> str:
+    """The status by its column, and by those that say that the client came or not, or that it was
+    cancelled, invoiced or paid: these change what a booking means, so none is passed over.
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
@@ -187,10 +183,41 @@ def _status(cells: Cells, order: str) -> str:
             "status",
             f"“{short(raw)}” is no status that we know. Write one of {', '.join(STATUSES)}.",
         )
-    for column, meant in (("no_show", "no_show"), ("cancelled", "cancelled")):
-        if _is_said(cells, column, order):
-            word = meant
+    said = {
+        column: _is_said(cells, column, order)
+        for column in ("no_show", "cancelled", "arrived", "invoiced")
+    }
+    said["paid"] = _is_paid(cells, order, rate)
+    if said["arrived"] and said["no_show"]:
+        cells.fault("arrived", "This line says that the client came, and that the client did not.")
+    for column in ("no_show", "cancelled"):
+        if said[column]:
+            word = column
+    for column in ("arrived", "invoiced", "paid"):
+        if said[column] and word not in _COURSE:
+            cells.note(column, f"It is {column} as well. It comes in as {word.replace('_', '-')}.")
+        elif said[column] and _COURSE.index(column) > _COURSE.index(word):
+            word = column
     return word
+
+
+# what each of these says, the one before it had come to pass
+_COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
+
+
+def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
+    """Whether a column says that all is paid."""
+    said = False
+    for raw in filter(None, cells.take_all("paid", 40)):
+        try:
+            found = values.paid(raw, rate, order)
+        except NoValue:
+            cells.fault("paid", "Write yes or no, when it was paid, or how much.")
+            continue
+        if found is None:
+            cells.note("paid", "Only a part is paid. It comes in as not paid.")
+        said |= bool(found)
+    return said
 
 
 def _is_said(cells: Cells, column: str, order: str) -> bool:

@@ -164,6 +164,22 @@ COLUMNS = {
             "yes where the client did not come.",
         ),
         Column(
+            "arrived",
+            "patient arrived, client arrived, arrived at, patient arrived at, client arrived at,"
+            " arrival time, checked in, checked in at, check in time",
+            "yes, or when the client came.",
+        ),
+        Column(
+            "invoiced",
+            "billed, is invoiced, invoiced at, invoiced on, invoice sent",
+            "yes, or when it was invoiced.",
+        ),
+        Column(
+            "paid",
+            "is paid, paid at, paid on, date paid, payment date, payment status, paid status",
+            "yes, when it was paid, or the amount that was paid.",
+        ),
+        Column(
             "rate",
             "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net"
             " sales, gross total, fees, total fee",
@@ -177,7 +193,15 @@ COLUMNS = {
         ),
     ),
 }
-SEVERAL = ("notes", "other_phone", "cancelled", "no_show")  # what several columns may mean together
+SEVERAL = (  # what several columns may mean together
+    "notes",
+    "other_phone",
+    "cancelled",
+    "no_show",
+    "arrived",
+    "invoiced",
+    "paid",
+)
 STANDS_FOR = {
     "name": "first_name",
     "start": "date",

@@ -91,6 +91,32 @@ CODES = [
 
 NOTHING = ("", "-", "–", "—", "n/a", "none", "null", "nil")  # how programs write an empty cell
 YES = ("yes", "y", "true", "1", "x", "t", "on", "ja", "oui", "si", "ein")
+PAID = ("paid", "paid in full", "fully paid", "settled")
+UNPAID = (
+    "unpaid",
+    "not paid",
+    "outstanding",
+    "due",
+    "overdue",
+    "open",
+    "pending",
+    "owing",
+    "invoiced",
+    "billed",
+    "waived",
+    "void",
+    "written off",
+)
+PARTLY_PAID = (
+    "partly paid",
+    "part paid",
+    "partially paid",
+    "partial",
+    "deposit paid",
+    "deposit",
+    "refunded",
+    "partially refunded",
+)
 NO = ("no", "n", "false", "0", "f", "off", "nein", "non", "nee", "aus", *NOTHING)
 _WORDS = {  # our status → what other programs say
     "confirmed": (
@@ -327,6 +353,28 @@ def yes(raw: str) -> bool:
     if word not in (*YES, *NO):
         raise NoValue("neither yes nor no")
     return word in YES
+
+
+def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
+    """Whether a cell says that all of `rate` (minor units; None: not known) is paid: by a tick, in
+    words, by the day or the amount; None: a part. Raises NoValue.
+    """
+    word = re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
+    if word in PARTLY_PAID:
+        return None
+    if word in (*PAID, *UNPAID):
+        return word in PAID
+    if word in (*YES, *NO):
+        return word in YES
+    try:
+        if when(raw, order).date:
+            return True
+    except NoValue:
+        pass
+    if not any(character.isdigit() for character in raw):
+        raise NoValue("no amount")
+    given = amount(raw)
+    return None if given and rate and given < rate else bool(given)
 
 
 def names(raw: str) -> tuple[str, str]:

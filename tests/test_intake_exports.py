@@ -85,6 +85,92 @@ def test_acuity(read, linden):
     assert Patient.get_by_id(row.patient).internal_id == "C-7"
 
 
+@pytest.mark.parametrize(
+    ("headings", "cells", "status"),
+    [
+        ("Patient arrived", "Yes", "arrived"),
+        ("Patient arrived", "No", "confirmed"),
+        ("Patient arrived", "", "confirmed"),
+        ("Patient Arrived At", "2027-03-13 08:55", "arrived"),
+        ("Checked-in", "TRUE", "arrived"),
+        ("Paid?", "yes", "paid"),
+        ("Paid?", "no", "confirmed"),
+        ("Paid?", "2027-03-20", "paid"),
+        ("Payment status", "Paid", "paid"),
+        ("Payment status", "Unpaid", "confirmed"),
+        ("Payment status", "Partially paid", "confirmed"),
+        ("Price,Paid", "65.00,65.00", "paid"),
+        ("Price,Paid", "65.00,20.00", "confirmed"),
+        ("Price,Paid", "65.00,0.00", "confirmed"),
+        ("Invoiced", "x", "invoiced"),
+        ("Invoiced,Paid?", "yes,yes", "paid"),
+        ("Status,Patient arrived", "Pending,yes", "arrived"),
+        ("Status,Patient arrived", "Completed,yes", "delivered"),
+        ("Status,Paid?", "Attended,yes", "paid"),
+        ("Status,Paid?", "Paid,no", "paid"),
+        ("Status,Paid?", "Cancelled,yes", "cancelled"),
+        ("Cancelled at,Patient arrived", "2027-03-12,yes", "cancelled"),
+        ("Did not arrive,Paid?", "yes,yes", "no_show"),
+        ("Patient arrived,Did not arrive", "yes,no", "arrived"),
+        ("Paid?,Paid at", "no,2027-03-20", "paid"),
+        ("Paid on", "20 March 2027 14:05", "paid"),
+        ("Price,Paid", "£65.00,GBP 65", "paid"),
+        ("Paid on", "13.03.2027", "paid"),
+        ("Paid on", "13/03/27 14:05", "paid"),
+        ("Price,Paid", '"1,234.50","1,234.50"', "paid"),
+        ("Price,Paid", "1234,1.00", "confirmed"),
+        ("Status,Patient arrived", "Offered,yes", "arrived"),
+    ],
+)
+def test_what_came_to_pass_is_taken_from_columns_of_their_own(read, headings, cells, status):
+    report = read(
+        f"Date,Start,Duration,Practitioner,Patient,{headings}\n"
+        f"2027-03-13,9:00,30,Pat Linden,Ada Example,{cells}\n"
+    )
+    assert [row.status for row in report.rows] == [status]
+    kept_apart = (
+        status in ("cancelled", "no_show")
+        or "Partially" in cells
+        or cells.endswith((",20.00", ",1.00"))
+    )
+    assert bool(report.notes) == kept_apart
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        ("Patient arrived", "maybe"),
+        ("Paid?", "maybe"),
+        ("Paid?", "abc"),
+        ("Paid?", "13.45.20"),
+        ("Patient arrived,Did not arrive", "yes,yes"),
+    ],
+)
+def test_what_may_have_come_to_pass_is_refused(read, headings, cells):
+    report = read(
+        f"Date,Start,Duration,Practitioner,Patient,{headings}\n"
+        f"2027-03-13,9:00,30,Pat Linden,Ada Example,{cells}\n"
+    )
+    assert not report.rows and len(report.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("dates", "offered"),
+    [
+        (("03/04/2027", "05/06/2027"), ["day-first", "month-first"]),
+        (("27/3/13", "27/3/13"), ["day-first", "year-first"]),
+        (("03/04/05", "05/06/07"), ["day-first", "month-first", "year-first"]),
+    ],
+)
+def test_an_order_of_dates_is_offered_where_it_gives_dates(linden, dates, offered):
+    lines = "".join(f"{day},9:00,30,Pat Linden\n" for day in dates)
+    sheet = open_text("bookings", "Date,Start,Duration,Practitioner\n" + lines)
+    asked = asking.questions(sheet, linden.clinic)
+    orders = asking.orders(asked["dates"])
+    assert [order for order, read in orders if read] == offered
+    assert ("year-first" in offered) == ("year-first" in dict(orders))
+
+
 def test_cliniko_keeps_what_was_cancelled_and_who_did_not_come(read):
     assert [row.status for row in read(CLINIKO).rows] == ["confirmed", "cancelled", "no_show"]
 

@@ -10,7 +10,6 @@ from wtforms.validators import InputRequired
 
 import intake
 from intake.upload import Import
-from intake.values import ORDERS
 
 from . import access, htmx
 from .access import manager_required
@@ -81,6 +80,7 @@ def _show(row: Import, status: int = 200, **more) -> Response:
         entries=shown,
         hidden=len(entries) - len(shown),
         columns=intake.COLUMNS[row.kind],
+        orders=intake.orders(row.problems.get("ask", {}).get("dates", [])),
         **more,
     )
 
@@ -101,7 +101,8 @@ def answer(import_id: int):
         for n, column in enumerate(asked["columns"])
         if (meaning := request.form.get(f"column-{n}", "")) in allowed
     }
-    dates = request.form.get("dates") if request.form.get("dates") in ORDERS else None
+    offered = {order for order, _ in intake.orders(asked["dates"])}
+    dates = request.form.get("dates") if request.form.get("dates") in offered else None
     calendar = arg_int(request.form.get("calendar"))
     calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
     faults = intake.faults(row.kind, columns, dates, calendar, asked)
