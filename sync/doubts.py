@@ -9,8 +9,9 @@ what a history has lost.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from peewee import chunked
@@ -33,21 +34,28 @@ _CHUNK = 400
 # ---- doubts ----
 
 
-def note(account: Account, uid: str) -> None:
-    """One answer said that the event of this link is not there. Inside the account's lease. The
-    wait grows while answers contradict lists.
+def note(account: Account, uids: Iterable[str]) -> None:
+    """One answer said that the events of these links are not there. Inside the account's lease. The
+    wait grows while answers contradict each other.
     """
-    at = scheduling.utc_now()
-    row = Link.get(Link.account == account, Link.uid == uid)
-    retry_at = at + min(LATER * 2 ** min(row.tries, 12), LONGEST)
-    problem = "not found" if row.tries else row.problem
-    Link.update(doubted_at=at, tries=row.tries + 1, retry_at=retry_at, problem=problem).where(
-        Link.id == row.id
-    ).execute()
-    sooner = Account.due_at.is_null() | (Account.due_at > retry_at)
-    Account.update(due_at=retry_at, because="poll").where(
-        Account.id == account.id, sooner
-    ).execute()
+    _doubt(account, Link.uid.in_(list(uids)))
+
+
+def _doubt(account: Account, which) -> None:
+    at, soonest = scheduling.utc_now(), None
+    rows = list(Link.select(Link.id, Link.tries).where(Link.account == account, which))
+    for tries, some in groupby(sorted(rows, key=attrgetter("tries")), key=attrgetter("tries")):
+        retry_at = at + min(LATER * 2 ** min(tries, 12), LONGEST)
+        problem = {"problem": "not found"} if tries else {}
+        Link.update(doubted_at=at, tries=tries + 1, retry_at=retry_at, **problem).where(
+            Link.id.in_([row.id for row in some])
+        ).execute()
+        soonest = min(soonest or retry_at, retry_at)
+    if soonest:
+        sooner = Account.due_at.is_null() | (Account.due_at > soonest)
+        Account.update(due_at=soonest, because="poll").where(
+            Account.id == account.id, sooner
+        ).execute()
 
 
 def _due(account: Account, at: datetime):
@@ -63,24 +71,43 @@ def is_due(account: Account, at: datetime) -> bool:
     return Link.select().where(*_due(account, at)).exists()
 
 
-def ended(account: Account, delta: Delta, at: datetime) -> Delta:
-    """A complete reading of our calendar, of all times, with tombstones for the events in doubt, or
-    let be, that it does not tell. Inside the
-    account's lease. Where it holds an event without an id that can be read, no doubt ends: that one
-    could be any.
+def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
+    """Ids of our events that a complete reading of our calendar, of all times, does not tell though
+    the links say that they stand there, or are in doubt; those that lie in the past last. And
+    whether it tells none of ours. Where it holds an event without an id that can be read, that one
+    could be any, and none is lacking.
     """
     told = _there(delta)
-    if "" in told:
-        return delta
-    let_be = Link.account == account, Link.phase == "frozen"
-    rows = Link.select(Link.remote_id).where(Link.remote_id != "")
-    lost = {
-        remote_id
-        for where in (_due(account, at), let_be)
-        for (remote_id,) in rows.where(*where).tuples()
-    } - told
-    Link.update(doubted_at=None, retry_at=None).where(*_due(account, at)).execute()
-    return replace(delta, tombstones=delta.tombstones | lost)
+    standing = Link.phase.in_(("synced", "frozen", "deleting")) & (Link.fingerprint != "")
+    rows = Link.select(Link.remote_id, Link.phase).where(
+        Link.account == account,
+        Link.remote_id != "",
+        standing | Link.doubted_at.is_null(False),
+    )
+    held = {row.remote_id: row.phase for row in rows.order_by(Link.id)}
+    missing = [] if "" in told else [one for one in held if one not in told]
+    missing.sort(key=lambda one: held[one] == "frozen")
+    return missing, not told & held.keys()
+
+
+def ended(account: Account, delta: Delta, at: datetime) -> None:
+    """After a complete reading: doubts about what it tells, or knows to be gone, are over; what it
+    is `unsure` of is in doubt. Inside the account's lease.
+    """
+    if "" in _there(delta):
+        return
+    rows = Link.select(Link.id, Link.remote_id).where(*_due(account, at))
+    over = [row.id for row in rows if row.remote_id not in delta.unsure]
+    for some in chunked(over, _CHUNK):
+        Link.update(doubted_at=None, retry_at=None).where(Link.id.in_(some)).execute()
+        settled = (
+            Link.phase.in_(("synced", "frozen")),
+            Link.wanted != "",
+            Link.problem == "not found",
+        )
+        Link.update(problem="", tries=0).where(Link.id.in_(some), *settled).execute()
+    for some in chunked(sorted(delta.unsure), _CHUNK):
+        _doubt(account, Link.remote_id.in_(some))
 
 
 def _there(delta: Delta) -> set[str]:

@@ -117,7 +117,7 @@ class Delta:
     """One pull. `complete`: everything in the window (None: of all times) was told, so what is
     missing there is gone; else only
     changes were. A tombstone is an event that is surely gone, known to us or not. About what is
-    `unread` only its being there is known.
+    `unread` only its being there is known; about what is `unsure` (ids that it lacks) nothing.
     """
 
     changed: tuple[RemoteEvent, ...]
@@ -126,6 +126,7 @@ class Delta:
     complete: bool
     window: Window | None = None
     unread: tuple[Unread, ...] = ()
+    unsure: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

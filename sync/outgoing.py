@@ -413,7 +413,7 @@ class _Batch:
             and not creates
         ):
             if link.phase != "stale":
-                doubts.note(self.account, link.uid)
+                doubts.note(self.account, [link.uid])
         elif isinstance(error, Gone):
             self.outcome.trouble = self.outcome.trouble or error
         elif not isinstance(error, Unsent):

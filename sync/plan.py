@@ -8,7 +8,7 @@ Its laws (cited below by number):
    etag and its fingerprint differ from the link's. Neither side changed: nothing. One: copy. Both
    and equal: relink. Both and unlike: ours.
 2. Absent from an incremental delta is unchanged; absent from a complete one, well inside its
-  window, is deleted.
+  window, is deleted, unless the delta is unsure of it.
 3. Our own echo is no change, nor is news older than what the link has seen.
 4. An event that neither bears our mark nor is held by a link is foreign: never edited, never
   deleted. Our mark is this account's: what a

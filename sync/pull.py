@@ -11,7 +11,7 @@ import scheduling
 from accounts import Account, Link, Notice, RemoteCalendar
 from unread import CalendarTrouble
 
-from . import doubts, incoming, local, marks, strays
+from . import doubts, incoming, local, marks, missing, strays
 from .errand import Errand
 from .event import Delta, RemoteEvent, Window
 from .paging import KeptPages
@@ -69,10 +69,12 @@ class Reader:
             delta, window = self.pull(destination, unrolled=False, anew=True)
         elif looks:
             delta = replace(delta, changed=(*delta.changed, *looks.values()))
+        if delta.complete:
+            delta = missing.made_sure(self.errand, destination, delta)
         with self.errand.writing():
             doubts.heard(account, delta)
             if delta.complete:
-                delta = doubts.ended(account, delta, at)
+                doubts.ended(account, delta, at)
             if delta.complete or agrees:
                 RemoteCalendar.update(compared_at=at).where(
                     RemoteCalendar.id == destination.id

@@ -44,6 +44,7 @@ class Reading:
     def is_gone(self, link: Link) -> bool:
         """Whether a link's event is surely gone (law 2)."""
         unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
+        unread |= self.delta.unsure
         if not link.remote_id or link.remote_id in self.told or link.remote_id in unread:
             return False
         looked_at = self.delta.complete and bool(link.fingerprint) and "" not in unread

@@ -5,10 +5,12 @@ an account of somebody outside.
 sides or plays the person outside.
 """
 
+import itertools
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
@@ -26,6 +28,7 @@ from sync.oauth import Tokens
 from sync.providers import scopes
 
 BASE = "http://sandbox"
+LISTS = "/(events|calendarView)(/delta)?$"
 
 
 class SyncWorld:
@@ -483,3 +486,28 @@ class Watched(httpx.WSGITransport):
 
 
 WORLDS = {"google": SyncWorld, "microsoft": MicrosoftSyncWorld}
+
+
+def lie(monkeypatch, times: int | None, shorten, lists=LISTS) -> None:
+    """The next `times` lists that are asked for (None: all) are complete answers, but shorter."""
+    lies = iter(range(times)) if times is not None else itertools.count()
+
+    def told(self, request, answer=httpx.WSGITransport.handle_request):
+        good = answer(self, request)
+        if (
+            request.method != "GET"
+            or not re.search(lists, unquote(request.url.path))
+            or next(lies, None) is None
+        ):
+            return good
+        good.read()
+        page = json.loads(good.content)
+        return httpx.Response(
+            200,
+            json={
+                name: shorten(value) if name in ("items", "value") else value
+                for name, value in page.items()
+            },
+        )
+
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)

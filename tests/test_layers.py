@@ -48,7 +48,7 @@ INSIDE_SYNC = (  # the same, inside the package
         "sync.outgoing",
         "sync.revoking",
     },
-    {"sync.channels", "sync.paging"},
+    {"sync.channels", "sync.missing", "sync.paging"},
     {"sync.guests", "sync.strays"},
     {"sync.leaving", "sync.pull"},
     {"sync.meanwhile"},

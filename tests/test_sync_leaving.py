@@ -2,14 +2,11 @@
 person's own goes, on both providers.
 """
 
-import json
 import re
 from datetime import timedelta
-from urllib.parse import unquote
 
-import httpx
 import pytest
-from sync_world import WORLDS
+from sync_world import LISTS, WORLDS, lie
 
 from accounts import Account
 from models import Booking
@@ -17,8 +14,6 @@ from models import Booking
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
 )  # what is said to providers is the same on both
-
-LISTS = "/(events|calendarView)(/delta)?$"
 
 
 @pytest.fixture(params=WORLDS)
@@ -54,31 +49,6 @@ def refuse_for_an_hour(world, status: int, path: str) -> None:
     world.sandbox.faults.fail(status, reason, path=path, times=None).until = (
         world.clock.now + timedelta(hours=1)
     )
-
-
-def lie(monkeypatch, times: int, shorten, lists=LISTS) -> None:
-    """The next lists that are asked for are complete answers, but shorter."""
-    lies = iter(range(times))
-
-    def told(self, request, answer=httpx.WSGITransport.handle_request):
-        good = answer(self, request)
-        if (
-            request.method != "GET"
-            or not re.search(lists, unquote(request.url.path))
-            or next(lies, None) is None
-        ):
-            return good
-        good.read()
-        page = json.loads(good.content)
-        return httpx.Response(
-            200,
-            json={
-                name: shorten(value) if name in ("items", "value") else value
-                for name, value in page.items()
-            },
-        )
-
-    monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)
 
 
 @pytest.mark.parametrize("status", [404, 410])
