@@ -482,6 +482,18 @@ class User(Shown, UserMixin):
         own = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == self)
         return own.order_by(Practitioner.archived, Venue.name)
 
+    def zone_among(self, calendars: "Iterable[Practitioner]") -> ZoneInfo:
+        """The zone in which the person reads times: of their own oldest venue, else of the oldest
+        among these calendars.
+        """
+        first = min(calendars, key=lambda c: (c.user_id != self.id, c.venue_id), default=None)
+        return first.zone if first else ZoneInfo("UTC")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which letters tell the person times."""
+        return self.zone_among(Practitioner.listed(self.clinic))
+
     def may_manage(self, person: "User") -> bool:
         """An owner looks after everyone; a manager after practitioners and themselves."""
         return (

@@ -125,7 +125,7 @@ def _nudge(letter: Letter) -> Text | None:
         provider=_PROVIDERS[account.kind],
         address=address("sync_settings.show"),
     )
-    return Text(account.user.email, "Your calendar sync waits for you", body)
+    return Text(account.user.email, "Please check your calendar sync", body)
 
 
 def _sync_trouble(letter: Letter) -> Text | None:
@@ -155,7 +155,7 @@ def _sync_trouble(letter: Letter) -> Text | None:
         owner=owner,
         health=account.health,
         is_own=is_own,
-        since=f"{since.day} {since:%B}",
+        since=_day(since, to),
         provider=_PROVIDERS[account.kind],
         address=address("sync_settings.show" if is_own else "health.show"),
     )
@@ -191,7 +191,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
         reason=trouble.reason,
         is_gone=bool(trouble.calendar.gone_since),
         count=count,
-        since=f"{trouble.since.day} {trouble.since:%B}",
+        since=_day(trouble.since, account.user),
         address=address("sync_settings.show"),
     )
     return Text(
@@ -220,7 +220,7 @@ def _removal(letter: Letter) -> Text | None:
         is_own=is_own,
         provider=provider,
         count=account.left_outside(),
-        since=f"{since.day} {since:%B}",
+        since=_day(since, to),
         address=address("sync_settings.show" if is_own else "health.show"),
     )
     return Text(to.email, f"Not everything is removed from {provider} yet", body)
@@ -250,6 +250,12 @@ def address(endpoint: str, **values: str) -> str:
     return current_app.config["SETTINGS"].base_url + current_app.url_map.bind("").build(
         endpoint, values
     )
+
+
+def _day(at: datetime, reader: User) -> str:
+    """The day of an instant where the reader of a letter works: 20 November."""
+    local = at.astimezone(reader.zone)
+    return f"{local.day} {local:%B}"
 
 
 def _body(template: str, **context: object) -> str:

@@ -74,7 +74,7 @@ def test_the_page_does_not_tell_whose_address_is_in_use_but_the_letter_tells_its
     unknown = browser.post("/welcome", data={"email": "nobody@linden.test"})
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     to_known, to_unknown = letters.send()
-    assert "You have an account already" in to_known.get_content() and link(to_known) == "/sign-in"
+    assert "You already have an account" in to_known.get_content() and link(to_known) == "/sign-in"
     assert link(to_unknown).startswith("/sign-up/")
 
 

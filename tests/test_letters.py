@@ -8,7 +8,7 @@ import pytest
 
 from accounts import Account, Notice
 from letters import trouble
-from models import User
+from models import User, Venue
 from outbox import Letter
 from tests import foreign
 
@@ -71,8 +71,8 @@ def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_p
     text = letter.get_content()
     assert letter["Subject"] == "Your calendar sync needs help"
     assert (
-        "since 20 November Google no longer lets Kalends into" in text
-        and "Everything in Kalends is safe" in text
+        "Since 20 November, Kalends has no access to Google for your account" in text
+        and "Your bookings in Kalends are safe" in text
     )
     assert "http://localhost/sync/" in text
     assert not [
@@ -91,8 +91,8 @@ def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_p
 @pytest.mark.parametrize(
     ("health", "words"),
     [
-        ("calendar_gone", "is gone in Google"),
-        ("operator", "refuses this Kalends, or does not answer"),
+        ("calendar_gone", "was deleted in Google"),
+        ("operator", "refuses requests from this Kalends server"),
     ],
 )
 def test_each_trouble_has_its_words(tell, account, letters, health, words):
@@ -207,9 +207,9 @@ def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, le
     (letter,) = letters.send()
     assert (letter["To"], letter["Subject"]) == (
         "pat@linden.test",
-        "Your calendar sync waits for you",
+        "Please check your calendar sync",
     )
-    assert "Olive Linden asks you to look at your calendar sync with Google" in letter.get_content()
+    assert "Olive Linden asks you to check your calendar sync with Google" in letter.get_content()
     assert "http://localhost/sync/" in letter.get_content()
 
 
@@ -254,7 +254,25 @@ def test_of_somebody_who_has_left_the_owner_is_told(remind, account, linden, let
     remind(hours=25)
     (letter,) = letters.send()
     assert letter["To"] == "olive@linden.test"
-    assert "the sync of Pat Linden with Google ended" in letter.get_content()
+    assert "sync with Google ended for Pat Linden" in letter.get_content()
+
+
+def test_letters_tell_the_day_where_their_reader_works(
+    tell, remind, account, linden, letters, clock
+):
+    """Auckland is twelve hours or more ahead of UTC: there it is the next day already."""
+    for venue in Venue.select():
+        kept = {name: getattr(venue, name) for name in ("name", "address", "hours")}
+        venue.change(linden.olive, zone_name="Pacific/Auckland", **kept)
+    clock.now = clock.now.replace(hour=20)
+    Account.update(failing_since=clock.now).where(Account.id == account.id).execute()
+    tell(minutes=2)
+    (letter,) = letters.send()
+    assert "Since 21 November" in letter.get_content()
+    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    remind(hours=25)
+    (letter,) = letters.send()
+    assert "On 21 November you stopped sync" in letter.get_content()
 
 
 @pytest.mark.parametrize("removes", [True, False])

@@ -458,7 +458,7 @@ def test_an_invitation_sets_the_password_and_signs_in_once(app, browser, linden)
     answer = browser.post(path, data={"password": OTHER})
     assert answer.status_code == 303 and is_in(browser)
     again = app.test_client().post(path, data={"password": PASSWORD})
-    assert again.status_code == 404 and "has been used or is too old" in text_of(again)
+    assert again.status_code == 404 and "was used before or has expired" in text_of(again)
     assert sign_in(app.test_client(), "ida@linden.test", OTHER).status_code == 303
 
 
@@ -518,7 +518,7 @@ def test_a_forgotten_password_sends_a_link_by_mail(browser, letters):
         browser.post("/forgotten", data={"email": " PAT@linden.test"})
     )
     (letter,) = letters.send()
-    assert letter["To"] == "pat@linden.test" and "within a day" in letter.get_content()
+    assert letter["To"] == "pat@linden.test" and "expires after a day" in letter.get_content()
     assert browser.post(link_in(letter), data={"password": OTHER}).status_code == 303
 
 
@@ -711,6 +711,16 @@ def test_afterwards_sign_up_is_closed(browser):
     assert browser.post("/welcome", data=WELCOME).status_code == 404
     models.database.connect(reuse_if_open=True)
     assert Clinic.select().count() == 1
+
+
+def test_without_mail_the_first_page_says_what_that_means(app):
+    page = text_of(app.test_client().get(printed(app)))
+    assert "this server sends no e-mails yet" in page and "user password EMAIL" in page
+
+
+def test_with_mail_the_first_page_does_not_speak_of_it(app, letters):
+    page = text_of(app.test_client().get(printed(app)))
+    assert "no e-mails" not in page and "user password" not in page
 
 
 def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, linden):

@@ -195,7 +195,7 @@ def _used_up() -> tuple[str, int]:
     return render_template(
         "error.html",
         status=404,
-        heading="This link has been used or is too old",
+        heading="This link was used before or has expired",
         advice="Ask the owner of your clinic for a new one, or sign in if you have a password.",
     ), 404
 
@@ -276,7 +276,7 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
             access.sign_in(owner, remember=False)
             return redirect(url_for("week.index"), 303)
     return render_template(
-        "auth/welcome.html", form=form, is_proved=bool(proof)
+        "auth/welcome.html", form=form, is_proved=bool(proof), can_mail=outbox.is_set_up()
     ), 422 if form.errors else 200
 
 

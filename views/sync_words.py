@@ -231,8 +231,5 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
-    """The zone in which the person reads times: of their own oldest venue, else the clinic's
-    oldest.
-    """
-    first = min(calendars, key=lambda c: (c.user_id != user.id, c.venue_id), default=None)
-    return first.zone if first else ZoneInfo("UTC")
+    """The zone in which the person reads times."""
+    return user.zone_among(calendars)

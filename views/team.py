@@ -11,11 +11,12 @@ import addresses
 import leftover
 import letters
 import outbox
+import scheduling
 from credentials import OneTimeLink
 from database import alone
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 
-from . import access, brakes, htmx, letter_words
+from . import access, brakes, htmx, letter_words, sync_words
 from .access import login_required, manager_required
 from .forms import Choice, Email, Form, Line, WeekHours
 from .merging import Merging
@@ -97,6 +98,8 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
         "opening": _opening_form(person),
         "letter": letter_words.of_person(person),
         "new_address": addresses.AddressProof.waiting(person),
+        "left_on": person.left_at
+        and scheduling.local_day(person.left_at, sync_words.zone(access.calendars(), current_user)),
         **more,
     }
 
