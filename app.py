@@ -13,10 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import copies
 import models
 import outbox
-import vault
 import views
 from database import connect_afresh, open_database, trouble, wait_at_most
-from operate import commands
+from operate import commands, keys
 from operate.front import Front, Lane
 from settings import Settings, SettingsError
 from sync import connections, feed, jobs, work, wsgi
@@ -39,9 +38,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(settings.instance))
     secure = settings.base_url.startswith("https:")
     app.config.update(
-        SETTINGS=settings,
-        SECRET_KEY=settings.secret_keys[0],
-        SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
         SESSION_COOKIE_NAME="__Host-kalends" if secure else "kalends",
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
@@ -54,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     copies.open_copies(settings.redis_url)
-    vault.open_vault(settings.secret_keys)
+    keys.put_in_force(app, settings)
     outbox.set_up(
         outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
     )
@@ -63,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             settings.providers,
             settings.webhook_url,
             settings.poll_seconds,
-            settings.secret_keys[0].encode(),
+            "".join(settings.secret_keys[:1]).encode(),
         )
     )
     app.before_request(_connect)
@@ -74,10 +70,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(_nudge)
     app.register_error_handler(Exception, _show_error)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
+    if not settings.secret_keys:  # commands may run all the same, each as far as it can
+        app.wsgi_app = _answer_not_installed
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     return app
+
+
+def _answer_not_installed(environ: dict, start_response) -> list[bytes]:
+    start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+    return [keys.MISSING.encode()]
 
 
 LARGEST = 2**20  # octets of a request's body, except of a file to import

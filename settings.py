@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -76,7 +76,8 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check everything, by default from `environment()`. `NAME_FILE` names a file that
-        holds NAME. Raises SettingsError.
+        holds NAME. Makes nothing: `secret_keys` is empty where nothing is installed yet. Raises
+        SettingsError.
         """
         environ = environment() if environ is None else environ
         faults: list[str] = []
@@ -119,7 +120,11 @@ class Settings:
         database_url = read("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
         if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-        if not keys and not faults and not _key_file(instance).exists():
+        try:
+            keys = keys or _kept_keys(instance)
+        except SettingsError as error:
+            faults.extend(error.faults)
+        if not keys and not faults:
             faults.extend(_why_no_key(database_url, production and bool(read("DATABASE_URL"))))
         redis_url = read("REDIS_URL")
         if (
@@ -178,43 +183,23 @@ class Settings:
             )
         if faults:
             raise SettingsError(faults)
-        return settings if keys else settings._with_kept_key()
+        return settings
 
-    def _with_kept_key(self) -> "Settings":
-        """The key made on first run, readable by its owner alone."""
-        path = _key_file(self.instance)
-        try:
-            self.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not path.exists():
-                fresh = self.instance / f"secret_key.{secrets.token_hex(8)}"
-                with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                    file.write(secrets.token_urlsafe(48))
-                    file.flush()
-                    os.fsync(file.fileno())
-                try:
-                    os.link(
-                        fresh, path
-                    )  # whoever comes first wins; a half-written key is never seen
-                except FileExistsError:
-                    pass
-                finally:
-                    fresh.unlink()
-            key = path.read_text().strip()
-            if not key:
-                raise SettingsError(
-                    [
-                        f"{path} is empty. Put the secret key back into it, from a backup or from"
-                        " where you noted it down."
-                    ]
-                )
-        except OSError as error:
-            raise SettingsError(
-                [
-                    f"The folder {self.instance} cannot be used ({error.strerror}). "
-                    "Make it writable, or name another in KALENDS_INSTANCE."
-                ]
-            ) from None
-        return Settings(**{**self.__dict__, "secret_keys": (key,)})
+    def with_first_key(self) -> "Settings":
+        """The same with a secret key: the one in the instance folder, else a new one that is kept
+        there, readable by its owner alone. For the first start alone. Raises SettingsError, also
+        where a database with data came meanwhile.
+        """
+        keys = self.secret_keys or _kept_keys(self.instance)
+        if not keys:
+            if faults := _why_no_key(self.database_url, False):
+                raise SettingsError(faults)
+            try:
+                _make_key(self.instance)
+            except OSError as error:
+                raise SettingsError([_unusable(self.instance, error)]) from None
+            keys = _kept_keys(self.instance)
+        return replace(self, secret_keys=keys)
 
 
 def environment() -> Mapping[str, str]:
@@ -257,6 +242,49 @@ def _unquoted(value: str) -> str:
 
 def _key_file(instance: Path) -> Path:
     return instance / "secret_key"
+
+
+def _kept_keys(instance: Path) -> tuple[str, ...]:
+    """The key that the first start made, or none. Raises SettingsError."""
+    path = _key_file(instance)
+    try:
+        key = path.read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError([_unusable(instance, error)]) from None
+    if not key:
+        raise SettingsError(
+            [
+                f"{path} is empty. Put the secret key back into it, from a backup or from"
+                " where you noted it down."
+            ]
+        )
+    return (key,)
+
+
+def _make_key(instance: Path) -> None:
+    """Whoever comes first wins, and a half-written key is never seen."""
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = instance / f"secret_key.{secrets.token_hex(8)}"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(fresh, _key_file(instance))
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+
+
+def _unusable(instance: Path, error: Exception) -> str:
+    why = getattr(error, "strerror", None) or type(error).__name__
+    return (
+        f"The folder {instance} cannot be used ({why}). Run this as the service's user (sudo -u),"
+        " make the folder writable, or name another in KALENDS_INSTANCE."
+    )
 
 
 def _why_no_key(database_url: str, is_shared: bool) -> list[str]:

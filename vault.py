@@ -20,7 +20,7 @@ class CannotOpen(Exception):
 def open_vault(secret_keys: Sequence[str]) -> None:
     """Say which keys are in force, the newest first. What older ones sealed can still be opened."""
     global _vault, _derivers
-    _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys])
+    _vault = MultiFernet([Fernet(_key(secret)) for secret in secret_keys]) if secret_keys else None
     _derivers = [
         hashlib.sha256(b"kalends derived|" + secret.encode()).digest() for secret in secret_keys
     ]
@@ -32,7 +32,9 @@ def seal(text: str) -> str:
 
 
 def unseal(sealed: str) -> str:
-    """What was sealed. Raises CannotOpen."""
+    """What was sealed. Raises CannotOpen, also where no key is set."""
+    if _vault is None:
+        raise CannotOpen
     try:
         return _vault.decrypt(sealed.encode()).decode()
     except (InvalidToken, ValueError):

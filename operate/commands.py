@@ -2,13 +2,14 @@
 sentences.
 """
 
+import functools
 import os
 import re
 import secrets
 import socket
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from credentials import OneTimeLink
 from intake.values import ORDERS
 from models import Clinic, Feed, User, Venue
 from outbox import Letter
-from settings import Settings, sandbox_port
+from settings import Settings, SettingsError, sandbox_port
 from sync import feed as feeds
 from sync import look
 
@@ -65,6 +66,21 @@ def register(app: Flask) -> None:
 
 def _settings():
     return current_app.config["SETTINGS"]
+
+
+def with_key(function: Callable) -> Callable:
+    """A command that runs beside what is installed. Without a secret key nothing is, and it makes
+    neither a key nor a database.
+    """
+
+    @with_appcontext
+    @functools.wraps(function)
+    def checked(*arguments, **options):
+        if not _settings().secret_keys:
+            raise click.ClickException(keys.MISSING)
+        return function(*arguments, **options)
+
+    return checked
 
 
 @contextmanager
@@ -234,11 +250,17 @@ def _check_key_if_there() -> None:
 
 
 @click.command()
-@with_appcontext
+@with_key
 def migrate() -> None:
     """Bring the database up to date."""
     applied = _bring_up_to_date()
     click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+_FIRST = (
+    "This is a new installation: its secret key was made now, and is kept in {}. If you meant one"
+    " that exists already, stop this and set KALENDS_SETTINGS_FILE to the file of its settings."
+)
 
 
 @click.command()
@@ -249,6 +271,7 @@ def start() -> None:
     """
     settings = _settings()
     os.umask(0o077)  # what we and our children write holds clients' records
+    is_first = not settings.secret_keys
     try:
         with (
             processes.only_one(settings.instance),
@@ -256,6 +279,9 @@ def start() -> None:
         ):
             if settings.sandbox:
                 web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
+            if is_first:  # only now: nothing that runs already is beside us
+                settings = settings.with_first_key()
+                keys.put_in_force(current_app, settings)
             _bring_up_to_date(keep=True)
             sign_ins = _load_sample_if_empty()
             if welcome := keys.welcome_path(settings.secret_keys):
@@ -266,6 +292,7 @@ def start() -> None:
             ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
             words = [
                 "",
+                *[_FIRST.format(settings.instance)] * is_first,
                 f"Kalends is ready: {settings.base_url}",
                 *imitations,
                 *sign_ins,
@@ -273,7 +300,7 @@ def start() -> None:
                 "",
             ]
             status = processes.start(settings, listening, "\n".join(words))
-    except web_server.CannotStart as error:
+    except (web_server.CannotStart, SettingsError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         status = 0
@@ -320,7 +347,7 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
 )
 @click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
 @_ready
-@with_appcontext
+@with_key
 def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
     """Run the web server alone."""
     _check_key_if_there()
@@ -342,7 +369,7 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 @click.argument("queues", nargs=-1, type=click.Choice(tuple(processes.jobs.LIMITS)))
 @click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
 @_ready
-@with_appcontext
+@with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
     _check_key_if_there()
@@ -352,7 +379,7 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 
 @click.command()
 @_ready
-@with_appcontext
+@with_key
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
     _check_key_if_there()
@@ -377,7 +404,7 @@ def clinic() -> None:
 @click.option(
     "--password-stdin", is_flag=True, help="Read the owner's password from standard input."
 )
-@with_appcontext
+@with_key
 def create_clinic(
     name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool
 ) -> None:
@@ -408,7 +435,7 @@ def user() -> None:
     help="Where they have a calendar; may be repeated. Practitioners: the only venue.",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@with_appcontext
+@with_key
 def create_user(
     email: str,
     name: str,
@@ -444,7 +471,7 @@ def _find_venue(there: Clinic, name: str | None) -> Venue:
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
-@with_appcontext
+@with_key
 def change_password(email: str, password_stdin: bool, link: bool) -> None:
     """Set a person's password (asked for, unless an option says otherwise), and sign them out
     everywhere.
@@ -463,7 +490,7 @@ def change_password(email: str, password_stdin: bool, link: bool) -> None:
 @click.command()
 @click.argument("clinic_name", metavar="CLINIC")
 @click.argument("name", type=click.Choice(tuple(models.PLANS)))
-@with_appcontext
+@with_key
 def plan(clinic_name: str, name: str) -> None:
     """Move CLINIC to the plan NAME. Without feeds in it, every private link stops for good."""
     with _database():
@@ -494,7 +521,7 @@ def feed() -> None:
     is_flag=True,
     help="Every calendar of the clinic; for owners and managers.",
 )
-@with_appcontext
+@with_key
 def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
     """Make a private link for a person and print its URL. Lets their bookings leave Kalends where
     they had not yet.
@@ -550,7 +577,7 @@ def _own_scope(person: User, venue_name: str | None) -> dict:
 
 @feed.command("revoke")
 @click.argument("feed_id", metavar="ID")
-@with_appcontext
+@with_key
 def revoke_feed(feed_id: str) -> None:
     """Stop the private link with this number or UUID for good."""
     with _database():
@@ -586,7 +613,7 @@ def sync() -> None:
     help="Only this account; the health page names it. Default: every account that is due.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be done outside.")
-@with_appcontext
+@with_key
 def run_sync(account_id: int | None, dry_run: bool) -> None:
     """Bring accounts in step, in the foreground, and print what was done."""
     with _database():
@@ -605,7 +632,7 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
 
 
 @click.command()
-@with_appcontext
+@with_key
 def reseal() -> None:
     """Encrypt credentials of connected accounts and addresses of letters anew under the newest key
     of KALENDS_SECRET_KEY, so that older ones
@@ -626,7 +653,7 @@ def key() -> None:
 
 @key.command("accept")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@with_appcontext
+@with_key
 def accept_key(yes: bool) -> None:
     """Say that the secret key that is set now is this database's from now on: after the old one was
     lost, or got out.
@@ -660,7 +687,7 @@ def _reseal(table: type[models.Base], column) -> tuple[int, int]:
 
 
 @click.command()
-@with_appcontext
+@with_key
 def sample() -> None:
     """Load the sample clinic into an empty database, and print its sign-ins."""
     with _database():
@@ -706,7 +733,7 @@ def sample() -> None:
     callback=_line(120),
     help="Name of the clinic, where there are several.",
 )
-@with_appcontext
+@with_key
 def imports(
     kind: str,
     file,
@@ -764,7 +791,7 @@ def imports(
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@with_appcontext
+@with_key
 def backup(file: Path) -> None:
     """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients'
     records.
@@ -809,8 +836,13 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     except migrations.CannotMigrate as error:
         raise click.ClickException(str(error)) from None
     backups.finish_restore(_settings())
+    try:  # the backup's own key is in force from here on
+        keys.put_in_force(current_app, Settings.from_env())
+    except SettingsError as error:
+        click.echo(f"Before you start it: {error}")
+        return
     with _database(with_any_key=True):
-        if keys.state(Settings.from_env().secret_keys) == "foreign":
+        if keys.state(_settings().secret_keys) == "foreign":
             click.echo(f"Before you start it: {keys.FOREIGN}")
 
 

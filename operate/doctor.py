@@ -24,6 +24,9 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     letter there."""
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
+    if not settings.secret_keys:
+        yield False, keys.MISSING
+        return
     yield from _database(settings)
     yield _disk(settings)
     yield from _queue(settings)

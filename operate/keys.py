@@ -24,12 +24,29 @@ FOREIGN = (
     " back. If the old key is lost, or must not be used any more, run: flask --app app key accept"
 )
 
+MISSING = (
+    "There is no secret key here: nothing is installed with these settings. If Kalends is installed"
+    " already, run this with the service's own settings, as the service's user:"
+    " KALENDS_SETTINGS_FILE names the file that holds them. To install it here, run: flask --app"
+    " app start"
+)
+
 
 class ServerKey(Base):
     """A secret key that this database belongs to, by its fingerprint."""
 
     fingerprint = CharField(64, unique=True)
     since = InstantField(default=now)
+
+
+def put_in_force(app, settings) -> None:
+    """Let this process work with these settings and their keys, the newest first."""
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=next(iter(settings.secret_keys), None),
+        SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
+    )
+    vault.open_vault(settings.secret_keys)
 
 
 def fingerprint(key: str) -> str:

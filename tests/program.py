@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import models
+from settings import Settings
 
 TOP = Path(__file__).parent.parent
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_")
@@ -17,6 +18,11 @@ def environ(**values: object) -> dict[str, str]:
     """The environment without any setting but these."""
     rest = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {**rest, **{name: str(value) for name, value in values.items()}}
+
+
+def first_key(instance: Path) -> None:
+    """What the first start makes before anything else, for commands that run beside it."""
+    Settings.from_env({"KALENDS_INSTANCE": str(instance)}).with_first_key()
 
 
 def run(*arguments: str, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:

@@ -374,3 +374,17 @@ def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):  # noqa:
         "restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh
     )
     assert "Before you start it: This database was used with another secret key." in said
+    keyless = tmp_path / "keyless" / "instance"
+    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_INSTANCE=keyless)
+    assert "Before you start it: There is a database, but not its secret key." in said
+    assert (keyless / "kalends.db").exists() and not (keyless / "secret_key").exists()
+
+
+@on_sqlite_alone
+def test_on_a_fresh_machine_a_backup_with_its_key_needs_nothing(own, tmp_path):  # noqa: F811
+    own("backup", tmp_path / "kalends.tar.gz")
+    fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
+    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", **fresh)
+    assert "Restored" in said and "Before you start it" not in said
+    key = (tmp_path / "fresh" / "instance" / "secret_key").read_text()
+    assert key == (tmp_path / "instance" / "secret_key").read_text()

@@ -278,6 +278,7 @@ SAMPLE = {"KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
 def sample_instance(tmp_path_factory):
     """What `migrate` and `sample` leave behind on SQLite: made once, and copied from."""
     folder = tmp_path_factory.mktemp("sample") / "instance"
+    program.first_key(folder)
     for command in ("migrate", "sample"):
         done = program.run(command, KALENDS_INSTANCE=folder, **SAMPLE)
         assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
@@ -313,6 +314,7 @@ def own(request, tmp_path, database_url, monkeypatch):
         sample = request.getfixturevalue("sample_instance")
         shutil.copytree(sample, environ["KALENDS_INSTANCE"])
     else:
+        program.first_key(environ["KALENDS_INSTANCE"])
         run("migrate")
         run("sample")
     return run
@@ -507,6 +509,7 @@ def test_the_doctor_finds_each_fault(own, environ, sentence):
 
 
 def test_commands_ask_for_migrations_first(tmp_path):
+    program.first_key(tmp_path)
     done = program.run("feed", "create", "lea@sample.test", KALENDS_INSTANCE=tmp_path)
     assert (done.returncode, done.stderr) == (
         1,

@@ -350,6 +350,7 @@ def test_a_second_one_from_the_same_folder_is_a_sentence(house):
 
 
 def test_a_database_of_a_newer_version_is_a_sentence(house):
+    program.first_key(house.folder)
     program.run("migrate", **house.environ)
     with sqlite3.connect(house.folder / "kalends.db") as database:
         database.execute(

@@ -458,6 +458,7 @@ def test_a_full_or_read_only_disk_is_named(small_disk):
 
 def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small_disk, tmp_path):
     own = {"KALENDS_INSTANCE": tmp_path / "own"}
+    program.first_key(tmp_path / "own")
     for command in (
         ["migrate"],
         [
@@ -483,6 +484,7 @@ def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small
 
 
 def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was(small_disk):
+    program.first_key(small_disk)
     assert program.run("migrate", KALENDS_INSTANCE=small_disk).returncode == 0
     before = (small_disk / "kalends.db").read_bytes()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)

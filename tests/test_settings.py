@@ -104,9 +104,11 @@ def test_the_sandbox_never_runs_in_production(read):
     ).sandbox
 
 
-def test_the_first_run_makes_a_key_that_stays_and_only_its_owner_reads(read, tmp_path):
-    first, again = read(), read()
+def test_the_first_start_makes_a_key_that_stays_and_only_its_owner_reads(read, tmp_path):
+    assert read().secret_keys == () and not (tmp_path / "instance").exists()
+    first, again = read().with_first_key(), read()
     assert first.secret_keys == again.secret_keys and len(first.secret_keys[0]) >= 48
+    assert again.with_first_key() == again
     assert stat.S_IMODE((tmp_path / "instance" / "secret_key").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "instance").stat().st_mode) == 0o700
     assert [path.name for path in (tmp_path / "instance").iterdir()] == ["secret_key"]
@@ -122,8 +124,13 @@ def test_a_secret_may_come_from_a_file(read, tmp_path):
 
 def test_a_folder_that_cannot_be_used_is_a_sentence(read, tmp_path):
     (tmp_path / "file").write_text("")
-    (told,) = faults(read, KALENDS_INSTANCE=str(tmp_path / "file" / "instance"))
-    assert told.startswith("The folder ") and "KALENDS_INSTANCE" in told
+    with pytest.raises(SettingsError) as refused:
+        read(KALENDS_INSTANCE=str(tmp_path / "file" / "instance")).with_first_key()
+    (made,) = refused.value.faults
+    (tmp_path / "odd" / "secret_key").mkdir(parents=True)  # cannot be read, not even by root
+    (told,) = faults(read, KALENDS_INSTANCE=str(tmp_path / "odd"))
+    for said in (made, told):
+        assert said.startswith("The folder ") and "sudo -u" in said and "KALENDS_INSTANCE" in said
 
 
 def test_the_socket_of_a_deep_folder_moves_to_a_short_path(read, tmp_path):
@@ -188,13 +195,29 @@ def test_nor_beside_one_that_cannot_be_asked(read, tmp_path):
     assert not (tmp_path / "instance").exists()
 
 
+def test_nor_beside_one_that_came_between_two_looks(read, tmp_path):
+    settings = read(DATABASE_URL=f"sqlite:///{tmp_path / 'kalends.db'}")
+    with closing(sqlite3.connect(tmp_path / "kalends.db")) as file:
+        file.executescript("CREATE TABLE clinic (id INTEGER); INSERT INTO clinic VALUES (1)")
+    with pytest.raises(SettingsError, match="not its secret key"):
+        settings.with_first_key()
+    assert not (tmp_path / "instance").exists()
+
+
+def test_a_kept_key_wins_over_a_second_first_start(read):
+    """Two first starts at once: both read that there is no key, and one of them makes it."""
+    early, late = read(), read()
+    assert early.with_first_key().secret_keys == late.with_first_key().secret_keys
+
+
 def test_an_emptied_key_file_is_never_taken_for_a_key(read, data):
     (data / "secret_key").write_text("\n")
     assert "is empty" in faults(read)[0]
 
 
 def test_the_first_start_in_production_makes_a_key_once(read, tmp_path):
-    first, again = read(KALENDS_ENV="production"), read(KALENDS_ENV="production")
+    first = read(KALENDS_ENV="production").with_first_key()
+    again = read(KALENDS_ENV="production")
     assert (
         first.secret_keys == again.secret_keys
         and stat.S_IMODE((tmp_path / "instance" / "secret_key").stat().st_mode) == 0o600
