@@ -29,6 +29,7 @@ from peewee import (
 from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
 
 import scheduling
+from statements import ShortContext
 
 database = DatabaseProxy()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +59,7 @@ def open_database(url: str) -> None:
             "busy_timeout": 10_000,
         }
         database.initialize(
-            PooledSqliteDatabase(
+            _Sqlite(
                 url.removeprefix("sqlite:///"),
                 pragmas=pragmas,
                 timeout=10,
@@ -79,6 +80,10 @@ def open_database(url: str) -> None:
                 tcp_user_timeout=20_000,
             )
         )
+
+
+class _Sqlite(PooledSqliteDatabase):
+    context_class = ShortContext
 
 
 class _Connection(psycopg.Connection):
@@ -120,6 +125,7 @@ class _Postgresql(PooledPostgresqlDatabase):
     # lives
     DOUBTFUL_SECONDS = 1
     psycopg3_adapter = _Adapter
+    context_class = ShortContext
     is_doubtful = False
     _again_at = 0.0
 

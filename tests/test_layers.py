@@ -10,7 +10,7 @@ import pytest
 
 TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
-    {"password_rules", "past_values", "scheduling", "settings", "text", "vault"},
+    {"password_rules", "past_values", "scheduling", "settings", "statements", "text", "vault"},
     {"copies"},
     {"database"},
     {"audit", "notes", "outbox", "outside"},
