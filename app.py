@@ -10,16 +10,17 @@ from peewee import DoesNotExist, PeeweeException
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import copies
 import models
-import outbox
 import views
-from database import connect_afresh, open_database, trouble, wait_at_most
+from base import copies, jobs, outbox
+from base.database import connect_afresh, open_database, trouble, wait_at_most
+from base.settings import Settings, SettingsError
+from base.text import places
 from operate import commands, keys
 from operate.front import Front, Lane
-from settings import Settings, SettingsError
-from sync import connections, feed, jobs, work, wsgi
-from text import places
+from sync.connect import connections
+from sync.feeds import feed, wsgi
+from sync.two_way import work
 
 log = logging.getLogger("kalends")
 

@@ -36,12 +36,9 @@ from peewee import (
     prefetch,
 )
 
-import copies
-import outside
-import past_values
-import scheduling
-from audit import AuditEntry
-from database import (
+from base import copies, outside, past_values, scheduling
+from base.audit import AuditEntry
+from base.database import (
     Base,
     InstantField,
     JSONText,
@@ -54,21 +51,19 @@ from database import (
     transition,
     unique,
 )
-from notes import NoteVersion
-from outbox import Letter
-from outside import ExternalEvent
-from scheduling import Hours, Span
-from series import (  # noqa: F401 (some are here for other modules)
+from base.notes import NoteVersion
+from base.outbox import Letter
+from base.outside import ExternalEvent
+from base.scheduling import Hours, Span
+from base.series import (
     FREE_STATUSES,
     STATUSES,
     Changed,
-    ChangedMeanwhile,
     Clash,
     InSeries,
-    SlotTaken,
     refuse_taken,
 )
-from text import IDENTIFIERS, client_label, like, search_key
+from base.text import IDENTIFIERS, client_label, like, search_key
 
 passwords = argon2.PasswordHasher()
 

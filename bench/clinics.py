@@ -6,8 +6,8 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import models
-import scheduling
-from database import InstantField
+from base import scheduling
+from base.database import InstantField
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 
 TODAY = datetime.now(UTC).date()

@@ -13,10 +13,10 @@ import urllib.request
 from pathlib import Path
 
 import models
-from database import open_database
+from base.database import open_database
 from operate import migrate
-from sync import feed as feeds
-from sync import shown
+from sync.feeds import feed as feeds
+from sync.feeds import shown
 
 from . import clinics
 from .load import requests_per_second

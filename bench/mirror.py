@@ -7,12 +7,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import models
-from accounts import Account, RemoteCalendar
 from app import Settings, create_app
 from models import User, database
 from operate import migrate
-from sync import incoming
-from sync.event import Delta, RemoteEvent, Window
+from sync.events.event import Delta, RemoteEvent, Window
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.two_way import incoming
 
 from . import clinics
 from .render import KEY

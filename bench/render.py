@@ -9,11 +9,11 @@ from statistics import median
 import icalendar
 
 import models
-import scheduling
-from database import open_database
+from base import scheduling
+from base.database import open_database
 from operate import migrate
-from sync import feed as feeds
-from sync import shown
+from sync.feeds import feed as feeds
+from sync.feeds import shown
 
 from . import clinics
 from .tables import show, verdict

@@ -12,7 +12,7 @@ from statistics import median
 from app import Settings, create_app
 from models import User
 from operate import migrate
-from sync import feed as feeds
+from sync.feeds import feed as feeds
 
 from . import clinics
 from .render import KEY, first_answer_seconds

@@ -22,15 +22,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 import models
-from accounts import Account, Link, RemoteCalendar
 from app import create_app
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from base.settings import Settings, sandbox_port
 from models import Booking, User
 from operate import migrate
-from outside import ExternalEvent
-from scheduling import Span
-from settings import Settings, sandbox_port
-from sync import connecting, connections, first_look, work
-from sync.run import run as bring_in_step
+from sync.connect import connecting, connections
+from sync.tables.accounts import Account, Link, RemoteCalendar
+from sync.two_way import first_look, work
+from sync.two_way.run import run as bring_in_step
 
 from . import clinics
 from .tables import show, verdict

@@ -2,11 +2,9 @@
 the mail server. No request does.
 """
 
-import outbox
-import scheduling
-from credentials import ResetRequest
-from outbox import Letter
-from sync import jobs
+from base import jobs, outbox, scheduling
+from base.outbox import Letter
+from people.credentials import ResetRequest
 
 from . import kinds, sending
 

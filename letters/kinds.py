@@ -8,14 +8,13 @@ from datetime import datetime
 
 from flask import current_app
 
-import scheduling
-import vault
-from accounts import PERSONAL, Account, Notice
-from addresses import AddressProof
-from credentials import OneTimeLink
+from base import scheduling, vault
+from base.outbox import Letter
 from models import User
-from outbox import Letter
-from unread import CalendarTrouble, UnreadEvent
+from people.addresses import AddressProof
+from people.credentials import OneTimeLink
+from sync.tables.accounts import PERSONAL, Account, Notice
+from sync.tables.unread import CalendarTrouble, UnreadEvent
 
 _PROVIDERS = {"google": "Google", "microsoft": "Outlook"}
 

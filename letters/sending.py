@@ -14,12 +14,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
-import outbox
-import scheduling
-from credentials import ResetRequest
-from outbox import Letter
-from sync import jobs
-from text import places
+from base import jobs, outbox, scheduling
+from base.outbox import Letter
+from base.text import places
+from people.credentials import ResetRequest
 
 from . import kinds
 from .smtp import MailServer, Refused

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from outbox import Setup
+from base.outbox import Setup
 
 
 class Refused(Exception):

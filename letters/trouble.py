@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-import outbox
-import scheduling
-from accounts import PERSONAL, Account
-from audit import AuditEntry
-from database import database
+from base import outbox, scheduling
+from base.audit import AuditEntry
+from base.database import database
+from base.outbox import Letter
 from models import User
-from outbox import Letter
-from unread import CalendarTrouble
+from sync.tables.accounts import PERSONAL, Account
+from sync.tables.unread import CalendarTrouble
 
 from . import wake
 

@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import models
-import scheduling
+from base import scheduling
+from base.outbox import Letter
+from base.settings import CannotAsk, has_clinic
 from models import Clinic
-from outbox import Letter
-from sessions import Session
-from settings import CannotAsk, has_clinic
+from people.sessions import Session
 
 from . import keys, migrate, postgres_tools, processes
 

@@ -5,20 +5,19 @@ It stands above everything that has due work, and below the command line; `proce
 it.
 """
 
-import accounts
-import credentials
-import intake
 import letters
-import outbox
-import pace
-import scheduling
-from addresses import AddressProof
-from intake.upload import Import
+from base import outbox, scheduling
 from letters import trouble
 from models import Clinic, database
-from security import SecurityEvent
-from sessions import Session
-from sync import work
+from operate import intake
+from people import credentials
+from people.addresses import AddressProof
+from people.security import SecurityEvent
+from people.sessions import Session
+from sync.tables import accounts, pace
+from sync.two_way import work
+
+from .intake.upload import Import
 
 
 def sweep() -> None:

@@ -18,27 +18,25 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from peewee import PeeweeException
 
-import intake
 import letters
 import models
-import password_rules
-import scheduling
-import text
-import vault
-from accounts import Account
-from credentials import OneTimeLink
-from intake.values import ORDERS
+from base import scheduling, text, vault
+from base.outbox import Letter
+from base.settings import Settings, SettingsError, sandbox_port
 from models import Clinic, Feed, User, Venue
-from outbox import Letter
-from settings import Settings, SettingsError, sandbox_port
-from sync import feed as feeds
-from sync import look
+from operate import intake
+from people import password_rules
+from people.credentials import OneTimeLink
+from sync.feeds import feed as feeds
+from sync.tables.accounts import Account
+from sync.two_way import look
 
 from . import backups, keys, processes
 from . import doctor as checks
 from . import migrate as migrations
 from . import sample as sample_clinic
 from . import web as web_server
+from .intake.values import ORDERS
 
 
 def register(app: Flask) -> None:

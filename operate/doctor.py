@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 from peewee import PeeweeException
 
 import models
-import outbox
-import scheduling
+from base import jobs, outbox, scheduling
 from letters import sending
 from letters.smtp import MailServer, Refused
-from sync import jobs
 
 from . import disk, doctor_sync, keys, migrate
 

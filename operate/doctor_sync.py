@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from peewee import PeeweeException
 
 import models
-import vault
-from accounts import Account
-from settings import is_loopback
+from base import vault
+from base.settings import is_loopback
+from sync.tables.accounts import Account
 
 NAMES = {"google": "Google", "microsoft": "Microsoft"}
 GUIDES = {"google": "docs/google-setup.md", "microsoft": "docs/outlook-setup.md"}

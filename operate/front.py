@@ -20,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sync.wsgi import AT_ONCE, TakesWork
-from text import places
+from base.text import places
+from sync.feeds.wsgi import AT_ONCE, TakesWork
 
 log = logging.getLogger("kalends.front")
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from peewee import CharField
 
-import vault
-from accounts import Account
-from database import Base, InstantField, database, now
+from base import vault
+from base.database import Base, InstantField, database, now
 from models import Clinic, User
+from sync.tables.accounts import Account
 
 FOREIGN = (
     "This database was used with another secret key. With this one every private link and every"

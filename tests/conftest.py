@@ -27,15 +27,14 @@ from mail_server import MailServer
 from redis import Redis
 
 import models
-import outbox
-import scheduling
 from app import Settings, create_app
-from database import open_database
+from base import jobs, outbox, scheduling
+from base.database import open_database
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, processes
-from sync import connections, jobs
-from sync.readers import ReadLog
+from sync.connect import connections
+from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
 
 PASSWORD = "correct horse battery"

@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from accounts import Account, RemoteCalendar
-from outside import RULES, ExternalEvent, blocks
+from base.outside import RULES, ExternalEvent, blocks
+from sync.tables.accounts import Account, RemoteCalendar
 
 
 def source(user, name="Family", kind="google", **columns) -> RemoteCalendar:

@@ -19,8 +19,8 @@ from sandbox.graph import schema as graph_schema
 from sandbox.graph import seed as graph_seed
 from sandbox.graph import spec as graph_spec
 from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
-from sync.event import Event, Face, Mark, Window
-from sync.oauth import GOOGLE_EXTRA, MICROSOFT_EXTRA, Application, OAuth, Tokens
+from sync.connect.oauth import GOOGLE_EXTRA, MICROSOFT_EXTRA, Application, OAuth, Tokens
+from sync.events.event import Event, Face, Mark, Window
 from sync.providers import ADAPTERS, open_provider, scopes
 from sync.providers.base import Create, Delete, Update, http_client
 

@@ -14,18 +14,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
-import scheduling
-from accounts import Account, Link, Notice, RemoteCalendar
+from base import scheduling
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from base.settings import Endpoints
 from models import Booking
-from outside import ExternalEvent
 from sandbox import google, graph
 from sandbox.graph import seed as graph_seed
 from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
-from scheduling import Span
-from settings import Endpoints
-from sync import connecting, connections, local, run
-from sync.oauth import Tokens
+from sync.connect import connecting, connections
+from sync.connect.oauth import Tokens
 from sync.providers import scopes
+from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.two_way import run
 
 BASE = "http://sandbox"
 LISTS = "/(events|calendarView)(/delta)?$"
@@ -269,7 +270,7 @@ class SyncWorld:
         return found
 
     def calendars_of_ours(self, account) -> list[str]:
-        mine = local.reference(account.clinic)
+        mine = connecting.reference(account.clinic)
         return [
             key
             for key, calendar in self.sandbox.user(account.email).calendars.items()

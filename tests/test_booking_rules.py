@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 import models
-from models import AuditEntry, Booking, Patient, Practitioner, SlotTaken
-from scheduling import Span, repeats, whole_days
+from base.scheduling import Span, repeats, whole_days
+from base.series import FREE_STATUSES, SlotTaken
+from models import AuditEntry, Booking, Patient, Practitioner
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday; London is on UTC then
 HOUR = timedelta(hours=1)
@@ -63,7 +64,7 @@ def test_a_person_is_busy_at_every_venue_at_once(linden, clock):
         Booking.book(linden.abroad, [span()], linden.quinn)
 
 
-@pytest.mark.parametrize("status", models.FREE_STATUSES)
+@pytest.mark.parametrize("status", FREE_STATUSES)
 def test_offered_cancelled_and_missed_bookings_hold_no_time(book, status):
     book(status=status)
     assert book()

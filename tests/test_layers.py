@@ -10,52 +10,44 @@ import pytest
 
 TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
-    {"password_rules", "past_values", "scheduling", "settings", "statements", "text", "vault"},
-    {"copies"},
-    {"database"},
-    {"audit", "notes", "outbox", "outside"},
-    {"series"},
+    {"base"},
     {"models"},
-    {
-        "leftover",
-        "accounts",
-        "addresses",
-        "credentials",
-        "id_changes",
-        "pace",
-        "security",
-        "sessions",
-        "unread",
-    },
-    {"sync"},
-    {"intake", "letters"},
+    {"people", "sync"},
+    {"letters"},
     {"operate"},
     {"views"},
     {"app"},
 )
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-INSIDE_SYNC = (  # the same, inside the package
-    {"sync.event", "sync.readers", "sync.jobs", "sync.vtimezone"},
-    {"sync.face", "sync.fingerprint", "sync.ical", "sync.plan", "sync.providers", "sync.reading"},
-    {"sync.feed", "sync.shown", "sync.oauth"},
-    {"sync.connections", "sync.doubts", "sync.local", "sync.marks", "sync.wsgi"},
-    {
-        "sync.connecting",
-        "sync.decisions",
-        "sync.errand",
-        "sync.incoming",
-        "sync.lease",
-        "sync.outgoing",
-        "sync.revoking",
-    },
-    {"sync.channels", "sync.missing", "sync.paging"},
-    {"sync.guests", "sync.strays"},
-    {"sync.leaving", "sync.pull"},
-    {"sync.meanwhile"},
-    {"sync.run"},
-    {"sync.first_look", "sync.look", "sync.work"},
-)
-SYNC_FLOOR = {name: number for number, floor in enumerate(INSIDE_SYNC) for name in floor}
+ROOMS = {  # the same, inside the rooms
+    "base": (
+        {"past_values", "scheduling", "settings", "statements", "text", "vault"},
+        {"copies"},
+        {"database"},
+        {"audit", "jobs", "notes", "outbox", "outside"},
+        {"series"},
+    ),
+    "sync": (
+        {"events", "tables"},
+        {"feeds", "providers"},
+        {"connect"},
+        {"two_way"},
+    ),
+    "sync.two_way": (
+        {"marks", "reading"},
+        {"doubts", "local", "plan"},
+        {"decisions", "errand", "incoming", "lease", "outgoing"},
+        {"channels", "guests", "missing", "paging", "strays"},
+        {"leaving", "pull"},
+        {"meanwhile"},
+        {"run"},
+        {"first_look", "look", "work"},
+    ),
+    "views": (
+        {"kit"},
+        {"calendar", "clinic", "doors", "sync"},
+    ),
+}
 
 
 def sources() -> list[Path]:
@@ -98,26 +90,54 @@ def test_no_import_points_up(path):
     assert upwards == []
 
 
-@pytest.mark.parametrize(
-    "path", sorted((TOP / "sync").rglob("[a-z]*.py")), ids=lambda path: path.stem
-)
-def test_no_import_points_up_inside_sync(path):
-    own = SYNC_FLOOR[f"sync.{path.relative_to(TOP / 'sync').parts[0].removesuffix('.py')}"]
-    looked_at = [
-        ".".join(name.split(".")[:2]) for name in imports(path) if name.startswith("sync.")
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_import_points_up_inside_a_room(room):
+    place, depth = TOP.joinpath(*room.split(".")), room.count(".") + 1
+    floor = {name: number for number, names in enumerate(ROOMS[room]) for name in names}
+    there = {
+        path.stem
+        for path in place.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert there - {"__init__"} == set(floor)
+    upwards = [
+        (str(path.relative_to(TOP)), name)
+        for path in place.rglob("*.py")
+        if path != place / "__init__.py"
+        for name in imports(path)
+        if name.startswith(f"{room}.")
+        and floor.get(name.split(".")[depth], -1)
+        > floor[path.relative_to(place).parts[0].removesuffix(".py")]
     ]
-    assert [name for name in looked_at if SYNC_FLOOR[name] > own] == []
+    assert upwards == []
+
+
+def test_the_house_stays_small():
+    """Rooms and ways between them, as many as one can keep in mind."""
+    ways = {
+        (path.relative_to(TOP).parts[0].removesuffix(".py"), name.split(".")[0])
+        for path in sources()
+        for name in imports(path)
+        if name.split(".")[0] in FLOOR
+    }
+    ways = {(own, other) for own, other in ways if own != other}
+    assert len(FLOOR) <= 12 and len(FLOORS) <= 8 and len(ways) <= 30
+    assert (
+        max(len(floor) for floor in (set().union(*ROOMS["sync"]), set().union(*ROOMS["views"])))
+        <= 7
+    )
 
 
 @pytest.mark.parametrize(
     "path",
-    [TOP / "sync" / "oauth.py", *sorted((TOP / "sync" / "providers").glob("*.py"))],
+    [TOP / "sync" / "connect" / "oauth.py", *sorted((TOP / "sync" / "providers").rglob("*.py"))],
     ids=lambda path: path.stem,
 )
 def test_providers_know_no_row_and_no_request(path):
-    assert {"flask", "models", "database", "credentials", "redis", "rq"} & {
+    assert {"flask", "models", "people", "redis", "rq"} & {
         name.split(".")[0] for name in imports(path)
     } == set()
+    assert [name for name in imports(path) if name.startswith("base.database")] == []
 
 
 def test_no_floor_looks_around_in_a_circle():

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from peewee import IntegrityError
 
 import models
-from audit import AuditEntry
-from credentials import OneTimeLink, Throttle
-from database import InstantField, JSONText, Taken
+from base.audit import AuditEntry
+from base.database import InstantField, JSONText, Taken
+from base.scheduling import timed, whole_days
+from base.series import STATUSES
+from base.text import IDENTIFIERS
 from models import (
     CLINIC,
     LOCUM,
     PLANS,
-    STATUSES,
     Booking,
     Clinic,
     Feed,
@@ -34,8 +35,7 @@ from models import (
     User,
     Venue,
 )
-from scheduling import timed, whole_days
-from text import IDENTIFIERS
+from people.credentials import OneTimeLink, Throttle
 
 LONDON = ZoneInfo("Europe/London")
 DAY = date(2026, 11, 26)

@@ -5,33 +5,13 @@ from datetime import timedelta
 
 import pytest
 from conftest import NOW
+from races import ROUNDS, at_once
 
 import models
-from accounts import Account, CalendarTaken, RemoteCalendar
-from models import Booking, ChangedMeanwhile, Feed, NoLinks, Practitioner, SlotTaken, Stopped, User
-from scheduling import Span
-
-ROUNDS = 12
-
-
-def at_once(*jobs):
-    """Run each job on a thread of its own, with its own connection; the errors that came out."""
-    faults = []
-
-    def run(job):
-        try:
-            with models.database.connection_context():
-                for n in range(ROUNDS):
-                    job(n)
-        except Exception as error:
-            faults.append(error)
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return faults
+from base.scheduling import Span
+from base.series import ChangedMeanwhile, SlotTaken
+from models import Booking, Feed, NoLinks, Practitioner, Stopped, User
+from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar
 
 
 def test_booking_changing_a_link_and_changing_settings_at_once_never_lock_each_other_out(linden):

@@ -2,32 +2,11 @@
 
 from flask import Flask
 
-from . import (
-    access,
-    auth,
-    bookings,
-    connect,
-    display,
-    handover,
-    health,
-    help,
-    htmx,
-    imports,
-    links,
-    notices,
-    patients,
-    probes,
-    services,
-    settings,
-    sign_ins,
-    sources,
-    sync_settings,
-    team,
-    tokens,
-    two_way,
-    webhooks,
-    week,
-)
+from .calendar import bookings, patients, week
+from .clinic import handover, imports, services, settings, team
+from .doors import auth, help, probes, sign_ins, webhooks
+from .kit import access, display, htmx, tokens
+from .sync import connect, health, links, notices, sources, sync_settings, two_way
 
 
 def register(app: Flask) -> None:

@@ -3,9 +3,9 @@ decided. The interface is `base.Provider`.
 """
 
 from .base import AccessToken, Provider
-from .google import Google
+from .google.adapter import Google
 from .line import Client
-from .microsoft import Microsoft
+from .microsoft.adapter import Microsoft
 
 ADAPTERS = {
     adapter.kind: adapter for adapter in (Google, Microsoft)

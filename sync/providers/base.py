@@ -14,7 +14,8 @@ from typing import Protocol
 
 import httpx
 
-from ..event import Delta, Event, Mark, RemoteEvent, Window
+from sync.events.event import Delta, Event, Mark, RemoteEvent, Window
+
 from .line import Client, until
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.

@@ -11,7 +11,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from ..event import RemoteEvent, Unread
+from sync.events.event import RemoteEvent, Unread
+
 from .base import Unavailable, Unreadable, reading
 from .values import plain, zone
 

@@ -6,9 +6,8 @@ import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from text import clean
-
-from ..event import Mark
+from base.text import clean
+from sync.events.event import Mark
 
 TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
 

@@ -4,7 +4,8 @@ rest as well.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ..event import RemoteEvent
+from sync.events.event import RemoteEvent
+
 from .base import (
     AuthExpired,
     Forbidden,

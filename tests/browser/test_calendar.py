@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from console import is_fault
 from playwright.sync_api import expect
 
+from base.scheduling import Span
 from models import Booking
-from scheduling import Span
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.parametrize(

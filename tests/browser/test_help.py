@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.conftest import PASSWORD
-from views.help import PAGES
+from views.doors.help import PAGES
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True, scope="session"

@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-import intake
-from intake.upload import Import
 from models import Patient
+from operate import intake
+from operate.intake.upload import Import
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from conftest import NOW
 from playwright.sync_api import expect
 
+from base.scheduling import Span
 from models import Booking, Clinic, Patient
-from scheduling import Span
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 

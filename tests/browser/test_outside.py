@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from accounts import Account
+from sync.tables.accounts import Account
 from tests import foreign
 
 pytestmark = pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from.
 import pytest
 from playwright.sync_api import expect
 
-from accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, Notice, RemoteCalendar
 from tests import foreign
 
 pytestmark = pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""Who did what to what, when."""
+
+from collections.abc import Iterable
+
+from peewee import CharField, DeferredForeignKey, IntegerField
+
+from .database import Base, InstantField, JSONText, insert_many_rows, now
+
+
+class AuditEntry(Base):
+    """Who did what to what, when. `detail` holds counts, times and settings; never a client's name,
+    a token or a URL.
+    """
+
+    clinic = DeferredForeignKey("Clinic", backref="audit")
+    user = DeferredForeignKey("User", null=True)
+    action = CharField(40)
+    kind = CharField(20)
+    subject = IntegerField()
+    detail = JSONText(default=dict)
+    at = InstantField(default=now)
+    part_of = IntegerField(
+        null=True, index=True
+    )  # the id of the entry that tells of all, where one change touched several rows
+
+    class Meta:
+        indexes = ((("clinic", "at"), False), (("kind", "subject"), False))
+
+    @classmethod
+    def note(
+        cls, clinic: Base, actor: Base | None, action: str, row: Base, **detail
+    ) -> "AuditEntry":
+        """Add an entry, in the transaction of what it tells of. `actor` None: the command line or
+        the program itself.
+        """
+        return cls.create(
+            clinic=clinic,
+            user=actor,
+            action=action,
+            kind=row._meta.table_name,
+            subject=row.id,
+            detail=detail,
+        )
+
+    def spread(self, rows: Iterable[Base]) -> None:
+        """Tell the same of further rows of its kind, beneath this entry."""
+        detail = {
+            name: self.detail[name]
+            for name in ("fields", "from", "to", "status")
+            if name in self.detail
+        }
+        alike = {
+            "clinic": self.clinic_id,
+            "user": self.user_id,
+            "action": self.action,
+            "kind": self.kind,
+            "detail": detail,
+            "at": self.at,
+        }
+        insert_many_rows(
+            AuditEntry, (AuditEntry(**alike, subject=row.id, part_of=self.id) for row in rows)
+        )
+
+    def set_later(self, actions: Iterable[str]) -> set[int]:
+        """The ids of rows of its kind of which one of these actions was told after it, not counting
+        its own parts.
+        """
+        apart = AuditEntry.part_of.is_null() | (AuditEntry.part_of != self.id)
+        later = AuditEntry.select(AuditEntry.subject).where(
+            AuditEntry.clinic == self.clinic_id,
+            AuditEntry.kind == self.kind,
+            AuditEntry.id > self.id,
+            AuditEntry.action.in_(list(actions)),
+            apart,
+        )
+        return {subject for (subject,) in later.tuples()}
+
+    @classmethod
+    def listed(cls, clinic: Base, user_id: int | None = None):
+        """The clinic's history, newest first, with who did it; of one person where asked. A change
+        of several rows is one entry.
+        """
+        of_one = [cls.user == user_id] if user_id else []
+        return (
+            cls._with_actor()
+            .where(cls.clinic == clinic, cls.part_of.is_null(), *of_one)
+            .order_by(cls.id.desc())
+        )
+
+    @classmethod
+    def about(cls, row: Base):
+        """The history of one row, newest first, with who did it."""
+        return (
+            cls._with_actor()
+            .where(
+                cls.kind == row._meta.table_name,
+                cls.subject == row.id,
+                cls.clinic == getattr(row, "clinic", row),
+            )
+            .order_by(cls.id.desc())
+        )
+
+    @classmethod
+    def _with_actor(cls):
+        return cls.select(cls, cls.user.rel_model).left_outer_join(cls.user.rel_model)

@@ -1,0 +1,148 @@
+"""The last good body of each private link, for while the database is away: some calendar apps
+switch a feed off after one refusal.
+
+One store for all processes, Redis, so that what is taken back is taken back everywhere. A copy is
+sealed, lasts a day from the last time that its
+link was checked, and is found by who has the whole address alone. Whatever shows less than before
+*voids* the copies of its clinic before it
+is confirmed, and what was read before that can no longer be kept.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import time
+import zlib
+from dataclasses import dataclass
+
+from redis import Redis, RedisError
+
+from base import vault
+
+log = logging.getLogger("kalends.copies")
+
+KEPT_SECONDS, FRESH_SECONDS = (
+    86400,
+    3600,
+)  # how long one lasts; how long one is not looked after again
+MOST_OCTETS, MOST_OF_A_CLINIC = 2**20, 2000  # a packed body; copies
+TIMEOUT_SECONDS, PAUSE_SECONDS = 0.5, 5
+
+# In one step: nothing is kept that was read before the clinic's copies were voided.
+_KEEP = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1])
+  or redis.call('SCARD', KEYS[2]) >= tonumber(ARGV[4]) then return 0 end
+redis.call('SET', KEYS[3], ARGV[2], 'EX', ARGV[3])
+redis.call('SADD', KEYS[2], KEYS[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return 1
+"""
+_VOID = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+for _, key in ipairs(redis.call('SMEMBERS', KEYS[2])) do redis.call('DEL', key) end
+redis.call('DEL', KEYS[2])
+return 1
+"""
+
+_redis: Redis | None = None
+_again_at = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A body as it was served: its ETag without quotes, its revision (seconds since 1970), its
+    octets.
+    """
+
+    etag: str
+    revision: int
+    body: bytes
+
+
+def open_copies(url: str | None) -> None:
+    """Say where copies are kept; None: nowhere. Connects at the first use."""
+    global _redis, _again_at
+    _redis = url and Redis.from_url(
+        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    )
+    _again_at = 0.0
+
+
+def place(feed_uuid: str, token: str) -> str:
+    """The key of a link's copy. It follows from the whole address, so that only who has it finds
+    it.
+    """
+    return (
+        "kalends:copy:" + hashlib.sha256(f"kalends copy|{feed_uuid}|{token}".encode()).hexdigest()
+    )
+
+
+def keep(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
+    """Keep a body that was read when the clinic's newest revision was `clinic_rev`. Whether it is
+    kept.
+    """
+    packed = zlib.compress(copy.body, 6)
+    if len(packed) > MOST_OCTETS:
+        return False
+    sealed = vault.seal(json.dumps([copy.etag, copy.revision, base64.b85encode(packed).decode()]))
+    void, of_clinic = _keys(clinic_id)
+    return bool(
+        _asked(
+            "eval",
+            _KEEP,
+            3,
+            void,
+            of_clinic,
+            key,
+            clinic_rev,
+            sealed,
+            KEPT_SECONDS,
+            MOST_OF_A_CLINIC,
+        )
+    )
+
+
+def look_after(key: str) -> bool:
+    """The link was checked: its copy lasts a day from now. False: there is none."""
+    return bool(_asked("expire", key, KEPT_SECONDS))
+
+
+def find(key: str) -> Copy | None:
+    """The copy, where there is one that our keys open."""
+    sealed = _asked("get", key)
+    try:
+        etag, revision, packed = (
+            json.loads(vault.unseal(sealed.decode())) if sealed else (None, 0, "")
+        )
+        return Copy(etag, revision, zlib.decompress(base64.b85decode(packed))) if etag else None
+    except (vault.CannotOpen, ValueError, zlib.error):
+        return None
+
+
+def void(clinic_id: int, clinic_rev: int) -> bool:
+    """Drop the copies of a clinic, and let none come that was read before its revision
+    `clinic_rev`. False: the store is away, so try again.
+    """
+    if _redis is None:
+        return True
+    void_key, of_clinic = _keys(clinic_id)
+    return _asked("eval", _VOID, 2, void_key, of_clinic, clinic_rev, 2 * KEPT_SECONDS) is not None
+
+
+def _keys(clinic_id: int) -> tuple[str, str]:
+    return f"kalends:void:{clinic_id}", f"kalends:copies:{clinic_id}"
+
+
+def _asked(command: str, *arguments) -> object:
+    """What Redis says; None too where it is away, and then it is left alone for a while."""
+    global _again_at
+    if _redis is None or time.monotonic() < _again_at:
+        return None
+    try:
+        return getattr(_redis, command)(*arguments)
+    except (RedisError, OSError) as error:
+        log.info("copies of feeds: %s", type(error).__name__)  # what else needs Redis says it aloud
+        _again_at = time.monotonic() + PAUSE_SECONDS
+        return None

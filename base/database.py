@@ -1,0 +1,396 @@
+"""The ground of the tables: the database itself, field types, and the one way into a
+transaction.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+
+import psycopg
+from peewee import (
+    BigIntegerField,
+    DatabaseProxy,
+    Field,
+    IntegrityError,
+    InterfaceError,
+    Model,
+    OperationalError,
+    PeeweeException,
+    Psycopg3Adapter,
+    SqliteDatabase,
+    TextField,
+    chunked,
+)
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from base import scheduling
+
+from .statements import ShortContext
+
+database = DatabaseProxy()
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BATCH = 1000  # rows handed to the database at a time
+MOST_VALUES = 30_000  # in one statement: SQLite takes 32,766
+
+
+class Taken(Exception):
+    """The name, ID or e-mail address belongs to another row already."""
+
+
+def open_database(url: str) -> None:
+    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per
+    thread at a time.
+
+    SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, ten
+    seconds of patience, and every
+    transaction IMMEDIATE, so that a check and the write that follows it are one.
+    """
+    if url.startswith("sqlite:"):
+        pragmas = {
+            "journal_mode": "wal",
+            "foreign_keys": 1,
+            "synchronous": 2,
+            "cache_size": -32000,
+            "temp_store": 2,
+            "busy_timeout": 10_000,
+        }
+        database.initialize(
+            _Sqlite(
+                url.removeprefix("sqlite:///"),
+                pragmas=pragmas,
+                timeout=10,
+                lock_type="IMMEDIATE",
+                max_connections=64,
+                check_same_thread=False,
+            )
+        )  # the pool hands a connection to one thread at a time
+    else:
+        database.initialize(
+            _Postgresql(
+                url.replace("postgres://", "postgresql://", 1),
+                prefer_psycopg3=True,
+                max_connections=64,
+                stale_timeout=300,
+                timeout=10,
+                connect_timeout=5,
+                tcp_user_timeout=20_000,
+            )
+        )
+
+
+class _Sqlite(PooledSqliteDatabase):
+    context_class = ShortContext
+
+
+class _Connection(psycopg.Connection):
+    """One that is given up when an answer does not come in the time that its thread allows."""
+
+    server: "_Postgresql"
+
+    def wait(self, generator, *more, **named):
+        limit, begun = self.server.limit(), time.monotonic()
+        try:
+            answer = super().wait(
+                generator, *more, **{**named, "timeout": limit} if limit else named
+            )
+        except psycopg.OperationalError:
+            if limit and time.monotonic() - begun >= limit:
+                self.close()
+                self.server.pause()
+            raise
+        self.server.is_doubtful = False
+        return answer
+
+
+class _Adapter(Psycopg3Adapter):
+    def connect(self, db, **parameters):
+        if db.is_doubtful:
+            parameters["connect_timeout"] = 2  # the least that PostgreSQL's library takes
+        connection = _Connection.connect(db.database, **parameters)
+        connection.server = db
+        return connection
+
+
+class _Postgresql(PooledPostgresqlDatabase):
+    """A server that does not even refuse is left alone for a moment, so that not every request
+    waits for it; after that it is tried for shorter
+    times until it answers."""
+
+    PAUSE_SECONDS = 5
+    # for an answer while the server is in doubt, and for one that a connection from the pool still
+    # lives
+    DOUBTFUL_SECONDS = 1
+    psycopg3_adapter = _Adapter
+    context_class = ShortContext
+    is_doubtful = False
+    _again_at = 0.0
+
+    def limit(self) -> float | None:
+        """Seconds that this thread waits for an answer; None: for as long as it takes."""
+        most = getattr(_patience, "seconds", None) or _answer_seconds
+        return min(most, self.DOUBTFUL_SECONDS) if most and self.is_doubtful else most
+
+    def pause(self) -> None:
+        self.is_doubtful, self._again_at = True, time.monotonic() + self.PAUSE_SECONDS
+
+    def _connect(self):
+        self._check_pause()
+        with self._pool_lock:  # one tries, the others learn from it
+            self._check_pause()
+            begun = time.monotonic()
+            try:
+                return super()._connect()
+            except psycopg.OperationalError:
+                if time.monotonic() - begun > 1:
+                    self.pause()
+                raise
+
+    def _is_closed(self, conn):
+        with answer_within(self.DOUBTFUL_SECONDS):
+            is_closed = super()._is_closed(conn)
+        self._check_pause()
+        return is_closed
+
+    def _check_pause(self) -> None:
+        if time.monotonic() < self._again_at:
+            raise psycopg.OperationalError("the server did not answer a moment ago")
+
+
+_answer_seconds: float | None = None
+_patience = threading.local()
+
+
+def wait_at_most(seconds: float | None) -> None:
+    """How long any thread of this process waits for an answer of PostgreSQL, from now on; None: as
+    long as it takes.
+    """
+    global _answer_seconds
+    _answer_seconds = seconds
+
+
+@contextmanager
+def answer_within(seconds: float) -> Iterator[None]:
+    """This thread waits so long for an answer of PostgreSQL while the block runs."""
+    before = getattr(_patience, "seconds", None)
+    _patience.seconds = seconds
+    try:
+        yield
+    finally:
+        _patience.seconds = before
+
+
+def is_doubtful() -> bool:
+    """Whether the database did not answer when it was last asked, so that it may be slow to
+    refuse.
+    """
+    return getattr(database.obj, "is_doubtful", False)
+
+
+def trouble(error: BaseException) -> str | None:
+    """What is wrong with the database itself, as far as this fault tells: "full", "read-only",
+    "busy", "away"; None: the fault is another.
+
+    SQLite says it in words alone; PostgreSQL with the code of its fault
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html),
+    which is missing where the connection was lost.
+    """
+    if isinstance(error, MaxConnectionsExceeded):
+        return "busy"
+    if not isinstance(error, PeeweeException):
+        return None
+    if isinstance(error.__context__, sqlite3.OperationalError) and "cannot rollback" in str(
+        error
+    ):  # SQLite had done so itself; why stands before
+        return next(filter(None, map(trouble, _before(error))), None)
+    text, code = str(error).lower(), getattr(error.__cause__ or error.__context__, "sqlstate", None)
+    found = next(
+        (name for name, words in _WORDS.items() if any(word in text for word in words)), None
+    )
+    if found or is_sqlite():
+        return found
+    if code is None:
+        return "away" if isinstance(error, (OperationalError, InterfaceError)) else None
+    return next((name for name, codes in _CODES.items() if code.startswith(codes)), None)
+
+
+def _before(error: BaseException) -> Iterator[BaseException]:
+    """The faults during whose handling this one came up, the latest first."""
+    while (error := error.__context__) is not None:
+        yield error
+
+
+_WORDS = {
+    "full": ("database or disk is full", "no space left on device"),
+    "read-only": ("readonly database", "read-only transaction"),
+    "busy": ("database is locked", "database table is locked"),
+    "away": ("unable to open database", "disk i/o error"),
+}
+_CODES = {
+    "full": ("53100",),
+    "read-only": ("25006",),
+    "busy": ("53", "55P03", "57014"),
+    "away": ("08", "57P", "58"),
+}
+
+
+def connect_afresh() -> None:
+    """A connection of this thread that answers: the pool tries each before it hands it out, one
+    that the thread has kept is not tried.
+    """
+    if not database.is_closed() and not database.in_transaction():
+        database.close()
+    database.connect(reuse_if_open=True)
+
+
+def is_sqlite() -> bool:
+    return isinstance(database.obj, SqliteDatabase)
+
+
+def hold_everything() -> None:
+    """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's
+    transactions here stand alone anyway.
+    """
+    if not is_sqlite():
+        database.execute_sql("SELECT pg_advisory_xact_lock(75341)")
+
+
+def now() -> datetime:
+    return (
+        scheduling.utc_now()
+    )  # looked up at each call, so that a replaced clock counts for new rows too
+
+
+class InstantField(BigIntegerField):
+    """An aware UTC datetime, kept as microseconds since 1970."""
+
+    def db_value(self, value):
+        if not isinstance(value, datetime):
+            return value
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a zone")
+        return (value - EPOCH) // timedelta(microseconds=1)
+
+    def python_value(self, value):
+        return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+
+
+class JSONText(TextField):
+    """A small JSON value in a text column, keys sorted, the same in both databases."""
+
+    def db_value(self, value):
+        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+    def python_value(self, value):
+        return None if value is None else json.loads(value)
+
+
+class Base(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+def transition(method: Callable) -> Callable:
+    """Make a method of a clinic's row one transaction that holds the clinic from its first
+    statement.
+
+    Of two changes in a clinic the second waits, and then begins from what the first left: the row
+    is read again once the clinic is
+    held. Since all take the clinic's row before any other, no two wait for each other (ADR 5).
+    Raises DoesNotExist for a row that is gone.
+    """
+
+    @wraps(method)
+    def in_one(row, *args, **kwargs):
+        with alone(row):
+            return method(row, *args, **kwargs)
+
+    return in_one
+
+
+@contextmanager
+def alone(row: Base) -> Iterator[Base]:
+    """One transaction that holds the row's clinic and has read the row again: what is decided
+    inside is decided on what is there.
+    """
+    with database.atomic():
+        getattr(row, "clinic", row).hold()
+        _read_again(row)
+        yield row
+
+
+def _read_again(row: Base) -> None:
+    """Bring the columns up to date, and let go of related rows that are no longer its."""
+    fresh = type(row).get_by_id(row.id).__data__
+    for name in [
+        name
+        for name, related in row.__rel__.items()
+        if related is None or related.get_id() != fresh[name]
+    ]:
+        del row.__rel__[name]
+    row.__data__ = fresh
+    row._dirty.clear()
+
+
+@contextmanager
+def unique() -> Iterator[None]:
+    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is
+    kept.
+    """
+    try:
+        with database.atomic():
+            yield
+    except IntegrityError:
+        raise Taken from None
+
+
+def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
+    """Insert new rows by the thousand and count them: one statement for many, and several times as
+    fast as `insert_many`.
+    """
+    fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
+    for some in chunked(rows, min(BATCH, MOST_VALUES // len(fields))):
+        values = [
+            [field.db_value(row.__data__.get(field.name)) for field in fields] for row in some
+        ]
+        database.execute_sql(*_insertion(table, fields, values))
+        count += len(some)
+    return count
+
+
+def _insertion(table: type[Base], fields: Sequence[Field], values: list[list]) -> tuple[str, list]:
+    """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster
+    as one JSON text than as thousands of
+    parameters."""
+    names = ", ".join(f'"{field.column_name}"' for field in fields)
+    into = f'INSERT INTO "{table._meta.table_name}" ({names})'
+    if is_sqlite():
+        marks = f"({', '.join('?' * len(fields))})"
+        return f"{into} VALUES {', '.join([marks] * len(values))}", [
+            value for row in values for value in row
+        ]
+    rows = [
+        {field.column_name: value for field, value in zip(fields, row, strict=True)}
+        for row in values
+    ]
+    source = f'json_populate_recordset(NULL::"{table._meta.table_name}", %s::json)'
+    return f"{into} SELECT {names} FROM {source}", [json.dumps(rows, default=str)]  # noqa: S608 (names of our own tables)
+
+
+def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[str]) -> None:
+    """Write these columns of rows that exist, by the thousand, with one statement for many."""
+    fields = [table._meta.fields[name] for name in names]
+    mark = database.param
+    columns = ", ".join(f"{field.column_name} = {mark}" for field in fields)
+    statement = f"UPDATE {table._meta.table_name} SET {columns} WHERE id = {mark}"  # noqa: S608
+    for some in chunked(rows, BATCH):
+        given = [
+            [*(field.db_value(row.__data__[field.name]) for field in fields), row.id]
+            for row in some
+        ]
+        database.cursor().executemany(statement, given)

@@ -1,0 +1,49 @@
+"""What a note said before it was changed. Notes are health data: this table is for whoever may read
+the note, and for nobody else.
+"""
+
+from peewee import CharField, DeferredForeignKey, IntegerField, TextField
+
+from .database import Base, InstantField, now
+
+
+class NoteVersion(Base):
+    """An earlier text of the notes of a booking or a client: who replaced it, and when. Nothing of
+    it goes to feeds, logs or the audit.
+    """
+
+    clinic = DeferredForeignKey("Clinic", backref="note_versions")
+    user = DeferredForeignKey("User", null=True, backref="note_versions")
+    kind = CharField(20)
+    subject = IntegerField()
+    text = TextField()
+    at = InstantField(default=now)
+
+    class Meta:
+        indexes = ((("kind", "subject"), False),)
+
+    @classmethod
+    def keep(cls, row: Base, actor: Base | None) -> None:
+        """Keep the row's notes as they are now, in the transaction that is about to change them. An
+        empty note counts: when it was filled matters.
+        """
+        cls.create(
+            clinic=row.clinic_id,
+            user=actor,
+            kind=row._meta.table_name,
+            subject=row.id,
+            text=row.notes,
+        )
+
+    @classmethod
+    def of(cls, row: Base):
+        """The earlier texts of a row's notes, newest first, each with who replaced it."""
+        person = cls.user.rel_model
+        return (
+            cls.select(cls, person)
+            .left_outer_join(person)
+            .where(
+                cls.kind == row._meta.table_name, cls.subject == row.id, cls.clinic == row.clinic_id
+            )
+            .order_by(cls.id.desc())
+        )

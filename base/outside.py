@@ -1,0 +1,124 @@
+"""Time that is taken by something outside: foreign events, mirrored and locked. It lies below the
+bookings, which look at it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from peewee import BooleanField, CharField, DateField, DeferredForeignKey
+
+from base import scheduling
+
+from .database import Base, InstantField
+from .scheduling import Span
+
+TITLE_LENGTH, ID_LENGTH = 300, 1200
+BUSY_KINDS = ("busy", "tentative", "away", "elsewhere")
+RULES = {
+    "busy": True,
+    "tentative": False,
+    "away": True,
+    "elsewhere": False,
+    "all_day": True,
+}  # X23: what blocks time until someone says otherwise
+EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with before
+
+
+class ExternalEvent(Base):
+    """A foreign event. Identity is (calendar, remote_id), never the event id alone. Nothing here
+    changes it; it changes where it was made.
+
+    Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
+    about; their instants are UTC midnights.
+    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `blocks` is what the calendar's
+    rules make of it.
+    """
+
+    clinic = DeferredForeignKey("Clinic", backref="external_events")
+    user = DeferredForeignKey("User", backref="external_events")
+    calendar = DeferredForeignKey("RemoteCalendar", backref="events", on_delete="CASCADE")
+    remote_id = CharField(ID_LENGTH)
+    series_id = CharField(ID_LENGTH, null=True)
+    title = CharField(TITLE_LENGTH)
+    busy = CharField(10)
+    blocks = BooleanField()
+    starts_at = InstantField()
+    ends_at = InstantField()
+    starts_on = DateField(null=True)
+    ends_on = DateField(null=True)
+
+    class Meta:
+        indexes = (
+            (("calendar", "remote_id"), True),
+            (("calendar", "series_id"), False),
+            (("user", "ends_at"), False),
+        )
+
+    @property
+    def all_day(self) -> bool:
+        return self.starts_on is not None
+
+    def taken(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """From when to when it takes time; whole days from midnight to midnight in the zone. It may
+        be longer than any booking, or empty.
+        """
+        if self.starts_on is None:
+            return self.starts_at, self.ends_at
+        first, last = (
+            min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)
+            for day in (self.starts_on, self.ends_on)
+        )  # all of history
+        return scheduling.midnight(first, zone), scheduling.midnight(last, zone)
+
+    def overlaps(self, span: Span, zone: ZoneInfo) -> bool:
+        """Whether it takes time in the span (half-open, as spans are)."""
+        starts_at, ends_at = self.taken(zone)
+        return starts_at < span.ends_at and span.starts_at < ends_at
+
+    @classmethod
+    def between(cls, user: Base, start: datetime, end: datetime):
+        """The person's foreign events that touch [start, end) in any zone, oldest first, each with
+        its calendar at hand.
+        """
+        calendar = cls.calendar.rel_model
+        spare = timedelta(
+            days=1
+        )  # a whole day begins up to 14 hours before and 12 after its UTC midnight
+        near = cls.ends_at > start - spare, cls.starts_at < end + spare
+        return (
+            cls.select(cls, calendar)
+            .join(calendar)
+            .where(cls.user == user, *near)
+            .order_by(cls.starts_at, cls.id)
+        )
+
+    @classmethod
+    def blocking(cls, user: Base, spans: Sequence[Span], zone: ZoneInfo) -> list["ExternalEvent"]:
+        """Foreign events that take time in one of the spans, whole days being those of `zone`."""
+        if not spans:
+            return []
+        near = cls.between(
+            user, min(span.starts_at for span in spans), max(span.ends_at for span in spans)
+        ).where(cls.blocks)
+        return [event for event in near if any(event.overlaps(span, zone) for span in spans)]
+
+
+def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) -> list[Span]:
+    """What the events take of these spans, cut to them: an event may be longer than any span. Whole
+    days are those of `zone`.
+    """
+    taken = [event.taken(zone) for event in events]
+    cuts = [
+        (max(starts_at, span.starts_at), min(ends_at, span.ends_at))
+        for starts_at, ends_at in taken
+        for span in spans
+    ]
+    return [Span(starts_at, ends_at) for starts_at, ends_at in cuts if starts_at < ends_at]
+
+
+def blocks(busy: str, all_day: bool, rules: dict[str, bool]) -> bool:
+    """Whether an event takes time by these rules: never a free one, a whole day only where whole
+    days count.
+    """
+    return rules.get(busy, False) and (not all_day or rules["all_day"])

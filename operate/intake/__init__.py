@@ -1,0 +1,362 @@
+"""Clients and bookings from CSV files.
+
+`sheet` makes sense of the file: encoding, delimiter, columns. `clients` and `bookings` `read` each
+line by what the clinic
+has (its calendars, services, clients), and `fit` what only the whole can tell: duplicates and
+overlaps, in the file and
+against the database. `look` does both and changes nothing; `store` does them again and adds the
+good lines, with the last
+look and the adding in one transaction. On the web a person decides between the two (`check`, then
+`take`).
+Sentences about a line never repeat what stands in a client's column.
+"""
+
+import csv
+import io
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from base import jobs
+from base.text import clean, places
+from models import Clinic, User, database
+from sync.two_way import work
+
+from . import asking, bookings, clients
+from .report import Report, read_lines
+from .sheet import (
+    COLUMNS,
+    MOST_BYTES,
+    OURS,
+    Sheet,
+    Unreadable,
+    decode,
+    keys,
+    open_sheet,
+    peek,
+    short,
+)
+from .upload import ColumnMeaning, Import, TooManyOpen
+
+__all__ = [
+    "COLUMNS",
+    "MOST_BYTES",
+    "Unreadable",
+    "accept",
+    "answer",
+    "bad_lines",
+    "begin",
+    "check",
+    "check_again",
+    "decode",
+    "example",
+    "faults",
+    "look",
+    "meanings",
+    "open_sheet",
+    "store",
+    "sweep",
+    "take",
+]
+
+log = logging.getLogger("kalends.intake")
+
+Progress = Callable[[int], None]  # told how many lines are read
+_KINDS = {"clients": clients, "bookings": bookings}
+_QUEUE = "chores"
+_AT_ONCE = (
+    2**20
+)  # letters of a file that is small enough to be looked through while its sender waits
+
+
+def _unwatched(done: int) -> None:
+    """For who does not wait."""
+
+
+def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
+    """Every line by itself. Raises Unreadable while something of the file must be asked for."""
+    asking.settled(sheet)
+    report = Report()
+    if sheet.guessed:
+        report.note(
+            1,
+            "",
+            f"The file is not in UTF-8, so we read it as {sheet.guessed}. Look at a few names with"
+            " accents once they are in.",
+        )
+    unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
+        f"the {n + 1}. without a name" for n in sorted(sheet.nameless)
+    ]
+    if unknown:
+        report.note(1, "", f"We leave out columns that we do not know: {', '.join(unknown[:20])}.")
+    read_lines(sheet, _KINDS[sheet.kind].reader(clinic, sheet), report, progress)
+    return report
+
+
+def look(sheet: Sheet, clinic: Clinic, progress: Progress = _unwatched) -> Report:
+    """Check the whole file against the clinic; changes nothing."""
+    report = _read(sheet, clinic, progress)
+    _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
+    return report
+
+
+def store(
+    sheet: Sheet,
+    clinic: Clinic,
+    actor: User | None,
+    wanted: Callable[[Report], bool],
+    progress: Progress = _unwatched,
+) -> Report:
+    """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what
+    is found then. Calendars outside follow.
+    """
+    report = _read(sheet, clinic, progress)
+    with database.atomic():
+        _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
+        report.taken = wanted(report)
+        if report.taken and report.rows:
+            _KINDS[sheet.kind].add(clinic, report.rows, actor)
+    if report.taken:
+        work.nudge_clinic(clinic.id)
+    return report
+
+
+def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
+    """Keep an uploaded file and have it checked. A large one is only looked at from above: all else
+    is a worker's. Raises Unreadable.
+    """
+    text, guessed = decode(raw)
+    sheet = peek(kind, text, guessed)
+    said = ColumnMeaning.of(clinic, kind, sheet.preset)
+    choices = {"columns": {key: said[key] for key in keys(sheet.header) if key in said}}
+    if len(text) <= _AT_ONCE:
+        sheet = open_sheet(kind, text, guessed, choices)
+    try:
+        row = Import.begin(clinic, user, kind, text, sheet.total, {"guessed": guessed}, choices)
+    except TooManyOpen:
+        raise Unreadable(
+            f"{Import.MOST_OPEN} files wait already. Import or delete one of them first."
+        ) from None
+    if not (sheet.total and _ask(row, sheet)):
+        jobs.enqueue(_QUEUE, check, row.id)
+    return row
+
+
+faults = asking.faults
+orders = asking.orders
+
+
+def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
+    """What the columns of this file mean by what the clinic has said before, and by what is given
+    now as HEADING=COLUMN. Raises Unreadable for a
+    column of no such name."""
+    said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
+    for one in given:
+        heading, _, meaning = one.rpartition("=")
+        if meaning not in ("", *(column.name for column in COLUMNS[kind])):
+            raise Unreadable(
+                f"There is no column {meaning}. Use one of"
+                f" {', '.join(column.name for column in COLUMNS[kind])}."
+            )
+        said |= dict.fromkeys(keys([heading]), meaning)
+    return said
+
+
+def _ask(row: Import, sheet: Sheet) -> bool:
+    """Whether a person must say something of the file first; then it waits for that."""
+    questions = asking.questions(sheet, row.clinic)
+    return bool(questions) and row.advance(
+        ("checking",),
+        "mapping",
+        None,
+        total=sheet.total,
+        problems={"guessed": sheet.guessed, "ask": questions},
+    )
+
+
+def ask_again(row: Import) -> bool:
+    """Let a person say once more what the columns mean. `row` with its content. False while it is
+    being taken in, or after.
+    """
+    sheet = _sheet(row)
+    questions = asking.questions(sheet, row.clinic, always=True)
+    return row.advance(
+        ("checked", "mapping", "failed"),
+        "mapping",
+        None,
+        problems={"guessed": sheet.guessed, "ask": questions},
+    )
+
+
+def answer(
+    row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
+) -> bool:
+    """What a person said of the file; it is checked with that, and the clinic's next file of its
+    kind begins with it.
+    """
+    choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
+    ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
+    answered = row.advance(("mapping",), "checking", actor, done=0, good=0, choices=choices)
+    if answered:
+        jobs.enqueue(_QUEUE, check, row.id)
+    return answered
+
+
+def accept(row: Import, actor: User | None) -> bool:
+    """A person says yes to a checked file: its good lines are to be taken in, in this person's
+    name. False where somebody else decided already.
+    """
+    accepted = row.advance(("checked",), "taking", actor, done=0, user=actor and actor.id)
+    if accepted:
+        jobs.enqueue(_QUEUE, take, row.id)
+    return accepted
+
+
+def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
+    """Look at the file anew: after a fault, when the clinic got what was missing, or with other
+    `overlaps`. False while it is being taken in, or
+    after."""
+    again = row.advance(
+        ("checking", "checked", "failed"),
+        "checking",
+        actor,
+        done=0,
+        good=0,
+        choices={**row.choices, "overlaps": overlaps},
+    )
+    if again:
+        jobs.enqueue(_QUEUE, check, row.id)
+    return again
+
+
+def _sheet(row: Import) -> Sheet:
+    return open_sheet(row.kind, row.content, row.problems.get("guessed"), row.choices)
+
+
+def _found(sheet: Sheet, report: Report) -> dict:
+    """The columns of `Import` that tell what a check found."""
+    problems = {
+        "entries": report.entries(),
+        "bad": sorted(report.bad),
+        "notes": report.noted,
+        "guessed": sheet.guessed,
+        "overlaps": report.overlaps,
+    }
+    return {
+        "total": sheet.total,
+        "good": len(report.rows),
+        "done": sheet.total,
+        "problems": problems,
+    }
+
+
+def check(import_id: int) -> None:
+    """Job: look at a file and write down what is wrong with it. Safe to run twice."""
+    row = Import.get_or_none(Import.id == import_id, Import.phase == "checking")
+    if row is None:
+        return
+    with _or_failed(row):
+        try:
+            sheet = _sheet(row)
+        except Unreadable as error:  # only the whole file told
+            refusal = {"line": 1, "column": "", "sentence": str(error), "tone": "danger"}
+            row.advance(
+                ("checking",),
+                "checked",
+                None,
+                good=0,
+                problems={"entries": [refusal], "bad": [], "notes": 0},
+            )
+            return
+        row.advance(("checking",), "checking", None, total=sheet.total)
+        if not _ask(row, sheet):
+            row.advance(
+                ("checking",),
+                "checked",
+                None,
+                **_found(sheet, look(sheet, row.clinic, row.progress)),
+            )
+
+
+def take(import_id: int) -> None:
+    """Job: take in exactly what the check found good, once. Where the clinic changed meanwhile,
+    back to a person with the new report.
+    """
+    row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
+    if row is None:
+        return
+    promised = row.good, row.problems["bad"]
+
+    def wanted(report: Report) -> bool:
+        if (len(report.rows), sorted(report.bad)) != promised:
+            return False
+        return row.advance(
+            ("taking",), "taken", row.user, problems=_KINDS[row.kind].first_of(report.rows)
+        )
+
+    with _or_failed(row):
+        sheet = _sheet(row)
+        report = store(sheet, row.clinic, row.user, wanted, row.progress)
+        if not report.taken:
+            report.note(
+                1,
+                "",
+                "The clinic changed since the last check, so we looked again. Nothing is imported"
+                " yet.",
+            )
+            row.advance(("taking",), "checked", None, **_found(sheet, report))
+
+
+@contextmanager
+def _or_failed(row: Import) -> Iterator[None]:
+    """A fault shows on the page, and is logged by place: its message could hold a client's name."""
+    try:
+        yield
+    except Exception as error:
+        log.error("import %s: %s at %s", row.id, type(error).__name__, places(error))
+        row.advance(Import.RUNNING, "failed", None)
+
+
+def sweep() -> None:
+    """Nudge the workers about files whose nudge was lost, or whose worker died."""
+    for row in Import.select(Import.id, Import.phase).where(Import.phase.in_(Import.RUNNING)):
+        jobs.enqueue(_QUEUE, check if row.phase == "checking" else take, row.id)
+
+
+def bad_lines(row: Import) -> str:
+    """The bad lines of a checked file as CSV, with why; cells that a spreadsheet would run are made
+    text.
+    """
+    sheet, bad = _sheet(row), set(row.problems["bad"])
+    why = defaultdict(list)
+    for entry in row.problems["entries"]:
+        if entry["tone"] == "danger":
+            why[entry["line"]].append(f"{entry['column']}: {entry['sentence']}".removeprefix(": "))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=sheet.delimiter)
+    writer.writerow([*map(_harmless, sheet.header), *OURS])
+    for number, cells, _ in sheet.lines():
+        if number in bad:
+            padded = [*cells, *[""] * (len(sheet.header) - len(cells))]
+            writer.writerow([*map(_harmless, padded), number, " ".join(why[number])])
+    return "\ufeff" + out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return (
+        "'" + cell
+        if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\n")
+        else cell
+    )
+
+
+def example(kind: str, clinic: Clinic) -> str:
+    """A file to start from, with lines that this clinic could import."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    lines = _KINDS[kind].example(clinic)
+    names = [column.name for column in COLUMNS[kind] if any(column.name in line for line in lines)]
+    writer.writerow(names)
+    writer.writerows([line.get(name, "") for name in names] for line in lines)
+    return "\ufeff" + out.getvalue()

@@ -1,0 +1,160 @@
+"""What a file does not say by itself, and a person must: what its columns mean, which number of a
+date is the day, whose bookings they are.
+"""
+
+from itertools import islice
+
+from base.text import clean
+from models import Clinic, Practitioner
+
+from . import values
+from .sheet import COLUMNS, OURS, SEVERAL, STANDS_FOR, Sheet, Unreadable, keys, short
+
+SAMPLES = 3
+
+
+def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
+    """What the page asks, with three sample values of each column; empty where nothing is open and
+    the clinic has answered for each column before.
+
+    It holds text of the file, and goes with it.
+    """
+    answered = sheet.choices.get("columns") or {}
+    headings = keys(sheet.header)
+    if not (
+        always
+        or sheet.unknown
+        or sheet.nameless
+        or sheet.missing
+        or sheet.doubled
+        or sheet.dates is None
+    ):
+        return {}
+    first = [cells for _, cells, fault in islice(sheet.lines(), 50) if not fault]
+    columns = []
+    for n, (heading, key, name) in enumerate(zip(sheet.header, headings, sheet.names, strict=True)):
+        samples = [
+            short(clean(cells[n][:200], 200))
+            for cells in first
+            if n < len(cells) and cells[n].strip()
+        ][:SAMPLES]
+        if (heading.strip() or samples or n in sheet.nameless) and heading.strip() not in OURS:
+            columns.append(
+                {
+                    "key": key,
+                    "heading": short(clean(heading[:200], 200)),
+                    "samples": samples,
+                    "meaning": name,
+                    "is_new": key not in answered,
+                }
+            )
+    return {
+        "columns": columns,
+        "missing": sheet.missing,
+        "doubled": sheet.doubled,
+        "dates": _both_ways(sheet) if sheet.dates is None else [],
+        "preset": sheet.preset,
+        "calendars": _calendars(clinic) if sheet.kind == "bookings" else [],
+    }
+
+
+def _both_ways(sheet: Sheet) -> list[dict]:
+    """The first dates that can be read both ways, read both ways."""
+    shown: list[dict] = []
+    wanted = [
+        n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
+    ]
+    for _, cells, _ in sheet.lines():
+        for raw in (values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
+            try:
+                is_open = values.order_of([raw]) is None
+            except values.NoValue:
+                continue
+            if is_open and raw not in {one["raw"] for one in shown}:
+                shown.append({"raw": raw, **_readings(raw)})
+        if len(shown) >= SAMPLES:
+            break
+    return shown[:SAMPLES]
+
+
+def _readings(raw: str) -> dict[str, str]:
+    """What a date means in each order in which it is one."""
+    found = {}
+    for order in values.ORDERS:
+        try:
+            day = values.when(raw, order).date
+        except values.NoValue:
+            continue
+        said = f"{day.day} {day:%B} {day.year}"
+        if said not in found.values():
+            found[order] = said
+    return found
+
+
+def orders(dates: list[dict]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The orders of day, month and year that can be meant, each with the file's dates and what they
+    are then. The year comes first only where the dates allow it.
+    """
+    found = [
+        (order, [(one["raw"], one[order]) for one in dates if order in one])
+        for order in values.ORDERS
+    ]
+    return [(order, read) for order, read in found if read or order != values.YEAR_FIRST]
+
+
+def _calendars(clinic: Clinic) -> list[dict]:
+    """Whose bookings they may be, where the file does not say."""
+    return [
+        {"id": row.id, "name": f"{row.user.name}, {row.venue.name}"}
+        for row in Practitioner.listed(clinic)
+    ]
+
+
+def settled(sheet: Sheet) -> None:
+    """Raises Unreadable where the file cannot be read without an answer, with a sentence that says
+    what is missing.
+    """
+    if missing := sheet.missing:
+        raise Unreadable(
+            f"We do not find {' and '.join(missing)} in the file. A line at its top must name the"
+            " columns, with commas, semicolons or tabs between them:"
+            f" {', '.join(column.name for column in COLUMNS[sheet.kind])}."
+        )
+    if doubled := sheet.doubled:
+        raise Unreadable(
+            f"Two columns both mean {doubled[0]}. Keep one of them, or say what the other means."
+        )
+    if sheet.dates is None:
+        example = _both_ways(sheet)[0]
+        raise Unreadable(
+            f"Dates such as {example['raw']} can be read with the day or the month first, and"
+            " nothing in the file tells which."
+        )
+
+
+def faults(
+    kind: str, columns: dict[str, str], dates: str | None, calendar: int | None, asked: dict
+) -> list[str]:
+    """What is wrong with a person's answers, as sentences."""
+    meanings = [meaning for meaning in columns.values() if meaning]
+    found = [
+        f"Say which column is the {column.name.replace('_', ' ')}."
+        for column in COLUMNS[kind]
+        if column.needed
+        and not (
+            column.name in meanings
+            or any(STANDS_FOR.get(meaning) == column.name for meaning in meanings)
+            or column.name == "calendar"
+            and calendar
+        )
+    ]
+    found += [
+        f"Two columns are both {name.replace('_', ' ')}. Choose another meaning for one of them."
+        for name in dict.fromkeys(meanings)
+        if meanings.count(name) > 1 and name not in SEVERAL
+    ]
+    return (
+        [*found, "Say whether the dates have the day or the month first."]
+        if asked["dates"] and not dates
+        else found
+    )

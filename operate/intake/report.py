@@ -1,0 +1,121 @@
+"""What a check finds: good rows, bad lines, and why; and the cells of one line, which report what
+is wrong with them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from base.text import TooLong, clean, mended
+
+from .sheet import Sheet
+from .values import plain_spaces
+
+MOST_KEPT = 1_000
+STEP = 2_000  # lines between two reports of progress
+
+
+@dataclass
+class Report:
+    """What a check found: the good rows, all bad line numbers, and the first thousand faults and
+    notes in words.
+    """
+
+    rows: list = field(default_factory=list)
+    bad: set[int] = field(default_factory=set)
+    faults: list[dict] = field(default_factory=list)
+    notes: list[dict] = field(default_factory=list)
+    noted: int = 0
+    told: set[str] = field(default_factory=set)
+    overlaps: int = 0  # lines whose time somebody else has
+    taken: bool = False
+
+    def fault(self, line: int, column: str, sentence: str) -> None:
+        self.bad.add(line)
+        if len(self.faults) < MOST_KEPT:
+            self.faults.append(
+                {"line": line, "column": column, "sentence": sentence, "tone": "danger"}
+            )
+
+    def note(self, line: int, column: str, sentence: str) -> None:
+        self.noted += 1
+        if len(self.notes) < MOST_KEPT:
+            self.notes.append(
+                {"line": line, "column": column, "sentence": sentence, "tone": "info"}
+            )
+
+    def note_once(self, column: str, sentence: str) -> None:
+        """Something about the whole file."""
+        if sentence not in self.told:
+            self.told.add(sentence)
+            self.note(1, column, sentence)
+
+    def entries(self) -> list[dict]:
+        """Faults, then notes, each by line."""
+        return [
+            *sorted(self.faults, key=lambda entry: entry["line"]),
+            *sorted(self.notes, key=lambda entry: entry["line"]),
+        ]
+
+
+class Cells:
+    """The cells of one line by column, cleaned; what is wrong with them goes to the report."""
+
+    def __init__(self, number: int, values: dict[str, str], report: Report):
+        self.number, self._values, self._report = number, values, report
+
+    def take(self, column: str, limit: int = 200, needed: str = "") -> str:
+        value = self._cleaned(column, self._values.get(column, ""), limit)
+        if needed and not value:
+            self.fault(column, needed)
+        return value
+
+    def _cleaned(self, column: str, raw: str, limit: int) -> str:
+        raw = plain_spaces(raw)
+        if raw[:1] == "'" and (
+            raw[1:2].isdigit() or raw[1:2] in tuple("=+-@(")
+        ):  # how spreadsheets, and our own downloads, keep a cell text
+            raw = raw[1:]
+        try:
+            return clean(raw, limit) if column == "notes" else mended(raw, limit)
+        except TooLong as error:
+            self.fault(column, f"Use at most {error.limit:,} characters.")
+            return ""
+
+    def take_all(self, column: str, limit: int) -> list[str]:
+        """What several columns say that mean the same, where `take` gives one."""
+        return [
+            self._cleaned(column, raw, limit) for raw in self._values.get(column, "").splitlines()
+        ]
+
+    def fault(self, column: str, sentence: str) -> None:
+        self._report.fault(self.number, column, sentence)
+
+    def note(self, column: str, sentence: str) -> None:
+        self._report.note(self.number, column, sentence)
+
+    def note_once(self, column: str, sentence: str) -> None:
+        self._report.note_once(column, sentence)
+
+    @property
+    def fine(self) -> bool:
+        return self.number not in self._report.bad
+
+
+def read_lines(
+    sheet: Sheet,
+    read: Callable[[Cells], object | None],
+    report: Report,
+    progress: Callable[[int], None],
+) -> None:
+    """Read every line of the sheet into `report.rows`."""
+    for done, (number, values, fault) in enumerate(sheet.lines(), 1):
+        if fault:
+            report.fault(number, "", fault)
+        else:
+            cells = Cells(number, sheet.values(values), report)
+            row = read(cells)
+            if cells.fine:
+                report.rows.append(row)
+        if done % STEP == 0:
+            progress(done)
+    progress(sheet.total)

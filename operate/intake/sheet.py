@@ -1,0 +1,567 @@
+"""A CSV file: its encoding, its delimiter, its columns and its lines."""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from base.text import search_key
+
+from . import values
+
+MOST_BYTES, MOST_LINES = 30 * 2**20, 200_000
+OURS = ("line", "why")  # columns that the download of bad lines adds
+
+
+class Unreadable(Exception):
+    """The file as a whole cannot be used; the message is a sentence for whoever sent it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file: its name, what else it may be called, and what to write in it."""
+
+    name: str
+    also: str
+    advice: str
+    needed: bool = False
+
+
+COLUMNS = {
+    "clients": (
+        Column("first_name", "first, given name, forename", "Up to 80 characters.", True),
+        Column(
+            "last_name",
+            "last, surname, family name",
+            "Up to 80 characters. Leave it empty for a single name.",
+        ),
+        Column(
+            "name",
+            "full name, client name, patient name, client, patient, customer, customer name",
+            "The whole name in one cell, in place of first_name: Ada Example, or Example, Ada.",
+        ),
+        Column(
+            "internal_id",
+            "ID, client ID, patient ID, client number, patient number, number, reference, reference"
+            " number, customer ID",
+            "Your own ID, up to 20 characters. Left empty, we give the next one.",
+        ),
+        Column(
+            "email",
+            "e-mail, email address, mail, email 1, email 1 value",
+            "Such as name@example.org.",
+        ),
+        Column(
+            "phone",
+            "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell"
+            " phone, cell, phone 1, phone 1 value",
+            "Up to 40 characters.",
+        ),
+        Column(
+            "other_phone",
+            "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone,"
+            " telephone 2, phone numbers, business phone, phone 2 value, phone 3 value",
+            "The phone where there is no other; else it goes to the notes.",
+        ),
+        Column(
+            "notes",
+            "note, comment, comments, remarks, client notes, patient notes",
+            "Up to 4,000 characters.",
+        ),
+    ),
+    "bookings": (
+        Column(
+            "calendar",
+            "practitioner, therapist, staff, provider, practitioner email, practitioner name, staff"
+            " member, team member, employee, clinician, clinician name, staff name, provider name",
+            "E-mail or name of the person it is with.",
+            True,
+        ),
+        Column(
+            "venue",
+            "location, site, place, business, clinic, location name, office",
+            "Needed only for people who work at several venues.",
+        ),
+        Column(
+            "client",
+            "patient, client name, patient name, customer, customer name",
+            "Internal ID or full name of a client who is in Kalends. May be empty.",
+        ),
+        Column(
+            "client_id",
+            "patient ID, internal ID, patient number, client number, customer ID",
+            "The client's internal ID in a column of its own.",
+        ),
+        Column(
+            "client_first_name",
+            "first name, patient first name, client first",
+            "The client's first name, where it has a column of its own.",
+        ),
+        Column(
+            "client_last_name",
+            "last name, surname, patient last name, client last",
+            "The client's last name, likewise.",
+        ),
+        Column(
+            "service",
+            "treatment, appointment type, type, service name, treatment name, treatment type, item",
+            "Name of one of your services. May be empty.",
+        ),
+        Column(
+            "date",
+            "day, start date, appointment date, appt date, scheduled date, date of service, booking"
+            " date, starts on, service date",
+            "2026-11-20, 20.11.2026, 20 Nov 2026 … One order of day and month for the whole file.",
+            True,
+        ),
+        Column(
+            "start",
+            "start time, from, time, starts at, start at, begin, begins, appointment time,"
+            " appointment start, starts, scheduled time, start date time",
+            "09:30 or 9:30 am, at the venue. May hold the date, too. Empty for whole days.",
+        ),
+        Column(
+            "end",
+            "end time, to, until, ends at, end at, finish, appointment end, ends, finish time, end"
+            " date time",
+            "An end at or before the start lies on the next day.",
+        ),
+        Column(
+            "duration",
+            "minutes, duration minutes, length, duration in minutes, appointment duration, duration"
+            " mins",
+            "50, 1:30, 1h 15min. Left empty with no end, it is the service's.",
+        ),
+        Column("all_day", "whole day, full day, all day event", "yes for whole days."),
+        Column(
+            "last_day",
+            "end date, until date, ends on",
+            "For several whole days: the last of them (in Outlook's files the day after).",
+        ),
+        Column(
+            "zone",
+            "time zone, timezone, tz",
+            "Where the times are not those of the venue: Europe/London, +01:00.",
+        ),
+        Column(
+            "status",
+            "state, appointment status, booking status, arrival status, attendance",
+            "One of offered, pending, confirmed, arrived, delivered, invoiced, paid, cancelled,"
+            " no-show, or another program's word for it. Left empty: confirmed.",
+        ),
+        Column(
+            "cancelled",
+            "canceled, cancelled at, canceled at, cancellation date, is cancelled, cancellation"
+            " time, cancelled on, cancelled date",
+            "yes, or when it was cancelled.",
+        ),
+        Column(
+            "no_show",
+            "did not arrive, did not attend, dna, noshow, did not arrive at, missed, no show at",
+            "yes where the client did not come.",
+        ),
+        Column(
+            "arrived",
+            "patient arrived, client arrived, arrived at, patient arrived at, client arrived at,"
+            " arrival time, checked in, checked in at, check in time",
+            "yes, or when the client came.",
+        ),
+        Column(
+            "invoiced",
+            "billed, is invoiced, invoiced at, invoiced on, invoice sent",
+            "yes, or when it was invoiced.",
+        ),
+        Column(
+            "paid",
+            "is paid, paid at, paid on, date paid, payment date, payment status, paid status",
+            "yes, when it was paid, or the amount that was paid.",
+        ),
+        Column(
+            "rate",
+            "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net"
+            " sales, gross total, fees, total fee",
+            "65, 65.50, 65 GBP, 1,234.50.",
+        ),
+        Column(
+            "notes",
+            "note, comment, comments, remarks, appointment notes, subject, description, client"
+            " notes",
+            "Up to 4,000 characters.",
+        ),
+    ),
+}
+SEVERAL = (  # what several columns may mean together
+    "notes",
+    "other_phone",
+    "cancelled",
+    "no_show",
+    "arrived",
+    "invoiced",
+    "paid",
+)
+STANDS_FOR = {
+    "name": "first_name",
+    "start": "date",
+}  # a column that does where the needed one is missing
+PRESETS = {  # program → what its files are known by: sets of headings that all stand there
+    "Outlook": (
+        {"subject", "startdate", "enddate", "alldayevent", "reminderonoff"},
+        {"subject", "startdate", "enddate", "alldayevent", "showtimeas"},
+        {"subject", "startdate", "enddate", "alldayevent", "meetingorganizer"},
+    ),
+    "Google Calendar": ({"subject", "startdate", "enddate", "alldayevent"},),
+    "Acuity": ({"starttime", "endtime", "type", "calendar"},),
+    "Cliniko": (
+        {"appointmenttype", "practitioner", "business"},
+        {"appointmenttype", "practitioner", "didnotarrive"},
+        {"startsat", "endsat", "practitioner"},
+    ),
+    "Jane": (
+        {"treatment", "staffmember"},
+        {"patientnumber", "staffmember"},
+        {"patientnumber", "mobilephone"},
+    ),
+    "SimplePractice": (
+        {"clinician", "dateofservice"},
+        {"clinician", "appointmentstatus"},
+        {"clinician", "client"},
+    ),
+    "Fresha": ({"teammember", "service"}, {"apptdate"}, {"scheduleddate", "teammember"}),
+}
+MEANT = {  # what a program means by a heading, where that is not the usual
+    "Acuity": {
+        "firstname": "client_first_name",
+        "lastname": "client_last_name",
+        "starttime": "start",
+        "endtime": "end",
+        "type": "service",
+        "calendar": "calendar",
+        "labels": "",
+        "label": "",
+        "datescheduled": "",
+        "daterescheduled": "",
+        "scheduledby": "",
+    },
+    "Google Calendar": {"location": "notes", "private": ""},
+    "Outlook": {
+        "location": "notes",
+        "reminderonoff": "",
+        "reminderdate": "",
+        "remindertime": "",
+        "private": "",
+        "priority": "",
+        "sensitivity": "",
+        "showtimeas": "",
+        "mileage": "",
+        "billinginformation": "",
+        "categories": "",
+    },
+}
+EXCLUSIVE_ENDS, INCLUSIVE_ENDS = (
+    ("Outlook",),
+    ("Google Calendar",),
+)  # whose end date of whole days is the day after, and whose is the last
+MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
+    200,
+    20_000,
+    100_000,
+)  # columns; letters of the first lines; letters between two line breaks
+MOST_BREAKS = 2_000_000
+_CALLED_OFF = re.compile(
+    r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I
+)  # what Outlook puts before the subject of a meeting that is off
+HEAD_LINES = 10  # where the names of the columns are looked for
+
+
+@dataclass
+class Sheet:
+    """A file whose columns are understood as far as they can be. `names` holds for each of its
+    columns our name, "" for one that is left out, or
+    None for one that nobody has explained. `choices`: what a person said of it, see
+    `Import.choices`.
+    """
+
+    kind: str
+    text: str
+    delimiter: str
+    header: list[str]
+    names: list[str | None]
+    guessed: str | None = None  # the encoding, where we had to guess it
+    total: int = 0
+    head_at: int = 1  # the line that names the columns
+    preset: str = ""  # the program that it looks like
+    choices: dict = field(default_factory=dict)
+    nameless: set[int] = field(
+        default_factory=set
+    )  # columns that hold something, though nothing names them or explains them
+    dates: str | None = None  # the order of day and month; None: it must be asked for
+
+    def lines(self) -> Iterator[tuple[int, list[str], str | None]]:
+        """(number of its first line, cells, what is wrong with it as CSV or None) of each line
+        below the header that is not empty.
+        """
+        source, number = io.StringIO(self.text, newline=""), 1
+        reader = csv.reader(source, delimiter=self.delimiter, strict=True)
+        while True:
+            try:
+                cells = next(reader)
+                fault = (
+                    self._misfit(cells, source.tell() == len(self.text))
+                    if number > self.head_at
+                    else None
+                )
+            except StopIteration:
+                return
+            except csv.Error:
+                cells, fault = [], "A quotation mark stands in the wrong place, or never closes."
+            if number > self.head_at and (fault or any(cell.strip() for cell in cells)):
+                yield number, cells, fault
+            number = reader.line_num + 1
+
+    def values(self, cells: Sequence[str]) -> dict[str, str]:
+        """The cells of a line by our names. Several that mean notes stand one below the other, each
+        under its heading.
+        """
+        found: dict[str, str] = {}
+        shared = [name for name in SEVERAL if self.names.count(name) > 1]
+        for heading, name, cell in zip(self.header, self.names, cells, strict=False):
+            if not name or not cell.strip() and name in found:
+                continue
+            if name in shared:
+                told = (
+                    f"{heading.strip()}: {cell.strip()}"
+                    if cell.strip() and name in ("notes", "other_phone")
+                    else cell.strip()
+                )
+                found[name] = "\n".join(filter(None, (found.get(name), told)))
+            else:
+                found[name] = cell
+            if _plain(heading) == "subject" and _CALLED_OFF.match(cell):
+                found.setdefault("cancelled", "yes")
+        return found
+
+    @property
+    def missing(self) -> list[str]:
+        """Needed columns that nothing stands for."""
+        named = {*self.names, *(STANDS_FOR[name] for name in self.names if name in STANDS_FOR)}
+        named |= {"calendar"} if self.choices.get("calendar") else set()
+        return [
+            column.name
+            for column in COLUMNS[self.kind]
+            if column.needed and column.name not in named
+        ]
+
+    @property
+    def doubled(self) -> list[str]:
+        """Meanings that two columns have, though only one can."""
+        counts = Counter(name for name in self.names if name)
+        return [name for name, count in counts.items() if count > 1 and name not in SEVERAL]
+
+    @property
+    def unknown(self) -> list[str]:
+        """Headings that nobody has explained."""
+        return [
+            heading.strip()
+            for heading, name in zip(self.header, self.names, strict=True)
+            if name is None and heading.strip() and heading.strip() not in OURS
+        ]
+
+    def _misfit(self, cells: list[str], is_last: bool) -> str | None:
+        """Too many cells, or too few at an end without a line break. Elsewhere too few are fine:
+        spreadsheets drop empty ones.
+        """
+        if any(cells[len(self.header) :]):
+            return (
+                f"It has {len(cells)} cells, the first line only {len(self.header)}. "
+                f"Put quotation marks around text that holds a “{self.delimiter}”."
+            )
+        if is_last and len(cells) < len(self.header) and self.text[-1] not in "\r\n":
+            return "The file breaks off in this line. Export it once more."
+        return None
+
+
+def decode(raw: bytes) -> tuple[str, str | None]:
+    """The file as text, and the encoding we had to guess, if so. Raises Unreadable."""
+    if not raw.strip():
+        raise Unreadable("The file is empty. Choose the one that you exported.")
+    if len(raw) > MOST_BYTES:
+        raise Unreadable(f"The file is larger than {MOST_BYTES // 2**20} MB. Split it in two.")
+    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise Unreadable(
+            "This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”."
+        )
+    try:
+        wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text, guessed = raw.decode("utf-16" if wide else "utf-8-sig"), None
+    except UnicodeDecodeError as error:
+        if wide or error.start > len(raw) - 4 and "end of data" in error.reason:
+            raise Unreadable(
+                "The file ends in the middle of a letter: it did not arrive whole. Export it once"
+                " more."
+            ) from None
+        text, guessed = _single_bytes(raw)
+    if "\0" in text:
+        raise Unreadable("This is not a text file. Export the list as CSV and choose that.")
+    return text, guessed
+
+
+def _single_bytes(raw: bytes) -> tuple[str, str]:
+    try:
+        return raw.decode("cp1252"), "Windows-1252"
+    except UnicodeDecodeError:
+        return raw.decode("latin-1"), "Latin-1"
+
+
+def open_sheet(
+    kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None
+) -> Sheet:
+    """Find delimiter and columns in the first lines, count the others, and decide the order of its
+    dates. Raises Unreadable.
+
+    What cannot be decided stays open: see `ask`.
+    """
+    sheet = peek(kind, text, guessed, choices)
+    dates: set[str] = set()
+    columns = [
+        n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
+    ]
+    unnamed = [
+        n for n, name in enumerate(sheet.names) if name is None and not sheet.header[n].strip()
+    ]
+    for _, cells, _ in sheet.lines():
+        sheet.total += 1
+        sheet.nameless.update(n for n in unnamed if n < len(cells) and cells[n].strip())
+        if sheet.total > MOST_LINES:
+            raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
+        dates.update(cells[n][:40] for n in columns if n < len(cells))
+    if not sheet.total:
+        raise Unreadable(
+            "The file has nothing below the first line."
+            if sheet.head_at == 1
+            else "The file has nothing below its column names."
+        )
+    sheet.dates = sheet.choices.get("dates") or _order(dates)
+    return sheet
+
+
+def _order(cells: Iterable[str]) -> str | None:
+    try:
+        return values.order_of(values.plain_spaces(cell) for cell in cells)
+    except values.NoValue:
+        raise Unreadable(
+            "Some dates of the file have the day first, others the month. Give all of them one"
+            " form, best 2026-11-20."
+        ) from None
+
+
+def check_bounds(text: str) -> None:
+    """Refuse what would cost much and can be no list, before anything takes it apart. Raises
+    Unreadable.
+    """
+    if text.count("\n") + text.count("\r") > MOST_BREAKS:
+        raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
+    blocks = (text[at : at + MOST_ROW] for at in range(0, len(text) - MOST_ROW, MOST_ROW))
+    if any("\n" not in block and "\r" not in block for block in blocks):
+        raise Unreadable(
+            f"A line of the file is longer than {MOST_ROW:,} letters. Export it once more; a line"
+            " holds one client or booking."
+        )
+
+
+def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None) -> Sheet:
+    """The same from the first lines alone: nothing is counted, and no order of dates decided.
+    Raises Unreadable.
+    """
+    check_bounds(text)
+    choices = dict(choices or {})
+    known = {
+        _plain(name): column.name
+        for column in COLUMNS[kind]
+        for name in (column.name, *column.also.split(","))
+    }
+    told = re.match(r'"?sep=(.)"?\s*[\r\n]', text, re.I)
+    sheets = [
+        sheet
+        for delimiter in ([told[1]] if told else [",", ";", "\t"])
+        for sheet in _candidates(kind, text, delimiter, known, guessed)
+    ]
+    if not sheets:
+        raise Unreadable(
+            "The file has nothing that names its columns."
+            if text.strip()
+            else "The file is empty. Choose the one that you exported."
+        )
+    sheet = max(
+        sheets, key=lambda one: (sum(map(bool, one.names)), len(one.header) > 1, -one.head_at)
+    )
+    if len(sheet.header) > MOST_COLUMNS:
+        raise Unreadable(
+            f"The file has more than {MOST_COLUMNS} columns. Export only those that are needed."
+        )
+    sheet.choices = choices
+    chosen = choices.get("columns") or {}
+    sheet.names = [
+        chosen.get(key, name) for key, name in zip(keys(sheet.header), sheet.names, strict=True)
+    ]
+    return sheet
+
+
+def _candidates(
+    kind: str, text: str, delimiter: str, known: Mapping[str, str], guessed: str | None
+) -> Iterator[Sheet]:
+    """A sheet for each of the first lines that could name the columns."""
+    source = io.StringIO(text[:MOST_HEAD], newline="")
+    reader, number = csv.reader(source, delimiter=delimiter), 1
+    try:
+        for cells in islice(reader, HEAD_LINES):
+            if any(cell.strip() for cell in cells) and not re.fullmatch(
+                r"sep=.", delimiter.join(cells), re.I
+            ):
+                plain = [_plain(cell) for cell in cells]
+                preset = next(
+                    (
+                        name
+                        for name, signs in PRESETS.items()
+                        if any(sign <= set(plain) for sign in signs)
+                    ),
+                    "",
+                )
+                meant = MEANT.get(preset, {}) if kind == "bookings" else {}
+                names = [meant.get(word, known.get(word)) for word in plain]
+                names = [
+                    "other_phone" if name == "phone" and "phone" in names[:n] else name
+                    for n, name in enumerate(names)
+                ]
+                yield Sheet(
+                    kind, text, delimiter, cells, names, guessed, head_at=number, preset=preset
+                )
+            number = reader.line_num + 1
+    except csv.Error:
+        return
+
+
+def keys(header: Sequence[str]) -> list[str]:
+    """What each column is remembered by: its plain heading, with a number where several are the
+    same.
+    """
+    seen: Counter = Counter()
+    found = []
+    for heading in header:
+        plain = _plain(heading)
+        seen[plain] += 1
+        found.append(plain if seen[plain] == 1 else f"{plain}#{seen[plain]}")
+    return found
+
+
+def _plain(name: str) -> str:
+    """A column's name without case, accents, spaces and signs: "First Name" and "first_name" are
+    one.
+    """
+    return "".join(c for c in search_key(name[:80]) if c.isalnum())
+
+
+def short(value: str) -> str:
+    return value if len(value) <= 40 else value[:39] + "…"

@@ -1,0 +1,180 @@
+"""The table of files on their way in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
+
+from base import scheduling
+from base.audit import AuditEntry
+from base.database import Base, InstantField, JSONText, database, now
+from models import Clinic, User
+
+
+class TooManyOpen(Exception):
+    """So many files of the clinic wait already."""
+
+
+class ColumnMeaning(Base):
+    """What a clinic said once that a column of its files means, by its plain heading; "": it is
+    left out. The files of a program that we know are
+    kept apart, as PROGRAM/heading: one's Location is a venue, another's is a note."""
+
+    clinic = ForeignKeyField(Clinic)
+    kind = CharField(10)
+    heading = CharField(90)
+    meaning = CharField(20)
+
+    class Meta:
+        indexes = ((("clinic", "kind", "heading"), True),)
+
+    @classmethod
+    def of(cls, clinic: Clinic, kind: str, program: str = "") -> dict[str, str]:
+        """All that the clinic has said of such files, by heading."""
+        said = (
+            cls.select(cls.heading, cls.meaning)
+            .where(cls.clinic == clinic, cls.kind == kind)
+            .limit(2000)
+            .tuples()
+        )
+        return {
+            heading.partition("/")[2] or heading: meaning
+            for heading, meaning in said
+            if heading.rpartition("/")[0] == program
+        }
+
+    @classmethod
+    @database.atomic()
+    def remember(
+        cls, clinic: Clinic, kind: str, meanings: Mapping[str, str], program: str = ""
+    ) -> None:
+        """What columns mean from now on."""
+        for heading, meaning in meanings.items():
+            kept = f"{program}/{heading}" if program else heading
+            cls.insert(clinic=clinic, kind=kind, heading=kept[:90], meaning=meaning).on_conflict(
+                conflict_target=[cls.clinic, cls.kind, cls.heading], update={cls.meaning: meaning}
+            ).execute()
+
+
+class Import(Base):
+    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or
+    deleted by a person. What the file does not say by
+    itself is asked for before ("mapping"), and answered in `choices`: {"columns": heading → our
+    column or "", "dates": the order of day and month,
+    "calendar": whose bookings they are, "overlaps": whether overlaps are taken as they are}.
+
+    `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
+
+    `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad
+    lines, "notes": how many notes,
+    "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"},
+    where to see the first.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="imports")
+    user = ForeignKeyField(User, null=True)
+    kind = CharField(10, constraints=[Check("kind IN ('clients', 'bookings')")])
+    phase = CharField(10, default="checking")
+    content = TextField()
+    total = IntegerField(default=0)
+    done = IntegerField(default=0)
+    good = IntegerField(default=0)
+    choices = JSONText(default=dict)
+    problems = JSONText(default=dict)
+    created_at = InstantField(default=now)
+    finished_at = InstantField(null=True)
+
+    RUNNING, KEPT = (
+        ("checking", "taking"),
+        timedelta(days=14),
+    )  # nobody decides for so long: the file is deleted
+    OPEN, MOST_OPEN = (
+        ("checking", "mapping", "checked", "taking", "failed"),
+        5,
+    )  # files of a clinic that wait at once
+
+    @classmethod
+    @database.atomic()
+    def begin(
+        cls,
+        clinic: Clinic,
+        user: User | None,
+        kind: str,
+        content: str,
+        total: int,
+        problems: dict,
+        choices: dict,
+    ) -> "Import":
+        """A file to be checked. Raises TooManyOpen."""
+        clinic.hold()
+        if (
+            cls.select(cls.id).where(cls.clinic == clinic, cls.phase.in_(cls.OPEN)).count()
+            >= cls.MOST_OPEN
+        ):
+            raise TooManyOpen
+        row = cls.create(
+            clinic=clinic,
+            user=user,
+            kind=kind,
+            content=content,
+            total=total,
+            problems=problems,
+            choices=choices,
+        )
+        AuditEntry.note(clinic, user, "import.begun", row, kind=kind, lines=total)
+        return row
+
+    @classmethod
+    def light(cls) -> list:
+        """Every column but the content, which may be 30 MB."""
+        return [field for field in cls._meta.sorted_fields if field is not cls.content]
+
+    @classmethod
+    def latest(cls, clinic: Clinic, count: int = 20):
+        """The newest imports, with who brought them, without what they hold."""
+        columns = cls.id, cls.kind, cls.phase, cls.total, cls.good, cls.created_at, User.name
+        return (
+            cls.select(*columns)
+            .left_outer_join(User)
+            .where(cls.clinic == clinic)
+            .order_by(cls.id.desc())
+            .limit(count)
+        )
+
+    @property
+    def is_running(self) -> bool:
+        return self.phase in self.RUNNING
+
+    @property
+    def bad(self) -> int:
+        return self.total - self.good
+
+    def progress(self, done: int) -> None:
+        """Say how many lines are done, for who watches."""
+        Import.update(done=done).where(
+            Import.id == self.id, Import.phase.in_(self.RUNNING)
+        ).execute()
+
+    @database.atomic()
+    def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
+        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True. An
+        end drops the file's content.
+        """
+        if phase in ("taken", "discarded"):
+            columns = {
+                "content": "",
+                "problems": {},
+                "finished_at": scheduling.utc_now(),
+                **columns,
+            }
+        moved = (
+            Import.update(phase=phase, **columns)
+            .where(Import.id == self.id, Import.phase.in_(before))
+            .execute()
+            == 1
+        )
+        if moved:
+            self.__data__.update(phase=phase, **columns)
+        if moved and phase in ("discarded", "failed"):  # what is taken in notes itself
+            AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
+        return moved

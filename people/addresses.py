@@ -1,0 +1,148 @@
+"""E-mail addresses that are not proved yet: whoever says that one is theirs presses a link that was
+sent to it.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from peewee import CharField, ForeignKeyField, TextField
+
+from base import outbox, vault
+from base.audit import AuditEntry
+from base.database import Base, InstantField, Taken, database, now
+from base.outbox import Letter
+from models import Clinic, User
+
+LASTS = timedelta(days=1)
+MOST, WITHIN = 3, timedelta(hours=1)  # letters to one address
+
+
+class AddressProof(Base):
+    """A link on its way to an address: to sign up (`user` None), or to change the one with which
+    `user` signs in. It works once.
+
+    The address is encrypted; `key` is a keyed hash of it. The link's secret follows from `salt` and
+    the server's key, only its hash is kept.
+    """
+
+    clinic = ForeignKeyField(Clinic, null=True, on_delete="CASCADE")
+    user = ForeignKeyField(User, null=True, on_delete="CASCADE")
+    key = CharField(43, index=True)
+    sealed = TextField()
+    salt = CharField(32)
+    secret_hash = CharField(64, unique=True)
+    created_at = InstantField(default=now)
+    expires_at = InstantField()
+
+    @classmethod
+    @database.atomic()
+    def ask(cls, email: str, user: User | None = None) -> None:
+        """Send a link to the address, unless a few went there within the last hour. The same work
+        whoever has the address.
+        """
+        key = vault.derived("address", email)[0]
+        if cls.select().where(cls.key == key, cls.created_at > now() - WITHIN).count() >= MOST:
+            return
+        if user:
+            cls.update(expires_at=now()).where(cls.user == user).execute()  # the newest wish counts
+        row = cls(
+            clinic=user and user.clinic_id,
+            user=user,
+            key=key,
+            sealed=vault.seal(email),
+            salt=secrets.token_hex(16),
+            expires_at=now() + LASTS,
+        )
+        row.secret_hash = _hash(row._candidates()[0])
+        row.save()
+        Letter.write(
+            user and user.clinic,
+            "address" if user else "sign_up",
+            row,
+            row.salt,
+            email,
+            **({"reader": user.id} if user else {}),
+        )
+
+    @property
+    def email(self) -> str:
+        """The address. Raises vault.CannotOpen."""
+        return vault.unseal(self.sealed)
+
+    @property
+    def secret(self) -> str | None:
+        """What stands in the link; None where the key it follows from is no longer known."""
+        return next((one for one in self._candidates() if _hash(one) == self.secret_hash), None)
+
+    def _candidates(self) -> list[str]:
+        return vault.derived("address proof", self.salt)
+
+    @classmethod
+    def find(cls, secret: str) -> "AddressProof | None":
+        """The living link with this secret."""
+        row = cls.get_or_none(cls.secret_hash == _hash(secret), cls.expires_at > now())
+        return (
+            row
+            if row and vault.opens(row.sealed) and (row.user is None or row.user.is_active)
+            else None
+        )
+
+    @classmethod
+    def waiting(cls, user: User) -> "AddressProof | None":
+        """The address that the person is to sign in with once the link is pressed."""
+        row = (
+            cls.select()
+            .where(cls.user == user, cls.expires_at > now())
+            .order_by(cls.id.desc())
+            .first()
+        )
+        return row if row and vault.opens(row.sealed) else None
+
+    @database.atomic()
+    def confirm(self) -> User | None:
+        """The link was pressed: its person signs in with this address from now on. None where the
+        link was used meanwhile. Raises Taken.
+        """
+        self.user.clinic.hold()
+        if not self.take():
+            return None
+        person = User.get_by_id(self.user_id)
+        person.change(person, name=person.name, email=self.email, role=person.role)
+        return person
+
+    def take(self) -> bool:
+        """Use the link up. False where somebody did meanwhile. Inside the transaction of what it is
+        used for.
+        """
+        return bool(
+            AddressProof.update(expires_at=now())
+            .where(AddressProof.id == self.id, AddressProof.expires_at > now())
+            .execute()
+        )
+
+    @classmethod
+    def clean_up(cls) -> None:
+        cls.delete().where(cls.expires_at < now() - WITHIN).execute()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def change_person(person: User, actor: User, *, name: str, email: str, role: str) -> bool:
+    """Change a person as `User.change` does. A new address of somebody who signs in already must be
+    proved first, where mail is set up: then a
+    link is on its way to it, and the answer is True. Raises Taken, LastOwner."""
+    if (
+        User.select()
+        .where(User.clinic == person.clinic_id, User.email == email, User.id != person.id)
+        .exists()
+    ):
+        raise Taken  # of other clinics' people nothing is told
+    is_to_prove = email != person.email and person.password_hash is not None and outbox.is_set_up()
+    person.change(actor, name=name, email=person.email if is_to_prove else email, role=role)
+    if is_to_prove:
+        AddressProof.ask(email, person)
+        AuditEntry.note(person.clinic, actor, "user.address_asked", person)
+    return is_to_prove

@@ -1,0 +1,250 @@
+"""Ways in beside the password: one-time links; and the brake on guessing."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, TextField, fn
+
+from base import scheduling, vault
+from base.audit import AuditEntry
+from base.database import Base, InstantField, database, now
+from base.outbox import Letter
+from models import User
+
+MOST_RESETS = 3  # that one address is sent within RESETS_WITHIN
+RESETS_WITHIN = timedelta(hours=1)
+RESET_DAYS = 1
+
+
+class OneTimeLink(Base):
+    """An invitation or a password reset: works once, for a while, beside others that are alive. Its
+    secret follows from `salt` and the
+    server's key; only a hash of it is kept, by which it is found."""
+
+    user = ForeignKeyField(User, backref="one_time_links", on_delete="CASCADE")
+    purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
+    secret_hash = CharField(64, unique=True)
+    salt = CharField(32, default="")
+    expires_at = InstantField()
+
+    @classmethod
+    @database.atomic()
+    def issue(
+        cls, user: User, purpose: str, actor: User | None, days: int, by_mail: bool = False
+    ) -> str:
+        """The secret of a fresh link for the user, and with `by_mail` the letter that brings it.
+        Earlier ones work on until one is used.
+        """
+        link = cls(
+            user=user,
+            purpose=purpose,
+            salt=secrets.token_hex(16),
+            expires_at=scheduling.utc_now() + timedelta(days=days),
+        )
+        secret = link._candidates()[0]
+        link.secret_hash = cls._hash(secret)
+        link.save()
+        if by_mail:
+            Letter.write(user.clinic, purpose, user, link.salt, user.email)
+        AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
+        return secret
+
+    @property
+    def secret(self) -> str | None:
+        """What stands in its address; None where the key it follows from is no longer known."""
+        return next(
+            (
+                candidate
+                for candidate in self._candidates()
+                if self._hash(candidate) == self.secret_hash
+            ),
+            None,
+        )
+
+    def _candidates(self) -> list[str]:
+        return vault.derived("one-time link", f"{self.user_id}|{self.purpose}|{self.salt}")
+
+    @classmethod
+    def find(cls, secret: str) -> "OneTimeLink | None":
+        """The living link with this secret."""
+        found = cls.get_or_none(
+            cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now()
+        )
+        return found if found and found.user.is_active else None
+
+    @database.atomic()
+    def use(self, password: str) -> User | None:
+        """Set the password, which burns the link. None where somebody used it meanwhile, or it was
+        withdrawn: of two at once one gets in.
+        """
+        self.user.clinic.hold()  # before any other row, as every change does
+        if not OneTimeLink.delete().where(OneTimeLink.id == self.id).execute():
+            return None
+        self.user.set_password(password, self.user)
+        return self.user
+
+    @staticmethod
+    def _hash(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ResetRequest(Base):
+    """Somebody, signed in or not, asked for a link to set a new password for an address. The
+    request is the same row whether or not anybody has
+    that address, so that its answer tells nothing and takes the same time; `answer` looks later.
+    `key`: a keyed hash of the address.
+    """
+
+    key = CharField(64)
+    sealed = TextField(default="")  # the address, until it is looked at
+    created_at = InstantField(default=now)
+
+    class Meta:
+        indexes = ((("key", "created_at"), False),)
+
+    @classmethod
+    def ask(cls, key: str, email: str) -> None:
+        """Note the request, unless there were a few for the same address within the last hour:
+        those links still work.
+        """
+        lately = (
+            cls.select()
+            .where(cls.key == key, cls.created_at > scheduling.utc_now() - RESETS_WITHIN)
+            .count()
+        )
+        if lately < MOST_RESETS:
+            cls.create(key=key, sealed=vault.seal(email))
+
+    @classmethod
+    def waiting(cls):
+        """Requests that nobody has looked at."""
+        return cls.select().where(cls.sealed != "").order_by(cls.id)
+
+    @classmethod
+    def answer_all(cls) -> None:
+        """Issue a link for each request whose address belongs to somebody who works here, and
+        forget the addresses.
+        """
+        for row in list(cls.waiting().limit(200)):
+            with database.atomic():
+                if cls.update(sealed="").where(cls.id == row.id, cls.sealed != "").execute():
+                    row._answer()
+
+    def _answer(self) -> None:
+        try:
+            user = User.get_or_none(User.email == vault.unseal(self.sealed))
+        except vault.CannotOpen:
+            return
+        is_fresh = self.created_at > scheduling.utc_now() - timedelta(
+            days=RESET_DAYS
+        )  # not one that a restored backup brought back
+        if user and user.is_active and is_fresh:
+            OneTimeLink.issue(user, "reset", user, RESET_DAYS, by_mail=True)
+
+
+class Throttle(Base):
+    """Failed tries per account and per address, both only as keyed hashes."""
+
+    FORGOTTEN = timedelta(hours=6)  # after so long without a try counting begins anew
+    MOST = 20_000  # rows
+
+    key = CharField(64, primary_key=True)
+    failures = IntegerField(default=0)
+    blocked_until = InstantField(null=True)
+    updated_at = InstantField()
+
+    @classmethod
+    def wait_seconds(cls, keys: Iterable[str]) -> int:
+        """How long these keys must still wait; 0: go on."""
+        latest = cls.select(fn.MAX(cls.blocked_until)).where(cls.key.in_(list(keys))).scalar()
+        left = (
+            (InstantField().python_value(latest) - scheduling.utc_now()).total_seconds()
+            if latest
+            else 0
+        )
+        return max(0, int(left + 0.999))
+
+    @classmethod
+    def admit(cls, limits: dict[str, int]) -> int:
+        """Count a try under each key and give 0; or, where one of them must still wait, count
+        nothing and give the seconds.
+
+        Tries are counted before their outcome is known, so that many at once cannot slip through
+        together.
+        """
+        with database.atomic() as transaction:
+            at = scheduling.utc_now()
+            until = [cls._count(key, limits[key], at) for key in sorted(limits)]
+            left = max(((moment - at).total_seconds() for moment in until if moment), default=0)
+            if left > 0:
+                transaction.rollback()
+        return max(0, int(left + 0.999))
+
+    @classmethod
+    @database.atomic()
+    def fail(cls, key: str, free: int) -> None:
+        """Count a failure. After `free` of them each further one doubles the wait, from a minute up
+        to an hour.
+        """
+        cls._count(key, free, scheduling.utc_now())
+
+    @classmethod
+    def _count(cls, key: str, free: int, at: datetime) -> datetime | None:
+        """Until when this key had to wait before this try. One statement counts and holds the row,
+        so that tries at once all count.
+        """
+        more = Case(None, [(cls.updated_at < at - cls.FORGOTTEN, 1)], cls.failures + 1)
+        counting = cls.insert(key=key, failures=1, updated_at=at).on_conflict(
+            conflict_target=[cls.key], update={cls.failures: more, cls.updated_at: at}
+        )
+        row = next(iter(counting.returning(cls.failures, cls.blocked_until).execute()))
+        wait = (
+            timedelta(seconds=min(3600, 60 * 2 ** min(row.failures - free, 6)))
+            if row.failures >= free
+            else None
+        )
+        cls.update(blocked_until=wait and at + wait).where(cls.key == key).execute()
+        if row.failures == 1:
+            cls._bound()
+        return row.blocked_until
+
+    @classmethod
+    def _bound(cls) -> None:
+        """Strangers cannot fill the table: of too many rows those go that count least and are
+        oldest.
+        """
+        over = cls.select().count() - cls.MOST
+        if over > 0:
+            least = (
+                cls.select(cls.key)
+                .order_by(cls.failures, cls.updated_at)
+                .limit(over + cls.MOST // 20)
+            )
+            cls.delete().where(cls.key.in_([row.key for row in least])).execute()
+
+    @classmethod
+    @database.atomic()
+    def take_back(cls, limits: dict[str, int]) -> None:
+        """A counted try was none: count one less."""
+        for key in sorted(limits):
+            cls.update(failures=cls.failures - 1).where(cls.key == key, cls.failures > 0).execute()
+            cls.update(blocked_until=None).where(
+                cls.key == key, cls.failures < limits[key]
+            ).execute()
+
+    @classmethod
+    def forget(cls, *keys: str) -> None:
+        cls.delete().where(cls.key.in_(keys)).execute()
+
+
+def clean_up(at: datetime) -> None:
+    """Forget dead one-time links, requests for them, and failed tries of yesterday."""
+    OneTimeLink.delete().where(OneTimeLink.expires_at <= at).execute()
+    answered = ResetRequest.sealed == ""
+    over = (ResetRequest.created_at <= at - RESETS_WITHIN) & answered | (
+        ResetRequest.created_at <= at - timedelta(days=RESET_DAYS)
+    )
+    ResetRequest.delete().where(over).execute()
+    Throttle.delete().where(Throttle.updated_at < at - timedelta(days=1)).execute()

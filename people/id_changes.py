@@ -1,0 +1,31 @@
+"""Clients whose internal ID the program itself had to change, for the owner to read."""
+
+from peewee import CharField, ForeignKeyField
+
+from base.audit import AuditEntry
+from base.database import Base, database
+from models import Clinic, Patient, User
+
+
+class IdChange(Base):
+    """An upgrade gave the client another internal ID, since an older client has the same in other
+    capitals. `was`: the one before.
+    """
+
+    clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
+    patient = ForeignKeyField(Patient, on_delete="CASCADE")
+    was = CharField(20)
+
+    @classmethod
+    def listed(cls, clinic: Clinic) -> list["IdChange"]:
+        """The clinic's, with the clients as they are now."""
+        return list(
+            cls.select(cls, Patient).join(Patient).where(cls.clinic == clinic).order_by(cls.id)
+        )
+
+    @classmethod
+    @database.atomic()
+    def put_away(cls, clinic: Clinic, actor: User) -> None:
+        """The owner has read the list."""
+        if cls.delete().where(cls.clinic == clinic).execute():
+            AuditEntry.note(clinic, actor, "clinic.ids_read", clinic)

@@ -1,0 +1,105 @@
+"""Bookings to come in calendars that are closed: of people who left, of closed calendars and
+venues. Somebody must take them over, or cancel them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from peewee import Case, fn
+
+from base import scheduling
+from base.series import ChangedMeanwhile, SlotTaken
+from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+
+
+def with_open_ones(clinic: Clinic):
+    """The clinic's open calendars, with `left` None, and its closed ones that still hold bookings
+    to come, with their number as `left`.
+    """
+    closed = Practitioner.archived | Venue.archived
+    ahead = Booking.select(fn.COUNT(Booking.id)).where(
+        Booking.practitioner == Practitioner.id, *Booking.to_come()
+    )
+    left = Case(None, [(closed, ahead)], None)
+    rows = (
+        Practitioner.select(Practitioner, User, Venue, left.alias("left"))
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+    )
+    return rows.where(Practitioner.clinic == clinic, ~closed | (ahead > 0))
+
+
+def calendars(clinic: Clinic) -> list[Practitioner]:
+    """The closed ones alone, by name."""
+    rows = with_open_ones(clinic).where(Practitioner.archived | Venue.archived)
+    return list(rows.order_by(User.name, Venue.name))
+
+
+def bookings(calendar: Practitioner) -> list[Booking]:
+    """What is to come in a calendar, or under way there, soonest first, with client and service at
+    hand.
+    """
+    rows = (
+        Booking.select(Booking, Patient, Service)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(Booking.practitioner == calendar, *Booking.to_come())
+    )
+    return list(rows.order_by(Booking.starts_at, Booking.id))
+
+
+def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
+    """For how many of these bookings the calendar's person has time, each taken by itself; an offer
+    needs none. Two queries.
+    """
+    spans = [_there(row, calendar) for row in rows if row.is_busy]
+    taken = [
+        row.span for row in Booking.conflicts(calendar.user_id, spans, [row.id for row in rows])
+    ] + calendar.taken_outside(spans)
+    return len(rows) - sum(any(span.overlaps(other) for other in taken) for span in spans)
+
+
+@dataclass
+class HandedOver:
+    """What became of the bookings: those that were handed over, and those that stayed since their
+    new person is busy then.
+    """
+
+    done: list[Booking] = field(default_factory=list)
+    taken: list[Booking] = field(default_factory=list)
+
+
+def hand_over(
+    rows: Iterable[Booking], to: Practitioner, actor: User, anyway: Collection[int] = ()
+) -> HandedOver:
+    """Give bookings to another calendar at their own times, one by one. Where its person is busy a
+    booking stays, unless its id is in `anyway`; so
+    does one that somebody moves or calls off meanwhile."""
+    result = HandedOver()
+    for booking in rows:
+        try:
+            booking.change(
+                actor,
+                _there(booking, to),
+                practitioner=to,
+                allow_overlap=booking.id in anyway,
+                seen_sequence=booking.sequence,
+            )
+            result.done.append(booking)
+        except (SlotTaken, ChangedMeanwhile):
+            result.taken.append(booking)
+    return result
+
+
+def _there(booking: Booking, to: Practitioner) -> scheduling.Span:
+    """The booking's time in another calendar: the same instants, or the same whole days at its
+    venue.
+    """
+    return (
+        scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), to.zone)
+        if booking.all_day
+        else booking.span
+    )

@@ -1,0 +1,96 @@
+"""Sessions of people who signed in: one row each, so that the server can end any of them."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
+
+from base.database import Base, InstantField, database, now
+from models import Clinic, User
+
+IDLE, LONGEST, REMEMBERED = timedelta(hours=12), timedelta(days=7), timedelta(days=30)
+MOST = 40  # sessions of one person; the one that was used least recently ends
+SEEN_EVERY = timedelta(minutes=5)  # how exactly `seen_at` is kept
+
+
+class Session(Base):
+    """A browser in which somebody is signed in. Its cookie holds a random secret, of which only a
+    hash is kept here.
+
+    It ends when its row goes, when the person's `epoch` grows, or by its age. `held`: messages and
+    steps under way, encrypted; see
+    `views.kit.sessions`. `device` is a word such as "Firefox on Windows".
+    """
+
+    user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
+    secret_hash = CharField(64, unique=True)
+    epoch = IntegerField()
+    remembered = BooleanField(default=False)
+    device = CharField(60, default="")
+    started_at = InstantField(default=now)
+    seen_at = InstantField(default=now)
+    held = TextField(default="")
+
+    @classmethod
+    @database.atomic()
+    def begin(cls, user: User, remembered: bool, device: str) -> tuple["Session", str]:
+        """A new session, and its secret for the cookie."""
+        secret = secrets.token_urlsafe(32)
+        row = cls.create(
+            user=user,
+            secret_hash=_hash(secret),
+            epoch=user.epoch,
+            remembered=remembered,
+            device=device,
+        )
+        kept = (
+            cls.select(cls.id)
+            .where(cls.user == user)
+            .order_by(cls.seen_at.desc(), cls.id.desc())
+            .limit(MOST)
+        )
+        cls.delete().where(cls.user == user, cls.id.not_in([one.id for one in kept])).execute()
+        return row, secret
+
+    @classmethod
+    def find(cls, secret: str) -> "Session | None":
+        """The living session with this secret, with its person and clinic: one query."""
+        row = (
+            cls.select(cls, User, Clinic)
+            .join(User)
+            .join(Clinic)
+            .where(cls.secret_hash == _hash(secret), cls.epoch == User.epoch)
+            .get_or_none()
+        )
+        return row if row and row.user.is_active and row.lives else None
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is neither too old nor unused for too long."""
+        at = now()
+        idle, longest = (REMEMBERED, REMEMBERED) if self.remembered else (IDLE, LONGEST)
+        return at - self.started_at <= longest and at - self.seen_at <= idle
+
+    @classmethod
+    def listed(cls, user: User) -> list["Session"]:
+        """The person's living sessions, the one used last first."""
+        rows = (
+            cls.select()
+            .where(cls.user == user, cls.epoch == user.epoch)
+            .order_by(cls.seen_at.desc(), cls.id.desc())
+        )
+        return [row for row in rows if row.lives]
+
+    @classmethod
+    def clean_up(cls) -> None:
+        """Throw away what no cookie opens any more."""
+        at = now()
+        old = cls.remembered & (cls.started_at < at - REMEMBERED) | ~cls.remembered & (
+            (cls.seen_at < at - IDLE) | (cls.started_at < at - LONGEST)
+        )
+        cls.delete().where(old).execute()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

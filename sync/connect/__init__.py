@@ -1,0 +1,1 @@
+"""Signing in at a provider, keeping its credentials, giving them back."""

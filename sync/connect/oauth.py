@@ -1,0 +1,306 @@
+"""Signing in at a provider, for its calendars: OAuth 2.0 with PKCE (RFC 6749, 7636), by Authlib
+over our own HTTP client.
+
+Google: https://developers.google.com/identity/protocols/oauth2/web-server
+Microsoft: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+
+Nothing is kept here: the person's session holds the `Departure`, the account row the `Tokens`. That
+two processes do not refresh one
+account's tokens at once is up to the caller, who holds the account's lease.
+"""
+
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from authlib.common.security import generate_token
+from authlib.oauth2 import OAuth2Client
+
+from sync.providers.base import (
+    AuthExpired,
+    NotConfigured,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+    reading,
+    request,
+    retry_after_seconds,
+    word,
+)
+from sync.providers.line import Client
+
+GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or does not
+WHO = {
+    "openid",
+    "email",
+    "profile",
+    "offline_access",
+}  # these come back in another form or not at all, and open no calendar
+FINAL = ("invalid_grant", "interaction_required", "consent_required", "login_required")
+MISCONFIGURED = ("invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope")
+PASSING = ("temporarily_unavailable", "server_error")
+# What a provider says of itself when it sends a person back without a code (RFC 6749 §4.1.2.1;
+# OpenID Connect Core §3.1.2.6), beside the above.
+UNASKED = (
+    "interaction_required",
+    "consent_required",
+    "login_required",
+    "account_selection_required",
+)
+OURS = (
+    *MISCONFIGURED,
+    "invalid_request",
+    "unsupported_response_type",
+    "invalid_resource",
+    "invalid_target",
+    "deleted_client",
+    "disabled_client",
+    "org_internal",
+)
+# Microsoft's exact words, https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+AADSTS = {
+    "access_denied": (65004,),
+    "admin_needed": (90093, 90094, 90095, 90097, 90099),
+    "blocked": (50020, 50105, 50177, 53000, 53001, 53002, 53003, 530003, 53009, 530034),
+    "interaction": (50058, 50076, 50079, 50158, 65001),
+}
+
+
+class Declined(ProviderError):
+    """Nobody let us in. `reason`: "access_denied" (the person said no), "admin_needed" (an
+    administrator of their organisation must allow us
+    first), "blocked" (the organisation's rules keep this account out), "interaction" (the person
+    must confirm something there), or "refused".
+    """
+
+
+class Mismatch(ProviderError):
+    """What came back does not belong to this departure: another browser, an old page, or someone
+    else's doing.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Kalends as a provider knows it. `extra` goes with every person sent there; `revoke_url` "":
+    tokens cannot be taken back.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    authorize_url: str
+    token_url: str
+    revoke_url: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A person on their way to the provider. Keep `state`, `verifier` and `redirect_uri` in their
+    session until they are back.
+    """
+
+    url: str = field(repr=False)
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a provider allows us. `expires_at` is the access token's end; `refresh_expires_at` is
+    known only for grants with an end.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    scopes: frozenset[str]
+    refresh_expires_at: datetime | None = None
+
+
+# Without "consent" a refresh token comes only the first time a person allows it.
+GOOGLE_EXTRA = {"access_type": "offline", "prompt": "consent select_account"}
+MICROSOFT_EXTRA = {"prompt": "select_account", "response_mode": "query"}
+
+
+class OAuth:
+    """One application at one provider. Errors are those of `providers.base`; no token, code or
+    address is in them.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        http: Client,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ):
+        self._application, self._http, self._clock = application, http, clock
+
+    def depart(self, redirect_uri: str, scopes: Iterable[str], login_hint: str = "") -> Departure:
+        """Where to send the person, and what to remember meanwhile. `login_hint`: the account they
+        had, when they come again.
+        """
+        verifier = generate_token(64)
+        parameters = {
+            **self._application.extra,
+            **({"login_hint": login_hint} if login_hint else {}),
+        }
+        url, state = self._client.create_authorization_url(
+            self._application.authorize_url,
+            generate_token(32),
+            verifier,
+            redirect_uri=redirect_uri,
+            scope=" ".join(scopes),
+            **parameters,
+        )
+        return Departure(url, state, verifier, redirect_uri)
+
+    def arrive(self, departure: Departure, query: Mapping[str, str]) -> Tokens:
+        """Tokens for what the provider sent back with the person (the query of our redirect
+        address).
+
+        Raises Mismatch, Declined, AuthExpired for a code that is spent or was too slow, and the
+        errors of `refresh`: NotConfigured and
+        Unavailable also for what came back instead of a code.
+        """
+        if not departure.state or not hmac.compare_digest(
+            query.get("state", "").encode(), departure.state.encode()
+        ):
+            raise Mismatch("state")
+        if "error" in query:
+            raise _refusal(query)
+        if not query.get("code"):
+            raise Mismatch("code")
+        return self._tokens(
+            "authorization_code",
+            code=query["code"],
+            code_verifier=departure.verifier,
+            redirect_uri=departure.redirect_uri,
+        )
+
+    def refresh(self, tokens: Tokens) -> Tokens:
+        """Fresh tokens. The refresh token stays the same unless the provider sent another.
+
+        Raises AuthExpired (final for this connection), NotConfigured, RateLimited, Unavailable or
+        Unanswered (try again later).
+        """
+        fresh = self._tokens("refresh_token", refresh_token=tokens.refresh_token)
+        return replace(
+            fresh,
+            refresh_token=fresh.refresh_token or tokens.refresh_token,
+            scopes=fresh.scopes or tokens.scopes,
+            refresh_expires_at=fresh.refresh_expires_at or tokens.refresh_expires_at,
+        )
+
+    def revoke(self, tokens: Tokens) -> None:
+        """Take back at the provider what we were allowed, where it can be. What is dead already is
+        done.
+        """
+        if not self._application.revoke_url:
+            return
+        answer = request(
+            self._http,
+            "POST",
+            self._application.revoke_url,
+            data={"token": tokens.refresh_token or tokens.access_token},
+        )
+        if answer.status_code != 400:
+            _judge(answer)
+
+    def _tokens(self, grant_type: str, **form: str) -> Tokens:
+        """The answer of the token address, which knows us by the form."""
+        application, now = self._application, self._clock()
+        identity = {"client_id": application.client_id, "client_secret": application.client_secret}
+        with reading():
+            answer = self._client.fetch_token(
+                application.token_url, grant_type=grant_type, **identity, **form
+            )
+            return Tokens(
+                answer["access_token"],
+                answer.get("refresh_token") or "",
+                _end(now, answer.get("expires_in")) or now,
+                frozenset(str(answer.get("scope", "")).split()),
+                _end(now, answer.get("refresh_token_expires_in")),
+            )
+
+    @property
+    def _client(self) -> OAuth2Client:
+        client = OAuth2Client(
+            _Session(self._http), self._application.client_id, code_challenge_method="S256"
+        )
+        client.register_compliance_hook("access_token_response", _judge)
+        return client
+
+
+class _Session:
+    """The side of an HTTP client that Authlib uses. Its own for httpx is deprecated in favour of
+    another library.
+    """
+
+    def __init__(self, http: Client):
+        self._http = http
+
+    def post(self, url: str, data: dict, headers: dict, auth: object) -> httpx.Response:
+        return request(self._http, "POST", url, data=data, headers=headers)
+
+
+def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
+    """What was asked for and not allowed: people may leave boxes empty. Compare before a feature is
+    switched on.
+    """
+    allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
+    return frozenset(
+        scope
+        for scope in asked
+        if scope not in WHO and scope.removeprefix(GRAPH_SCOPE).lower() not in allowed
+    )
+
+
+def _refusal(query: Mapping[str, str]) -> ProviderError:
+    """What it means that a person came back with an error instead of a code. Microsoft's number is
+    more exact than the error beside it.
+    """
+    error, number = (
+        word(query["error"]),
+        re.search(r"AADSTS(\d{4,8})\b", query.get("error_description", "")),
+    )
+    for reason, numbers in AADSTS.items():
+        if number and int(number[1]) in numbers:
+            return Declined(reason)
+    if error in PASSING:
+        return Unavailable(error)
+    if error in OURS:
+        return NotConfigured(error)
+    if error in UNASKED:
+        return Declined("interaction")
+    return Declined(
+        {"access_denied": "access_denied", "admin_policy_enforced": "admin_needed"}.get(
+            error, "refused"
+        )
+    )
+
+
+def _end(now: datetime, seconds: object) -> datetime | None:
+    return None if seconds is None else now + timedelta(seconds=int(str(seconds)))
+
+
+def _judge(answer: httpx.Response) -> httpx.Response:
+    """The answer when it is a good one; otherwise raises what it stands for."""
+    if answer.status_code < 300:
+        return answer
+    try:
+        body = dict(answer.json())
+    except (ValueError, TypeError):
+        body = {}
+    error, status = word(body.get("error")), answer.status_code
+    if error in FINAL:  # the subtype tells a policy of the organisation from access taken back
+        raise AuthExpired(word(body.get("error_subtype")) or error, status)
+    if status == 429:
+        raise RateLimited(error, status, retry_after_seconds(answer.headers))
+    if status >= 500 or error in PASSING:
+        raise Unavailable(error, status)
+    raise (NotConfigured if error in MISCONFIGURED else ProviderError)(error, status)

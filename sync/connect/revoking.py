@@ -1,0 +1,89 @@
+"""Giving back what a provider allowed us, when an account is disconnected; again and again for a
+week where it cannot be reached.
+"""
+
+import hashlib
+import logging
+from datetime import timedelta
+
+from base import scheduling
+from sync.providers.base import AuthExpired, ProviderError
+from sync.tables.accounts import Account
+from sync.tables.pace import Revocation
+
+from . import connections
+
+log = logging.getLogger("kalends.revoking")
+
+FIRST_RETRY, LONGEST_RETRY, PATIENCE = timedelta(minutes=5), timedelta(hours=6), timedelta(days=7)
+
+
+def revoke(account: Account) -> None:
+    """Give it back, unless a colleague uses the same account: it would end for both. Until it is
+    done, the sealed credentials are kept apart
+    from the account, which may go."""
+    others = Account.select().where(
+        Account.kind == account.kind, Account.email == account.email, Account.id != account.id
+    )
+    if others.exists():
+        return
+    try:
+        connections.sign_in(account.kind).revoke(connections.stored(account))
+    except AuthExpired:  # dead, or no key of ours opens it
+        return
+    except ProviderError as error:
+        log.warning("consent of account %s not given back yet: %s", account.id, error)
+        at = scheduling.utc_now()
+        sealed = Account.select(Account.sealed).where(Account.id == account.id).scalar()
+        Revocation.create(
+            kind=account.kind,
+            email_hash=_hash(account.kind, account.email),
+            sealed=sealed,
+            retry_at=at + FIRST_RETRY,
+            given_up_at=at + PATIENCE,
+        )
+
+
+def is_due() -> bool:
+    return Revocation.select().where(Revocation.retry_at <= scheduling.utc_now()).exists()
+
+
+def retry() -> None:
+    """A job: try again what is due. Whoever connected the same account anew meanwhile keeps it;
+    after a week it is given up.
+    """
+    at = scheduling.utc_now()
+    Revocation.delete().where(Revocation.given_up_at <= at).execute()
+    for row in Revocation.select().where(
+        Revocation.retry_at <= at, Revocation.kind.in_(connections.kinds())
+    ):
+        wait = min(FIRST_RETRY * 2 ** min(row.tries + 1, 12), LONGEST_RETRY)
+        claimed = (
+            Revocation.update(tries=row.tries + 1, retry_at=at + wait)
+            .where(Revocation.id == row.id, Revocation.tries == row.tries)
+            .execute()
+        )
+        if claimed and (_is_used_again(row) or _is_given_back(row)):
+            Revocation.delete().where(Revocation.id == row.id).execute()
+
+
+def _is_given_back(row: Revocation) -> bool:
+    try:
+        connections.sign_in(row.kind).revoke(connections.opened(row.sealed))
+    except AuthExpired:
+        return True
+    except ProviderError as error:
+        log.warning("consent %s not given back yet: %s", row.id, error)
+        return False
+    return True
+
+
+def _is_used_again(row: Revocation) -> bool:
+    return any(
+        _hash(row.kind, email) == row.email_hash
+        for (email,) in Account.select(Account.email).where(Account.kind == row.kind).tuples()
+    )
+
+
+def _hash(kind: str, email: str) -> str:
+    return hashlib.sha256(f"{kind} {email.lower()}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""A private link, from the socket to the bytes."""

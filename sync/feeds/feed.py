@@ -1,0 +1,148 @@
+"""Private links: the address of one, and the check whether it may be read, in one query.
+
+The revision of what a link shows is known before any booking is read: revisions of a clinic grow
+strictly, so the largest
+one in scope, with the day of the window, names the body. What the body is, `shown.py` tells; how it
+travels, `wsgi.py`.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import models
+from base.database import InstantField, database
+from models import Feed
+
+PREFIX = "/api/calendar/"
+_FORMAT = f"3|{version('tzdata')}"  # grows with the writer; other zone data also make another body
+_EMPTY_DAYS = 30
+_CHECK = """
+SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days,
+  f.scope, u.left_at, u.sync_allowed, u.role, c.plan, c.empty_when_stopped,
+  CASE f.scope
+    WHEN 'practitioner' THEN (
+      SELECT p.user_id FROM practitioner p WHERE p.id = f.practitioner_id)
+    ELSE f.user_id END = f.user_id,
+  c.id, c.latest_rev, f.rev, u.rev, c.faces_rev,
+  CASE f.scope
+    WHEN 'practitioner' THEN (
+      SELECT p.calendar_rev FROM practitioner p WHERE p.id = f.practitioner_id)
+    WHEN 'person' THEN (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.user_id = f.user_id)
+    ELSE (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.clinic_id = f.clinic_id) END,
+  CASE f.scope
+    WHEN 'practitioner' THEN (
+      SELECT o.rev FROM practitioner p JOIN "user" o ON o.id = p.user_id
+      WHERE p.id = f.practitioner_id)
+    WHEN 'person' THEN u.rev
+    ELSE (SELECT MAX(o.rev) FROM "user" o WHERE o.clinic_id = f.clinic_id) END
+FROM feed f JOIN "user" u ON u.id = f.user_id JOIN clinic c ON c.id = f.clinic_id WHERE f.uuid = """
+
+
+def token(secret: str, feed_uuid: str, salt: str) -> str:
+    """The secret part of a feed's address: base64url HMAC-SHA-256 over purpose, feed and salt
+    (D41), 43 characters.
+    """
+    digest = hmac.digest(
+        secret.encode(), f"kalends feed|{feed_uuid}|{salt}".encode(), hashlib.sha256
+    )
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def path(secret: str, feed: Feed) -> str:
+    """The path of a feed's address under the newest secret."""
+    return f"{PREFIX}{feed.uuid}/{token(secret, str(feed.uuid), feed.salt)}.ics"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970;
+    `today`: a UTC midnight;
+    `clinic_rev`: the clinic's newest revision then."""
+
+    feed_id: int
+    revision: int
+    etag: str
+    is_empty: bool
+    today: int
+    past_days: int | None
+    future_days: int | None
+    clinic_id: int
+    clinic_rev: int
+
+    def window(self) -> tuple[datetime | None, datetime | None]:
+        """The instants between which bookings are shown; None: open."""
+        midnight = datetime.fromtimestamp(self.today, UTC)
+        start = None if self.past_days is None else midnight - timedelta(days=self.past_days)
+        return start, (
+            None if self.future_days is None else midnight + timedelta(days=self.future_days + 1)
+        )
+
+
+def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Check | None:
+    """The link behind an address, or None for every kind of refusal. One query, whatever the
+    answer.
+    """
+    row = database.execute_sql(*_check_query(feed_uuid)).fetchone()
+    salt = row[1] if row else ""
+    matches = [
+        hmac.compare_digest(token(key, feed_uuid, salt), given) for key in keys
+    ]  # all of them: no early way out
+    if row is None or not any(matches):
+        return None
+    (
+        feed_id,
+        _,
+        revoked_at,
+        because,
+        suspended_at,
+        past,
+        future,
+        scope,
+        left_at,
+        allowed,
+        role,
+        plan,
+        may_empty,
+        is_own,
+        clinic_id,
+        clinic_rev,
+        *revisions,
+    ) = row
+    is_dead = bool(
+        revoked_at or suspended_at or left_at or not allowed or "feed" not in models.PLANS[plan]
+    )
+    is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
+    if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
+        return None
+    seconds = int(now.timestamp())
+    today = seconds - seconds % 86400
+    revision, slides = (
+        max(filter(None, revisions), default=0),
+        past is not None or future is not None,
+    )
+    if slides:
+        revision = max(revision, today)  # the window slides at midnight UTC: a visible change
+    seed = f"{_FORMAT}|{feed_uuid}|{revision}|{is_dead}|{today if slides else ''}"
+    etag = hashlib.sha256(seed.encode()).hexdigest()[:32]
+    return Check(feed_id, revision, etag, is_dead, today, past, future, clinic_id, clinic_rev)
+
+
+def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
+    return (
+        (_CHECK + "?", (feed_uuid.replace("-", ""),))
+        if models.is_sqlite()
+        else (_CHECK + "%s", (feed_uuid,))
+    )
+
+
+def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
+    """Whether a stopped link goes on as an empty calendar for a while, so that apps clear
+    themselves (X26).
+    """
+    ended = revoked_at if because == "left" else None if revoked_at else suspended_at
+    return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)

@@ -1,0 +1,379 @@
+"""What a private link shows: its calendars' bookings as events, each with the face that the link
+may give it.
+
+Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page
+goes the same way as the feed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from uuid import UUID, uuid5
+
+from base import scheduling, series
+from base.past_values import AsOf, Unknown
+from base.text import cut
+from models import Booking, Clinic, Feed, Patient, Practitioner, Service, Shown, User, Venue
+from sync.events.event import Event, Face
+from sync.events.face import BUSY, Policy, Subject, face
+
+from . import ical
+
+STOPPED, EMPTY = "This link was stopped", "No bookings in this calendar"
+
+
+def render(
+    feed_id: int, start: datetime | None, end: datetime | None, is_empty: bool, revision: int
+) -> bytes:
+    """The link at its revision (seconds since 1970) as iCalendar text, from the database;
+    `is_empty` leaves its bookings out.
+    """
+    feed = (
+        Feed.select(Feed, User, Clinic)
+        .join(User)
+        .switch(Feed)
+        .join(Clinic)
+        .where(Feed.id == feed_id)
+        .get()
+    )
+    calendars = {p.id: p for p in _in_scope(feed)}
+    venues = [p.venue for p in calendars.values()]
+    zone_name = venues[0].zone_name if venues else "UTC"
+    name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
+    if feed.kind == "availability":
+        name = f"{feed.user.name}, busy times"
+    shows = [] if is_empty else list(events(feed, calendars, start, end))
+    return ical.calendar(
+        name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)]
+    )
+
+
+def _stand_in(feed: Feed, title: str, revision: int) -> Event:
+    """What a calendar without bookings holds: one free whole day, on the first of the month of its
+    revision. Several apps take an empty file for
+    a fault and keep every old booking; a single event makes them take the rest away. It follows
+    from stored data alone.
+    """
+    first = ical.instant(revision).date().replace(day=1)
+    midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
+    uid = str(
+        uuid5(feed.uuid, title)
+    )  # the link's own uuid is part of its address, and stays there
+    return Event(
+        uid,
+        first.year * 12 + first.month,
+        "free",
+        Face(title),
+        midnight,
+        midnight + timedelta(days=1),
+        feed.created_at,
+        max(midnight, feed.created_at),
+        "UTC",
+        first,
+        first + timedelta(days=1),
+    )
+
+
+def _in_scope(feed: Feed) -> Iterable[Practitioner]:
+    """The calendars a link shows; other people's only as far as they let their bookings leave."""
+    rows = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .order_by(Practitioner.id)
+    )
+    rows = rows.where(Practitioner.clinic == feed.clinic_id, User.sync_allowed)
+    if feed.scope == "practitioner":
+        return rows.where(Practitioner.id == feed.practitioner_id)
+    return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
+
+
+def identifier_of(chosen: str | None, clinic: Clinic | AsOf) -> str:
+    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
+    internal ID while the clinic has them off.
+    """
+    identifier = cut(chosen, clinic.privacy_ceiling)
+    return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
+
+
+def policy(feed: Feed | AsOf, user: User | AsOf, clinic: Clinic | AsOf) -> Policy:
+    """What a link may show: its own choices, cut by the person's and the clinic's."""
+    details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
+    return Policy(
+        identifier=identifier_of(feed.identifier or user.identifier, clinic),
+        title=feed.title,
+        details=details,
+        hide_sensitive=feed.hide_sensitive or user.hide_sensitive,
+    )
+
+
+def _of_colleague(rules: Policy, colleague: User | AsOf) -> Policy:
+    """The same for a colleague's bookings: no more of a client than the colleague chose for every
+    calendar outside (X8).
+    """
+    return replace(
+        rules,
+        identifier=cut(colleague.identifier, rules.identifier),
+        hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """All that the text of a booking follows from, but for the booking and its client."""
+
+    statuses: dict[str, str]
+    policy: Policy
+    organisation: str
+    address: str
+    zone_name: str
+    service: str
+    currency: str
+
+    @classmethod
+    def of(
+        cls,
+        feed: Feed | AsOf,
+        owner: User | AsOf,
+        clinic: Clinic | AsOf,
+        person: User | AsOf,
+        venue: Venue | AsOf,
+        service: Service | AsOf | None,
+    ) -> "_Terms":
+        if feed.kind == "availability":
+            statuses = {s: "confirmed" for s in series.STATUSES if s not in series.FREE_STATUSES}
+            rules = Policy(hide_sensitive=True)
+        else:
+            statuses, rules = feed.statuses, policy(feed, owner, clinic)
+            rules = rules if person.id == owner.id else _of_colleague(rules, person)
+        return cls(
+            statuses,
+            rules,
+            venue.name,
+            venue.address,
+            venue.zone_name,
+            service.name if service else "",
+            clinic.currency,
+        )
+
+    @property
+    def shows_client(self) -> bool:
+        rules = self.policy
+        return (
+            rules.identifier != "none"
+            and "{client}" in rules.title.split()
+            and not rules.hide_sensitive
+        )
+
+    def face(
+        self, status: str, rate: int | None, notes: str, first: str, last: str, internal_id: str
+    ) -> Face:
+        return face(
+            Subject(
+                self.organisation,
+                self.address,
+                self.service,
+                status,
+                first or "",
+                last or "",
+                internal_id or "",
+                "" if rate is None else f"{rate / 100:.2f} {self.currency}",
+                notes,
+            ),
+            self.policy,
+        )
+
+
+class _History:
+    """The terms of one calendar's bookings of one service: the present ones, and what they were
+    before each revision that changed them, the newest first; None: not known any more.
+    """
+
+    def __init__(self, *rows: Shown | None):
+        self.now = _Terms.of(*rows)
+        self.past: list[tuple[int, _Terms | None]] = []
+        later = self.now
+        for revision in sorted({r for row in rows if row for r, _ in row.before}, reverse=True):
+            try:
+                terms = _Terms.of(*[row and AsOf(row, revision) for row in rows])
+            except Unknown:
+                self.past.append((revision, None))
+                break
+            if terms != later:
+                self.past.append((revision, terms))
+                later = terms
+
+    def changed(self, own: int, shown: Face, status: str, facts: tuple) -> int:
+        """The revision at which the text of a booking last changed; `own`: when the booking itself
+        did.
+        """
+        entry = self.now.statuses[status], self.now.zone_name, shown
+        for revision, terms in self.past:
+            if revision <= own:
+                break
+            if (
+                terms is None
+                or (terms.statuses.get(status), terms.zone_name, terms.face(status, *facts))
+                != entry
+            ):
+                return revision
+        return own
+
+
+def events(
+    feed: Feed,
+    calendars: dict[int, Practitioner],
+    start: datetime | None,
+    end: datetime | None,
+    most: int | None = None,
+    only: Sequence[UUID] | None = None,
+) -> Iterator[Event]:
+    """The events a link shows, oldest first, at most `most`; with `only` those of these bookings.
+    `start`/`end` bound the window; None: open.
+    """
+    services = {row.id: row for row in Service.select().where(Service.clinic == feed.clinic)}
+
+    @cache
+    def history(calendar_id: int, service_id: int | None) -> _History:
+        calendar = calendars[calendar_id]
+        service = services.get(service_id)
+        return _History(feed, feed.user, feed.clinic, calendar.user, calendar.venue, service)
+
+    statuses = {status for key in calendars for status in history(key, None).now.statuses}
+    for (
+        calendar_id,
+        uid,
+        status,
+        starts_at,
+        ends_at,
+        starts_on,
+        ends_on,
+        sequence,
+        created_at,
+        updated_at,
+        service_id,
+        patient_rev,
+        label_revs,
+        *facts,
+    ) in _rows(list(calendars), list(statuses), start, end, most, only):
+        terms = history(calendar_id, service_id)
+        shown = terms.now.face(status, *facts)
+        own = int(updated_at.timestamp())
+        if patient_rev and terms.now.shows_client:
+            own = max(own, (label_revs or {}).get(terms.now.policy.identifier, patient_rev))
+        yield Event(
+            str(uid),
+            sequence,
+            terms.now.statuses[status],
+            shown,
+            starts_at,
+            ends_at,
+            created_at,
+            ical.instant(terms.changed(own, shown, status, facts)),
+            terms.now.zone_name,
+            starts_on,
+            ends_on,
+        )
+
+
+def _rows(
+    calendar_ids: list[int],
+    statuses: list[str],
+    start: datetime | None,
+    end: datetime | None,
+    most: int | None,
+    only: Sequence[UUID] | None,
+) -> Iterable[tuple]:
+    query = (
+        Booking.select(
+            Booking.practitioner,
+            Booking.uuid,
+            Booking.status,
+            Booking.starts_at,
+            Booking.ends_at,
+            Booking.starts_on,
+            Booking.ends_on,
+            Booking.sequence,
+            Booking.created_at,
+            Booking.updated_at,
+            Booking.service,
+            Patient.rev,
+            Patient.label_revs,
+            Booking.rate_cents,
+            Booking.notes,
+            Patient.first_name,
+            Patient.last_name,
+            Patient.internal_id,
+        )
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .where(Booking.practitioner.in_(calendar_ids), Booking.status.in_(statuses))
+        .order_by(Booking.starts_at, Booking.id)
+        .limit(most)
+    )
+    if start:
+        query = query.where(
+            Booking.ends_at > start,
+            Booking.starts_at > start - scheduling.LONGEST - timedelta(days=2),
+        )
+    if end:
+        query = query.where(Booking.starts_at < end)
+    if only is not None:
+        query = query.where(Booking.uuid.in_(only))
+    return query.tuples().iterator()
+
+
+def preview(
+    user: User, identifier: str | None, now: datetime, count: int
+) -> dict[str, list[Event]]:
+    """The person's next bookings as they look under this identifier to "google", "outlook" and
+    "family". Nothing is stored.
+
+    Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see
+    what it says; what two-way
+    sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
+    """
+    draft = Feed.draft(user, identifier=identifier or "none", scope="person")
+    own = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .where(Practitioner.user == user)
+    )
+    shown = list(events(draft, {p.id: p for p in own}, now, None, count))
+    family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
+    return {
+        "google": [event for event in shown if event.status != "cancelled"],
+        "outlook": shown,
+        "family": family,
+    }
+
+
+def sample(user: User, now: datetime) -> Subject:
+    """Facts to show the choices by: the person's next booking with a client, or an invented one."""
+    row = (
+        Booking.select(Booking, Practitioner, Venue, Patient, Service)
+        .join(Practitioner)
+        .join(Venue)
+        .switch(Booking)
+        .join(Patient)
+        .switch(Booking)
+        .left_outer_join(Service)
+        .where(Practitioner.user == user, Booking.status == "confirmed", Booking.starts_at > now)
+        .order_by(Booking.starts_at)
+        .first()
+    )
+    if row is None:
+        return Subject(user.clinic.name, "", "First visit", "confirmed", "Anna", "Sample", "K-1001")
+    venue, patient = row.practitioner.venue, row.patient
+    return Subject(
+        venue.name,
+        venue.address,
+        row.service.name if row.service else "",
+        row.status,
+        patient.first_name,
+        patient.last_name,
+        patient.internal_id or "",
+    )

@@ -1,0 +1,253 @@
+"""Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, or `…/<token>/Bookings.ics`
+for apps that name a calendar by the last
+part of its address and would show the token. A small WSGI application before the web framework.
+
+No session, no cookie, no log of the path. In order: the shape of the address (before any query),
+the check (one query), then
+304, the finished body kept by ETag, or a fresh one. Every refusal is the same empty 404.
+"""
+
+import gzip
+import logging
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+
+from base import copies, scheduling
+from base.database import answer_within, database, is_doubtful
+from base.text import places
+
+from . import shown
+from .feed import PREFIX, Check, check
+from .readers import ReadLog
+
+log = logging.getLogger("kalends.feed")
+
+_SHAPE = re.compile(
+    r"/api/calendar/([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/([A-Za-z0-9_-]{43})(?:/[A-Za-z][A-Za-z-]{0,39})?\.ics"
+)
+_HEADERS = [
+    ("Cache-Control", "no-cache, no-store, must-revalidate"),
+    ("X-Robots-Tag", "noindex, nofollow"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+]
+_REFUSED = "404 Not Found", [("Content-Length", "0")], b""
+# in the environment of a request: raise TakesWork rather than render or compress
+AT_ONCE = "kalends.at_once"
+_FILE = [
+    ("Content-Type", "text/calendar; charset=utf-8"),
+    ("Content-Disposition", 'inline; filename="bookings.ics"'),
+    ("Vary", "Accept-Encoding"),
+]
+
+
+AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # for an answer of the database
+
+
+class TakesWork(Exception):
+    """The body must be made first, or the database may be slow to answer: ask again, without
+    AT_ONCE, where that keeps nobody waiting.
+    """
+
+
+class Bodies:
+    """Finished bodies by ETag, the least used going first when they pass `limit` octets
+    together.
+    """
+
+    def __init__(self, limit: int = 64 * 2**20):
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, etag: str) -> bool:
+        return etag in self._kept
+
+    def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        """The body of this ETag, made when it is not there."""
+        with self._lock:
+            if (body := self._kept.get(etag)) is not None:
+                self._kept.move_to_end(etag)
+                return body
+        body = make()
+        with self._lock:
+            if etag not in self._kept:
+                self._kept[etag] = body
+                self._size += len(body)
+            while self._size > self._limit:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return body
+
+
+class FeedsApp:
+    """WSGI middleware that answers everything below /api/calendar/ and passes on the rest."""
+
+    def __init__(self, inner: Callable, keys: Sequence[str], reads: ReadLog | None = None):
+        self._inner, self._keys = inner, tuple(keys)
+        self.reads = reads or ReadLog()
+        self._bodies = Bodies()
+        self._keeper = Keeper()
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith(PREFIX):
+            return self._inner(environ, start_response)
+        status, headers, body = self._answer(environ)
+        start_response(status, [*headers, *_HEADERS])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _answer(self, environ: dict) -> tuple[str, list[tuple[str, str]], bytes]:
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], b""
+        if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
+            return _REFUSED
+        if AT_ONCE in environ and is_doubtful():
+            raise TakesWork
+        now = scheduling.utc_now()
+        for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
+            try:
+                with answer_within(AT_ONCE_SECONDS if AT_ONCE in environ else IN_A_THREAD_SECONDS):
+                    # kept open by this thread: opening one for each poll costs as much as the query
+                    if database.is_closed():
+                        database.connect(reuse_if_open=True)
+                    found = check(self._keys, *shape.groups(), now)
+                    return self._found(environ, found, now, shape.groups()) if found else _REFUSED
+            except TakesWork:
+                raise
+            # its message could hold a name or the address, so nothing of it goes further up
+            except Exception as error:
+                fault = error
+                # a statement left half read would hold this thread to the database as it was
+                database.manual_close()
+        log.error(
+            "a feed was not answered from the database: %s at %s",
+            type(fault).__name__,
+            places(fault),
+        )
+        if copy := copies.find(copies.place(*shape.groups())):
+            return self._sent(environ, copy, now)
+        return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
+
+    def _found(
+        self, environ: dict, found: Check, now: datetime, address: tuple[str, str]
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        zipped, is_current = (
+            _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
+            _is_current(environ, found),
+        )
+        if (
+            AT_ONCE in environ
+            and not is_current
+            and found.etag + "-gz" * zipped not in self._bodies
+        ):
+            raise TakesWork
+        if environ["REQUEST_METHOD"] == "GET":
+            self.reads.note(found.feed_id, environ.get("HTTP_USER_AGENT", ""), now)
+        body = b""
+        if not is_current:
+            body = self._bodies.get(
+                found.etag,
+                lambda: shown.render(
+                    found.feed_id, *found.window(), found.is_empty, found.revision
+                ),
+            )
+        self._keeper.note(address, found, body)
+        return self._sent(environ, copies.Copy(found.etag, found.revision, body), now)
+
+    def _sent(
+        self, environ: dict, copy: copies.Copy, now: datetime
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        """304 to a reader that has it, else the body, packed where that is asked for."""
+        zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
+        validators = [
+            ("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'),
+            ("Last-Modified", _http_date(min(copy.revision, int(now.timestamp())))),
+        ]
+        if _is_current(environ, copy):
+            return "304 Not Modified", [*validators, ("Vary", "Accept-Encoding")], b""
+        if zipped:
+            body = self._bodies.get(copy.etag + "-gz", lambda: gzip.compress(copy.body, 6, mtime=0))
+            validators.append(("Content-Encoding", "gzip"))
+        return "200 OK", [*_FILE, *validators, ("Content-Length", str(len(body)))], body
+
+
+class Keeper:
+    """Keeps copies of what was served, on a thread of its own: no poll waits for it. A link is
+    looked after once an hour, and when it changed.
+    """
+
+    def __init__(self, most: int = 10_000):
+        self._most = most
+        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = (
+            OrderedDict()
+        )  # address → ETag, when, whether with its body
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copies")
+        self._waiting = threading.Semaphore(200)
+
+    def note(self, address: tuple[str, str], found: Check, body: bytes) -> None:
+        """A link was served: its body, or b"" where the reader had it."""
+        etag, at, had_body = self._seen.get(address, ("", 0.0, False))
+        is_fresh = (
+            etag == found.etag
+            and time.monotonic() - at < copies.FRESH_SECONDS
+            and (had_body or not body)
+        )
+        if is_fresh or not self._waiting.acquire(blocking=False):
+            return
+        self._seen[address] = found.etag, time.monotonic(), bool(body)
+        if len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+        self._thread.submit(self._keep, copies.place(*address), found, body)
+
+    def _keep(self, key: str, found: Check, body: bytes) -> None:
+        try:
+            if body:
+                copies.keep(
+                    key,
+                    found.clinic_id,
+                    found.clinic_rev,
+                    copies.Copy(found.etag, found.revision, body),
+                )
+            else:
+                copies.look_after(key)
+        except Exception as error:  # a copy is a courtesy, and its fault no reader's
+            log.error("a copy was not kept: %s at %s", type(error).__name__, places(error))
+        finally:
+            self._waiting.release()
+
+
+def _asks_gzip(accepted: str) -> bool:
+    """Whether Accept-Encoding names gzip, and not with q=0."""
+    for item in accepted.lower().split(","):
+        name, _, weight = item.strip().partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"q=0(\.0*)?", weight.replace(" ", ""))
+    return False
+
+
+def _is_current(environ: dict, found: Check | copies.Copy) -> bool:
+    """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the
+    date (RFC 9110 §13.2.2).
+    """
+    if (tags := environ.get("HTTP_IF_NONE_MATCH")) is not None:
+        given = {
+            tag.strip().removeprefix("W/").strip('"').removesuffix("-gz") for tag in tags.split(",")
+        }
+        return "*" in given or found.etag in given
+    try:
+        since = parsedate_to_datetime(environ["HTTP_IF_MODIFIED_SINCE"])
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
+    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    return since.timestamp() >= found.revision
+
+
+@lru_cache(4096)
+def _http_date(revision: int) -> str:
+    return formatdate(revision, usegmt=True)

@@ -1,0 +1,493 @@
+"""Google Calendar: https://developers.google.com/workspace/calendar/api/v3/reference
+
+Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to
+nobody. Ids are our own, so a write whose
+answer was lost is found again by its id. What the shapes and refusals mean stands in
+`mapping.py` and `errors.py`.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
+from sync.providers import multipart
+from sync.providers.base import (
+    AccessToken,
+    Calendar,
+    ChannelCall,
+    Create,
+    Delete,
+    Exists,
+    Gone,
+    OpenChannel,
+    Operation,
+    Pages,
+    ProviderError,
+    Result,
+    SyncTokenExpired,
+    Unanswered,
+    Unavailable,
+    Unkept,
+    Wire,
+    following,
+    reading,
+)
+from sync.providers.line import Client
+from sync.providers.multipart import Answer, Call
+from sync.providers.parsing import (
+    all_apart,
+    all_told,
+    answered,
+    apart,
+    etag,
+    identity,
+    is_of_another_shape,
+)
+from sync.providers.values import written
+from sync.providers.writing import answers_to, carried_out, told_by
+
+from .errors import error_of, is_collision
+from .mapping import (
+    EVENT_FIELDS,
+    INSTALLATION,
+    event_id,
+    from_event,
+    from_event_with_guests,
+    is_tombstone,
+    to_calendar,
+    to_event,
+    to_mark,
+)
+
+API, BATCH = "/calendar/v3", "/batch/calendar/v3"
+LIST = "/users/me/calendarList"
+ANSWER = {"fields": EVENT_FIELDS}
+QUIET = {"sendUpdates": "none"}
+SCOPE = "https://www.googleapis.com/auth/calendar."
+
+BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
+OUTLINE_FIELDS = "id,etag,status,extendedProperties/private"
+PAGES = ("calendar#events", "calendar#calendarList")
+PAGE_SIZE, LIST_SIZE = 2500, 250
+# single occurrences outside the window in one increment; a complete pull, which has bounds, is
+# cheaper
+MOST_OUTSIDE = 5000
+EDGE = timedelta(
+    days=1
+)  # whole days have no zone here, so windows are compared with a day to spare
+
+
+class Google:
+    """The adapter for one account; see `base.Provider`. `api_url` is https://www.googleapis.com, or
+    a sandbox.
+    """
+
+    kind, batch_size, longest_window = "google", BATCH_SIZE, timedelta(days=200 * 365)
+    marks_occurrences = True
+
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self._kept: Pages = Unkept()
+
+    def keep_pages(self, pages: Pages) -> None:
+        self._kept = pages
+
+    @staticmethod
+    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
+        """What to ask for: to make a calendar and write to it, to list calendars, to read one's
+        own. `existing`: also to write to calendars
+        that one has already; `shared`: also to read other people's.
+        https://developers.google.com/workspace/calendar/api/auth
+        """
+        names = [
+            "app.created",
+            "calendarlist.readonly",
+            "events.owned" if existing else "events.owned.readonly",
+        ]
+        return tuple(SCOPE + name for name in names + ["events.readonly"] * shared)
+
+    def email(self) -> str:
+        """The id of a primary calendar is the account's address, as implementers report."""
+        with reading():
+            return self._json("GET", f"{LIST}/primary", params={"fields": "id"})["id"]
+
+    # ---- calendars ----
+
+    def calendars(self) -> list[Calendar]:
+        with reading():
+            pages = self._pages(
+                LIST, {"maxResults": LIST_SIZE, "showHidden": "true"}
+            )  # one of ours that was hidden is there all the same
+            return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
+
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+        body = {
+            "summary": name,
+            "timeZone": zone_name,
+            **({"description": description} if description else {}),
+        }
+        with reading():
+            return replace(to_calendar(self._json("POST", "/calendars", json=body)), access="owner")
+
+    def delete_calendar(self, calendar_id: str) -> None:
+        self._done_if_gone("DELETE", _calendar(calendar_id))
+
+    # ---- reading ----
+
+    def pull(
+        self,
+        calendar_id: str,
+        sync_token: str | None,
+        window: Window,
+        unrolled: bool = True,
+        over: Container[str] = (),
+    ) -> Delta:
+        query = {
+            "maxResults": PAGE_SIZE,
+            "singleEvents": str(unrolled).lower(),
+            "fields": f"kind,nextPageToken,nextSyncToken,items({EVENT_FIELDS})",
+        }
+        bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
+        query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
+        gathered, page = (
+            _Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None),
+            {},
+        )
+        for page in self._pages(f"{_calendar(calendar_id)}/events", query):
+            gathered.add(page)
+            if sync_token and gathered.outside > MOST_OUTSIDE:
+                raise SyncTokenExpired("an endless series")
+        if sync_token and gathered.told_both:
+            raise SyncTokenExpired(
+                "removed and living"
+            )  # one of the two is wrong: everything tells which
+        return Delta(
+            tuple(gathered.changed.values()),
+            frozenset(gathered.tombstones),
+            page.get("nextSyncToken"),
+            not sync_token,
+            window,
+            (*gathered.unread.values(), *gathered.nameless),
+        )
+
+    def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
+        try:
+            return answered(
+                self._json("GET", _event(calendar_id, remote_id), params=ANSWER), _living
+            )
+        except Gone:
+            return None
+
+    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+        found: dict[str, RemoteEvent | None] = {}
+        for start in range(0, len(remote_ids), BATCH_SIZE):
+            some = remote_ids[start : start + BATCH_SIZE]
+            answers = self._send([Call("GET", _target(calendar_id, one, ANSWER)) for one in some])
+            looks = zip(some, map(_taken, answers), strict=True)
+            found |= told_by(
+                {one: look.event if isinstance(look, Exists) else look for one, look in looks}
+            )
+        return found
+
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+        with reading():
+            items = [
+                item
+                for item in self._marked(calendar_id, installation, OUTLINE_FIELDS)
+                if identity(item.get("id")) and not is_tombstone(item)
+            ]
+            return {
+                item["id"]: (etag(item.get("etag")), mark)
+                for item in items
+                if (mark := to_mark(item))
+            }
+
+    def find_marked(
+        self, calendar_id: str, installation: str, is_quick: bool = False
+    ) -> list[RemoteEvent]:
+        with reading():
+            return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), _living)[0]
+
+    def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict]:
+        query = {
+            "maxResults": PAGE_SIZE,
+            "singleEvents": "false",
+            "privateExtendedProperty": f"{INSTALLATION}={installation}",
+            "fields": f"kind,nextPageToken,items({fields})",
+        }
+        return (
+            item
+            for page in self._pages(f"{_calendar(calendar_id)}/events", query)
+            for item in page.get("items", ())
+        )
+
+    # ---- writing ----
+
+    def new_id(self, mark: Mark, secret: bytes) -> str:
+        return event_id(mark, secret)
+
+    def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
+        return carried_out(operations, BATCH_SIZE, lambda group: self._write(calendar_id, group))
+
+    def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
+        """One batch, and a look at what lies at ids that were taken."""
+        answers = self._send([_call(calendar_id, operation) for operation in group])
+        results = [
+            _result(operation, answer) for operation, answer in zip(group, answers, strict=True)
+        ]
+        taken = [
+            number for number, result in enumerate(results) if isinstance(result.error, Exists)
+        ]
+        looks = self._send(
+            [Call("GET", _target(calendar_id, group[number].remote_id, ANSWER)) for number in taken]
+        )
+        for number, answer in zip(taken, looks, strict=True):
+            results[number] = Result(group[number], error=_taken(answer))
+        return results
+
+    def _send(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """What each call came to. Those that met a dead access token, or one another, did nothing
+        and are sent once more.
+        """
+        answers = answers_to(calls, self._send_once)
+        again = [number for number, answer in enumerate(answers) if _may_pass_now(answer)]
+        try:
+            if any(answers[number].status == 401 for number in again):
+                self._wire.renew()
+            repeated = answers_to([calls[number] for number in again], self._send_once)
+        except ProviderError as error:
+            repeated = [error] * len(again)
+        for number, answer in zip(again, repeated, strict=True):
+            answers[number] = answer
+        return answers
+
+    def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Raises what refuses it as a whole."""
+        content_type, content = multipart.written(calls)
+        answer = self._wire.send(
+            "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}
+        )
+        _refuse(answer)
+        parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
+        return [part or Unanswered("no part") for part in parts]
+
+    # ---- channels ----
+
+    def open_channel(
+        self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
+    ) -> OpenChannel:
+        body = {
+            "id": channel_id,
+            "type": "web_hook",
+            "address": address,
+            "token": secret,
+            "expiration": str(int(expires_at.timestamp() * 1000)),
+        }
+        answer = self._json("POST", f"{_calendar(calendar_id)}/events/watch", json=body)
+        with reading():
+            ends_at = (
+                datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC)
+                if answer.get("expiration")
+                else expires_at
+            )
+            return OpenChannel(answer["id"], answer["resourceId"], ends_at)
+
+    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+        # Google knows no renewal:
+        # https://developers.google.com/workspace/calendar/api/guides/push#renewing-notification-channels
+        return None
+
+    def close_channel(self, channel: OpenChannel) -> None:
+        self._done_if_gone(
+            "POST",
+            "/channels/stop",
+            json={"id": channel.channel_id, "resourceId": channel.resource_id},
+        )
+
+    @staticmethod
+    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        """Everything stands in the headers. "sync" only says that the channel was made."""
+        channel_id, state = (
+            headers.get("X-Goog-Channel-ID", ""),
+            headers.get("X-Goog-Resource-State", ""),
+        )
+        if not channel_id or state not in ("sync", "exists", "not_exists"):
+            return []
+        return [
+            ChannelCall(
+                channel_id,
+                headers.get("X-Goog-Channel-Token", ""),
+                "opened" if state == "sync" else "changed",
+            )
+        ]
+
+    # ---- HTTP ----
+
+    def _json(self, method: str, path: str, **parts) -> dict:
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        _refuse(answer)
+        return _body(answer)
+
+    def _done_if_gone(self, method: str, path: str, **parts) -> None:
+        answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
+        if answer.status_code not in (404, 410):
+            _refuse(answer)
+
+    def _pages(self, path: str, query: dict) -> Iterator[dict]:
+        """Every page of one query; a page may be empty and not the last. What is no page is an
+        error, not an empty list.
+        """
+        seen: set[str] = set()
+        while True:
+            address = f"{path}?{urlencode(query)}"
+            page = self._kept.kept(address) or self._json("GET", path, params=query)
+            if page.get("kind") not in PAGES or is_of_another_shape(page.get("items", [])):
+                raise Unavailable("no page")
+            self._kept.keep(address, page, "nextPageToken" in page)
+            yield page
+            if "nextPageToken" not in page:
+                return
+            with reading():
+                query = {**query, "pageToken": following(seen, page["nextPageToken"])}
+
+
+class _Gathered:
+    """What the pages of one pull add up to; the last word on an event that lives counts, and
+    `told_both` are those told as deleted as well.
+    With a window, what lies outside counts as gone."""
+
+    def __init__(self, window: Window | None):
+        self.changed: dict[str, RemoteEvent] = {}
+        self.tombstones: set[str] = set()
+        self.unread: dict[str, Unread] = {}
+        self.nameless: list[Unread] = []
+        self.window, self.outside = window, 0
+        self._deleted: set[str] = set()
+        self.told_both: set[str] = set()
+
+    def add(self, page: dict) -> None:
+        with reading():
+            for item in page.get("items", ()):
+                found = apart(item, _living)
+                self._put(identity(item.get("id")) if isinstance(item, dict) else "", found)
+
+    def _put(self, remote_id: str, found: RemoteEvent | Unread | None) -> None:
+        if not remote_id:
+            self.nameless.append(Unread("", "no_id"))
+            return
+        stands = remote_id in self.changed or remote_id in self.unread
+        if found is None:
+            self._deleted.add(remote_id)
+        if remote_id in self._deleted and (found or stands):
+            self.told_both.add(remote_id)
+        if found is None and stands:
+            return
+        if (
+            isinstance(found, RemoteEvent)
+            and self.window
+            and not self.window.touches(found.starts_at, found.ends_at)
+        ):
+            found, self.outside = None, self.outside + 1
+        self.changed.pop(remote_id, None)
+        self.unread.pop(remote_id, None)
+        self.tombstones.discard(remote_id)
+        if found is None:
+            self.tombstones.add(remote_id)
+        elif isinstance(found, Unread):
+            self.unread[remote_id] = found
+        else:
+            self.changed[remote_id] = found
+
+
+def _living(item: dict) -> RemoteEvent | None:
+    """The event, None for a tombstone. Raises Unreadable."""
+    return None if is_tombstone(item) else to_event(item)
+
+
+def _calendar(calendar_id: str) -> str:
+    return f"/calendars/{quote(calendar_id, safe='')}"
+
+
+def _target(calendar_id: str, remote_id: str, query: dict) -> str:
+    return f"{API}{_event(calendar_id, remote_id)}?{urlencode(query)}"
+
+
+def _event(calendar_id: str, remote_id: str) -> str:
+    return f"{_calendar(calendar_id)}/events/{quote(remote_id, safe='')}"
+
+
+def _call(calendar_id: str, operation: Operation) -> Call:
+    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and
+    restores the event as a whole.
+    """
+    if isinstance(operation, Create):
+        body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
+        return Call(
+            "POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body
+        )
+    condition = {"If-Match": operation.etag} if operation.etag else {}
+    if isinstance(operation, Delete):
+        return Call("DELETE", _target(calendar_id, operation.remote_id, QUIET), headers=condition)
+    target = _target(calendar_id, operation.remote_id, QUIET | ANSWER)
+    if operation.keeps_guests:
+        return Call(
+            "PATCH", target, from_event_with_guests(operation.event, operation.mark), condition
+        )
+    return Call("PUT", target, from_event(operation.event, operation.mark), condition)
+
+
+def _may_pass_now(answer: Answer | ProviderError) -> bool:
+    return isinstance(answer, Answer) and (
+        answer.status == 401 or is_collision(answer.status, answer.body)
+    )
+
+
+def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
+    if isinstance(answer, ProviderError):
+        return Result(operation, error=answer)
+    if answer.status >= 300:
+        error = error_of(answer.status, answer.body, answer.headers)
+        is_verdict = isinstance(operation, Create) or not isinstance(
+            error, Exists
+        )  # a taken id says something of a creation alone
+        return Result(
+            operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
+        )
+    if isinstance(operation, Delete):
+        return Result(operation)
+    try:
+        return Result(operation, answered(answer.body, _living))
+    except ProviderError as error:
+        return Result(operation, error=error)
+
+
+def _taken(answer: Answer | ProviderError) -> ProviderError:
+    """What lies at an id that was taken."""
+    if isinstance(answer, ProviderError):
+        return answer
+    if answer.status >= 300:
+        error = error_of(answer.status, answer.body, answer.headers)
+        return Exists(None, "") if isinstance(error, Gone) else error
+    try:
+        return Exists(answered(answer.body, _living), str(answer.body.get("etag", "")))
+    except ProviderError as error:
+        return error
+
+
+def _refuse(answer: httpx.Response) -> None:
+    """Raises the error that a refusal stands for."""
+    if answer.status_code >= 300:
+        try:
+            body = answer.json()
+        except ValueError:
+            body = {}
+        raise error_of(answer.status_code, body, answer.headers)
+
+
+def _body(answer: httpx.Response) -> dict:
+    with reading():
+        return dict(answer.json())

@@ -1,0 +1,1 @@
+"""Outlook, through Microsoft Graph, behind `base.Provider`."""

@@ -1,0 +1,359 @@
+"""Microsoft Graph, calendars in Outlook:
+https://learn.microsoft.com/graph/api/resources/calendar?view=graph-rest-1.0
+
+What changed is told by the delta of a calendar's view,
+https://learn.microsoft.com/graph/delta-query-events, which knows neither marks nor
+whole occurrences, and calls removed what only left its window. So it says where to look, and lists
+say what stands there.
+
+What the shapes and refusals mean stands in `mapping.py` and `errors.py`; a
+calendar of ours is read in
+`contents.py` and written in `writing.py`; channels are in
+`channels.py`.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from base import scheduling
+from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
+from sync.providers.base import (
+    AccessToken,
+    Calendar,
+    ChannelCall,
+    Gone,
+    OpenChannel,
+    Operation,
+    Pages,
+    ProviderError,
+    Result,
+    SyncTokenExpired,
+    reading,
+)
+from sync.providers.line import Client
+from sync.providers.parsing import all_apart, all_told, identity
+from sync.providers.values import written
+from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
+
+from . import json_batch
+from .channels import Channels, calls
+from .contents import PAGE_SIZE, Contents, calendar_path
+from .graph import Graph
+from .mapping import (
+    ACCOUNT,
+    MARK,
+    NOTE,
+    PROPERTIES,
+    VIEW_FIELDS,
+    expanded,
+    promised_id,
+    target,
+    to_calendar,
+    to_event,
+)
+from .writing import Writer
+
+LIST_SIZE = 100
+FEW_TOLD = 60  # more than this, and the whole list costs fewer requests than a look at each
+FEW_SERIES = 10
+
+
+class Microsoft:
+    """The adapter for one account; see `base.Provider`. `api_url` is
+    https://graph.microsoft.com/v1.0, or a sandbox.
+    """
+
+    kind, batch_size, longest_window = "microsoft", json_batch.MOST, timedelta(days=4 * 365)
+    marks_occurrences = False
+
+    def __init__(
+        self,
+        http: Client,
+        access_token: AccessToken,
+        api_url: str,
+        clock: Callable[[], datetime] = lambda: scheduling.utc_now(),
+    ):
+        self._graph = Graph(http, access_token, api_url)
+        self._channels = Channels(self._graph, clock)
+
+    def keep_pages(self, pages: Pages) -> None:
+        self._graph.kept = pages
+
+    @staticmethod
+    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
+        """What to ask for, the same for every use: Graph has no narrower permission that lets a
+        calendar be made.
+        """
+        return ("offline_access", "User.Read", "Calendars.ReadWrite")
+
+    def email(self) -> str:
+        with reading():
+            mail, name = self._addresses()
+            return mail or name
+
+    def _addresses(self) -> tuple[str, str]:
+        """The mailbox's address, where there is one, and the name to sign in with."""
+        person = self._graph.json("GET", target("/me", {"$select": "mail,userPrincipalName"}))
+        return person.get("mail") or "", person["userPrincipalName"]
+
+    # ---- calendars ----
+
+    def calendars(self) -> list[Calendar]:
+        with reading():
+            own = frozenset(address.lower() for address in self._addresses() if address)
+            return all_told(self._calendars(), lambda item: to_calendar(item, own))
+
+    def _calendars(self) -> list[dict]:
+        """With the notes by which ours are found again, if these can be had."""
+        query = {"$top": LIST_SIZE}
+        try:
+            return list(
+                self._graph.items(target("/me/calendars", query | {"$expand": expanded(NOTE)}))
+            )
+        except ProviderError as error:
+            if error.status != 400:
+                raise
+        return list(self._graph.items(target("/me/calendars", query)))
+
+    def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
+        """Calendars have no zone of their own, and no description: it becomes a property that
+        nobody sees.
+        """
+        note = {PROPERTIES: [{"id": NOTE, "value": description}]} if description else {}
+        try:
+            made = self._graph.json("POST", "/me/calendars", json={"name": name} | note)
+        except ProviderError as error:
+            if error.status != 400 or not note:
+                raise
+            made, description = self._graph.json("POST", "/me/calendars", json={"name": name}), ""
+        with reading():
+            return Calendar(made["id"], made["name"], "owner", description=description)
+
+    def delete_calendar(self, calendar_id: str) -> None:
+        try:
+            self._graph.send("DELETE", calendar_path(calendar_id))
+        except Gone:
+            return
+
+    # ---- reading ----
+
+    def pull(
+        self,
+        calendar_id: str,
+        sync_token: str | None,
+        window: Window,
+        unrolled: bool = True,
+        over: Container[str] = (),
+    ) -> Delta:
+        if sync_token is None:
+            return self._everything(calendar_id, window, unrolled)
+        told, removed, token = self._since(sync_token)
+        with reading():
+            living = list(told.values())
+            if not unrolled:
+                return self._ours(
+                    calendar_id,
+                    {_event_of(item) for item in living},
+                    {one for one in removed if one not in over},
+                    token,
+                )
+            singles, series = (
+                {_event_of(item) for item in living if _is_of_series(item) == is_series}
+                for is_series in (False, True)
+            )
+            if (
+                len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles
+            ):  # removed, and living: the list knows
+                return self._everything(calendar_id, window, unrolled)
+            stands = Contents(self._graph, calendar_id, counts_guests=False).surely(singles)
+            occurrences = {one: self._occurrences(one, window) for one in sorted(series)}
+            if None in occurrences.values() or any(
+                map(_is_hidden, stands.values())
+            ):  # told of, and not shown: one of the two is wrong
+                return self._everything(calendar_id, window, unrolled)
+            looks = [*stands.values(), *(one for some in occurrences.values() for one in some)]
+            changed, unread = (
+                tuple(one for one in looks if isinstance(one, kind))
+                for kind in (RemoteEvent, Unread)
+            )
+            gone = (removed | series) - {one.remote_id for one in looks}
+            return Delta(changed, frozenset(gone), token, False, window, unread)
+
+    def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
+        """A place in the history first, then a list: what changes meanwhile will be told again. Of
+        our own calendar, events of all times.
+        """
+        *_, token, _ = self._round(
+            target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window))
+        )
+        with reading():
+            contents = Contents(self._graph, calendar_id)
+            changed, unread = contents.view(_bounds(window)) if unrolled else contents.everything()
+        return Delta(
+            tuple(changed), frozenset(), token, True, window if unrolled else None, tuple(unread)
+        )
+
+    def _since(self, sync_token: str) -> tuple[dict[str, dict], set[str], str | None]:
+        """What the history tells after a place in it, as `_round` does. A place that Graph cannot
+        read is lost as well.
+        """
+        if not self._graph.is_ours(sync_token):
+            raise SyncTokenExpired("another service")
+        try:
+            *told, nameless = self._round(sync_token)
+            if nameless:
+                raise SyncTokenExpired("no id")  # the list tells what it is
+            return tuple(told)
+        except ProviderError as error:
+            if error.status == 400:
+                raise SyncTokenExpired(error.reason, 400) from None
+            raise
+
+    def _round(self, address: str) -> tuple[dict[str, dict], set[str], str | None, bool]:
+        """All pages of one delta: what lives, by id; what was removed; the address of the next one;
+        and whether something in it had no id.
+        What was moved away and back is told as both, in whatever order, and is then worth a look.
+        """
+        living: dict[str, dict] = {}
+        removed: set[str] = set()
+        nameless = False
+        with reading():
+            for page in self._graph.pages(address, f"odata.maxpagesize={PAGE_SIZE}"):
+                items = [
+                    item
+                    for item in page["value"]
+                    if isinstance(item, dict) and identity(item.get("id"))
+                ]
+                removed |= {item["id"] for item in items if "@removed" in item}
+                living |= {item["id"]: item for item in items if "@removed" not in item}
+                nameless |= len(items) < len(page["value"])
+            return living, removed, page.get("@odata.deltaLink"), nameless
+
+    def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent | Unread] | None:
+        """Those of one series; None where it is not shown. The delta tells them in part only, and
+        their removal perhaps not at all.
+        """
+        query = _bounds(window) | {
+            "$select": VIEW_FIELDS,
+            "$expand": expanded(MARK, ACCOUNT),
+            "$top": PAGE_SIZE,
+        }
+        try:
+            return [
+                one
+                for some in all_apart(
+                    self._graph.items(
+                        target(f"/me/events/{quote(series_id, safe='')}/instances", query)
+                    ),
+                    to_event,
+                )
+                for one in some
+            ]
+        except OF_ANY_LOOK:
+            raise
+        except ProviderError:
+            return None
+
+    def _ours(
+        self, calendar_id: str, living: set[str], removed: set[str], token: str | None
+    ) -> Delta:
+        """What stands in a calendar of ours where the delta points. Removed means out of its
+        window, or gone, and a look may find nothing
+        where something stands, or find what lies among deleted things: the list has the last word
+        on both. What it lacks and nobody removed
+        is not told."""
+        contents, looked_at = Contents(self._graph, calendar_id), living - removed
+        stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
+        unsure = removed | {
+            remote_id for remote_id in looked_at if _is_hidden(stands.get(remote_id))
+        }
+        if unsure:
+            listed = {one.remote_id: one for some in contents.everything() for one in some}
+            stands |= {remote_id: listed.get(remote_id) for remote_id in unsure}
+        changed, unread = (
+            tuple(one for one in stands.values() if isinstance(one, kind))
+            for kind in (RemoteEvent, Unread)
+        )
+        return Delta(
+            changed,
+            frozenset(remote_id for remote_id in removed if stands[remote_id] is None),
+            token,
+            False,
+            unread=unread,
+        )
+
+    def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
+        return Contents(self._graph, calendar_id).get(remote_id)
+
+    def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
+        return told_by(
+            dict(zip(remote_ids, Contents(self._graph, calendar_id).looks(remote_ids), strict=True))
+        )
+
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+        with reading():
+            found = Contents(self._graph, calendar_id).outline()
+            return {
+                remote_id: (etag, mark)
+                for remote_id, etag, mark in found
+                if mark and mark.installation == installation
+            }
+
+    def find_marked(
+        self, calendar_id: str, installation: str, is_quick: bool = False
+    ) -> list[RemoteEvent]:
+        with reading():
+            contents = Contents(self._graph, calendar_id, counts_guests=False)
+            found = contents.marked(installation) if is_quick else contents.everything()[0]
+            return [
+                event for event in found if event.mark and event.mark.installation == installation
+            ]
+
+    # ---- writing ----
+
+    def new_id(self, mark: Mark, secret: bytes) -> str:
+        """A promise: ids are the server's own."""
+        return promised_id(mark, secret)
+
+    def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
+        return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)
+
+    # ---- channels ----
+
+    def open_channel(
+        self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
+    ) -> OpenChannel:
+        return self._channels.open(
+            f"{calendar_path(calendar_id)}/events", address, secret, expires_at
+        )
+
+    def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
+        return self._channels.renew(channel, expires_at)
+
+    def close_channel(self, channel: OpenChannel) -> None:
+        self._channels.close(channel)
+
+    @staticmethod
+    def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
+        return calls(body)
+
+
+def _bounds(window: Window) -> dict[str, str]:
+    return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
+
+
+def _is_hidden(found: RemoteEvent | Unread | None) -> bool:
+    """Whether a look did not show what the delta tells of. The list may."""
+    return found is None or isinstance(found, Unread) and found.reason == "refused"
+
+
+def _is_of_series(item: dict) -> bool:
+    return item.get("type") in ("seriesMaster", "occurrence", "exception")
+
+
+def _event_of(item: dict) -> str:
+    """The event that an item of a delta is about: itself, or the series of which it is one
+    occurrence.
+    """
+    return identity(item.get("seriesMasterId")) or item["id"]

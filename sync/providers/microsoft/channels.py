@@ -1,0 +1,143 @@
+"""Being called when a calendar changes:
+https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
+
+Microsoft calls such a channel a subscription. It lives for less than seven days, and is renewed.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from sync.providers.base import ChannelCall, Gone, NoMailbox, OpenChannel, ProviderError, reading
+from sync.providers.values import written
+
+from .graph import Graph
+
+LIVES = (
+    timedelta(minutes=10_070),
+    timedelta(minutes=4_220),
+)  # a little less than what the newer and the older page allow
+EVENTS = {"reauthorizationRequired": "renew", "subscriptionRemoved": "removed", "missed": "missed"}
+LONGEST_BODY, MOST_CALLS, LONGEST_ID, LONGEST_SECRET, LONGEST_VERSION = (
+    1_000_000,
+    1000,
+    200,
+    128,
+    (1200, 300),
+)
+
+
+class Channels:
+    """Opens, renews and closes."""
+
+    def __init__(self, graph: Graph, clock: Callable[[], datetime]):
+        self._graph, self._clock = graph, clock
+
+    def open(self, resource: str, address: str, secret: str, expires_at: datetime) -> OpenChannel:
+        """A channel, in place of those that an answer of Graph's was lost about: it allows one for
+        each resource.
+        """
+        body = {
+            "changeType": "created,updated,deleted",
+            "notificationUrl": address,
+            "lifecycleNotificationUrl": address,
+            "resource": resource,
+            "clientState": secret,
+        }
+        try:
+            return self._until(expires_at, "POST", "/subscriptions", body)
+        except ProviderError as error:
+            if error.status != 409:
+                raise
+        self._close_lost(resource, address)
+        return self._until(expires_at, "POST", "/subscriptions", body)
+
+    def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel:
+        try:
+            return self._until(expires_at, "PATCH", _path(channel.channel_id), {})
+        except NoMailbox as error:  # Graph may use the same word for a channel that is gone
+            raise Gone(error.reason, error.status) from None
+
+    def close(self, channel: OpenChannel) -> None:
+        try:
+            self._graph.send("DELETE", _path(channel.channel_id))
+        except (Gone, NoMailbox):
+            return
+
+    def _until(self, expires_at: datetime, method: str, path: str, body: dict) -> OpenChannel:
+        """The channel with the end that was asked for, or the latest that Graph allows."""
+        ends = sorted({min(expires_at, self._clock() + life) for life in LIVES}, reverse=True)
+        for ends_at in ends:
+            try:
+                answer = self._graph.json(
+                    method, path, json=body | {"expirationDateTime": written(ends_at)}
+                )
+                break
+            except ProviderError as error:
+                if error.status != 400 or ends_at == ends[-1]:
+                    raise
+        with reading():
+            return OpenChannel(
+                answer["id"],
+                answer.get("resource") or "",
+                datetime.fromisoformat(answer["expirationDateTime"]),
+            )
+
+    def _close_lost(self, resource: str, address: str) -> None:
+        with reading():
+            for item in list(self._graph.items("/subscriptions")):
+                if (
+                    item["resource"].lstrip("/") == resource.lstrip("/")
+                    and urlsplit(item["notificationUrl"]).netloc == urlsplit(address).netloc
+                ):
+                    self.close(OpenChannel(item["id"], "", self._clock()))
+
+
+def calls(body: bytes) -> list[ChannelCall]:
+    """What one request to our webhook says. Several channels may be in it, and anybody may have
+    sent it.
+    """
+    try:
+        items = json.loads(body)["value"] if len(body) <= LONGEST_BODY else ()
+        return [call for call in map(_call, items[:MOST_CALLS]) if call]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _call(item: object) -> ChannelCall | None:
+    if not isinstance(item, dict):
+        return None
+    channel_id, secret, event = (
+        item.get("subscriptionId"),
+        item.get("clientState") or "",
+        item.get("lifecycleEvent"),
+    )
+    if not (
+        isinstance(channel_id, str)
+        and isinstance(secret, str)
+        and 0 < len(channel_id) <= LONGEST_ID
+        and len(secret) <= LONGEST_SECRET
+    ):
+        return None
+    what = "changed" if event is None else EVENTS.get(event) if isinstance(event, str) else None
+    return ChannelCall(channel_id, secret, what, *_version(item)) if what else None
+
+
+def _version(item: dict) -> tuple[str, str]:
+    """Id and etag of the event that was made or changed; no etag for one that was deleted, and
+    nothing where they are not told.
+    """
+    data, change = item.get("resourceData"), item.get("changeType")
+    if not isinstance(data, dict) or change not in ("created", "updated", "deleted"):
+        return "", ""
+    told = data.get("id"), "" if change == "deleted" else data.get("@odata.etag")
+    is_whole = all(
+        isinstance(text, str) and text.isprintable() and len(text) <= longest
+        for text, longest in zip(told, LONGEST_VERSION, strict=True)
+    )
+    return told if is_whole and told[0] and (told[1] or change == "deleted") else ("", "")
+
+
+def _path(channel_id: str) -> str:
+    return f"/subscriptions/{quote(channel_id, safe='')}"

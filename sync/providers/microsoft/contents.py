@@ -1,0 +1,200 @@
+"""What stands in one calendar, with its marks:
+https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote
+
+from sync.events.event import Mark, RemoteEvent, Unread
+from sync.providers.base import Gone, ProviderError, Unreadable, reading
+from sync.providers.multipart import Answer, Call
+from sync.providers.parsing import all_apart, answered, each, etag, identity
+from sync.providers.writing import OF_ANY_LOOK
+
+from .graph import Graph, failure
+from .mapping import (
+    ACCOUNT,
+    EVENT_FIELDS,
+    MARK,
+    OWN_FIELDS,
+    PROMISE,
+    VIEW_FIELDS,
+    begins_with_mark,
+    expanded,
+    found_by,
+    is_promised,
+    property_of,
+    target,
+    to_event,
+    to_mark,
+)
+
+PAGE_SIZE = 500
+
+Found = RemoteEvent | None | ProviderError
+Listed = tuple[list[RemoteEvent], list[Unread]]
+
+
+class Contents:
+    """Lists and single looks. `counts_guests`: only in a calendar of ours, since Graph names those
+    whom it is to count.
+    """
+
+    def __init__(self, graph: Graph, calendar_id: str, counts_guests: bool = True):
+        self._graph, self._calendar = graph, calendar_path(calendar_id)
+        self._path = f"{self._calendar}/events"
+        self._own = {
+            "$select": OWN_FIELDS if counts_guests else EVENT_FIELDS,
+            "$expand": expanded(MARK, ACCOUNT),
+        }
+
+    def everything(self) -> Listed:
+        """Every event there, whenever it takes place: a repeat as one. Surer than any of Graph's
+        filters.
+        """
+        return all_apart(
+            self._graph.items(target(self._path, self._own | {"$top": PAGE_SIZE})), to_event
+        )
+
+    def outline(self) -> Iterator[tuple[str, str, Mark | None]]:
+        """Id, etag and mark of every event there, and nothing more."""
+        items = self._graph.items(
+            target(
+                self._path, {"$select": "id", "$expand": expanded(MARK, ACCOUNT), "$top": PAGE_SIZE}
+            )
+        )
+        return (
+            (item["id"], etag(item.get("@odata.etag")), to_mark(item))
+            for item in each(list(items))
+            if identity(item.get("id"))
+        )
+
+    def view(self, bounds: Mapping[str, str]) -> Listed:
+        """Single events and occurrences within a window."""
+        query = {
+            **bounds,
+            "$select": VIEW_FIELDS,
+            "$expand": expanded(MARK, ACCOUNT),
+            "$top": PAGE_SIZE,
+        }
+        return all_apart(
+            self._graph.items(target(f"{self._calendar}/calendarView", query)), to_event
+        )
+
+    def marked(self, installation: str) -> list[RemoteEvent]:
+        """The events with a mark of this installation, as Graph's filter finds them; where it
+        cannot, every event.
+        """
+        try:
+            query = self._own | {"$filter": begins_with_mark(installation), "$top": PAGE_SIZE}
+            return all_apart(self._graph.items(target(self._path, query)), to_event)[0]
+        except ProviderError as error:
+            if error.status != 400:
+                raise
+        return self.everything()[0]
+
+    def path(self, remote_id: str) -> str:
+        return f"{self._path}/{quote(remote_id, safe='')}"
+
+    def get(self, remote_id: str) -> RemoteEvent | None:
+        """The event with an id, or with one that was only promised; None when there is none, nor a
+        calendar.
+        """
+        (found,) = self.looks([remote_id])
+        if isinstance(found, ProviderError) and not isinstance(found, Gone):
+            raise found
+        return None if isinstance(found, Gone) else found
+
+    def looks(self, remote_ids: Sequence[str]) -> list[Found]:
+        """What stands at each of these ids, or why that cannot be told. Gone for a promised id:
+        there is no such calendar.
+        """
+        where = [
+            self._promised(one) if is_promised(one) else target(self.path(one), self._own)
+            for one in remote_ids
+        ]
+        answers = self._graph.together([Call("GET", one) for one in where])
+        found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
+        refused = [
+            place
+            for place, one in enumerate(remote_ids)
+            if is_promised(one)
+            and isinstance(found[place], ProviderError)
+            and found[place].status == 400
+        ]
+        for place, one in zip(
+            refused, self._searched([remote_ids[place] for place in refused]), strict=True
+        ):
+            found[place] = one
+        return found
+
+    def surely(self, remote_ids: Iterable[str]) -> dict[str, RemoteEvent | Unread | None]:
+        """What stands at each of these ids; where Graph refuses to show one event,
+        `Unread("refused")`. Raises what meets all of them.
+        """
+        stands = dict(zip(asked := sorted(remote_ids), self.looks(asked), strict=True))
+        return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
+
+    def _promised(self, promise: str) -> str:
+        return target(self._path, self._own | {"$filter": found_by(PROMISE, promise)})
+
+    def _searched(self, promises: list[str]) -> list[Found]:
+        """The events that were promised, where Graph does not filter one calendar by our
+        properties, as some report.
+        """
+        if not promises:
+            return []
+        try:
+            with reading():
+                items = list(
+                    self._graph.items(
+                        target(
+                            self._path,
+                            {"$select": "id", "$expand": expanded(PROMISE), "$top": PAGE_SIZE},
+                        )
+                    )
+                )
+                named = [
+                    item for item in items if isinstance(item, dict) and identity(item.get("id"))
+                ]
+                ids = {
+                    property_of(item, PROMISE): item["id"]
+                    for item in sorted(named, key=lambda item: item["id"], reverse=True)
+                }
+        except ProviderError as error:
+            return [error] * len(promises)
+        standing = [promise for promise in promises if promise in ids]
+        found = dict(zip(standing, self.looks([ids[promise] for promise in standing]), strict=True))
+        return [found.get(promise) for promise in promises]
+
+
+def _found(remote_id: str, answer: Answer | ProviderError) -> Found:
+    error = failure(answer)
+    if error:
+        return None if isinstance(error, Gone) and not is_promised(remote_id) else error
+    try:
+        with reading():
+            return (
+                _first(answer.body["value"])
+                if is_promised(remote_id)
+                else answered(answer.body, to_event)
+            )
+    except ProviderError as trouble:
+        return trouble
+
+
+def _shown(remote_id: str, found: Found) -> RemoteEvent | Unread | None:
+    if isinstance(found, OF_ANY_LOOK):
+        raise found
+    if isinstance(found, ProviderError):
+        return Unread(remote_id, found.reason if isinstance(found, Unreadable) else "refused")
+    return found
+
+
+def calendar_path(calendar_id: str) -> str:
+    return f"/me/calendars/{quote(calendar_id, safe='')}"
+
+
+def _first(items: list[dict]) -> RemoteEvent | None:
+    """A person may have copied the event, promise and all; the copy is the plan's to find."""
+    return min(map(to_event, items), key=lambda event: event.remote_id, default=None)

@@ -1,0 +1,175 @@
+"""HTTP as Microsoft Graph wants it: https://learn.microsoft.com/graph/use-the-api
+
+One request at a time for one mailbox: Outlook refuses more than four at once, and Graph works on
+four calls of a batch at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import httpx
+
+from sync.providers.base import (
+    AccessToken,
+    Gone,
+    NameTaken,
+    Pages,
+    ProviderError,
+    RateLimited,
+    SyncTokenExpired,
+    Unanswered,
+    Unavailable,
+    Unkept,
+    Unsent,
+    Wire,
+    following,
+    reading,
+)
+from sync.providers.line import Client
+from sync.providers.multipart import Answer, Call
+from sync.providers.parsing import is_of_another_shape
+from sync.providers.writing import HOPELESS, answers_to
+
+from . import json_batch
+from .errors import error_of
+
+# Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
+# https://learn.microsoft.com/graph/outlook-immutable-id
+NAMING = "POST", "/me/calendars"  # the one call that can be told that a name is taken
+PREFER = 'IdType="ImmutableId", outlook.body-content-type="text", outlook.timezone="UTC"'
+
+
+class Graph:
+    """Graph for one account. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
+
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str):
+        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self.kept: Pages = Unkept()
+
+    def is_ours(self, address: str) -> bool:
+        """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
+        return urlsplit(address)[:2] == urlsplit(self._url)[:2]
+
+    def json(self, method: str, path: str, prefer: str = "", **parts) -> dict:
+        """The body of an answer, as `send` gets it."""
+        answer = self.send(method, path, prefer, **parts)
+        with reading():
+            return dict(answer.json())
+
+    def send(self, method: str, path: str, prefer: str = "", **parts) -> httpx.Response:
+        """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands
+        for.
+        """
+        address = path if self.is_ours(path) else f"{self._url}{path}"
+        answer = self._wire.send(
+            method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts
+        )
+        if answer.status_code >= 300:
+            error = error_of(answer.status_code, _body(answer), answer.headers)
+            raise error if (method, path) == NAMING else _nameless(error)
+        return answer
+
+    def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
+        """Every page of one list; a page may be empty and not the last. What is no page is an
+        error, not an empty list.
+        """
+        seen, address = {path}, path
+        while True:
+            page = _page(self.kept.kept(address) or self.json("GET", address, prefer))
+            link = page.get("@odata.nextLink")
+            self.kept.keep(address, page, link is not None)
+            yield page
+            if link is None:
+                return
+            if not isinstance(link, str) or not self.is_ours(link):
+                raise Unavailable("a page elsewhere")
+            address = following(seen, link)
+
+    def items(self, path: str) -> Iterator[dict]:
+        """What the pages of one list hold."""
+        return (item for page in self.pages(path) for item in page["value"])
+
+    # ---- batches ----
+
+    def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """What each call came to. The calls of one batch do not wait for each other: Graph works on
+        four of them at a time, which is as many as
+        a mailbox allows, and so one batch is sent after another. None of them may stand on another
+        one.
+
+        After RateLimited, or a batch in which nothing went through, the rest is Unsent.
+        """
+        answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
+        for start in range(0, len(calls), json_batch.MOST):
+            came = self._batch_once_more(list(calls[start : start + json_batch.MOST]))
+            answers[start : start + len(came)] = came
+            troubles = [failure(answer) for answer in came]
+            if any(isinstance(trouble, RateLimited) for trouble in troubles) or all(
+                isinstance(trouble, HOPELESS) for trouble in troubles
+            ):
+                break
+        return answers
+
+    def _batch_once_more(self, calls: list[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Calls that met a dead access token did nothing, and are sent
+        once more with another.
+        """
+        answers = answers_to(calls, self._batch)
+        refused = [
+            number
+            for number, answer in enumerate(answers)
+            if isinstance(answer, Answer) and answer.status == 401
+        ]
+        if refused and self._renew():
+            for number, answer in zip(
+                refused,
+                answers_to([calls[number] for number in refused], self._batch),
+                strict=True,
+            ):
+                answers[number] = answer
+        return answers
+
+    def _renew(self) -> bool:
+        """Whether another access token could be had."""
+        try:
+            self._wire.renew()
+        except ProviderError:
+            return False
+        return True
+
+    def _batch(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
+        """The answers to one batch. Raises what refuses it as a whole."""
+        document = self.json("POST", "/$batch", json=json_batch.written(calls, {"Prefer": PREFER}))
+        with reading():
+            answers = json_batch.read(document, len(calls))
+        return [answer or Unanswered("no answer in the batch") for answer in answers]
+
+
+def failure(answer: Answer | ProviderError) -> ProviderError | None:
+    """The error that the answer to a call of a batch stands for; None when it is a good one."""
+    if isinstance(answer, ProviderError):
+        return answer
+    error = error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+    return (
+        Gone(error.reason, error.status)
+        if isinstance(error, SyncTokenExpired)
+        else _nameless(error)
+    )  # no call has a place in a history
+
+
+def _nameless(error: ProviderError | None) -> ProviderError | None:
+    """What a name that is taken means where no name was asked for."""
+    return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
+
+
+def _page(page: dict) -> dict:
+    if is_of_another_shape(page.get("value")):
+        raise Unavailable("no page")
+    return page
+
+
+def _body(answer: httpx.Response) -> dict:
+    try:
+        return answer.json()
+    except ValueError:
+        return {}

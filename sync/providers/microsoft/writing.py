@@ -1,0 +1,169 @@
+"""Writing to one calendar in Outlook:
+https://learn.microsoft.com/graph/api/user-post-events?view=graph-rest-1.0
+
+A creation gets its id from the server. So what only a promise is known of is looked for first, and
+what Graph's answers leave in doubt is
+looked at again: a repeated creation, a version that is said to be stale, a deletion that is
+refused.
+"""
+
+from dataclasses import replace
+
+from sync.events.event import RemoteEvent
+from sync.events.fingerprint import fingerprint, wanted
+from sync.providers.base import (
+    Create,
+    Delete,
+    Exists,
+    Gone,
+    Operation,
+    PreconditionFailed,
+    ProviderError,
+    Result,
+    Update,
+)
+from sync.providers.multipart import Answer, Call
+from sync.providers.parsing import answered
+
+from .contents import Contents, Found, calendar_path
+from .graph import Graph, failure
+from .mapping import is_promised, to_create, to_event, to_restore
+
+
+class Writer:
+    """Carries out batches of operations on one calendar."""
+
+    def __init__(self, graph: Graph, calendar_id: str):
+        self._graph, self._events = graph, f"{calendar_path(calendar_id)}/events"
+        self._contents = Contents(graph, calendar_id)
+
+    def write(self, group: list[Operation]) -> list[Result]:
+        """One result per operation. No two of them may be of one event."""
+        found = self._look_for(
+            [operation.remote_id for operation in group if _is_unsure(operation)]
+        )
+        results = {
+            operation.remote_id: _settled(operation, found[operation.remote_id])
+            for operation in group
+            if operation.remote_id in found
+        }
+        calls = {
+            operation: self._call(operation, found.get(operation.remote_id))
+            for operation in group
+            if not results.get(operation.remote_id)
+        }
+        for (operation, call), answer in zip(
+            calls.items(), self._graph.together(list(calls.values())), strict=True
+        ):
+            results[operation.remote_id] = self._judged(operation, call, answer)
+        return [results[operation.remote_id] for operation in group]
+
+    def _look_for(self, promises: list[str]) -> dict[str, Found]:
+        return dict(zip(promises, self._contents.looks(promises), strict=True))
+
+    def _call(self, operation: Operation, found: Found) -> Call:
+        if isinstance(operation, Create):
+            return Call(
+                "POST",
+                self._events,
+                to_create(operation.remote_id, operation.event, operation.mark),
+            )
+        path = self._contents.path(
+            found.remote_id if isinstance(found, RemoteEvent) else operation.remote_id
+        )
+        condition = {"If-Match": operation.etag} if operation.etag else {}
+        if isinstance(operation, Delete):
+            return Call("DELETE", path, headers=condition)
+        return Call(
+            "PATCH",
+            path,
+            to_restore(operation.event, operation.mark, operation.keeps_guests),
+            condition,
+        )
+
+    # ---- what became of it ----
+
+    def _judged(self, operation: Operation, call: Call, answer: Answer | ProviderError) -> Result:
+        error = failure(answer)
+        try:
+            if isinstance(answer, ProviderError):  # nothing is known of this one
+                return Result(operation, error=error)
+            if isinstance(operation, Create):
+                return self._created(operation, answer, error)
+            if isinstance(error, PreconditionFailed):
+                return self._tried_again(operation, call, error)
+            if (
+                isinstance(operation, Delete)
+                and error
+                and error.status == 400
+                and self._contents.get(operation.remote_id) is None
+            ):
+                return Result(operation, error=Gone(error.reason, 400))
+            return _done(operation, answer, error)
+        except ProviderError as trouble:
+            return Result(operation, error=trouble)
+
+    def _created(
+        self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None
+    ) -> Result:
+        """The event that was made; or that there is one already, which Graph may tell by refusing
+        or by answering with the first one, even
+        with one that is deleted by now."""
+        if error and error.status == 409:
+            return _exists(operation, self._contents.get(operation.remote_id))
+        result = _done(operation, answer, error)
+        if result.error:
+            return result
+        if operation.resume and self._contents.get(result.event.remote_id) is None:
+            return _exists(operation, None)
+        return (
+            result
+            if fingerprint(result.event) == wanted(operation.event)
+            else _exists(operation, result.event)
+        )
+
+    def _tried_again(
+        self, operation: Update | Delete, call: Call, error: PreconditionFailed
+    ) -> Result:
+        """Once more if the event is still the version that we know: Graph may say 412 for a moment
+        without a reason.
+        """
+        now = self._contents.get(operation.remote_id)
+        if now is None:
+            return Result(operation, error=Gone("changed and gone", 404))
+        if now.etag != operation.etag:
+            return Result(operation, error=error)
+        (answer,) = self._graph.together([call])
+        return _done(operation, answer, failure(answer))
+
+
+def _is_unsure(operation: Operation) -> bool:
+    return operation.resume if isinstance(operation, Create) else is_promised(operation.remote_id)
+
+
+def _settled(operation: Operation, found: Found) -> Result | None:
+    """What a look for the event tells already; None when there is a call to make."""
+    if isinstance(operation, Create) and not isinstance(found, ProviderError):
+        return _exists(operation, found) if found else None
+    if isinstance(operation, Delete) and found is None:  # a search, which found nothing
+        return Result(operation)
+    if found is None:
+        return Result(operation, error=Gone("promised only", 404))
+    return Result(operation, error=found) if isinstance(found, ProviderError) else None
+
+
+def _exists(operation: Create, found: RemoteEvent | None) -> Result:
+    return Result(operation, error=Exists(found, found.etag if found else ""))
+
+
+def _done(
+    operation: Operation, answer: Answer | ProviderError, error: ProviderError | None
+) -> Result:
+    if error:
+        return Result(operation, error=error)
+    if isinstance(operation, Delete):
+        return Result(operation)
+    try:
+        return Result(operation, replace(answered(answer.body, to_event), mark=operation.mark))
+    except ProviderError as trouble:
+        return Result(operation, error=trouble)

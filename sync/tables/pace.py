@@ -1,0 +1,94 @@
+"""How fast each account's provider takes things, and what waits between two runs: messages, pages
+of unfinished reads, consents to give back.
+"""
+
+from datetime import datetime, timedelta
+
+from peewee import CharField, ForeignKeyField, IntegerField, TextField
+
+from base.database import Base, InstantField, now
+from base.outside import ID_LENGTH
+
+from .accounts import Account, Link, RemoteCalendar
+
+KEPT_PAGES = timedelta(hours=1)
+
+
+class Pace(Base):
+    """What was learnt about one account's provider. `batch`: so many operations go through at once
+    (None: as many as the adapter sends).
+    `rest_seconds`: so long it last refused after `limited_at`. `channels_wait_until`: no push
+    channel is asked for before.
+    """
+
+    account = ForeignKeyField(Account, unique=True, on_delete="CASCADE")
+    batch = IntegerField(null=True)
+    rest_seconds = IntegerField(default=0)
+    limited_at = InstantField(null=True)
+    channels_wait_until = InstantField(null=True)
+
+    @classmethod
+    def of(cls, account: Account) -> "Pace":
+        """The account's row, new where nothing was learnt yet."""
+        return cls.get_or_none(cls.account == account) or cls(account=account)
+
+
+class ToldChange(Base):
+    """A message about one version of an event in our calendar, which came while a run was under
+    way: it may be that run's own writing.
+    """
+
+    account = ForeignKeyField(Account, on_delete="CASCADE")
+    remote_id = CharField(ID_LENGTH)
+    etag = CharField(300)
+
+    @classmethod
+    def take(cls, account: Account) -> bool:
+        """Forget the account's messages. Whether any told something that we do not know. Inside the
+        lease.
+        """
+        rows = list(cls.select().where(cls.account == account))
+        cls.delete().where(cls.id.in_([row.id for row in rows])).execute()
+        return any(not is_known(account.id, row.remote_id, row.etag) for row in rows)
+
+
+class ReadPage(Base):
+    """One page, sealed, of a read that ended with its time slice: the next slice goes on behind it.
+    `place`: a hash of its address.
+    """
+
+    calendar = ForeignKeyField(RemoteCalendar, on_delete="CASCADE")
+    place = CharField(64)
+    sealed = TextField()
+    read_at = InstantField(default=now)
+
+    class Meta:
+        indexes = ((("calendar", "place"), True),)
+
+
+class Revocation(Base):
+    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the
+    account was disconnected. `email_hash`
+    knows the account again, should somebody connect it anew."""
+
+    kind = CharField(20)
+    email_hash = CharField(64)
+    sealed = TextField()
+    tries = IntegerField(default=0)
+    retry_at = InstantField()
+    given_up_at = InstantField()
+
+
+def is_known(account_id: int, remote_id: str, etag: str) -> bool:
+    """Whether this is the version of the event that our own last write, or last look, left. `etag`
+    "": that it is deleted.
+    """
+    ours = Link.select().where(Link.account == account_id, Link.remote_id == remote_id)
+    return ours.where(
+        (Link.etag == etag) & (Link.phase == "synced") if etag else Link.phase == "gone"
+    ).exists()
+
+
+def clean_up(at: datetime) -> None:
+    """Throw away pages of reads that nobody went on with."""
+    ReadPage.delete().where(ReadPage.read_at < at - KEPT_PAGES).execute()

@@ -1,0 +1,191 @@
+"""What of the calendars outside could not be read, and why: whole calendars, and single events.
+Nothing of what stands in them is kept here.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from peewee import CharField, ForeignKeyField, IntegerField, chunked
+
+from base.database import Base, InstantField, insert_many_rows, now
+from base.outside import ID_LENGTH
+from models import Clinic
+
+from .accounts import Account, RemoteCalendar
+
+KINDS = ("calendar", "events")
+QUIET = timedelta(days=1)  # nobody is written to again so soon about the same calendar
+PATIENCE = {
+    "calendar": timedelta(hours=6),
+    "events": timedelta(minutes=1),
+}  # before anybody is written to: most refusals pass
+_CHUNK = 400
+
+
+class UnreadEvent(Base):
+    """An event that a provider told, and that could not be read. `reason`: see
+    `sync.event.Unread`.
+    """
+
+    clinic = ForeignKeyField(Clinic)
+    calendar = ForeignKeyField(RemoteCalendar, backref="unread", on_delete="CASCADE")
+    remote_id = CharField(ID_LENGTH)
+    reason = CharField(20)
+
+    class Meta:
+        indexes = ((("calendar", "remote_id"), True),)
+
+    @classmethod
+    def reasons(cls, calendar: RemoteCalendar) -> Counter:
+        """How many events of a calendar could not be read, by reason."""
+        return Counter(
+            reason for (reason,) in cls.select(cls.reason).where(cls.calendar == calendar).tuples()
+        )
+
+    @classmethod
+    def keep(
+        cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None
+    ) -> tuple[int, int]:
+        """Remember events that could not be read (id → reason) and forget those that are `over`;
+        None: all that were not found again. Gives how
+        many there were, and are."""
+        known = dict(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar).tuples())
+        gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()
+        other = [key for key in found.keys() & known.keys() if found[key] != known[key]]
+        for some in chunked([*gone, *other], _CHUNK):
+            cls.delete().where(cls.calendar == calendar, cls.remote_id.in_(some)).execute()
+        fresh = [*(found.keys() - known.keys()), *other]
+        insert_many_rows(
+            cls,
+            [
+                cls(clinic=calendar.clinic_id, calendar=calendar, remote_id=key, reason=found[key])
+                for key in fresh
+            ],
+        )
+        return len(known), len(known) - len(gone) + len(found.keys() - known.keys())
+
+
+class CalendarTrouble(Base):
+    """A calendar that cannot be read ("calendar"), or some events in it that cannot ("events"): one
+    row for each, kept when it is over.
+
+    `reason` of "calendar": "unavailable", "forbidden", "not_found", "refused", "unreadable" or
+    "endless"; `word` is the provider's own.
+    `looks`: how often in a row this reason was met. `told_at`: when somebody was last written to
+    about it.
+    """
+
+    clinic = ForeignKeyField(Clinic)
+    calendar = ForeignKeyField(RemoteCalendar, backref="troubles", on_delete="CASCADE")
+    kind = CharField(10)
+    reason = CharField(20)
+    word = CharField(60, default="")
+    since = InstantField(default=now)
+    looks = IntegerField(default=1)
+    told_at = InstantField(null=True)
+    until = InstantField(
+        null=True
+    )  # before this it is not read again, whoever asks: each read costs too much
+    ended_at = InstantField(null=True)
+
+    class Meta:
+        indexes = ((("calendar", "kind"), True),)
+
+    @classmethod
+    def met(
+        cls,
+        calendar: RemoteCalendar,
+        kind: str,
+        reason: str,
+        word: str = "",
+        until: datetime | None = None,
+    ) -> "CalendarTrouble":
+        """The trouble was met at a look: begin it, or count it."""
+        row = cls.get_or_none(cls.calendar == calendar, cls.kind == kind)
+        if row is None:
+            return cls.create(
+                clinic=calendar.clinic_id,
+                calendar=calendar,
+                kind=kind,
+                reason=reason,
+                word=word[:60],
+                until=until,
+            )
+        row.looks = row.looks + 1 if row.ended_at is None and row.reason == reason else 1
+        row.since = row.since if row.ended_at is None else now()
+        row.reason, row.word, row.until, row.ended_at = reason, word[:60], until, None
+        row.save()
+        return row
+
+    @classmethod
+    def end(cls, calendar: RemoteCalendar, *kinds: str) -> None:
+        """It is over."""
+        cls.update(ended_at=now()).where(
+            cls.calendar == calendar, cls.kind.in_(kinds), cls.ended_at.is_null()
+        ).execute()
+
+    @classmethod
+    def is_put_off(cls, calendar: RemoteCalendar) -> bool:
+        """Whether the calendar is not to be read yet, whoever asks."""
+        return (
+            cls.select()
+            .where(cls.calendar == calendar, cls.ended_at.is_null(), cls.until > now())
+            .exists()
+        )
+
+    @classmethod
+    def wait(cls, account: Account) -> None:
+        """Put off the calendars that are not to be read yet, whoever asked."""
+        for row in cls.open_ones(account):
+            if row.until and row.until > now():
+                sooner = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at < row.until)
+                RemoteCalendar.update(due_at=row.until).where(
+                    RemoteCalendar.id == row.calendar_id, sooner
+                ).execute()
+
+    @classmethod
+    def open_ones(cls, account: Account) -> list["CalendarTrouble"]:
+        """What there is now about the account's calendars, each with its calendar at hand; without
+        what a person must decide (`gone_since`).
+        """
+        rows = (
+            cls.select(cls, RemoteCalendar)
+            .join(RemoteCalendar)
+            .where(
+                RemoteCalendar.account == account,
+                RemoteCalendar.role != "listed",
+                cls.ended_at.is_null(),
+            )
+        )
+        return list(rows.order_by(RemoteCalendar.id, cls.kind))
+
+    @classmethod
+    def to_tell(cls) -> list["CalendarTrouble"]:
+        """What the calendars' people should be written to about, once an episode."""
+        at = now()
+        rows = (
+            cls.select(cls, RemoteCalendar, Account)
+            .join(RemoteCalendar)
+            .join(Account)
+            .where(
+                RemoteCalendar.role != "listed",
+                Account.phase == "active",
+                cls.ended_at.is_null(),
+                cls.told_at.is_null() | (cls.told_at < cls.since) & (cls.told_at < at - QUIET),
+            )
+        )
+        return [row for row in rows if row.since <= at - PATIENCE[row.kind]]
+
+    def claim(self) -> bool:
+        """Whether this is the one that writes: of two at once, one is."""
+        same = (
+            CalendarTrouble.told_at.is_null()
+            if self.told_at is None
+            else CalendarTrouble.told_at == self.told_at
+        )
+        return bool(
+            CalendarTrouble.update(told_at=now())
+            .where(CalendarTrouble.id == self.id, same)
+            .execute()
+        )

@@ -1,0 +1,218 @@
+"""Push channels: opened where the provider can reach us, renewed in time, closed when nobody
+listens. Polling never stops.
+"""
+
+import hmac
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from base import scheduling
+from base.database import database
+from sync.connect import connections
+from sync.providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, RateLimited
+from sync.tables.accounts import Account, Channel, RemoteCalendar, hash_of
+from sync.tables.pace import Pace, ToldChange, is_known
+
+from .errand import Errand
+
+log = logging.getLogger("kalends.channels")
+
+LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as a rule
+LEFT = 5  # renewed when a fifth of its life is left
+LONGEST = 200  # characters of an id or a secret of ours
+RETRY = timedelta(hours=1)  # after a provider would not open one
+LONGEST_WAIT_SECONDS = 86_400
+# why an account is due: a message came during a run, and may be about that run's own writing
+TOLD = "told"
+
+
+def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) -> None:
+    """See that every calendar that is synced has a living channel, and no other. A provider that
+    will not is left alone for a while:
+    polling goes on."""
+    base, pace = connections.setup().webhook_url, Pace.of(errand.account)
+    for channel in (
+        Channel.select(Channel)
+        .join(RemoteCalendar)
+        .where(Channel.account == errand.account, RemoteCalendar.role == "listed")
+    ):
+        close(errand.provider, channel)
+    if not base or pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now():
+        return
+    for calendar in errand.account.calendars.where(
+        RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)
+    ):
+        channels = list(calendar.channels.order_by(Channel.id.desc()))
+        if not any(_is_well(channel) for channel in channels):
+            try:
+                _renew(errand, calendar, channels, base)
+            except RateLimited as error:
+                log.warning("no channel for calendar %s: %s", calendar.id, error)
+                seconds = (
+                    RETRY.total_seconds()
+                    if error.retry_after_seconds is None
+                    else min(error.retry_after_seconds, LONGEST_WAIT_SECONDS)
+                )
+                pace.channels_wait_until = scheduling.utc_now() + timedelta(seconds=seconds)
+                pace.save()
+                Channel.delete().where(
+                    Channel.calendar == calendar, ~Channel.is_open
+                ).execute()  # the promise; what counts is that time
+                return
+
+
+def is_live(calendar: RemoteCalendar) -> bool:
+    """Whether the provider tells us of every change in this calendar."""
+    at = scheduling.utc_now()
+    living = Channel.is_open, Channel.expires_at > at, Channel.wants == ""
+    return bool(connections.setup().webhook_url) and calendar.channels.where(*living).exists()
+
+
+def _is_well(channel: Channel) -> bool:
+    """Whether it need not be touched now: it lives, or was refused a moment ago."""
+    at = scheduling.utc_now()
+    if not channel.is_open:
+        return channel.opened_at > at - RETRY and not channel.wants
+    life = channel.expires_at - channel.opened_at
+    return not channel.wants and channel.expires_at - at > life / LEFT
+
+
+def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], base: str) -> None:
+    """A later end for the channel that is there, or a new one beside it; then the old ones are
+    closed.
+    """
+    living = next(
+        (channel for channel in channels if channel.is_open and channel.wants != "removed"), None
+    )
+    try:
+        fresh = living and _prolong(errand, living)
+        fresh = fresh or _open(errand, calendar, base)
+    except (AuthExpired, RateLimited):
+        raise
+    except ProviderError as error:
+        log.warning("no channel for calendar %s: %s", calendar.id, error)
+        return
+    for old in channels:
+        if old.id != fresh.id:
+            close(errand.provider, old)
+
+
+def _prolong(errand: Errand, channel: Channel) -> Channel | None:
+    """The channel with a later end; None where the provider cannot, or has forgotten it."""
+    try:
+        kept = errand.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
+    except Gone:
+        return None
+    if kept is None:
+        return None
+    with errand.writing():
+        columns = {"expires_at": kept.expires_at, "opened_at": scheduling.utc_now(), "wants": ""}
+        Channel.update(**columns).where(Channel.id == channel.id).execute()
+    return channel
+
+
+def _open(errand: Errand, calendar: RemoteCalendar, base: str) -> Channel:
+    """A new channel: promised first, since its first call may come before the answer."""
+    account = errand.account
+    with errand.writing():
+        Channel.delete().where(
+            Channel.calendar == calendar, ~Channel.is_open
+        ).execute()  # promises that nothing came of
+        channel, secret = Channel.promise(calendar, scheduling.utc_now() + LIFE)
+    address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
+    kept = errand.provider.open_channel(
+        calendar.calendar_id, channel.uuid, address, secret, channel.expires_at
+    )
+    with errand.writing():
+        columns = {
+            "channel_id": kept.channel_id,
+            "resource_id": kept.resource_id,
+            "expires_at": kept.expires_at,
+            "is_open": True,
+        }
+        Channel.update(**columns).where(Channel.id == channel.id).execute()
+    return channel
+
+
+def close(provider: Provider, channel: Channel) -> None:
+    """Close a channel and forget it. One that the provider does not let go of ends by itself; its
+    calls find no row.
+    """
+    if channel.is_open:
+        try:
+            provider.close_channel(_as_kept(channel))
+        except ProviderError as error:
+            log.warning("channel %s not closed: %s", channel.id, error)
+    Channel.delete().where(Channel.id == channel.id).execute()
+
+
+def _as_kept(channel: Channel) -> OpenChannel:
+    return OpenChannel(channel.channel_id, channel.resource_id, channel.expires_at)
+
+
+def called(
+    kind: str,
+    uuid: str,
+    channel_id: str,
+    secret: str,
+    what: str,
+    remote_id: str = "",
+    etag: str = "",
+) -> int | None:
+    """A provider says something of a channel: the id of the account to nudge (0: nothing to look
+    at), or None for a call not to be believed.
+
+    The row is found by the provider's id, or by the address where the answer with that id is not
+    here yet; and only its secret counts.
+    Nothing is written, and no lock taken, for a call that is not believed.
+    """
+    if not all(
+        text.isascii() and text.isprintable() and len(text) <= LONGEST
+        for text in (channel_id, secret)
+    ):
+        return None
+    rows = (
+        Channel.select(Channel, Account, RemoteCalendar)
+        .join(Account)
+        .switch(Channel)
+        .join(RemoteCalendar)
+        .where(Account.kind == kind)
+    )
+    row = (
+        channel_id
+        and rows.where(Channel.channel_id == channel_id).first()
+        or rows.where(Channel.uuid == uuid).first()
+    )
+    if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
+        return None
+    with database.atomic():  # the account before its calendars and channels, as every run has it
+        needs_look = what != "opened" and _passed_on(row, what, remote_id, etag)
+        wants = {"wants": what} if what in ("renew", "removed") else {}
+        Channel.update(called_at=scheduling.utc_now(), **wants).where(
+            Channel.id == row.id
+        ).execute()
+    return row.account_id if needs_look else 0
+
+
+def _passed_on(row: Channel, what: str, remote_id: str, etag: str) -> bool:
+    """Have the calendar looked at, unless the message only tells the version of an event that our
+    own writing left. While a run is under way
+    nobody knows yet what its writing leaves: the run compares when it has the answer. Whether
+    somebody is to be nudged.
+    """
+    if row.calendar.role == "source":
+        Account.update(because="live").where(Account.id == row.account_id).execute()
+        RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
+        return True
+    if remote_id and what == "changed":
+        if is_known(row.account_id, remote_id, etag):
+            return False
+        if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
+            ToldChange.create(account=row.account_id, remote_id=remote_id, etag=etag)
+            Account.update(due_at=scheduling.utc_now(), because=TOLD).where(
+                Account.id == row.account_id, Account.due_at.is_null()
+            ).execute()
+            return False
+    Account.wake(row.account_id, "live")
+    return True

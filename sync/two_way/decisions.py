@@ -1,0 +1,147 @@
+"""What a person decides about a notice. Each decision works once: of two who press, or of two
+presses, the second raises Settled.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+from base import scheduling
+from base.database import database
+from base.scheduling import Span
+from models import User
+from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+
+FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class Settled(Exception):
+    """Somebody decided already."""
+
+
+@contextmanager
+def _deciding(notice: Notice, how: str) -> Iterator[Account]:
+    """One transaction that settles the notice and does what follows from it, or neither. Raises
+    Settled.
+    """
+    with database.atomic():
+        notice.clinic.hold()
+        if not notice.close(how):
+            raise Settled
+        yield notice.account
+
+
+def leave(notice: Notice) -> None:
+    """It is as it should be."""
+    with _deciding(notice, "left"):
+        pass
+
+
+def proposed(notice: Notice) -> Span | None:
+    """The time to which our event was moved outside, as a booking could take it; None where no
+    booking can.
+    """
+    detail, zone = notice.detail, notice.booking.practitioner.zone
+    try:
+        if detail.get("starts_on"):
+            first, end = (
+                date.fromisoformat(detail["starts_on"]),
+                date.fromisoformat(detail["ends_on"]),
+            )
+            return scheduling.whole_days(first, end - timedelta(days=1), zone)
+        return Span(
+            datetime.fromisoformat(detail["starts_at"]), datetime.fromisoformat(detail["ends_at"])
+        )
+    except (KeyError, scheduling.BadTime):
+        return None
+
+
+def move_booking(notice: Notice, actor: User) -> None:
+    """The move outside was meant: the booking follows. Raises SlotTaken, or BadTime where no
+    booking can be then; nothing is settled then.
+    """
+    span = proposed(notice)
+    if span is None:
+        raise scheduling.BadTime("ends_before_start")
+    with _deciding(notice, "moved") as account:
+        notice.booking.change(actor, span)
+        _write_again(account, notice)
+
+
+def cancel_booking(notice: Notice, actor: User) -> None:
+    """The deletion or the move outside meant that the booking is off."""
+    with _deciding(notice, "cancelled"):
+        notice.booking.cancel(actor)
+
+
+def put_back(notice: Notice) -> None:
+    """What was changed outside is to be made good."""
+    with _deciding(notice, "put_back") as account:
+        _write_again(account, notice)
+        account.ask("check")
+
+
+def _write_again(account: Account, notice: Notice) -> None:
+    Link.update(wanted="").where(Link.account == account, Link.booking == notice.booking).execute()
+
+
+def remove_guests(notice: Notice) -> None:
+    """Those whom somebody invited to our event outside are to be no guests any more; the provider
+    may tell them so.
+    """
+    with _deciding(notice, "removed") as account:
+        none = {"wanted": "", "guests": 0, "guests_told": 0}
+        Link.update(**none).where(
+            Link.account == account, Link.uid == notice.topic.partition(" ")[2]
+        ).execute()
+        account.ask("check")
+
+
+def approve(notice: Notice) -> None:
+    """What the plan would take away may go; or what is gone outside is to be written again. Only
+    that: a later plan asks anew.
+    """
+    with _deciding(notice, "approved") as account:
+        Account.update(
+            approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]
+        ).where(Account.id == account.id).execute()
+        account.ask("check")
+
+
+def keep_outside(notice: Notice) -> None:
+    """What the plan would take away stays there, and nobody asks about it again while it is as it
+    is.
+    """
+    with _deciding(notice, "kept") as account:
+        Link.update(problem="kept", retry_at=FOR_GOOD).where(
+            Link.account == account, Link.uid.in_(notice.detail.get("uids", []))
+        ).execute()
+        kept = sorted(
+            {*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])}
+        )
+        Account.update(kept_copies=kept).where(Account.id == account.id).execute()
+        account.ask("check")
+
+
+def believe(notice: Notice) -> None:
+    """The calendar outside really is empty now."""
+    with _deciding(notice, "believed") as account:
+        anew = {"may_empty": True, "due_at": None, "sync_token": None}
+        RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
+        account.ask("check")
+
+
+def keep_source(notice: Notice) -> None:
+    """What a calendar outside held goes on taking time. We ask again when something changes there,
+    or in a day.
+    """
+    with _deciding(notice, "kept"):
+        later = scheduling.utc_now() + timedelta(days=1)
+        RemoteCalendar.update(due_at=later).where(RemoteCalendar.id == notice.calendar_id).execute()
+
+
+def make_again(notice: Notice, actor: User) -> None:
+    """Our calendar was deleted outside: make it anew, with all that belongs in it."""
+    with _deciding(notice, "made_again") as account:
+        was = account.destination
+        account.start(actor, was.name if was else "Kalends", was.zone_name if was else "UTC")

@@ -1,0 +1,109 @@
+"""Which calendars does an account have that was just connected? A job asks, since a provider may be
+slow; the page follows it.
+
+Until that is known (`Account.listed_at` is None) nothing is offered: not where to write, and not
+what to read. `health` and `health_word` (the
+class of the error) say what went wrong, and `wait_until` when it is tried again.
+"""
+
+import logging
+
+from base import jobs, scheduling
+from base.text import places
+from sync.connect import connecting, connections
+from sync.providers.base import ProviderError
+from sync.tables.accounts import Account
+
+from .lease import leased
+from .run import consequence
+
+log = logging.getLogger("kalends.sync")
+
+PHASES = ("naming", "off")  # all others are listed by their runs
+
+
+def due():
+    """Accounts to look at now that no worker holds."""
+    at = scheduling.utc_now()
+    free = (
+        Account.leased_until.is_null() | (Account.leased_until <= at),
+        Account.wait_until.is_null() | (Account.wait_until <= at),
+    )
+    return Account.select().where(
+        Account.phase.in_(PHASES),
+        Account.listed_at.is_null(),
+        Account.health != "reconnect",
+        Account.kind.in_(connections.kinds()),
+        *free,
+    )
+
+
+def ask(account: Account) -> None:
+    """Somebody wants it looked at now."""
+    anew = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
+    Account.update(**anew).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
+    nudge(account.id)
+
+
+def nudge(account_id: int) -> bool:
+    """Have it looked at now. False: Redis is away, and the next sweep does it."""
+    return jobs.enqueue("now", look, account_id)
+
+
+def sweep() -> None:
+    """Nudge the workers about all that is due: a nudge may be lost with Redis, or its worker may
+    have died.
+    """
+    for account in due():
+        jobs.enqueue("sync", look, account.id)
+
+
+def look(account_id: int) -> None:
+    """Job: list the account's calendars, or write down why not."""
+    if not due().where(Account.id == account_id).exists():
+        return
+    with leased(account_id) as holder:
+        account = holder and Account.get_or_none(
+            Account.id == account_id, Account.phase.in_(PHASES), Account.listed_at.is_null()
+        )
+        if not account:
+            return
+        try:
+            connecting.list_calendars(account, connections.open_account(account))
+            _note(
+                account,
+                health="ok",
+                health_word="",
+                failures=0,
+                failing_since=None,
+                wait_until=None,
+            )
+        except ProviderError as error:
+            _trouble(account, error)
+        except Exception as error:
+            log.error("account %s: %s at %s", account_id, type(error).__name__, places(error))
+            _trouble(account, ProviderError("fault"))
+
+
+def _trouble(account: Account, error: ProviderError) -> None:
+    health, wait_until = consequence(error, account.failures + 1)
+    _note(
+        account,
+        health=health,
+        health_word=type(error).__name__,
+        failures=account.failures + 1,
+        wait_until=wait_until,
+        failing_since=account.failing_since or scheduling.utc_now(),
+    )
+
+
+def _note(account: Account, **columns: object) -> None:
+    """Write it down, unless the person connected anew meanwhile: then it is about what was
+    before.
+    """
+    same = (
+        Account.id == account.id,
+        Account.consented_at == account.consented_at,
+        Account.phase == account.phase,
+    )
+    Account.update(columns).where(*same).execute()

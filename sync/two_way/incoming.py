@@ -1,0 +1,364 @@
+"""What calendars outside hold, mirrored here: foreign events as locked, possibly busy time. Nothing
+of it is ever written back.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from peewee import JOIN, chunked, fn
+
+from base import scheduling, text
+from base.database import insert_many_rows, update_many_rows
+from base.outside import TITLE_LENGTH, ExternalEvent, blocks
+from base.series import FREE_STATUSES
+from models import Booking
+from sync.events.event import Delta, RemoteEvent, Window
+from sync.tables.accounts import Account, Notice, RemoteCalendar, hash_of
+from sync.tables.unread import CalendarTrouble, UnreadEvent
+
+from . import marks
+
+SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
+MANY = 20  # double bookings found at once: more are told in one notice
+SPARE = timedelta(
+    days=1
+    # a whole day has no zone: it begins up to 14 hours before its UTC midnight and ends up to 12
+    # after
+)
+PORTION = 1000  # rows written in one transaction
+ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person left
+_CHUNK = 400
+_COLUMNS = ("series_id", "title", "busy", "blocks", "starts_at", "ends_at", "starts_on", "ends_on")
+_TIMES = {"starts_at", "ends_at", "starts_on", "ends_on", "blocks"}
+
+
+@dataclass
+class Change:
+    """What one pull changes in the mirror of a calendar. `is_sudden`: it would empty it, which a
+    person must confirm.
+    """
+
+    gone: list[int] = field(default_factory=list)
+    changed: list[ExternalEvent] = field(default_factory=list)
+    fresh: list[ExternalEvent] = field(default_factory=list)
+    moved: list[ExternalEvent] = field(
+        default_factory=list
+    )  # now take time that they did not take before; fresh ones have no id here
+    is_sudden: bool = False
+
+    def portions(self) -> Iterator["Change"]:
+        """The same, in parts that each can be written in one short transaction."""
+        yield from (Change(gone=some) for some in chunked(self.gone, PORTION))
+        yield from (Change(changed=some) for some in chunked(self.changed, PORTION))
+        yield from (Change(fresh=some) for some in chunked(self.fresh, PORTION))
+
+    def store(self) -> dict[str, int]:
+        """Write it down, inside the caller's transaction. Gives the counts for the history."""
+        if self.gone:
+            ExternalEvent.delete().where(ExternalEvent.id.in_(self.gone)).execute()
+        update_many_rows(ExternalEvent, self.changed, _COLUMNS)
+        insert_many_rows(ExternalEvent, self.fresh)
+        return {
+            "removed": len(self.gone),
+            "changed": len(self.changed),
+            "imported": len(self.fresh),
+        }
+
+
+def compare(
+    account: Account, calendar: RemoteCalendar, delta: Delta, held: Iterable[str] = ()
+) -> Change:
+    """What a pull changes. Reads only. `held`: ids of events of ours in the calendar.
+
+    A complete pull also takes away what it does not tell. What a pull tells of wins over a
+    tombstone of its series. Of what cannot be read the
+    last known stays; and where something told has no id, it could be any, so that nothing is
+    missing.
+    """
+    held, unread = set(held), {one.remote_id for one in delta.unread}
+    foreign = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
+    told = {seen.remote_id: seen for seen in foreign if not {seen.remote_id, seen.series_id} & held}
+    bounds = delta.window and Window(delta.window.starts_at - SPARE, delta.window.ends_at + SPARE)
+    inside = {
+        key: seen
+        for key, seen in told.items()
+        if not seen.is_series and (bounds is None or bounds.touches(seen.starts_at, seen.ends_at))
+    }
+    kept = {row.remote_id: row for row in _rows(calendar, delta, told)}
+    gone = [
+        row for key, row in kept.items() if key not in inside and _is_gone(row, delta, told, unread)
+    ]
+    change = Change(gone=[row.id for row in gone])
+    change.is_sudden = (
+        delta.complete and not inside and len(_ahead(gone)) >= SUDDEN and not calendar.may_empty
+    )
+    for key, seen in inside.items():
+        row, columns = kept.get(key), _columns(calendar, seen)
+        if row is None:
+            row = ExternalEvent(
+                clinic=account.clinic_id,
+                user=account.user_id,
+                calendar=calendar,
+                remote_id=key,
+                **columns,
+            )
+            change.fresh.append(row)
+            different = set(_COLUMNS)
+        else:
+            different = {name for name in _COLUMNS if getattr(row, name) != columns[name]}
+            for name in different:
+                setattr(row, name, columns[name])
+            change.changed += [row] if different else []
+        if row.blocks and different & _TIMES:
+            change.moved.append(row)
+    return change
+
+
+def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
+    """Keep what of a pull could not be read, until it is read, or gone. What has no id is
+    remembered by its number.
+    """
+    found = {one.remote_id or f"?{number}": one.reason for number, one in enumerate(delta.unread)}
+    over = None if delta.complete else {seen.remote_id for seen in delta.changed} | delta.tombstones
+    before, after = UnreadEvent.keep(calendar, found, over)
+    if found:
+        CalendarTrouble.met(calendar, "events", "unread")
+    elif before and not after:
+        CalendarTrouble.end(calendar, "events")
+
+
+def _rows(
+    calendar: RemoteCalendar, delta: Delta, told: dict[str, RemoteEvent]
+) -> Iterable[ExternalEvent]:
+    """The mirrored events that the pull may be about."""
+    rows = ExternalEvent.select().where(ExternalEvent.calendar == calendar)
+    if delta.complete:
+        return rows
+    found = {}
+    for some in chunked([*told, *delta.tombstones], _CHUNK):
+        found |= {
+            row.id: row
+            for row in rows.where(
+                ExternalEvent.remote_id.in_(some) | ExternalEvent.series_id.in_(some)
+            )
+        }
+    return found.values()
+
+
+def _is_gone(
+    row: ExternalEvent, delta: Delta, told: dict[str, RemoteEvent], unread: set[str]
+) -> bool:
+    """Whether a mirrored event that the pull does not place in the window is surely not there any
+    more.
+    """
+    if row.remote_id in told or row.remote_id in delta.tombstones:
+        return True
+    if {row.remote_id, row.series_id} & unread:
+        return False
+    series = told.get(row.series_id)
+    made_single = (
+        series is not None and not series.is_series
+    )  # a repeat no longer: not every provider removes each occurrence
+    return made_single or row.series_id in delta.tombstones or delta.complete and "" not in unread
+
+
+def _ahead(rows: Iterable[ExternalEvent]) -> list[ExternalEvent]:
+    at = scheduling.utc_now()
+    return [row for row in rows if row.ends_at > at]
+
+
+def _columns(calendar: RemoteCalendar, seen: RemoteEvent) -> dict:
+    title = text.clean(seen.title, len(seen.title) or 1)[:TITLE_LENGTH]
+    return {
+        "series_id": seen.series_id,
+        "title": title,
+        "busy": seen.busy,
+        "blocks": blocks(seen.busy, seen.starts_on is not None, calendar.rules),
+        "starts_at": seen.starts_at,
+        "ends_at": seen.ends_at,
+        "starts_on": seen.starts_on,
+        "ends_on": seen.ends_on,
+    }
+
+
+# ---- double bookings ----
+
+
+class Ahead:
+    """The person's bookings ahead that hold time, loaded once to be compared with many events."""
+
+    def __init__(self, account: Account):
+        at = scheduling.utc_now()
+        rows = account.user.bookings_between(
+            at, at + timedelta(days=account.future_days + 366)
+        ).where(Booking.status.not_in(FREE_STATUSES))
+        self._rows = list(rows)  # oldest first
+        self._starts = [row.starts_at for row in self._rows]
+        self._longest = (
+            max((row.ends_at - row.starts_at for row in self._rows), default=timedelta()) + SPARE
+        )
+
+    def under(self, event: ExternalEvent) -> list[Booking]:
+        """Those that hold time while the event takes it."""
+        if not event.blocks or not self._rows:
+            return []
+        first, last = (
+            self._starts[0] - SPARE,
+            self._starts[-1] + self._longest,
+        )  # an event may last for all of history
+        starts_at, ends_at = max(event.starts_at, first), min(event.ends_at, last)
+        near = self._rows[
+            bisect_left(self._starts, starts_at - self._longest) : bisect_right(
+                self._starts, ends_at + SPARE
+            )
+        ]
+        return [row for row in near if event.overlaps(row.span, row.practitioner.zone)]
+
+
+Doubles = dict[str, tuple[ExternalEvent, Booking]]
+
+
+def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
+    """Where a busy time that came or moved outside lies on a booking. Reads only: it takes long
+    where both are many.
+    """
+    ahead = Ahead(account) if moved else None
+    return {
+        _clash(event, booking): (event, booking)
+        for event in moved
+        for booking in ahead.under(event)
+    }
+
+
+def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool) -> None:
+    """Tell the person of double bookings; of many, or all of a calendar's first read, in one
+    sentence.
+
+    What the person left as it is, is not told again, however often the calendar is read anew.
+    """
+    if not near:
+        return
+    left = {
+        key
+        for row in _doubles(account, calendar).where(Notice.settled_as == ACCEPTED)
+        for key in row.detail.get("clashes", [])
+    }
+    found = {key: pair for key, pair in near.items() if key not in left}
+    if len(found) > (1 if is_first else MANY):
+        topic = f"doubles {calendar.id}"
+        told = (
+            _doubles(account, calendar)
+            .where(Notice.topic == topic, Notice.settled_at.is_null())
+            .first()
+        )
+        known = told.detail.get("clashes", []) if told else []
+        Notice.give(
+            account,
+            "double",
+            topic,
+            calendar=calendar,
+            detail={"clashes": sorted({*known, *found})},
+        )
+        return
+    ids = _ids(calendar, [event.remote_id for event, _ in found.values()])
+    for key, (event, booking) in found.items():
+        topic = f"double {booking.id} {ids[event.remote_id]}"
+        Notice.give(
+            account,
+            "double",
+            topic,
+            booking=booking,
+            event=ids[event.remote_id],
+            calendar=calendar,
+            detail={"clashes": [key]},
+        )
+
+
+def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
+    """The rows of these events, by their id outside."""
+    rows = ExternalEvent.select(ExternalEvent.remote_id, ExternalEvent.id).where(
+        ExternalEvent.calendar == calendar
+    )
+    return dict(
+        row
+        for some in chunked(remote_ids, _CHUNK)
+        for row in rows.where(ExternalEvent.remote_id.in_(some)).tuples()
+    )
+
+
+def _doubles(account: Account, calendar: RemoteCalendar):
+    return Notice.select().where(
+        Notice.account == account, Notice.calendar == calendar, Notice.kind == "double"
+    )
+
+
+def _clash(event: ExternalEvent, booking: Booking) -> str:
+    """A double booking as a later reading knows it again, when the row of the event is another
+    one.
+    """
+    return (
+        f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()}"
+        f" {hash_of(event.remote_id)[:12]}"
+    )
+
+
+def end_doubles(account: Account) -> None:
+    """Notices of double bookings that are none any more are settled by themselves."""
+    open_ones = Notice.select(Notice, ExternalEvent).join(ExternalEvent, JOIN.LEFT_OUTER)
+    notices = list(
+        open_ones.where(
+            Notice.account == account, Notice.kind == "double", Notice.settled_at.is_null()
+        )
+    )
+    ahead = Ahead(account) if any(notice.event_id for notice in notices) else None
+    for notice in notices:
+        under = ahead.under(notice.event) if notice.event_id else []
+        if (
+            notice.booking_id not in {booking.id for booking in under}
+            if notice.event_id
+            else not clashing([notice])
+        ):
+            notice.close("over")
+
+
+def clashing(notices: Sequence[Notice]) -> list[Booking]:
+    """The bookings of these notices of one calendar on which a busy time of it still lies, soonest
+    first.
+    """
+    account, at = notices[0].account, scheduling.utc_now()
+    ids = {int(key.split()[0]) for notice in notices for key in notice.detail.get("clashes", [])}
+    blocking = ExternalEvent.select().where(
+        ExternalEvent.calendar == notices[0].calendar_id, ExternalEvent.blocks
+    )
+    whole_days = list(
+        blocking.where(
+            ExternalEvent.starts_on.is_null(False), ExternalEvent.ends_at > at - timedelta(days=1)
+        )
+    )
+    timed = blocking.where(
+        ExternalEvent.starts_on.is_null(),
+        ExternalEvent.starts_at < Booking.ends_at,
+        ExternalEvent.ends_at > Booking.starts_at,
+    )
+    under = list(Booking.select(Booking.id).where(Booking.id.in_(ids), fn.EXISTS(timed)))
+    rows = account.user.bookings_between(at, at + timedelta(days=account.future_days + 366))
+    rows = rows.where(Booking.id.in_(ids), Booking.status.not_in(FREE_STATUSES))
+    return [
+        row
+        for row in rows
+        if row in under
+        or any(event.overlaps(row.span, row.practitioner.zone) for event in whole_days)
+    ]
+
+
+def accept(notices: Iterable[Notice]) -> bool:
+    """The person leaves these double bookings as they are. The notices outlive the rows of their
+    events, so that no later reading of the
+    calendar tells the same again. False where all of them were decided before."""
+    ids = [notice.id for notice in notices]
+    rows = Notice.update(settled_at=scheduling.utc_now(), settled_as=ACCEPTED, event=None).where(
+        Notice.id.in_(ids), Notice.settled_at.is_null()
+    )
+    return bool(rows.execute())

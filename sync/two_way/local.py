@@ -1,0 +1,270 @@
+"""Our side of two-way sync: bookings as the events that should stand outside, and the links as
+rows.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+from peewee import chunked, fn
+
+from base import scheduling
+from models import Booking, Clinic, Feed, Practitioner, User
+from sync.events.event import Delta, Event, Link, Terms, Window
+from sync.feeds import shown
+from sync.providers.base import Calendar, Provider, Unavailable
+from sync.tables.accounts import TWO_WAY, Account
+from sync.tables.accounts import Link as Row
+
+from . import marks
+
+LOCK = "\N{LOCK} "
+WIDER = (
+    timedelta(days=7),
+    timedelta(days=35),
+)  # calendars outside are read a little wider than bookings go out
+RECENT = timedelta(minutes=10)
+_CHUNK = 400
+SHARED = (
+    "uid",
+    "remote_id",
+    "etag",
+    "sequence",
+    "fingerprint",
+    "phase",
+    "wanted",
+    "generation",
+    "updated_at",
+    "guests",
+)
+
+
+def window(account: Account) -> Window:
+    """From when to when bookings go out: whole UTC days around today."""
+    midnight = datetime.combine(scheduling.utc_now().date(), time.min, UTC)
+    return Window(
+        midnight - timedelta(days=account.past_days),
+        midnight + timedelta(days=account.future_days + 1),
+    )
+
+
+def reach(account: Account) -> Window:
+    """From when to when calendars outside are read."""
+    inner = window(account)
+    return Window(inner.starts_at - WIDER[0], inner.ends_at + WIDER[1])
+
+
+def terms(account: Account) -> Terms:
+    """What a plan for the account is made under."""
+    return Terms(
+        account.clinic.installation,
+        account.generation,
+        window(account),
+        account.edits,
+        refresh=is_shown_otherwise(account),
+        account=marks.part(account),
+    )
+
+
+def shown_as(account: Account) -> str:
+    """The rules by which clients are shown now, in a short text."""
+    rules = shown.policy(_draft(account), account.user, account.clinic)
+    return f"{rules.identifier}|{rules.title}|{rules.details}|{rules.hide_sensitive}"[:200]
+
+
+def is_shown_otherwise(account: Account) -> bool:
+    """Whether what stands outside was written by other rules, so that also what has left the window
+    must be looked at.
+    """
+    return account.shown_as not in ("", shown_as(account))
+
+
+def calendars(provider: Provider) -> list[Calendar]:
+    """The calendars of an account. Each has one at least: an empty list is trouble, or one of ours
+    would be made twice, or left behind.
+    """
+    listed = provider.calendars()
+    if not listed:
+        raise Unavailable("no calendars")
+    return listed
+
+
+# ---- bookings ----
+
+
+def revision(account: Account) -> int:
+    """The newest change here that a run from now on sees. Read before the bookings: whatever comes
+    later has a larger one.
+    """
+    is_wide = account.covers is not None
+    newest = (
+        Practitioner.select(fn.MAX(Practitioner.calendar_rev))
+        .where(
+            Practitioner.clinic == account.clinic_id
+            if is_wide
+            else Practitioner.user == account.user_id
+        )
+        .scalar()
+    )
+    faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
+    user = (
+        User.select(fn.MAX(User.rev))
+        .where(User.clinic == account.clinic_id if is_wide else User.id == account.user_id)
+        .scalar()
+    )
+    return max(newest or 0, faces or 0, user or 0)
+
+
+def events(
+    account: Account, delta: Delta, links: Sequence[Link], kept: Iterable[str]
+) -> dict[str, Event | None]:
+    """What `plan` asks for: by uid the event of every booking that goes out and lies in the window,
+    has a living link or is named by the
+    delta; None for one that is linked or named and is not to stand outside. `kept`: uids about
+    which nothing is to be decided now.
+    """
+    bounds, kept = window(account), set(kept)
+    found = {event.uid: event for event in _shown(account, bounds.starts_at, bounds.ends_at)}
+    told = (
+        {seen.remote_id for seen in delta.changed}
+        | {seen.series_id for seen in delta.changed}
+        | delta.tombstones
+    )
+    asked = {seen.mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
+    asked |= {
+        link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told
+    }
+    asked |= _withdrawn(account)
+    if is_shown_otherwise(account):
+        asked |= {link.uid for link in links if link.phase == "frozen"}
+    found |= going_out(account, asked - found.keys())
+    return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
+
+
+def going_out(account: Account, uids: Iterable[str]) -> dict[str, Event]:
+    """By uid the events of those bookings that are to stand outside, whenever they take place."""
+    known = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
+    return {
+        event.uid: event for some in chunked(known, _CHUNK) for event in _shown(account, only=some)
+    }
+
+
+def _shown(
+    account: Account,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    only: Sequence[UUID] | None = None,
+) -> Iterator[Event]:
+    """Bookings as they look outside: as a private link of the person's would show them, but for the
+    statuses.
+    """
+    for event in shown.events(
+        _draft(account), {row.id: row for row in account.practitioners()}, start, end, only=only
+    ):
+        yield (
+            replace(event, face=replace(event.face, title=LOCK + event.face.title))
+            if account.lock_sign
+            else event
+        )
+
+
+def _draft(account: Account) -> Feed:
+    """A private link of the person's that shows what two-way sync does."""
+    draft = Feed.draft(account.user, scope="person")
+    draft.statuses = TWO_WAY
+    return draft
+
+
+def recent(account: Account, at: datetime) -> set[str]:
+    """Uids of the bookings that were made or changed a moment ago."""
+    rows = Booking.select(Booking.uuid).where(
+        Booking.practitioner.in_([row.id for row in account.practitioners()]),
+        Booking.updated_at > at - RECENT,
+    )
+    return {str(row.uuid) for row in rows}
+
+
+def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
+    """Which of these bookings are of people whose bookings may not stand there (any more): those
+    are taken away unasked.
+    """
+    allowed, found = [row.id for row in account.practitioners()], set()
+    for some in chunked([uid for uid in uids if marks.is_uuid(uid)], _CHUNK):
+        rows = (
+            Booking.select(Booking.uuid)
+            .join(Practitioner)
+            .where(
+                Booking.uuid.in_([UUID(uid) for uid in some]),
+                Booking.practitioner.not_in(allowed),
+                Practitioner.user != account.user_id,
+            )
+        )
+        found |= {str(row.uuid) for row in rows}
+    return found
+
+
+def _withdrawn(account: Account) -> set[str]:
+    """Uids of frozen links whose booking is not to stand outside any more: nothing else would look
+    at them again.
+    """
+    calendars = [row.id for row in account.practitioners()]
+    left = (
+        Booking.id.is_null()
+        | Booking.status.not_in(list(TWO_WAY))
+        | Booking.practitioner.not_in(calendars)
+    )
+    frozen = (
+        Row.select(Row.uid)
+        .left_outer_join(Booking)
+        .where(Row.account == account, Row.phase == "frozen", left)
+    )
+    return {uid for (uid,) in frozen.tuples()}
+
+
+# ---- links ----
+
+
+def links(account: Account) -> list[Link]:
+    """Every link of the account, as `plan` knows them."""
+    rows = Row.select(*(getattr(Row, name) for name in SHARED)).where(Row.account == account)
+    return [Link(**{name: getattr(row, name) for name in SHARED}) for row in rows]
+
+
+def is_unfinished(account: Account) -> bool:
+    """Whether something that was promised, or could not be written, is still to be done."""
+    rows = Row.select().where(
+        Row.account == account,
+        Row.phase.in_(("creating", "deleting")) | (Row.problem != "") | (Row.wanted == ""),
+    )
+    return rows.where(Row.phase.not_in(("gone", "frozen"))).exists()
+
+
+def waiting(account: Account, at: datetime) -> set[str]:
+    """Uids of bookings that are let be for now: what could not be written, and what a person wants
+    to keep outside for as long as it is not
+    to stand there anyway."""
+    calendars = [row.id for row in account.practitioners()]
+    goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
+    rows = (
+        Row.select(Row.uid, Row.problem, goes_out)
+        .left_outer_join(Booking)
+        .where(Row.account == account, Row.retry_at > at)
+    )
+    return {uid for uid, problem, out in rows.tuples() if problem != "kept" or not out}
+
+
+def store(account: Account, link: Link, **more) -> None:
+    """Write a link down; `more` are columns that only the row has."""
+    columns = {name: getattr(link, name) for name in SHARED} | more
+    if Row.update(**columns).where(Row.account == account, Row.uid == link.uid).execute():
+        return
+    same = (
+        Booking.select(Booking.id).where(
+            Booking.uuid == UUID(link.uid), Booking.clinic == account.clinic_id
+        )
+        if marks.is_uuid(link.uid)
+        else None
+    )
+    booking = same and same.first()
+    Row.create(account=account, booking=booking, **columns)

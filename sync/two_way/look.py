@@ -1,0 +1,79 @@
+"""Two-way sync for whoever sits at the command line: what would be done, and what was."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from base import scheduling
+from sync.connect import connections
+from sync.providers.base import ProviderError
+from sync.tables.accounts import Account, SyncRun
+
+from . import local, marks, run
+from .plan import plan
+
+WORDS = {
+    "DeleteRemote": "remove",
+    "AdoptRemote": "adopt",
+    "Relink": "note",
+    "Freeze": "let be",
+    "Forget": "forget",
+    "Ask": "ask about",
+    "MoveLocal": "follow",
+    "UpdateRemote": "update",
+    "PutBack": "put back",
+    "CreateRemote": "create",
+    "Recreate": "create again",
+}
+
+
+def planned(account: Account) -> Iterator[str]:
+    """What a run would do to the calendar of ours outside, in sentences without names or titles.
+    Reads there, and changes nothing anywhere.
+    """
+    destination = account.destination
+    if account.phase != "active" or destination is None or destination.calendar_id is None:
+        yield f"it is {account.phase}, and nothing can be planned."
+        return
+    try:
+        delta = connections.open_account(account).pull(
+            destination.calendar_id, destination.sync_token, local.reach(account), unrolled=False
+        )
+    except ProviderError as error:
+        yield f"the provider refused: {error}."
+        return
+    delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
+    links = local.links(account)
+    events = local.events(account, delta, links, local.waiting(account, scheduling.utc_now()))
+    made = plan(events, delta, links, local.terms(account), approved=True)
+    counts = Counter(WORDS[type(step).__name__] for step in made.steps)
+    yield (
+        ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
+        if counts
+        else "nothing to do."
+    )
+    held = plan(events, delta, links, local.terms(account)).hold
+    if held:
+        yield f"it would stop for a person: {held.count} of {held.total} events would go."
+
+
+def carried_out(account: Account) -> Iterator[str]:
+    """Bring the account in step and say what was done."""
+    before = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
+    run.run(account.id)
+    row = Account.get_or_none(Account.id == account.id)
+    if row is None:
+        yield "it is disconnected."
+        return
+    for done in (
+        SyncRun.select()
+        .where(SyncRun.account == account, SyncRun.id > (before.id if before else 0))
+        .order_by(SyncRun.id)
+    ):
+        yield (
+            ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.counts.items())
+            + "."
+            if done.counts
+            else "nothing to do."
+        )
+    yield f"{row.phase}, {row.health}" + (f" ({row.health_word})" if row.health_word else "") + "."

@@ -1,0 +1,104 @@
+"""What happens while a plan is carried out. Between two batches it is taken in, so that a change of
+today need not wait for a filling to end.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from base import scheduling
+from sync.events.event import CreateRemote, Delta, Event, Step
+from sync.tables.accounts import Overtaken
+
+from . import local
+from .errand import Errand
+from .plan import plan
+from .pull import Reader
+
+NOTHING = Delta((), frozenset(), None, False)
+FEW = 40  # more bookings than this that changed lately are a filling themselves, such as an import
+
+
+class Meanwhile:
+    """What one round has planned, and what has changed since. `revision`: the newest change here
+    that it has seen.
+    """
+
+    def __init__(self, errand: Errand, reader: Reader, revision: int):
+        self._errand, self._account, self._reader, self._revision = (
+            errand,
+            errand.account,
+            reader,
+            revision,
+        )
+        self._planned: Mapping[str, Event | None] = {}
+
+    def planned(self, events: Mapping[str, Event | None]) -> None:
+        """The plan at hand was made of these."""
+        self._planned = events
+
+    def overtake(self) -> tuple[list[Step], set[str]]:
+        """Read the calendars outside that somebody asked to have read. Gives the steps for bookings
+        that were changed since the plan was made,
+        and the uids whose other steps are void. Raises Overtaken where a person gave the account
+        something else to do.
+        """
+        self._reader.read_asked()
+        revision = local.revision(self._account)
+        if revision <= self._revision:
+            return [], set()
+        self._refresh()
+        links = local.links(self._account)
+        events = local.events(
+            self._account, NOTHING, links, local.waiting(self._account, scheduling.utc_now())
+        )
+        changed = {
+            uid: event
+            for uid, event in events.items()
+            if uid not in self._planned or self._planned[uid] != event
+        }
+        made = plan(changed, NOTHING, links, local.terms(self._account))
+        if made.hold:  # the next round asks the person
+            return [], set()
+        void = {*changed, *(self._planned.keys() - events.keys())}
+        self._planned, self._revision = events, revision
+        return list(made.steps), void
+
+    def _refresh(self) -> None:
+        """What may be shown could have changed as well."""
+        before = self._account.phase, self._account.generation
+        self._account.refresh()
+        if (self._account.phase, self._account.generation) != before:
+            raise Overtaken
+
+
+def in_order(
+    steps: Iterable[Step], recent: set[str], at: datetime
+) -> tuple[list[Step], list[Step]]:
+    """The steps in the order to take them, within the plan's own: bookings that were changed lately
+    (uids), then the others, each time the next
+    to come first. Apart from the rest of them: creations that nothing but their booking asks for,
+    so that they may as well be planned anew.
+    """
+    steps = list(steps)
+    kinds = {
+        kind: number for number, kind in enumerate(dict.fromkeys(type(step) for step in steps))
+    }
+    ordered = sorted(
+        steps,
+        key=lambda step: (step.link.uid not in recent, kinds[type(step)], *_distance(step, at)),
+    )
+    first = recent & {step.link.uid for step in steps}
+    first = first if len(first) <= FEW else set()
+    filling = [
+        step for step in ordered if isinstance(step, CreateRemote) and step.link.uid not in first
+    ]
+    apart = set(map(id, filling))
+    return [step for step in ordered if id(step) not in apart], filling
+
+
+def _distance(step: Step, at: datetime) -> tuple[bool, float]:
+    """What is over comes after what is to come."""
+    event = getattr(step, "event", None)
+    return (
+        (event.ends_at < at, abs((event.starts_at - at).total_seconds())) if event else (False, 0.0)
+    )

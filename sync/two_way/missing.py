@@ -1,0 +1,49 @@
+"""What a complete reading of our calendar lacks is asked for by its id before it is believed gone:
+a list may lie, and what it leaves out would then stand there twice.
+"""
+
+import logging
+from dataclasses import replace
+
+from sync.events.event import Delta
+from sync.providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited
+from sync.tables.accounts import RemoteCalendar
+
+from . import doubts
+from .errand import Errand
+
+log = logging.getLogger("kalends.pull")
+
+MOST_ASKED = 200  # at once; the others wait for the next complete reading
+
+
+def made_sure(errand: Errand, destination: RemoteCalendar, delta: Delta) -> Delta:
+    """The reading, with what stands at the ids that it lacks: an event, or a tombstone where there
+    is none. About the others it is `unsure`. Raises trouble of the whole account.
+
+    Where neither the list nor any of many looks finds one of ours, all are gone: a person is asked
+    about that, and needs the whole number.
+    """
+    lacking, has_none = doubts.lacking(errand.account, delta)
+    asked = lacking[:MOST_ASKED]
+    looks = _looks(errand, destination, asked) if asked else {}
+    living = {remote_id: event for remote_id, event in looks.items() if event is not None}
+    gone = looks.keys() - living.keys()
+    if has_none and len(gone) == len(asked):
+        gone = set(lacking)
+    return replace(
+        delta,
+        changed=(*delta.changed, *living.values()),
+        tombstones=delta.tombstones | gone,
+        unsure=frozenset(lacking) - gone - living.keys(),
+    )
+
+
+def _looks(errand: Errand, destination: RemoteCalendar, asked: list[str]) -> dict:
+    try:
+        return errand.provider.look(destination.calendar_id, asked)
+    except (AuthExpired, NotConfigured, RateLimited):
+        raise
+    except ProviderError as error:
+        log.warning("calendar %s not asked about what it lacks: %s", destination.id, error)
+        return {}

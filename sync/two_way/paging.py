@@ -1,0 +1,110 @@
+"""Long reads in slices: the pages of a read that ends with its time slice are kept, and the next
+slice goes on behind them.
+"""
+
+import hashlib
+import json
+import time
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from base import jobs, scheduling, vault
+from sync.providers.base import RateLimited, Unanswered, Unavailable
+from sync.tables.accounts import RemoteCalendar
+from sync.tables.pace import KEPT_PAGES, ReadPage
+
+from .errand import OutOfTime
+
+CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
+
+
+class KeptPages:
+    """See `providers.base.Pages`. `ends_at`: until when this slice may go on, in monotonic seconds;
+    None: to the end.
+    """
+
+    def __init__(self, ends_at: float | None):
+        self._ends_at = ends_at
+        self._calendar: RemoteCalendar | None = None
+        self._known: dict[str, str] = {}
+        self._fresh: dict[str, dict] = {}
+
+    @contextmanager
+    def of(self, calendar: RemoteCalendar) -> Iterator[None]:
+        """Around one read of a calendar. Pages are kept, sealed, if it is cut short, and thrown
+        away when it is over or refused for good.
+        """
+        rows = list(ReadPage.select().where(ReadPage.calendar == calendar))
+        is_stale = any(row.read_at < scheduling.utc_now() - KEPT_PAGES for row in rows)
+        self._calendar, self._known, self._fresh = (
+            calendar,
+            {} if is_stale else {row.place: row.sealed for row in rows},
+            {},
+        )
+        try:
+            yield
+        except Exception as error:
+            is_cut_short = (
+                isinstance(error, CUT_SHORT)
+                or isinstance(error, Unavailable)
+                and error.status >= 500
+            )
+            if is_stale or not is_cut_short:
+                self._forget()
+            if is_cut_short:
+                self._store()
+            raise
+        else:
+            if rows:
+                self._forget()
+        finally:
+            self._calendar = None
+
+    def _store(self) -> None:
+        for place, page in self._fresh.items():
+            row = {
+                "calendar": self._calendar,
+                "place": place,
+                "sealed": _sealed(page),
+                "read_at": scheduling.utc_now(),
+            }
+            ReadPage.insert(**row).on_conflict_ignore().execute()
+
+    def _forget(self) -> None:
+        ReadPage.delete().where(ReadPage.calendar == self._calendar).execute()
+
+    def kept(self, address: str) -> dict | None:
+        if self._calendar is None:
+            return None
+        place = self._place(address)
+        sealed = self._known.get(place)
+        try:
+            return self._fresh.get(place) or (_opened(sealed) if sealed else None)
+        except vault.CannotOpen:
+            return None
+
+    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+        """Raises OutOfTime behind a page that was read in this slice, once the slice is over."""
+        place = self._place(address) if self._calendar else ""
+        if not place or place in self._known:
+            return
+        self._fresh[place] = page
+        if goes_on and self._ends_at and time.monotonic() > self._ends_at:
+            raise OutOfTime
+
+    def _place(self, address: str) -> str:
+        """The same for the same page of the same calendar since the account's last fresh start."""
+        calendar = self._calendar
+        return hashlib.sha256(
+            f"{calendar.account.generation} {calendar.calendar_id} {address}".encode()
+        ).hexdigest()
+
+
+def _sealed(page: dict) -> str:
+    return vault.seal(b64encode(zlib.compress(json.dumps(page).encode())).decode())
+
+
+def _opened(sealed: str) -> dict:
+    return json.loads(zlib.decompress(b64decode(vault.unseal(sealed))))

@@ -1,0 +1,91 @@
+"""What one pull says, sorted: about the events that links hold, about others with our mark, and
+about what is foreign.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sync.events.event import Delta, Link, RemoteEvent
+from sync.events.fingerprint import times
+
+SKEW = timedelta(
+    seconds=5
+)  # between a provider's own clocks, and between the precisions of its answers
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A delta, sorted. Laws by number: see `plan`."""
+
+    told: dict[str, RemoteEvent]  # by id
+    copies: dict[
+        str, list[RemoteEvent]
+    ]  # ours by their mark, held by no link; the one to keep comes first
+    foreign: tuple[RemoteEvent, ...]
+    delta: Delta
+
+    def seen(self, link: Link) -> RemoteEvent | None:
+        """What the delta tells of a link's event, unless it is old news (law 3). What a complete
+        one tells lives, though it was called gone.
+        """
+        seen = self.told.get(link.remote_id)
+        if seen is None or (
+            link.phase == "gone" and seen.etag == link.etag and not self.delta.complete
+        ):
+            return None
+        return (
+            None
+            if seen.updated_at and link.updated_at and seen.updated_at < link.updated_at - SKEW
+            else seen
+        )
+
+    def is_gone(self, link: Link) -> bool:
+        """Whether a link's event is surely gone (law 2)."""
+        unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
+        unread |= self.delta.unsure
+        if not link.remote_id or link.remote_id in self.told or link.remote_id in unread:
+            return False
+        looked_at = self.delta.complete and bool(link.fingerprint) and "" not in unread
+        window = self.delta.window
+        return (
+            link.remote_id in self.delta.tombstones
+            or looked_at
+            and (window is None or window.clearly_holds(*times(link.fingerprint)))
+        )
+
+
+def read(delta: Delta, links: Iterable[Link], installation: str, account: str = "") -> Reading:
+    """The delta, sorted by what the links hold and what bears the mark of this installation and
+    account (law 4).
+    """
+    told = _whole(delta.changed)
+    held = {link.remote_id for link in links}
+    copies, foreign = defaultdict(list), []
+    for seen in told.values():
+        if seen.remote_id not in held:
+            ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (
+                installation,
+                account,
+            )
+            (copies[seen.mark.reference] if ours else foreign).append(seen)
+    for found in copies.values():
+        found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))
+    return Reading(told, dict(copies), tuple(foreign), delta)
+
+
+def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:
+    """By id, the last word counts. Occurrences stand for their series; without its master we know
+    no etag of it.
+    """
+    told: dict[str, RemoteEvent] = {}
+    for seen in changed:
+        known = told.get(seen.series_id) if seen.series_id else None
+        if not seen.series_id:
+            told[seen.remote_id] = seen
+        elif known is None or not known.is_series:
+            told[seen.series_id] = replace(
+                seen, remote_id=seen.series_id, etag="", series_id=None, is_series=True
+            )
+    return told

@@ -1,0 +1,298 @@
+"""Strays: events of ours that somebody dragged or copied into another calendar of the account. They
+are no foreign time, and do not stay.
+
+The calendars that are read tell of strays by themselves; the others that the account can write to
+are searched once a day and at a resync.
+Each stray is a row until a look no longer finds it, so that an answer to a deletion is not simply
+believed.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Set
+from itertools import groupby
+from operator import attrgetter
+
+from peewee import CharField, ForeignKeyField
+
+from base import scheduling
+from base.database import Base
+from base.outside import ID_LENGTH
+from sync.events.event import Delta, Event, RemoteEvent
+from sync.events.fingerprint import fingerprint, wanted
+from sync.providers.base import (
+    AuthExpired,
+    Calendar,
+    Delete,
+    NotConfigured,
+    PreconditionFailed,
+    ProviderError,
+    RateLimited,
+    Unanswered,
+    Unavailable,
+    Unsent,
+)
+from sync.tables.accounts import SEARCH_EVERY, Account, Link, Notice, RemoteCalendar, hash_of
+
+from . import local, marks
+from .errand import Errand
+
+log = logging.getLogger("kalends.sync")
+
+ENDING = (AuthExpired, NotConfigured, RateLimited)  # these concern the whole account
+PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next look tries again
+
+
+class Stray(Base):
+    """An event of ours in another calendar than ours. `uid`: the booking's, "" for what is none.
+    `problem`: why it cannot be taken away, in
+    one word; the person was told then."""
+
+    account = ForeignKeyField(Account, backref="strays", on_delete="CASCADE")
+    calendar_id = CharField(ID_LENGTH)
+    name = CharField(300)  # the calendar's
+    remote_id = CharField(ID_LENGTH)
+    uid = CharField(36)
+    fingerprint = CharField(120)
+    problem = CharField(60, default="")
+
+
+# ---- finding ----
+
+
+def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
+    """Remember the strays that a pull of a calendar tells of, inside the caller's transaction."""
+    found = _by_id(account, delta.changed, calendar.is_ours)
+    told = {
+        key for seen in delta.changed for key in (seen.remote_id, seen.series_id)
+    } | delta.tombstones
+    _remember(account, calendar.calendar_id, calendar.name, found, told)
+
+
+def search(errand: Errand) -> bool:
+    """Look for strays in every calendar that the account can write to, where that is due. True: it
+    was.
+    """
+    account, at = errand.account, scheduling.utc_now()
+    if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
+        return False
+    listed = elsewhere(account, errand.provider.calendars())
+    for calendar in listed:
+        try:
+            found = look(errand, calendar.calendar_id)
+        except ENDING:
+            raise
+        except ProviderError as error:
+            log.warning("a calendar cannot be searched: %s", error)
+            continue
+        with errand.writing():
+            _remember(account, calendar.calendar_id, calendar.name, found)
+    with errand.writing():
+        Stray.delete().where(
+            Stray.account == account,
+            Stray.calendar_id.not_in([calendar.calendar_id for calendar in listed]),
+        ).execute()
+        asked = (
+            Account.searched_at.is_null()
+            if account.searched_at is None
+            else Account.searched_at == account.searched_at
+        )
+        Account.update(searched_at=at).where(Account.id == account.id, asked).execute()
+    return True
+
+
+def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
+    """The calendars that the account can write to, but for the one that our events go to."""
+    destination = account.destination
+    ours = destination and destination.calendar_id
+    return [calendar for calendar in listed if calendar.can_write and calendar.calendar_id != ours]
+
+
+def look(errand: Errand, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
+    """This account's events in another calendar, by the id of the whole event. `is_quick`: as the
+    provider finds them.
+    """
+    account = errand.account
+    row = RemoteCalendar.get_or_none(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+    )
+    marked = errand.provider.find_marked(calendar_id, account.clinic.installation, is_quick)
+    return _by_id(account, marked, row is not None and row.is_ours)
+
+
+def _by_id(account: Account, seen: Iterable[RemoteEvent], is_made: bool) -> dict[str, RemoteEvent]:
+    return {
+        event.series_id or event.remote_id: event
+        for event in marks.ours(account, tuple(seen), is_made)
+    }
+
+
+def _remember(
+    account: Account,
+    calendar_id: str,
+    name: str,
+    found: Mapping[str, RemoteEvent],
+    told: Set[str] | None = None,
+) -> dict[str, Stray]:
+    """The rows of what was found in a calendar. Those of what was told (None: of all) and not found
+    go.
+    """
+    kept = {
+        row.remote_id: row
+        for row in Stray.select().where(Stray.account == account, Stray.calendar_id == calendar_id)
+    }
+    rows = {
+        key: kept.get(key) or Stray(account=account, calendar_id=calendar_id, remote_id=key)
+        for key in found
+    }
+    for key, row in rows.items():
+        row.name, row.fingerprint, reference = (
+            name[:300],
+            fingerprint(found[key]),
+            found[key].mark.reference,
+        )
+        row.uid = reference if marks.is_uuid(reference) else ""
+        row.save()
+    if gone := [
+        row.id for key, row in kept.items() if key not in found and (told is None or key in told)
+    ]:
+        Stray.delete().where(Stray.id.in_(gone)).execute()
+    return rows
+
+
+# ---- taking away ----
+
+
+def clear(errand: Errand, is_searched: bool) -> None:
+    """Take away the strays that may not stay. `is_searched`: try again what could not be taken away
+    before.
+    """
+    account = errand.account
+    rows = list(
+        Stray.select()
+        .where(Stray.account == account, *([] if is_searched else [Stray.problem == ""]))
+        .order_by(Stray.calendar_id)
+    )
+    events, homes = (
+        (local.going_out(account, {row.uid for row in rows}), _at_home(errand, rows))
+        if rows
+        else ({}, {})
+    )
+    for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
+        some = list(some)
+        if any(not _may_stay(row, events, homes) for row in some):
+            errand.check_time()
+            _clear(errand, calendar_id, some[0].name, events, homes)
+    _settle(account)
+
+
+def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str]) -> bool:
+    """Whether it is all that shows its booking outside, and shows what it may: then somebody has
+    yet to decide about the one in ours.
+    """
+    event = events.get(row.uid)
+    return (
+        event is not None
+        and homes.get(row.uid, row.remote_id) == row.remote_id
+        and row.fingerprint == wanted(event)
+    )
+
+
+def _at_home(errand: Errand, rows: Iterable[Stray]) -> dict[str, str]:
+    """By uid the ids of the events that surely stand in our calendar. What a held plan would write
+    again does not. "" for one that has the same
+    id as the stray and stands in both calendars, as Google's may."""
+    account = errand.account
+    stands = Link.phase.in_(("synced", "frozen")), Link.doubted_at.is_null()
+    links = Link.select(Link.uid, Link.remote_id).where(Link.account == account, *stands)
+    holds = Notice.select().where(
+        Notice.account == account, Notice.topic == "hold", Notice.settled_at.is_null()
+    )
+    missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
+    homes = {uid: remote_id for uid, remote_id in links.tuples() if uid not in missing}
+    same = {row.uid for row in rows if homes.get(row.uid) == row.remote_id}
+    if same and account.destination:
+        try:
+            there = errand.provider.outline(
+                account.destination.calendar_id, account.clinic.installation
+            )
+        except ENDING:
+            raise
+        except ProviderError as error:
+            log.warning("our calendar cannot be looked at for strays: %s", error)
+            there = {}
+        homes |= {uid: "" for uid in same if homes[uid] in there}
+    return homes
+
+
+def _clear(
+    errand: Errand,
+    calendar_id: str,
+    name: str,
+    events: Mapping[str, Event],
+    homes: Mapping[str, str],
+) -> None:
+    """One calendar. What stands there now counts: an event may have been dragged on, or home,
+    meanwhile.
+    """
+    try:
+        found = look(errand, calendar_id)
+    except ENDING:
+        raise
+    except ProviderError as error:
+        log.warning("strays cannot be looked at: %s", error)
+        return
+    with errand.writing():
+        rows = _remember(errand.account, calendar_id, name, found)
+        goes = {key: row for key, row in rows.items() if not _may_stay(row, events, homes)}
+    deletes = [Delete(key, "" if found[key].series_id else found[key].etag) for key in goes]
+    results = list(errand.provider.write(calendar_id, deletes)) if deletes else []
+    with errand.writing():
+        if done := sum(result.error is None for result in results):
+            errand.note(deleted=done)
+        for result in results:
+            if result.error and not isinstance(result.error, (*ENDING, *PASSING)):
+                _tell(errand.account, goes[result.operation.remote_id], result.error)
+    for result in results:
+        if isinstance(result.error, ENDING):
+            raise result.error
+
+
+def _tell(account: Account, row: Stray, error: ProviderError) -> None:
+    """Once for each stray: the person must take it away."""
+    is_news, row.problem = not row.problem, (error.reason or type(error).__name__)[:60]
+    row.save(only=[Stray.problem])
+    if is_news:
+        count = (
+            Stray.select()
+            .where(
+                Stray.account == account, Stray.calendar_id == row.calendar_id, Stray.problem != ""
+            )
+            .count()
+        )
+        calendar = RemoteCalendar.get_or_none(
+            RemoteCalendar.account == account, RemoteCalendar.calendar_id == row.calendar_id
+        )
+        Notice.give(
+            account, "stray", _topic(row.calendar_id), calendar=calendar, detail={"count": count}
+        )
+
+
+def _topic(calendar_id: str) -> str:
+    return f"stray {hash_of(calendar_id)[:12]}"
+
+
+def _settle(account: Account) -> None:
+    """Notices about strays that are gone by now end by themselves."""
+    notices = list(
+        Notice.select().where(
+            Notice.account == account, Notice.kind == "stray", Notice.settled_at.is_null()
+        )
+    )
+    left = (
+        {_topic(row.calendar_id) for row in account.strays.where(Stray.problem != "")}
+        if notices
+        else set()
+    )
+    for notice in notices:
+        if notice.topic not in left:
+            notice.close("over")

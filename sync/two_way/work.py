@@ -1,0 +1,73 @@
+"""The jobs of two-way sync. Arguments are ids; each may run twice, late or never: `sweep` finds in
+the database whatever is due.
+"""
+
+from base import jobs, scheduling
+from sync.connect import connections, revoking
+from sync.tables.accounts import Account
+
+from . import first_look, run
+
+# Time slices: a run that is not done ends at a page or batch, and its next slice goes behind
+# everything that waits.
+NUDGED_SECONDS = (
+    5  # somebody else waits for the same worker: more than that goes on in the other queue
+)
+SLICE_SECONDS = 20
+
+
+def nudge(account_id: int) -> bool:
+    """Have an account brought in step now. False: Redis is away, and the next sweep does it."""
+    return jobs.enqueue("now", nudged, account_id)
+
+
+def nudge_clinic(clinic_id: int) -> None:
+    """After a change in a clinic: nudge the accounts that it concerns, if any."""
+    for row in _due().where(Account.clinic == clinic_id):
+        nudge(row.id)
+
+
+def nudged(account_id: int) -> None:
+    """Job of the queue `now`: a person, or a person's calendar, waits."""
+    if run.run(account_id, NUDGED_SECONDS):
+        jobs.enqueue("sync", polled, account_id)
+    _pass_on(account_id)
+
+
+def polled(account_id: int) -> None:
+    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a nudge
+    had no time for.
+    """
+    if run.run(account_id, SLICE_SECONDS):
+        jobs.enqueue("sync", polled, account_id)
+    _pass_on(account_id)
+
+
+def _pass_on(account_id: int) -> None:
+    """What one calendar outside changed here, by the person's own rule, the person's other
+    calendars show as well.
+    """
+    account = Account.get_or_none(Account.id == account_id)
+    for row in (
+        _due().where(Account.user == account.user_id, Account.id != account_id) if account else ()
+    ):
+        nudge(row.id)
+
+
+def sweep() -> None:
+    """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its
+    worker may have died.
+    """
+    for row in _due():
+        jobs.enqueue("sync", polled, row.id)
+    if revoking.is_due():
+        jobs.enqueue("sync", revoking.retry)
+    first_look.sweep()
+
+
+def _due():
+    """The accounts that are due, of providers that are set up; a departure ends without one,
+    too.
+    """
+    known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
+    return Account.free(scheduling.utc_now()).where(known)

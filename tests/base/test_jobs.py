@@ -1,0 +1,355 @@
+"""The queue over a real Redis: nudges, workers, the clock, and what happens when one of them is
+away.
+"""
+
+import importlib.util
+import logging
+import os
+import signal
+import time
+from datetime import timedelta
+
+import program
+import psutil
+import pytest
+from rq import Queue
+
+import models
+from app import Settings
+from base import jobs, scheduling
+from base.scheduling import Span
+from models import Booking
+from operate import chores, intake, processes
+from operate.intake.upload import Import
+from people.credentials import OneTimeLink, Throttle
+from sync.connect import connections
+from sync.tables.accounts import Account
+
+on_sqlite_alone = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
+LINES = "First name,Last name\nAnna,Kowalska\n"
+
+
+@pytest.fixture
+def away(settings):
+    """A Redis that is not there."""
+    jobs.open_queue("unix:///nowhere/redis.sock")
+    yield
+    jobs.open_queue(settings.redis_url)
+
+
+def waiting(queue, name: str) -> list[str]:
+    return [job.id for job in Queue(name, connection=queue).jobs]
+
+
+def upload(linden) -> Import:
+    """A file to check, without the nudge that usually comes with it."""
+    sheet = intake.open_sheet("clients", LINES)
+    return Import.begin(
+        linden.clinic,
+        linden.olive,
+        "clients",
+        sheet.text,
+        sheet.total,
+        problems={"guessed": sheet.guessed},
+        choices={},
+    )
+
+
+def phase(row: Import) -> str:
+    return Import.get_by_id(row.id).phase
+
+
+def until(holds, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+# ---- nudges ----
+
+
+def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
+    row = upload(linden)
+    assert jobs.enqueue("sync", intake.check, row.id)
+    (job,) = Queue("sync", connection=queue).jobs
+    assert (job.func_name, job.args, job.kwargs) == (
+        "base.jobs.carry_out",
+        ("operate.intake.check", row.id),
+        {},
+    )
+    assert b"Kowalska" not in b"".join(queue.hgetall(job.key).values())
+
+
+def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue):
+    assert (
+        jobs.enqueue("now", intake.check, 7)
+        and jobs.enqueue("now", intake.check, 7)
+        and jobs.enqueue("now", intake.check, 8)
+    )
+    assert waiting(queue, "now") == ["operate-intake-check-7", "operate-intake-check-8"]
+
+
+@pytest.mark.parametrize("name", ["now", "sync"])  # without and with forking
+def test_a_worker_does_the_work_and_the_same_row_may_be_nudged_again(queue, linden, name):
+    row = upload(linden)
+    jobs.enqueue(name, intake.check, row.id)
+    program.work(queue, name)
+    assert phase(row) == "checked" and Import.get_by_id(row.id).good == 1
+    assert queue.keys("rq:job:*") == []
+    jobs.enqueue(name, intake.check, row.id)
+    assert waiting(queue, name) == [f"operate-intake-check-{row.id}"]
+
+
+def test_a_job_that_an_earlier_version_left_is_found_under_its_name_of_today(queue, linden):
+    row = upload(linden)
+    Queue("now", connection=queue).enqueue("sync.jobs.carry_out", "intake.check", row.id)
+    program.work(queue, "now")
+    assert phase(row) == "checked"
+
+
+@pytest.mark.parametrize("earlier", jobs.MOVED)
+def test_every_earlier_name_of_a_module_of_jobs_leads_somewhere(earlier):
+    assert importlib.util.find_spec(jobs.MOVED[earlier])
+
+
+def test_a_row_that_is_gone_is_no_fault(queue):
+    jobs.enqueue("now", intake.check, 4711)
+    program.work(queue, "now")
+    assert queue.keys("rq:job:*") == []
+
+
+def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, monkeypatch):
+    def fault(import_id):
+        raise ValueError("Małgorzata Wójcik")
+
+    monkeypatch.setattr(chores, "fault", fault, raising=False)
+    with caplog.at_level(logging.ERROR):
+        jobs.carry_out("operate.chores.fault", 5)
+    (record,) = caplog.records
+    assert "job operate.chores.fault(5): ValueError at test_jobs.py" in record.getMessage()
+    assert "Małgorzata" not in caplog.text and record.exc_info is None
+
+
+def test_a_job_closes_the_database_it_opened(db):
+    models.database.close()
+    jobs.carry_out("operate.chores.sweep")
+    assert models.database.is_closed()
+
+
+def test_without_redis_nothing_fails_and_nothing_waits_long(away, linden, caplog):
+    began = time.monotonic()
+    assert jobs.enqueue("now", intake.check, 1) is False
+    assert time.monotonic() - began < 2
+    assert "operate.intake.check not queued" in caplog.text
+    assert not jobs.is_usable()
+
+
+# ---- the periodic jobs ----
+
+
+def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
+    row = upload(linden)
+    assert queue.keys("rq:queue:*") == []
+    jobs.carry_out("operate.chores.sweep")
+    program.work(queue)
+    assert phase(row) == "checked"
+
+
+def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
+    OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    Throttle.fail("old", 5)
+    undecided, decided = upload(linden), upload(linden)
+    decided.advance(("checking",), "taking", linden.olive)
+    intake.check(undecided.id)
+    Import.update(created_at=clock.now).execute()
+    clock.now += Import.KEPT + timedelta(seconds=1)
+    OneTimeLink.issue(linden.quinn, "reset", None, days=1)
+    Throttle.fail("new", 5)
+    audit = models.AuditEntry.select().count()
+    chores.clean_up()
+    assert [link.user for link in OneTimeLink.select()] == [linden.quinn]
+    assert [row.key for row in Throttle.select()] == ["new"]
+    assert (phase(undecided), phase(decided)) == ("discarded", "taking")
+    assert (
+        Import.get_by_id(undecided.id).content == ""
+        and Import.get_by_id(decided.id).content == LINES
+    )
+    assert models.AuditEntry.select().count() == audit + 1
+
+
+@on_sqlite_alone
+def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
+    clock = program.begin("clock", output=queue.output, **queue.environ)
+    try:
+        until(lambda: len(waiting(queue, "chores")) == len(chores.PERIODIC))
+    finally:
+        clock.terminate()
+    assert clock.wait(10) == 0
+    names = {job.args[0] for job in Queue("chores", connection=queue).jobs}
+    assert names == {
+        f"{function.__module__}.{function.__name__}" for function, _ in chores.PERIODIC
+    }
+    assert {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"} <= names
+    assert "Traceback" not in queue.output.read_text()
+    assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
+
+
+@on_sqlite_alone
+def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, linden, letters):
+    app.test_client().post("/forgotten", data={"email": "pat@linden.test"})
+    assert (
+        waiting(queue, "chores") == ["letters-sending-send_due"] and letters.server.connections == 0
+    )
+    (job,) = Queue("chores", connection=queue).jobs
+    assert job.args == ("letters.sending.send_due",)
+    queue.environ |= {"SMTP_URL": letters.server.url, "MAIL_FROM": "kalends@linden.test"}
+    program.work(queue, "chores")
+    assert [letter["To"] for letter in letters.server.taken] == ["pat@linden.test"]
+
+
+@on_sqlite_alone
+def test_the_sweep_finds_a_letter_whose_nudge_was_lost(queue, linden, letters):
+    OneTimeLink.issue(linden.pat, "invite", None, days=7, by_mail=True)
+    assert waiting(queue, "chores") == []
+    jobs.carry_out("operate.chores.sweep")
+    assert waiting(queue, "chores") == ["letters-sending-send_due"]
+
+
+# ---- when something is away ----
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("part", [["clock"], ["worker", "now"], ["worker", "sync"]], ids=" ".join)
+def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path, linden):
+    running = program.begin(*part, output=queue.output, **queue.environ)
+    own = Settings.from_env({name: str(value) for name, value in queue.environ.items()})
+    try:
+        until(lambda: queue.smembers("rq:workers") or queue.keys("rq:cron_scheduler*"))
+        queue.server.terminate()
+        queue.server.wait(5)
+        time.sleep(1.5)
+        assert running.poll() is None
+        with processes.embedded_redis(own):
+            queue.flushall()
+            row = upload(linden)
+            if part[0] == "worker":
+                until(lambda: jobs.enqueue(part[1], intake.check, row.id))
+                until(lambda: phase(row) == "checked", 60)
+            time.sleep(0.5)
+            assert running.poll() is None
+            running.terminate()
+            assert running.wait(15) == 0
+    finally:
+        running.kill()
+    assert "Traceback" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+def test_a_part_stops_when_asked_though_redis_is_away(queue):
+    for part in (["clock"], ["worker", "now"], ["worker", "sync"]):
+        running = program.begin(
+            *part,
+            output=queue.output,
+            **{**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"},
+        )
+        time.sleep(1.5)
+        running.terminate()
+        running.wait(10)
+        assert "Traceback" not in queue.output.read_text()
+
+
+@on_sqlite_alone
+def test_a_worker_that_is_told_to_stop_ends_a_long_job_and_leaves_no_process(
+    queue, linden, tmp_path
+):
+    (tmp_path / "endless.py").write_text(
+        "import time\n\ndef sleep(seconds):\n    time.sleep(seconds)\n"
+    )
+    Queue("sync", connection=queue).enqueue(jobs.carry_out, "endless.sleep", 600, **jobs.FORGET)
+    running = program.begin(
+        "worker", "sync", output=queue.output, **queue.environ, PYTHONPATH=str(tmp_path)
+    )
+    until(lambda: psutil.Process(running.pid).children())
+    (horse,) = psutil.Process(running.pid).children()
+    os.kill(running.pid, signal.SIGTERM)
+    running.wait(30)
+    assert not horse.is_running() or horse.status() == psutil.STATUS_ZOMBIE
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("how", ["stopped", "in a loop"])
+def test_the_process_of_a_job_that_is_frozen_is_ended_and_the_next_job_is_done(queue, how):
+    chores = Queue("chores", connection=queue)
+    if how == "stopped":
+        job = chores.enqueue("time.sleep", 120)
+    else:  # in C, where no other thread of the process comes to its turn
+        job = chores.enqueue("re.match", "(a+)+$", "a" * 60 + "b")
+    running = program.begin(
+        "worker", "chores", output=queue.output, KALENDS_FROZEN_SECONDS=3, **queue.environ
+    )
+    try:
+        until(lambda: job.get_status() == "started")
+        until(lambda: psutil.Process(running.pid).children())
+        (horse,) = psutil.Process(running.pid).children()
+        if how == "stopped":
+            horse.suspend()
+        until(lambda: not horse.is_running())
+        until(lambda: job.get_status() == "failed")
+        after = chores.enqueue("time.sleep", 0)
+        until(lambda: after.get_status() == "finished")
+        running.terminate()
+        assert running.wait(20) == 0
+    finally:
+        running.kill()
+    assert queue.output.read_text().count("The process of a job gives no sign of life.") == 1
+
+
+@on_sqlite_alone
+def test_a_job_that_takes_longer_than_the_silence_allowed_is_done(queue):
+    job = Queue("chores", connection=queue).enqueue("time.sleep", 5)
+    program.run("worker", "chores", "--burst", KALENDS_FROZEN_SECONDS=3, **queue.environ)
+    assert job.get_status() == "finished"
+
+
+@pytest.fixture
+def google():
+    """A provider that is set up, and that nobody speaks with."""
+    connections.set_up(connections.Setup({"google": None}))
+
+
+@on_sqlite_alone
+def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, google):
+    account = Account.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
+    account.start(linden.olive, "Kalends", "Europe/London")
+    row = upload(linden)
+    intake.check(row.id)
+    intake.accept(Import.get_by_id(row.id), linden.olive)
+    assert waiting(queue, "now") == []
+    intake.take(row.id)
+    assert waiting(queue, "now") == [f"sync-two_way-work-nudged-{account.id}"]
+
+
+@on_sqlite_alone
+def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_it_does_not(
+    queue, linden, google, signed_in
+):
+    pat = signed_in(linden.pat)
+    start = scheduling.utc_now() + timedelta(days=2)
+    booking = Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        service=linden.service,
+    )[0]
+    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    account.start(linden.pat, "Kalends", "Europe/London")
+    assert pat.get(f"/bookings/{booking.id}").status_code == 200
+    assert (
+        pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400
+    )
+    assert waiting(queue, "now") == []
+    assert pat.post(f"/bookings/{booking.id}/status", data={"status": "arrived"}).status_code == 303
+    assert waiting(queue, "now") == [f"sync-two_way-work-nudged-{account.id}"]

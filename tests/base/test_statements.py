@@ -1,0 +1,84 @@
+"""Statements are the same with the short way as with Peewee's own."""
+
+from datetime import UTC, datetime
+
+import pytest
+from peewee import JOIN, Case, CharField, Column, Context, fn
+
+import models
+from base.database import Base, is_sqlite
+from models import Booking, Clinic, Patient, Practitioner, User
+from sync.tables.accounts import Account, Link, RemoteCalendar
+
+NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
+
+
+class Nicknamed(Base):
+    """A table that has another name in every statement."""
+
+    name = CharField(column_name='quo"ted')
+
+    class Meta:
+        table_alias = "nick"
+
+
+def statements():
+    """Of each sort that the program makes, and of those that change what a column is called."""
+    other, mine = Booking.alias("other"), User.alias()
+    busy = Booking.select(Booking.patient).where(Booking.starts_at > NOW)
+    inner = User.select(User.id, User.email.alias("address")).alias("inner")
+    named = User.select(User.id).where(User.id > 2).cte("named")
+    return {
+        "rows": Booking.select(),
+        "two tables": Booking.select(Booking, Patient).join(Patient, JOIN.LEFT_OUTER),
+        "three tables": Booking.select().join(Practitioner).join(User).where(User.id << [1, 2]),
+        "an alias": other.select().where(other.patient == 3, other.id.is_null(False)),
+        "an alias beside its table": Booking.select(Booking.id, other.id).join(
+            other, on=Booking.patient == other.patient
+        ),
+        "exists": mine.select(mine.id).where(
+            fn.EXISTS(Account.select().where(Account.user == mine.id))
+        ),
+        "one column of a subquery": Patient.select().where(Patient.id << busy),
+        "a whole subquery": Patient.select().where(Patient.id << Booking.select()),
+        "from a subquery": User.select(inner.c.address).from_(inner).where(inner.c.id > 4),
+        "with": User.select().join(named, on=named.c.id == User.id).with_cte(named),
+        "groups": Booking.select(Booking.status, fn.COUNT(Booking.id).alias("number"))
+        .group_by(Booking.status)
+        .having(fn.MAX(Booking.id) > 1),
+        "cases": Booking.select(Case(None, [(Booking.id > 3, Booking.starts_at)], 0)).distinct(),
+        "a union": Booking.select().where(Booking.id == 1) | Booking.select(),
+        "an order": User.select().join(Clinic).order_by(Clinic.name.desc(), User.id).limit(2),
+        "joined words": User.select(User.name.concat("x")).where(~(User.name == "a")),
+        "a table with an alias": Nicknamed.select().where(Nicknamed.name == "x"),
+        "an update": Account.update(failures=Account.failures + 1).where(Account.id == 4),
+        "an update by a subquery": Account.update(due_at=None).where(
+            Account.user << User.select(User.id)
+        ),
+        "a deletion": Link.delete().where(
+            Link.account << Account.select().where(Account.phase == "off")
+        ),
+        "an insertion": User.insert(email="a", name="b", clinic=1),
+        "several": RemoteCalendar.insert_many([{"account": 1, "name": "x"}]),
+        "from rows": Link.insert_from(
+            Link.select(Link.account, Link.uid), [Link.account, Link.uid]
+        ),
+        "unless it is there": User.insert(email="a").on_conflict_ignore(),
+        "or changed": User.insert(email="a", name="b").on_conflict(
+            conflict_target=[User.email], update={User.name: "c"}, where=User.name != "d"
+        ),
+    } | ({} if is_sqlite() else {"held": Account.select().where(Account.id == 2).for_update()})
+
+
+def test_every_statement_reads_as_peewee_writes_it(db, monkeypatch):
+    ours = {name: statement.sql()[0] for name, statement in statements().items()}
+    monkeypatch.setattr(models.database.obj, "context_class", Context)
+    assert ours == {name: statement.sql()[0] for name, statement in statements().items()}
+
+
+@pytest.mark.parametrize("scope", ["select", "update"])
+def test_a_column_is_written_in_one_step(db, monkeypatch, scope):
+    """What the short way is for: no call of Peewee for a column's name."""
+    monkeypatch.setattr(Column, "__sql__", None)
+    statement = User.select() if scope == "select" else User.update(name="x").where(User.id == 1)
+    assert '"name"' in statement.sql()[0]

@@ -1,0 +1,609 @@
+"""CSV files: what is understood, what is refused and why, and what is taken in."""
+
+import csv
+import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import models
+from base.database import open_database
+from base.scheduling import Span
+from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
+from operate import intake, migrate
+from operate.intake.sheet import MOST_BYTES, MOST_LINES
+from operate.intake.upload import Import
+
+
+def look(kind: str, text: str | bytes, clinic):
+    raw = text if isinstance(text, bytes) else text.encode()
+    return intake.look(intake.open_sheet(kind, *intake.decode(raw)), clinic)
+
+
+def faults(report) -> dict[int, set[str]]:
+    """Columns at fault by line."""
+    found = {}
+    for entry in report.faults:
+        found.setdefault(entry["line"], set()).add(entry["column"])
+    return found
+
+
+def booking(line: str) -> str:
+    """A file of lines under the common columns."""
+    return (
+        "calendar,venue,client,service,date,start,end,duration,all day,last day,status,rate,notes\n"
+        + line
+    )
+
+
+def only(clinic, line: str):
+    report = look("bookings", booking(line), clinic)
+    assert report.faults == []
+    return report.rows[0]
+
+
+# ---- the file ----
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_delimiter_line_ends_and_column_names_vary(linden, delimiter, end):
+    text = (
+        end.join(
+            delimiter.join(line)
+            for line in (
+                ["Surname", "FIRST NAME", "Client ID"],
+                ["Lovelace", "Ada", "A-1"],
+                ["", "Björk", ""],
+            )
+        )
+        + end
+    )
+    report = look("clients", text, linden.clinic)
+    assert [(row["first_name"], row["last_name"]) for row in report.rows] == [
+        ("Ada", "Lovelace"),
+        ("Björk", ""),
+    ]
+    assert report.entries() == []
+
+
+def test_a_wrong_delimiter_is_told_with_the_expected_columns(linden):
+    with pytest.raises(
+        intake.Unreadable,
+        match="first_name.*commas, semicolons or tabs.*first_name, last_name, name, internal_id",
+    ):
+        look("clients", "first_name|last_name\nAda|Lovelace\n", linden.clinic)
+
+
+def test_a_missing_column_is_named(linden):
+    with pytest.raises(intake.Unreadable, match="We do not find calendar and date"):
+        look("bookings", "client,service\nK-2041,Shoulder\n", linden.clinic)
+
+
+def test_two_columns_of_one_meaning_are_refused(linden):
+    with pytest.raises(intake.Unreadable, match="Two columns both mean email"):
+        look("clients", "first_name,email,mail\nAda,a@mail.test,b@mail.test\n", linden.clinic)
+
+
+@pytest.mark.parametrize(
+    "encoding, guessed",
+    [("utf-8-sig", None), ("utf-8", None), ("utf-16", None), ("cp1252", "Windows-1252")],
+)
+def test_encodings_are_told_apart(linden, encoding, guessed):
+    report = look(
+        "clients", "first_name,last_name\r\nJürgen,Groß\r\n".encode(encoding), linden.clinic
+    )
+    assert report.rows[0]["first_name"] == "Jürgen"
+    assert report.rows[0]["last_name"] == "Groß"
+    assert [guessed for entry in report.notes if guessed in entry["sentence"]] == (
+        [guessed] if guessed else []
+    )
+
+
+def test_bytes_that_windows_1252_lacks_are_read_as_latin_1(linden):
+    report = look("clients", b"first_name\nJ\xfcrgen\x81\n", linden.clinic)
+    assert report.rows[0]["first_name"] == "Jürgen"
+    assert "Latin-1" in report.notes[0]["sentence"]
+
+
+@pytest.mark.parametrize(
+    "raw, sentence",
+    [
+        (b"", "empty"),
+        (b" \r\n ", "empty"),
+        (b"PK\x03\x04" + b"\0" * 50, "workbook"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file"),
+        ("first_name\nJür".encode()[:-1] + b"\xc3", "did not arrive whole"),
+        ("first_name\nAda".encode("utf-16")[:-1], "did not arrive whole"),
+        (b"x" * (MOST_BYTES + 1), "larger than 30 MB"),
+        (b"\xef\xbb\xbf", "The file is empty"),
+        (b"first_name,last_name\r\n", "nothing below the first line"),
+        (b"first_name\n\n ,\n", "nothing below the first line"),
+        (b"first_name\n" + b"x\n" * (MOST_LINES + 1), "more than 200,000 lines"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_one_sentence(linden, raw, sentence):
+    with pytest.raises(intake.Unreadable, match=sentence):
+        look("clients", raw, linden.clinic)
+
+
+def test_a_half_written_last_line_is_bad_but_short_lines_elsewhere_are_not(linden):
+    report = look(
+        "clients", "first_name,last_name,phone\nAda\nGrace,Hopper,\nAlan,Tu", linden.clinic
+    )
+    assert faults(report) == {4: {""}}
+    assert [row["first_name"] for row in report.rows] == ["Ada", "Grace"]
+
+
+def test_quoted_line_breaks_keep_the_line_numbers_right(linden):
+    report = look("clients", 'first_name,notes\nAda,"one\r\ntwo\nthree"\n,nobody\n', linden.clinic)
+    assert report.rows[0]["notes"] == "one\ntwo\nthree"
+    assert faults(report) == {5: {"first_name"}}
+
+
+def test_a_quotation_mark_that_never_closes_spoils_its_own_lines_alone(linden):
+    report = look("clients", 'first_name,last_name\nAda,Lovelace\n"Grace,Hopper\n', linden.clinic)
+    assert faults(report) == {3: {""}}
+    assert len(report.rows) == 1
+
+
+def test_more_cells_than_columns_are_told(linden):
+    report = look("clients", "first_name,last_name\nLovelace, Ada, 1815\n", linden.clinic)
+    assert "quotation marks" in report.faults[0]["sentence"]
+
+
+def test_unknown_columns_are_left_out_and_told(linden):
+    report = look("clients", "first_name,Shoe size,line,why\nAda,38,2,because\n", linden.clinic)
+    assert [entry["sentence"] for entry in report.notes] == [
+        "We leave out columns that we do not know: Shoe size."
+    ]
+
+
+# ---- clients ----
+
+
+def test_clients_come_in_searchable_with_ids_of_their_own(linden):
+    text = (
+        "first_name,last_name,internal_id,email,phone\nŁukasz,Żółć,,LUKASZ@Mail.Example,\nBjörk,,K-2042,,+44"
+        " 7700 900001\nJosé,Peña,,,\n"
+    )
+    intake.store(
+        intake.open_sheet("clients", text), linden.clinic, linden.olive, lambda report: True
+    )
+    rows = {row.first_name: row for row in Patient}
+    assert (rows["Łukasz"].internal_id, rows["Björk"].internal_id, rows["José"].internal_id) == (
+        "K-2043",
+        "K-2042",
+        "K-2044",
+    )
+    assert rows["Łukasz"].email == "lukasz@mail.example"
+    assert Patient.matching(linden.clinic, "lukasz zolc").get() == rows["Łukasz"]
+    assert Patient.matching(linden.clinic, "447700900001").get() == rows["Björk"]
+    entry = AuditEntry.get(AuditEntry.action == "patients.added")
+    assert entry.detail == {"count": 3}
+
+
+def test_bad_cells_of_a_client_are_each_told(linden):
+    text = (
+        "first_name,last_name,internal_id,email,phone\n,X,,,\n"
+        + "a" * 81
+        + ",,,,\nAda,,,not-an-address,\nAda,,"
+        + "9" * 21
+        + ",,"
+        + "1" * 41
+    )
+    report = look("clients", text, linden.clinic)
+    assert faults(report) == {
+        2: {"first_name"},
+        3: {"first_name"},
+        4: {"email"},
+        5: {"internal_id", "phone"},
+    }
+    assert len(report.bad) == 4
+
+
+def test_duplicates_in_the_file_and_against_the_database_are_refused(linden):
+    text = (
+        "first_name,last_name,internal_id,email,phone\nA,A,K-2041,,\nB,B,X-1,,\nC,C,X-1,,\nMałgorzata,Wójcik,,,+353"
+        " 1 555 0100\nMałgorzata,Wójcik,,,\nmalgorzata,WOJCIK,,,\nB,B,,,\nB,B,X-2,,\n"
+    )
+    report = look("clients", text, linden.clinic)
+    assert faults(report) == {
+        2: {"internal_id"},
+        4: {"internal_id"},
+        5: {"first_name"},
+        7: {"first_name"},
+        8: {"first_name"},
+    }
+    assert "Line 3 has" in next(entry["sentence"] for entry in report.faults if entry["line"] == 4)
+
+
+def test_another_clinics_clients_are_no_duplicates(linden, stranger):
+    assert look("clients", "first_name,internal_id\nAda,K-2041\n", stranger.clinic).faults == []
+
+
+def test_formulas_stay_text_and_go_out_harmless(linden):
+    text = (
+        b"first_name,last_name,email,phone\n=1+1,@SUM(A1),bad,+44 7700"
+        b" 900001\n\t=cmd|x,-2,bad,\n'=2+2,,,\n"
+    )
+    row = intake.begin(linden.clinic, linden.olive, "clients", text)
+    intake.check(row.id)
+    row = Import.get_by_id(row.id)
+    lines = list(csv.reader(io.StringIO(intake.bad_lines(row).removeprefix("\ufeff"))))
+    assert lines[1][:4] == ["'=1+1", "'@SUM(A1)", "bad", "'+44 7700 900001"]
+    assert lines[2][0].startswith("'")
+    assert lines[2][1] == "'-2"
+    assert lines[1][-2:] == ["2", "email: Write an address such as name@example.org."]
+    again = look("clients", intake.bad_lines(row).replace("bad", ""), linden.clinic)
+    assert [(one["first_name"], one["phone"]) for one in again.rows][0] == (
+        "=1+1",
+        "+44 7700 900001",
+    )
+    assert look("clients", "first_name\n=1+1\n", linden.clinic).rows[0]["first_name"] == "=1+1"
+
+
+def test_control_and_override_characters_are_dropped(linden):
+    assert (
+        look("clients", "first_name\nA\u202ed\x07a\n", linden.clinic).rows[0]["first_name"] == "Ada"
+    )
+
+
+# ---- bookings ----
+
+
+def test_a_booking_is_found_by_names_or_ids_in_the_venues_zone(linden):
+    row = only(
+        linden.clinic,
+        "PAT@linden.test,,k-2041,shoulder,2026-12-01,09:30,10:20,,,,Paid,£65.50,Bring a towel",
+    )
+    assert (row.calendar, row.patient, row.service, row.status, row.rate) == (
+        linden.calendar,
+        linden.patient.id,
+        linden.service.id,
+        "paid",
+        6550,
+    )
+    assert (row.span.starts_at, row.span.ends_at) == (
+        datetime(2026, 12, 1, 9, 30, tzinfo=UTC),
+        datetime(2026, 12, 1, 10, 20, tzinfo=UTC),
+    )
+    abroad = only(
+        linden.clinic,
+        'Quinn Linden,Harbour House,"Wójcik, Malgorzata",,13.12.2026,9:30 am,,1:30,,,,,',
+    )
+    assert abroad.calendar == linden.abroad
+    assert (abroad.span.starts_at, abroad.span.duration) == (
+        datetime(2026, 12, 13, 14, 30, tzinfo=UTC),
+        timedelta(minutes=90),
+    )
+
+
+@pytest.mark.parametrize(
+    "line, starts, ends",
+    [
+        (
+            "pat@linden.test,,,Shoulder,2026-12-01,09:30,,,,,,,",
+            "2026-12-01T09:30",
+            "2026-12-01T10:20",
+        ),  # the service's length
+        ("pat@linden.test,,,,2026-12-01,22:30,01:00,,,,,,", "2026-12-01T22:30", "2026-12-02T01:00"),
+        (
+            "pat@linden.test,,,,2026-12-01,22:00,24:00,,no,,,,",
+            "2026-12-01T22:00",
+            "2026-12-02T00:00",
+        ),
+        ("pat@linden.test,,,,13/12/2026,2pm,,45 min,,,,,", "2026-12-13T14:00", "2026-12-13T14:45"),
+        (
+            "pat@linden.test,,,,2026-12-01,,,,yes,2026-12-03,,,",
+            "2026-12-01T00:00",
+            "2026-12-04T00:00",
+        ),
+        ("pat@linden.test,,,,2026-12-01,,,,x,,,,", "2026-12-01T00:00", "2026-12-02T00:00"),
+    ],
+)
+def test_times_may_be_written_in_several_ways(linden, line, starts, ends):
+    span = only(linden.clinic, line).span
+    assert (span.starts_at, span.ends_at) == tuple(
+        datetime.fromisoformat(at).replace(tzinfo=UTC) for at in (starts, ends)
+    )
+
+
+@pytest.mark.parametrize(
+    "line, columns",
+    [
+        ("nobody,,,,2026-12-01,09:30,10:00,,,,,,", {"calendar"}),
+        (",,,,2026-12-01,09:30,10:00,,,,,,", {"calendar"}),
+        ("quinn@linden.test,,,,2026-12-01,09:30,10:00,,,,,,", {"venue"}),
+        ("quinn@linden.test,Moon,,,2026-12-01,09:30,10:00,,,,,,", {"venue"}),
+        ("pat@linden.test,,Jane Nobody,,2026-12-01,09:30,10:00,,,,,,", {"client"}),
+        ("pat@linden.test,,,Yoga,2026-12-01,09:30,10:00,,,,,,", {"service"}),
+        ("pat@linden.test,,,,12/32/2026,09:30,10:00,,,,,,", {"date"}),
+        ("pat@linden.test,,,,,09:30,10:00,,,,,,", {"date"}),
+        ("pat@linden.test,,,,1969-12-01,09:30,10:00,,,,,,", {"date"}),
+        ("pat@linden.test,,,,2100-01-01,09:30,10:00,,,,,,", {"date"}),
+        ("pat@linden.test,,,,2026-12-01,25:00,26:00,,,,,,", {"start", "end"}),
+        ("pat@linden.test,,,,2026-12-01,24:00,,30,,,,,", {"start"}),
+        ("pat@linden.test,,,,2026-12-01,,,,,,,,", {"start"}),
+        ("pat@linden.test,,,,2026-12-01,09:30,,,,,,,", {"end"}),
+        ("pat@linden.test,,,,2026-12-01,09:30,,0,,,,,", {"duration"}),
+        ("pat@linden.test,,,,2026-12-01,09:30,,99999,,,,,", {"duration"}),
+        ("pat@linden.test,,,,2026-12-01,,,,maybe,,,,", {"all_day"}),
+        ("pat@linden.test,,,,2026-12-03,,,,yes,2026-12-01,,,", {"last_day"}),
+        ("pat@linden.test,,,,2026-12-03,,,,yes,2027-03-01,,,", {"last_day"}),
+        ("pat@linden.test,,,,2026-12-01,09:30,10:00,,,,unsure,6O,", {"status", "rate"}),
+        (
+            "pat@linden.test,,,,2027-03-28,01:30,03:00,,,,,,",
+            {"start"},
+        ),  # London's clocks skip this hour
+        ("pat@linden.test,,,,2027-03-28,00:30,01:30,,,,,,", {"end"}),
+    ],
+)
+def test_each_wrong_cell_of_a_booking_is_told_by_column(linden, line, columns):
+    report = look("bookings", booking(line), linden.clinic)
+    assert faults(report) == {2: columns}
+    assert report.rows == []
+
+
+def test_an_hour_that_comes_twice_is_the_first_one_and_noted(linden):
+    report = look(
+        "bookings", booking("pat@linden.test,,,,2027-10-31,01:30,,30,,,,,"), linden.clinic
+    )
+    assert report.rows[0].span.starts_at == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    assert "comes twice" in report.notes[0]["sentence"]
+    assert report.faults == []
+
+
+def test_two_clients_of_one_name_need_the_id(linden):
+    Patient.add(linden.clinic, None, first_name="Małgorzata", last_name="Wójcik")
+    report = look(
+        "bookings",
+        booking("pat@linden.test,,Malgorzata Wojcik,,2026-12-01,09:30,10:00,,,,,,"),
+        linden.clinic,
+    )
+    assert "Several clients" in report.faults[0]["sentence"]
+
+
+def test_no_sentence_repeats_a_clients_name(linden):
+    text = booking(
+        "pat@linden.test,,Secret Person,,2026-12-01,09:30,10:00,,,,,,\npat@linden.test,,Secret"
+        " Person,,2026-12-01,09:30,10:00,,,,,,Secret"
+    )
+    assert "Secret" not in str(look("bookings", text, linden.clinic).entries())
+    clients = (
+        "first_name,last_name,email\nSecret,Person,bad\nSecret,"
+        + "Secret" * 20
+        + ",\nSecret,Person,\nSecret,Person,\n"
+    )
+    assert "Secret" not in str(look("clients", clients, linden.clinic).entries())
+
+
+def test_overlaps_are_refused_against_the_database_and_within_the_file(linden):
+    start = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+    Booking.book(linden.abroad, [Span(start, start + timedelta(hours=1))], None)
+    text = booking(
+        # line 2: the same person is busy at the other venue
+        "quinn@linden.test,Linden Street,,,2026-12-01,10:00,11:00,,,,,,\n"
+        # line 3: free again at that minute
+        "quinn@linden.test,Linden Street,,,2026-12-01,10:30,11:00,,,,,,\n"
+        # line 4: in the way of line 3
+        "quinn@linden.test,Linden Street,,,2026-12-01,10:45,11:30,,,,,,\n"
+        # line 5: holds no time
+        "quinn@linden.test,Linden Street,,,2026-12-01,10:45,11:30,,,,cancelled,,\n"
+        "pat@linden.test,,,,2026-12-01,10:00,11:00,,,,,,\n"  # line 6: somebody else
+        "pat@linden.test,,,,2026-12-01,09:00,12:00,,,,,,\n"
+    )  # line 7: all around line 6
+    report = look("bookings", text, linden.clinic)
+    assert faults(report) == {2: {"start"}, 4: {"start"}, 7: {"start"}}
+    assert [entry["sentence"].rsplit("overlaps ")[1] for entry in report.faults] == [
+        "a booking that is in Kalends.",
+        "line 3.",
+        "line 6.",
+    ]
+
+
+def test_a_file_sent_in_twice_adds_nothing_the_second_time(linden):
+    text = booking(
+        "pat@linden.test,,K-2041,,2026-12-01,09:30,10:00,,,,cancelled,,\npat@linden.test,,K-2041,,2026-12-02,09:30,10:00,,,,,,\n"
+        "pat@linden.test,,K-2041,,2026-12-02,09:30,10:00,,,,,,\n"
+    )
+    sheet = intake.open_sheet("bookings", text)
+    assert len(intake.store(sheet, linden.clinic, None, lambda report: True).rows) == 2
+    report = intake.store(sheet, linden.clinic, None, lambda report: True)
+    assert (report.rows, len(report.bad), Booking.select().count()) == ([], 3, 2)
+
+
+def test_bookings_that_come_in_move_their_calendar_and_no_other(linden):
+    before = {row.id: row.calendar_rev for row in Practitioner}
+    sheet = intake.open_sheet(
+        "bookings",
+        booking("pat@linden.test,,K-2041,Shoulder,2026-12-01,,,,yes,,pending,450,Cover\n"),
+    )
+    intake.store(sheet, linden.clinic, linden.olive, lambda report: True)
+    row = Booking.get()
+    assert (row.starts_on, row.ends_on, row.rate_cents, row.status, row.notes) == (
+        date(2026, 12, 1),
+        date(2026, 12, 2),
+        45000,
+        "pending",
+        "Cover",
+    )
+    assert (row.clinic, row.practitioner, row.patient, row.service) == (
+        linden.clinic,
+        linden.calendar,
+        linden.patient,
+        linden.service,
+    )
+    assert [row.id for row in Practitioner if row.calendar_rev > before[row.id]] == [
+        linden.calendar.id
+    ]
+    assert AuditEntry.get(AuditEntry.action == "bookings.added").detail == {"count": 1}
+
+
+@pytest.mark.parametrize("kind", ["clients", "bookings"])
+def test_the_example_could_be_imported_as_it_is(linden, clock, kind):
+    report = look(kind, intake.example(kind, linden.clinic), linden.clinic)
+    assert (len(report.rows), report.entries()) == (2, [])
+
+
+# ---- checking, then taking ----
+
+
+def sent(linden, text: str, kind: str = "clients") -> Import:
+    row = intake.begin(linden.clinic, linden.olive, kind, text.encode())
+    intake.check(row.id)
+    return Import.get_by_id(row.id)
+
+
+def fresh(row: Import) -> Import:
+    return Import.get_by_id(row.id)
+
+
+MIXED = "first_name,internal_id\nAda,A-1\n,A-2\nGrace,A-3\n"
+
+
+def test_a_check_changes_nothing_and_tells_all(linden):
+    row = sent(linden, MIXED)
+    assert (row.phase, row.total, row.done, row.good, row.bad, row.problems["bad"]) == (
+        "checked",
+        3,
+        3,
+        2,
+        1,
+        [3],
+    )
+    assert Patient.select().count() == 1
+
+
+def test_taking_adds_the_good_ones_once_and_forgets_the_file(linden):
+    row = sent(linden, MIXED)
+    assert intake.accept(row, linden.olive)
+    assert not intake.accept(row, linden.olive)
+    intake.take(row.id)
+    intake.take(row.id)
+    assert Patient.select().count() == 3
+    done = fresh(row)
+    assert (done.phase, done.content, done.problems, done.good, done.bad) == ("taken", "", {}, 2, 1)
+
+
+def test_two_workers_at_once_take_it_in_once(linden):
+    row = sent(linden, "first_name\n" + "".join(f"Name{n}\n" for n in range(300)))
+    intake.accept(row, linden.olive)
+
+    def work(_):
+        with models.database.connection_context():
+            intake.take(row.id)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert fresh(row).phase == "taken"
+    assert Patient.select().count() == 301
+
+
+def test_taking_asks_anew_when_the_clinic_changed_since_the_check(linden):
+    row = sent(linden, MIXED)
+    Patient.add(linden.clinic, None, first_name="Other", internal_id="A-3")
+    intake.accept(row, linden.olive)
+    intake.take(row.id)
+    again = fresh(row)
+    assert (again.phase, again.good, again.problems["bad"]) == ("checked", 1, [3, 4])
+    assert Patient.select().count() == 2
+    assert any(
+        "changed since the last check" in entry["sentence"] for entry in again.problems["entries"]
+    )
+
+
+def test_a_file_that_was_thrown_away_meanwhile_stays_out(linden):
+    row = intake.begin(linden.clinic, linden.olive, "clients", MIXED.encode())
+    assert row.advance(("checking",), "discarded", linden.olive)
+    intake.check(row.id)
+    intake.take(row.id)
+    assert (fresh(row).phase, fresh(row).content, Patient.select().count()) == ("discarded", "", 1)
+
+
+def test_a_fault_of_ours_ends_as_failed_without_a_name_in_the_log(linden, caplog):
+    row = intake.begin(linden.clinic, linden.olive, "clients", b"first_name\nSecret\n")
+    Import.update(choices={"columns": ["of another shape"]}).where(Import.id == row.id).execute()
+    intake.check(row.id)
+    assert fresh(row).phase == "failed"
+    assert f"import {row.id}" in caplog.text
+    assert "Secret" not in caplog.text
+    Import.update(choices={}).where(Import.id == row.id).execute()
+    assert intake.check_again(fresh(row), linden.olive)
+    intake.check(row.id)
+    assert fresh(row).phase == "checked"
+
+
+def test_bookings_are_taken_and_the_page_learns_where_the_first_is(linden):
+    row = sent(
+        linden,
+        booking(
+            "pat@linden.test,,,,2026-12-08,09:30,10:00,,,,,,\npat@linden.test,,,,2026-12-01,09:30,10:00,,,,,,\n"
+        ),
+        "bookings",
+    )
+    intake.accept(row, linden.olive)
+    intake.take(row.id)
+    assert fresh(row).problems == {"calendar": linden.calendar.id, "day": "2026-12-01"}
+
+
+def test_only_a_thousand_reasons_are_kept_but_all_bad_lines(linden):
+    row = sent(linden, "first_name,last_name\n" + ",X\n" * 1500)
+    assert (row.bad, len(row.problems["bad"]), len(row.problems["entries"])) == (1500, 1500, 1000)
+    assert intake.bad_lines(row).count("\r\n") == 1501
+
+
+# ---- a hundred thousand lines ----
+
+
+@pytest.fixture
+def big(tmp_path):
+    """A clinic in a SQLite database of its own."""
+    open_database(f"sqlite:///{tmp_path / 'big.db'}")
+    migrate.migrate()
+    clinic = Clinic.create(name="Big")
+    venue = Venue.create(clinic=clinic, name="Here", zone_name="Europe/London")
+    user = User.create(clinic=clinic, email="one@big.test", name="One")
+    Practitioner.create(clinic=clinic, user=user, venue=venue)
+    yield clinic
+    models.database.close()
+    models.database.obj.close_all()
+
+
+def test_a_hundred_thousand_lines_are_checked_and_taken(big):
+    clients = "first_name,last_name,internal_id\n" + "".join(
+        f"First{n},Last{n},X{n}\n" for n in range(50_000)
+    )
+    seen = []
+    report = intake.store(
+        intake.open_sheet("clients", clients), big, None, lambda found: not found.bad, seen.append
+    )
+    assert len(report.rows) == Patient.select().count() == 50_000
+    assert seen == [*range(2_000, 50_001, 2_000), 50_000]
+    day = date(2027, 1, 1)
+    bookings = "calendar,client,date,start,duration\n" + "".join(
+        f"one@big.test,X{n % 50_000},{day + timedelta(days=n // 48)},"
+        f"{n // 2 % 24:02d}:{n % 2 * 30:02d},30\n"
+        for n in range(100_000)
+    )
+    row = intake.begin(big, None, "bookings", bookings.encode())
+    intake.check(row.id)
+    assert fresh(row).bad == len(
+        [n for n in range(100_000) if _skipped(day + timedelta(days=n // 48), n)]
+    )
+    intake.accept(fresh(row), None)
+    intake.take(row.id)
+    assert Booking.select().count() == fresh(row).good > 99_000
+
+
+def _skipped(day: date, n: int) -> bool:
+    """London's clocks skip the hour after one on the last Sunday of March."""
+    return day.month == 3 and day.day > 24 and day.isoweekday() == 7 and n // 2 % 24 == 1
+
+
+def test_the_manual_names_every_column():
+    manual = (Path(__file__).parents[3] / "docs" / "import.md").read_text()
+    for columns in intake.COLUMNS.values():
+        assert all(f"| `{column.name}`" in manual and column.advice in manual for column in columns)

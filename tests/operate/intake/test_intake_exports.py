@@ -1,0 +1,706 @@
+"""Files as other programs export them: what they mean comes in, or is asked for; nothing that
+changes the meaning is passed over.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from models import Booking, Patient, Service
+from operate import intake
+from operate.intake import asking
+from operate.intake.sheet import MOST_BYTES, peek
+from operate.intake.upload import ColumnMeaning, Import
+from sync.tables.accounts import Account, RemoteCalendar
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def open_text(kind: str, text: str, **choices):
+    return intake.open_sheet(kind, *intake.decode(text.encode()), choices)
+
+
+@pytest.fixture
+def read(linden):
+    """`read(text, …)`: what a check makes of a file of bookings; keyword arguments are what a
+    person chose.
+    """
+    for name in ("Follow-up", "First visit"):
+        Service.create(clinic=linden.clinic, name=name, duration_minutes=30)
+    Patient.create(clinic=linden.clinic, first_name="Ada", last_name="Example", internal_id="C-7")
+
+    def look(text: str, kind: str = "bookings", **choices):
+        return intake.look(open_text(kind, text, **choices), linden.clinic)
+
+    return look
+
+
+def told(report) -> list[str]:
+    return [entry["sentence"] for entry in report.faults]
+
+
+def spans(report) -> list[tuple[datetime, datetime]]:
+    return [(row.span.starts_at, row.span.ends_at) for row in report.rows]
+
+
+ACUITY = """Start Time,End Time,First Name,Last Name,Phone,Email,Type,Calendar,Appointment Price,Paid?,Notes,Date Scheduled,Label,Appointment ID
+"March 13, 2027 9:00\u202fam","March 13, 2027 9:30\u202fam",Ada,Example,'07700900052,ada@mail.test,Follow-up,Pat Linden,65.00,no,Bring scans,,,88
+"""  # noqa: E501
+CLINIKO = """Starts at,Ends at,Patient,Patient ID,Appointment type,Practitioner,Business,Cancelled at,Did not arrive,Notes
+2027-03-13 09:00,2027-03-13 09:30,Ada Example,C-7,Follow-up,Pat Linden,Linden Street,,No,
+2027-03-13 10:00,2027-03-13 10:30,Ada Example,C-7,Follow-up,Pat Linden,Linden Street,2027-03-12 18:00,No,
+2027-03-13 11:00,2027-03-13 11:30,Ada Example,C-7,Follow-up,Pat Linden,Linden Street,,Yes,
+"""  # noqa: E501
+FRESHA = """Ref #,Client,Service,Team member,Location,Scheduled date,Time,Duration,Status,Price
+1001,Ada Example,Follow-up,Pat Linden,Linden Street,13 Mar 2027,9:00am,1h 15min,Completed,£65.00
+1002,Ada Example,Follow-up,Pat Linden,Linden Street,14 Mar 2027,9:00am,30min,No-show,"1,234.50"
+"""
+JANE = """Date,Start Time,End Time,Patient,Patient Number,Treatment,Staff Member,Location,State
+2027-03-13,9:00 AM,9:30 AM,"Example, Ada",C-7,Follow-up,Pat Linden,Linden Street,Late cancel
+2027-03-13,10:00 AM,10:30 AM,"Example, Ada",C-7,Follow-up,Pat Linden,Linden Street,Checked in
+"""
+SIMPLE = """Date of Service,Start Time,Client,Clinician,Appointment Status,Duration
+03/13/2027,09:00 AM,Ada Example,Pat Linden,Show,50
+03/04/2027,09:00 AM,Ada Example,Pat Linden,Attended,50
+"""
+OUTLOOK = """"Subject","Start Date","Start Time","End Date","End Time","All day event","Reminder on/off","Description","Location","Show time as"
+"Team day","13/3/2027","00:00:00","15/3/2027","00:00:00","True","False","","Room 2","2"
+"Visit","16/3/2027","09:00:00","16/3/2027","09:30:00","False","True","","","2"
+"""  # noqa: E501
+GOOGLE = """Subject,Start Date,Start Time,End Date,End Time,All Day Event,Description,Location,Private
+Team day,03/13/2027,,03/14/2027,,True,,Room 2,False
+Visit,03/16/2027,9:00 AM,03/16/2027,9:30 AM,False,,,True
+"""  # noqa: E501
+
+
+def test_acuity(read, linden):
+    report = read(ACUITY)
+    (row,) = report.rows
+    assert (row.calendar, row.rate, row.notes) == (linden.calendar, 6500, "Bring scans")
+    assert spans(report) == [(at("2027-03-13 09:00"), at("2027-03-13 09:30"))]
+    assert Patient.get_by_id(row.patient).internal_id == "C-7"
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "status"),
+    [
+        ("Patient arrived", "Yes", "arrived"),
+        ("Patient arrived", "No", "confirmed"),
+        ("Patient arrived", "", "confirmed"),
+        ("Patient Arrived At", "2027-03-13 08:55", "arrived"),
+        ("Checked-in", "TRUE", "arrived"),
+        ("Paid?", "yes", "paid"),
+        ("Paid?", "no", "confirmed"),
+        ("Paid?", "2027-03-20", "paid"),
+        ("Payment status", "Paid", "paid"),
+        ("Payment status", "Unpaid", "confirmed"),
+        ("Payment status", "Partially paid", "confirmed"),
+        ("Price,Paid", "65.00,65.00", "paid"),
+        ("Price,Paid", "65.00,20.00", "confirmed"),
+        ("Price,Paid", "65.00,0.00", "confirmed"),
+        ("Invoiced", "x", "invoiced"),
+        ("Invoiced,Paid?", "yes,yes", "paid"),
+        ("Status,Patient arrived", "Pending,yes", "arrived"),
+        ("Status,Patient arrived", "Completed,yes", "delivered"),
+        ("Status,Paid?", "Attended,yes", "paid"),
+        ("Status,Paid?", "Paid,no", "paid"),
+        ("Status,Paid?", "Cancelled,yes", "cancelled"),
+        ("Cancelled at,Patient arrived", "2027-03-12,yes", "cancelled"),
+        ("Did not arrive,Paid?", "yes,yes", "no_show"),
+        ("Patient arrived,Did not arrive", "yes,no", "arrived"),
+        ("Paid?,Paid at", "no,2027-03-20", "paid"),
+        ("Paid on", "20 March 2027 14:05", "paid"),
+        ("Price,Paid", "£65.00,GBP 65", "paid"),
+        ("Paid on", "13.03.2027", "paid"),
+        ("Paid on", "13/03/27 14:05", "paid"),
+        ("Price,Paid", '"1,234.50","1,234.50"', "paid"),
+        ("Price,Paid", "1234,1.00", "confirmed"),
+        ("Status,Patient arrived", "Offered,yes", "arrived"),
+    ],
+)
+def test_what_came_to_pass_is_taken_from_columns_of_their_own(read, headings, cells, status):
+    report = read(
+        f"Date,Start,Duration,Practitioner,Patient,{headings}\n"
+        f"2027-03-13,9:00,30,Pat Linden,Ada Example,{cells}\n"
+    )
+    assert [row.status for row in report.rows] == [status]
+    kept_apart = (
+        status in ("cancelled", "no_show")
+        or "Partially" in cells
+        or cells.endswith((",20.00", ",1.00"))
+    )
+    assert bool(report.notes) == kept_apart
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells"),
+    [
+        ("Patient arrived", "maybe"),
+        ("Paid?", "maybe"),
+        ("Paid?", "abc"),
+        ("Paid?", "13.45.20"),
+        ("Patient arrived,Did not arrive", "yes,yes"),
+    ],
+)
+def test_what_may_have_come_to_pass_is_refused(read, headings, cells):
+    report = read(
+        f"Date,Start,Duration,Practitioner,Patient,{headings}\n"
+        f"2027-03-13,9:00,30,Pat Linden,Ada Example,{cells}\n"
+    )
+    assert not report.rows and len(report.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("dates", "offered"),
+    [
+        (("03/04/2027", "05/06/2027"), ["day-first", "month-first"]),
+        (("27/3/13", "27/3/13"), ["day-first", "year-first"]),
+        (("03/04/05", "05/06/07"), ["day-first", "month-first", "year-first"]),
+    ],
+)
+def test_an_order_of_dates_is_offered_where_it_gives_dates(linden, dates, offered):
+    lines = "".join(f"{day},9:00,30,Pat Linden\n" for day in dates)
+    sheet = open_text("bookings", "Date,Start,Duration,Practitioner\n" + lines)
+    asked = asking.questions(sheet, linden.clinic)
+    orders = asking.orders(asked["dates"])
+    assert [order for order, read in orders if read] == offered
+    assert ("year-first" in offered) == ("year-first" in dict(orders))
+
+
+def test_cliniko_keeps_what_was_cancelled_and_who_did_not_come(read):
+    assert [row.status for row in read(CLINIKO).rows] == ["confirmed", "cancelled", "no_show"]
+
+
+def test_fresha(read):
+    report = read(FRESHA)
+    assert [(row.status, row.rate) for row in report.rows] == [
+        ("delivered", 6500),
+        ("no_show", 123450),
+    ]
+    assert spans(report)[0] == (at("2027-03-13 09:00"), at("2027-03-13 10:15"))
+
+
+def test_jane(read):
+    assert [row.status for row in read(JANE).rows] == ["cancelled", "arrived"]
+
+
+def test_simplepractice_has_the_month_first(read):
+    assert [starts.date() for starts, _ in spans(read(SIMPLE))] == [
+        date(2027, 3, 13),
+        date(2027, 3, 4),
+    ]
+
+
+@pytest.mark.parametrize("text, last", [(OUTLOOK, date(2027, 3, 15)), (GOOGLE, date(2027, 3, 15))])
+def test_whole_days_end_as_the_program_means_it(read, linden, text, last):
+    whole, timed = read(text, calendar=linden.calendar.id).rows
+    assert (whole.span.starts_on, whole.span.ends_on) == (
+        date(2027, 3, 13),
+        last,
+    )  # two days both times: Outlook names the day after
+    assert (timed.span.starts_at, timed.calendar, timed.notes) == (
+        at("2027-03-16 09:00"),
+        linden.calendar,
+        "Subject: Visit",
+    )
+
+
+def test_a_file_that_names_nobody_asks_whose_bookings_they_are(read):
+    with pytest.raises(intake.Unreadable, match="We do not find calendar"):
+        read(GOOGLE)
+
+
+def test_the_names_of_the_columns_may_stand_below_a_title(read):
+    text = (
+        "sep=;\nLinden Street\n\nAppointments in March;;;\ncalendar;date;start;end\nPat"
+        " Linden;13.03.2027;9.00;9.30\n"
+    )
+    report = read(text)
+    assert spans(report) == [(at("2027-03-13 09:00"), at("2027-03-13 09:30"))]
+    assert report.rows[0].line == 6
+
+
+@pytest.mark.parametrize(
+    "start, end, zone, expected",
+    [
+        (
+            "2027-03-13T09:00:00+01:00",
+            "2027-03-13T09:30:00+01:00",
+            "",
+            ("2027-03-13 08:00", "2027-03-13 08:30"),
+        ),
+        (
+            "2027-07-13 09:00",
+            "2027-07-13 09:30",
+            "America/New_York",
+            ("2027-07-13 13:00", "2027-07-13 13:30"),
+        ),
+        (
+            "2027-07-13 09:00",
+            "2027-07-13 09:30",
+            "Eastern Standard Time",
+            ("2027-07-13 13:00", "2027-07-13 13:30"),
+        ),
+        (
+            "2027-07-13 09:00",
+            "2027-07-13 09:30",
+            "+02:00",
+            ("2027-07-13 07:00", "2027-07-13 07:30"),
+        ),
+        ("2027-07-13 22:00", "2027-07-14 06:00", "UTC", ("2027-07-13 22:00", "2027-07-14 06:00")),
+    ],
+)
+def test_times_of_another_zone_are_understood(read, start, end, zone, expected):
+    report = read(f"calendar,start,end,time zone\nPat Linden,{start},{end},{zone}\n")
+    assert told(report) == [] and spans(report) == [tuple(map(at, expected))]
+
+
+def test_a_zone_that_nobody_knows_is_refused_not_dropped(read):
+    assert (
+        "no time zone"
+        in told(
+            read(
+                "calendar,start,end,time zone\nPat Linden,2027-03-13 09:00,2027-03-13 10:00,Middle"
+                " Earth\n"
+            )
+        )[0]
+    )
+
+
+def test_several_days_are_not_cut_to_the_first(read):
+    report = read(
+        "calendar,date,start,end date,end\nPat Linden,2027-03-13,09:00,2027-03-15,17:00\n"
+    )
+    assert spans(report) == [(at("2027-03-13 09:00"), at("2027-03-15 17:00"))]
+
+
+def test_dates_that_can_be_read_both_ways_are_asked_about(read, linden):
+    text = (
+        "calendar,date,start,end\nPat Linden,03/04/2027,09:00,10:00\nPat"
+        " Linden,05/06/2027,09:00,10:00\n"
+    )
+    with pytest.raises(intake.Unreadable, match="03/04/2027 can be read"):
+        read(text)
+    asked = asking.questions(open_text("bookings", text), linden.clinic)
+    assert asked["dates"][0] == {
+        "raw": "03/04/2027",
+        "day-first": "3 April 2027",
+        "month-first": "4 March 2027",
+    }
+    assert spans(read(text, dates="month-first"))[0][0] == at("2027-03-04 09:00")
+    assert [
+        starts.month for starts, _ in spans(read(text + "Pat Linden,13/04/2027,09:00,10:00\n"))
+    ] == [4, 6, 4]
+    with pytest.raises(intake.Unreadable, match="day first, others the month"):
+        read(text + "Pat Linden,13/04/2027,09:00,10:00\nPat Linden,04/13/2027,09:00,10:00\n")
+
+
+OVERLAPPING = (
+    "calendar,date,start,end\nPat Linden,2027-03-13,09:00,10:00\nPat"
+    " Linden,2027-03-13,09:30,10:30\n"
+)
+
+
+def test_overlaps_are_told_by_line_and_taken_where_one_says_so(read, linden):
+    report = read(OVERLAPPING)
+    assert (sorted(report.bad), report.overlaps, len(report.rows)) == ([3], 1, 1)
+    report = read(OVERLAPPING, overlaps=True)
+    assert (report.bad, len(report.rows)) == (set(), 2) and "overlaps line 2" in report.notes[0][
+        "sentence"
+    ]
+
+
+def test_busy_time_outside_is_a_note(read, linden):
+    account = Account.create(
+        clinic=linden.clinic, user=linden.pat, kind="google", email="pat@gmail.test", sealed=""
+    )
+    source = RemoteCalendar.create(
+        clinic=linden.clinic, account=account, calendar_id="c", role="source", name="Private"
+    )
+    ExternalEvent.create(
+        clinic=linden.clinic,
+        user=linden.pat,
+        calendar=source,
+        remote_id="e",
+        title="Dentist",
+        busy="busy",
+        blocks=True,
+        starts_at=at("2027-03-13 09:30"),
+        ends_at=at("2027-03-13 09:40"),
+    )
+    report = read(OVERLAPPING, overlaps=True)
+    assert not report.bad
+    assert [entry["line"] for entry in report.notes if "Another calendar" in entry["sentence"]] == [
+        2,
+        3,
+    ]
+    assert "Dentist" not in str(report.notes)
+
+
+def test_two_phones_one_name_and_spoiled_numbers(linden):
+    report = intake.look(
+        open_text(
+            "clients",
+            'Patient Number,Name,Mobile Phone,Home Phone\n1,"Example, Ada",\'07700900052,020 7946'
+            " 0000\n2,Bo Sample,,020 7946 0001\n1.39073E+18,Cy Test,,\n4,Di Test,4.477E+11,\n",
+        ),
+        linden.clinic,
+    )
+    first, second = report.rows
+    assert (first["first_name"], first["last_name"], first["phone"]) == (
+        "Ada",
+        "Example",
+        "07700900052",
+    )
+    assert first["notes"] == "Other phone: 020 7946 0000"
+    assert (second["first_name"], second["phone"]) == ("Bo", "020 7946 0001")
+    assert {(entry["line"], entry["column"]) for entry in report.faults} == {
+        (4, "internal_id"),
+        (5, "phone"),
+    }
+
+
+def test_unknown_words_are_refused_by_name(read):
+    report = read(
+        "calendar,date,start,end,status,cancelled\nPat Linden,2027-03-13,09:00,10:00,Wibble,\nPat"
+        " Linden,2027-03-13,09:00,10:00,,perhaps\n"
+    )
+    assert {(entry["line"], entry["column"]) for entry in report.faults} == {
+        (2, "status"),
+        (3, "cancelled"),
+    }
+
+
+@pytest.mark.parametrize(
+    "header, cells, phone, notes",
+    [
+        (
+            "Mobile Number,Telephone",
+            "07700 900111,020 7946 0001",
+            "07700 900111",
+            "Other phone: 020 7946 0001",
+        ),
+        (
+            "Home Phone,Mobile Phone,Work Phone",
+            "'604-555-0101,604-555-0102,604-555-0103",
+            "604-555-0102",
+            "Other phone: Home Phone: 604-555-0101\nOther phone: Work Phone: 604-555-0103",
+        ),
+        ("Home Phone,Mobile Phone,Work Phone", ",,604-555-0103", "604-555-0103", ""),
+        (
+            "Phone numbers",
+            '"Mobile: 0400 000 001, Home: (02) 7010 0001"',
+            "0400 000 001",
+            "Other phone: Home: (02) 7010 0001",
+        ),
+        ("Phone", "'(020) 7946 0001", "(020) 7946 0001", ""),
+        ("Phone", '"020 7946 0001 ext 4, ask for Bo"', "020 7946 0001 ext 4, ask for Bo", ""),
+        (
+            "Phone 1 - Value,Phone 2 - Value",
+            "07700 900111,020 7946 0001",
+            "07700 900111",
+            "Other phone: 020 7946 0001",
+        ),
+    ],
+)
+def test_several_phones_are_kept_all(linden, header, cells, phone, notes):
+    (row,) = intake.look(
+        open_text("clients", f"First Name,{header}\nAda,{cells}\n"), linden.clinic
+    ).rows
+    assert (row["phone"], row["notes"]) == (phone, notes)
+
+
+def test_two_columns_that_tell_of_a_cancellation_both_count(read):
+    head = "calendar,start,end,Cancelled,Cancelled at,Did not arrive,No Show At\n"
+    lines = (
+        ("No", "2027-03-01 10:00:00 UTC", "No", ""),
+        ("Yes", "-", "", ""),
+        ("No", "n/a", "No", "2027-03-13"),
+        ("No", "-", "No", "-"),
+    )
+    text = "".join(
+        f"Pat Linden,2027-03-13 {n}:00,2027-03-13 {n}:30,{','.join(cells)}\n"
+        for n, cells in enumerate(lines, 9)
+    )
+    report = read(head + text)
+    assert told(report) == [] and [row.status for row in report.rows] == [
+        "cancelled",
+        "cancelled",
+        "no_show",
+        "confirmed",
+    ]
+
+
+def test_a_time_that_was_cancelled_and_booked_again_by_the_same_client_comes_in_twice(read):
+    line = "Pat Linden,C-7,2027-03-13 09:00,2027-03-13 09:30"
+    report = read(
+        f"calendar,client,start,end,status\n{line},cancelled\n{line},confirmed\n{line},confirmed\n{line},no"
+        " show\n"
+    )
+    assert [row.status for row in report.rows] == ["cancelled", "confirmed"]
+    assert told(report) == ["Line 3 is the same booking.", "Line 2 is the same booking."]
+
+
+def test_a_meeting_that_outlook_calls_cancelled_is(read, linden):
+    report = read(OUTLOOK.replace('"Visit"', '"Canceled: Visit"'), calendar=linden.calendar.id)
+    assert [row.status for row in report.rows] == ["confirmed", "cancelled"]
+
+
+def test_whole_days_that_end_at_midnight_end_there_in_any_language(read):
+    columns = {
+        "beginntam": "date",
+        "beginntum": "start",
+        "endetam": "last_day",
+        "endetum": "end",
+        "ganztagigesereignis": "all_day",
+    }
+    text = (
+        "calendar,Beginnt am,Beginnt um,Endet am,Endet um,Ganztägiges Ereignis\nPat"
+        " Linden,13.04.2027,00:00:00,15.04.2027,00:00:00,Ein\n"
+    )
+    (row,) = read(text, columns=columns).rows
+    assert (row.span.starts_on, row.span.ends_on) == (date(2027, 4, 13), date(2027, 4, 15))
+
+
+def test_an_end_in_an_offset_of_its_own_is_read_with_it(read):
+    report = read(
+        "calendar,start,end\nPat Linden,2027-03-28T00:30:00+00:00,2027-03-28T02:30:00+01:00\n"
+    )
+    assert spans(report) == [(at("2027-03-28 00:30"), at("2027-03-28 01:30"))]
+
+
+def test_two_columns_that_name_different_days_are_refused(read):
+    assert (
+        "another day"
+        in told(
+            read(
+                "calendar,date,start,end\nPat Linden,2027-01-03,2027-03-17 09:00,2027-03-17 09:30\n"
+            )
+        )[0]
+    )
+
+
+def test_a_venue_that_the_chosen_calendar_does_not_belong_to_is_refused(read, linden):
+    report = read(
+        "date,start,end,location\n2027-03-13,09:00,10:00,Elsewhere\n2027-03-13,11:00,12:00,linden"
+        " street\n",
+        calendar=linden.calendar.id,
+    )
+    assert [entry["column"] for entry in report.faults] == ["venue"] and [
+        row.calendar for row in report.rows
+    ] == [linden.calendar]
+
+
+def test_amounts_of_another_currency_are_noted_once(read):
+    report = read(
+        "calendar,date,start,end,price\n"
+        + "".join(
+            f"Pat Linden,2027-03-13,{n}:00,{n}:30,{price}\n"
+            for n, price in enumerate(("€65", "65 EUR", "£65.00", "US$65"), 10)
+        )
+    )
+    assert [entry["sentence"] for entry in report.notes] == [
+        "Amounts are in EUR there, and are taken as GBP, the currency of the clinic."
+    ]
+    assert [row.rate for row in report.rows] == [6500] * 4
+
+
+# ---- asking ----
+
+
+def test_what_was_said_of_one_program_s_columns_is_kept_from_another_s(signed_in, linden):
+    manager = signed_in(linden.maya)
+    jane = (
+        "Start At,End At,Staff Member,Treatment,Location,Colour\n2027-03-13 09:00,2027-03-13"
+        " 09:30,Pat Linden,,Linden Street,red\n"
+    )
+    row = intake.begin(linden.clinic, linden.maya, "bookings", jane.encode())
+    data = {
+        f"column-{n}": one["meaning"] or "" for n, one in enumerate(row.problems["ask"]["columns"])
+    }
+    assert manager.post(f"/settings/imports/{row.id}/meanings", data=data).status_code == 303
+    assert Import.get_by_id(row.id).choices["columns"]["location"] == "venue"
+    assert intake.begin(linden.clinic, linden.maya, "bookings", jane.encode()).phase == "checking"
+    outlook = intake.begin(linden.clinic, linden.maya, "bookings", OUTLOOK.encode())
+    assert {one["heading"]: one["meaning"] for one in outlook.problems["ask"]["columns"]}[
+        "Location"
+    ] == "notes"
+    assert (
+        intake.meanings("bookings", linden.clinic, jane, [])["colour"] == ""
+        and intake.meanings("bookings", linden.clinic, OUTLOOK, []) == {}
+    )
+
+
+def test_a_column_without_a_name_is_asked_about(linden):
+    row = intake.begin(
+        linden.clinic,
+        linden.maya,
+        "clients",
+        b"first_name,last_name,,\nAda,Example,Allergic to latex,\n",
+    )
+    assert row.phase == "mapping" and [one["samples"] for one in row.problems["ask"]["columns"]][
+        -1
+    ] == ["Allergic to latex"]
+    assert (
+        intake.begin(
+            linden.clinic, linden.maya, "clients", b"first_name,last_name,,\nAda,Example,,\n"
+        ).phase
+        == "checking"
+    )
+    late = "first_name,\n" + "Ada,\n" * 100 + "Bo,Allergic to latex\n"
+    assert intake.begin(linden.clinic, linden.maya, "clients", late.encode()).phase == "mapping"
+    assert (
+        "the 2. without a name"
+        in intake.look(open_text("clients", late), linden.clinic).notes[0]["sentence"]
+    )
+
+
+STRANGE = "Behandler,Wann,Um,Bis,Farbe\nPat Linden,2027-03-13,09:00,10:00,rot\n"
+
+
+def test_strange_columns_are_asked_about_once(signed_in, linden):
+    manager = signed_in(linden.maya)
+    row = intake.begin(linden.clinic, linden.maya, "bookings", STRANGE.encode())
+    page = manager.get(f"/settings/imports/{row.id}").text
+    assert (
+        Import.get_by_id(row.id).phase == "mapping"
+        and "Behandler" in page
+        and "Pat Linden" in page
+        and "What is in this file?" in page
+    )
+    answer = manager.post(f"/settings/imports/{row.id}/meanings", data={"column-0": "calendar"})
+    assert answer.status_code == 422 and "Say which column is the date." in answer.text
+    twice = {
+        "column-0": "calendar",
+        "column-1": "date",
+        "column-2": "start",
+        "column-3": "start",
+        "column-4": "",
+    }
+    assert (
+        "Two columns are both start"
+        in manager.post(f"/settings/imports/{row.id}/meanings", data=twice).text
+    )
+    assert (
+        manager.post(
+            f"/settings/imports/{row.id}/meanings", data={**twice, "column-3": "end"}
+        ).status_code
+        == 303
+    )
+    intake.check(row.id)
+    assert (Import.get_by_id(row.id).phase, Import.get_by_id(row.id).good) == ("checked", 1)
+    assert ColumnMeaning.of(linden.clinic, "bookings")["farbe"] == ""
+    again = intake.begin(linden.clinic, linden.maya, "bookings", STRANGE.encode())
+    intake.check(again.id)
+    assert Import.get_by_id(again.id).phase == "checked"
+    assert manager.post(f"/settings/imports/{again.id}/questions").status_code == 303
+    assert Import.get_by_id(again.id).phase == "mapping"
+
+
+def test_a_colleague_s_calendar_of_another_clinic_is_no_answer(signed_in, linden, stranger):
+    row = intake.begin(
+        linden.clinic, linden.maya, "bookings", b"date,start,end\n2027-03-13,09:00,10:00\n"
+    )
+    theirs = stranger.practitioners.get().id
+    data = {"column-0": "date", "column-1": "start", "column-2": "end", "calendar": theirs}
+    assert (
+        signed_in(linden.maya).post(f"/settings/imports/{row.id}/meanings", data=data).status_code
+        == 422
+    )
+    data["calendar"] = linden.calendar.id
+    assert (
+        signed_in(linden.maya).post(f"/settings/imports/{row.id}/meanings", data=data).status_code
+        == 303
+    )
+    intake.check(row.id)
+    row = Import.get_by_id(row.id)
+    assert intake.accept(row, linden.maya)
+    intake.take(row.id)
+    assert Booking.get().practitioner == linden.calendar
+
+
+def test_overlaps_are_taken_on_the_page(signed_in, linden):
+    manager = signed_in(linden.maya)
+    row = intake.begin(linden.clinic, linden.maya, "bookings", OVERLAPPING.encode())
+    intake.check(row.id)
+    assert "Take overlapping lines as they are" in manager.get(f"/settings/imports/{row.id}").text
+    manager.post(f"/settings/imports/{row.id}/checks", data={"overlaps": "yes"})
+    intake.check(row.id)
+    assert Import.get_by_id(row.id).good == 2
+    manager.post(f"/settings/imports/{row.id}/taking")
+    intake.take(row.id)
+    assert Booking.select().count() == 2
+
+
+@pytest.mark.parametrize(
+    "kind, text",
+    [
+        ("bookings", "calendar,date,start,end\nPat Linden,2027-03-13,09:00,10:00\n"),
+        ("clients", "first_name,internal_id\nAda,A-1\n"),
+    ],
+)
+def test_of_one_file_that_was_sent_twice_the_second_finds_everything_there(linden, kind, text):
+    first, second = (
+        intake.begin(linden.clinic, linden.maya, kind, text.encode()) for _ in range(2)
+    )
+    for row in (first, second):
+        intake.check(row.id)
+        assert intake.accept(Import.get_by_id(row.id), linden.maya)
+    for row in (first, second):
+        intake.take(row.id)
+    second = Import.get_by_id(second.id)
+    assert (Import.get_by_id(first.id).phase, second.phase, second.good) == ("taken", "checked", 0)
+    assert "The clinic changed" in str(second.problems)
+    assert (
+        Booking.select().count() + Patient.select().where(Patient.first_name == "Ada").count() == 1
+    )
+
+
+# ---- bounds ----
+
+
+@pytest.mark.parametrize(
+    "raw, sentence",
+    [
+        (b"first_name," + b"," * (MOST_BYTES - 20), "longer than"),
+        (b"first_name\nAda\n" + b"\n" * 29_000_000, "more than 200,000 lines"),
+        (b"first_name" + b",x" * 300 + b"\nAda\n", "more than 200 columns"),
+        (b'first_name\n"' + b"x" * 300_000, "longer than"),
+    ],
+)
+def test_what_can_be_no_list_is_refused_before_it_is_taken_apart(linden, raw, sentence):
+    with pytest.raises(intake.Unreadable, match=sentence):
+        intake.begin(linden.clinic, linden.maya, "clients", raw)
+    assert not Import.select().exists()
+
+
+def test_a_large_file_is_counted_by_a_worker(linden, monkeypatch):
+    monkeypatch.setattr(intake, "_AT_ONCE", 100)
+    row = intake.begin(linden.clinic, linden.maya, "clients", b"first_name\n" + b"Ada\nBo\n" * 100)
+    assert (row.phase, row.total) == ("checking", 0)
+    intake.check(row.id)
+    assert Import.get_by_id(row.id).total == 200
+
+
+def test_a_clinic_has_few_files_waiting(linden):
+    for n in range(Import.MOST_OPEN):
+        intake.begin(linden.clinic, linden.maya, "clients", f"first_name\nAda{n}\n".encode())
+    with pytest.raises(intake.Unreadable, match="files wait already"):
+        intake.begin(linden.clinic, linden.maya, "clients", b"first_name\nBo\n")
+
+
+def test_looking_from_above_counts_nothing():
+    sheet = peek("clients", "first_name,last_name\n" + "Ada,Example\n" * 100_000)
+    assert (sheet.header, sheet.total, sheet.dates) == (["first_name", "last_name"], 0, None)
+
+
+def test_the_span_of_an_import_is_bounded(read):
+    report = read(
+        "calendar,date,start,last day,end\nPat Linden,2027-03-13,09:00,2027-06-13,17:00\n"
+    )
+    assert told(report) == ["A booking lasts at most 31 days."]
+    assert Span(at("2027-03-13 09:00"), at("2027-03-13 10:00")).duration == timedelta(hours=1)

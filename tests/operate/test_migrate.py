@@ -1,0 +1,213 @@
+"""The database through its migrations: the same as the models say, never backwards, and faults in
+sentences.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from peewee import SqliteDatabase
+
+import models
+from base.database import open_database
+from operate import migrate
+
+# ---- what the database holds ----
+
+
+def facts(execute, is_sqlite: bool) -> set[str]:
+    """Every column, index and constraint as a line of text."""
+    return _sqlite_facts(execute) if is_sqlite else _postgres_facts(execute)
+
+
+def _sqlite_facts(execute) -> set[str]:
+    found = set()
+    rows = execute(
+        "SELECT type, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT IN"
+        " ('schema_migration', 'sqlite_sequence')"
+    )
+    for kind, table, sql in rows.fetchall():
+        plain = " ".join(sql.replace("IF NOT EXISTS ", "").split())
+        if kind == "table":  # commas inside brackets belong to one definition
+            body = re.sub(
+                r"\(([^()]*|\([^()]*\))*\)",
+                lambda m: m[0].replace(",", "\0"),
+                plain[plain.index("(") + 1 : -1],
+            )
+            found |= {f"{table}: {part.strip()}".replace("\0", ",") for part in body.split(",")}
+        else:
+            found.add(plain)
+    return found
+
+
+def _postgres_facts(execute) -> set[str]:
+    columns = execute(
+        "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable,"
+        " column_default FROM information_schema.columns WHERE table_schema = current_schema()"
+    ).fetchall()
+    checks = execute(
+        "SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid) FROM pg_constraint c "
+        "WHERE c.connamespace = current_schema()::regnamespace"
+    ).fetchall()
+    indexes = execute(
+        "SELECT tablename, regexp_replace(indexdef, ' ON [a-z]+\\.', ' ON ') FROM pg_indexes "
+        "WHERE schemaname = current_schema()"
+    ).fetchall()
+    lines = {": ".join(map(str, row)) for row in (*columns, *checks, *indexes)}
+    return {
+        re.sub(r"nextval\('\w+\.?", "nextval('", line)
+        for line in lines
+        if not line.startswith("schema_migration")
+    }
+
+
+@contextmanager
+def _as_models_say() -> Iterator[tuple]:
+    """(execute, is_sqlite) of a database that the models made, undone afterwards."""
+    if models.is_sqlite():
+        with SqliteDatabase(":memory:") as fresh, fresh.bind_ctx(migrate.TABLES):
+            fresh.create_tables(migrate.TABLES)
+            yield fresh.execute_sql, True
+    else:
+        with models.database.atomic() as transaction:
+            models.database.execute_sql("CREATE SCHEMA fresh")
+            models.database.execute_sql("SET LOCAL search_path TO fresh")
+            models.database.create_tables(migrate.TABLES, safe=False)
+            yield models.database.execute_sql, False
+            transaction.rollback()
+
+
+def test_migrations_make_what_the_models_say(db):
+    made = facts(models.database.execute_sql, models.is_sqlite())
+    with _as_models_say() as (execute, is_sqlite):
+        said = facts(execute, is_sqlite)
+    assert len(said) > 100
+    tables = (
+        "audit_entry",
+        "external_event",
+        "letter",
+        "note_version",
+    )  # they stand below the tables that they name, and leave this to the migration
+    deferred = {
+        line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))
+    }
+    assert len(deferred) == 8
+    made -= deferred
+    differences = [f"only the models:     {line}" for line in sorted(said - made)] + [
+        f"only the migrations: {line}" for line in sorted(made - said)
+    ]
+    if differences:
+        pytest.fail(
+            "\n".join(["Models and migrations differ. Write a migration.", *differences]),
+            pytrace=False,
+        )
+
+
+# ---- bringing it up to date ----
+
+
+def test_an_empty_database_is_behind_then_current_and_migrating_again_does_nothing(empty):
+    assert migrate.state() == "behind"
+    assert migrate.migrate() == sorted(migrate.known())
+    assert migrate.state() == "current"
+    assert migrate.migrate() == []
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty):
+    migrate.migrate()
+    models.database.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('9999_from_the_future', '2031-01-01"
+        " 00:00:00')"
+    )
+    assert migrate.state() == "newer"
+    with pytest.raises(migrate.CannotMigrate, match="newer version of Kalends"):
+        migrate.migrate()
+
+
+@pytest.mark.parametrize(
+    "database_url", ["postgresql"], indirect=True
+)  # SQLite serves one machine, and `start` holds its folder
+def test_two_programs_may_migrate_at_once(empty):
+    done, faults = [], []
+
+    def bring():
+        try:
+            done.append(migrate.migrate())
+        except Exception as error:
+            faults.append(error)
+        finally:
+            models.database.close()
+
+    threads = [threading.Thread(target=bring) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == [] and sorted(map(len, done)) == [0, 0, len(migrate.known())]
+
+
+def test_a_file_that_is_no_database_is_a_sentence(tmp_path, db, settings):
+    (tmp_path / "kalends.db").write_text("This is a letter, not a database." * 100)
+    open_database(f"sqlite:///{tmp_path / 'kalends.db'}")
+    with pytest.raises(
+        migrate.CannotMigrate, match=r"cannot be used: file is not a database\. Check"
+    ):
+        migrate.migrate()
+    open_database(settings.database_url)
+
+
+def test_a_folder_that_is_not_there_is_a_sentence(tmp_path, db, settings):
+    open_database(f"sqlite:///{tmp_path / 'none' / 'kalends.db'}")
+    with pytest.raises(migrate.CannotMigrate, match="cannot be used: unable to open"):
+        migrate.migrate()
+    open_database(settings.database_url)
+
+
+@contextmanager
+def _nobody() -> Iterator[None]:
+    """Root may write everything; be nobody meanwhile."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(
+    empty, settings, tmp_path
+):
+    migrate.migrate()
+    models.database.close()
+    if models.is_sqlite():
+        models.database.execute_sql("PRAGMA journal_mode = DELETE")
+        models.database.close()
+        models.database.obj.close_all()
+        (tmp_path / "empty.db").chmod(0o444)
+        tmp_path.chmod(0o555)
+        for parent in (tmp_path.parent, tmp_path.parent.parent, tmp_path.parent.parent.parent):
+            parent.chmod(parent.stat().st_mode | 0o011)
+        try:
+            with (
+                _nobody(),
+                pytest.raises(
+                    migrate.CannotMigrate,
+                    match="cannot be used: attempt to write a readonly database",
+                ),
+            ):
+                migrate.migrate()
+        finally:
+            tmp_path.chmod(0o755)
+    else:
+        models.database.obj.close_all()
+        open_database(
+            settings.database_url
+            + ("&" if "?" in settings.database_url else "?")
+            + "options=-csearch_path%3Dvoid%20-cdefault_transaction_read_only%3Don"
+        )
+        with pytest.raises(migrate.CannotMigrate, match="cannot be used: it is read-only"):
+            migrate.migrate()

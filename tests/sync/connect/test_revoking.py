@@ -1,0 +1,125 @@
+"""Leaving a provider: what it allowed us is given back, if need be later; a dead refresh token is
+not tried again and again.
+"""
+
+from datetime import timedelta
+
+import pytest
+from sync_world import WORLDS, SyncWorld
+
+from base import vault
+from models import Clinic
+from sync.connect import revoking
+from sync.tables.accounts import Account
+from sync.tables.pace import Revocation
+from sync.two_way import work
+from sync.two_way.run import run
+
+
+@pytest.fixture
+def world(linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return SyncWorld(linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    world.book()
+    return world.start(sources=[world.source()])
+
+
+def asked(world, path):
+    return sum(record.path == path for record in world.sandbox.requests)
+
+
+def refuse(world, **choice):
+    world.sandbox.faults.fail(503, path="^/revoke$", **choice)
+
+
+def test_what_could_not_be_given_back_is_given_back_later(world, account):
+    refuse(world, times=2)
+    account.leave(world.user, "disconnect")
+    run(account.id)
+    assert not Account.select().exists()
+    row = Revocation.get()
+    assert world.email not in str(row.__data__) and "refresh_token" not in row.sealed
+    assert not revoking.is_due()
+    world.later(minutes=6)
+    revoking.retry()
+    assert Revocation.select().count() == 1 and not revoking.is_due()
+    world.later(hours=1)
+    assert revoking.is_due()
+    revoking.retry()
+    assert not Revocation.select().exists() and asked(world, "/revoke") == 3
+    revoking.retry()
+    assert asked(world, "/revoke") == 3
+
+
+def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
+    refuse(world)
+    account.leave(world.user, "disconnect")
+    run(account.id)
+    world.later(minutes=6)
+    work.sweep()
+    assert [key for key in queue.keys("rq:job:*") if b"revoking" in key]
+
+
+def test_it_is_given_up_after_a_week(world, account):
+    refuse(world, times=None)
+    account.leave(world.user, "disconnect")
+    run(account.id)
+    world.later(days=7, minutes=1)
+    revoking.retry()
+    assert not Revocation.select().exists()
+
+
+def test_whoever_connects_again_meanwhile_keeps_the_access(world, account):
+    refuse(world)
+    account.leave(world.user, "disconnect")
+    run(account.id)
+    again = world.connect()
+    world.later(minutes=6)
+    revoking.retry()
+    assert not Revocation.select().exists() and asked(world, "/revoke") == 1
+    again.start(world.user, "Kalends", "Europe/London")
+    world.run(again)
+    assert Account.get().health == "ok"
+
+
+def test_credentials_that_no_key_opens_are_let_go(world, account, monkeypatch):
+    refuse(world)
+    account.leave(world.user, "disconnect")
+    run(account.id)
+
+    def closed(text):
+        raise vault.CannotOpen
+
+    monkeypatch.setattr(vault, "unseal", closed)
+    world.later(minutes=6)
+    revoking.retry()
+    assert not Revocation.select().exists()
+
+
+@pytest.mark.parametrize("removes", [True, False])
+@pytest.mark.parametrize("kind", WORLDS)
+def test_a_dead_refresh_token_is_tried_once_on_the_way_out(linden, clock, kind, removes):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    world = WORLDS[kind](linden, clock)
+    world.book()
+    account = world.start(sources=[world.source()])
+    world.later(hours=2)
+    world.revoke()
+    world.sandbox.requests.clear()
+    account.leave(world.user, "disconnect", removes)
+    run(account.id)
+    assert sum(record.path.endswith("/token") for record in world.sandbox.requests) == 1
+
+
+def test_a_changed_preset_reaches_two_way_text_at_once(world, account):
+    before = world.title_of(next(iter(world.standing(account).values()))[0])
+    Clinic.get().change(world.linden.olive, feed_preset="locum")
+    assert Account.free(world.clock.now + timedelta(seconds=1)).exists()
+    world.run(account)
+    after = world.title_of(next(iter(world.standing(account).values()))[0])
+    assert before != after
+    world.assert_in_step(account)

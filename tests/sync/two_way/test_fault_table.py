@@ -1,0 +1,177 @@
+"""The table of faults: each route to a provider, refused with each status or cut off, once, three
+times or for an hour, while bookings are made,
+changed, cancelled and moved out of the window, and while somebody changes events of their own.
+Nobody helps; then both sides are counted.
+
+A run takes each route with every second fault, in one of the three lengths, which turn from route
+to route; and with 404 and 410 also once each:
+about 70 cells a provider. FAULT_CELLS=all takes all 315.
+"""
+
+import os
+from datetime import timedelta
+
+import pytest
+from sync_world import WORLDS
+
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from models import Booking
+from sync.tables.accounts import Account, Link
+
+STATUSES = (400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504)
+FAULTS = (*STATUSES, "cut before", "cut after")
+LENGTHS = ("once", "three times", "an hour")
+ROUTES = {  # name → (method, path), by provider
+    "google": {
+        "batch": ("POST", "^/batch"),
+        "create": ("POST", "/events$"),
+        "change": ("PUT", "/events/"),
+        "delete": ("DELETE", "/events/"),
+        "look": ("GET", "/events/[^/]+$"),
+        "read ours": ("GET", "/calendars/(?!robin).*/events$"),
+        "read theirs": ("GET", "/calendars/robin.*/events$"),
+    },
+    "microsoft": {
+        "batch": ("POST", r"/\$batch$"),
+        "create": ("POST", "/events$"),
+        "change": ("PATCH", "/events/"),
+        "delete": ("DELETE", "/events/"),
+        "look": ("GET", "/events/[^/]+(/instances)?$"),
+        "read ours": ("GET", "/events$"),
+        "read theirs": ("GET", "/calendarView"),
+    },
+}
+MINUTES = (
+    1,
+    5,
+    15,
+    30,
+    30,
+    60,
+    120,
+    300,
+)  # from one look to the next, until what was put off longest was tried again
+SOON = 5  # so many of these looks are enough after a trouble that is short
+
+
+def lengths(route: int, fault: int) -> tuple[str, ...]:
+    if os.environ.get("FAULT_CELLS") == "all":
+        return LENGTHS
+    turn = LENGTHS[(route + fault // 2) % len(LENGTHS)]
+    if FAULTS[fault] in (404, 410):
+        return tuple({"once": None, turn: None})
+    return (turn,) if (route + fault) % 2 == 0 else ()
+
+
+class Table:
+    """One account with bookings here and events of the person's own there, through one cell after
+    another.
+    """
+
+    def __init__(self, world):
+        self.world, self.number = world, 0
+        for day in range(1, 5):
+            world.book(days=day)
+        self.at = world.clock.now.replace(minute=0) + timedelta(days=40)
+        self.single = world.robin.add("Dentist", self.at, self.at + timedelta(hours=1))
+        self.series = world.add_repeating(
+            "Choir", self.at + timedelta(hours=3), world.source(), times=5
+        )
+        self.account = world.start(sources=[world.source()])
+
+    def strike(self, method, path, fault, length):
+        faults = self.world.sandbox.faults
+        often = {"once": {"times": 1}, "three times": {"times": 3}, "an hour": {"times": None}}[
+            length
+        ]
+        if fault == "cut before":
+            made = faults.reset(method=method, path=path, **often)
+        elif fault == "cut after":
+            made = faults.time_out(method=method, path=path, **often)
+        else:
+            made = faults.fail(
+                fault, self.world.refusal(fault) or "refused", method=method, path=path, **often
+            )
+        made.until = self.world.clock.now + timedelta(hours=1)
+
+    def change_everything(self):
+        world, self.number = self.world, self.number + 1
+        near = (
+            Booking.status == "confirmed",
+            Booking.starts_at < world.clock.now + timedelta(days=300),
+        )
+        first, second, third = Booking.select().where(*near).order_by(Booking.id.desc()).limit(3)
+        first.set_status("pending", world.user)
+        second.cancel(world.user)
+        far = world.clock.now + timedelta(days=500 + self.number)
+        third.change(world.user, Span(far, far + timedelta(minutes=50)), allow_overlap=True)
+        world.book(days=4, hour=8)
+        world.book(days=5, hour=9)
+        world.book(days=6, hour=9)
+        self.at += timedelta(hours=1)
+        world.robin.move(self.single, self.at, self.at + timedelta(hours=1), world.source())
+        world.robin.retitle(self.series, f"Choir {self.number}", world.source())
+
+    def settle(self, length):
+        """As time goes by; after a short trouble not so much that the comparison of the night would
+        put everything right.
+        """
+        for minutes in (0, *(MINUTES if length == "an hour" else MINUTES[:SOON])):
+            self.world.later(minutes=minutes)
+            self.world.run(self.account)
+
+    def count(self) -> list[str]:
+        """What is not as it should be on either side."""
+        world, found = self.world, []
+        account, standing, due = (
+            Account.get_by_id(self.account.id),
+            world.standing(self.account),
+            world.due(),
+        )
+        if account.health != "ok":
+            found.append(f"{account.health} {account.health_word}")
+        for row in Booking.select():
+            events, is_far = (
+                standing.get(str(row.uuid), []),
+                row.starts_at > world.clock.now + timedelta(days=366),
+            )
+            times = [world.times_of(event) for event in events]
+            if times != ([(row.starts_at, row.ends_at)] if str(row.uuid) in due or is_far else []):
+                found.append(f"booking {row.id} {row.status}: {times}")
+        found += ["an event of no booking"] * len(
+            standing.keys() - {str(row.uuid) for row in Booking.select()}
+        )
+        here = sorted((row.starts_at, row.title) for row in ExternalEvent.select())
+        choir = [(self.first + timedelta(weeks=week), f"Choir {self.number}") for week in range(5)]
+        if here != sorted([(self.at, "Dentist"), *choir]):
+            found.append(f"mirrored: {here}")
+        unsettled = Link.select().where(Link.phase.not_in(("synced", "gone", "frozen"))).count()
+        return found + [f"{unsettled} links under way"] * bool(unsettled)
+
+    @property
+    def first(self):
+        return self.at - timedelta(hours=self.number) + timedelta(hours=3)
+
+
+@pytest.fixture(params=WORLDS)
+def table(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return Table(WORLDS[request.param](linden, clock))
+
+
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
+@pytest.mark.parametrize("route", range(7), ids=list(ROUTES["google"]))
+def test_whatever_is_refused_or_cut_off_both_sides_count_right_in_the_end(table, route):
+    method, path = list(ROUTES[table.world.kind].values())[route]
+    wrong = []
+    for number, fault in enumerate(FAULTS):
+        for length in lengths(route, number):
+            table.strike(method, path, fault, length)
+            table.change_everything()
+            table.settle(length)
+            table.world.sandbox.faults.clear()
+            wrong += [f"{fault}, {length}: {fact}" for fact in table.count()]
+    assert wrong == []

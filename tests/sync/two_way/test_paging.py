@@ -1,0 +1,124 @@
+"""Long reads in slices: each page is read once, the read ends however slow it is, and what is kept
+meanwhile is sealed and thrown away.
+"""
+
+from datetime import timedelta
+
+import pytest
+from sync_world import WORLDS
+
+from sync.tables import pace
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.pace import ReadPage
+from sync.two_way.run import run
+
+PAGES = 9
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    """With a calendar of many pages to read, not yet read."""
+    account = world.start()
+    for number in range(2 * PAGES - 1):
+        at = world.clock.now + timedelta(days=2, hours=2 * number)
+        world.robin.add(f"Secret {number:02}", at, at + timedelta(hours=1))
+    world.sandbox.page_cap = 2
+    row = RemoteCalendar.get(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+    )
+    row.sync(world.user)
+    world.sandbox.requests.clear()
+    return account
+
+
+def lists(world):
+    return sum(record.method == "GET" and not record.in_batch for record in world.sandbox.requests)
+
+
+def test_a_long_read_in_slices_reads_each_page_once_and_ends(world, account):
+    slices = 0
+    while run(account.id, 1e-9):
+        slices += 1
+        assert slices < 60
+    assert slices >= PAGES - 1 and len(world.mirrored(account)) == 2 * PAGES - 1
+    in_slices = lists(world)
+    world.sandbox.requests.clear()
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.role == "source"
+    ).execute()
+    world.run(account)
+    assert in_slices <= lists(world) + 2  # the list of a first read, and our own calendar's look
+    assert not ReadPage.select().exists()
+
+
+def test_it_ends_also_where_somebody_asks_again_and_again(world, account):
+    slices = 0
+    while slices < 60 and run(account.id, 1e-9):
+        Account.get_by_id(account.id).ask("check")
+        slices += 1
+    assert slices < 60 and len(world.mirrored(account)) == 2 * PAGES - 1
+
+
+def test_what_is_kept_is_sealed(world, account):
+    for _ in range(4):
+        run(account.id, 1e-9)
+    rows = list(ReadPage.select())
+    assert rows and not any("Secret" in str(row.__data__) for row in rows)
+
+
+def test_what_changes_outside_on_a_page_that_was_read_is_not_lost(world, account):
+    for _ in range(6):
+        run(account.id, 1e-9)
+    assert ReadPage.select().exists()
+    for number in range(3):
+        at = world.clock.now + timedelta(days=2, hours=2 * number + 1)
+        world.robin.add(f"New {number}", at, at + timedelta(minutes=30))
+    while run(account.id, 1e-9):
+        pass
+    world.poll(account)
+    assert {f"New {number}" for number in range(3)} <= set(world.mirrored(account))
+
+
+def test_trouble_on_the_way_keeps_the_place(world, account):
+    for _ in range(4):
+        run(account.id, 1e-9)
+    kept = ReadPage.select().count()
+    world.sandbox.faults.fail(503, method="GET", times=3)
+    world.run(account)
+    assert ReadPage.select().count() >= kept > 0
+    world.sandbox.faults.clear()
+    world.later(minutes=20)
+    world.run(account)
+    assert len(world.mirrored(account)) == 2 * PAGES - 1 and not ReadPage.select().exists()
+
+
+@pytest.mark.parametrize("status", [400, 410])
+def test_a_page_that_is_refused_for_good_begins_the_read_anew(world, account, status):
+    for _ in range(4):
+        run(account.id, 1e-9)
+    assert ReadPage.select().exists()
+    world.sandbox.faults.fail(status, method="GET", path="/events|/calendarView", times=1)
+    world.run(account)
+    world.sandbox.faults.clear()
+    world.later(minutes=20)
+    world.run(account, times=2)
+    assert len(world.mirrored(account)) == 2 * PAGES - 1 and not ReadPage.select().exists()
+
+
+def test_old_pages_are_not_believed(world, account):
+    for _ in range(4):
+        run(account.id, 1e-9)
+    assert ReadPage.select().exists()
+    for event in world.robin.events(world.source()):
+        world.robin.delete(event["id"], world.source())
+    world.later(hours=2)
+    pace.clean_up(world.clock.now)
+    assert not ReadPage.select().exists()
+    world.run(account)
+    assert world.mirrored(account) == []

@@ -1,0 +1,160 @@
+"""Departures under refusals and lists that lie: nothing of ours stays outside, and nothing of the
+person's own goes, on both providers.
+"""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sync_world import LISTS, WORLDS, lie
+
+from models import Booking
+from sync.tables.accounts import Account
+
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    linden.clinic.change(linden.olive, sync_existing=True)
+    return WORLDS[request.param](linden, clock)
+
+
+def begin(world, is_existing: bool, bookings=4) -> Account:
+    for day in range(1, bookings + 1):
+        world.book(days=day)
+    if not is_existing:
+        return world.start(sources=[world.source()])
+    account = world.connect()
+    account.start(world.user, "Practice", "Europe/London", world.robin.add_calendar("Practice"))
+    return world.run(account)
+
+
+def leave(world, account):
+    """Disconnect, and let a few hours go by."""
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    for minutes in (0, 1, 5, 20, 40, 60, 180):
+        world.later(minutes=minutes)
+        world.run()
+
+
+def refuse_for_an_hour(world, status: int, path: str) -> None:
+    reason = (
+        world.refusal(status)
+        or {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
+    )
+    world.sandbox.faults.fail(status, reason, path=path, times=None).until = (
+        world.clock.now + timedelta(hours=1)
+    )
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_calendar_that_is_listed_is_there_whatever_an_answer_says(world, status):
+    account = begin(world, is_existing=True)
+    refuse_for_an_hour(world, status, LISTS)
+    leave(world, account)
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_known):
+    account, ideas = begin(world, is_existing=False), world.robin.add_calendar("Ideas")
+    world.robin.drag(
+        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+    )
+    if is_known:
+        account.ask("resync")
+        world.sandbox.faults.fail(
+            403, world.refusal(403), method="DELETE", path=f"{re.escape(ideas)}/events/", times=None
+        )
+        world.run(account)
+        world.sandbox.faults.clear()
+    refuse_for_an_hour(world, status, f"{re.escape(ideas)}{LISTS}")
+    leave(world, account)
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_our_calendar_stays_where_somebody_keeps_events_though_lists_hide_them(
+    world, times, monkeypatch
+):
+    account, at = begin(world, is_existing=False, bookings=0), world.clock.now + timedelta(days=2)
+    there = world.destination(account)
+    mine = world.robin.add("Mine", at, at + timedelta(hours=1), there)
+    world.poll(account)
+    lie(monkeypatch, times, lambda items: [])
+    leave(world, account)
+    assert [event["id"] for event in world.robin.events(there)] == [
+        mine
+    ] and not Account.select().exists()
+
+
+def test_what_was_put_there_since_the_last_look_is_no_less_safe(world, monkeypatch):
+    account, at = begin(world, is_existing=False), world.clock.now + timedelta(days=2)
+    there = world.destination(account)
+    mine = world.robin.add("Mine", at, at + timedelta(hours=1), there)
+    lie(
+        monkeypatch,
+        2 if world.kind == "microsoft" else 1,
+        lambda items: [item for item in items if item.get("id") != mine],
+    )
+    leave(world, account)
+    assert [event["id"] for event in world.robin.events(there)] == [
+        mine
+    ] and not Account.select().exists()
+
+
+@pytest.mark.parametrize("is_existing", [True, False])
+def test_what_lists_leave_out_goes_as_well(world, is_existing, monkeypatch):
+    account, at = begin(world, is_existing), world.clock.now + timedelta(days=2)
+    world.robin.add("Mine", at, at + timedelta(hours=1), world.destination(account))
+    world.poll(account)
+    lie(monkeypatch, 6, lambda items: items[::2])
+    leave(world, account)
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+# ---- and begun again ----
+
+
+@pytest.mark.parametrize("goal", ["off", "disconnect"])
+def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, monkeypatch):
+    account = begin(world, is_existing=False)
+    there = world.destination(account)
+    account.leave(world.user, goal, False)
+    world.run()
+    if goal == "disconnect":
+        account = world.connect()
+    lie(
+        monkeypatch,
+        1,
+        lambda items: [item for item in items if item["id"] != there],
+        "calendarList$|/me/calendars$",
+    )
+    account = Account.get()
+    account.start(world.user, "Kalends Pat", "Europe/London")
+    for minutes in (0, 1, 5, 20):
+        world.later(minutes=minutes)
+        world.run()
+    assert world.calendars_of_ours(account) == [there]
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize(
+    "world", ["google"], indirect=True
+)  # Outlook's ids are its own, and its names of calendars must differ
+def test_what_stands_in_two_calendars_under_one_id_is_left_in_one(world):
+    account = begin(world, is_existing=False)
+    account.leave(world.user, "disconnect", False)
+    world.run()
+    world.connect().start(
+        world.user, "Kalends Pat", "Europe/London", world.robin.add_calendar("Practice")
+    )
+    world.run()
+    world.later(hours=21)
+    world.run()
+    world.assert_in_step(Account.get())

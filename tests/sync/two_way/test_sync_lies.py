@@ -1,0 +1,141 @@
+"""Complete lists that lack what stands there: no event of ours is believed gone on a list alone, on
+both providers.
+"""
+
+import pytest
+from sync_world import WORLDS, lie
+
+from models import Booking
+from sync.tables.accounts import Account, Link
+
+LIES = {
+    "empty": lambda items: [],
+    "half": lambda items: items[::2],
+    "last": lambda items: items[:-1],
+}
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+def begin(world, bookings):
+    for day in range(1, bookings + 1):
+        world.book(days=day)
+    return world.poll(world.start())
+
+
+def ids(world, account):
+    return sorted(event["id"] for events in world.standing(account).values() for event in events)
+
+
+def read_anew(world, account):
+    """A complete reading of our calendar, and a few looks after it."""
+    Account.get_by_id(account.id).ask("resync", world.user)
+    for minutes in (0, 1, 5, 20):
+        world.later(minutes=minutes)
+        world.run(account)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the tests below run on both
+@pytest.mark.parametrize(
+    ("bookings", "shorten", "times"),
+    [
+        (1, "empty", 2),
+        (2, "empty", None),
+        (2, "half", None),
+        (7, "empty", None),
+        (7, "half", 2),
+        (7, "last", None),
+    ],
+)
+def test_what_a_list_leaves_out_is_asked_for_by_its_id(
+    world, bookings, shorten, times, monkeypatch
+):
+    account = begin(world, bookings)
+    before = ids(world, account)
+    with monkeypatch.context() as told:
+        lie(told, times, LIES[shorten])
+        read_anew(world, account)
+        assert ids(world, account) == before and world.notices(account) == []
+    read_anew(world, account)
+    assert ids(world, account) == before and world.notices(account) == []
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("status", [403, 423, 500])
+def test_what_cannot_be_asked_for_is_let_be(world, status, monkeypatch):
+    account = begin(world, 2)
+    before = ids(world, account)
+    reason = world.refusal(status) or "refused"
+    world.sandbox.faults.fail(
+        status, reason, method="GET", path="/events/[^/]+$", minutes=50, times=None
+    )
+    with monkeypatch.context() as told:
+        lie(told, None, LIES["empty"])
+        read_anew(world, account)
+    assert ids(world, account) == before and world.notices(account) == []
+    for _ in range(6):
+        world.later(hours=1)
+        world.run(account)
+    assert ids(world, account) == before and not Link.select().where(Link.problem != "").exists()
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("shorten", LIES)
+def test_a_deletion_in_doubt_is_not_closed_by_a_list_that_lies(world, shorten, monkeypatch):
+    account = begin(world, 3)
+    booking = Booking.select().order_by(Booking.id.desc()).first()
+    world.sandbox.faults.fail(404, "notFound", path="/events/", method="DELETE", times=1)
+    booking.cancel(world.user)
+    world.run(account)
+    with monkeypatch.context() as told:
+        lie(told, None, LIES[shorten])
+        for minutes in (1, 5, 20):
+            world.later(minutes=minutes)
+            world.run(account)
+    for _ in range(3):
+        world.later(hours=1)
+        world.run(account)
+    world.assert_in_step(account)
+
+
+def test_what_is_gone_by_both_is_written_again(world):
+    """Nobody's history tells it, and no look finds it."""
+    account = begin(world, 2)
+    for booking in Booking.select():
+        events = world.robin.calendar(world.destination(account))["events"]
+        gone = world.event_of(account, booking)["id"]
+        del events[next(key for key, event in events.items() if gone in (key, event["id"]))]
+    read_anew(world, account)
+    assert world.notices(account) == ["deleted", "deleted"]
+    world.assert_in_step(account)
+
+
+def test_a_calendar_that_was_emptied_asks_a_person_with_all_in_the_number(world, monkeypatch):
+    monkeypatch.setattr("sync.two_way.missing.MOST_ASKED", 2)
+    account = begin(world, 6)
+    world.robin.calendar(world.destination(account))["events"].clear()
+    read_anew(world, account)
+    (hold,) = account.open_notices
+    assert (hold.kind, hold.detail["count"], hold.detail["total"]) == ("empty", 6, 6)
+
+
+def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch):
+    monkeypatch.setattr("sync.two_way.missing.MOST_ASKED", 2)
+    account = begin(world, 7)
+    before = ids(world, account)
+    with monkeypatch.context() as told:
+        lie(told, None, LIES["half"])
+        read_anew(world, account)
+        assert ids(world, account) == before
+    for _ in range(8):
+        world.later(hours=1)
+        world.run(account)
+    assert (
+        ids(world, account) == before
+        and not Link.select().where(Link.doubted_at.is_null(False)).exists()
+    )
+    world.assert_in_step(account)

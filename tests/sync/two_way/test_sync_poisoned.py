@@ -1,0 +1,151 @@
+"""An item that makes a provider refuse the whole batch it lies in: the others get through, and this
+one is named and tried later, on both providers.
+"""
+
+import re
+
+import httpx
+import pytest
+from sync_world import WORLDS
+
+from models import Booking
+from sync.tables.accounts import Account, Link
+
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+class Poison:
+    """Batches that hold one of these words are refused as a whole; what was sent is counted."""
+
+    def __init__(self, world, monkeypatch, status, method="POST"):
+        self.words, self.status, self.method = [], status, method
+        self.batches = self.refused = 0
+        good = httpx.WSGITransport.handle_request
+
+        def told(transport, request):
+            if not re.search(world.batch, request.url.path.removeprefix("/v1.0")):
+                return good(transport, request)
+            self.batches += 1
+            body = request.read().decode()
+            if any(word in body for word in self.words) and self.method in body:
+                self.refused += 1
+                return httpx.Response(self.status, json={"error": {"code": "invalid"}})
+            return good(transport, request)
+
+        monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)
+
+
+def word_of(booking):
+    """What stands of a booking in a batch that creates it, at either provider."""
+    return str(booking.uuid)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+@pytest.mark.parametrize("poisoned", [1, 3])
+def test_one_poisoned_booking_keeps_no_other_back(world, monkeypatch, status, poisoned):
+    rows = [world.book(days=1 + number) for number in range(18)]
+    poison = Poison(world, monkeypatch, status)
+    poison.words = [word_of(row) for row in rows[4 : 4 + poisoned]]
+    account = world.start()
+    assert poison.batches <= 4 * 5 + 3  # of 18 in one batch
+    good = {str(row.uuid) for row in rows} - set(poison.words)
+    assert world.standing(account).keys() == good
+    account = Account.get_by_id(account.id)
+    assert (account.health, account.failures) == ("ok", 0)
+    named = Link.select(Link.uid).where(Link.account == account, Link.problem != "")
+    assert {uid for (uid,) in named.tuples()} == set(poison.words)
+
+    rows[0].set_status("pending", world.user)  # the day goes on
+    extra = world.book(days=20)
+    world.poll(account)
+    assert str(extra.uuid) in world.standing(account)
+
+    poison.words = []
+    for hours in (1, 3, 7):
+        world.later(hours=hours)
+        world.run(account)
+    world.assert_in_step(account)
+
+
+def test_a_poisoned_deletion_keeps_no_other_from_going(world, monkeypatch):
+    rows = [world.book(days=1 + number) for number in range(8)]
+    account = world.start()
+    poisoned = world.event_of(account, rows[3])["id"]
+    poison = Poison(world, monkeypatch, 400, "DELETE")
+    poison.words = [poisoned]
+    for row in rows[1:6]:
+        row.cancel(world.user)
+    world.poll(account)
+    assert world.standing(account).keys() == {str(rows[number].uuid) for number in (0, 3, 6, 7)}
+    assert Account.get_by_id(account.id).health == "ok"
+
+
+def test_a_departure_takes_the_others_away_though_one_is_poisoned(world, monkeypatch):
+    world.linden.clinic.change(world.linden.olive, sync_existing=True)
+    rows = [world.book(days=1 + number % 27, hour=8 + number // 27) for number in range(60)]
+    account = world.connect()
+    there = world.robin.add_calendar("Practice")
+    account.start(world.user, "Practice", "Europe/London", there)
+    world.run(account)
+    first = min(world.standing(account).values(), key=lambda events: events[0]["id"])[0]
+    poison = Poison(world, monkeypatch, 400, "DELETE")
+    poison.words = [first["id"]]
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    world.run(account)
+    assert len(rows) == 60
+    assert list(world.standing(account).values()) == [[first]]
+    poison.words = []
+    for minutes in (1, 5, 30):
+        world.later(minutes=minutes)
+        world.run()
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+def test_batches_that_are_refused_whatever_they_hold_blame_no_booking(world, monkeypatch):
+    for day in range(1, 19):
+        world.book(days=day)
+    poison = Poison(world, monkeypatch, 400)
+    poison.words = [""]
+    account = world.start()
+    assert poison.batches <= 4 * 5 + 3
+    assert Account.get_by_id(account.id).health == "waiting"
+    assert not Link.select().where(Link.problem != "").exists()
+    poison.words = []
+    world.poll(account)
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 504, 404, 403])
+def test_trouble_that_is_not_about_content_splits_nothing(world, monkeypatch, status):
+    for day in range(1, 9):
+        world.book(days=day)
+    poison = Poison(world, monkeypatch, status)
+    poison.words = [""]
+    account = world.start()
+    assert poison.batches == 1 and Booking.select().count() == 8
+    assert not Link.select().where(Link.problem != "").exists()
+    assert world.standing(account) == {}
+
+
+def test_a_departure_that_is_refused_as_a_whole_does_not_try_each_batch(world, monkeypatch):
+    world.linden.clinic.change(world.linden.olive, sync_existing=True)
+    for number in range(60):
+        world.book(days=1 + number % 27, hour=8 + number // 27)
+    account = world.connect()
+    there = world.robin.add_calendar("Practice")
+    account.start(world.user, "Practice", "Europe/London", there)
+    world.run(account)
+    poison = Poison(world, monkeypatch, 403, "DELETE")
+    poison.words = [""]
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    world.run(account)
+    assert poison.refused == 1
+    assert len(world.standing(account)) == 60

@@ -1,0 +1,420 @@
+"""The promises at their edges: what must not loop, stick, leak, overrule or be lost, however odd
+the moment; on both providers.
+"""
+
+import threading
+import time
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from sync_world import WORLDS
+
+import models
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from models import Booking, Clinic, User
+from sync.connect import connections
+from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun, hash_of
+from sync.tables.unread import CalendarTrouble
+from sync.two_way import channels, decisions, run
+from sync.two_way.outgoing import Errand
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    for day in range(1, 11):
+        world.book(days=day)
+    return world.start(sources=[world.source()])
+
+
+def source(account) -> RemoteCalendar:
+    return RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.role == "source")
+
+
+def add(world, title, days=2, calendar="primary") -> str:
+    at = world.clock.now + timedelta(days=days)
+    return world.robin.add(title, at, at + timedelta(hours=1), calendar)
+
+
+def requests_of(world, work) -> int:
+    before = len(world.sandbox.requests)
+    work()
+    return len(world.sandbox.requests) - before
+
+
+def during_read(world, account, act) -> list:
+    """Do something right after the provider has answered what stands in the source, before we take
+    it in.
+    """
+    row, done = source(account), []
+
+    def look(moment, request):
+        if (
+            moment == "after"
+            and request.method == "GET"
+            and row.calendar_id in unquote(str(request.url))
+            and not done
+        ):
+            done.append(True)
+            act(RemoteCalendar.get_by_id(row.id))
+
+    world.later(seconds=400)
+    world.watch(look)
+    world.run(account)
+    world.watch(lambda moment, request: None)
+    return done
+
+
+# ---- nothing loops ----
+
+
+def test_a_held_plan_is_looked_at_as_often_as_any_other(world, account):
+    for event in world.robin.events(world.destination(account)):
+        world.robin.delete(event["id"], world.destination(account))
+    world.later(seconds=400)
+    assert requests_of(world, lambda: world.run(account)) < 30
+    assert requests_of(world, lambda: world.run(account)) == 0
+
+
+def test_a_copy_that_cannot_be_taken_away_is_tried_at_the_next_look(world, account):
+    world.copy(world.event_of(account, Booking.select().first()), world.destination(account))
+    world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", times=None)
+    world.later(seconds=400)
+    runs = SyncRun.select().count()
+    assert (
+        requests_of(world, lambda: world.run(account)) < 30 and SyncRun.select().count() <= runs + 1
+    )
+    world.sandbox.faults.clear()
+    world.poll(account)
+    world.assert_in_step(account)
+
+
+def test_a_source_that_is_refused_for_good_costs_the_bookings_nothing(world, account):
+    world.sandbox.faults.fail(
+        400, world.refusal(400), path=world.reading(source(account).calendar_id), times=None
+    )
+    for _ in range(10):
+        world.poll(account)
+    booking = world.book(days=20)
+    world.run(account)
+    assert (
+        str(booking.uuid) in world.standing(account)
+        and Account.get().health == "ok"
+        and source(account).gone_since is None
+    )
+    assert [(trouble.reason, trouble.looks) for trouble in CalendarTrouble.open_ones(account)] == [
+        ("refused", 10)
+    ]
+
+
+@pytest.mark.parametrize("where", ["channel", "source"])
+def test_what_is_not_allowed_for_one_part_does_not_stop_the_whole(world, account, where):
+    Channel.delete().execute()
+    code = {"google": "insufficientPermissions", "microsoft": "Authorization_RequestDenied"}[
+        world.kind
+    ]
+    path = (
+        "(watch|subscriptions)$"
+        if where == "channel"
+        else world.reading(source(account).calendar_id)
+    )
+    world.sandbox.faults.fail(403, code, path=path, times=None)
+    world.book(days=20)
+    assert world.poll(account).health == "ok"
+    world.assert_in_step(account)
+
+
+def test_a_single_not_found_is_not_believed(world, account):
+    code = {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
+    world.sandbox.faults.fail(404, code, path=world.reading(world.destination(account)), times=1)
+    world.poll(account)
+    world.later(hours=1)
+    assert world.run(account).health == "ok" and world.notices(account) == []
+
+
+def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(world, account):
+    connections.set_up(connections.Setup({}, None, 300, b"x"))
+    world.book(days=20)
+    run.run(account.id)
+    assert Account.get().health == "ok" and Account.get().failures == 0
+    account.leave(world.user, "disconnect", True)
+    run.run(account.id)
+    assert (Account.get().phase, Account.get().health_word) == ("leaving", "not set up")
+    Account.get().end_departure(world.user)
+    run.run(account.id)
+    assert not Account.select().exists()
+
+
+# ---- nothing sticks ----
+
+
+def test_copies_that_a_person_keeps_stay_and_hold_nothing_up(world, account):
+    for booking in list(Booking.select()):
+        world.copy(world.event_of(account, booking), world.destination(account))
+    world.poll(account)
+    fresh = world.book(days=40)
+    world.run(account)
+    assert str(fresh.uuid) in world.standing(account)
+    decisions.keep_outside(Notice.get(Notice.settled_at.is_null()))
+    world.run(account)
+    world.poll(account)
+    assert world.notices(account) == [] and sum(map(len, world.standing(account).values())) == 21
+
+
+def test_a_booking_that_was_kept_outside_and_comes_back_is_synced_again(world, account):
+    rows = list(Booking.select().limit(7))
+    for row in rows:
+        row.cancel(world.user)
+    world.run(account)
+    decisions.keep_outside(Notice.get(Notice.settled_at.is_null()))
+    world.run(account)
+    back = Booking.get_by_id(rows[0].id)
+    back.set_status("confirmed", world.user)
+    back = Booking.get_by_id(back.id)
+    back.change(
+        world.user,
+        Span(back.starts_at + timedelta(days=50), back.ends_at + timedelta(days=50)),
+        allow_overlap=True,
+    )
+    world.run(account)
+    assert world.times_of(world.event_of(account, back)) == (back.starts_at, back.ends_at)
+
+
+def test_yes_to_some_deletions_is_no_yes_to_others(world, account):
+    rows = list(Booking.select().order_by(Booking.id))
+    for row in rows[:6]:
+        row.cancel(world.user)
+    world.run(account)
+    notice = Notice.get(Notice.settled_at.is_null())
+    for row in rows[6:]:
+        row.cancel(world.user)
+    decisions.approve(notice)
+    world.run(account)
+    assert world.notices(account) == ["deletes"] and len(world.standing(account)) == 10
+    decisions.approve(Notice.get(Notice.settled_at.is_null()))
+    world.run(account)
+    assert world.standing(account) == {}
+
+
+@pytest.mark.parametrize("how", ["retitle", "delete"])
+def test_what_was_undone_too_often_is_made_good_once_it_rests(world, account, how):
+    booking = Booking.select().first()
+    wanted = world.title_of(world.event_of(account, booking))
+    for _ in range(20):
+        for event in world.standing(account).get(str(booking.uuid), []):
+            getattr(world.robin, how)(
+                event["id"], *(["Mine"] if how == "retitle" else []), world.destination(account)
+            )
+        world.later(seconds=30)
+        world.run(account)
+        Account.wake(account.id, "live")
+        world.run(account)
+    assert Link.get(Link.uid == str(booking.uuid)).problem == "undone"
+    world.later(hours=2)
+    world.run(account)
+    world.poll(account)
+    assert world.title_of(world.event_of(account, booking)) == wanted
+
+
+def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, account):
+    ids = [
+        add(world, f"Own {number}", number + 2, world.destination(account)) for number in range(4)
+    ]
+    world.poll(account)
+    assert len(world.mirrored(account)) == 4
+    account.pause(world.user)
+    for one in ids:
+        world.robin.delete(one, world.destination(account))
+    account.go_on(world.user)
+    account.ask("resync", world.user)
+    world.run(account)
+    assert len(world.mirrored(account)) == 4
+    decisions.believe(Notice.get(Notice.kind == "source_empty"))
+    world.run(account)
+    assert world.mirrored(account) == []
+    world.assert_in_step(account)
+
+
+def test_leaving_ends_where_the_calendar_may_not_be_deleted(world, account):
+    world.sandbox.faults.fail(
+        403, world.refusal(403), method="DELETE", path="calendars/[^/]+$", times=None
+    )
+    account.leave(world.user, "disconnect", True)
+    world.run()
+    assert not Account.select().exists() and world.standing(account) == {}
+
+
+# ---- nothing leaks ----
+
+
+def test_whoever_is_no_manager_any_more_gets_no_colleagues_bookings(world, linden):
+    linden.maya.change_sync(sync_allowed=True, identifier="full_name")
+    for day in range(1, 11):
+        world.book(days=day)
+    account = world.start(user=linden.maya)
+    account.change(linden.maya, covers=[linden.calendar.id])
+    world.run(account)
+    assert len(world.standing(account)) == 10
+    linden.maya.change(
+        linden.olive, name=linden.maya.name, email=linden.maya.email, role="practitioner"
+    )
+    world.run(account)
+    assert world.standing(account) == {} and world.notices(account) == []
+
+
+def test_a_colleague_who_says_no_is_not_overruled(world, linden):
+    linden.maya.change_sync(sync_allowed=True, identifier="full_name")
+    for day in range(1, 11):
+        world.book(days=day)
+    account = world.start(user=linden.maya)
+    account.change(linden.maya, covers=[linden.calendar.id])
+    world.run(account)
+    User.get_by_id(linden.pat.id).change_sync(sync_allowed=False)
+    world.run(account)
+    assert world.standing(account) == {} and world.notices(account) == []
+
+
+def test_a_lower_ceiling_reaches_what_has_left_the_window(world, linden):
+    world.user.change_sync(identifier="full_name")
+    booking = world.book(days=1)
+    account = world.start()
+    assert "Małgorzata" in world.title_of(world.event_of(account, booking))
+    world.later(days=60)
+    world.run(account)
+    assert Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+    Clinic.get_by_id(linden.clinic.id).change(linden.olive, privacy_ceiling="none")
+    world.run(account)
+    assert (
+        "Małgorzata" not in world.title_of(world.event_of(account, booking))
+        and Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+    )
+    world.assert_nothing_more(account)
+
+
+# ---- nothing of the person's own is touched, and nothing of ours is left ----
+
+
+def test_old_events_of_ones_own_in_our_calendar_keep_it_there(world, account):
+    add(world, "Memory", -3 * 365, world.destination(account))
+    there = world.destination(account)
+    account.leave(world.user, "disconnect", True)
+    world.run()
+    assert [world.title_of(event) for event in world.robin.events(there)] == ["Memory"]
+
+
+@pytest.mark.parametrize("world", ["google"], indirect=True)  # Outlook shows every calendar
+def test_a_hidden_calendar_of_ours_is_found_again(world, account):
+    world.sandbox.store.accounts[account.email]["entries"][world.destination(account)]["hidden"] = (
+        True
+    )
+    account.leave(world.user, "off", False)
+    world.run(account)
+    Account.get().start(world.user, "Kalends", "Europe/London")
+    world.run(account)
+    world.assert_in_step(account)
+    assert len(world.calendars_of_ours(account)) == 1
+
+
+# ---- two at once ----
+
+
+def test_a_calendar_that_is_stopped_while_it_is_read_blocks_nothing(world, account):
+    add(world, "Dentist")
+    assert during_read(world, account, lambda row: row.stop(world.user))
+    world.poll(account)
+    assert world.mirrored(account) == [] and not ExternalEvent.select().exists()
+
+
+def test_rules_that_change_while_a_calendar_is_read_hold_for_what_was_read(world, account):
+    world.robin.add("Holiday", world.clock.now.date() + timedelta(days=4))
+    assert during_read(
+        world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": False})
+    )
+    assert not ExternalEvent.get().blocks
+
+
+def test_a_new_consent_in_the_middle_of_a_run_is_not_undone_by_it(world, account):
+    """The old one was taken back, and its refusal comes after the new consent."""
+    done = []
+
+    def look(moment, request):
+        if moment == "before" and request.method == "GET" and not done:
+            done.append("revoked")
+            world.revoke()
+        elif moment == "after" and str(request.url).endswith("/token") and len(done) == 1:
+            done.append("consented")
+            world.connect()
+
+    world.later(seconds=400)
+    world.watch(look)
+    world.run(account)
+    world.watch(lambda moment, request: None)
+    assert len(done) == 2 and Account.get().health == "ok"
+    world.assert_in_step(Account.get())
+
+
+def test_a_refresh_under_way_does_not_overwrite_a_new_consent(world, account):
+    done = []
+
+    def look(moment, request):
+        if moment == "after" and str(request.url).endswith("/token") and not done:
+            done.append(True)
+            world.connect()
+            done.append(connections.stored(account).refresh_token)
+
+    world.later(hours=3)
+    world.watch(look)
+    world.run(account)
+    assert connections.stored(account).refresh_token == done[1]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("world", ["google"], indirect=True)
+def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world, account):
+    channel = Channel.get(Channel.calendar == source(account))
+    Channel.update(secret_hash=hash_of("abc")).where(Channel.id == channel.id).execute()
+    holder, faults = Account.take(account.id), []
+    row, read = Account.get_by_id(account.id), source(account)
+
+    def worker():
+        with models.database.connection_context(), Errand(row, holder, None, b"").writing():
+            time.sleep(0.6)
+            RemoteCalendar.update(read_at=world.clock.now).where(
+                RemoteCalendar.id == read.id
+            ).execute()
+            Channel.update(called_at=world.clock.now).where(Channel.id == channel.id).execute()
+
+    def hook():
+        time.sleep(0.2)
+        with models.database.connection_context():
+            channels.called("google", channel.uuid, channel.channel_id, "abc", "changed")
+
+    def guarded(act):
+        try:
+            act()
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(act,)) for act in (worker, hook)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\x00b", "é", "x" * 5000])
+@pytest.mark.parametrize("world", ["microsoft"], indirect=True)
+def test_odd_text_from_anybody_is_like_any_other_forgery(world, account, app, odd):
+    path = f"/webhooks/microsoft/{Channel.select().first().uuid}"
+    answer = app.test_client().post(
+        path, json={"value": [{"subscriptionId": odd, "clientState": odd}]}
+    )
+    assert answer.status_code == 202 and Account.get().due_at is None

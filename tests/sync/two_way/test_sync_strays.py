@@ -1,0 +1,285 @@
+"""Events of ours that somebody drags or copies into another calendar of the account: brought home
+or taken away, on both providers.
+"""
+
+from datetime import timedelta
+
+import pytest
+from sync_world import WORLDS
+
+from base.outside import ExternalEvent
+from models import Booking
+from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.two_way import decisions
+from sync.two_way.strays import Stray
+
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="full_name")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    for day in range(1, 7):
+        world.book(days=day)
+    return world.start(sources=[world.source()])
+
+
+@pytest.fixture
+def elsewhere(world):
+    """A calendar of the person's own that is not read."""
+    return world.robin.add_calendar("Ideas")
+
+
+@pytest.fixture(params=["read", "listed"])
+def other(request, world, account, elsewhere):
+    return world.source() if request.param == "read" else elsewhere
+
+
+def drag(world, account, other, number=0) -> Booking:
+    booking = list(Booking.select().order_by(Booking.starts_at))[number]
+    world.robin.drag(world.event_of(account, booking)["id"], other, world.destination(account))
+    return booking
+
+
+def everywhere(world, account) -> dict[str, int]:
+    return {uid: len(events) for uid, events in world.standing(account).items()}
+
+
+def a_day_passes(world, account):
+    for _ in range(2):
+        world.later(hours=21)
+        world.run(account)
+
+
+def test_it_is_brought_home(world, account, other):
+    drag(world, account, other)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+    assert not Stray.select().exists() and world.mirrored(account) == []
+
+
+def test_a_resync_finds_it_at_once(world, account, elsewhere):
+    drag(world, account, elsewhere)
+    account.ask("resync")
+    world.run(account)
+    world.assert_in_step(account)
+
+
+def test_it_never_blocks_its_own_person(world, account):
+    account.change(world.user, edits="ask")
+    drag(world, account, world.source())
+    world.poll(account)
+    world.poll(account)
+    assert ExternalEvent.select().count() == 0 and "double" not in world.notices(account)
+
+
+@pytest.mark.parametrize("edits", ["put_back", "ask"])
+def test_it_does_not_outlive_its_cancelled_booking(world, account, other, edits):
+    account.change(world.user, edits=edits)
+    booking = drag(world, account, other)
+    world.poll(account)
+    booking.cancel(world.user)
+    world.run(account)
+    a_day_passes(world, account)
+    assert str(booking.uuid) not in world.standing(account)
+    assert set(everywhere(world, account).values()) == {1}
+
+
+@pytest.mark.parametrize("edits", ["put_back", "ask"])
+def test_it_does_not_show_more_than_is_allowed_now(world, account, other, edits):
+    account.change(world.user, edits=edits)
+    drag(world, account, other)
+    world.poll(account)
+    world.user.change_sync(identifier="none")
+    world.run(account)
+    a_day_passes(world, account)
+    titles = {
+        world.title_of(event) for events in world.standing(account).values() for event in events
+    }
+    assert not any("Wójcik" in title for title in titles)
+    assert set(everywhere(world, account).values()) == {1}
+
+
+@pytest.mark.parametrize("goal", ["off", "disconnect", "restart"])
+def test_removing_everything_removes_it_as_well(world, account, other, goal):
+    drag(world, account, other)
+    world.poll(account)
+    drag(world, account, other, 2)
+    account.leave(world.user, goal, True)
+    world.run(account)
+    if goal == "restart":
+        world.assert_in_step(account)
+    else:
+        assert world.standing(account) == {}
+
+
+def test_while_somebody_decides_it_stays_and_then_there_is_one(world, account, other):
+    account.change(world.user, edits="ask")
+    drag(world, account, other)
+    world.poll(account)
+    a_day_passes(world, account)
+    assert set(everywhere(world, account).values()) == {1} and world.notices(account) == ["deleted"]
+    decisions.put_back(Notice.get(Notice.kind == "deleted"))
+    world.run(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+
+
+def test_dragged_there_and_back_it_stays_one(world, account, other):
+    booking = drag(world, account, other)
+    here = world.destination(account)
+    key = world.event_of(account, booking)["id"]
+    world.poll(account)
+    if key in {event["id"] for event in world.robin.events(other)}:
+        world.robin.drag(key, here, other)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+
+
+def test_a_copy_goes_and_the_event_stays(world, account, other):
+    world.copy(world.event_of(account, Booking.select().first()), other)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+    assert [notice for notice in world.notices(account) if notice != "stray"] == []
+
+
+def test_one_that_repeats_goes_whole(world, account, other):
+    made = world.copy(world.event_of(account, Booking.select().first()), other)
+    world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+    assert world.mirrored(account) == []
+
+
+def test_one_that_repeats_blocks_nothing_before_it_goes(world, account, other):
+    made = world.copy(world.event_of(account, Booking.select().first()), other)
+    world.repeat(next(event for event in world.robin.events(other) if event["id"] == made), other)
+    world.poll(account)
+    assert world.mirrored(account) == [] and "double" not in world.notices(account)
+    RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.calendar_id == other
+    ).execute()
+    world.poll(account)
+    assert world.mirrored(account) == [] and world.notices(account) == []
+
+
+def test_foreign_events_beside_it_stay(world, account, other):
+    at = world.clock.now + timedelta(days=2)
+    made = world.robin.add("Dentist", at, at + timedelta(hours=1), other)
+    drag(world, account, other)
+    world.poll(account)
+    a_day_passes(world, account)
+    assert made in {event["id"] for event in world.robin.events(other)}
+    world.assert_in_step(account)
+
+
+def test_many_at_once_are_asked_about_before_they_are_written_again(world, account, other):
+    for number in range(6):
+        drag(world, account, other, number)
+    world.poll(account)
+    a_day_passes(world, account)
+    assert everywhere(world, account) == dict.fromkeys(world.due(), 1)
+    decisions.approve(Notice.get(Notice.topic == "hold"))
+    world.run(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+
+
+def test_a_refused_removal_is_told_once_and_tried_again(world, account, other):
+    drag(world, account, other)
+    there = f"{other}/events/"
+    world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", path=there, times=None)
+    world.poll(account)
+    a_day_passes(world, account)
+    assert "stray" in world.notices(account) and Account.get().health == "ok"
+    decisions.leave(Notice.get(Notice.kind == "stray"))
+    a_day_passes(world, account)
+    assert "stray" not in world.notices(account)
+    world.sandbox.faults.clear()
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+
+
+def test_an_answer_that_it_is_gone_is_not_believed(world, account, other):
+    code = {"google": "notFound", "microsoft": "ErrorItemNotFound"}[world.kind]
+    drag(world, account, other)
+    world.sandbox.faults.fail(404, code, method="DELETE", path=f"{other}/events/", times=1)
+    world.poll(account)
+    a_day_passes(world, account)
+    world.assert_in_step(account)
+
+
+def test_idle_looks_cost_nothing_more(world, account):
+    world.poll(account)
+    before = len(world.sandbox.requests)
+    world.poll(account)
+    idle = len(world.sandbox.requests) - before
+    drag(world, account, world.source())
+    world.poll(account)
+    world.poll(account)
+    before = len(world.sandbox.requests)
+    world.poll(account)
+    assert len(world.sandbox.requests) - before <= idle
+
+
+def test_a_colleagues_stray_is_left_alone(world, account):
+    linden = world.linden
+    linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
+    booking = world.book(calendar=linden.colleague_calendar)
+    colleague = world.start(linden.quinn)
+    drag_of = world.event_of(colleague, booking)
+    world.robin.drag(drag_of["id"], world.destination(account), world.destination(colleague))
+    world.poll(account)
+    assert str(booking.uuid) in world.standing(account)
+    for _ in range(2):
+        world.later(hours=21)
+        world.run()
+    assert everywhere(world, account) == dict.fromkeys([*world.due(), str(booking.uuid)], 1)
+    assert RemoteCalendar.select().where(RemoteCalendar.role == "destination").count() == 2
+
+
+@pytest.mark.parametrize(
+    "world", ["google"], indirect=True
+)  # Microsoft knows one permission for all calendars
+def test_a_calendar_that_we_may_only_read_is_told(world):
+    world.book()
+    account = world.connect(
+        None,
+        None,
+        "calendar.app.created",
+        "calendar.calendarlist.readonly",
+        "calendar.events.owned.readonly",
+    )
+    account.start(world.user, "Kalends", "Europe/London")
+    RemoteCalendar.get(
+        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+    ).sync(world.user)
+    world.run(account)
+    drag(world, account, world.source())
+    world.poll(account)
+    notice = Notice.get(Notice.kind == "stray")
+    assert (notice.detail, notice.calendar.calendar_id, Account.get().health) == (
+        {"count": 1},
+        world.source(),
+        "ok",
+    )
+    (uid,) = world.due()
+    assert len(world.standing(account)[uid]) == 2 and world.mirrored(account) == []
+    left = next(
+        event["id"] for event in world.robin.events(world.source()) if world.reference_of(event)
+    )
+    world.robin.delete(left)
+    a_day_passes(world, account)
+    assert world.notices(account) == ["deleted"]
+    world.assert_in_step(account)

@@ -1,0 +1,635 @@
+"""Two people with one form open: nothing that either typed is lost, on every page that changes what
+is stored.
+"""
+
+import html
+import importlib
+import pkgutil
+import re
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import views
+from base.scheduling import Span
+from models import Booking, Clinic, Feed, Patient, Practitioner, User
+from tests import foreign
+from tests.pages import form_of
+from views.kit.forms import Form
+from views.kit.merging import Merging
+
+NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+PARTIAL = {"HX-Request": "true"}
+ON_SQLITE = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is compared is the same on both; who comes first is not
+
+
+def text(answer) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.get_data(as_text=True))).split())
+
+
+class Place:
+    """A page with a form, the row behind it, and what two people type: different fields, and the
+    same one.
+    """
+
+    def __init__(self, path, form, row, one, two, both, column=None, who="maya"):
+        self.path, self.form, self.one, self.two, self.both, self.who = (
+            path,
+            form,
+            one,
+            two,
+            both,
+            who,
+        )
+        self.row = type(row).get_by_id(row.id)
+        self.column = column or next(iter(both[0]))
+
+    def fresh(self):
+        return type(self.row).get_by_id(self.row.id)
+
+
+def booking(linden):
+    row = Booking.book(
+        linden.calendar,
+        [Span(NINE, NINE + timedelta(minutes=50))],
+        linden.pat,
+        patient=linden.patient,
+        notes="left shoulder",
+    )[0]
+    return Place(
+        f"/bookings/{row.id}/edit",
+        "booking-form",
+        row,
+        {"notes": "allergic to latex"},
+        {"rate": "70"},
+        ({"notes": "allergic to latex"}, {"notes": "bring the scan"}),
+    )
+
+
+def booking_status(linden):
+    place = booking(linden)
+    place.one, place.two, place.both = (
+        {"status": "arrived"},
+        {"notes": "late"},
+        ({"status": "arrived"}, {"status": "no_show"}),
+    )
+    place.column = "status"
+    return place
+
+
+def booking_time(linden):
+    place = booking(linden)
+    place.one, place.two = {"starts": "11:00", "ends": "11:50"}, {"notes": "late"}
+    place.both, place.column = (
+        ({"starts": "11:00", "ends": "11:50"}, {"day": "2026-11-27"}),
+        "starts_at",
+    )
+    return place
+
+
+def client(linden):
+    return Place(
+        f"/clients/{linden.patient.id}/edit",
+        "client-form",
+        linden.patient,
+        {"notes": "allergic to latex"},
+        {"phone": "01 555 0123"},
+        ({"notes": "allergic to latex"}, {"notes": "prefers mornings"}),
+    )
+
+
+def service(linden):
+    return Place(
+        f"/services/{linden.service.id}",
+        "service-form",
+        linden.service,
+        {"duration_minutes": "45"},
+        {"price_cents": "80"},
+        ({"name": "Knee"}, {"name": "Hip"}),
+    )
+
+
+def venue(linden):
+    return Place(
+        f"/settings/venues/{linden.street.id}",
+        "venue-form",
+        linden.street,
+        {"address": "5 Linden Street"},
+        {"name": "Linden House"},
+        ({"address": "5 Linden Street"}, {"address": "6 Linden Street"}),
+    )
+
+
+def clinic(linden):
+    return Place(
+        "/settings/",
+        "settings-form",
+        linden.clinic,
+        {"contact": "Maya, 01 555 0100"},
+        {"privacy_ceiling": "initials"},
+        ({"contact": "Maya"}, {"contact": "Olive"}),
+    )
+
+
+def clinic_one_card(linden):
+    return Place(
+        "/settings/",
+        "settings-form",
+        linden.clinic,
+        {"privacy_ceiling": "initials"},
+        {"notes_may_leave": "y"},
+        ({"privacy_ceiling": "initials"}, {"privacy_ceiling": "first_name"}),
+    )
+
+
+def person(linden):
+    return Place(
+        f"/team/{linden.pat.id}",
+        "person-form",
+        linden.pat,
+        {"name": "Pat Other"},
+        {"email": "other@linden.test"},
+        ({"name": "Pat Other"}, {"name": "Pat Else"}),
+    )
+
+
+def hours(linden):
+    name = f"c{linden.calendar.id}-hours"
+    early, late = ([start, "17:00", "", ""] * 5 + [""] * 8 for start in ("07:00", "10:00"))
+    return Place(
+        f"/team/{linden.pat.id}",
+        "person-form",
+        linden.calendar,
+        {name: early},
+        {"email": "other@linden.test"},
+        ({name: early}, {name: late}),
+        "hours",
+    )
+
+
+def link(linden):
+    row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
+    return Place(
+        f"/sync/links/{row.id}",
+        "link-settings",
+        row,
+        {"name": "tablet"},
+        {"hide_sensitive": "y"},
+        ({"name": "tablet"}, {"name": "laptop"}),
+        who="pat",
+    )
+
+
+def account(linden):
+    row = foreign.source(linden.pat).account
+    return Place(
+        f"/sync/accounts/{row.id}/settings",
+        "account-settings",
+        row,
+        {"edits": "ask"},
+        {"lock_sign": "y"},
+        ({"edits": "ask"}, {"edits": "follow"}),
+        who="pat",
+    )
+
+
+def source(linden):
+    row = foreign.source(linden.pat)
+    return Place(
+        f"/sync/calendars/{row.id}",
+        "rules",
+        row,
+        {"tentative": "y"},
+        {"elsewhere": "y"},
+        None,
+        "rules",
+        who="pat",
+    )
+
+
+def appearance(linden):
+    linden.pat.change_sync(identifier="initials")
+    return Place(
+        "/sync/",
+        "identifier",
+        linden.pat,
+        {"identifier": "none"},
+        {},
+        ({"identifier": "none"}, {"identifier": "internal_id"}),
+        who="pat",
+    )
+
+
+def may_leave(linden):
+    return Place("/sync/", "opt-in", linden.pat, {"allow": None}, {}, None, "sync_allowed", "pat")
+
+
+def hidden(linden):
+    return Place(
+        "/sync/links/",
+        "hide",
+        linden.pat,
+        {"hide_sensitive": "y"},
+        {},
+        None,
+        "hide_sensitive",
+        "pat",
+    )
+
+
+PLACES = [
+    appearance,
+    booking,
+    booking_status,
+    booking_time,
+    client,
+    service,
+    venue,
+    clinic,
+    clinic_one_card,
+    person,
+    hours,
+    link,
+    account,
+]
+
+SINGLE = [may_leave, hidden, source]  # of two states, so that two people never want two others
+
+# Every address that takes a form and changes a row with it: the place above that stands for it.
+EDITS = {
+    "bookings.update": booking,
+    "links.hide": hidden,
+    "links.update": link,
+    "patients.update": client,
+    "services.update": service,
+    "settings.update": clinic,
+    "settings.update_venue": venue,
+    "sources.update": source,
+    "sync_settings.allow": may_leave,
+    "sync_settings.choose": appearance,
+    "team.set_hours": hours,
+    "team.update": person,
+    "two_way.update": account,
+}
+STEPS = "one step with a state of its own: a second press finds it done"
+NEW = "makes something new"
+APART = {
+    "auth": "about whoever signs in, not about a shared row",
+    "imports": "steps of a file, each good in one phase alone",
+    "webhooks": "of programs",
+}
+NO_EDITS = {
+    **dict.fromkeys(("bookings.create", "links.create", "patients.create"), NEW),
+    **dict.fromkeys(("services.create", "settings.create_venue", "team.invite"), NEW),
+    **dict.fromkeys(("team.issue_link", "team.open_calendar"), NEW),
+    **dict.fromkeys(("bookings.clients", "patients.matches", "sync_settings.preview"), "asks"),
+    "bookings.set_status": "says the status it wants and the one it showed",
+    "bookings.cancel": "says the status it showed",
+    "handover.decide": "each booking is moved only as it was read",
+    "settings.change_plan": "says the plan it wants, and asks where something ends",
+    **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
+    **dict.fromkeys(("patients.archive", "patients.bring_back"), STEPS),
+    **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
+    **dict.fromkeys(("services.bring_back", "settings.archive_venue"), STEPS),
+    **dict.fromkeys(("settings.bring_back_venue", "team.close_calendar", "team.leave"), STEPS),
+    **dict.fromkeys(("team.come_back", "two_way.act", "two_way.start"), STEPS),
+    **dict.fromkeys(("two_way.leave", "two_way.end", "sources.start", "sources.stop"), STEPS),
+    **dict.fromkeys(("notices.decide", "notices.leave_all", "health.resync"), STEPS),
+    **dict.fromkeys(("health.ask", "health.end", "health.resync_all"), STEPS),
+}
+
+
+def test_every_address_that_changes_a_row_is_tried_or_named_with_a_reason(app):
+    there = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "POST" in rule.methods and rule.endpoint.partition(".")[0] not in APART
+    }
+    assert there == {*EDITS, *NO_EDITS}
+    assert {*EDITS.values()} <= {*PLACES, *SINGLE}
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("make", [*PLACES, *SINGLE], ids=lambda place: place.__name__)
+def test_a_page_of_an_earlier_version_saves_nothing_unasked(signed_in, linden, clock, make):
+    place = make(linden)
+    browser = signed_in(getattr(linden, place.who))
+    opened = form_of(browser.get(place.path), place.form)
+    marks = {name: None for name, _ in opened.fields if name.endswith("seen")}
+    assert marks
+    form_of(browser.get(place.path), place.form).put(**place.one).send(browser)
+    stored = columns(place.fresh())
+    answer = opened.put(**dict.fromkeys(marks, "")).send(browser)
+    assert answer.status_code == 422 and columns(place.fresh()) == stored
+    assert "This page was out of date. Nothing is saved yet" in text(answer)
+    # a switch has no button: choosing saves
+    assert ("then save again" in text(answer)) == (make not in (may_leave, hidden))
+    again = form_of(answer, place.form)
+    theirs = {name: "theirs" for name in again.choices if "keep-" in name}
+    assert theirs and again.put(**theirs).send(browser).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("make", SINGLE, ids=lambda place: place.__name__)
+def test_a_switch_that_was_left_alone_takes_nothing_back(signed_in, linden, clock, make):
+    place = make(linden)
+    browser = signed_in(linden.pat)
+    opened = form_of(browser.get(place.path), place.form)
+    before = columns(place.fresh())
+    for _ in range(2):  # and pressing twice is as once
+        pressed = form_of(browser.get(place.path), place.form).put(**place.one)
+        assert pressed.send(browser).status_code == pressed.send(browser).status_code == 303
+    stored = columns(place.fresh())
+    assert stored != before and opened.send(browser).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
+def place(request, linden, clock):
+    return request.param(linden)
+
+
+@pytest.fixture
+def two(signed_in, linden, place):
+    """Two windows with the same form open."""
+    browsers = [signed_in(getattr(linden, place.who)) for _ in range(2)]
+    return [(browser, form_of(browser.get(place.path), place.form)) for browser in browsers]
+
+
+def columns(row) -> dict:
+    kept = (
+        "updated_at",
+        "sequence",
+        "rev",
+        "latest_rev",
+        "faces_rev",
+        "void_rev",
+        "search",
+    )  # by the rows themselves
+    return {name: value for name, value in row.__data__.items() if name not in kept}
+
+
+@ON_SQLITE
+def test_what_only_one_of_two_changed_is_kept_of_both(two, place):
+    (first, opened), (second, opened_too) = two
+    assert opened.put(**place.one).send(first).status_code == 303
+    after_one = columns(place.fresh())
+    assert after_one != columns(place.row)
+    assert opened_too.put(**place.two).send(second, headers=PARTIAL).status_code in (200, 204)
+    after_two = columns(place.fresh())
+    changed = {name for name, value in after_one.items() if value != columns(place.row)[name]}
+    assert changed and all(after_two[name] == after_one[name] for name in changed)
+
+
+@ON_SQLITE
+def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(two, place):
+    (first, opened), (second, opened_too) = two
+    mine, theirs = place.both[1], place.both[0]
+    opened.put(**theirs).send(first)
+    stored = columns(place.fresh())
+    answer = opened_too.put(**mine).send(second)
+    assert answer.status_code == 422
+    assert "Someone else changed this while you had it open. Nothing is saved yet" in text(answer)
+    assert columns(place.fresh()) == stored
+    again = form_of(answer, place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert set(again.choices[question]) >= {"theirs", "yours"}
+    for name, value in mine.items():  # what was typed is still there
+        assert [was for key, was in again.fields if key == name] == (
+            value if isinstance(value, list) else [value]
+        )
+    refused = again.send(second)
+    assert refused.status_code == 422 and "Choose one for each" in text(refused)
+    assert columns(place.fresh()) == stored
+
+
+@ON_SQLITE
+def test_theirs_can_be_kept(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    stored = columns(place.fresh())
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert again.put(**{question: "theirs"}).send(second).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+@ON_SQLITE
+def test_one_s_own_can_be_kept(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    stored = columns(place.fresh())[place.column]
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    assert again.put(**{question: "yours"}).send(second).status_code == 303
+    assert columns(place.fresh())[place.column] != stored
+    reopened = form_of(second.get(place.path), place.form)
+    for name, value in place.both[1].items():
+        assert [was for key, was in reopened.fields if key == name] == (
+            value if isinstance(value, list) else [value]
+        )
+
+
+@ON_SQLITE
+def test_a_third_change_while_one_decides_asks_again(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.both[0]).send(first)
+    again = form_of(opened_too.put(**place.both[1]).send(second), place.form)
+    (question,) = [name for name in again.choices if "keep-" in name]
+    third = form_of(first.get(place.path), place.form)
+    assert (
+        third.put(**{name: another(name, value) for name, value in place.both[0].items()})
+        .send(first)
+        .status_code
+        == 303
+    )
+    stored = columns(place.fresh())
+    answer = again.put(**{question: "yours"}).send(second)
+    assert answer.status_code == 422
+    assert columns(place.fresh()) == stored
+
+
+def another(name, value):
+    """A third value for the field."""
+    thirds = {
+        "status": "delivered",
+        "starts": "12:00",
+        "ends": "12:50",
+        "privacy_ceiling": "none",
+        "identifier": "first_name",
+        "edits": "put_back",
+    }
+    if isinstance(value, list):
+        return ["08:30", "17:00", "", ""] * 5 + [""] * 8
+    return thirds.get(name, f"{value} third")
+
+
+@ON_SQLITE
+def test_an_untouched_form_saved_late_changes_nothing(two, place):
+    (first, opened), (second, opened_too) = two
+    opened.put(**place.one).send(first)
+    stored = columns(place.fresh())
+    assert opened_too.send(second).status_code == 303
+    assert columns(place.fresh()) == stored
+
+
+def test_a_form_that_came_back_with_a_fault_still_knows_what_it_saw(signed_in, linden):
+    first, second = signed_in(linden.maya), signed_in(linden.olive)
+    path = f"/clients/{linden.patient.id}/edit"
+    opened = form_of(second.get(path), "client-form").put(first_name="", phone="1")
+    form_of(first.get(path), "client-form").put(notes="allergic to latex").send(first)
+    again = form_of(opened.send(second), "client-form")
+    assert again.put(first_name="Małgorzata").send(second).status_code == 303
+    row = Patient.get_by_id(linden.patient.id)
+    assert (row.notes, row.phone) == ("allergic to latex", "1")
+
+
+def test_of_two_who_save_at_once_both_are_kept(app, signed_in, linden):
+    path = f"/clients/{linden.patient.id}/edit"
+    browsers = [signed_in(linden.maya), signed_in(linden.olive)]
+    forms = [form_of(browser.get(path), "client-form") for browser in browsers]
+    forms[0].put(notes="allergic to latex"), forms[1].put(phone="1")
+    answers = []
+    crowd = [
+        threading.Thread(
+            target=lambda form=form, browser=browser: answers.append(form.send(browser).status_code)
+        )
+        for form, browser in zip(forms, browsers, strict=True)
+    ]
+    for thread in crowd:
+        thread.start()
+    for thread in crowd:
+        thread.join()
+    row = Patient.get_by_id(linden.patient.id)
+    assert (answers, row.notes, row.phone) == ([303, 303], "allergic to latex", "1")
+
+
+def test_a_field_that_was_not_on_the_page_is_left_alone(signed_in, linden):
+    browser = signed_in(linden.maya)
+    linden.clinic.change(None, internal_ids=False)
+    form = form_of(browser.get(f"/clients/{linden.patient.id}/edit"), "client-form").put(phone="1")
+    linden.clinic.change(None, internal_ids=True)
+    assert form.send(browser).status_code == 303
+    assert Patient.get_by_id(linden.patient.id).internal_id == "K-2041"
+
+
+def test_who_loses_the_booking_while_writing_gets_the_words_back(signed_in, linden, clock):
+    place, browser = booking(linden), signed_in(linden.pat)
+    form = form_of(browser.get(place.path), place.form).put(notes="allergic to <latex>")
+    place.fresh().change(linden.maya, place.row.span, practitioner=linden.colleague_calendar)
+    answer = form.send(browser)
+    assert answer.status_code == 403
+    assert "It belongs to Quinn Linden. Nothing was saved." in text(answer)
+    assert "allergic to &lt;latex&gt;" in answer.get_data(as_text=True)
+    assert place.fresh().notes == "left shoulder"
+
+
+def test_both_notes_can_be_kept(signed_in, linden):
+    first, second = signed_in(linden.maya), signed_in(linden.olive)
+    path = f"/clients/{linden.patient.id}/edit"
+    opened = form_of(second.get(path), "client-form").put(notes="prefers mornings")
+    form_of(first.get(path), "client-form").put(notes="allergic to latex").send(first)
+    answer = opened.send(second)
+    assert "Last changed by: Maya Linden" in text(answer)
+    form_of(answer, "client-form").put(keep__notes="both").send(second)
+    assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex\nprefers mornings"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("seen", ["", "x", "e30=", "W10=", "W3t9LDFd", "A" * 200_000])
+def test_a_record_of_what_was_seen_that_we_did_not_write_saves_nothing_unasked(
+    signed_in, linden, seen
+):
+    browser = signed_in(linden.maya)
+    opened = form_of(browser.get(f"/clients/{linden.patient.id}/edit"), "client-form")
+    linden.patient.change(linden.pat, notes="allergic to latex")
+    answer = opened.put(seen=seen, notes="new").send(browser)
+    assert answer.status_code == 422
+    assert "This page was out of date. Nothing is saved yet" in text(answer)
+    assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex"
+    form_of(answer, "client-form").put(**{"keep-notes": "both"}).send(browser)
+    assert Patient.get_by_id(linden.patient.id).notes == "allergic to latex\nnew"
+
+
+def test_saving_one_card_keeps_what_was_typed_in_the_others(signed_in, linden):
+    browser = signed_in(linden.maya)
+    opened = form_of(browser.get("/settings/"), "settings-form")
+    opened.put(
+        contact="Maya", privacy_ceiling="initials", feed_preset="locum", sync_shared="y"
+    ).send(browser)
+    row = Clinic.get_by_id(linden.clinic.id)
+    assert (row.contact, row.privacy_ceiling, row.feed_preset, row.sync_shared) == (
+        "Maya",
+        "initials",
+        "locum",
+        True,
+    )
+    opened = form_of(browser.get(f"/team/{linden.pat.id}"), "person-form")
+    week = ["07:00", "12:00", "", ""] * 5 + [""] * 8
+    opened.put(**{"name": "Pat Other", f"c{linden.calendar.id}-hours": week}).send(browser)
+    assert User.get_by_id(linden.pat.id).name == "Pat Other"
+    assert Practitioner.get_by_id(linden.calendar.id).hours["mon"] == [["07:00", "12:00"]]
+
+
+def test_a_fault_in_one_card_saves_none_and_loses_nothing(signed_in, linden):
+    browser = signed_in(linden.maya)
+    answer = (
+        form_of(browser.get("/settings/"), "settings-form")
+        .put(name="", feed_preset="locum")
+        .send(browser)
+    )
+    assert answer.status_code == 422
+    assert form_of(answer, "settings-form")["feed_preset"] == "locum"
+    assert Clinic.get_by_id(linden.clinic.id).feed_preset == "clinic"
+
+
+def test_the_rules_of_a_calendar_outside_are_merged(signed_in, linden):
+    place = source(linden)
+    browsers = [signed_in(linden.pat) for _ in range(2)]
+    opened = [form_of(browser.get(place.path), place.form) for browser in browsers]
+    for browser, form, typed in zip(browsers, opened, (place.one, place.two), strict=True):
+        assert form.put(**typed).send(browser).status_code == 303
+    assert {name for name, on in place.fresh().rules.items() if on} >= {"tentative", "elsewhere"}
+
+
+# Forms that need not know what was there: they make something, find something, or are one decision
+# whose last press is meant.
+OTHERS = {
+    "views.doors.auth": None,
+    "views.kit.signing_in": None,
+    "views.clinic.imports": None,  # signing in and files: nothing that two people edit
+    "views.calendar.bookings": {"StatusForm", "CancelForm"},
+    "views.sync.links": {"NewLink"},
+    "views.sync.panels": {"Naming"},
+    "views.clinic.settings": {"PlanForm"},
+    "views.clinic.team": {"InviteForm", "CalendarForm"},
+}
+
+
+def test_every_form_that_changes_a_row_knows_what_it_saw():
+    for module in pkgutil.walk_packages(views.__path__, "views."):
+        importlib.import_module(module.name)
+
+    def below(kind):
+        return {kind, *(one for child in kind.__subclasses__() for one in below(child))}
+
+    own = {kind for kind in below(Form) - {Form, Merging} if kind.__module__.startswith("views.")}
+    assert sum(issubclass(kind, Merging) for kind in own) >= 13
+    lost = [
+        kind
+        for kind in own
+        if not issubclass(kind, Merging)
+        and (
+            kind.__module__ not in OTHERS
+            or OTHERS[kind.__module__] is not None
+            and kind.__name__ not in OTHERS[kind.__module__]
+        )
+    ]
+    assert [
+        f"{kind.__module__}.{kind.__name__}: make it a Merging form, or say here why it need not be"
+        for kind in lost
+    ] == []

@@ -1,0 +1,224 @@
+"""What the card of a booking says: when, what comes next, what overlaps, what happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+
+from base import scheduling
+from base.notes import NoteVersion
+from base.outside import ExternalEvent
+from base.series import STATUSES, SlotTaken
+from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
+from views.kit import access, display, history
+
+from . import booking_form, columns
+
+MOST_EARLIER = 50  # versions of a note on one page
+NEXT = {  # what usually comes next, the likeliest first
+    "offered": ("confirmed", "pending"),
+    "pending": ("confirmed",),
+    "confirmed": ("arrived", "no_show"),
+    "arrived": ("delivered", "no_show"),
+    "delivered": ("paid", "invoiced"),
+    "invoiced": ("paid",),
+    "paid": (),
+    "cancelled": ("confirmed",),
+    "no_show": ("arrived",),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    booking: Booking
+    when: str
+    day: date
+    place: str
+    may_change: bool
+    may_book: bool
+    next: tuple[str, ...]
+    others: list[str]
+    overlaps: list[tuple[str, str, str]]
+    history: list[tuple[str, str, str]]
+    series: tuple[int, int] | None
+    wanted: str | None = None
+    in_the_way: list[tuple[str, str, str]] = field(default_factory=list)
+    agreed: str = ""
+    earlier: list[tuple[str, str, str]] = field(default_factory=list)
+    changed_meanwhile: bool = False
+
+
+def card(
+    booking: Booking,
+    wanted: str | None = None,
+    refusal: SlotTaken | None = None,
+    changed_meanwhile: bool = False,
+) -> Card:
+    """The card; `wanted` is the status that was refused because of what is in the way, or nothing
+    was done as another status was set meanwhile.
+    """
+    practitioner, status = booking.practitioner, booking.status
+    may_change = access.is_own(practitioner)
+    zone = (
+        f", {display.zone_name(practitioner.zone)}"
+        if booking_form.zone_differs(practitioner)
+        else ""
+    )
+    entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
+    calendars = _calendar_names(entries)
+    return Card(
+        booking,
+        when(booking),
+        first_day(booking),
+        f"{practitioner.user.name}, {practitioner.venue.name}{zone}",
+        may_change,
+        access.may_book(practitioner),
+        NEXT[status],
+        [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
+        _overlaps(booking) if booking.is_busy and not refusal else [],
+        [_sentence(entry, practitioner.zone, calendars) for entry in entries],
+        _place_in_series(booking),
+        wanted,
+        _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
+        " ".join(sorted({key for clash in refusal.clashes for key in clash.keys}))
+        if refusal
+        else "",
+        earlier_notes(booking, practitioner.zone) if may_change else [],
+        changed_meanwhile,
+    )
+
+
+def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
+    """What the notes said before, newest first: the text, who changed it, when. For whoever may
+    read the notes.
+    """
+    return [
+        (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))
+        for one in NoteVersion.of(row).limit(MOST_EARLIER)
+    ]
+
+
+def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:
+    person, spans, zone = booking.practitioner.user, [booking.span], booking.practitioner.zone
+    return _told(
+        booking,
+        Booking.conflicts(person, spans, [booking.id]),
+        ExternalEvent.blocking(person, spans, zone),
+    )
+
+
+def _told(
+    booking: Booking, others: Sequence[Booking], events: Sequence[ExternalEvent]
+) -> list[tuple[str, str, str]]:
+    """What takes the booking's time as well: title, when, and in which state or where."""
+    zone, day, is_own = (
+        booking.practitioner.zone,
+        first_day(booking),
+        columns.shows_titles(booking.practitioner),
+    )
+    told = [
+        (row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower())
+        for row in others
+    ]
+    return told + [
+        (
+            columns.foreign_title(event, is_own),
+            display.brief(event, zone, day),
+            "in a calendar outside",
+        )
+        for event in events
+    ]
+
+
+def _place_in_series(booking: Booking) -> tuple[int, int] | None:
+    """(3, 8): the third of eight."""
+    if booking.series is None:
+        return None
+    ids = [row.id for row in booking.in_series("all")]
+    return ids.index(booking.id) + 1, len(ids)
+
+
+def first_day(booking: Booking) -> date:
+    """The day on which it begins at its venue."""
+    return display.first_day(booking, booking.practitioner.zone)
+
+
+def seen_in(booking: Booking, came: dict[str, str]) -> tuple[date, str]:
+    """The day and the view in which the booking is seen: as one came, while it lies there; else
+    from its first day on.
+    """
+    first, view = first_day(booking), came.get("view", "week")
+    shown = date.fromisoformat(came.get("shown", first.isoformat()))
+    return (
+        shown if shown <= first < shown + timedelta(days=7 if view == "agenda" else 1) else first
+    ), view
+
+
+def back(booking: Booking, came: dict[str, str]) -> str:
+    """The address of the calendar with the booking in it."""
+    day, view = seen_in(booking, came)
+    return url_for(
+        "week.index",
+        calendar=booking.practitioner_id,
+        day=day.isoformat(),
+        view=view if came else None,
+    )
+
+
+def when(booking: Booking) -> str:
+    """From when to when, in words, in the venue's zone."""
+    return display.from_to(booking, booking.practitioner.zone)
+
+
+def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
+    """What was done, by whom, when."""
+    verb, detail = entry.action.removeprefix("booking."), entry.detail
+    said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(
+        verb
+    ) or display.STATUS_NAMES.get(verb, "Changed")
+    if verb == "moved":
+        was, now = (
+            datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now")
+        )
+        said = (
+            "Moved"
+            if was is None
+            else f"Moved from {_short(was, zone)} to {_short(now, zone)}"
+            if was != now
+            else "Made longer or shorter"
+        )
+    if "from" in detail:
+        start, end = (calendars.get(detail[side], "a calendar") for side in ("from", "to"))
+        said = f"{'Given' if verb == 'given' else f'{said}, given'} from {start} to {end}"
+    if fields := history.field_words(detail):
+        said += f" ({fields})" if verb == "changed" else f", changed {fields}"
+    if verb in ("moved", "changed", "given") and detail.get("status"):
+        said += f", now {display.STATUS_NAMES[detail['status']].lower()}"
+    if detail.get("count", 1) > 1:
+        said += f", with {detail['count'] - 1} more of the series"
+    return (
+        said + (", with its series" if entry.part_of else ""),
+        entry.user.name if entry.user else "Kalends",
+        display.moment(entry.at, zone),
+    )
+
+
+def _calendar_names(entries: Sequence[AuditEntry]) -> dict[int, str]:
+    """What the calendars are called from and to which the booking went."""
+    ids = {
+        entry.detail[side] for entry in entries for side in ("from", "to") if side in entry.detail
+    }
+    rows = (
+        Practitioner.select(Practitioner, User, Venue)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .where(Practitioner.id.in_(list(ids)))
+    )
+    return {row.id: f"{row.user.name} ({row.venue.name})" for row in rows} if ids else {}
+
+
+def _short(at: datetime, zone: ZoneInfo) -> str:
+    return f"{display.short_day(scheduling.local_day(at, zone))} {display.clock(at, zone)}"

@@ -1,0 +1,339 @@
+"""What stands beside the form of a booking: what is in the way of it, what is free next, and the
+rest of that day.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask_login import current_user
+
+from base import scheduling
+from base.outside import ExternalEvent
+from base.scheduling import BadTime, Span
+from base.series import FREE_STATUSES, STATUSES, Clash, SlotTaken, going_along
+from models import Booking, Practitioner
+from views.kit import display
+
+from . import columns
+from .booking_form import BookingForm
+
+MOST_SAID = 3  # of what is in the way of one time
+STEP = timedelta(minutes=5)  # between the starts that are tried for a series
+DAYS_AHEAD = 14
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a span is not simply free, in words. `free` is the next free time, and as the button
+    "take" sends it back.
+
+    `dates` says of each taken time of several when it is and what is there; `asked` is of how many
+    times. `keys` is what a person
+    agrees to who books anyway.
+    """
+
+    heading: str = ""
+    conflicts: list[str] = field(default_factory=list)
+    dates: list[tuple[str, str]] = field(default_factory=list)
+    asked: int = 1
+    keys: str = ""
+    free: tuple[str, str] | None = None
+    outside_hours: bool = False
+    remarks: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.conflicts or self.outside_hours or self.remarks)
+
+
+def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = None) -> Obstacle:
+    """What stands in the way of the spans, and of the others of a series that would go with them;
+    `refusal` where that was already found.
+    """
+    if not spans:
+        return Obstacle(remarks=form.remarks)
+    first = spans[0]
+    taken = refusal or SlotTaken(_clashes(form, spans))
+    day = form.day.data
+    words = [_booked(row, form.practitioner, day) for row in taken.conflicts]
+    words += [_foreign(event, form.practitioner, day) for event in taken.outside]
+    if len(words) > MOST_SAID:
+        words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
+    asked = _Together.of(form, spans).count
+    dates = (
+        [(_date(clash, form), " ".join(_what(clash))) for clash in taken.clashes]
+        if asked > 1
+        else []
+    )
+    offer = _offer(form, spans) if words and not first.all_day else None
+    keys = " ".join(sorted({key for clash in taken.clashes for key in clash.keys}))
+    return Obstacle(
+        _heading(taken, form) if words else "",
+        words,
+        dates,
+        asked,
+        keys,
+        offer,
+        form.practitioner.outside_hours(first),
+        form.remarks,
+    )
+
+
+def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
+    """What is in the way, time by time, as saving would find it."""
+    if form.booking is None:
+        return [] if form.status.data in FREE_STATUSES else Booking.taken(form.practitioner, spans)
+    try:
+        return form.booking.clashes(current_user, spans[0], **_change(form))
+    except BadTime:
+        return []
+
+
+def _change(form: BookingForm) -> dict:
+    """What the form makes of the booking, as far as it takes time."""
+    status = (
+        {"status": form.status.data}
+        if form.status.data in STATUSES and form.status.data != form.booking.status
+        else {}
+    )
+    return {"which": form.which.data or "one", "practitioner": form.practitioner, **status}
+
+
+@dataclass(frozen=True)
+class _Together:
+    """What is booked or moved at once: `reached` of a series, or the days of a new one counted from
+    the first.
+    """
+
+    form: BookingForm
+    reached: list[Booking]
+    days: list[int]
+
+    @classmethod
+    def of(cls, form: BookingForm, spans: list[Span]) -> "_Together":
+        if form.booking:
+            return cls(form, form.booking.reach(current_user, form.which.data or "one")[0], [])
+        zone = form.practitioner.zone
+        return cls(
+            form,
+            [],
+            [
+                (
+                    scheduling.local_day(span.starts_at, zone)
+                    - scheduling.local_day(spans[0].starts_at, zone)
+                ).days
+                for span in spans
+            ],
+        )
+
+    @property
+    def moving(self) -> set[int]:
+        """The ids of bookings that would leave their time."""
+        return (
+            {row.id for row in (self.form.booking, *going_along(self.form.booking, self.reached))}
+            if self.form.booking
+            else set()
+        )
+
+    @property
+    def count(self) -> int:
+        return len(self.moving) or len(self.days)
+
+    def targets(self, first: Span) -> Iterator[tuple[int, Span]]:
+        """(person, span) of all of them when the first is there. Raises BadTime."""
+        if self.form.booking:
+            return self.form.booking.targets(self.reached, first, self.form.practitioner)
+        zone, person = self.form.practitioner.zone, self.form.practitioner.user_id
+        return ((person, scheduling.shifted(first, zone, ahead)) for ahead in self.days)
+
+
+def _heading(taken: SlotTaken, form: BookingForm) -> str:
+    zone, day = form.practitioner.zone, form.day.data
+    if taken.conflicts:
+        return f"{taken.conflicts[0].title} is here {_until(taken.conflicts[0].span, zone, day)}"
+    event = taken.outside[0]
+    title = event.title if event.user_id == current_user.id else ""
+    return (
+        f"{f'{title} is in your other calendar' if title else 'Busy outside'}"
+        f" {_until(event, zone, day)}"
+    )
+
+
+def _date(clash: Clash, form: BookingForm) -> str:
+    """When it would be, in the zone of its own calendar, and whose that is where it is not the
+    form's.
+    """
+    whose = (
+        ""
+        if clash.calendar.id == form.practitioner.id
+        else f" ({clash.calendar.user.name}, {display.zone_name(clash.calendar.zone)})"
+    )
+    return display.from_to(clash.span, clash.calendar.zone) + whose
+
+
+def _what(clash: Clash) -> list[str]:
+    day = display.first_day(clash.span, clash.calendar.zone)
+    return [
+        *(_booked(row, clash.calendar, day) for row in clash.bookings),
+        *(_foreign(event, clash.calendar, day) for event in clash.events),
+    ]
+
+
+def _booked(row: Booking, calendar: Practitioner, day: date) -> str:
+    times = display.brief(row, calendar.zone, day)
+    return (
+        f"{row.title}{_at_other(row, calendar)}, {times},"
+        f" {display.STATUS_NAMES[row.status].lower()}."
+    )
+
+
+def _foreign(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
+    """A busy time outside; what it is and in which calendar is for its owner alone."""
+    is_own = event.user_id == current_user.id
+    times = display.brief(event, calendar.zone, day)
+    return (
+        f"{columns.foreign_title(event, is_own)},"
+        f" {times}{f', in {_calendar(event)}' if is_own else ''}."
+    )
+
+
+def _calendar(event: ExternalEvent) -> str:
+    return (
+        "your main calendar"
+        if event.calendar.is_primary
+        else f"your calendar {event.calendar.name}"
+    )
+
+
+def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
+    """The next free time of that length that has not begun, free for all of a series: in words and
+    as "2026-11-20T15:20 50".
+    """
+    zone, wanted = form.practitioner.zone, spans[0]
+    after = max(wanted.starts_at, scheduling.utc_now() + STEP)
+    after = after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0)
+    together = _Together.of(form, spans)
+    if together.count > 1:
+        start = _free_for_all(together, wanted, after)
+    else:
+        free = form.practitioner.next_free(after, wanted.duration, together.moving)
+        start = free and free.starts_at
+    if start is None:
+        return None
+    span = Span(start, start + wanted.duration)
+    return (
+        display.brief(span, zone, form.day.data),
+        (
+            f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M}"
+            f" {wanted.duration // timedelta(minutes=1)}"
+        ),
+    )
+
+
+def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetime | None:
+    """The first start from `after` on, in working time of the next two weeks, at which every
+    booking of the series is free.
+    """
+    practitioner, spare = together.form.practitioner, timedelta(days=DAYS_AHEAD + 1)
+    try:
+        asked = list(together.targets(wanted))
+    except BadTime:
+        return None
+    start, end = (
+        min(span.starts_at for _, span in asked) - spare,
+        max(span.ends_at for _, span in asked) + spare,
+    )
+    people = {person for person, _ in asked}
+    held = scheduling.Held(
+        {
+            person: Booking.held(person, start, end, practitioner.zone, together.moving)
+            for person in people
+        }
+    )
+    starts = _starts(practitioner, after, wanted.duration)
+    return scheduling.first_free(
+        starts, lambda start: together.targets(Span(start, start + wanted.duration)), held
+    )
+
+
+def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
+    """Every five minutes of working time for two weeks at which that length still fits."""
+    first = scheduling.local_day(after, practitioner.zone)
+    for ahead in range(DAYS_AHEAD):
+        if first + timedelta(days=ahead) > scheduling.LAST_DAY:
+            return
+        for stretch in scheduling.open_spans(
+            practitioner.hours, first + timedelta(days=ahead), practitioner.zone
+        ):
+            start = max(stretch.starts_at, after)
+            while start + length <= stretch.ends_at:
+                yield start
+                start += STEP
+
+
+def _at_other(row: Booking, calendar: Practitioner) -> str:
+    return "" if row.practitioner_id == calendar.id else f" at {row.practitioner.venue.name}"
+
+
+def _until(span: Span | ExternalEvent, zone: ZoneInfo, day: date) -> str:
+    if span.all_day:
+        return "all day"
+    ends_on = scheduling.local_day(span.ends_at, zone)
+    return f"until {display.clock(span.ends_at, zone)}" + (
+        "" if ends_on == day else f" on {display.short_day(ends_on)}"
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the day beside the form; one `is_new` is being made."""
+
+    start: str
+    title: str
+    status: str
+    is_new: bool = False
+
+
+def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
+    """The person's day as it is, here and outside, with what is being booked among it."""
+    practitioner, zone = form.practitioner, form.practitioner.zone
+    window = Span(
+        scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone)
+    )
+    rows = [
+        row
+        for row in practitioner.user.bookings_between(window.starts_at, window.ends_at)
+        if form.booking is None or row.id != form.booking.id
+    ]
+    events = [
+        event
+        for event in columns.foreign(practitioner, window.starts_at, window.ends_at)
+        if columns.touches(event, day, window)
+    ]
+    entries = [
+        Entry(_entry_start(row.span, window.starts_at, zone), row.title, row.status) for row in rows
+    ]
+    entries += [
+        Entry(
+            _entry_start(event, window.starts_at, zone),
+            _entry_title(event, practitioner),
+            "external",
+        )
+        for event in events
+    ]
+    if spans:
+        status = form.status.data if form.status.data in STATUSES else "confirmed"
+        entries.append(
+            Entry(_entry_start(spans[0], window.starts_at, zone), "This one", status, is_new=True)
+        )
+    return sorted(entries, key=lambda entry: (entry.start[0].isdigit(), entry.start))
+
+
+def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
+    title = columns.foreign_title(event, columns.shows_titles(practitioner))
+    return title if event.blocks else f"{title}, does not block"
+
+
+def _entry_start(span: Span | ExternalEvent, midnight: datetime, zone: ZoneInfo) -> str:
+    return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)

@@ -1,0 +1,276 @@
+"""What lies where in the columns of the calendar: bookings, foreign events, and the free time
+between them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from operator import attrgetter
+from zoneinfo import ZoneInfo
+
+from flask_login import current_user
+
+from base import outside, scheduling
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from models import Booking, Practitioner
+from views.kit import access, display
+
+SHORTEST = 15  # minutes of height that a block needs to be read
+
+
+@dataclass(frozen=True)
+class Block:
+    """A booking or a foreign event on one day; `start` and `end` are its place in the grid
+    ("09:25"), `times` what is said.
+
+    `booking_id` or else `event_id` leads to its card; `status` is a booking's, or "external".
+    """
+
+    title: str
+    status: str
+    times: str
+    detail: str = ""
+    booking_id: int | None = None
+    event_id: int | None = None
+    is_free: bool = False
+    start: str = ""
+    end: str = ""
+    lane: str | None = None
+
+
+@dataclass(frozen=True)
+class Free:
+    """A piece of free time to press; of each stretch one `leads`: it shows its label on a phone,
+    and the keyboard stops there.
+    """
+
+    start: str
+    end: str
+    leads: bool
+
+
+@dataclass
+class Day:
+    """One column: closed hours stay dark, blocks and free stretches lie on top in order of time."""
+
+    date: date
+    is_today: bool
+    hours: list[tuple[str, str]] = field(default_factory=list)
+    whole: list[Block] = field(default_factory=list)
+    items: list[Block | Free] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> list[Block]:
+        return self.whole + [item for item in self.items if isinstance(item, Block)]
+
+
+def shows_titles(calendar: Practitioner) -> bool:
+    """Whether whoever looks may read what the foreign events are: only the person whose they are.
+    Others see that time is taken.
+    """
+    return calendar.user_id == current_user.id
+
+
+def foreign(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
+    """The foreign events to be shown to whoever looks. What is free outside tells nobody else
+    anything, so it is the owner's alone.
+    """
+    events = ExternalEvent.between(calendar.user_id, start, end)
+    return list(events if shows_titles(calendar) else events.where(ExternalEvent.busy != "free"))
+
+
+def fill(
+    column: Day, calendar: Practitioner, items: Sequence[Booking | ExternalEvent], now: datetime
+) -> None:
+    """Lay what touches the day into the column, and what is free from now on between it."""
+    zone = calendar.zone
+    window = Span(
+        scheduling.midnight(column.date, zone),
+        scheduling.midnight(column.date + timedelta(days=1), zone),
+    )
+    touching = [item for item in items if touches(item, column.date, window)]
+    column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
+    places = [(item, _place(item, window, zone)) for item in touching if not item.all_day]
+    lanes = scheduling.lanes([place for _, place in places])
+    column.items = [
+        _block(
+            item,
+            calendar,
+            _times(item, window, zone),
+            start=wall(start),
+            end=wall(end),
+            lane=f"{lane}/{of}" if of > 1 else None,
+        )
+        for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)
+    ]
+    stretches = calendar.hours.get(scheduling.WEEKDAYS[column.date.weekday()], [])
+    column.hours = [
+        (wall(minutes(opens) // 5 * 5), wall(-(-minutes(closes) // 5) * 5))
+        for opens, closes in stretches
+    ]
+    if access.may_book(calendar) and window.ends_at > now:
+        open_spans = scheduling.open_spans(calendar.hours, column.date, zone)
+        ahead = [
+            Span(max(now, span.starts_at), span.ends_at)
+            for span in open_spans
+            if span.ends_at > now
+        ]
+        taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
+        taken += outside.cut(
+            [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
+        )
+        column.items = sorted(
+            [*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)],
+            key=attrgetter("start"),
+        )
+
+
+def bounds(days: Sequence[Day]) -> tuple[int, int]:
+    """First hour shown and the hour after the last: 08 to 18, or wider where hours or blocks
+    are.
+    """
+    edges = [edge for day in days for edge in day.hours] + [
+        _edge(item) for day in days for item in day.items
+    ]
+    return min([8, *(int(start[:2]) for start, _ in edges)]), max(
+        [18, *(-(-minutes(end) // 60) for _, end in edges)]
+    )
+
+
+def _edge(item: Block | Free) -> tuple[str, str]:
+    """What of a block must be seen. A foreign one that comes from the day before or goes on to the
+    next need not show all of the night.
+    """
+    if isinstance(item, Free) or item.booking_id:
+        return item.start, item.end
+    start, end = minutes(item.start), minutes(item.end)
+    if not start:
+        return ("12:00", "12:00") if end == 1440 else (wall(max(end - 60, 0)), item.end)
+    return item.start, wall(min(start + 60, 1440)) if end == 1440 else item.end
+
+
+def cut_to(days: Iterable[Day], first: int, last: int) -> None:
+    """End foreign blocks where the grid does."""
+    for day in days:
+        day.items = [
+            item
+            if isinstance(item, Free) or item.booking_id
+            else replace(
+                item, start=max(item.start, wall(first * 60)), end=min(item.end, wall(last * 60))
+            )
+            for item in day.items
+        ]
+
+
+def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
+    """Whole days are shown by their date, whatever zone they are meant in; an event without length
+    where it begins.
+    """
+    if item.all_day:
+        return item.starts_on <= day < item.ends_on
+    return item.starts_at < window.ends_at and (
+        item.ends_at > window.starts_at or item.starts_at >= window.starts_at
+    )
+
+
+def _block(item: Booking | ExternalEvent, calendar: Practitioner, times: str, **place) -> Block:
+    if isinstance(item, Booking):
+        return Block(
+            item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place
+        )
+    is_own, is_free = shows_titles(calendar), item.busy == "free"
+    detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
+    return Block(
+        foreign_title(item, is_own),
+        "external",
+        times,
+        detail,
+        event_id=item.id,
+        is_free=is_free,
+        **place,
+    )
+
+
+def foreign_title(event: ExternalEvent, is_own: bool) -> str:
+    """What a foreign event is called here: for anyone but its owner only that time is taken."""
+    return (
+        (event.title or "(no title)") if is_own else f"{display.BUSY_NAMES[event.busy]} (outside)"
+    )
+
+
+def _detail(booking: Booking, calendar: Practitioner) -> str:
+    """What is done, or where, when that is another venue than the one looked at."""
+    if booking.practitioner_id != calendar.id:
+        return f"at {booking.practitioner.venue.name}"
+    if booking.all_day and booking.rate_cents:
+        return f"{display.money(booking.rate_cents, access.clinic().currency)} a day"
+    return booking.service.name if booking.service and booking.patient else ""
+
+
+def _place(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> tuple[int, int]:
+    """From and to in minutes of the local day, rounded outwards to five, and high enough to be
+    read.
+    """
+    start = 0 if item.starts_at <= window.starts_at else five(item.starts_at.astimezone(zone))
+    ends = item.ends_at.astimezone(zone)
+    end = (
+        1440
+        if item.ends_at >= window.ends_at
+        else -(-(ends.hour * 60 + ends.minute + (ends.second > 0)) // 5) * 5
+    )
+    start = min(start, 1440 - SHORTEST)
+    return start, max(end, start + SHORTEST)
+
+
+def _times(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> str:
+    start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
+    if item.starts_at >= window.starts_at:
+        return (
+            f"{start}–{end}"
+            if item.ends_at - item.starts_at <= timedelta(days=1)
+            else f"from {start}"
+        )
+    return f"until {end}" if item.ends_at <= window.ends_at else "all day"
+
+
+def _slots(gaps: Iterable[Span], blocks: Sequence[Block], zone: ZoneInfo) -> Iterator[Free]:
+    """Free stretches in pieces. The first piece leads that lies under no block, such as an offered
+    or a cancelled booking.
+    """
+    for gap in gaps:
+        pieces = list(_pieces(gap, zone))
+        open_ones = (
+            piece
+            for piece in pieces
+            if not any(block.start < piece[1] and piece[0] < block.end for block in blocks)
+        )
+        leading = next(open_ones, pieces[0] if pieces else None)
+        yield from (Free(*piece, leads=piece == leading) for piece in pieces)
+
+
+def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """A free stretch cut at whole hours, so that one can press where one wants to begin."""
+    starts, ends = gap.starts_at.astimezone(zone), gap.ends_at.astimezone(zone)
+    start = (
+        -(-(starts.hour * 60 + starts.minute + (starts.second + starts.microsecond > 0)) // 5) * 5
+    )
+    end = five(ends) if ends.date() == starts.date() else 1440
+    while end - start >= SHORTEST:
+        hour = -(-(start + SHORTEST) // 60) * 60
+        cut = hour if end - hour >= SHORTEST else end
+        yield wall(start), wall(cut)
+        start = cut
+
+
+def minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:5])
+
+
+def wall(minutes_of_day: int) -> str:
+    return f"{minutes_of_day // 60:02}:{minutes_of_day % 60:02}"
+
+
+def five(at: datetime) -> int:
+    """Minutes of the day, rounded down to five."""
+    return (at.hour * 60 + at.minute) // 5 * 5

@@ -1,0 +1,65 @@
+"""What the card of a foreign event says: when, from which calendar, whether it blocks booking here
+and why.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from base.outside import ExternalEvent
+from models import Practitioner
+from sync.tables.accounts import Account, RemoteCalendar
+from views.kit import display
+
+from . import booking_form, columns
+
+
+@dataclass(frozen=True)
+class Card:
+    """`calendar` and `account` are empty for anyone but the person whose calendar it is."""
+
+    title: str
+    when: str
+    day: date
+    owner: str
+    is_own: bool
+    busy: str
+    why: str
+    provider: str
+    calendar: str = ""
+    account: str = ""
+
+
+def card(event: ExternalEvent, calendar: Practitioner) -> Card:
+    """The card of an event of the calendar's person, in the calendar's zone."""
+    is_own, source = columns.shows_titles(calendar), event.calendar
+    account = Account.get_by_id(source.account_id)
+    provider = display.PROVIDER_NAMES[account.kind]
+    zone = (
+        f", {display.zone_name(calendar.zone)}"
+        if booking_form.zone_differs(calendar) and not event.all_day
+        else ""
+    )
+    private = {"calendar": display.called(source), "account": account.email} if is_own else {}
+    return Card(
+        columns.foreign_title(event, is_own),
+        display.from_to(event, calendar.zone) + zone,
+        display.first_day(event, calendar.zone),
+        calendar.user.name,
+        is_own,
+        display.BUSY_NAMES[event.busy],
+        _why(event, source, provider),
+        provider,
+        **private,
+    )
+
+
+def _why(event: ExternalEvent, source: RemoteCalendar, provider: str) -> str:
+    """Whether it blocks booking, and by which rule (C44, X23)."""
+    busy = display.BUSY_NAMES[event.busy].lower()
+    if event.blocks:
+        return f"It is marked {busy} in {provider}, so it blocks booking here."
+    if event.busy == "free":
+        return f"It is marked free in {provider}, so it does not block booking here."
+    if event.all_day and not source.rules["all_day"]:
+        return "It lasts whole days, and whole days of this calendar do not block booking here."
+    return f"It is marked {busy}, and such times of this calendar do not block booking here."

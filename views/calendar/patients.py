@@ -1,0 +1,210 @@
+"""Clients: list and search, the record, adding and changing, archiving. Anyone who works here may
+do all of it.
+"""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from wtforms.widgets import TelInput
+
+from base import scheduling, text
+from models import Feed, Patient, Taken, Venue
+from people.id_changes import IdChange
+from sync.feeds import shown
+from views.kit import access, htmx, sync_words
+from views.kit.access import login_required, owner_required
+from views.kit.display import Page
+from views.kit.forms import Email, Line, Paragraph, arg_int
+from views.kit.merging import Merging
+
+from .booking_card import earlier_notes
+
+blueprint = Blueprint("patients", __name__)
+
+SHOWN_BEFORE = 10  # of what is over; the rest on demand
+
+
+class ClientForm(Merging):
+    first_name = Line(
+        "First name",
+        80,
+        "Write a first name; one name is enough",
+        render_kw={"autocomplete": "off"},
+    )
+    last_name = Line("Last name", 80, render_kw={"autocomplete": "off"})
+    internal_id = Line("Internal ID", 20, render_kw={"autocomplete": "off"})
+    email = Email("E-mail", render_kw={"autocomplete": "off"})
+    phone = Line("Phone", 40, widget=TelInput(), render_kw={"autocomplete": "off"})
+    notes = Paragraph("Notes", 4000)
+
+
+def _form(client: Patient | None = None, **kwargs) -> ClientForm:
+    """The form; internal IDs only where the clinic uses them (B7)."""
+    form = ClientForm(obj=client, **kwargs)
+    if not access.clinic().internal_ids:
+        del form.internal_id
+    return form
+
+
+def _list(query: str):
+    """One page of the clients who match; without a query, of all."""
+    archived = "archived" in request.values
+    found = Page.of(
+        Patient.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1)
+    )
+    changes = (
+        IdChange.listed(access.clinic()) if current_user.is_owner and not htmx.is_partial() else []
+    )
+    return htmx.show(
+        "patients/index.html",
+        "patients/_results.html",
+        found=found,
+        query=query,
+        archived=archived,
+        id_changes=changes,
+    )
+
+
+@blueprint.get("/")
+@login_required
+def index():
+    return _list("")
+
+
+@blueprint.post("/id-changes")
+@owner_required
+def put_away_id_changes():
+    IdChange.put_away(access.clinic(), current_user)
+    return htmx.done(url_for("patients.index"))
+
+
+@blueprint.post("/matches")
+@login_required
+def matches():
+    """A search travels in the body of a form: addresses are kept by browsers and logged by proxies,
+    and this one would hold a name.
+    """
+    query = text.clean(request.form.get("q", "")[:100], 100)
+    if query and access.clinic().internal_ids and not htmx.is_partial():
+        exact = Patient.with_internal_id(access.clinic(), query, "archived" in request.form)
+        if exact:
+            return redirect(url_for("patients.show", patient_id=exact.id), 303)
+    return _list(query)
+
+
+@blueprint.get("/matches")
+@login_required
+def forget_search():
+    """Whoever comes back to the address of a search finds the list."""
+    return redirect(url_for("patients.index"), 303)
+
+
+@blueprint.get("/new")
+@login_required
+def new():
+    return render_template("patients/edit.html", form=_form(), client=None)
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = _form()
+    if form.validate():
+        try:
+            client = Patient.add(access.clinic(), current_user, **form.values())
+        except Taken:
+            _say_taken(form)
+        else:
+            flash(f"{client.name} is in your list of clients.")
+            return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=None)
+
+
+@blueprint.get("/<int:patient_id>")
+@login_required
+def show(patient_id: int):
+    client, now = access.load(Patient, patient_id), scheduling.utc_now()
+    before = client.bookings_before(now)
+    rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
+    return render_template(
+        "patients/show.html",
+        client=client,
+        ahead=list(client.bookings_ahead(now)),
+        before=list(rows),
+        count=before.count(),
+        several_zones=Venue.zones_differ(client.clinic),
+        visits=client.visits(now),
+        outside=_outside(client),
+        earlier=earlier_notes(client, sync_words.zone(access.calendars(), current_user)),
+    )
+
+
+@blueprint.get("/<int:patient_id>/edit")
+@login_required
+def edit(patient_id: int):
+    client = access.load(Patient, patient_id)
+    return render_template("patients/edit.html", form=_form(client), client=client)
+
+
+@blueprint.post("/<int:patient_id>")
+@login_required
+def update(patient_id: int):
+    client = access.load(Patient, patient_id)
+    form = _form(client)
+    if form.validate():
+        try:
+            saved = form.store(
+                client,
+                lambda row: _form(row, formdata=None),
+                lambda: client.change(current_user, **form.values()),
+            )
+        except Taken:
+            _say_taken(form)
+        else:
+            if saved:
+                flash("The record is changed.")
+                return htmx.done(url_for("patients.show", patient_id=client.id))
+    return htmx.show(
+        "patients/edit.html",
+        "patients/_form.html",
+        422,
+        form=form,
+        client=access.load(Patient, patient_id),
+    )
+
+
+@blueprint.post("/<int:patient_id>/archival")
+@login_required
+def archive(patient_id: int):
+    client = access.load(Patient, patient_id)
+    client.set_archived(True, current_user)
+    flash("Archived. The record and its bookings stay; lists and search leave it out.")
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+@blueprint.post("/<int:patient_id>/return")
+@login_required
+def bring_back(patient_id: int):
+    client = access.load(Patient, patient_id)
+    client.set_archived(False, current_user)
+    flash("The client is back in lists and search.")
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+def _say_taken(form: ClientForm) -> None:
+    form.fault(
+        "internal_id",
+        f"{form.internal_id.data} belongs to another client, perhaps an archived one. "
+        "Choose another, or leave the field empty for the next free ID",
+    )
+
+
+def _outside(client: Patient) -> dict:
+    """How the client appears in the calendars of whoever looks: a label, or nothing; and whether a
+    link chose for itself.
+    """
+    identifier = shown.identifier_of(current_user.identifier, access.clinic())
+    label = text.client_label(
+        identifier, client.first_name, client.last_name, client.internal_id or ""
+    )
+    own = current_user.living_links.where(Feed.identifier.is_null(False)).exists()
+    return {"identifier": identifier, "label": label, "links_differ": own}

@@ -1,0 +1,226 @@
+"""The calendar: a week (one day of it on a phone), a day, or an agenda of seven days."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask_login import current_user
+from peewee import fn
+
+from base import scheduling
+from base.outside import ExternalEvent
+from base.series import STATUSES
+from models import Practitioner
+from sync.tables.accounts import Account
+from views.kit import access, display, htmx
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import booking_form, columns, outside_card
+
+blueprint = Blueprint("week", __name__)
+
+VIEWS = ("day", "week", "agenda")
+# What the arrows step by: (unit, days, the width of screen it is for; "": any). A narrow screen
+# shows one day of the week.
+STEPS = {
+    "day": [("day", timedelta(days=1), "")],
+    "agenda": [("seven days", timedelta(days=7), "")],
+    "week": [("day", timedelta(days=1), "narrow"), ("week", timedelta(days=7), "wide")],
+}
+LOOK_SECONDS = (
+    300  # so often an open page is drawn anew even where nothing changed: the line of now moves on
+)
+
+
+@blueprint.get("/")
+@login_required
+def home():
+    return redirect(url_for("week.index"))
+
+
+@blueprint.get("/calendar")
+@login_required
+def index():
+    view = request.args.get("view", "week")
+    if view not in VIEWS:
+        abort(404)
+    if not access.menu_calendars()[0]:
+        return render_template("week/none.html")
+    calendar = chosen_calendar()
+    return render_template("week/index.html", **page(calendar, chosen_day(calendar.zone), view))
+
+
+@blueprint.get("/calendar/changes")
+@login_required
+def changes():
+    """What an open page asks for by itself: nothing where it shows all there is (`rev`), else the
+    calendar anew.
+    """
+    view, calendar = request.args.get("view"), chosen_calendar()
+    if view not in VIEWS:
+        abort(404)
+    day = chosen_day(calendar.zone)
+    if not htmx.is_partial():
+        return redirect(url_for("week.index", calendar=calendar.id, day=day, view=view))
+    if request.args.get("rev") == revision(calendar, scheduling.utc_now()):
+        return Response(status=204)
+    return render_template("week/_changes.html", **page(calendar, day, view))
+
+
+@blueprint.get("/calendar/outside/<int:event_id>")
+@login_required
+def outside(event_id: int):
+    """The card of a foreign event, over the calendar in which it was pressed."""
+    event = access.load(ExternalEvent, event_id)
+    calendar = (
+        chosen_calendar()
+        if "calendar" in request.args
+        else event.user.calendars().first() or abort(404)
+    )
+    if (
+        calendar.user_id != event.user_id
+        or event.busy == "free"
+        and not columns.shows_titles(calendar)
+    ):
+        abort(404)
+    card, view = outside_card.card(event, calendar), request.args.get("view", "week")
+    day = chosen_day(calendar.zone) if "day" in request.args else card.day
+    behind = {} if htmx.is_partial() else page(calendar, day, view if view in VIEWS else abort(404))
+    back = url_for(
+        "week.index",
+        calendar=calendar.id,
+        day=day.isoformat(),
+        view=view if view != "week" else None,
+    )
+    return htmx.show("week/outside.html", "week/_outside.html", card=card, back=back, **behind)
+
+
+def chosen_calendar() -> Practitioner:
+    """The calendar of the query string; else one's own; else the first."""
+    asked = arg_int(request.values.get("calendar"))
+    if asked is None:
+        return next(iter(access.menu_calendars()[0]), None) or abort(404)  # one's own come first
+    listed = (one for one in access.menu_calendars()[0] if one.id == asked)
+    return next(listed, None) or access.load(Practitioner, asked)
+
+
+def chosen_day(zone: ZoneInfo) -> date:
+    """The day of the query string, else today in the zone."""
+    asked = request.args.get("day")
+    try:
+        day = (
+            date.fromisoformat(asked) if asked else scheduling.local_day(scheduling.utc_now(), zone)
+        )
+    except ValueError:
+        abort(404)
+    return day if scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY else abort(404)
+
+
+def came_from() -> dict[str, str]:
+    """The view from which a booking was opened and its first day, as the addresses of the card
+    carry them; empty: the week.
+    """
+    view, shown = request.args.get("view"), request.args.get("shown", "")
+    return {"view": view, "shown": shown} if view in ("day", "agenda") and _is_day(shown) else {}
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY
+    except ValueError:
+        return False
+
+
+def page(calendar: Practitioner, day: date, view: str) -> dict:
+    """What the templates of a week, a day or an agenda need."""
+    wanted = (
+        [day + timedelta(days=n) for n in range(7)] if view == "agenda" else scheduling.week_of(day)
+    )
+    dates = [one for one in wanted if scheduling.FIRST_DAY <= one <= scheduling.LAST_DAY]
+    filled = [day] if view == "day" else dates
+    zone, now = calendar.zone, scheduling.utc_now()
+    around = (
+        scheduling.midnight(filled[0], zone) - timedelta(days=1),
+        scheduling.midnight(filled[-1], zone) + timedelta(days=2),
+    )
+    rev = revision(
+        calendar, now
+    )  # before the rows are read: what changes meanwhile is seen at the next look
+    items = [*calendar.user.bookings_between(*around), *columns.foreign(calendar, *around)]
+    today = scheduling.local_day(now, zone)
+    days = [columns.Day(one, one == today) for one in dates]
+    for column in days:
+        if column.date in filled:
+            columns.fill(column, calendar, items, now)
+    shown = {item.status for column in days for item in column.blocks}
+    return {
+        "calendar": calendar,
+        "day": day,
+        "view": view,
+        "came": {"view": view, "shown": day.isoformat()} if view != "week" else {},
+        "heading": display.day(day, year=True) if view == "day" else _months(dates[0], dates[-1]),
+        "days": days,
+        "today": today,
+        "rev": rev,
+        **_clock(days, now.astimezone(zone), today in filled),
+        "steps": STEPS[view],
+        "one_day": display.day(day, year=True),
+        "calendars": switcher(),
+        "statuses": [s for s in (*STATUSES, "external") if s in shown],
+        "more_calendars": access.menu_calendars()[1],
+        "says_zone": booking_form.zone_differs(calendar),
+        "may_book": access.may_book(calendar),
+        "first_steps": None
+        if shown or access.clinic().bookings.exists()
+        else access.clinic().first_steps(),
+    }
+
+
+def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
+    """The hours of the grid, and where the line of now lies in it."""
+    first, last = columns.bounds(days)
+    columns.cut_to(days, first, last)
+    start = columns.five(local)
+    line = (
+        (local.strftime("%H:%M"), columns.wall(start), columns.wall(start + 5))
+        if is_shown and first <= local.hour < last
+        else None
+    )
+    return {"first": first, "last": last, "now_line": line}
+
+
+def revision(calendar: Practitioner, now: datetime) -> str:
+    """A mark of all that the page of a calendar shows: it moves with the person's bookings and
+    foreign events, and slowly with the clock.
+    """
+    imported = Account.select(fn.MAX(Account.imported_at)).where(Account.user == calendar.user_id)
+    newest = (
+        Practitioner.select(fn.MAX(Practitioner.calendar_rev), imported)
+        .where(Practitioner.user == calendar.user_id)
+        .tuples()
+        .get()
+    )
+    return hashlib.sha256(f"{newest} {int(now.timestamp()) // LOOK_SECONDS}".encode()).hexdigest()[
+        :12
+    ]
+
+
+def _months(first: date, last: date) -> str:
+    """November 2026; November – December 2026; December 2026 – January 2027."""
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first:%B %Y}"
+    return (
+        f"{first:%B} – {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} – {last:%B %Y}"
+    )
+
+
+def switcher() -> list[tuple[str, list[Practitioner]]]:
+    """The calendars of the menu in groups: one's own, then each venue's."""
+    groups: dict[str, list[Practitioner]] = {}
+    for one in access.menu_calendars()[0]:
+        groups.setdefault(
+            "Your calendars" if one.user_id == current_user.id else one.venue.name, []
+        ).append(one)
+    return list(groups.items())

@@ -1,0 +1,1 @@
+"""The clinic itself: settings, services, the team, imports."""

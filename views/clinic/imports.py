@@ -1,0 +1,168 @@
+"""Clients and bookings from CSV files: send one in, watch it being checked, then take it in or
+throw it away. Managers only.
+"""
+
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from flask_login import current_user
+from flask_wtf.file import FileField
+from wtforms import RadioField
+from wtforms.validators import InputRequired
+
+from operate import intake
+from operate.intake.upload import Import
+from views.kit import access, htmx
+from views.kit.access import manager_required
+from views.kit.forms import Form, arg_int
+
+blueprint = Blueprint("imports", __name__)
+
+KINDS = {"clients": "Clients", "bookings": "Bookings"}
+SHOWN = 100  # lines with problems on one page, before "Show more"
+
+
+class Upload(Form):
+    kind = RadioField(
+        "What does the file hold?",
+        [InputRequired("Choose what the file holds")],
+        choices=list(KINDS.items()),
+        default="clients",
+    )
+    file = FileField("CSV file")
+
+
+def _new(form: Upload) -> dict:
+    return {"form": form, "columns": intake.COLUMNS, "latest": Import.latest(access.clinic())}
+
+
+@blueprint.get("/")
+@manager_required
+def index():
+    return render_template("imports/index.html", **_new(Upload()))
+
+
+@blueprint.post("/")
+@manager_required
+def create():
+    form = Upload()
+    if form.validate():
+        try:
+            raw = form.file.data.read(intake.MOST_BYTES + 1) if form.file.data else b""
+            row = intake.begin(access.clinic(), current_user, form.kind.data, raw)
+            return htmx.done(url_for("imports.show", import_id=row.id))
+        except intake.Unreadable as error:
+            form.fault("file", str(error) if form.file.data else "Choose a file.")
+    return htmx.show("imports/index.html", "imports/_new.html", 422, **_new(form))
+
+
+@blueprint.get("/examples/<kind>.csv")
+@manager_required
+def example(kind: str):
+    if kind not in KINDS:
+        abort(404)
+    return _download(intake.example(kind, access.clinic()), f"{kind}-example.csv")
+
+
+@blueprint.get("/<int:import_id>")
+@manager_required
+def show(import_id: int):
+    return _show(access.load(Import, import_id, *Import.light()))
+
+
+def _show(row: Import, status: int = 200, **more) -> Response:
+    entries = row.problems.get("entries", [])
+    shown = entries if "all" in request.args else entries[:SHOWN]
+    return htmx.show(
+        "imports/show.html",
+        "imports/_import.html",
+        status,
+        row=row,
+        entries=shown,
+        hidden=len(entries) - len(shown),
+        columns=intake.COLUMNS[row.kind],
+        orders=intake.orders(row.problems.get("ask", {}).get("dates", [])),
+        **more,
+    )
+
+
+@blueprint.post("/<int:import_id>/meanings")
+@manager_required
+def answer(import_id: int):
+    """What a person says of the file's columns and dates. Answers that leave it unreadable come
+    back with why.
+    """
+    row = access.load(Import, import_id, *Import.light())
+    if row.phase != "mapping":
+        return htmx.done(url_for("imports.show", import_id=row.id))
+    asked = row.problems["ask"]
+    allowed = {column.name for column in intake.COLUMNS[row.kind]} | {""}
+    columns = {
+        column["key"]: meaning
+        for n, column in enumerate(asked["columns"])
+        if (meaning := request.form.get(f"column-{n}", "")) in allowed
+    }
+    offered = {order for order, _ in intake.orders(asked["dates"])}
+    dates = request.form.get("dates") if request.form.get("dates") in offered else None
+    calendar = arg_int(request.form.get("calendar"))
+    calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
+    faults = intake.faults(row.kind, columns, dates, calendar, asked)
+    if faults:
+        return _show(row, 422, faults=faults, given=columns)
+    intake.answer(row, current_user, columns, dates, calendar)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/questions")
+@manager_required
+def ask(import_id: int):
+    """Back to what the columns mean."""
+    row = access.load(Import, import_id)
+    intake.ask_again(row)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/taking")
+@manager_required
+def take(import_id: int):
+    """Yes to a checked file. With bad lines the form must say that the good ones alone are
+    meant.
+    """
+    row = access.load(Import, import_id, *Import.light())
+    if row.phase == "checked" and (not row.good or row.bad and "good_ones" not in request.form):
+        return _show(row, 422, refused=True)
+    intake.accept(row, current_user)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/checks")
+@manager_required
+def check(import_id: int):
+    row = access.load(Import, import_id, *Import.light())
+    intake.check_again(row, current_user, overlaps="overlaps" in request.form)
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.post("/<int:import_id>/disposal")
+@manager_required
+def discard(import_id: int):
+    row = access.load(Import, import_id, *Import.light())
+    if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
+        flash("The file is deleted. Nothing of it was imported.")
+        return htmx.done(url_for("imports.index"))
+    return htmx.done(url_for("imports.show", import_id=row.id))
+
+
+@blueprint.get("/<int:import_id>/bad-lines.csv")
+@manager_required
+def bad_lines(import_id: int):
+    row = access.load(Import, import_id)
+    if row.phase != "checked" or not row.bad:
+        abort(404)
+    return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")
+
+
+def _download(text: str, name: str) -> Response:
+    return Response(
+        text,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

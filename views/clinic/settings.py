@@ -1,0 +1,346 @@
+"""The clinic's own settings: what leaves it, links, internal IDs, venues, plan, and the history of
+changes.
+"""
+
+from flask import Blueprint, flash, render_template, request, url_for
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base import text
+from base.database import alone
+from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
+from sync.tables.accounts import Account
+from views.kit import access, history, htmx, sync_words
+from views.kit.access import manager_required, owner_required
+from views.kit.display import Page
+from views.kit.forms import Choice, Form, Line, WeekHours, Zone, arg_int
+from views.kit.merging import Merging, Seen
+
+blueprint = Blueprint("settings", __name__)
+
+CURRENCIES = [
+    ("GBP", "Pound (GBP)"),
+    ("EUR", "Euro (EUR)"),
+    ("USD", "US dollar (USD)"),
+    ("AUD", "Australian dollar (AUD)"),
+    ("CAD", "Canadian dollar (CAD)"),
+    ("CHF", "Swiss franc (CHF)"),
+    ("CZK", "Czech koruna (CZK)"),
+    ("DKK", "Danish krone (DKK)"),
+    ("JPY", "Yen (JPY)"),
+    ("NOK", "Norwegian krone (NOK)"),
+    ("NZD", "New Zealand dollar (NZD)"),
+    ("PLN", "Złoty (PLN)"),
+    ("SEK", "Swedish krona (SEK)"),
+]
+PRESETS = {
+    "clinic": (
+        "Clinic",
+        "Pending as tentative, cancelled struck through. 30 days back, 12 months ahead.",
+    ),
+    "locum": (
+        "Locum",
+        (
+            "Confirmed, delivered, invoiced and paid work, named by place, with status and rate."
+            " All of it, past and to come."
+        ),
+    ),
+}
+PLAN_NAMES = {"self-hosted": "Self-hosted", "pro": "Pro", "plus": "Plus", "basic": "Basic"}
+FEATURES = {
+    "feed": "Private links",
+    "google": "Both ways with Google",
+    "microsoft": "Both ways with Outlook",
+}
+
+
+class ClinicForm(Merging):
+    seen = Seen(name="clinic-seen")
+    name = Line("Name of the clinic", 120, "Write the clinic's name")
+    contact = Line("Contact for help", 200)
+    currency = Choice("Currency", choices=CURRENCIES)
+
+
+class PrivacyForm(Merging):
+    seen = Seen(name="privacy-seen")
+    privacy_ceiling = Choice(
+        "How much of a client’s name may leave at most?",
+        choices=list(sync_words.IDENTIFIER_NAMES.items()),
+    )
+    notes_may_leave = BooleanField("Notes may leave Kalends")
+    internal_ids = BooleanField("Use internal IDs")
+
+
+class LinksForm(Merging):
+    seen = Seen(name="links-seen")
+    feed_preset = Choice(
+        "New links begin as", choices=[(key, name) for key, (name, _) in PRESETS.items()]
+    )
+    empty_when_stopped = Choice(
+        "Links of people who left, and after a change of plan",
+        coerce=bool,
+        choices=[(False, "Refuse at once"), (True, "Empty for 30 days")],
+    )
+
+
+class CalendarsForm(Merging):
+    seen = Seen(name="calendars-seen")
+    sync_shared = BooleanField("Calendars that others share with a person may block their time")
+    sync_existing = BooleanField("Bookings may go to a calendar that a person has already")
+
+
+class VenueForm(Merging):
+    name = Line("Name", 120, "Write a name, such as the street")
+    address = Line("Address", 300)
+    zone_name = Zone("Time zone")
+    hours = WeekHours("Opening hours")
+
+
+class PlanForm(Form):
+    plan = Choice("Plan", choices=[(plan, PLAN_NAMES[plan]) for plan in PLANS])
+    confirmed = BooleanField("Stop the links")
+
+
+_FORMS = {
+    "clinic": (ClinicForm, "The clinic is changed."),
+    "privacy": (PrivacyForm, "Saved. Every private link shows it from now on."),
+    "links": (LinksForm, "Saved. Links that are there already keep what they show."),
+    "calendars": (CalendarsForm, "Saved. Everyone’s Calendar sync page offers it from now on."),
+}
+
+
+def _page(**forms) -> dict:
+    """What the settings page shows; `forms` replaces one that came back with faults."""
+    clinic = access.clinic()
+    fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, _) in _FORMS.items()}
+    examples = {
+        key: text.client_label(key, "Małgorzata", "Wójcik", "K-2041")
+        for key in sync_words.IDENTIFIER_NAMES
+    }
+    return {
+        **fresh,
+        "examples": examples,
+        "presets": PRESETS,
+        "venues": list(Venue.listed(clinic)),
+        "plan_names": PLAN_NAMES,
+        "archived_venues": list(Venue.listed(clinic, archived=True)),
+        **forms,
+    }
+
+
+@blueprint.get("/")
+@manager_required
+def show():
+    return render_template("settings/show.html", **_page())
+
+
+@blueprint.post("/")
+@blueprint.post("/<any(clinic, privacy, links, calendars):part>")
+@manager_required
+def update(part: str = "clinic"):
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so
+    that nothing typed is lost.
+    """
+    clinic, sent = access.clinic(), request.form.getlist("parts")
+    forms = {name: _FORMS[name][0]() for name in _FORMS if name in (sent or [part])}
+    valid = [form.validate() for form in forms.values()]  # each says what is wrong with it
+    if all(valid):
+        with alone(clinic):
+            merged = [
+                form.merge(type(form)(formdata=None, obj=clinic), clinic) for form in forms.values()
+            ]
+            if all(merged):
+                clinic.change(
+                    current_user,
+                    **{
+                        name: value
+                        for form in forms.values()
+                        for name, value in form.values().items()
+                    },
+                )
+        if all(merged):
+            flash(
+                "Saved. Every private link shows it from now on."
+                if len(forms) > 1
+                else _FORMS[part][1]
+            )
+            return htmx.done(url_for("settings.show"))
+    return htmx.show(
+        "settings/show.html",
+        "settings/_form.html",
+        422,
+        **_page(**{f"{name}_form": form for name, form in forms.items()}),
+    )
+
+
+# ---- venues ----
+
+
+@blueprint.get("/venues/new")
+@manager_required
+def new_venue():
+    first = Venue.listed(access.clinic()).order_by(Venue.id).first()
+    form = VenueForm(
+        formdata=None, data={"zone_name": first.zone_name, "hours": first.hours} if first else None
+    )
+    return render_template("settings/venue.html", form=form, venue=None)
+
+
+@blueprint.post("/venues")
+@manager_required
+def create_venue():
+    form = VenueForm()
+    if form.validate():
+        try:
+            venue = Venue.add(access.clinic(), current_user, **form.values())
+        except Taken:
+            _say_taken(form)
+        else:
+            flash(f"{venue.name} is there. In Team, give people a calendar at it.")
+            return htmx.done(url_for("settings.show"))
+    return htmx.show("settings/venue.html", "settings/_venue.html", 422, form=form, venue=None)
+
+
+@blueprint.get("/venues/<int:venue_id>")
+@manager_required
+def edit_venue(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    return render_template("settings/venue.html", form=VenueForm(obj=venue), venue=venue)
+
+
+@blueprint.post("/venues/<int:venue_id>")
+@manager_required
+def update_venue(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    form = VenueForm(obj=venue)
+    if form.validate():
+        try:
+            saved = form.store(
+                venue,
+                lambda row: VenueForm(formdata=None, obj=row),
+                lambda: venue.change(current_user, **form.values()),
+            )
+        except Taken:
+            _say_taken(form)
+        else:
+            if saved:
+                flash(f"{venue.name} is changed, here and in every private link.")
+                return htmx.done(url_for("settings.show"))
+    return htmx.show(
+        "settings/venue.html",
+        "settings/_venue.html",
+        422,
+        form=form,
+        venue=access.load(Venue, venue_id),
+    )
+
+
+@blueprint.get("/venues/<int:venue_id>/archival")
+@manager_required
+def ask_to_archive_venue(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    calendars = Practitioner.listed(venue.clinic).where(Practitioner.venue == venue).count()
+    left = Booking.ahead(Practitioner.venue == venue).count()
+    return htmx.show(
+        "settings/venue.html",
+        "settings/_archival.html",
+        form=VenueForm(obj=venue),
+        venue=venue,
+        archiving=True,
+        calendars=calendars,
+        left=left,
+    )
+
+
+@blueprint.post("/venues/<int:venue_id>/archival")
+@manager_required
+def archive_venue(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    try:
+        venue.set_archived(True, current_user)
+    except LastVenue:
+        flash("A clinic keeps at least one venue. Add the new one first.", "warning")
+    else:
+        flash(f"{venue.name} is archived. Its bookings stay.")
+    return htmx.done(url_for("settings.show"))
+
+
+@blueprint.post("/venues/<int:venue_id>/return")
+@manager_required
+def bring_back_venue(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    venue.set_archived(False, current_user)
+    flash(f"{venue.name} is open again, and so are its calendars.")
+    return htmx.done(url_for("settings.show"))
+
+
+def _say_taken(form: VenueForm) -> None:
+    form.fault(
+        "name",
+        f"There is a venue called {form.name.data} already, perhaps an archived one. Choose another"
+        " name",
+    )
+
+
+# ---- the owner's: plan and history ----
+
+
+@blueprint.get("/plan")
+@owner_required
+def plan():
+    return render_template("settings/plan.html", plans=PLANS, names=PLAN_NAMES, features=FEATURES)
+
+
+@blueprint.post("/plan")
+@owner_required
+def change_plan():
+    """Move to another plan. One that stops links asks first, in numbers."""
+    clinic, form = access.clinic(), PlanForm()
+    if not form.validate():
+        return htmx.show(
+            "settings/plan.html",
+            "settings/_plan.html",
+            422,
+            plans=PLANS,
+            names=PLAN_NAMES,
+            features=FEATURES,
+            form=form,
+        )
+    links = 0 if "feed" in PLANS[form.plan.data] else clinic.living_links.count()
+    syncs = clinic.accounts.where(
+        Account.kind.not_in(PLANS[form.plan.data]), Account.phase.in_(("active", "paused"))
+    ).count()
+    if (links or syncs) and not form.confirmed.data:
+        return htmx.show(
+            "settings/plan.html",
+            "settings/_plan.html",
+            plans=PLANS,
+            names=PLAN_NAMES,
+            features=FEATURES,
+            losing=form.plan.data,
+            links=links,
+            syncs=syncs,
+        )
+    clinic.change_plan(form.plan.data, current_user)
+    flash(f"Your clinic is on the plan {PLAN_NAMES[clinic.plan]} now.")
+    return htmx.done(url_for("settings.plan"))
+
+
+@blueprint.get("/history")
+@owner_required
+def audit():
+    clinic, person = access.clinic(), arg_int(request.args.get("person"))
+    if person:
+        access.load(User, person)
+    page, zone = (
+        Page.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)),
+        sync_words.zone(access.calendars(), current_user),
+    )
+    return render_template(
+        "settings/history.html",
+        page=page,
+        lines=history.lines(clinic, page.rows, zone),
+        person=person,
+        people=User.listed(clinic),
+        zone=zone,
+    )

@@ -1,0 +1,383 @@
+"""Who works here: roles, calendars with working hours, invitations, leaving. Everyone may see it;
+managers change it.
+"""
+
+from flask import Blueprint, abort, flash, render_template, request, session, url_for
+from flask_login import current_user
+from wtforms import SelectMultipleField
+from wtforms.widgets import CheckboxInput, ListWidget
+
+import letters
+from base import outbox, scheduling
+from base.database import alone
+from models import Booking, LastOwner, Practitioner, Taken, User, Venue
+from people import addresses, leftover
+from people.credentials import OneTimeLink
+from views.kit import access, brakes, htmx, letter_words, sync_words
+from views.kit.access import login_required, manager_required
+from views.kit.forms import Choice, Email, Form, Line, WeekHours
+from views.kit.merging import Merging
+
+blueprint = Blueprint("team", __name__)
+
+ROLES = {  # role → name, what it may do
+    "practitioner": (
+        "Practitioner",
+        "Sees every calendar, books in their own, looks after clients",
+    ),
+    "manager": ("Manager", "Books for everyone; changes services, settings and practitioners"),
+    "owner": ("Owner", "Everything, also roles, the plan and the history of changes"),
+}
+LINK_DAYS = 7
+
+
+class PersonForm(Merging):
+    name = Line("Name", 120, "Write the person's name", render_kw={"autocomplete": "off"})
+    email = Email(
+        "E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"}
+    )
+    role = Choice("Role")
+
+
+class InviteForm(PersonForm):
+    venues = SelectMultipleField(
+        "Has a calendar at",
+        coerce=int,
+        validate_choice=False,
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+    )
+
+
+class CalendarForm(Form):
+    venue = Choice("Venue", coerce=int)
+
+
+class HoursForm(Merging):
+    hours = WeekHours("Working hours")
+
+
+def _with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
+    form.role.choices = [(role, ROLES[role][0]) for role in current_user.roles_to_give(person)]
+    return form
+
+
+def _invite_form() -> InviteForm:
+    form = _with_roles(InviteForm())
+    form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
+    return form
+
+
+def _managed(user_id: int) -> User:
+    """A person of this clinic whom the signed-in one looks after: 404 or 403 otherwise."""
+    person = access.load(User, user_id)
+    return person if current_user.may_manage(person) else abort(403)
+
+
+def _calendar(user_id: int, calendar_id: int) -> Practitioner:
+    """A calendar of such a person."""
+    person, calendar = _managed(user_id), access.load(Practitioner, calendar_id)
+    return calendar if calendar.user_id == person.id else abort(404)
+
+
+def _page(person: User, form: PersonForm | None = None, **more) -> dict:
+    """What the page of a person shows; `more` replaces parts of it."""
+    calendars = [calendar for calendar in person.calendars() if not calendar.archived]
+    return {
+        "person": person,
+        "form": form or _with_roles(PersonForm(formdata=None, obj=person), person),
+        "roles": ROLES,
+        "calendars": calendars,
+        "hours": {
+            calendar.id: HoursForm(formdata=None, obj=calendar, prefix=f"c{calendar.id}-")
+            for calendar in calendars
+        },
+        "opening": _opening_form(person),
+        "letter": letter_words.of_person(person),
+        "new_address": addresses.AddressProof.waiting(person),
+        "left_on": person.left_at
+        and scheduling.local_day(person.left_at, sync_words.zone(access.calendars(), current_user)),
+        **more,
+    }
+
+
+def _opening_form(person: User) -> CalendarForm:
+    """Venues where the person has no open calendar yet."""
+    form, has = (
+        CalendarForm(),
+        {calendar.venue_id for calendar in person.calendars() if not calendar.archived},
+    )
+    form.venue.choices = [
+        (venue.id, venue.name) for venue in Venue.listed(access.clinic()) if venue.id not in has
+    ]
+    return form
+
+
+def _open_calendars() -> dict[int, list[Practitioner]]:
+    """The clinic's open calendars by person."""
+    by_person = {}
+    for calendar in access.calendars():
+        by_person.setdefault(calendar.user_id, []).append(calendar)
+    return by_person
+
+
+@blueprint.get("/")
+@login_required
+def index():
+    return render_template(
+        "team/index.html",
+        people=User.listed(access.clinic()),
+        roles=ROLES,
+        calendars=_open_calendars(),
+    )
+
+
+@blueprint.get("/new")
+@manager_required
+def new():
+    return render_template(
+        "team/invite.html", form=_invite_form(), roles=ROLES, can_mail=outbox.is_set_up()
+    )
+
+
+@blueprint.post("/")
+@manager_required
+def invite():
+    form = _invite_form()
+    if form.validate():
+        brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
+        values = form.values()
+        chosen = set(values.pop("venues"))
+        try:
+            person = User.invite(
+                access.clinic(),
+                current_user,
+                [v for v in Venue.listed(access.clinic()) if v.id in chosen],
+                **values,
+            )
+        except Taken:
+            _say_taken(form)
+        else:
+            _hand_over_link(person, "invite")
+            return htmx.done(url_for("team.show", user_id=person.id))
+    return htmx.show(
+        "team/invite.html",
+        "team/_invite.html",
+        422,
+        form=form,
+        roles=ROLES,
+        can_mail=outbox.is_set_up(),
+    )
+
+
+@blueprint.get("/<int:user_id>")
+@manager_required
+def show(user_id: int):
+    person = _managed(user_id)
+    kept = session.pop("one_time_link", None)
+    fresh = kept and OneTimeLink.get_or_none(OneTimeLink.id == kept, OneTimeLink.user == person)
+    link = letters.one_time_address(fresh.secret) if fresh and fresh.secret else None
+    return render_template("team/show.html", **_page(person), link=link)
+
+
+@blueprint.post("/<int:user_id>")
+@manager_required
+def update(user_id: int):
+    person = _managed(user_id)
+    parts = request.form.getlist("parts") or ["person"]
+    return _open(person, parts) if "opens" in request.form else _save(person, parts)
+
+
+@blueprint.post("/<int:user_id>/calendars")
+@manager_required
+def open_calendar(user_id: int):
+    """From a page of an earlier version, whose form held the venue alone."""
+    return _open(_managed(user_id), [])
+
+
+def _open(person: User, parts: list[str]):
+    """Open the calendar that the form names, and save the cards that were sent with it."""
+    opening = _opening_form(person)
+    if person.is_active and opening.validate():
+        return _save(person, parts, opening)
+    return _show_faults(person, *_sent(person, parts), opening=opening)
+
+
+def _sent(
+    person: User, parts: list[str]
+) -> tuple[PersonForm | None, dict[Practitioner, HoursForm]]:
+    """The cards that were sent."""
+    form = _with_roles(PersonForm(obj=person), person) if "person" in parts else None
+    hours = {
+        calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
+        for calendar in person.calendars()
+        if f"c{calendar.id}" in parts
+    }
+    return form, hours
+
+
+def _show_faults(
+    person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm], **more
+):
+    page = _page(access.load(User, person.id), form, **more)
+    page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
+    return htmx.show("team/show.html", "team/_person.html", 422, **page)
+
+
+def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
+    """Save every card that was sent: the page sends all of them whichever button is pressed, so
+    that nothing typed is lost. With `opening` also open the calendar that it names.
+    """
+    form, hours = _sent(person, parts)
+    if not (form or hours or opening):
+        abort(404)
+    valid = [
+        one.validate() for one in (form, *hours.values()) if one
+    ]  # each says what is wrong with it
+    if all(valid):
+        try:
+            with alone(person):
+                may = _merge(person, form, hours)
+                if may:
+                    _change(person, form, hours)
+                    if opening:
+                        venue = access.load(Venue, opening.venue.data)
+                        Practitioner.open(person, venue, current_user)
+        except Taken:
+            _say_taken(form)
+        except LastOwner:
+            form.fault("role", "A clinic needs an owner. Make someone else an owner first")
+        else:
+            if may:
+                if opening:
+                    flash(f"{person.name} has a calendar at {venue.name} now.")
+                elif form:
+                    flash(f"{person.name} is changed.")
+                else:
+                    flash(f"The hours at {next(iter(hours)).venue.name} are changed.")
+                return htmx.done(url_for("team.show", user_id=person.id))
+    return _show_faults(person, form, hours)
+
+
+def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> bool:
+    may = form is None or form.merge(
+        _with_roles(PersonForm(formdata=None, obj=person), person), person
+    )
+    merged = [
+        one.merge(
+            HoursForm(
+                formdata=None, obj=Practitioner.get_by_id(calendar.id), prefix=f"c{calendar.id}-"
+            ),
+            calendar,
+        )
+        for calendar, one in hours.items()
+    ]
+    return may and all(merged)
+
+
+def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
+    if form and addresses.change_person(person, current_user, **form.values()):
+        letters.wake()
+        flash(
+            f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the"
+            " new address."
+        )
+    for calendar, one in hours.items():
+        if one.hours.data != calendar.hours:
+            calendar.set_hours(current_user, one.hours.data)
+
+
+@blueprint.post("/<int:user_id>/one-time-links")
+@manager_required
+def issue_link(user_id: int):
+    person = _managed(user_id)
+    if not person.is_active:
+        abort(404)
+    brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
+    _hand_over_link(person, "reset" if person.password_hash else "invite")
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+def _hand_over_link(person: User, purpose: str) -> None:
+    """Make a one-time link, keep its number for the next page alone, and mail it where mail is set
+    up.
+    """
+    secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
+    session["one_time_link"] = OneTimeLink.find(secret).id
+    if outbox.is_set_up():
+        letters.wake()
+        flash("The link is on its way by e-mail as well.")
+
+
+@blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
+@manager_required
+def set_hours(user_id: int, calendar_id: int):
+    return _save(_calendar(user_id, calendar_id).user, [f"c{calendar_id}"])
+
+
+@blueprint.get("/<int:user_id>/calendars/<int:calendar_id>/closing")
+@manager_required
+def ask_to_close(user_id: int, calendar_id: int):
+    calendar = _calendar(user_id, calendar_id)
+    left = Booking.ahead(Booking.practitioner == calendar).count()
+    return htmx.show(
+        "team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left
+    )
+
+
+@blueprint.post("/<int:user_id>/calendars/<int:calendar_id>/closing")
+@manager_required
+def close_calendar(user_id: int, calendar_id: int):
+    calendar = _calendar(user_id, calendar_id)
+    calendar.set_archived(True, current_user)
+    flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
+    if Booking.ahead(Booking.practitioner == calendar).exists():
+        return htmx.done(url_for("handover.show", calendar_id=calendar.id))
+    return htmx.done(url_for("team.show", user_id=user_id))
+
+
+@blueprint.get("/<int:user_id>/leaving")
+@manager_required
+def ask_to_leave(user_id: int):
+    person = _managed(user_id)
+    links, left = person.living_links.count(), Booking.ahead(Practitioner.user == person).count()
+    return htmx.show(
+        "team/show.html",
+        "team/_leaving.html",
+        **_page(person),
+        leaving=True,
+        links=links,
+        left=left,
+    )
+
+
+@blueprint.post("/<int:user_id>/leaving")
+@manager_required
+def leave(user_id: int):
+    person = _managed(user_id)
+    try:
+        person.leave(current_user)
+    except LastOwner:
+        flash(f"{person.name} is the only owner. Make someone else an owner first.", "warning")
+    else:
+        flash(f"{person.name} has left. Sign-in and private links are off; bookings stay.")
+        if left := next(
+            (one for one in leftover.calendars(access.clinic()) if one.user_id == person.id), None
+        ):
+            return htmx.done(url_for("handover.show", calendar_id=left.id))
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+@blueprint.post("/<int:user_id>/return")
+@manager_required
+def come_back(user_id: int):
+    person = _managed(user_id)
+    person.come_back(current_user)
+    flash(
+        f"{person.name} is back. The calendars are open again; private links have to be made anew."
+    )
+    return htmx.done(url_for("team.show", user_id=person.id))
+
+
+def _say_taken(form: PersonForm) -> None:
+    form.fault("email", "This address cannot be used. Use another")

@@ -1,0 +1,1 @@
+"""Coming in, help, and what machines call."""

@@ -1,0 +1,363 @@
+"""Signing in and out, invitations and resets, one's own password, and the very first clinic."""
+
+import hmac
+import re
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_login import current_user
+from werkzeug.datastructures import MultiDict
+from wtforms import PasswordField, ValidationError
+from wtforms.validators import Length
+
+import letters
+from base import outbox
+from base.database import Taken, database
+from models import Clinic, Closed, User
+from operate import keys
+from people import password_rules
+from people.addresses import AddressProof
+from people.credentials import OneTimeLink, ResetRequest
+from people.sessions import Session
+from views.kit import access, brakes, display, htmx, signing_in, sync_words
+from views.kit.access import login_required
+from views.kit.forms import Email, Form, Line, Needed, SignInName, Zone
+from views.kit.signing_in import SignIn
+
+blueprint = Blueprint("auth", __name__)
+
+
+class NewPassword(PasswordField):
+    """A password to be set: long enough, not easy to guess, and bounded for the hash. `own`: what
+    it should not consist of.
+    """
+
+    own: tuple[str | None, ...] = ()
+
+    def __init__(self, label="New password", **kwargs):
+        super().__init__(
+            label,
+            [Needed("Choose a password")],
+            render_kw={"autocomplete": "new-password"},
+            **kwargs,
+        )
+
+    def post_validate(self, form, validation_stopped):
+        sentence = None if validation_stopped else password_rules.fault(self.data, self.own)
+        if sentence:
+            raise ValidationError(sentence)
+
+
+class Forgotten(Form):
+    email = SignInName(
+        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
+
+
+class SetPassword(Form):
+    password = NewPassword()
+
+
+class ChangePassword(Form):
+    current = PasswordField(
+        "Password now",
+        [Needed("Write your password"), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    password = NewPassword()
+
+
+class Welcome(Form):
+    clinic = Line("Name of the clinic", 120, "Write the clinic's name")
+    zone_name = Zone("Time zone")
+    name = Line("Your name", 120, "Write your name")
+    email = Email(
+        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
+    password = NewPassword("Password")
+
+
+class SignUp(Form):
+    email = Email(
+        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in():
+    if not User.select().exists():
+        return redirect(url_for("auth.welcome"), 303)
+    form, kept = SignIn(), request.form.get("kept", "")
+    if not form.is_submitted():
+        return render_template("auth/sign_in.html", form=form)
+    if not form.validate():
+        return render_template("auth/sign_in.html", form=form, kept=kept), 422
+    with brakes.turn(form.email.data) as has_turn:
+        return _try(form, kept) if has_turn else _told_to_wait(form, kept, 60)
+
+
+def _try(form: SignIn, kept: str):
+    """One try to sign in: the same work and answer whether or not there is such a person."""
+    user = User.get_or_none(User.email == form.email.data)
+    brake = brakes.SignInBrake(form.email.data, user)
+    if wait := brake.wait_seconds():
+        access.note("braked", user)
+        return _told_to_wait(form, kept, wait)
+    right = (user or User()).check_password(form.password.data)
+    if right and user.is_active:
+        brake.succeeded()
+        access.sign_in(user, form.remember.data)
+        return signing_in.resume(user, kept) or redirect(_safe(request.args.get("next")), 303)
+    access.note("refused", user)
+    return render_template("auth/sign_in.html", form=form, kept=kept, refused=True), 422
+
+
+def _told_to_wait(form: SignIn, kept: str, seconds: int) -> tuple[str, int, dict]:
+    return (
+        render_template("auth/sign_in.html", form=form, kept=kept, wait=display.minutes(seconds)),
+        429,
+        {"Retry-After": str(seconds)},
+    )
+
+
+def _safe(target: str | None) -> str:
+    """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/"
+    and skip tabs and line ends).
+    """
+    return (
+        target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else url_for("week.index")
+    )
+
+
+@blueprint.post("/sign-out")
+def sign_out():
+    access.sign_out()
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+@blueprint.get("/forgotten")
+def forgotten():
+    return render_template(
+        "auth/forgotten.html", form=Forgotten(), can_mail=outbox.is_set_up(), sent=False
+    )
+
+
+@blueprint.post("/forgotten")
+def send_reset():
+    """The same answer and the same work whether or not there is such a person: a job looks, and
+    sends the letter.
+    """
+    brakes.slow_down("reset", brakes.network(), brakes.RESETS)
+    form = Forgotten()
+    if not form.validate():
+        return render_template(
+            "auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False
+        ), 422
+    if outbox.is_set_up():
+        ResetRequest.ask(brakes.key("reset of", form.email.data), form.email.data)
+        letters.wake()
+    return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=True)
+
+
+@blueprint.route("/invitations/<secret>", methods=["GET", "POST"])
+def accept(secret: str):
+    """Set a password through a one-time link, and sign in."""
+    link = OneTimeLink.find(secret[:100])
+    if link is None:
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        access.note("link_refused", None)
+        return _used_up()
+    form = SetPassword()
+    form.password.own = link.user.own_words
+    if form.validate_on_submit():
+        user = link.use(form.password.data)
+        if user is None:  # meanwhile
+            return _used_up()
+        access.sign_in(user, remember=False, how="link_used")
+        flash("Your password is set.")
+        return redirect(url_for("week.index"), 303)
+    return render_template(
+        "auth/accept.html", form=form, user=link.user, purpose=link.purpose
+    ), 422 if form.errors else 200
+
+
+def _used_up() -> tuple[str, int]:
+    return render_template(
+        "error.html",
+        status=404,
+        heading="This link was used before or has expired",
+        advice="Ask the owner of your clinic for a new one, or sign in if you have a password.",
+    ), 404
+
+
+@blueprint.route("/welcome", methods=["GET", "POST"])
+@blueprint.route("/welcome/<token>", methods=["GET", "POST"])
+def welcome(token: str = ""):
+    """The first clinic, for who has the address that the server printed; or a further one where
+    sign-up is open.
+    """
+    settings = current_app.config["SETTINGS"]
+    first = keys.welcome_path(settings.secret_keys)
+    if not settings.signup_open:
+        if first is None:
+            abort(404)
+        if not hmac.compare_digest(f"/welcome/{token}".encode(), first.encode()):
+            if token:
+                brakes.slow_down("link", brakes.network(), brakes.LINKS)
+            return render_template(
+                "auth/welcome_elsewhere.html"
+            ), 403 if token or request.method == "POST" else 200
+    if request.method == "POST":
+        brakes.slow_down("welcome", brakes.network(), brakes.SIGN_UPS)
+    if first is None and outbox.is_set_up():
+        return _ask_for_address()
+    return _found_clinic(Welcome(), settings.signup_open)
+
+
+def _ask_for_address():
+    """Before a stranger's clinic is made, a link goes to their address. The answer is the same
+    whoever has it; the letter tells its owner.
+    """
+    form = SignUp()
+    if not form.validate_on_submit():
+        return render_template("auth/sign_up.html", form=form), 422 if form.errors else 200
+    AddressProof.ask(form.email.data)
+    letters.wake()
+    return render_template("auth/sign_up.html", form=form, sent=True)
+
+
+@blueprint.route("/sign-up/<secret>", methods=["GET", "POST"])
+def sign_up(secret: str):
+    """A further clinic, by the link that proves the owner's address."""
+    proof = AddressProof.find(secret[:100])
+    is_open = current_app.config["SETTINGS"].signup_open
+    if proof is None or proof.user or not is_open:
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        access.note("link_refused", None)
+        return _used_up()
+    return _found_clinic(Welcome(), is_open, proof)
+
+
+def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = None):
+    if proof:
+        form.email.process(MultiDict({"email": proof.email}))
+    form.password.own = form.name.data, form.email.data, form.clinic.data
+    if form.validate_on_submit():
+        try:
+            with database.atomic():
+                owner = Clinic.sign_up(
+                    form.clinic.data,
+                    form.zone_name.data,
+                    form.name.data,
+                    form.email.data,
+                    form.password.data,
+                    is_open,
+                )
+                if proof and not proof.take():
+                    raise Closed
+        except Taken:
+            form.fault(
+                "email",
+                "This did not work with these details. If you have an account, sign in instead",
+            )
+        except Closed:
+            abort(404)
+        else:
+            access.sign_in(owner, remember=False)
+            return redirect(url_for("week.index"), 303)
+    return render_template(
+        "auth/welcome.html", form=form, is_proved=bool(proof), can_mail=outbox.is_set_up()
+    ), 422 if form.errors else 200
+
+
+@blueprint.route("/addresses/<secret>", methods=["GET", "POST"])
+@login_required
+def confirm_address(secret: str):
+    """Sign in with another address from now on, by the link that was sent there. Only the person
+    can: whoever else reads that mailbox, if it
+    was mistyped, must not get in by it."""
+    proof = AddressProof.find(secret[:100])
+    if proof is None or proof.user_id != current_user.id:
+        brakes.slow_down("link", brakes.network(), brakes.LINKS)
+        return _used_up()
+    if request.method == "GET":
+        return render_template("auth/address.html", email=proof.email)
+    try:
+        person = proof.confirm()
+    except Taken:
+        person = None
+    if person is None:
+        return _used_up()
+    flash(f"You sign in as {person.email} from now on.")
+    return redirect(url_for("auth.profile"), 303)
+
+
+@blueprint.get("/profile")
+@login_required
+def profile():
+    return _profile(ChangePassword())
+
+
+def _profile(form: ChangePassword) -> str:
+    zone = sync_words.zone(access.calendars(), current_user)
+    return render_template(
+        "auth/profile.html",
+        form=form,
+        sessions=Session.listed(current_user),
+        own=session.row.id,
+        zone=zone,
+    )
+
+
+@blueprint.post("/profile/password")
+@login_required
+def change_password():
+    form = ChangePassword()
+    form.password.own = current_user.own_words
+    if form.validate():
+        brakes.slow_down("change", str(session.row.id), brakes.PAIR)
+        if current_user.check_password(form.current.data):
+            current_user.set_password(form.password.data, current_user)
+            access.sign_in(User.get_by_id(current_user.id), session.row.remembered, how="password")
+            flash("Your password is changed. Everywhere else you are signed out.")
+            return htmx.done(url_for("auth.profile"))
+        form.fault("current", "That is not your password")
+    return _profile(form), 422
+
+
+@blueprint.post("/profile/sessions/<int:session_id>")
+@login_required
+def end_session(session_id: int):
+    """Sign out one of one's own browsers."""
+    row = (
+        Session.get_or_none(Session.id == session_id, Session.user == current_user.id)
+        if session_id < 2**31
+        else None
+    )
+    if row is None:
+        abort(404)
+    if row.id == session.row.id:
+        return sign_out()
+    row.delete_instance()
+    access.note("session_ended", current_user)
+    flash("That browser is signed out.")
+    return htmx.done(url_for("auth.profile"))
+
+
+@blueprint.post("/profile/sign-outs")
+@login_required
+def sign_out_everywhere():
+    current_user.sign_out_everywhere()
+    access.note("everywhere", current_user)
+    access.sign_out()
+    flash("You are signed out on every device.")
+    return redirect(url_for("auth.sign_in"), 303)

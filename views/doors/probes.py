@@ -1,0 +1,53 @@
+"""For whoever watches the server: is it alive, is it ready, and what robots may do."""
+
+from flask import Blueprint, current_app
+from peewee import PeeweeException
+from playhouse.pool import MaxConnectionsExceeded
+
+import models
+from base import jobs
+from base.database import connect_afresh
+from operate import disk, migrate
+
+blueprint = Blueprint("probes", __name__)
+
+
+@blueprint.get("/healthz")
+def alive():
+    """200 while web, database, disk and Redis are usable; else 503 and which of them are not."""
+    faults = [
+        fault for fault in (_database(), *disk.faults(current_app.config["SETTINGS"])) if fault
+    ]
+    if not jobs.is_usable():
+        faults.append("redis unusable")
+    return _answer(faults)
+
+
+@blueprint.get("/readyz")
+def ready():
+    """200 when the database has exactly this program's tables."""
+    if fault := _database():
+        return _answer([fault])
+    state = migrate.state()
+    return _answer([] if state == "current" else [f"database is {state}"])
+
+
+def _answer(faults: list[str]):
+    return ("ok\n", 200) if not faults else (", ".join(faults) + "\n", 503, {"Retry-After": "10"})
+
+
+def _database() -> str | None:
+    try:
+        connect_afresh()
+        models.database.execute_sql("SELECT 1")
+    except (PeeweeException, MaxConnectionsExceeded):
+        return "database unusable"
+    return None
+
+
+@blueprint.get("/robots.txt")
+def robots():
+    """Everything may be fetched, nothing is indexed (X-Robots-Tag): naming a path here would
+    publish it.
+    """
+    return "User-agent: *\nDisallow:\n", 200, {"Content-Type": "text/plain; charset=utf-8"}

@@ -1,0 +1,50 @@
+"""What happened at the doors of the clinic, for its owner: sign-ins, wrong tries, refused forms. No
+address is ever shown.
+"""
+
+from flask import Blueprint, render_template, request
+from flask_login import current_user
+
+from people.security import KEPT, SecurityEvent
+from views.kit import access, sync_words
+from views.kit.access import owner_required
+from views.kit.display import Page
+from views.kit.forms import arg_int
+
+blueprint = Blueprint("sign_ins", __name__)
+
+_SOMEONE = "somebody whose e-mail is not known here"
+_WORDS = {
+    "signed_in": "{who} signed in",
+    "new_device": "{who} signed in with a browser that is new",
+    "refused": "Wrong password for {who}",
+    "braked": "Too many tries for {who}: made to wait",
+    "form_refused": "A form was refused that did not come from an open page",
+    "signed_out": "{who} signed out",
+    "session_ended": "{who} signed out one of their browsers",
+    "everywhere": "{who} signed out on every device",
+    "password": "{who} changed their password",
+    "link_used": "{who} chose a password with a one-time link",
+    "link_refused": "A one-time link was tried that does not work",
+}
+
+
+@blueprint.get("")
+@owner_required
+def listed():
+    page = Page.of(SecurityEvent.listed(access.clinic()), arg_int(request.args.get("page"), 1))
+    lines = [{"event": event, "what": _what(event)} for event in page.rows]
+    return render_template(
+        "settings/sign_ins.html",
+        page=page,
+        lines=lines,
+        part="settings",
+        days=KEPT.days,
+        zone=sync_words.zone(access.calendars(), current_user),
+    )
+
+
+def _what(event: SecurityEvent) -> str:
+    words = _WORDS.get(event.kind, event.kind.replace("_", " ").capitalize())
+    times = f", {event.count} times" if event.count > 1 else ""
+    return words.replace("{who}", event.user.name if event.user else _SOMEONE) + times

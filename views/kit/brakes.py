@@ -1,0 +1,109 @@
+"""The brakes on guessing, one for each door: what is counted, and how many tries are free. The
+counting itself is `credentials.Throttle`.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import abort, current_app, make_response, render_template, request
+
+from models import User
+from people.credentials import Throttle
+
+from . import devices, display, htmx
+
+PAIR, ACCOUNT, ADDRESS = (
+    5,
+    50,
+    30,
+)  # free tries for one account from one network; for one account from all; from one network for all
+LINKS, RESETS, SIGN_UPS = (
+    20,
+    5,
+    5,
+)  # from one network: made-up one-time links, requests for a new password, clinics
+_TURNS, _PATIENCE_SECONDS = [threading.Lock() for _ in range(64)], 5
+INVITATIONS = 60  # invitations and one-time links that one person makes
+
+
+@contextmanager
+def turn(email: str) -> Iterator[bool]:
+    """In this process one try for an account at a time, so that people who sign in at once are not
+    taken for guesses. False: too many wait.
+    """
+    lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
+    has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
+    try:
+        yield has_turn
+    finally:
+        if has_turn:
+            lock.release()
+
+
+class SignInBrake:
+    """The brake on one try to sign in.
+
+    A browser in which this person signed in before is counted for itself, so that strangers'
+    guesses never keep it out. All others are
+    counted by account and network together, by account and by network.
+    """
+
+    def __init__(self, email: str, user: User | None):
+        if user and devices.knows(user):
+            self._own, self._shared = {key("known", f"{devices.number()}|{user.id}"): PAIR}, {}
+        else:
+            self._own = {key("pair", f"{email}|{network()}"): PAIR}
+            self._shared = {key("account", email): ACCOUNT, key("address", network()): ADDRESS}
+
+    def wait_seconds(self) -> int:
+        """Count a try and give 0; or, where one must wait, count nothing and give the seconds."""
+        return Throttle.admit({**self._own, **self._shared})
+
+    def succeeded(self) -> None:
+        """It was no guess: forget the person's slips from here, and take this one back elsewhere.
+        Others' tries stay counted.
+        """
+        Throttle.forget(*self._own)
+        Throttle.take_back(self._shared)
+
+
+def slow_down(door: str, who: str, free: int) -> None:
+    """The same for another door: count one try of `who`, or end the request with how long to
+    wait.
+    """
+    if wait := Throttle.admit({key(door, who): free}):
+        sentence = f"Wait {display.minutes(wait)}, then try again."
+        if htmx.is_partial():
+            abort(htmx.say(f"Too many tries. {sentence}", 429))
+        page = render_template("error.html", status=429, heading="Too many tries", advice=sentence)
+        abort(make_response(page, 429, {"Retry-After": str(wait)}))
+
+
+def key(kind: str, value: str) -> str:
+    """Addresses and e-mails are kept as keyed hashes only."""
+    return hmac.new(
+        current_app.config["SECRET_KEY"].encode(),
+        f"throttle|{kind}|{value}".encode(),
+        hashlib.sha256,
+    ).hexdigest()
+
+
+def network() -> str:
+    """Where the request comes from: an IPv4 address, or the /64 that an IPv6 host has to itself."""
+    try:
+        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
+    except ValueError:
+        return request.remote_addr or ""
+    if address.version == 4:
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+def source() -> str:
+    """The network as it stands in security events: enough to tell one from another, and no more."""
+    return key("source", network())[:12]

@@ -1,0 +1,255 @@
+"""How values read on a page: times with their zone, money, "12 minutes ago", the main menu,
+addresses of assets.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_login import current_user
+
+from base import scheduling
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from models import Booking
+
+STATUS_NAMES = {
+    "offered": "Offered",
+    "pending": "Pending",
+    "confirmed": "Confirmed",
+    "arrived": "Arrived",
+    "delivered": "Delivered",
+    "invoiced": "Invoiced",
+    "paid": "Paid",
+    "cancelled": "Cancelled",
+    "no_show": "No-show",
+}
+BUSY_NAMES = {
+    "busy": "Busy",
+    "free": "Free",
+    "tentative": "Tentative",
+    "away": "Away",
+    "elsewhere": "Working elsewhere",
+}
+PROVIDER_NAMES = {"google": "Google", "microsoft": "Outlook"}
+CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
+
+_MENU = (  # name, endpoint, icon, who sees it
+    ("Calendar", "week.index", "calendar", "all"),
+    ("Clients", "patients.index", "clients", "all"),
+    ("Services", "services.index", "services", "all"),
+    ("Team", "team.index", "team", "all"),
+    ("Calendar sync", "sync_settings.show", "sync", "all"),
+    ("Health", "health.show", "health", "manager"),
+    ("Settings", "settings.show", "settings", "manager"),
+    ("Help", "help.index", "help", "all"),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates these filters and functions."""
+    static = Path(app.static_folder)
+
+    @cache
+    def asset(name: str) -> str:
+        """The address of a static file, with a mark of its content, so that browsers may keep it
+        for good.
+        """
+        mark = hashlib.sha256((static / name).read_bytes()).hexdigest()[:10]
+        return f"{app.static_url_path}/{name}?v={mark}"
+
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
+    app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
+    app.jinja_env.filters.update(called=called, provider=PROVIDER_NAMES.__getitem__)
+    app.jinja_env.filters.update(
+        day=day,
+        short_day=short_day,
+        clock=clock,
+        money=money,
+        ago=ago,
+        zone_name=zone_name,
+        zone_city=zone_city,
+        when=when,
+        moment=moment,
+        status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__,
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a longer list. `number` counts from 1."""
+
+    rows: list
+    number: int
+    total: int
+    size: int
+
+    @classmethod
+    def of(cls, query, number: int, size: int = 50) -> "Page":
+        """The page with this number, or the last one where the list is shorter by now."""
+        total = query.count()
+        number = max(1, min(number, -(-total // size)))
+        return cls(list(query.paginate(number, size)), number, total, size)
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * self.size + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+
+def site_map() -> list[tuple[str, str, str]]:
+    return [
+        (name, endpoint, picture)
+        for name, endpoint, picture, who in _MENU
+        if who == "all" or current_user.is_manager
+    ]
+
+
+def called(calendar) -> str:
+    """The name of a calendar outside, for its owner: Google names the main one by the address."""
+    return "Your main calendar" if calendar.is_primary else calendar.name
+
+
+def day(value: date, year: bool = False) -> str:
+    """Friday 20 November, with the year where asked."""
+    return f"{value:%A} {value.day} {value:%B}" + (f" {value.year}" if year else "")
+
+
+def short_day(value: date) -> str:
+    """Fri 20 Nov."""
+    return f"{value:%a} {value.day} {value:%b}"
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%H:%M")
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """20 November 2026, 14:05, in the zone."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+def when(booking: Booking) -> str:
+    """Fri 20 Nov 2026, 11:10–12:00, in the venue's zone; for whole days the first and the last."""
+    zone = booking.practitioner.zone
+    if not booking.all_day:
+        start = booking.starts_at.astimezone(zone)
+        return f"{short_day(start)} {start.year}, {start:%H:%M}–{clock(booking.ends_at, zone)}"
+    last = booking.ends_on - timedelta(days=1)
+    days = (
+        short_day(last)
+        if last == booking.starts_on
+        else f"{short_day(booking.starts_on)} to {short_day(last)}"
+    )
+    return f"{days} {last.year}, all day"
+
+
+def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
+    """The local day on which it begins."""
+    return item.starts_on or scheduling.local_day(item.starts_at, zone)
+
+
+def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
+    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where
+    it is not this one.
+    """
+    first = first_day(item, zone)
+    ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
+    last = item.ends_on - timedelta(days=1) if item.all_day else scheduling.local_day(ends_at, zone)
+    year = {first.year, last.year} != {scheduling.local_day(scheduling.utc_now(), zone).year}
+    start = day(first, year)
+    if item.all_day:
+        return f"{start}, all day" if last == first else f"{start} to {day(last, year)}, all day"
+    end = clock(item.ends_at, zone)
+    midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
+    return (
+        f"{start}, {clock(item.starts_at, zone)}–{end}"
+        if midnight
+        else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
+    )
+
+
+def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
+    """14:30–15:20, with the day before it unless it is `among`; of what lasts longer than a day
+    both ends.
+    """
+    if item.ends_at - item.starts_at > timedelta(
+        hours=25
+    ):  # one day has so many when the clocks go back
+        return from_to(item, zone)
+    first = first_day(item, zone)
+    times = (
+        "all day" if item.all_day else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
+    )
+    return times if first == among else f"{short_day(first)} {times}"
+
+
+def zone_city(zone: ZoneInfo) -> str:
+    """ "New York" of America/New_York."""
+    return zone.key.rsplit("/", 1)[-1].replace("_", " ")
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """How to say in which zone a time is: "New York time"."""
+    return f"{zone_city(zone)} time"
+
+
+def money(cents: int | None, currency: str) -> str:
+    """Minor units as an amount: "£65" or "£65.50"; nothing for None."""
+    if cents is None:
+        return ""
+    amount = f"{cents / 100:,.2f}".removesuffix(".00")
+    return f"{CURRENCIES[currency]}{amount}" if currency in CURRENCIES else f"{amount} {currency}"
+
+
+def duration(seconds: float) -> str:
+    """About how long, in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9
+    days".
+    """
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{int(seconds)} seconds"
+
+
+def plain_action(action: str) -> str:
+    """An action of the history for which there are no words: "account.some_thing" → "account: some
+    thing".
+    """
+    kind, _, deed = action.partition(".")
+    return f"{kind}: {deed or 'changed'}".replace("_", " ")
+
+
+def minutes(seconds: int) -> str:
+    """How long to wait, rounded up: "a minute", "5 minutes"."""
+    return "a minute" if seconds <= 60 else f"{-(-seconds // 60)} minutes"
+
+
+def rhythm(seconds: float) -> str:
+    """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about
+    daily".
+    """
+    for size, unit, name in (
+        (86400, "day", "daily"),
+        (3600, "hour", "hourly"),
+        (60, "minute", "every minute"),
+    ):
+        if seconds >= 0.75 * size:
+            count = max(1, round(seconds / size))
+            return f"about {name}" if count == 1 else f"about every {count} {unit}s"
+    return "about every minute"
+
+
+def ago(at: datetime) -> str:
+    """ "12 minutes ago"."""
+    seconds = (scheduling.utc_now() - at).total_seconds()
+    return "just now" if seconds < 10 else f"{duration(seconds)} ago"

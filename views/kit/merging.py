@@ -1,0 +1,262 @@
+"""Two people, one row: a form that changes what is stored knows what was stored when it was opened.
+
+Each such form carries its first values in a hidden field. When it is saved, every field is compared
+three ways: as the page was
+opened, as it was sent, as the row is now. What only one of the two people changed is taken. Where
+both did, nothing is saved; the page shows both and asks which to keep. A page that does not say
+what it showed, such as one that was opened before an update of the program, is asked about every
+field that it would change.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, time
+
+from flask import request
+from flask_login import current_user
+from wtforms import BooleanField, Field, SelectField, SelectMultipleField
+from wtforms.widgets import HiddenInput
+
+from base import scheduling
+from base.audit import AuditEntry
+from base.database import Base, alone
+
+from . import access, display, sync_words
+from .forms import Form, Money, Paragraph, WeekHours
+
+LONGEST_SEEN = 400_000  # characters of the hidden field
+
+
+class Seen(Field):
+    """What the form held when it was opened, as one word of base64 that every reader of HTML hands
+    back as it is.
+    """
+
+    widget = HiddenInput()
+
+    def __init__(self, *args, _form=None, **kwargs):
+        super().__init__(*args, _form=_form, **kwargs)
+        self.form, self.asked, self.is_unknown = _form, [], False
+
+    def _value(self) -> str:
+        if self.is_unknown:
+            return ""
+        was = self.form.snapshot() if self.data is None else self.data
+        return base64.urlsafe_b64encode(
+            json.dumps([was, self.asked], separators=(",", ":"), ensure_ascii=False).encode()
+        ).decode()
+
+    def process_formdata(self, valuelist):
+        self.data, self.is_unknown = None, True
+        try:
+            was, asked = json.loads(base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode()))
+        except (IndexError, binascii.Error, ValueError, TypeError):
+            return  # a page of an earlier version, or of another program: see `Merging.merge`
+        if isinstance(was, dict) and isinstance(asked, list):
+            self.data, self.asked, self.is_unknown = was, asked, False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field, or fields that belong together, which two people changed: what each wants, in
+    words.
+    """
+
+    name: str
+    label: str
+    theirs: str
+    yours: str
+    may_join: bool
+
+
+class Merging(Form):
+    """A form that changes a stored row. `together` names fields that mean something only with each
+    other, by label.
+    """
+
+    seen = Seen()
+    together: dict[str, tuple[str, ...]] = {}
+    not_stored: tuple[str, ...] = ()  # fields that say what to do, not what to store
+    saves_itself = False  # each change in it is saved at once, without a button
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.differences: list[Difference] = []
+        self.was_asked = False
+        self.is_blind = False  # the page did not say what it showed
+        self.changed_by = ""
+
+    def stored(self) -> list[str]:
+        """The names of the fields that hold what is stored."""
+        return [
+            name for name in self._fields if name not in ("csrf_token", "seen", *self.not_stored)
+        ]
+
+    def values(self) -> dict:
+        return {name: self[name].data for name in self.stored()}
+
+    def snapshot(self) -> dict:
+        """Every stored field as plain JSON, so that it can be compared."""
+        return {name: plain(self[name].data) for name in self.stored()}
+
+    def store(
+        self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]
+    ) -> bool:
+        """Merge with what is stored now, and save. False: both changed a field, and `differences`
+        are to be decided first.
+
+        `opened(row)` is the form as it would open now. Another change of the clinic waits
+        meanwhile.
+        """
+        with alone(row):
+            may = self.merge(opened(row), row)
+            if may:
+                save()
+        return may
+
+    def merge(self, now: "Merging", row: Base) -> bool:
+        """Put into every field what is to be stored, given the form as it would open now. False:
+        there are `differences` to decide.
+
+        Call it while the row is held (`database.alone`).
+        """
+        current = now.snapshot()
+        self.is_blind = self.seen.data is None
+        seen = self._sent() if self.is_blind else self.seen.data
+        was = current if self.is_blind else current | seen
+        mine = self.snapshot()
+        self.was_asked = bool(self.seen.asked)
+        mine |= {
+            name: was[name] for name in mine if name not in seen
+        }  # not on the page when it was opened
+        self.differences = [
+            one
+            for label, names in self._units()
+            if (one := self._unit(label, names, was, mine, current, now))
+        ]
+        self.seen.data, self.seen.asked, self.seen.is_unknown = (
+            current,
+            [one.name for one in self.differences],
+            False,
+        )
+        self.changed_by = _last_change(row) if self.differences else ""
+        return not self.differences
+
+    def _sent(self) -> set[str]:
+        """The fields that were sent. A box that is not ticked sends nothing, so it counts as
+        sent.
+        """
+        boxes = BooleanField, SelectMultipleField
+        return {
+            name for name in self.stored() if self[name].raw_data or isinstance(self[name], boxes)
+        }
+
+    def _units(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Fields that belong together, and single ones, each with its label."""
+        together = {
+            label: tuple(name for name in names if name in self._fields)
+            for label, names in self.together.items()
+        }
+        taken = {name for names in together.values() for name in names}
+        single = [(self[name].label.text, (name,)) for name in self.stored() if name not in taken]
+        return [*((label, names) for label, names in together.items() if names), *single]
+
+    def _unit(
+        self,
+        label: str,
+        names: tuple[str, ...],
+        was: dict,
+        mine: dict,
+        current: dict,
+        now: "Merging",
+    ) -> Difference | None:
+        def same(one: dict, other: dict) -> bool:
+            return all(one.get(name) == other.get(name) for name in names)
+
+        first, joinable = names[0], len(names) == 1 and isinstance(self[names[0]], Paragraph)
+        words = Difference(first, label, now.in_words(names), self.in_words(names), joinable)
+        choice = (
+            request.form.get(f"{self._prefix}keep-{first}") if first in self.seen.asked else None
+        )
+        if choice == "theirs" or same(mine, was):
+            for name in names:
+                self.put(name, now[name].data)
+            return None
+        if same(mine, current):
+            return None
+        is_asked = first in self.seen.asked
+        if self.is_blind or not same(current, was) or is_asked and choice not in ("yours", "both"):
+            return words
+        if choice == "both" and joinable:
+            self.put(first, "\n".join(filter(None, (now[first].data, self[first].data))))
+        return None
+
+    def put(self, name: str, value) -> None:
+        """Fill a field with something that was not typed."""
+        self[name].data, self[name].raw_data = value, None
+
+    def in_words(self, names: tuple[str, ...]) -> str:
+        """What the fields say, for a person to compare."""
+        if len(names) == 1:
+            return in_words(self[names[0]]) or "Empty"
+        said = [(self[name].label.text, in_words(self[name])) for name in names]
+        return ", ".join(f"{label}: {words}" for label, words in said if words not in ("", "No"))
+
+
+def plain(value):
+    """A field's value as JSON has it; an empty one is "" whatever its kind."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").strip()
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return sorted(str(one) for one in value)
+    return value
+
+
+def in_words(field: Field) -> str:
+    """What a field says, in one line or as the text that it is; "" when it is empty."""
+    if isinstance(field, BooleanField):
+        return "Yes" if field.data else "No"
+    if isinstance(field, WeekHours):
+        return "; ".join(
+            f"{name} {', '.join(f'{a}–{b}' for a, b in (field.data or {})[day])}"
+            for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True)
+            if (field.data or {}).get(day)
+        )
+    if field.data is None or field.data == "":
+        return ""
+    if isinstance(field, SelectMultipleField):
+        return ", ".join(str(label) for value, label, chosen, *_ in field.iter_choices() if chosen)
+    if isinstance(field, SelectField):
+        return next(
+            (str(label) for value, label, chosen, *_ in field.iter_choices() if chosen),
+            str(field.data),
+        )
+    if isinstance(field, Money):
+        return f"{field.data / 100:.2f}".removesuffix(".00")
+    if isinstance(field.data, date):
+        return display.day(field.data, year=True)
+    return f"{field.data:%H:%M}" if isinstance(field.data, time) else str(field.data)
+
+
+def _last_change(row: Base) -> str:
+    """Who changed the row last, and when: "Maya Linden, today 14:05"."""
+    entry = AuditEntry.about(row).first()
+    if entry is None:
+        return ""
+    who = (
+        "You, in another window"
+        if entry.user_id == current_user.id
+        else entry.user.name
+        if entry.user
+        else "Kalends"
+    )
+    return f"{who}, {display.moment(entry.at, sync_words.zone(access.calendars(), current_user))}"

@@ -1,0 +1,144 @@
+"""The sign-in form, and what somebody had typed when their session ended: it waits, encrypted, in
+the page that asks them to sign in.
+"""
+
+import json
+import re
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import current_app, flash, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from wtforms import BooleanField, PasswordField
+from wtforms.validators import Length
+
+from base import vault
+from base.database import now
+from models import User
+
+from . import htmx
+from .forms import Form, Needed, SignInName
+
+LONGEST = timedelta(days=2)  # how long what was typed waits
+MOST_CHARACTERS = 200_000
+SECRET_FIELDS = ("password", "current")  # never kept: they are written anew
+_WHY = {  # why the form is not taken yet: heading, and the sentence for a part of a page
+    "ended": ("You were signed out", "You are signed out."),
+    "other": ("Someone else is signed in now", "Someone else is signed in now."),
+    "old": ("Please sign in again", "This page was open for more than a month."),
+}
+
+
+class SignIn(Form):
+    email = SignInName(
+        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+    )
+    password = PasswordField(
+        "Password",
+        [Needed("Write your password"), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    remember = BooleanField("Stay signed in on this device")
+
+
+def ask_again(user_id: int | None, why: str):
+    """The answer to a form whose sender (`user_id`, by its token) is not signed in. A part of a
+    page stays with all that was typed; a page
+    comes with the way to sign in, and keeps what was typed if it is a form of ours. `why`: "ended",
+    "other" or "old".
+    """
+    heading, sentence = _WHY[why]
+    if htmx.is_partial():
+        page = url_for("auth.sign_in")
+        return htmx.say(
+            Markup(
+                '{} <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.'
+            ).format(sentence, page),
+            401,
+        )
+    kept = _sealed(user_id) if user_id else ""
+    shown = render_template(
+        "auth/sign_in.html",
+        form=SignIn(formdata=None),
+        kept=kept,
+        heading=heading,
+        is_kept=bool(kept),
+    )
+    return make_response(shown, 401)
+
+
+def _sealed(user_id: int) -> str:
+    """The form that was sent, encrypted; empty where it is too long. Of files and passwords only
+    that there were some.
+    """
+    typed = [
+        [name, value]
+        for name, value in request.form.items(multi=True)
+        if name != "csrf_token" and name not in SECRET_FIELDS
+    ]
+    secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
+    packed = json.dumps(
+        {
+            "user": user_id,
+            "to": request.full_path.rstrip("?"),
+            "typed": typed,
+            "again": secret,
+            "at": int(now().timestamp()),
+        }
+    )
+    return vault.seal(packed) if len(packed) <= MOST_CHARACTERS else ""
+
+
+def resume(user: User, sealed: str):
+    """After signing in: the page that saves what was typed with one press. None where nothing of
+    this person's waits.
+    """
+    try:
+        kept = json.loads(vault.unseal(sealed)) if sealed else None
+    except (vault.CannotOpen, json.JSONDecodeError):
+        kept = None
+    if (
+        not kept
+        or kept["user"] != user.id
+        or now().timestamp() - kept["at"] > LONGEST.total_seconds()
+    ):
+        if kept:
+            flash("That form was opened by someone else, so nothing was saved.", "warning")
+        return None
+    if kept["again"]:
+        flash(
+            "You are signed in again. Passwords and files are not kept: please enter them once"
+            " more.",
+            "warning",
+        )
+        return redirect(_page_of(kept["to"]), 303)
+    shown = [
+        (name.replace("_", " ").capitalize(), value)
+        for name, value in kept["typed"]
+        if value.strip() and _is_text(name, value)
+    ]
+    return make_response(
+        render_template("auth/resume.html", to=kept["to"], typed=kept["typed"], shown=shown)
+    )
+
+
+def _is_text(name: str, value: str) -> bool:
+    """Whether a person typed it: not a choice, a key or a number of ours."""
+    made_by_us = name in ("key", "q", "seen", "agreed") or re.fullmatch("[0-9a-f-]{16,}", value)
+    return not made_by_us and len(value) > 3 and any(one.isalpha() for one in value)
+
+
+def _page_of(path: str) -> str:
+    """The page that a form stood on, as near as its address tells."""
+    adapter = current_app.url_map.bind("")
+    parts = urlsplit(path).path.rstrip("/").split("/")
+    while len(parts) > 1:
+        for candidate in ("/".join(parts), "/".join(parts) + "/"):
+            with suppress(HTTPException, RequestRedirect):
+                adapter.match(candidate, method="GET")
+                return candidate
+        parts.pop()
+    return url_for("week.index")

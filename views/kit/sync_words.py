@@ -1,0 +1,235 @@
+"""What the sync pages say about identifiers, links and their readers: facts turned into words,
+nothing decided.
+"""
+
+from zoneinfo import ZoneInfo
+
+from base import scheduling
+from base.text import IDENTIFIERS, cut
+from models import AuditEntry, Feed, FeedRead, Practitioner, User
+from sync.feeds.shown import identifier_of
+
+from . import display
+
+IDENTIFIER_NAMES = {
+    "none": "Not at all",
+    "internal_id": "Internal ID",
+    "initials": "Initials",
+    "first_name": "First name",
+    "first_name_last_initial": "First name, last initial",
+    "full_name": "Full name",
+}
+TITLES = {
+    "{service} {client}": "Service, then client",
+    "{client} {service}": "Client, then service",
+    "{organisation}": "Organisation",
+}
+BLOCKS = {"{organisation}": "Organisation", "{service}": "Service", "{client}": "Client"}
+WINDOW_NAMES = {
+    "year": "30 days back, 12 months ahead",
+    "half_year": "30 days back, 6 months ahead",
+    "everything": "Everything",
+}
+EVENT_STATUSES = {"confirmed": "Confirmed", "tentative": "Tentative", "cancelled": "Cancelled"}
+_RARELY_SECONDS = 36 * 3600
+_SETTINGS = {
+    ("sync_allowed", True): "let bookings appear in outside calendars",
+    ("sync_allowed", False): "kept all bookings inside Kalends",
+    ("mode", "two_way"): "turned two-way sync on",
+    ("mode", "one_way"): "went one way",
+    ("hide_sensitive", True): "hid sensitive information in all links",
+    ("hide_sensitive", False): "showed details in links again",
+}
+_ACCOUNT_DEEDS = {
+    "account.connected": "connected {}",
+    "account.reconnected": "reconnected {}",
+    "account.refused": "tried to connect {}, and it did not work out",
+    "account.started": "started to sync with {}",
+    "account.paused": "paused sync",
+    "account.resumed": "ended the pause",
+    "account.changed": "changed how a connected calendar syncs",
+    "account.resync": "asked for a resync",
+    "account.leaving": "stopped sync",
+    "account.ended": "ended the removal and let our events stay",
+    "account.gone": "finished disconnecting {}",
+    "account.nudged": "reminded someone of their calendar",
+    "source.on": "let a calendar outside block booking",
+    "source.off": "let a calendar outside block booking no more",
+    "source.rules": "changed what blocks booking in a calendar outside",
+}
+_LINK_DEEDS = {
+    "feed.generated": "made the link",
+    "feed.changed": "changed what the link shows:",
+    "feed.rotated": "regenerated the URL of the link",
+    "feed.revoked": "stopped the link",
+}
+
+
+def in_effect(user: User, feed: Feed | None = None) -> str:
+    """The identifier that counts for the person, or for one of the links: the choice, cut by what
+    the clinic allows and uses.
+    """
+    return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
+
+
+def limited(user: User) -> str | None:
+    """The name of what applies where the clinic allows less than the person chose."""
+    applies = cut(user.identifier, user.clinic.privacy_ceiling)
+    return IDENTIFIER_NAMES[applies] if user.identifier and applies != user.identifier else None
+
+
+def safer_identifiers(user: User) -> dict[str, str]:
+    """What a single link may show instead: the ladder up to what the person chose for
+    everything.
+    """
+    return {
+        key: IDENTIFIER_NAMES[key]
+        for key in IDENTIFIERS[
+            : IDENTIFIERS.index(cut(user.identifier, user.clinic.privacy_ceiling)) + 1
+        ]
+    }
+
+
+def covers(feed: Feed) -> str:
+    """Whose bookings a link shows: "Yours at Linden Street"."""
+    if feed.scope == "clinic":
+        return "All calendars of the clinic"
+    if feed.scope == "person":
+        return "Yours at every venue"
+    whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else "Yours"
+    return f"{whose} at {feed.practitioner.venue.name}"
+
+
+def lacks_role(feed: Feed, user: User) -> bool:
+    """Whether the link answers nothing since it shows calendars of others and its owner is no
+    manager any more.
+    """
+    return feed.shows_others and not user.is_manager
+
+
+def shows(feed: Feed, user: User) -> str:
+    """In a few words, for a table: "Bookings with internal ID"."""
+    if feed.kind == "availability":
+        return "Free and busy only"
+    if feed.hide_sensitive or user.hide_sensitive:
+        return "Bookings as “Busy”"
+    identifier = in_effect(user, feed) if "{client}" in feed.title else "none"
+    return (
+        "Bookings without clients"
+        if identifier == "none"
+        else f"Bookings with {IDENTIFIER_NAMES[identifier].lower().replace(' id', ' ID')}"
+    )
+
+
+def title(feed: Feed) -> str:
+    """The order of the blocks in the title: "Service, then client"."""
+    names = [BLOCKS[block].lower() for block in feed.title.split()]
+    return ", then ".join(names).capitalize()
+
+
+def window(feed: Feed) -> str:
+    """The time span that a link covers."""
+    if feed.past_days is None and feed.future_days is None:
+        return WINDOW_NAMES["everything"]
+    back = "everything past" if feed.past_days is None else f"{feed.past_days} days back"
+    ahead = (
+        "everything ahead"
+        if feed.future_days is None
+        else {365: "12 months", 183: "6 months"}.get(feed.future_days, f"{feed.future_days} days")
+    )
+    return f"{back}, {ahead}" + ("" if feed.future_days is None else " ahead")
+
+
+def statuses(feed: Feed) -> list[tuple[str, str]]:
+    """(how it shows, which statuses) for each way in use, and what stays out."""
+    groups = [
+        (f"As {key}", [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key])
+        for key in EVENT_STATUSES
+    ]
+    groups.append(("Left out", [s for s in display.STATUS_NAMES if s not in feed.statuses]))
+    return [
+        (name, ", ".join(display.STATUS_NAMES[s] for s in members))
+        for name, members in groups
+        if members
+    ]
+
+
+def rhythm(read: FeedRead) -> str:
+    """How often a program looks, once it has looked often enough to tell: ", about hourly"."""
+    seconds = read.interval_seconds or 0
+    twice_a_day = 9 * 3600 <= seconds <= 16 * 3600
+    return (
+        ", about twice a day" if twice_a_day else f", {display.rhythm(seconds)}" if seconds else ""
+    )
+
+
+def going_stale(feed: Feed) -> str:
+    """What a new address means for those who read the old one: "Outlook gets nothing more and goes
+    stale; …".
+    """
+    reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
+    families = list(dict.fromkeys(read.family for read in reads)) or ["any app that uses it"]
+    names = " and ".join(name for name in (", ".join(families[:-1]), families[-1]) if name)
+    fate = (
+        "gets nothing more and goes stale"
+        if len(families) == 1
+        else "get nothing more and go stale"
+    )
+    return (
+        f"{names[0].upper()}{names[1:]} {fate}; add the new address"
+        f" {'there' if len(families) == 1 else 'in each'} by hand."
+    )
+
+
+def is_regular(feed: Feed) -> bool:
+    """Whether someone read the link about when they should have."""
+    read = next(iter(feed.reads), None)
+    patience = 3 * max(read.interval_seconds or 0, _RARELY_SECONDS) if read else 0
+    return bool(read) and (scheduling.utc_now() - read.last_at).total_seconds() < patience
+
+
+def deed(entry: AuditEntry, link_name: str, user: User) -> str:
+    """One line of the history: "You made the link “My phone”"."""
+    who = "You" if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
+    if entry.action == "sync.settings":
+        return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
+    if entry.action in _ACCOUNT_DEEDS:
+        name = display.PROVIDER_NAMES.get(entry.detail.get("kind"))
+        return f"{who} {_ACCOUNT_DEEDS[entry.action].format(name)}"
+    if entry.action in _LINK_DEEDS:
+        return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
+    return f"{who}: {display.plain_action(entry.action)}"
+
+
+def _setting(name: str, value) -> str:
+    if name == "identifier":
+        return (
+            "chose how clients appear:"
+            f" {IDENTIFIER_NAMES.get(value, 'not chosen').lower().replace(' id', ' ID')}"
+        )
+    known = isinstance(value, str | bool)
+    return _SETTINGS.get((name, value), "changed how to sync") if known else "changed how to sync"
+
+
+def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
+    """What was changed, each with its link's name; without what the list of runs tells."""
+    return [
+        (entry, name) for entry, name in user.sync_history(most) if entry.action != "account.resync"
+    ]
+
+
+def count(number: int, noun: str) -> str:
+    """ "No link", "One link", "3 links"."""
+    return {0: f"No {noun}", 1: f"One {noun}"}.get(number, f"{number} {noun}s")
+
+
+def taking_part(calendars: list[Practitioner]) -> str:
+    """How many calendars a link for the whole clinic shows: people who have not allowed it are left
+    out.
+    """
+    return f"{sum(c.user.sync_allowed for c in calendars)} of {len(calendars)} take part"
+
+
+def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
+    """The zone in which the person reads times."""
+    return user.zone_among(calendars)

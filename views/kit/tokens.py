@@ -1,0 +1,129 @@
+"""The token in every form, without which no unsafe request is taken: another site cannot know it.
+
+It belongs to the person, not to the session: who signs in again goes on with the pages that were
+open. Forms of people who are not
+signed in belong to their browser. The check knows three refusals: no token of ours; the session has
+ended since; somebody else is
+signed in by now. In the last two what was typed is kept (`views.kit.signing_in`).
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, current_app, g, render_template, request
+from flask_login import current_user
+from itsdangerous import BadData
+
+from base.database import now
+from people.security import SecurityEvent
+
+from . import brakes, devices, htmx, signing_in
+
+FIELD, HEADER = "csrf_token", "X-CSRFToken"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+EXEMPT = {"webhooks"}  # blueprints whose callers prove themselves by a secret of their own
+DOORS = {
+    "auth.sign_in",
+    "auth.send_reset",
+    "auth.accept",
+    "auth.welcome",
+    "auth.sign_up",
+}  # for people who are not signed in yet
+LONGEST = timedelta(days=31)  # no session lives as long
+
+
+@dataclass(frozen=True)
+class Token:
+    """Whose it is ("u" and a person's number, or "d" and a browser's), and when it was made, in
+    seconds since 1970.
+    """
+
+    holder: str
+    made_at: int
+
+    @property
+    def user_id(self) -> int | None:
+        return int(self.holder[1:]) if self.holder[:1] == "u" else None
+
+    @property
+    def is_old(self) -> bool:
+        return now().timestamp() - self.made_at > LONGEST.total_seconds()
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(check)
+    app.jinja_env.globals["csrf_token"] = issue
+
+
+def issue() -> str:
+    """The token of this page, one for all its forms."""
+    if "page_token" not in g:
+        holder = f"u{current_user.id}" if current_user.is_authenticated else _browser()
+        g.page_token = devices.signer("kalends page").dumps(
+            [holder, int(now().timestamp()), secrets.token_urlsafe(6)]
+        )
+    return g.page_token
+
+
+def renew() -> None:
+    """Somebody signed in or out: forms of this answer are theirs."""
+    g.pop("page_token", None)
+
+
+def _browser() -> str:
+    return f"d{devices.number()}"
+
+
+def sent() -> Token | None:
+    """The token that came with the request, if we made it."""
+    try:
+        holder, made_at, _ = devices.signer("kalends page").loads(
+            request.form.get(FIELD) or request.headers.get(HEADER, "")
+        )
+        return Token(str(holder), int(made_at))
+    except (BadData, TypeError, ValueError):
+        return None
+
+
+def check():
+    """Before every request: None to go on, or the answer of refusal."""
+    if (
+        request.method in SAFE_METHODS
+        or request.endpoint is None
+        or request.blueprint in EXEMPT
+        or not current_app.config["WTF_CSRF_ENABLED"]
+    ):
+        return None
+    token = sent()
+    if token is None:
+        return _refuse()
+    if request.endpoint in DOORS:
+        is_ours = hmac.compare_digest(
+            token.holder.encode(), _browser().encode()
+        )  # else another site could sign a visitor in as somebody
+        return (
+            None
+            if is_ours or current_user.is_authenticated and token.user_id == current_user.id
+            else _refuse()
+        )
+    if not current_user.is_authenticated:
+        return None  # the handler asks to sign in, or does nothing that needs it
+    if token.user_id != current_user.id:
+        return signing_in.ask_again(token.user_id, "other") if token.user_id else _refuse()
+    return signing_in.ask_again(token.user_id, "old") if token.is_old else None
+
+
+def _refuse():
+    person = (
+        (current_user.clinic_id, current_user.id) if current_user.is_authenticated else (None, None)
+    )
+    SecurityEvent.note("form_refused", *person, brakes.source(), devices.label())
+    heading, advice = (
+        "This page was open for too long",
+        "Nothing was saved. Go back, reload the page and send it again.",
+    )
+    if htmx.is_partial():
+        return htmx.say(f"{heading}. Nothing was saved: reload it and send it again.", 401)
+    return render_template("error.html", heading=heading, advice=advice, status=400), 400

@@ -1,0 +1,1 @@
+"""Private links, two-way sync and its health."""

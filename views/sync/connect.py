@@ -1,0 +1,144 @@
+"""Out to a calendar provider and back. The way out is a link: a form would be stopped at the border
+by our own content policy.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, current_app, flash, redirect, request, session, url_for
+from flask_login import current_user
+
+from base import scheduling
+from sync.connect import connecting, connections
+from sync.connect.oauth import Departure, Mismatch
+from sync.providers.base import AuthExpired, ProviderError
+from sync.tables.accounts import Account, OtherAccount
+from sync.two_way import first_look, work
+from views.kit import display
+from views.kit.access import login_required
+
+from . import connect_words
+
+blueprint = Blueprint("connect", __name__)
+
+KEY = "departure"
+JUST_NOW = timedelta(
+    minutes=10
+)  # a code that comes back once more within this time was used by the first return
+
+
+@blueprint.get("/<kind>/departure")
+@login_required
+def depart(kind: str):
+    """Off to the provider, with what is needed to know the person again."""
+    refusal = _refusal(kind)
+    if refusal:
+        flash(refusal, "warning")
+        return _back(kind)
+    account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
+    known = (
+        account.email if account and not account.is_unused else ""
+    )  # one that is of no use gives way to another
+    leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
+    session[KEY] = {
+        "kind": kind,
+        "state": leaving.state,
+        "verifier": leaving.verifier,
+        "redirect_uri": leaving.redirect_uri,
+    }
+    return redirect(leaving.url, 302)
+
+
+@blueprint.get("/<kind>")
+@login_required
+def arrive(kind: str):
+    """Back from the provider. What came with the address must not stay in it, so every answer leads
+    on.
+    """
+    kept = session.pop(KEY, None)
+    if kind not in connections.kinds():
+        abort(404)
+    known = (
+        kept if kept and kept["kind"] == kind else {"state": "", "verifier": "", "redirect_uri": ""}
+    )
+    leaving = Departure("", known["state"], known["verifier"], known["redirect_uri"])
+    refusal = _refusal(kind)
+    if refusal:
+        flash(refusal, "warning")
+        return _back(kind)
+    try:
+        account = connecting.arrive(current_user, kind, leaving, request.args)
+    except OtherAccount as other:
+        flash(
+            f"You chose another account. {other.email} is connected here; to change it, disconnect"
+            " it first.",
+            "warning",
+        )
+        return _back(kind)
+    except ProviderError as error:
+        account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
+        if account is None:
+            word = type(error).__name__
+            why = connect_words.refusal(word, display.PROVIDER_NAMES[kind], error.reason)
+            flash(f"Not connected. {why}", "warning")
+            connecting.note_missing(current_user, kind, word)
+            return _back(kind)
+    return _connected(account)
+
+
+def _connected(account: Account):
+    """The account is there: its calendars are looked at next, or its sync goes on."""
+    if account.phase in first_look.PHASES:
+        first_look.nudge(account.id)
+    else:
+        work.nudge(account.id)
+    flash(
+        f"Connected to {account.email}."
+        + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else "")
+    )
+    return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
+
+
+def _just_connected(kind: str) -> Account | None:
+    """The person's account, where this is the second return of one that worked: pressed twice, or
+    reloaded.
+    """
+    account = Account.get_or_none(
+        Account.user == current_user.id, Account.kind == kind, Account.health == "ok"
+    )
+    return account if account and account.consented_at > scheduling.utc_now() - JUST_NOW else None
+
+
+def _back(kind: str):
+    """To the page, where this provider is chosen already and the button stands."""
+    return redirect(url_for("sync_settings.show", mode=kind, _anchor="mode"), 303)
+
+
+def _way_back(kind: str) -> str:
+    """The address that is registered at the provider; exactly this."""
+    return f"{current_app.config['SETTINGS'].base_url}/connect/{kind}"
+
+
+def _refusal(kind: str) -> str | None:
+    """Why this person cannot connect now, and what helps; None when they can."""
+    if kind not in connections.kinds():
+        abort(404)
+    name, base = display.PROVIDER_NAMES[kind], urlsplit(current_app.config["SETTINGS"].base_url)
+    if not current_user.clinic.allows(kind):
+        return (
+            f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
+            " change the plan."
+        )
+    known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
+    is_unfinished = (
+        known is not None and known.phase == "leaving" and known.health == "reconnect"
+    )  # our events there are still to be removed
+    if not current_user.sync_allowed and not is_unfinished:
+        return "First tick the box that lets your bookings appear outside Kalends."
+    if not current_user.identifier and not is_unfinished:
+        return "First choose how clients appear, and save it."
+    if known is not None and known.phase == "leaving" and not is_unfinished:
+        return f"We are still removing our events in {name}. Connect again in a moment."
+    if request.host != base.netloc:
+        return f"Open Kalends at {base.geturl()} and connect there: {name} knows only that address."
+    return None

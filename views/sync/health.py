@@ -1,0 +1,318 @@
+"""The owner's board: is everyone's calendar in step, and if not, why and what helps."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_login import current_user
+from peewee import fn
+from werkzeug.wrappers import Response
+
+import letters
+from base import jobs, outbox, scheduling
+from base.audit import AuditEntry
+from base.database import alone
+from base.outbox import Letter
+from models import User
+from sync.connect import connections
+from sync.tables.accounts import KINDS, Account, Channel, Notice
+from sync.two_way import work
+from views.kit import access, display, htmx, letter_words, sync_words
+from views.kit.access import manager_required
+
+from . import health_words, two_way_words
+
+blueprint = Blueprint("health", __name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of what works behind the scenes."""
+
+    name: str
+    badge: str
+    state: str
+    more: str = ""
+    help: str = ""  # the help page that says more
+
+    @property
+    def icon(self) -> str:
+        return health_words.ICONS[self.badge]
+
+
+@blueprint.get("/")
+@manager_required
+def show():
+    return render_template("health/show.html", **_context())
+
+
+@blueprint.get("/board")
+@manager_required
+def board():
+    """The board anew, as open pages ask for by themselves."""
+    return (
+        render_template("health/_board.html", **_context())
+        if htmx.is_partial()
+        else redirect(url_for("health.show"))
+    )
+
+
+@blueprint.post("/accounts/<int:account_id>/runs")
+@manager_required
+def resync(account_id: int):
+    """Read one person's calendars anew and compare them with what is here."""
+    account = access.load(Account, account_id)
+    if why := two_way_words.barred(account):
+        return _done(why)
+    account.ask("resync", current_user)
+    work.nudge(account.id)
+    return _done(
+        f"{account.user.name}’s {display.PROVIDER_NAMES[account.kind]} calendar is being read anew"
+        " and compared. Nothing is made twice."
+    )
+
+
+@blueprint.post("/accounts/<int:account_id>/nudges")
+@manager_required
+def ask(account_id: int):
+    """Ask the person to look at their Calendar sync page: a notice there, and once an hour a letter
+    where mail is set up.
+    """
+    account, at = access.load(Account, account_id), scheduling.utc_now()
+    with alone(account):
+        notice = Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
+        written = Letter.write(
+            account.clinic,
+            "nudge",
+            account,
+            f"{notice.id} {at:%Y-%m-%dT%H}",
+            account.user.email,
+            by=current_user.id,
+        )
+        AuditEntry.note(account.clinic, current_user, "account.nudged", account)
+    if written:
+        letters.wake()
+    again = (
+        "No second e-mail is sent within the hour."
+        if outbox.is_set_up()
+        else "Mail is not set up here, so tell them yourself as well."
+    )
+    mailed = "An e-mail is on its way too." if written else again
+    return _done(f"{account.user.name} finds a notice on Calendar sync. {mailed}")
+
+
+@blueprint.post("/accounts/<int:account_id>/end")
+@manager_required
+def end(account_id: int):
+    """End one person's departure that cannot be finished, and let our events stay there."""
+    account = access.load(Account, account_id)
+    account.end_departure(current_user)
+    work.nudge(account.id)
+    return _done(
+        f"Ended. What is left of {account.user.name}’s events in"
+        f" {display.PROVIDER_NAMES[account.kind]} stays there."
+    )
+
+
+@blueprint.get("/resync")
+@manager_required
+def ask_resync():
+    """Before everyone is resynced: in numbers, what that means."""
+    ready = _ready()
+    counts = {
+        "ready": len(ready),
+        "events": sum(account.counts()["synced"] for account in ready),
+        "people": len({row.user_id for row in ready}),
+        "others": (
+            Account.select()
+            .where(Account.clinic == access.clinic(), Account.phase != "off")
+            .count()
+            - len(ready)
+        ),
+    }
+    return htmx.show(
+        "health/resync.html",
+        "health/_resync.html",
+        counts=counts,
+        **({} if htmx.is_partial() else _context()),
+    )
+
+
+@blueprint.post("/runs")
+@manager_required
+def resync_all():
+    ready = _ready()
+    for account in ready:
+        account.ask("resync", current_user)
+        work.nudge(account.id)
+    return _done(
+        f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"
+        " anew and compared."
+    )
+
+
+def _ready() -> list[Account]:
+    """The accounts for which a resync can do something now."""
+    clinic = access.clinic()
+    where = (
+        Account.clinic == clinic,
+        Account.phase == "active",
+        Account.health.not_in(("reconnect", "calendar_gone")),
+    )
+    is_wanted = User.sync_allowed & Account.kind.in_(
+        [kind for kind in KINDS if clinic.allows(kind)]
+    )
+    return list(Account.select().join(User).where(*where, is_wanted).order_by(Account.id))
+
+
+def _done(sentence: str) -> Response:
+    flash(sentence)
+    return htmx.done(url_for("health.show"))
+
+
+def _context() -> dict:
+    zone = sync_words.zone(access.calendars(), current_user)
+    rows = health_words.rows(access.clinic(), zone)
+    return {
+        "rows": rows,
+        "summary": health_words.summary(rows),
+        "parts": _parts(),
+        "has_accounts": bool(_ready()),
+        "zone": zone,
+    }
+
+
+# ---- behind the scenes ----
+
+
+def _parts() -> list[Part]:
+    return [_waiting(), _queue(), _live(), _checks(), _mail(), *_providers()]
+
+
+def _waiting() -> Part:
+    due = Account.free(scheduling.utc_now()).where(Account.clinic == access.clinic()).count()
+    return (
+        Part("Work waiting", "waiting", sync_words.count(due, "account"), "to be looked at now")
+        if due
+        else Part("Work waiting", "ok", "None")
+    )
+
+
+def _queue() -> Part:
+    count = jobs.workers()
+    if count is None:
+        return Part(
+            "Workers",
+            "trouble",
+            "The queue is away",
+            "Redis does not answer. Nothing is lost: what is due stays in the database.",
+        )
+    if not count:
+        return Part(
+            "Workers",
+            "trouble",
+            "None is running",
+            "Nothing goes out until whoever runs Kalends starts one.",
+        )
+    return Part("Workers", "ok", f"{count} running")
+
+
+def _live() -> Part:
+    if not connections.setup().webhook_url:
+        every = (
+            "Google and Microsoft cannot reach this address, so we look every"
+            f" {display.duration(connections.setup().poll_seconds)}."
+        )
+        return Part("Live messages", "waiting", "Not possible here", every, "two-way")
+    active = Account.select(Account.id).where(
+        Account.clinic == access.clinic(),
+        Account.phase == "active",
+        Account.health.not_in(("reconnect", "calendar_gone")),
+    )
+    channels = Channel.select().where(
+        Channel.account.in_(active), Channel.is_open, Channel.expires_at > scheduling.utc_now()
+    )
+    total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
+    first, last = (
+        channels.select(fn.MIN(Channel.expires_at)).scalar(),
+        channels.select(fn.MAX(Channel.called_at)).scalar(),
+    )
+    more = [f"the last one {display.ago(last)}"] if last else []
+    more += (
+        [
+            "the first is renewed before"
+            f" {display.moment(first, sync_words.zone(access.calendars(), current_user))}"
+        ]
+        if first
+        else []
+    )
+    state = f"Open for {opened} of {total}" if total else "None needed now"
+    return Part("Live messages", "ok" if opened == total else "waiting", state, ", ".join(more))
+
+
+def _checks() -> Part:
+    last = (
+        Account.select(fn.MAX(Account.checked_at)).where(Account.clinic == access.clinic()).scalar()
+    )
+    more = f"last one {display.ago(last)}" if last else "none yet"
+    return Part(
+        "Regular check", "ok", f"Every {display.duration(connections.setup().poll_seconds)}", more
+    )
+
+
+def _mail() -> Part:
+    if not outbox.is_set_up():
+        return Part(
+            "Mail", "waiting", "Not set up", "Notices stay in Kalends, and no e-mails are sent."
+        )
+    return Part(
+        "Mail",
+        *letter_words.mail(access.clinic(), sync_words.zone(access.calendars(), current_user)),
+    )
+
+
+def _providers() -> list[Part]:
+    parts = []
+    for kind, name in display.PROVIDER_NAMES.items():
+        page = f"two-way-{name.lower()}"
+        if kind not in connections.kinds():
+            parts.append(
+                Part(
+                    name,
+                    "off",
+                    "Not set up",
+                    f"docs/{name.lower()}-setup.md leads whoever runs Kalends through it.",
+                    page,
+                )
+            )
+        elif connections.is_sandbox(kind):
+            parts.append(
+                Part(
+                    name,
+                    "waiting",
+                    "Imitation",
+                    f"for trying out: nothing reaches the real {name}.",
+                    page,
+                )
+            )
+        else:
+            parts.append(Part(name, "ok", "Set up", "", page))
+    return parts
+
+
+@blueprint.app_template_global()
+def to_fix() -> int:
+    """How many accounts of the clinic wait for a person: for the menu, in one query."""
+    held = Notice.select(Notice.id).where(
+        Notice.account == Account.id,
+        Notice.settled_at.is_null(),
+        Notice.kind.in_(health_words.HELD),
+    )
+    stuck = Account.health.in_(("reconnect", "calendar_gone", "operator")) | fn.EXISTS(held)
+    unfinished = (Account.phase == "leaving") & Account.removes & (Account.failures > 0)
+    return (
+        Account.select()
+        .where(
+            Account.clinic == access.clinic(), ((Account.phase == "active") & stuck) | unfinished
+        )
+        .count()
+    )

@@ -1,0 +1,38 @@
+"""How clients appear: the choice on the Calendar sync page, within what the clinic allows."""
+
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base.text import IDENTIFIERS
+from models import User
+from views.kit import sync_words
+from views.kit.forms import Line
+from views.kit.merging import Merging
+
+
+class Identifier(Merging):
+    not_stored = ("confirm_full_name",)
+
+    identifier = Line("How clients appear", 30, "Choose how clients appear")
+    confirm_full_name = BooleanField("I understand, and I want full names in my calendar")
+
+    def in_words(self, names: tuple[str, ...]) -> str:
+        return sync_words.IDENTIFIER_NAMES.get(self.identifier.data, "Not chosen yet")
+
+    def validate_identifier(self, field):
+        if field.data not in IDENTIFIERS:
+            self.fault("identifier", "Choose how clients appear")
+        elif field.data not in current_user.clinic.allowed_identifiers():
+            self.fault("identifier", "Your clinic does not allow this one. Choose one above it")
+
+    def validate_confirm_full_name(self, field):
+        if self.identifier.data == "full_name" != current_user.identifier and not field.data:
+            self.fault(
+                "confirm_full_name",
+                "Tick that you understand what full names tell, or choose another way",
+            )
+
+
+def identifier_form(user: User, **kwargs) -> Identifier:
+    """The form as it opens, with what the person chose last."""
+    return Identifier(data={"identifier": user.identifier}, **kwargs)

@@ -1,0 +1,67 @@
+"""The address of a private link in every form that a calendar app takes: plain, webcal, Outlook's
+page, a code for cameras.
+
+It stands on the pages of its owner and nowhere else: not in a URL of ours, a log or the audit.
+"""
+
+from itertools import groupby
+from urllib.parse import quote, urlsplit
+
+import segno
+from flask import current_app
+
+from models import Feed
+from sync.feeds import feed as feeds
+
+GOOGLE = "https://calendar.google.com/calendar/u/0/r/settings/addbyurl"
+OUTLOOKS = {"Outlook.com": "outlook.live.com", "Microsoft 365": "outlook.office.com"}
+
+
+def https(feed: Feed) -> str:
+    """The whole private address, as it is copied."""
+    settings = current_app.config["SETTINGS"]
+    return settings.base_url + feeds.path(settings.secret_keys[0], feed)
+
+
+def worded(feed: Feed) -> str:
+    """The same address for apps that name a calendar by its last part (Thunderbird), so that they
+    do not show the secret.
+    """
+    return https(feed).removesuffix(".ics") + (
+        "/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics"
+    )
+
+
+def webcal(feed: Feed) -> str:
+    """The scheme from which Apple's calendars subscribe (and not merely import)."""
+    return "webcal://" + https(feed).partition("://")[2]
+
+
+def outlook(host: str, feed: Feed) -> str:
+    """Outlook's page that adds the link. The address is percent-encoded whole, or its rest would be
+    lost.
+    """
+    address, name = quote(https(feed), safe=""), quote(feed.name, safe="")
+    return f"https://{host}/calendar/0/addfromweb?url={address}&name={name}"
+
+
+def qr(feed: Feed) -> tuple[int, str]:
+    """The link as a code for phone cameras: its width in modules, and the path that draws it."""
+    rows = list(segno.make(webcal(feed), error="m", micro=False).matrix_iter(border=2))
+    pieces = []
+    for y, row in enumerate(rows):
+        x = 0
+        for is_dark, run in groupby(row):
+            width = len(list(run))
+            pieces.append(f"M{x} {y}h{width}v1h-{width}z" if is_dark else "")
+            x += width
+    return len(rows), "".join(pieces)
+
+
+def is_local() -> bool:
+    """Whether this Kalends can only be reached from its own computer."""
+    return urlsplit(current_app.config["SETTINGS"].base_url).hostname in (
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    )

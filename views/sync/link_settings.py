@@ -1,0 +1,168 @@
+"""The form in which a private link's settings are changed, and the way between its fields and the
+link's columns.
+"""
+
+from flask_login import current_user
+from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationError
+from wtforms.validators import NumberRange, Optional
+from wtforms.widgets import CheckboxInput
+
+from base.series import STATUSES
+from models import STATUS_PRESETS, WINDOWS, Feed
+from views.kit import sync_words
+from views.kit.display import STATUS_NAMES
+from views.kit.forms import Choice, Line
+from views.kit.merging import Merging
+
+_OWN = ("own", "My own choice")
+_BLOCK_CHOICES = [("", "Nothing"), *sync_words.BLOCKS.items()]
+
+
+class BusySettings(Merging):
+    """What can be chosen for a link that shows free and busy alone."""
+
+    together = {"Time span": ("window", "past_days", "future_days")}
+
+    name = Line("Name", 80, "Name the link")
+    window = Choice("Time span", choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
+    past_days = IntegerField(
+        "Days back",
+        [
+            Optional(),
+            NumberRange(0, 3650, "Write 0 to 3650 days back, or leave it empty for all of it"),
+        ],
+    )
+    future_days = IntegerField(
+        "Days ahead",
+        [
+            Optional(),
+            NumberRange(1, 3650, "Write 1 to 3650 days ahead, or leave it empty for no end"),
+        ],
+    )
+
+    def settings(self) -> dict:
+        """The columns of the link."""
+        past, future = WINDOWS.get(self.window.data, (self.past_days.data, self.future_days.data))
+        return {"name": self.name.data, "past_days": past, "future_days": future}
+
+
+class LinkSettings(BusySettings):
+    """What can be chosen for a link that shows bookings."""
+
+    together = {
+        **BusySettings.together,
+        "What the title says": ("title", "first", "second", "third"),
+        "Which bookings it shows": ("preset", *(f"status_{status}" for status in STATUSES)),
+    }
+
+    title = Choice("What the title says", choices=[*sync_words.TITLES.items(), _OWN])
+    first = Choice("First", choices=_BLOCK_CHOICES)
+    second = Choice("Then", choices=_BLOCK_CHOICES)
+    third = Choice("Last", choices=_BLOCK_CHOICES)
+    details = SelectMultipleField(
+        "What the description says",
+        option_widget=CheckboxInput(),
+        choices=[("status", "Status"), ("rate", "Rate"), ("notes", "Notes")],
+    )
+    identifier = Choice("How clients appear in this link")
+    hide_sensitive = BooleanField("Hide sensitive information in this link")
+    preset = Choice(
+        "Which bookings it shows",
+        choices=[
+            ("clinic", "Clinic: pending as tentative, cancelled as cancelled, no offers"),
+            ("locum", "Locum: only confirmed, delivered, invoiced and paid"),
+            _OWN,
+        ],
+    )
+
+    def validate_title(self, field):
+        if not self.pattern:
+            raise ValidationError("Choose at least one part for the title")
+
+    def validate_details(self, field):
+        if "notes" in field.data and not current_user.clinic.notes_may_leave:
+            raise ValidationError("Your clinic keeps notes inside Kalends")
+
+    def validate_preset(self, field):
+        if not self.shown:
+            raise ValidationError("Show at least one status, or stop the link")
+
+    @property
+    def pattern(self) -> str:
+        """The title's blocks in their order, each once."""
+        own = [block for block in (self.first.data, self.second.data, self.third.data) if block]
+        return " ".join(dict.fromkeys(own)) if self.title.data == "own" else self.title.data
+
+    @property
+    def matrix(self) -> list:
+        """The field of each status, for those who choose one by one."""
+        return [self[f"status_{status}"] for status in STATUSES]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Our statuses, and how each shows; a missing one stays out."""
+        own = {
+            status: field.data
+            for status, field in zip(STATUSES, self.matrix, strict=True)
+            if field.data
+        }
+        return own if self.preset.data == "own" else dict(STATUS_PRESETS.get(self.preset.data, {}))
+
+    def settings(self) -> dict:
+        return {
+            **super().settings(),
+            "title": self.pattern,
+            "details": " ".join(self.details.data),
+            "identifier": self.identifier.data or None,
+            "hide_sensitive": self.hide_sensitive.data,
+            "statuses": self.shown,
+        }
+
+
+for _status in STATUSES:
+    setattr(
+        LinkSettings,
+        f"status_{_status}",
+        Choice(
+            STATUS_NAMES[_status], choices=[("", "Left out"), *sync_words.EVENT_STATUSES.items()]
+        ),
+    )
+
+
+def settings_form(feed: Feed, **kwargs) -> BusySettings:
+    """The form for this link, filled from it or from the request, with the choices that its owner
+    has.
+    """
+    windows = {bounds: name for name, bounds in WINDOWS.items()}
+    fields = {
+        "name": feed.name,
+        "window": windows.get((feed.past_days, feed.future_days), "own"),
+        "past_days": feed.past_days,
+        "future_days": feed.future_days,
+    }
+    if feed.kind == "availability":
+        return BusySettings(data=fields, **kwargs)
+    form = LinkSettings(data={**fields, **_shown_fields(feed)}, **kwargs)
+    usual = sync_words.IDENTIFIER_NAMES[sync_words.in_effect(feed.user)]
+    form.identifier.choices = [
+        ("", f"As I chose for everything: {usual}"),
+        *sync_words.safer_identifiers(feed.user).items(),
+    ]
+    return form
+
+
+def _shown_fields(feed: Feed) -> dict:
+    """What a link shows of bookings, as the form has it."""
+    presets = [name for name, statuses in STATUS_PRESETS.items() if statuses == feed.statuses]
+    first, second, third, *_ = [*feed.title.split(), "", "", ""]
+    return {
+        "title": feed.title if feed.title in sync_words.TITLES else "own",
+        "first": first,
+        "second": second,
+        "third": third,
+        "details": feed.details.split(),
+        "identifier": feed.identifier or "",
+        "hide_sensitive": feed.hide_sensitive,
+        "preset": presets[0] if presets else "own",
+        **{f"status_{s}": feed.statuses.get(s, "") for s in STATUSES},
+    }

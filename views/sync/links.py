@@ -1,0 +1,298 @@
+"""Private links: made, copied, changed, regenerated, stopped. Only one's own are ever listed or
+shown.
+"""
+
+from flask import Blueprint, Response, abort, flash, render_template, url_for
+from flask_login import current_user
+
+from base import scheduling
+from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped, User
+from sync.events.face import face
+from sync.feeds import shown
+from views.kit import access, htmx, sync_words
+from views.kit.access import login_required
+from views.kit.forms import Choice, Form, Line, arg_int
+
+from . import link_address, switches
+from .link_settings import settings_form
+
+blueprint = Blueprint("links", __name__)
+
+_REFUSALS = {
+    "plan": "Your clinic’s plan has no private links",
+    "opt_in": (
+        "Switch on “Let my bookings appear in calendars outside Kalends” first; until then no link"
+        " answers"
+    ),
+    "calendar": "You have no calendar here yet. Ask whoever manages the team to give you one",
+    "most": f"You have {MOST_LINKS} links. Stop one that nothing reads, then make a new one",
+}
+
+
+class NewLink(Form):
+    name = Line(
+        "Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"}
+    )
+    kind = Choice(
+        "What does it show?",
+        choices=[("bookings", "Bookings"), ("availability", "Free and busy only")],
+        default="bookings",
+    )
+    covers = Choice("Whose bookings?", choices=[], validate_choice=False)
+
+
+def _own_link(feed_id: int) -> Feed:
+    """A link of the signed-in person that still stands on the list. A colleague's is not even
+    there: 404.
+    """
+    feed = access.load(Feed, feed_id)
+    return (
+        feed
+        if feed.user_id == current_user.id and feed.revoked_because != "cleared"
+        else abort(404)
+    )
+
+
+def _living_link(feed_id: int) -> Feed:
+    """One that was not stopped by hand; one suspended by a change of plan counts."""
+    feed = _own_link(feed_id)
+    return abort(404) if feed.revoked_at else feed
+
+
+def _covers() -> dict[str, list[tuple[str, str]]]:
+    """Whose bookings a new link can show, in groups; the first choice is the usual one."""
+    calendars = access.calendars()
+    own = [
+        (str(c.id), f"Mine at {c.venue.name}") for c in calendars if c.user_id == current_user.id
+    ]
+    if len(own) > 1:
+        own.append(("person", "Mine at every venue, in one link"))
+    groups = {"Mine": own}
+    if current_user.is_manager and calendars:
+        groups["The clinic"] = [("clinic", "All calendars in one link")]
+        groups["One calendar of a colleague"] = [
+            (str(c.id), f"{c.user.name} at {c.venue.name}")
+            for c in calendars
+            if c.user_id != current_user.id
+        ]
+    return {name: choices for name, choices in groups.items() if choices}
+
+
+def _shown_by_others() -> list[Feed]:
+    """Working links of managers that show bookings of the signed-in person, each with its owner at
+    hand (X8).
+    """
+    if current_user.why_no_links():
+        return []
+    mine = Practitioner.select(Practitioner.id).where(Practitioner.user == current_user.id)
+    rows = (
+        Feed.select(Feed, User)
+        .join(User, on=(Feed.user == User.id))
+        .where(
+            Feed.clinic == current_user.clinic_id,
+            Feed.user != current_user.id,
+            Feed.revoked_at.is_null(),
+            Feed.suspended_at.is_null(),
+            User.left_at.is_null(),
+            User.sync_allowed,
+            User.role.in_(("manager", "owner")),
+            (Feed.scope == "clinic") | (Feed.scope == "practitioner") & Feed.practitioner.in_(mine),
+        )
+    )
+    return list(rows.order_by(User.name, Feed.id))
+
+
+def _scope(covers: str | None) -> dict:
+    """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty:
+    there is no calendar to show.
+    """
+    covers = covers or next((value for choices in _covers().values() for value, _ in choices), "")
+    if covers == "clinic":
+        return {"scope": "clinic"} if current_user.is_manager else abort(403)
+    if covers == "person":
+        return {"scope": "person"}
+    if not covers:
+        return {}
+    calendar = access.own_calendar(access.load(Practitioner, arg_int(covers)))
+    return {"practitioner": calendar} if access.may_book(calendar) else abort(404)
+
+
+def _new_form(**kwargs) -> NewLink:
+    form = NewLink(**kwargs)
+    form.covers.choices = _covers()
+    return form
+
+
+def _context(**more) -> dict:
+    """What the page of links needs."""
+    own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
+    examples = {
+        feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title
+        for feed in own
+    }
+    return {
+        "links": [f for f in own if not f.is_stopped],
+        "stopped": [f for f in own if f.is_stopped],
+        "examples": examples,
+        "why_not": current_user.why_no_links(),
+        "others": _shown_by_others(),
+        "calendars": access.calendars(),
+        "addresses": link_address,
+        "hiding": switches.hide(current_user, formdata=None),
+        "words": sync_words,
+        "zone": sync_words.zone(access.calendars(), current_user),
+        **more,
+    }
+
+
+def _show(
+    status: int = 200, partial: str = "links/_links.html", form: NewLink | None = None, **more
+) -> Response:
+    return htmx.show(
+        "links/index.html",
+        partial,
+        status,
+        **_context(form=form or _new_form(formdata=None), **more),
+    )
+
+
+def _changed(sentence: str, anchor: str | None = None) -> Response:
+    """After a change: the list anew, with a sentence in the changed card, or on top of the page."""
+    if anchor and htmx.is_partial():
+        return _show(said={"at": anchor, "sentence": sentence})
+    flash(sentence)
+    return _show() if htmx.is_partial() else htmx.done(url_for("links.index", _anchor=anchor))
+
+
+@blueprint.get("/")
+@login_required
+def index():
+    return _show()
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = _new_form()
+    columns = _scope(form.covers.data)
+    if not form.validate() or not columns:
+        return _refused(form, None if form.errors else "calendar")
+    name = form.name.data or (
+        "Free and busy" if form.kind.data == "availability" else "My calendar"
+    )
+    try:
+        feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
+    except NoLinks as refusal:
+        return _refused(form, refusal.why)
+    return _changed(
+        f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}"
+    )
+
+
+def _refused(form: NewLink, why: str | None) -> Response:
+    if why:
+        form.fault("name", _REFUSALS[why])
+    return _show(422, form=form)
+
+
+@blueprint.get("/<int:feed_id>")
+@login_required
+def edit(feed_id: int):
+    feed = _living_link(feed_id)
+    return render_template("links/edit.html", feed=feed, form=settings_form(feed))
+
+
+@blueprint.post("/<int:feed_id>")
+@login_required
+def update(feed_id: int):
+    feed = _living_link(feed_id)
+    form = settings_form(feed)
+    if not form.validate():
+        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
+    try:
+        saved = form.store(
+            feed,
+            lambda row: settings_form(row, formdata=None),
+            lambda: feed.change(current_user, **form.settings()),
+        )
+    except Stopped:  # meanwhile
+        abort(404)
+    if not saved:
+        return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
+    flash(f"“{feed.name}” is changed. Its address stays; apps show the change when they next look.")
+    return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
+
+
+@blueprint.get("/<int:feed_id>/rotation")
+@login_required
+def ask_rotation(feed_id: int):
+    return _show(partial="links/_rotation.html", rotation=_living_link(feed_id))
+
+
+@blueprint.post("/<int:feed_id>/rotation")
+@login_required
+def rotate(feed_id: int):
+    feed = _living_link(feed_id)
+    if not current_user.clinic.allows("feed"):
+        abort(403)
+    try:
+        feed.rotate(current_user)
+    except Stopped:  # meanwhile
+        abort(404)
+    return _changed(
+        f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that"
+        " used it.",
+        f"link-{feed.id}",
+    )
+
+
+@blueprint.get("/<int:feed_id>/revocation")
+@login_required
+def ask_revocation(feed_id: int):
+    return _show(partial="links/_revocation.html", revocation=_living_link(feed_id))
+
+
+@blueprint.post("/<int:feed_id>/revocation")
+@login_required
+def revoke(feed_id: int):
+    feed = _living_link(feed_id)
+    feed.revoke(current_user)
+    return _changed(
+        f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}"
+    )
+
+
+@blueprint.post("/<int:feed_id>/clearing")
+@login_required
+def clear(feed_id: int):
+    feed = _own_link(feed_id)
+    if not feed.is_stopped:
+        abort(404)
+    feed.clear()
+    return _changed(f"“{feed.name}” is off the list.")
+
+
+@blueprint.post("/privacy")
+@login_required
+def hide():
+    form = switches.hide(current_user)
+    if not switches.saved(switches.hide, form, "hide_sensitive"):
+        return _show(422, hiding=form)
+    now = (
+        "Every link of yours now says “Busy” and nothing else."
+        if form.hide_sensitive.data
+        else "Your links show again what you chose for each."
+    )
+    return _changed(f"{now} Apps show it when they next look.", "hide")
+
+
+@blueprint.get("/<int:feed_id>/card")
+@login_required
+def card(feed_id: int):
+    """A sheet to print: the code, the steps, the warning."""
+    feed = _own_link(feed_id)
+    return (
+        abort(404)
+        if feed.is_stopped
+        else render_template("links/card.html", feed=feed, addresses=link_address)
+    )

@@ -1,0 +1,89 @@
+"""Which notices a person sees, which of them wait for a decision, and who asks. Rows are grouped
+here; nothing is decided.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from models import Booking, User
+from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.two_way import incoming
+
+ONE_BY_ONE = (
+    3  # so many double bookings of a calendar are told each by itself; more are told at once
+)
+MOST_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """Double bookings with one calendar outside, as one notice. `ids`: the rows that it stands
+    for.
+    """
+
+    account: Account
+    calendar: RemoteCalendar
+    bookings: list[Booking]
+    ids: list[int]
+    kind: str = "doubles"
+
+    @property
+    def id(self) -> str:
+        return f"calendar-{self.calendar.id}"
+
+
+def shown(notices: Iterable[Notice]) -> list[Notice | Doubles]:
+    """Open notices as the page shows them, in their order."""
+    groups = (_as_one(rows) if _is_crowd(rows) else rows for rows in _by_calendar(notices))
+    return [notice for rows in groups for notice in rows]
+
+
+def _as_one(rows: list[Notice]) -> list[Doubles]:
+    """Nothing where the last of these double bookings has ended by itself."""
+    bookings = incoming.clashing(rows)
+    return (
+        [Doubles(rows[0].account, rows[0].calendar, bookings, [row.id for row in rows])]
+        if bookings
+        else []
+    )
+
+
+def _by_calendar(notices: Iterable[Notice]) -> list[list[Notice]]:
+    """Double bookings of a calendar together, everything else by itself."""
+    groups: dict[str, list[Notice]] = {}
+    for notice in notices:
+        groups.setdefault(
+            f"doubles {notice.calendar_id}" if notice.kind == "double" else f"notice {notice.id}",
+            [],
+        ).append(notice)
+    return list(groups.values())
+
+
+def _is_crowd(rows: list[Notice]) -> bool:
+    return rows[0].kind == "double" and (
+        len(rows) > ONE_BY_ONE or any(row.booking_id is None for row in rows)
+    )
+
+
+def to_decide(notices: Iterable[Notice]) -> int:
+    """How many of the open notices wait for a person. What is put back already does not; that
+    somebody asks counts where nothing else does.
+    """
+    groups = _by_calendar(notices)
+    waiting = sum(
+        1 if _is_crowd(rows) else len(rows)
+        for rows in groups
+        if rows[0].kind != "nudge" and not is_news(rows[0])
+    )
+    return waiting or any(rows[0].kind == "nudge" for rows in groups)
+
+
+def is_news(notice: Notice) -> bool:
+    """Whether it only tells what was done."""
+    return notice.kind in ("edited", "repeated") and bool(notice.detail.get("is_put_back"))
+
+
+def asker(notice: Notice) -> str:
+    """Who asks the person to look after their calendar sync."""
+    user = User.get_or_none(User.id == notice.detail.get("by", 0), User.clinic == notice.clinic_id)
+    return user.name if user else "Your clinic"

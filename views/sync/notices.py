@@ -1,0 +1,186 @@
+"""What waits for a person: each notice with the few things that can be done about it. Every
+decision works once.
+"""
+
+from flask import Blueprint, abort, flash, request, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.series import SlotTaken
+from sync.tables.accounts import KINDS, Account, Notice, RemoteCalendar
+from sync.two_way import decisions, incoming, work
+from views.kit import access, htmx
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import notice_words, sync_page
+
+blueprint = Blueprint("notices", __name__)
+
+_EDITED = ("moved", "edited", "repeated", "deleted")
+_HOW = {  # what is pressed: on which kinds, what it does, what is said then
+    "leave": (
+        (*_EDITED, "double", "nudge", "stray", "guests"),
+        lambda notice: _leave(notice),
+        "It stays as it is.",
+    ),
+    "move": (
+        ("moved",),
+        lambda notice: decisions.move_booking(notice, current_user),
+        "The booking is moved, and its event outside with it.",
+    ),
+    "cancel": (
+        ("moved", "deleted"),
+        lambda notice: decisions.cancel_booking(notice, current_user),
+        "The booking is cancelled.",
+    ),
+    "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),
+    "remove-guests": (
+        ("guests",),
+        lambda notice: decisions.remove_guests(notice),
+        "The guests are being removed.",
+    ),
+    "approve": (
+        ("deletes", "empty"),
+        lambda notice: decisions.approve(notice),
+        "It is being done.",
+    ),
+    "keep": (
+        ("deletes",),
+        lambda notice: decisions.keep_outside(notice),
+        "They stay there. We do not ask again.",
+    ),
+    "wait": (
+        ("source_empty",),
+        lambda notice: decisions.keep_source(notice),
+        "Its times go on blocking. We ask again tomorrow.",
+    ),
+    "believe": (
+        ("source_empty",),
+        lambda notice: decisions.believe(notice),
+        "Its times are free here now.",
+    ),
+    "again": (
+        ("calendar_gone",),
+        lambda notice: decisions.make_again(notice, current_user),
+        "Our calendar is being made again.",
+    ),
+}
+
+
+def _leave(notice: Notice) -> None:
+    if notice.kind != "double":
+        decisions.leave(notice)
+    elif not incoming.accept([notice]):
+        raise decisions.Settled
+
+
+def _own(notice_id: int, what: str) -> Notice:
+    """A notice of the signed-in person about which this can be done; else 404, or 403 where the
+    booking is no longer theirs to change.
+    """
+    notice = access.load(Notice, notice_id)
+    if notice.account.user_id != current_user.id or notice.kind not in _HOW[what][0]:
+        abort(404)
+    if what in ("move", "cancel"):
+        access.editable_booking(notice.booking_id or 0)
+    return notice
+
+
+@blueprint.get("/<int:notice_id>/cancellation")
+@login_required
+def ask_to_cancel(notice_id: int):
+    return sync_page.show(partial="sync/_cancelling.html", cancelling=_own(notice_id, "cancel"))
+
+
+@blueprint.post(
+    "/<int:notice_id>/<any(leave, move, cancel, 'put-back', 'remove-guests', approve, keep, wait,"
+    " believe, again):what>"
+)
+@login_required
+def decide(notice_id: int, what: str):
+    notice, (_, act, said) = _own(notice_id, what), _HOW[what]
+    try:
+        act(notice)
+    except decisions.Settled:
+        said = "That is decided already."
+    except SlotTaken as refusal:
+        return _refused(
+            f"{'another booking' if refusal.conflicts else 'a busy time outside'} is there. Move"
+            " that first, or open the booking"
+        )
+    except scheduling.BadTime:
+        return _refused("no booking can be then. Open the booking to give it another time")
+    work.nudge(notice.account_id)
+    return sync_page.changed(said, "notices")
+
+
+@blueprint.post("/calendars/<int:calendar_id>/leave")
+@login_required
+def leave_all(calendar_id: int):
+    """Leave the double bookings of one calendar that the person has seen."""
+    calendar = access.load(RemoteCalendar, calendar_id)
+    if calendar.account.user_id != current_user.id:
+        abort(404)
+    seen = (
+        Notice.id.in_([arg_int(value) for value in request.form.getlist("notice")]),
+        Notice.calendar == calendar,
+        Notice.kind == "double",
+    )
+    is_done = incoming.accept(Notice.select().where(*seen))
+    return sync_page.changed(
+        "They stay as they are." if is_done else "That is decided already.", "notices"
+    )
+
+
+@blueprint.app_template_global()
+def to_decide() -> int:
+    """How many things wait for the signed-in person on Calendar sync, an account that the plan lost
+    among them: for the menu.
+    """
+    rows = Notice.select(
+        Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
+    ).join(Account)
+    return notice_words.to_decide(
+        rows.where(Account.user == current_user.id, Notice.settled_at.is_null())
+    ) + len(_lost_to_plan())
+
+
+def _lost_to_plan() -> list[Account]:
+    """The signed-in person's accounts that the clinic's plan has no more. Asks nothing where it has
+    all of them.
+    """
+    lost = [kind for kind in KINDS if not access.clinic().allows(kind)]
+    if not lost:
+        return []
+    return list(
+        Account.select().where(
+            Account.user == current_user.id,
+            Account.kind.in_(lost),
+            Account.phase.in_(("active", "paused")),
+        )
+    )
+
+
+@blueprint.app_template_global()
+def stuck_accounts() -> list[Account]:
+    """The signed-in person's accounts that carry nothing now until they act: for the calendar, in
+    one query.
+    """
+    rows = Account.select().where(
+        Account.user == current_user.id,
+        Account.phase == "active",
+        Account.health.in_(("reconnect", "calendar_gone")),
+    )
+    return [*(row for row in rows if not row.barred), *_lost_to_plan()]
+
+
+def _refused(why: str):
+    """The booking cannot follow: say why, without a client's name, since flashes travel in a
+    cookie. The notice stays.
+    """
+    sentence = f"Not moved: {why}."
+    if htmx.is_partial():
+        return htmx.say(sentence, 422)
+    flash(sentence, "warning")
+    return htmx.done(url_for("sync_settings.show", _anchor="notices"))

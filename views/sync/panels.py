@@ -1,0 +1,202 @@
+"""Connected accounts as the Calendar sync page shows them: who may see them, how they stand, and
+what can be done.
+"""
+
+from zoneinfo import ZoneInfo
+
+from flask import abort, request
+from flask_login import current_user
+
+from base import jobs, scheduling
+from models import Practitioner, Venue
+from sync.connect import connecting, connections
+from sync.tables.accounts import Account, Notice, RemoteCalendar, SyncRun
+from sync.two_way import work
+from views.kit import access, display, htmx, sync_words
+from views.kit.forms import Form, Line
+
+from . import health_words, notice_words, reading_words
+from . import two_way_words as words
+
+LISTED_MINUTES = 10
+
+
+class Naming(Form):
+    name = Line("Name of the new calendar", 100, "Write a name, such as Kalends")
+    into = Line("Where to", 20)  # "": a new calendar; else the number of one that is there
+
+    def __init__(self, account: Account, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.account = account
+        for field in (self.name, self.into):  # there may be two on the page
+            field.id = field.label.field_id = f"{field.name}-{account.id}"
+
+
+def own(account_id: int) -> Account:
+    """An account of the signed-in person. A colleague's is not even there: 404."""
+    account = access.load(Account, account_id)
+    return account if account.user_id == current_user.id else abort(404)
+
+
+def context(**more) -> dict:
+    """What the part of the page with all connected accounts needs."""
+    zone = sync_words.zone(access.calendars(), current_user)
+    accounts = list(Account.select().where(Account.user == current_user.id).order_by(Account.id))
+    for account in accounts:
+        account.user = current_user
+        _refresh_list(account)
+    panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
+    notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
+    runs = (
+        SyncRun.select(SyncRun, Account)
+        .join(Account)
+        .where(SyncRun.account.in_(accounts or [0]))
+        .order_by(SyncRun.id.desc())
+        .limit(8)
+    )
+    return {
+        "panels": panels,
+        "notices": notices,
+        "runs": list(runs),
+        "zone": zone,
+        "two_way": words,
+        "kinds": connections.kinds(),
+        "notice_words": notice_words,
+        "is_connected": any(account.phase != "off" for account in accounts),
+        "connected": {
+            account.kind: display.PROVIDER_NAMES[account.kind]
+            for account in accounts
+            if account.phase in ("active", "paused")
+        },
+        "by_kind": {account.kind: account for account in accounts},
+        "key": key(panels, notices),
+        "providers": display.PROVIDER_NAMES,
+        "swap": htmx.is_partial(),
+        "words": sync_words,
+        "is_busy": any(panel["status"].is_busy for panel in panels),
+        **more,
+    }
+
+
+def _refresh_list(account: Account) -> None:
+    """Calendars that were made at the provider meanwhile are asked for, not in this request: they
+    stand here a moment later (C17).
+    """
+    old = (
+        account.listed_at is None
+        or (scheduling.utc_now() - account.listed_at).total_seconds() > LISTED_MINUTES * 60
+    )
+    if (
+        account.phase == "active"
+        and account.health == "ok"
+        and old
+        and request.method == "GET"
+        and not htmx.is_partial()
+    ):
+        Account.update(listed_at=None, due_at=scheduling.utc_now()).where(
+            Account.id == account.id
+        ).execute()
+        jobs.enqueue("sync", work.polled, account.id)
+
+
+def _waiting(panel: dict) -> list[Notice]:
+    """The open notices of an account. That somebody asked to look after it is over once it is
+    well.
+    """
+    rows = list(panel["account"].open_notices)
+    if panel["status"].badge == "ok" and not any(row.kind in health_words.HELD for row in rows):
+        Notice.settle(panel["account"], "nudge", "well")
+        return [row for row in rows if row.kind != "nudge"]
+    return rows
+
+
+def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -> dict:
+    """One account: how it stands, and what can be done."""
+    calendars = list(
+        account.calendars.order_by(
+            RemoteCalendar.is_primary.desc(), RemoteCalendar.name, RemoteCalendar.id
+        )
+    )
+    sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
+    found = {
+        "account": account,
+        "status": words.status(account, zone),
+        "look": words.first_look(account, zone),
+        "run": words.running(account),
+        "sources": sources,
+        "destination": next((row for row in calendars if row.role == "destination"), None),
+        "name": display.PROVIDER_NAMES[account.kind],
+        "product": words.PRODUCTS[account.kind],
+        "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
+        "reached": [
+            row
+            for row in sources
+            if row.role == "source" or connecting.may_read(row, account.clinic)
+        ],
+        "skipped": words.skipped(account),
+        "left_out": words.left_out(account),
+        "troubles": reading_words.of_account(account, zone),
+        "unread": reading_words.coverage(account),
+        "may_sync": (
+            account.clinic.allows(account.kind)
+            and current_user.sync_allowed
+            and account.kind in connections.kinds()
+        ),
+    }
+    is_filled = found["destination"] is not None and found["destination"].read_at is not None
+    found["shows_sources"] = (
+        bool(sources)
+        and account.phase in ("active", "paused")
+        and bool(is_filled or account.barred)
+    )
+    if account.phase in ("naming", "off"):
+        is_back = naming_form and naming_form.account.id == account.id
+        form = (
+            naming_form
+            if is_back
+            else Naming(
+                account,
+                formdata=None,
+                data={"name": _default_name(found["destination"]), "into": ""},
+            )
+        )
+        places = [row for row in sources if connecting.may_write(row, account.clinic)]
+        found |= {
+            "form": form,
+            "due": words.due(account),
+            "earlier": [row for row in calendars if row.is_ours],
+            "places": places,
+            "taken": account.taken([row.calendar_id for row in places]),
+        }
+    return found
+
+
+def _default_name(refused: RemoteCalendar | None) -> str:
+    """The name that the provider refused, to be changed; else one to begin with."""
+    if refused:
+        return refused.name
+    first = oldest_calendar()
+    return f"Kalends, {first.venue.name}"[:100] if first else "Kalends"
+
+
+def oldest_calendar() -> Practitioner | None:
+    """The person's oldest calendar; its zone is that of their calendar outside."""
+    rows = (
+        Practitioner.select(Practitioner, Venue)
+        .join(Venue)
+        .where(Practitioner.user == current_user.id, ~Practitioner.archived)
+    )
+    return rows.order_by(Practitioner.id).first()
+
+
+def key(panels: list[dict], notices: list[Notice | notice_words.Doubles]) -> str:
+    """A short text that changes when more than the sentence of a status does."""
+    parts = []
+    for panel in panels:
+        account, troubles = panel["account"], panel["troubles"]
+        parts += [account.id, account.phase, account.health, panel["status"].is_busy]
+        parts += [len(panel["skipped"]), panel["shows_sources"]]
+        for row in panel["sources"]:
+            parts += [row.id, row.role, bool(row.read_at), len(troubles.get(row.id, ()))]
+            parts.append(bool(row.gone_since))
+    return "-".join(str(part) for part in [*parts, *(notice.id for notice in notices)])

@@ -1,0 +1,121 @@
+"""A person's other calendars at the provider: read or not, and what of them blocks booking."""
+
+from flask import Blueprint, Response, abort, flash, url_for
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base import scheduling
+from base.outside import ExternalEvent
+from sync.connect import connecting
+from sync.tables.accounts import RemoteCalendar
+from sync.two_way import incoming, work
+from views.kit import access, display, htmx, sync_words
+from views.kit.access import login_required
+from views.kit.merging import Merging
+
+from . import reading_words, sync_page
+from . import two_way_words as words
+
+blueprint = Blueprint("sources", __name__)
+
+MOST_SHOWN = 60
+
+
+class Rules(Merging):
+    busy = BooleanField("Busy")
+    tentative = BooleanField("Tentative")
+    away = BooleanField("Away (out of office)")
+    elsewhere = BooleanField("Working elsewhere")
+    all_day = BooleanField("All-day events")
+
+
+def _own(calendar_id: int) -> RemoteCalendar:
+    """A calendar of the signed-in person's own accounts that is not one of ours; else 404."""
+    row = access.load(RemoteCalendar, calendar_id)
+    return (
+        row
+        if row.account.user_id == current_user.id and row.role != "destination" and not row.is_ours
+        else abort(404)
+    )
+
+
+@blueprint.post("/<int:calendar_id>/sync")
+@login_required
+def start(calendar_id: int):
+    row = _own(calendar_id)
+    if not connecting.may_read(row, row.account.clinic):
+        abort(403)
+    if why := words.barred(row.account):
+        return sync_page.changed(why, f"source-{row.id}")
+    row.sync(current_user)
+    work.nudge(row.account_id)
+    return sync_page.changed(None, f"source-{row.id}")
+
+
+@blueprint.post("/<int:calendar_id>/stop")
+@login_required
+def stop(calendar_id: int):
+    row = _own(calendar_id)
+    row.stop(current_user)
+    incoming.end_doubles(row.account)
+    return sync_page.changed(
+        f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}"
+    )
+
+
+@blueprint.get("/<int:calendar_id>")
+@login_required
+def show(calendar_id: int):
+    """What blocks booking and what does not, each with the reason, and the rules that decide."""
+    row = _own(calendar_id)
+    return _show(row, Rules(formdata=None, data=row.rules))
+
+
+@blueprint.post("/<int:calendar_id>")
+@login_required
+def update(calendar_id: int):
+    row, form = _own(calendar_id), Rules()
+    if not form.validate():
+        return _show(row, form, 422)
+    if not form.store(
+        row,
+        lambda fresh: Rules(formdata=None, data=fresh.rules),
+        lambda: row.set_rules(
+            current_user, {name: bool(value) for name, value in form.values().items()}
+        ),
+    ):
+        return _show(row, form, 422)
+    incoming.end_doubles(row.account)
+    flash(f"Saved. “{display.called(row)}” blocks by these rules from now on.")
+    return htmx.done(url_for("sources.show", calendar_id=row.id))
+
+
+def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
+    zone = sync_words.zone(access.calendars(), current_user)
+    ahead = ExternalEvent.select().where(
+        ExternalEvent.calendar == row, ExternalEvent.ends_at > scheduling.utc_now()
+    )
+    groups: dict[object, list[ExternalEvent]] = {}
+    for event in ahead.order_by(ExternalEvent.starts_at, ExternalEvent.id):
+        alike = (
+            (event.series_id, event.title, event.busy, event.all_day)
+            if event.series_id
+            else event.id
+        )
+        groups.setdefault(alike, []).append(event)
+    events = [(events[0], len(events) - 1) for events in list(groups.values())[:MOST_SHOWN]]
+    return htmx.show(
+        "sync/source.html",
+        "sync/_source.html",
+        status,
+        row=row,
+        form=form,
+        zone=zone,
+        events=events,
+        two_way=words,
+        blocking=words.blocking(row),
+        troubles=reading_words.of_account(row.account, zone).get(row.id, []),
+        name=display.PROVIDER_NAMES[row.account.kind],
+        most=MOST_SHOWN,
+        from_to=display.from_to,
+    )

@@ -1,0 +1,44 @@
+"""Switches that save themselves. Each says the state it wants and the one that its page showed, so
+that a second press, or one from an older page, takes nothing back.
+"""
+
+from flask_login import current_user
+from wtforms import BooleanField
+
+from models import User
+from views.kit.merging import Merging
+
+
+class _Switch(Merging):
+    saves_itself = True
+
+
+class OptIn(_Switch):
+    allow = BooleanField("Let my bookings appear in calendars outside Kalends")
+
+
+class Hide(_Switch):
+    hide_sensitive = BooleanField("Hide sensitive information in all my links")
+
+
+def opt_in(user: User, **kwargs) -> OptIn:
+    """Whether the person's bookings may leave."""
+    return OptIn(data={"allow": user.sync_allowed}, **kwargs)
+
+
+def hide(user: User, **kwargs) -> Hide:
+    """Whether the person's links say "Busy" alone."""
+    return Hide(data={"hide_sensitive": user.hide_sensitive}, **kwargs)
+
+
+def saved(kind, form: Merging, column: str) -> bool:
+    """Store the one field of the signed-in person's form in `column`, where nothing has to be
+    decided first.
+    """
+    user = current_user._get_current_object()
+    (field,) = form.stored()
+    return form.store(
+        user,
+        lambda row: kind(row, formdata=None),
+        lambda: user.change_sync(**{column: form[field].data}),
+    )

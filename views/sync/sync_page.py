@@ -1,0 +1,72 @@
+"""The Calendar sync page as a whole: what all of its parts need, and how a change of one of them is
+answered.
+"""
+
+from zoneinfo import ZoneInfo
+
+from flask import Response, flash, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.text import IDENTIFIERS, cut
+from models import Feed
+from sync.events.face import Policy, face
+from sync.feeds import shown
+from views.kit import access, htmx, sync_words
+from views.kit.merging import Merging
+
+from . import link_address, panels, switches
+from .identifier import Identifier, identifier_form
+
+_PREVIEWED, _HISTORY = 3, 8
+
+
+def context(form: Identifier | None = None, opt_in: Merging | None = None, **more) -> dict:
+    """What the page needs; `form` holds an identifier that is looked at but not saved."""
+    user, now = current_user, scheduling.utc_now()
+    looked_at = (
+        form.identifier.data if form and form.identifier.data in IDENTIFIERS else user.identifier
+    )
+    chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
+    subject = shown.sample(user, now)
+    links = Feed.listed(user)
+    living = [link for link in links if not link.is_stopped]
+    return panels.context(**more) | {
+        "form": form or identifier_form(user, formdata=None),
+        "opt_in": opt_in or switches.opt_in(user, formdata=None),
+        "chosen": chosen,
+        "panes": shown.preview(user, chosen, now, _PREVIEWED),
+        "examples": {
+            key: face(subject, Policy(identifier=shown.identifier_of(key, user.clinic))).title
+            for key in IDENTIFIERS
+        },
+        "allowed": user.clinic.allowed_identifiers(),
+        "limited": sync_words.limited(user),
+        "answering": [link for link in living if not sync_words.lacks_role(link, user)],
+        "links": living,
+        "stopped": [link for link in links if link.is_stopped],
+        "why_not": user.why_no_links(),
+        "history": sync_words.changes(user, _HISTORY),
+        "zone": sync_words.zone(access.calendars(), user),
+        "addresses": link_address,
+        "words": sync_words,
+        "place_of": ZoneInfo,
+    }
+
+
+def show(status: int = 200, partial: str = "sync/_two_way.html", **more) -> Response:
+    """The page, or for htmx the part of it that is asked for."""
+    return htmx.show("sync/show.html", partial, status, **context(**more))
+
+
+def changed(
+    sentence: str | None, anchor: str = "two-way", partial: str = "sync/_two_way.html"
+) -> Response:
+    """After a change: the part anew, with a sentence on top of the page."""
+    if sentence:
+        flash(sentence)
+    return (
+        show(partial=partial)
+        if htmx.is_partial()
+        else htmx.done(url_for("sync_settings.show", _anchor=anchor))
+    )

@@ -1,0 +1,82 @@
+"""The Calendar sync page: whether bookings may leave, how clients appear when they do, and which
+way they go.
+"""
+
+from flask import Blueprint, flash, request, url_for
+from flask_login import current_user
+
+from sync.tables.accounts import Account
+from views.kit import htmx, sync_words
+from views.kit.access import login_required
+
+from . import switches, sync_page
+from .identifier import Identifier, identifier_form
+
+blueprint = Blueprint("sync_settings", __name__)
+
+_SYNC = "sync/_sync.html"
+
+
+@blueprint.get("/")
+@login_required
+def show():
+    return sync_page.show(partial=_SYNC, mode=request.args.get("mode"))
+
+
+@blueprint.post("/opt-in")
+@login_required
+def allow():
+    """The person's own switch (B4); nobody else has it. With calendars outside connected, switching
+    it off asks first what becomes of them.
+    """
+    form = switches.opt_in(current_user)
+    if (
+        not form.allow.data
+        and form.seen.data == {"allow": True}
+        and Account.select()
+        .where(Account.user == current_user.id, Account.phase.in_(("active", "paused")))
+        .exists()
+    ):
+        flash("Nothing has changed yet: say first what becomes of your bookings outside.")
+        return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
+    if not switches.saved(switches.opt_in, form, "sync_allowed"):
+        return sync_page.show(422, _SYNC, opt_in=form)
+    count = sync_words.count(current_user.living_links.count(), "link")
+    if form.allow.data:
+        return sync_page.changed(
+            f"Your bookings may appear in outside calendars. {count} of yours can be read.",
+            "opt-in",
+            _SYNC,
+        )
+    return sync_page.changed(
+        f"Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
+        " they answer as before.",
+        "opt-in",
+        _SYNC,
+    )
+
+
+@blueprint.route("/preview", methods=["GET", "POST"])
+@login_required
+def preview():
+    """How the next bookings would look with the identifier at hand. Saves nothing."""
+    return sync_page.show(partial="sync/_preview.html", form=Identifier(request.values))
+
+
+@blueprint.post("/identifier")
+@login_required
+def choose():
+    form, user = identifier_form(current_user), current_user._get_current_object()
+    if not form.validate() or not form.store(
+        user,
+        lambda row: identifier_form(row, formdata=None),
+        lambda: user.change_sync(identifier=form.identifier.data),
+    ):
+        return sync_page.show(422, _SYNC, form=form)
+    connected = (
+        Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
+    )
+    where = " Events outside are rewritten in place." if connected else ""
+    return sync_page.changed(
+        f"Saved. Private links show it when they are next read.{where}", "identifier", _SYNC
+    )

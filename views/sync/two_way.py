@@ -1,0 +1,363 @@
+"""Connected accounts on the Calendar sync page: name and start, watch, pause, check, settings, and
+the ways out of it.
+"""
+
+from flask import Blueprint, Response, flash, render_template, request, url_for
+from flask_login import current_user
+from wtforms import BooleanField, SelectMultipleField
+
+from base import jobs
+from base.outside import ExternalEvent
+from models import Practitioner, User
+from sync.connect import connecting
+from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
+from sync.two_way import first_look, work
+from views.kit import access, display, htmx, sync_words
+from views.kit.access import login_required
+from views.kit.display import Page
+from views.kit.forms import Choice, arg_int
+from views.kit.merging import Merging
+
+from . import panels, sync_page
+from . import two_way_words as words
+
+blueprint = Blueprint("two_way", __name__)
+
+GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"}
+WINDOWS = {
+    "30 365": "30 days back, 12 months ahead",
+    "30 183": "30 days back, 6 months ahead",
+    "365 730": "12 months back, 24 months ahead",
+}
+
+
+class Settings(Merging):
+    together = {"Whose bookings go there": ("others", "covers")}
+
+    edits = Choice(
+        "If someone edits a booking there",
+        choices=[(key, name) for key, (name, _) in words.EDITS.items()],
+    )
+    window = Choice("Which bookings go there", choices=list(WINDOWS.items()))
+    lock_sign = BooleanField("Put a padlock in front of each title")
+    others = BooleanField("Choose calendars of the clinic, in place of my own")
+    covers = SelectMultipleField("Whose bookings go there", coerce=int, validate_choice=False)
+
+
+# ---- watching ----
+
+
+@blueprint.get("/status")
+@login_required
+def look():
+    """Asked again and again by an open page: the sentences alone, or everything where more
+    changed.
+    """
+    now = panels.context(mode=request.args.get("mode"))
+    if request.args.get("key") == now["key"]:
+        shown = [
+            panel for panel in now["panels"] if panel["account"].phase not in ("naming", "off")
+        ]
+        return "".join(
+            render_template("sync/_status.html", panel=panel, is_look=True, **now)
+            for panel in shown
+        )
+    return htmx.show_instead(
+        "#two-way", "sync/_two_way.html", **sync_page.context(mode=request.args.get("mode"))
+    )
+
+
+@blueprint.get("/history")
+@login_required
+def history():
+    accounts = list(Account.select().where(Account.user == current_user.id))
+    rows = (
+        SyncRun.select(SyncRun, Account)
+        .join(Account)
+        .where(SyncRun.account.in_(accounts or [0]))
+        .order_by(SyncRun.id.desc())
+    )
+    page = Page.of(rows, arg_int(request.args.get("page"), 1))
+    by_kind = {account.kind: account for account in accounts}
+    return render_template(
+        "sync/history.html",
+        page=page,
+        by_kind=by_kind,
+        zone=sync_words.zone(access.calendars(), current_user),
+        two_way=words,
+    )
+
+
+# ---- beginning ----
+
+
+@blueprint.post("/<int:account_id>/start")
+@login_required
+def start(account_id: int):
+    """Name the calendar, and begin. A second press finds it begun."""
+    account = panels.own(account_id)
+    form = panels.Naming(account)
+    if account.phase not in ("naming", "off"):
+        return sync_page.changed(None)
+    if not (current_user.sync_allowed and account.clinic.allows(account.kind)):
+        flash(
+            "Nothing can start now: your bookings may not leave, or your clinic’s plan has no"
+            " two-way sync.",
+            "warning",
+        )
+        return htmx.done(url_for("sync_settings.show"))
+    into = _place(account, form) if form.validate() else None
+    if form.errors:
+        return sync_page.show(422, naming_form=form)
+    zone = panels.oldest_calendar()
+    try:
+        account.start(
+            current_user,
+            into.name if into else form.name.data,
+            zone.venue.zone_name if zone else "UTC",
+            into and into.calendar_id,
+        )
+    except CalendarTaken:
+        form.fault(
+            "into",
+            "A colleague’s bookings already go to this calendar. Choose another one, or a new"
+            " calendar",
+        )
+        return sync_page.show(422, naming_form=form)
+    jobs.enqueue("sync", work.polled, account.id)
+    return sync_page.changed(
+        "Started. You can leave this page; it carries on.", f"account-{account.id}"
+    )
+
+
+def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
+    """The calendar to write to; None: a new one. Puts a fault into the form for one that may not
+    be.
+    """
+    into = form.into.data or ""
+    if not into:
+        return None
+    row = RemoteCalendar.get_or_none(
+        RemoteCalendar.account == account, RemoteCalendar.id == arg_int(into)
+    )
+    if row is None or not connecting.may_write(row, account.clinic):
+        form.fault("into", "Choose one from the list")
+        return None
+    form.name.data = form.name.data or row.name
+    return row
+
+
+# ---- while it runs ----
+
+
+@blueprint.post("/<int:account_id>/<any(check, resync, pause, resumption):what>")
+@login_required
+def act(account_id: int, what: str):
+    account = panels.own(account_id)
+    said = {
+        "check": "We are looking.",
+        "resync": "Everything is read anew and compared. Nothing is doubled.",
+        "pause": "Paused. Everything stays as it is until you go on.",
+        "resumption": "Going on. What was missed is made good.",
+    }[what]
+    if what != "pause" and account.phase in ("active", "paused") and (why := words.barred(account)):
+        return sync_page.changed(why, f"account-{account.id}")
+    if what == "pause":
+        account.pause(current_user)
+    elif what == "resumption":
+        account.go_on(current_user)
+    elif account.phase == "active":
+        account.ask(what, current_user)
+    elif what == "check":
+        first_look.ask(account)
+    work.nudge(account.id)
+    return sync_page.changed(said, f"account-{account.id}")
+
+
+@blueprint.get("/<int:account_id>/settings")
+@login_required
+def edit(account_id: int):
+    account = panels.own(account_id)
+    return _show_settings(account, _settings_form(account, formdata=None))
+
+
+@blueprint.post("/<int:account_id>/settings")
+@login_required
+def update(account_id: int):
+    account = panels.own(account_id)
+    form = _settings_form(account)
+    if not form.validate():
+        return _show_settings(account, form, 422)
+    if form.others and form.others.data and not _chosen(form):
+        form.fault("covers", "Choose at least one calendar, or untick the box above them")
+        return _show_settings(account, form, 422)
+    if not form.store(
+        account,
+        lambda row: _settings_form(row, formdata=None),
+        lambda: account.change(current_user, **_columns(form)),
+    ):
+        return _show_settings(account, form, 422)
+    work.nudge(account.id)
+    name = display.PROVIDER_NAMES[account.kind]
+    flash(
+        f"Saved. It counts once there is sync with {name} again."
+        if account.barred
+        else f"Saved. {name} is brought up to date now."
+    )
+    return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
+
+
+def _chosen(form: Settings) -> list[int]:
+    """The calendars that were chosen and may be."""
+    return sorted(set(form.covers.data) & {row.id for row in _coverable()})
+
+
+def _columns(form: Settings) -> dict:
+    back, ahead = (int(days) for days in form.window.data.split())
+    covers = {"covers": _chosen(form) if form.others.data else None} if form.others else {}
+    return {
+        "edits": form.edits.data,
+        "lock_sign": form.lock_sign.data,
+        "past_days": back,
+        "future_days": ahead,
+        **covers,
+    }
+
+
+def _settings_form(account: Account, **kwargs) -> Settings:
+    """The form; only a manager chooses whose bookings go there."""
+    window = f"{account.past_days} {account.future_days}"
+    form = Settings(
+        data={
+            "edits": account.edits,
+            "lock_sign": account.lock_sign,
+            "covers": account.covers or [],
+            "others": account.covers is not None,
+            "window": window if window in WINDOWS else "30 365",
+        },
+        **kwargs,
+    )
+    form.covers.choices = [(row.id, f"{row.user.name}, {row.venue.name}") for row in _coverable()]
+    if not current_user.is_manager:
+        del form.others, form.covers
+    return form
+
+
+def _coverable() -> list[Practitioner]:
+    """Calendars whose bookings a manager may send to their own calendar: of people who let theirs
+    leave.
+    """
+    return list(Practitioner.listed(access.clinic()).where(User.sync_allowed))
+
+
+def _show_settings(account: Account, form: Settings, status: int = 200) -> Response:
+    return htmx.show(
+        "sync/settings.html",
+        "sync/_settings.html",
+        status,
+        account=account,
+        form=form,
+        two_way=words,
+        name=display.PROVIDER_NAMES[account.kind],
+        coverable=_coverable() if current_user.is_manager else [],
+    )
+
+
+# ---- ways out ----
+
+
+@blueprint.get("/<any('one-way', disconnection, 'new-start'):goal>")
+@blueprint.get("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
+@login_required
+def ask_to_leave(goal: str, account_id: int | None = None):
+    """What would happen, in numbers, before anything does."""
+    return sync_page.show(partial="sync/_leaving.html", leaving=_leaving(goal, account_id))
+
+
+def _leaving(goal: str, account_id: int | None) -> dict:
+    accounts = [panels.own(account_id)] if account_id else _syncing()
+    counts = {account.id: account.counts()["synced"] for account in accounts}
+    mirrored = {
+        account.id: (
+            ExternalEvent.select()
+            .join(RemoteCalendar)
+            .where(RemoteCalendar.account == account)
+            .count()
+        )
+        for account in accounts
+    }
+    return {
+        "goal": goal,
+        "accounts": accounts,
+        "counts": counts,
+        "mirrored": mirrored,
+        "account_id": account_id,
+        "opt_out": "opt_out" in request.values,
+        "is_change": "change" in request.values,
+        "links": current_user.living_links.count(),
+    }
+
+
+def _syncing() -> list[Account]:
+    return list(
+        Account.select().where(
+            Account.user == current_user.id, Account.phase.in_(("active", "paused", "naming"))
+        )
+    )
+
+
+@blueprint.post("/<any('one-way', disconnection, 'new-start'):goal>")
+@blueprint.post("/<int:account_id>/<any('one-way', disconnection, 'new-start'):goal>")
+@login_required
+def leave(goal: str, account_id: int | None = None):
+    removes = goal == "new-start" or "removes" in request.form
+    accounts = [panels.own(account_id)] if account_id else _syncing()
+    if goal == "new-start" and any(
+        account.barred for account in accounts
+    ):  # the removal would be all that happens
+        return sync_page.changed(
+            "Start over is not possible now: sync is off, so nothing could be made anew. Nothing"
+            " was removed."
+        )
+    for account in accounts:
+        if account.phase == "leaving" and not removes:
+            account.end_departure(current_user)
+        elif account.phase != "leaving":
+            account.leave(current_user, GOALS[goal], removes)
+        jobs.enqueue("sync", work.polled, account.id)
+    if (
+        not accounts and "opt_out" not in request.form
+    ):  # gone since the page was opened, or never connected
+        return sync_page.changed("Nothing is connected, so there was nothing to end.")
+    if "opt_out" in request.form:
+        current_user.change_sync(sync_allowed=False)
+        return sync_page.changed(
+            "Nothing leaves any more: two-way sync stops, and your private links stopped answering."
+            " Your bookings here are as they were."
+        )
+    if "change" in request.form:
+        flash(
+            "Disconnecting. What came from outside is gone here. Connect the other account below."
+        )
+        return htmx.done(url_for("sync_settings.show", mode=accounts[0].kind, _anchor="mode"))
+    said = {
+        "one-way": (
+            "One way from now on. What came from outside is gone here; your private links go on."
+        ),
+        "disconnection": "Disconnecting. What came from outside is gone here.",
+        "new-start": "Starting over: our calendar there is removed and made anew.",
+    }[goal]
+    return sync_page.changed(said)
+
+
+@blueprint.post("/<int:account_id>/end")
+@login_required
+def end(account_id: int):
+    """End a departure that cannot be finished, and let our events stay there."""
+    account = panels.own(account_id)
+    account.end_departure(current_user)
+    jobs.enqueue("sync", work.polled, account.id)
+    return sync_page.changed(
+        f"Ended. What is left of our events in {display.PROVIDER_NAMES[account.kind]} stays there;"
+        " you can remove it by hand."
+    )

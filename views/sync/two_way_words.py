@@ -1,0 +1,562 @@
+"""What the pages say about connected accounts: rows turned into sentences, nothing decided."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from base import scheduling
+from base.outside import ExternalEvent
+from models import Booking, Patient, Practitioner, Service, Venue
+from sync.connect import connections
+from sync.tables.accounts import TWO_WAY, Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.two_way import decisions, local
+from views.kit import display
+from views.kit.display import PROVIDER_NAMES
+
+from . import connect_words, reading_words
+
+MOST_NAMED = 100
+PRODUCTS = {"google": "Google Calendar", "microsoft": "Outlook"}
+EDITS = {
+    "put_back": (
+        "Put it back and tell me",
+        "Your bookings stay as they are here. A notice offers to take the change over.",
+    ),
+    "ask": ("Ask me first", "The change stays there until you decide."),
+    "follow": (
+        "Follow new times",
+        (
+            "A booking that is moved there moves here, where its new time is free. Texts and"
+            " deletions are put back."
+        ),
+    ),
+}
+PROBLEMS = {
+    "undone": "something there undoes it each time; we try again in an hour",
+    "kept": "you chose to keep it there",
+    "invalid": "the provider does not take it",
+    "unreadable": "its event there cannot be read; we try again by ourselves",
+}
+BECAUSE = {
+    "connect": "You connected",
+    "start": "You started sync",
+    "resume": "You ended the pause",
+    "change": "You changed a setting",
+    "check": "You asked for a check",
+    "resync": "A resync was asked for",
+    "leave": "You stopped sync",
+    "live": "Live message",
+    "poll": "Regular check",
+    "source": "You chose a calendar",
+    "owner": "Your owner asked for a resync",
+}
+WHAT = (
+    ("created", "added"),
+    ("updated", "changed"),
+    ("deleted", "removed"),
+    ("put_back", "put back"),
+    ("adopted", "already there"),
+    ("followed", "followed"),
+    ("failed", "not taken"),
+    ("held", "held"),
+)
+BUSY_NAMES = {
+    "busy": "Busy",
+    "free": "Free",
+    "tentative": "Tentative",
+    "away": "Away",
+    "elsewhere": "Working elsewhere",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """How an account stands: a badge ("ok", "busy", "waiting", "trouble", "off"), its words, and a
+    sentence.
+    """
+
+    badge: str
+    name: str
+    sentence: str
+    is_busy: bool = False  # something moves: look again in a moment
+
+    @property
+    def tone(self) -> str:
+        return {
+            "ok": "good",
+            "busy": "info",
+            "waiting": "warning",
+            "trouble": "danger",
+            "off": "info",
+        }[self.badge]
+
+    @property
+    def icon(self) -> str:
+        return {
+            "ok": "check",
+            "busy": "sync",
+            "waiting": "clock",
+            "trouble": "stop",
+            "off": "pause",
+        }[self.badge]
+
+
+def running(account: Account) -> SyncRun | None:
+    """The run under way, with something to show for it."""
+    row = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
+    return (
+        row
+        if row
+        and row.ended_at is None
+        and row.total
+        and account.leased_until
+        and account.leased_until > scheduling.utc_now()
+        else None
+    )
+
+
+def due(account: Account) -> int:
+    """How many bookings are to stand outside now."""
+    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
+    return (
+        Booking.select()
+        .where(
+            Booking.practitioner.in_(calendars),
+            Booking.status.in_(list(TWO_WAY)),
+            *Booking.touching(bounds.starts_at, bounds.ends_at),
+        )
+        .count()
+    )
+
+
+def in_step(account: Account) -> int:
+    """How many bookings stand outside as they should."""
+    return (
+        Link.select()
+        .where(Link.account == account, Link.phase == "synced", Link.wanted != "")
+        .count()
+    )
+
+
+def status(account: Account, zone: ZoneInfo) -> Status:
+    """How the account stands, the weightiest thing first."""
+    name, at = PROVIDER_NAMES[account.kind], scheduling.utc_now()
+    if account.phase == "leaving":
+        gone = " What came from there is gone here already."
+        if account.is_stuck_leaving:
+            return Status(
+                "trouble", "Removal is not finished", unfinished(account, zone) + gone, True
+            )
+        return Status(
+            "waiting", "Removing our events", f"We are removing our events in {name}.{gone}", True
+        )
+    if look := first_look(account, zone):
+        return look
+    if account.phase == "off":
+        return Status(
+            "off",
+            "Off",
+            f"Nothing is synced. {name} still lets us in, so you can start again at any time.",
+        )
+    if account.phase == "naming":
+        return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
+    if account.kind not in connections.kinds():
+        return Status(
+            "off",
+            "Not set up any more",
+            f"This Kalends does not know {name} now. Whoever runs it can change that.",
+        )
+    if account.barred == "plan":
+        words = (
+            f"Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
+            f" {old_times(account)}"
+        )
+        return Status("waiting", "Not in your plan", words)
+    if account.barred:
+        return Status(
+            "off",
+            "Off",
+            "Bookings may not appear outside Kalends now. Tick the box that lets them, to go on.",
+        )
+    if account.phase == "paused":
+        return Status(
+            "off",
+            "Paused",
+            "Nothing goes out and nothing comes in until you go on. Busy times we last saw still"
+            " block.",
+        )
+    if account.health == "reconnect":
+        return Status(
+            "trouble",
+            "Needs reconnecting",
+            f"{name} no longer lets us in, {since(account)}. Your bookings here are safe.",
+        )
+    if account.health == "calendar_gone":
+        return Status(
+            "trouble",
+            "Calendar is gone",
+            f"Our calendar in {name} was deleted there. Your bookings here are safe.",
+        )
+    if account.health == "operator":
+        words = (
+            f"{name} refuses this Kalends, or does not answer ({account.health_word}),"
+            f" {since(account)}."
+        )
+        return Status("trouble", "Needs whoever runs Kalends", f"{words} We go on trying.")
+    if _waits(account):
+        until = display.clock(account.wait_until, zone)
+        return Status(
+            "waiting",
+            f"Waiting until {until}",
+            f"{_why_waiting(account, name)} The rest follows by itself.",
+            True,
+        )
+    run, done, total = running(account), in_step(account), due(account)
+    if run:
+        return Status(
+            "busy",
+            "Under way",
+            f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it"
+            " carries on.",
+            True,
+        )
+    if in_part := reading_words.in_short(account, name):
+        return Status("waiting", in_part[0], f"{in_part[1]} See below.")
+    if (
+        Account.due(at).where(Account.id == account.id).exists()
+        or account.leased_until
+        and account.leased_until > at
+    ):
+        name, rest = (
+            ("Under way", "; the rest is on its way")
+            if done < total
+            else ("Looking for changes", "")
+        )
+        return Status(
+            "busy", name, f"{min(done, total):,} of {total:,} bookings are in step{rest}.", True
+        )
+    if held := account.open_notices.where(Notice.topic == "hold").first():
+        return Status(
+            "waiting",
+            "Waits for you",
+            f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been"
+            " removed.",
+        )
+    if account.open_notices.where(Notice.kind == "source_empty").exists():
+        return Status(
+            "waiting",
+            "Waits for you",
+            "A calendar is suddenly empty. Its times keep blocking until you decide below.",
+        )
+    failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
+    counted = (
+        f"{min(done, total):,} of {total:,} bookings, checked {display.ago(account.checked_at)}"
+    )
+    if failed:
+        return Status("waiting", "Nearly in step", f"{counted}. See below which are not.")
+    return Status("ok", "In step", f"{counted}, {how_changes_arrive(account)}.")
+
+
+def old_times(account: Account) -> str:
+    """What becomes of busy times that are read no more."""
+    reads = account.calendars.where(
+        RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False)
+    ).exists()
+    return (
+        "busy times that we read last still block booking: stop a calendar below to free them."
+        if reads
+        else "no busy times come from there."
+    )
+
+
+def first_look(account: Account, zone: ZoneInfo) -> Status | None:
+    """How the first look at a connected account goes; None once its calendars are known."""
+    if account.phase not in ("naming", "off") or account.listed_at is not None:
+        return None
+    name = PROVIDER_NAMES[account.kind]
+    if account.kind not in connections.kinds():
+        return Status(
+            "off",
+            "Not set up any more",
+            f"This Kalends does not know {name} now. Whoever runs it can change that.",
+        )
+    if account.health == "ok":
+        return Status(
+            "busy",
+            "Connected",
+            f"We are asking {name} which calendars you have. You can leave this page.",
+            True,
+        )
+    why = connect_words.refusal(account.health_word, name)
+    if account.health == "reconnect":
+        return Status("trouble", "Not usable yet", why)
+    again = (
+        f" We try again at {display.clock(account.wait_until, zone)}."
+        if _waits(account)
+        else " We are trying again."
+    )
+    return Status("waiting", "Not usable yet", why + again, True)
+
+
+def unfinished(account: Account, zone: ZoneInfo) -> str:
+    """Why our events could not be removed yet, how many are left, and what happens next."""
+    name, count = PROVIDER_NAMES[account.kind], account.left_outside()
+    left = (
+        f"Up to {count:,} of our events {'is' if count == 1 else 'are'} still there."
+        if count
+        else "We could not make sure that none is left."
+    )
+    if account.health == "reconnect":
+        return (
+            f"{name} does not let us in any more. {left} Connect again and we remove them, or end"
+            " now and remove them by hand."
+        )
+    why = {"not set up": f"This Kalends is not set up for {name} now."}.get(
+        account.health_word, f"{name} refused it or did not answer."
+    )
+    again = (
+        f" We try again at {display.moment(account.wait_until, zone)}." if _waits(account) else ""
+    )
+    return f"{why} {left}{again}"
+
+
+def _waits(account: Account) -> bool:
+    return bool(account.wait_until and account.wait_until > scheduling.utc_now())
+
+
+def _why_waiting(account: Account, name: str) -> str:
+    asked = account.health_word in (
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "quotaExceeded",
+        "ApplicationThrottled",
+        "TooManyRequests",
+    )
+    return f"{name} asked us to slow down." if asked else f"{name} does not answer as it should."
+
+
+def since(account: Account) -> str:
+    """Since when there is trouble."""
+    return (
+        f"for {display.duration((scheduling.utc_now() - account.failing_since).total_seconds())}"
+        if account.failing_since
+        else "since just now"
+    )
+
+
+def how_changes_arrive(account: Account) -> str:
+    open_ones = (
+        Channel.select()
+        .where(
+            Channel.account == account, Channel.is_open, Channel.expires_at > scheduling.utc_now()
+        )
+        .exists()
+    )
+    return (
+        "changes arrive live"
+        if open_ones
+        else f"changes arrive within {display.duration(connections.setup().poll_seconds * 1.25)}"
+    )
+
+
+def live(account: Account, zone: ZoneInfo) -> str:
+    """About the channels, for the list of facts."""
+    if account.phase != "active" or account.health in ("reconnect", "calendar_gone"):
+        return f"none while {'paused' if account.phase == 'paused' else 'disconnected'}"
+    if not connections.setup().webhook_url:
+        return (
+            f"not possible here; we look every {display.duration(connections.setup().poll_seconds)}"
+        )
+    rows = list(
+        Channel.select()
+        .where(Channel.account == account, Channel.is_open)
+        .order_by(Channel.expires_at)
+    )
+    if not rows:
+        return f"not open now; we look every {display.duration(connections.setup().poll_seconds)}"
+    row, last = (
+        rows[0],
+        max((row for row in rows if row.called_at), key=lambda row: row.called_at, default=None),
+    )
+    return (
+        f"open until {display.short_day(row.expires_at.astimezone(zone).date())}, renewed by"
+        " themselves" + (f"; the last one {display.ago(last.called_at)}" if last else "")
+    )
+
+
+def covers(account: Account) -> tuple[str, str]:
+    """First and last day whose bookings go out."""
+    bounds = local.window(account)
+    days = bounds.starts_at.date(), bounds.ends_at.date() - timedelta(days=1)
+    return tuple(f"{day.day} {day:%B %Y}" for day in days)
+
+
+def skipped(account: Account) -> list[tuple[Booking | None, str]]:
+    """Bookings that are not in step, each with the reason."""
+    rows = (
+        Link.select(Link, Booking)
+        .left_outer_join(Booking)
+        .where(Link.account == account, Link.problem != "")
+        .limit(50)
+    )
+    return [
+        (
+            row.booking,
+            PROBLEMS.get(
+                row.problem, f"the provider says “{row.problem}”; we try again by ourselves"
+            ),
+        )
+        for row in rows
+    ]
+
+
+def barred(account: Account) -> str | None:
+    """Why the account cannot do now what was asked, as a sentence; None: it can."""
+    name = display.PROVIDER_NAMES[account.kind]
+    return {
+        "plan": (
+            f"Not possible now: the clinic’s plan has no sync with {name}. Nothing was changed."
+        ),
+        "opt_in": "Not possible now: bookings may not appear outside Kalends. Nothing was changed.",
+        None: None,
+    }[account.barred]
+
+
+def left_out(account: Account) -> list[str]:
+    """Sentences about bookings that are not to stand outside, so that nobody looks for them
+    there.
+    """
+    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
+    own = Booking.select().where(Booking.practitioner.in_(calendars))
+    going, inside = (
+        Booking.status.in_(list(TWO_WAY)),
+        Booking.touching(bounds.starts_at, bounds.ends_at),
+    )
+    beyond = own.where(going).count() - own.where(going, *inside).count()
+    unfit = own.where(~going, *inside).count()
+    said = (
+        (beyond, f"{beyond:,} {'lies' if beyond == 1 else 'lie'} before or after these dates."),
+        (
+            unfit,
+            (
+                f"{unfit:,} offered, cancelled or missed {'stays' if unfit == 1 else 'stay'} in"
+                " Kalends alone."
+            ),
+        ),
+    )
+    return [sentence for count, sentence in said if count]
+
+
+# ---- notices ----
+
+
+def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
+    """To when our event was moved outside, as words for a button; None where no booking can be
+    then.
+    """
+    span = decisions.proposed(notice)
+    if span is None:
+        return None
+    if span.all_day:
+        return f"{display.short_day(span.starts_on)}, all day"
+    place = notice.booking.practitioner.zone
+    starts_on, was_on = (
+        scheduling.local_day(at, place) for at in (span.starts_at, notice.booking.starts_at)
+    )
+    day = "" if starts_on == was_on else f"{display.short_day(starts_on)}, "
+    return f"{day}{display.clock(span.starts_at, place)}" + (
+        "" if place.key == zone.key else f" {display.zone_name(place)}"
+    )
+
+
+def named(notice: Notice) -> list[Booking]:
+    """The bookings whose events a held plan would take away, soonest first, as many as can be
+    read.
+    """
+    uids = [UUID(uid) for uid in notice.detail.get("uids", [])[:MOST_NAMED]]
+    rows = (
+        Booking.select(Booking, Practitioner, Venue, Patient, Service)
+        .join(Practitioner)
+        .join(Venue)
+        .switch(Booking)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+    )
+    return list(
+        rows.where(Booking.uuid.in_(uids), Booking.clinic == notice.clinic_id).order_by(
+            Booking.starts_at
+        )
+    )
+
+
+# ---- calendars outside ----
+
+
+def blocking(calendar: RemoteCalendar) -> tuple[int, int]:
+    """How many of its coming events block booking, and how many do not."""
+    ahead = ExternalEvent.select().where(
+        ExternalEvent.calendar == calendar, ExternalEvent.ends_at > scheduling.utc_now()
+    )
+    count = ahead.where(ExternalEvent.blocks).count()
+    return count, ahead.count() - count
+
+
+def why(event: ExternalEvent, rules: dict) -> str:
+    """Why an event blocks booking or not."""
+    kind = BUSY_NAMES[event.busy].lower()
+    if event.busy == "free":
+        return "marked free there, so it does not block"
+    if not rules.get(event.busy):
+        return f"{kind}, which does not block in this calendar"
+    if event.all_day and not rules["all_day"]:
+        return "all day, which does not block in this calendar"
+    return f"{kind}{', all day' if event.all_day else ''}, so it blocks"
+
+
+# ---- history ----
+
+
+def to_there(run: SyncRun) -> str:
+    """What a run did outside: "3 added, 1 removed"."""
+    done = [f"{run.counts[key]:,} {word}" for key, word in WHAT if run.counts.get(key)]
+    return ", ".join(done) or "nothing new"
+
+
+def from_there(run: SyncRun) -> str:
+    """What a run took in."""
+    read = [
+        f"{run.counts[key]:,} {word}"
+        for key, word in (("imported", "new"), ("changed", "changed"), ("removed", "gone"))
+        if run.counts.get(key)
+    ]
+    return ", ".join(read) or "nothing new"
+
+
+def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
+    """Badge, icon and words of how a run ended."""
+    again = f", {run.repeated + 1} times" if run.repeated else ""
+    if run.ended_at is None:
+        return "waiting", "clock", "Under way or broken off"
+    if run.error == "broken":
+        return "waiting", "undo", "Broken off, then taken up again"
+    if run.error == "waiting":
+        until = f" until {display.clock(run.wait_until, zone)}" if run.wait_until else ""
+        return "waiting", "warn", f"Waited{until}{again}"
+    if run.error:
+        return (
+            "trouble",
+            "stop",
+            {"reconnect": "No access", "calendar_gone": "Calendar gone"}.get(
+                run.error, f"Refused ({run.word})"
+            )
+            + again,
+        )
+    if run.counts.get("held"):
+        return "waiting", "warn", "Waits for you"
+    return (
+        "ok",
+        "check",
+        f"In step, {max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f} s",
+    )
