@@ -1,4 +1,5 @@
-// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors, one press per form.
+// What the pages need beyond htmx: copying, dialogs that trap focus, focus on the summary of errors,
+// one press per form.
 (() => {
   "use strict";
 
@@ -7,20 +8,31 @@
     if (button) {
       const field = document.getElementById(button.dataset.copy);
       field.select();
-      try { await navigator.clipboard.writeText(field.value); } catch { document.execCommand("copy"); }
+      try {
+        await navigator.clipboard.writeText(field.value);
+      } catch {
+        document.execCommand("copy");
+      }
       button.dataset.state = "done";
       if (button.localName === "button") button.lastChild.textContent = " Copied";
       document.getElementById(button.getAttribute("aria-describedby"))?.removeAttribute("hidden");
     }
     if (click.target.closest("[data-print]")) window.print();
     const close = click.target.closest("dialog [data-close]");
-    if (close) { click.preventDefault(); close.closest("dialog").close(); }
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(click.target)) menu.open = false;
+    if (close) {
+      click.preventDefault();
+      close.closest("dialog").close();
+    }
+    for (const menu of document.querySelectorAll("details.menu[open]"))
+      if (!menu.contains(click.target)) menu.open = false;
   });
 
   document.addEventListener("keydown", (key) => {
     const menu = key.key === "Escape" && document.querySelector("details.menu[open]");
-    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
   });
 
   // A second press must not book twice: the button rests until the answer is there (or the page comes back).
@@ -29,60 +41,110 @@
     if (submit.target.dataset.sent) return submit.preventDefault();
     submit.target.dataset.sent = "yes";
   });
-  addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+  addEventListener("pageshow", () =>
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent),
+  );
 
-  const within = (root, what) => root.matches?.(what) ? [root] : root.querySelectorAll(what);
+  const within = (root, what) => (root.matches?.(what) ? [root] : root.querySelectorAll(what));
   const settle = (root) => {
-    for (const dialog of within(root, "dialog[open]:not([data-modal])")) { dialog.dataset.modal = ""; dialog.close(); dialog.showModal(); }
+    for (const dialog of within(root, "dialog[open]:not([data-modal])")) {
+      dialog.dataset.modal = "";
+      dialog.close();
+      dialog.showModal();
+    }
     within(root, "#errors, [data-errors]")[0]?.focus();
   };
   document.addEventListener("DOMContentLoaded", () => settle(document));
-  // Open pages look for changes by themselves while they can be seen and no card lies over them. What had the focus in the week keeps it.
-  const look = () => { if (!document.hidden && !document.querySelector("dialog[open]")) document.dispatchEvent(new Event("look")); };
+  // Open pages look for changes by themselves while they can be seen and no card lies over them.
+  // What had the focus in the week keeps it.
+  const look = () => {
+    if (!document.hidden && !document.querySelector("dialog[open]"))
+      document.dispatchEvent(new Event("look"));
+  };
   setInterval(look, 5000);
   document.addEventListener("visibilitychange", look);
-  let held = document.body;  // what has the focus before a part is replaced; gone with it, the focus goes to what was said, or to the part itself
-  document.addEventListener("htmx:beforeSwap", () => { held = document.activeElement; });
+  // What has the focus before a part is replaced. Gone with it, the focus goes to what was said, or
+  // to the part itself.
+  let held = document.body;
+  document.addEventListener("htmx:beforeSwap", () => {
+    held = document.activeElement;
+  });
   document.addEventListener("htmx:afterSwap", ({ detail: { elt } }) => {
     settle(elt);
     if (held.isConnected || document.activeElement !== document.body) return;
     const same = elt.querySelector(`a[href="${CSS.escape(held.getAttribute("href"))}"]`);
-    const next = same || (elt.id !== "week" && document.querySelector("#flash > *")) || elt.querySelector("h2");
+    const next =
+      same ||
+      (elt.id !== "week" && document.querySelector("#flash > *")) ||
+      elt.querySelector("h2");
     if (next && !same) next.tabIndex = -1;
     next?.focus({ preventScroll: true });
   });
 
-  // What is typed in one form is not lost by a press in another, or by a link: the browser asks first, and a part that is replaced gets it back.
+  // What is typed in one form is not lost by a press in another, or by a link: the browser asks
+  // first, and a part that is replaced gets it back.
   const typed = new Set();
   let replaced = [];
-  document.addEventListener("input", ({ target: { form, type } }) => { if (type !== "search" && form?.matches("[method=post]:not([hx-trigger])")) typed.add(form); });
+  document.addEventListener("input", ({ target: { form, type } }) => {
+    if (type !== "search" && form?.matches("[method=post]:not([hx-trigger])")) typed.add(form);
+  });
   document.addEventListener("submit", ({ target }) => typed.delete(target), true);
-  document.addEventListener("click", ({ target }) => typed.delete(target.closest("form a")?.closest("form")));  // Cancel
-  document.addEventListener("htmx:sendError", ({ detail: { elt } }) => { if (elt.matches("form")) typed.add(elt); });
+  document.addEventListener("click", ({ target }) =>
+    typed.delete(target.closest("form a")?.closest("form")),
+  ); // Cancel
+  document.addEventListener("htmx:sendError", ({ detail: { elt } }) => {
+    if (elt.matches("form")) typed.add(elt);
+  });
   const isOpen = (form) => form.isConnected && form.getClientRects().length > 0;
-  addEventListener("beforeunload", (leaving) => { if ([...typed].some(isOpen)) leaving.preventDefault(); });
-  document.addEventListener("htmx:beforeSwap", () => { replaced = [...typed].filter(isOpen); });
+  addEventListener("beforeunload", (leaving) => {
+    if ([...typed].some(isOpen)) leaving.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", () => {
+    replaced = [...typed].filter(isOpen);
+  });
   document.addEventListener("htmx:afterSwap", () => {
     for (const old of replaced.splice(0).filter((form) => !form.isConnected)) {
       typed.delete(old);
-      const again = [...document.forms].find((form) => form.getAttribute("action") === old.getAttribute("action"));
+      const again = [...document.forms].find(
+        (form) => form.getAttribute("action") === old.getAttribute("action"),
+      );
       for (const was of again ? old.elements : []) {
-        const field = was.name && !["hidden", "file"].includes(was.type) && [...again.elements].find((one) => one.name === was.name && (!["radio", "checkbox"].includes(one.type) || one.value === was.value));
-        if (field) { field.value = was.value; field.checked = was.checked; }
+        const field =
+          was.name &&
+          !["hidden", "file"].includes(was.type) &&
+          [...again.elements].find(
+            (one) =>
+              one.name === was.name &&
+              (!["radio", "checkbox"].includes(one.type) || one.value === was.value),
+          );
+        if (field) {
+          field.value = was.value;
+          field.checked = was.checked;
+        }
       }
       if (again) typed.add(again);
     }
-    document.querySelectorAll("form [data-errors]").forEach((fault) => typed.add(fault.closest("form")));
+    document
+      .querySelectorAll("form [data-errors]")
+      .forEach((fault) => typed.add(fault.closest("form")));
   });
 
   document.addEventListener("htmx:afterRequest", (done) => delete done.detail.elt.dataset.sent);
   document.addEventListener("htmx:sendError", ({ detail: { requestConfig } }) => {
-    if (requestConfig.triggeringEvent?.type !== "look") document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";
+    if (requestConfig.triggeringEvent?.type !== "look")
+      document.getElementById("flash").textContent = "No connection. Nothing was saved; try again.";
   });
-  document.addEventListener("htmx:responseError", ({ detail: { requestConfig, xhr } }) => {  // what the error page would say
+  document.addEventListener("htmx:responseError", ({ detail: { requestConfig, xhr } }) => {
+    // what the error page would say
     if (requestConfig.triggeringEvent?.type === "look") return;
-    const page = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main .card");
-    const words = [page?.querySelector("h1"), page?.querySelector("p")].map((part) => part?.textContent.trim()).filter(Boolean).join(". ");
-    document.getElementById("flash").textContent = words || "That did not work. Nothing on this page is lost: try again.";
+    const page = new DOMParser()
+      .parseFromString(xhr.responseText, "text/html")
+      .querySelector("main .card");
+    const words = [page?.querySelector("h1"), page?.querySelector("p")]
+      .map((part) => part?.textContent.trim())
+      .filter(Boolean)
+      .join(". ");
+    document.getElementById("flash").textContent =
+      words || "That did not work. Nothing on this page is lost: try again.";
   });
 })();

@@ -3,6 +3,7 @@ addresses of assets.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_login import current_user
+from jinja2.ext import Extension
 
 from base import scheduling
 from base.outside import ExternalEvent
@@ -38,6 +40,15 @@ BUSY_NAMES = {
 PROVIDER_NAMES = {"google": "Google", "microsoft": "Outlook"}
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
+STYLESHEETS = (  # in the order in which they apply
+    "app.css",
+    "layout.css",
+    "components.css",
+    "clock.css",
+    "calendar.css",
+    "screens.css",
+)
+
 _MENU = (  # name, endpoint, icon, who sees it
     ("Calendar", "week.index", "calendar", "all"),
     ("Clients", "patients.index", "clients", "all"),
@@ -48,6 +59,16 @@ _MENU = (  # name, endpoint, icon, who sees it
     ("Settings", "settings.show", "settings", "manager"),
     ("Help", "help.index", "help", "all"),
 )
+
+
+class Wrapped(Extension):
+    """Lets a template wrap its lines anywhere, also inside quotation marks: a line break with the
+    indent of the next line is one space in the page.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source with its continued lines joined."""
+        return re.sub(r"\n +", " ", source)
 
 
 def init_app(app: Flask) -> None:
@@ -63,7 +84,10 @@ def init_app(app: Flask) -> None:
         return f"{app.static_url_path}/{name}?v={mark}"
 
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
-    app.jinja_env.globals.update(asset=asset, site_map=site_map, now=lambda: scheduling.utc_now())
+    app.jinja_env.add_extension(Wrapped)
+    app.jinja_env.globals.update(
+        stylesheets=STYLESHEETS, asset=asset, site_map=site_map, now=lambda: scheduling.utc_now()
+    )
     app.jinja_env.filters.update(called=called, provider=PROVIDER_NAMES.__getitem__)
     app.jinja_env.filters.update(
         day=day,
