@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from views.display import STYLESHEETS, Wrapped
+from views.kit.display import STYLESHEETS, Wrapped
 
 TOP = Path(__file__).parent.parent
 FILES = [

@@ -368,6 +368,8 @@ def columns(row) -> dict:
         "latest_rev",
         "faces_rev",
         "void_rev",
+        "before",
+        "label_revs",
         "search",
     )  # by the rows themselves
     return {name: value for name, value in row.__data__.items() if name not in kept}
