@@ -21,6 +21,7 @@ from people.id_changes import IdChange
 from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.earlier import EarlierAccount
 from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.strays import Stray
@@ -65,6 +66,7 @@ TABLES = (
     Revocation,
     UnreadEvent,
     CalendarTrouble,
+    EarlierAccount,
 )
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 

@@ -246,7 +246,7 @@ class Account(Base):
         its mark.
         """
         Link.delete().where(Link.account == self).execute()
-        RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.update(sync_token=None, due_at=None, search_at=None).where(
             RemoteCalendar.account == self
         ).execute()
         self._set(
@@ -308,9 +308,9 @@ class Account(Base):
         too).
         """
         if because == "resync":
-            RemoteCalendar.update(sync_token=None, due_at=None).where(
-                RemoteCalendar.account == self
-            ).execute()
+            RemoteCalendar.update(
+                sync_token=None, due_at=None, search_at=None, turn=RemoteCalendar.turn + 1
+            ).where(RemoteCalendar.account == self).execute()
             Link.update(tries=0, retry_at=None, problem="").where(
                 Link.account == self, Link.problem != "kept"
             ).execute()
@@ -655,9 +655,10 @@ class RemoteCalendar(Base):
         null=True
     )  # ours: when it was last compared with our records as a whole
     whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
+    search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
     turn = IntegerField(
         default=0
-    )  # grows each time it is turned on: what was read before that is no longer meant
+    )  # grows each time it is turned on or wanted anew: what was read before is no longer meant
     holds_others = BooleanField(
         column_name="has_repeats", default=False
     )  # ours, when we left it: somebody keeps events of their own in it

@@ -59,6 +59,7 @@ class ReadPage(Base):
 
     calendar = ForeignKeyField(RemoteCalendar, on_delete="CASCADE")
     place = CharField(64)
+    purpose = CharField(10, default="")  # what it was read for: "" (what changed) or "search"
     sealed = TextField()
     read_at = InstantField(default=now)
 

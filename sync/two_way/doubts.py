@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
-from peewee import chunked
+from peewee import chunked, fn
 
 from base import scheduling
 from sync.events.event import Delta, Mark
@@ -66,9 +66,11 @@ def _due(account: Account, at: datetime):
     )
 
 
-def is_due(account: Account, at: datetime) -> bool:
-    """Whether there is a doubt that a complete list can end now."""
-    return Link.select().where(*_due(account, at)).exists()
+def due_since(account: Account, at: datetime) -> datetime | None:
+    """Since when there is the newest of the doubts that a complete list can end now, one asked for
+    after that; None: there is none.
+    """
+    return Link.select(fn.MAX(Link.doubted_at)).where(*_due(account, at)).scalar()
 
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:

@@ -9,6 +9,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from base import jobs, scheduling, vault
 from sync.providers.base import RateLimited, Unanswered, Unavailable
@@ -30,19 +31,27 @@ class KeptPages:
         self._calendar: RemoteCalendar | None = None
         self._known: dict[str, str] = {}
         self._fresh: dict[str, dict] = {}
+        self._read_at: dict[str, datetime] = {}
+        self._purpose = ""
 
     @contextmanager
-    def of(self, calendar: RemoteCalendar) -> Iterator[None]:
+    def of(
+        self, calendar: RemoteCalendar, purpose: str = "", after: datetime | None = None
+    ) -> Iterator[None]:
         """Around one read of a calendar. Pages are kept, sealed, if it is cut short, and thrown
-        away when it is over or refused for good.
+        away when it is over or refused for good. Those that were not read `after` an instant are
+        of no use.
         """
-        rows = list(ReadPage.select().where(ReadPage.calendar == calendar))
-        is_stale = any(row.read_at < scheduling.utc_now() - KEPT_PAGES for row in rows)
+        self._purpose = purpose
+        rows = list(ReadPage.select().where(*self._mine(calendar)))
+        oldest = scheduling.utc_now() - KEPT_PAGES
+        is_stale = any(row.read_at < oldest or after and row.read_at <= after for row in rows)
         self._calendar, self._known, self._fresh = (
             calendar,
             {} if is_stale else {row.place: row.sealed for row in rows},
             {},
         )
+        self._read_at = {}
         try:
             yield
         except Exception as error:
@@ -67,13 +76,17 @@ class KeptPages:
             row = {
                 "calendar": self._calendar,
                 "place": place,
+                "purpose": self._purpose,
                 "sealed": _sealed(page),
-                "read_at": scheduling.utc_now(),
+                "read_at": self._read_at[place],
             }
             ReadPage.insert(**row).on_conflict_ignore().execute()
 
     def _forget(self) -> None:
-        ReadPage.delete().where(ReadPage.calendar == self._calendar).execute()
+        ReadPage.delete().where(*self._mine(self._calendar)).execute()
+
+    def _mine(self, calendar: RemoteCalendar) -> tuple:
+        return ReadPage.calendar == calendar, ReadPage.purpose == self._purpose
 
     def kept(self, address: str) -> dict | None:
         if self._calendar is None:
@@ -90,16 +103,17 @@ class KeptPages:
         place = self._place(address) if self._calendar else ""
         if not place or place in self._known:
             return
-        self._fresh[place] = page
+        self._fresh[place], self._read_at[place] = page, scheduling.utc_now()
         if goes_on and self._ends_at and time.monotonic() > self._ends_at:
             raise OutOfTime
 
     def _place(self, address: str) -> str:
-        """The same for the same page of the same calendar since the account's last fresh start."""
+        """The same for the same page of the same calendar since the account's last fresh start, and
+        since a person last wanted it read anew.
+        """
         calendar = self._calendar
-        return hashlib.sha256(
-            f"{calendar.account.generation} {calendar.calendar_id} {address}".encode()
-        ).hexdigest()
+        since = f"{calendar.account.generation} {calendar.turn} {self._purpose}"
+        return hashlib.sha256(f"{since} {calendar.calendar_id} {address}".encode()).hexdigest()
 
 
 def _sealed(page: dict) -> str:

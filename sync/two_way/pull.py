@@ -61,8 +61,12 @@ class Reader:
             if destination.sync_token and doubts.is_night(account, destination, at)
             else None
         )
+        doubted_at = doubts.due_since(account, at)
         delta, window = self.pull(
-            destination, unrolled=False, anew=agrees is False or doubts.is_due(account, at)
+            destination,
+            unrolled=False,
+            anew=agrees is False or doubted_at is not None,
+            after=doubted_at,
         )
         looks = {} if delta.complete else self._look_for_unheard(destination, delta, at)
         if None in looks.values():  # not there, or so it is said: everything tells
@@ -306,28 +310,26 @@ class Reader:
         """The calendar's row; None where it was stopped, or stopped and begun anew, since this read
         began.
         """
-        same = (
-            RemoteCalendar.id == calendar.id,
-            RemoteCalendar.role == calendar.role,
-            RemoteCalendar.turn == calendar.turn,
-        )
-        return RemoteCalendar.get_or_none(*same)
+        return RemoteCalendar.get_or_none(*_same(calendar), RemoteCalendar.role == calendar.role)
 
     # ---- reading ----
 
     def pull(
-        self, calendar: RemoteCalendar, unrolled: bool, anew: bool = False
+        self,
+        calendar: RemoteCalendar,
+        unrolled: bool,
+        anew: bool = False,
+        after: datetime | None = None,
     ) -> tuple[Delta, Window]:
         """Changes since last time; everything where there is no last time, the window has moved on,
         the provider has lost the place, or it is
-        wanted `anew`. With the window that the place in the history belongs to. Raises OutOfTime at
-        a page; the next slice goes on there.
+        wanted `anew`: pages that were read up to `after` are then of no use. With the window that
+        the place in the history belongs to. Raises OutOfTime at a page; the next slice goes on
+        there.
         """
         calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
-        RemoteCalendar.update(due_at=calendar.due_at).where(
-            RemoteCalendar.id == calendar.id
-        ).execute()
-        with self.pages.of(calendar):
+        RemoteCalendar.update(due_at=calendar.due_at).where(*_same(calendar)).execute()
+        with self.pages.of(calendar, after=after):
             delta, window = self._pull(calendar, unrolled, anew)
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
@@ -423,8 +425,7 @@ class Reader:
         with (
             self.errand.writing()
         ):  # somebody may have asked meanwhile for everything to be read anew
-            same = RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn, unchanged
-            RemoteCalendar.update(**columns).where(*same).execute()
+            RemoteCalendar.update(**columns).where(*_same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")
             self._plan_next(calendar)
 
@@ -438,13 +439,18 @@ class Reader:
         """Set the next regular look, unless somebody asked for one since this read began: then
         `due_at` is another than `pull` wrote.
         """
-        not_asked = RemoteCalendar.id == calendar.id, RemoteCalendar.due_at == calendar.due_at
+        not_asked = *_same(calendar), RemoteCalendar.due_at == calendar.due_at
         RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
 
     def _next_poll(self) -> datetime:
         """The next regular look, spread so that accounts do not all come at once."""
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
+
+
+def _same(calendar: RemoteCalendar) -> tuple:
+    """Its row, unless a person turned it on or wanted it read anew since it was loaded."""
+    return RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn
 
 
 def reason_of(error: ProviderError) -> str:

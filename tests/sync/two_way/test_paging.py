@@ -2,7 +2,9 @@
 meanwhile is sealed and thrown away.
 """
 
+import itertools
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from sync_world import WORLDS
@@ -122,3 +124,43 @@ def test_old_pages_are_not_believed(world, account):
     assert not ReadPage.select().exists()
     world.run(account)
     assert world.mirrored(account) == []
+
+
+def reword(world, title):
+    """What stands on a page that was read is another by now, and no history tells it."""
+    calendar = world.robin.calendar(world.source())
+    event = next(event for event in calendar["events"].values() if world.title_of(event) == title)
+    event["subject" if world.kind == "microsoft" else "summary"] = "Silently"
+    return event
+
+
+@pytest.mark.parametrize("checks", [False, True])
+def test_a_resync_uses_no_page_that_was_read_before_it(world, account, checks):
+    for _ in range(6):
+        run(account.id, 1e-9)
+    assert ReadPage.select().exists()
+    reword(world, "Secret 00")
+    Account.get_by_id(account.id).ask("resync")
+    while run(account.id, 1e-9):
+        if checks:
+            Account.get_by_id(account.id).ask("check")
+    assert "Silently" in world.mirrored(account) and len(world.mirrored(account)) == 2 * PAGES - 1
+    assert not ReadPage.select().exists()
+
+
+def test_a_resync_that_is_pressed_during_a_read_reads_all_of_it_again(world, account):
+    lists, pressed = itertools.count(), []
+    until = (
+        3 if world.kind == "google" else PAGES + 3
+    )  # Outlook reads the place in its history first
+
+    def look(moment, request):
+        is_list = request.method == "GET" and world.source() in unquote(request.url.path)
+        if moment == "after" and is_list and next(lists) == until:
+            pressed.append(reword(world, "Secret 00"))
+            Account.get_by_id(account.id).ask("resync")
+
+    world.watch(look)
+    world.run(account)
+    assert pressed and "Silently" in world.mirrored(account)
+    assert len(world.mirrored(account)) == 2 * PAGES - 1

@@ -1,0 +1,64 @@
+"""What is known of a person's accounts that were disconnected, where their events may be left.
+
+Who connects the same account again, or another one that reaches the same calendar, is still who
+wrote those events.
+"""
+
+from peewee import CharField, ForeignKeyField
+
+from base.database import Base
+from base.outside import ID_LENGTH
+from models import User
+
+from .accounts import Account
+
+
+class EarlierAccount(Base):
+    """One account that was let go. `part`: the account's part of its marks (`marks.part`), opaque.
+    `calendar_id`: the calendar that we made there and left.
+    """
+
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    kind = CharField(20)
+    part = CharField(16)
+    calendar_id = CharField(ID_LENGTH, null=True)
+
+    class Meta:
+        indexes = ((("user", "kind", "part"), True),)
+
+
+def remember(account: Account, part: str, calendar_id: str | None) -> None:
+    """The account is let go, and this calendar of ours (None: none) is left there. It replaces what
+    was remembered before.
+    """
+    row = {
+        "user": account.user_id,
+        "kind": account.kind,
+        "part": part,
+        "calendar_id": calendar_id,
+    }
+    same = EarlierAccount.user, EarlierAccount.kind, EarlierAccount.part
+    EarlierAccount.insert(**row).on_conflict(
+        conflict_target=same, update={EarlierAccount.calendar_id: calendar_id}
+    ).execute()
+
+
+def parts(account: Account) -> set[str]:
+    """The parts of marks of all accounts at this provider that the person had before."""
+    rows = EarlierAccount.select(EarlierAccount.part)
+    return {
+        part
+        for (part,) in rows.where(
+            EarlierAccount.user == account.user_id, EarlierAccount.kind == account.kind
+        ).tuples()
+    }
+
+
+def calendar_of(account: Account, part: str) -> str | None:
+    """The calendar that we made for this account earlier and left there."""
+    row = EarlierAccount.get_or_none(
+        EarlierAccount.user == account.user_id,
+        EarlierAccount.kind == account.kind,
+        EarlierAccount.part == part,
+    )
+    return row and row.calendar_id
