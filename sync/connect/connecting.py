@@ -13,6 +13,7 @@ from base.audit import AuditEntry
 from base.database import database
 from models import Clinic, User
 from sync.providers.base import Calendar, Provider, ScopeMissing, Unanswered
+from sync.tables import earlier
 from sync.tables.accounts import Account, RemoteCalendar
 
 from . import connections
@@ -150,6 +151,8 @@ def _miss(row: RemoteCalendar) -> None:
     what it blocked until a person decides.
     """
     if row.role == "listed":
+        if row.is_ours:
+            earlier.remember(row.account, row.calendar_id)
         row.delete_instance()
     elif row.role == "source" and row.gone_since is None:
         row.gone_since = scheduling.utc_now()

@@ -276,6 +276,9 @@ class Provider(Protocol):
     def calendars(self) -> list[Calendar]:
         """Every calendar that the account's owner can open and that can be told by its id."""
 
+    def calendar(self, calendar_id: str) -> Calendar:
+        """One calendar of the account's owner that we made, asked for by its id. Raises Gone."""
+
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it
         among `calendars` first. Raises

@@ -4,6 +4,8 @@ Who connects the same account again, or another one that reaches the same calend
 wrote those events.
 """
 
+import hashlib
+
 from peewee import CharField, ForeignKeyField
 
 from base.database import Base
@@ -14,8 +16,8 @@ from .accounts import Account
 
 
 class EarlierAccount(Base):
-    """One account that was let go. `part`: the account's part of its marks (`marks.part`), opaque.
-    `calendar_id`: the calendar that we made there and left.
+    """One account that was let go: its part of the marks, and the calendar that we made there and
+    left.
     """
 
     user = ForeignKeyField(User, on_delete="CASCADE")
@@ -27,14 +29,25 @@ class EarlierAccount(Base):
         indexes = ((("user", "kind", "part"), True),)
 
 
-def remember(account: Account, part: str, calendar_id: str | None) -> None:
+def part(account: Account) -> str:
+    """The account's part of its marks: opaque, and the same after it was disconnected and connected
+    again. It is made from the installation,
+    the person, the kind and the provider's account, and stays as it is for ever."""
+    whose = (
+        f"account {account.clinic.installation} {account.user_id} {account.kind}"
+        f" {account.email.strip().lower()}"
+    )
+    return hashlib.sha256(whose.encode()).hexdigest()[:16]
+
+
+def remember(account: Account, calendar_id: str | None) -> None:
     """The account is let go, and this calendar of ours (None: none) is left there. It replaces what
     was remembered before.
     """
     row = {
         "user": account.user_id,
         "kind": account.kind,
-        "part": part,
+        "part": part(account),
         "calendar_id": calendar_id,
     }
     same = EarlierAccount.user, EarlierAccount.kind, EarlierAccount.part
@@ -43,22 +56,22 @@ def remember(account: Account, part: str, calendar_id: str | None) -> None:
     ).execute()
 
 
-def parts(account: Account) -> set[str]:
+def parts_of(account: Account) -> set[str]:
     """The parts of marks of all accounts at this provider that the person had before."""
     rows = EarlierAccount.select(EarlierAccount.part)
     return {
-        part
-        for (part,) in rows.where(
+        one
+        for (one,) in rows.where(
             EarlierAccount.user == account.user_id, EarlierAccount.kind == account.kind
         ).tuples()
     }
 
 
-def calendar_of(account: Account, part: str) -> str | None:
+def calendar_of(account: Account) -> str | None:
     """The calendar that we made for this account earlier and left there."""
     row = EarlierAccount.get_or_none(
         EarlierAccount.user == account.user_id,
         EarlierAccount.kind == account.kind,
-        EarlierAccount.part == part,
+        EarlierAccount.part == part(account),
     )
     return row and row.calendar_id

@@ -177,16 +177,16 @@ def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> boo
 
 def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
     """Whether ids and versions of the events with our mark are others than the links say."""
-    own = ("", marks.part(account))
-    there = {
-        key: etag
-        for key, (etag, mark) in outline.items()
-        if mark.account in own and key not in account.kept_copies
-    }
+    own = {"", marks.part(account)} | marks.parts_of(account)
     rows = Link.select(Link.remote_id, Link.etag, Link.phase).where(
         Link.account == account, Link.remote_id != "", Link.phase != "gone"
     )
     held = {remote_id: (etag, phase) for remote_id, etag, phase in rows.tuples()}
+    there = {
+        key: etag
+        for key, (etag, mark) in outline.items()
+        if (mark.account in own or key in held) and key not in account.kept_copies
+    }
     lost = any(
         phase in ("synced", "frozen") and key not in there for key, (_, phase) in held.items()
     )

@@ -12,7 +12,7 @@ from functools import cached_property
 from base import scheduling
 from base.database import database
 from sync.providers.base import Provider
-from sync.tables.accounts import Account, SyncRun
+from sync.tables.accounts import SURE, Account, SyncRun
 from sync.tables.pace import Pace
 
 LONGEST_WAIT_SECONDS = 900
@@ -23,6 +23,11 @@ class OutOfTime(Exception):
     """The time slice is over with work left. What was done is stored; the next run goes on from
     there.
     """
+
+
+def word_of(reason: str, otherwise: str = "Unavailable") -> str:
+    """A trouble in one word, as the account's row has it: the provider's own where there is one."""
+    return (reason or otherwise)[:60]
 
 
 @dataclass
@@ -60,6 +65,10 @@ class Errand:
     @cached_property
     def pace(self) -> Pace:
         return Pace.of(self.account)
+
+    def was_said(self, reason: str) -> bool:
+        """Whether the last looks, and several of them, ended with this word of the provider's."""
+        return self.account.failures >= SURE and self.account.health_word == word_of(reason)
 
     def learn(self, sent: int, done: int, is_limited: bool) -> None:
         """What became of a batch, inside the transaction that stores it: the next ones are no

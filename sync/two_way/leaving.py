@@ -12,6 +12,7 @@ from operator import attrgetter
 from peewee import chunked
 
 from base import scheduling
+from base.database import database
 from sync.connect import connecting, revoking
 from sync.events.event import RemoteEvent, Window
 from sync.providers.base import (
@@ -25,7 +26,8 @@ from sync.providers.base import (
     Unsent,
 )
 from sync.providers.writing import OF_ANY_CALL
-from sync.tables.accounts import SURE, Channel, Link, RemoteCalendar
+from sync.tables import earlier
+from sync.tables.accounts import SURE, Account, Channel, Link, RemoteCalendar
 
 from . import channels, local, marks, strays
 from .errand import Errand
@@ -51,7 +53,18 @@ def leave(errand: Errand) -> None:
     gone = _Removal(errand).carry_out() if account.removes else False
     if account.goal == "disconnect":
         revoking.revoke(account)
-    account.left(gone)
+    let_go(account, gone)
+
+
+def let_go(account: Account, is_gone: bool) -> None:
+    """Let the account become its goal, and remember what of ours is left there: our own calendar,
+    unless it `is_gone`.
+    """
+    destination = account.destination
+    is_left = destination and destination.is_ours and not is_gone
+    with database.atomic():
+        earlier.remember(account, destination.calendar_id if is_left else None)
+        account.left(is_gone)
 
 
 class _Removal:
@@ -97,7 +110,7 @@ class _Removal:
 
     def _believe_later(self, error: ProviderError) -> None:
         """Raise this, unless it was said several times."""
-        if self.account.failures < SURE:
+        if not self.errand.was_said(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:

@@ -6,7 +6,6 @@ account's, to be changed or taken away, nor
 foreign, to block time. Marks of earlier versions name no account: see `claimed`.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -17,19 +16,9 @@ from models import Booking, Practitioner
 from sync.events.event import Link, Mark, RemoteEvent
 from sync.tables.accounts import Account
 from sync.tables.accounts import Link as Row
+from sync.tables.earlier import part, parts_of
 
 _CHUNK = 400
-
-
-def part(account: Account) -> str:
-    """The account's part of its marks: opaque, and the same after it was disconnected and connected
-    again. It is made from the installation,
-    the person, the kind and the provider's account, and stays as it is for ever."""
-    whose = (
-        f"account {account.clinic.installation} {account.user_id} {account.kind}"
-        f" {account.email.strip().lower()}"
-    )
-    return hashlib.sha256(whose.encode()).hexdigest()[:16]
 
 
 def mark(account: Account, link: Link) -> Mark:
@@ -57,7 +46,8 @@ def claimed(
 
     `is_made`: we made the calendar for this person, so that what bears our mark there is theirs,
     unless an account of a colleague says
-    otherwise. Marks of earlier versions name no account. Such an event is ours where a mapping of
+    otherwise. So is what an account of theirs wrote that was disconnected since, wherever it is.
+    Marks of earlier versions name no account. Such an event is ours where a mapping of
     ours holds it; else where no mapping of a
     colleague's does, and the calendar or the booking is this person's.
     """
@@ -98,7 +88,7 @@ def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> s
         _held([row for row in colleagues if row.kind == account.kind], ids),
     )
     own = _of_person(account, {event.mark.reference for event in unnamed})
-    parts = {part(row) for row in colleagues} if is_made else set()
+    parts, before = {part(row) for row in colleagues}, parts_of(account)
     return {
         event.remote_id
         for event in unnamed
@@ -108,7 +98,9 @@ def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> s
     } | {
         event.remote_id
         for event in doubtful
-        if is_made and event.mark.account and event.mark.account not in parts
+        if event.mark.account
+        and (event.mark.account in before or is_made)
+        and event.mark.account not in parts
     }
 
 

@@ -22,6 +22,7 @@ from sync.connect import connecting, connections
 from sync.events.event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from sync.providers.base import (
     AuthExpired,
+    Calendar,
     Endless,
     Forbidden,
     Gone,
@@ -33,6 +34,7 @@ from sync.providers.base import (
     ScopeMissing,
     Unavailable,
 )
+from sync.tables import earlier
 from sync.tables.accounts import (
     SURE,
     Account,
@@ -46,7 +48,7 @@ from sync.tables.pace import ToldChange
 from sync.tables.unread import CalendarTrouble
 
 from . import channels, guests, incoming, leaving, local, marks, strays
-from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime
+from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime, word_of
 from .lease import leased
 from .meanwhile import NOTHING, Meanwhile, in_order
 from .outgoing import REMOTE, carry_out
@@ -116,7 +118,7 @@ def _is_set_up(account: Account) -> bool:
     if account.kind in connections.kinds():
         return True
     if account.phase == "leaving" and not account.removes:
-        account.left(calendar_gone=False)
+        leaving.let_go(account, is_gone=False)
     elif account.phase == "leaving":
         at = scheduling.utc_now()
         stuck = {
@@ -245,20 +247,12 @@ class _Round:
         calendar would hold everything twice."""
         account, provider = self.account, self.errand.provider
         mine = connecting.reference(account.clinic, account.user_id)
-        lists = (local.calendars(provider) for _ in range(2))
-        found = next(
-            (
-                calendar
-                for listed in lists
-                for calendar in listed
-                if mine in calendar.description and calendar.can_write
-            ),
-            None,
-        )
+        found = self._left_there() or self._listed(mine)
         found = found or provider.create_calendar(
             destination.name, destination.zone_name, connecting.description(mine)
         )
         with self.errand.writing():
+            earlier.remember(account, None)
             others = (
                 RemoteCalendar.account == account,
                 RemoteCalendar.calendar_id == found.calendar_id,
@@ -273,6 +267,31 @@ class _Round:
             destination.save(
                 only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name]
             )
+
+    def _left_there(self) -> Calendar | None:
+        """Our calendar that was left at an earlier departure, asked for by its id: lists may hide
+        it. That it is gone must be said several times.
+        """
+        calendar_id = earlier.calendar_of(self.account)
+        try:
+            return self.errand.provider.calendar(calendar_id) if calendar_id else None
+        except (Forbidden, Gone, ScopeMissing) as error:
+            if not self.errand.was_said(error.reason):
+                raise Unavailable(error.reason, error.status) from None
+            return None
+
+    def _listed(self, mine: str) -> Calendar | None:
+        """Our calendar as two lists tell it."""
+        lists = (local.calendars(self.errand.provider) for _ in range(2))
+        return next(
+            (
+                calendar
+                for listed in lists
+                for calendar in listed
+                if mine in calendar.description and calendar.can_write
+            ),
+            None,
+        )
 
     def _send(self, destination: RemoteCalendar) -> None:
         """Take in what changed in our calendar, and make it what it should be."""
@@ -405,7 +424,7 @@ class _Round:
         yet, so that it must be said several
         times, and the list of calendars must agree."""
         listed = {calendar.calendar_id for calendar in self.errand.provider.calendars()}
-        is_gone = destination.calendar_id not in listed and self.account.failures >= SURE
+        is_gone = destination.calendar_id not in listed and self.errand.was_said(error.reason)
         return (
             _CalendarGone(error.reason, error.status)
             if is_gone
@@ -522,7 +541,7 @@ class _Round:
             health = "operator"  # by itself it has not passed: somebody should look
         columns = {
             "health": health,
-            "health_word": (error.reason or type(error).__name__)[:60],
+            "health_word": word_of(error.reason, type(error).__name__),
             "failing_since": failing_since,
             "failures": failures,
             "wait_until": wait_until,
@@ -569,7 +588,7 @@ class _Round:
 
     def _note_trouble(self, error: ProviderError, health: str, wait_until: datetime | None) -> None:
         """The history tells it once, however often the same comes again."""
-        word = (error.reason or type(error).__name__)[:60]
+        word = word_of(error.reason, type(error).__name__)
         last = (
             SyncRun.select()
             .where(SyncRun.account == self.account)

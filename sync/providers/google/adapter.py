@@ -124,6 +124,10 @@ class Google:
             )  # one of ours that was hidden is there all the same
             return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
+    def calendar(self, calendar_id: str) -> Calendar:
+        with reading():
+            return replace(to_calendar(self._json("GET", _calendar(calendar_id))), access="owner")
+
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         body = {
             "summary": name,

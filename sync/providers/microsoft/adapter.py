@@ -13,6 +13,7 @@ calendar of ours is read in
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -115,6 +116,13 @@ class Microsoft:
             if error.status != 400:
                 raise
         return list(self._graph.items(target("/me/calendars", query)))
+
+    def calendar(self, calendar_id: str) -> Calendar:
+        with reading():
+            return replace(
+                to_calendar(self._graph.json("GET", calendar_path(calendar_id)), frozenset()),
+                access="owner",
+            )
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         """Calendars have no zone of their own, and no description: it becomes a property that
