@@ -234,13 +234,20 @@ class Clinic(Shown):
     @classmethod
     def age_faces(cls) -> None:
         """After a restore: every clinic's revision is a later one than any handed out since the
-        backup, so that no app keeps a newer copy.
+        backup, so that no app keeps a newer copy. What was shown before is not known.
+        """
+        cls.age_revisions()
+        for clinic in cls.select(cls.id, cls.latest_rev):
+            cls.update(before=[[clinic.latest_rev, None]]).where(cls.id == clinic.id).execute()
+
+    @classmethod
+    def age_revisions(cls) -> None:
+        """The part of `age_faces` for a database of any earlier version; its update does the
+        rest.
         """
         stamp = int(scheduling.utc_now().timestamp())
         fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()
-        for clinic in cls.select(cls.id, cls.latest_rev):
-            cls.update(before=[[clinic.latest_rev, None]]).where(cls.id == clinic.id).execute()
 
     def hold(self) -> None:
         """Let no other transaction change this clinic until this one ends. Take it before any other

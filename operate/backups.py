@@ -166,13 +166,18 @@ def finish_restore(settings) -> None:
     """What must follow a restore, and was not done or not all of it: at the end of one, and at the
     next start after one that was killed at any step.
     """
-    if not _unfinished(settings).exists():
+    if not is_unfinished(settings):
         return
     _take_back()
     with _connected():
         if migrate.state() == "current":
             Clinic.void_after_restore()
     _unfinished(settings).unlink()
+
+
+def is_unfinished(settings) -> bool:
+    """Whether a restore was begun here and not done to its end."""
+    return _unfinished(settings).exists()
 
 
 def _unfinished(settings) -> Path:
@@ -196,8 +201,10 @@ def _take_back() -> None:
     out meanwhile, and letters that went out. No calendar app may keep what it shows as the newest.
     """
     with _connected():
-        if Clinic.table_exists():
+        if migrate.state() == "current":
             Clinic.age_faces()
+        elif Clinic.table_exists():
+            Clinic.age_revisions()
         if Session.table_exists():  # an older version's backup has none
             Session.delete().execute()
         if Letter.table_exists():
