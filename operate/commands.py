@@ -8,6 +8,7 @@ import re
 import secrets
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -230,21 +231,41 @@ def _check_key() -> None:
         raise click.ClickException(keys.FOREIGN)
 
 
-def _check_key_if_there() -> None:
-    """The same for one part that runs alone: it may begin before the database does."""
-    try:
-        models.database.connect(reuse_if_open=True)
-        is_current = migrations.state() == "current"
-        is_foreign = is_current and keys.state(_settings().secret_keys) == "foreign"
-        if is_current and not is_foreign:
-            backups.finish_restore(_settings())
-    except PeeweeException:
+def _check_part() -> None:
+    """What one part that runs alone makes sure of first. It may begin before the database does,
+    unless a restore was killed: what that left to do comes before any page or job.
+    """
+    for attempt in range(1_000_000):
+        try:
+            _check_database()
+            return
+        except PeeweeException:
+            if not backups.is_unfinished(_settings()):
+                return
+        finally:
+            if not models.database.is_closed():
+                models.database.close()
+        if attempt == 0:
+            processes.say(
+                "A restore was not finished, and the database does not answer. Waiting for it;"
+                " check DATABASE_URL."
+            )
+        time.sleep(1)
+
+
+def _check_database() -> None:
+    """Refuse a key that is not this database's, and finish a restore that was killed."""
+    models.database.connect(reuse_if_open=True)
+    if migrations.state() != "current":
+        if backups.is_unfinished(_settings()):
+            raise click.ClickException(
+                "A restore was not finished, and the database is behind this program. Run: flask"
+                " --app app migrate"
+            )
         return
-    finally:
-        if not models.database.is_closed():
-            models.database.close()
-    if is_foreign:
+    if keys.state(_settings().secret_keys) == "foreign":
         raise click.ClickException(keys.FOREIGN)
+    backups.finish_restore(_settings())
 
 
 @click.command()
@@ -348,7 +369,7 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
 @with_key
 def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
     """Run the web server alone."""
-    _check_key_if_there()
+    _check_part()
     # no connection may be shared with the processes that are forked now
     models.database.obj.close_all()
     try:
@@ -370,7 +391,7 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 @with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
-    _check_key_if_there()
+    _check_part()
     names = list(queues or processes.jobs.LIMITS)
     processes.work(_settings().redis_url, names, burst, ready, _settings().frozen_seconds)
 
@@ -380,7 +401,7 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 @with_key
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
-    _check_key_if_there()
+    _check_part()
     processes.tick(_settings().redis_url, ready)
 
 

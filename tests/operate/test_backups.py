@@ -6,19 +6,21 @@ import dataclasses
 import importlib.util
 import os
 import shutil
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import program
 import pytest
 from earlier import EARLIER, counts, make
-from program import on_sqlite_alone
+from program import free_port, on_sqlite_alone
 
 import models
 from base import vault
@@ -389,3 +391,114 @@ def test_on_a_fresh_machine_a_backup_with_its_key_needs_nothing(own, tmp_path): 
     assert "Restored" in said and "Before you start it" not in said
     key = (tmp_path / "fresh" / "instance" / "secret_key").read_text()
     assert key == (tmp_path / "instance" / "secret_key").read_text()
+
+
+# ---- a part that runs alone after a restore that was killed ----
+
+PARTS = {"web": ["--workers", "1"], "worker": [], "clock": []}
+
+
+@pytest.fixture
+def unfinished(server, tmp_path, killed):
+    """A restore of an installation with a session in it, killed before the session was ended."""
+    migrate.migrate()
+    clinic = Clinic.create(name="Linden")
+    user = User.create(clinic=clinic, email="olive@linden.test", name="Olive", role="owner")
+    Session.begin(user, True, "")
+    backups.write(server, tmp_path / "kalends.tar.gz")
+    models.database.close()
+    models.database.obj.close_all()
+    killed(server, tmp_path / "kalends.tar.gz", "_take_back")
+    return server
+
+
+@pytest.fixture
+def alone(unfinished, tmp_path):
+    """`alone("web", …)` begins a part by itself; it is stopped in the end."""
+    begun = []
+
+    def begin(name: str, **environ) -> SimpleNamespace:
+        output = tmp_path / f"{name}-said"
+        around = {
+            "KALENDS_INSTANCE": unfinished.instance,
+            "KALENDS_SECRET_KEY": KEY,
+            "KALENDS_PORT": free_port(),
+            "REDIS_URL": "redis://127.0.0.1:9",
+        }
+        begun.append(program.begin(name, *PARTS[name], output=output, **around, **environ))
+        return SimpleNamespace(output=output, port=around["KALENDS_PORT"])
+
+    yield begin
+    for running in begun:
+        running.terminate()
+        running.wait(20)
+
+
+def sessions() -> int:
+    with models.database.connection_context():
+        return Session.select().count()
+
+
+def until(met) -> None:
+    end = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_that_runs_alone_finishes_a_restore(unfinished, alone, name):
+    assert sessions() == 1
+    alone(name, DATABASE_URL=unfinished.database_url)
+    until(lambda: not backups.is_unfinished(unfinished))
+    assert sessions() == 0
+
+
+@on_sqlite_alone
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_that_is_there_before_the_database_waits_to_finish_a_restore(
+    unfinished, alone, tmp_path, name
+):
+    """The disk of the database is mounted late."""
+    there, late = tmp_path / "disk", tmp_path / "unmounted"
+    late.mkdir()
+    shutil.move(unfinished.instance / "kalends.db", late / "kalends.db")
+    part = alone(name, DATABASE_URL=f"sqlite:///{there / 'kalends.db'}")
+    until(lambda: b"Waiting for it" in part.output.read_bytes())
+    late.rename(there)
+    until(lambda: not backups.is_unfinished(unfinished))
+    open_database(f"sqlite:///{there / 'kalends.db'}")
+    assert sessions() == 0
+
+
+@on_sqlite_alone
+def test_a_part_does_not_run_over_a_restore_that_needs_an_update_first(unfinished, tmp_path):
+    with models.database.connection_context():
+        models.database.execute_sql(
+            "DELETE FROM schema_migration WHERE name = (SELECT MAX(name) FROM schema_migration)"
+        )
+    for name in PARTS:
+        done = program.run(
+            name,
+            KALENDS_INSTANCE=unfinished.instance,
+            KALENDS_SECRET_KEY=KEY,
+            KALENDS_PORT=free_port(),
+            DATABASE_URL=unfinished.database_url,
+        )
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "A restore was not finished" in done.stderr and "migrate" in done.stderr
+    assert backups.is_unfinished(unfinished) and sessions() == 1
+
+
+@on_sqlite_alone
+def test_a_part_without_a_restore_does_not_wait_for_its_database(unfinished, alone, tmp_path):
+    """Private links are answered from their copies meanwhile."""
+    (unfinished.instance / "restore-unfinished").unlink()
+    part = alone("web", DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'kalends.db'}")
+
+    def answers() -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", part.port), 1):
+            return True
+        return False
+
+    until(answers)

@@ -20,16 +20,11 @@ from types import SimpleNamespace
 import program
 import psutil
 import pytest
+from program import free_port
 from redis import Redis
 from rq import Queue
 
 from base import jobs
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

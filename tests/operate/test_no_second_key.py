@@ -99,9 +99,7 @@ def test_a_start_beside_one_that_runs_makes_no_key(nothing):
 def test_the_first_start_says_that_it_is_one_and_the_second_does_not(nothing, tmp_path):
     said = []
     for name in ("first", "second"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = program.free_port()
         output: Path = tmp_path / name
         running = program.begin("start", output=output, KALENDS_INSTANCE=nothing, KALENDS_PORT=port)
         try:

@@ -25,6 +25,7 @@ import program
 import psycopg
 import pytest
 import redis
+from program import free_port
 from rq import Queue
 from serving import serving
 
@@ -509,9 +510,3 @@ def test_of_two_starts_at_once_one_runs_and_the_other_says_so_before_it_touches_
         and "Traceback" not in done.stderr
     )
     assert not (tmp_path / "kalends.db").exists()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
