@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from statistics import median
 
+import models
 from app import Settings, create_app
-from models import User
+from models import Feed, Practitioner, User
 from operate import migrate
 from sync.feeds import feed as feeds
 
@@ -18,10 +19,14 @@ from . import clinics
 from .render import KEY, first_answer_seconds
 from .tables import show, verdict
 
+PASSWORD = "bench bench bench"
 SIZES = {
     "1,000": (1, 1000),
     "1,000,000": (500, 2000),
 }  # a practitioner has 1,000 in the window at both: only the database grows
+
+
+ROUNDS = 3  # one size after the other: other work on the machine meets both
 
 
 def run() -> None:
@@ -29,8 +34,14 @@ def run() -> None:
     logging.getLogger("kalends").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         for name, url in databases(folder):
-            figures = {size: _measure(url(size), folder, *shape) for size, shape in SIZES.items()}
-            small, large = figures.values()
+            made = {size: _fill(url(size), folder, *shape) for size, shape in SIZES.items()}
+            rounds = [
+                {size: _measure(*where) for size, where in made.items()} for _ in range(ROUNDS)
+            ]
+            small, large = (
+                {what: min(one[size][what] for one in rounds) for what in rounds[0][size]}
+                for size in SIZES
+            )
             rows = [
                 [
                     what,
@@ -71,30 +82,40 @@ def _fresh(base: str, name: str) -> str:
     return head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
 
 
-def _measure(url: str, folder: str, practitioners: int, each: int) -> dict[str, float]:
+def _fill(url: str, folder: str, practitioners: int, each: int) -> tuple[Settings, int, int]:
+    """A database of this size: its settings, and the numbers of a link and of its calendar."""
+    settings = Settings.from_env(
+        {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
+    )
+    create_app(settings)
+    migrate.migrate()
+    link, calendar = clinics.fill(practitioners, each)
+    User.get_by_id(calendar.user_id).set_password(PASSWORD, None)
+    models.database.close()
+    return settings, link.id, calendar.id
+
+
+def _measure(settings: Settings, link_id: int, calendar_id: int) -> dict[str, float]:
     """Median seconds of the check (304), of the first answer per 1,000 events, and of the week
     page.
     """
-    app = create_app(
-        Settings.from_env(
-            {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
-        )
-    )
+    app = create_app(settings)
     app.config["WTF_CSRF_ENABLED"] = False
-    migrate.migrate()
-    link, calendar = clinics.fill(practitioners, each)
+    models.database.connect()
+    link, calendar = Feed.get_by_id(link_id), Practitioner.get_by_id(calendar_id)
+    email = User.get_by_id(calendar.user_id).email
     first, body = first_answer_seconds(link)
     per_thousand = first * 1000 / body.count(b"BEGIN:VEVENT")
+    models.database.close()
     path, http = feeds.path(KEY, link), app.test_client()
     etag = http.get(path).headers["ETag"]
-    owner = User.get_by_id(calendar.user_id)
-    owner.set_password("bench bench bench", None)
-    http.post("/sign-in", data={"email": owner.email, "password": "bench bench bench"})
+    http.post("/sign-in", data={"email": email, "password": PASSWORD})
     day = clinics.TODAY.isoformat()
+    page = f"/calendar?day={day}&calendar={calendar.id}"
     return {
         "feed, 304": _median(lambda: http.get(path, headers={"If-None-Match": etag}), 304),
         "feed, first answer, per 1,000 events": per_thousand,
-        "week page": _median(lambda: http.get(f"/calendar?day={day}&calendar={calendar.id}"), 200),
+        "week page": _median(lambda: http.get(page), 200),
     }
 
 
