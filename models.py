@@ -36,7 +36,7 @@ from peewee import (
     prefetch,
 )
 
-from base import copies, outside, past_values, scheduling
+from base import copies, outside, past_values, scheduling, time_off, working_time
 from base.audit import AuditEntry
 from base.database import (
     Base,
@@ -54,7 +54,7 @@ from base.database import (
 from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
-from base.scheduling import Hours, Span
+from base.scheduling import LAST_DAY, Hours, Span
 from base.series import (
     FREE_STATUSES,
     STATUSES,
@@ -446,6 +446,7 @@ class User(Shown, UserMixin):
     mode = CharField(20, default="one_way")
     hide_sensitive = BooleanField(default=False)
     rev = BigIntegerField(default=0)
+    away_rev = BigIntegerField(default=0)  # moves with the person's time off
     created_at = InstantField(default=now)
 
     @property
@@ -780,29 +781,23 @@ class Practitioner(Archivable):
         """Whether a timed span leaves the working hours of its day. Only a warning: people do work
         late.
         """
+        if span.all_day:
+            return False
         day = scheduling.local_day(span.starts_at, self.zone)
-        return not span.all_day and not scheduling.within(
-            span, scheduling.open_spans(self.hours, day, self.zone)
-        )
+        rota = time_off.rota(self, span.starts_at, span.ends_at)
+        return not scheduling.within(span, rota.open_on(day))
 
     def next_free(self, after: datetime, length: timedelta, but: Iterable[int] = ()) -> Span | None:
         """The first free stretch of working time from `after` on that holds `length`, within two
         weeks. Bookings in `but` do not count.
         """
-        first = scheduling.local_day(after, self.zone)
-        days = [
-            first + timedelta(days=n)
-            for n in range(14)
-            if first + timedelta(days=n) <= scheduling.LAST_DAY
-        ]
-        stretches = [
-            span
-            for day in days
-            for span in scheduling.open_spans(self.hours, day, self.zone)
-            if span.ends_at > after
-        ]
-        ahead = [Span(max(after, span.starts_at), span.ends_at) for span in stretches]
+        until = min(after + timedelta(days=14), scheduling.midnight(LAST_DAY, self.zone))
+        if until <= after:
+            return None
+        rota = time_off.rota(self, after, until)
+        ahead = rota.openings(after, until)
         taken = [booking.span for booking in Booking.conflicts(self.user, ahead, but)]
+        taken += working_time.cut(rota.closed(after, until), ahead)
         return next(scheduling.gaps(ahead, [*taken, *self.taken_outside(ahead)], length), None)
 
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:

@@ -20,9 +20,8 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 2), date(2099, 12, 31)
 LONGEST = timedelta(days=31)
 MOST_REPEATS = 104
 
-Hours = dict[
-    str, list[list[str]]
-]  # {"mon": [["09:00", "12:30"], ["13:30", "17:00"]], …}; a missing day is closed
+Walls = list[list[str]]  # the hours of a day: [["09:00", "12:30"], ["13:30", "00:00"]]
+Hours = dict[str, Walls]  # {"mon": [["09:00", "12:30"], …], …}; a missing day is closed
 
 
 class BadTime(ValueError):
@@ -192,18 +191,36 @@ def week_of(day: date) -> list[date]:
     return [monday + timedelta(days=n) for n in range(7)]
 
 
-def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
-    """The working stretches of a local day as instants. One that lies in the hour skipped in spring
-    is not there.
+def walls_of(hours: Hours, day: date) -> Walls:
+    """The hours of the day's weekday."""
+    return hours.get(WEEKDAYS[day.weekday()], [])
+
+
+def minutes_of(stretch: Sequence[str]) -> tuple[int, int]:
+    """From and to in minutes of the day. One that closes at "00:00" closes at its end."""
+    opens, closes = (60 * int(wall[:2]) + int(wall[3:5]) for wall in stretch)
+    return opens, closes or 24 * 60
+
+
+def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
+    """The stretches of a local day as instants. One that lies in the hour skipped in spring is not
+    there.
     """
-    walls = [
-        [time.fromisoformat(wall) for wall in stretch]
-        for stretch in hours.get(WEEKDAYS[day.weekday()], [])
-    ]
     ends = [
-        (instant(day, opens, zone)[0], instant(day, closes, zone)[0]) for opens, closes in walls
+        (
+            instant(day, time.fromisoformat(opens), zone)[0],
+            midnight(day + timedelta(days=1), zone)
+            if closes == "00:00"
+            else instant(day, time.fromisoformat(closes), zone)[0],
+        )
+        for opens, closes in walls
     ]
     return [Span(starts_at, ends_at) for starts_at, ends_at in ends if starts_at < ends_at]
+
+
+def open_spans(hours: Hours, day: date, zone: ZoneInfo) -> list[Span]:
+    """The stretches of a local day of weekly hours as instants."""
+    return spans_of(walls_of(hours, day), day, zone)
 
 
 def within(span: Span, stretches: Iterable[Span]) -> bool:
@@ -264,23 +281,24 @@ def check_hours(hours: Hours) -> Hours:
     """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards, or
     overlaps or touches the next.
     """
-    checked: Hours = {}
-    for day in WEEKDAYS:
-        try:
-            stretches = sorted(
-                [f"{time.fromisoformat(wall):%H:%M}" for wall in stretch]
-                for stretch in hours.get(day) or []
-            )
-        except ValueError:
-            raise BadTime("hours") from None
-        flat = [wall for stretch in stretches for wall in stretch]  # written so, walls sort as text
-        if any(len(s) != 2 for s in stretches) or any(
-            a >= b for a, b in zip(flat, flat[1:], strict=False)
-        ):
-            raise BadTime("hours")
-        if stretches:
-            checked[day] = stretches
-    return checked
+    checked = {day: check_walls(hours.get(day) or []) for day in WEEKDAYS}
+    return {day: walls for day, walls in checked.items() if walls}
+
+
+def check_walls(walls: Walls) -> Walls:
+    """The same for the hours of one day. Its last stretch may close at "00:00": the end of the
+    day.
+    """
+    try:
+        stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in s] for s in walls)
+    except ValueError:
+        raise BadTime("hours") from None
+    if any(len(s) != 2 for s in stretches):
+        raise BadTime("hours")
+    flat = [minute for s in stretches for minute in minutes_of(s)]
+    if any(a >= b for a, b in zip(flat, flat[1:], strict=False)):
+        raise BadTime("hours")
+    return stretches
 
 
 class Held:

@@ -7,6 +7,7 @@ it.
 
 import letters
 from base import outbox, scheduling
+from base.time_off import TimeOff
 from letters import trouble
 from models import Clinic, database
 from operate import intake
@@ -42,6 +43,7 @@ def clean_up() -> None:
     accounts.clean_up(now)
     pace.clean_up(now)
     outbox.clean_up(now)
+    TimeOff.clean_up(now)
     AddressProof.clean_up()
     Session.clean_up()
     SecurityEvent.clean_up()

@@ -14,6 +14,7 @@ from base.audit import AuditEntry
 from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
+from base.time_off import DatedHours, TimeOff
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
 from people.credentials import OneTimeLink, ResetRequest, Throttle
@@ -67,6 +68,8 @@ TABLES = (
     UnreadEvent,
     CalendarTrouble,
     EarlierAccount,
+    TimeOff,
+    DatedHours,
 )
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 

@@ -22,9 +22,10 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
         {"past_values", "scheduling", "settings", "statements", "text", "vault"},
+        {"working_time"},
         {"copies"},
         {"database"},
-        {"audit", "jobs", "notes", "outbox", "outside"},
+        {"audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"series"},
     ),
     "sync": (

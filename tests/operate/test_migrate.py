@@ -87,14 +87,16 @@ def test_migrations_make_what_the_models_say(db):
     assert len(said) > 100
     tables = (
         "audit_entry",
+        "dated_hours",
         "external_event",
         "letter",
         "note_version",
+        "time_off",
     )  # they stand below the tables that they name, and leave this to the migration
     deferred = {
         line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))
     }
-    assert len(deferred) == 8
+    assert len(deferred) == 13
     made -= deferred
     differences = [f"only the models:     {line}" for line in sorted(said - made)] + [
         f"only the migrations: {line}" for line in sorted(made - said)

@@ -1,0 +1,293 @@
+"""When people do not work, as rows: time off, other hours on a date, and holidays of a venue. It
+lies below the bookings, which look at it. What follows from the rows, `working_time` says.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from peewee import (
+    BooleanField,
+    CharField,
+    Check,
+    DateField,
+    DeferredForeignKey,
+    IntegerField,
+    TextField,
+    UUIDField,
+)
+
+from . import scheduling
+from .audit import AuditEntry
+from .database import Base, InstantField, JSONText, database, now, transition
+from .scheduling import Span, Walls
+from .working_time import DAY, Off, Rota, Stretch
+
+KINDS = ("leave", "sick", "training", "lunch", "other")
+UNDO_FOR = timedelta(days=1)
+
+
+class TimeOff(Base):
+    """Time in which a person does not work, at any venue (see `working_time.Off`). `kind` and
+    `note` are for the person and for managers: everyone else, and every calendar outside, is told
+    "Away".
+
+    `zone_name` None: whole days, which are those of whichever venue is asked about. One that was
+    removed stays for a day, so that it can be brought back.
+    """
+
+    clinic = DeferredForeignKey("Clinic", backref="time_off")
+    user = DeferredForeignKey("User", backref="time_off")
+    uuid = UUIDField(unique=True, default=uuid.uuid4)
+    kind = CharField(10, constraints=[Check(f"kind IN {KINDS}")])
+    note = TextField(default="")
+    first_on = DateField()
+    last_on = DateField()
+    starts = CharField(5, null=True)
+    ends = CharField(5, null=True)
+    zone_name = CharField(60, null=True)
+    weekly = BooleanField(default=False)
+    until = DateField(null=True)
+    skipped = JSONText(default=list)
+    sequence = IntegerField(default=0)
+    created_at = InstantField(default=now)
+    updated_at = InstantField(default=now)
+    removed_at = InstantField(null=True)
+
+    class Meta:
+        indexes = ((("user", "first_on"), False),)
+
+    WHEN = ("first_on", "last_on", "starts", "ends", "zone_name", "weekly", "until", "skipped")
+
+    @property
+    def off(self) -> Off:
+        """It as a rule; its key is this row. Raises BadTime where it is none."""
+        return Off(
+            self,
+            self.first_on,
+            self.last_on,
+            self.starts and time.fromisoformat(self.starts),
+            self.ends and time.fromisoformat(self.ends),
+            self.zone_name and ZoneInfo(self.zone_name),
+            self.weekly,
+            self.until,
+            frozenset(map(date.fromisoformat, self.skipped)),
+        )
+
+    def uid(self, day: date) -> UUID:
+        """The UID of the stretch that begins on the day in every calendar outside, for ever."""
+        return uuid.uuid5(self.uuid, day.isoformat())
+
+    @classmethod
+    def near(cls, users: Collection[int], start: datetime, end: datetime):
+        """The time off of these people (ids) that may touch [start, end), in any zone."""
+        first, last = start.date() - DAY, end.date() + DAY
+        repeats = cls.weekly & (cls.until.is_null() | (cls.until >= first - 8 * DAY))
+        return (
+            cls.select()
+            .where(
+                cls.user.in_(list(users)),
+                cls.removed_at.is_null(),
+                cls.first_on <= last,
+                repeats | (cls.last_on >= first),
+            )
+            .order_by(cls.first_on, cls.id)
+        )
+
+    @classmethod
+    def between(
+        cls, user: Base | int, start: datetime, end: datetime, zone: ZoneInfo
+    ) -> list[Stretch]:
+        """The person's time off in [start, end), oldest first, not cut to it; whole days are those
+        of `zone`. The `off` of each is its row.
+        """
+        rows = cls.near([getattr(user, "id", user)], start, end)
+        found = [stretch for row in rows for stretch in row.off.between(start, end, zone)]
+        return sorted(found, key=lambda stretch: (stretch.starts_at, stretch.ends_at))
+
+    @classmethod
+    def blocking(cls, user: Base | int, spans: Sequence[Span], zone: ZoneInfo) -> list[Stretch]:
+        """The person's time off that touches one of the spans."""
+        if not spans:
+            return []
+        start, end = min(span.starts_at for span in spans), max(span.ends_at for span in spans)
+        near = cls.between(user, start, end, zone)
+        return [stretch for stretch in near if any(stretch.overlaps(span) for span in spans)]
+
+    @classmethod
+    @database.atomic()
+    def add(cls, user: Base, actor: Base | None, *, key: UUID | None = None, **fields) -> "TimeOff":
+        """New time off. Raises BadTime. A second call with the same `key` gives what the first one
+        made.
+        """
+        user.clinic.hold()
+        key = key or uuid.uuid4()
+        earlier = cls.get_or_none(cls.uuid == key, cls.user == user, cls.removed_at.is_null())
+        if earlier:
+            return earlier
+        if cls.select().where(cls.uuid == key).exists():
+            key = uuid.uuid4()
+        row = cls(clinic=user.clinic, user=user, uuid=key, **fields)
+        row.off  # noqa: B018 (refuses times that are none)
+        row.save(force_insert=True)
+        row._bump()
+        AuditEntry.note(user.clinic, actor, "time_off.added", row)
+        return row
+
+    @transition
+    def change(self, actor: Base | None, **fields) -> None:
+        """Change any columns. Raises BadTime."""
+        changed = [name for name, value in fields.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, fields[name])
+        self.off  # noqa: B018
+        if not changed:
+            return
+        if set(changed) & set(self.WHEN):
+            self._moved()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "time_off.changed", self, fields=changed)
+
+    @transition
+    def remove(self, actor: Base | None, day: date | None = None) -> None:
+        """Take it away, or of weekly time off only what begins on `day`."""
+        if day:
+            self.skipped = sorted({*self.skipped, day.isoformat()})
+        else:
+            self.removed_at = self.removed_at or now()
+        self._moved()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "time_off.removed", self)
+
+    @transition
+    def bring_back(self, actor: Base | None, day: date | None = None) -> None:
+        """Undo `remove`."""
+        if day:
+            self.skipped = [one for one in self.skipped if one != day.isoformat()]
+        else:
+            self.removed_at = None
+        self._moved()
+        self.save()
+        AuditEntry.note(self.clinic, actor, "time_off.returned", self)
+
+    def _moved(self) -> None:
+        self.sequence, self.updated_at = self.sequence + 1, now()
+        self._bump()
+
+    def _bump(self) -> None:
+        """Calendars that show it are fresh with the commit; bookings have not changed."""
+        table = type(self).user.rel_model
+        table.update(away_rev=self.clinic.next_rev()).where(table.id == self.user_id).execute()
+
+    @classmethod
+    def clean_up(cls, at: datetime) -> None:
+        """Forget what was removed longer ago than it could be brought back."""
+        cls.delete().where(cls.removed_at < at - UNDO_FOR).execute()
+
+
+class DatedHours(Base):
+    """The hours of one date, of a practitioner or of a venue, where they are not those of its
+    weekday; none: closed.
+
+    A holiday of a venue (`is_holiday`, with its name) closes it where it `counts`; hours that
+    somebody wrote down for the same date go before it.
+    """
+
+    clinic = DeferredForeignKey("Clinic", backref="dated_hours")
+    venue = DeferredForeignKey("Venue", null=True, backref="dated_hours")
+    practitioner = DeferredForeignKey("Practitioner", null=True, backref="dated_hours")
+    day = DateField()
+    hours = JSONText(default=list)
+    name = CharField(120, default="")
+    is_holiday = BooleanField(default=False)
+    counts = BooleanField(default=True)
+
+    class Meta:
+        indexes = (
+            (("venue", "day", "is_holiday"), True),
+            (("practitioner", "day"), True),
+        )
+
+    @classmethod
+    def ahead(cls, owner: Base, today: date):
+        """Other hours of this practitioner or venue from today on, by date; no holidays."""
+        return (
+            cls.select().where(cls._of(owner), ~cls.is_holiday, cls.day >= today).order_by(cls.day)
+        )
+
+    @classmethod
+    def _of(cls, owner: Base):
+        column = cls.venue if isinstance(owner, cls.venue.rel_model) else cls.practitioner
+        return column == owner
+
+    @classmethod
+    @database.atomic()
+    def put(
+        cls, owner: Base, day: date, hours: Walls, actor: Base | None, name: str = ""
+    ) -> "DatedHours":
+        """Give a practitioner or venue these hours on the date, in place of any others. Raises
+        BadTime.
+        """
+        owner.clinic.hold()
+        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
+            raise scheduling.BadTime("year")
+        checked = scheduling.check_walls(hours)
+        row = cls.get_or_none(cls._of(owner), cls.day == day, ~cls.is_holiday)
+        if row is None:
+            row = cls(clinic=owner.clinic, day=day)
+            setattr(row, owner._meta.table_name, owner)
+        row.hours, row.name = checked, name
+        row.save()
+        AuditEntry.note(owner.clinic, actor, "dated_hours.set", row, day=day.isoformat())
+        return row
+
+    @transition
+    def remove(self, actor: Base | None) -> None:
+        """The date has the hours of its weekday again."""
+        AuditEntry.note(self.clinic, actor, "dated_hours.removed", self, day=self.day.isoformat())
+        self.delete_instance()
+
+
+def rotas(calendars: Iterable[Base], start: datetime, end: datetime) -> dict[int, Rota]:
+    """For each practitioner (with its venue at hand), by id: all that says when they work in
+    [start, end). Two queries, whatever their number; the `off` of each stretch is its row.
+    """
+    calendars = list(calendars)
+    people = {calendar.user_id for calendar in calendars}
+    off = defaultdict(list)
+    for row in TimeOff.near(people, start, end):
+        off[row.user_id].append(row.off)
+    own, venues = _dated(calendars, start, end)
+    return {
+        calendar.id: Rota(
+            calendar.zone,
+            calendar.hours,
+            own[calendar.id],
+            venues[calendar.venue_id],
+            off[calendar.user_id],
+        )
+        for calendar in calendars
+    }
+
+
+def rota(calendar: Base, start: datetime, end: datetime) -> Rota:
+    """The same for one practitioner."""
+    return rotas([calendar], start, end)[calendar.id]
+
+
+def _dated(calendars: Sequence[Base], start: datetime, end: datetime) -> tuple[dict, dict]:
+    """Hours by date, by practitioner's id and by venue's id."""
+    own, venues = defaultdict(dict), defaultdict(dict)
+    whose = DatedHours.practitioner.in_([calendar.id for calendar in calendars]) | (
+        DatedHours.venue.in_(list({calendar.venue_id for calendar in calendars}))
+    )
+    rows = DatedHours.select().where(
+        whose, DatedHours.counts, DatedHours.day.between(start.date() - DAY, end.date() + DAY)
+    )
+    for row in rows.order_by(DatedHours.is_holiday.desc()):  # what was written down comes last
+        by_day = venues[row.venue_id] if row.venue_id else own[row.practitioner_id]
+        by_day[row.day] = row.hours
+    return own, venues

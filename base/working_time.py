@@ -1,0 +1,177 @@
+"""When somebody works: weekly hours, other hours on a date, and what closes them.
+
+Pure: knows no row, no request and no clock. Wall times become instants day by day in the zone in
+which they are meant, so that both changes of the clocks come out right.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from base import scheduling
+from base.scheduling import BadTime, Hours, Span, Walls
+
+LONGEST_DAYS = 5 * 366  # of one stretch of time off
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time that is closed, and what closes it (`off`, any key). Whole days also carry their
+    dates, of which `ends_on` is the day after the last. It may be longer than any booking.
+    """
+
+    off: object
+    starts_at: datetime
+    ends_at: datetime
+    starts_on: date | None = None
+    ends_on: date | None = None
+
+    @property
+    def all_day(self) -> bool:
+        return self.starts_on is not None
+
+    def overlaps(self, span: Span) -> bool:
+        """Half-open, as spans are."""
+        return self.starts_at < span.ends_at and span.starts_at < self.ends_at
+
+
+@dataclass(frozen=True)
+class Off:
+    """Time off as it is written down: whole days from `first_on` to `last_on`, or from the wall
+    time `starts` on the first to `ends` on the last, in `zone`.
+
+    `weekly` repeats it every seven days, up to and including those that begin on `until` (None:
+    without end), but for those that begin on one of the days in `skipped`. Raises BadTime.
+    """
+
+    key: object
+    first_on: date
+    last_on: date
+    starts: time | None = None
+    ends: time | None = None
+    zone: ZoneInfo | None = None
+    weekly: bool = False
+    until: date | None = None
+    skipped: frozenset[date] = frozenset()
+
+    def __post_init__(self):
+        days = (self.last_on - self.first_on).days
+        if days < 0 or not days and self.starts and self.ends <= self.starts:
+            raise BadTime("ends_before_start")
+        if not (self.first_on >= scheduling.FIRST_DAY and self.last_on <= scheduling.LAST_DAY):
+            raise BadTime("year")
+        if days >= LONGEST_DAYS:
+            raise BadTime("off_too_long")
+        over = days >= 7 and (self.starts is None or days > 7 or self.ends > self.starts)
+        if self.weekly and over:
+            raise BadTime("off_overlaps_itself")
+        if self.weekly and self.until and self.until < self.first_on:
+            raise BadTime("until")
+
+    @property
+    def all_day(self) -> bool:
+        return self.starts is None
+
+    def on(self, day: date, zone: ZoneInfo) -> Stretch | None:
+        """The stretch that begins on the day; whole days are those of `zone`. None where the clocks
+        skip all of it.
+        """
+        last = min(day + (self.last_on - self.first_on), scheduling.LAST_DAY)
+        if self.all_day:
+            after = last + DAY
+            ends = scheduling.midnight(after, zone)
+            return Stretch(self.key, scheduling.midnight(day, zone), ends, day, after)
+        starts_at, _ = scheduling.instant(day, self.starts, self.zone)
+        ends_at, _ = scheduling.instant(last, self.ends, self.zone)
+        return Stretch(self.key, starts_at, ends_at) if starts_at < ends_at else None
+
+    def between(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[Stretch]:
+        """Every stretch that touches [start, end), in order of time and not cut to it."""
+        for day in self._days(start.date() - 2 * DAY, end.date() + 2 * DAY):
+            stretch = self.on(day, zone)
+            if stretch and stretch.starts_at < end and start < stretch.ends_at:
+                yield stretch
+
+    def _days(self, first: date, last: date) -> Iterator[date]:
+        """The days on which a stretch begins that may touch these days."""
+        if not self.weekly:
+            yield self.first_on
+            return
+        length = self.last_on - self.first_on
+        weeks = max(0, -(-(first - length - self.first_on).days // 7))
+        end = min(last, self.until or last, scheduling.LAST_DAY)
+        day = self.first_on + timedelta(days=7 * weeks)
+        while day <= end:
+            if day not in self.skipped:
+                yield day
+            day += timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Rota:
+    """All that says when a practitioner works at one venue: `weekly` hours, `own` hours on dates
+    that have other ones, those of the `venue` on such dates (a holiday has none), and time off.
+
+    Hours on a date of one's own take the place of the weekly ones. Those of the venue cut either:
+    nobody works in a closed house, and an open one makes nobody work.
+    """
+
+    zone: ZoneInfo
+    weekly: Hours
+    own: Mapping[date, Walls]
+    venue: Mapping[date, Walls]
+    off: Sequence[Off] = ()
+
+    def hours_on(self, day: date) -> Walls:
+        """The working hours of a local day as wall times."""
+        walls = self.own.get(day, scheduling.walls_of(self.weekly, day))
+        return common(walls, self.venue[day]) if day in self.venue else walls
+
+    def open_on(self, day: date) -> list[Span]:
+        """The working hours of a local day as instants."""
+        return scheduling.spans_of(self.hours_on(day), day, self.zone)
+
+    def openings(self, start: datetime, end: datetime) -> list[Span]:
+        """The working hours in [start, end), cut to it, in order of time. Time off is not cut out
+        of them.
+        """
+        first = max(scheduling.local_day(start, self.zone), scheduling.FIRST_DAY)
+        last = min(scheduling.local_day(end, self.zone), scheduling.LAST_DAY)
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        spans = (span for day in days for span in self.open_on(day))
+        return [
+            Span(max(span.starts_at, start), min(span.ends_at, end))
+            for span in spans
+            if span.starts_at < end and start < span.ends_at
+        ]
+
+    def closed(self, start: datetime, end: datetime) -> list[Stretch]:
+        """Time off that touches [start, end), in order of time and not cut to it."""
+        found = (stretch for off in self.off for stretch in off.between(start, end, self.zone))
+        return sorted(found, key=lambda stretch: (stretch.starts_at, stretch.ends_at))
+
+
+def common(one: Walls, other: Walls) -> Walls:
+    """The hours that two lists of hours share."""
+    both = [
+        (max(a, c), min(b, d))
+        for a, b in map(scheduling.minutes_of, one)
+        for c, d in map(scheduling.minutes_of, other)
+    ]
+    return [[_wall(a), _wall(b)] for a, b in sorted(both) if a < b]
+
+
+def _wall(minutes: int) -> str:
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
+def cut(stretches: Iterable[Stretch], spans: Sequence[Span]) -> list[Span]:
+    """What the stretches take of these spans, cut to them."""
+    return [
+        Span(max(stretch.starts_at, span.starts_at), min(stretch.ends_at, span.ends_at))
+        for stretch in stretches
+        for span in spans
+        if stretch.overlaps(span)
+    ]
