@@ -13,10 +13,9 @@ from base.outbox import Letter
 from models import User
 from people.addresses import AddressProof
 from people.credentials import OneTimeLink
+from sync.providers import registry
 from sync.tables.accounts import PERSONAL, Account, Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-
-_PROVIDERS = {"google": "Google", "microsoft": "Outlook"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _nudge(letter: Letter) -> Text | None:
         "nudge",
         name=one_line(account.user.name),
         asker=one_line(asker.name),
-        provider=_PROVIDERS[account.kind],
+        provider=registry.of(account.kind).name,
         address=address("sync_settings.show"),
     )
     return Text(account.user.email, "Please check your calendar sync", body)
@@ -155,7 +154,7 @@ def _sync_trouble(letter: Letter) -> Text | None:
         health=account.health,
         is_own=is_own,
         since=_day(since, to),
-        provider=_PROVIDERS[account.kind],
+        provider=registry.of(account.kind).name,
         address=address("sync_settings.show" if is_own else "health.show"),
     )
     return Text(
@@ -185,7 +184,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     body = _body(
         "calendar_trouble",
         name=one_line(account.user.name),
-        provider=_PROVIDERS[account.kind],
+        provider=registry.of(account.kind).name,
         kind=trouble.kind,
         reason=trouble.reason,
         is_gone=bool(trouble.calendar.gone_since),
@@ -211,7 +210,7 @@ def _removal(letter: Letter) -> Text | None:
     is_own = to.id == account.user_id
     if not is_own and not to.is_owner:
         return None
-    since, provider = datetime.fromisoformat(letter.detail["since"]), _PROVIDERS[account.kind]
+    since, provider = datetime.fromisoformat(letter.detail["since"]), registry.of(account.kind).name
     body = _body(
         "removal",
         name=one_line(to.name),

@@ -11,10 +11,9 @@ from peewee import PeeweeException
 import models
 from base import vault
 from base.settings import is_loopback
+from sync.providers import registry
 from sync.tables.accounts import Account
 
-NAMES = {"google": "Google", "microsoft": "Microsoft"}
-GUIDES = {"google": "docs/google-setup.md", "microsoft": "docs/outlook-setup.md"}
 INVENTED = (
     "local",
     "localdomain",
@@ -29,10 +28,6 @@ INVENTED = (
     "invalid",
     "arpa",
 )
-TESTING_DAYS = (
-    6,
-    8,
-)  # access that ended so long after it was given: in "Testing" Google ends it after seven
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
@@ -40,28 +35,26 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
     connected.
     """
     if not settings.providers:
+        guides = " and ".join(row.guide for row in registry.PROVIDERS.values())
         yield (
             True,
-            (
-                "No calendar provider is set up, so sync goes one way."
-                f" {' and '.join(GUIDES.values())} lead through it."
-            ),
+            f"No calendar provider is set up, so sync goes one way. {guides} lead through it.",
         )
     real = [kind for kind, known in settings.providers.items() if not known.is_sandbox]
     for kind, known in settings.providers.items():
         yield (
             True,
             (
-                f"{NAMES[kind]} is the imitation that comes with Kalends."
+                f"{registry.of(kind).company} is the imitation that comes with Kalends."
                 if known.is_sandbox
                 else (
-                    f"{NAMES[kind]} is set up. Register there this redirect URI, exactly:"
-                    f" {settings.base_url}/connect/{kind}"
+                    f"{registry.of(kind).company} is set up. Register there this redirect URI,"
+                    f" exactly: {settings.base_url}/connect/{kind}"
                 )
             ),
         )
     if real:
-        yield _registrable(settings.base_url, [NAMES[kind] for kind in real])
+        yield _registrable(settings.base_url, [registry.of(kind).company for kind in real])
         yield _live(settings)
     yield from _accounts()
 
@@ -127,8 +120,8 @@ def _live(settings) -> tuple[bool, str]:
         return (
             False,
             (
-                f"Google and Microsoft cannot reach {settings.webhook_url}. Set KALENDS_WEBHOOK_URL"
-                " to a public https:// address."
+                f"{registry.companies()} cannot reach {settings.webhook_url}. Set"
+                " KALENDS_WEBHOOK_URL to a public https:// address."
             ),
         )
     return (
@@ -155,7 +148,7 @@ def _accounts() -> Iterator[tuple[bool, str]]:
     stuck = [account for account in accounts if account.health == "reconnect"]
     refused = sorted(
         {
-            (NAMES[account.kind], account.health_word)
+            (account.kind, account.health_word)
             for account in accounts
             if account.health == "operator"
         }
@@ -177,21 +170,23 @@ def _accounts() -> Iterator[tuple[bool, str]]:
                 f" {'its owner' if len(stuck) == 1 else 'their owners'}, on Calendar sync."
             ),
         )
-    if any(_is_testing(account) for account in stuck):
+    for kind in sorted({account.kind for account in stuck if _is_testing(account)}):
+        row = registry.of(kind)
         yield (
             False,
             (
-                "Google ended access about seven days after it was given. The project is probably"
-                f" still in “Testing”: publish it (“In production”, see {GUIDES['google']}), then"
-                " reconnect once more."
+                f"{row.company} ended access about seven days after it was given. The project is"
+                f" probably still in “Testing”: publish it (“In production”, see {row.guide}),"
+                " then reconnect once more."
             ),
         )
-    for name, word in refused:
+    for kind, word in refused:
+        row = registry.of(kind)
         yield (
             False,
             (
-                f"{name} refuses this Kalends as a whole ({word}). Check its client id and secret,"
-                f" and see {GUIDES[name.lower()]}."
+                f"{row.company} refuses this Kalends as a whole ({word}). Check its client id and"
+                f" secret, and see {row.guide}."
             ),
         )
     if not (sealed or stuck or refused):
@@ -208,9 +203,7 @@ def _opens(account: Account) -> bool:
 
 def _is_testing(account: Account) -> bool:
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    return (
-        account.kind == "google" and days is not None and TESTING_DAYS[0] <= days <= TESTING_DAYS[1]
-    )
+    return registry.of(account.kind).ends_as_on_trial(days)
 
 
 def _count(accounts: list[Account]) -> str:

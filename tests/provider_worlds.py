@@ -19,9 +19,9 @@ from sandbox.graph import schema as graph_schema
 from sandbox.graph import seed as graph_seed
 from sandbox.graph import spec as graph_spec
 from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
-from sync.connect.oauth import GOOGLE_EXTRA, MICROSOFT_EXTRA, Application, OAuth, Tokens
+from sync.connect.oauth import Application, OAuth, Tokens
 from sync.events.event import Event, Face, Mark, Window
-from sync.providers import ADAPTERS, open_provider, scopes
+from sync.providers import open_provider, registry, scopes
 from sync.providers.base import Create, Delete, Update, http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
@@ -173,7 +173,7 @@ class World:
 class GoogleWorld(World):
     """Robin's account at the sandbox Google, with a destination calendar of ours."""
 
-    adapter, first_sync_requests, restores_deleted = ADAPTERS["google"], 30, True
+    adapter, first_sync_requests, restores_deleted = registry.of("google").adapter, 30, True
     promises_ids_of_its_own = True
 
     def __init__(self):
@@ -195,7 +195,7 @@ class GoogleWorld(World):
             f"{BASE_URL}/o/oauth2/v2/auth",
             f"{BASE_URL}/token",
             f"{BASE_URL}/revoke",
-            GOOGLE_EXTRA,
+            registry.of("google").oauth_extra,
         )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()
@@ -324,7 +324,7 @@ class GoogleWorld(World):
 class MicrosoftWorld(World):
     """Robin's mailbox at the sandbox Graph, with a destination calendar of ours."""
 
-    adapter, first_sync_requests = ADAPTERS["microsoft"], 80
+    adapter, first_sync_requests = registry.of("microsoft").adapter, 80
 
     def __init__(self):
         self.clock = SimpleNamespace(now=NOW)
@@ -349,7 +349,7 @@ class MicrosoftWorld(World):
             graph_seed.CLIENT_SECRET,
             f"{login}/authorize",
             f"{login}/token",
-            extra=MICROSOFT_EXTRA,
+            extra=registry.of("microsoft").oauth_extra,
         )
         self.oauth = OAuth(application, self.http, lambda: self.clock.now)
         self.connect()

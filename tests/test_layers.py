@@ -29,8 +29,9 @@ ROOMS = {  # the same, inside the rooms
         {"series"},
     ),
     "sync": (
-        {"events", "tables"},
+        {"events"},
         {"feeds", "providers"},
+        {"tables"},
         {"connect"},
         {"two_way"},
     ),

@@ -12,6 +12,7 @@ from base import scheduling
 from base.audit import AuditEntry
 from base.database import database
 from models import Clinic, User
+from sync.providers import registry
 from sync.providers.base import Calendar, Provider, ScopeMissing, Unanswered
 from sync.tables import earlier
 from sync.tables.accounts import Account, RemoteCalendar
@@ -166,12 +167,13 @@ def may_read(calendar: RemoteCalendar, clinic: Clinic) -> bool:
     return not calendar.is_ours and (calendar.access == "owner" or clinic.sync_shared)
 
 
-def may_write(calendar: RemoteCalendar, clinic: Clinic) -> bool:
-    """Whether bookings may go to it: one that we made earlier, or where the clinic allows it an own
-    one, never the main one (X14).
+def may_write(calendar: RemoteCalendar, account: Account) -> bool:
+    """Whether bookings may go to this calendar of the account: one that we made earlier, or where
+    the clinic allows it (or none can be made there) an own one, never the main one (X14).
     """
+    may_choose = account.clinic.sync_existing or not registry.of(account.kind).makes_calendars
     return calendar.is_ours or (
-        clinic.sync_existing and calendar.access == "owner" and not calendar.is_primary
+        may_choose and calendar.access == "owner" and not calendar.is_primary
     )
 
 

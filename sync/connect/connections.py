@@ -16,17 +16,16 @@ import httpx
 from base import scheduling, vault
 from models import Clinic
 from sync import providers
+from sync.providers import registry
 from sync.providers.base import AuthExpired, Provider, http_client
 from sync.providers.line import Client
 from sync.tables.accounts import Account
 
-from . import oauth
 from .oauth import Application, OAuth, Tokens
 
 HURRIED = httpx.Timeout(4, connect=2)  # of each step
 HURRIED_SECONDS = 10  # of each call; whoever waits goes on before
 EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced before it is used
-EXTRA = {"google": oauth.GOOGLE_EXTRA, "microsoft": oauth.MICROSOFT_EXTRA}
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,14 @@ def setup() -> Setup:
 
 
 def kinds() -> tuple[str, ...]:
-    """The providers that are set up here."""
-    return tuple(_setup.endpoints)
+    """The providers that accounts can be connected to here: those that are set up, and those whose
+    accounts say themselves where their server is.
+    """
+    return tuple(
+        kind
+        for kind, row in registry.PROVIDERS.items()
+        if row.has_own_address or kind in _setup.endpoints
+    )
 
 
 def is_sandbox(kind: str) -> bool:
@@ -82,7 +87,7 @@ def sign_in(kind: str, http: Client | None = None) -> OAuth:
         known.authorize_url,
         known.token_url,
         known.revoke_url,
-        EXTRA[kind],
+        registry.of(kind).oauth_extra,
     )
     return OAuth(application, http or _http(kind), scheduling.utc_now)
 

@@ -122,11 +122,6 @@ class Tokens:
     refresh_expires_at: datetime | None = None
 
 
-# Without "consent" a refresh token comes only the first time a person allows it.
-GOOGLE_EXTRA = {"access_type": "offline", "prompt": "consent select_account"}
-MICROSOFT_EXTRA = {"prompt": "select_account", "response_mode": "query"}
-
-
 class OAuth:
     """One application at one provider. Errors are those of `providers.base`; no token, code or
     address is in them.

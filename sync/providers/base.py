@@ -361,10 +361,24 @@ class Provider(Protocol):
         """No more calls. A channel that is gone already is done."""
 
     @staticmethod
+    def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
+        """What to ask the account's owner for: see `registry.Row.scopes`."""
+
+    @staticmethod
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         """What one request to our webhook says, of which channels. Empty for what this provider
         never sends.
         """
+
+    @staticmethod
+    def handshake(query: Mapping[str, str]) -> str | None:
+        """What to send back as it is, where a request asks whether our webhook is there; None for
+        any other request.
+        """
+
+    @staticmethod
+    def answer_to_calls(is_believed: bool) -> int:
+        """The status with which `calls` are answered."""
 
 
 class Pages(Protocol):

@@ -31,8 +31,8 @@ from base.audit import AuditEntry
 from base.database import Base, InstantField, JSONText, database, now, transition
 from base.outside import EARLIER_RULES, ID_LENGTH, RULES, ExternalEvent, blocks
 from models import PLANS, Booking, Clinic, Practitioner, User, Venue
+from sync.providers import registry
 
-KINDS = ("google", "microsoft")
 PHASES = ("naming", "active", "paused", "leaving", "off")
 HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
 PERSONAL = ("reconnect", "calendar_gone")  # healths that the account's own person puts right
@@ -96,7 +96,7 @@ class Account(Base):
 
     clinic = ForeignKeyField(Clinic, backref="accounts")
     user = ForeignKeyField(User, backref="accounts")
-    kind = CharField(20, constraints=[Check(f"kind IN {KINDS}")])
+    kind = CharField(20)  # a row of `sync.providers.registry`
     email = CharField(254)
     sealed = TextField()  # what the provider allows us, encrypted: see `sync.connect.connections`
     scopes = TextField(default="")
@@ -475,7 +475,7 @@ class Account(Base):
             (
                 (cls.kind == kind)
                 & Clinic.plan.in_([plan for plan, features in PLANS.items() if kind in features])
-                for kind in KINDS
+                for kind in registry.KINDS
             ),
         )
         asked, left = cls.due_at <= at, User.left_at.is_null(False) & (cls.phase != "leaving")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from base import scheduling
 from base.database import database
 from sync.connect import connections
+from sync.providers import registry
 from sync.providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, RateLimited
 from sync.tables.accounts import Account, Channel, RemoteCalendar, hash_of
 from sync.tables.pace import Pace, ToldChange, is_known
@@ -38,7 +39,13 @@ def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) 
         .where(Channel.account == errand.account, RemoteCalendar.role == "listed")
     ):
         close(errand.provider, channel)
-    if not base or pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now():
+    has_channels = registry.of(errand.account.kind).has_channels
+    if (
+        not base
+        or not has_channels
+        or pace.channels_wait_until
+        and pace.channels_wait_until > scheduling.utc_now()
+    ):
         return
     for calendar in errand.account.calendars.where(
         RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)

@@ -7,6 +7,7 @@ from datetime import date
 
 from base.outside import ExternalEvent
 from models import Practitioner
+from sync.providers import registry
 from sync.tables.accounts import Account, RemoteCalendar
 from views.kit import display
 
@@ -33,7 +34,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
     """The card of an event of the calendar's person, in the calendar's zone."""
     is_own, source = columns.shows_titles(calendar), event.calendar
     account = Account.get_by_id(source.account_id)
-    provider = display.PROVIDER_NAMES[account.kind]
+    provider = registry.of(account.kind).name
     zone = (
         f", {display.zone_name(calendar.zone)}"
         if booking_form.zone_differs(calendar) and not event.all_day

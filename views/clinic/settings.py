@@ -9,6 +9,7 @@ from wtforms import BooleanField
 from base import text
 from base.database import alone
 from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
+from sync.providers import registry
 from sync.tables.accounts import Account
 from views.kit import access, history, htmx, sync_words
 from views.kit.access import manager_required, owner_required
@@ -49,8 +50,7 @@ PRESETS = {
 PLAN_NAMES = {"self-hosted": "Self-hosted", "pro": "Pro", "plus": "Plus", "basic": "Basic"}
 FEATURES = {
     "feed": "Private links",
-    "google": "Both ways with Google",
-    "microsoft": "Both ways with Outlook",
+    **{kind: f"Both ways with {row.name}" for kind, row in registry.PROVIDERS.items()},
 }
 
 

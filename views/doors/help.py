@@ -13,6 +13,7 @@ from flask_login import current_user
 from base.series import FREE_STATUSES, STATUSES
 from models import CLINIC, LOCUM, FeedRead
 from sync.connect import connections
+from sync.providers import registry
 from views.kit import access, display
 
 blueprint = Blueprint("help", __name__)
@@ -184,7 +185,7 @@ def page(name: str):
         refresh=_refresh(),
         statuses=_statuses(),
         zones=_zones(),
-        providers=[display.PROVIDER_NAMES[kind] for kind in connections.kinds()],
+        providers=[registry.of(kind).name for kind in connections.kinds()],
     )
 
 

@@ -18,6 +18,7 @@ from base import scheduling
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking
+from sync.providers import registry
 
 STATUS_NAMES = {
     "offered": "Offered",
@@ -37,7 +38,6 @@ BUSY_NAMES = {
     "away": "Away",
     "elsewhere": "Working elsewhere",
 }
-PROVIDER_NAMES = {"google": "Google", "microsoft": "Outlook"}
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 STYLESHEETS = (  # in the order in which they apply
@@ -88,7 +88,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         stylesheets=STYLESHEETS, asset=asset, site_map=site_map, now=lambda: scheduling.utc_now()
     )
-    app.jinja_env.filters.update(called=called, provider=PROVIDER_NAMES.__getitem__)
+    app.jinja_env.filters.update(called=called, provider=registry.name)
     app.jinja_env.filters.update(
         day=day,
         short_day=short_day,

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
+from sync.providers import registry
 from sync.tables.accounts import Account
 
 from . import sync_words
-from .display import PROVIDER_NAMES, STATUS_NAMES, moment, plain_action
+from .display import STATUS_NAMES, moment, plain_action
 
 _DEEDS = {
     "booking.made": "made {it}",
@@ -192,7 +193,7 @@ def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str
     rows = list(Account.select().where(Account.clinic == clinic))
     return {
         "account": {
-            row.id: f"the {PROVIDER_NAMES[row.kind]} account of {users[row.user_id]}"
+            row.id: f"the {registry.of(row.kind).name} account of {users[row.user_id]}"
             for row in rows
         },
         "since": {row.id: row.created_at for row in rows},
@@ -227,7 +228,7 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         count=count,
         settings=settings,
         plan=detail.get("plan", ""),
-        provider=PROVIDER_NAMES.get(detail.get("kind"), ""),
+        provider=registry.name(detail.get("kind")),
         why=detail.get("why", ""),
         goal=_GOALS.get(detail.get("goal"), ""),
     )

@@ -8,6 +8,7 @@ from base import scheduling
 from base.text import IDENTIFIERS, cut
 from models import AuditEntry, Feed, FeedRead, Practitioner, User
 from sync.feeds.shown import identifier_of
+from sync.providers import registry
 
 from . import display
 
@@ -194,7 +195,7 @@ def deed(entry: AuditEntry, link_name: str, user: User) -> str:
     if entry.action == "sync.settings":
         return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
-        name = display.PROVIDER_NAMES.get(entry.detail.get("kind"))
+        name = registry.name(entry.detail.get("kind"))
         return f"{who} {_ACCOUNT_DEEDS[entry.action].format(name)}"
     if entry.action in _LINK_DEEDS:
         return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"

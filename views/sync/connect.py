@@ -11,10 +11,10 @@ from flask_login import current_user
 from base import scheduling
 from sync.connect import connecting, connections
 from sync.connect.oauth import Departure, Mismatch
+from sync.providers import registry
 from sync.providers.base import AuthExpired, ProviderError
 from sync.tables.accounts import Account, OtherAccount
 from sync.two_way import first_look, work
-from views.kit import display
 from views.kit.access import login_required
 
 from . import connect_words
@@ -79,7 +79,7 @@ def arrive(kind: str):
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
         if account is None:
             word = type(error).__name__
-            why = connect_words.refusal(word, display.PROVIDER_NAMES[kind], error.reason)
+            why = connect_words.refusal(word, registry.of(kind).name, error.reason)
             flash(f"Not connected. {why}", "warning")
             connecting.note_missing(current_user, kind, word)
             return _back(kind)
@@ -121,9 +121,9 @@ def _way_back(kind: str) -> str:
 
 def _refusal(kind: str) -> str | None:
     """Why this person cannot connect now, and what helps; None when they can."""
-    if kind not in connections.kinds():
+    if kind not in connections.kinds() or registry.of(kind).sign_in != "oauth":
         abort(404)
-    name, base = display.PROVIDER_NAMES[kind], urlsplit(current_app.config["SETTINGS"].base_url)
+    name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if not current_user.clinic.allows(kind):
         return (
             f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"

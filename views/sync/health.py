@@ -14,7 +14,8 @@ from base.database import alone
 from base.outbox import Letter
 from models import User
 from sync.connect import connections
-from sync.tables.accounts import KINDS, Account, Channel, Notice
+from sync.providers import registry
+from sync.tables.accounts import Account, Channel, Notice
 from sync.two_way import work
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
@@ -66,7 +67,7 @@ def resync(account_id: int):
     account.ask("resync", current_user)
     work.nudge(account.id)
     return _done(
-        f"{account.user.name}’s {display.PROVIDER_NAMES[account.kind]} calendar is being read anew"
+        f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read anew"
         " and compared. Nothing is made twice."
     )
 
@@ -109,7 +110,7 @@ def end(account_id: int):
     work.nudge(account.id)
     return _done(
         f"Ended. What is left of {account.user.name}’s events in"
-        f" {display.PROVIDER_NAMES[account.kind]} stays there."
+        f" {registry.of(account.kind).name} stays there."
     )
 
 
@@ -159,7 +160,7 @@ def _ready() -> list[Account]:
         Account.health.not_in(("reconnect", "calendar_gone")),
     )
     is_wanted = User.sync_allowed & Account.kind.in_(
-        [kind for kind in KINDS if clinic.allows(kind)]
+        [kind for kind in registry.KINDS if clinic.allows(kind)]
     )
     return list(Account.select().join(User).where(*where, is_wanted).order_by(Account.id))
 
@@ -219,7 +220,7 @@ def _queue() -> Part:
 def _live() -> Part:
     if not connections.setup().webhook_url:
         every = (
-            "Google and Microsoft cannot reach this address, so we look every"
+            f"{registry.companies()} cannot reach this address, so we look every"
             f" {display.duration(connections.setup().poll_seconds)}."
         )
         return Part("Live messages", "waiting", "Not possible here", every, "two-way")
@@ -272,15 +273,15 @@ def _mail() -> Part:
 
 def _providers() -> list[Part]:
     parts = []
-    for kind, name in display.PROVIDER_NAMES.items():
-        page = f"two-way-{name.lower()}"
+    for kind, row in registry.PROVIDERS.items():
+        name, page = row.name, row.help_page
         if kind not in connections.kinds():
             parts.append(
                 Part(
                     name,
                     "off",
                     "Not set up",
-                    f"docs/{name.lower()}-setup.md leads whoever runs Kalends through it.",
+                    f"{row.guide} leads whoever runs Kalends through it.",
                     page,
                 )
             )

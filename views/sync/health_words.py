@@ -16,6 +16,7 @@ from base import scheduling
 from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
+from sync.providers import registry
 from sync.tables.accounts import Account, Link, Notice, SyncRun
 from views.kit import display, sync_words
 
@@ -24,10 +25,6 @@ from . import connect_words, reading_words, two_way_words
 HELD = ("deletes", "empty", "source_empty")  # a person must say yes or no
 WEIGHT = {"trouble": 0, "waiting": 1, "ok": 2, "off": 3}
 ICONS = {"trouble": "stop", "waiting": "warn", "ok": "check", "off": "pause"}
-TESTING_DAYS = (
-    6,
-    8,
-)  # access that ends so long after it was given: Google's "Testing" status ends it after seven
 NEW = timedelta(days=2)
 
 
@@ -130,7 +127,7 @@ def _people(count: int) -> str:
 
 def of_account(account: Account, zone: ZoneInfo) -> Row:
     """How an account stands, in words for whoever looks after the clinic."""
-    provider, user = display.PROVIDER_NAMES[account.kind], account.user
+    provider, user = registry.of(account.kind).name, account.user
     badge, state, why, helps = _trouble(account, provider) or _state(account, provider, zone)
     asked = (
         Notice.select(Notice.detail)
@@ -138,12 +135,7 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
         .first()
     )
     days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    testing = (
-        account.kind == "google"
-        and account.health == "reconnect"
-        and days is not None
-        and TESTING_DAYS[0] <= days <= TESTING_DAYS[1]
-    )
+    testing = account.health == "reconnect" and registry.of(account.kind).ends_as_on_trial(days)
     return Row(
         user,
         provider,

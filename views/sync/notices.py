@@ -7,7 +7,8 @@ from flask_login import current_user
 
 from base import scheduling
 from base.series import SlotTaken
-from sync.tables.accounts import KINDS, Account, Notice, RemoteCalendar
+from sync.providers import registry
+from sync.tables.accounts import Account, Notice, RemoteCalendar
 from sync.two_way import decisions, incoming, work
 from views.kit import access, htmx
 from views.kit.access import login_required
@@ -150,7 +151,7 @@ def _lost_to_plan() -> list[Account]:
     """The signed-in person's accounts that the clinic's plan has no more. Asks nothing where it has
     all of them.
     """
-    lost = [kind for kind in KINDS if not access.clinic().allows(kind)]
+    lost = [kind for kind in registry.KINDS if not access.clinic().allows(kind)]
     if not lost:
         return []
     return list(

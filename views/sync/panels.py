@@ -10,9 +10,10 @@ from flask_login import current_user
 from base import jobs, scheduling
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
+from sync.providers import registry
 from sync.tables.accounts import Account, Notice, RemoteCalendar, SyncRun
 from sync.two_way import work
-from views.kit import access, display, htmx, sync_words
+from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
 from . import health_words, notice_words, reading_words
@@ -64,13 +65,13 @@ def context(**more) -> dict:
         "notice_words": notice_words,
         "is_connected": any(account.phase != "off" for account in accounts),
         "connected": {
-            account.kind: display.PROVIDER_NAMES[account.kind]
+            account.kind: registry.of(account.kind).name
             for account in accounts
             if account.phase in ("active", "paused")
         },
         "by_kind": {account.kind: account for account in accounts},
         "key": key(panels, notices),
-        "providers": display.PROVIDER_NAMES,
+        "providers": registry.PROVIDERS,
         "swap": htmx.is_partial(),
         "words": sync_words,
         "is_busy": any(panel["status"].is_busy for panel in panels),
@@ -125,8 +126,9 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "run": words.running(account),
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
-        "name": display.PROVIDER_NAMES[account.kind],
-        "product": words.PRODUCTS[account.kind],
+        "name": registry.of(account.kind).name,
+        "makes_calendars": registry.of(account.kind).makes_calendars,
+        "product": registry.of(account.kind).product,
         "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
         "reached": [
             row
@@ -160,7 +162,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
                 data={"name": _default_name(found["destination"]), "into": ""},
             )
         )
-        places = [row for row in sources if connecting.may_write(row, account.clinic)]
+        places = [row for row in sources if connecting.may_write(row, account)]
         found |= {
             "form": form,
             "due": words.due(account),

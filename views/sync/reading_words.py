@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sync.providers import registry
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from views.kit import display
-from views.kit.display import PROVIDER_NAMES
 
 REASONS = {
     "no_start": "no start time",
@@ -46,7 +46,7 @@ def of_account(account: Account, zone: ZoneInfo) -> dict[int, list[Trouble]]:
     in it.
     """
     found: dict[int, list[Trouble]] = {}
-    provider = PROVIDER_NAMES[account.kind]
+    provider = registry.of(account.kind).name
     for calendar in _gone(account):
         words = (
             f"{_since(calendar.gone_since, zone)} it was deleted in {provider}, or is no longer"

@@ -7,6 +7,7 @@ from wtforms import BooleanField
 from base import scheduling
 from base.outside import ExternalEvent
 from sync.connect import connecting
+from sync.providers import registry
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way import incoming, work
 from views.kit import access, display, htmx, sync_words
@@ -115,7 +116,7 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
         two_way=words,
         blocking=words.blocking(row),
         troubles=reading_words.of_account(row.account, zone).get(row.id, []),
-        name=display.PROVIDER_NAMES[row.account.kind],
+        name=registry.of(row.account.kind).name,
         most=MOST_SHOWN,
         from_to=display.from_to,
     )

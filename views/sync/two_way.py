@@ -10,9 +10,10 @@ from base import jobs
 from base.outside import ExternalEvent
 from models import Practitioner, User
 from sync.connect import connecting
+from sync.providers import registry
 from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
 from sync.two_way import first_look, work
-from views.kit import access, display, htmx, sync_words
+from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.display import Page
 from views.kit.forms import Choice, arg_int
@@ -135,12 +136,12 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
     be.
     """
     into = form.into.data or ""
-    if not into:
+    if not into and registry.of(account.kind).makes_calendars:
         return None
     row = RemoteCalendar.get_or_none(
         RemoteCalendar.account == account, RemoteCalendar.id == arg_int(into)
     )
-    if row is None or not connecting.may_write(row, account.clinic):
+    if row is None or not connecting.may_write(row, account):
         form.fault("into", "Choose one from the list")
         return None
     form.name.data = form.name.data or row.name
@@ -198,7 +199,7 @@ def update(account_id: int):
     ):
         return _show_settings(account, form, 422)
     work.nudge(account.id)
-    name = display.PROVIDER_NAMES[account.kind]
+    name = registry.of(account.kind).name
     flash(
         f"Saved. It counts once there is sync with {name} again."
         if account.barred
@@ -258,7 +259,7 @@ def _show_settings(account: Account, form: Settings, status: int = 200) -> Respo
         account=account,
         form=form,
         two_way=words,
-        name=display.PROVIDER_NAMES[account.kind],
+        name=registry.of(account.kind).name,
         coverable=_coverable() if current_user.is_manager else [],
     )
 
@@ -358,6 +359,6 @@ def end(account_id: int):
     account.end_departure(current_user)
     jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed(
-        f"Ended. What is left of our events in {display.PROVIDER_NAMES[account.kind]} stays there;"
+        f"Ended. What is left of our events in {registry.of(account.kind).name} stays there;"
         " you can remove it by hand."
     )

@@ -9,15 +9,14 @@ from base import scheduling
 from base.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.connect import connections
+from sync.providers import registry
 from sync.tables.accounts import TWO_WAY, Account, Channel, Link, Notice, RemoteCalendar, SyncRun
 from sync.two_way import decisions, local
 from views.kit import display
-from views.kit.display import PROVIDER_NAMES
 
 from . import connect_words, reading_words
 
 MOST_NAMED = 100
-PRODUCTS = {"google": "Google Calendar", "microsoft": "Outlook"}
 EDITS = {
     "put_back": (
         "Put it back and tell me",
@@ -141,7 +140,7 @@ def in_step(account: Account) -> int:
 
 def status(account: Account, zone: ZoneInfo) -> Status:
     """How the account stands, the weightiest thing first."""
-    name, at = PROVIDER_NAMES[account.kind], scheduling.utc_now()
+    name, at = registry.of(account.kind).name, scheduling.utc_now()
     if account.phase == "leaving":
         gone = " What came from there is gone here already."
         if account.is_stuck_leaving:
@@ -274,7 +273,7 @@ def first_look(account: Account, zone: ZoneInfo) -> Status | None:
     """How the first look at a connected account goes; None once its calendars are known."""
     if account.phase not in ("naming", "off") or account.listed_at is not None:
         return None
-    name = PROVIDER_NAMES[account.kind]
+    name = registry.of(account.kind).name
     if account.kind not in connections.kinds():
         return Status(
             "off",
@@ -301,7 +300,7 @@ def first_look(account: Account, zone: ZoneInfo) -> Status | None:
 
 def unfinished(account: Account, zone: ZoneInfo) -> str:
     """Why our events could not be removed yet, how many are left, and what happens next."""
-    name, count = PROVIDER_NAMES[account.kind], account.left_outside()
+    name, count = registry.of(account.kind).name, account.left_outside()
     left = (
         f"Up to {count:,} of our events {'is' if count == 1 else 'are'} still there."
         if count
@@ -413,7 +412,7 @@ def skipped(account: Account) -> list[tuple[Booking | None, str]]:
 
 def barred(account: Account) -> str | None:
     """Why the account cannot do now what was asked, as a sentence; None: it can."""
-    name = display.PROVIDER_NAMES[account.kind]
+    name = registry.of(account.kind).name
     return {
         "plan": (
             f"Not possible now: the clinic’s plan has no sync with {name}. Nothing was changed."

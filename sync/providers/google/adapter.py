@@ -329,6 +329,14 @@ class Google:
             )
         ]
 
+    @staticmethod
+    def handshake(query: Mapping[str, str]) -> str | None:
+        return None
+
+    @staticmethod
+    def answer_to_calls(is_believed: bool) -> int:
+        return 200 if is_believed else 404
+
     # ---- HTTP ----
 
     def _json(self, method: str, path: str, **parts) -> dict:

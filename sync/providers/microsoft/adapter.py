@@ -346,6 +346,15 @@ class Microsoft:
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         return calls(body)
 
+    @staticmethod
+    def handshake(query: Mapping[str, str]) -> str | None:
+        return query.get("validationToken")
+
+    @staticmethod
+    def answer_to_calls(is_believed: bool) -> int:
+        """202 in any case: anything else is called again and again, and then no more."""
+        return 202
+
 
 def _bounds(window: Window) -> dict[str, str]:
     return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}

@@ -13,7 +13,6 @@ import pytest
 from sandbox import google
 from sandbox.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect.oauth import (
-    GOOGLE_EXTRA,
     Application,
     Declined,
     Departure,
@@ -22,7 +21,7 @@ from sync.connect.oauth import (
     Tokens,
     missing_scopes,
 )
-from sync.providers import open_provider, scopes
+from sync.providers import open_provider, registry, scopes
 from sync.providers.base import (
     AuthExpired,
     NotConfigured,
@@ -42,7 +41,7 @@ APPLICATION = Application(
     "http://sandbox/o/oauth2/v2/auth",
     "http://sandbox/token",
     "http://sandbox/revoke",
-    GOOGLE_EXTRA,
+    registry.of("google").oauth_extra,
 )
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from sandbox import graph
 from sandbox.graph.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
-from sync.connect.oauth import MICROSOFT_EXTRA, Application, Declined, OAuth, missing_scopes
-from sync.providers import open_provider, scopes
+from sync.connect.oauth import Application, Declined, OAuth, missing_scopes
+from sync.providers import open_provider, registry, scopes
 from sync.providers.base import AuthExpired, NotConfigured, Unavailable, http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
@@ -38,7 +38,11 @@ def http(sandbox):
 
 def application(secret=CLIENT_SECRET):
     return Application(
-        CLIENT_ID, secret, f"{LOGIN}/authorize", f"{LOGIN}/token", extra=MICROSOFT_EXTRA
+        CLIENT_ID,
+        secret,
+        f"{LOGIN}/authorize",
+        f"{LOGIN}/token",
+        extra=registry.of("microsoft").oauth_extra,
     )
 
 

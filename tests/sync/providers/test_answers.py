@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from sync.connect import connections
 from sync.connect.oauth import Application, Departure, OAuth, Tokens
-from sync.providers import ADAPTERS, base, open_provider
+from sync.providers import base, open_provider, registry
 from tests.dripping import DRIPS, dripping
 from tests.provider_worlds import INSTALLATION, NOW, WINDOW
 
@@ -159,7 +159,7 @@ CALLS = {  # every call of the interface that asks the provider; those that give
     "renew_channel": lambda it: it.renew_channel(CHANNEL, CHANNEL.expires_at),
     "close_channel": lambda it: it.close_channel(CHANNEL),
 }
-ASKS_NOTHING = {"keep_pages", "new_id", "calls"}
+ASKS_NOTHING = {"keep_pages", "new_id", "scopes", "calls", "handshake", "answer_to_calls"}
 
 
 def test_the_table_of_calls_is_whole():
@@ -168,7 +168,7 @@ def test_the_table_of_calls_is_whole():
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("kind", ADAPTERS)
+@pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_call_of_a_provider_is_bounded(hurried, kind, name):
     with dripping("one header") as server:
         provider = open_provider(kind, hurried, lambda stale: "token", server.url)

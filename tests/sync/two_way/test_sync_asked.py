@@ -10,7 +10,7 @@ from sync_world import WORLDS
 
 from base.outside import ExternalEvent
 from models import User
-from sync.providers import ADAPTERS
+from sync.providers import registry
 from sync.tables.accounts import Account, Notice, RemoteCalendar
 from sync.two_way import channels, decisions, run
 
@@ -34,7 +34,7 @@ def source(account) -> RemoteCalendar:
 def deliver(world) -> None:
     """The provider's messages arrive."""
     for address, headers, body in world.messages:
-        for call in ADAPTERS[world.kind].calls(headers, body):
+        for call in registry.of(world.kind).adapter.calls(headers, body):
             channels.called(
                 world.kind, address.rsplit("/", 1)[1], call.channel_id, call.secret, call.what
             )
