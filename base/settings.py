@@ -277,6 +277,11 @@ def _make_key(instance: Path) -> None:
         pass
     finally:
         fresh.unlink()
+    folder = os.open(instance, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # a key that a power cut takes back is lost: links follow from it
+    finally:
+        os.close(folder)
 
 
 def _unusable(instance: Path, error: Exception) -> str:

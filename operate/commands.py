@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -237,20 +237,26 @@ def _check_part() -> None:
     """
     for attempt in range(1_000_000):
         try:
-            _check_database()
+            with _alone() if backups.is_unfinished(_settings()) else nullcontext():
+                _check_database()
             return
         except PeeweeException:
             if not backups.is_unfinished(_settings()):
                 return
+            why = "the database does not answer. Check DATABASE_URL"
+        except processes.AlreadyRuns:
+            why = "it is still at work, or another part finishes it"
         finally:
             if not models.database.is_closed():
                 models.database.close()
         if attempt == 0:
-            processes.say(
-                "A restore was not finished, and the database does not answer. Waiting for it;"
-                " check DATABASE_URL."
-            )
+            processes.say(f"A restore is not finished, and {why}. Waiting for it.")
         time.sleep(1)
+
+
+def _alone() -> AbstractContextManager:
+    """Whoever restores holds the folder, too."""
+    return processes.only_one(_settings().instance)
 
 
 def _check_database() -> None:
@@ -259,7 +265,7 @@ def _check_database() -> None:
     if migrations.state() != "current":
         if backups.is_unfinished(_settings()):
             raise click.ClickException(
-                "A restore was not finished, and the database is behind this program. Run: flask"
+                "A restore is not finished, and the database is behind this program. Run: flask"
                 " --app app migrate"
             )
         return

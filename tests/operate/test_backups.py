@@ -446,10 +446,10 @@ def until(met) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("name", PARTS)
-def test_a_part_that_runs_alone_finishes_a_restore(unfinished, alone, name):
+def test_parts_that_begin_at_once_finish_a_restore_together(unfinished, alone):
     assert sessions() == 1
-    alone(name, DATABASE_URL=unfinished.database_url)
+    for name in PARTS:
+        alone(name, DATABASE_URL=unfinished.database_url)
     until(lambda: not backups.is_unfinished(unfinished))
     assert sessions() == 0
 
@@ -464,10 +464,20 @@ def test_a_part_that_is_there_before_the_database_waits_to_finish_a_restore(
     late.mkdir()
     shutil.move(unfinished.instance / "kalends.db", late / "kalends.db")
     part = alone(name, DATABASE_URL=f"sqlite:///{there / 'kalends.db'}")
-    until(lambda: b"Waiting for it" in part.output.read_bytes())
+    until(lambda: b"database does not answer" in part.output.read_bytes())
     late.rename(there)
     until(lambda: not backups.is_unfinished(unfinished))
     open_database(f"sqlite:///{there / 'kalends.db'}")
+    assert sessions() == 0
+
+
+@on_sqlite_alone
+def test_a_part_that_begins_during_a_restore_leaves_it_to_its_end(unfinished, alone):
+    with processes.only_one(unfinished.instance):
+        part = alone("web", DATABASE_URL=unfinished.database_url)
+        until(lambda: b"it is still at work" in part.output.read_bytes())
+        assert backups.is_unfinished(unfinished) and sessions() == 1
+    until(lambda: not backups.is_unfinished(unfinished))
     assert sessions() == 0
 
 
@@ -486,7 +496,7 @@ def test_a_part_does_not_run_over_a_restore_that_needs_an_update_first(unfinishe
             DATABASE_URL=unfinished.database_url,
         )
         assert done.returncode == 1 and "Traceback" not in done.stderr
-        assert "A restore was not finished" in done.stderr and "migrate" in done.stderr
+        assert "A restore is not finished" in done.stderr and "migrate" in done.stderr
     assert backups.is_unfinished(unfinished) and sessions() == 1
 
 
