@@ -212,15 +212,17 @@ def environment() -> Mapping[str, str]:
     """
     named = os.environ.get("KALENDS_SETTINGS_FILE")
     path = Path(named) if named else SERVICE_FILE
-    if named == "" or not named and not path.exists():
+    if named == "":
         return os.environ
     try:
+        if not named and not path.exists():
+            return os.environ
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         raise SettingsError(
             [
                 f"{path} cannot be read. It holds the service's settings: run this as the service's"
-                " user (sudo -u), or correct KALENDS_SETTINGS_FILE."
+                " user (sudo -u), let that user read the file, or correct KALENDS_SETTINGS_FILE."
             ]
         ) from None
     pairs = [

@@ -44,6 +44,18 @@ def run(*arguments: str, given: str = "", **values: object) -> subprocess.Comple
     )
 
 
+def python(code: str, **values: object) -> subprocess.CompletedProcess[str]:
+    """A script beside the program to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=TOP,
+        env=environ(**values),
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+
 def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:
     """A command that goes on, in a session of its own; what it says goes to the file `output`."""
     with open(output, "ab") as file:

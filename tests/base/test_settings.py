@@ -227,6 +227,30 @@ def test_the_first_start_in_production_makes_a_key_once(read, tmp_path):
 # ---- the service's own file ----
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_what_somebody_else_may_not_read_is_a_sentence(tmp_path):
+    """A command of another user than the service's: the folder, and the file of its settings."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    (tmp_path / "closed" / "kalends.env").write_text("KALENDS_PORT=8123")
+    code = f"""
+import os, sys
+from base import settings
+settings.SERVICE_FILE = settings.Path({str(tmp_path / "closed" / "kalends.env")!r})
+os.setuid(65534)
+for environ in (None, {{"KALENDS_INSTANCE": {str(tmp_path / "closed")!r}}}):
+    try:
+        settings.Settings.from_env(environ)
+    except settings.SettingsError as error:
+        print(error)
+"""
+    done = program.python(code)
+    assert done.returncode == 0, done.stderr
+    file, folder = done.stdout.splitlines()
+    assert file.startswith(f"{tmp_path / 'closed' / 'kalends.env'} cannot be read.")
+    assert folder.startswith(f"The folder {tmp_path / 'closed'} cannot be used")
+    assert "sudo -u" in file and "sudo -u" in folder
+
+
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
     """A shell of somebody who looks after the server; gives the service's file."""
