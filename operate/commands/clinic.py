@@ -1,0 +1,266 @@
+"""Commands for a clinic: people, plans, private links, two-way sync by hand."""
+
+import re
+import uuid
+
+import click
+
+import models
+from base import scheduling
+from models import Clinic, Feed, User, Venue
+from sync.feeds import feed as feeds
+from sync.tables.accounts import Account
+from sync.two_way import look
+
+from .kit import (
+    ask_password,
+    email_of,
+    find_clinic,
+    find_user,
+    line_of,
+    one_time_link,
+    opened_database,
+    own_settings,
+    welcome,
+    with_key,
+    zone_of,
+)
+
+
+@click.group()
+def clinic() -> None:
+    """Clinics."""
+
+
+@clinic.command("create")
+@click.argument("name", callback=line_of(120))
+@click.option(
+    "--zone", required=True, callback=zone_of, help="IANA time zone, such as Europe/London."
+)
+@click.option("--owner-email", required=True, callback=email_of)
+@click.option("--owner-name", required=True, callback=line_of(120))
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the owner's password from standard input."
+)
+@with_key
+def create_clinic(
+    name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool
+) -> None:
+    """Make a clinic with one venue and its owner; prints a link under which the owner chooses a
+    password.
+    """
+    with opened_database():
+        if User.select().where(User.email == owner_email).exists():
+            raise click.ClickException(f"{owner_email} signs in already.")
+        password = ask_password(owner_name, owner_email, name) if password_stdin else None
+        welcome(Clinic.found(name, zone, owner_name, owner_email), password)
+
+
+@click.group()
+def user() -> None:
+    """People who sign in."""
+
+
+@user.command("create")
+@click.argument("email", callback=email_of)
+@click.option("--name", required=True, callback=line_of(120))
+@click.option("--role", type=click.Choice(models.ROLES), default="practitioner", show_default=True)
+@click.option("--clinic", "clinic_name", help="Needed where there are several clinics.")
+@click.option(
+    "--venue",
+    "venue_names",
+    multiple=True,
+    help="Where they have a calendar; may be repeated. Practitioners: the only venue.",
+)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@with_key
+def create_user(
+    email: str,
+    name: str,
+    role: str,
+    clinic_name: str | None,
+    venue_names: tuple[str, ...],
+    password_stdin: bool,
+) -> None:
+    """Add a person; prints a link under which they choose a password."""
+    with opened_database():
+        there = find_clinic(clinic_name)
+        venues = [_find_venue(there, venue_name) for venue_name in venue_names]
+        if not venues and role == "practitioner":
+            venues = [_find_venue(there, None)]
+        password = ask_password(name, email, there.name) if password_stdin else None
+        try:
+            person = User.invite(there, None, venues, name=name, email=email, role=role)
+        except models.Taken:
+            raise click.ClickException(f"{email} signs in already.") from None
+        welcome(person, password)
+
+
+def _find_venue(there: Clinic, name: str | None) -> Venue:
+    """The clinic's open venue of this name, or its only one."""
+    rows = [venue for venue in Venue.listed(there) if name in (None, venue.name)]
+    if len(rows) != 1:
+        names = ", ".join(venue.name for venue in Venue.listed(there))
+        raise click.ClickException(f"Name a venue of {there.name} with --venue: {names}.")
+    return rows[0]
+
+
+@user.command("password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
+@with_key
+def change_password(email: str, password_stdin: bool, link: bool) -> None:
+    """Set a person's password (asked for, unless an option says otherwise), and sign them out
+    everywhere.
+    """
+    with opened_database():
+        person = find_user(email)
+        if link:
+            click.echo(one_time_link(person, "reset"))
+            return
+        person.set_password(ask_password(*person.own_words), None)
+        click.echo(
+            f"The password of {person.email} is changed, and every session of theirs has ended."
+        )
+
+
+@click.command()
+@click.argument("clinic_name", metavar="CLINIC")
+@click.argument("name", type=click.Choice(tuple(models.PLANS)))
+@with_key
+def plan(clinic_name: str, name: str) -> None:
+    """Move CLINIC to the plan NAME. Without feeds in it, every private link stops for good."""
+    with opened_database():
+        there = find_clinic(clinic_name)
+        there.change_plan(name, None)
+        click.echo(
+            f"{there.name} is on the plan {name}:"
+            f" {', '.join(models.PLANS[name]) or 'no calendars outside'}."
+        )
+
+
+@click.group()
+def feed() -> None:
+    """Private links."""
+
+
+@feed.command("create")
+@click.argument("email")
+@click.option("--name", default="Command line", show_default=True, callback=line_of(80))
+@click.option(
+    "--venue",
+    "venue_name",
+    help="Only the person's calendar at this venue. Default: all of theirs.",
+)
+@click.option(
+    "--all",
+    "whole_clinic",
+    is_flag=True,
+    help="Every calendar of the clinic; for owners and managers.",
+)
+@with_key
+def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
+    """Make a private link for a person and print its URL. Lets their bookings leave Kalends where
+    they had not yet.
+    """
+    with opened_database():
+        person = find_user(email)
+        scope = {"scope": "clinic"} if whole_clinic else _own_scope(person, venue_name)
+        if not person.is_active:
+            raise click.ClickException(f"{email} has left the clinic.")
+        try:
+            with models.database.atomic():
+                if not person.sync_allowed:
+                    person.change_sync(sync_allowed=True)
+                    click.echo(
+                        f"From now on bookings of {person.name} may leave Kalends through private"
+                        " links.",
+                        err=True,
+                    )
+                made = Feed.generate(person, name, None, **scope)
+        except models.NotYours:
+            raise click.ClickException(
+                "Only owners and managers may link every calendar of the clinic."
+            ) from None
+        except models.NoLinks as refusal:
+            many = f"{person.name} has {models.MOST_LINKS} links already. Stop one."
+            raise click.ClickException(
+                f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many
+            ) from None
+        click.echo(
+            f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True
+        )
+        click.echo(own_settings().base_url + feeds.path(own_settings().secret_keys[0], made))
+
+
+def _own_scope(person: User, venue_name: str | None) -> dict:
+    """What a link of the person's own calendars is made of: one of them, or all where there are
+    several.
+    """
+    calendars = [
+        row
+        for row in models.Practitioner.listed(person.clinic)
+        if row.user_id == person.id and venue_name in (None, row.venue.name)
+    ]
+    if not calendars:
+        where = f" at {venue_name}" if venue_name else "; owners and managers may use --all"
+        raise click.ClickException(f"{person.name} has no calendar{where}.")
+    return (
+        {"scope": "practitioner", "practitioner": calendars[0]}
+        if len(calendars) == 1
+        else {"scope": "person"}
+    )
+
+
+@feed.command("revoke")
+@click.argument("feed_id", metavar="ID")
+@with_key
+def revoke_feed(feed_id: str) -> None:
+    """Stop the private link with this number or UUID for good."""
+    with opened_database():
+        try:
+            same = (
+                Feed.id == int(feed_id)
+                if re.fullmatch(r"[0-9]{1,9}", feed_id)
+                else Feed.uuid == uuid.UUID(feed_id)
+            )
+            found = Feed.get_or_none(same)
+        except ValueError:
+            found = None
+        if found is None:
+            raise click.ClickException(f"There is no private link {feed_id}.")
+        if found.revoked_at is None:
+            found.revoke(None)
+        click.echo(f"The private link {found.name} of {found.user.email} is stopped.")
+
+
+@click.group()
+def sync() -> None:
+    """Two-way sync."""
+
+
+@sync.command("run")
+@click.option(
+    "--account",
+    "account_id",
+    type=int,
+    help="Only this account; the health page names it. Default: every account that is due.",
+)
+@click.option("--dry-run", is_flag=True, help="Only print what would be done outside.")
+@with_key
+def run_sync(account_id: int | None, dry_run: bool) -> None:
+    """Bring accounts in step, in the foreground, and print what was done."""
+    with opened_database():
+        rows = list(
+            Account.select().where(Account.id == account_id)
+            if account_id
+            else Account.free(scheduling.utc_now())
+        )
+        if account_id and not rows:
+            raise click.ClickException(f"There is no account {account_id}.")
+        for row in rows:
+            for line in look.planned(row) if dry_run else look.carried_out(row):
+                click.echo(f"Account {row.id} ({row.kind}): {line}")
+        if not rows:
+            click.echo("Nothing is due.")

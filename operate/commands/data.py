@@ -1,0 +1,126 @@
+"""Commands that bring data in: the sample clinic, and files."""
+
+import secrets
+import sys
+
+import click
+
+import models
+from operate import intake
+from operate import sample as sample_clinic
+from operate.intake.values import ORDERS
+
+from .kit import find_clinic, line_of, opened_database, own_settings, with_key
+
+
+def load_sample() -> tuple[list[tuple[str, str]], str]:
+    password = own_settings().sample_password or secrets.token_urlsafe(9)
+    return sample_clinic.load(password), password
+
+
+def sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
+    return [
+        "The sample clinic is loaded. Sign in as",
+        *(f"  {role:14}{email}" for role, email in people),
+        f"with the password {password}",
+    ]
+
+
+@click.command()
+@with_key
+def sample() -> None:
+    """Load the sample clinic into an empty database, and print its sign-ins."""
+    with opened_database():
+        try:
+            people, password = load_sample()
+        except sample_clinic.NotEmpty:
+            raise click.ClickException(
+                "There is a clinic in this database already. Name an empty database in"
+                " DATABASE_URL."
+            ) from None
+    click.echo("\n".join(sample_sign_ins(people, password)))
+
+
+@click.command("import")
+@click.argument("kind", type=click.Choice(["clients", "bookings"]))
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only look; change nothing.")
+@click.option(
+    "--good-ones", is_flag=True, help="Take the good lines in, even where others are bad."
+)
+@click.option(
+    "--dates",
+    type=click.Choice(ORDERS),
+    help="How dates such as 03/04/2027 are meant, where the file does not tell.",
+)
+@click.option(
+    "--map",
+    "meanings",
+    multiple=True,
+    metavar="HEADING=COLUMN",
+    help="What a column means; empty after = leaves it out. Repeat it.",
+)
+@click.option(
+    "--calendar",
+    "whose",
+    metavar="EMAIL",
+    help="Whose bookings they are, where the file does not say.",
+)
+@click.option("--overlaps", is_flag=True, help="Take overlapping bookings as they are.")
+@click.option(
+    "--clinic",
+    "clinic_name",
+    callback=line_of(120),
+    help="Name of the clinic, where there are several.",
+)
+@with_key
+def imports(
+    kind: str,
+    file,
+    dry_run: bool,
+    good_ones: bool,
+    dates: str | None,
+    meanings: tuple[str, ...],
+    whose: str | None,
+    overlaps: bool,
+    clinic_name: str | None,
+) -> None:
+    """Take in clients or bookings from the CSV file FILE. Ends with 1 where lines are bad."""
+    with opened_database():
+        there = find_clinic(clinic_name)
+        calendar = next(
+            (
+                row.id
+                for row in models.Practitioner.listed(there)
+                if whose and row.user.email == whose.strip().lower()
+            ),
+            None,
+        )
+        if whose and calendar is None:
+            raise click.ClickException(f"Nobody with a calendar signs in as {whose}.")
+        try:
+            text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
+            choices = {
+                "dates": dates,
+                "calendar": calendar,
+                "overlaps": overlaps,
+                "columns": intake.meanings(kind, there, text, meanings),
+            }
+            sheet = intake.open_sheet(kind, text, guessed, choices)
+            report = intake.store(
+                sheet, there, None, lambda found: not dry_run and (good_ones or not found.bad)
+            )
+        except intake.Unreadable as error:
+            raise click.ClickException(
+                f"{error} Options that answer it: --dates, --map, --calendar."
+            ) from None
+    for entry in report.entries():
+        click.echo(
+            f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}:"
+            f" {entry['sentence']}"
+        )
+    stored = report.rows if report.taken else ()
+    click.echo(
+        f"{sheet.total:,} lines, {len(report.bad):,} of them bad. Imported: {len(stored):,} {kind}."
+    )
+    sys.exit(1 if report.bad else 0)

@@ -1,0 +1,142 @@
+"""What several commands use: arguments that are cleaned, the database open, people found."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from peewee import PeeweeException
+
+import letters
+import models
+from base import scheduling, text
+from models import Clinic, User
+from operate import keys
+from operate import migrate as migrations
+from people import password_rules
+from people.credentials import OneTimeLink
+
+
+def own_settings():
+    return current_app.config["SETTINGS"]
+
+
+def with_key(function: Callable) -> Callable:
+    """A command that runs beside what is installed. Without a secret key nothing is, and it makes
+    neither a key nor a database.
+    """
+
+    @with_appcontext
+    @functools.wraps(function)
+    def checked(*arguments, **options):
+        if not own_settings().secret_keys:
+            raise click.ClickException(keys.MISSING)
+        return function(*arguments, **options)
+
+    return checked
+
+
+@contextmanager
+def opened_database(with_any_key: bool = False) -> Iterator[None]:
+    """The database open, with this program's tables; its faults as sentences. Refuses a secret key
+    that is not its own: what is printed or sent
+    under that one is dead."""
+    try:
+        models.database.connect(reuse_if_open=True)
+        if migrations.state() != "current":
+            raise click.ClickException(
+                f"The database is {migrations.state()}. Run: flask --app app migrate"
+            )
+        if not with_any_key and keys.state(own_settings().secret_keys) == "foreign":
+            raise click.ClickException(keys.FOREIGN)
+        yield
+    except PeeweeException as error:
+        raise click.ClickException(str(migrations.unusable(error))) from None
+    finally:
+        if not models.database.is_closed():
+            models.database.close()
+
+
+def line_of(limit: int):
+    """A callback that cleans an argument, and refuses an empty or longer one."""
+
+    def check(context, parameter, value):
+        try:
+            cleaned = text.line(value, limit)
+        except text.TooLong as error:
+            raise click.BadParameter(f"use at most {error.limit} characters") from None
+        except text.NotOneLine as error:
+            raise click.BadParameter(str(error)) from None
+        if value is not None and not cleaned:
+            raise click.BadParameter("write something")
+        return cleaned or None
+
+    return check
+
+
+def email_of(context, parameter, value: str) -> str:
+    try:
+        return text.email(value)
+    except text.NoAddress:
+        raise click.BadParameter("write an address such as name@example.org") from None
+
+
+def zone_of(context, parameter, value: str) -> str:
+    if not scheduling.is_zone(value):
+        raise click.BadParameter("write an IANA time zone such as Europe/London")
+    return value
+
+
+def find_clinic(name: str | None) -> Clinic:
+    """The clinic of this name, or the only one."""
+    rows = list(Clinic.select().where(Clinic.name == name) if name else Clinic.select().limit(2))
+    if len(rows) == 1:
+        return rows[0]
+    if name:
+        raise click.ClickException(f"{len(rows) or 'No'} clinics are called {name}.")
+    raise click.ClickException(
+        "There are several clinics. Name one with --clinic."
+        if rows
+        else "There is no clinic yet. Run: clinic create"
+    )
+
+
+def find_user(email: str) -> User:
+    user = User.get_or_none(User.email == email.strip().lower())
+    if user is None:
+        raise click.ClickException(f"Nobody signs in as {email}.")
+    return user
+
+
+def ask_password(*own: str) -> str:
+    """A new password, from standard input, or asked for twice; `own`: what it should not consist
+    of.
+    """
+    value = (
+        click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\r\n")
+    )
+    if fault := password_rules.fault(value, own):
+        raise click.ClickException(f"{fault}.")
+    return value
+
+
+def one_time_link(person: User, purpose: str) -> str:
+    """The address under which the person chooses a password."""
+    secret = OneTimeLink.issue(person, purpose, None, days=7)
+    with current_app.test_request_context():
+        return letters.one_time_address(secret)
+
+
+def welcome(person: User, password: str | None) -> None:
+    """Give a new person the password, or print a link under which they choose one."""
+    if password:
+        person.set_password(password, None)
+        click.echo(f"{person.email} can sign in at {own_settings().base_url}.")
+    else:
+        click.echo(f"{person.name} chooses a password here, once, within 7 days:", err=True)
+        click.echo(one_time_link(person, "invite"))

@@ -1,0 +1,232 @@
+"""Commands that run Kalends and its parts, and bring the database up to date."""
+
+import os
+import socket
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from peewee import PeeweeException
+
+import models
+from base.settings import SettingsError, sandbox_port
+from models import Clinic
+from operate import backups, keys, processes
+from operate import migrate as migrations
+from operate import web as web_server
+
+from .data import load_sample, sample_sign_ins
+from .kit import own_settings, with_key
+
+
+def _bring_up_to_date(keep: bool = False) -> list[str]:
+    """Migrate, in a folder that only we can read; with `keep` after a backup of what is there.
+    Gives the names applied. Refuses a secret key
+    that is not this database's."""
+    os.umask(0o077)  # what we and our children write holds clients' records
+    try:
+        own_settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if keep:
+            _keep_before_update()
+        applied = migrations.migrate()
+        _check_key()
+        backups.finish_restore(own_settings())
+    except (migrations.CannotMigrate, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    return applied
+
+
+def _keep_before_update() -> None:
+    try:
+        models.database.connect(reuse_if_open=True)
+        kept = (
+            backups.before_update(own_settings())
+            if migrations.applied() and migrations.state() == "behind"
+            else None
+        )
+    except PeeweeException as error:
+        raise migrations.unusable(error) from None
+    except backups.Refused as refusal:
+        raise click.ClickException(
+            f"The update needs a backup first, and none could be made. {refusal} Or make one your"
+            " own way, then run: flask --app app migrate"
+        ) from None
+    if kept:
+        click.echo(f"The database is brought up to date. A backup of what was there is in {kept}.")
+
+
+def _check_key() -> None:
+    """Refuse to go on with a secret key that is not this database's."""
+    models.database.connect(reuse_if_open=True)
+    if keys.check(own_settings().secret_keys) == "foreign":
+        raise click.ClickException(keys.FOREIGN)
+
+
+def _check_part() -> None:
+    """What one part that runs alone makes sure of first. It may begin before the database does,
+    unless a restore was killed: what that left to do comes before any page or job.
+    """
+    for attempt in range(1_000_000):
+        try:
+            with _alone() if backups.is_unfinished(own_settings()) else nullcontext():
+                _check_database()
+            return
+        except PeeweeException:
+            if not backups.is_unfinished(own_settings()):
+                return
+            why = "the database does not answer. Check DATABASE_URL"
+        except processes.AlreadyRuns:
+            why = "it is still at work, or another part finishes it"
+        finally:
+            if not models.database.is_closed():
+                models.database.close()
+        if attempt == 0:
+            processes.say(f"A restore is not finished, and {why}. Waiting for it.")
+        time.sleep(1)
+
+
+def _alone() -> AbstractContextManager:
+    """Whoever restores holds the folder, too."""
+    return processes.only_one(own_settings().instance)
+
+
+def _check_database() -> None:
+    """Refuse a key that is not this database's, and finish a restore that was killed."""
+    models.database.connect(reuse_if_open=True)
+    if migrations.state() != "current":
+        if backups.is_unfinished(own_settings()):
+            raise click.ClickException(
+                "A restore is not finished, and the database is behind this program. Run: flask"
+                " --app app migrate"
+            )
+        return
+    if keys.state(own_settings().secret_keys) == "foreign":
+        raise click.ClickException(keys.FOREIGN)
+    backups.finish_restore(own_settings())
+
+
+@click.command()
+@with_key
+def migrate() -> None:
+    """Bring the database up to date."""
+    applied = _bring_up_to_date()
+    click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+_FIRST = (
+    "This is a new installation: its secret key was made now, and is kept in {}. If you meant one"
+    " that exists already, stop this and set KALENDS_SETTINGS_FILE to the file of its settings."
+)
+
+
+@click.command()
+@with_appcontext
+def start() -> None:
+    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none. What
+    ends by itself is started again.
+    """
+    settings = own_settings()
+    os.umask(0o077)  # what we and our children write holds clients' records
+    is_first = not settings.secret_keys
+    try:
+        with (
+            processes.only_one(settings.instance),
+            web_server.listen(settings.host, settings.port) as listening,
+        ):
+            if settings.sandbox:
+                web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
+            if is_first:  # only now: nothing that runs already is beside us
+                settings = settings.with_first_key()
+                keys.put_in_force(current_app, settings)
+            _bring_up_to_date(keep=True)
+            sign_ins = _load_sample_if_empty()
+            if welcome := keys.welcome_path(settings.secret_keys):
+                sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
+            models.database.close()
+            imitations = [
+                f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"
+            ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
+            words = [
+                "",
+                *[_FIRST.format(settings.instance)] * is_first,
+                f"Kalends is ready: {settings.base_url}",
+                *imitations,
+                *sign_ins,
+                "Stop it with Ctrl-C.",
+                "",
+            ]
+            status = processes.start(settings, listening, "\n".join(words))
+    except (web_server.CannotStart, SettingsError) as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        status = 0
+    sys.exit(status)
+
+
+def _load_sample_if_empty() -> list[str]:
+    """Load the sample clinic where there is none, except in production. Gives the lines that tell
+    its sign-ins.
+    """
+    if own_settings().production or Clinic.select().exists():
+        return []
+    return ["", *sample_sign_ins(*load_sample()), ""]
+
+
+def _socket(context, parameter, value: int | None) -> socket.socket | None:
+    """A socket that `start` opened, and that this process has inherited."""
+    return None if value is None else socket.socket(fileno=value)
+
+
+_ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=True)
+
+
+@click.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=max(2, min(6, os.cpu_count() or 1)),
+    show_default="one a core, 2 to 6",
+    help="Processes.",
+)
+@click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
+@_ready
+@with_key
+def web(workers: int, listening: socket.socket | None, ready: socket.socket | None) -> None:
+    """Run the web server alone."""
+    _check_part()
+    # no connection may be shared with the processes that are forked now
+    models.database.obj.close_all()
+    try:
+        status = web_server.serve(
+            listening or web_server.listen(own_settings().host, own_settings().port),
+            workers,
+            ready,
+            own_settings().frozen_seconds,
+        )
+    except web_server.CannotStart as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(status)
+
+
+@click.command()
+@click.argument("queues", nargs=-1, type=click.Choice(tuple(processes.jobs.LIMITS)))
+@click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@_ready
+@with_key
+def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
+    """Run a worker alone, for QUEUES (default: all), the first one first."""
+    _check_part()
+    names = list(queues or processes.jobs.LIMITS)
+    processes.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
+
+
+@click.command()
+@_ready
+@with_key
+def clock(ready: socket.socket | None) -> None:
+    """Run the clock alone: it enqueues the periodic jobs."""
+    _check_part()
+    processes.tick(own_settings().redis_url, ready)

@@ -1,0 +1,147 @@
+"""Commands for whoever looks after the server: keys, backups, the doctor."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from peewee import PeeweeException
+
+import models
+from base import vault
+from base.outbox import Letter
+from base.settings import Settings, SettingsError
+from operate import backups, keys
+from operate import doctor as checks
+from operate import migrate as migrations
+from sync.tables.accounts import Account
+
+from .kit import opened_database, own_settings, with_key
+
+
+@click.command()
+@with_key
+def reseal() -> None:
+    """Encrypt credentials of connected accounts and addresses of letters anew under the newest key
+    of KALENDS_SECRET_KEY, so that older ones
+    may go."""
+    with opened_database():
+        done, lost = _reseal(Account, Account.sealed)
+        _reseal(Letter, Letter.sealed_to)
+        click.echo(
+            f"{done} accounts are sealed under the newest key."
+            + (f" {lost} can be opened by no key: they ask to reconnect." if lost else "")
+        )
+
+
+@click.group()
+def key() -> None:
+    """The secret key."""
+
+
+@key.command("accept")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_key
+def accept_key(yes: bool) -> None:
+    """Say that the secret key that is set now is this database's from now on: after the old one was
+    lost, or got out.
+    """
+    with opened_database(with_any_key=True):
+        if keys.state(own_settings().secret_keys) == "foreign" and not yes:
+            click.confirm(
+                "Every private link gets a new address, everybody signs in again, and connected"
+                " accounts must be connected again. Go on?",
+                abort=True,
+            )
+        keys.accept(own_settings().secret_keys)
+        click.echo("This key is the database's from now on.")
+
+
+def _reseal(table: type[models.Base], column) -> tuple[int, int]:
+    """How many rows of the table were sealed anew in this column, and how many no key opens."""
+    done = lost = 0
+    for row_id, sealed in list(table.select(table.id, column).tuples()):
+        try:
+            table.update({column: vault.reseal(sealed)}).where(
+                table.id == row_id, column == sealed
+            ).execute()
+            done += 1
+        except vault.CannotOpen:
+            lost += 1
+    return done, lost
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_key
+def backup(file: Path) -> None:
+    """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients'
+    records.
+    """
+    os.umask(0o077)
+    try:
+        click.echo(backups.write(own_settings(), file))
+    except (backups.Refused, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    except PeeweeException as error:
+        raise click.ClickException(str(migrations.unusable(error))) from None
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--as-it-was",
+    is_flag=True,
+    help="Leave an older backup's tables as they are, to go back to the version that made it.",
+)
+@with_appcontext
+def restore(file: Path, yes: bool, as_it_was: bool) -> None:
+    """Put the backup FILE in the place of the present database, which is kept aside."""
+    os.umask(0o077)
+    try:
+        made_at = backups.inspect(file)
+        if not yes:
+            click.confirm(
+                f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?",
+                abort=True,
+            )
+        click.echo(backups.restore(own_settings(), file))
+    except (backups.Refused, OSError, PeeweeException) as error:
+        raise click.ClickException(str(error)) from None
+    if as_it_was and migrations.state() != "current":
+        backups.finish_restore(own_settings())
+        click.echo("It is as it was. Start it with the version of Kalends that made the backup.")
+        return
+    try:
+        migrations.migrate()
+    except migrations.CannotMigrate as error:
+        raise click.ClickException(str(error)) from None
+    backups.finish_restore(own_settings())
+    try:  # the backup's own key is in force from here on
+        keys.put_in_force(current_app, Settings.from_env())
+    except SettingsError as error:
+        click.echo(f"Before you start it: {error}")
+        return
+    with opened_database(with_any_key=True):
+        if keys.state(own_settings().secret_keys) == "foreign":
+            click.echo(f"Before you start it: {keys.FOREIGN}")
+
+
+@click.command()
+@click.option(
+    "--mail-to",
+    metavar="ADDRESS",
+    help="Send a trial letter there, and say what the mail server answers.",
+)
+@with_appcontext
+def doctor(mail_to: str | None) -> None:
+    """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to
+    fix.
+    """
+    found = list(checks.examine(own_settings(), mail_to))
+    for is_well, sentence in found:
+        click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")
+    sys.exit(0 if all(is_well for is_well, _ in found) else 1)
