@@ -499,10 +499,8 @@ class User(Shown, UserMixin):
 
     def may_manage(self, person: "User") -> bool:
         """An owner looks after everyone; a manager after practitioners and themselves."""
-        return (
-            self.is_owner
-            or self.is_manager
-            and (person.role == "practitioner" or person.id == self.id)
+        return self.is_owner or (
+            self.is_manager and (person.role == "practitioner" or person.id == self.id)
         )
 
     def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
@@ -1143,7 +1141,7 @@ class Booking(InSeries, Base):
             (("patient", "starts_at"), False),
             (("clinic", "starts_at"), False),
         )
-        constraints = [Check("ends_at > starts_at")]
+        constraints = (Check("ends_at > starts_at"),)
 
     @property
     def span(self) -> Span:

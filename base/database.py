@@ -379,7 +379,7 @@ def _insertion(table: type[Base], fields: Sequence[Field], values: list[list]) -
         for row in values
     ]
     source = f'json_populate_recordset(NULL::"{table._meta.table_name}", %s::json)'
-    return f"{into} SELECT {names} FROM {source}", [json.dumps(rows, default=str)]  # noqa: S608 (names of our own tables)
+    return f"{into} SELECT {names} FROM {source}", [json.dumps(rows, default=str)]
 
 
 def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[str]) -> None:
@@ -387,7 +387,7 @@ def update_many_rows(table: type[Base], rows: Iterable[Base], names: Sequence[st
     fields = [table._meta.fields[name] for name in names]
     mark = database.param
     columns = ", ".join(f"{field.column_name} = {mark}" for field in fields)
-    statement = f"UPDATE {table._meta.table_name} SET {columns} WHERE id = {mark}"  # noqa: S608
+    statement = f"UPDATE {table._meta.table_name} SET {columns} WHERE id = {mark}"
     for some in chunked(rows, BATCH):
         given = [
             [*(field.db_value(row.__data__[field.name]) for field in fields), row.id]

@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 zoneinfo.reset_tzpath(to=())
@@ -296,7 +297,7 @@ def check_walls(walls: Walls) -> Walls:
     if any(len(s) != 2 for s in stretches):
         raise BadTime("hours")
     flat = [minute for s in stretches for minute in minutes_of(s)]
-    if any(a >= b for a, b in zip(flat, flat[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(flat)):
         raise BadTime("hours")
     return stretches
 

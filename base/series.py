@@ -326,11 +326,11 @@ class InSeries:
                 step.span, step.calendar = full.span, full.calendar
             own = False
             for name, value in fields.items():
-                if name == "status" or settled and name == "rate_cents":
+                if name == "status" or (settled and name == "rate_cents"):
                     takes = not settled
                 else:
                     takes = row.__data__[name] == self.__data__[name]
-                    own = own or not takes and row.__data__[name] != _plain(value)
+                    own = own or (not takes and row.__data__[name] != _plain(value))
                 if takes:
                     step.fields[name] = value
             kept["settled"] += settled and bool(

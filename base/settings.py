@@ -362,14 +362,14 @@ def _providers(
                 f"{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or neither."
             )
         is_sandbox = bool(sandbox_url) and not client_id
-        if client_id and secret or is_sandbox:
+        if (client_id and secret) or is_sandbox:
             urls = _ADDRESSES[kind](read, sandbox_url if is_sandbox else "")
             wrong = [
                 url
                 for url in urls
                 if url
                 and not _is_url(url, "https")
-                and (production and not is_loopback(url) or not _is_url(url, "http"))
+                and ((production and not is_loopback(url)) or not _is_url(url, "http"))
             ]
             faults.extend(f"{name}: {url} must be an https:// address." for url in wrong)
             found[kind] = Endpoints(

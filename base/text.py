@@ -125,20 +125,19 @@ def _is_hidden(value: str, place: int, character: str) -> bool:
         return code < 0x20
     if code in _JOINERS:
         return not (
-            _JOINING.match(value, place - 1)
-            and place
-            and _JOINING.match(value, place + 1)
-            or code == 0x200D
-            and 0 < place < len(value) - 1
-            and unicodedata.category(value[place + 1]) == "So"
+            (_JOINING.match(value, place - 1) and place and _JOINING.match(value, place + 1))
+            or (
+                code == 0x200D
+                and 0 < place < len(value) - 1
+                and unicodedata.category(value[place + 1]) == "So"
+            )
         )
     if code in _MARKS:
         return not any(
             unicodedata.bidirectional(one) in ("R", "AL") for one in value if ord(one) not in _MARKS
         )
-    return (
-        code in _HIDDEN
-        or code not in _SEEN_SIGNS
+    return code in _HIDDEN or (
+        code not in _SEEN_SIGNS
         and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
     )
 

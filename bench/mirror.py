@@ -73,8 +73,7 @@ def _measure(url: str, folder: str) -> tuple[float, float]:
         calendar,
         Delta(told, frozenset(), None, True, Window(at, at + timedelta(days=400))),
     )
-    for portion in change.portions():
-        spans.append(_held(account, portion.store))
+    spans.extend(_held(account, portion.store) for portion in change.portions())
     near = incoming.doubles(account, change.moved)
     spans.append(_held(account, lambda: incoming.tell_doubles(account, calendar, near, True)))
     return max(spans) * 1000, (time.perf_counter() - begin) * 1000

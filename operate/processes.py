@@ -439,7 +439,7 @@ def _begin(command: list, **more) -> subprocess.Popen:
         start_new_session=True,
         preexec_fn=end_with_parent,
         **more,
-    )  # noqa: S603 (our own)
+    )
 
 
 def _listens(port: int) -> bool:

@@ -10,6 +10,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
@@ -154,14 +155,14 @@ class SyncWorld:
 
     # passing trouble by name; how a lost place in the history is told; where calendars are made;
     # and where one calendar is read
-    passing = {
+    passing: ClassVar = {
         "throttled": {"status": 429, "reason": "rateLimitExceeded"},
         "refused for now": {"status": 403, "reason": "userRateLimitExceeded"},
         "much": {"status": 403, "reason": "quotaExceeded"},
         "fault": {"status": 500, "reason": "backendError"},
         "away": {"status": 503},
     }
-    lost_place = {"status": 410, "reason": "fullSyncRequired"}
+    lost_place: ClassVar = {"status": 410, "reason": "fullSyncRequired"}
     making, updating = "/calendars$", "PUT"
 
     def reading(self, calendar_id):
@@ -346,14 +347,14 @@ class MicrosoftSyncWorld(SyncWorld):
 
     kind, email, other_email = "microsoft", graph_seed.ROBIN, graph_seed.ANA
     batch, lists, items = r"/\$batch$", "/calendarView/delta", "/events"
-    passing = {
+    passing: ClassVar = {
         "throttled": {"status": 429, "reason": "ApplicationThrottled"},
         "refused for now": {"status": 503, "reason": "ErrorServerBusy"},
         "much": {"status": 429, "reason": "ApplicationThrottled", "retry_after_seconds": 7200},
         "fault": {"status": 500, "reason": "InternalServerError"},
         "away": {"status": 504, "reason": "UnknownError"},
     }
-    lost_place = {"status": 410, "reason": "syncStateNotFound"}
+    lost_place: ClassVar = {"status": 410, "reason": "syncStateNotFound"}
     making, updating = "/me/calendars$", "PATCH"
 
     def reading(self, calendar_id):

@@ -144,8 +144,7 @@ def faults(
         and not (
             column.name in meanings
             or any(STANDS_FOR.get(meaning) == column.name for meaning in meanings)
-            or column.name == "calendar"
-            and calendar
+            or (column.name == "calendar" and calendar)
         )
     ]
     found += [

@@ -306,10 +306,8 @@ class _Time:
         is_date = column in ("date", "last_day")
         if raw and (
             found is None
-            or is_date
-            and found.date is None
-            or column == "start"
-            and raw.lstrip().startswith("24")
+            or (is_date and found.date is None)
+            or (column == "start" and raw.lstrip().startswith("24"))
         ):
             self.cells.fault(
                 column,
@@ -327,7 +325,7 @@ class _Time:
         midnight, but for Google.
         """
         last = ends.date if ends and ends.date else day
-        if last > day and (self.is_exclusive or not self.is_inclusive and ends.time == time(0)):
+        if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
             last -= timedelta(days=1)
         return scheduling.whole_days(day, last, self.calendar.zone)
 

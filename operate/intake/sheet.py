@@ -328,7 +328,7 @@ class Sheet:
         found: dict[str, str] = {}
         shared = [name for name in SEVERAL if self.names.count(name) > 1]
         for heading, name, cell in zip(self.header, self.names, cells, strict=False):
-            if not name or not cell.strip() and name in found:
+            if not name or (not cell.strip() and name in found):
                 continue
             if name in shared:
                 told = (
@@ -397,7 +397,7 @@ def decode(raw: bytes) -> tuple[str, str | None]:
         wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
         text, guessed = raw.decode("utf-16" if wide else "utf-8-sig"), None
     except UnicodeDecodeError as error:
-        if wide or error.start > len(raw) - 4 and "end of data" in error.reason:
+        if wide or (error.start > len(raw) - 4 and "end of data" in error.reason):
             raise Unreadable(
                 "The file ends in the middle of a letter: it did not arrive whole. Export it once"
                 " more."

@@ -271,13 +271,10 @@ def _wall(rest: str) -> time:
         raise NoValue("no time")
     hour, minute, half = int(found[1]), int(found[2] or 0), (found[4] or "")[:1]
     if (
-        half
-        and not 1 <= hour <= 12
-        and not (hour <= 23 and half == "p" and hour > 12)
+        (half and not 1 <= hour <= 12 and not (hour <= 23 and half == "p" and hour > 12))
         or minute > 59
         or hour > 24
-        or hour == 24
-        and minute
+        or (hour == 24 and minute)
     ):
         raise NoValue("no time")
     if half and hour <= 12:

@@ -77,10 +77,8 @@ def _in_order(found: RemoteEvent | None) -> RemoteEvent | None:
 
 def is_of_another_shape(items: object) -> bool:
     """Whether this is no list of things, so that nothing can be said of what stands there."""
-    return (
-        not isinstance(items, list)
-        or bool(items)
-        and not any(isinstance(item, dict) for item in items)
+    return not isinstance(items, list) or (
+        bool(items) and not any(isinstance(item, dict) for item in items)
     )
 
 

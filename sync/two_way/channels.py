@@ -186,11 +186,9 @@ def called(
         .join(RemoteCalendar)
         .where(Account.kind == kind)
     )
-    row = (
-        channel_id
-        and rows.where(Channel.channel_id == channel_id).first()
-        or rows.where(Channel.uuid == uuid).first()
-    )
+    row = (channel_id and rows.where(Channel.channel_id == channel_id).first()) or rows.where(
+        Channel.uuid == uuid
+    ).first()
     if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
         return None
     with database.atomic():  # the account before its calendars and channels, as every run has it

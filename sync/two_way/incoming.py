@@ -161,7 +161,7 @@ def _is_gone(
     made_single = (
         series is not None and not series.is_series
     )  # a repeat no longer: not every provider removes each occurrence
-    return made_single or row.series_id in delta.tombstones or delta.complete and "" not in unread
+    return made_single or row.series_id in delta.tombstones or (delta.complete and "" not in unread)
 
 
 def _ahead(rows: Iterable[ExternalEvent]) -> list[ExternalEvent]:

@@ -126,8 +126,7 @@ class _Removal:
         )
         is_shared = (
             unread
-            or row is not None
-            and row.holds_others
+            or (row is not None and row.holds_others)
             or bool(self.account.taken([calendar.calendar_id]))
         )
         if not held and self._held():
@@ -198,8 +197,7 @@ class _Removal:
             ).exists()
             if (
                 was_seen
-                or calendar.access == "owner"
-                and not isinstance(error, ScopeMissing)
+                or (calendar.access == "owner" and not isinstance(error, ScopeMissing))
                 or self.account.failures < SURE
             ):
                 return Unavailable(error.reason or "not found", error.status)

@@ -93,8 +93,7 @@ def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> s
         event.remote_id
         for event in unnamed
         if held & _keys(event)
-        or (is_made or event.mark.reference in own)
-        and not lent & _keys(event)
+        or ((is_made or event.mark.reference in own) and not lent & _keys(event))
     } | {
         event.remote_id
         for event in doubtful

@@ -408,10 +408,8 @@ class _Batch:
             self.outcome.learn(link.remote_id, seen)
         elif isinstance(error, Exists) and creates and (error.event or error.etag):
             self.outcome.learn(link.remote_id, error.event)
-        elif (
-            isinstance(error, (Exists, PreconditionFailed))
-            or isinstance(error, Gone)
-            and not creates
+        elif isinstance(error, (Exists, PreconditionFailed)) or (
+            isinstance(error, Gone) and not creates
         ):
             if link.phase != "stale":
                 doubts.note(self.account, [link.uid])

@@ -55,10 +55,8 @@ class KeptPages:
         try:
             yield
         except Exception as error:
-            is_cut_short = (
-                isinstance(error, CUT_SHORT)
-                or isinstance(error, Unavailable)
-                and error.status >= 500
+            is_cut_short = isinstance(error, CUT_SHORT) or (
+                isinstance(error, Unavailable) and error.status >= 500
             )
             if is_stale or not is_cut_short:
                 self._forget()

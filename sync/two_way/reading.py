@@ -49,10 +49,8 @@ class Reading:
             return False
         looked_at = self.delta.complete and bool(link.fingerprint) and "" not in unread
         window = self.delta.window
-        return (
-            link.remote_id in self.delta.tombstones
-            or looked_at
-            and (window is None or window.clearly_holds(*times(link.fingerprint)))
+        return link.remote_id in self.delta.tombstones or (
+            looked_at and (window is None or window.clearly_holds(*times(link.fingerprint)))
         )
 
 

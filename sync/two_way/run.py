@@ -324,9 +324,8 @@ class _Round:
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
             return True
         steps = self._decide(delta, local.waiting(self.account, at))
-        if (
-            self.held
-            or not self.goes_on
+        if self.held or (
+            not self.goes_on
             and sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size
         ):
             return False

@@ -393,7 +393,7 @@ def test_a_letter_that_is_not_due_yet_waits(letters, linden, clock):
 
 @on_sqlite_alone
 def test_whatever_the_server_does_each_letter_ends_once(quick, linden, clock):
-    chance = random.Random(20261129)  # noqa: S311 (no secret)
+    chance = random.Random(20261129)
     ways = ("451 later", "421 closing", "die", "452 4.3.1 full")
 
     def plan(stage, to):

@@ -288,5 +288,5 @@ def test_another_file_may_be_named_and_one_that_is_not_there_is_refused(
     monkeypatch.setenv("KALENDS_SETTINGS_FILE", str(tmp_path / "other"))
     assert Settings.from_env().port == 8999
     monkeypatch.setenv("KALENDS_SETTINGS_FILE", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match="cannot be read.*service's user"):
+    with pytest.raises(SettingsError, match=r"cannot be read.*service's user"):
         Settings.from_env()

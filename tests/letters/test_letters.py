@@ -81,7 +81,7 @@ def test_the_letter_says_what_happened_and_leads_to_the_page_and_tells_nothing_p
         if word in text
     ]
     tell(days=3)
-    own, owners = letters.send()
+    _own, owners = letters.send()
     assert owners["Subject"] == "The calendar sync of Pat Linden needs help"
     assert (
         "Pat Linden" in owners.get_content() and "http://localhost/health/" in owners.get_content()

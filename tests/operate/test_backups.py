@@ -256,7 +256,7 @@ def test_a_damaged_database_is_restored_over_and_kept_as_it_is(server, tmp_path,
 @on_sqlite_alone
 def test_a_backup_into_a_folder_that_is_not_there_is_a_sentence(server, tmp_path):
     make(models.database, EARLIER[1])
-    with pytest.raises(backups.Refused, match="There is no folder .*nowhere"):
+    with pytest.raises(backups.Refused, match=r"There is no folder .*nowhere"):
         backups.write(server, tmp_path / "nowhere" / "kalends.tar.gz")
 
 
@@ -292,7 +292,7 @@ def test_a_database_without_a_clinic_is_not_backed_up(server, tmp_path, filled):
         migrate.migrate()
     models.database.close()
     with pytest.raises(
-        backups.Refused, match="There is no clinic in the database .* KALENDS_SETTINGS_FILE"
+        backups.Refused, match=r"There is no clinic in the database .* KALENDS_SETTINGS_FILE"
     ):
         backups.write(server, tmp_path / "kalends.tar.gz")
     assert not (tmp_path / "kalends.tar.gz").exists()
@@ -384,7 +384,7 @@ def test_on_a_fresh_machine_a_backup_needs_only_its_key(own, tmp_path):
 
 
 @on_sqlite_alone
-def test_on_a_fresh_machine_a_backup_with_its_key_needs_nothing(own, tmp_path):  # noqa: F811
+def test_on_a_fresh_machine_a_backup_with_its_key_needs_nothing(own, tmp_path):
     own("backup", tmp_path / "kalends.tar.gz")
     fresh = {"KALENDS_INSTANCE": tmp_path / "fresh" / "instance"}
     said = own("restore", tmp_path / "kalends.tar.gz", "--yes", **fresh)

@@ -34,10 +34,8 @@ def run(app):
             args=[str(argument) for argument in arguments], input=given
         )
         assert answer.exit_code == (1 if fault else 0), answer.output + answer.stderr
-        assert (
-            "Traceback" not in answer.output
-            and answer.exception is None
-            or isinstance(answer.exception, SystemExit)
+        assert ("Traceback" not in answer.output and answer.exception is None) or isinstance(
+            answer.exception, SystemExit
         )
         models.database.connect(reuse_if_open=True)
         return answer.stderr.strip() if fault else answer

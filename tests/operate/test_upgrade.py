@@ -28,7 +28,7 @@ def upgraded(request, empty):
 
 
 def test_no_row_is_lost(upgraded):
-    version, before = upgraded
+    _version, before = upgraded
     assert migrate.state() == "current"
     assert counts(models.database, before) == before
 

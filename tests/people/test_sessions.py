@@ -137,7 +137,7 @@ def test_pages_of_one_browser_that_answer_at_once_keep_what_each_said(app, linde
     """One page shows its messages while another begins to connect an account and says something:
     neither undoes the other.
     """
-    row, secret = Session.begin(linden.pat, False, "")
+    _row, secret = Session.begin(linden.pat, False, "")
     sessions, response = app.session_interface, app.response_class()
 
     def open_one():

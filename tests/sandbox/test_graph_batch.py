@@ -1,6 +1,7 @@
 """Batches, throttling and what is in flight; trouble on demand."""
 
 import threading
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -44,10 +45,7 @@ def statuses(answers):
 def chain(*items):
     return [
         items[0],
-        *(
-            each | {"dependsOn": [before["id"]]}
-            for before, each in zip(items, items[1:], strict=False)
-        ),
+        *(each | {"dependsOn": [before["id"]]} for before, each in pairwise(items)),
     ]
 
 

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from typing import ClassVar
 
 from flask import url_for
 from flask_login import current_user
@@ -87,7 +88,7 @@ class Options(Choice):
 
 
 class BookingForm(Merging):
-    together = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
+    together: ClassVar = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
     not_stored = (
         "key",
         "q",
@@ -193,7 +194,7 @@ class BookingForm(Merging):
     def agrees_to(self, keys: str) -> bool:
         """Whether that covers what is in the way now."""
         agreed = self.may_overlap
-        return agreed is True or bool(agreed) and set(keys.split()) <= agreed
+        return agreed is True or (bool(agreed) and set(keys.split()) <= agreed)
 
     def found(self) -> list[Patient]:
         """Clients that match what was typed, each with the day of the last booking so far as
@@ -300,7 +301,7 @@ class BookingForm(Merging):
         try:
             return self._span()
         except _Slip as slip:
-            finished = slip.field == "last_day" or slip.field == "ends" and self.ends.data
+            finished = slip.field == "last_day" or (slip.field == "ends" and self.ends.data)
             self.remarks[:] = [f"{slip.sentence}."] if finished and not self.errors else []
             return None
 

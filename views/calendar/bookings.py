@@ -347,7 +347,7 @@ def _fill(form: BookingForm, what: str) -> None:
         form.ends.data, form.ends.raw_data = (
             (datetime.combine(form.day.data, form.starts.data) + length).time(),
             None,
-        )  # noqa: DTZ011 wall time
+        )
     if what == "service" and form.chosen_service:
         form.rate.data, form.rate.raw_data = form.chosen_service.price_cents, None
 

@@ -79,10 +79,8 @@ def outside(event_id: int):
         if "calendar" in request.args
         else event.user.calendars().first() or abort(404)
     )
-    if (
-        calendar.user_id != event.user_id
-        or event.busy == "free"
-        and not columns.shows_titles(calendar)
+    if calendar.user_id != event.user_id or (
+        event.busy == "free" and not columns.shows_titles(calendar)
     ):
         abort(404)
     card, view = outside_card.card(event, calendar), request.args.get("view", "week")

@@ -127,7 +127,7 @@ def take(import_id: int):
     meant.
     """
     row = access.load(Import, import_id, *Import.light())
-    if row.phase == "checked" and (not row.good or row.bad and "good_ones" not in request.form):
+    if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):
         return _show(row, 422, refused=True)
     intake.accept(row, current_user)
     return htmx.done(url_for("imports.show", import_id=row.id))

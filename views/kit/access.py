@@ -74,7 +74,7 @@ def _ask_to_sign_in():
             url_for("auth.sign_in")
         )  # what is on the screen is not for whoever comes by
     token = tokens.sent()
-    if htmx.is_partial() or token and token.user_id:
+    if htmx.is_partial() or (token and token.user_id):
         return signing_in.ask_again(token and token.user_id, "ended")
     if request.method == "GET":
         return redirect(

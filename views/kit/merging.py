@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
+from typing import ClassVar
 
 from flask import request
 from flask_login import current_user
@@ -78,7 +79,7 @@ class Merging(Form):
     """
 
     seen = Seen()
-    together: dict[str, tuple[str, ...]] = {}
+    together: ClassVar[dict[str, tuple[str, ...]]] = {}
     not_stored: tuple[str, ...] = ()  # fields that say what to do, not what to store
     saves_itself = False  # each change in it is saved at once, without a button
 
@@ -188,7 +189,11 @@ class Merging(Form):
         if same(mine, current):
             return None
         is_asked = first in self.seen.asked
-        if self.is_blind or not same(current, was) or is_asked and choice not in ("yours", "both"):
+        if (
+            self.is_blind
+            or not same(current, was)
+            or (is_asked and choice not in ("yours", "both"))
+        ):
             return words
         if choice == "both" and joinable:
             self.put(first, "\n".join(filter(None, (now[first].data, self[first].data))))

@@ -105,7 +105,7 @@ def check():
         )  # else another site could sign a visitor in as somebody
         return (
             None
-            if is_ours or current_user.is_authenticated and token.user_id == current_user.id
+            if is_ours or (current_user.is_authenticated and token.user_id == current_user.id)
             else _refuse()
         )
     if not current_user.is_authenticated:

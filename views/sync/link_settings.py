@@ -2,6 +2,8 @@
 link's columns.
 """
 
+from typing import ClassVar
+
 from flask_login import current_user
 from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationError
 from wtforms.validators import NumberRange, Optional
@@ -21,7 +23,7 @@ _BLOCK_CHOICES = [("", "Nothing"), *sync_words.BLOCKS.items()]
 class BusySettings(Merging):
     """What can be chosen for a link that shows free and busy alone."""
 
-    together = {"Time span": ("window", "past_days", "future_days")}
+    together: ClassVar = {"Time span": ("window", "past_days", "future_days")}
 
     name = Line("Name", 80, "Name the link")
     window = Choice("Time span", choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
@@ -49,7 +51,7 @@ class BusySettings(Merging):
 class LinkSettings(BusySettings):
     """What can be chosen for a link that shows bookings."""
 
-    together = {
+    together: ClassVar = {
         **BusySettings.together,
         "What the title says": ("title", "first", "second", "third"),
         "Which bookings it shows": ("preset", *(f"status_{status}" for status in STATUSES)),

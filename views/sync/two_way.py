@@ -2,6 +2,8 @@
 the ways out of it.
 """
 
+from typing import ClassVar
+
 from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
@@ -33,7 +35,7 @@ WINDOWS = {
 
 
 class Settings(Merging):
-    together = {"Whose bookings go there": ("others", "covers")}
+    together: ClassVar = {"Whose bookings go there": ("others", "covers")}
 
     edits = Choice(
         "If someone edits a booking there",

@@ -222,10 +222,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         )
     if in_part := reading_words.in_short(account, name):
         return Status("waiting", in_part[0], f"{in_part[1]} See below.")
-    if (
-        Account.due(at).where(Account.id == account.id).exists()
-        or account.leased_until
-        and account.leased_until > at
+    if Account.due(at).where(Account.id == account.id).exists() or (
+        account.leased_until and account.leased_until > at
     ):
         name, rest = (
             ("Under way", "; the rest is on its way")

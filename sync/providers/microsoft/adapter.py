@@ -362,7 +362,7 @@ def _bounds(window: Window) -> dict[str, str]:
 
 def _is_hidden(found: RemoteEvent | Unread | None) -> bool:
     """Whether a look did not show what the delta tells of. The list may."""
-    return found is None or isinstance(found, Unread) and found.reason == "refused"
+    return found is None or (isinstance(found, Unread) and found.reason == "refused")
 
 
 def _is_of_series(item: dict) -> bool:

@@ -72,7 +72,7 @@ def test_delimiter_line_ends_and_column_names_vary(linden, delimiter, end):
 def test_a_wrong_delimiter_is_told_with_the_expected_columns(linden):
     with pytest.raises(
         intake.Unreadable,
-        match="first_name.*commas, semicolons or tabs.*first_name, last_name, name, internal_id",
+        match=r"first_name.*commas, semicolons or tabs.*first_name, last_name, name, internal_id",
     ):
         look("clients", "first_name|last_name\nAda|Lovelace\n", linden.clinic)
 
@@ -238,7 +238,7 @@ def test_formulas_stay_text_and_go_out_harmless(linden):
     assert lines[2][1] == "'-2"
     assert lines[1][-2:] == ["2", "email: Write an address such as name@example.org."]
     again = look("clients", intake.bad_lines(row).replace("bad", ""), linden.clinic)
-    assert [(one["first_name"], one["phone"]) for one in again.rows][0] == (
+    assert next((one["first_name"], one["phone"]) for one in again.rows) == (
         "=1+1",
         "+44 7700 900001",
     )

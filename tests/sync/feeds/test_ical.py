@@ -173,7 +173,7 @@ def _span_vobject(body: bytes) -> dict[str, tuple]:
     """By the zone's definition. It remembers the first definition of a name for good, so what it
     learnt before must go.
     """
-    known = getattr(vobject.icalendar, "__tzidMap")  # noqa: B009  the underscores would be mangled in a class
+    known = getattr(vobject.icalendar, "__tzidMap")
     for name in set(known) - {"UTC"}:
         del known[name]
     found = vobject.readOne(body.decode())

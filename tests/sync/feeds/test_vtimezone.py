@@ -4,6 +4,7 @@ time as most do.
 
 import zoneinfo
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -110,7 +111,7 @@ def test_every_definition_has_the_changes_of_the_zone_data():
             (begin + timedelta(hours=6 * n)).astimezone(real).utcoffset()
             for n in range((end - begin).days * 4)
         ]
-        assert claimed == sum(a != b for a, b in zip(steps, steps[1:], strict=False)), name
+        assert claimed == sum(a != b for a, b in pairwise(steps)), name
 
 
 def test_outlook_finds_the_present_rule_in_the_last_parts():
@@ -185,7 +186,7 @@ def test_the_time_before_the_first_change_is_defined():
 def test_two_changes_in_one_week_are_both_seen(name, year):
     days = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(366)]
     offsets = [at.astimezone(ZoneInfo(name)).utcoffset() for at in days]
-    changes = sum(a != b for a, b in zip(offsets, offsets[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(offsets))
     for first in range(year - 7, year + 1):
         assert (
             sum(line.startswith(f"DTSTART:{year}") for line in vtimezone(name, first, year))

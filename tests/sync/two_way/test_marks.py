@@ -210,7 +210,7 @@ class TestTwoPeople:
         assert by_person(world, shared) == {"Quinn": 4} and world.notices(quinn) == []
 
     def test_a_cancelled_booking_goes_alone(self, world, both, marks_are_old):
-        *accounts, shared = both
+        *_accounts, shared = both
         if marks_are_old:
             forget_accounts(world, shared)
         Booking.get(Booking.practitioner == world.linden.calendar).cancel(world.linden.pat)

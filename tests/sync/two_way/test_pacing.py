@@ -4,6 +4,7 @@ and batches fit what the provider takes.
 
 import random
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sync_world import WORLDS, SyncWorld
@@ -144,10 +145,7 @@ def test_trouble_without_progress_is_waited_for_longer_each_time(world):
         row = Account.get_by_id(account.id)
         waits.append((row.wait_until - world.clock.now).total_seconds())
         world.clock.now = row.wait_until
-    assert (
-        all(later > 1.1 * before for before, later in zip(waits, waits[1:], strict=False))
-        and row.failures == 5
-    )
+    assert all(later > 1.1 * before for before, later in pairwise(waits)) and row.failures == 5
 
 
 def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(world):

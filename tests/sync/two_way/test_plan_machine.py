@@ -157,12 +157,9 @@ class Calendar:
             raise Lost if mishap == "unsent" else Crash
         there = self.items.get(remote_id)
         if (
-            free
-            and remote_id in self.items
-            or etag
-            and etag != (there.etag if there else "")
-            or not free
-            and remote_id not in self.items
+            (free and remote_id in self.items)
+            or (etag and etag != (there.etag if there else ""))
+            or (not free and remote_id not in self.items)
         ):
             raise Refused(remote_id)
         answer = self.put(remote_id, event)
@@ -288,10 +285,8 @@ class World:
         self.tell(step)
         step = replace(step, link=link)
         if isinstance(step, DeleteRemote):
-            assert (
-                not self.goes_out(link.uid)
-                or link.phase == "stale"
-                and (former is None or link.remote_id != former.remote_id)
+            assert not self.goes_out(link.uid) or (
+                link.phase == "stale" and (former is None or link.remote_id != former.remote_id)
             )
             self.calendar.delete(link.remote_id, link.etag)
             if link.phase != "stale":

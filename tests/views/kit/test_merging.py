@@ -627,8 +627,9 @@ def test_every_form_that_changes_a_row_knows_what_it_saw():
         if not issubclass(kind, Merging)
         and (
             kind.__module__ not in OTHERS
-            or OTHERS[kind.__module__] is not None
-            and kind.__name__ not in OTHERS[kind.__module__]
+            or (
+                OTHERS[kind.__module__] is not None and kind.__name__ not in OTHERS[kind.__module__]
+            )
         )
     ]
     assert [
