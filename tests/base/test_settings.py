@@ -58,7 +58,7 @@ def test_all_faults_are_told_at_once_each_by_its_name(read):
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    ("name", "value"),
     [
         ("KALENDS_BASE_URL", "http://[broken"),
         ("KALENDS_BASE_URL", "https://"),

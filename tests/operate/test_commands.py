@@ -146,7 +146,7 @@ def test_a_manager_needs_no_calendar_and_an_invitation_is_the_default(run, linde
 
 
 @pytest.mark.parametrize(
-    "password, said",
+    ("password", "said"),
     [
         ("short", "at least 12"),
         ("x" * 201, "at most 200"),
@@ -204,7 +204,7 @@ def bookings(linden, clock):
 
 
 @pytest.mark.parametrize(
-    "person, options, count",
+    ("person", "options", "count"),
     [
         ("pat", [], 1),
         ("quinn", [], 2),
@@ -230,7 +230,7 @@ def test_making_a_link_lets_bookings_leave_and_says_so(run, app, linden):
 
 
 @pytest.mark.parametrize(
-    "person, options, sentence",
+    ("person", "options", "sentence"),
     [
         ("maya", [], "has no calendar; owners and managers may use --all"),
         ("pat", ["--venue", "Moon"], "has no calendar at Moon"),
@@ -420,7 +420,7 @@ def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path)
 
 @on_sqlite_alone
 @pytest.mark.parametrize(
-    "environ, sentence",
+    ("environ", "sentence"),
     [
         (
             {"KALENDS_ENV": "production", "KALENDS_SECRET_KEY": "x" * 40},

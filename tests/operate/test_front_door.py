@@ -401,7 +401,7 @@ def _pretend(top: Path, *locks: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "made_for, asked",
+    ("made_for", "asked"),
     [
         ("requirements.lock", "requirements.lock"),
         ("requirements-test.lock", "requirements.lock"),

@@ -353,7 +353,7 @@ def test_a_fault_of_ours_is_not_taken_for_an_outage(postgres, clinic_there):
 
 
 @pytest.mark.parametrize(
-    "words, why",
+    ("words", "why"),
     [
         ("database or disk is full", "full"),
         ("attempt to write a readonly database", "read-only"),
@@ -388,7 +388,7 @@ def test_a_full_database_is_told_from_a_fault_of_ours_also_where_sqlite_rolled_b
 
 @on_sqlite_alone
 @pytest.mark.parametrize(
-    "words, heading",
+    ("words", "heading"),
     [
         ("database or disk is full", "disk of the server is full"),
         ("database is locked", "Kalends is busy"),

@@ -88,7 +88,7 @@ def test_two_columns_of_one_meaning_are_refused(linden):
 
 
 @pytest.mark.parametrize(
-    "encoding, guessed",
+    ("encoding", "guessed"),
     [("utf-8-sig", None), ("utf-8", None), ("utf-16", None), ("cp1252", "Windows-1252")],
 )
 def test_encodings_are_told_apart(linden, encoding, guessed):
@@ -109,7 +109,7 @@ def test_bytes_that_windows_1252_lacks_are_read_as_latin_1(linden):
 
 
 @pytest.mark.parametrize(
-    "raw, sentence",
+    ("raw", "sentence"),
     [
         (b"", "empty"),
         (b" \r\n ", "empty"),
@@ -282,7 +282,7 @@ def test_a_booking_is_found_by_names_or_ids_in_the_venues_zone(linden):
 
 
 @pytest.mark.parametrize(
-    "line, starts, ends",
+    ("line", "starts", "ends"),
     [
         (
             "pat@linden.test,,,Shoulder,2026-12-01,09:30,,,,,,,",
@@ -312,7 +312,7 @@ def test_times_may_be_written_in_several_ways(linden, line, starts, ends):
 
 
 @pytest.mark.parametrize(
-    "line, columns",
+    ("line", "columns"),
     [
         ("nobody,,,,2026-12-01,09:30,10:00,,,,,,", {"calendar"}),
         (",,,,2026-12-01,09:30,10:00,,,,,,", {"calendar"}),

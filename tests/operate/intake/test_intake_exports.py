@@ -195,7 +195,9 @@ def test_simplepractice_has_the_month_first(read):
     ]
 
 
-@pytest.mark.parametrize("text, last", [(OUTLOOK, date(2027, 3, 15)), (GOOGLE, date(2027, 3, 15))])
+@pytest.mark.parametrize(
+    ("text", "last"), [(OUTLOOK, date(2027, 3, 15)), (GOOGLE, date(2027, 3, 15))]
+)
 def test_whole_days_end_as_the_program_means_it(read, linden, text, last):
     whole, timed = read(text, calendar=linden.calendar.id).rows
     assert (whole.span.starts_on, whole.span.ends_on) == (
@@ -225,7 +227,7 @@ def test_the_names_of_the_columns_may_stand_below_a_title(read):
 
 
 @pytest.mark.parametrize(
-    "start, end, zone, expected",
+    ("start", "end", "zone", "expected"),
     [
         (
             "2027-03-13T09:00:00+01:00",
@@ -376,7 +378,7 @@ def test_unknown_words_are_refused_by_name(read):
 
 
 @pytest.mark.parametrize(
-    "header, cells, phone, notes",
+    ("header", "cells", "phone", "notes"),
     [
         (
             "Mobile Number,Telephone",
@@ -637,7 +639,7 @@ def test_overlaps_are_taken_on_the_page(signed_in, linden):
 
 
 @pytest.mark.parametrize(
-    "kind, text",
+    ("kind", "text"),
     [
         ("bookings", "calendar,date,start,end\nPat Linden,2027-03-13,09:00,10:00\n"),
         ("clients", "first_name,internal_id\nAda,A-1\n"),
@@ -664,7 +666,7 @@ def test_of_one_file_that_was_sent_twice_the_second_finds_everything_there(linde
 
 
 @pytest.mark.parametrize(
-    "raw, sentence",
+    ("raw", "sentence"),
     [
         (b"first_name," + b"," * (MOST_BYTES - 20), "longer than"),
         (b"first_name\nAda\n" + b"\n" * 29_000_000, "more than 200,000 lines"),

@@ -14,7 +14,7 @@ MARCH = date(2027, 3, 12)
 
 
 @pytest.mark.parametrize(
-    "raw, order, expected",
+    ("raw", "order", "expected"),
     [
         ("2027-03-12", DAY_FIRST, When(MARCH, None)),
         ("12/03/2027", DAY_FIRST, When(MARCH, None)),
@@ -77,7 +77,7 @@ def test_what_is_no_time_is_refused(raw):
 
 
 @pytest.mark.parametrize(
-    "cells, order",
+    ("cells", "order"),
     [
         (["13/04/2027", "01/02/2027"], DAY_FIRST),
         (["04/13/2027", "01/02/2027"], MONTH_FIRST),
@@ -124,7 +124,7 @@ def test_no_cell_is_a_fault_of_ours(raw):
 
 
 @pytest.mark.parametrize(
-    "raw, minutes",
+    ("raw", "minutes"),
     [
         ("50", 50),
         ("50 min", 50),
@@ -146,7 +146,7 @@ def test_lengths(raw, minutes):
 
 
 @pytest.mark.parametrize(
-    "raw, cents",
+    ("raw", "cents"),
     [
         ("65", 6500),
         ("65 GBP", 6500),
@@ -173,7 +173,7 @@ def test_what_is_no_amount_is_refused(raw):
 
 
 @pytest.mark.parametrize(
-    "raw, status",
+    ("raw", "status"),
     [
         ("Attended", "delivered"),
         ("Scheduled", "confirmed"),
@@ -196,7 +196,7 @@ def test_the_words_of_other_programs(raw, status):
 
 
 @pytest.mark.parametrize(
-    "raw, code",
+    ("raw", "code"),
     [("65 EUR", "EUR"), ("GBP65", "GBP"), ("£65", "GBP"), ("$65", ""), ("65 net", ""), ("65", "")],
 )
 def test_currencies(raw, code):
@@ -219,7 +219,7 @@ def test_a_spoiled_number_and_odd_spaces_are_seen():
 
 
 @pytest.mark.parametrize(
-    "raw, both",
+    ("raw", "both"),
     [
         ("Ada Lovelace", ("Ada", "Lovelace")),
         ("Lovelace, Ada", ("Ada", "Lovelace")),

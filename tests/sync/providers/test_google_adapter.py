@@ -722,7 +722,7 @@ def test_answers_of_a_batch_find_their_calls(parts, statuses):
 
 
 def test_no_header_can_end_its_line():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="line end"):
         multipart.written(
             [
                 multipart.Call(

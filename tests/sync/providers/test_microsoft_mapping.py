@@ -279,7 +279,7 @@ def test_a_mark_names_nobody_and_is_found_by_the_promise():
     assert found_by(PROMISE, promised_id(mark(), SECRET)).startswith(
         "singleValueExtendedProperties/Any(ep: ep/id eq 'String {"
     )
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="quotation mark"):
         found_by(PROMISE, "x' or 'a' eq 'a")
 
 

@@ -528,7 +528,7 @@ def test_a_database_that_is_locked_for_ten_seconds_costs_patience_alone(world, a
     try:
         run.run(account.id)
     except OperationalError as error:  # the worker gives up, and the next sweep comes
-        assert "locked" in str(error)
+        assert "locked" in str(error)  # noqa: PT017 (on a slow machine none comes)
     thread.join()
     settle(world, account)
 

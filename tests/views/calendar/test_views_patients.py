@@ -202,7 +202,7 @@ def test_a_long_past_is_shown_on_demand(staff, linden, clock):
 
 
 @pytest.mark.parametrize(
-    "identifier, ceiling, said",
+    ("identifier", "ceiling", "said"),
     [
         (None, "full_name", "Does not appear in your calendars"),
         ("internal_id", "full_name", "“K-2041”"),
@@ -283,7 +283,7 @@ def test_htmx_is_sent_to_the_new_record(staff):
 
 
 @pytest.mark.parametrize(
-    "bad, said",
+    ("bad", "said"),
     [
         ({"first_name": "  "}, "Write a first name"),
         ({"first_name": "x" * 81}, "Use at most 80 characters"),
@@ -399,7 +399,7 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("method, path", ROUTES)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_client_of_another_clinic_is_not_there(staff, theirs, method, path):
     assert staff.open(path.format(theirs.id), method=method, data=NEW).status_code == 404
     kept = Patient.get_by_id(theirs.id)
@@ -407,7 +407,7 @@ def test_a_client_of_another_clinic_is_not_there(staff, theirs, method, path):
 
 
 @pytest.mark.parametrize(
-    "method, path",
+    ("method", "path"),
     [
         *ROUTES,
         ("GET", "/clients/"),

@@ -70,7 +70,7 @@ def test_a_file_is_sent_in_with_htmx(manager):
 
 
 @pytest.mark.parametrize(
-    "content, sentence",
+    ("content", "sentence"),
     [
         (b"\x00\x01\x02", "not a text file"),
         (b"", "The file is empty"),
@@ -182,7 +182,7 @@ def test_the_example_downloads_and_can_be_sent_in(manager, linden, clock, kind):
 # ---- deciding ----
 
 
-@pytest.mark.parametrize("headers, status", [({}, 303), (PARTIAL, 204)])
+@pytest.mark.parametrize(("headers", "status"), [({}, 303), (PARTIAL, 204)])
 def test_a_right_file_is_taken_in_on_a_yes(manager, linden, headers, status):
     row = checked(linden, GOOD)
     assert manager.post(f"/settings/imports/{row.id}/taking", headers=headers).status_code == status
@@ -331,7 +331,7 @@ def test_the_command_takes_a_right_file_in(command, linden):
 
 
 @pytest.mark.parametrize(
-    "options, clients",
+    ("options", "clients"),
     [((), 1), (("--dry-run",), 1), (("--good-ones",), 3), (("--good-ones", "--dry-run"), 1)],
 )
 def test_the_command_tells_bad_lines_and_takes_the_good_ones_only_when_told(

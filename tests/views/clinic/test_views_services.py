@@ -69,7 +69,7 @@ def test_the_shortest_and_the_longest_service(manager, minutes):
 
 
 @pytest.mark.parametrize(
-    "bad, said",
+    ("bad", "said"),
     [
         ({"name": ""}, "Write a name"),
         ({"name": "Shoulder"}, "There is a service called Shoulder already"),
@@ -132,7 +132,7 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("method, path", ROUTES)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_service_of_another_clinic_is_not_there(manager, theirs, method, path):
     assert manager.open(path.format(theirs.id), method=method, data=NEW).status_code == 404
     kept = Service.get_by_id(theirs.id)
@@ -140,7 +140,7 @@ def test_a_service_of_another_clinic_is_not_there(manager, theirs, method, path)
 
 
 @pytest.mark.parametrize(
-    "method, path", [*ROUTES, ("GET", "/services/new"), ("POST", "/services/")]
+    ("method", "path"), [*ROUTES, ("GET", "/services/new"), ("POST", "/services/")]
 )
 def test_a_practitioner_may_not_change_services(signed_in, linden, method, path):
     assert (

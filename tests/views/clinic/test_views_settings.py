@@ -90,7 +90,7 @@ def test_htmx_loads_the_page_anew_after_saving(manager):
 
 
 @pytest.mark.parametrize(
-    "part, bad, said",
+    ("part", "bad", "said"),
     [
         ("clinic", {**CLINIC, "name": ""}, "Write the clinic"),
         ("clinic", {**CLINIC, "currency": "XYZ"}, "Choose one of the list"),
@@ -193,7 +193,7 @@ def test_a_venue_is_added_and_changed(manager, linden):
 
 
 @pytest.mark.parametrize(
-    "bad, said",
+    ("bad", "said"),
     [
         ({"name": ""}, "Write a name"),
         ({"name": "Harbour House"}, "There is a venue called Harbour House already"),
@@ -465,7 +465,7 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("method, path", [*OF_MANAGERS, *OF_ONE_VENUE, *OF_OWNERS])
+@pytest.mark.parametrize(("method", "path"), [*OF_MANAGERS, *OF_ONE_VENUE, *OF_OWNERS])
 def test_a_practitioner_changes_no_settings(signed_in, linden, method, path):
     before = fresh(linden).__data__
     assert (
@@ -477,14 +477,14 @@ def test_a_practitioner_changes_no_settings(signed_in, linden, method, path):
     assert fresh(linden).__data__ == before and not Venue.get_by_id(linden.street.id).archived
 
 
-@pytest.mark.parametrize("method, path", OF_OWNERS)
+@pytest.mark.parametrize(("method", "path"), OF_OWNERS)
 def test_plan_and_history_are_the_owners(manager, linden, method, path):
     assert manager.open(path, method=method, data=EVERYTHING).status_code == 403
     assert fresh(linden).plan == "self-hosted"
     assert "/settings/history" not in text_of(manager.get("/settings/"))
 
 
-@pytest.mark.parametrize("method, path", OF_ONE_VENUE)
+@pytest.mark.parametrize(("method", "path"), OF_ONE_VENUE)
 def test_a_venue_of_another_clinic_is_not_there(owner, stranger, method, path):
     theirs = stranger.clinic.venues.first()
     assert owner.open(path.format(theirs.id), method=method, data=VENUE).status_code == 404

@@ -109,7 +109,7 @@ def test_a_new_calendar_shows_in_feeds_at_once(manager, linden):
 
 
 @pytest.mark.parametrize(
-    "bad, said",
+    ("bad", "said"),
     [
         ({"name": ""}, "Write the person"),
         ({"email": ""}, "Write the address"),
@@ -435,7 +435,7 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("method, path", ROUTES)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_people_of_another_clinic_are_not_there(owner, stranger, method, path):
     theirs = stranger.practitioners.first()
     answer = owner.open(path.format(user=stranger.id, calendar=theirs.id), method=method, data=NEW)
@@ -448,7 +448,7 @@ def test_people_of_another_clinic_are_not_there(owner, stranger, method, path):
     )
 
 
-@pytest.mark.parametrize("method, path", [*ROUTES, ("GET", "/team/new"), ("POST", "/team/")])
+@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("GET", "/team/new"), ("POST", "/team/")])
 def test_a_practitioner_changes_nobody(signed_in, linden, method, path):
     path = path.format(user=linden.pat.id, calendar=linden.calendar.id)
     assert signed_in(linden.pat).open(path, method=method, data=NEW).status_code == 403
@@ -456,7 +456,7 @@ def test_a_practitioner_changes_nobody(signed_in, linden, method, path):
 
 
 @pytest.mark.parametrize("role", ["owner", "manager"])
-@pytest.mark.parametrize("method, path", ROUTES)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_manager_changes_neither_owners_nor_other_managers(manager, linden, method, path, role):
     above = User.create(
         clinic=linden.clinic,

@@ -77,7 +77,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):
 
 
 @pytest.mark.parametrize(
-    "email, password",
+    ("email", "password"),
     [
         ("pat@linden.test", "wrong"),
         ("nobody@linden.test", PASSWORD),
@@ -282,7 +282,7 @@ def test_guesses_at_one_account_from_many_addresses_add_up(browser, app):
 
 
 @pytest.mark.parametrize(
-    "one, other, is_same",
+    ("one", "other", "is_same"),
     [
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
@@ -315,7 +315,7 @@ def test_somebody_elses_mark_of_a_browser_is_worth_nothing(browser, app):
 
 
 @pytest.mark.parametrize(
-    "path, data, free",
+    ("path", "data", "free"),
     [
         ("/invitations/made-up", {"password": OTHER}, 20),
         ("/forgotten", {"email": "pat@linden.test"}, 5),
@@ -410,7 +410,7 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(app, browser)
 
 
 @pytest.mark.parametrize(
-    "current, new, said",
+    ("current", "new", "said"),
     [
         ("wrong", OTHER, "That is not your password"),
         (PASSWORD, "short", "Use at least 12 characters"),
@@ -729,7 +729,7 @@ def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, lin
 
 
 @pytest.mark.parametrize(
-    "bad, said",
+    ("bad", "said"),
     [
         ({"clinic": ""}, "Write the clinic"),
         ({"zone_name": "Dublin"}, "Choose one of the list"),

@@ -194,7 +194,7 @@ def test_a_search_in_the_booking_form_finds_nothing_by_it_and_is_no_fault(
 
 
 @pytest.mark.parametrize(
-    "path, data, table",
+    ("path", "data", "table"),
     [
         (
             "/team/",
