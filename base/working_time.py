@@ -58,7 +58,7 @@ class Off:
 
     def __post_init__(self):
         days = (self.last_on - self.first_on).days
-        if days < 0 or not days and self.starts and self.ends <= self.starts:
+        if days < 0 or (not days and self.starts and self.ends <= self.starts):
             raise BadTime("ends_before_start")
         if not (self.first_on >= scheduling.FIRST_DAY and self.last_on <= scheduling.LAST_DAY):
             raise BadTime("year")

@@ -45,7 +45,7 @@ class KeptPages:
         self._purpose = purpose
         rows = list(ReadPage.select().where(*self._mine(calendar)))
         oldest = scheduling.utc_now() - KEPT_PAGES
-        is_stale = any(row.read_at < oldest or after and row.read_at <= after for row in rows)
+        is_stale = any(row.read_at < oldest or (after and row.read_at <= after) for row in rows)
         self._calendar, self._known, self._fresh = (
             calendar,
             {} if is_stale else {row.place: row.sealed for row in rows},
