@@ -43,8 +43,7 @@ def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) 
     if (
         not base
         or not has_channels
-        or pace.channels_wait_until
-        and pace.channels_wait_until > scheduling.utc_now()
+        or (pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now())
     ):
         return
     for calendar in errand.account.calendars.where(

@@ -68,7 +68,7 @@ def test_plans_and_settings_name_no_other_providers():
     assert sold == set(settings.providers) == set(registry.KINDS)
 
 
-@pytest.mark.parametrize("days, is_trial", [(None, False), (5, False), (6, True), (8, True)])
+@pytest.mark.parametrize(("days", "is_trial"), [(None, False), (5, False), (6, True), (8, True)])
 def test_access_that_ends_after_a_week_points_to_an_unpublished_application(days, is_trial):
     assert registry.of("google").ends_as_on_trial(days) is is_trial
     assert not registry.of("microsoft").ends_as_on_trial(days)
