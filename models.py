@@ -64,6 +64,7 @@ from base.series import (
     refuse_taken,
 )
 from base.text import IDENTIFIERS, client_label, like, search_key
+from base.time_off import TimeOff
 
 passwords = argon2.PasswordHasher()
 
@@ -1231,7 +1232,7 @@ class Booking(InSeries, Base):
         cls, user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()
     ) -> list[tuple[datetime, datetime]]:
         """When the person's time in [start, end) is held, from and to: by bookings but those in
-        `but`, and by external events.
+        `but`, by external events and time off.
         """
         rows = (
             cls.select(cls.starts_at, cls.ends_at)
@@ -1247,14 +1248,19 @@ class Booking(InSeries, Base):
             event.taken(zone)
             for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
         ]
+        events += [
+            (stretch.starts_at, stretch.ends_at)
+            for stretch in TimeOff.between(user_id, start, end, zone)
+        ]
         return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
 
     @classmethod
     def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
         """What is in the way of new bookings at these times, time by time."""
-        booked, events = (
+        booked, events, off = (
             cls.conflicts(calendar.user, spans),
             ExternalEvent.blocking(calendar.user, spans, calendar.zone),
+            TimeOff.blocking(calendar.user, spans, calendar.zone),
         )
         found = [
             Clash(
@@ -1262,6 +1268,7 @@ class Booking(InSeries, Base):
                 span,
                 [row for row in booked if row.span.overlaps(span)],
                 [event for event in events if event.overlaps(span, calendar.zone)],
+                [stretch for stretch in off if stretch.overlaps(span)],
             )
             for span in spans
         ]

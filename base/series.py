@@ -17,6 +17,8 @@ from .database import Base, transition
 from .notes import NoteVersion
 from .outside import ExternalEvent
 from .scheduling import Span
+from .time_off import TimeOff
+from .working_time import Stretch
 
 STATUSES = (
     "offered",
@@ -35,26 +37,31 @@ OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has co
 
 @dataclass(frozen=True)
 class Clash:
-    """A time that is taken: the calendar and span asked for, and the bookings and external events
-    that hold it.
+    """A time that is taken: the calendar and span asked for, and the bookings, external events and
+    time off that hold it.
     """
 
     calendar: Base
     span: Span
     bookings: Sequence[Base]
     events: Sequence[ExternalEvent]
+    away: Sequence[Stretch] = ()
 
     @property
     def keys(self) -> set[str]:
         """What is in the way, as short keys: what a person agreed to can be compared with what is
         there later.
         """
-        return {f"b{row.id}" for row in self.bookings} | {f"e{event.id}" for event in self.events}
+        return {
+            *(f"b{row.id}" for row in self.bookings),
+            *(f"e{event.id}" for event in self.events),
+            *(stretch.key for stretch in self.away),
+        }
 
 
 class SlotTaken(Exception):
     """The practitioner is busy: `conflicts` are the bookings in the way, `outside` the external
-    events, `clashes` both by time asked for.
+    events, `away` the time off, `clashes` all of it by time asked for.
     """
 
     def __init__(self, clashes: Sequence[Clash] = ()):
@@ -64,6 +71,7 @@ class SlotTaken(Exception):
         self.outside = list(
             {event.id: event for clash in clashes for event in clash.events}.values()
         )
+        self.away = list({one.key: one for clash in clashes for one in clash.away}.values())
 
 
 class ChangedMeanwhile(Exception):
@@ -217,13 +225,15 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
         spans = [step.span for step in asking]
         booked = type(steps[0].row).conflicts(calendar.user_id, spans, ids)
         events = ExternalEvent.blocking(calendar.user_id, spans, calendar.zone)
+        off = TimeOff.blocking(calendar.user_id, spans, calendar.zone)
         for step in asking:
             rows = [row for row in booked if row.span.overlaps(step.span)] + [
                 other.row for other in steps if _gets_in_the_way(step, other)
             ]
             held = [event for event in events if event.overlaps(step.span, calendar.zone)]
-            if rows or held:
-                found.append((step, Clash(step.calendar, step.span, rows, held)))
+            away = [stretch for stretch in off if stretch.overlaps(step.span)]
+            if rows or held or away:
+                found.append((step, Clash(step.calendar, step.span, rows, held, away)))
     return sorted(found, key=lambda pair: pair[0].span.starts_at)
 
 
@@ -557,6 +567,7 @@ def _overlaps(rows: Sequence) -> dict[str, list[str]]:
                 row.span,
                 row.conflicts(person, [row.span], [row.id]),
                 ExternalEvent.blocking(person, [row.span], zone),
+                TimeOff.blocking(person, [row.span], zone),
             )
             if clash.keys:
                 found[str(row.id)] = sorted(clash.keys)

@@ -32,6 +32,13 @@ class Stretch:
     def all_day(self) -> bool:
         return self.starts_on is not None
 
+    @property
+    def key(self) -> str:
+        """A short name of it while it stays where it is: what a person agreed to can be compared
+        with what is there later.
+        """
+        return f"t{self.off}.{int(self.starts_at.timestamp())}"
+
     def overlaps(self, span: Span) -> bool:
         """Half-open, as spans are."""
         return self.starts_at < span.ends_at and span.starts_at < self.ends_at

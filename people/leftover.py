@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from peewee import Case, fn
 
-from base import scheduling
+from base import scheduling, working_time
 from base.series import ChangedMeanwhile, SlotTaken
+from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 
@@ -53,12 +54,13 @@ def bookings(calendar: Practitioner) -> list[Booking]:
 
 def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
     """For how many of these bookings the calendar's person has time, each taken by itself; an offer
-    needs none. Two queries.
+    needs none. Three queries.
     """
     spans = [_there(row, calendar) for row in rows if row.is_busy]
     taken = [
         row.span for row in Booking.conflicts(calendar.user_id, spans, [row.id for row in rows])
     ] + calendar.taken_outside(spans)
+    taken += working_time.cut(TimeOff.blocking(calendar.user_id, spans, calendar.zone), spans)
     return len(rows) - sum(any(span.overlaps(other) for other in taken) for span in spans)
 
 

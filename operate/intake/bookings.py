@@ -15,6 +15,7 @@ from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
 from base.series import FREE_STATUSES, STATUSES
 from base.text import search_key
+from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
 from . import values
@@ -499,7 +500,10 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             there.add((calendar, patient, starts_at, ends_at))
             if status not in FREE_STATUSES:
                 diaries[user].block(starts_at, ends_at)
-        outside = _outside(report.rows, first, last)
+        outside, away = (
+            _outside(report.rows, first, last),
+            _away(report.rows, first, last),
+        )
     kept = []
     for row in report.rows:
         key = row.key, row.status in FREE_STATUSES
@@ -528,6 +532,8 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             report.note(
                 row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then."
             )
+        if row.status not in FREE_STATUSES and away[row.calendar.user_id].is_taken(row):
+            report.note(row.line, "start", f"{row.calendar.user.name} has time off then.")
         lines[key] = row.line
         kept.append(row)
     report.rows = kept
@@ -541,6 +547,15 @@ def _outside(rows: list[_Row], first: datetime, last: datetime) -> dict[int, _Di
         for starts_at, ends_at in sorted(event.taken(calendar.zone) for event in events):
             if starts_at < ends_at:
                 diaries[calendar.user_id].block(starts_at, ends_at)
+    return diaries
+
+
+def _away(rows: list[_Row], first: datetime, last: datetime) -> dict[int, _Diary]:
+    """When these people have time off."""
+    diaries: dict[int, _Diary] = defaultdict(_Diary)
+    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
+        for stretch in TimeOff.between(calendar.user, first, last, calendar.zone):
+            diaries[calendar.user_id].block(stretch.starts_at, stretch.ends_at)
     return diaries
 
 

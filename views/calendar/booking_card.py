@@ -11,6 +11,8 @@ from base import scheduling
 from base.notes import NoteVersion
 from base.outside import ExternalEvent
 from base.series import STATUSES, SlotTaken
+from base.time_off import TimeOff
+from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
 from views.kit import access, display, history
 
@@ -81,7 +83,7 @@ def card(
         [_sentence(entry, practitioner.zone, calendars) for entry in entries],
         _place_in_series(booking),
         wanted,
-        _told(booking, refusal.conflicts, refusal.outside) if refusal else [],
+        _told(booking, refusal.conflicts, refusal.outside, refusal.away) if refusal else [],
         " ".join(sorted({key for clash in refusal.clashes for key in clash.keys}))
         if refusal
         else "",
@@ -106,11 +108,15 @@ def _overlaps(booking: Booking) -> list[tuple[str, str, str]]:
         booking,
         Booking.conflicts(person, spans, [booking.id]),
         ExternalEvent.blocking(person, spans, zone),
+        TimeOff.blocking(person, spans, zone),
     )
 
 
 def _told(
-    booking: Booking, others: Sequence[Booking], events: Sequence[ExternalEvent]
+    booking: Booking,
+    others: Sequence[Booking],
+    events: Sequence[ExternalEvent],
+    off: Sequence[Stretch],
 ) -> list[tuple[str, str, str]]:
     """What takes the booking's time as well: title, when, and in which state or where."""
     zone, day, is_own = (
@@ -121,6 +127,10 @@ def _told(
     told = [
         (row.title, display.brief(row, zone, day), display.STATUS_NAMES[row.status].lower())
         for row in others
+    ]
+    told += [
+        (columns.off_title(stretch), display.brief(stretch, zone, day), "time off")
+        for stretch in off
     ]
     return told + [
         (

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import scheduling
+from base import scheduling, time_off
 from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
 from base.series import FREE_STATUSES, STATUSES, Clash, SlotTaken, going_along
+from base.time_off import TimeOff
+from base.working_time import Stretch
 from models import Booking, Practitioner
 from views.kit import display
 
@@ -58,6 +60,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     day = form.day.data
     words = [_booked(row, form.practitioner, day) for row in taken.conflicts]
     words += [_foreign(event, form.practitioner, day) for event in taken.outside]
+    words += [_off(stretch, form.practitioner, day) for stretch in taken.away]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
     asked = _Together.of(form, spans).count
@@ -152,6 +155,10 @@ def _heading(taken: SlotTaken, form: BookingForm) -> str:
     zone, day = form.practitioner.zone, form.day.data
     if taken.conflicts:
         return f"{taken.conflicts[0].title} is here {_until(taken.conflicts[0].span, zone, day)}"
+    if not taken.outside:
+        off = taken.away[0]
+        name = form.practitioner.user.name
+        return f"{name} is away {_until(off, zone, day)}"
     event = taken.outside[0]
     title = event.title if event.user_id == current_user.id else ""
     return (
@@ -177,6 +184,7 @@ def _what(clash: Clash) -> list[str]:
     return [
         *(_booked(row, clash.calendar, day) for row in clash.bookings),
         *(_foreign(event, clash.calendar, day) for event in clash.events),
+        *(_off(stretch, clash.calendar, day) for stretch in clash.away),
     ]
 
 
@@ -196,6 +204,11 @@ def _foreign(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
         f"{columns.foreign_title(event, is_own)},"
         f" {times}{f', in {_calendar(event)}' if is_own else ''}."
     )
+
+
+def _off(stretch: Stretch, calendar: Practitioner, day: date) -> str:
+    """Time off; what it is for, only where whoever looks may see that."""
+    return f"{columns.off_title(stretch)}, {display.brief(stretch, calendar.zone, day)}."
 
 
 def _calendar(event: ExternalEvent) -> str:
@@ -259,24 +272,19 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
 
 def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
     """Every five minutes of working time for two weeks at which that length still fits."""
-    first = scheduling.local_day(after, practitioner.zone)
-    for ahead in range(DAYS_AHEAD):
-        if first + timedelta(days=ahead) > scheduling.LAST_DAY:
-            return
-        for stretch in scheduling.open_spans(
-            practitioner.hours, first + timedelta(days=ahead), practitioner.zone
-        ):
-            start = max(stretch.starts_at, after)
-            while start + length <= stretch.ends_at:
-                yield start
-                start += STEP
+    until = after + timedelta(days=DAYS_AHEAD)
+    for stretch in time_off.rota(practitioner, after, until).openings(after, until):
+        start = stretch.starts_at
+        while start + length <= stretch.ends_at:
+            yield start
+            start += STEP
 
 
 def _at_other(row: Booking, calendar: Practitioner) -> str:
     return "" if row.practitioner_id == calendar.id else f" at {row.practitioner.venue.name}"
 
 
-def _until(span: Span | ExternalEvent, zone: ZoneInfo, day: date) -> str:
+def _until(span: Span | ExternalEvent | Stretch, zone: ZoneInfo, day: date) -> str:
     if span.all_day:
         return "all day"
     ends_on = scheduling.local_day(span.ends_at, zone)
@@ -311,6 +319,7 @@ def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
         for event in columns.foreign(practitioner, window.starts_at, window.ends_at)
         if columns.touches(event, day, window)
     ]
+    off = TimeOff.between(practitioner.user_id, window.starts_at, window.ends_at, zone)
     entries = [
         Entry(_entry_start(row.span, window.starts_at, zone), row.title, row.status) for row in rows
     ]
@@ -321,6 +330,10 @@ def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
             "external",
         )
         for event in events
+    ]
+    entries += [
+        Entry(_entry_start(one, window.starts_at, zone), columns.off_title(one), "away")
+        for one in off
     ]
     if spans:
         status = form.status.data if form.status.data in STATUSES else "confirmed"
@@ -335,5 +348,5 @@ def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
     return title if event.blocks else f"{title}, does not block"
 
 
-def _entry_start(span: Span | ExternalEvent, midnight: datetime, zone: ZoneInfo) -> str:
+def _entry_start(span: Span | ExternalEvent | Stretch, midnight: datetime, zone: ZoneInfo) -> str:
     return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)

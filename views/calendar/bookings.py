@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling
+from base import scheduling, time_off
 from base.database import alone
 from base.scheduling import BadTime, Span
 from base.series import STATUSES, Changed, SlotTaken
@@ -357,12 +357,13 @@ def _form_context(
 ) -> dict:
     zone = form.practitioner.zone
     day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
+    bounds = (scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone))
     return {
         "form": form,
         "day": day,
         "obstacle": booking_check.obstacle(form, list(spans), refusal),
         "that_day": booking_check.that_day(form, day, list(spans)),
-        "hours": form.practitioner.hours.get(scheduling.WEEKDAYS[day.weekday()], []),
+        "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
         "says_zone": booking_form.zone_differs(form.practitioner),
         "close_url": booking_form.close_url(form),
         "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,

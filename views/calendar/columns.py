@@ -10,21 +10,24 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import outside, scheduling
+from base import outside, scheduling, working_time
 from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.working_time import Rota, Stretch
 from models import Booking, Practitioner
 from views.kit import access, display
 
 SHORTEST = 15  # minutes of height that a block needs to be read
+Item = Booking | ExternalEvent | Stretch
 
 
 @dataclass(frozen=True)
 class Block:
-    """A booking or a foreign event on one day; `start` and `end` are its place in the grid
-    ("09:25"), `times` what is said.
+    """A booking, a foreign event or time off on one day; `start` and `end` are its place in the
+    grid ("09:25"), `times` what is said.
 
-    `booking_id` or else `event_id` leads to its card; `status` is a booking's, or "external".
+    `booking_id` or else `event_id` leads to its card, `off_id` to where it is changed; `status` is
+    a booking's, or "external", or "away".
     """
 
     title: str
@@ -33,6 +36,7 @@ class Block:
     detail: str = ""
     booking_id: int | None = None
     event_id: int | None = None
+    off_id: int | None = None
     is_free: bool = False
     start: str = ""
     end: str = ""
@@ -59,6 +63,7 @@ class Day:
     hours: list[tuple[str, str]] = field(default_factory=list)
     whole: list[Block] = field(default_factory=list)
     items: list[Block | Free] = field(default_factory=list)
+    off: list[Stretch] = field(default_factory=list)  # whole days of time off
 
     @property
     def blocks(self) -> list[Block]:
@@ -72,6 +77,14 @@ def shows_titles(calendar: Practitioner) -> bool:
     return calendar.user_id == current_user.id
 
 
+def off_title(stretch: Stretch) -> str:
+    """What time off is called: its kind, for the person and for managers; for all others that the
+    person is away.
+    """
+    row = stretch.off
+    return display.OFF_NAMES[row.kind] if access.may_see_off(row) else display.AWAY
+
+
 def foreign(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
     """The foreign events to be shown to whoever looks. What is free outside tells nobody else
     anything, so it is the owner's alone.
@@ -81,7 +94,7 @@ def foreign(calendar: Practitioner, start: datetime, end: datetime) -> list[Exte
 
 
 def fill(
-    column: Day, calendar: Practitioner, items: Sequence[Booking | ExternalEvent], now: datetime
+    column: Day, calendar: Practitioner, items: Sequence[Item], rota: Rota, now: datetime
 ) -> None:
     """Lay what touches the day into the column, and what is free from now on between it."""
     zone = calendar.zone
@@ -104,22 +117,23 @@ def fill(
         )
         for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)
     ]
-    stretches = calendar.hours.get(scheduling.WEEKDAYS[column.date.weekday()], [])
-    column.hours = [
-        (wall(minutes(opens) // 5 * 5), wall(-(-minutes(closes) // 5) * 5))
-        for opens, closes in stretches
-    ]
+    column.off = [item for item in touching if isinstance(item, Stretch) and item.all_day]
+    if not column.off:
+        column.hours = [
+            (wall(opens // 5 * 5), wall(-(-closes // 5) * 5))
+            for opens, closes in map(scheduling.minutes_of, rota.hours_on(column.date))
+        ]
     if access.may_book(calendar) and window.ends_at > now:
-        open_spans = scheduling.open_spans(calendar.hours, column.date, zone)
         ahead = [
             Span(max(now, span.starts_at), span.ends_at)
-            for span in open_spans
+            for span in rota.open_on(column.date)
             if span.ends_at > now
         ]
         taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
         taken += outside.cut(
             [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
         )
+        taken += working_time.cut([item for item in items if isinstance(item, Stretch)], ahead)
         column.items = sorted(
             [*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)],
             key=attrgetter("start"),
@@ -139,8 +153,8 @@ def bounds(days: Sequence[Day]) -> tuple[int, int]:
 
 
 def _edge(item: Block | Free) -> tuple[str, str]:
-    """What of a block must be seen. A foreign one that comes from the day before or goes on to the
-    next need not show all of the night.
+    """What of a block must be seen. One that is no booking and comes from the day before or goes on
+    to the next need not show all of the night.
     """
     if isinstance(item, Free) or item.booking_id:
         return item.start, item.end
@@ -151,7 +165,7 @@ def _edge(item: Block | Free) -> tuple[str, str]:
 
 
 def cut_to(days: Iterable[Day], first: int, last: int) -> None:
-    """End foreign blocks where the grid does."""
+    """End blocks that are no bookings where the grid does."""
     for day in days:
         day.items = [
             item
@@ -163,7 +177,7 @@ def cut_to(days: Iterable[Day], first: int, last: int) -> None:
         ]
 
 
-def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
+def touches(item: Item, day: date, window: Span) -> bool:
     """Whole days are shown by their date, whatever zone they are meant in; an event without length
     where it begins.
     """
@@ -174,7 +188,10 @@ def touches(item: Booking | ExternalEvent, day: date, window: Span) -> bool:
     )
 
 
-def _block(item: Booking | ExternalEvent, calendar: Practitioner, times: str, **place) -> Block:
+def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
+    if isinstance(item, Stretch):
+        off_id = item.off.id if access.may_see_off(item.off) else None
+        return Block(off_title(item), "away", times, off_id=off_id, **place)
     if isinstance(item, Booking):
         return Block(
             item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place
@@ -208,7 +225,7 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
     return booking.service.name if booking.service and booking.patient else ""
 
 
-def _place(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> tuple[int, int]:
+def _place(item: Item, window: Span, zone: ZoneInfo) -> tuple[int, int]:
     """From and to in minutes of the local day, rounded outwards to five, and high enough to be
     read.
     """
@@ -223,7 +240,7 @@ def _place(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> tuple
     return start, max(end, start + SHORTEST)
 
 
-def _times(item: Booking | ExternalEvent, window: Span, zone: ZoneInfo) -> str:
+def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
     start, end = display.clock(item.starts_at, zone), display.clock(item.ends_at, zone)
     if item.starts_at >= window.starts_at:
         return (

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_login import current_user
 from peewee import fn
 
-from base import scheduling
+from base import scheduling, time_off
 from base.outside import ExternalEvent
 from base.series import STATUSES
-from models import Practitioner
+from models import Practitioner, User
 from sync.tables.accounts import Account
 from views.kit import access, display, htmx
 from views.kit.access import login_required
@@ -146,12 +146,17 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
     rev = revision(
         calendar, now
     )  # before the rows are read: what changes meanwhile is seen at the next look
-    items = [*calendar.user.bookings_between(*around), *columns.foreign(calendar, *around)]
+    rota = time_off.rota(calendar, *around)
+    items = [
+        *calendar.user.bookings_between(*around),
+        *columns.foreign(calendar, *around),
+        *rota.closed(*around),
+    ]
     today = scheduling.local_day(now, zone)
     days = [columns.Day(one, one == today) for one in dates]
     for column in days:
         if column.date in filled:
-            columns.fill(column, calendar, items, now)
+            columns.fill(column, calendar, items, rota, now)
     shown = {item.status for column in days for item in column.blocks}
     return {
         "calendar": calendar,
@@ -166,7 +171,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "steps": STEPS[view],
         "one_day": display.day(day, year=True),
         "calendars": switcher(),
-        "statuses": [s for s in (*STATUSES, "external") if s in shown],
+        "statuses": [s for s in (*STATUSES, "external", "away") if s in shown],
         "more_calendars": access.menu_calendars()[1],
         "says_zone": booking_form.zone_differs(calendar),
         "may_book": access.may_book(calendar),
@@ -190,12 +195,13 @@ def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
 
 
 def revision(calendar: Practitioner, now: datetime) -> str:
-    """A mark of all that the page of a calendar shows: it moves with the person's bookings and
-    foreign events, and slowly with the clock.
+    """A mark of all that the page of a calendar shows: it moves with the person's bookings, time
+    off and foreign events, and slowly with the clock.
     """
     imported = Account.select(fn.MAX(Account.imported_at)).where(Account.user == calendar.user_id)
     newest = (
-        Practitioner.select(fn.MAX(Practitioner.calendar_rev), imported)
+        Practitioner.select(fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), imported)
+        .join(User)
         .where(Practitioner.user == calendar.user_id)
         .tuples()
         .get()

@@ -7,6 +7,7 @@ from functools import wraps
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
+from base.time_off import TimeOff
 from models import Base, Booking, Clinic, Practitioner, User, Venue
 from people import leftover
 from people.security import SecurityEvent
@@ -170,6 +171,13 @@ def own_calendar(practitioner: Practitioner) -> Practitioner:
 def is_own(practitioner: Practitioner) -> bool:
     """Whether it is the signed-in person's to change: their own, or any as a manager."""
     return current_user.is_manager or practitioner.user_id == current_user.id
+
+
+def may_see_off(row: TimeOff) -> bool:
+    """Whether the signed-in person may see what time off is for, and change it: their own, or
+    anyone's as a manager.
+    """
+    return current_user.is_manager or row.user_id == current_user.id
 
 
 def editable_booking(booking_id: int) -> Booking:

@@ -31,6 +31,14 @@ STATUS_NAMES = {
     "cancelled": "Cancelled",
     "no_show": "No-show",
 }
+AWAY = "Away"
+OFF_NAMES = {
+    "leave": "Leave",
+    "sick": "Sick leave",
+    "training": "Training",
+    "lunch": "Lunch",
+    "other": "Time off",
+}
 BUSY_NAMES = {
     "busy": "Busy",
     "free": "Free",
@@ -99,7 +107,7 @@ def init_app(app: Flask) -> None:
         zone_city=zone_city,
         when=when,
         moment=moment,
-        status_name=(STATUS_NAMES | {"external": "Other calendar"}).__getitem__,
+        status_name=(STATUS_NAMES | {"external": "Other calendar", "away": AWAY}).__getitem__,
     )
 
 

@@ -366,7 +366,7 @@ def test_a_full_week_of_both_stays_small_in_bytes_and_queries(pat, linden, add, 
         for record in caplog.records
         if record.name == "peewee" and "SELECT" in str(record.msg)
     ]
-    assert 0 < len(queries) <= 8, len(queries)
+    assert 0 < len(queries) <= 10, len(queries)
     address = looks(answer.get_data(as_text=True))
     caplog.clear()
     with caplog.at_level(logging.DEBUG, logger="peewee"):

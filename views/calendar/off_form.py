@@ -1,0 +1,171 @@
+"""The form of time off: what was typed as columns, or as sentences about what to put right; and the
+bookings that lie in it.
+"""
+
+import uuid
+from datetime import date, datetime, time, timedelta
+
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base import scheduling
+from base.scheduling import BadTime
+from base.time_off import KINDS, TimeOff
+from base.working_time import LONGEST_DAYS, Off
+from models import Booking, Practitioner
+from views.kit import display
+from views.kit.forms import Choice, Clock, Hidden, Needed, Paragraph
+from views.kit.merging import Merging
+
+from .booking_form import Day
+
+LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in what repeats without end
+FACTS = {  # BadTime → the field and the sentence
+    "year": ("first_on", "Choose days from 1970 to 2099"),
+    "ends_before_start": ("ends", "It ends before it starts. Check days and times"),
+    "off_too_long": (
+        "last_on",
+        f"Time off lasts at most {LONGEST_DAYS // 366} years. Check the last day",
+    ),
+    "off_overlaps_itself": (
+        "last_on",
+        "What repeats every week must end before it begins again. Choose an earlier last day",
+    ),
+    "until": ("until", "Choose a day after the first one, or leave it empty"),
+}
+
+
+class OffForm(Merging):
+    together = {"When": ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")}
+    not_stored = ("key", "kept")
+
+    key = Hidden()
+    kept = Hidden(limit=10_000)  # the bookings that were listed, and stay
+    kind = Choice("What for", choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
+    whole = BooleanField("Whole days")
+    first_on = Day("From", [Needed("Choose the first day")])
+    starts = Clock("At")
+    last_on = Day("To")
+    ends = Clock("Until")
+    weekly = BooleanField("Every week")
+    until = Day("Until which day")
+    note = Paragraph("Note", 2000)
+
+    def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
+        super().__init__(**kwargs)
+        self.practitioner, self.row = calendar, row
+        self.zone_name = row and row.zone_name or calendar.venue.zone_name
+        self.bookings: list[Booking] = []
+
+    @property
+    def form_key(self) -> uuid.UUID:
+        """The same for every press of this very form by this person."""
+        return uuid.uuid5(uuid.NAMESPACE_OID, f"time off {current_user.id} {self.key.data}")
+
+    def columns(self) -> dict:
+        """What to store."""
+        first, last = self.first_on.data, self.last_on.data or self.first_on.data
+        walls = None, None
+        if not self.whole.data:
+            walls = f"{self.starts.data:%H:%M}", f"{self.ends.data:%H:%M}"
+            if last == first and walls[0] > walls[1] == "00:00":
+                last += timedelta(days=1)  # until midnight
+        return {
+            "kind": self.kind.data,
+            "note": self.note.data or "",
+            "first_on": first,
+            "last_on": last,
+            "starts": walls[0],
+            "ends": walls[1],
+            "zone_name": None if self.whole.data else self.zone_name,
+            "weekly": self.weekly.data,
+            "until": self.until.data if self.weekly.data else None,
+        }
+
+    def off(self) -> Off | None:
+        """What was typed as a rule, or None with a fault beside the field."""
+        if not self.whole.data:
+            for clock, sentence in (
+                (self.starts, "Say when it starts, or tick Whole days"),
+                (self.ends, "Say when it ends, or tick Whole days"),
+            ):
+                if clock.data is None and not clock.errors:
+                    self.fault(clock.name, sentence)
+        if self.errors:
+            return None
+        try:
+            return TimeOff(skipped=self.row.skipped if self.row else [], **self.columns()).off
+        except BadTime as error:
+            self.fault(*FACTS[error.fact])
+        return None
+
+    def look(self, off: Off) -> None:
+        """Find the bookings that lie in it."""
+        self.bookings = bookings_in(off, self.practitioner)
+
+    @property
+    def keys(self) -> str:
+        return " ".join(str(booking.id) for booking in self.bookings)
+
+    @property
+    def knows_bookings(self) -> bool:
+        """Whether all bookings that lie in it were listed on the page that was sent."""
+        return set(self.keys.split()) <= set((self.kept.data or "").split())
+
+
+def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
+    """The bookings of the calendar's person that lie in it and hold time, oldest first: of what
+    repeats, those of the first two years.
+    """
+    zone = off.zone or calendar.zone
+    first, last = off.first_on, off.last_on
+    if off.weekly:
+        last = min(filter(None, (off.until, max(first, _today(zone)) + LOOK_AHEAD))) + (
+            off.last_on - off.first_on
+        )
+    last = min(last, scheduling.LAST_DAY)
+    window = (
+        scheduling.midnight(first, zone) - timedelta(days=1),
+        scheduling.midnight(last, zone) + timedelta(days=3),
+    )
+    rows = calendar.user.bookings_between(*window)
+    return [
+        row
+        for row in rows
+        if row.is_busy
+        and next(off.between(row.starts_at, row.ends_at, row.practitioner.zone), None)
+    ]
+
+
+def _today(zone) -> date:
+    return scheduling.local_day(scheduling.utc_now(), zone)
+
+
+def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
+    """A new form: of an hour from `starts` on, or of whole days."""
+    ends = starts and (datetime.combine(day, starts) + timedelta(hours=1)).time()  # noqa: DTZ011
+    return OffForm(
+        calendar,
+        formdata=None,
+        data={
+            "key": uuid.uuid4().hex,
+            "kind": "other" if starts else "leave",
+            "whole": starts is None,
+            "first_on": day,
+            "last_on": day,
+            "starts": starts,
+            "ends": ends,
+        },
+    )
+
+
+def of(row: TimeOff, calendar: Practitioner) -> OffForm:
+    """The form of what is stored."""
+    walls = {
+        name: time.fromisoformat(wall)
+        for name in ("starts", "ends")
+        if (wall := getattr(row, name))
+    }
+    data = {name: getattr(row, name) for name in ("kind", "note", "first_on", "last_on")}
+    data |= {"weekly": row.weekly, "until": row.until, "whole": row.starts is None, **walls}
+    return OffForm(calendar, row, formdata=None, data=data)

@@ -1,0 +1,234 @@
+"""Time off: blocking time in a calendar, changing and deleting it. One's own, or anyone's as a
+manager.
+"""
+
+from datetime import date, time, timedelta
+
+from flask import Blueprint, abort, flash, render_template, request, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.time_off import TimeOff
+from models import Practitioner
+from views.kit import access, display, htmx
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import booking_form, off_form, week
+from .off_form import OffForm
+
+blueprint = Blueprint("time_off", __name__)
+
+LISTED_DAYS = 2 * 366
+MOST_LISTED = 100
+
+
+@blueprint.get("/")
+@login_required
+def index():
+    """Someone's time off from today on."""
+    calendar = _calendar()
+    today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
+    start = scheduling.midnight(today, calendar.zone)
+    end = scheduling.midnight(
+        min(today + timedelta(days=LISTED_DAYS), scheduling.LAST_DAY), calendar.zone
+    )
+    rows = [
+        row
+        for row in TimeOff.near([calendar.user_id], start, end)
+        if next(row.off.between(start, end, calendar.zone), None)
+    ]
+    return render_template(
+        "time_off/index.html",
+        calendar=calendar,
+        rows=[(row, words(row)) for row in rows[:MOST_LISTED]],
+        people=_people(),
+    )
+
+
+@blueprint.get("/new")
+@login_required
+def new():
+    calendar = _calendar()
+    starts = _wall(request.args.get("from"))
+    form = off_form.blank(calendar, week.chosen_day(calendar.zone), starts)
+    if off := form.off():
+        form.look(off)
+    return _show(form)
+
+
+@blueprint.post("/")
+@login_required
+def create():
+    form = OffForm(_calendar())
+    if not _is_good(form):
+        return _show(form, 422)
+    row = TimeOff.add(form.practitioner.user, current_user, key=form.form_key, **form.columns())
+    flash({"text": f"Blocked: {words(row)}.", "undo": _undo(row, "delete")})
+    return htmx.done(_back(form.practitioner, row.first_on))
+
+
+@blueprint.get("/<int:off_id>")
+@login_required
+def edit(off_id: int):
+    row = _own(off_id)
+    form = off_form.of(row, _calendar(row))
+    form.look(row.off)
+    return _show(form)
+
+
+@blueprint.post("/<int:off_id>")
+@login_required
+def update(off_id: int):
+    row = _own(off_id)
+    form = OffForm(_calendar(row), row)
+    if not _is_good(form):
+        return _show(form, 422)
+    saved = form.store(
+        row,
+        lambda now: off_form.of(now, form.practitioner),
+        lambda: form.off() and row.change(current_user, **form.columns()),
+    )
+    if not saved or form.errors:
+        return _show(form, 422)
+    flash(f"Changed: {words(row)}.")
+    return htmx.done(_back(form.practitioner, _on(row) or row.first_on))
+
+
+@blueprint.post("/<int:off_id>/deletion")
+@login_required
+def delete(off_id: int):
+    """Delete it, or of what repeats every week the one day that was asked for."""
+    row = _own(off_id, removed=True)
+    calendar, on = _calendar(row), _on(row)
+    one = on if "one" in request.form else None
+    row.remove(current_user, one)
+    said = f"{display.OFF_NAMES[row.kind]} on {display.day(one)}" if one else words(row)
+    flash({"text": f"Deleted: {said}.", "undo": _undo(row, "bring_back", one)})
+    return htmx.done(_back(calendar, on or row.first_on))
+
+
+@blueprint.post("/<int:off_id>/return")
+@login_required
+def bring_back(off_id: int):
+    """Undo the deletion."""
+    row = _own(off_id, removed=True)
+    day = _on(row)
+    row.bring_back(current_user, day)
+    calendar = _calendar(row)
+    flash(f"Blocked again: {words(row)}.")
+    return htmx.done(_back(calendar, day or row.first_on))
+
+
+def words(row: TimeOff) -> str:
+    """Lunch, every Monday 12:00–13:00; Leave, Monday 3 August to Friday 14 August."""
+    kind, one_day = display.OFF_NAMES[row.kind], row.first_on == row.last_on
+    if row.weekly:
+        days = f"every {row.first_on:%A}" + ("" if one_day else f" to {row.last_on:%A}")
+        times = f" {row.starts}–{row.ends}" if row.starts else ""
+        end = f", until {display.day(row.until, year=True)}" if row.until else ""
+        return f"{kind}, {days}{times}{end}"
+    year = {row.first_on.year, row.last_on.year} != {scheduling.utc_now().year}
+    first, last = display.day(row.first_on, year), display.day(row.last_on, year)
+    if not row.starts:
+        return f"{kind}, {first}" + ("" if one_day else f" to {last}")
+    if one_day:
+        return f"{kind}, {first}, {row.starts}–{row.ends}"
+    return f"{kind}, {first}, {row.starts} to {last}, {row.ends}"
+
+
+def _is_good(form: OffForm) -> bool:
+    """Whether it may be stored: its fields make sense, and whoever sent it has seen the bookings
+    that lie in it.
+    """
+    form.validate()
+    off = form.off()
+    if off is None:
+        return False
+    form.look(off)
+    return form.knows_bookings
+
+
+def _own(off_id: int, removed: bool = False) -> TimeOff:
+    """Time off that the signed-in person may change: 404 or 403 otherwise."""
+    row = access.load(TimeOff, off_id)
+    if not access.may_see_off(row):
+        abort(403)
+    return row if removed or row.removed_at is None else abort(404)
+
+
+def _calendar(row: TimeOff | None = None) -> Practitioner:
+    """The calendar from which it is looked at: that of the address, if it is the person's, else
+    their first.
+    """
+    if row is None:
+        return access.own_calendar(week.chosen_calendar())
+    asked = arg_int(request.values.get("calendar"))
+    own = list(row.user.calendars())
+    return (
+        next((one for one in own if one.id == asked), None) or next(iter(own), None) or abort(404)
+    )
+
+
+def _people() -> list[Practitioner]:
+    """Whose time off the signed-in person may look after: one calendar of each."""
+    seen: dict[int, Practitioner] = {}
+    for one in access.calendars():
+        if access.is_own(one):
+            seen.setdefault(one.user_id, one)
+    return list(seen.values())
+
+
+def _on(row: TimeOff) -> date | None:
+    """The day that was asked for, of what repeats: that on which its stretch begins."""
+    asked = request.values.get("on", "")
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        return None
+    if not row.weekly:
+        return None
+    length = (row.last_on - row.first_on).days
+    begun = (day - timedelta(days=n) for n in range(length + 1))
+    return next((one for one in begun if (one - row.first_on).days % 7 == 0), None)
+
+
+def _wall(value: str | None) -> time | None:
+    try:
+        return time.fromisoformat(value).replace(tzinfo=None) if value else None
+    except ValueError:
+        abort(404)
+
+
+def _undo(row: TimeOff, what: str, day: date | None = None) -> str:
+    return url_for(f"time_off.{what}", off_id=row.id, on=day and day.isoformat())
+
+
+def _back(calendar: Practitioner, day: date) -> str:
+    view = request.values.get("view")
+    return url_for(
+        "week.index",
+        calendar=calendar.id,
+        day=day.isoformat(),
+        view=view if view in ("day", "agenda") else None,
+    )
+
+
+def _show(form: OffForm, status: int = 200):
+    row, form.kept.data = form.row, form.keys
+    on = row and _on(row)
+    return htmx.show(
+        "time_off/edit.html",
+        "time_off/_form.html",
+        status,
+        form=form,
+        row=row,
+        calendar=form.practitioner,
+        on=on,
+        says_zone=booking_form.zone_differs(form.practitioner),
+        zone=form.zone_name,
+        when=display.when,
+        back=_back(
+            form.practitioner, on or form.first_on.data or week.chosen_day(form.practitioner.zone)
+        ),
+    )
