@@ -4,6 +4,7 @@ bookings that lie in it.
 
 import uuid
 from datetime import date, datetime, time, timedelta
+from typing import ClassVar
 
 from flask_login import current_user
 from wtforms import BooleanField
@@ -36,7 +37,9 @@ FACTS = {  # BadTime → the field and the sentence
 
 
 class OffForm(Merging):
-    together = {"When": ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")}
+    together: ClassVar = {
+        "When": ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")
+    }
     not_stored = ("key", "kept")
 
     key = Hidden()
@@ -54,7 +57,7 @@ class OffForm(Merging):
     def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
         super().__init__(**kwargs)
         self.practitioner, self.row = calendar, row
-        self.zone_name = row and row.zone_name or calendar.venue.zone_name
+        self.zone_name = (row and row.zone_name) or calendar.venue.zone_name
         self.bookings: list[Booking] = []
 
     @property
@@ -143,7 +146,7 @@ def _today(zone) -> date:
 
 def blank(calendar: Practitioner, day: date, starts: time | None) -> OffForm:
     """A new form: of an hour from `starts` on, or of whole days."""
-    ends = starts and (datetime.combine(day, starts) + timedelta(hours=1)).time()  # noqa: DTZ011
+    ends = starts and (datetime.combine(day, starts) + timedelta(hours=1)).time()
     return OffForm(
         calendar,
         formdata=None,
