@@ -210,6 +210,11 @@ class Clinic(Shown):
         owner.set_password(password, owner)
         return owner
 
+    @property
+    def is_hosted(self) -> bool:
+        """Whether the clinic has a plan of somebody who hosts it: else plans mean nothing to it."""
+        return self.plan != "self-hosted"
+
     def allows(self, feature: str) -> bool:
         """Whether the clinic's plan has `feature` ("feed", "google", "microsoft")."""
         return feature in PLANS[self.plan]

@@ -112,7 +112,7 @@ def _live(settings) -> tuple[bool, str]:
         return (
             True,
             (
-                "No live messages: they need an https:// address. Kalends looks for changes every"
+                "No instant updates: they need an https:// address. Kalends looks for changes every"
                 f" {settings.poll_seconds} seconds instead."
             ),
         )
@@ -127,8 +127,9 @@ def _live(settings) -> tuple[bool, str]:
     return (
         True,
         (
-            f"Live messages come to {settings.webhook_url}/webhooks/. That path must be open to the"
-            " internet, under a certificate that browsers trust, and no robots.txt may forbid it."
+            f"Instant updates come to {settings.webhook_url}/webhooks/. That path must be open to"
+            " the internet, under a certificate that browsers trust, and no robots.txt may forbid"
+            " it."
         ),
     )
 

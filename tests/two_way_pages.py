@@ -63,7 +63,7 @@ class Outside:
 
 
 def connect(page, email, provider="Google"):
-    """From the empty page to "In step", as a person clicks."""
+    """From the empty page to "Up to date", as a person clicks."""
     page.goto("/sync/")
     if not page.get_by_label("Let my bookings appear").is_checked():
         page.get_by_label("Let my bookings appear").check()
@@ -92,7 +92,7 @@ def start(page):
 
 
 def in_step(page):
-    expect(page.locator("[id^=status-]")).to_contain_text("In step.", timeout=150 * SECONDS)
+    expect(page.locator("[id^=status-]")).to_contain_text("Up to date.", timeout=150 * SECONDS)
 
 
 def until(holds, seconds=20):

@@ -29,6 +29,19 @@ class Column:
     advice: str
     needed: bool = False
 
+    @property
+    def label(self) -> str:
+        """What the pages call it."""
+        return LABELS.get(self.name) or self.name.replace("_", " ").capitalize()
+
+
+LABELS = {  # where the name of the column would not do
+    "calendar": "Practitioner",
+    "client_id": "Client’s internal ID",
+    "internal_id": "Internal ID",
+    "no_show": "No-show",
+    "zone": "Time zone",
+}
 
 COLUMNS = {
     "clients": (

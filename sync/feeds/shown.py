@@ -109,13 +109,13 @@ def policy(feed: Feed | AsOf, user: User | AsOf, clinic: Clinic | AsOf) -> Polic
     )
 
 
-def _of_colleague(rules: Policy, colleague: User | AsOf) -> Policy:
+def _of_colleague(rules: Policy, colleague: User | AsOf, clinic: Clinic | AsOf) -> Policy:
     """The same for a colleague's bookings: no more of a client than the colleague chose for every
     calendar outside (X8).
     """
     return replace(
         rules,
-        identifier=cut(colleague.identifier, rules.identifier),
+        identifier=identifier_of(cut(colleague.identifier, rules.identifier), clinic),
         hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive,
     )
 
@@ -147,7 +147,7 @@ class _Terms:
             rules = Policy(hide_sensitive=True)
         else:
             statuses, rules = feed.statuses, policy(feed, owner, clinic)
-            rules = rules if person.id == owner.id else _of_colleague(rules, person)
+            rules = rules if person.id == owner.id else _of_colleague(rules, person, clinic)
         return cls(
             statuses,
             rules,

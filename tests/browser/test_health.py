@@ -40,7 +40,7 @@ def test_the_board_and_the_question_have_no_barriers(
     expect(page.get_by_role("dialog", name="Resync everyone?")).to_be_visible()
     no_barriers(page)
     page.get_by_role("button", name="Resync 1 calendar").click()
-    expect(page.get_by_text("One calendar is being read anew and compared.")).to_be_visible()
+    expect(page.get_by_text("One calendar is being read again and compared.")).to_be_visible()
 
 
 def test_an_open_board_shows_by_itself_what_happened(enter, account, clock):

@@ -59,7 +59,7 @@ def test_a_file_goes_from_choosing_to_imported_without_a_reload(manager):
         manager.get_by_role("link", name="Download the bad lines").click()
     assert download.value.suggested_filename == f"bad-clients-{Import.get().id}.csv"
     manager.get_by_role("button", name="Import the good ones (1)").click()
-    expect(manager.get_by_role("heading", name="lines looked at once more")).to_be_visible()
+    expect(manager.get_by_role("heading", name="lines checked again")).to_be_visible()
     intake.take(Import.get().id)
     expect(manager.get_by_role("heading", name="1 client is in Kalends")).to_be_visible()
     is_open_to_all(manager)

@@ -109,7 +109,7 @@ def test_an_invitation_is_shown_once_to_copy(desk, linden):
     desk.get_by_label("Name", exact=True).fill("Nia New")
     desk.get_by_label("E-mail").fill("nia@linden.test")
     desk.get_by_label("Linden Street").check()
-    desk.get_by_role("button", name="Make the invitation").click()
+    desk.get_by_role("button", name="Create the invitation").click()
     shown = desk.get_by_label("One-time link")
     assert "/invitations/" in shown.input_value()
     desk.get_by_role("button", name="Copy").click()
@@ -133,14 +133,14 @@ def test_hours_are_set_by_hand(desk, linden):
 def test_leaving_asks_and_escape_keeps_everything(desk, linden):
     Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar)
     desk.open(f"/team/{linden.pat.id}")
-    desk.get_by_role("link", name="Pat Linden leaves").click()
+    desk.get_by_role("link", name="Remove Pat Linden").click()
     dialog = desk.get_by_role("dialog", name="Pat Linden leaves the clinic?")
     expect(dialog).to_contain_text("1 private link stops at once.")
     desk.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     assert User.get_by_id(linden.pat.id).is_active
-    desk.get_by_role("link", name="Pat Linden leaves").click()
-    dialog.get_by_role("button", name="Pat Linden leaves").click()
+    desk.get_by_role("link", name="Remove Pat Linden").click()
+    dialog.get_by_role("button", name="Remove Pat Linden").click()
     expect(desk.get_by_role("button", name="Bring back")).to_be_visible()
     assert not User.get_by_id(linden.pat.id).is_active
 
@@ -170,7 +170,7 @@ def test_everything_works_without_scripts(chromium, address, linden):
     page.get_by_role("button", name="Add the client").click()
     expect(page.get_by_role("heading", name="Una")).to_be_visible()
     page.goto(f"{address}/team/{linden.quinn.id}/leaving")
-    page.get_by_role("dialog").get_by_role("link", name="Keep everything as it is").click()
+    page.get_by_role("dialog").get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     context.close()
 
@@ -184,7 +184,7 @@ def test_opening_a_calendar_keeps_what_was_typed_beside_it(desk, linden):
     assert Practitioner.get(user=linden.pat, venue=linden.harbour)
 
 
-@pytest.mark.parametrize("press", ["Make a one-time link", "Pat Linden leaves"])
+@pytest.mark.parametrize("press", ["Create a one-time link", "Remove Pat Linden"])
 def test_the_browser_asks_before_something_typed_is_left(desk, linden, press):
     desk.open(f"/team/{linden.pat.id}")
     desk.locator("#name").fill("Pat Other")

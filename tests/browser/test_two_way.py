@@ -56,7 +56,7 @@ def test_a_person_connects_and_both_calendars_agree_whatever_they_do(live, enter
             == outside.starts_at(moved)
         )
     )
-    page.get_by_role("button", name="Leave it as it is here").click()
+    page.get_by_role("button", name="Keep the booking as it is").click()
     expect(page.get_by_role("heading", name=f"Moved in {provider}, put back")).to_have_count(0)
 
     # a busy time there is locked here within seconds
@@ -114,7 +114,7 @@ def test_a_connected_page_has_no_barriers(live, enter, no_barriers, look):
     if page.locator("[id^=status-]").count() == 0:
         connect(page, "kim.larsen@gmail.example")
     no_barriers(page)
-    for link in ("Settings of Family", "change"):
+    for link in ("Settings of Family", "Change this"):
         if page.get_by_role("button", name="Sync Family").count():
             page.get_by_role("button", name="Sync Family").click()
             expect(
@@ -147,7 +147,8 @@ def test_it_works_without_javascript(live, enter):
     until(lambda: page.goto("/sync/") and page.get_by_role("button", name="Start sync").count(), 30)
     page.get_by_role("button", name="Start sync").click()
     until(
-        lambda: page.goto("/sync/") and "In step." in page.locator("[id^=status-]").inner_text(), 60
+        lambda: page.goto("/sync/") and "Up to date." in page.locator("[id^=status-]").inner_text(),
+        60,
     )
     page.goto("/sync/accounts/disconnection")
     page.get_by_role("button", name="Disconnect").click()

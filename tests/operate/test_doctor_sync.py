@@ -64,7 +64,7 @@ def test_it_prints_the_redirect_uri_of_each_provider_to_the_letter(said):
         in found
     )
     assert any(
-        line.startswith("ok Live messages come to https://calendar.linden.health/webhooks/.")
+        line.startswith("ok Instant updates come to https://calendar.linden.health/webhooks/.")
         for line in found
     )
 
@@ -104,7 +104,7 @@ def test_addresses_that_a_provider_would_refuse_are_named(said, base_url, begins
         (
             {},
             (
-                "ok No live messages: they need an https:// address. Kalends looks for changes"
+                "ok No instant updates: they need an https:// address. Kalends looks for changes"
                 " every 300 seconds instead."
             ),
         ),
@@ -114,7 +114,7 @@ def test_addresses_that_a_provider_would_refuse_are_named(said, base_url, begins
         ),
         (
             {"KALENDS_WEBHOOK_URL": "https://hooks.linden.health"},
-            "ok Live messages come to https://hooks.linden.health/webhooks/.",
+            "ok Instant updates come to https://hooks.linden.health/webhooks/.",
         ),
     ],
 )

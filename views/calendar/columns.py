@@ -212,7 +212,9 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
 def foreign_title(event: ExternalEvent, is_own: bool) -> str:
     """What a foreign event is called here: for anyone but its owner only that time is taken."""
     return (
-        (event.title or "(no title)") if is_own else f"{display.BUSY_NAMES[event.busy]} (outside)"
+        (event.title or "(no title)")
+        if is_own
+        else f"{display.BUSY_NAMES[event.busy]} (other calendar)"
     )
 
 

@@ -42,7 +42,7 @@ class Minutes(IntegerField):
 class ServiceForm(Merging):
     name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})
     duration_minutes = Minutes("Minutes", 5, 720)
-    buffer_minutes = Minutes("Minutes kept free after it", 0, 240)
+    buffer_minutes = Minutes("Gap after it, in minutes", 0, 240)
     price_cents = Money("Price")
     colour = Choice("Colour", choices=COLOURS)
     bookable_online = BooleanField("Clients may book it online")

@@ -374,7 +374,7 @@ def come_back(user_id: int):
     person = _managed(user_id)
     person.come_back(current_user)
     flash(
-        f"{person.name} is back. The calendars are open again; private links have to be made anew."
+        f"{person.name} is back. The calendars are open again; private links must be created again."
     )
     return htmx.done(url_for("team.show", user_id=person.id))
 

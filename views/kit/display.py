@@ -25,7 +25,7 @@ STATUS_NAMES = {
     "pending": "Pending",
     "confirmed": "Confirmed",
     "arrived": "Arrived",
-    "delivered": "Delivered",
+    "delivered": "Completed",
     "invoiced": "Invoiced",
     "paid": "Paid",
     "cancelled": "Cancelled",

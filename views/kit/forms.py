@@ -141,7 +141,7 @@ class Zone(Line):
     def process_formdata(self, valuelist):
         super().process_formdata(valuelist)
         if self.data and not scheduling.is_zone(self.data):
-            raise ValueError("Choose one of the list, such as Europe/London")
+            raise ValueError("Choose one from the list, such as Europe/London")
 
 
 class Needed(InputRequired):
@@ -238,7 +238,7 @@ class Choice(SelectField):
         try:
             super().pre_validate(form)
         except ValidationError:
-            raise ValidationError("Choose one of the list") from None
+            raise ValidationError("Choose one from the list") from None
 
 
 def arg_int(value: str | None, default: int | None = None) -> int | None:

@@ -1,4 +1,4 @@
-"""The owner's board: is everyone's calendar in step, and if not, why and what helps."""
+"""The owner's board: is everyone's calendar up to date, and if not, why and what to do."""
 
 from dataclasses import dataclass
 
@@ -67,8 +67,8 @@ def resync(account_id: int):
     account.ask("resync", current_user)
     work.nudge(account.id)
     return _done(
-        f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read anew"
-        " and compared. Nothing is made twice."
+        f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read again"
+        " and compared. Nothing is doubled."
     )
 
 
@@ -223,7 +223,7 @@ def _live() -> Part:
             f"{registry.companies()} cannot reach this address, so we look every"
             f" {display.duration(connections.setup().poll_seconds)}."
         )
-        return Part("Live messages", "waiting", "Not possible here", every, "two-way")
+        return Part("Instant updates", "waiting", "Not possible here", every, "two-way")
     active = Account.select(Account.id).where(
         Account.clinic == access.clinic(),
         Account.phase == "active",
@@ -233,21 +233,10 @@ def _live() -> Part:
         Channel.account.in_(active), Channel.is_open, Channel.expires_at > scheduling.utc_now()
     )
     total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
-    first, last = (
-        channels.select(fn.MIN(Channel.expires_at)).scalar(),
-        channels.select(fn.MAX(Channel.called_at)).scalar(),
-    )
-    more = [f"the last one {display.ago(last)}"] if last else []
-    more += (
-        [
-            "the first is renewed before"
-            f" {display.moment(first, sync_words.zone(access.calendars(), current_user))}"
-        ]
-        if first
-        else []
-    )
-    state = f"Open for {opened} of {total}" if total else "None needed now"
-    return Part("Live messages", "ok" if opened == total else "waiting", state, ", ".join(more))
+    last = channels.select(fn.MAX(Channel.called_at)).scalar()
+    more = f"the last one {display.ago(last)}" if last else ""
+    state = f"On for {opened} of {total}" if total else "None needed now"
+    return Part("Instant updates", "ok" if opened == total else "waiting", state, more)
 
 
 def _checks() -> Part:
@@ -290,8 +279,8 @@ def _providers() -> list[Part]:
                 Part(
                     name,
                     "waiting",
-                    "Imitation",
-                    f"for trying out: nothing reaches the real {name}.",
+                    "Test mode",
+                    f"Nothing reaches the real {name}.",
                     page,
                 )
             )

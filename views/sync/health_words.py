@@ -88,17 +88,13 @@ def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Itera
     if links:
         yield _of_links(user, links)
     if not used and not links:
-        why = (
-            "Has allowed sync, and has connected nothing yet."
-            if user.sync_allowed
-            else "Has not allowed sync. That is their own choice."
-        )
+        why = "Sync is allowed. Nothing is connected yet." if user.sync_allowed else "Sync is off."
         yield Row(user, "Nothing connected", "off", "Off", why)
 
 
 def summary(board: Iterable[Row]) -> str:
-    """Two people need help, one is worth a look, one is in step, four do not sync: each by what is
-    weightiest with them.
+    """Two people need help, one is worth a look, one is up to date, four do not sync: each by
+    what is weightiest with them.
     """
     worst: dict[int, str] = {}
     for row in board:
@@ -111,7 +107,7 @@ def summary(board: Iterable[Row]) -> str:
             if counts[1]
             else ""
         ),
-        f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} in step" if counts[2] else "",
+        f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} up to date" if counts[2] else "",
         f"{_people(counts[3])} {'does' if counts[3] == 1 else 'do'} not sync" if counts[3] else "",
     ]
     sentence = ", ".join(filter(None, words)) or "nobody has a calendar yet"
@@ -168,7 +164,7 @@ def _trouble(account: Account, provider: str) -> tuple[str, str, str, str] | Non
         return (
             "trouble",
             "Needs reconnecting",
-            f"{provider} no longer lets us in, {since}.{safe}",
+            f"Access to {provider} has ended, {since}.{safe}",
             "ask",
         )
     if account.health == "calendar_gone":
@@ -249,7 +245,7 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
         return (
             "off",
             "Off",
-            f"{name} does not let bookings appear outside now. That is their own choice.",
+            f"{name} has switched sync off.",
             "",
         )
     if account.phase == "paused":
@@ -269,16 +265,16 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
         name, rest = (
             ("Under way", "; the rest is on its way") if done < due else ("Looking for changes", "")
         )
-        return "waiting", name, f"{min(done, due):,} of {due:,} bookings are in step{rest}.", ""
+        return "waiting", name, f"{min(done, due):,} of {due:,} bookings are up to date{rest}.", ""
     failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
     if failed:
         words = (
             f"{failed:,} booking{'' if failed == 1 else 's'} could not be written. We try again by"
             " ourselves."
         )
-        return "waiting", "Nearly in step", words, "resync"
+        return "waiting", "Updating", words, "resync"
     how = two_way_words.how_changes_arrive(account)
-    return "ok", "In step", f"{how[0].upper()}{how[1:]}.", "resync"
+    return "ok", "Up to date", f"{how[0].upper()}{how[1:]}.", "resync"
 
 
 def _facts(account: Account, zone: ZoneInfo) -> list[str]:
@@ -308,8 +304,8 @@ def _facts(account: Account, zone: ZoneInfo) -> list[str]:
         f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there",
     ]
     if connections.setup().webhook_url:
-        facts.append(f"Live messages {two_way_words.live(account, zone)}")
-    facts.append(f"Access given {display.ago(account.consented_at)}")
+        facts.append(f"Instant updates {two_way_words.live(account, zone)}")
+    facts.append(f"Connected {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
         facts.append(
             "Access ends on"

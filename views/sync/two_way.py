@@ -159,7 +159,7 @@ def act(account_id: int, what: str):
     account = panels.own(account_id)
     said = {
         "check": "We are looking.",
-        "resync": "Everything is read anew and compared. Nothing is doubled.",
+        "resync": "Everything is read again and compared. Nothing is doubled.",
         "pause": "Paused. Everything stays as it is until you go on.",
         "resumption": "Going on. What was missed is made good.",
     }[what]
@@ -319,8 +319,8 @@ def leave(goal: str, account_id: int | None = None):
         account.barred for account in accounts
     ):  # the removal would be all that happens
         return sync_page.changed(
-            "Start over is not possible now: sync is off, so nothing could be made anew. Nothing"
-            " was removed."
+            "Start over is not possible now: sync is off, so nothing could be created again."
+            " Nothing was removed."
         )
     for account in accounts:
         if account.phase == "leaving" and not removes:
@@ -348,7 +348,7 @@ def leave(goal: str, account_id: int | None = None):
             "One way from now on. What came from outside is gone here; your private links go on."
         ),
         "disconnection": "Disconnecting. What came from outside is gone here.",
-        "new-start": "Starting over: our calendar there is removed and made anew.",
+        "new-start": "Starting over: our calendar there is removed and created again.",
     }[goal]
     return sync_page.changed(said)
 

@@ -45,7 +45,7 @@ BECAUSE = {
     "check": "You asked for a check",
     "resync": "A resync was asked for",
     "leave": "You stopped sync",
-    "live": "Live message",
+    "live": "Instant update",
     "poll": "Regular check",
     "source": "You chose a calendar",
     "owner": "Your owner asked for a resync",
@@ -156,7 +156,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status(
             "off",
             "Off",
-            f"Nothing is synced. {name} still lets us in, so you can start again at any time.",
+            f"Nothing is synced. {name} is still connected, so you can start again at any time.",
         )
     if account.phase == "naming":
         return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
@@ -164,7 +164,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status(
             "off",
             "Not set up any more",
-            f"This Kalends does not know {name} now. Whoever runs it can change that.",
+            f"{name} is not set up on this server now. The person who runs it can change that.",
         )
     if account.barred == "plan":
         words = (
@@ -189,7 +189,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         return Status(
             "trouble",
             "Needs reconnecting",
-            f"{name} no longer lets us in, {since(account)}. Your bookings here are safe.",
+            f"Access to {name} has ended, {since(account)}. Your bookings here are safe.",
         )
     if account.health == "calendar_gone":
         return Status(
@@ -231,7 +231,7 @@ def status(account: Account, zone: ZoneInfo) -> Status:
             else ("Looking for changes", "")
         )
         return Status(
-            "busy", name, f"{min(done, total):,} of {total:,} bookings are in step{rest}.", True
+            "busy", name, f"{min(done, total):,} of {total:,} bookings are up to date{rest}.", True
         )
     if held := account.open_notices.where(Notice.topic == "hold").first():
         return Status(
@@ -251,8 +251,8 @@ def status(account: Account, zone: ZoneInfo) -> Status:
         f"{min(done, total):,} of {total:,} bookings, checked {display.ago(account.checked_at)}"
     )
     if failed:
-        return Status("waiting", "Nearly in step", f"{counted}. See below which are not.")
-    return Status("ok", "In step", f"{counted}, {how_changes_arrive(account)}.")
+        return Status("waiting", "Updating", f"{counted}. See below which are not.")
+    return Status("ok", "Up to date", f"{counted}, {how_changes_arrive(account)}.")
 
 
 def old_times(account: Account) -> str:
@@ -276,7 +276,7 @@ def first_look(account: Account, zone: ZoneInfo) -> Status | None:
         return Status(
             "off",
             "Not set up any more",
-            f"This Kalends does not know {name} now. Whoever runs it can change that.",
+            f"{name} is not set up on this server now. The person who runs it can change that.",
         )
     if account.health == "ok":
         return Status(
@@ -351,7 +351,7 @@ def how_changes_arrive(account: Account) -> str:
         .exists()
     )
     return (
-        "changes arrive live"
+        "instant updates on"
         if open_ones
         else f"changes arrive within {display.duration(connections.setup().poll_seconds * 1.25)}"
     )
@@ -362,23 +362,22 @@ def live(account: Account, zone: ZoneInfo) -> str:
     if account.phase != "active" or account.health in ("reconnect", "calendar_gone"):
         return f"none while {'paused' if account.phase == 'paused' else 'disconnected'}"
     if not connections.setup().webhook_url:
-        return (
-            f"not possible here; we look every {display.duration(connections.setup().poll_seconds)}"
-        )
+        every = display.duration(connections.setup().poll_seconds)
+        return f"not possible here; we check every {every}"
     rows = list(
         Channel.select()
         .where(Channel.account == account, Channel.is_open)
         .order_by(Channel.expires_at)
     )
     if not rows:
-        return f"not open now; we look every {display.duration(connections.setup().poll_seconds)}"
+        return f"off now; we check every {display.duration(connections.setup().poll_seconds)}"
     row, last = (
         rows[0],
         max((row for row in rows if row.called_at), key=lambda row: row.called_at, default=None),
     )
     return (
-        f"open until {display.short_day(row.expires_at.astimezone(zone).date())}, renewed by"
-        " themselves" + (f"; the last one {display.ago(last.called_at)}" if last else "")
+        f"on until {display.short_day(row.expires_at.astimezone(zone).date())}, renewed"
+        " automatically" + (f"; the last one {display.ago(last.called_at)}" if last else "")
     )
 
 
@@ -421,9 +420,7 @@ def barred(account: Account) -> str | None:
 
 
 def left_out(account: Account) -> list[str]:
-    """Sentences about bookings that are not to stand outside, so that nobody looks for them
-    there.
-    """
+    """How many bookings are not sent, and why, so that nobody looks for them outside."""
     bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
     own = Booking.select().where(Booking.practitioner.in_(calendars))
     going, inside = (
@@ -433,16 +430,10 @@ def left_out(account: Account) -> list[str]:
     beyond = own.where(going).count() - own.where(going, *inside).count()
     unfit = own.where(~going, *inside).count()
     said = (
-        (beyond, f"{beyond:,} {'lies' if beyond == 1 else 'lie'} before or after these dates."),
-        (
-            unfit,
-            (
-                f"{unfit:,} offered, cancelled or missed {'stays' if unfit == 1 else 'stay'} in"
-                " Kalends alone."
-            ),
-        ),
+        (beyond, f"{beyond:,} outside these dates"),
+        (unfit, f"{unfit:,} offered, cancelled or no-show"),
     )
-    return [sentence for count, sentence in said if count]
+    return [words for count, words in said if count]
 
 
 # ---- notices ----
@@ -555,5 +546,5 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
     return (
         "ok",
         "check",
-        f"In step, {max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f} s",
+        f"Up to date, {max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f} s",
     )

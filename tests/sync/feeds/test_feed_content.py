@@ -353,6 +353,15 @@ def test_a_manager_s_link_shows_no_more_than_the_colleague_allows(
     ]
 
 
+def test_a_colleague_s_internal_ids_stay_here_while_the_clinic_has_them_off(linden, book, shown):
+    linden.pat.change_sync(identifier="internal_id")
+    book()
+    link = Feed.generate(linden.maya, "x", linden.maya, scope="clinic", identifier="full_name")
+    assert "K-2041" in shown(link)[0].title
+    linden.clinic.change(linden.olive, internal_ids=False)
+    assert [entry.title for entry in shown(link)] == ["Shoulder"]
+
+
 # ---- availability ----
 
 

@@ -74,7 +74,7 @@ def test_each_surface_says_it(signed_in, linden, lost):
     pat = signed_in(linden.pat)
     page = pat.get("/sync/").text
     assert [words for words in (SAID, "still block booking", "Not read") if words not in page] == []
-    assert [words for words in ("Being read", "In step") if words in page] == []
+    assert [words for words in ("Being read", "Up to date") if words in page] == []
     week = pat.get("/calendar").text
     assert SAID in week and "busy times from there are not updated" in week
     assert SAID in signed_in(linden.olive).get("/health/").text

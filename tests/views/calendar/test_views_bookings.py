@@ -154,8 +154,8 @@ def test_neither_client_nor_service_is_needed(pat, typed):
         ({"patient": "", "q": "mo"}, "Choose a client, or add a new one"),
         ({"patient": "new", "q": ""}, "Write the name of the new client"),
         ({"patient": "new", "q": "An\u202en"}, "There is a hidden character after “An”"),
-        ({"service": "999999"}, "Choose one of the list"),
-        ({"status": "lost"}, "Choose one of the list"),
+        ({"service": "999999"}, "Choose one from the list"),
+        ({"status": "lost"}, "Choose one from the list"),
         ({"rate": "much"}, "Write an amount such as 65 or 65.50"),
         ({"notes": "x" * 4001}, "Use at most 4,000 characters"),
         ({"repeat": "weekly"}, "Say how many times, from 2 to 104, or until which day"),
@@ -172,7 +172,7 @@ def test_neither_client_nor_service_is_needed(pat, typed):
             {"repeat": "weekly", "count": "2", "all_day": "y", "last_day": "2026-12-10"},
             "Each one would run into the next",
         ),
-        ({"repeat": "hourly", "count": "2"}, "Choose one of the list"),
+        ({"repeat": "hourly", "count": "2"}, "Choose one from the list"),
     ],
 )
 def test_what_cannot_be_booked_comes_back_with_a_sentence_and_is_not_stored(

@@ -155,7 +155,7 @@ def test_whoever_is_not_its_owner_reads_that_time_is_taken_and_no_more(
     maya = signed_in(linden.maya)
     said = asked(maya, typed()) + text(maya.post("/bookings/", data=typed()))
     assert "Busy outside until 10:00" in said
-    assert "Busy (outside), 09:00–10:00." in said
+    assert "Busy (other calendar), 09:00–10:00." in said
     assert not {word for word in ("Dentist", "Family", "yoga") if word in said}
     assert Booking.select().count() == 0
 
@@ -195,10 +195,10 @@ def test_a_cancelled_booking_comes_back_under_it_only_when_one_says_so(pat, canc
 def test_a_manager_who_brings_it_back_reads_no_title(signed_in, linden, cancelled, dentist):
     maya = signed_in(linden.maya)
     said = text(maya.post(f"/bookings/{cancelled.id}/status", data={"status": "confirmed"}))
-    assert "Busy (outside), 09:00–10:00, in a calendar outside." in said
+    assert "Busy (other calendar), 09:00–10:00, in a calendar outside." in said
     maya.post(f"/bookings/{cancelled.id}/status", data={"status": "confirmed", "overlap": "ok"})
     card = text(maya.get(f"/bookings/{cancelled.id}"))
-    assert "Overlaps Busy (outside)" in card
+    assert "Overlaps Busy (other calendar)" in card
     assert "Dentist" not in said + card
 
 

@@ -165,11 +165,11 @@ def test_nobody_but_the_owner_reads_titles_and_calendars(signed_in, linden, add,
     browser = signed_in(getattr(linden, name))
     for view in ("week", "day", "agenda"):
         html = page(browser, calendar=linden.calendar.id, view=view)
-        assert "Busy (outside)" in html
+        assert "Busy (other calendar)" in html
         assert not {word for word in ("Divorce", "Family", "yoga", "pat@home.test") if word in html}
     card = browser.get(f"/calendar/outside/{event.id}", headers=PARTIAL).get_data(as_text=True)
     assert (
-        "Busy (outside)" in card
+        "Busy (other calendar)" in card
         and "13:00–14:00" in card
         and "Only Pat Linden sees what it is" in card
     )

@@ -234,7 +234,7 @@ def test_the_record_says_when_nothing_leaves_or_a_link_differs(staff, linden):
     page = text_of(staff.get(f"/clients/{linden.patient.id}"))
     assert "“Busy”" in page and "a choice of its own" in page
     linden.pat.change_sync(sync_allowed=False)
-    assert "You have not let your bookings leave" in text_of(
+    assert "Not shown in other calendars. Your sync is off" in text_of(
         staff.get(f"/clients/{linden.patient.id}")
     )
 
@@ -297,7 +297,7 @@ def test_bad_input_comes_back_with_values_and_stores_nothing(staff, bad, said):
     page = text_of(answer)
     assert answer.status_code == 422
     assert page.startswith('<form id="client-form"')
-    assert said in page and "One thing to put right" in page
+    assert said in page and "One thing to fix" in page
     assert 'value="01 555 0199"' in page
     assert Patient.select().count() == 1
     assert "<html" in text_of(staff.post("/clients/", data={**NEW, **bad}))

@@ -79,7 +79,7 @@ def test_the_shortest_and_the_longest_service(manager, minutes):
         ({"duration_minutes": ""}, "Write whole minutes from 5 to 720"),
         ({"buffer_minutes": "241"}, "Write whole minutes from 0 to 240"),
         ({"price_cents": "-1"}, "Write an amount such as"),
-        ({"colour": "mauve"}, "Choose one of the list"),
+        ({"colour": "mauve"}, "Choose one from the list"),
     ],
 )
 def test_bad_input_comes_back_and_stores_nothing(manager, bad, said):
@@ -87,7 +87,7 @@ def test_bad_input_comes_back_and_stores_nothing(manager, bad, said):
     page = text_of(answer)
     assert answer.status_code == 422
     assert page.startswith('<form id="service-form"')
-    assert said in page and "One thing to put right" in page
+    assert said in page and "One thing to fix" in page
     assert 'value="85,50"' in page or "price_cents" in bad
     assert Service.select().count() == 1
     assert "<html" in text_of(manager.post("/services/", data={**NEW, **bad}))

@@ -93,10 +93,10 @@ def test_htmx_loads_the_page_anew_after_saving(manager):
     ("part", "bad", "said"),
     [
         ("clinic", {**CLINIC, "name": ""}, "Write the clinic"),
-        ("clinic", {**CLINIC, "currency": "XYZ"}, "Choose one of the list"),
+        ("clinic", {**CLINIC, "currency": "XYZ"}, "Choose one from the list"),
         ("clinic", {**CLINIC, "contact": "x" * 201}, "Use at most 200 characters"),
-        ("privacy", {**PRIVACY, "privacy_ceiling": "everything"}, "Choose one of the list"),
-        ("links", {**LINKS, "feed_preset": "other"}, "Choose one of the list"),
+        ("privacy", {**PRIVACY, "privacy_ceiling": "everything"}, "Choose one from the list"),
+        ("links", {**LINKS, "feed_preset": "other"}, "Choose one from the list"),
     ],
 )
 def test_bad_settings_come_back_and_store_nothing(manager, linden, part, bad, said):
@@ -197,7 +197,7 @@ def test_a_venue_is_added_and_changed(manager, linden):
     [
         ({"name": ""}, "Write a name"),
         ({"name": "Harbour House"}, "There is a venue called Harbour House already"),
-        ({"zone_name": "Mars/Olympus"}, "Choose one of the list, such as Europe/London"),
+        ({"zone_name": "Mars/Olympus"}, "Choose one from the list, such as Europe/London"),
         ({"zone_name": ""}, "Choose a time zone"),
         ({"address": "x" * 301}, "Use at most 300 characters"),
         ({"hours": ["12:00", "08:00", *[""] * 26]}, "Monday: write a start and a later end"),
@@ -207,7 +207,7 @@ def test_a_bad_venue_comes_back_and_stores_nothing(manager, linden, bad, said):
     for path in ("/settings/venues", f"/settings/venues/{linden.street.id}"):
         answer = manager.post(path, data={**VENUE, **bad}, headers=PARTIAL)
         assert answer.status_code == 422 and text_of(answer).startswith('<form id="venue-form"')
-        assert said in text_of(answer) and "One thing to put right" in text_of(answer)
+        assert said in text_of(answer) and "One thing to fix" in text_of(answer)
     assert {v.name for v in Venue.select()} == {"Linden Street", "Harbour House"}
 
 
@@ -287,7 +287,7 @@ def test_a_plan_with_links_needs_no_question(owner, linden, link):
 
 def test_an_unknown_plan_changes_nothing(owner, linden):
     answer = owner.post("/settings/plan", data={"plan": "gold"}, headers=PARTIAL)
-    assert answer.status_code == 422 and "Choose one of the list" in text_of(answer)
+    assert answer.status_code == 422 and "Choose one from the list" in text_of(answer)
     assert fresh(linden).plan == "self-hosted"
 
 

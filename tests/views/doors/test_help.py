@@ -56,7 +56,7 @@ SAID = [  # requirement, page, the words of ours that say it
     ("A23", "bookings", "A change of any of these shows in the link at once"),
     ("A24", "private-links", "The address stays the same until you regenerate it"),
     ("A25", "bookings", "the organisation (the venue’s name)"),
-    ("A26", "bookings", "A booking for whole days at a daily rate shows as an all-day event"),
+    ("A26", "bookings", "An all-day booking shows as an all-day event"),
     ("A27", "bookings", "The description can give the status, the rate"),
     ("A28", "bookings", "The place is the venue’s address, where one is recorded"),
     ("A29", "bookings", "Locum only what is agreed"),
@@ -233,7 +233,7 @@ SAID = [  # requirement, page, the words of ours that say it
             " own, synced?"
         ),
     ),
-    ("C36", "two-way-trouble", "that removes and sets it up anew"),
+    ("C36", "two-way-trouble", "that removes it and sets it up again"),
     ("C37", "two-way-trouble", "Switch from both ways to one way, or disconnect"),
     (
         "C38",
@@ -255,11 +255,11 @@ SAID = [  # requirement, page, the words of ours that say it
         "C47",
         "two-way-google",
         (
-            "Access can be taken back in your Google account, under Security, Your connections to"
+            "Access: you can remove it in your Google account, under Security, Your connections to"
             " third-party apps"
         ),
     ),
-    ("C47", "two-way-outlook", "Access can be taken back at myapps.microsoft.com"),
+    ("C47", "two-way-outlook", "Access: you can remove it at myapps.microsoft.com"),
     (
         "C48",
         "two-way-trouble",
@@ -288,7 +288,7 @@ SAID = [  # requirement, page, the words of ours that say it
     (
         "D12",
         "two-way",
-        "by live messages; a regular check every few minutes makes good what they miss",
+        "by instant updates; a regular check every few minutes makes good what they miss",
     ),
     ("D14", "two-way", "an overlap is warned of here and told on your page"),
     (

@@ -732,7 +732,7 @@ def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, lin
     ("bad", "said"),
     [
         ({"clinic": ""}, "Write the clinic"),
-        ({"zone_name": "Dublin"}, "Choose one of the list"),
+        ({"zone_name": "Dublin"}, "Choose one from the list"),
         ({"name": " "}, "Write your name"),
         ({"email": "fia"}, "Write an address such as"),
         ({"email": "pat@linden.test"}, "did not work with these details"),
@@ -742,7 +742,7 @@ def test_where_sign_up_is_open_another_clinic_may_come(browser, signup_open, lin
 def test_a_bad_clinic_comes_back_and_stores_nothing(browser, signup_open, bad, said):
     answer = browser.post("/welcome", data={**WELCOME, **bad})
     assert answer.status_code == 422 and said in text_of(answer)
-    assert "One thing to put right" in text_of(answer)
+    assert "One thing to fix" in text_of(answer)
     models.database.connect(reuse_if_open=True)
     assert (
         Clinic.select().count() == 1 and not User.select().where(User.name == "Fia First").exists()

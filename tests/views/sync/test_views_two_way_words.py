@@ -114,9 +114,7 @@ def test_the_calendar_says_that_an_account_needs_its_person(pat, signed_in, lind
     path = f"/calendar?view={view}"
     assert "Reconnect Google" not in page(pat, path)
     Account.update(health="reconnect").execute()
-    assert "Google no longer lets us in" in page(pat, path) and "Reconnect Google" in page(
-        pat, path
-    )
+    assert "Access to Google has ended" in page(pat, path) and "Reconnect Google" in page(pat, path)
     assert "Reconnect Google" not in page(signed_in(linden.olive), path)
     Account.update(health="calendar_gone").execute()
     assert "Our calendar in Google was deleted" in page(pat, path) and "/sync/#notices" in page(
@@ -153,13 +151,13 @@ class TestDoubles:
         first, second = Booking.select().order_by(Booking.starts_at).limit(2)
         text = page(pat)
         assert (
-            "Busy times in “Family” lie on 2 bookings" in text
-            and f'href="/bookings/{first.id}"' in text.split("lie on 2")[1]
+            "Busy times in “Family” overlap 2 bookings" in text
+            and f'href="/bookings/{first.id}"' in text.split("overlap 2")[1]
         )
         first.cancel(world.user)
-        assert "lie on one booking" in page(pat)
+        assert "overlap one booking" in page(pat)
         second.cancel(world.user)
-        assert "lie on" not in page(pat)
+        assert "overlap" not in page(pat)
         world.run(account)
         assert "double" not in world.notices(account)
 
@@ -175,7 +173,7 @@ class TestDoubles:
         world.poll(account)
         text = page(pat)
         assert (
-            "lie on 4 bookings" in text
+            "overlap 4 bookings" in text
             and "Double: a busy time" not in text
             and "1 for you" in page(pat, "/services/")
         )
@@ -231,7 +229,7 @@ def test_who_asks_is_named_and_it_is_over_once_all_is_well(pat, signed_in, linde
     RemoteCalendar.update(due_at=world.clock.now + timedelta(minutes=5)).execute()
     Account.update(due_at=None, checked_at=world.clock.now, listed_at=world.clock.now).execute()
     assert (
-        "In step." in page(pat)
+        "Up to date." in page(pat)
         and "asks you to look" not in page(pat)
         and world.notices(account) == []
     )
@@ -287,9 +285,9 @@ def test_one_way_again_is_a_quiet_line_beside_the_private_links(pat, world, acco
 
 def test_what_is_being_looked_at_does_not_contradict_its_numbers(pat, world, account):
     Account.update(leased_until=world.clock.now + timedelta(minutes=1)).execute()
-    assert "Looking for changes.</strong> 5 of 5 bookings are in step." in page(pat)
+    assert "Looking for changes.</strong> 5 of 5 bookings are up to date." in page(pat)
     world.book(days=9)
-    assert "5 of 6 bookings are in step; the rest is on its way." in page(pat)
+    assert "5 of 6 bookings are up to date; the rest is on its way." in page(pat)
 
 
 def test_with_both_connected_each_says_so_and_the_history_names_the_account(
