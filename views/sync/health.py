@@ -147,7 +147,7 @@ def resync_all():
         work.nudge(account.id)
     return _done(
         f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"
-        " anew and compared."
+        " again and compared."
     )
 
 
