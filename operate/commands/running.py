@@ -71,7 +71,7 @@ def _check_part() -> None:
     """
     for attempt in range(1_000_000):
         try:
-            with _alone() if backups.is_unfinished(own_settings()) else nullcontext():
+            with _while_restored():
                 _check_database()
             return
         except PeeweeException:
@@ -88,9 +88,13 @@ def _check_part() -> None:
         time.sleep(1)
 
 
-def _alone() -> AbstractContextManager:
-    """Whoever restores holds the folder, too."""
-    return processes.only_one(own_settings().instance)
+def _while_restored() -> AbstractContextManager:
+    """Hold the folder where a restore is not finished: whoever restores holds it, too. Raises
+    AlreadyRuns.
+    """
+    if backups.is_unfinished(own_settings()):
+        return processes.only_one(own_settings().instance)
+    return nullcontext()
 
 
 def _check_database() -> None:
@@ -112,7 +116,11 @@ def _check_database() -> None:
 @with_key
 def migrate() -> None:
     """Bring the database up to date."""
-    applied = _bring_up_to_date()
+    try:
+        with _while_restored():
+            applied = _bring_up_to_date()
+    except processes.CannotStart as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 

@@ -476,6 +476,8 @@ def test_a_part_that_begins_during_a_restore_leaves_it_to_its_end(unfinished, al
     with processes.only_one(unfinished.instance):
         part = alone("web", DATABASE_URL=unfinished.database_url)
         until(lambda: b"it is still at work" in part.output.read_bytes())
+        done = program.run("migrate", KALENDS_INSTANCE=unfinished.instance, KALENDS_SECRET_KEY=KEY)
+        assert done.returncode == 1 and "already runs from" in done.stderr
         assert backups.is_unfinished(unfinished) and sessions() == 1
     until(lambda: not backups.is_unfinished(unfinished))
     assert sessions() == 0
