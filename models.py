@@ -36,7 +36,7 @@ from peewee import (
     prefetch,
 )
 
-from base import copies, outside, past_values, scheduling, time_off, working_time
+from base import copies, outside, past_values, scheduling, time_off
 from base.audit import AuditEntry
 from base.database import (
     Base,
@@ -54,7 +54,7 @@ from base.database import (
 from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
-from base.scheduling import LAST_DAY, Hours, Span
+from base.scheduling import Hours, Span
 from base.series import (
     FREE_STATUSES,
     STATUSES,
@@ -791,19 +791,6 @@ class Practitioner(Archivable):
         rota = time_off.rota(self, span.starts_at, span.ends_at)
         return not scheduling.within(span, rota.open_on(day))
 
-    def next_free(self, after: datetime, length: timedelta, but: Iterable[int] = ()) -> Span | None:
-        """The first free stretch of working time from `after` on that holds `length`, within two
-        weeks. Bookings in `but` do not count.
-        """
-        until = min(after + timedelta(days=14), scheduling.midnight(LAST_DAY, self.zone))
-        if until <= after:
-            return None
-        rota = time_off.rota(self, after, until)
-        ahead = rota.openings(after, until)
-        taken = [booking.span for booking in Booking.conflicts(self.user, ahead, but)]
-        taken += working_time.cut(rota.closed(after, until), ahead)
-        return next(scheduling.gaps(ahead, [*taken, *self.taken_outside(ahead)], length), None)
-
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
         """What foreign events take of these spans, cut to them; whole days are those of the
         venue.
@@ -1064,6 +1051,9 @@ Patient.add_index(
 )
 
 
+LONGEST_GAP = timedelta(days=2)  # kept free beside a booking
+
+
 class Service(Archivable, Shown):
     """What is booked. Price in minor units of the clinic's currency."""
 
@@ -1140,6 +1130,8 @@ class Booking(InSeries, Base):
     sequence = IntegerField(default=0)
     created_at = InstantField(default=now)
     updated_at = InstantField(default=now)
+    # whoever was free was asked for: what counts for a fair share
+    anyone = BooleanField(null=True)
 
     class Meta:
         indexes = (

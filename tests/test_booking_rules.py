@@ -4,12 +4,12 @@ once.
 
 import threading
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import models
-from base.scheduling import Span, repeats, whole_days
+from base.scheduling import Span, repeats
 from base.series import FREE_STATUSES, SlotTaken
 from models import AuditEntry, Booking, Patient, Practitioner
 
@@ -261,18 +261,6 @@ def test_every_change_reaches_the_feeds_and_the_history(book, linden):
         "booking.made",
     ]
     assert Booking.get_by_id(row.id).sequence == 3
-
-
-def test_the_next_free_time_is_the_first_that_is_long_enough(book, linden):
-    book(span(0, HOUR * 3)), book(span(3.5))
-    assert linden.calendar.next_free(NINE, HOUR / 2).starts_at == NINE + HOUR * 3
-    assert linden.calendar.next_free(NINE, HOUR).starts_at == NINE + HOUR * 4.5
-
-
-def test_the_next_free_time_may_be_another_day_or_nowhere(book, linden):
-    book(whole_days(date(2026, 11, 26), date(2026, 11, 26), linden.street.zone))
-    assert linden.calendar.next_free(NINE, HOUR).starts_at == NINE + timedelta(days=1)
-    assert linden.calendar.next_free(NINE, HOUR * 9) is None
 
 
 def test_a_person_s_bookings_of_every_venue_come_with_one_query(linden, clock):

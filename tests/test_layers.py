@@ -12,7 +12,7 @@ TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
     {"base"},
     {"models"},
-    {"people", "sync"},
+    {"free_times", "people", "sync"},
     {"letters"},
     {"operate"},
     {"views"},
@@ -21,13 +21,14 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
-        {"past_values", "scheduling", "settings", "statements", "text", "vault"},
+        {"past_values", "scheduling", "settings", "slots", "statements", "text", "vault"},
         {"working_time"},
-        {"copies"},
+        {"copies", "sharing"},
         {"database"},
         {"audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"series"},
     ),
+    "free_times": ({"reading"}, {"finding"}),
     "sync": (
         {"events"},
         {"feeds", "providers"},

@@ -15,6 +15,7 @@ from base.scheduling import BadTime, Span
 from base.series import FREE_STATUSES, STATUSES, Clash, SlotTaken, going_along
 from base.time_off import TimeOff
 from base.working_time import Stretch
+from free_times import finding
 from models import Booking, Practitioner
 from views.kit import display
 
@@ -22,6 +23,7 @@ from . import columns
 from .booking_form import BookingForm
 
 MOST_SAID = 3  # of what is in the way of one time
+MINUTE = timedelta(minutes=1)
 STEP = timedelta(minutes=5)  # between the starts that are tried for a series
 DAYS_AHEAD = 14
 
@@ -230,18 +232,24 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
     if together.count > 1:
         start = _free_for_all(together, wanted, after)
     else:
-        free = form.practitioner.next_free(after, wanted.duration, together.moving)
-        start = free and free.starts_at
+        start = finding.next_free(
+            _wish(form, wanted), after, DAYS_AHEAD, STEP // MINUTE, together.moving
+        )
     if start is None:
         return None
     span = Span(start, start + wanted.duration)
     return (
         display.brief(span, zone, form.day.data),
-        (
-            f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M}"
-            f" {wanted.duration // timedelta(minutes=1)}"
-        ),
+        f"{span.starts_at.astimezone(zone):%Y-%m-%dT%H:%M} {wanted.duration // MINUTE}",
     )
+
+
+def _wish(form: BookingForm, wanted: Span) -> finding.Wish:
+    """A visit as long as the one wanted, with the gap that its service keeps free."""
+    service = form.chosen_service
+    after = service.buffer_minutes if service else 0
+    minutes = -(-wanted.duration // MINUTE)
+    return finding.Wish(form.practitioner, minutes, 0, after)
 
 
 def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetime | None:

@@ -91,6 +91,7 @@ class BookingForm(Merging):
     together: ClassVar = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
     not_stored = (
         "key",
+        "anyone",
         "q",
         "matched",
         "overlap",
@@ -103,6 +104,7 @@ class BookingForm(Merging):
     )
 
     key = Hidden()
+    anyone = Hidden(limit=1)  # "1": whoever is free was asked for
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
     patient = Hidden()
@@ -425,7 +427,8 @@ class BookingForm(Merging):
         service, rate = self.chosen_service, self.rate.data
         if rate is None and self.booking is None and service and not self.all_day.data:
             rate = service.price_cents
-        return {
+        asked = {} if self.booking else {"anyone": self.anyone.data == "1"}
+        return asked | {
             "patient": self.chosen_patient,
             "service": service,
             "rate_cents": rate,
@@ -461,9 +464,10 @@ def blank(
     starts: time | None = None,
     like: Booking | None = None,
     patient: Patient | None = None,
+    **found,
 ) -> BookingForm:
     """A form to make a booking for the client, with service, rate, notes and length `like` an
-    earlier one where given.
+    earlier one where given. `found` are further fields, of a free time that was looked for.
     """
     values = {
         "key": secrets.token_urlsafe(18),
@@ -473,6 +477,7 @@ def blank(
         "status": "confirmed",
         "patient": patient and str(patient.id),
         "every": 2,
+        **found,
     }
     if like:
         values = (

@@ -10,7 +10,7 @@ from base import scheduling, time_off
 from base.database import alone
 from base.scheduling import BadTime, Span
 from base.series import STATUSES, Changed, SlotTaken
-from models import Booking, Patient, Practitioner
+from models import Booking, Patient, Practitioner, Service
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Hidden, arg_int
@@ -62,16 +62,32 @@ def new():
     patient = access.load(Patient, patient) if patient is not None else like and like.patient
     if patient and patient.archived:
         patient = None
-    day = week.chosen_day(practitioner.zone)
+    starts = _arg_time(request.args.get("from"))
     return _show_form(
         booking_form.blank(
             practitioner,
-            day=day,
-            starts=_arg_time(request.args.get("from")),
+            day=week.chosen_day(practitioner.zone),
+            starts=starts,
             like=like,
             patient=patient,
+            **_found(starts),
         )
     )
+
+
+def _found(starts: time | None) -> dict:
+    """What the address of a free time says beside calendar, day and start: the service, how long,
+    and that anyone would do.
+    """
+    service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
+    fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
+    if service is not None:
+        row = access.load(Service, service)
+        fields |= {"service": str(row.id), "rate": row.price_cents}
+    if starts and minutes:
+        ends = datetime.combine(scheduling.FIRST_DAY, starts) + timedelta(minutes=minutes % 1440)
+        fields["ends"] = ends.time()
+    return fields
 
 
 @blueprint.post("/")

@@ -4,12 +4,11 @@ anyway".
 
 import html
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
-from base import scheduling
 from base.outside import RULES
 from base.scheduling import Span
 from models import Booking, Venue
@@ -279,11 +278,3 @@ def test_that_day_lists_what_is_outside_among_the_bookings(pat, linden, dentist,
         in day
     )
     assert "The day before" not in day
-
-
-def test_the_next_free_time_lies_after_what_is_taken_outside(linden, add, clock):
-    add("Morning", f"{DAY} 00:00", f"{DAY} 13:10")
-    found = linden.calendar.next_free(
-        scheduling.midnight(date(2026, 11, 26), linden.street.zone), timedelta(minutes=50)
-    )
-    assert found.starts_at == NINE + timedelta(hours=4, minutes=10)

@@ -1,0 +1,89 @@
+"""Who gets a visit for which anyone will do: a fair share of the work, newcomers included.
+
+Pure. The calendar that is least booked comes first: booked ÷ open time of the 28 days that end with
+the day of the visit, of the days on which its person was there. Nobody gets more than twice an
+equal share of a week's visits that way, so that a newcomer, who is booked least, is not flooded.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from .slots import DAY, MINUTE, Stretch
+
+LOOK_BACK_DAYS = 28
+_MONDAY = 4  # 5 January 1970 was one: days since 1970, minus this, count weeks from Monday
+
+
+@dataclass
+class Share:
+    """What one calendar has: open and booked minutes by day since 1970, when it was booked, and how
+    many visits for anyone it got by week.
+    """
+
+    calendar: int
+    open: dict[int, int]
+    booked: dict[int, int]
+    starts: Sequence[int]
+    given: dict[int, int]
+    _use: dict[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        calendar: int,
+        openings: Collection[Stretch],
+        booked: Collection[Stretch],
+        given: Collection[int],
+    ) -> "Share":
+        """From instants: open stretches, booked stretches, and the starts of visits for anyone."""
+        weeks: dict[int, int] = {}
+        for start in given:
+            weeks[week(start)] = weeks.get(week(start), 0) + 1
+        starts = sorted(start for start, _ in booked)
+        return cls(calendar, _by_day(openings), _by_day(booked), starts, weeks)
+
+    def use(self, at: int) -> float:
+        """Booked ÷ open time of the 28 days that end with the day of `at`."""
+        last = at // DAY
+        if last not in self._use:
+            days = range(last - LOOK_BACK_DAYS + 1, last + 1)
+            there = [day for day in days if day in self.open]
+            is_open = sum(self.open[day] for day in there)
+            self._use[last] = sum(self.booked.get(day, 0) for day in there) / max(1, is_open)
+        return self._use[last]
+
+    def last_start(self, before: int) -> int:
+        """When it was booked last; 0: never."""
+        earlier = bisect_left(self.starts, before)
+        return self.starts[earlier - 1] if earlier else 0
+
+
+def week(at: int) -> int:
+    """The week of an instant, counted from Monday (UTC)."""
+    return (at // DAY - _MONDAY) // 7
+
+
+def whose_turn(at: int, free: Sequence[Share], sharing: Collection[Share]) -> Share:
+    """Of the calendars that are free at this time the one that gets the visit. `sharing` are all
+    that take part in the week.
+
+    The least booked; of equal ones the one that was booked longest ago. One that has its part of
+    the week comes only where nobody else is free.
+    """
+    this = week(at)
+    all_given = sum(share.given.get(this, 0) for share in sharing) + 1
+    most = max(1, 2 * all_given // max(1, len(sharing)))
+    order = [
+        (share.given.get(this, 0) >= most, share.use(at), share.last_start(at), share.calendar)
+        for share in free
+    ]
+    return free[order.index(min(order))]
+
+
+def _by_day(stretches: Collection[Stretch]) -> dict[int, int]:
+    """Minutes by the day on which a stretch begins."""
+    days: dict[int, int] = {}
+    for start, end in stretches:
+        days[start // DAY] = days.get(start // DAY, 0) + (end - start) // MINUTE
+    return days

@@ -1,0 +1,105 @@
+"""Free times: where a visit fits into working hours, between what is taken.
+
+Pure arithmetic on whole numbers (microseconds since 1970): knows no row, no zone, no request and
+no clock. Two neighbours keep the larger of their two gaps, not the sum: what one needs for tidying
+up serves the other to get ready.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+MINUTE = 60_000_000
+DAY = 24 * 60 * MINUTE
+
+Stretch = tuple[int, int]  # from, to (not included)
+
+
+class Taken(NamedTuple):
+    """Time that is held, and what must stay free before and after it."""
+
+    starts: int
+    ends: int
+    before: int = 0
+    after: int = 0
+
+
+class Need(NamedTuple):
+    """How long a visit lasts, and what it wants free before and after it."""
+
+    length: int
+    before: int = 0
+    after: int = 0
+
+
+class Rules(NamedTuple):
+    """Starts lie every `step` from the opening hour on, at least `notice` after now, and at most
+    `horizon` after now (None: however late).
+    """
+
+    step: int
+    notice: int = 0
+    horizon: int | None = None
+
+
+def slots(
+    openings: Iterable[Stretch], taken: Iterable[Taken], need: Need, rules: Rules, now: int
+) -> list[int]:
+    """Every start at which the need fits, in order. A visit lies in one opening; its gaps may reach
+    past the opening, since nobody else comes then.
+    """
+    if need.length <= 0 or rules.step <= 0:
+        raise ValueError("a visit lasts, and starts lie apart")
+    earliest = now + rules.notice
+    latest = None if rules.horizon is None else now + rules.horizon
+    barred = _barred(taken, need)
+    begins = [stretch[0] for stretch in barred]
+    found: set[int] = set()
+    for opens, closes in openings:
+        last = closes - need.length
+        if latest is not None:
+            last = min(last, latest)
+        for start, stop in _left(max(opens, earliest), last, barred, begins):
+            found.update(range(opens + _up(start - opens, rules.step), stop + 1, rules.step))
+    return sorted(found)
+
+
+def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
+    """Where no start may lie: strictly between the two ends, in order and apart. A start at an end
+    touches what is taken and does not overlap it.
+    """
+    single = sorted(
+        (
+            one.starts - need.length - max(need.after, one.before),
+            one.ends + max(need.before, one.after),
+        )
+        for one in taken
+        if one.starts < one.ends
+    )
+    joined: list[Stretch] = []
+    for low, high in single:
+        if joined and low < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(high, joined[-1][1])
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _left(
+    first: int, last: int, barred: Sequence[Stretch], begins: Sequence[int]
+) -> Iterator[Stretch]:
+    """What is left of the starts from `first` to `last` (both included)."""
+    at = bisect_left(begins, first)
+    if at and barred[at - 1][1] > first:
+        first = barred[at - 1][1]
+    while first <= last:
+        if at == len(barred) or barred[at][0] >= last:
+            yield first, last
+            return
+        yield first, barred[at][0]
+        first, at = barred[at][1], at + 1
+
+
+def _up(distance: int, step: int) -> int:
+    """The next whole number of steps."""
+    return -(-distance // step) * step

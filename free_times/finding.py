@@ -1,0 +1,103 @@
+"""The answer: free times in order, and who is proposed where anyone will do."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from base.sharing import whose_turn
+from base.slots import MINUTE, Need, Rules, slots
+from models import Practitioner
+
+from .reading import Working, instant, number, read
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is looked for in one calendar: a visit of so many minutes, and the minutes kept free
+    before and after it.
+    """
+
+    calendar: Practitioner
+    minutes: int
+    before: int = 0
+    after: int = 0
+
+    @property
+    def need(self) -> Need:
+        return Need(self.minutes * MINUTE, self.before * MINUTE, self.after * MINUTE)
+
+
+@dataclass(frozen=True)
+class Free:
+    """A time at which somebody is free: who is proposed, and who else is free then."""
+
+    starts_at: datetime
+    wish: Wish
+    others: list[Wish]
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + timedelta(minutes=self.wish.minutes)
+
+
+def free_times(
+    wishes: Sequence[Wish],
+    start: datetime,
+    end: datetime,
+    step: int,
+    *,
+    but: Collection[int] = (),
+    suits: Callable[[datetime, Practitioner], bool] = lambda at, calendar: True,
+) -> Iterator[Free]:
+    """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
+    hour. `suits` leaves out times of the day. Gaps are kept.
+    """
+    rules = Rules(step * MINUTE, 0, max(0, number(end) - number(start)))
+    several = len(wishes) > 1
+    working = read([wish.calendar for wish in wishes], start, end, but=but, with_shares=several)
+    by_start: dict[int, list[int]] = defaultdict(list)
+    for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
+        for at in slots(one.openings, one.taken, wish.need, rules, number(start)):
+            by_start[at].append(n)
+    for at in sorted(by_start):
+        there = [n for n in by_start[at] if suits(instant(at), wishes[n].calendar)]
+        if there:
+            first = there[0] if len(there) == 1 else _proposed(at, there, working)
+            others = [wishes[n] for n in there if n != first]
+            yield Free(instant(at), wishes[first], others)
+
+
+def _proposed(at: int, free: list[int], working: Sequence[Working]) -> int:
+    """Which of the free calendars gets the visit."""
+    shares = [one.share for one in working]
+    chosen = whose_turn(at, [shares[n] for n in free], shares)
+    return next(n for n in free if shares[n] is chosen)
+
+
+def next_free(
+    wish: Wish, after: datetime, days: int, step: int, but: Collection[int] = ()
+) -> datetime | None:
+    """The first free start from `after` on, within so many days. Bookings in `but` do not count."""
+    end = after + timedelta(days=days)
+    found = next(free_times([wish], after, end, step, but=but), None)
+    return found and found.starts_at
+
+
+def in_part(part: str) -> Callable[[datetime, Practitioner], bool]:
+    """Whether a time begins in this part of the day, on the clock of the calendar's venue."""
+    begins, ends = PARTS[part]
+
+    def suits(at: datetime, calendar: Practitioner) -> bool:
+        wall = at.astimezone(calendar.zone).time()
+        return begins <= wall and (ends is None or wall < ends)
+
+    return suits
+
+
+PARTS = {
+    "any": (time(), None),
+    "morning": (time(), time(12)),
+    "afternoon": (time(12), time(17)),
+    "evening": (time(17), None),
+}

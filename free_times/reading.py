@@ -1,0 +1,227 @@
+"""What a question about free times reads: three queries, whatever the number of practitioners and
+weeks, and one before them for the practitioners themselves.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from peewee import SQL, fn
+
+from base import scheduling, time_off
+from base.database import EPOCH, InstantField, database
+from base.outside import ExternalEvent
+from base.series import FREE_STATUSES
+from base.sharing import LOOK_BACK_DAYS, Share
+from base.slots import DAY, MINUTE, Stretch, Taken
+from base.working_time import Rota
+from models import LONGEST_GAP, Booking, Practitioner, Service
+
+number = InstantField().db_value  # an instant as microseconds since 1970
+
+
+def instant(microseconds: int) -> datetime:
+    """The instant of a number."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True)
+class Working:
+    """One calendar: when it is open, what is taken of its person's time, and its share of the work
+    (None where nobody asked).
+    """
+
+    calendar: Practitioner
+    openings: list[Stretch]
+    taken: list[Taken]
+    share: Share | None = None
+
+
+def read(
+    calendars: Sequence[Practitioner],
+    start: datetime,
+    end: datetime,
+    *,
+    but: Collection[int] = (),
+    with_shares: bool = False,
+) -> list[Working]:
+    """The calendars (with user and venue at hand) as they are in [start, end); bookings in `but` do
+    not count.
+    """
+    start, end = _within_history(start), _within_history(end)
+    since = _within_history(start - timedelta(days=LOOK_BACK_DAYS)) if with_shares else start
+    rotas = time_off.rotas(calendars, since, end)
+    rows = _taken({one.user_id for one in calendars}, since, end, but)
+    found = []
+    for calendar in calendars:
+        rota, zone = rotas[calendar.id], calendar.zone
+        closed = [
+            (number(stretch.starts_at), number(stretch.ends_at))
+            for stretch in rota.closed(since, end)
+        ]
+        openings = _openings(rota, since, end)
+        taken = [row.taken(zone) for row in rows[calendar.user_id]]
+        share = _share(calendar, openings, closed, rows[calendar.user_id]) if with_shares else None
+        first = number(start) - DAY
+        found.append(
+            Working(
+                calendar,
+                [one for one in openings if one[1] > first],
+                [*taken, *(Taken(*one) for one in closed)],
+                share,
+            )
+        )
+    return found
+
+
+class _Row(NamedTuple):
+    """A booking or an event outside, as the database has it; an event has no calendar (0)."""
+
+    calendar: int
+    starts: int
+    ends: int
+    before: int
+    after: int
+    anyone: bool | None
+    starts_on: str | date | None
+    ends_on: str | date | None
+
+    def taken(self, zone: ZoneInfo) -> Taken:
+        """Whole days of an event are those of the zone."""
+        if self.starts_on is None:
+            return Taken(self.starts, self.ends, self.before * MINUTE, self.after * MINUTE)
+        return Taken(_midnight(self.starts_on, zone), _midnight(self.ends_on, zone))
+
+
+def _taken(
+    users: Collection[int], start: datetime, end: datetime, but: Collection[int]
+) -> dict[int, list[_Row]]:
+    """What takes the time of these people near [start, end), by person: one statement, and plain
+    numbers, since there may be thousands.
+    """
+    near = start - LONGEST_GAP, end + LONGEST_GAP
+    bookings = (
+        Booking.select(
+            Practitioner.user,
+            Booking.practitioner,
+            Booking.starts_at,
+            Booking.ends_at,
+            SQL("0"),
+            fn.COALESCE(Service.buffer_minutes, 0),
+            Booking.anyone,
+            SQL("NULL"),
+            SQL("NULL"),
+        )
+        .join(Practitioner)
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(
+            Practitioner.user.in_(list(users)),
+            *Booking.touching(*near),
+            Booking.status.not_in(FREE_STATUSES),
+            Booking.id.not_in(list(but)),
+        )
+    )
+    events = ExternalEvent.select(
+        ExternalEvent.user,
+        SQL("0"),
+        ExternalEvent.starts_at,
+        ExternalEvent.ends_at,
+        SQL("0"),
+        SQL("0"),
+        SQL("FALSE"),
+        ExternalEvent.starts_on,
+        ExternalEvent.ends_on,
+    ).where(
+        ExternalEvent.user.in_(list(users)),
+        ExternalEvent.blocks,
+        ExternalEvent.ends_at > near[0] - timedelta(days=1),
+        ExternalEvent.starts_at < near[1] + timedelta(days=1),
+    )
+    found: dict[int, list[_Row]] = defaultdict(list)
+    for user, *columns in database.execute(bookings.union_all(events)):
+        found[user].append(_Row(*columns))
+    return found
+
+
+def _openings(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
+    """The working hours of the local days that [start, end) touches. Hours that end at midnight go
+    on in those that begin there.
+    """
+    first, last = (scheduling.local_day(at, rota.zone) for at in (start, end))
+    joined: list[Stretch] = []
+    for opens, closes in _stretches(rota, first, last):
+        if joined and opens <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(closes, joined[-1][1])
+        else:
+            joined.append((opens, closes))
+    return joined
+
+
+def _stretches(rota: Rota, first: date, last: date) -> Iterator[Stretch]:
+    for ahead in range((last - first).days + 1):
+        day = first + timedelta(days=ahead)
+        begins = _even_day(day, rota.zone)
+        if begins is None:  # the clocks change
+            for span in rota.open_on(day):
+                yield number(span.starts_at), number(span.ends_at)
+        else:
+            for opens, closes in map(scheduling.minutes_of, rota.hours_on(day)):
+                yield begins + opens * MINUTE, begins + closes * MINUTE
+
+
+@lru_cache(maxsize=10_000)
+def _even_day(day: date, zone: ZoneInfo) -> int | None:
+    """When the local day begins, if it has 24 hours: its wall times are then as far from midnight
+    as they say.
+    """
+    begins = number(scheduling.midnight(day, zone))
+    ends = number(scheduling.midnight(day + timedelta(days=1), zone))
+    return begins if ends - begins == DAY else None
+
+
+def _midnight(day: str | date, zone: ZoneInfo) -> int:
+    day = date.fromisoformat(day) if isinstance(day, str) else day
+    day = min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)  # an event may last for ever
+    begins = _even_day(day, zone)
+    return number(scheduling.midnight(day, zone)) if begins is None else begins
+
+
+def _share(
+    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[_Row]
+) -> Share:
+    """Open and booked time since the person came; time off is not open."""
+    came = number(calendar.user.created_at) // DAY
+    own = [row for row in rows if row.calendar == calendar.id]
+    return Share.of(
+        calendar.id,
+        [one for one in without(openings, closed) if one[0] // DAY >= came],
+        [(row.starts, row.ends) for row in own],
+        [row.starts for row in own if row.anyone],
+    )
+
+
+def without(openings: Iterable[Stretch], closed: Sequence[Stretch]) -> Iterator[Stretch]:
+    """What the closed stretches leave of the openings, in order."""
+    for opens, closes in openings:
+        for start, end in closed:
+            if start < closes and opens < end:
+                if opens < start:
+                    yield opens, start
+                opens = end
+        if opens < closes:
+            yield opens, closes
+
+
+def _within_history(at: datetime) -> datetime:
+    """The instant, or the first or last that has a local day everywhere."""
+    first, last = scheduling.FIRST_DAY, scheduling.LAST_DAY
+    spare = timedelta(days=2)
+    earliest, latest = (
+        scheduling.midnight(day, ZoneInfo("UTC")) for day in (first + spare, last - spare)
+    )
+    return min(max(at, earliest), latest)

@@ -1,0 +1,160 @@
+"""Next free over HTTP: what is listed for whom, and where each line leads."""
+
+import html
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from base.scheduling import Span
+from models import Booking, Practitioner, Service
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday, twenty minutes after the clock's now
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def maya(signed_in, linden, clock):
+    return signed_in(linden.maya)
+
+
+def text(answer) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", answer.get_data(as_text=True))).split())
+
+
+def links(answer) -> list[str]:
+    """The addresses of the booking form that a page leads to, in order."""
+    found = re.findall(r'href="(/bookings/new[^"]*)"', answer.get_data(as_text=True))
+    return [html.unescape(one) for one in found]
+
+
+def test_the_calendar_leads_to_it_and_it_answers_at_once(maya, linden):
+    assert 'href="/free-times/"' in maya.get("/calendar").get_data(as_text=True)
+    said = text(maya.get("/free-times/"))
+    assert "Earliest: Today, Friday 20 November, 11:45–12:35 with" in said
+    assert "Monday 23 November 49 times" in said
+
+
+def test_a_line_fills_the_booking_form(maya, linden):
+    Service.create(clinic=linden.clinic, name="First visit", duration_minutes=80, price_cents=9000)
+    query = {"service": linden.service.id, "calendar": linden.calendar.id, "minutes": "80"}
+    first = links(maya.get("/free-times/", query_string=query | {"patient": linden.patient.id}))[0]
+    page = maya.get(first).get_data(as_text=True)
+    assert 'value="11:45"' in page and 'value="13:05"' in page and "Małgorzata" in page
+    assert f'<option selected value="{linden.service.id}">' in page and 'value="65"' in page
+
+
+def test_whoever_was_asked_for_as_anyone_is_booked_as_such(maya, linden):
+    query = {"service": linden.service.id, "venue": linden.street.id}
+    first = links(maya.get("/free-times/", query_string=query))[0]
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(first).query).items()}
+    assert asked["anyone"] == "1"
+    anyone = re.search(r'name="anyone"[^>]*value="1"', maya.get(first).get_data(as_text=True))
+    typed = {"key": "k", "calendar": asked["calendar"], "day": asked["day"], "starts": "11:45"}
+    typed |= {"ends": "12:35", "status": "confirmed", "repeat": "once", "patient": "none"}
+    assert anyone and maya.post("/bookings/", data=typed | {"anyone": "1"}).status_code == 303
+    assert Booking.get().anyone
+    maya.post("/bookings/", data=typed | {"key": "l", "starts": "13:00", "ends": "13:30"})
+    assert [row.anyone for row in Booking.select().order_by(Booking.id)] == [True, False]
+
+
+def test_the_others_who_are_free_then_have_a_link_each(maya, linden):
+    query = {"service": linden.service.id, "venue": linden.street.id}
+    first, second = links(maya.get("/free-times/", query_string=query))[:2]
+    calendars = [parse_qs(urlsplit(one).query)["calendar"][0] for one in (first, second)]
+    assert sorted(map(int, calendars)) == [linden.calendar.id, linden.colleague_calendar.id]
+    assert "anyone=1" in first and "anyone" not in second
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"when": "this_week", "part": "afternoon"}, "Earliest: Today, Friday 20 November, 12:00"),
+        ({"when": "next_week", "part": "afternoon"}, "Earliest: Monday 23 November, 12:00"),
+        ({"day": "2027-01-04"}, "Earliest: Monday 4 January 2027, 09:00"),
+        ({"when": "this_week", "minutes": "400"}, "Nothing is free then The next free time after"),
+        ({"when": "this_week", "part": "evening"}, "Nothing is free No time of this length"),
+        ({"minutes": "500"}, "Nothing is free No time of this length"),
+    ],
+)
+def test_what_was_asked_is_answered(maya, linden, asked, said):
+    query = {"service": linden.service.id, "calendar": linden.calendar.id} | asked
+    assert said in text(maya.get("/free-times/", query_string=query))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"service": ""}, "Choose a service, or write how many minutes it takes"),
+        ({"minutes": "4"}, "Write whole minutes from 5 to 720"),
+        ({"minutes": "soon"}, "Write a whole number"),
+        ({"service": "999"}, "Choose one of the list"),
+        ({"day": "someday"}, "Choose a day, such as 2026-11-20"),
+        ({"when": "never"}, "Choose one of the list"),
+    ],
+)
+def test_what_cannot_be_looked_up_is_said(maya, linden, asked, said):
+    answer = maya.get("/free-times/", query_string={"service": linden.service.id} | asked)
+    assert answer.status_code == 422 and said in text(answer)
+
+
+def test_without_services_it_looks_for_half_an_hour(maya, linden):
+    linden.service.set_archived(True, None)
+    assert "11:45–12:15" in text(maya.get("/free-times/"))
+
+
+def test_a_practitioner_looks_in_their_own_calendars(signed_in, linden, clock):
+    answer = signed_in(linden.pat).get("/free-times/")
+    assert "Quinn" not in text(answer) and len(links(answer)) > 10
+    calendars = {parse_qs(urlsplit(one).query)["calendar"][0] for one in links(answer)}
+    assert calendars == {str(linden.calendar.id)}
+
+
+def test_who_has_no_calendar_is_told(signed_in, linden, clock):
+    linden.calendar.set_archived(True, None)
+    assert "No calendar to book in" in text(signed_in(linden.pat).get("/free-times/"))
+
+
+def test_a_closed_calendar_is_not_offered_and_its_line_leads_nowhere(maya, linden):
+    query = {"service": linden.service.id, "calendar": linden.calendar.id}
+    first = links(maya.get("/free-times/", query_string=query))[0]
+    linden.calendar.set_archived(True, None)
+    assert maya.get(first).status_code == 404
+    assert maya.get("/free-times/", query_string=query).status_code == 422
+
+
+@pytest.mark.parametrize("query", ["service=1", "patient={patient}", "calendar={calendar}"])
+def test_another_clinic_s_rows_are_not_there(app, linden, stranger, clock, query):
+    sam = app.test_client()
+    sam.post("/sign-in", data={"email": stranger.email, "password": "correct horse battery"})
+    address = query.format(patient=linden.patient.id, calendar=linden.calendar.id)
+    answer = sam.get(f"/free-times/?{address}")
+    assert answer.status_code in (200, 404, 422)
+    assert "Linden" not in text(answer) and "Shoulder" not in text(answer)
+    assert sam.get(f"/bookings/new?service={linden.service.id}").status_code == 404
+
+
+def test_later_days_ask_the_same_again(maya, linden):
+    page = maya.get("/free-times/", query_string={"service": linden.service.id, "part": "morning"})
+    later = html.unescape(re.search(r'href="(/free-times/[^"]*day=[^"]*)"', page.get_data(True))[1])
+    asked = parse_qs(urlsplit(later).query)
+    assert asked["part"] == ["morning"] and asked["day"] == ["2026-12-01"]
+    assert "Earliest: Tuesday 1 December" in text(maya.get(later))
+
+
+def test_the_page_takes_as_many_queries_for_many_as_for_few(maya, linden, caplog):
+    def count() -> int:
+        caplog.clear()
+        with caplog.at_level("DEBUG", logger="peewee"):
+            assert maya.get("/free-times/").status_code == 200
+        return len([one for one in caplog.records if one.name == "peewee"])
+
+    few = count()
+    for n in range(5):
+        user = linden.quinn.clone()
+        user.id, user.email = None, f"more{n}@linden.test"
+        user.save(force_insert=True)
+        Practitioner.create(clinic=linden.clinic, user=user, venue=linden.street, hours={})
+        Booking.book(linden.calendar, [Span(NOON + n * HOUR, NOON + n * HOUR + HOUR)], None)
+    assert count() <= few

@@ -1,0 +1,246 @@
+"""Next free: when somebody can be booked, as a list whose lines lead into the booking form."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, request, url_for
+from flask_login import current_user
+
+from base import scheduling
+from free_times import finding
+from free_times.finding import Free, Wish
+from models import Patient, Practitioner, Service
+from views.kit import access, display, sync_words
+from views.kit.access import login_required
+from views.kit.forms import Choice, Form, arg_int
+
+from . import booking_form
+from .booking_form import Day, Whole
+
+blueprint = Blueprint("next_free", __name__)
+
+STEP = 15  # minutes between the times that are listed
+MOST_DAYS, AT_ONCE = 7, 6  # days with free times on one page, and times of a day before "more"
+LOOK_FURTHER = timedelta(days=91)
+PARTS = [
+    ("any", "Any time of day"),
+    ("morning", "Mornings, before 12:00"),
+    ("afternoon", "Afternoons, 12:00 to 17:00"),
+    ("evening", "Evenings, from 17:00"),
+]
+WHEN = [
+    ("soon", "Soonest, in the next 2 weeks"),
+    ("this_week", "This week"),
+    ("next_week", "Next week"),
+    ("month", "In the next 4 weeks"),
+]
+
+
+class WishForm(Form):
+    """What is looked for. Sent with GET: it names no client."""
+
+    service = Choice("Service", default="")
+    minutes = Whole("Minutes")
+    calendar = Choice("With", default="")
+    venue = Choice("Where", default="")
+    when = Choice("When", choices=WHEN, default="soon")
+    day = Day("Or from this day")
+    part = Choice("Time of day", choices=PARTS, default="any")
+
+    def __init__(self, calendars: list[Practitioner], **kwargs):
+        super().__init__(meta={"csrf": False}, **kwargs)
+        self.calendars = calendars
+        self.services = list(Service.listed(access.clinic()))
+        self.service.choices = [
+            *((str(one.id), f"{one.name}, {one.duration_minutes} min") for one in self.services),
+            ("", "No service"),
+        ]
+        self.calendar.choices = [
+            ("", "Anyone"),
+            *((str(one.id), f"{one.user.name}, {one.venue.name}") for one in calendars),
+        ]
+        venues = {str(one.venue_id): one.venue.name for one in calendars}
+        self.venue.choices = [("", "Any venue"), *sorted(venues.items(), key=lambda one: one[1])]
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        if self.minutes.data is None and not self.chosen_service and not self.errors:
+            self.fault("minutes", "Choose a service, or write how many minutes it takes")
+        elif self.minutes.data is not None and not 5 <= self.minutes.data <= 720:
+            self.fault("minutes", "Write whole minutes from 5 to 720")
+        return not self.errors
+
+    @property
+    def chosen_service(self) -> Service | None:
+        return next((one for one in self.services if str(one.id) == self.service.data), None)
+
+    def wishes(self) -> list[Wish]:
+        """One for each calendar that was asked for."""
+        service = self.chosen_service
+        minutes = self.minutes.data or service.duration_minutes
+        after = service.buffer_minutes if service else 0
+        return [
+            Wish(one, minutes, 0, after)
+            for one in self.calendars
+            if self.calendar.data in ("", str(one.id))
+            and self.venue.data in ("", str(one.venue_id))
+        ]
+
+    def window(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """From when to when it may begin; never in the past."""
+        today = scheduling.local_day(now, zone)
+        monday = scheduling.week_of(today)[0]
+        if self.day.data:
+            first, days = self.day.data, 14
+        elif self.when.data == "next_week":
+            first, days = monday + timedelta(days=7), 7
+        else:
+            first = today
+            days = {"this_week": 7 - today.weekday(), "month": 28}.get(self.when.data, 14)
+        last = min(first + timedelta(days=days), scheduling.LAST_DAY)
+        return max(now, scheduling.midnight(first, zone)), scheduling.midnight(last, zone)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A free time: when, with whom, and the addresses of the booking form, for the person proposed
+    and for the others.
+    """
+
+    times: str
+    name: str
+    url: str
+    others: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FreeDay:
+    """A day with free times."""
+
+    name: str
+    lines: list[Line]
+
+    @property
+    def first(self) -> list[Line]:
+        return self.lines[:AT_ONCE]
+
+    @property
+    def more(self) -> list[Line]:
+        return self.lines[AT_ONCE:]
+
+
+@blueprint.get("/")
+@login_required
+def show():
+    calendars = booking_form.bookable()
+    patient = _patient()
+    asked = [name for name in request.args if name not in ("patient", "calendar")]
+    form = (
+        WishForm(calendars, formdata=request.args)
+        if asked
+        else WishForm(calendars, formdata=None, data=_usual(calendars))
+    )
+    if not calendars:
+        return render_template("next_free/show.html", form=None)
+    if not form.validate():
+        return render_template("next_free/show.html", form=form, days=[], patient=patient), 422
+    return render_template("next_free/show.html", **_answer(form, patient), patient=patient)
+
+
+def _patient() -> Patient | None:
+    """The client for whom a time is looked for, by number."""
+    asked = arg_int(request.args.get("patient"))
+    return access.load(Patient, asked) if asked is not None else None
+
+
+def _usual(calendars: list[Practitioner]) -> dict:
+    """What is looked for before anything was chosen: the first service, with anyone, or in the
+    calendar from which one came.
+    """
+    service = Service.listed(access.clinic()).first()
+    came_from = arg_int(request.args.get("calendar"))
+    known = any(one.id == came_from for one in calendars)
+    return {
+        "service": str(service.id) if service else "",
+        "minutes": None if service else 30,
+        "calendar": str(came_from) if known else "",
+        "venue": "",
+    }
+
+
+def _answer(form: WishForm, patient: Patient | None) -> dict:
+    """The days with free times, and where to go on."""
+    wishes, now = form.wishes(), scheduling.utc_now()
+    zone = sync_words.zone([wish.calendar for wish in wishes] or form.calendars, current_user)
+    start, end = form.window(now, zone)
+    suits = finding.in_part(form.part.data)
+    days: dict[date, list[Free]] = {}
+    later = None
+    for free in finding.free_times(wishes, start, end, STEP, suits=suits):
+        day = scheduling.local_day(free.starts_at, free.wish.calendar.zone)
+        if day not in days and len(days) == MOST_DAYS:
+            later = day
+            break
+        days.setdefault(day, []).append(free)
+    beyond = None
+    if not days and end > start:
+        beyond = next(finding.free_times(wishes, end, end + LOOK_FURTHER, STEP, suits=suits), None)
+    first = next(iter(days.values()))[0] if days else beyond
+    today = scheduling.local_day(now, zone)
+    return {
+        "form": form,
+        "earliest": first and _line(first, form, patient),
+        "earliest_day": first
+        and _day_name(scheduling.local_day(first.starts_at, first.wish.calendar.zone), today),
+        "days": [
+            FreeDay(_day_name(day, today), [_line(free, form, patient) for free in found])
+            for day, found in days.items()
+        ],
+        "later": _again(form, patient, later or scheduling.local_day(end, zone)),
+        "zones": len({wish.calendar.venue.zone_name for wish in wishes}) > 1,
+    }
+
+
+def _day_name(day: date, today: date) -> str:
+    near = {0: "Today, ", 1: "Tomorrow, "}.get((day - today).days, "")
+    return near + display.day(day, year=day.year != today.year)
+
+
+def _line(free: Free, form: WishForm, patient: Patient | None) -> Line:
+    zone = free.wish.calendar.zone
+    start, end = (display.clock(at, zone) for at in (free.starts_at, free.ends_at))
+    return Line(
+        f"{start}–{end}",
+        _who(free.wish.calendar, form),
+        _booking(free, free.wish, form, patient),
+        [(_who(one.calendar, form), _booking(free, one, form, patient)) for one in free.others],
+    )
+
+
+def _who(calendar: Practitioner, form: WishForm) -> str:
+    several = len(form.venue.choices) > 2 and not form.venue.data
+    return f"{calendar.user.name}, {calendar.venue.name}" if several else calendar.user.name
+
+
+def _booking(free: Free, wish: Wish, form: WishForm, patient: Patient | None) -> str:
+    """The booking form with this time in it."""
+    local = free.starts_at.astimezone(wish.calendar.zone)
+    return url_for(
+        "bookings.new",
+        calendar=wish.calendar.id,
+        day=local.date().isoformat(),
+        service=form.service.data or None,
+        minutes=wish.minutes,
+        anyone="1" if wish is free.wish and free.others else None,
+        patient=patient and patient.id,
+        **{"from": f"{local:%H:%M}"},
+    )
+
+
+def _again(form: WishForm, patient: Patient | None, day: date) -> str:
+    """The same question from a later day on."""
+    kept = {
+        name: form[name].data or "" for name in ("service", "minutes", "calendar", "venue", "part")
+    }
+    return url_for("next_free.show", **kept, day=day.isoformat(), patient=patient and patient.id)
