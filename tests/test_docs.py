@@ -9,6 +9,7 @@ import click
 import pytest
 
 from app import Settings, create_app
+from base.version import VERSION
 from sync import providers
 
 TOP = Path(__file__).parent.parent
@@ -104,3 +105,15 @@ def test_every_place_in_the_guide_for_developers_is_there():
 def test_the_makefile_is_short():
     targets = re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE)
     assert {"run", "test", "bench"} <= set(targets) and len(targets) <= 10
+
+
+def test_the_changelog_begins_with_this_version():
+    headings = re.findall(r"^## (.*)", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] in (VERSION, f"{VERSION} (unreleased)")
+
+
+def test_the_version_is_told_by_the_command_and_to_those_who_are_signed_in(app, linden, signed_in):
+    told = app.test_cli_runner().invoke(args=["version"])
+    assert told.output == f"Kalends {VERSION}\n"
+    assert f"Kalends {VERSION}" in signed_in(linden.pat).get("/calendar").text
+    assert VERSION not in app.test_client().get("/sign-in").text

@@ -21,7 +21,16 @@ FLOORS = (  # from the ground up; what stands on one floor may look at the same 
 FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
-        {"past_values", "scheduling", "settings", "slots", "statements", "text", "vault"},
+        {
+            "past_values",
+            "scheduling",
+            "settings",
+            "slots",
+            "statements",
+            "text",
+            "vault",
+            "version",
+        },
         {"working_time"},
         {"copies", "sharing"},
         {"database"},

@@ -7,10 +7,11 @@ from flask import Flask
 from .clinic import clinic, feed, plan, sync, user
 from .data import imports, sample
 from .running import clock, migrate, start, web, worker
-from .server import backup, doctor, key, reseal, restore
+from .server import backup, doctor, key, reseal, restore, version
 
 
 def register(app: Flask) -> None:
+    """Add every command to `flask --app app`."""
     for command in (
         migrate,
         start,
@@ -29,5 +30,6 @@ def register(app: Flask) -> None:
         backup,
         restore,
         doctor,
+        version,
     ):
         app.cli.add_command(command)

@@ -13,12 +13,19 @@ import models
 from base import vault
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
+from base.version import VERSION
 from operate import backups, keys
 from operate import doctor as checks
 from operate import migrate as migrations
 from sync.tables.accounts import Account
 
 from .kit import opened_database, own_settings, with_key
+
+
+@click.command()
+def version() -> None:
+    """Print the version of Kalends."""
+    click.echo(f"Kalends {VERSION}")
 
 
 @click.command()

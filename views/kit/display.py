@@ -17,6 +17,7 @@ from jinja2.ext import Extension
 from base import scheduling
 from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.version import VERSION
 from models import Booking
 from sync.providers import registry
 
@@ -94,7 +95,11 @@ def init_app(app: Flask) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31536000
     app.jinja_env.add_extension(Wrapped)
     app.jinja_env.globals.update(
-        stylesheets=STYLESHEETS, asset=asset, site_map=site_map, now=lambda: scheduling.utc_now()
+        stylesheets=STYLESHEETS,
+        asset=asset,
+        site_map=site_map,
+        version=VERSION,
+        now=lambda: scheduling.utc_now(),
     )
     app.jinja_env.filters.update(called=called, provider=registry.name)
     app.jinja_env.filters.update(
