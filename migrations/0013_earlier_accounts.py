@@ -27,11 +27,13 @@ def up(migrator, db):
     db.create_tables([EarlierAccount])
     migrator.migrate(
         migrator.add_column("remote_calendar", "search_at", BigIntegerField(null=True)),
+        migrator.add_column("remote_calendar", "search_word", CharField(max_length=60, default="")),
         migrator.add_column("read_page", "purpose", CharField(max_length=10, default="")),
     )
 
 
 def down(migrator, db):
     migrator.migrate(migrator.drop_column("read_page", "purpose"))
-    migrator.migrate(migrator.drop_column("remote_calendar", "search_at"))
+    for column in ("search_word", "search_at"):
+        migrator.migrate(migrator.drop_column("remote_calendar", column))
     migrator.migrate(migrator.drop_table("earlier_account"))

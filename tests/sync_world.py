@@ -337,6 +337,11 @@ class SyncWorld:
             for record in self.sandbox.requests
         )
 
+    def event_of_home(self, account, booking) -> dict:
+        """The one in our calendar, whatever copies stand elsewhere."""
+        there = self.sandbox.user(account.email).events(self.destination(account))
+        return next(event for event in there if self.reference_of(event) == str(booking.uuid))
+
     def event_of(self, account, booking) -> dict:
         (event,) = self.standing(account)[str(booking.uuid)]
         return event

@@ -50,6 +50,7 @@ ROOMS = {  # the same, inside the rooms
         {"doubts", "local", "plan"},
         {"decisions", "errand", "incoming", "lease", "outgoing"},
         {"channels", "guests", "missing", "paging", "strays"},
+        {"search"},
         {"leaving", "pull"},
         {"meanwhile"},
         {"run"},

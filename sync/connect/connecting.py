@@ -127,6 +127,17 @@ def list_calendars(account: Account, provider: Provider) -> None:
         account.save(only=[Account.listed_at])
 
 
+def note_new(account: Account, listed: Iterable[Calendar]) -> dict[str, RemoteCalendar]:
+    """Take in the calendars of a list that are new, whatever it lacks. The rows of all, by id."""
+    with database.atomic():
+        account.clinic.hold()
+        known, ours = {row.calendar_id for row in account.calendars}, reference(account.clinic)
+        for calendar in list(listed)[:MOST_LISTED]:
+            if calendar.calendar_id not in known:
+                _keep(account, None, calendar, ours)
+    return {row.calendar_id: row for row in account.calendars if row.calendar_id}
+
+
 def _keep(account: Account, row: RemoteCalendar | None, calendar: Calendar, ours: str) -> None:
     mine = reference(account.clinic, account.user_id) in calendar.description
     if row is None and ours in calendar.description and not mine:

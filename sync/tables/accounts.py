@@ -338,7 +338,7 @@ class Account(Base):
         RemoteCalendar.update(role="listed", sync_token=None).where(
             RemoteCalendar.account == self, RemoteCalendar.role == "source", goal != "restart"
         ).execute()
-        RemoteCalendar.update(sync_token=None, due_at=None).where(
+        RemoteCalendar.update(sync_token=None, due_at=None, search_at=None, search_word="").where(
             RemoteCalendar.account == self
         ).execute()
         Notice.settle(self, None, "left")
@@ -394,12 +394,14 @@ class Account(Base):
         return self.phase == "leaving" and self.removes and self.failures > 0
 
     def left_outside(self) -> int:
-        """How many events of ours still stand outside, as far as our records know."""
-        return (
-            Link.select()
-            .where(Link.account == self, Link.phase.in_(("synced", "frozen", "deleting")))
-            .count()
-        )
+        """How many events of ours still stand outside, as far as our records know; strays, too."""
+        standing = Link.phase.in_(("synced", "frozen", "deleting"))
+        return self.links.where(standing).count() + self.strays.count()
+
+    def unsearched(self) -> list[str]:
+        """Names of the calendars that we could not look into for events of ours."""
+        rows = self.calendars.where(RemoteCalendar.search_word != "")
+        return [row.name for row in rows.order_by(RemoteCalendar.name)]
 
     @transition
     def left(self, calendar_gone: bool) -> None:
@@ -656,6 +658,7 @@ class RemoteCalendar(Base):
     )  # ours: when it was last compared with our records as a whole
     whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
     search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
+    search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
     turn = IntegerField(
         default=0
     )  # grows each time it is turned on or wanted anew: what was read before is no longer meant

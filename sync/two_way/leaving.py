@@ -27,10 +27,11 @@ from sync.providers.base import (
 )
 from sync.providers.writing import OF_ANY_CALL
 from sync.tables import earlier
-from sync.tables.accounts import SURE, Account, Channel, Link, RemoteCalendar
+from sync.tables.accounts import Account, Channel, Link, RemoteCalendar
 
-from . import channels, local, marks, strays
+from . import channels, local, marks, search, strays
 from .errand import Errand
+from .paging import KeptPages
 
 STANDING = (
     "synced",
@@ -40,7 +41,7 @@ STANDING = (
 _CHUNK = 400
 
 
-def leave(errand: Errand) -> None:
+def leave(errand: Errand, pages: KeptPages) -> None:
     """Carry out what a person asked for: close channels, take our events away where asked, and let
     the account become its goal.
 
@@ -50,7 +51,7 @@ def leave(errand: Errand) -> None:
     account = errand.account
     for channel in list(Channel.select().where(Channel.account == account)):
         channels.close(errand.provider, channel)
-    gone = _Removal(errand).carry_out() if account.removes else False
+    gone = _Removal(errand, pages).carry_out() if account.removes else False
     if account.goal == "disconnect":
         revoking.revoke(account)
     let_go(account, gone)
@@ -70,9 +71,10 @@ def let_go(account: Account, is_gone: bool) -> None:
 class _Removal:
     """Our calendars and events at one account, on their way out."""
 
-    def __init__(self, errand: Errand):
+    def __init__(self, errand: Errand, pages: KeptPages):
         self.errand, self.account, self.provider = errand, errand.account, errand.provider
-        self.found = 0
+        self.pages, self.found = pages, 0
+        self.rows: dict[str, RemoteCalendar] = {}
 
     def carry_out(self) -> bool:
         """Take our calendars away, or only our events where something else lies among them, and
@@ -82,6 +84,7 @@ class _Removal:
         known = destination.calendar_id if destination else None
         mine = connecting.reference(self.account.clinic, self.account.user_id)
         listed = local.calendars(self.provider)
+        self.rows = connecting.note_new(self.account, listed)
         made = [calendar for calendar in listed if mine in calendar.description]
         removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
         if known and known not in {calendar.calendar_id for calendar in made}:
@@ -89,10 +92,12 @@ class _Removal:
             removed |= (
                 {known} if self._remove_from_own(known, destination.is_ours, is_listed) else set()
             )
+        left = {calendar.calendar_id for calendar in made} | {known}
+        self._remove_hidden(left | {calendar.calendar_id for calendar in listed})
         refusals = [
-            self._remove_strays(calendar)
+            self._remove_strays(calendar.calendar_id)
             for calendar in strays.elsewhere(self.account, listed)
-            if calendar not in made
+            if calendar.calendar_id not in left
         ]
         if any(refusals):
             raise next(filter(None, refusals))
@@ -185,28 +190,44 @@ class _Removal:
             return True
         return False
 
-    def _remove_strays(self, calendar: Calendar) -> Unavailable | None:
-        """What somebody dragged into another calendar. Gives the refusal to look into one that may
-        hold some. One of somebody else's, in which
-        none was seen before, holds nothing that we could take away."""
+    def _remove_hidden(self, told: set[str | None]) -> None:
+        """What stands in calendars that we know and the list does not tell: one list may lie. Those
+        that are refused several times as well are not there.
+        """
+        hidden = {
+            row.calendar_id: row.is_ours
+            for row in self.rows.values()
+            if row.is_ours or row.access in ("owner", "writer")
+        }
+        if left := earlier.calendar_of(self.account):
+            hidden[left] = True
+        for calendar_id in sorted(hidden.keys() - told):
+            try:
+                self._remove_from_own(calendar_id, hidden[calendar_id], is_listed=False)
+            except (Forbidden, ScopeMissing) as error:
+                self._believe_later(error)
+
+    def _remove_strays(self, calendar_id: str) -> Unavailable | None:
+        """What somebody dragged into another calendar. Gives the refusal to look into it, or to
+        take away what is there, and leaves the other calendars to be looked into.
+        """
+        row = self.rows.get(calendar_id)
+        if search.is_searched(row):
+            return Unavailable(row.search_word) if row.search_word else None
+        self.errand.check_time()
+
+        def find() -> dict[str, RemoteEvent]:
+            return search.seek(self.errand, self.pages, calendar_id, row, is_quick=False)
+
         try:
-            found = strays.look(self.errand, calendar.calendar_id, is_quick=False)
-        except (Forbidden, Gone, ScopeMissing) as error:
-            was_seen = self.account.strays.where(
-                strays.Stray.calendar_id == calendar.calendar_id
-            ).exists()
-            if (
-                was_seen
-                or (calendar.access == "owner" and not isinstance(error, ScopeMissing))
-                or self.account.failures < SURE
-            ):
-                return Unavailable(error.reason or "not found", error.status)
-            return None
-        if found:
-            self._remove_events(
-                calendar.calendar_id,
-                lambda: strays.look(self.errand, calendar.calendar_id, is_quick=False),
-            )
+            if find():
+                self._remove_events(calendar_id, find)
+        except strays.ENDING:
+            raise
+        except ProviderError as error:
+            return Unavailable(error.reason or "not found", error.status)
+        with self.errand.writing():
+            search.settle(row)
         return None
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:

@@ -47,7 +47,7 @@ from sync.tables.accounts import (
 from sync.tables.pace import ToldChange
 from sync.tables.unread import CalendarTrouble
 
-from . import channels, guests, incoming, leaving, local, marks, strays
+from . import channels, guests, incoming, leaving, local, marks, search, strays
 from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime, word_of
 from .lease import leased
 from .meanwhile import NOTHING, Meanwhile, in_order
@@ -157,7 +157,7 @@ class _Round:
             if self.account.user.left_at and self.account.phase != "leaving":
                 self.account.leave(None, "disconnect")
             if self.account.phase == "leaving":
-                leaving.leave(self.errand)
+                leaving.leave(self.errand, self.reader.pages)
             else:
                 self._sync()
             self._end()
@@ -230,7 +230,6 @@ class _Round:
         self._send(destination)
         guests.tell(self.errand)
         self.reader.read_sources()
-        strays.clear(self.errand, is_searched=strays.search(self.errand))
         channels.keep_open(self.errand)
         with self.errand.writing():
             incoming.end_doubles(account)
@@ -238,6 +237,7 @@ class _Round:
             Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(
                 Account.id == account.id
             ).execute()
+        strays.clear(self.errand, is_searched=search.search(self.errand, self.reader.pages))
 
     # ---- our calendar outside ----
 

@@ -14,7 +14,6 @@ from operator import attrgetter
 
 from peewee import CharField, ForeignKeyField
 
-from base import scheduling
 from base.database import Base
 from base.outside import ID_LENGTH
 from sync.events.event import Delta, Event, RemoteEvent
@@ -31,7 +30,7 @@ from sync.providers.base import (
     Unavailable,
     Unsent,
 )
-from sync.tables.accounts import SEARCH_EVERY, Account, Link, Notice, RemoteCalendar, hash_of
+from sync.tables.accounts import Account, Link, Notice, RemoteCalendar, hash_of
 
 from . import local, marks
 from .errand import Errand
@@ -65,39 +64,7 @@ def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
     told = {
         key for seen in delta.changed for key in (seen.remote_id, seen.series_id)
     } | delta.tombstones
-    _remember(account, calendar.calendar_id, calendar.name, found, told)
-
-
-def search(errand: Errand) -> bool:
-    """Look for strays in every calendar that the account can write to, where that is due. True: it
-    was.
-    """
-    account, at = errand.account, scheduling.utc_now()
-    if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
-        return False
-    listed = elsewhere(account, errand.provider.calendars())
-    for calendar in listed:
-        try:
-            found = look(errand, calendar.calendar_id)
-        except ENDING:
-            raise
-        except ProviderError as error:
-            log.warning("a calendar cannot be searched: %s", error)
-            continue
-        with errand.writing():
-            _remember(account, calendar.calendar_id, calendar.name, found)
-    with errand.writing():
-        Stray.delete().where(
-            Stray.account == account,
-            Stray.calendar_id.not_in([calendar.calendar_id for calendar in listed]),
-        ).execute()
-        asked = (
-            Account.searched_at.is_null()
-            if account.searched_at is None
-            else Account.searched_at == account.searched_at
-        )
-        Account.update(searched_at=at).where(Account.id == account.id, asked).execute()
-    return True
+    remember(account, calendar.calendar_id, calendar.name, found, told)
 
 
 def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
@@ -126,7 +93,7 @@ def _by_id(account: Account, seen: Iterable[RemoteEvent], is_made: bool) -> dict
     }
 
 
-def _remember(
+def remember(
     account: Account,
     calendar_id: str,
     name: str,
@@ -242,7 +209,7 @@ def _clear(
         log.warning("strays cannot be looked at: %s", error)
         return
     with errand.writing():
-        rows = _remember(errand.account, calendar_id, name, found)
+        rows = remember(errand.account, calendar_id, name, found)
         goes = {key: row for key, row in rows.items() if not _may_stay(row, events, homes)}
     deletes = [Delete(key, "" if found[key].series_id else found[key].etag) for key in goes]
     results = list(errand.provider.write(calendar_id, deletes)) if deletes else []

@@ -226,7 +226,7 @@ def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, s
             return (
                 "trouble",
                 "Removal is not finished",
-                f"{name} stopped sync. {two_way_words.unfinished(account, zone)}",
+                f"{name} stopped sync. {two_way_words.unfinished(account, zone, is_own=False)}",
                 "end",
             )
         return (

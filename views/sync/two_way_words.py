@@ -296,14 +296,17 @@ def first_look(account: Account, zone: ZoneInfo) -> Status | None:
     return Status("waiting", "Not usable yet", why + again, True)
 
 
-def unfinished(account: Account, zone: ZoneInfo) -> str:
-    """Why our events could not be removed yet, how many are left, and what happens next."""
+def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
+    """Why our events could not be removed yet, how many are left, and what happens next. Names of
+    calendars are for the person whose they are.
+    """
     name, count = registry.of(account.kind).name, account.left_outside()
     left = (
         f"Up to {count:,} of our events {'is' if count == 1 else 'are'} still there."
         if count
         else "We could not make sure that none is left."
     )
+    left += _unsearched(account, is_own)
     if account.health == "reconnect":
         return (
             f"{name} does not let us in any more. {left} Connect again and we remove them, or end"
@@ -316,6 +319,21 @@ def unfinished(account: Account, zone: ZoneInfo) -> str:
         f" We try again at {display.moment(account.wait_until, zone)}." if _waits(account) else ""
     )
     return f"{why} {left}{again}"
+
+
+def _unsearched(account: Account, is_own: bool) -> str:
+    """Which calendars we could not look into: somebody may have moved events of ours there."""
+    places = account.unsearched()
+    if not places:
+        return ""
+    if not is_own:
+        return f" {len(places):,} of the calendars there could not be looked into."
+    named = ", ".join(f"“{place}”" for place in places[:3])
+    more = f" and {len(places) - 3:,} more" if len(places) > 3 else ""
+    return (
+        f" We could not look into {named}{more}. If you moved or copied a booking there, remove it"
+        " by hand."
+    )
 
 
 def _waits(account: Account) -> bool:

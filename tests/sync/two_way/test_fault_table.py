@@ -5,7 +5,8 @@ Nobody helps; then both sides are counted.
 
 A run takes each route with every second fault, in one of the three lengths, which turn from route
 to route; and with 404 and 410 also once each:
-about 70 cells a provider. FAULT_CELLS=all takes all 315.
+about 70 cells a provider. Departures take each route with every fourth fault, for an hour: about 35
+cells. FAULT_CELLS=all takes all 315, and all 150.
 """
 
 import os
@@ -174,4 +175,96 @@ def test_whatever_is_refused_or_cut_off_both_sides_count_right_in_the_end(table,
             table.settle(length)
             table.world.sandbox.faults.clear()
             wrong += [f"{fault}, {length}: {fact}" for fact in table.count()]
+    assert wrong == []
+
+
+# ---- departures, while a fault lasts an hour ----
+
+MORE = {  # routes that only a departure takes, or that matter more to it
+    "google": {
+        "calendars": ("GET", "/calendarList$"),
+        "remove": ("DELETE", "/calendars/[^/]+$"),
+        "search": ("GET", "/events$"),
+    },
+    "microsoft": {
+        "calendars": ("GET", "/me/calendars$"),
+        "remove": ("DELETE", "/calendars/[^/]+$"),
+        "search": ("GET", "/(events|calendarView)(/delta)?$"),
+    },
+}
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    linden.clinic.change(linden.olive, sync_existing=True)
+    made = WORLDS[request.param](linden, clock)
+    for day in range(1, 5):
+        made.book(days=day)
+    return made
+
+
+class Departure:
+    """A stay in an account, in a calendar that we made or in one that was there, and its end."""
+
+    def __init__(self, world, number):
+        self.world, self.mine = world, {}
+        robin, at = world.robin, world.clock.now + timedelta(days=40 + number)
+        self.made = robin.add_calendar(f"Practice {number}") if number % 2 else None
+        self.ideas = robin.add_calendar(f"Ideas {number}")
+        account = world.connect()
+        account.start(world.user, f"Kalends {number}", "Europe/London", self.made)
+        world.run()
+        for calendar in filter(None, (self.made, self.ideas)):
+            self.mine[calendar] = robin.add("Mine", at, at + timedelta(hours=1), calendar)
+        world.copy(world.event_of(account, Booking.select().first()), self.ideas)
+
+    def end(self, method, path, fault):
+        world, faults = self.world, self.world.sandbox.faults
+        choice = {"method": method, "path": path, "times": None}
+        if isinstance(fault, int):
+            made = faults.fail(fault, world.refusal(fault) or "notFound", **choice)
+        else:
+            made = (faults.reset if fault == "cut before" else faults.time_out)(**choice)
+        made.until = world.clock.now + timedelta(hours=1)
+        Account.get().leave(world.user, "disconnect")
+        for minutes in (0, *MINUTES):
+            world.later(minutes=minutes)
+            world.run()
+        faults.clear()
+
+    def count(self) -> list[str]:
+        """What is not as it should be; put right for the next one."""
+        world, found = self.world, []
+        standing = [
+            event
+            for calendar in world.robin.calendars
+            for event in world.robin.events(calendar)
+            if world.reference_of(event)
+        ]
+        found += [f"{len(standing)} events are left"] * bool(standing)
+        for calendar, mine in self.mine.items():
+            there = {event["id"] for event in world.robin.events(calendar)}
+            found += ["an event of the person's own is gone"] * (mine not in there)
+        for account in Account.select():
+            found.append(f"{account.phase}: {account.health_word}")
+            account.delete_instance()
+        for calendar in {self.ideas, *filter(None, (self.made,))}:
+            world.robin.delete_calendar(calendar)
+        return found
+
+
+@pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # what is said to providers is the same on both
+@pytest.mark.parametrize("route", [*ROUTES["google"], *MORE["google"]])
+def test_whatever_is_refused_for_an_hour_a_departure_leaves_nothing(world, route):
+    method, path = (ROUTES[world.kind] | MORE[world.kind])[route]
+    turn = list(ROUTES["google"] | MORE["google"]).index(route)
+    cells = FAULTS if os.environ.get("FAULT_CELLS") == "all" else FAULTS[turn % 4 :: 4]
+    wrong = []
+    for number, fault in enumerate(cells):
+        departure = Departure(world, number)
+        departure.end(method, path, fault)
+        wrong += [f"{fault}: {fact}" for fact in departure.count()]
     assert wrong == []

@@ -78,6 +78,43 @@ def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_
     assert world.standing(account) == {} and not Account.select().exists()
 
 
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("whose", ["own", "shared"])
+def test_a_calendar_that_cannot_be_looked_into_keeps_a_departure_open_for_a_person(
+    world, status, whose
+):
+    """Nobody knows what somebody moved there; the other calendars are cleared all the same."""
+    account = begin(world, is_existing=False)
+    if whose == "own":
+        closed = world.robin.add_calendar("Closed")
+    else:
+        colleague = world.sandbox.user(world.other_email)
+        closed = colleague.add_calendar("Closed")
+        colleague.share(closed, world.email, "writer")
+    ideas = world.robin.add_calendar("Ideas")
+    world.robin.drag(
+        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+    )
+    reason = world.refusal(status) or "notFound"
+    world.sandbox.faults.fail(status, reason, path=f"{re.escape(closed)}{LISTS}", times=None)
+    account.ask("resync", world.user)
+    world.run()
+    leave(world, account)
+    for _ in range(10):
+        world.later(hours=5)
+        world.run()
+    account = Account.get()
+    assert world.standing(account) == {} and account.phase == "leaving"
+    assert account.is_stuck_leaving and account.unsearched() == ["Closed"]
+    requests = world.sandbox.requests.total
+    world.later(hours=1)
+    world.run()
+    assert world.sandbox.requests.total - requests <= 6
+    account.end_departure(world.user)
+    world.run()
+    assert not Account.select().exists()
+
+
 @pytest.mark.parametrize("times", [1, 4])
 def test_our_calendar_stays_where_somebody_keeps_events_though_lists_hide_them(
     world, times, monkeypatch

@@ -848,6 +848,23 @@ class TestLeaving:
         world.run()
         assert not Account.select().exists() and len(world.standing(account)) == 5
 
+    def test_a_calendar_that_cannot_be_looked_into_is_named_to_its_person_alone(
+        self, pat, world, account, linden, signed_in
+    ):
+        closed = world.robin.add_calendar("Family matters")
+        world.sandbox.faults.fail(403, "forbidden", path=f"{closed}/events$", times=None)
+        pat.post(f"/sync/accounts/{account.id}/disconnection", data={"removes": "yes"})
+        world.run(account)
+        assert world.standing(account) == {}
+        said = page(pat)
+        assert "We could not look into “Family matters”." in said and "End now" in said
+        board = signed_in(linden.olive).get("/health/").text
+        assert "1 of the calendars there could not be looked into" in " ".join(board.split())
+        assert "Family" not in board and "0 events" not in board
+        pat.post(f"/sync/accounts/{account.id}/end")
+        world.run()
+        assert not Account.select().exists()
+
     def test_forbidding_everything_asks_first_what_becomes_of_it(self, pat, world, account, linden):
         answer = pat.post("/sync/opt-in", data={})
         assert answer.status_code == 303 and "one-way" in answer.headers["Location"]

@@ -1,0 +1,95 @@
+"""The search for strays through all calendars of an account: each by itself, in slices, and going
+on where the last slice ended.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from base import scheduling
+from sync.connect import connecting
+from sync.events.event import RemoteEvent
+from sync.providers.base import Endless, ProviderError
+from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
+
+from . import strays
+from .errand import Errand, word_of
+from .paging import KeptPages
+
+log = logging.getLogger("kalends.sync")
+
+ENDLESS_WAIT = timedelta(days=7)  # each try costs as many requests as there are pages at most
+
+
+def search(errand: Errand, pages: KeptPages) -> bool:
+    """Look for strays in every calendar that the account can write to, where that is due. True: it
+    was. Raises OutOfTime; the next slice goes on with what is left.
+    """
+    account, at = errand.account, scheduling.utc_now()
+    if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
+        return False
+    listed = strays.elsewhere(account, errand.provider.calendars())
+    rows = connecting.note_new(account, listed)
+    for calendar in listed:
+        row = rows.get(calendar.calendar_id)
+        if is_searched(row):
+            continue
+        errand.check_time()
+        try:
+            found = seek(errand, pages, calendar.calendar_id, row)
+        except strays.ENDING:
+            raise
+        except ProviderError as error:
+            log.warning("a calendar cannot be searched: %s", error)
+            continue
+        with errand.writing():
+            strays.remember(account, calendar.calendar_id, calendar.name, found)
+            settle(row)
+    known = {calendar.calendar_id for calendar in listed} | rows.keys()
+    with errand.writing():
+        strays.Stray.delete().where(
+            strays.Stray.account == account, strays.Stray.calendar_id.not_in(known)
+        ).execute()
+        asked = (
+            Account.searched_at.is_null()
+            if account.searched_at is None
+            else Account.searched_at == account.searched_at
+        )
+        Account.update(searched_at=at).where(Account.id == account.id, asked).execute()
+    return True
+
+
+def is_searched(row: RemoteCalendar | None) -> bool:
+    """Whether a calendar was searched lately, or is let be for now since it cannot be."""
+    return row is not None and row.search_at is not None and row.search_at > scheduling.utc_now()
+
+
+def seek(
+    errand: Errand,
+    pages: KeptPages,
+    calendar_id: str,
+    row: RemoteCalendar | None,
+    is_quick: bool = True,
+) -> dict[str, RemoteEvent]:
+    """`look`, in slices where it is long. Raises what keeps us from it, which the calendar's row
+    then says; one without end is let be for a week.
+    """
+    if row is None:
+        return strays.look(errand, calendar_id, is_quick)
+    try:
+        with pages.of(row, "search"):
+            return strays.look(errand, calendar_id, is_quick)
+    except strays.ENDING:
+        raise
+    except ProviderError as error:
+        until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
+        with errand.writing():
+            settle(row, until, word_of(error.reason, type(error).__name__))
+        raise
+
+
+def settle(row: RemoteCalendar | None, until: datetime | None = None, word: str = "") -> None:
+    """A calendar was searched to its end, or (`word`) could not be."""
+    if row is not None:
+        row.search_at = until if word else scheduling.utc_now() + SEARCH_EVERY
+        row.search_word = word
+        row.save(only=[RemoteCalendar.search_at, RemoteCalendar.search_word])

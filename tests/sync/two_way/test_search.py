@@ -1,0 +1,129 @@
+"""The search for our events in all calendars of an account: in slices that go on, one calendar
+without end in nobody's way, and what could not be searched known until a departure, on both
+providers.
+"""
+
+import itertools
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from sync_world import WORLDS, lie
+
+from models import Booking
+from sync.providers import base
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.pace import ReadPage
+from sync.two_way.run import run
+
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # whichever database it is makes no difference
+COPIES = 8
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    for day in range(1, COPIES + 1):
+        world.book(days=day)
+    return world.start(sources=[world.source()])
+
+
+def searches(world, monkeypatch, calendar_id, instead=lambda asked: None) -> list[str]:
+    """The addresses of lists of one calendar that are asked for; `instead` may answer them."""
+    asked = []
+
+    def told(self, request, answer=httpx.WSGITransport.handle_request):
+        address = unquote(str(request.url))
+        if request.method == "GET" and f"{calendar_id}/" in address:
+            asked.append(address)
+            if page := instead(asked):
+                return httpx.Response(200, json=page)
+        return answer(self, request)
+
+    monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)
+    return asked
+
+
+def in_slices(account, most=80) -> int:
+    for number in itertools.count():
+        assert number < most
+        if not run(account.id, 1e-9):
+            return number
+
+
+def test_a_long_search_goes_on_where_its_slice_ended(world, account, monkeypatch):
+    """Copies of all bookings lie over several pages of two calendars."""
+    places = [world.robin.add_calendar(name) for name in ("Ideas", "Plans")]
+    for booking, place in itertools.product(list(Booking.select()), places):
+        world.copy(world.event_of_home(account, booking), place)
+    world.sandbox.page_cap = 2
+    asked = searches(world, monkeypatch, places[0])
+    account.ask("resync", world.user)
+    assert in_slices(account) > COPIES // 2
+    pages = COPIES // 2 + 1
+    assert len(asked) <= 2 * pages  # once to search, and once more before they are taken away
+    assert {len(events) for events in world.standing(account).values()} == {1}
+    assert not ReadPage.select().exists()
+
+
+def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
+    world, account, monkeypatch
+):
+    monkeypatch.setattr(base, "MOST_PAGES", 12)
+    ideas, plans = (world.robin.add_calendar(name) for name in ("Ideas", "Plans"))
+    host = "http://sandbox/v1.0/me/calendars"
+    asked = searches(
+        world,
+        monkeypatch,
+        ideas,
+        lambda asked: {
+            "kind": "calendar#events",
+            "items": [],
+            "value": [],
+            "nextPageToken": f"page{len(asked)}",
+            "@odata.nextLink": f"{host}/{ideas}/more?page={len(asked)}",
+        },
+    )
+    account.ask("resync", world.user)
+    in_slices(account)
+    for _ in range(5):
+        world.later(hours=21)
+        world.run(account)
+    assert 12 <= len(asked) <= 13
+    assert RemoteCalendar.get(RemoteCalendar.calendar_id == ideas).search_word == "endless pages"
+    booking = Booking.select().order_by(Booking.id.desc()).first()
+    world.copy(world.event_of_home(account, booking), plans)
+    world.later(hours=21)
+    world.run(account)
+    assert len(world.standing(account)[str(booking.uuid)]) == 1
+    monkeypatch.undo()
+    world.later(days=7)
+    world.run(account)
+    assert RemoteCalendar.get(RemoteCalendar.calendar_id == ideas).search_word == ""
+
+
+def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, account, monkeypatch):
+    ideas = world.robin.add_calendar("Ideas")
+    account.ask("resync", world.user)
+    world.run(account)
+    world.robin.drag(
+        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+    )
+    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    lie(
+        monkeypatch,
+        1,
+        lambda items: [one for one in items if one["id"] != ideas],
+        "calendarList$|/me/calendars$",
+    )
+    for minutes in (0, 1, 5, 20):
+        world.later(minutes=minutes)
+        world.run()
+    assert world.standing(account) == {} and not Account.select().exists()
