@@ -97,7 +97,7 @@ def line(value: str | None, limit: int) -> str:
     need them (Persian, Hindi).
     """
     value = (value or "").strip()
-    for place, character in enumerate(value):
+    for place, character in enumerate("" if _is_plain(value) else value):
         if _is_hidden(value, place, character):
             if character in "\r\n\v\f\x85\u2028\u2029":
                 raise NotOneLine("Write this in one line")
@@ -113,10 +113,17 @@ def mended(value: str | None, limit: int) -> str:
     """One line made of text that other programs wrote: what `line` would refuse is left out, line
     ends and tabs become spaces. Raises TooLong.
     """
+    if _is_plain(value or ""):
+        return line(value, limit)
     value = " ".join(clean(value, len(value or "")).replace("\t", " ").split("\n"))
     return line(
         "".join(one for place, one in enumerate(value) if not _is_hidden(value, place, one)), limit
     )
+
+
+def _is_plain(value: str) -> bool:
+    """Whether all of it is what `line` takes and `clean` keeps, as most text is: told at once."""
+    return value.isascii() and value.isprintable()
 
 
 def _is_hidden(value: str, place: int, character: str) -> bool:
@@ -156,10 +163,12 @@ def clean(value: str | None, limit: int) -> str:
     """The text without control and override characters, ends trimmed, lines ended by "\\n". Raises
     TooLong.
     """
-    value = (value or "").replace("\r\n", "\n").replace("\r", "\n").translate(_MENDED)
-    value = (
-        value.encode("utf-8", "ignore").decode("utf-8").strip()
-    )  # lone surrogates cannot be stored or sent
+    value = value or ""
+    if not _is_plain(value):
+        value = value.replace("\r\n", "\n").replace("\r", "\n").translate(_MENDED)
+        # lone surrogates cannot be stored or sent
+        value = value.encode("utf-8", "ignore").decode("utf-8")
+    value = value.strip()
     if len(value) > limit:
         raise TooLong(limit)
     return value

@@ -352,7 +352,7 @@ class Sheet:
                 found[name] = "\n".join(filter(None, (found.get(name), told)))
             else:
                 found[name] = cell
-            if _plain(heading) == "subject" and _CALLED_OFF.match(cell):
+            if _CALLED_OFF.match(cell) and _plain(heading) == "subject":
                 found.setdefault("cancelled", "yes")
         return found
 

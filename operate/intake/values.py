@@ -167,7 +167,9 @@ def plain_spaces(raw: str) -> str:
     """The cell with ordinary spaces: programs write narrow and unbreakable ones before AM and
     between thousands.
     """
-    return re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", raw)
+    return (
+        raw if raw.isascii() else re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", raw)
+    )
 
 
 def is_spoiled(raw: str) -> bool:

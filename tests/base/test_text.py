@@ -229,3 +229,20 @@ def test_places_name_the_line_and_never_the_message():
     assert "test_text.py" in text.places(caught.value) and "Małgorzata" not in text.places(
         caught.value
     )
+
+
+def test_of_plain_letters_alone_only_what_can_be_seen_stays():
+    """Between 0x00 and 0x7F: one line keeps what is printed, and several lines their ends."""
+    for code in range(0x80):
+        around, seen = f"a{chr(code)}b", 0x20 <= code < 0x7F
+        assert text.mended(around, 9) == (
+            around if seen else "a b" if chr(code) in "\t\n\r" else "ab"
+        )
+        assert text.clean(around, 9) == (
+            around if seen or chr(code) in "\t\n" else "a\nb" if chr(code) == "\r" else "ab"
+        )
+        if seen:
+            assert text.line(around, 9) == around
+        else:
+            with pytest.raises(text.NotOneLine):
+                text.line(around, 9)

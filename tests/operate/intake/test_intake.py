@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import models
+from base import jobs
 from base.database import open_database
 from base.scheduling import Span
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
@@ -560,8 +561,9 @@ def test_only_a_thousand_reasons_are_kept_but_all_bad_lines(linden):
 
 @pytest.fixture
 def big(tmp_path):
-    """A clinic in a SQLite database of its own."""
+    """A clinic in a SQLite database of its own, without a queue."""
     open_database(f"sqlite:///{tmp_path / 'big.db'}")
+    jobs.open_queue(f"unix://{tmp_path / 'nobody'}")
     migrate.migrate()
     clinic = Clinic.create(name="Big")
     venue = Venue.create(clinic=clinic, name="Here", zone_name="Europe/London")
