@@ -112,10 +112,15 @@ class Shown(Base):
 
     before = JSONText(default=list)  # see past_values
 
-    def _keep_before(self, revision: int, columns: Iterable[str]) -> None:
-        """Keep what these columns hold until this revision; the caller changes and saves them."""
+    def _keep_before(self, columns: Iterable[str]) -> None:
+        """Keep what these columns hold until now; the caller changes and saves them."""
         old = {column: getattr(self, column) for column in sorted(columns)}
-        self.before = past_values.kept(self.before, revision, old)
+        self.before = past_values.kept(self.before, _this_second(), old)
+
+
+def _this_second() -> int:
+    """Whole seconds since 1970. Dates of entries use them: a revision may be ahead of the clock."""
+    return int(scheduling.utc_now().timestamp())
 
 
 class Archivable(Base):
@@ -226,7 +231,7 @@ class Clinic(Shown):
         """A new revision, greater than all before it. Call it inside the transaction of the change
         it stands for.
         """
-        now = int(scheduling.utc_now().timestamp())
+        now = _this_second()
         bumped = Case(None, [(Clinic.latest_rev >= now, Clinic.latest_rev + 1)], now)
         rows = (
             Clinic.update(latest_rev=bumped)
@@ -243,15 +248,14 @@ class Clinic(Shown):
         backup, so that no app keeps a newer copy. What was shown before is not known.
         """
         cls.age_revisions()
-        for clinic in cls.select(cls.id, cls.latest_rev):
-            cls.update(before=[[clinic.latest_rev, None]]).where(cls.id == clinic.id).execute()
+        cls.update(before=[[_this_second(), None]]).execute()
 
     @classmethod
     def age_revisions(cls) -> None:
         """The part of `age_faces` for a database of any earlier version; its update does the
         rest.
         """
-        stamp = int(scheduling.utc_now().timestamp())
+        stamp = _this_second()
         fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()
 
@@ -310,7 +314,7 @@ class Clinic(Shown):
         if set(changed) - {"contact", "empty_when_stopped", "sync_shared", "sync_existing"}:
             self.bump_faces()
         shown = set(changed) & {"privacy_ceiling", "internal_ids", "notes_may_leave", "currency"}
-        self._keep_before(self.faces_rev, shown)
+        self._keep_before(shown)
         for name, value in changed.items():
             setattr(self, name, value)
         self.save(only=[*changed, "before"])
@@ -412,7 +416,7 @@ class Venue(Archivable, Shown):
         moved, shown = "zone_name" in changed, {"name", "address", "zone_name"} & set(changed)
         if shown:
             self.clinic.bump_faces()
-            self._keep_before(self.clinic.faces_rev, shown)
+            self._keep_before(shown)
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
         with unique():
             self.save()
@@ -651,15 +655,13 @@ class User(Shown, UserMixin):
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
         shown = {"identifier", "hide_sensitive"} & set(settings)
-        self._keep_before(
-            self.rev, {name for name in shown if getattr(self, name) != settings[name]}
-        )
+        self._keep_before({name for name in shown if getattr(self, name) != settings[name]})
         for name, value in settings.items():
             setattr(self, name, value)
         if self.identifier and "identifier" in settings:
             above = IDENTIFIERS[IDENTIFIERS.index(self.identifier) + 1 :]
             for feed in self.feeds.where(Feed.identifier.in_(above)):
-                feed.follow_owner(self.rev)
+                feed.follow_owner()
         self.save(only=[*settings, "rev", "before"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
@@ -824,7 +826,9 @@ class Patient(Archivable):
     notes = TextField(default="")
     search = CharField(600, default="", index=True)
     rev = BigIntegerField(default=0)
-    label_revs = JSONText(null=True)  # identifier → revision of its label; null: `rev` for each
+    label_changes = JSONText(
+        null=True
+    )  # identifier → when its label changed, in seconds; null: `rev`
     created_at = InstantField(default=now)
 
     class Meta:
@@ -1030,12 +1034,12 @@ class Patient(Archivable):
         for name in changed:
             setattr(self, name, fields[name])
         if visible:
-            known, rev = self.label_revs or {}, self.clinic.next_rev()
-            self.label_revs = {
-                identifier: known.get(identifier, self.rev) if label == labels[identifier] else rev
+            known, at = self.label_changes or {}, _this_second()
+            self.label_changes = {
+                identifier: known.get(identifier, self.rev) if label == labels[identifier] else at
                 for identifier, label in self._labels().items()
             }
-            self.rev = rev
+            self.rev = self.clinic.next_rev()
             seen_by = Booking.select(Booking.practitioner).where(Booking.patient == self)
             Practitioner.update(calendar_rev=self.rev).where(Practitioner.id.in_(seen_by)).execute()
         with unique():
@@ -1094,7 +1098,7 @@ class Service(Archivable, Shown):
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if "name" in changed:
             self.clinic.bump_faces()
-            self._keep_before(self.clinic.faces_rev, {"name"})
+            self._keep_before({"name"})
         for name in changed:
             setattr(self, name, fields[name])
         with unique():
@@ -1537,7 +1541,6 @@ class Feed(Shown):
             self.rev = self.clinic.next_rev()
             self.clinic.void_copies()
             self._keep_before(
-                self.rev,
                 set(changed) & {"identifier", "title", "details", "hide_sensitive", "statuses"},
             )
         for name in changed:
@@ -1545,11 +1548,9 @@ class Feed(Shown):
         self.save()
         AuditEntry.note(self.clinic, actor, "feed.changed", self, fields=changed)
 
-    def follow_owner(self, revision: int) -> None:
-        """Show clients as the owner chose for everything, from this revision on; part of a change
-        of the owner's.
-        """
-        self._keep_before(revision, {"identifier"})
+    def follow_owner(self) -> None:
+        """Show clients as the owner chose for everything; part of a change of the owner's."""
+        self._keep_before({"identifier"})
         self.identifier = None
         self.save(only=[Feed.identifier, Feed.before])
 

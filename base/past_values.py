@@ -1,8 +1,9 @@
-"""What the columns of a row held before, and up to which revision: text outside is composed from
-settings of several rows, and its date should move only when the text does.
+"""What the columns of a row held before, and until when: text outside is composed from settings of
+several rows, and its date should move only when the text does.
 
-A row keeps its last few changes in `before`: pairs of the revision that ended a state and the
-columns' values in it, the newest first. A pair with null stands for everything earlier: unknown.
+A row keeps its last few changes in `before`: pairs of the second (since 1970) that ended a state
+and the columns' values in it, the newest first. A pair with null stands for everything earlier:
+unknown.
 """
 
 from typing import Any
@@ -15,26 +16,27 @@ class Unknown(Exception):
     """A row does not know what it held that long ago."""
 
 
-def kept(before: Before, revision: int, old: dict[str, Any]) -> Before:
-    """`before` with the values that the columns held until this revision. Beyond MOST changes the
+def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
+    """`before` with the values that the columns held until this second. Beyond MOST changes the
     past is unknown.
     """
     if not old:
         return before
-    changes = [[revision, old], *before]
+    at = max(at, before[0][0]) if before else at  # a clock may be set back
+    changes = [[at, old], *before]
     return changes if len(changes) <= MOST else [*changes[: MOST - 1], [changes[MOST - 1][0], None]]
 
 
 class AsOf:
-    """A row as it was right before a revision: read only, by its columns' names. Raises
+    """A row as it was right before a second: read only, by its columns' names. Raises
     Unknown.
     """
 
-    def __init__(self, row: Any, revision: int):
+    def __init__(self, row: Any, second: int):
         self._row = row
         self._past: dict[str, Any] = {}
         for until, old in row.before:
-            if until < revision:
+            if until < second:
                 break
             if old is None:
                 raise Unknown

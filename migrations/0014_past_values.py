@@ -8,7 +8,7 @@ _TABLES = "clinic", "venue", "user", "service", "feed"
 def up(migrator, db):
     for table in _TABLES:
         migrator.migrate(migrator.add_column(table, "before", TextField(default="[]")))
-    migrator.migrate(migrator.add_column("patient", "label_revs", TextField(null=True)))
+    migrator.migrate(migrator.add_column("patient", "label_changes", TextField(null=True)))
     db.execute_sql(
         """UPDATE clinic SET "before" = '[[' || (
           SELECT MAX(known.rev) FROM (
@@ -21,6 +21,6 @@ def up(migrator, db):
 
 
 def down(migrator, db):
-    migrator.migrate(migrator.drop_column("patient", "label_revs"))
+    migrator.migrate(migrator.drop_column("patient", "label_changes"))
     for table in _TABLES:
         migrator.migrate(migrator.drop_column(table, "before"))

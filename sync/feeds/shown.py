@@ -188,37 +188,37 @@ class _Terms:
 
 class _History:
     """The terms of one calendar's bookings of one service: the present ones, and what they were
-    before each revision that changed them, the newest first; None: not known any more.
+    before each change, the newest first, by the second of it; None: not known any more.
     """
 
     def __init__(self, *rows: Shown | None):
         self.now = _Terms.of(*rows)
         self.past: list[tuple[int, _Terms | None]] = []
         later = self.now
-        for revision in sorted({r for row in rows if row for r, _ in row.before}, reverse=True):
+        for second in sorted({r for row in rows if row for r, _ in row.before}, reverse=True):
             try:
-                terms = _Terms.of(*[row and AsOf(row, revision) for row in rows])
+                terms = _Terms.of(*[row and AsOf(row, second) for row in rows])
             except Unknown:
-                self.past.append((revision, None))
+                self.past.append((second, None))
                 break
             if terms != later:
-                self.past.append((revision, terms))
+                self.past.append((second, terms))
                 later = terms
 
     def changed(self, own: int, shown: Face, status: str, facts: tuple) -> int:
-        """The revision at which the text of a booking last changed; `own`: when the booking itself
+        """The second in which the text of a booking last changed; `own`: when the booking itself
         did.
         """
         entry = self.now.statuses[status], self.now.zone_name, shown
-        for revision, terms in self.past:
-            if revision <= own:
+        for second, terms in self.past:
+            if second <= own:
                 break
             if (
                 terms is None
                 or (terms.statuses.get(status), terms.zone_name, terms.face(status, *facts))
                 != entry
             ):
-                return revision
+                return second
         return own
 
 
@@ -255,14 +255,14 @@ def events(
         updated_at,
         service_id,
         patient_rev,
-        label_revs,
+        label_changes,
         *facts,
     ) in _rows(list(calendars), list(statuses), start, end, most, only):
         terms = history(calendar_id, service_id)
         shown = terms.now.face(status, *facts)
         own = int(updated_at.timestamp())
         if patient_rev and terms.now.shows_client:
-            own = max(own, (label_revs or {}).get(terms.now.policy.identifier, patient_rev))
+            own = max(own, (label_changes or {}).get(terms.now.policy.identifier, patient_rev))
         yield Event(
             str(uid),
             sequence,
@@ -300,7 +300,7 @@ def _rows(
             Booking.updated_at,
             Booking.service,
             Patient.rev,
-            Patient.label_revs,
+            Patient.label_changes,
             Booking.rate_cents,
             Booking.notes,
             Patient.first_name,

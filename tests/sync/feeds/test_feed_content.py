@@ -774,6 +774,20 @@ def test_the_date_of_an_entry_moves_with_its_text_and_only_then(
 OF_BOOKINGS = {"notes deleted", "a rate", "another service", "a status", "a booking given away"}
 
 
+def test_no_entry_is_dated_ahead_of_the_clock(linden, link, book, read, clock):
+    """Many changes in one second: revisions run ahead of the clock, dates of entries do not."""
+    linden.pat.change_sync(identifier="full_name")
+    book()
+    for n in range(30):
+        linden.clinic.change(linden.olive, currency=("EUR", "GBP")[n % 2])
+        linden.service.change(linden.olive, name=f"Knee {n}")
+        linden.patient.change(linden.pat, first_name=f"Ann {n}")
+        link.change(linden.pat, title=("{client}", "{service} {client}")[n % 2])
+    ((text, stamp),) = _without_dates(read(link)).values()
+    assert "Knee 29 · Ann 29" in text and stamp == f"DTSTAMP:{clock.now:%Y%m%dT%H%M%SZ}"
+    assert link.rev > clock.now.timestamp() + 100
+
+
 def test_a_past_that_is_forgotten_dates_no_entry_back(linden, link, book, read, clock):
     book()
     titles = ["{service}", "{organisation}", "{client}", "{service} {client}"]

@@ -369,7 +369,7 @@ def columns(row) -> dict:
         "faces_rev",
         "void_rev",
         "before",
-        "label_revs",
+        "label_changes",
         "search",
     )  # by the rows themselves
     return {name: value for name, value in row.__data__.items() if name not in kept}
