@@ -102,6 +102,7 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
         f"Kalends is ready: http://localhost:{house.port}" in said
         and "owner@sample.test" in said
         and "sample pass 1" in said
+        and f"new installation: its secret key was made now, and is kept in {house.folder}." in said
     )
     assert (
         ask(house, "/sign-in")[0] == 200
@@ -119,10 +120,9 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     kept = {path.name for path in house.folder.iterdir() if not path.name.startswith("kalends.db")}
     assert kept <= {"redis", "redis.log", "redis.sock", "running", "secret_key"}
 
-    began = time.monotonic()
     running, family = start(house)
-    assert time.monotonic() - began < 15  # 2 to 3 s on a machine of its own
-    assert "sample" not in house.output.read_text()
+    said = house.output.read_text()
+    assert "sample" not in said and "new installation" not in said
     assert ask(house, url.removeprefix(f"http://localhost:{house.port}"))[1] == body
     assert len(queue.jobs) == 1
     assert stopped(running, family, signal.SIGTERM) == 0

@@ -2,11 +2,8 @@
 service's makes nothing at all, and says what to do.
 """
 
-import signal
 import socket
-import time
 from contextlib import closing
-from pathlib import Path
 
 import click
 import program
@@ -94,22 +91,3 @@ def test_a_start_beside_one_that_runs_makes_no_key(nothing):
         done = program.run("start", KALENDS_INSTANCE=nothing, KALENDS_PORT=port)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert not (nothing / "secret_key").exists() and not (nothing / "kalends.db").exists()
-
-
-def test_the_first_start_says_that_it_is_one_and_the_second_does_not(nothing, tmp_path):
-    said = []
-    for name in ("first", "second"):
-        port = program.free_port()
-        output: Path = tmp_path / name
-        running = program.begin("start", output=output, KALENDS_INSTANCE=nothing, KALENDS_PORT=port)
-        try:
-            end = time.monotonic() + 60
-            while b"Stop it with Ctrl-C." not in output.read_bytes():
-                assert running.poll() is None and time.monotonic() < end, output.read_text()
-                time.sleep(0.1)
-        finally:
-            running.send_signal(signal.SIGINT)
-            running.wait(30)
-        said.append(output.read_text())
-    assert [text.count("This is a new installation") for text in said] == [1, 0]
-    assert str(nothing) in said[0]
