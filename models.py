@@ -457,6 +457,7 @@ class User(Shown, UserMixin):
     hide_sensitive = BooleanField(default=False)
     rev = BigIntegerField(default=0)
     away_rev = BigIntegerField(default=0)  # moves with the person's time off
+    outside_rev = BigIntegerField(default=0)  # moves with events in their calendars outside
     created_at = InstantField(default=now)
 
     @property

@@ -14,7 +14,7 @@ from peewee import (
 )
 
 _COLUMNS = {
-    "user": {"away_rev": BigIntegerField},
+    "user": {"away_rev": BigIntegerField, "outside_rev": BigIntegerField},
 }
 
 

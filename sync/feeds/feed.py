@@ -19,11 +19,12 @@ from base.database import InstantField, database
 from models import Feed
 
 PREFIX = "/api/calendar/"
-_FORMAT = f"3|{version('tzdata')}"  # grows with the writer; other zone data also make another body
+_FORMAT = f"4|{version('tzdata')}"  # grows with the writer; other zone data also make another body
 _EMPTY_DAYS = 30
+BUSY_DAYS = 731  # a link without a span that shows free and busy reaches so far back and ahead
 _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days,
-  f.scope, u.left_at, u.sync_allowed, u.role, c.plan, c.empty_when_stopped,
+  f.scope, f.kind, u.left_at, u.sync_allowed, u.role, c.plan, c.empty_when_stopped,
   CASE f.scope
     WHEN 'practitioner' THEN (
       SELECT p.user_id FROM practitioner p WHERE p.id = f.practitioner_id)
@@ -31,7 +32,9 @@ SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_day
   c.id, c.latest_rev, f.rev, u.rev, c.faces_rev,
   CASE f.scope
     WHEN 'practitioner' THEN (
-      SELECT p.calendar_rev FROM practitioner p WHERE p.id = f.practitioner_id)
+      SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.id = f.practitioner_id
+        OR f.kind = 'availability' AND p.user_id = (
+          SELECT q.user_id FROM practitioner q WHERE q.id = f.practitioner_id))
     WHEN 'person' THEN (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.user_id = f.user_id)
     ELSE (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.clinic_id = f.clinic_id) END,
   CASE f.scope
@@ -39,7 +42,13 @@ SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_day
       SELECT o.rev FROM practitioner p JOIN "user" o ON o.id = p.user_id
       WHERE p.id = f.practitioner_id)
     WHEN 'person' THEN u.rev
-    ELSE (SELECT MAX(o.rev) FROM "user" o WHERE o.clinic_id = f.clinic_id) END
+    ELSE (SELECT MAX(o.rev) FROM "user" o WHERE o.clinic_id = f.clinic_id) END,
+  CASE WHEN f.kind = 'availability' THEN (
+    SELECT MAX(CASE WHEN o.away_rev > o.outside_rev THEN o.away_rev ELSE o.outside_rev END)
+    FROM "user" o WHERE o.clinic_id = f.clinic_id AND (
+      f.scope = 'clinic'
+      OR o.id = CASE f.scope WHEN 'person' THEN f.user_id ELSE (
+        SELECT q.user_id FROM practitioner q WHERE q.id = f.practitioner_id) END)) END
 FROM feed f JOIN "user" u ON u.id = f.user_id JOIN clinic c ON c.id = f.clinic_id WHERE f.uuid = """
 
 
@@ -103,6 +112,7 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
         past,
         future,
         scope,
+        kind,
         left_at,
         allowed,
         role,
@@ -119,6 +129,11 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     is_dead = is_dead or ((scope == "clinic" or not is_own) and role not in ("manager", "owner"))
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
         return None
+    if kind == "availability":  # what repeats without end needs one
+        past, future = (
+            BUSY_DAYS if past is None else past,
+            BUSY_DAYS if future is None else future,
+        )
     seconds = int(now.timestamp())
     today = seconds - seconds % 86400
     revision, slides = (

@@ -18,7 +18,7 @@ from models import Booking, Clinic, Feed, Patient, Practitioner, Service, Shown,
 from sync.events.event import Event, Face
 from sync.events.face import BUSY, Policy, Subject, face
 
-from . import ical
+from . import busy, ical
 
 STOPPED, EMPTY = "This link was stopped", "No bookings in this calendar"
 
@@ -41,9 +41,15 @@ def render(
     venues = [p.venue for p in calendars.values()]
     zone_name = venues[0].zone_name if venues else "UTC"
     name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
+    people = {calendar.user.name for calendar in calendars.values()}
     if feed.kind == "availability":
-        name = f"{feed.user.name}, busy times"
+        name = f"{people.pop() if len(people) == 1 else feed.clinic.name}, busy times"
     shows = [] if is_empty else list(events(feed, calendars, start, end))
+    if feed.kind == "availability" and not is_empty:
+        shows = sorted(
+            [*shows, *busy.events(feed, calendars.values(), start, end)],
+            key=lambda event: event.starts_at,
+        )
     return ical.calendar(
         name, zone_name, shows or [_stand_in(feed, STOPPED if is_empty else EMPTY, revision)]
     )
@@ -76,7 +82,9 @@ def _stand_in(feed: Feed, title: str, revision: int) -> Event:
 
 
 def _in_scope(feed: Feed) -> Iterable[Practitioner]:
-    """The calendars a link shows; other people's only as far as they let their bookings leave."""
+    """The calendars a link shows; other people's only as far as they let their bookings leave.
+    Whoever is busy at one venue is so at each: a link that shows free and busy covers all of them.
+    """
     rows = (
         Practitioner.select(Practitioner, User, Venue)
         .join(User)
@@ -85,6 +93,8 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
         .order_by(Practitioner.id)
     )
     rows = rows.where(Practitioner.clinic == feed.clinic_id, User.sync_allowed)
+    if feed.scope == "practitioner" and feed.kind == "availability":
+        return rows.where(Practitioner.user == feed.practitioner.user_id)
     if feed.scope == "practitioner":
         return rows.where(Practitioner.id == feed.practitioner_id)
     return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows

@@ -506,8 +506,12 @@ class Account(Base):
 
     @classmethod
     def show_anew(cls, account_id: int) -> None:
-        """Foreign events here are others than before: open pages follow."""
+        """Foreign events here are others than before: open pages follow, and links that show busy
+        times. Inside a transaction that holds the clinic.
+        """
         cls.update(imported_at=now()).where(cls.id == account_id).execute()
+        clinic, user = cls.select(cls.clinic, cls.user).where(cls.id == account_id).tuples().get()
+        User.update(outside_rev=Clinic(id=clinic).next_rev()).where(User.id == user).execute()
 
     # ---- the lease ----
 

@@ -285,6 +285,7 @@ class Reader:
                     return False
                 if now.rules == calendar.rules:
                     self.errand.note(**portion.store())
+                    Account.show_anew(self.account.id)
             if (
                 now.rules != calendar.rules
             ):  # somebody changed them meanwhile: what is left is judged by the new ones
@@ -302,8 +303,6 @@ class Reader:
                 strays.note(self.account, calendar, delta)
             incoming.tell_doubles(self.account, calendar, near, calendar.read_at is None)
             incoming.remember_unread(calendar, delta)
-            if change.gone or change.changed or change.fresh:
-                Account.show_anew(self.account.id)
         return True
 
     def _as_it_is(self, calendar: RemoteCalendar) -> RemoteCalendar | None:

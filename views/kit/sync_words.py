@@ -98,6 +98,8 @@ def covers(feed: Feed) -> str:
     if feed.scope == "person":
         return "Yours at every venue"
     whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else "Yours"
+    if feed.kind == "availability":
+        return f"{whose} at every venue"
     return f"{whose} at {feed.practitioner.venue.name}"
 
 
