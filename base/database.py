@@ -13,6 +13,7 @@ from functools import wraps
 
 import psycopg
 from peewee import (
+    AutoField,
     BigIntegerField,
     DatabaseProxy,
     Field,
@@ -290,6 +291,10 @@ class JSONText(TextField):
 
 
 class Base(Model):
+    """A row of any of our tables."""
+
+    id: "AutoField[int]"  # Peewee makes it
+
     class Meta:
         database = database
         legacy_table_names = False
