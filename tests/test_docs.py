@@ -3,6 +3,7 @@ that is not there.
 """
 
 import re
+import runpy
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import pytest
 
 from app import Settings, create_app
 from base.version import VERSION
+from operate.migrate import TABLES
 from sync import providers
 
 TOP = Path(__file__).parent.parent
@@ -117,3 +119,10 @@ def test_the_version_is_told_by_the_command_and_to_those_who_are_signed_in(app, 
     assert told.output == f"Kalends {VERSION}\n"
     assert f"Kalends {VERSION}" in signed_in(linden.pat).get("/calendar").text
     assert VERSION not in app.test_client().get("/sign-in").text
+
+
+def test_the_picture_of_the_tables_is_up_to_date():
+    picture = runpy.run_path(str(TOP / ".ci" / "tables.py"))["picture"]
+    assert (TOP / "docs" / "tables.md").read_text() == picture(), "run: python .ci/tables.py"
+    named = set(re.findall(r"^- `(\w+)`", picture(), re.MULTILINE))
+    assert named == {table._meta.table_name for table in TABLES}
