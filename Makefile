@@ -1,5 +1,7 @@
 # PYTHON=python3.12 make run    names another Python; 3.11 is the oldest that will do.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# What Python has compiled is kept, also where the surroundings say otherwise: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run test quick coverage bench lint check worker lock
 
 run: ; @./.ci/environment requirements.lock && KALENDS_SANDBOX="$${KALENDS_SANDBOX:-1}" exec python -m flask --app app start
