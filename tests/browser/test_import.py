@@ -52,7 +52,7 @@ def test_a_file_goes_from_choosing_to_imported_without_a_reload(manager):
     is_open_to_all(manager)
     intake.check(Import.get().id)
     expect(
-        manager.get_by_role("heading", name="1 of 2 lines cannot come in as they are")
+        manager.get_by_role("heading", name="1 of 2 lines cannot be imported as they are")
     ).to_be_visible()
     is_open_to_all(manager)
     with manager.expect_download() as download:

@@ -42,7 +42,7 @@ PRESETS = {
     "locum": (
         "Locum",
         (
-            "Confirmed, delivered, invoiced and paid work, named by place, with status and rate."
+            "Confirmed, completed, invoiced and paid work, named by place, with status and rate."
             " All of it, past and to come."
         ),
     ),

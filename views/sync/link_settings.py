@@ -72,7 +72,7 @@ class LinkSettings(BusySettings):
         "Which bookings it shows",
         choices=[
             ("clinic", "Clinic: pending as tentative, cancelled as cancelled, no offers"),
-            ("locum", "Locum: only confirmed, delivered, invoiced and paid"),
+            ("locum", "Locum: only confirmed, completed, invoiced and paid"),
             _OWN,
         ],
     )

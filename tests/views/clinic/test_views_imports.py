@@ -136,7 +136,7 @@ def test_a_running_check_counts_and_asks_again_by_itself(manager, linden):
 
 def test_the_report_names_line_column_and_reason_and_offers_what_is_left(manager, linden):
     page = text_of(manager.get(f"/settings/imports/{checked(linden, MIXED).id}"))
-    assert "1 of 3 lines cannot come in as they are" in page
+    assert "1 of 3 lines cannot be imported as they are" in page
     assert "Line 4, first_name" in page
     assert "Write a first name, or the single name." in page
     assert "Import the good ones (2)" in page

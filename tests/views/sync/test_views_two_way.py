@@ -805,7 +805,7 @@ class TestLeaving:
         text = page(pat, "/sync/accounts/one-way")
         assert (
             "Go one way?" in text
-            and "5 events of ours stand in Google" in text
+            and "5 events of ours are in Google" in text
             and "1 event that came from Google goes from here" in text
         )
         text = page(pat, f"/sync/accounts/{account.id}/disconnection?change=1")
