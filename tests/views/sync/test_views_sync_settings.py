@@ -214,7 +214,7 @@ class TestIdentifier:
         linden.clinic.internal_ids = False
         linden.clinic.save()
         path = "/sync/preview?identifier=internal_id"
-        assert "Ask whoever manages your clinic" in page(pat, path, headers=HTMX)
+        assert "Ask a manager of your clinic" in page(pat, path, headers=HTMX)
         assert "Switch them on in Settings" in page(signed_in(linden.maya), path, headers=HTMX)
 
     def test_internal_ids_that_are_off_are_in_no_preview_and_no_example(
