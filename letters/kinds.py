@@ -16,6 +16,7 @@ from people.credentials import OneTimeLink
 from sync.providers import registry
 from sync.tables.accounts import PERSONAL, Account, Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.two_way.state import LETTER, STOPPED, at_rest
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def _sync_trouble(letter: Letter) -> Text | None:
         account
         and to
         and to.is_active
-        and account.needs_somebody
+        and account.user.is_active
+        and at_rest(account) in LETTER
         and account.failing_since == since
     ):
         return None
@@ -178,7 +180,7 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     ):
         return None
     account = trouble.calendar.account
-    if not account.user.is_active:
+    if not account.user.is_active or at_rest(account) in STOPPED:
         return None
     count = UnreadEvent.select().where(UnreadEvent.calendar == trouble.calendar).count()
     body = _body(

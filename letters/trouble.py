@@ -9,6 +9,7 @@ from base.outbox import Letter
 from models import User
 from sync.tables.accounts import PERSONAL, Account
 from sync.tables.unread import CalendarTrouble
+from sync.two_way.state import LETTER, STOPPED, at_rest
 
 from . import wake
 
@@ -29,7 +30,8 @@ def tell_of_calendars() -> None:
     for trouble in CalendarTrouble.to_tell():
         account = trouble.calendar.account
         with database.atomic():
-            if account.user.is_active and account.user.sync_allowed and trouble.claim():
+            is_read = account.user.is_active and at_rest(account) not in STOPPED
+            if is_read and trouble.claim():
                 since = trouble.since.isoformat()
                 written |= Letter.write(
                     account.clinic_id,
@@ -93,7 +95,7 @@ def tell() -> None:
             User.left_at.is_null(),
         )
     )
-    for account in list(stuck):
+    for account in [account for account in stuck if at_rest(account) in LETTER]:
         step = sum(account.failing_since <= now - after for after in STEPS)
         with database.atomic():
             same = Account.health == account.health, Account.failing_since == account.failing_since

@@ -1,13 +1,24 @@
 """Foreign events as they stand in the database after they were read: no provider is asked."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from base.outside import RULES, ExternalEvent, blocks
+from base.settings import Endpoints
+from sync.connect import connections
 from sync.tables.accounts import Account, RemoteCalendar
 
 
+def known(*kinds: str) -> None:
+    """These providers are set up, until the end of the test."""
+    setup, urls = connections.setup(), ("https://provider.invalid",) * 4
+    endpoints = dict.fromkeys(kinds, Endpoints("id", "secret", *urls, False))
+    connections.set_up(replace(setup, endpoints={**setup.endpoints, **endpoints}))
+
+
 def source(user, name="Family", kind="google", **columns) -> RemoteCalendar:
-    """A calendar of the person's that is read to block time."""
+    """A calendar of the person's that is read to block time, at a provider that is set up."""
+    known(kind)
     email = f"{user.email.split('@')[0]}@home.test"
     account = Account.create(
         clinic=user.clinic,

@@ -48,6 +48,7 @@ ROOMS = {  # the same, inside the rooms
     "sync.two_way": (
         {"marks", "reading"},
         {"doubts", "local", "plan"},
+        {"state"},
         {"decisions", "errand", "incoming", "lease", "outgoing"},
         {"channels", "guests", "missing", "paging", "strays"},
         {"search"},

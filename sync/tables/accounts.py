@@ -568,12 +568,6 @@ class Account(Base):
         return self.phase == "naming" and not is_made
 
     @property
-    def needs_somebody(self) -> bool:
-        """Whether nothing is synced until a person acts, though it is wanted."""
-        is_wanted = self.phase == "active" and self.user.sync_allowed and self.user.is_active
-        return is_wanted and self.health in (*PERSONAL, "operator")
-
-    @property
     def destination(self) -> "RemoteCalendar | None":
         """The calendar that our events go to."""
         return self.calendars.where(RemoteCalendar.role == "destination").first()

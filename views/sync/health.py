@@ -16,7 +16,7 @@ from models import User
 from sync.connect import connections
 from sync.providers import registry
 from sync.tables.accounts import Account, Channel, Notice
-from sync.two_way import work
+from sync.two_way import state, work
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
 
@@ -224,19 +224,35 @@ def _live() -> Part:
             f" {display.duration(connections.setup().poll_seconds)}."
         )
         return Part("Instant updates", "waiting", "Not possible here", every, "two-way")
+    kinds = [kind for kind, row in registry.PROVIDERS.items() if row.has_channels]
     active = Account.select(Account.id).where(
         Account.clinic == access.clinic(),
         Account.phase == "active",
+        Account.kind.in_(kinds),
         Account.health.not_in(("reconnect", "calendar_gone")),
     )
     channels = Channel.select().where(
-        Channel.account.in_(active), Channel.is_open, Channel.expires_at > scheduling.utc_now()
+        Channel.account.in_(active),
+        Channel.is_open,
+        Channel.expires_at > scheduling.utc_now(),
+        state.are_live(),
     )
     total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
-    last = channels.select(fn.MAX(Channel.called_at)).scalar()
-    more = f"the last one {display.ago(last)}" if last else ""
-    state = f"On for {opened} of {total}" if total else "None needed now"
-    return Part("Instant updates", "ok" if opened == total else "waiting", state, more)
+    first, last = (
+        channels.select(fn.MIN(Channel.expires_at)).scalar(),
+        channels.select(fn.MAX(Channel.called_at)).scalar(),
+    )
+    more = [f"the last one {display.ago(last)}"] if last else []
+    more += (
+        [
+            "the first is renewed before"
+            f" {display.moment(first, sync_words.zone(access.calendars(), current_user))}"
+        ]
+        if first
+        else []
+    )
+    how = f"On for {opened} of {total}" if total else "None needed now"
+    return Part("Instant updates", "ok" if opened == total else "waiting", how, ", ".join(more))
 
 
 def _checks() -> Part:
@@ -291,18 +307,15 @@ def _providers() -> list[Part]:
 
 @blueprint.app_template_global()
 def to_fix() -> int:
-    """How many accounts of the clinic wait for a person: for the menu, in one query."""
-    held = Notice.select(Notice.id).where(
-        Notice.account == Account.id,
-        Notice.settled_at.is_null(),
-        Notice.kind.in_(health_words.HELD),
+    """How many accounts of the clinic are in trouble, as the board has it: for the menu, in one
+    query.
+    """
+    accounts = list(
+        Account.select(Account, User, *state.columns())
+        .join(User)
+        .where(Account.clinic == access.clinic())
     )
-    stuck = Account.health.in_(("reconnect", "calendar_gone", "operator")) | fn.EXISTS(held)
-    unfinished = (Account.phase == "leaving") & Account.removes & (Account.failures > 0)
-    return (
-        Account.select()
-        .where(
-            Account.clinic == access.clinic(), ((Account.phase == "active") & stuck) | unfinished
-        )
-        .count()
-    )
+    for account in accounts:
+        account.clinic = access.clinic()
+    severe = [kind for kind, severity in state.SEVERITY.items() if severity == "trouble"]
+    return len(state.any_of(accounts, severe))

@@ -17,14 +17,14 @@ from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import Account, Link, Notice, SyncRun
+from sync.tables.accounts import Account, Notice, SyncRun
+from sync.two_way.state import Standing, State
 from views.kit import display, sync_words
 
 from . import connect_words, reading_words, two_way_words
 
-HELD = ("deletes", "empty", "source_empty")  # a person must say yes or no
-WEIGHT = {"trouble": 0, "waiting": 1, "ok": 2, "off": 3}
-ICONS = {"trouble": "stop", "waiting": "warn", "ok": "check", "off": "pause"}
+WEIGHT = {"trouble": 0, "waiting": 1, "busy": 2, "ok": 3, "off": 4}
+ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "off": "pause"}
 NEW = timedelta(days=2)
 
 
@@ -99,7 +99,8 @@ def summary(board: Iterable[Row]) -> str:
     worst: dict[int, str] = {}
     for row in board:
         worst.setdefault(row.user.id, row.badge)  # the board begins with the weightiest
-    counts = [sum(badge == kind for badge in worst.values()) for kind in WEIGHT]
+    kinds = "trouble", "waiting", "busy", "ok", "off"
+    counts = [sum(badge == kind for badge in worst.values()) for kind in kinds]
     words = [
         f"{_people(counts[0])} {'needs' if counts[0] == 1 else 'need'} help" if counts[0] else "",
         (
@@ -107,8 +108,13 @@ def summary(board: Iterable[Row]) -> str:
             if counts[1]
             else ""
         ),
-        f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} up to date" if counts[2] else "",
-        f"{_people(counts[3])} {'does' if counts[3] == 1 else 'do'} not sync" if counts[3] else "",
+        (
+            f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} being brought up to date"
+            if counts[2]
+            else ""
+        ),
+        f"{_people(counts[3])} {'is' if counts[3] == 1 else 'are'} up to date" if counts[3] else "",
+        f"{_people(counts[4])} {'does' if counts[4] == 1 else 'do'} not sync" if counts[4] else "",
     ]
     sentence = ", ".join(filter(None, words)) or "nobody has a calendar yet"
     return f"{sentence[0].upper()}{sentence[1:]}."
@@ -121,166 +127,128 @@ def _people(count: int) -> str:
 # ---- accounts ----
 
 
+HELPS = {  # what helps, where anything does
+    State.REMOVAL_STUCK: "end",
+    State.LOOK_FAILED: "ask",
+    State.LOOK_WAITS: "ask",
+    State.UNNAMED: "ask",
+    State.RECONNECT: "ask",
+    State.CALENDAR_GONE: "ask",
+    State.OPERATOR: "resync",
+    State.ASKS: "ask",
+    State.ASKS_SOURCE: "ask",
+    State.UNREADABLE: "ask",
+    State.IN_PART: "ask",
+    State.FAILED: "resync",
+    State.IN_STEP: "resync",
+}
+
+
 def of_account(account: Account, zone: ZoneInfo) -> Row:
     """How an account stands, in words for whoever looks after the clinic."""
-    provider, user = registry.of(account.kind).name, account.user
-    badge, state, why, helps = _trouble(account, provider) or _state(account, provider, zone)
+    standing, user = Standing(account), account.user
     asked = (
         Notice.select(Notice.detail)
         .where(Notice.account == account, Notice.kind == "nudge", Notice.settled_at.is_null())
         .first()
     )
-    days = (account.failing_since - account.consented_at).days if account.failing_since else None
-    testing = account.health == "reconnect" and registry.of(account.kind).ends_as_on_trial(days)
+    asks = standing.state in (State.ASKS, State.ASKS_SOURCE)
     return Row(
         user,
-        provider,
-        badge,
-        state,
-        why,
-        _facts(account, zone),
+        registry.of(account.kind).name,
+        standing.severity,
+        "Waits for a person" if asks else two_way_words.name_of(standing, zone),
+        _why(standing, zone),
+        _facts(standing, zone),
         account,
-        helps,
+        HELPS.get(standing.state, ""),
         datetime.fromisoformat(asked.detail["at"]) if asked else None,
-        testing,
+        standing.ended_as_on_trial,
     )
 
 
-def _trouble(account: Account, provider: str) -> tuple[str, str, str, str] | None:
-    """What does not mend by itself."""
-    if account.phase != "active" or account.barred:
-        return None
-    since, left = (
-        two_way_words.since(account),
-        two_way_words.due(account) - two_way_words.in_step(account),
-    )
+def _why(standing: Standing, zone: ZoneInfo) -> str:
+    account = standing.account
+    provider, name = registry.of(account.kind).name, account.user.name.split()[0]
+    match standing.state:
+        case State.REMOVAL_STUCK:
+            return f"{name} stopped sync. {two_way_words.unfinished(account, zone, is_own=False)}"
+        case State.REMOVING:
+            return f"{name} stopped sync; our events in {provider} are being removed."
+        case State.NOT_SET_UP:
+            return (
+                f"{provider} is not set up on this server now. Nothing goes there, and"
+                f" {two_way_words.old_times(account)}"
+            )
+        case State.LOOKING:
+            return f"{name} has just connected {provider}."
+        case State.LOOK_FAILED | State.LOOK_WAITS:
+            return connect_words.refusal(account.health_word, provider)
+        case State.OFF:
+            return f"{name} ended sync with {provider}."
+        case State.UNNAMED:
+            return f"{name} has connected {provider} and not started sync yet."
+        case State.NO_PLAN:
+            return (
+                f"The clinic’s plan has no sync with {provider}. Nothing goes there, and"
+                f" {two_way_words.old_times(account)}"
+            )
+        case State.NOT_ALLOWED:
+            return f"{name} has switched sync off."
+        case State.PAUSED:
+            return f"{name} paused it. Nothing goes out and nothing comes in."
+        case State.RECONNECT:
+            return f"Access to {provider} has ended, {_episode(standing)}"
+        case State.CALENDAR_GONE:
+            return f"The calendar that we write to was deleted in {provider}, {_episode(standing)}"
+        case State.OPERATOR:
+            return (
+                f"{provider} refuses this Kalends as a whole ({account.health_word}),"
+                f" {_episode(standing)}"
+            )
+        case State.ASKS_SOURCE:
+            return (
+                "A calendar of theirs is suddenly empty;"
+                f" {standing.held.detail.get('count', 0):,} busy times were kept until they decide."
+            )
+        case State.ASKS:
+            count, total = (standing.held.detail.get(key) for key in ("count", "total"))
+            of = f" of {total:,}" if total else ""
+            return (
+                f"A sync would remove {count or 0:,}{of} events, so it stopped. Nothing has been"
+                " removed."
+            )
+        case State.UNREADABLE | State.IN_PART:
+            return reading_words.in_short(standing)[1]
+        case State.WAITING:
+            return f"{provider} does not take more now. The rest follows by itself."
+        case State.RUNNING | State.DUE:
+            return two_way_words.how_far(standing)
+        case State.FAILED:
+            return (
+                f"{standing.failed:,} booking{'' if standing.failed == 1 else 's'} could not be"
+                " written. We try again by ourselves."
+            )
+    how = two_way_words.how_changes_arrive(standing)
+    return f"{how[0].upper()}{how[1:]}."
+
+
+def _episode(standing: Standing) -> str:
+    """Since when nothing goes out, and what waits meanwhile."""
+    left = standing.due - standing.in_step
     waiting = (
         f" {left:,} booking{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} not there yet."
         if left > 0
         else ""
     )
-    safe = f"{waiting} Everything here is safe."
-    if account.health == "reconnect":
-        return (
-            "trouble",
-            "Needs reconnecting",
-            f"Access to {provider} has ended, {since}.{safe}",
-            "ask",
-        )
-    if account.health == "calendar_gone":
-        return (
-            "trouble",
-            "Calendar is gone",
-            f"The calendar that we write to was deleted in {provider}, {since}.{safe}",
-            "ask",
-        )
-    if account.health == "operator":
-        return (
-            "trouble",
-            "Set-up is wrong",
-            f"{provider} refuses this Kalends as a whole ({account.health_word}), {since}.{safe}",
-            "resync",
-        )
-    held = account.open_notices.where(Notice.kind.in_(HELD)).first()
-    if held is None:
-        return None
-    count, total = held.detail.get("count", 0), held.detail.get("total")
-    if held.kind == "source_empty":
-        return (
-            "trouble",
-            "Waits for a person",
-            (
-                f"A calendar of theirs is suddenly empty; {count:,} busy times were kept until they"
-                " decide."
-            ),
-            "ask",
-        )
-    of = f" of {total:,}" if total else ""
-    return (
-        "trouble",
-        "Waits for a person",
-        f"A sync would remove {count:,}{of} events, so it stopped. Nothing has been removed.",
-        "ask",
-    )
+    return f"{two_way_words.since(standing.account)}.{waiting} Everything here is safe."
 
 
-def _state(account: Account, provider: str, zone: ZoneInfo) -> tuple[str, str, str, str]:
-    """What is well, goes on by itself or was wanted so."""
-    name, at = account.user.name.split()[0], scheduling.utc_now()
-    if account.phase == "naming" and account.listed_at is None and account.health != "ok":
-        return (
-            "waiting",
-            "Not usable yet",
-            connect_words.refusal(account.health_word, provider),
-            "ask",
-        )
-    if account.phase == "naming":
-        return (
-            "waiting",
-            "Not started",
-            f"{name} has connected {provider} and not started sync yet.",
-            "ask",
-        )
-    if account.phase == "leaving":
-        if account.is_stuck_leaving:
-            return (
-                "trouble",
-                "Removal is not finished",
-                f"{name} stopped sync. {two_way_words.unfinished(account, zone, is_own=False)}",
-                "end",
-            )
-        return (
-            "waiting",
-            "Removing our events",
-            f"{name} stopped sync; our events in {provider} are being removed.",
-            "",
-        )
-    if account.barred == "plan":
-        words = (
-            f"The clinic’s plan has no sync with {provider}. Nothing goes there, and"
-            f" {two_way_words.old_times(account)}"
-        )
-        return "waiting", "Not in the plan", words, ""
-    if account.barred:
-        return (
-            "off",
-            "Off",
-            f"{name} has switched sync off.",
-            "",
-        )
-    if account.phase == "paused":
-        return "off", "Paused", f"{name} paused it. Nothing goes out and nothing comes in.", ""
-    done, due = two_way_words.in_step(account), two_way_words.due(account)
-    if account.wait_until and account.wait_until > at:
-        until = display.clock(account.wait_until, zone)
-        return (
-            "waiting",
-            f"Waiting until {until}",
-            f"{provider} does not take more now. The rest follows by itself.",
-            "",
-        )
-    if in_part := reading_words.in_short(account, provider):
-        return "waiting", in_part[0], in_part[1], "ask"
-    if two_way_words.running(account) or Account.due(at).where(Account.id == account.id).exists():
-        name, rest = (
-            ("Under way", "; the rest is on its way") if done < due else ("Looking for changes", "")
-        )
-        return "waiting", name, f"{min(done, due):,} of {due:,} bookings are up to date{rest}.", ""
-    failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
-    if failed:
-        words = (
-            f"{failed:,} booking{'' if failed == 1 else 's'} could not be written. We try again by"
-            " ourselves."
-        )
-        return "waiting", "Updating", words, "resync"
-    how = two_way_words.how_changes_arrive(account)
-    return "ok", "Up to date", f"{how[0].upper()}{how[1:]}.", "resync"
-
-
-def _facts(account: Account, zone: ZoneInfo) -> list[str]:
+def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
     """Last check, last change, coverage, live messages where they are possible, and how old the
     consent is.
     """
+    account, due = standing.account, standing.due
     last = (
         SyncRun.select(fn.MAX(SyncRun.ended_at))
         .where(SyncRun.account == account, SyncRun.error == "")
@@ -295,8 +263,7 @@ def _facts(account: Account, zone: ZoneInfo) -> list[str]:
         )
         .count()
     )
-    due = two_way_words.due(account)
-    done = min(two_way_words.in_step(account), due)
+    done = min(standing.in_step, due)
     facts = [
         f"Checked {display.ago(account.checked_at)}" if account.checked_at else "Never checked yet",
         f"Last change {display.ago(last)}" if last else "No change yet",
@@ -304,8 +271,8 @@ def _facts(account: Account, zone: ZoneInfo) -> list[str]:
         f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there",
     ]
     if connections.setup().webhook_url:
-        facts.append(f"Instant updates {two_way_words.live(account, zone)}")
-    facts.append(f"Connected {display.ago(account.consented_at)}")
+        facts.append(f"Instant updates {two_way_words.live(standing, zone)}")
+    facts.append(f"Access given {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
         facts.append(
             "Access ends on"

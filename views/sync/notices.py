@@ -2,14 +2,14 @@
 decision works once.
 """
 
-from flask import Blueprint, abort, flash, request, url_for
+from flask import Blueprint, abort, flash, g, request, url_for
 from flask_login import current_user
+from peewee import JOIN
 
 from base import scheduling
 from base.series import SlotTaken
-from sync.providers import registry
 from sync.tables.accounts import Account, Notice, RemoteCalendar
-from sync.two_way import decisions, incoming, work
+from sync.two_way import decisions, incoming, state, work
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -136,44 +136,42 @@ def leave_all(calendar_id: int):
 
 @blueprint.app_template_global()
 def to_decide() -> int:
-    """How many things wait for the signed-in person on Calendar sync, an account that the plan lost
-    among them: for the menu.
+    """How many things wait for the signed-in person on Calendar sync, accounts that carry nothing
+    and have no notice among them: for the menu.
     """
-    rows = Notice.select(
-        Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
-    ).join(Account)
-    return notice_words.to_decide(
-        rows.where(Account.user == current_user.id, Notice.settled_at.is_null())
-    ) + len(_lost_to_plan())
-
-
-def _lost_to_plan() -> list[Account]:
-    """The signed-in person's accounts that the clinic's plan has no more. Asks nothing where it has
-    all of them.
-    """
-    lost = [kind for kind in registry.KINDS if not access.clinic().allows(kind)]
-    if not lost:
-        return []
-    return list(
-        Account.select().where(
-            Account.user == current_user.id,
-            Account.kind.in_(lost),
-            Account.phase.in_(("active", "paused")),
-        )
-    )
+    accounts, notices = _mine()
+    return notice_words.to_decide(notices) + len(state.any_of(accounts, state.UNTOLD))
 
 
 @blueprint.app_template_global()
-def stuck_accounts() -> list[Account]:
-    """The signed-in person's accounts that carry nothing now until they act: for the calendar, in
-    one query.
+def stuck_accounts() -> list[tuple[Account, state.State]]:
+    """The signed-in person's accounts because of which the calendar shows less than they expect,
+    each with how it stands: for the calendar.
     """
-    rows = Account.select().where(
-        Account.user == current_user.id,
-        Account.phase == "active",
-        Account.health.in_(("reconnect", "calendar_gone")),
-    )
-    return [*(row for row in rows if not row.barred), *_lost_to_plan()]
+    return state.any_of(_mine()[0], state.BANNER)
+
+
+def _mine() -> tuple[list[Account], list[Notice]]:
+    """The signed-in person's accounts, and their open notices, the newest last: one query a
+    request for the menu and the calendar. What an answer changes is seen in the next request.
+    """
+    if "accounts_of_mine" not in g:
+        notice = Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
+        is_open = (Notice.account == Account.id) & Notice.settled_at.is_null()
+        rows = (
+            Account.select(Account, *notice, *state.columns())
+            .join(Notice, JOIN.LEFT_OUTER, on=is_open, attr="open_notice")
+            .where(Account.user == current_user.id)
+            .order_by(Account.id, Notice.id)
+        )
+        accounts, notices = {}, []
+        for row in rows:
+            row.user = current_user
+            accounts.setdefault(row.id, row)
+            if open_notice := getattr(row, "open_notice", None):  # missing where there is none
+                notices.append(open_notice)
+        g.accounts_of_mine = list(accounts.values()), notices
+    return g.accounts_of_mine
 
 
 def _refused(why: str):

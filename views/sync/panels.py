@@ -13,10 +13,11 @@ from sync.connect import connecting, connections
 from sync.providers import registry
 from sync.tables.accounts import Account, Notice, RemoteCalendar, SyncRun
 from sync.two_way import work
+from sync.two_way.state import HELD, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
-from . import health_words, notice_words, reading_words
+from . import notice_words, reading_words
 from . import two_way_words as words
 
 LISTED_MINUTES = 10
@@ -105,7 +106,7 @@ def _waiting(panel: dict) -> list[Notice]:
     well.
     """
     rows = list(panel["account"].open_notices)
-    if panel["status"].badge == "ok" and not any(row.kind in health_words.HELD for row in rows):
+    if panel["status"].badge == "ok" and not any(row.kind in HELD for row in rows):
         Notice.settle(panel["account"], "nudge", "well")
         return [row for row in rows if row.kind != "nudge"]
     return rows
@@ -119,11 +120,13 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         )
     )
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
+    standing = Standing(account)
     found = {
         "account": account,
-        "status": words.status(account, zone),
-        "look": words.first_look(account, zone),
-        "run": words.running(account),
+        "standing": standing,
+        "status": words.status(standing, zone),
+        "look": words.first_look(standing, zone),
+        "run": standing.run,
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
         "name": registry.of(account.kind).name,
@@ -137,8 +140,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         ],
         "skipped": words.skipped(account),
         "left_out": words.left_out(account),
-        "troubles": reading_words.of_account(account, zone),
-        "unread": reading_words.coverage(account),
+        "troubles": reading_words.of_account(standing, zone),
+        "unread": reading_words.coverage(standing),
         "may_sync": (
             account.clinic.allows(account.kind)
             and current_user.sync_allowed
@@ -165,7 +168,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         places = [row for row in sources if connecting.may_write(row, account)]
         found |= {
             "form": form,
-            "due": words.due(account),
+            "due": standing.due,
             "earlier": [row for row in calendars if row.is_ours],
             "places": places,
             "taken": account.taken([row.calendar_id for row in places]),

@@ -7,8 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sync.providers import registry
-from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.accounts import RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.two_way.state import Standing
 from views.kit import display
 
 REASONS = {
@@ -41,13 +42,13 @@ class Trouble:
         return "stop" if self.may_free else "warn"
 
 
-def of_account(account: Account, zone: ZoneInfo) -> dict[int, list[Trouble]]:
+def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
     """What is the matter with the account's calendars, by calendar; those without trouble are not
     in it.
     """
     found: dict[int, list[Trouble]] = {}
-    provider = registry.of(account.kind).name
-    for calendar in _gone(account):
+    provider = registry.of(standing.account.kind).name
+    for calendar in standing.gone:
         words = (
             f"{_since(calendar.gone_since, zone)} it was deleted in {provider}, or is no longer"
             " shared with you."
@@ -60,21 +61,13 @@ def of_account(account: Account, zone: ZoneInfo) -> dict[int, list[Trouble]]:
                 may_free=True,
             )
         ]
-    for row in CalendarTrouble.open_ones(account):
+    for row in standing.troubles:
         if row.kind == "events":
             found.setdefault(row.calendar_id, []).append(_events(row, provider))
         elif row.calendar.gone_since is None:
             words = f"{_since(row.since, zone)} {why(row, provider)} {KEPT}"
             found.setdefault(row.calendar_id, []).append(Trouble("Cannot be read", words))
     return found
-
-
-def _gone(account: Account) -> list[RemoteCalendar]:
-    return list(
-        account.calendars.where(
-            RemoteCalendar.role == "source", RemoteCalendar.gone_since.is_null(False)
-        )
-    )
 
 
 def _since(at: datetime, zone: ZoneInfo) -> str:
@@ -120,21 +113,21 @@ def unread(calendar: RemoteCalendar) -> str:
     return f"{total:,} {'event' if total == 1 else 'events'} could not be read: {listed}."
 
 
-def coverage(account: Account) -> list[str]:
+def coverage(standing: Standing) -> list[str]:
     """For each calendar the line about its events that could not be read."""
     return [
         f"“{display.called(row.calendar)}”: {unread(row.calendar)}"
-        for row in CalendarTrouble.open_ones(account)
+        for row in standing.troubles
         if row.kind == "events"
     ]
 
 
-def in_short(account: Account, provider: str) -> tuple[str, str] | None:
-    """A name and a sentence for how the account stands, without the name of any calendar; None
-    where all of it can be read.
+def in_short(standing: Standing) -> tuple[str, str]:
+    """A name and a sentence for an account whose calendars cannot be read, or in part; without the
+    name of any calendar.
     """
-    rows, gone = CalendarTrouble.open_ones(account), _gone(account)
-    closed = [row for row in rows if row.kind == "calendar" and row.calendar.gone_since is None]
+    gone, closed = standing.gone, standing.closed
+    provider = registry.of(standing.account.kind).name
     if len(closed) + len(gone) > 1:
         return (
             "Calendars cannot be read",
@@ -150,4 +143,4 @@ def in_short(account: Account, provider: str) -> tuple[str, str] | None:
         )
     if closed:
         return "A calendar cannot be read", f"One calendar: {why(closed[0], provider)} {KEPT}"
-    return ("Read in part", " ".join(unread(row.calendar) for row in rows)) if rows else None
+    return "Read in part", " ".join(unread(row.calendar) for row in standing.troubles)

@@ -10,6 +10,7 @@ from sync.connect import connecting
 from sync.providers import registry
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way import incoming, work
+from sync.two_way.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.merging import Merging
@@ -115,7 +116,7 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
         events=events,
         two_way=words,
         blocking=words.blocking(row),
-        troubles=reading_words.of_account(row.account, zone).get(row.id, []),
+        troubles=reading_words.of_account(Standing(row.account), zone).get(row.id, []),
         name=registry.of(row.account.kind).name,
         most=MOST_SHOWN,
         from_to=display.from_to,

@@ -15,6 +15,7 @@ from sync.connect import connecting
 from sync.providers import registry
 from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
 from sync.two_way import first_look, work
+from sync.two_way.state import Standing
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.display import Page
@@ -82,11 +83,17 @@ def history():
     )
     page = Page.of(rows, arg_int(request.args.get("page"), 1))
     by_kind = {account.kind: account for account in accounts}
+    zone = sync_words.zone(access.calendars(), current_user)
     return render_template(
         "sync/history.html",
         page=page,
         by_kind=by_kind,
-        zone=sync_words.zone(access.calendars(), current_user),
+        standing=[
+            (account, words.status(Standing(account), zone))
+            for account in accounts
+            if account.phase != "off"
+        ],
+        zone=zone,
         two_way=words,
     )
 

@@ -10,8 +10,9 @@ from base.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account, Channel, Link, Notice, RemoteCalendar, SyncRun
-from sync.two_way import decisions, local
+from sync.tables.accounts import TWO_WAY, Account, Link, Notice, RemoteCalendar, SyncRun
+from sync.two_way import decisions, local, state
+from sync.two_way.state import Standing, State
 from views.kit import display
 
 from . import connect_words, reading_words
@@ -101,158 +102,157 @@ class Status:
         }[self.badge]
 
 
-def running(account: Account) -> SyncRun | None:
-    """The run under way, with something to show for it."""
-    row = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
-    return (
-        row
-        if row
-        and row.ended_at is None
-        and row.total
-        and account.leased_until
-        and account.leased_until > scheduling.utc_now()
-        else None
+NAMES = {  # on the page and on the owner's board alike
+    State.REMOVAL_STUCK: "Removal is not finished",
+    State.REMOVING: "Removing our events",
+    State.NOT_SET_UP: "Not set up any more",
+    State.LOOKING: "Connected",
+    State.LOOK_FAILED: "Not usable yet",
+    State.LOOK_WAITS: "Not usable yet",
+    State.OFF: "Off",
+    State.UNNAMED: "Not started",
+    State.NO_PLAN: "Not in the plan",
+    State.NOT_ALLOWED: "Off",
+    State.PAUSED: "Paused",
+    State.RECONNECT: "Needs reconnecting",
+    State.CALENDAR_GONE: "Calendar is gone",
+    State.OPERATOR: "Needs whoever runs Kalends",
+    State.ASKS: "Waits for you",
+    State.ASKS_SOURCE: "Waits for you",
+    State.FAILED: "Updating",
+    State.IN_STEP: "Up to date",
+}
+MOVING = (  # something changes by itself: look again in a moment
+    State.REMOVAL_STUCK,
+    State.REMOVING,
+    State.LOOKING,
+    State.LOOK_WAITS,
+    State.WAITING,
+    State.RUNNING,
+    State.DUE,
+)
+
+
+def name_of(standing: Standing, zone: ZoneInfo) -> str:
+    """The state in a few words."""
+    state = standing.state
+    if state == State.WAITING:
+        return f"Waiting until {display.clock(standing.account.wait_until, zone)}"
+    if state in (State.RUNNING, State.DUE):
+        is_behind = state == State.RUNNING or standing.in_step < standing.due
+        return "Under way" if is_behind else "Looking for changes"
+    if state in (State.UNREADABLE, State.IN_PART):
+        return reading_words.in_short(standing)[0]
+    return NAMES[state]
+
+
+def status(standing: Standing, zone: ZoneInfo) -> Status:
+    """How the account stands, for its own person."""
+    return Status(
+        standing.severity,
+        name_of(standing, zone),
+        _sentence(standing, zone),
+        standing.state in MOVING,
     )
 
 
-def due(account: Account) -> int:
-    """How many bookings are to stand outside now."""
-    bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
-    return (
-        Booking.select()
-        .where(
-            Booking.practitioner.in_(calendars),
-            Booking.status.in_(list(TWO_WAY)),
-            *Booking.touching(bounds.starts_at, bounds.ends_at),
-        )
-        .count()
-    )
+def first_look(standing: Standing, zone: ZoneInfo) -> Status | None:
+    """How the first look at a connected account goes; None once its calendars are known."""
+    looks = State.LOOKING, State.LOOK_FAILED, State.LOOK_WAITS
+    is_unseen = standing.state == State.NOT_SET_UP and standing.account.phase == "naming"
+    return status(standing, zone) if standing.state in looks or is_unseen else None
 
 
-def in_step(account: Account) -> int:
-    """How many bookings stand outside as they should."""
-    return (
-        Link.select()
-        .where(Link.account == account, Link.phase == "synced", Link.wanted != "")
-        .count()
-    )
-
-
-def status(account: Account, zone: ZoneInfo) -> Status:
-    """How the account stands, the weightiest thing first."""
-    name, at = registry.of(account.kind).name, scheduling.utc_now()
-    if account.phase == "leaving":
-        gone = " What came from there is gone here already."
-        if account.is_stuck_leaving:
-            return Status(
-                "trouble", "Removal is not finished", unfinished(account, zone) + gone, True
+def _sentence(standing: Standing, zone: ZoneInfo) -> str:
+    account = standing.account
+    name = registry.of(account.kind).name
+    match standing.state:
+        case State.REMOVAL_STUCK:
+            return f"{unfinished(account, zone)} What came from there is gone here already."
+        case State.REMOVING:
+            return (
+                f"We are removing our events in {name}. What came from there is gone here already."
             )
-        return Status(
-            "waiting", "Removing our events", f"We are removing our events in {name}.{gone}", True
-        )
-    if look := first_look(account, zone):
-        return look
-    if account.phase == "off":
-        return Status(
-            "off",
-            "Off",
-            f"Nothing is synced. {name} is still connected, so you can start again at any time.",
-        )
-    if account.phase == "naming":
-        return Status("waiting", "Not started", "Give the new calendar a name, and you can start.")
-    if account.kind not in connections.kinds():
-        return Status(
-            "off",
-            "Not set up any more",
-            f"{name} is not set up on this server now. The person who runs it can change that.",
-        )
-    if account.barred == "plan":
-        words = (
-            f"Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
-            f" {old_times(account)}"
-        )
-        return Status("waiting", "Not in your plan", words)
-    if account.barred:
-        return Status(
-            "off",
-            "Off",
-            "Bookings may not appear outside Kalends now. Tick the box that lets them, to go on.",
-        )
-    if account.phase == "paused":
-        return Status(
-            "off",
-            "Paused",
-            "Nothing goes out and nothing comes in until you go on. Busy times we last saw still"
-            " block.",
-        )
-    if account.health == "reconnect":
-        return Status(
-            "trouble",
-            "Needs reconnecting",
-            f"Access to {name} has ended, {since(account)}. Your bookings here are safe.",
-        )
-    if account.health == "calendar_gone":
-        return Status(
-            "trouble",
-            "Calendar is gone",
-            f"Our calendar in {name} was deleted there. Your bookings here are safe.",
-        )
-    if account.health == "operator":
-        words = (
-            f"{name} refuses this Kalends, or does not answer ({account.health_word}),"
-            f" {since(account)}."
-        )
-        return Status("trouble", "Needs whoever runs Kalends", f"{words} We go on trying.")
-    if _waits(account):
-        until = display.clock(account.wait_until, zone)
-        return Status(
-            "waiting",
-            f"Waiting until {until}",
-            f"{_why_waiting(account, name)} The rest follows by itself.",
-            True,
-        )
-    run, done, total = running(account), in_step(account), due(account)
-    if run:
-        return Status(
-            "busy",
-            "Under way",
-            f"{run.done:,} of {run.total:,} changes are in {name}. You can leave this page: it"
-            " carries on.",
-            True,
-        )
-    if in_part := reading_words.in_short(account, name):
-        return Status("waiting", in_part[0], f"{in_part[1]} See below.")
-    if Account.due(at).where(Account.id == account.id).exists() or (
-        account.leased_until and account.leased_until > at
-    ):
-        name, rest = (
-            ("Under way", "; the rest is on its way")
-            if done < total
-            else ("Looking for changes", "")
-        )
-        return Status(
-            "busy", name, f"{min(done, total):,} of {total:,} bookings are up to date{rest}.", True
-        )
-    if held := account.open_notices.where(Notice.topic == "hold").first():
-        return Status(
-            "waiting",
-            "Waits for you",
-            f"We stopped before {held.detail.get('count', 0)} events would go. Nothing has been"
-            " removed.",
-        )
-    if account.open_notices.where(Notice.kind == "source_empty").exists():
-        return Status(
-            "waiting",
-            "Waits for you",
-            "A calendar is suddenly empty. Its times keep blocking until you decide below.",
-        )
-    failed = Link.select().where(Link.account == account, Link.problem.not_in(("", "kept"))).count()
-    counted = (
-        f"{min(done, total):,} of {total:,} bookings, checked {display.ago(account.checked_at)}"
-    )
-    if failed:
-        return Status("waiting", "Updating", f"{counted}. See below which are not.")
-    return Status("ok", "Up to date", f"{counted}, {how_changes_arrive(account)}.")
+        case State.NOT_SET_UP:
+            return (
+                f"{name} is not set up on this server now. The person who runs it can change that."
+                f"{_still_blocking(account)}"
+            )
+        case State.LOOKING:
+            return f"We are asking {name} which calendars you have. You can leave this page."
+        case State.LOOK_FAILED:
+            return connect_words.refusal(account.health_word, name)
+        case State.LOOK_WAITS:
+            why = connect_words.refusal(account.health_word, name)
+            if standing.waits:
+                return f"{why} We try again at {display.clock(account.wait_until, zone)}."
+            return f"{why} We are trying again."
+        case State.OFF if account.kind not in connections.kinds():
+            return f"Nothing is synced. {name} is not set up on this server now."
+        case State.OFF:
+            return (
+                f"Nothing is synced. {name} is still connected, so you can start again at any time."
+            )
+        case State.UNNAMED:
+            return "Give the new calendar a name, and you can start."
+        case State.NO_PLAN:
+            return (
+                f"Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
+                f" {old_times(account)}"
+            )
+        case State.NOT_ALLOWED:
+            return (
+                "Bookings may not appear outside Kalends now. Tick the box that lets them, to go"
+                " on."
+            )
+        case State.PAUSED:
+            return (
+                "Nothing goes out and nothing comes in until you go on. Busy times we last saw"
+                " still block."
+            )
+        case State.RECONNECT:
+            return f"Access to {name} has ended, {since(account)}. Your bookings here are safe."
+        case State.CALENDAR_GONE:
+            return f"Our calendar in {name} was deleted there. Your bookings here are safe."
+        case State.OPERATOR:
+            return (
+                f"{name} refuses this Kalends, or does not answer ({account.health_word}),"
+                f" {since(account)}. We go on trying."
+            )
+        case State.ASKS:
+            return (
+                f"We stopped before {standing.held.detail.get('count', 0)} events would go. Nothing"
+                " has been removed."
+            )
+        case State.ASKS_SOURCE:
+            return "A calendar is suddenly empty. Its times keep blocking until you decide below."
+        case State.UNREADABLE | State.IN_PART:
+            return f"{reading_words.in_short(standing)[1]} See below."
+        case State.WAITING:
+            return f"{_why_waiting(account, name)} The rest follows by itself."
+        case State.RUNNING:
+            return (
+                f"{standing.run.done:,} of {standing.run.total:,} changes are in {name}. You can"
+                " leave this page: it carries on."
+            )
+        case State.DUE:
+            return how_far(standing)
+    done, due = min(standing.in_step, standing.due), standing.due
+    counted = f"{done:,} of {due:,} bookings, checked {display.ago(account.checked_at)}"
+    if standing.state == State.FAILED:
+        return f"{counted}. See below which are not."
+    return f"{counted}, {how_changes_arrive(standing)}."
+
+
+def how_far(standing: Standing) -> str:
+    """How many bookings are in step while an account is being looked at."""
+    done, due = standing.in_step, standing.due
+    rest = "; the rest is on its way" if done < due else ""
+    return f"{min(done, due):,} of {due:,} bookings are up to date{rest}."
+
+
+def _still_blocking(account: Account) -> str:
+    return "" if account.phase == "naming" else f" Nothing goes there, and {old_times(account)}"
 
 
 def old_times(account: Account) -> str:
@@ -265,35 +265,6 @@ def old_times(account: Account) -> str:
         if reads
         else "no busy times come from there."
     )
-
-
-def first_look(account: Account, zone: ZoneInfo) -> Status | None:
-    """How the first look at a connected account goes; None once its calendars are known."""
-    if account.phase not in ("naming", "off") or account.listed_at is not None:
-        return None
-    name = registry.of(account.kind).name
-    if account.kind not in connections.kinds():
-        return Status(
-            "off",
-            "Not set up any more",
-            f"{name} is not set up on this server now. The person who runs it can change that.",
-        )
-    if account.health == "ok":
-        return Status(
-            "busy",
-            "Connected",
-            f"We are asking {name} which calendars you have. You can leave this page.",
-            True,
-        )
-    why = connect_words.refusal(account.health_word, name)
-    if account.health == "reconnect":
-        return Status("trouble", "Not usable yet", why)
-    again = (
-        f" We try again at {display.clock(account.wait_until, zone)}."
-        if _waits(account)
-        else " We are trying again."
-    )
-    return Status("waiting", "Not usable yet", why + again, True)
 
 
 def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
@@ -316,7 +287,9 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         account.health_word, f"{name} refused it or did not answer."
     )
     again = (
-        f" We try again at {display.moment(account.wait_until, zone)}." if _waits(account) else ""
+        f" We try again at {display.moment(account.wait_until, zone)}."
+        if Standing(account).waits
+        else ""
     )
     return f"{why} {left}{again}"
 
@@ -334,10 +307,6 @@ def _unsearched(account: Account, is_own: bool) -> str:
         f" We could not look into {named}{more}. If you moved or copied a booking there, remove it"
         " by hand."
     )
-
-
-def _waits(account: Account) -> bool:
-    return bool(account.wait_until and account.wait_until > scheduling.utc_now())
 
 
 def _why_waiting(account: Account, name: str) -> str:
@@ -360,42 +329,31 @@ def since(account: Account) -> str:
     )
 
 
-def how_changes_arrive(account: Account) -> str:
-    open_ones = (
-        Channel.select()
-        .where(
-            Channel.account == account, Channel.is_open, Channel.expires_at > scheduling.utc_now()
-        )
-        .exists()
-    )
+def how_changes_arrive(standing: Standing) -> str:
+    """Live is said only where messages come through."""
     return (
         "instant updates on"
-        if open_ones
+        if standing.is_live
         else f"changes arrive within {display.duration(connections.setup().poll_seconds * 1.25)}"
     )
 
 
-def live(account: Account, zone: ZoneInfo) -> str:
+def live(standing: Standing, zone: ZoneInfo) -> str:
     """About the channels, for the list of facts."""
-    if account.phase != "active" or account.health in ("reconnect", "calendar_gone"):
-        return f"none while {'paused' if account.phase == 'paused' else 'disconnected'}"
-    if not connections.setup().webhook_url:
-        every = display.duration(connections.setup().poll_seconds)
+    if standing.state in state.STOPPED:
+        return f"none while {'paused' if standing.state == State.PAUSED else 'disconnected'}"
+    every = display.duration(connections.setup().poll_seconds)
+    if not connections.setup().webhook_url or not standing.has_channels:
         return f"not possible here; we check every {every}"
-    rows = list(
-        Channel.select()
-        .where(Channel.account == account, Channel.is_open)
-        .order_by(Channel.expires_at)
-    )
+    rows = standing.channels
     if not rows:
-        return f"off now; we check every {display.duration(connections.setup().poll_seconds)}"
-    row, last = (
-        rows[0],
-        max((row for row in rows if row.called_at), key=lambda row: row.called_at, default=None),
-    )
+        return f"off now; we check every {every}"
+    if not standing.is_live:
+        return f"on, but none has come yet; we check every {every}"
+    last = max((row.called_at for row in rows if row.called_at), default=None)
     return (
-        f"on until {display.short_day(row.expires_at.astimezone(zone).date())}, renewed"
-        " automatically" + (f"; the last one {display.ago(last.called_at)}" if last else "")
+        f"on until {display.short_day(rows[0].expires_at.astimezone(zone).date())}, renewed"
+        " automatically" + (f"; the last one {display.ago(last)}" if last else "")
     )
 
 

@@ -126,7 +126,7 @@ def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
             "Waiting until 12:05 Google does not take more now.",
         ),
         (
-            {"phase": "naming"},
+            {"phase": "naming", "listed_at": timedelta(0)},
             "waiting",
             "Not started Pat has connected Google and not started sync yet.",
         ),
@@ -136,7 +136,7 @@ def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
 )
 def test_each_state_is_a_sentence_with_its_colour(olive, account, clock, columns, badge, words):
     columns = {
-        name: clock.now + value if name == "wait_until" else value
+        name: clock.now + value if isinstance(value, timedelta) else value
         for name, value in columns.items()
     }
     set_to(account, failing_since=clock.now - timedelta(hours=3), **columns)
@@ -363,7 +363,8 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
     maya = signed_in(linden.maya)
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         assert "2 to fix" in maya.get("/services/").get_data(as_text=True)
-    assert sum("health" in str(record.msg) for record in caplog.records) == 1
+    asked = [record for record in caplog.records if "is_unreadable" in str(record.msg)]
+    assert len(asked) == 2  # one about oneself, one about the clinic
     assert "to fix" not in signed_in(linden.pat).get("/services/").get_data(as_text=True)
 
 
@@ -378,6 +379,8 @@ def test_live_messages_are_not_promised_for_an_account_without_access(olive, acc
         expires_at=clock.now + timedelta(days=5),
         is_open=True,
     )
+    assert "On for 0 of 1" in board(olive)  # no message ever came
+    Channel.update(called_at=clock.now).execute()
     assert "On for 1 of 1" in board(olive)
     set_to(account, health="reconnect", failing_since=clock.now)
     said = board(olive)
