@@ -14,6 +14,7 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -219,6 +220,25 @@ class Clinic(Shown):
     def is_hosted(self) -> bool:
         """Whether the clinic has a plan of somebody who hosts it: else plans mean nothing to it."""
         return self.plan != "self-hosted"
+
+    @property
+    def preset(self) -> dict[str, Any]:
+        """How links begin here, and what two-way sync shows: title, details, statuses and days."""
+        if self.feed_preset == "clinic":
+            return {
+                "title": TITLE,
+                "details": "",
+                "statuses": dict(CLINIC),
+                "past_days": 30,
+                "future_days": 365,
+            }
+        return {
+            "title": "{organisation}",
+            "details": "status rate notes" if self.notes_may_leave else "status rate",
+            "statuses": dict(LOCUM),
+            "past_days": None,
+            "future_days": None,
+        }
 
     def allows(self, feature: str) -> bool:
         """Whether the clinic's plan has `feature` ("feed", "google", "microsoft")."""
@@ -1423,6 +1443,7 @@ CLINIC = {
     "cancelled": "cancelled",
     "no_show": "cancelled",
 }
+TITLE = "{service} {client}"
 STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
 MOST_LINKS = 30  # living links of one person
 WINDOWS = {
@@ -1453,7 +1474,7 @@ class Feed(Shown):
         constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")],
     )
     identifier = CharField(30, null=True)  # None: as the owner of the link chose for everything
-    title = CharField(60, default="{service} {client}")
+    title = CharField(60, default=TITLE)
     details = CharField(60, default="")
     statuses = JSONText(default=lambda: dict(CLINIC))
     past_days = IntegerField(null=True, default=30)
@@ -1471,16 +1492,7 @@ class Feed(Shown):
     def draft(cls, user: User, **settings) -> "Feed":
         """A link with the clinic's preset for what `settings` leave open; not stored."""
         clinic = user.clinic
-        if clinic.feed_preset == "locum":
-            settings = {
-                "title": "{organisation}",
-                "details": "status rate notes" if clinic.notes_may_leave else "status rate",
-                "statuses": dict(LOCUM),
-                "past_days": None,
-                "future_days": None,
-                **settings,
-            }
-        return cls(clinic=clinic, user=user, **settings)
+        return cls(clinic=clinic, user=user, **{**clinic.preset, **settings})
 
     @classmethod
     @database.atomic()

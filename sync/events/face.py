@@ -6,9 +6,12 @@ sensitive information
 (E14, E22) leaves "Busy" and nothing else, whatever else is chosen.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from base.text import client_label
+from base.past_values import Before
+from base.text import client_label, cut
 
 from .event import Face
 
@@ -26,6 +29,79 @@ class Policy:
     details: str = ""
     location: bool = True
     hide_sensitive: bool = False
+
+    @classmethod
+    def of(cls, user: "Person", clinic: "House", choices: "Chosen") -> "Policy":
+        """What a calendar outside may show of its person's bookings: what was chosen for it, cut by
+        what the person chose for everything, and by the clinic.
+        """
+        notes = clinic.notes_may_leave
+        return cls(
+            identifier=identifier_of(choices.identifier or user.identifier, clinic),
+            title=choices.title,
+            details=choices.details if notes else choices.details.replace("notes", ""),
+            hide_sensitive=choices.hide_sensitive or user.hide_sensitive,
+        )
+
+    def of_colleague(self, colleague: "Person", clinic: "House") -> "Policy":
+        """The same for a colleague's bookings: no more of a client than the colleague chose for
+        every calendar outside (X8).
+        """
+        return replace(
+            self,
+            identifier=identifier_of(cut(colleague.identifier, self.identifier), clinic),
+            hide_sensitive=self.hide_sensitive or colleague.hide_sensitive,
+        )
+
+
+class Person(Protocol):
+    """What a person chose for every calendar outside."""
+
+    identifier: str | None
+    hide_sensitive: bool
+
+
+class House(Protocol):
+    """What a clinic lets leave."""
+
+    privacy_ceiling: str
+    internal_ids: bool
+    notes_may_leave: bool
+
+
+class Chosen(Protocol):
+    """What was chosen for one calendar outside; a private link is such a choice."""
+
+    kind: str
+    identifier: str | None
+    title: str
+    details: str
+    hide_sensitive: bool
+    statuses: Mapping[str, str]
+    before: Before
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The same where no private link holds it. `statuses`: of a booking → of its event; a missing
+    one stays out. `before`: see `base.past_values`.
+    """
+
+    title: str
+    details: str
+    statuses: Mapping[str, str]
+    identifier: str | None = None
+    hide_sensitive: bool = False
+    kind: str = "bookings"
+    before: Before = field(default_factory=list)
+
+
+def identifier_of(chosen: str | None, clinic: House) -> str:
+    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
+    internal ID while the clinic has them off.
+    """
+    identifier = cut(chosen, clinic.privacy_ceiling)
+    return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
 
 
 @dataclass(frozen=True, slots=True)

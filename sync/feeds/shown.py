@@ -5,7 +5,7 @@ Choices cut one another: the link's own, the person's, the clinic's ceiling. The
 goes the same way as the feed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,10 +13,9 @@ from uuid import UUID, uuid5
 
 from base import scheduling, series
 from base.past_values import AsOf, Unknown
-from base.text import cut
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, Shown, User, Venue
 from sync.events.event import Event, Face
-from sync.events.face import BUSY, Policy, Subject, face
+from sync.events.face import BUSY, Choices, Chosen, Policy, Subject, face
 
 from . import busy, ical
 
@@ -44,7 +43,7 @@ def render(
     people = {calendar.user.name for calendar in calendars.values()}
     if feed.kind == "availability":
         name = f"{people.pop() if len(people) == 1 else feed.clinic.name}, busy times"
-    shows = [] if is_empty else list(events(feed, calendars, start, end))
+    shows = [] if is_empty else list(events(feed.user, feed.clinic, feed, calendars, start, end))
     if feed.kind == "availability" and not is_empty:
         shows = sorted(
             [*shows, *busy.events(feed, calendars.values(), start, end)],
@@ -100,41 +99,11 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
     return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
 
 
-def identifier_of(chosen: str | None, clinic: Clinic | AsOf) -> str:
-    """What stands for a client outside where `chosen` is asked for: cut by the clinic's ceiling; no
-    internal ID while the clinic has them off.
-    """
-    identifier = cut(chosen, clinic.privacy_ceiling)
-    return "none" if identifier == "internal_id" and not clinic.internal_ids else identifier
-
-
-def policy(feed: Feed | AsOf, user: User | AsOf, clinic: Clinic | AsOf) -> Policy:
-    """What a link may show: its own choices, cut by the person's and the clinic's."""
-    details = feed.details if clinic.notes_may_leave else feed.details.replace("notes", "")
-    return Policy(
-        identifier=identifier_of(feed.identifier or user.identifier, clinic),
-        title=feed.title,
-        details=details,
-        hide_sensitive=feed.hide_sensitive or user.hide_sensitive,
-    )
-
-
-def _of_colleague(rules: Policy, colleague: User | AsOf, clinic: Clinic | AsOf) -> Policy:
-    """The same for a colleague's bookings: no more of a client than the colleague chose for every
-    calendar outside (X8).
-    """
-    return replace(
-        rules,
-        identifier=identifier_of(cut(colleague.identifier, rules.identifier), clinic),
-        hide_sensitive=rules.hide_sensitive or colleague.hide_sensitive,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Terms:
     """All that the text of a booking follows from, but for the booking and its client."""
 
-    statuses: dict[str, str]
+    statuses: Mapping[str, str]
     policy: Policy
     organisation: str
     address: str
@@ -145,19 +114,19 @@ class _Terms:
     @classmethod
     def of(
         cls,
-        feed: Feed | AsOf,
+        choices: Chosen | AsOf,
         owner: User | AsOf,
         clinic: Clinic | AsOf,
         person: User | AsOf,
         venue: Venue | AsOf,
         service: Service | AsOf | None,
     ) -> "_Terms":
-        if feed.kind == "availability":
+        if choices.kind == "availability":
             statuses = {s: "confirmed" for s in series.STATUSES if s not in series.FREE_STATUSES}
             rules = Policy(hide_sensitive=True)
         else:
-            statuses, rules = feed.statuses, policy(feed, owner, clinic)
-            rules = rules if person.id == owner.id else _of_colleague(rules, person, clinic)
+            statuses, rules = choices.statuses, Policy.of(owner, clinic, choices)
+            rules = rules if person.id == owner.id else rules.of_colleague(person, clinic)
         return cls(
             statuses,
             rules,
@@ -201,7 +170,7 @@ class _History:
     before each change, the newest first, by the second of it; None: not known any more.
     """
 
-    def __init__(self, *rows: Shown | None):
+    def __init__(self, *rows: Chosen | Shown | None):
         self.now = _Terms.of(*rows)
         self.past: list[tuple[int, _Terms | None]] = []
         later = self.now
@@ -233,23 +202,25 @@ class _History:
 
 
 def events(
-    feed: Feed,
+    user: User,
+    clinic: Clinic,
+    choices: Chosen,
     calendars: dict[int, Practitioner],
     start: datetime | None,
     end: datetime | None,
     most: int | None = None,
     only: Sequence[UUID] | None = None,
 ) -> Iterator[Event]:
-    """The events a link shows, oldest first, at most `most`; with `only` those of these bookings.
-    `start`/`end` bound the window; None: open.
+    """The events that a calendar outside of this person shows under these choices, oldest first, at
+    most `most`; with `only` those of these bookings. `start`/`end` bound the window; None: open.
     """
-    services = {row.id: row for row in Service.select().where(Service.clinic == feed.clinic)}
+    services = {row.id: row for row in Service.select().where(Service.clinic == clinic)}
 
     @cache
     def history(calendar_id: int, service_id: int | None) -> _History:
         calendar = calendars[calendar_id]
         service = services.get(service_id)
-        return _History(feed, feed.user, feed.clinic, calendar.user, calendar.venue, service)
+        return _History(choices, user, clinic, calendar.user, calendar.venue, service)
 
     statuses = {status for key in calendars for status in history(key, None).now.statuses}
     for (
@@ -344,7 +315,10 @@ def preview(
     what it says; what two-way
     sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
     """
-    draft = Feed.draft(user, identifier=identifier or "none", scope="person")
+    preset = user.clinic.preset
+    choices = Choices(
+        preset["title"], preset["details"], preset["statuses"], identifier=identifier or "none"
+    )
     own = (
         Practitioner.select(Practitioner, User, Venue)
         .join(User)
@@ -352,7 +326,8 @@ def preview(
         .join(Venue)
         .where(Practitioner.user == user)
     )
-    shown = list(events(draft, {p.id: p for p in own}, now, None, count))
+    calendars = {p.id: p for p in own}
+    shown = list(events(user, user.clinic, choices, calendars, now, None, count))
     family = shown if user.mode == "one_way" else [replace(event, face=BUSY) for event in shown]
     return {
         "google": [event for event in shown if event.status != "cancelled"],

@@ -10,8 +10,9 @@ from uuid import UUID
 from peewee import chunked, fn
 
 from base import scheduling
-from models import Booking, Clinic, Feed, Practitioner, User
+from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Delta, Event, Link, Terms, Window
+from sync.events.face import Choices, Policy
 from sync.feeds import shown
 from sync.providers.base import Calendar, Provider, Unavailable
 from sync.tables.accounts import TWO_WAY, Account
@@ -69,7 +70,7 @@ def terms(account: Account) -> Terms:
 
 def shown_as(account: Account) -> str:
     """The rules by which clients are shown now, in a short text."""
-    rules = shown.policy(_draft(account), account.user, account.clinic)
+    rules = Policy.of(account.user, account.clinic, _choices(account))
     return f"{rules.identifier}|{rules.title}|{rules.details}|{rules.hide_sensitive}"[:200]
 
 
@@ -160,7 +161,13 @@ def _shown(
     statuses.
     """
     for event in shown.events(
-        _draft(account), {row.id: row for row in account.practitioners()}, start, end, only=only
+        account.user,
+        account.clinic,
+        _choices(account),
+        {row.id: row for row in account.practitioners()},
+        start,
+        end,
+        only=only,
     ):
         yield (
             replace(event, face=replace(event.face, title=LOCK + event.face.title))
@@ -169,11 +176,10 @@ def _shown(
         )
 
 
-def _draft(account: Account) -> Feed:
-    """A private link of the person's that shows what two-way sync does."""
-    draft = Feed.draft(account.user, scope="person")
-    draft.statuses = TWO_WAY
-    return draft
+def _choices(account: Account) -> Choices:
+    """What a new private link of the person's would show, but for the statuses."""
+    preset = account.clinic.preset
+    return Choices(preset["title"], preset["details"], TWO_WAY)
 
 
 def recent(account: Account, at: datetime) -> set[str]:

@@ -9,7 +9,7 @@ from wtforms.widgets import TelInput
 from base import scheduling, text
 from models import Feed, Patient, Taken, Venue
 from people.id_changes import IdChange
-from sync.feeds import shown
+from sync.events.face import identifier_of
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required, owner_required
 from views.kit.display import Page
@@ -202,7 +202,7 @@ def _outside(client: Patient) -> dict:
     """How the client appears in the calendars of whoever looks: a label, or nothing; and whether a
     link chose for itself.
     """
-    identifier = shown.identifier_of(current_user.identifier, access.clinic())
+    identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )

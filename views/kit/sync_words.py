@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from base import scheduling
 from base.text import IDENTIFIERS, cut
 from models import AuditEntry, Feed, FeedRead, Practitioner, User
-from sync.feeds.shown import identifier_of
+from sync.events.face import identifier_of
 from sync.providers import registry
 
 from . import display

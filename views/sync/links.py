@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from base import scheduling
 from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped, User
-from sync.events.face import face
+from sync.events.face import Policy, face
 from sync.feeds import shown
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
@@ -127,7 +127,7 @@ def _context(**more) -> dict:
     """What the page of links needs."""
     own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
     examples = {
-        feed.id: face(subject, shown.policy(feed, current_user, current_user.clinic)).title
+        feed.id: face(subject, Policy.of(current_user, current_user.clinic, feed)).title
         for feed in own
     }
     return {

@@ -10,7 +10,7 @@ from flask_login import current_user
 from base import scheduling
 from base.text import IDENTIFIERS, cut
 from models import Feed
-from sync.events.face import Policy, face
+from sync.events.face import Policy, face, identifier_of
 from sync.feeds import shown
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
@@ -37,7 +37,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         "chosen": chosen,
         "panes": shown.preview(user, chosen, now, _PREVIEWED),
         "examples": {
-            key: face(subject, Policy(identifier=shown.identifier_of(key, user.clinic))).title
+            key: face(subject, Policy(identifier=identifier_of(key, user.clinic))).title
             for key in IDENTIFIERS
         },
         "allowed": user.clinic.allowed_identifiers(),
