@@ -13,7 +13,7 @@ def known(*kinds: str) -> None:
     """These providers are set up, until the end of the test."""
     setup, urls = connections.setup(), ("https://provider.invalid",) * 4
     endpoints = dict.fromkeys(kinds, Endpoints("id", "secret", *urls, False))
-    connections.set_up(replace(setup, endpoints={**setup.endpoints, **endpoints}))
+    connections.set_up(replace(setup, endpoints={**endpoints, **setup.endpoints}))
 
 
 def source(user, name="Family", kind="google", **columns) -> RemoteCalendar:

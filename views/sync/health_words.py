@@ -272,7 +272,7 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
     ]
     if connections.setup().webhook_url:
         facts.append(f"Instant updates {two_way_words.live(standing, zone)}")
-    facts.append(f"Access given {display.ago(account.consented_at)}")
+    facts.append(f"Connected {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
         facts.append(
             "Access ends on"

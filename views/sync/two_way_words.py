@@ -349,7 +349,7 @@ def live(standing: Standing, zone: ZoneInfo) -> str:
     if not rows:
         return f"off now; we check every {every}"
     if not standing.is_live:
-        return f"on, but none has come yet; we check every {every}"
+        return f"none has come yet; we check every {every}"
     last = max((row.called_at for row in rows if row.called_at), default=None)
     return (
         f"on until {display.short_day(rows[0].expires_at.astimezone(zone).date())}, renewed"

@@ -305,7 +305,7 @@ class TestStarting:
 
 class TestPanel:
     def test_it_says_how_things_stand(self, pat, account):
-        assert "on, but none has come yet" in page(pat)
+        assert "none has come yet" in page(pat)
         Channel.update(called_at=Channel.opened_at).execute()
         text = page(pat)
         assert "Up to date." in text and "5 of 5 bookings" in text and "instant updates on" in text
