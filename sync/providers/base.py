@@ -321,6 +321,13 @@ class Provider(Protocol):
         is nothing. An id is left out where nothing
         can be told of it now."""
 
+    def look_closely(
+        self, calendar_id: str, remote_ids: Sequence[str]
+    ) -> dict[str, RemoteEvent | None]:
+        """As `look`, for what a list lacks: an event that lies among deleted things, where a look
+        may find it, is not there.
+        """
+
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         """Etag and mark, by id, of what `find_marked` finds, with nothing more asked for."""
 

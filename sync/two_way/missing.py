@@ -41,7 +41,7 @@ def made_sure(errand: Errand, destination: RemoteCalendar, delta: Delta) -> Delt
 
 def _looks(errand: Errand, destination: RemoteCalendar, asked: list[str]) -> dict:
     try:
-        return errand.provider.look(destination.calendar_id, asked)
+        return errand.provider.look_closely(destination.calendar_id, asked)
     except (AuthExpired, NotConfigured, RateLimited):
         raise
     except ProviderError as error:

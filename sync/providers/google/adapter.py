@@ -197,6 +197,11 @@ class Google:
             )
         return found
 
+    def look_closely(
+        self, calendar_id: str, remote_ids: Sequence[str]
+    ) -> dict[str, RemoteEvent | None]:
+        return self.look(calendar_id, remote_ids)  # what was deleted is told as a tombstone
+
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         with reading():
             items = [

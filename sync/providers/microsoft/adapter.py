@@ -48,6 +48,7 @@ from .mapping import (
     PROPERTIES,
     VIEW_FIELDS,
     expanded,
+    is_promised,
     promised_id,
     target,
     to_calendar,
@@ -298,6 +299,18 @@ class Microsoft:
         return told_by(
             dict(zip(remote_ids, Contents(self._graph, calendar_id).looks(remote_ids), strict=True))
         )
+
+    def look_closely(
+        self, calendar_id: str, remote_ids: Sequence[str]
+    ) -> dict[str, RemoteEvent | None]:
+        found = self.look(calendar_id, remote_ids)
+        by_id = {one: event for one, event in found.items() if event and not is_promised(one)}
+        stands = Contents(self._graph, calendar_id).standing(by_id.values())
+        return {
+            one: event if one not in by_id or stands[event.remote_id] else None
+            for one, event in found.items()
+            if one not in by_id or event.remote_id in stands
+        }
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
         with reading():

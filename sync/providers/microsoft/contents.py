@@ -23,6 +23,7 @@ from .mapping import (
     expanded,
     found_by,
     is_promised,
+    mark_text,
     property_of,
     target,
     to_event,
@@ -134,6 +135,34 @@ class Contents:
         """
         stands = dict(zip(asked := sorted(remote_ids), self.looks(asked), strict=True))
         return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
+
+    def standing(self, events: Iterable[RemoteEvent]) -> dict[str, bool]:
+        """Whether each of these events stands in this calendar, as its own filter tells by their
+        marks: a look by id also finds what lies among deleted things. One of which that cannot be
+        told is left out.
+        """
+        asked = [event for event in events if event.mark]
+        answers = self._graph.together(
+            [Call("GET", self._bearing(mark_text(event.mark))) for event in asked]
+        )
+        refusals = [error for error in map(failure, answers) if error]
+        for error in refusals:
+            if isinstance(error, OF_ANY_LOOK):
+                raise error
+        if any(error.status == 400 for error in refusals):
+            listed = {remote_id for remote_id, *_ in self.outline()}
+            return {event.remote_id: event.remote_id in listed for event in asked}
+        with reading():
+            return {
+                event.remote_id: event.remote_id in {item["id"] for item in answer.body["value"]}
+                for event, answer in zip(asked, answers, strict=True)
+                if failure(answer) is None
+            }
+
+    def _bearing(self, mark: str) -> str:
+        return target(
+            self._path, {"$select": "id", "$filter": found_by(MARK, mark), "$top": PAGE_SIZE}
+        )
 
     def _promised(self, promise: str) -> str:
         return target(self._path, self._own | {"$filter": found_by(PROMISE, promise)})

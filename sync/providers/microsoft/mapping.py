@@ -97,6 +97,11 @@ def found_by(name: str, value: str) -> str:
     return f"{PROPERTIES}/Any(ep: ep/id eq '{name}' and ep/value eq '{value}')"
 
 
+def mark_text(mark: Mark) -> str:
+    """A mark without its account, as it stands in an event."""
+    return json.dumps([mark.installation, mark.reference, mark.generation])
+
+
 def begins_with_mark(installation: str) -> str:
     """The `$filter` that finds what bears a mark of this installation, whatever its booking. Raises
     ValueError as `found_by` does.
@@ -162,7 +167,7 @@ def _property(name: str, value: str) -> dict[str, str]:
 
 def _from_mark(mark: Mark) -> list[dict[str, str]]:
     """The account has a property of its own, so that earlier versions still read the rest."""
-    whole = _property(MARK, json.dumps([mark.installation, mark.reference, mark.generation]))
+    whole = _property(MARK, mark_text(mark))
     return [whole, _property(ACCOUNT, mark.account)] if mark.account else [whole]
 
 

@@ -139,3 +139,18 @@ def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch)
         and not Link.select().where(Link.doubted_at.is_null(False)).exists()
     )
     world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_what_lies_among_deleted_things_is_gone(world, filters):
+    """A look by id finds it, and a lost history told nothing of it."""
+    if world.kind == "microsoft":
+        world.sandbox.deleted_items_found, world.sandbox.filter_per_calendar = True, filters
+    account = begin(world, 2)
+    booking = Booking.select().first()
+    world.robin.delete(world.event_of(account, booking)["id"], world.destination(account))
+    world.sandbox.expire_sync_tokens()
+    for _ in range(3):
+        world.poll(account)
+    assert world.notices(account) == ["deleted"]
+    world.assert_in_step(account)
