@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from peewee import CharField, DeferredForeignKey, IntegerField
 
-from .database import Base, InstantField, JSONText, insert_many_rows, now
+from .database import Base, InstantField, JSONText, insert_many_rows, now, tuples
 
 
 class AuditEntry(Base):
@@ -73,7 +73,7 @@ class AuditEntry(Base):
             AuditEntry.action.in_(list(actions)),
             apart,
         )
-        return {subject for (subject,) in later.tuples()}
+        return {subject for (subject,) in tuples(later)}
 
     @classmethod
     def listed(cls, clinic: Base, user_id: int | None = None):

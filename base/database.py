@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 from peewee import (
@@ -20,6 +21,7 @@ from peewee import (
     IntegrityError,
     InterfaceError,
     Model,
+    ModelSelect,
     OperationalError,
     PeeweeException,
     Psycopg3Adapter,
@@ -93,7 +95,7 @@ class _Connection(psycopg.Connection):
 
     server: "_Postgresql"
 
-    def wait(self, generator, *more, **named):
+    def wait(self, generator: Any, *more: Any, **named: Any) -> Any:  # type: ignore[override]
         limit, begun = self.server.limit(), time.monotonic()
         try:
             answer = super().wait(
@@ -109,7 +111,7 @@ class _Connection(psycopg.Connection):
 
 
 class _Adapter(Psycopg3Adapter):
-    def connect(self, db, **parameters):
+    def connect(self, db: "_Postgresql", **parameters: Any) -> "_Connection":
         if db.is_doubtful:
             parameters["connect_timeout"] = 2  # the least that PostgreSQL's library takes
         connection = _Connection.connect(db.database, **parameters)
@@ -139,7 +141,7 @@ class _Postgresql(PooledPostgresqlDatabase):
     def pause(self) -> None:
         self.is_doubtful, self._again_at = True, time.monotonic() + self.PAUSE_SECONDS
 
-    def _connect(self):
+    def _connect(self) -> Any:
         self._check_pause()
         with self._pool_lock:  # one tries, the others learn from it
             self._check_pause()
@@ -151,9 +153,9 @@ class _Postgresql(PooledPostgresqlDatabase):
                     self.pause()
                 raise
 
-    def _is_closed(self, conn):
+    def _is_closed(self, conn: Any) -> bool:
         with answer_within(self.DOUBTFUL_SECONDS):
-            is_closed = super()._is_closed(conn)
+            is_closed: bool = super()._is_closed(conn)
         self._check_pause()
         return is_closed
 
@@ -221,8 +223,10 @@ def trouble(error: BaseException) -> str | None:
 
 def _before(error: BaseException) -> Iterator[BaseException]:
     """The faults during whose handling this one came up, the latest first."""
-    while (error := error.__context__) is not None:
-        yield error
+    before = error.__context__
+    while before is not None:
+        yield before
+        before = before.__context__
 
 
 _WORDS = {
@@ -249,6 +253,7 @@ def connect_afresh() -> None:
 
 
 def is_sqlite() -> bool:
+    """Whether the database is SQLite, not PostgreSQL."""
     return isinstance(database.obj, SqliteDatabase)
 
 
@@ -261,6 +266,7 @@ def hold_everything() -> None:
 
 
 def now() -> datetime:
+    """The present in UTC, as the default of a column."""
     return (
         scheduling.utc_now()
     )  # looked up at each call, so that a replaced clock counts for new rows too
@@ -269,24 +275,28 @@ def now() -> datetime:
 class InstantField(BigIntegerField):
     """An aware UTC datetime, kept as microseconds since 1970."""
 
-    def db_value(self, value):
+    def db_value(self, value: object) -> object:
+        """Raises ValueError for a datetime without a zone."""
         if not isinstance(value, datetime):
             return value
         if value.tzinfo is None:
             raise ValueError("an instant needs a zone")
         return (value - EPOCH) // timedelta(microseconds=1)
 
-    def python_value(self, value):
+    def python_value(self, value: object) -> Any:
+        """The instant in UTC."""
         return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
 
 
 class JSONText(TextField):
     """A small JSON value in a text column, keys sorted, the same in both databases."""
 
-    def db_value(self, value):
+    def db_value(self, value: object) -> str | None:
+        """The value as text; None stays None."""
         return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
-    def python_value(self, value):
+    def python_value(self, value: str | None) -> Any:
+        """What the text says."""
         return None if value is None else json.loads(value)
 
 
@@ -300,7 +310,19 @@ class Base(Model):
         legacy_table_names = False
 
 
-def transition(method: Callable) -> Callable:
+Row = TypeVar("Row", bound=Base)
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
+    """The rows of a query as plain tuples, in the order of its columns."""
+    return iter(query.tuples())
+
+
+def transition(
+    method: Callable[Concatenate[Row, Given], Answer],
+) -> Callable[Concatenate[Row, Given], Answer]:
     """Make a method of a clinic's row one transaction that holds the clinic from its first
     statement.
 
@@ -311,7 +333,7 @@ def transition(method: Callable) -> Callable:
     """
 
     @wraps(method)
-    def in_one(row, *args, **kwargs):
+    def in_one(row: Row, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
         with alone(row):
             return method(row, *args, **kwargs)
 
@@ -319,12 +341,13 @@ def transition(method: Callable) -> Callable:
 
 
 @contextmanager
-def alone(row: Base) -> Iterator[Base]:
+def alone(row: Row) -> Iterator[Row]:
     """One transaction that holds the row's clinic and has read the row again: what is decided
     inside is decided on what is there.
     """
     with database.atomic():
-        getattr(row, "clinic", row).hold()
+        clinic: Any = getattr(row, "clinic", row)
+        clinic.hold()
         _read_again(row)
         yield row
 
@@ -339,7 +362,7 @@ def _read_again(row: Base) -> None:
     ]:
         del row.__rel__[name]
     row.__data__ = fresh
-    row._dirty.clear()
+    row._dirty.clear()  # type: ignore[attr-defined]  # its stubs lack it
 
 
 @contextmanager
@@ -368,7 +391,9 @@ def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
     return count
 
 
-def _insertion(table: type[Base], fields: Sequence[Field], values: list[list]) -> tuple[str, list]:
+def _insertion(
+    table: type[Base], fields: Sequence[Field], values: list[list[Any]]
+) -> tuple[str, list[Any]]:
     """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster
     as one JSON text than as thousands of
     parameters."""

@@ -8,6 +8,7 @@ through the row.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from base import scheduling
@@ -78,7 +79,7 @@ class ChangedMeanwhile(Exception):
     """Somebody changed the row after the page that now wants to change it was opened."""
 
 
-class Changed(list):
+class Changed(list[Any]):
     """The bookings that were changed. `kept` counts the others by reason, `skipped` are the times
     that were taken and left out.
 
@@ -158,7 +159,7 @@ class Step:
     row: Base
     span: Span
     calendar: Base
-    fields: dict = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -270,7 +271,7 @@ class InSeries:
     series.
     """
 
-    def in_series(self, which: str) -> list:
+    def in_series(self, which: str) -> list[Any]:
         """This booking ("one"), with those after it ("following"), or the whole series ("all"), in
         order of time.
         """
@@ -292,7 +293,7 @@ class InSeries:
         )
         return [self if row.id == self.id else row for row in rows]
 
-    def reach(self, actor: Base | None, which: str) -> tuple[list, int]:
+    def reach(self, actor: Base | None, which: str) -> tuple[list[Any], int]:
         """The bookings that a change of `which` reaches for this person, and how many are a
         colleague's and stay.
 
@@ -311,7 +312,7 @@ class InSeries:
         return reached, len(rows) - len(reached)
 
     def plan(
-        self, reached: Sequence, span: Span, practitioner: Base | None = None, **fields
+        self, reached: Sequence[Any], span: Span, practitioner: Base | None = None, **fields
     ) -> tuple[list[Step], dict[str, int]]:
         """What a change would make of each booking that it reaches, and how many keep something, by
         reason. Reads and writes nothing.
@@ -358,7 +359,7 @@ class InSeries:
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
 
     def targets(
-        self, reached: Sequence, span: Span, practitioner: Base | None = None
+        self, reached: Sequence[Any], span: Span, practitioner: Base | None = None
     ) -> Iterator[tuple[int, Span]]:
         """(person, span) of every booking that would go along to hold time elsewhere, this one
         first. Raises BadTime.
@@ -522,7 +523,7 @@ class InSeries:
         )
         return []
 
-    def _carry_out(self, steps: Sequence[Step], actor: Base | None) -> list:
+    def _carry_out(self, steps: Sequence[Step], actor: Base | None) -> list[Any]:
         """Write the steps, keep what a note said before, and make every calendar's feeds fresh."""
         touched, now = {}, scheduling.utc_now()
         for step in steps:
@@ -541,7 +542,7 @@ class InSeries:
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]
 
-    def _note(self, actor: Base | None, action: str, rows: Sequence, **detail) -> None:
+    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail) -> None:
         """One entry for all, and one beneath it for each of the others, so that the history of each
         is whole.
         """
@@ -549,14 +550,14 @@ class InSeries:
         entry.spread([row for row in rows if row is not self])
 
 
-def going_along(booking: Base, reached: Iterable[Base]) -> list:
+def going_along(booking: Base, reached: Iterable[Base]) -> list[Any]:
     """The others of these that move when the booking does and hold time."""
     return [
         row for row in reached if row is not booking and row.status in OPEN_STATUSES and row.is_busy
     ]
 
 
-def _overlaps(rows: Sequence) -> dict[str, list[str]]:
+def _overlaps(rows: Sequence[Any]) -> dict[str, list[str]]:
     """What each of these bookings overlaps now, by its id: somebody agreed to that."""
     found = {}
     for row in rows:

@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -278,7 +279,9 @@ def rota(calendar: Base, start: datetime, end: datetime) -> Rota:
     return rotas([calendar], start, end)[calendar.id]
 
 
-def _dated(calendars: Sequence[Base], start: datetime, end: datetime) -> tuple[dict, dict]:
+def _dated(
+    calendars: Sequence[Base], start: datetime, end: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Hours by date, by practitioner's id and by venue's id."""
     own, venues = defaultdict(dict), defaultdict(dict)
     whose = DatedHours.practitioner.in_([calendar.id for calendar in calendars]) | (

@@ -79,7 +79,7 @@ def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     """What `ask` gives or raises, or Unanswered after so many seconds. It goes on alone then, until
     its own time-outs end it: time-outs of
     single reads do not bound an answer that comes in drops. It must not use the database."""
-    answered: queue.SimpleQueue = queue.SimpleQueue()
+    answered: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def work() -> None:
         try:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 from authlib.common.security import generate_token
@@ -239,7 +240,9 @@ class _Session:
     def __init__(self, http: Client):
         self._http = http
 
-    def post(self, url: str, data: dict, headers: dict, auth: object) -> httpx.Response:
+    def post(
+        self, url: str, data: dict[str, Any], headers: dict[str, Any], auth: object
+    ) -> httpx.Response:
         return request(self._http, "POST", url, data=data, headers=headers)
 
 

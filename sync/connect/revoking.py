@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from base import scheduling
+from base.database import tuples
 from sync.providers.base import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation
@@ -81,7 +82,7 @@ def _is_given_back(row: Revocation) -> bool:
 def _is_used_again(row: Revocation) -> bool:
     return any(
         _hash(row.kind, email) == row.email_hash
-        for (email,) in Account.select(Account.email).where(Account.kind == row.kind).tuples()
+        for (email,) in tuples(Account.select(Account.email).where(Account.kind == row.kind))
     )
 
 

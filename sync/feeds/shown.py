@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 from uuid import UUID, uuid5
 
 from base import scheduling, series
@@ -184,7 +185,7 @@ class _History:
                 self.past.append((second, terms))
                 later = terms
 
-    def changed(self, own: int, shown: Face, status: str, facts: tuple) -> int:
+    def changed(self, own: int, shown: Face, status: str, facts: tuple[Any, ...]) -> int:
         """The second in which the text of a booking last changed; `own`: when the booking itself
         did.
         """
@@ -266,7 +267,7 @@ def _rows(
     end: datetime | None,
     most: int | None,
     only: Sequence[UUID] | None,
-) -> Iterable[tuple]:
+) -> Iterable[tuple[Any, ...]]:
     query = (
         Booking.select(
             Booking.practitioner,

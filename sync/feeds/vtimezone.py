@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
+from typing import Any
 from zoneinfo import ZoneInfo
 
 _NAME, _RULE = r"(?:<([^>]+)>|([A-Za-z]+))", r",M(\d+)\.(\d)\.(\d)(?:/([-+\d:]+))?"
@@ -138,7 +139,7 @@ def _changes(zone: ZoneInfo, first: int, last: int) -> list[_Change]:
     return found
 
 
-def _state(zone: ZoneInfo, at: datetime) -> tuple:
+def _state(zone: ZoneInfo, at: datetime) -> tuple[Any, ...]:
     local = at.astimezone(zone)
     return local.utcoffset(), local.tzname()
 

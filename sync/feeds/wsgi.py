@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 
 from base import copies, scheduling
 from base.database import answer_within, database, is_doubtful
@@ -89,20 +90,24 @@ class Bodies:
 class FeedsApp:
     """WSGI middleware that answers everything below /api/calendar/ and passes on the rest."""
 
-    def __init__(self, inner: Callable, keys: Sequence[str], reads: ReadLog | None = None):
+    def __init__(
+        self, inner: Callable[..., Any], keys: Sequence[str], reads: ReadLog | None = None
+    ):
         self._inner, self._keys = inner, tuple(keys)
         self.reads = reads or ReadLog()
         self._bodies = Bodies()
         self._keeper = Keeper()
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(PREFIX):
             return self._inner(environ, start_response)
         status, headers, body = self._answer(environ)
         start_response(status, [*headers, *_HEADERS])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _answer(self, environ: dict) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _answer(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")], b""
         if not (shape := _SHAPE.fullmatch(environ["PATH_INFO"])):
@@ -135,7 +140,7 @@ class FeedsApp:
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
     def _found(
-        self, environ: dict, found: Check, now: datetime, address: tuple[str, str]
+        self, environ: dict[str, Any], found: Check, now: datetime, address: tuple[str, str]
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         zipped, is_current = (
             _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
@@ -161,7 +166,7 @@ class FeedsApp:
         return self._sent(environ, copies.Copy(found.etag, found.revision, body), now)
 
     def _sent(
-        self, environ: dict, copy: copies.Copy, now: datetime
+        self, environ: dict[str, Any], copy: copies.Copy, now: datetime
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         """304 to a reader that has it, else the body, packed where that is asked for."""
         zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
@@ -231,7 +236,7 @@ def _asks_gzip(accepted: str) -> bool:
     return False
 
 
-def _is_current(environ: dict, found: Check | copies.Copy) -> bool:
+def _is_current(environ: dict[str, Any], found: Check | copies.Copy) -> bool:
     """Whether the reader's copy is the present one. If-None-Match, compared weakly, goes before the
     date (RFC 9110 §13.2.2).
     """

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -391,20 +391,20 @@ class Provider(Protocol):
 class Pages(Protocol):
     """Where the pages of a long read are kept, so that it may be cut short and go on later."""
 
-    def kept(self, address: str) -> dict | None:
+    def kept(self, address: str) -> dict[str, Any] | None:
         """The page at this address, where it was read before."""
 
-    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+    def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
         """A good page was read; `goes_on`: there are more. May raise whatever ends the read."""
 
 
 class Unkept:
     """Nothing is kept, and no read is cut short."""
 
-    def kept(self, address: str) -> dict | None:
+    def kept(self, address: str) -> dict[str, Any] | None:
         return None
 
-    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+    def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
         return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Call:
 
     method: str
     target: str
-    body: dict | None = None
+    body: dict[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -28,7 +29,7 @@ class Answer:
     """The answer to one call; `body` {} when there is none."""
 
     status: int
-    body: dict
+    body: dict[str, Any]
     headers: Mapping[str, str]
 
 

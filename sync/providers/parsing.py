@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sync.events.event import RemoteEvent, Unread
 
@@ -37,7 +37,9 @@ class UnknownZone(ValueError):
 # ---- one event ----
 
 
-def apart(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEvent | Unread | None:
+def apart(
+    item: object, read: Callable[[dict[str, Any]], RemoteEvent | None]
+) -> RemoteEvent | Unread | None:
     """What `read` makes of an item of a list, or why it cannot be read. Never raises."""
     try:
         return _in_order(read(item))
@@ -50,7 +52,7 @@ def apart(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEve
 
 
 def all_apart(
-    items: Iterable[object], read: Callable[[dict], RemoteEvent]
+    items: Iterable[object], read: Callable[[dict[str, Any]], RemoteEvent]
 ) -> tuple[list[RemoteEvent], list[Unread]]:
     """The events of a list, and what of it cannot be read."""
     found = [apart(item, read) for item in items]
@@ -59,7 +61,9 @@ def all_apart(
     ]
 
 
-def answered(item: object, read: Callable[[dict], RemoteEvent | None]) -> RemoteEvent | None:
+def answered(
+    item: object, read: Callable[[dict[str, Any]], RemoteEvent | None]
+) -> RemoteEvent | None:
     """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no
     event at all, Unreadable for one that
     cannot be read."""
@@ -82,7 +86,7 @@ def is_of_another_shape(items: object) -> bool:
     )
 
 
-def all_told(items: Iterable[object], read: Callable[[dict], Told]) -> list[Told]:
+def all_told(items: Iterable[object], read: Callable[[dict[str, Any]], Told]) -> list[Told]:
     """What `read` makes of the items of a list, without those that it cannot read."""
     found = []
     for item in items:
@@ -126,7 +130,7 @@ def _side(
 # ---- its values ----
 
 
-def given(value: object, *names: str) -> dict:
+def given(value: object, *names: str) -> dict[str, Any]:
     """A start or an end that holds one of these. Raises NoTime."""
     if not isinstance(value, dict) or not any(value.get(name) for name in names):
         raise NoTime
@@ -201,13 +205,13 @@ def text(value: object, limit: int) -> str:
     return plain(value, limit) if isinstance(value, str) else ""
 
 
-def within(item: object, *names: str) -> dict:
+def within(item: object, *names: str) -> dict[str, Any]:
     """A dictionary inside another, {} where there is none."""
     for name in names:
         item = item.get(name) if isinstance(item, dict) else None
     return item if isinstance(item, dict) else {}
 
 
-def each(value: object) -> list[dict]:
+def each(value: object) -> list[dict[str, Any]]:
     """The dictionaries of a list, [] where there is none."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

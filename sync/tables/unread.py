@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from peewee import CharField, ForeignKeyField, IntegerField, chunked
 
-from base.database import Base, InstantField, insert_many_rows, now
+from base.database import Base, InstantField, insert_many_rows, now, tuples
 from base.outside import ID_LENGTH
 from models import Clinic
 
@@ -37,10 +37,10 @@ class UnreadEvent(Base):
         indexes = ((("calendar", "remote_id"), True),)
 
     @classmethod
-    def reasons(cls, calendar: RemoteCalendar) -> Counter:
+    def reasons(cls, calendar: RemoteCalendar) -> Counter[str]:
         """How many events of a calendar could not be read, by reason."""
         return Counter(
-            reason for (reason,) in cls.select(cls.reason).where(cls.calendar == calendar).tuples()
+            reason for (reason,) in tuples(cls.select(cls.reason).where(cls.calendar == calendar))
         )
 
     @classmethod
@@ -50,7 +50,7 @@ class UnreadEvent(Base):
         """Remember events that could not be read (id → reason) and forget those that are `over`;
         None: all that were not found again. Gives how
         many there were, and are."""
-        known = dict(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar).tuples())
+        known = dict(tuples(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar)))
         gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()
         other = [key for key in found.keys() & known.keys() if found[key] != known[key]]
         for some in chunked([*gone, *other], _CHUNK):

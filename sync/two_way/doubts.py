@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from peewee import chunked, fn
 
 from base import scheduling
+from base.database import tuples
 from sync.events.event import Delta, Mark
 from sync.tables.accounts import Account, Link, RemoteCalendar
 
@@ -140,7 +141,7 @@ def heard(account: Account, delta: Delta) -> None:
     told = _there(delta) | delta.tombstones
     answered(
         account,
-        [remote_id for (remote_id,) in waiting.tuples() if delta.complete or remote_id in told],
+        [remote_id for (remote_id,) in tuples(waiting) if delta.complete or remote_id in told],
     )
 
 
@@ -157,7 +158,7 @@ def unheard(account: Account, at: datetime) -> list[str]:
     rows = Link.select(Link.remote_id).where(
         Link.account == account, Link.written_at <= at - ECHO, Link.phase.in_(("synced", "frozen"))
     )
-    return [remote_id for (remote_id,) in rows.order_by(Link.id).tuples()]
+    return [remote_id for (remote_id,) in tuples(rows.order_by(Link.id))]
 
 
 # ---- the comparison of each night ----
@@ -181,7 +182,7 @@ def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
     rows = Link.select(Link.remote_id, Link.etag, Link.phase).where(
         Link.account == account, Link.remote_id != "", Link.phase != "gone"
     )
-    held = {remote_id: (etag, phase) for remote_id, etag, phase in rows.tuples()}
+    held = {remote_id: (etag, phase) for remote_id, etag, phase in tuples(rows)}
     there = {
         key: etag
         for key, (etag, mark) in outline.items()

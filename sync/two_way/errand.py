@@ -42,7 +42,7 @@ class Errand:
     secret: bytes = field(repr=False)
     ends_at: float | None = None
     run: SyncRun | None = None
-    counts: Counter = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     has_begun: bool = False
     has_got_on: bool = False  # something went through
 

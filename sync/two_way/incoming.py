@@ -6,11 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from peewee import JOIN, chunked, fn
 
 from base import scheduling, text
-from base.database import insert_many_rows, update_many_rows
+from base.database import insert_many_rows, tuples, update_many_rows
 from base.outside import TITLE_LENGTH, ExternalEvent, blocks
 from base.series import FREE_STATUSES
 from models import Booking
@@ -169,7 +170,7 @@ def _ahead(rows: Iterable[ExternalEvent]) -> list[ExternalEvent]:
     return [row for row in rows if row.ends_at > at]
 
 
-def _columns(calendar: RemoteCalendar, seen: RemoteEvent) -> dict:
+def _columns(calendar: RemoteCalendar, seen: RemoteEvent) -> dict[str, Any]:
     title = text.clean(seen.title, len(seen.title) or 1)[:TITLE_LENGTH]
     return {
         "series_id": seen.series_id,
@@ -284,7 +285,7 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
     return dict(
         row
         for some in chunked(remote_ids, _CHUNK)
-        for row in rows.where(ExternalEvent.remote_id.in_(some)).tuples()
+        for row in tuples(rows.where(ExternalEvent.remote_id.in_(some)))
     )
 
 

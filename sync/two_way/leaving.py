@@ -12,7 +12,7 @@ from operator import attrgetter
 from peewee import chunked
 
 from base import scheduling
-from base.database import database
+from base.database import database, tuples
 from sync.connect import connecting, revoking
 from sync.events.event import RemoteEvent, Window
 from sync.providers.base import (
@@ -173,7 +173,7 @@ class _Removal:
         rows = Link.select(Link.remote_id).where(
             Link.account == self.account, Link.phase.in_(STANDING), Link.remote_id != ""
         )
-        return {remote_id for (remote_id,) in rows.tuples()}
+        return {remote_id for (remote_id,) in tuples(rows)}
 
     def _remove_from_own(self, calendar_id: str, is_made: bool, is_listed: bool) -> bool:
         """Our events in one of the person's own calendars, or in one that the list lacks. Whether

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from peewee import chunked
 
+from base.database import tuples
 from models import Booking, Practitioner
 from sync.events.event import Link, Mark, RemoteEvent
 from sync.tables.accounts import Account
@@ -115,7 +116,7 @@ def _held(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
         {
             remote_id
             for some in chunked(ids, _CHUNK)
-            for (remote_id,) in rows.where(Row.remote_id.in_(some)).tuples()
+            for (remote_id,) in tuples(rows.where(Row.remote_id.in_(some)))
         }
         if accounts
         else set()

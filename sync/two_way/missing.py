@@ -4,6 +4,7 @@ a list may lie, and what it leaves out would then stand there twice.
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from sync.events.event import Delta
 from sync.providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited
@@ -39,7 +40,7 @@ def made_sure(errand: Errand, destination: RemoteCalendar, delta: Delta) -> Delt
     )
 
 
-def _looks(errand: Errand, destination: RemoteCalendar, asked: list[str]) -> dict:
+def _looks(errand: Errand, destination: RemoteCalendar, asked: list[str]) -> dict[str, Any]:
     try:
         return errand.provider.look_closely(destination.calendar_id, asked)
     except (AuthExpired, NotConfigured, RateLimited):

@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from base import jobs, scheduling, vault
 from sync.providers.base import RateLimited, Unanswered, Unavailable
@@ -30,7 +31,7 @@ class KeptPages:
         self._ends_at = ends_at
         self._calendar: RemoteCalendar | None = None
         self._known: dict[str, str] = {}
-        self._fresh: dict[str, dict] = {}
+        self._fresh: dict[str, dict[str, Any]] = {}
         self._read_at: dict[str, datetime] = {}
         self._purpose = ""
 
@@ -83,10 +84,10 @@ class KeptPages:
     def _forget(self) -> None:
         ReadPage.delete().where(*self._mine(self._calendar)).execute()
 
-    def _mine(self, calendar: RemoteCalendar) -> tuple:
+    def _mine(self, calendar: RemoteCalendar) -> tuple[Any, ...]:
         return ReadPage.calendar == calendar, ReadPage.purpose == self._purpose
 
-    def kept(self, address: str) -> dict | None:
+    def kept(self, address: str) -> dict[str, Any] | None:
         if self._calendar is None:
             return None
         place = self._place(address)
@@ -96,7 +97,7 @@ class KeptPages:
         except vault.CannotOpen:
             return None
 
-    def keep(self, address: str, page: dict, goes_on: bool) -> None:
+    def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
         """Raises OutOfTime behind a page that was read in this slice, once the slice is over."""
         place = self._place(address) if self._calendar else ""
         if not place or place in self._known:
@@ -114,9 +115,9 @@ class KeptPages:
         return hashlib.sha256(f"{since} {calendar.calendar_id} {address}".encode()).hexdigest()
 
 
-def _sealed(page: dict) -> str:
+def _sealed(page: dict[str, Any]) -> str:
     return vault.seal(b64encode(zlib.compress(json.dumps(page).encode())).decode())
 
 
-def _opened(sealed: str) -> dict:
+def _opened(sealed: str) -> dict[str, Any]:
     return json.loads(zlib.decompress(b64decode(vault.unseal(sealed))))

@@ -25,6 +25,7 @@ Its laws (cited below by number):
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from sync.events.event import (
     AdoptRemote,
@@ -334,7 +335,7 @@ def _hold(
     )
 
 
-def _order(step: Step) -> tuple:
+def _order(step: Step) -> tuple[Any, ...]:
     """Law 6: deletions, what is only written down, updates, creations; then by start and uid."""
     event = getattr(step, "event", None)
     starts_at = (

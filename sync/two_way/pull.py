@@ -6,6 +6,7 @@ import logging
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from base import scheduling
 from sync.events.event import Delta, RemoteEvent, Window
@@ -447,7 +448,7 @@ class Reader:
         return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
 
 
-def _same(calendar: RemoteCalendar) -> tuple:
+def _same(calendar: RemoteCalendar) -> tuple[Any, ...]:
     """Its row, unless a person turned it on or wanted it read anew since it was loaded."""
     return RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from peewee import CharField, ForeignKeyField
 
-from base.database import Base
+from base.database import Base, tuples
 from base.outside import ID_LENGTH
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
@@ -175,7 +175,7 @@ def _at_home(errand: Errand, rows: Iterable[Stray]) -> dict[str, str]:
         Notice.account == account, Notice.topic == "hold", Notice.settled_at.is_null()
     )
     missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
-    homes = {uid: remote_id for uid, remote_id in links.tuples() if uid not in missing}
+    homes = {uid: remote_id for uid, remote_id in tuples(links) if uid not in missing}
     same = {row.uid for row in rows if homes.get(row.uid) == row.remote_id}
     if same and account.destination:
         try:

@@ -9,6 +9,7 @@ answer was lost is found again by its id. What the shapes and refusals mean stan
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -221,7 +222,7 @@ class Google:
         with reading():
             return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), _living)[0]
 
-    def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict]:
+    def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict[str, Any]]:
         query = {
             "maxResults": PAGE_SIZE,
             "singleEvents": "false",
@@ -344,7 +345,7 @@ class Google:
 
     # ---- HTTP ----
 
-    def _json(self, method: str, path: str, **parts) -> dict:
+    def _json(self, method: str, path: str, **parts) -> dict[str, Any]:
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         _refuse(answer)
         return _body(answer)
@@ -354,7 +355,7 @@ class Google:
         if answer.status_code not in (404, 410):
             _refuse(answer)
 
-    def _pages(self, path: str, query: dict) -> Iterator[dict]:
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Every page of one query; a page may be empty and not the last. What is no page is an
         error, not an empty list.
         """
@@ -386,7 +387,7 @@ class _Gathered:
         self._deleted: set[str] = set()
         self.told_both: set[str] = set()
 
-    def add(self, page: dict) -> None:
+    def add(self, page: dict[str, Any]) -> None:
         with reading():
             for item in page.get("items", ()):
                 found = apart(item, _living)
@@ -420,7 +421,7 @@ class _Gathered:
             self.changed[remote_id] = found
 
 
-def _living(item: dict) -> RemoteEvent | None:
+def _living(item: dict[str, Any]) -> RemoteEvent | None:
     """The event, None for a tombstone. Raises Unreadable."""
     return None if is_tombstone(item) else to_event(item)
 
@@ -429,7 +430,7 @@ def _calendar(calendar_id: str) -> str:
     return f"/calendars/{quote(calendar_id, safe='')}"
 
 
-def _target(calendar_id: str, remote_id: str, query: dict) -> str:
+def _target(calendar_id: str, remote_id: str, query: dict[str, Any]) -> str:
     return f"{API}{_event(calendar_id, remote_id)}?{urlencode(query)}"
 
 
@@ -505,6 +506,6 @@ def _refuse(answer: httpx.Response) -> None:
         raise error_of(answer.status_code, body, answer.headers)
 
 
-def _body(answer: httpx.Response) -> dict:
+def _body(answer: httpx.Response) -> dict[str, Any]:
     with reading():
         return dict(answer.json())

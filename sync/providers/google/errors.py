@@ -4,6 +4,7 @@ Decided by HTTP code and `errors[].reason`, never by the message.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from sync.providers.base import (
     AuthExpired,
@@ -30,7 +31,7 @@ USE_LIMIT_SECONDS = 4 * 3600
 LOST_TOKEN = ("fullSyncRequired", "updatedMinTooLongAgo")
 
 
-def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderError:
+def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> ProviderError:
     """The error that an answer with this status (400 or above) stands for."""
     reason, location = _reason(body)
     if status == 429 or (status == 403 and reason in (*RATE_REASONS, *USE_LIMITS)):
@@ -55,12 +56,12 @@ def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderErr
     )(reason, status)
 
 
-def is_collision(status: int, body: dict) -> bool:
+def is_collision(status: int, body: dict[str, Any]) -> bool:
     """Whether items of one batch got into each other's way."""
     return status == 409 and _reason(body)[0] == "conflict"
 
 
-def _reason(body: dict) -> tuple[str, str]:
+def _reason(body: dict[str, Any]) -> tuple[str, str]:
     """Google's word for it, and the parameter at fault; empty for a body of another shape."""
     try:
         detail = body["error"]["errors"][0]

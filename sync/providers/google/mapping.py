@@ -7,6 +7,7 @@ remind anyone.
 
 import base64
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sync.events.event import Event, Mark, RemoteEvent
 from sync.providers.base import Calendar
@@ -50,7 +51,7 @@ def event_id(mark: Mark, secret: bytes) -> str:
     return base64.b32hexencode(digest(mark, secret)).decode().lower()
 
 
-def from_event(event: Event, mark: Mark) -> dict:
+def from_event(event: Event, mark: Mark) -> dict[str, Any]:
     """The body of an event of ours. A PUT with it also clears what someone else put there: guests,
     a repeat, a deletion.
     """
@@ -69,7 +70,7 @@ def from_event(event: Event, mark: Mark) -> dict:
     return {name: value for name, value in body.items() if value != ""}
 
 
-def from_event_with_guests(event: Event, mark: Mark) -> dict:
+def from_event_with_guests(event: Event, mark: Mark) -> dict[str, Any]:
     """The body of a PATCH that restores an event of ours as `from_event` does, but leaves its
     guests: null clears a field there.
     """
@@ -93,7 +94,7 @@ def _from_time(day: date | None, at: datetime, zone_name: str) -> dict[str, str]
     return {"dateTime": written(at), "timeZone": zone_name}
 
 
-def to_event(item: dict) -> RemoteEvent:
+def to_event(item: dict[str, Any]) -> RemoteEvent:
     """An event that lives (no tombstone). Raises Unreadable where nobody can tell when it is;
     whatever else is odd is left out.
     """
@@ -125,14 +126,14 @@ def to_event(item: dict) -> RemoteEvent:
     )
 
 
-def is_tombstone(item: dict) -> bool:
+def is_tombstone(item: dict[str, Any]) -> bool:
     """Whether the event is deleted. It may still carry all of its details, or nothing but its
     id.
     """
     return item.get("status") == "cancelled"
 
 
-def to_mark(item: dict) -> Mark | None:
+def to_mark(item: dict[str, Any]) -> Mark | None:
     """The mark of an installation, None when there is none or not all of it."""
     private = within(item, "extendedProperties", "private")
     installation, reference, generation = (
@@ -158,7 +159,7 @@ def _to_time(value: object) -> tuple[date | None, datetime]:
     return None, instant(value["dateTime"], value.get("timeZone"))
 
 
-def _busy(item: dict) -> str:
+def _busy(item: dict[str, Any]) -> str:
     """What the event does to its owner's time. `transparency` is left out of answers when it is
     opaque.
     """
@@ -175,7 +176,7 @@ def _busy(item: dict) -> str:
     return "tentative" if "tentative" in (answer, item.get("status")) else "busy"
 
 
-def to_calendar(item: dict) -> Calendar:
+def to_calendar(item: dict[str, Any]) -> Calendar:
     """A line of the account's list. A role that is not known yet may read at most. Raises
     Unreadable where it has no id.
     """

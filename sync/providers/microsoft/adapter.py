@@ -15,6 +15,7 @@ calendar of ours is read in
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 from base import scheduling
@@ -106,7 +107,7 @@ class Microsoft:
             own = frozenset(address.lower() for address in self._addresses() if address)
             return all_told(self._calendars(), lambda item: to_calendar(item, own))
 
-    def _calendars(self) -> list[dict]:
+    def _calendars(self) -> list[dict[str, Any]]:
         """With the notes by which ours are found again, if these can be had."""
         query = {"$top": LIST_SIZE}
         try:
@@ -203,7 +204,7 @@ class Microsoft:
             tuple(changed), frozenset(), token, True, window if unrolled else None, tuple(unread)
         )
 
-    def _since(self, sync_token: str) -> tuple[dict[str, dict], set[str], str | None]:
+    def _since(self, sync_token: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None]:
         """What the history tells after a place in it, as `_round` does. A place that Graph cannot
         read is lost as well.
         """
@@ -219,12 +220,12 @@ class Microsoft:
                 raise SyncTokenExpired(error.reason, 400) from None
             raise
 
-    def _round(self, address: str) -> tuple[dict[str, dict], set[str], str | None, bool]:
+    def _round(self, address: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None, bool]:
         """All pages of one delta: what lives, by id; what was removed; the address of the next one;
         and whether something in it had no id.
         What was moved away and back is told as both, in whatever order, and is then worth a look.
         """
-        living: dict[str, dict] = {}
+        living: dict[str, dict[str, Any]] = {}
         removed: set[str] = set()
         nameless = False
         with reading():
@@ -378,11 +379,11 @@ def _is_hidden(found: RemoteEvent | Unread | None) -> bool:
     return found is None or (isinstance(found, Unread) and found.reason == "refused")
 
 
-def _is_of_series(item: dict) -> bool:
+def _is_of_series(item: dict[str, Any]) -> bool:
     return item.get("type") in ("seriesMaster", "occurrence", "exception")
 
 
-def _event_of(item: dict) -> str:
+def _event_of(item: dict[str, Any]) -> str:
     """The event that an item of a delta is about: itself, or the series of which it is one
     occurrence.
     """

@@ -7,6 +7,7 @@ Microsoft calls such a channel a subscription. It lives for less than seven days
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sync.providers.base import ChannelCall, Gone, NoMailbox, OpenChannel, ProviderError, reading
@@ -65,7 +66,9 @@ class Channels:
         except (Gone, NoMailbox):
             return
 
-    def _until(self, expires_at: datetime, method: str, path: str, body: dict) -> OpenChannel:
+    def _until(
+        self, expires_at: datetime, method: str, path: str, body: dict[str, Any]
+    ) -> OpenChannel:
         """The channel with the end that was asked for, or the latest that Graph allows."""
         ends = sorted({min(expires_at, self._clock() + life) for life in LIVES}, reverse=True)
         for ends_at in ends:
@@ -124,7 +127,7 @@ def _call(item: object) -> ChannelCall | None:
     return ChannelCall(channel_id, secret, what, *_version(item)) if what else None
 
 
-def _version(item: dict) -> tuple[str, str]:
+def _version(item: dict[str, Any]) -> tuple[str, str]:
     """Id and etag of the event that was made or changed; no etag for one that was deleted, and
     nothing where they are not told.
     """

@@ -3,6 +3,7 @@ https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from sync.events.event import Mark, RemoteEvent, Unread
@@ -224,6 +225,6 @@ def calendar_path(calendar_id: str) -> str:
     return f"/me/calendars/{quote(calendar_id, safe='')}"
 
 
-def _first(items: list[dict]) -> RemoteEvent | None:
+def _first(items: list[dict[str, Any]]) -> RemoteEvent | None:
     """A person may have copied the event, promise and all; the copy is the plan's to find."""
     return min(map(to_event, items), key=lambda event: event.remote_id, default=None)

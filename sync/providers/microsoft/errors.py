@@ -4,6 +4,7 @@ Decided by HTTP code and the most exact code in the body, never by the message.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from sync.providers.base import (
     AuthExpired,
@@ -32,7 +33,7 @@ TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")
 DEEPEST = 5  # how far errors are nested
 
 
-def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderError:
+def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> ProviderError:
     """The error that an answer with this status (300 or above) stands for."""
     codes = _codes(body)
     reason, known = codes[0] if codes else "", {code.lower() for code in codes}
@@ -54,7 +55,7 @@ def error_of(status: int, body: dict, headers: Mapping[str, str]) -> ProviderErr
     return {401: AuthExpired, 412: PreconditionFailed}.get(status, ProviderError)(reason, status)
 
 
-def _codes(body: dict) -> list[str]:
+def _codes(body: dict[str, Any]) -> list[str]:
     """Microsoft's words for it, the most exact first; empty for a body of another shape."""
     codes = []
     try:

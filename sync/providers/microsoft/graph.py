@@ -5,6 +5,7 @@ four calls of a batch at a time.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,7 +51,7 @@ class Graph:
         """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
         return urlsplit(address)[:2] == urlsplit(self._url)[:2]
 
-    def json(self, method: str, path: str, prefer: str = "", **parts) -> dict:
+    def json(self, method: str, path: str, prefer: str = "", **parts) -> dict[str, Any]:
         """The body of an answer, as `send` gets it."""
         answer = self.send(method, path, prefer, **parts)
         with reading():
@@ -69,7 +70,7 @@ class Graph:
             raise error if (method, path) == NAMING else _nameless(error)
         return answer
 
-    def pages(self, path: str, prefer: str = "") -> Iterator[dict]:
+    def pages(self, path: str, prefer: str = "") -> Iterator[dict[str, Any]]:
         """Every page of one list; a page may be empty and not the last. What is no page is an
         error, not an empty list.
         """
@@ -85,7 +86,7 @@ class Graph:
                 raise Unavailable("a page elsewhere")
             address = following(seen, link)
 
-    def items(self, path: str) -> Iterator[dict]:
+    def items(self, path: str) -> Iterator[dict[str, Any]]:
         """What the pages of one list hold."""
         return (item for page in self.pages(path) for item in page["value"])
 
@@ -162,13 +163,13 @@ def _nameless(error: ProviderError | None) -> ProviderError | None:
     return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
 
 
-def _page(page: dict) -> dict:
+def _page(page: dict[str, Any]) -> dict[str, Any]:
     if is_of_another_shape(page.get("value")):
         raise Unavailable("no page")
     return page
 
 
-def _body(answer: httpx.Response) -> dict:
+def _body(answer: httpx.Response) -> dict[str, Any]:
     try:
         return answer.json()
     except ValueError:

@@ -4,18 +4,19 @@ https://learn.microsoft.com/graph/json-batching
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sync.providers.multipart import Answer, Call
 
 MOST = 20
 
 
-def written(calls: Sequence[Call], headers: Mapping[str, str]) -> dict:
+def written(calls: Sequence[Call], headers: Mapping[str, str]) -> dict[str, Any]:
     """The body of a batch whose calls do not wait for each other. `headers` go with each."""
     return {"requests": [_call(number, call, headers) for number, call in enumerate(calls)]}
 
 
-def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict:
+def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict[str, Any]:
     content = {"Content-Type": "application/json"} if call.body is not None else {}
     return {
         "id": str(number),
@@ -26,7 +27,7 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict:
     }
 
 
-def read(document: dict, count: int) -> list[Answer | None]:
+def read(document: dict[str, Any], count: int) -> list[Answer | None]:
     """The answers in the order of the calls, in whatever order they came; None where none can be
     read. Raises KeyError, TypeError.
     """
@@ -38,7 +39,7 @@ def read(document: dict, count: int) -> list[Answer | None]:
     return answers
 
 
-def _answer(item: dict) -> Answer | None:
+def _answer(item: dict[str, Any]) -> Answer | None:
     status, body, headers = item.get("status"), item.get("body") or {}, item.get("headers") or {}
     if type(status) is not int or not isinstance(body, dict) or not isinstance(headers, dict):
         return None

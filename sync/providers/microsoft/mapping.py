@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -126,7 +127,7 @@ def is_promised(remote_id: str) -> bool:
     return remote_id.startswith("promised-")
 
 
-def to_create(promise: str, event: Event, mark: Mark) -> dict:
+def to_create(promise: str, event: Event, mark: Mark) -> dict[str, Any]:
     """The body that makes an event of ours."""
     return {
         **_body(event),
@@ -135,7 +136,7 @@ def to_create(promise: str, event: Event, mark: Mark) -> dict:
     }
 
 
-def to_restore(event: Event, mark: Mark, keeps_guests: bool = False) -> dict:
+def to_restore(event: Event, mark: Mark, keeps_guests: bool = False) -> dict[str, Any]:
     """The body that makes an event what it should be, also clearing what someone else put there: a
     repeat, and guests unless they stay.
     Outlook itself may write to guests, both when they go and when the event changes; Graph has no
@@ -146,7 +147,7 @@ def to_restore(event: Event, mark: Mark, keeps_guests: bool = False) -> dict:
     )
 
 
-def _body(event: Event) -> dict:
+def _body(event: Event) -> dict[str, Any]:
     start, end = _span(event)
     return {
         "subject": event.face.title,
@@ -171,7 +172,7 @@ def _from_mark(mark: Mark) -> list[dict[str, str]]:
     return [whole, _property(ACCOUNT, mark.account)] if mark.account else [whole]
 
 
-def _span(event: Event) -> tuple[dict, dict]:
+def _span(event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start and end on the clock of the venue. In UTC where Windows has no name for the zone, or
     another idea of its time; and where an
     hour comes twice, which no such clock can tell apart. Whole days begin at the venue's midnight,
@@ -207,7 +208,7 @@ def _agrees(at: datetime, place: ZoneInfo, windows_name: str) -> bool:
 # ---- in ----
 
 
-def to_event(item: dict) -> RemoteEvent:
+def to_event(item: dict[str, Any]) -> RemoteEvent:
     """An event that lives. Raises Unreadable where nobody can tell when it is; whatever else is odd
     is left out.
     """
@@ -248,7 +249,7 @@ def to_event(item: dict) -> RemoteEvent:
     )
 
 
-def to_mark(item: dict) -> Mark | None:
+def to_mark(item: dict[str, Any]) -> Mark | None:
     """The mark of an installation, None when there is none or not all of it."""
     try:
         installation, reference, generation = json.loads(property_of(item, MARK))
@@ -262,7 +263,7 @@ def to_mark(item: dict) -> Mark | None:
     return Mark(installation, reference, generation, property_of(item, ACCOUNT))
 
 
-def property_of(item: dict, name: str) -> str:
+def property_of(item: dict[str, Any], name: str) -> str:
     """The value of one of our properties, "" where it is not told. Names come back in the writing
     of the request, or in another.
     """
@@ -304,14 +305,14 @@ def _day(at: datetime, zone_name: object) -> date:
     )
 
 
-def _busy(item: dict) -> str:
+def _busy(item: dict[str, Any]) -> str:
     """What the event does to its owner's time; what we cannot tell takes it."""
     if item.get("isCancelled") or within(item, "responseStatus").get("response") == "declined":
         return "free"
     return BUSY.get(str(item.get("showAs")), "busy")
 
 
-def to_calendar(item: dict, own_addresses: frozenset[str]) -> Calendar:
+def to_calendar(item: dict[str, Any], own_addresses: frozenset[str]) -> Calendar:
     """A line of the account's list. Graph does not say who may do what, but who owns it and whether
     we may write. Raises Unreadable where it
     has no id."""
