@@ -66,8 +66,8 @@ def sweep() -> None:
 
 
 def _due():
-    """The accounts that are due, of providers that are set up; a departure ends without one,
-    too.
+    """The accounts that are due (their ids), of providers that are set up; a departure ends
+    without one, too.
     """
     known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
-    return Account.free(scheduling.utc_now()).where(known)
+    return Account.free(scheduling.utc_now()).select(Account.id).where(known)
