@@ -6,29 +6,46 @@ known beforehand; only the table's short name in this statement is not.
 
 from functools import lru_cache
 
-from peewee import SCOPE_VALUES, Context, Field
+from peewee import SCOPE_VALUES, Context, Field, NodeList
 
 
-@lru_cache(maxsize=4096)
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+@lru_cache(maxsize=8192)
+def _quoted(*path: str) -> str:
+    return ".".join('"' + name.replace('"', '""') + '"' for name in path)
 
 
 class ShortContext(Context):
-    """Peewee's own, which writes a column of a table in one step (`Field.__sql__` and
-    `Column.__sql__`, for databases that quote names with `"`).
+    """Peewee's own, which writes a column of a table, and a list of them, in one step (as
+    `Field.__sql__`, `Column.__sql__` and `NodeList.__sql__` do, for databases that quote names
+    with `"`).
     """
 
     __slots__ = ()
 
     def sql(self, obj):
-        if getattr(type(obj), "__sql__", None) is not Field.__sql__:
+        kind = type(obj)
+        if kind is NodeList and not obj.parens and all(map(_is_column, obj.nodes)):
+            self._sql.append(obj.glue.join(self._columns(obj.nodes)))
+            return self
+        if not _is_column(obj):
             return super().sql(obj)
-        name = _quoted(obj.column_name)
-        if self.state.scope != SCOPE_VALUES:
-            table, aliases = obj.model._meta.table, self.alias_manager
-            if table._alias:
-                aliases[table] = table._alias
-            name = f"{_quoted(aliases[table])}.{name}"
-        self._sql.append(name)
+        self._sql.extend(self._columns((obj,)))
         return self
+
+    def _columns(self, fields):
+        """The names of columns, each with the short name of its table where there is one."""
+        if self.state.scope == SCOPE_VALUES:
+            return [_quoted(field.column_name) for field in fields]
+        names, last, short = [], None, ""
+        for field in fields:
+            table = field.model._meta.table
+            if table is not last:
+                if table._alias:
+                    self.alias_manager[table] = table._alias
+                last, short = table, self.alias_manager[table]
+            names.append(_quoted(short, field.column_name))
+        return names
+
+
+def _is_column(node) -> bool:
+    return getattr(type(node), "__sql__", None) is Field.__sql__

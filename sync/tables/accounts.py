@@ -442,6 +442,7 @@ class Account(Base):
             .where(Account.id == self.id)
             .get()
         )
+        fresh.user.clinic = fresh.clinic
         self.__data__, self.__rel__ = fresh.__data__, fresh.__rel__
 
     # ---- being due ----

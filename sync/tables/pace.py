@@ -48,7 +48,8 @@ class ToldChange(Base):
         lease.
         """
         rows = list(cls.select().where(cls.account == account))
-        cls.delete().where(cls.id.in_([row.id for row in rows])).execute()
+        if rows:
+            cls.delete().where(cls.id.in_([row.id for row in rows])).execute()
         return any(not is_known(account.id, row.remote_id, row.etag) for row in rows)
 
 

@@ -99,34 +99,35 @@ def revision(account: Account) -> int:
     later has a larger one.
     """
     is_wide = account.covers is not None
-    newest = (
-        Practitioner.select(fn.MAX(Practitioner.calendar_rev))
-        .where(
-            Practitioner.clinic == account.clinic_id
-            if is_wide
-            else Practitioner.user == account.user_id
-        )
-        .scalar()
+    calendars = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
+        Practitioner.clinic == account.clinic_id
+        if is_wide
+        else Practitioner.user == account.user_id
     )
-    faces = Clinic.select(Clinic.faces_rev).where(Clinic.id == account.clinic_id).scalar()
-    user = (
-        User.select(fn.MAX(User.rev))
-        .where(User.clinic == account.clinic_id if is_wide else User.id == account.user_id)
-        .scalar()
+    people = User.select(fn.MAX(User.rev)).where(
+        User.clinic == account.clinic_id if is_wide else User.id == account.user_id
     )
-    return max(newest or 0, faces or 0, user or 0)
+    newest = Clinic.select(Clinic.faces_rev, calendars, people).where(
+        Clinic.id == account.clinic_id
+    )
+    return max(revision or 0 for revision in newest.tuples().get())
 
 
 def events(
-    account: Account, delta: Delta, links: Sequence[Link], kept: Iterable[str]
+    account: Account,
+    sent: Sequence[Practitioner],
+    delta: Delta,
+    links: Sequence[Link],
+    kept: Iterable[str],
 ) -> dict[str, Event | None]:
     """What `plan` asks for: by uid the event of every booking that goes out and lies in the window,
     has a living link or is named by the
-    delta; None for one that is linked or named and is not to stand outside. `kept`: uids about
-    which nothing is to be decided now.
+    delta; None for one that is linked or named and is not to stand outside. `sent`: the calendars
+    whose bookings go out, read once for one plan. `kept`: uids about which nothing is to be decided
+    now.
     """
     bounds, kept = window(account), set(kept)
-    found = {event.uid: event for event in _shown(account, bounds.starts_at, bounds.ends_at)}
+    found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
     told = (
         {seen.remote_id for seen in delta.changed}
         | {seen.series_id for seen in delta.changed}
@@ -136,23 +137,28 @@ def events(
     asked |= {
         link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told
     }
-    asked |= _withdrawn(account)
+    asked |= _withdrawn(account, sent)
     if is_shown_otherwise(account):
         asked |= {link.uid for link in links if link.phase == "frozen"}
-    found |= going_out(account, asked - found.keys())
+    found |= going_out(account, sent, asked - found.keys())
     return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
 
 
-def going_out(account: Account, uids: Iterable[str]) -> dict[str, Event]:
+def going_out(
+    account: Account, sent: Sequence[Practitioner], uids: Iterable[str]
+) -> dict[str, Event]:
     """By uid the events of those bookings that are to stand outside, whenever they take place."""
     known = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
     return {
-        event.uid: event for some in chunked(known, _CHUNK) for event in _shown(account, only=some)
+        event.uid: event
+        for some in chunked(known, _CHUNK)
+        for event in _shown(account, sent, only=some)
     }
 
 
 def _shown(
     account: Account,
+    sent: Sequence[Practitioner],
     start: datetime | None = None,
     end: datetime | None = None,
     only: Sequence[UUID] | None = None,
@@ -164,7 +170,7 @@ def _shown(
         account.user,
         account.clinic,
         _choices(account),
-        {row.id: row for row in account.practitioners()},
+        {row.id: row for row in sent},
         start,
         end,
         only=only,
@@ -182,20 +188,20 @@ def _choices(account: Account) -> Choices:
     return Choices(preset["title"], preset["details"], TWO_WAY)
 
 
-def recent(account: Account, at: datetime) -> set[str]:
+def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
     """Uids of the bookings that were made or changed a moment ago."""
     rows = Booking.select(Booking.uuid).where(
-        Booking.practitioner.in_([row.id for row in account.practitioners()]),
+        Booking.practitioner.in_([row.id for row in sent]),
         Booking.updated_at > at - RECENT,
     )
     return {str(row.uuid) for row in rows}
 
 
-def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
+def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable[str]) -> set[str]:
     """Which of these bookings are of people whose bookings may not stand there (any more): those
     are taken away unasked.
     """
-    allowed, found = [row.id for row in account.practitioners()], set()
+    allowed, found = [row.id for row in sent], set()
     for some in chunked([uid for uid in uids if marks.is_uuid(uid)], _CHUNK):
         rows = (
             Booking.select(Booking.uuid)
@@ -210,11 +216,11 @@ def without_leave(account: Account, uids: Iterable[str]) -> set[str]:
     return found
 
 
-def _withdrawn(account: Account) -> set[str]:
+def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
     """Uids of frozen links whose booking is not to stand outside any more: nothing else would look
     at them again.
     """
-    calendars = [row.id for row in account.practitioners()]
+    calendars = [row.id for row in sent]
     left = (
         Booking.id.is_null()
         | Booking.status.not_in(list(TWO_WAY))
@@ -246,11 +252,11 @@ def is_unfinished(account: Account) -> bool:
     return rows.where(Row.phase.not_in(("gone", "frozen"))).exists()
 
 
-def waiting(account: Account, at: datetime) -> set[str]:
+def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set[str]:
     """Uids of bookings that are let be for now: what could not be written, and what a person wants
     to keep outside for as long as it is not
     to stand there anyway."""
-    calendars = [row.id for row in account.practitioners()]
+    calendars = [row.id for row in sent]
     goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
     rows = (
         Row.select(Row.uid, Row.problem, goes_out)

@@ -44,7 +44,9 @@ def planned(account: Account) -> Iterator[str]:
         return
     delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
     links = local.links(account)
-    events = local.events(account, delta, links, local.waiting(account, scheduling.utc_now()))
+    sent = account.practitioners()
+    kept = local.waiting(account, sent, scheduling.utc_now())
+    events = local.events(account, sent, delta, links, kept)
     made = plan(events, delta, links, local.terms(account), approved=True)
     counts = Counter(WORDS[type(step).__name__] for step in made.steps)
     yield (

@@ -48,9 +48,9 @@ class Meanwhile:
             return [], set()
         self._refresh()
         links = local.links(self._account)
-        events = local.events(
-            self._account, NOTHING, links, local.waiting(self._account, scheduling.utc_now())
-        )
+        sent = self._account.practitioners()
+        kept = local.waiting(self._account, sent, scheduling.utc_now())
+        events = local.events(self._account, sent, NOTHING, links, kept)
         changed = {
             uid: event
             for uid, event in events.items()

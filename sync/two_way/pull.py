@@ -327,6 +327,7 @@ class Reader:
         the place in the history belongs to. Raises OutOfTime at a page; the next slice goes on
         there.
         """
+        calendar.account = self.account  # at hand: whoever asks need not read it again
         calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(*_same(calendar)).execute()
         with self.pages.of(calendar, after=after):

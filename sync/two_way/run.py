@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from base import jobs, scheduling
 from base.database import database
 from base.text import places
+from models import Practitioner
 from sync.connect import connecting, connections
 from sync.events.event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
 from sync.providers.base import (
@@ -88,9 +89,8 @@ def run(account_id: int, seconds: float | None = None) -> bool:
                 return False
             except OutOfTime:
                 return True
-        again = Account.free(scheduling.utc_now()).where(
-            Account.id == account_id, Account.kind.in_(connections.kinds())
-        )
+        again = Account.free(scheduling.utc_now()).select(Account.id)
+        again = again.where(Account.id == account_id, Account.kind.in_(connections.kinds()))
         if is_over or not again.exists():  # somebody may have asked just before
             return is_over
     return False
@@ -144,6 +144,7 @@ class _Round:
         )
         self.reader, self.held = Reader(self.errand, setup.poll_seconds), False
         self.goes_on = False  # with what the last time slice left
+        self.sent: list[Practitioner] = []  # whose bookings the plan at hand sends
 
     def work(self) -> None:
         """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
@@ -323,7 +324,7 @@ class _Round:
         at, delta = scheduling.utc_now(), NOTHING
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
             return True
-        steps = self._decide(delta, local.waiting(self.account, at))
+        steps = self._decide(delta, at)
         if self.held or (
             not self.goes_on
             and sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size
@@ -357,7 +358,7 @@ class _Round:
             delta.sync_token,
         )
         delta = self._without_kept(delta)
-        steps = self._decide(delta, local.waiting(self.account, at))
+        steps = self._decide(delta, at)
 
         def remember() -> None:
             if taken_in and not self.held:
@@ -373,7 +374,7 @@ class _Round:
         What waits for a person goes on waiting."""
         at, self.held = scheduling.utc_now(), self._is_held()
         if not self.held:
-            self._carry_out(destination, self._decide(NOTHING, local.waiting(self.account, at)), at)
+            self._carry_out(destination, self._decide(NOTHING, at), at)
 
     def _is_held(self) -> bool:
         """Whether a person must decide about a plan, or has just done so."""
@@ -396,7 +397,7 @@ class _Round:
         """
         taken_in, is_remembered = True, False
         for _ in range(MOST_PLANS):
-            others, filling = in_order(steps, local.recent(self.account, at), at)
+            others, filling = in_order(steps, local.recent(self.sent, at), at)
             outcome = carry_out(self.errand, destination, others, self.meanwhile.overtake)
             taken_in &= outcome.taken_in
             if taken_in and not outcome.trouble and outcome.delta() is None and not is_remembered:
@@ -413,7 +414,7 @@ class _Round:
             delta = outcome.delta()
             if delta is None:
                 break
-            steps = self._decide(delta, local.waiting(self.account, at))
+            steps = self._decide(delta, at)
         if taken_in and not is_remembered:
             remember()
         return taken_in
@@ -441,14 +442,17 @@ class _Round:
             else delta
         )
 
-    def _decide(self, delta: Delta, kept: set[str]) -> list[Step]:
+    def _decide(self, delta: Delta, at: datetime) -> list[Step]:
         """The steps to take now. What a person must decide first is left out, and asked about; the
         rest stays in step meanwhile.
         """
         account, links = self.account, local.links(self.account)
-        events, terms = local.events(account, delta, links, kept), local.terms(account)
+        self.sent = sent = account.practitioners()
+        kept, terms = local.waiting(account, sent, at), local.terms(account)
+        events = local.events(account, sent, delta, links, kept)
         self.meanwhile.planned(events)
-        lost = local.without_leave(account, [uid for uid, event in events.items() if event is None])
+        nowhere = [uid for uid, event in events.items() if event is None]
+        lost = local.without_leave(account, sent, nowhere)
         withdrawn = plan(dict.fromkeys(lost), delta, links, terms, approved=True).steps
         judged = {uid: event for uid, event in events.items() if uid not in lost}
         made = plan(judged, delta, links, terms)

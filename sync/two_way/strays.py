@@ -140,7 +140,10 @@ def clear(errand: Errand, is_searched: bool) -> None:
         .order_by(Stray.calendar_id)
     )
     events, homes = (
-        (local.going_out(account, {row.uid for row in rows}), _at_home(errand, rows))
+        (
+            local.going_out(account, account.practitioners(), {row.uid for row in rows}),
+            _at_home(errand, rows),
+        )
         if rows
         else ({}, {})
     )

@@ -2,6 +2,7 @@
 happen.
 """
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -467,3 +468,20 @@ def test_a_run_tells_the_history_what_it_did(world, account):
     ) and row.ended_at
     world.poll(account)
     assert SyncRun.select().count() == 1
+
+
+# ---- what it costs ----
+
+
+def test_a_round_that_finds_little_new_asks_little_of_the_database(world, reading, caplog):
+    """A round reads who sends bookings once, however many of its steps want to know."""
+    world.run(reading)
+    world.book(days=4)
+    with caplog.at_level(logging.DEBUG, "peewee"):
+        caplog.clear()
+        world.run(reading)
+        plain = [record.msg[0] for record in caplog.records if record.name == "peewee"]
+    senders = [one for one in plain if 'FROM "practitioner" AS "t1" INNER JOIN "user"' in one]
+    assert len(world.standing(reading)) == 1
+    assert len(senders) == 1, senders
+    assert len(plain) <= 65, "\n".join(statement[:90] for statement in plain)
