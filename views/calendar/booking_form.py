@@ -167,7 +167,7 @@ class BookingForm(Merging):
         """The client chosen so far, of this clinic."""
         chosen = self.patient.data or ""
         return (
-            access.load(Patient, int(chosen))
+            access.client_to_read(int(chosen))
             if chosen.isascii() and chosen.isdigit() and len(chosen) < 10
             else None
         )
@@ -266,7 +266,7 @@ class BookingForm(Merging):
     def put(self, name: str, value) -> None:
         super().put(name, value)
         if name == "calendar":
-            self.practitioner = access.load(Practitioner, value)
+            self.practitioner = access.calendar_to_read(value)
         elif name == "patient":
             self.__dict__.pop("chosen_patient", None)
 

@@ -10,7 +10,7 @@ from base import scheduling, time_off
 from base.database import alone
 from base.scheduling import BadTime, Span
 from base.series import STATUSES, Changed, SlotTaken
-from models import Booking, Patient, Practitioner, Service
+from models import Booking, Patient, Practitioner
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Hidden, arg_int
@@ -56,10 +56,10 @@ def index():
 @login_required
 def new():
     like = arg_int(request.args.get("again"))
-    like = access.editable_booking(like) if like is not None else None
-    practitioner = _open(like.practitioner if like else week.chosen_calendar())
+    like = access.booking_to_change(like) if like is not None else None
+    practitioner = access.calendar_to_book(like.practitioner if like else week.chosen_calendar())
     patient = arg_int(request.args.get("patient"))
-    patient = access.load(Patient, patient) if patient is not None else like and like.patient
+    patient = access.client_to_read(patient) if patient is not None else like and like.patient
     if patient and patient.archived:
         patient = None
     starts = _arg_time(request.args.get("from"))
@@ -82,7 +82,7 @@ def _found(starts: time | None) -> dict:
     service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
     if service is not None:
-        row = access.load(Service, service)
+        row = access.service_to_read(service)
         fields |= {"service": str(row.id), "rate": row.price_cents}
     if starts and minutes:
         ends = datetime.combine(scheduling.FIRST_DAY, starts) + timedelta(minutes=minutes % 1440)
@@ -119,19 +119,19 @@ def create():
 @blueprint.get("/<int:booking_id>")
 @login_required
 def show(booking_id: int):
-    return _show_card(access.load(Booking, booking_id))
+    return _show_card(access.booking_to_read(booking_id))
 
 
 @blueprint.get("/<int:booking_id>/edit")
 @login_required
 def edit(booking_id: int):
-    return _show_form(booking_form.of(access.editable_booking(booking_id)))
+    return _show_form(booking_form.of(access.booking_to_change(booking_id)))
 
 
 @blueprint.post("/<int:booking_id>")
 @login_required
 def update(booking_id: int):
-    booking = access.load(Booking, booking_id)
+    booking = access.booking_to_read(booking_id)
     if not access.is_own(
         booking.practitioner
     ):  # perhaps it changed hands while somebody wrote: the words come back
@@ -202,7 +202,7 @@ def check():
     that follow from the service.
     """
     booking = arg_int(request.args.get("booking"))
-    booking = access.editable_booking(booking) if booking else None
+    booking = access.booking_to_change(booking) if booking else None
     form = BookingForm(_calendar(booking), booking, formdata=request.args, meta={"csrf": False})
     if fill := request.args.get("fill"):
         _fill(form, fill)
@@ -217,7 +217,7 @@ def check():
 @blueprint.post("/<int:booking_id>/status")
 @login_required
 def set_status(booking_id: int):
-    booking = access.editable_booking(booking_id)
+    booking = access.booking_to_change(booking_id)
     form, was = StatusForm(), booking.status
     agreed = form.overlap.data == "ok" and (
         set(form.agreed.data.split()) if form.agreed.data else True
@@ -243,13 +243,13 @@ def set_status(booking_id: int):
 @blueprint.get("/<int:booking_id>/cancellation")
 @login_required
 def ask_cancel(booking_id: int):
-    return _show_cancellation(access.editable_booking(booking_id), CancelForm(formdata=None))
+    return _show_cancellation(access.booking_to_change(booking_id), CancelForm(formdata=None))
 
 
 @blueprint.post("/<int:booking_id>/cancellation")
 @login_required
 def cancel(booking_id: int):
-    booking, form = access.editable_booking(booking_id), CancelForm()
+    booking, form = access.booking_to_change(booking_id), CancelForm()
     if not form.validate():
         return _show_cancellation(booking, form, 422)
     with alone(booking):
@@ -275,7 +275,7 @@ def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
 @login_required
 def undo(booking_id: int):
     """Take back the latest change of status."""
-    booking = access.editable_booking(booking_id)
+    booking = access.booking_to_change(booking_id)
     try:
         undone = booking.undo_status(current_user)
     except SlotTaken:
@@ -306,14 +306,7 @@ def _calendar(booking: Booking | None = None) -> Practitioner:
         booking.practitioner_id
     ):
         return booking.practitioner
-    return _open(week.chosen_calendar())
-
-
-def _open(practitioner: Practitioner) -> Practitioner:
-    """The calendar, if one may book in it: 403 where it is not one's own, 404 where it or its venue
-    is closed.
-    """
-    return practitioner if access.may_book(access.own_calendar(practitioner)) else abort(404)
+    return access.calendar_to_book(week.chosen_calendar())
 
 
 def _arg_time(value: str | None) -> time | None:

@@ -151,7 +151,7 @@ def show():
 def _patient() -> Patient | None:
     """The client for whom a time is looked for, by number."""
     asked = arg_int(request.args.get("patient"))
-    return access.load(Patient, asked) if asked is not None else None
+    return access.client_to_read(asked) if asked is not None else None
 
 
 def _usual(calendars: list[Practitioner]) -> dict:

@@ -122,7 +122,7 @@ def create():
 @blueprint.get("/<int:patient_id>")
 @login_required
 def show(patient_id: int):
-    client, now = access.load(Patient, patient_id), scheduling.utc_now()
+    client, now = access.client_to_read(patient_id), scheduling.utc_now()
     before = client.bookings_before(now)
     rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
     return render_template(
@@ -141,14 +141,14 @@ def show(patient_id: int):
 @blueprint.get("/<int:patient_id>/edit")
 @login_required
 def edit(patient_id: int):
-    client = access.load(Patient, patient_id)
+    client = access.client_to_read(patient_id)
     return render_template("patients/edit.html", form=_form(client), client=client)
 
 
 @blueprint.post("/<int:patient_id>")
 @login_required
 def update(patient_id: int):
-    client = access.load(Patient, patient_id)
+    client = access.client_to_change(patient_id)
     form = _form(client)
     if form.validate():
         try:
@@ -168,14 +168,14 @@ def update(patient_id: int):
         "patients/_form.html",
         422,
         form=form,
-        client=access.load(Patient, patient_id),
+        client=access.client_to_change(patient_id),
     )
 
 
 @blueprint.post("/<int:patient_id>/archival")
 @login_required
 def archive(patient_id: int):
-    client = access.load(Patient, patient_id)
+    client = access.client_to_change(patient_id)
     client.set_archived(True, current_user)
     flash("Archived. The record and its bookings stay; lists and search leave it out.")
     return htmx.done(url_for("patients.show", patient_id=client.id))
@@ -184,7 +184,7 @@ def archive(patient_id: int):
 @blueprint.post("/<int:patient_id>/return")
 @login_required
 def bring_back(patient_id: int):
-    client = access.load(Patient, patient_id)
+    client = access.client_to_change(patient_id)
     client.set_archived(False, current_user)
     flash("The client is back in lists and search.")
     return htmx.done(url_for("patients.show", patient_id=client.id))

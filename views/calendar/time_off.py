@@ -71,7 +71,7 @@ def create():
 @blueprint.get("/<int:off_id>")
 @login_required
 def edit(off_id: int):
-    row = _own(off_id)
+    row = access.time_off_to_change(off_id)
     form = off_form.of(row, _calendar(row))
     form.look(row.off)
     return _show(form)
@@ -80,7 +80,7 @@ def edit(off_id: int):
 @blueprint.post("/<int:off_id>")
 @login_required
 def update(off_id: int):
-    row = _own(off_id)
+    row = access.time_off_to_change(off_id)
     form = OffForm(_calendar(row), row)
     if not _is_good(form):
         return _show(form, 422)
@@ -99,7 +99,7 @@ def update(off_id: int):
 @login_required
 def delete(off_id: int):
     """Delete it, or of what repeats every week the one day that was asked for."""
-    row = _own(off_id, removed=True)
+    row = access.time_off_to_change(off_id, removed=True)
     calendar, on = _calendar(row), _on(row)
     one = on if "one" in request.form else None
     row.remove(current_user, one)
@@ -112,7 +112,7 @@ def delete(off_id: int):
 @login_required
 def bring_back(off_id: int):
     """Undo the deletion."""
-    row = _own(off_id, removed=True)
+    row = access.time_off_to_change(off_id, removed=True)
     day = _on(row)
     row.bring_back(current_user, day)
     calendar = _calendar(row)
@@ -149,20 +149,12 @@ def _is_good(form: OffForm) -> bool:
     return form.knows_bookings
 
 
-def _own(off_id: int, removed: bool = False) -> TimeOff:
-    """Time off that the signed-in person may change: 404 or 403 otherwise."""
-    row = access.load(TimeOff, off_id)
-    if not access.may_see_off(row):
-        abort(403)
-    return row if removed or row.removed_at is None else abort(404)
-
-
 def _calendar(row: TimeOff | None = None) -> Practitioner:
     """The calendar from which it is looked at: that of the address, if it is the person's, else
     their first.
     """
     if row is None:
-        return access.own_calendar(week.chosen_calendar())
+        return access.calendar_to_change(week.chosen_calendar())
     asked = arg_int(request.values.get("calendar"))
     own = list(row.user.calendars())
     return (

@@ -9,7 +9,6 @@ from flask_login import current_user
 from peewee import fn
 
 from base import scheduling, time_off
-from base.outside import ExternalEvent
 from base.series import STATUSES
 from models import Practitioner, User
 from sync.tables.accounts import Account
@@ -73,7 +72,7 @@ def changes():
 @login_required
 def outside(event_id: int):
     """The card of a foreign event, over the calendar in which it was pressed."""
-    event = access.load(ExternalEvent, event_id)
+    event = access.external_event_to_read(event_id)
     calendar = (
         chosen_calendar()
         if "calendar" in request.args
@@ -101,7 +100,7 @@ def chosen_calendar() -> Practitioner:
     if asked is None:
         return next(iter(access.menu_calendars()[0]), None) or abort(404)  # one's own come first
     listed = (one for one in access.menu_calendars()[0] if one.id == asked)
-    return next(listed, None) or access.load(Practitioner, asked)
+    return next(listed, None) or access.calendar_to_read(asked)
 
 
 def chosen_day(zone: ZoneInfo) -> date:

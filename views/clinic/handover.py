@@ -20,14 +20,14 @@ CANCEL = "cancel"
 @blueprint.get("/<int:calendar_id>")
 @manager_required
 def show(calendar_id: int):
-    return _page(_closed(calendar_id))
+    return _page(access.calendar_to_hand_over(calendar_id))
 
 
 @blueprint.post("/<int:calendar_id>")
 @manager_required
 def decide(calendar_id: int):
     """Hand over or cancel the ticked bookings. Cancelling asks once more."""
-    calendar = _closed(calendar_id)
+    calendar = access.calendar_to_hand_over(calendar_id)
     rows = [
         row for row in leftover.bookings(calendar) if str(row.id) in request.form.getlist("booking")
     ]
@@ -73,10 +73,6 @@ def _done(calendar: Practitioner) -> Response:
         if leftover.bookings(calendar)
         else url_for("team.index")
     )
-
-
-def _closed(calendar_id: int) -> Practitioner:
-    return access.load(Practitioner, calendar_id)
 
 
 def _bookings(count: int) -> str:

@@ -65,7 +65,7 @@ def example(kind: str):
 @blueprint.get("/<int:import_id>")
 @manager_required
 def show(import_id: int):
-    return _show(access.load(Import, import_id, *Import.light()))
+    return _show(access.import_to_take(import_id, *Import.light()))
 
 
 def _show(row: Import, status: int = 200, **more) -> Response:
@@ -90,7 +90,7 @@ def answer(import_id: int):
     """What a person says of the file's columns and dates. Answers that leave it unreadable come
     back with why.
     """
-    row = access.load(Import, import_id, *Import.light())
+    row = access.import_to_take(import_id, *Import.light())
     if row.phase != "mapping":
         return htmx.done(url_for("imports.show", import_id=row.id))
     asked = row.problems["ask"]
@@ -115,7 +115,7 @@ def answer(import_id: int):
 @manager_required
 def ask(import_id: int):
     """Back to what the columns mean."""
-    row = access.load(Import, import_id)
+    row = access.import_to_take(import_id)
     intake.ask_again(row)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
@@ -126,7 +126,7 @@ def take(import_id: int):
     """Yes to a checked file. With bad lines the form must say that the good ones alone are
     meant.
     """
-    row = access.load(Import, import_id, *Import.light())
+    row = access.import_to_take(import_id, *Import.light())
     if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):
         return _show(row, 422, refused=True)
     intake.accept(row, current_user)
@@ -136,7 +136,7 @@ def take(import_id: int):
 @blueprint.post("/<int:import_id>/checks")
 @manager_required
 def check(import_id: int):
-    row = access.load(Import, import_id, *Import.light())
+    row = access.import_to_take(import_id, *Import.light())
     intake.check_again(row, current_user, overlaps="overlaps" in request.form)
     return htmx.done(url_for("imports.show", import_id=row.id))
 
@@ -144,7 +144,7 @@ def check(import_id: int):
 @blueprint.post("/<int:import_id>/disposal")
 @manager_required
 def discard(import_id: int):
-    row = access.load(Import, import_id, *Import.light())
+    row = access.import_to_take(import_id, *Import.light())
     if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
         flash("The file is deleted. Nothing of it was imported.")
         return htmx.done(url_for("imports.index"))
@@ -154,7 +154,7 @@ def discard(import_id: int):
 @blueprint.get("/<int:import_id>/bad-lines.csv")
 @manager_required
 def bad_lines(import_id: int):
-    row = access.load(Import, import_id)
+    row = access.import_to_take(import_id)
     if row.phase != "checked" or not row.bad:
         abort(404)
     return _download(intake.bad_lines(row), f"bad-{row.kind}-{row.id}.csv")

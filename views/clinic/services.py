@@ -87,14 +87,14 @@ def create():
 @blueprint.get("/<int:service_id>")
 @manager_required
 def edit(service_id: int):
-    service = access.load(Service, service_id)
+    service = access.service_to_change(service_id)
     return render_template("services/edit.html", form=ServiceForm(obj=service), service=service)
 
 
 @blueprint.post("/<int:service_id>")
 @manager_required
 def update(service_id: int):
-    service = access.load(Service, service_id)
+    service = access.service_to_change(service_id)
     form = ServiceForm(obj=service)
     if form.validate():
         try:
@@ -114,14 +114,14 @@ def update(service_id: int):
         "services/_form.html",
         422,
         form=form,
-        service=access.load(Service, service_id),
+        service=access.service_to_change(service_id),
     )
 
 
 @blueprint.post("/<int:service_id>/archival")
 @manager_required
 def archive(service_id: int):
-    service = access.load(Service, service_id)
+    service = access.service_to_change(service_id)
     service.set_archived(True, current_user)
     left = Booking.ahead(Booking.service == service).count()
     flash(
@@ -134,7 +134,7 @@ def archive(service_id: int):
 @blueprint.post("/<int:service_id>/return")
 @manager_required
 def bring_back(service_id: int):
-    service = access.load(Service, service_id)
+    service = access.service_to_change(service_id)
     service.set_archived(False, current_user)
     flash(f"{service.name} can be booked again.")
     return htmx.done(url_for("services.index"))

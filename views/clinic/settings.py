@@ -204,14 +204,14 @@ def create_venue():
 @blueprint.get("/venues/<int:venue_id>")
 @manager_required
 def edit_venue(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     return render_template("settings/venue.html", form=VenueForm(obj=venue), venue=venue)
 
 
 @blueprint.post("/venues/<int:venue_id>")
 @manager_required
 def update_venue(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     form = VenueForm(obj=venue)
     if form.validate():
         try:
@@ -231,14 +231,14 @@ def update_venue(venue_id: int):
         "settings/_venue.html",
         422,
         form=form,
-        venue=access.load(Venue, venue_id),
+        venue=access.venue_to_change(venue_id),
     )
 
 
 @blueprint.get("/venues/<int:venue_id>/archival")
 @manager_required
 def ask_to_archive_venue(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     calendars = Practitioner.listed(venue.clinic).where(Practitioner.venue == venue).count()
     left = Booking.ahead(Practitioner.venue == venue).count()
     return htmx.show(
@@ -255,7 +255,7 @@ def ask_to_archive_venue(venue_id: int):
 @blueprint.post("/venues/<int:venue_id>/archival")
 @manager_required
 def archive_venue(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     try:
         venue.set_archived(True, current_user)
     except LastVenue:
@@ -268,7 +268,7 @@ def archive_venue(venue_id: int):
 @blueprint.post("/venues/<int:venue_id>/return")
 @manager_required
 def bring_back_venue(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     venue.set_archived(False, current_user)
     flash(f"{venue.name} is open again, and so are its calendars.")
     return htmx.done(url_for("settings.show"))
@@ -331,7 +331,7 @@ def change_plan():
 def audit():
     clinic, person = access.clinic(), arg_int(request.args.get("person"))
     if person:
-        access.load(User, person)
+        access.person_to_read(person)
     page, zone = (
         Page.of(AuditEntry.listed(clinic, person), arg_int(request.args.get("page"), 1)),
         sync_words.zone(access.calendars(), current_user),

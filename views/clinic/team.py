@@ -68,18 +68,6 @@ def _invite_form() -> InviteForm:
     return form
 
 
-def _managed(user_id: int) -> User:
-    """A person of this clinic whom the signed-in one looks after: 404 or 403 otherwise."""
-    person = access.load(User, user_id)
-    return person if current_user.may_manage(person) else abort(403)
-
-
-def _calendar(user_id: int, calendar_id: int) -> Practitioner:
-    """A calendar of such a person."""
-    person, calendar = _managed(user_id), access.load(Practitioner, calendar_id)
-    return calendar if calendar.user_id == person.id else abort(404)
-
-
 def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     """What the page of a person shows; `more` replaces parts of it."""
     calendars = [calendar for calendar in person.calendars() if not calendar.archived]
@@ -173,7 +161,7 @@ def invite():
 @blueprint.get("/<int:user_id>")
 @manager_required
 def show(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     kept = session.pop("one_time_link", None)
     fresh = kept and OneTimeLink.get_or_none(OneTimeLink.id == kept, OneTimeLink.user == person)
     link = letters.one_time_address(fresh.secret) if fresh and fresh.secret else None
@@ -183,7 +171,7 @@ def show(user_id: int):
 @blueprint.post("/<int:user_id>")
 @manager_required
 def update(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     parts = request.form.getlist("parts") or ["person"]
     return _open(person, parts) if "opens" in request.form else _save(person, parts)
 
@@ -192,7 +180,7 @@ def update(user_id: int):
 @manager_required
 def open_calendar(user_id: int):
     """From a page of an earlier version, whose form held the venue alone."""
-    return _open(_managed(user_id), [])
+    return _open(access.person_to_manage(user_id), [])
 
 
 def _open(person: User, parts: list[str]):
@@ -219,7 +207,7 @@ def _sent(
 def _show_faults(
     person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm], **more
 ):
-    page = _page(access.load(User, person.id), form, **more)
+    page = _page(access.person_to_manage(person.id), form, **more)
     page["hours"] |= {calendar.id: one for calendar, one in hours.items()}
     return htmx.show("team/show.html", "team/_person.html", 422, **page)
 
@@ -241,7 +229,7 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
                 if may:
                     _change(person, form, hours)
                     if opening:
-                        venue = access.load(Venue, opening.venue.data)
+                        venue = access.venue_to_change(opening.venue.data)
                         Practitioner.open(person, venue, current_user)
         except Taken:
             _say_taken(form)
@@ -290,7 +278,7 @@ def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, Hou
 @blueprint.post("/<int:user_id>/one-time-links")
 @manager_required
 def issue_link(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     if not person.is_active:
         abort(404)
     brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
@@ -312,13 +300,13 @@ def _hand_over_link(person: User, purpose: str) -> None:
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
 @manager_required
 def set_hours(user_id: int, calendar_id: int):
-    return _save(_calendar(user_id, calendar_id).user, [f"c{calendar_id}"])
+    return _save(access.calendar_of_managed(user_id, calendar_id).user, [f"c{calendar_id}"])
 
 
 @blueprint.get("/<int:user_id>/calendars/<int:calendar_id>/closing")
 @manager_required
 def ask_to_close(user_id: int, calendar_id: int):
-    calendar = _calendar(user_id, calendar_id)
+    calendar = access.calendar_of_managed(user_id, calendar_id)
     left = Booking.ahead(Booking.practitioner == calendar).count()
     return htmx.show(
         "team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left
@@ -328,7 +316,7 @@ def ask_to_close(user_id: int, calendar_id: int):
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>/closing")
 @manager_required
 def close_calendar(user_id: int, calendar_id: int):
-    calendar = _calendar(user_id, calendar_id)
+    calendar = access.calendar_of_managed(user_id, calendar_id)
     calendar.set_archived(True, current_user)
     flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
     if Booking.ahead(Booking.practitioner == calendar).exists():
@@ -339,7 +327,7 @@ def close_calendar(user_id: int, calendar_id: int):
 @blueprint.get("/<int:user_id>/leaving")
 @manager_required
 def ask_to_leave(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     links, left = person.living_links.count(), Booking.ahead(Practitioner.user == person).count()
     return htmx.show(
         "team/show.html",
@@ -354,7 +342,7 @@ def ask_to_leave(user_id: int):
 @blueprint.post("/<int:user_id>/leaving")
 @manager_required
 def leave(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     try:
         person.leave(current_user)
     except LastOwner:
@@ -371,7 +359,7 @@ def leave(user_id: int):
 @blueprint.post("/<int:user_id>/return")
 @manager_required
 def come_back(user_id: int):
-    person = _managed(user_id)
+    person = access.person_to_manage(user_id)
     person.come_back(current_user)
     flash(
         f"{person.name} is back. The calendars are open again; private links must be created again."

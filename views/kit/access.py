@@ -3,14 +3,18 @@ another clinic's row is 404.
 """
 
 from functools import wraps
+from typing import TypeVar
 
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
+from base.outside import ExternalEvent
 from base.time_off import TimeOff
-from models import Base, Booking, Clinic, Practitioner, User, Venue
+from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
+from operate.intake.upload import Import
 from people import leftover
 from people.security import SecurityEvent
+from sync.tables.accounts import Account, Notice, RemoteCalendar
 
 from . import brakes, devices, htmx, signing_in, tokens
 from .sessions import UNATTENDED, Sessions
@@ -108,16 +112,6 @@ manager_required = _role_required(lambda user: user.is_manager)
 owner_required = _role_required(lambda user: user.is_owner)
 
 
-def load(table: type[Base], row_id: int, *columns) -> Base:
-    """The row of this clinic with this id, or 404; with `columns` only these of it."""
-    row = (
-        table.select(*columns).where(table.id == row_id, table.clinic == clinic()).get_or_none()
-        if row_id < 2**31
-        else None
-    )
-    return row or abort(404)
-
-
 def calendars() -> list[Practitioner]:
     """The clinic's open calendars, one query a request."""
     if "calendars" not in g:
@@ -163,11 +157,6 @@ def may_book(practitioner: Practitioner) -> bool:
     return is_open and (current_user.is_manager or practitioner.user_id == current_user.id)
 
 
-def own_calendar(practitioner: Practitioner) -> Practitioner:
-    """The calendar, if the signed-in person may book in it; else 403."""
-    return practitioner if is_own(practitioner) else abort(403)
-
-
 def is_own(practitioner: Practitioner) -> bool:
     """Whether it is the signed-in person's to change: their own, or any as a manager."""
     return current_user.is_manager or practitioner.user_id == current_user.id
@@ -180,8 +169,167 @@ def may_see_off(row: TimeOff) -> bool:
     return current_user.is_manager or row.user_id == current_user.id
 
 
-def editable_booking(booking_id: int) -> Booking:
-    """A booking of this clinic that the signed-in person may change: 404 or 403 otherwise."""
-    booking = load(Booking, booking_id)
-    own_calendar(booking.practitioner)
-    return booking
+# ---- rows that a request names ----
+#
+# Each loader says in its name what for. It gives the row, or 404 where it is another clinic’s,
+# gone, or private to somebody else, or 403 where the person may see it and not do this.
+
+Row = TypeVar("Row", bound=Base)
+
+
+def _load(table: type[Row], row_id: int, *columns) -> Row:
+    """The row of this clinic with this id, or 404; with `columns` only these of it."""
+    row = (
+        table.select(*columns).where(table.id == row_id, table.clinic == clinic()).get_or_none()
+        if row_id < 2**31
+        else None
+    )
+    return row or abort(404)
+
+
+def _managed(table: type[Row], row_id: int, *columns) -> Row:
+    """The same, for managers alone."""
+    return _load(table, row_id, *columns) if current_user.is_manager else abort(403)
+
+
+def _mine(row: Row, user_id: int) -> Row:
+    """A row that only its own person knows of."""
+    return row if user_id == current_user.id else abort(404)
+
+
+def booking_to_read(booking_id: int) -> Booking:
+    """Everyone of a clinic sees its bookings."""
+    return _load(Booking, booking_id)
+
+
+def booking_to_change(booking_id: int) -> Booking:
+    """In one's own calendar, or as a manager. What of its series a change reaches besides, the
+    transition decides for the same person (`base.series`, `reach`).
+    """
+    booking = _load(Booking, booking_id)
+    return booking if is_own(booking.practitioner) else abort(403)
+
+
+def calendar_to_read(calendar_id: int) -> Practitioner:
+    """Everyone of a clinic sees its calendars."""
+    return _load(Practitioner, calendar_id)
+
+
+def calendar_to_book(practitioner: Practitioner) -> Practitioner:
+    """This calendar, if one may book in it: 403 where it is not one's own, 404 where it or its
+    venue is closed.
+    """
+    if not is_own(practitioner):
+        abort(403)
+    return practitioner if may_book(practitioner) else abort(404)
+
+
+def calendar_to_change(practitioner: Practitioner) -> Practitioner:
+    """This calendar, open or closed, if it is one's own or one is a manager; else 403."""
+    return practitioner if is_own(practitioner) else abort(403)
+
+
+def calendar_to_hand_over(calendar_id: int) -> Practitioner:
+    """For managers."""
+    return _managed(Practitioner, calendar_id)
+
+
+def calendar_of_managed(user_id: int, calendar_id: int) -> Practitioner:
+    """A calendar of a person whom one looks after."""
+    person, calendar = person_to_manage(user_id), _load(Practitioner, calendar_id)
+    return calendar if calendar.user_id == person.id else abort(404)
+
+
+def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
+    """One's own, or anyone's as a manager; `removed`: also what was taken back."""
+    row = _load(TimeOff, off_id)
+    if not may_see_off(row):
+        abort(403)
+    return row if removed or row.removed_at is None else abort(404)
+
+
+def client_to_read(client_id: int) -> Patient:
+    """Everyone of a clinic sees its clients."""
+    return _load(Patient, client_id)
+
+
+def client_to_change(client_id: int) -> Patient:
+    """Whoever sees a client may put the record right."""
+    return _load(Patient, client_id)
+
+
+def service_to_read(service_id: int) -> Service:
+    """Everyone of a clinic books its services."""
+    return _load(Service, service_id)
+
+
+def service_to_change(service_id: int) -> Service:
+    """For managers."""
+    return _managed(Service, service_id)
+
+
+def venue_to_change(venue_id: int) -> Venue:
+    """For managers."""
+    return _managed(Venue, venue_id)
+
+
+def person_to_read(user_id: int) -> User:
+    """For managers."""
+    return _managed(User, user_id)
+
+
+def person_to_manage(user_id: int) -> User:
+    """Whom the signed-in person looks after: 404 or 403 otherwise."""
+    person = _load(User, user_id)
+    return person if current_user.may_manage(person) else abort(403)
+
+
+def import_to_take(import_id: int, *columns) -> Import:
+    """For managers; with `columns` only these of it."""
+    return _managed(Import, import_id, *columns)
+
+
+def external_event_to_read(event_id: int) -> ExternalEvent:
+    """Everyone of a clinic sees that a time is taken; what for, only its person does."""
+    return _load(ExternalEvent, event_id)
+
+
+def account_of_mine(account_id: int) -> Account:
+    """A connected account of the signed-in person. A colleague's is not even there."""
+    account = _load(Account, account_id)
+    return _mine(account, account.user_id)
+
+
+def account_to_look_after(account_id: int) -> Account:
+    """Anyone's, for managers: how it stands, and never what is in it."""
+    return _managed(Account, account_id)
+
+
+def calendar_outside_of_mine(calendar_id: int) -> RemoteCalendar:
+    """A calendar of the signed-in person's accounts."""
+    calendar = _load(RemoteCalendar, calendar_id)
+    return _mine(calendar, calendar.account.user_id)
+
+
+def source_of_mine(calendar_id: int) -> RemoteCalendar:
+    """The same, which we never made or write to: it may be read to block time."""
+    calendar = calendar_outside_of_mine(calendar_id)
+    return abort(404) if calendar.role == "destination" or calendar.is_ours else calendar
+
+
+def notice_of_mine(notice_id: int) -> Notice:
+    """What the signed-in person should decide."""
+    notice = _load(Notice, notice_id)
+    return _mine(notice, notice.account.user_id)
+
+
+def feed_of_mine(feed_id: int) -> Feed:
+    """A private link of the signed-in person that still stands on the list."""
+    feed = _load(Feed, feed_id)
+    return abort(404) if feed.revoked_because == "cleared" else _mine(feed, feed.user_id)
+
+
+def living_feed_of_mine(feed_id: int) -> Feed:
+    """One that was not stopped by hand; one suspended by a change of plan counts."""
+    feed = feed_of_mine(feed_id)
+    return abort(404) if feed.revoked_at else feed

@@ -61,7 +61,7 @@ def board():
 @manager_required
 def resync(account_id: int):
     """Read one person's calendars anew and compare them with what is here."""
-    account = access.load(Account, account_id)
+    account = access.account_to_look_after(account_id)
     if why := two_way_words.barred(account):
         return _done(why)
     account.ask("resync", current_user)
@@ -78,7 +78,7 @@ def ask(account_id: int):
     """Ask the person to look at their Calendar sync page: a notice there, and once an hour a letter
     where mail is set up.
     """
-    account, at = access.load(Account, account_id), scheduling.utc_now()
+    account, at = access.account_to_look_after(account_id), scheduling.utc_now()
     with alone(account):
         notice = Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
         written = Letter.write(
@@ -105,7 +105,7 @@ def ask(account_id: int):
 @manager_required
 def end(account_id: int):
     """End one person's departure that cannot be finished, and let our events stay there."""
-    account = access.load(Account, account_id)
+    account = access.account_to_look_after(account_id)
     account.end_departure(current_user)
     work.nudge(account.id)
     return _done(

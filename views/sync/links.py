@@ -41,24 +41,6 @@ class NewLink(Form):
     covers = Choice("Whose bookings?", choices=[], validate_choice=False)
 
 
-def _own_link(feed_id: int) -> Feed:
-    """A link of the signed-in person that still stands on the list. A colleague's is not even
-    there: 404.
-    """
-    feed = access.load(Feed, feed_id)
-    return (
-        feed
-        if feed.user_id == current_user.id and feed.revoked_because != "cleared"
-        else abort(404)
-    )
-
-
-def _living_link(feed_id: int) -> Feed:
-    """One that was not stopped by hand; one suspended by a change of plan counts."""
-    feed = _own_link(feed_id)
-    return abort(404) if feed.revoked_at else feed
-
-
 def _covers() -> dict[str, list[tuple[str, str]]]:
     """Whose bookings a new link can show, in groups; the first choice is the usual one."""
     calendars = access.calendars()
@@ -113,8 +95,8 @@ def _scope(covers: str | None) -> dict:
         return {"scope": "person"}
     if not covers:
         return {}
-    calendar = access.own_calendar(access.load(Practitioner, arg_int(covers)))
-    return {"practitioner": calendar} if access.may_book(calendar) else abort(404)
+    calendar = access.calendar_to_book(access.calendar_to_read(arg_int(covers)))
+    return {"practitioner": calendar}
 
 
 def _new_form(**kwargs) -> NewLink:
@@ -198,14 +180,14 @@ def _refused(form: NewLink, why: str | None) -> Response:
 @blueprint.get("/<int:feed_id>")
 @login_required
 def edit(feed_id: int):
-    feed = _living_link(feed_id)
+    feed = access.living_feed_of_mine(feed_id)
     return render_template("links/edit.html", feed=feed, form=settings_form(feed))
 
 
 @blueprint.post("/<int:feed_id>")
 @login_required
 def update(feed_id: int):
-    feed = _living_link(feed_id)
+    feed = access.living_feed_of_mine(feed_id)
     form = settings_form(feed)
     if not form.validate():
         return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
@@ -226,13 +208,13 @@ def update(feed_id: int):
 @blueprint.get("/<int:feed_id>/rotation")
 @login_required
 def ask_rotation(feed_id: int):
-    return _show(partial="links/_rotation.html", rotation=_living_link(feed_id))
+    return _show(partial="links/_rotation.html", rotation=access.living_feed_of_mine(feed_id))
 
 
 @blueprint.post("/<int:feed_id>/rotation")
 @login_required
 def rotate(feed_id: int):
-    feed = _living_link(feed_id)
+    feed = access.living_feed_of_mine(feed_id)
     if not current_user.clinic.allows("feed"):
         abort(403)
     try:
@@ -249,13 +231,13 @@ def rotate(feed_id: int):
 @blueprint.get("/<int:feed_id>/revocation")
 @login_required
 def ask_revocation(feed_id: int):
-    return _show(partial="links/_revocation.html", revocation=_living_link(feed_id))
+    return _show(partial="links/_revocation.html", revocation=access.living_feed_of_mine(feed_id))
 
 
 @blueprint.post("/<int:feed_id>/revocation")
 @login_required
 def revoke(feed_id: int):
-    feed = _living_link(feed_id)
+    feed = access.living_feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
         f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}"
@@ -265,7 +247,7 @@ def revoke(feed_id: int):
 @blueprint.post("/<int:feed_id>/clearing")
 @login_required
 def clear(feed_id: int):
-    feed = _own_link(feed_id)
+    feed = access.feed_of_mine(feed_id)
     if not feed.is_stopped:
         abort(404)
     feed.clear()
@@ -290,7 +272,7 @@ def hide():
 @login_required
 def card(feed_id: int):
     """A sheet to print: the code, the steps, the warning."""
-    feed = _own_link(feed_id)
+    feed = access.feed_of_mine(feed_id)
     return (
         abort(404)
         if feed.is_stopped

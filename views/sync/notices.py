@@ -8,7 +8,7 @@ from peewee import JOIN
 
 from base import scheduling
 from base.series import SlotTaken
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, Notice
 from sync.two_way import decisions, incoming, state, work
 from views.kit import access, htmx
 from views.kit.access import login_required
@@ -80,11 +80,11 @@ def _own(notice_id: int, what: str) -> Notice:
     """A notice of the signed-in person about which this can be done; else 404, or 403 where the
     booking is no longer theirs to change.
     """
-    notice = access.load(Notice, notice_id)
-    if notice.account.user_id != current_user.id or notice.kind not in _HOW[what][0]:
+    notice = access.notice_of_mine(notice_id)
+    if notice.kind not in _HOW[what][0]:
         abort(404)
     if what in ("move", "cancel"):
-        access.editable_booking(notice.booking_id or 0)
+        access.booking_to_change(notice.booking_id or 0)
     return notice
 
 
@@ -120,9 +120,7 @@ def decide(notice_id: int, what: str):
 @login_required
 def leave_all(calendar_id: int):
     """Leave the double bookings of one calendar that the person has seen."""
-    calendar = access.load(RemoteCalendar, calendar_id)
-    if calendar.account.user_id != current_user.id:
-        abort(404)
+    calendar = access.calendar_outside_of_mine(calendar_id)
     seen = (
         Notice.id.in_([arg_int(value) for value in request.form.getlist("notice")]),
         Notice.calendar == calendar,

@@ -4,7 +4,7 @@ what can be done.
 
 from zoneinfo import ZoneInfo
 
-from flask import abort, request
+from flask import request
 from flask_login import current_user
 
 from base import jobs, scheduling
@@ -32,12 +32,6 @@ class Naming(Form):
         self.account = account
         for field in (self.name, self.into):  # there may be two on the page
             field.id = field.label.field_id = f"{field.name}-{account.id}"
-
-
-def own(account_id: int) -> Account:
-    """An account of the signed-in person. A colleague's is not even there: 404."""
-    account = access.load(Account, account_id)
-    return account if account.user_id == current_user.id else abort(404)
 
 
 def context(**more) -> dict:

@@ -31,20 +31,10 @@ class Rules(Merging):
     all_day = BooleanField("All-day events")
 
 
-def _own(calendar_id: int) -> RemoteCalendar:
-    """A calendar of the signed-in person's own accounts that is not one of ours; else 404."""
-    row = access.load(RemoteCalendar, calendar_id)
-    return (
-        row
-        if row.account.user_id == current_user.id and row.role != "destination" and not row.is_ours
-        else abort(404)
-    )
-
-
 @blueprint.post("/<int:calendar_id>/sync")
 @login_required
 def start(calendar_id: int):
-    row = _own(calendar_id)
+    row = access.source_of_mine(calendar_id)
     if not connecting.may_read(row, row.account.clinic):
         abort(403)
     if why := words.barred(row.account):
@@ -57,7 +47,7 @@ def start(calendar_id: int):
 @blueprint.post("/<int:calendar_id>/stop")
 @login_required
 def stop(calendar_id: int):
-    row = _own(calendar_id)
+    row = access.source_of_mine(calendar_id)
     row.stop(current_user)
     incoming.end_doubles(row.account)
     return sync_page.changed(
@@ -69,14 +59,14 @@ def stop(calendar_id: int):
 @login_required
 def show(calendar_id: int):
     """What blocks booking and what does not, each with the reason, and the rules that decide."""
-    row = _own(calendar_id)
+    row = access.source_of_mine(calendar_id)
     return _show(row, Rules(formdata=None, data=row.rules))
 
 
 @blueprint.post("/<int:calendar_id>")
 @login_required
 def update(calendar_id: int):
-    row, form = _own(calendar_id), Rules()
+    row, form = access.source_of_mine(calendar_id), Rules()
     if not form.validate():
         return _show(row, form, 422)
     if not form.store(

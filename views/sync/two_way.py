@@ -105,7 +105,7 @@ def history():
 @login_required
 def start(account_id: int):
     """Name the calendar, and begin. A second press finds it begun."""
-    account = panels.own(account_id)
+    account = access.account_of_mine(account_id)
     form = panels.Naming(account)
     if account.phase not in ("naming", "off"):
         return sync_page.changed(None)
@@ -163,7 +163,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
 @blueprint.post("/<int:account_id>/<any(check, resync, pause, resumption):what>")
 @login_required
 def act(account_id: int, what: str):
-    account = panels.own(account_id)
+    account = access.account_of_mine(account_id)
     said = {
         "check": "We are looking.",
         "resync": "Everything is read again and compared. Nothing is doubled.",
@@ -187,14 +187,14 @@ def act(account_id: int, what: str):
 @blueprint.get("/<int:account_id>/settings")
 @login_required
 def edit(account_id: int):
-    account = panels.own(account_id)
+    account = access.account_of_mine(account_id)
     return _show_settings(account, _settings_form(account, formdata=None))
 
 
 @blueprint.post("/<int:account_id>/settings")
 @login_required
 def update(account_id: int):
-    account = panels.own(account_id)
+    account = access.account_of_mine(account_id)
     form = _settings_form(account)
     if not form.validate():
         return _show_settings(account, form, 422)
@@ -285,7 +285,7 @@ def ask_to_leave(goal: str, account_id: int | None = None):
 
 
 def _leaving(goal: str, account_id: int | None) -> dict:
-    accounts = [panels.own(account_id)] if account_id else _syncing()
+    accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     counts = {account.id: account.counts()["synced"] for account in accounts}
     mirrored = {
         account.id: (
@@ -321,7 +321,7 @@ def _syncing() -> list[Account]:
 @login_required
 def leave(goal: str, account_id: int | None = None):
     removes = goal == "new-start" or "removes" in request.form
-    accounts = [panels.own(account_id)] if account_id else _syncing()
+    accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     if goal == "new-start" and any(
         account.barred for account in accounts
     ):  # the removal would be all that happens
@@ -364,7 +364,7 @@ def leave(goal: str, account_id: int | None = None):
 @login_required
 def end(account_id: int):
     """End a departure that cannot be finished, and let our events stay there."""
-    account = panels.own(account_id)
+    account = access.account_of_mine(account_id)
     account.end_departure(current_user)
     jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed(

@@ -1,0 +1,130 @@
+"""Whoever asks for a row by its number: another clinic's is not there at any address, a colleague's
+own things are not there either, and what is another's to change is refused.
+"""
+
+import ast
+import itertools
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from base.scheduling import Span
+from base.time_off import TimeOff
+from models import Booking, Feed
+from operate.intake.upload import Import
+from sync.tables.accounts import Notice
+from tests import foreign
+
+VIEWS = Path(__file__).parents[3] / "views"
+ELSEWHERE = {"webhooks", "auth"}  # by a secret; one's own sessions
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# what only its own person knows of: a colleague finds nothing
+PRIVATE = {"two_way", "sources", "notices", "links"}
+# what a colleague who is no manager may read of Pat's, and of the clinic's
+OPEN = {"bookings.show", "week.outside", "patients.show", "patients.edit", "patients.update"}
+OPEN |= {"patients.archive", "patients.bring_back"}  # everyone of a clinic looks after its clients
+
+
+@pytest.fixture
+def rows(linden, clock):
+    """Of everything that has a number one of Pat's, or of the Linden clinic; by argument, and by
+    blueprint where an argument means several things.
+    """
+    source = foreign.source(linden.pat, listed_at=clock.now)
+    event = foreign.event(source, "School run", "2026-11-20 13:00", "2026-11-20 14:00")
+    at = clock.now + timedelta(days=2)
+    booking = Booking.book(
+        linden.calendar, [Span(at, at + timedelta(hours=1))], linden.pat, patient=linden.patient
+    )[0]
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    feed = Feed.generate(linden.pat, "Phone", linden.pat, practitioner=linden.calendar)
+    notice = Notice.give(source.account, "source_empty", calendar=source, detail={"count": 1})
+    off = TimeOff.create(
+        clinic=linden.clinic,
+        user=linden.pat,
+        kind="leave",
+        first_on=date(2026, 12, 1),
+        last_on=date(2026, 12, 2),
+    )
+    brought = Import.create(
+        clinic=linden.clinic, user=linden.olive, kind="clients", content="x", phase="checked"
+    )
+    return {
+        "account_id": source.account_id,
+        "booking_id": booking.id,
+        "calendar_id": linden.calendar.id,
+        ("sources", "calendar_id"): source.id,
+        ("notices", "calendar_id"): source.id,
+        "event_id": event.id,
+        "feed_id": feed.id,
+        "import_id": brought.id,
+        "notice_id": notice.id,
+        "off_id": off.id,
+        "patient_id": linden.patient.id,
+        "service_id": linden.service.id,
+        "user_id": linden.pat.id,
+        "venue_id": linden.street.id,
+    }
+
+
+def addresses(app, rows):
+    """(endpoint, method, address) of every route that names a row."""
+    for rule in app.url_map.iter_rules():
+        room = rule.endpoint.partition(".")[0]
+        words = {
+            name: each.items for name, each in rule._converters.items() if hasattr(each, "items")
+        }
+        named = rule.arguments - words.keys()
+        if room in ELSEWHERE or not any(name.endswith("_id") for name in named):
+            continue
+        ids = {name: rows.get((room, name), rows.get(name)) for name in named}
+        for chosen in itertools.product(*words.values()):
+            address = rule.build(ids | dict(zip(words, chosen, strict=True)))[1]
+            yield from ((rule.endpoint, how, address) for how in rule.methods & {"GET", "POST"})
+
+
+def answers(browser, app, rows):
+    for endpoint, method, address in sorted(addresses(app, rows)):
+        yield endpoint, f"{method} {address}", browser.open(address, method=method).status_code
+
+
+@ON_SQLITE
+def test_rows_of_another_clinic_are_not_there_at_any_address(app, rows, signed_in, stranger):
+    found = list(answers(signed_in(stranger), app, rows))
+    assert len(found) > 80
+    assert [(place, status) for _, place, status in found if status != 404] == []
+
+
+@ON_SQLITE
+def test_what_is_a_colleague_s_is_not_there_or_refused(app, rows, signed_in, linden):
+    found = list(answers(signed_in(linden.quinn), app, rows))
+    private = [(place, status) for end, place, status in found if end.partition(".")[0] in PRIVATE]
+    assert len(private) > 30 and {status for _, status in private} == {404}, private
+    others = [
+        (place, status)
+        for end, place, status in found
+        if end.partition(".")[0] not in PRIVATE and end not in OPEN and status not in (403, 404)
+    ]
+    assert others == []
+
+
+@ON_SQLITE
+def test_managers_see_no_private_thing_of_a_colleague_either(app, rows, signed_in, linden):
+    found = list(answers(signed_in(linden.olive), app, rows))
+    private = {status for end, _, status in found if end.partition(".")[0] in PRIVATE}
+    assert private == {404}
+
+
+def test_views_load_rows_by_number_through_named_loaders_alone():
+    """`get_by_id` knows no clinic; the loader of any row at all is private to `access`."""
+    calls = [
+        f"{path.relative_to(VIEWS)}: {node.func.attr}"
+        for path in VIEWS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("load", "_load", "_managed", "get_by_id")
+    ]
+    own = "doors/auth.py", "clinic/team.py", "calendar/outside_card.py"  # of rows at hand
+    assert sorted(calls) == sorted(f"{path}: get_by_id" for path in own)
