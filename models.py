@@ -387,6 +387,8 @@ class Venue(Archivable, Shown):
     address = CharField(300, default="")
     zone_name = CharField(60)
     hours = JSONText(default=dict)
+    country = CharField(2, default="")  # whose public holidays close it; "": none do
+    region = CharField(40, default="")
 
     class Meta:
         indexes = ((("clinic", "name"), True),)

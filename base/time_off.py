@@ -23,7 +23,7 @@ from peewee import (
 
 from . import scheduling
 from .audit import AuditEntry
-from .database import Base, InstantField, JSONText, database, now, transition
+from .database import Base, InstantField, JSONText, database, now, transition, unique
 from .scheduling import Span, Walls
 from .working_time import DAY, Off, Rota, Stretch
 
@@ -226,24 +226,29 @@ class DatedHours(Base):
 
     @classmethod
     @database.atomic()
-    def put(
+    def add(
         cls, owner: Base, day: date, hours: Walls, actor: Base | None, name: str = ""
     ) -> "DatedHours":
-        """Give a practitioner or venue these hours on the date, in place of any others. Raises
-        BadTime.
+        """Give a practitioner or venue these hours on the date. Raises BadTime, or Taken for a date
+        that has other hours already.
         """
         owner.clinic.hold()
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
             raise scheduling.BadTime("year")
-        checked = scheduling.check_walls(hours)
-        row = cls.get_or_none(cls._of(owner), cls.day == day, ~cls.is_holiday)
-        if row is None:
-            row = cls(clinic=owner.clinic, day=day)
-            setattr(row, owner._meta.table_name, owner)
-        row.hours, row.name = checked, name
-        row.save()
-        AuditEntry.note(owner.clinic, actor, "dated_hours.set", row, day=day.isoformat())
+        row = cls(clinic=owner.clinic, day=day, hours=scheduling.check_walls(hours), name=name)
+        setattr(row, owner._meta.table_name, owner)
+        with unique():
+            row.save(force_insert=True)
+        AuditEntry.note(owner.clinic, actor, "dated_hours.added", row, day=day.isoformat())
         return row
+
+    @transition
+    def change(self, actor: Base | None, *, day: date, hours: Walls, name: str) -> None:
+        """Change any of it. Raises BadTime, or Taken for a date that has other hours already."""
+        self.day, self.hours, self.name = day, scheduling.check_walls(hours), name
+        with unique():
+            self.save()
+        AuditEntry.note(self.clinic, actor, "dated_hours.changed", self, day=day.isoformat())
 
     @transition
     def remove(self, actor: Base | None) -> None:
@@ -261,7 +266,7 @@ def rotas(calendars: Iterable[Base], start: datetime, end: datetime) -> dict[int
     off = defaultdict(list)
     for row in TimeOff.near(people, start, end):
         off[row.user_id].append(row.off)
-    own, venues = _dated(calendars, start, end)
+    own, venues, names = _dated(calendars, start, end)
     return {
         calendar.id: Rota(
             calendar.zone,
@@ -269,6 +274,7 @@ def rotas(calendars: Iterable[Base], start: datetime, end: datetime) -> dict[int
             own[calendar.id],
             venues[calendar.venue_id],
             off[calendar.user_id],
+            names["venue", calendar.venue_id] | names["own", calendar.id],
         )
         for calendar in calendars
     }
@@ -281,9 +287,11 @@ def rota(calendar: Base, start: datetime, end: datetime) -> Rota:
 
 def _dated(
     calendars: Sequence[Base], start: datetime, end: datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Hours by date, by practitioner's id and by venue's id."""
-    own, venues = defaultdict(dict), defaultdict(dict)
+) -> tuple[dict[int, Any], dict[int, Any], dict[tuple[str, int], dict[date, str]]]:
+    """Hours by date, by practitioner's id and by venue's id; and names by date, by both."""
+    own: dict[int, Any] = defaultdict(dict)
+    venues: dict[int, Any] = defaultdict(dict)
+    names: dict[tuple[str, int], dict[date, str]] = defaultdict(dict)
     whose = DatedHours.practitioner.in_([calendar.id for calendar in calendars]) | (
         DatedHours.venue.in_(list({calendar.venue_id for calendar in calendars}))
     )
@@ -293,4 +301,7 @@ def _dated(
     for row in rows.order_by(DatedHours.is_holiday.desc()):  # what was written down comes last
         by_day = venues[row.venue_id] if row.venue_id else own[row.practitioner_id]
         by_day[row.day] = row.hours
-    return own, venues
+        if row.name:
+            whose = ("venue", row.venue_id) if row.venue_id else ("own", row.practitioner_id)
+            names[whose][row.day] = row.name
+    return own, venues, names

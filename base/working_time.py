@@ -5,7 +5,7 @@ which they are meant, so that both changes of the clocks come out right.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -130,6 +130,7 @@ class Rota:
     own: Mapping[date, Walls]
     venue: Mapping[date, Walls]
     off: Sequence[Off] = ()
+    names: Mapping[date, str] = field(default_factory=dict)  # why a date has other hours
 
     def hours_on(self, day: date) -> Walls:
         """The working hours of a local day as wall times."""

@@ -14,6 +14,10 @@ from peewee import (
 )
 
 _COLUMNS = {
+    "venue": {
+        "country": lambda default: CharField(max_length=2, default=""),
+        "region": lambda default: CharField(max_length=40, default=""),
+    },
     "user": {"away_rev": BigIntegerField, "outside_rev": BigIntegerField},
 }
 

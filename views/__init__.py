@@ -3,7 +3,7 @@
 from flask import Flask
 
 from .calendar import bookings, next_free, patients, time_off, week
-from .clinic import handover, imports, services, settings, team
+from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, tokens
 from .sync import connect, health, links, notices, sources, sync_settings, two_way
@@ -31,6 +31,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
     app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")
     app.register_blueprint(health.blueprint, url_prefix="/health")
+    app.register_blueprint(dates.blueprint, url_prefix="/dates")
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")

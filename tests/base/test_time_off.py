@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from base.audit import AuditEntry
+from base.database import Taken
 from base.scheduling import BadTime, Span
 from base.time_off import DatedHours, TimeOff, rota, rotas
 from models import Practitioner, User
@@ -29,8 +30,8 @@ def test_rotas_of_many_take_two_queries(linden, clock, caplog):
     lunch(linden.pat)
     days(linden.quinn, FRIDAY, FRIDAY)
     days(linden.quinn, date(2026, 10, 1), date(2026, 10, 2))
-    DatedHours.put(linden.street, FRIDAY, [["09:00", "12:00"]], linden.maya)
-    DatedHours.put(linden.calendar, date(2026, 11, 21), [["10:00", "14:00"]], linden.pat)
+    DatedHours.add(linden.street, FRIDAY, [["09:00", "12:00"]], linden.maya)
+    DatedHours.add(linden.calendar, date(2026, 11, 21), [["10:00", "14:00"]], linden.pat)
     calendars = list(Practitioner.listed(linden.clinic))
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         read = rotas(calendars, START, END)
@@ -49,7 +50,7 @@ def test_written_hours_go_before_a_holiday_and_one_that_does_not_count_closes_no
     holiday = {"clinic": linden.clinic, "venue": linden.street, "is_holiday": True, "name": "Rest"}
     row = DatedHours.create(day=FRIDAY, **holiday)
     assert rota(linden.calendar, START, END).hours_on(FRIDAY) == []
-    DatedHours.put(linden.street, FRIDAY, [["10:00", "11:00"]], None)
+    DatedHours.add(linden.street, FRIDAY, [["10:00", "11:00"]], None)
     assert rota(linden.calendar, START, END).hours_on(FRIDAY) == [["10:00", "11:00"]]
     DatedHours.get(~DatedHours.is_holiday).remove(None)
     row.counts = False
@@ -57,13 +58,16 @@ def test_written_hours_go_before_a_holiday_and_one_that_does_not_count_closes_no
     assert rota(linden.calendar, START, END).hours_on(FRIDAY) == [["09:00", "17:00"]]
 
 
-def test_hours_put_twice_stay_one_row(linden):
-    DatedHours.put(linden.street, FRIDAY, [["10:00", "11:00"]], None)
-    DatedHours.put(linden.street, FRIDAY, [["12:00", "13:00"]], None)
-    assert [row.hours for row in DatedHours.ahead(linden.street, FRIDAY)] == [[["12:00", "13:00"]]]
+def test_a_date_has_other_hours_once(linden):
+    row = DatedHours.add(linden.street, FRIDAY, [["10:00", "11:00"]], None)
+    with pytest.raises(Taken):
+        DatedHours.add(linden.street, FRIDAY, [["12:00", "13:00"]], None)
     with pytest.raises(BadTime):
-        DatedHours.put(linden.street, FRIDAY, [["12:00", "11:00"]], None)
+        DatedHours.add(linden.street, FRIDAY + timedelta(days=1), [["12:00", "11:00"]], None)
+    row.change(None, day=FRIDAY, hours=[], name="Stocktaking")
+    assert [one.hours for one in DatedHours.ahead(linden.street, FRIDAY)] == [[]]
     assert list(DatedHours.ahead(linden.calendar, FRIDAY)) == []
+    assert rota(linden.calendar, START, END).names == {FRIDAY: "Stocktaking"}
 
 
 def test_the_same_form_twice_makes_one(linden):

@@ -11,7 +11,7 @@ from typing import ClassVar
 from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField, Field
-from wtforms.widgets import DateInput, ListWidget, NumberInput, RadioInput
+from wtforms.widgets import ListWidget, NumberInput, RadioInput
 
 from base import scheduling
 from base.scheduling import BadTime, Span
@@ -19,7 +19,7 @@ from base.series import STATUSES
 from base.text import search_key
 from models import Booking, Patient, Practitioner, Service, Venue
 from views.kit import access, display
-from views.kit.forms import Choice, Clock, Hidden, Line, Money, Needed, Paragraph
+from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Paragraph
 from views.kit.merging import Merging
 
 OVERNIGHT = timedelta(
@@ -34,27 +34,6 @@ FACTS = {  # BadTime → the field and the sentence
     "interval": ("every", "Repeat every 1 to 52 weeks"),
     "too_many": ("count", f"Make at most {scheduling.MOST_REPEATS} bookings at once"),
 }
-
-
-class Day(Field):
-    """A day from an `<input type=date>`; empty: None."""
-
-    widget = DateInput()
-
-    def _value(self):
-        return self.raw_data[0] if self.raw_data else self.data.isoformat() if self.data else ""
-
-    def process_formdata(self, valuelist):
-        raw = valuelist[0].strip() if valuelist else ""
-        self.data = None
-        if raw:
-            try:
-                found = date.fromisoformat(raw[:10])
-            except ValueError:
-                raise ValueError("Choose a day, such as 2026-11-20") from None
-            if not scheduling.FIRST_DAY <= found <= scheduling.LAST_DAY:
-                raise ValueError(FACTS["year"][1])
-            self.data = found
 
 
 class Whole(Field):

@@ -64,6 +64,7 @@ class Day:
     whole: list[Block] = field(default_factory=list)
     items: list[Block | Free] = field(default_factory=list)
     off: list[Stretch] = field(default_factory=list)  # whole days of time off
+    note: str = ""  # why it has other hours than usual
 
     @property
     def blocks(self) -> list[Block]:
@@ -117,6 +118,7 @@ def fill(
         )
         for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)
     ]
+    column.note = rota.names.get(column.date, "")
     column.off = [item for item in touching if isinstance(item, Stretch) and item.all_day]
     if not column.off:
         column.hours = [

@@ -15,10 +15,8 @@ from base.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
 from models import Booking, Practitioner
 from views.kit import display
-from views.kit.forms import Choice, Clock, Hidden, Needed, Paragraph
+from views.kit.forms import Choice, Clock, Day, Hidden, Needed, Paragraph
 from views.kit.merging import Merging
-
-from .booking_form import Day
 
 LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in what repeats without end
 FACTS = {  # BadTime → the field and the sentence

@@ -3,14 +3,29 @@ rest.
 """
 
 import re
-from datetime import time
+from datetime import date, time
 
 from flask import abort, current_app
 from flask_wtf import FlaskForm
-from wtforms import Field, SelectField, StringField, TextAreaField, ValidationError
+from wtforms import (
+    Field,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
 from wtforms.csrf.core import CSRF
 from wtforms.validators import InputRequired, Optional, StopValidation
-from wtforms.widgets import EmailInput, HiddenInput, TextInput, TimeInput
+from wtforms.widgets import (
+    CheckboxInput,
+    DateInput,
+    EmailInput,
+    HiddenInput,
+    ListWidget,
+    TextInput,
+    TimeInput,
+)
 
 from base import scheduling, text
 
@@ -193,6 +208,59 @@ class Clock(Field):
         self.data = None if wall is None or wall.tzinfo else wall
         if self.data is None:
             raise ValueError("Write a time such as 09:30")
+
+
+class Day(Field):
+    """A day from an `<input type=date>`; empty: None."""
+
+    widget = DateInput()
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else self.data.isoformat() if self.data else ""
+
+    def process_formdata(self, valuelist):
+        raw = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if raw:
+            try:
+                found = date.fromisoformat(raw[:10])
+            except ValueError:
+                raise ValueError("Choose a day, such as 2026-11-20") from None
+            if not scheduling.FIRST_DAY <= found <= scheduling.LAST_DAY:
+                raise ValueError("Choose a day from 1970 to 2099")
+            self.data = found
+
+
+class DayHours(Field):
+    """Hours of one day, up to two stretches: four time inputs of one name, in order
+    (`templates/_hours.html`).
+    """
+
+    def walls(self) -> list[str]:
+        """From, to, from, to; empty where there is none."""
+        if self.raw_data:
+            return [*self.raw_data, *[""] * 4][:4]
+        return [
+            wall for stretch in ([*(self.data or []), ["", ""], ["", ""]])[:2] for wall in stretch
+        ]
+
+    def process_formdata(self, valuelist):
+        start, end, start_again, end_again = [value[:5] for value in [*valuelist, *[""] * 4][:4]]
+        stretches = [pair for pair in ([start, end], [start_again, end_again]) if any(pair)]
+        self.data = []
+        try:
+            self.data = scheduling.check_walls(stretches)
+        except scheduling.BadTime:
+            raise ValueError(
+                "Write a start and a later end; a second stretch begins after the first has ended"
+            ) from None
+
+
+class Ticks(SelectMultipleField):
+    """Several of a list, as boxes to tick."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
 
 
 class WeekHours(Field):

@@ -37,6 +37,14 @@ _DEEDS = {
     "venue.returned": "brought back {it}",
     "practitioner.added": "opened {it}",
     "practitioner.hours": "changed the hours of {it}",
+    "time_off.added": "added time off",
+    "time_off.changed": "changed time off",
+    "time_off.removed": "deleted time off",
+    "time_off.returned": "brought back time off",
+    "dated_hours.added": "set other hours on {day}",
+    "dated_hours.changed": "changed other hours on {day}",
+    "dated_hours.removed": "removed the other hours on {day}",
+    "venue.holidays": "changed the public holidays of {it}",
     "practitioner.archived": "closed {it}",
     "practitioner.returned": "opened {it} again",
     "user.invited": "invited {it}",
@@ -230,6 +238,7 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         plan=detail.get("plan", ""),
         provider=registry.name(detail.get("kind")),
         why=detail.get("why", ""),
+        day=detail.get("day", "a date"),
         goal=_GOALS.get(detail.get("goal"), ""),
     )
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:

@@ -26,7 +26,7 @@ from base.audit import AuditEntry
 from base.database import Base, alone
 
 from . import access, display, sync_words
-from .forms import Form, Money, Paragraph, WeekHours
+from .forms import DayHours, Form, Money, Paragraph, WeekHours
 
 LONGEST_SEEN = 400_000  # characters of the hidden field
 
@@ -236,6 +236,8 @@ def in_words(field: Field) -> str:
             for day, name in zip(scheduling.WEEKDAYS, field.DAYS, strict=True)
             if (field.data or {}).get(day)
         )
+    if isinstance(field, DayHours):
+        return ", ".join(f"{a}–{b}" for a, b in field.data or []) or "Closed"
     if field.data is None or field.data == "":
         return ""
     if isinstance(field, SelectMultipleField):

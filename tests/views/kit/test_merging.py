@@ -13,6 +13,7 @@ import pytest
 
 import views
 from base.scheduling import Span
+from base.time_off import DatedHours, TimeOff
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from tests import foreign
 from tests.pages import form_of
@@ -223,6 +224,31 @@ def appearance(linden):
     )
 
 
+def off(linden):
+    day = NINE.date()
+    row = TimeOff.add(linden.pat, linden.pat, kind="leave", first_on=day, last_on=day)
+    return Place(
+        f"/time-off/{row.id}",
+        "off-form",
+        row,
+        {"note": "by the sea"},
+        {"kind": "training"},
+        ({"note": "by the sea"}, {"note": "in the hills"}),
+    )
+
+
+def dated(linden):
+    row = DatedHours.add(linden.street, NINE.date(), [["09:00", "12:00"]], linden.maya)
+    return Place(
+        f"/dates/{row.id}",
+        "date-form",
+        row,
+        {"name": "Open day"},
+        {"day": "2026-11-27"},
+        ({"name": "Open day"}, {"name": "Stocktaking"}),
+    )
+
+
 def may_leave(linden):
     return Place("/sync/", "opt-in", linden.pat, {"allow": None}, {}, None, "sync_allowed", "pat")
 
@@ -254,6 +280,8 @@ PLACES = [
     hours,
     link,
     account,
+    off,
+    dated,
 ]
 
 SINGLE = [may_leave, hidden, source]  # of two states, so that two people never want two others
@@ -261,6 +289,8 @@ SINGLE = [may_leave, hidden, source]  # of two states, so that two people never 
 # Every address that takes a form and changes a row with it: the place above that stands for it.
 EDITS = {
     "bookings.update": booking,
+    "dates.update": dated,
+    "time_off.update": off,
     "links.hide": hidden,
     "links.update": link,
     "patients.update": client,
@@ -286,6 +316,10 @@ NO_EDITS = {
     **dict.fromkeys(("services.create", "settings.create_venue", "team.invite"), NEW),
     **dict.fromkeys(("team.issue_link", "team.open_calendar"), NEW),
     **dict.fromkeys(("bookings.clients", "patients.matches", "sync_settings.preview"), "asks"),
+    **dict.fromkeys(("time_off.create", "dates.add"), NEW),
+    **dict.fromkeys(("time_off.delete", "time_off.bring_back", "dates.remove"), STEPS),
+    "dates.choose_country": "country and region are merged, as the ticks are: test_views_dates",
+    "dates.tick": "all of its boxes are one field, asked as a whole: test_views_dates",
     "bookings.set_status": "says the status it wants and the one it showed",
     "bookings.cancel": "says the status it showed",
     "handover.decide": "each booking is moved only as it was read",

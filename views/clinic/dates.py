@@ -1,0 +1,206 @@
+"""Other hours on single dates, of a venue or of one person's calendar, and the public holidays on
+which a venue is closed.
+"""
+
+from datetime import date
+
+from flask import Blueprint, abort, flash, render_template, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.time_off import DatedHours
+from models import Practitioner, Taken, Venue
+from operate import holidays
+from views.kit import access, display, htmx
+from views.kit.access import login_required, manager_required
+from views.kit.forms import Choice, Day, DayHours, Line, Needed, Ticks
+from views.kit.merging import Merging
+
+blueprint = Blueprint("dates", __name__)
+
+
+class DateForm(Merging):
+    day = Day("Date", [Needed("Choose a date")])
+    hours = DayHours("Hours on that date")
+    name = Line("Why", 120)
+
+
+class CountryForm(Merging):
+    country = Choice("Country")
+    region = Choice("Region")
+
+    def __init__(self, venue: Venue, **kwargs):
+        super().__init__(**kwargs)
+        self.country.choices = [("", "No holidays"), *holidays.countries().items()]
+        regions = holidays.regions(self.country.data or "")
+        self.region.choices = [("", "The whole country"), *regions.items()]
+        if self.region.data not in regions:  # of the country that was chosen before
+            self.region.data, self.region.raw_data = "", None
+
+
+class HolidaysForm(Merging):
+    closed = Ticks("Closed on")
+
+    def __init__(self, venue: Venue, **kwargs):
+        rows = holidays.listed(venue)
+        ticked = [row.day.isoformat() for row in rows if row.counts]
+        super().__init__(**({"data": {"closed": ticked}} | kwargs))
+        self.closed.choices = [
+            (row.day.isoformat(), f"{display.day(row.day, year=True)}, {row.name}") for row in rows
+        ]
+
+
+@blueprint.get("/calendars/<int:calendar_id>")
+@login_required
+def of_calendar(calendar_id: int):
+    return _show(_owner(calendar_id, None))
+
+
+@blueprint.get("/venues/<int:venue_id>")
+@manager_required
+def of_venue(venue_id: int):
+    return _show(_owner(None, venue_id))
+
+
+@blueprint.post("/calendars/<int:calendar_id>")
+@blueprint.post("/venues/<int:venue_id>")
+@login_required
+def add(calendar_id: int | None = None, venue_id: int | None = None):
+    owner, form = _owner(calendar_id, venue_id), DateForm()
+    if form.validate():
+        try:
+            row = DatedHours.add(
+                owner, form.day.data, form.hours.data, current_user, form.name.data
+            )
+        except Taken:
+            form.fault("day", "This date has other hours already. Change or remove those below")
+        else:
+            flash(f"Saved: {words(row)}.")
+            return htmx.done(_address(owner))
+    return _show(owner, 422, form=form)
+
+
+@blueprint.get("/<int:row_id>")
+@login_required
+def edit(row_id: int):
+    row, owner = _row(row_id)
+    return render_template("dates/edit.html", row=row, form=DateForm(obj=row), back=_address(owner))
+
+
+@blueprint.post("/<int:row_id>")
+@login_required
+def update(row_id: int):
+    row, owner = _row(row_id)
+    form = DateForm(obj=row)
+    if form.validate():
+        try:
+            saved = form.store(
+                row,
+                lambda now: DateForm(formdata=None, obj=now),
+                lambda: row.change(current_user, **form.values()),
+            )
+        except Taken:
+            form.fault("day", "This date has other hours already. Choose another date")
+        else:
+            if saved:
+                flash(f"Saved: {words(row)}.")
+                return htmx.done(_address(owner))
+    return htmx.show(
+        "dates/edit.html", "dates/_date.html", 422, row=row, form=form, back=_address(owner)
+    )
+
+
+@blueprint.post("/<int:row_id>/removal")
+@login_required
+def remove(row_id: int):
+    row, owner = _row(row_id)
+    row.remove(current_user)
+    flash(f"Removed. {display.day(row.day, year=True)} has the usual hours again.")
+    return htmx.done(_address(owner))
+
+
+@blueprint.post("/venues/<int:venue_id>/country")
+@manager_required
+def choose_country(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    form = CountryForm(venue, obj=venue)
+    if not form.validate():
+        return _show(venue, 422, country=form)
+    saved = form.store(
+        venue,
+        lambda now: CountryForm(now, formdata=None, obj=now),
+        lambda: holidays.choose(venue, form.country.data, form.region.data, current_user),
+    )
+    if not saved:
+        return _show(venue, 422, country=form)
+    flash(
+        f"{venue.name} is closed on the holidays that are ticked below."
+        if form.country.data
+        else f"{venue.name} keeps no public holidays."
+    )
+    return htmx.done(_address(venue))
+
+
+@blueprint.post("/venues/<int:venue_id>/holidays")
+@manager_required
+def tick(venue_id: int):
+    venue = access.load(Venue, venue_id)
+    form = HolidaysForm(venue)
+    if not form.validate():
+        return _show(venue, 422, ticks=form)
+    saved = form.store(
+        venue,
+        lambda now: HolidaysForm(now, formdata=None),
+        lambda: holidays.tick(
+            venue, {date.fromisoformat(day) for day in form.closed.data}, current_user
+        ),
+    )
+    if not saved:
+        return _show(venue, 422, ticks=form)
+    flash(
+        f"Saved. {venue.name} is closed on {len(form.closed.data)} holidays of the next 12 months."
+    )
+    return htmx.done(_address(venue))
+
+
+def words(row: DatedHours) -> str:
+    """Saturday 21 November 2026: 10:00–13:00; … : closed (stocktaking)."""
+    hours = ", ".join(f"{opens}–{closes}" for opens, closes in row.hours) or "closed"
+    return f"{display.day(row.day, year=True)}: {hours}" + (f" ({row.name})" if row.name else "")
+
+
+def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venue:
+    """Whose hours they are, if the signed-in person may change them: 404 or 403 otherwise."""
+    if calendar_id is not None:
+        return access.own_calendar(access.load(Practitioner, calendar_id))
+    return access.load(Venue, venue_id) if current_user.is_manager else abort(403)
+
+
+def _row(row_id: int) -> tuple[DatedHours, Practitioner | Venue]:
+    row = access.load(DatedHours, row_id)
+    if row.is_holiday:
+        abort(404)
+    return row, _owner(row.practitioner_id, row.venue_id)
+
+
+def _address(owner: Practitioner | Venue) -> str:
+    if isinstance(owner, Venue):
+        return url_for("dates.of_venue", venue_id=owner.id)
+    return url_for("dates.of_calendar", calendar_id=owner.id)
+
+
+def _show(owner: Practitioner | Venue, status: int = 200, **forms):
+    venue = owner if isinstance(owner, Venue) else None
+    today = scheduling.local_day(scheduling.utc_now(), owner.zone)
+    page = {"form": DateForm(formdata=None), "owner": owner, "venue": venue}
+    if venue:
+        page |= {
+            "country": CountryForm(venue, formdata=None, obj=venue),
+            "ticks": HolidaysForm(venue, formdata=None),
+        }
+    return render_template(
+        "dates/show.html",
+        rows=[(row, words(row)) for row in DatedHours.ahead(owner, today)],
+        address=_address(owner),
+        **page | forms,
+    ), status
