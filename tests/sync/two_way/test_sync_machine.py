@@ -32,6 +32,7 @@ from base.series import SlotTaken
 from models import Booking
 from operate import migrate
 from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.earlier import EarlierAccount
 from sync.two_way import decisions
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
@@ -414,7 +415,7 @@ def machine(migrated_app, db, linden, clock, monkeypatch):
     keep = {name: getattr(linden, name) for name in vars(linden)}
 
     def fresh():
-        for table in (Notice, Account, ExternalEvent, Booking):
+        for table in (Notice, Account, EarlierAccount, ExternalEvent, Booking):
             table.delete().execute()
         TwoWaySync.linden = SimpleNamespace(**keep | {"pat": models.User.get_by_id(linden.pat.id)})
         TwoWaySync.linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
