@@ -1,8 +1,9 @@
 """Who did what to what, when."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from peewee import CharField, DeferredForeignKey, IntegerField
+from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect
 
 from .database import Base, InstantField, JSONText, insert_many_rows, now, tuples
 
@@ -28,7 +29,7 @@ class AuditEntry(Base):
 
     @classmethod
     def note(
-        cls, clinic: Base, actor: Base | None, action: str, row: Base, **detail
+        cls, clinic: Base, actor: Base | None, action: str, row: Base, **detail: Any
     ) -> "AuditEntry":
         """Add an entry, in the transaction of what it tells of. `actor` None: the command line or
         the program itself.
@@ -76,7 +77,7 @@ class AuditEntry(Base):
         return {subject for (subject,) in tuples(later)}
 
     @classmethod
-    def listed(cls, clinic: Base, user_id: int | None = None):
+    def listed(cls, clinic: Base, user_id: int | None = None) -> "ModelSelect[AuditEntry]":
         """The clinic's history, newest first, with who did it; of one person where asked. A change
         of several rows is one entry.
         """
@@ -88,7 +89,7 @@ class AuditEntry(Base):
         )
 
     @classmethod
-    def about(cls, row: Base):
+    def about(cls, row: Base) -> "ModelSelect[AuditEntry]":
         """The history of one row, newest first, with who did it."""
         return (
             cls._with_actor()
@@ -101,5 +102,6 @@ class AuditEntry(Base):
         )
 
     @classmethod
-    def _with_actor(cls):
-        return cls.select(cls, cls.user.rel_model).left_outer_join(cls.user.rel_model)
+    def _with_actor(cls) -> "ModelSelect[AuditEntry]":
+        person: Any = cls.user.rel_model  # type: ignore[attr-defined]  # once it is known
+        return cls.select(cls, person).left_outer_join(person)

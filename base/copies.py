@@ -15,6 +15,7 @@ import logging
 import time
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from redis import Redis, RedisError
 
@@ -64,8 +65,10 @@ class Copy:
 def open_copies(url: str | None) -> None:
     """Say where copies are kept; None: nowhere. Connects at the first use."""
     global _redis, _again_at
-    _redis = url and Redis.from_url(
-        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    _redis = (
+        Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS)
+        if url
+        else None
     )
     _again_at = 0.0
 
@@ -135,7 +138,7 @@ def _keys(clinic_id: int) -> tuple[str, str]:
     return f"kalends:void:{clinic_id}", f"kalends:copies:{clinic_id}"
 
 
-def _asked(command: str, *arguments) -> object:
+def _asked(command: str, *arguments: object) -> Any:
     """What Redis says; None too where it is away, and then it is left alone for a while."""
     global _again_at
     if _redis is None or time.monotonic() < _again_at:

@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, worker_registration
@@ -64,7 +65,7 @@ def is_usable() -> bool:
     """Whether Redis answers now, and takes jobs: one whose disk is full refuses."""
     global _again_at
     try:
-        usable = bool(_redis.ping())
+        usable = bool(_redis and _redis.ping())
     except (RedisError, OSError):
         _leave_alone()
         return False
@@ -76,13 +77,13 @@ def workers() -> int | None:
     """How many workers live; None: Redis is away. One that was killed outright counts until it has
     given no sign of life for a while.
     """
-    if time.monotonic() < _again_at:
+    if _redis is None or time.monotonic() < _again_at:
         return None
     try:
         with _redis.pipeline(transaction=False) as pipeline:
             for key in worker_registration.get_keys(connection=_redis):
                 pipeline.exists(key)
-            return sum(pipeline.execute())
+            return sum(map(int, pipeline.execute()))
     except (RedisError, OSError):
         _leave_alone()
         return None
@@ -135,18 +136,22 @@ def _waits(job_id: str) -> bool:
         return False
 
 
-def _function(name: str) -> Callable[..., object]:
+def _function(name: str) -> Callable[..., Any]:
     """The function of a dotted name, also where an earlier version gave the name."""
     module, _, function = name.rpartition(".")
-    return getattr(importlib.import_module(MOVED.get(module, module)), function)
+    found: Callable[..., Any] = getattr(
+        importlib.import_module(MOVED.get(module, module)), function
+    )
+    return found
 
 
 class NamedJob(Job):
     """A job whose function is found as `MOVED` says. Workers read their jobs as this class."""
 
     @property
-    def func(self):
-        return _function(self.func_name)
+    def func(self) -> Callable[..., Any]:
+        """The function itself."""
+        return _function(self.func_name or "")
 
 
 def carry_out(name: str, *ids: int) -> None:

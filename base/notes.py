@@ -2,7 +2,9 @@
 the note, and for nobody else.
 """
 
-from peewee import CharField, DeferredForeignKey, IntegerField, TextField
+from typing import Any
+
+from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, TextField
 
 from .database import Base, InstantField, now
 
@@ -23,7 +25,7 @@ class NoteVersion(Base):
         indexes = ((("kind", "subject"), False),)
 
     @classmethod
-    def keep(cls, row: Base, actor: Base | None) -> None:
+    def keep(cls, row: Any, actor: Base | None) -> None:
         """Keep the row's notes as they are now, in the transaction that is about to change them. An
         empty note counts: when it was filled matters.
         """
@@ -36,9 +38,9 @@ class NoteVersion(Base):
         )
 
     @classmethod
-    def of(cls, row: Base):
+    def of(cls, row: Any) -> "ModelSelect[NoteVersion]":
         """The earlier texts of a row's notes, newest first, each with who replaced it."""
-        person = cls.user.rel_model
+        person: Any = cls.user.rel_model  # type: ignore[attr-defined]  # once it is known
         return (
             cls.select(cls, person)
             .left_outer_join(person)

@@ -8,12 +8,22 @@ then. It also derives one-time links.
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from peewee import BooleanField, CharField, Check, DeferredForeignKey, IntegerField, TextField, fn
+from peewee import (
+    BooleanField,
+    CharField,
+    Check,
+    DeferredForeignKey,
+    IntegerField,
+    ModelSelect,
+    TextField,
+    fn,
+)
 
 from base import vault
 
-from .database import Base, InstantField, JSONText, now
+from .database import Base, InstantField, JSONText, now, tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
 LEASE = timedelta(
@@ -108,7 +118,7 @@ class Letter(Base):
         to: str,
         due_at: datetime | None = None,
         language: str = "en",
-        **detail,
+        **detail: Any,
     ) -> bool:
         """Queue a letter, in the transaction of what it tells of. False where it is there already,
         or mail is not set up.
@@ -128,7 +138,7 @@ class Letter(Base):
         return bool(list(cls.insert(row).on_conflict_ignore().returning(cls.id).execute()))
 
     @classmethod
-    def due(cls, at: datetime):
+    def due(cls, at: datetime) -> "ModelSelect[Letter]":
         """Letters to be sent now that no worker holds, the oldest first."""
         free = cls.leased_until.is_null() | (cls.leased_until <= at)
         return (
@@ -153,7 +163,7 @@ class Letter(Base):
         recent = cls.alias()
         tried = recent.select(fn.COUNT(recent.id)).where(recent.tried_at > at - MINUTE)
         for (letter_id,) in list(
-            cls.due(at).select(cls.id).limit(20).tuples()
+            tuples(cls.due(at).select(cls.id).limit(20))
         ):  # SQLite refuses to write while a row is still being read
             columns = {
                 "lease": secrets.token_hex(16),
@@ -239,12 +249,12 @@ class Letter(Base):
         """The address. Raises vault.CannotOpen."""
         return vault.unseal(self.sealed_to)
 
-    def _end(self, phase: str, at: datetime, word: str, **columns) -> None:
+    def _end(self, phase: str, at: datetime, word: str, **columns: Any) -> None:
         self._set(
             phase=phase, word=word[:40], ended_at=at, lease=None, leased_until=None, **columns
         )
 
-    def _set(self, **columns) -> bool:
+    def _set(self, **columns: Any) -> bool:
         """Change it while the lease is ours."""
         return bool(
             Letter.update(columns)

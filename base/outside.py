@@ -4,9 +4,10 @@ bookings, which look at it.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from peewee import BooleanField, CharField, DateField, DeferredForeignKey
+from peewee import BooleanField, CharField, DateField, DeferredForeignKey, ModelSelect
 
 from base import scheduling
 
@@ -63,7 +64,7 @@ class ExternalEvent(Base):
         """From when to when it takes time; whole days from midnight to midnight in the zone. It may
         be longer than any booking, or empty.
         """
-        if self.starts_on is None:
+        if self.starts_on is None or self.ends_on is None:
             return self.starts_at, self.ends_at
         first, last = (
             min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)
@@ -77,11 +78,11 @@ class ExternalEvent(Base):
         return starts_at < span.ends_at and span.starts_at < ends_at
 
     @classmethod
-    def between(cls, user: Base, start: datetime, end: datetime):
+    def between(cls, user: Base, start: datetime, end: datetime) -> "ModelSelect[ExternalEvent]":
         """The person's foreign events that touch [start, end) in any zone, oldest first, each with
         its calendar at hand.
         """
-        calendar = cls.calendar.rel_model
+        calendar: Any = cls.calendar.rel_model  # type: ignore[attr-defined]  # once it is known
         spare = timedelta(
             days=1
         )  # a whole day begins up to 14 hours before and 12 after its UTC midnight

@@ -9,7 +9,7 @@ unknown.
 from typing import Any
 
 MOST = 6
-Before = list[tuple[int, dict[str, Any] | None]]
+Before = list[Any]  # of [second, what the columns held until then; None: unknown]
 
 
 class Unknown(Exception):
@@ -23,7 +23,7 @@ def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
     if not old:
         return before
     at = max(at, before[0][0]) if before else at  # a clock may be set back
-    changes = [[at, old], *before]
+    changes: Before = [[at, old], *before]
     return changes if len(changes) <= MOST else [*changes[: MOST - 1], [changes[MOST - 1][0], None]]
 
 

@@ -63,7 +63,7 @@ class Span:
     starts_on: date | None = None
     ends_on: date | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.ends_at <= self.starts_at:
             raise BadTime("ends_before_start")
         if self.ends_at - self.starts_at > LONGEST + timedelta(hours=25):
@@ -150,7 +150,7 @@ def shifted(
     Wall time counts, not hours: a weekly 09:00 stays at 09:00 over a clock change, and keeps its
     length.
     """
-    if span.all_day:
+    if span.starts_on and span.ends_on:
         length = duration.days if duration else (span.ends_on - span.starts_on).days
         first = span.starts_on + timedelta(days=days)
         return whole_days(first, first + timedelta(days=max(length, 1) - 1), zone)

@@ -372,8 +372,15 @@ def _providers(
                 and ((production and not is_loopback(url)) or not _is_url(url, "http"))
             ]
             faults.extend(f"{name}: {url} must be an https:// address." for url in wrong)
+            authorize, token, revoke, api = urls
             found[kind] = Endpoints(
-                client_id or SANDBOX_CLIENT[0], secret or SANDBOX_CLIENT[1], *urls, is_sandbox
+                client_id or SANDBOX_CLIENT[0],
+                secret or SANDBOX_CLIENT[1],
+                authorize,
+                token,
+                revoke,
+                api,
+                is_sandbox,
             )
     return found
 

@@ -27,7 +27,9 @@ def open_vault(secret_keys: Sequence[str]) -> None:
 
 
 def seal(text: str) -> str:
-    """The text, encrypted under the newest key."""
+    """The text, encrypted under the newest key. Raises CannotOpen where none is set."""
+    if _vault is None:
+        raise CannotOpen
     return _vault.encrypt(text.encode()).decode()
 
 

@@ -63,15 +63,17 @@ class Off:
     until: date | None = None
     skipped: frozenset[date] = frozenset()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         days = (self.last_on - self.first_on).days
-        if days < 0 or (not days and self.starts and self.ends <= self.starts):
+        if days < 0 or (not days and self.starts and self.ends and self.ends <= self.starts):
             raise BadTime("ends_before_start")
         if not (self.first_on >= scheduling.FIRST_DAY and self.last_on <= scheduling.LAST_DAY):
             raise BadTime("year")
         if days >= LONGEST_DAYS:
             raise BadTime("off_too_long")
-        over = days >= 7 and (self.starts is None or days > 7 or self.ends > self.starts)
+        over = days >= 7 and (
+            self.starts is None or self.ends is None or days > 7 or self.ends > self.starts
+        )
         if self.weekly and over:
             raise BadTime("off_overlaps_itself")
         if self.weekly and self.until and self.until < self.first_on:
@@ -86,7 +88,7 @@ class Off:
         skip all of it.
         """
         last = min(day + (self.last_on - self.first_on), scheduling.LAST_DAY)
-        if self.all_day:
+        if self.starts is None or self.ends is None or self.zone is None:
             after = last + DAY
             ends = scheduling.midnight(after, zone)
             return Stretch(self.key, scheduling.midnight(day, zone), ends, day, after)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from base import scheduling, vault
+from base.settings import Endpoints
 from models import Clinic
 from sync import providers
 from sync.providers import registry
@@ -34,7 +35,7 @@ class Setup:
     `secret` makes our ids hard to guess.
     """
 
-    endpoints: Mapping[str, object] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoints] = field(default_factory=dict)
     webhook_url: str | None = None
     poll_seconds: int = 300
     secret: bytes = field(default=b"", repr=False)

@@ -4,7 +4,8 @@ was asked for, since each changes texts a little on the way."""
 
 import hashlib
 import unicodedata
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 from .event import Event, RemoteEvent
 
@@ -35,10 +36,9 @@ def span(shown: Event | RemoteEvent) -> str:
     """Its times, as a fingerprint begins with them: instants in UTC to the second, or days; the end
     exclusive.
     """
-    days = shown.starts_on, shown.ends_on
-    ends = (
-        days
-        if all(days)
+    ends: Sequence[date] = (
+        (shown.starts_on, shown.ends_on)
+        if shown.starts_on and shown.ends_on
         else [at.astimezone(UTC).replace(microsecond=0) for at in (shown.starts_at, shown.ends_at)]
     )
     return "/".join(end.isoformat() for end in ends)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import models
-from base.database import InstantField, database
+from base.database import InstantField, database, is_sqlite
 from models import Feed
 
 PREFIX = "/api/calendar/"
@@ -150,7 +150,7 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
 def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
     return (
         (_CHECK + "?", (feed_uuid.replace("-", ""),))
-        if models.is_sqlite()
+        if is_sqlite()
         else (_CHECK + "%s", (feed_uuid,))
     )
 

@@ -38,7 +38,9 @@ def folded(line: str) -> str:
     """
     if len(line) <= 75 and (line.isascii() or len(line.encode()) <= 75):
         return line + "\r\n"
-    pieces, piece, size, previous = [], [], 0, ""
+    pieces: list[str] = []
+    piece: list[str] = []
+    size, previous = 0, ""
     for character in line:
         octets = len(character.encode())
         if size + octets > 74 and previous != "\\":
@@ -69,9 +71,9 @@ def _local(at: datetime, zone: ZoneInfo) -> str | None:
 
 
 def _times(event: Event) -> str:
-    if event.starts_on:
-        start, end = _day(event.starts_on), _day(event.ends_on)
-        return f"DTSTART;VALUE=DATE:{start}\r\nDTEND;VALUE=DATE:{end}\r\n"
+    if event.starts_on and event.ends_on:
+        first, last = _day(event.starts_on), _day(event.ends_on)
+        return f"DTSTART;VALUE=DATE:{first}\r\nDTEND;VALUE=DATE:{last}\r\n"
     if event.zone_name != "UTC":
         zone = _zone(event.zone_name)
         start, end = _local(event.starts_at, zone), _local(event.ends_at, zone)

@@ -4,10 +4,12 @@ httpx bounds each step alone: a server that sends an octet now and then meets no
 the head of an answer nobody else counts. Here each step gets what is left of the exchange.
 """
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpcore
 import httpx
@@ -21,7 +23,7 @@ class Client(httpx.Client):
     keeps its own bounds, if any.
     """
 
-    def __init__(self, longest_seconds: float, **options):
+    def __init__(self, longest_seconds: float, **options: Any) -> None:
         super().__init__(**options)
         self.longest_seconds = longest_seconds
         # httpx passes no backend on. Its transports, also those to a proxy that the environment
@@ -46,7 +48,7 @@ def until(ends_at: float) -> Iterator[None]:
 
 def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
     """The seconds that a step may take. Raises `late` where none are left."""
-    ends_at = getattr(_exchange, "ends_at", None)
+    ends_at: float | None = getattr(_exchange, "ends_at", None)
     if ends_at is None:
         return timeout
     left = ends_at - time.monotonic()
@@ -59,21 +61,26 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream):
         self._stream = stream
 
-    def read(self, max_bytes, timeout=None):
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
-    def write(self, buffer, timeout=None):
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
         for at in range(0, len(buffer), PIECE):
             self._stream.write(buffer[at : at + PIECE], _left(timeout, httpcore.WriteTimeout))
 
-    def close(self):
+    def close(self) -> None:
         self._stream.close()
 
-    def start_tls(self, ssl_context, server_hostname=None, timeout=None):
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> "_Stream":
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
 
-    def get_extra_info(self, info):
+    def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
@@ -81,9 +88,16 @@ class _Backend(httpcore.NetworkBackend):
     def __init__(self, backend: httpcore.NetworkBackend):
         self._backend = backend
 
-    def connect_tcp(self, host, port, timeout=None, local_address=None, socket_options=None):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> "_Stream":
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
 
-    def sleep(self, seconds):
+    def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)

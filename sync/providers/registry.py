@@ -111,4 +111,4 @@ def name(kind: str | None) -> str:
     """What a provider is called on screen, also in old entries of the history: "a calendar
     provider" for one that is not here any more.
     """
-    return PROVIDERS[kind].name if kind in PROVIDERS else "a calendar provider"
+    return PROVIDERS[kind].name if kind and kind in PROVIDERS else "a calendar provider"

@@ -8,7 +8,7 @@ import hashlib
 
 from peewee import CharField, ForeignKeyField
 
-from base.database import Base
+from base.database import Base, tuples
 from base.outside import ID_LENGTH
 from models import User
 
@@ -61,9 +61,9 @@ def parts_of(account: Account) -> set[str]:
     rows = EarlierAccount.select(EarlierAccount.part)
     return {
         one
-        for (one,) in rows.where(
-            EarlierAccount.user == account.user_id, EarlierAccount.kind == account.kind
-        ).tuples()
+        for (one,) in tuples(
+            rows.where(EarlierAccount.user == account.user_id, EarlierAccount.kind == account.kind)
+        )
     }
 
 
@@ -74,4 +74,4 @@ def calendar_of(account: Account) -> str | None:
         EarlierAccount.kind == account.kind,
         EarlierAccount.part == part(account),
     )
-    return row and row.calendar_id
+    return row.calendar_id if row else None

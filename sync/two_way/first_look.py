@@ -8,6 +8,8 @@ class of the error) say what went wrong, and `wait_until` when it is tried again
 
 import logging
 
+from peewee import ModelSelect
+
 from base import jobs, scheduling
 from base.text import places
 from sync.connect import connecting, connections
@@ -22,7 +24,7 @@ log = logging.getLogger("kalends.sync")
 PHASES = ("naming", "off")  # all others are listed by their runs
 
 
-def due():
+def due() -> "ModelSelect[Account]":
     """Accounts to look at now that no worker holds."""
     at = scheduling.utc_now()
     free = (

@@ -89,7 +89,7 @@ def in_order(
     )
     first = recent & {step.link.uid for step in steps}
     first = first if len(first) <= FEW else set()
-    filling = [
+    filling: list[Step] = [
         step for step in ordered if isinstance(step, CreateRemote) and step.link.uid not in first
     ]
     apart = set(map(id, filling))

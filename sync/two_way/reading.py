@@ -60,7 +60,8 @@ def read(delta: Delta, links: Iterable[Link], installation: str, account: str = 
     """
     told = _whole(delta.changed)
     held = {link.remote_id for link in links}
-    copies, foreign = defaultdict(list), []
+    copies: defaultdict[str, list[RemoteEvent]] = defaultdict(list)
+    foreign: list[RemoteEvent] = []
     for seen in told.values():
         if seen.remote_id not in held:
             ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (

@@ -102,7 +102,7 @@ def to_event(item: dict[str, Any]) -> RemoteEvent:
     starts_on, starts_at, ends_on, ends_at = times(
         lambda: _to_time(item.get("start")), lambda: _to_time(item.get("end"))
     )
-    if starts_on is not None:
+    if starts_on is not None and ends_on is not None:
         ends_on = max(ends_on, starts_on + timedelta(days=1))
         ends_at = datetime.combine(ends_on, time.min, UTC)
     return RemoteEvent(

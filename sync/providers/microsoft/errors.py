@@ -57,7 +57,7 @@ def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> P
 
 def _codes(body: dict[str, Any]) -> list[str]:
     """Microsoft's words for it, the most exact first; empty for a body of another shape."""
-    codes = []
+    codes: list[str] = []
     try:
         detail = body["error"]
         for _ in range(DEEPEST):
