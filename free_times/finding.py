@@ -30,7 +30,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Free:
-    """A time at which somebody is free: who is proposed, and who else is free then."""
+    """A time at which somebody is free: who is proposed, and who else is free then and has the same
+    time on the clock.
+    """
 
     starts_at: datetime
     wish: Wish
@@ -56,12 +58,12 @@ def free_times(
     rules = Rules(step * MINUTE, 0, max(0, number(end) - number(start)))
     several = len(wishes) > 1
     working = read([wish.calendar for wish in wishes], start, end, but=but, with_shares=several)
-    by_start: dict[int, list[int]] = defaultdict(list)
+    by_start: dict[tuple[int, str], list[int]] = defaultdict(list)
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
         for at in slots(one.openings, one.taken, wish.need, rules, number(start)):
-            by_start[at].append(n)
-    for at in sorted(by_start):
-        there = [n for n in by_start[at] if suits(instant(at), wishes[n].calendar)]
+            by_start[at, wish.calendar.venue.zone_name].append(n)
+    for at, zone in sorted(by_start):
+        there = [n for n in by_start[at, zone] if suits(instant(at), wishes[n].calendar)]
         if there:
             first = there[0] if len(there) == 1 else _proposed(at, there, working)
             others = [wishes[n] for n in there if n != first]

@@ -224,3 +224,12 @@ def test_who_is_not_free_then_is_not_proposed(book, linden):
 
 def test_nobody_asked_for_means_nothing_free(linden):
     assert list(free_times([], NINE, NINE + DAY, 15)) == []
+
+
+def test_only_who_has_the_same_clock_is_another_choice(linden, clock):
+    wishes = [Wish(one, 60) for one in (linden.calendar, linden.colleague_calendar, linden.abroad)]
+    at = NINE + 5 * HOUR  # 14:00 in London, 09:00 in New York
+    found = [
+        (free.wish.calendar.venue, len(free.others)) for free in free_times(wishes, at, at, 60)
+    ]
+    assert found == [(linden.harbour, 0), (linden.street, 1)]

@@ -21,7 +21,7 @@ from .booking_form import Day, Whole
 blueprint = Blueprint("next_free", __name__)
 
 STEP = 15  # minutes between the times that are listed
-MOST_DAYS, AT_ONCE = 7, 6  # days with free times on one page, and times of a day before "more"
+MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER = timedelta(days=91)
 PARTS = [
     ("any", "Any time of day"),
@@ -194,12 +194,19 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
         "earliest_day": first
         and _day_name(scheduling.local_day(first.starts_at, first.wish.calendar.zone), today),
         "days": [
-            FreeDay(_day_name(day, today), [_line(free, form, patient) for free in found])
+            FreeDay(
+                _day_name(day, today), [_line(free, form, patient) for free in _by_clock(found)]
+            )
             for day, found in days.items()
         ],
         "later": _again(form, patient, later or scheduling.local_day(end, zone)),
         "zones": len({wish.calendar.venue.zone_name for wish in wishes}) > 1,
     }
+
+
+def _by_clock(found: list[Free]) -> list[Free]:
+    """The free times of a day as its clocks show them: venues may lie in several zones."""
+    return sorted(found, key=lambda free: free.starts_at.astimezone(free.wish.calendar.zone).time())
 
 
 def _day_name(day: date, today: date) -> str:
