@@ -1087,10 +1087,12 @@ class Service(Archivable, Shown):
     clinic = ForeignKeyField(Clinic, backref="services")
     name = CharField(120)
     duration_minutes = IntegerField(default=50)
-    buffer_minutes = IntegerField(default=0)
+    gap_before_minutes = IntegerField(default=0)
+    buffer_minutes = IntegerField(default=0)  # the gap after
     price_cents = IntegerField(default=0)
     colour = CharField(20, default="teal")
     bookable_online = BooleanField(default=False)
+    for_everyone = BooleanField(default=True)  # else whoever has a row in `Offer`
 
     class Meta:
         indexes = ((("clinic", "name"), True),)

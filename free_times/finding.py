@@ -7,8 +7,9 @@ from datetime import datetime, time, timedelta
 
 from base.sharing import whose_turn
 from base.slots import MINUTE, Need, Rules, slots
-from models import Practitioner
+from models import Practitioner, Service
 
+from .offers import Terms
 from .reading import Working, instant, number, read
 
 
@@ -22,6 +23,12 @@ class Wish:
     minutes: int
     before: int = 0
     after: int = 0
+
+    @classmethod
+    def of(cls, terms: Terms, service: Service, minutes: int | None = None) -> "Wish":
+        """For the service as the calendar offers it, or for so many minutes."""
+        before, after = service.gap_before_minutes, service.buffer_minutes
+        return cls(terms.calendar, minutes or terms.minutes, before, after)
 
     @property
     def need(self) -> Need:

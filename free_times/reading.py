@@ -110,7 +110,7 @@ def _taken(
             Booking.practitioner,
             Booking.starts_at,
             Booking.ends_at,
-            SQL("0"),
+            fn.COALESCE(Service.gap_before_minutes, 0),
             fn.COALESCE(Service.buffer_minutes, 0),
             Booking.anyone,
             SQL("NULL"),

@@ -15,6 +15,7 @@ from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
 from base.time_off import DatedHours, TimeOff
+from free_times.offers import Offer
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
 from people.credentials import OneTimeLink, ResetRequest, Throttle
@@ -37,6 +38,7 @@ TABLES = (
     Practitioner,
     Patient,
     Service,
+    Offer,
     Booking,
     Feed,
     FeedRead,

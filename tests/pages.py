@@ -108,6 +108,7 @@ def form_of(answer, form_id: str) -> Filled:
 _OPENED_AT = (  # where a form is saved: the page on which it stands
     (r"/(clients|bookings)/(\d+)", r"/\1/\2/edit"),
     (r"/(services|team|time-off|sync/links|sync/calendars|settings/venues)/(\d+)", r"/\1/\2"),
+    (r"/services/(\d+)/people", r"/services/\1/people"),
     (r"/sync/accounts/(\d+)/settings", r"/sync/accounts/\1/settings"),
     (r"/team/(\d+)/calendars/\d+", r"/team/\1"),
     (r"/settings/(clinic|privacy|links|calendars)?", "/settings/"),

@@ -37,7 +37,7 @@ ROOMS = {  # the same, inside the rooms
         {"audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"series"},
     ),
-    "free_times": ({"reading"}, {"finding"}),
+    "free_times": ({"offers", "reading"}, {"finding"}),
     "sync": (
         {"events"},
         {"feeds", "providers"},

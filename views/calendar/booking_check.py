@@ -55,8 +55,9 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     """What stands in the way of the spans, and of the others of a series that would go with them;
     `refusal` where that was already found.
     """
+    remarks = [*form.remarks, *_not_offered(form)]
     if not spans:
-        return Obstacle(remarks=form.remarks)
+        return Obstacle(remarks=remarks)
     first = spans[0]
     taken = refusal or SlotTaken(_clashes(form, spans))
     day = form.day.data
@@ -81,8 +82,16 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         keys,
         offer,
         form.practitioner.outside_hours(first),
-        form.remarks,
+        remarks,
     )
+
+
+def _not_offered(form: BookingForm) -> list[str]:
+    """A word where the service is not one of this person's; the team may book it."""
+    if form.terms is None or form.terms.is_offered:
+        return []
+    who, venue = form.practitioner.user.name, form.practitioner.venue.name
+    return [f"{who} does not offer {form.chosen_service.name} at {venue}. You can book it anyway."]
 
 
 def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
@@ -246,10 +255,10 @@ def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
 
 def _wish(form: BookingForm, wanted: Span) -> finding.Wish:
     """A visit as long as the one wanted, with the gap that its service keeps free."""
-    service = form.chosen_service
-    after = service.buffer_minutes if service else 0
     minutes = -(-wanted.duration // MINUTE)
-    return finding.Wish(form.practitioner, minutes, 0, after)
+    if form.terms:
+        return finding.Wish.of(form.terms, form.chosen_service, minutes)
+    return finding.Wish(form.practitioner, minutes)
 
 
 def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetime | None:

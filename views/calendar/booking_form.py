@@ -11,15 +11,16 @@ from typing import ClassVar
 from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField, Field
-from wtforms.widgets import ListWidget, NumberInput, RadioInput
+from wtforms.widgets import NumberInput
 
 from base import scheduling
 from base.scheduling import BadTime, Span
 from base.series import STATUSES
 from base.text import search_key
+from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service, Venue
 from views.kit import access, display
-from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Paragraph
+from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Options, Paragraph
 from views.kit.merging import Merging
 
 OVERNIGHT = timedelta(
@@ -57,13 +58,6 @@ class _Slip(Exception):
     def __init__(self, field: str, sentence: str):
         super().__init__(field)
         self.field, self.sentence = field, sentence
-
-
-class Options(Choice):
-    """One of a few, as radio cards."""
-
-    widget = ListWidget(prefix_label=False)
-    option_widget = RadioInput()
 
 
 class BookingForm(Merging):
@@ -123,6 +117,7 @@ class BookingForm(Merging):
         self.calendar.data = practitioner.id
         self.practitioner, self.booking = practitioner, booking
         self.remarks: list[str] = []
+        self._terms: dict[tuple[int, int], Terms] = {}
         kept = Service.id == (booking and booking.service_id)
         self.services = list(
             access.clinic().services.where(~Service.archived | kept).order_by(Service.name)
@@ -140,6 +135,17 @@ class BookingForm(Merging):
         return next(
             (service for service in self.services if str(service.id) == self.service.data), None
         )
+
+    @property
+    def terms(self) -> Terms | None:
+        """How the calendar offers the chosen service: one look for each service and calendar."""
+        service, calendar = self.chosen_service, self.practitioner
+        if service is None:
+            return None
+        key = service.id, calendar.id
+        if key not in self._terms:
+            self._terms[key] = terms(calendar, service)
+        return self._terms[key]
 
     @cached_property
     def chosen_patient(self) -> Patient | None:
@@ -357,7 +363,7 @@ class BookingForm(Merging):
         if self.ends.data is None:
             if self.chosen_service is None:
                 raise _Slip("ends", "Say when it ends, or choose a service")
-            return timedelta(minutes=self.chosen_service.duration_minutes)
+            return timedelta(minutes=self.terms.minutes)
         length = datetime.combine(day, self.ends.data) - datetime.combine(day, self.starts.data)
         overnight = length <= timedelta(0)
         if overnight and length + timedelta(days=1) > OVERNIGHT:
@@ -405,7 +411,7 @@ class BookingForm(Merging):
         """
         service, rate = self.chosen_service, self.rate.data
         if rate is None and self.booking is None and service and not self.all_day.data:
-            rate = service.price_cents
+            rate = self.terms.price_cents
         asked = {} if self.booking else {"anyone": self.anyone.data == "1"}
         return asked | {
             "patient": self.chosen_patient,

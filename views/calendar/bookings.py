@@ -10,14 +10,15 @@ from base import scheduling, time_off
 from base.database import alone
 from base.scheduling import BadTime, Span
 from base.series import STATUSES, Changed, SlotTaken
+from free_times.offers import terms
 from models import Booking, Patient, Practitioner
 from views.kit import access, display, htmx
 from views.kit.access import login_required
-from views.kit.forms import Choice, Form, Hidden, arg_int
+from views.kit.forms import Choice, Form, Hidden, Options, arg_int
 
 from . import booking_card, booking_check, booking_form, booking_words, week
 from .booking_card import when
-from .booking_form import BookingForm, Options
+from .booking_form import BookingForm
 
 blueprint = Blueprint("bookings", __name__)
 
@@ -70,12 +71,12 @@ def new():
             starts=starts,
             like=like,
             patient=patient,
-            **_found(starts),
+            **_found(practitioner, starts),
         )
     )
 
 
-def _found(starts: time | None) -> dict:
+def _found(practitioner: Practitioner, starts: time | None) -> dict:
     """What the address of a free time says beside calendar, day and start: the service, how long,
     and that anyone would do.
     """
@@ -83,7 +84,7 @@ def _found(starts: time | None) -> dict:
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
     if service is not None:
         row = access.service_to_read(service)
-        fields |= {"service": str(row.id), "rate": row.price_cents}
+        fields |= {"service": str(row.id), "rate": terms(practitioner, row).price_cents}
     if starts and minutes:
         ends = datetime.combine(scheduling.FIRST_DAY, starts) + timedelta(minutes=minutes % 1440)
         fields["ends"] = ends.time()
@@ -351,14 +352,14 @@ def _fill(form: BookingForm, what: str) -> None:
         and form.booking.span.duration
     )
     if not length and form.chosen_service:
-        length = timedelta(minutes=form.chosen_service.duration_minutes)
+        length = timedelta(minutes=form.terms.minutes)
     if length and form.starts.data and form.day.data:
         form.ends.data, form.ends.raw_data = (
             (datetime.combine(form.day.data, form.starts.data) + length).time(),
             None,
         )
     if what == "service" and form.chosen_service:
-        form.rate.data, form.rate.raw_data = form.chosen_service.price_cents, None
+        form.rate.data, form.rate.raw_data = form.terms.price_cents, None
 
 
 def _form_context(

@@ -8,15 +8,15 @@ from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
 from base import scheduling
-from free_times import finding
+from free_times import finding, offers
 from free_times.finding import Free, Wish
 from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
 from views.kit.access import login_required
-from views.kit.forms import Choice, Form, arg_int
+from views.kit.forms import Choice, Day, Form, arg_int
 
 from . import booking_form
-from .booking_form import Day, Whole
+from .booking_form import Whole
 
 blueprint = Blueprint("next_free", __name__)
 
@@ -76,16 +76,18 @@ class WishForm(Form):
         return next((one for one in self.services if str(one.id) == self.service.data), None)
 
     def wishes(self) -> list[Wish]:
-        """One for each calendar that was asked for."""
-        service = self.chosen_service
-        minutes = self.minutes.data or service.duration_minutes
-        after = service.buffer_minutes if service else 0
-        return [
-            Wish(one, minutes, 0, after)
-            for one in self.calendars
-            if self.calendar.data in ("", str(one.id))
-            and self.venue.data in ("", str(one.venue_id))
-        ]
+        """One for each calendar that was asked for and offers the service."""
+        service, minutes = self.chosen_service, self.minutes.data
+        if service:
+            wishes = [Wish.of(terms, service, minutes) for terms in offers.offering(service)]
+        else:
+            wishes = [Wish(one, minutes) for one in self.calendars]
+        may = {one.id for one in self.calendars}
+        return [wish for wish in wishes if wish.calendar.id in may and self._asks(wish.calendar)]
+
+    def _asks(self, calendar: Practitioner) -> bool:
+        is_asked = self.calendar.data in ("", str(calendar.id))
+        return is_asked and self.venue.data in ("", str(calendar.venue_id))
 
     def window(self, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """From when to when it may begin; never in the past."""
@@ -190,6 +192,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     today = scheduling.local_day(now, zone)
     return {
         "form": form,
+        "nobody": not wishes,
         "earliest": first and _line(first, form, patient),
         "earliest_day": first
         and _day_name(scheduling.local_day(first.starts_at, first.wish.calendar.zone), today),

@@ -1,13 +1,17 @@
 """What can be booked. Everyone may see the services; managers change them."""
 
+from datetime import timedelta
+
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, IntegerField
 
-from models import Booking, Service, Taken
+from free_times import offers
+from free_times.offers import Offer
+from models import LONGEST_GAP, Booking, Practitioner, Service, Taken
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Line, Money
+from views.kit.forms import Choice, Line, Money, Options
 from views.kit.merging import Merging
 
 blueprint = Blueprint("services", __name__)
@@ -22,16 +26,26 @@ COLOURS = [
 ]
 
 
-class Minutes(IntegerField):
-    """Whole minutes between two bounds."""
+WHO = [
+    ("everyone", "Everyone, also people who join later"),
+    ("chosen", "Only the people you choose"),
+]
+LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
 
-    def __init__(self, label: str, least: int, most: int, **kwargs):
+
+class Minutes(IntegerField):
+    """Whole minutes between two bounds; empty only where that `may_be_empty`."""
+
+    def __init__(self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs):
         super().__init__(label, render_kw={"min": least, "max": most, "step": 5}, **kwargs)
-        self._bounds = least, most
+        self._bounds, self._may_be_empty = (least, most), may_be_empty
 
     def process_formdata(self, valuelist):
         least, most = self._bounds
         written = "".join(valuelist).strip()
+        if self._may_be_empty and not written:
+            self.data = None
+            return
         self.data = (
             int(written) if written.isascii() and written.isdigit() and len(written) < 5 else None
         )
@@ -42,14 +56,70 @@ class Minutes(IntegerField):
 class ServiceForm(Merging):
     name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})
     duration_minutes = Minutes("Minutes", 5, 720)
-    buffer_minutes = Minutes("Gap after it, in minutes", 0, 240)
+    gap_before_minutes = Minutes("Gap before it, in minutes", 0, LONGEST_GAP_MINUTES, True)
+    buffer_minutes = Minutes("Gap after it, in minutes", 0, LONGEST_GAP_MINUTES, True)
     price_cents = Money("Price")
     colour = Choice("Colour", choices=COLOURS)
     bookable_online = BooleanField("Clients may book it online")
 
 
+class NewServiceForm(ServiceForm):
+    not_stored = ("who",)
+    who = Options("Who offers it?", choices=WHO, default="everyone")
+
+
+class OffersForm(Merging):
+    """Who offers a service: everyone or some, and for each calendar own minutes and price."""
+
+    who = Options("Who offers it?", choices=WHO, default="everyone")
+
+    @classmethod
+    def of(cls, calendars: list[Practitioner]) -> type["OffersForm"]:
+        """The form with the fields of these calendars."""
+        fields, together = {}, {}
+        for one in calendars:
+            label = f"{one.user.name}, {one.venue.name}"
+            own = {
+                f"offers_{one.id}": BooleanField(f"{label} offers it"),
+                f"minutes_{one.id}": Minutes(f"Minutes, {label}", 5, 720, may_be_empty=True),
+                f"price_{one.id}": Money(f"Price, {label}"),
+            }
+            fields |= own
+            together[label] = tuple(own)
+        return type("OffersOfService", (cls,), fields | {"together": together})
+
+    @classmethod
+    def opened(
+        cls, calendars: list[Practitioner], service: Service, rows: dict[int, Offer]
+    ) -> "OffersForm":
+        """The form as the service is now. Where everyone offers it, everyone is ticked."""
+        values = {"who": "everyone" if service.for_everyone else "chosen"}
+        for one in calendars:
+            row = rows.get(one.id)
+            values |= {
+                f"offers_{one.id}": service.for_everyone or row is not None,
+                f"minutes_{one.id}": row and row.duration_minutes,
+                f"price_{one.id}": row and row.price_cents,
+            }
+        return cls.of(calendars)(formdata=None, data=values)
+
+    def own(self, calendars: list[Practitioner]) -> dict[int, tuple | None]:
+        """What `offers.set_offers` takes, by calendar."""
+        found = {}
+        for one in calendars:
+            values = self[f"minutes_{one.id}"].data, self[f"price_{one.id}"].data
+            if self.who.data == "everyone":
+                is_own = any(value is not None for value in values)
+            else:
+                is_own = self[f"offers_{one.id}"].data
+            found[one.id] = values if is_own else None
+        return found
+
+
 def _values(form: ServiceForm) -> dict:
-    return {**form.values(), "price_cents": form.price_cents.data or 0}
+    """The columns; an amount or a gap that is left empty is none."""
+    values, numbers = form.values(), ("gap_before_minutes", "buffer_minutes", "price_cents")
+    return values | {name: values[name] or 0 for name in numbers}
 
 
 @blueprint.get("/")
@@ -59,6 +129,7 @@ def index():
     return render_template(
         "services/index.html",
         services=list(Service.listed(access.clinic(), archived)),
+        offered=offers.counts(access.clinic()),
         archived=archived,
     )
 
@@ -66,19 +137,25 @@ def index():
 @blueprint.get("/new")
 @manager_required
 def new():
-    return render_template("services/edit.html", form=ServiceForm(obj=Service()), service=None)
+    return render_template("services/edit.html", form=NewServiceForm(obj=Service()), service=None)
 
 
 @blueprint.post("/")
 @manager_required
 def create():
-    form = ServiceForm()
+    form = NewServiceForm()
     if form.validate():
+        for_everyone = form.who.data == "everyone"
         try:
-            service = Service.add(access.clinic(), current_user, **_values(form))
+            service = Service.add(
+                access.clinic(), current_user, for_everyone=for_everyone, **_values(form)
+            )
         except Taken:
             _say_taken(form)
         else:
+            if not for_everyone:
+                flash(f"{service.name} is added. Choose who offers it.")
+                return htmx.done(url_for("services.people", service_id=service.id))
             flash(f"{service.name} can be booked now.")
             return htmx.done(url_for("services.index"))
     return htmx.show("services/edit.html", "services/_form.html", 422, form=form, service=None)
@@ -115,6 +192,41 @@ def update(service_id: int):
         422,
         form=form,
         service=access.service_to_change(service_id),
+    )
+
+
+@blueprint.get("/<int:service_id>/people")
+@manager_required
+def people(service_id: int):
+    """Who offers the service."""
+    service, calendars = access.service_to_change(service_id), access.calendars()
+    form = OffersForm.opened(calendars, service, offers.rows(service))
+    return render_template("services/people.html", form=form, service=service, calendars=calendars)
+
+
+@blueprint.post("/<int:service_id>/people")
+@manager_required
+def set_people(service_id: int):
+    service, calendars = access.service_to_change(service_id), access.calendars()
+    form = OffersForm.of(calendars)()
+    if form.validate():
+        saved = form.store(
+            service,
+            lambda row: OffersForm.opened(calendars, row, offers.rows(row)),
+            lambda: offers.set_offers(
+                service, current_user, form.who.data == "everyone", form.own(calendars)
+            ),
+        )
+        if saved:
+            flash(f"Saved who offers {service.name}.")
+            return htmx.done(url_for("services.index"))
+    return htmx.show(
+        "services/people.html",
+        "services/_people.html",
+        422,
+        form=form,
+        service=service,
+        calendars=calendars,
     )
 
 

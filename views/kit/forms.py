@@ -23,6 +23,7 @@ from wtforms.widgets import (
     EmailInput,
     HiddenInput,
     ListWidget,
+    RadioInput,
     TextInput,
     TimeInput,
 )
@@ -307,6 +308,13 @@ class Choice(SelectField):
             super().pre_validate(form)
         except ValidationError:
             raise ValidationError("Choose one from the list") from None
+
+
+class Options(Choice):
+    """One of a few, as radio cards."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = RadioInput()
 
 
 def arg_int(value: str | None, default: int | None = None) -> int | None:

@@ -77,7 +77,7 @@ def test_the_shortest_and_the_longest_service(manager, minutes):
         ({"duration_minutes": "721"}, "Write whole minutes from 5 to 720"),
         ({"duration_minutes": "half"}, "Write whole minutes from 5 to 720"),
         ({"duration_minutes": ""}, "Write whole minutes from 5 to 720"),
-        ({"buffer_minutes": "241"}, "Write whole minutes from 0 to 240"),
+        ({"buffer_minutes": "2881"}, "Write whole minutes from 0 to 2880"),
         ({"price_cents": "-1"}, "Write an amount such as"),
         ({"colour": "mauve"}, "Choose one from the list"),
     ],

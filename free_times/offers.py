@@ -1,0 +1,113 @@
+"""Who offers which service, for how long and at what price."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from peewee import JOIN, ForeignKeyField, IntegerField, fn
+
+from base.audit import AuditEntry
+from base.database import Base, alone
+from models import Clinic, Practitioner, Service, User
+
+
+class Offer(Base):
+    """A service in one calendar: that it is offered there where not everyone does, and own length
+    or price (None: the service's).
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="offers")
+    service = ForeignKeyField(Service, backref="offers", on_delete="CASCADE")
+    practitioner = ForeignKeyField(Practitioner, backref="offers", on_delete="CASCADE")
+    duration_minutes = IntegerField(null=True)
+    price_cents = IntegerField(null=True)
+
+    class Meta:
+        indexes = ((("service", "practitioner"), True),)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a calendar offers a service: minutes, and price in minor units."""
+
+    calendar: Practitioner
+    minutes: int
+    price_cents: int
+    is_offered: bool = True
+
+    @classmethod
+    def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "Terms":
+        return cls(
+            calendar,
+            service.duration_minutes
+            if own is None
+            else own.duration_minutes or service.duration_minutes,
+            service.price_cents if own is None or own.price_cents is None else own.price_cents,
+            service.for_everyone or own is not None,
+        )
+
+
+def terms(calendar: Practitioner, service: Service) -> Terms:
+    """How this calendar offers the service, or would."""
+    own = Offer.get_or_none(Offer.service == service, Offer.practitioner == calendar)
+    return Terms.of(calendar, service, own)
+
+
+def offering(service: Service) -> list[Terms]:
+    """The clinic's open calendars (with user and venue) that offer the service, by name: one
+    query.
+    """
+    own = (Offer.practitioner == Practitioner.id) & (Offer.service == service)
+    rows = (
+        Practitioner.listed(service.clinic_id)
+        .select_extend(Offer)
+        .switch(Practitioner)
+        .join(Offer, JOIN.LEFT_OUTER, on=own, attr="own")
+    )
+    found = [Terms.of(row, service, _there(getattr(row, "own", None))) for row in rows]
+    return [one for one in found if one.is_offered]
+
+
+def _there(own: Offer | None) -> Offer | None:
+    """The row, unless the join found none."""
+    return own if own is not None and own.id is not None else None
+
+
+def rows(service: Service) -> dict[int, Offer]:
+    """What calendars have of their own, by calendar."""
+    return {row.practitioner_id: row for row in Offer.select().where(Offer.service == service)}
+
+
+def counts(clinic: Clinic) -> dict[int, int]:
+    """How many open calendars have a row of their own, by service."""
+    rows = (
+        Offer.select(Offer.service, fn.COUNT(Offer.id))
+        .join(Practitioner)
+        .where(Offer.clinic == clinic, ~Practitioner.archived)
+    )
+    return dict(rows.group_by(Offer.service).tuples())
+
+
+def set_offers(
+    service: Service,
+    actor: User | None,
+    for_everyone: bool,
+    own: Mapping[int, tuple[int | None, int | None] | None],
+) -> None:
+    """Say who offers the service. `own`: by calendar (id, of the same clinic) its minutes and
+    price (None: the service's); None where it has nothing of its own and, unless everyone offers
+    it, does not offer it. Calendars that are not named stay as they are.
+    """
+    with alone(service):
+        there = rows(service)
+        for calendar, values in own.items():
+            row = there.get(calendar)
+            if values is None:
+                if row:
+                    row.delete_instance()
+                continue
+            row = row or Offer(clinic=service.clinic_id, service=service, practitioner=calendar)
+            row.duration_minutes, row.price_cents = values
+            row.save()
+        service.for_everyone = for_everyone
+        service.save(only=[Service.for_everyone])
+        AuditEntry.note(service.clinic, actor, "service.changed", service, fields=["offers"])
