@@ -72,13 +72,12 @@ def whose_turn(at: int, free: Sequence[Share], sharing: Collection[Share]) -> Sh
     the week comes only where nobody else is free.
     """
     this = week(at)
-    all_given = sum(share.given.get(this, 0) for share in sharing) + 1
+    all_given = sum([share.given.get(this, 0) for share in sharing]) + 1
     most = max(1, 2 * all_given // max(1, len(sharing)))
-    order = [
-        (share.given.get(this, 0) >= most, share.use(at), share.last_start(at), share.calendar)
-        for share in free
-    ]
-    return free[order.index(min(order))]
+    order = [(share.given.get(this, 0) >= most, share.use(at)) for share in free]
+    first = min(order)
+    equal = [share for share, place in zip(free, order, strict=True) if place == first]
+    return min(equal, key=lambda share: (share.last_start(at), share.calendar))
 
 
 def _by_day(stretches: Collection[Stretch]) -> dict[int, int]:

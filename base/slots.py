@@ -68,14 +68,16 @@ def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
     """Where no start may lie: strictly between the two ends, in order and apart. A start at an end
     touches what is taken and does not overlap it.
     """
-    single = sorted(
+    length, wants_before, wants_after = need
+    single = [  # written without calls, since thousands may be taken
         (
-            one.starts - need.length - max(need.after, one.before),
-            one.ends + max(need.before, one.after),
+            starts - length - (before if before > wants_after else wants_after),
+            ends + (after if after > wants_before else wants_before),
         )
-        for one in taken
-        if one.starts < one.ends
-    )
+        for starts, ends, before, after in taken
+        if starts < ends
+    ]
+    single.sort()
     joined: list[Stretch] = []
     for low, high in single:
         if joined and low < joined[-1][1]:

@@ -1,10 +1,10 @@
-"""`python -m bench [http] [kills] [mirror] [render] [scale] [stalled] [sync]`: all of them without
-a name.
+"""`python -m bench [http] [kills] [mirror] [render] [scale] [slots] [stalled] [sync]`: all of them
+without a name.
 """
 
 import sys
 
-from . import http, kills, mirror, render, scale, stalled, sync
+from . import http, kills, mirror, render, scale, slots, stalled, sync
 
 PARTS = {
     "http": http.run,
@@ -12,6 +12,7 @@ PARTS = {
     "mirror": mirror.run,
     "render": render.run,
     "scale": scale.run,
+    "slots": slots.run,
     "stalled": stalled.run,
     "sync": sync.run,
 }

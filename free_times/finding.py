@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from base.sharing import whose_turn
+from base.sharing import Share, whose_turn
 from base.slots import MINUTE, Need, Rules, slots
 from models import Practitioner, Service
 
 from .offers import Terms
-from .reading import Working, instant, number, read
+from .reading import instant, number, read
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,20 @@ def free_times(
     working = read([wish.calendar for wish in wishes], start, end, but=but, with_shares=several)
     by_start: dict[tuple[int, str], list[int]] = defaultdict(list)
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
+        zone = wish.calendar.venue.zone_name
         for at in slots(one.openings, one.taken, wish.need, rules, number(start)):
-            by_start[at, wish.calendar.venue.zone_name].append(n)
+            by_start[at, zone].append(n)
+    shares = [one.share for one in working]
     for at, zone in sorted(by_start):
         there = [n for n in by_start[at, zone] if suits(instant(at), wishes[n].calendar)]
         if there:
-            first = there[0] if len(there) == 1 else _proposed(at, there, working)
+            first = there[0] if len(there) == 1 else _proposed(at, there, shares)
             others = [wishes[n] for n in there if n != first]
             yield Free(instant(at), wishes[first], others)
 
 
-def _proposed(at: int, free: list[int], working: Sequence[Working]) -> int:
+def _proposed(at: int, free: list[int], shares: Sequence[Share]) -> int:
     """Which of the free calendars gets the visit."""
-    shares = [one.share for one in working]
     chosen = whose_turn(at, [shares[n] for n in free], shares)
     return next(n for n in free if shares[n] is chosen)
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from peewee import SQL, fn
@@ -37,7 +36,7 @@ class Working:
 
     calendar: Practitioner
     openings: list[Stretch]
-    taken: list[Taken]
+    taken: list[Sequence]  # as `Taken`
     share: Share | None = None
 
 
@@ -55,7 +54,10 @@ def read(
     start, end = _within_history(start), _within_history(end)
     since = _within_history(start - timedelta(days=LOOK_BACK_DAYS)) if with_shares else start
     rotas = time_off.rotas(calendars, since, end)
-    rows = _taken({one.user_id for one in calendars}, since, end, but)
+    people = {one.user_id for one in calendars}
+    rows: dict[int, list[Sequence]] = defaultdict(list)
+    for row in database.execute(rows_of(people, since, end, but)):
+        rows[row[_USER]].append(row)
     found = []
     for calendar in calendars:
         rota, zone = rotas[calendar.id], calendar.zone
@@ -64,7 +66,7 @@ def read(
             for stretch in rota.closed(since, end)
         ]
         openings = _openings(rota, since, end)
-        taken = [row.taken(zone) for row in rows[calendar.user_id]]
+        taken = [_taken(row, zone) for row in rows[calendar.user_id]]
         share = _share(calendar, openings, closed, rows[calendar.user_id]) if with_shares else None
         first = number(start) - DAY
         found.append(
@@ -78,40 +80,25 @@ def read(
     return found
 
 
-class _Row(NamedTuple):
-    """A booking or an event outside, as the database has it; an event has no calendar (0)."""
-
-    calendar: int
-    starts: int
-    ends: int
-    before: int
-    after: int
-    anyone: bool | None
-    starts_on: str | date | None
-    ends_on: str | date | None
-
-    def taken(self, zone: ZoneInfo) -> Taken:
-        """Whole days of an event are those of the zone."""
-        if self.starts_on is None:
-            return Taken(self.starts, self.ends, self.before * MINUTE, self.after * MINUTE)
-        return Taken(_midnight(self.starts_on, zone), _midnight(self.ends_on, zone))
+# what a row of `rows_of` holds: person, from, to, gaps before and after (microseconds), calendar
+# (0: an event), whether anyone was asked for, and the dates of an event of whole days
+_USER, _STARTS, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 1, 5, 6, 7, 8
+_TAKEN = slice(1, 5)
 
 
-def _taken(
-    users: Collection[int], start: datetime, end: datetime, but: Collection[int]
-) -> dict[int, list[_Row]]:
-    """What takes the time of these people near [start, end), by person: one statement, and plain
+def rows_of(users: Collection[int], start: datetime, end: datetime, but: Collection[int] = ()):
+    """Bookings and blocking events of these people near [start, end): one statement, and plain
     numbers, since there may be thousands.
     """
     near = start - LONGEST_GAP, end + LONGEST_GAP
     bookings = (
         Booking.select(
             Practitioner.user,
-            Booking.practitioner,
             Booking.starts_at,
             Booking.ends_at,
-            fn.COALESCE(Service.gap_before_minutes, 0),
-            fn.COALESCE(Service.buffer_minutes, 0),
+            _gap(Service.gap_before_minutes),
+            _gap(Service.buffer_minutes),
+            Booking.practitioner,
             Booking.anyone,
             SQL("NULL"),
             SQL("NULL"),
@@ -128,9 +115,9 @@ def _taken(
     )
     events = ExternalEvent.select(
         ExternalEvent.user,
-        SQL("0"),
         ExternalEvent.starts_at,
         ExternalEvent.ends_at,
+        SQL("0"),
         SQL("0"),
         SQL("0"),
         SQL("FALSE"),
@@ -142,10 +129,19 @@ def _taken(
         ExternalEvent.ends_at > near[0] - timedelta(days=1),
         ExternalEvent.starts_at < near[1] + timedelta(days=1),
     )
-    found: dict[int, list[_Row]] = defaultdict(list)
-    for user, *columns in database.execute(bookings.union_all(events)):
-        found[user].append(_Row(*columns))
-    return found
+    return bookings.union_all(events)
+
+
+def _gap(minutes):
+    """The column in microseconds; a booking without a service has none."""
+    return fn.COALESCE(minutes, 0).cast("BIGINT") * MINUTE
+
+
+def _taken(row: Sequence, zone: ZoneInfo) -> Sequence:
+    """What the row takes; whole days of an event are those of the zone."""
+    if row[_STARTS_ON] is None:
+        return row[_TAKEN]
+    return Taken(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
 def _openings(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
@@ -192,16 +188,16 @@ def _midnight(day: str | date, zone: ZoneInfo) -> int:
 
 
 def _share(
-    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[_Row]
+    calendar: Practitioner, openings: list[Stretch], closed: list[Stretch], rows: Iterable[Sequence]
 ) -> Share:
     """Open and booked time since the person came; time off is not open."""
     came = number(calendar.user.created_at) // DAY
-    own = [row for row in rows if row.calendar == calendar.id]
+    own = [row for row in rows if row[_CALENDAR] == calendar.id]
     return Share.of(
         calendar.id,
         [one for one in without(openings, closed) if one[0] // DAY >= came],
-        [(row.starts, row.ends) for row in own],
-        [row.starts for row in own if row.anyone],
+        [row[1:3] for row in own],
+        [row[_STARTS] for row in own if row[_ANYONE]],
     )
 
 

@@ -80,9 +80,9 @@ class OffersForm(Merging):
         for one in calendars:
             label = f"{one.user.name}, {one.venue.name}"
             own = {
-                f"offers_{one.id}": BooleanField(f"{label} offers it"),
-                f"minutes_{one.id}": Minutes(f"Minutes, {label}", 5, 720, may_be_empty=True),
-                f"price_{one.id}": Money(f"Price, {label}"),
+                f"offers_{one.id}": BooleanField("Offers it"),
+                f"minutes_{one.id}": Minutes("Minutes", 5, 720, may_be_empty=True),
+                f"price_{one.id}": Money("Price"),
             }
             fields |= own
             together[label] = tuple(own)
