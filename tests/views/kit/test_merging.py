@@ -323,6 +323,7 @@ NO_EDITS = {
     "bookings.set_status": "says the status it wants and the one it showed",
     "bookings.cancel": "says the status it showed",
     "handover.decide": "each booking is moved only as it was read",
+    "services.set_people": "about rows of calendars: two people try it in test_views_offers",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
     **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
     **dict.fromkeys(("patients.archive", "patients.bring_back"), STEPS),
@@ -639,6 +640,7 @@ OTHERS = {
     "views.kit.signing_in": None,
     "views.clinic.imports": None,  # signing in and files: nothing that two people edit
     "views.calendar.bookings": {"StatusForm", "CancelForm"},
+    "views.calendar.next_free": {"WishForm"},  # asks only
     "views.sync.links": {"NewLink"},
     "views.sync.panels": {"Naming"},
     "views.clinic.settings": {"PlanForm"},
