@@ -107,7 +107,7 @@ def test_a_person_at_two_venues_in_two_zones_is_busy_at_both(book, linden):
 def test_time_off_and_other_hours_on_a_date_count(linden, clock):
     row = {"first_on": THURSDAY, "last_on": THURSDAY, "zone_name": "Europe/London"}
     TimeOff.add(linden.pat, linden.pat, kind="lunch", starts="11:00", ends="12:00", **row)
-    DatedHours.put(linden.street, THURSDAY, [["10:00", "14:00"]], linden.maya)
+    DatedHours.add(linden.street, THURSDAY, [["10:00", "14:00"]], linden.maya)
     assert starts([Wish(linden.calendar, 60)]) == ["10:00", "12:00", "13:00"]
 
 
