@@ -104,6 +104,13 @@ _HEALTH = {
 }
 
 
+def barred(account: Account) -> State | None:
+    """Why nothing can be synced now, whatever is pressed; None: it can."""
+    if account.kind not in connections.kinds():
+        return State.NOT_SET_UP
+    return {"plan": State.NO_PLAN, "opt_in": State.NOT_ALLOWED, None: None}[account.barred]
+
+
 def at_rest(account: Account) -> State | None:
     """How the account stands where its own row (with its person and clinic) says it; None where
     sync goes on, and the rest counts. Asks the database nothing.
@@ -121,8 +128,8 @@ def at_rest(account: Account) -> State | None:
         return State.NOT_SET_UP
     if account.phase == "naming":
         return State.UNNAMED
-    if account.barred:
-        return State.NO_PLAN if account.barred == "plan" else State.NOT_ALLOWED
+    if why := barred(account):
+        return why
     return State.PAUSED if account.phase == "paused" else _HEALTH.get(account.health)
 
 

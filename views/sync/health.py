@@ -160,7 +160,7 @@ def _ready() -> list[Account]:
         Account.health.not_in(("reconnect", "calendar_gone")),
     )
     is_wanted = User.sync_allowed & Account.kind.in_(
-        [kind for kind in registry.KINDS if clinic.allows(kind)]
+        [kind for kind in connections.kinds() if clinic.allows(kind)]
     )
     return list(Account.select().join(User).where(*where, is_wanted).order_by(Account.id))
 

@@ -178,7 +178,7 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.NOT_SET_UP:
             return (
                 f"{provider} is not set up on this server now. Nothing goes there, and"
-                f" {two_way_words.old_times(account)}"
+                f" {two_way_words.old_times(account, is_own=False)}"
             )
         case State.LOOKING:
             return f"{name} has just connected {provider}."
@@ -191,7 +191,7 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.NO_PLAN:
             return (
                 f"The clinic’s plan has no sync with {provider}. Nothing goes there, and"
-                f" {two_way_words.old_times(account)}"
+                f" {two_way_words.old_times(account, is_own=False)}"
             )
         case State.NOT_ALLOWED:
             return f"{name} has switched sync off."

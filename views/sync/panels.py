@@ -12,7 +12,7 @@ from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
 from sync.tables.accounts import Account, Notice, RemoteCalendar, SyncRun
-from sync.two_way import work
+from sync.two_way import state, work
 from sync.two_way.state import HELD, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
@@ -118,6 +118,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     found = {
         "account": account,
         "standing": standing,
+        "barred": state.barred(account),
         "status": words.status(standing, zone),
         "look": words.first_look(standing, zone),
         "run": standing.run,
@@ -146,7 +147,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
     found["shows_sources"] = (
         bool(sources)
         and account.phase in ("active", "paused")
-        and bool(is_filled or account.barred)
+        and bool(is_filled or found["barred"])
     )
     if account.phase in ("naming", "off"):
         is_back = naming_form and naming_form.account.id == account.id

@@ -14,7 +14,7 @@ from models import Practitioner, User
 from sync.connect import connecting
 from sync.providers import registry
 from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
-from sync.two_way import first_look, work
+from sync.two_way import first_look, state, work
 from sync.two_way.state import Standing
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
@@ -211,7 +211,7 @@ def update(account_id: int):
     name = registry.of(account.kind).name
     flash(
         f"Saved. It counts once there is sync with {name} again."
-        if account.barred
+        if state.barred(account)
         else f"Saved. {name} is brought up to date now."
     )
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
@@ -323,7 +323,7 @@ def leave(goal: str, account_id: int | None = None):
     removes = goal == "new-start" or "removes" in request.form
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
     if goal == "new-start" and any(
-        account.barred for account in accounts
+        state.barred(account) for account in accounts
     ):  # the removal would be all that happens
         return sync_page.changed(
             "Start over is not possible now: sync is off, so nothing could be created again."

@@ -255,16 +255,15 @@ def _still_blocking(account: Account) -> str:
     return "" if account.phase == "naming" else f" Nothing goes there, and {old_times(account)}"
 
 
-def old_times(account: Account) -> str:
-    """What becomes of busy times that are read no more."""
+def old_times(account: Account, is_own: bool = True) -> str:
+    """What becomes of busy times that are read no more; the buttons are on the person's page."""
     reads = account.calendars.where(
         RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False)
     ).exists()
-    return (
-        "busy times that we read last still block booking: stop a calendar below to free them."
-        if reads
-        else "no busy times come from there."
-    )
+    if not reads:
+        return "no busy times come from there."
+    how = ": stop a calendar below to free them" if is_own else ""
+    return f"busy times that we read last still block booking{how}."
 
 
 def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
@@ -386,13 +385,12 @@ def skipped(account: Account) -> list[tuple[Booking | None, str]]:
 def barred(account: Account) -> str | None:
     """Why the account cannot do now what was asked, as a sentence; None: it can."""
     name = registry.of(account.kind).name
-    return {
-        "plan": (
-            f"Not possible now: the clinic’s plan has no sync with {name}. Nothing was changed."
-        ),
-        "opt_in": "Not possible now: bookings may not appear outside Kalends. Nothing was changed.",
-        None: None,
-    }[account.barred]
+    why = {
+        State.NOT_SET_UP: f"{name} is not set up on this server",
+        State.NO_PLAN: f"the clinic’s plan has no sync with {name}",
+        State.NOT_ALLOWED: "bookings may not appear outside Kalends",
+    }.get(state.barred(account))
+    return f"Not possible now: {why}. Nothing was changed." if why else None
 
 
 def left_out(account: Account) -> list[str]:

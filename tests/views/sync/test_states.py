@@ -274,6 +274,30 @@ def test_nobody_is_written_to_about_a_calendar_of_an_account_at_rest(
         assert bool(letters.send()) is not paused
 
 
+@pytest.mark.parametrize("bring_about", [taken_out, without_plan, not_allowed])
+def test_nothing_is_offered_or_done_where_nothing_can_be_synced(
+    signed_in, account, linden, clock, bring_about
+):
+    bring_about(account, clock.now)
+    pat, olive, number = signed_in(linden.pat), signed_in(linden.olive), account.id
+    page = pat.get("/sync/").get_data(as_text=True)
+    for offered in ("Check now", "Resync this calendar", "Start over", ">Go on<"):
+        assert offered not in page, offered
+    assert "Resync everyone" not in olive.get("/health/").get_data(as_text=True)
+    before = Account.get_by_id(number)
+    for browser, address in (
+        (pat, f"/sync/accounts/{number}/check"),
+        (pat, f"/sync/accounts/{number}/resync"),
+        (pat, f"/sync/accounts/{number}/new-start"),
+        (olive, f"/health/accounts/{number}/runs"),
+        (olive, "/health/runs"),
+    ):
+        answer = browser.post(address, data={"removes": "yes"})
+        assert answer.status_code < 400, address
+        after = Account.get_by_id(number)
+        assert (after.phase, after.due_at) == (before.phase, before.due_at), address
+
+
 def channel(account, clock, **columns) -> None:
     Channel.create(
         clinic=account.clinic_id,
