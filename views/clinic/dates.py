@@ -4,7 +4,7 @@ which a venue is closed.
 
 from datetime import date
 
-from flask import Blueprint, abort, flash, render_template, url_for
+from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
@@ -122,7 +122,7 @@ def remove(row_id: int):
 @blueprint.post("/venues/<int:venue_id>/country")
 @manager_required
 def choose_country(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     form = CountryForm(venue, obj=venue)
     if not form.validate():
         return _show(venue, 422, country=form)
@@ -144,7 +144,7 @@ def choose_country(venue_id: int):
 @blueprint.post("/venues/<int:venue_id>/holidays")
 @manager_required
 def tick(venue_id: int):
-    venue = access.load(Venue, venue_id)
+    venue = access.venue_to_change(venue_id)
     form = HolidaysForm(venue)
     if not form.validate():
         return _show(venue, 422, ticks=form)
@@ -172,15 +172,13 @@ def words(row: DatedHours) -> str:
 def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venue:
     """Whose hours they are, if the signed-in person may change them: 404 or 403 otherwise."""
     if calendar_id is not None:
-        return access.own_calendar(access.load(Practitioner, calendar_id))
-    return access.load(Venue, venue_id) if current_user.is_manager else abort(403)
+        return access.calendar_to_change(access.calendar_to_read(calendar_id))
+    return access.venue_to_change(venue_id)
 
 
 def _row(row_id: int) -> tuple[DatedHours, Practitioner | Venue]:
-    row = access.load(DatedHours, row_id)
-    if row.is_holiday:
-        abort(404)
-    return row, _owner(row.practitioner_id, row.venue_id)
+    row = access.dated_hours_to_change(row_id)
+    return row, row.venue or row.practitioner
 
 
 def _address(owner: Practitioner | Venue) -> str:

@@ -9,7 +9,7 @@ from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
 from base.outside import ExternalEvent
-from base.time_off import TimeOff
+from base.time_off import DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
 from people import leftover
@@ -246,6 +246,17 @@ def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
     if not may_see_off(row):
         abort(403)
     return row if removed or row.removed_at is None else abort(404)
+
+
+def dated_hours_to_change(row_id: int) -> DatedHours:
+    """Of one's own calendar, or of any calendar and venue as a manager; never a holiday, which is
+    ticked or unticked.
+    """
+    row = _load(DatedHours, row_id)
+    if row.is_holiday:
+        abort(404)
+    may = current_user.is_manager or (row.practitioner and is_own(row.practitioner))
+    return row if may else abort(403)
 
 
 def client_to_read(client_id: int) -> Patient:

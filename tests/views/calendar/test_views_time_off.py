@@ -275,7 +275,7 @@ def test_the_same_form_pressed_twice_blocks_once(pat, linden):
         ({"whole": "y", "last_on": "2034-01-01"}, "Time off lasts at most 5 years"),
         ({"whole": "y", "weekly": "y", "last_on": "2026-12-01"}, "must end before it begins again"),
         ({"whole": "y", "weekly": "y", "until": "2026-11-01"}, "Choose a day after the first one"),
-        ({"whole": "y", "kind": "party"}, "Choose one of the list"),
+        ({"whole": "y", "kind": "party"}, "Choose one from the list"),
         ({"whole": "y", "note": "x" * 2001}, "Use at most 2,000 characters"),
     ],
 )

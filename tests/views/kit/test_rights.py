@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from base.scheduling import Span
-from base.time_off import TimeOff
+from base.time_off import DatedHours, TimeOff
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.tables.accounts import Notice
@@ -47,6 +47,7 @@ def rows(linden, clock):
         first_on=date(2026, 12, 1),
         last_on=date(2026, 12, 2),
     )
+    dated = DatedHours.add(linden.calendar, date(2026, 12, 1), [], linden.pat)
     brought = Import.create(
         clinic=linden.clinic, user=linden.olive, kind="clients", content="x", phase="checked"
     )
@@ -62,6 +63,7 @@ def rows(linden, clock):
         "notice_id": notice.id,
         "off_id": off.id,
         "patient_id": linden.patient.id,
+        "row_id": dated.id,
         "service_id": linden.service.id,
         "user_id": linden.pat.id,
         "venue_id": linden.street.id,
