@@ -245,6 +245,7 @@ class Clinic(Shown):
         return feature in PLANS[self.plan]
 
     def allowed_identifiers(self) -> tuple[str, ...]:
+        """How clients may appear outside, the least first, up to the ceiling."""
         return IDENTIFIERS[: IDENTIFIERS.index(self.privacy_ceiling) + 1]
 
     def next_rev(self) -> int:
@@ -395,6 +396,7 @@ class Venue(Archivable, Shown):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The zone of the wall clock here."""
         return ZoneInfo(self.zone_name)
 
     @classmethod
@@ -484,14 +486,17 @@ class User(Shown, UserMixin):
 
     @property
     def is_active(self) -> bool:
+        """Whether the person still works here."""
         return self.left_at is None
 
     @property
     def is_manager(self) -> bool:
+        """Whether the person may do what managers may; owners may, too."""
         return self.role in ("manager", "owner")
 
     @property
     def is_owner(self) -> bool:
+        """Whether the person is an owner."""
         return self.role == "owner"
 
     @property
@@ -664,6 +669,7 @@ class User(Shown, UserMixin):
 
     @database.atomic()
     def sign_out_everywhere(self) -> None:
+        """End all sessions of the person, by the next epoch."""
         self.epoch += 1
         self.save(only=[User.epoch])
         AuditEntry.note(self.clinic, self, "user.signed_out_everywhere", self)
@@ -763,6 +769,7 @@ class Practitioner(Archivable):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The zone of the wall clock here."""
         return self.venue.zone
 
     @classmethod
@@ -862,6 +869,7 @@ class Patient(Archivable):
 
     @property
     def name(self) -> str:
+        """First and last name, as far as there are any."""
         return f"{self.first_name} {self.last_name}".strip()
 
     def index(self) -> None:
@@ -876,6 +884,7 @@ class Patient(Archivable):
         )[:600]
 
     def save(self, *args, **kwargs):
+        """Save the row, with what it is searched by."""
         self.index()
         if kwargs.get("only"):
             kwargs["only"] = [*kwargs["only"], Patient.search]
@@ -1172,14 +1181,17 @@ class Booking(InSeries, Base):
 
     @property
     def span(self) -> Span:
+        """When it takes place."""
         return Span(self.starts_at, self.ends_at, self.starts_on, self.ends_on)
 
     @property
     def all_day(self) -> bool:
+        """Whether it is whole days, not times."""
         return self.starts_on is not None
 
     @property
     def is_busy(self) -> bool:
+        """Whether it takes time; cancelled ones do not."""
         return self.status not in FREE_STATUSES
 
     @property
@@ -1546,6 +1558,7 @@ class Feed(Shown):
 
     @property
     def is_stopped(self) -> bool:
+        """Whether it shows no bookings now, for good or for a while."""
         return self.revoked_at is not None or self.suspended_at is not None
 
     @transition

@@ -58,6 +58,7 @@ class ExternalEvent(Base):
 
     @property
     def all_day(self) -> bool:
+        """Whether it is whole days, not times."""
         return self.starts_on is not None
 
     def taken(self, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -71,10 +71,12 @@ class Span:
 
     @property
     def all_day(self) -> bool:
+        """Whether it is whole days, not times."""
         return self.starts_on is not None
 
     @property
     def duration(self) -> timedelta:
+        """How long it takes, as time that passes."""
         return self.ends_at - self.starts_at
 
     def overlaps(self, other: "Span") -> bool:
@@ -183,6 +185,7 @@ def repeats(
 
 
 def local_day(at: datetime, zone: ZoneInfo) -> date:
+    """The day in the zone at an instant."""
     return at.astimezone(zone).date()
 
 

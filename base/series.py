@@ -163,10 +163,12 @@ class Step:
 
     @property
     def status(self) -> str:
+        """The status that the booking would have."""
         return self.fields.get("status", self.row.status)
 
     @property
     def is_busy(self) -> bool:
+        """Whether it would take time."""
         return self.status not in FREE_STATUSES
 
     @property
@@ -179,6 +181,7 @@ class Step:
 
     @property
     def moves(self) -> bool:
+        """Whether time or calendar would change."""
         return self.span != self.row.span or self.calendar.id != self.row.practitioner_id
 
     @property

@@ -23,6 +23,7 @@ class ShortContext(Context):
     __slots__ = ()
 
     def sql(self, obj):
+        """The same as Peewee does, and this context again."""
         kind = type(obj)
         if kind is NodeList and not obj.parens and all(map(_is_column, obj.nodes)):
             self._sql.append(obj.glue.join(self._columns(obj.nodes)))

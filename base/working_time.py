@@ -30,6 +30,7 @@ class Stretch:
 
     @property
     def all_day(self) -> bool:
+        """Whether it is whole days, not times."""
         return self.starts_on is not None
 
     @property
@@ -81,6 +82,7 @@ class Off:
 
     @property
     def all_day(self) -> bool:
+        """Whether it is whole days, not times."""
         return self.starts is None
 
     def on(self, day: date, zone: ZoneInfo) -> Stretch | None:

@@ -32,6 +32,7 @@ class Wish:
 
     @property
     def need(self) -> Need:
+        """The time that is needed, with what is kept free around it."""
         return Need(self.minutes * MINUTE, self.before * MINUTE, self.after * MINUTE)
 
 
@@ -47,6 +48,7 @@ class Free:
 
     @property
     def ends_at(self) -> datetime:
+        """When it would end, in UTC."""
         return self.starts_at + timedelta(minutes=self.wish.minutes)
 
 

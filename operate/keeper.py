@@ -125,9 +125,11 @@ class Keeper:
                 self._end(name, part)
 
     def all_ready(self) -> bool:
+        """Whether each part said that it is ready."""
         return all(part.ready for part in self.parts.values())
 
     def children(self) -> list[Child]:
+        """The processes that run now."""
         return [part.child for part in self.parts.values() if part.child is not None]
 
     def _begin(self, name: str, part: Part) -> None:

@@ -123,6 +123,7 @@ class AddressProof(Base):
 
     @classmethod
     def clean_up(cls) -> None:
+        """Delete links that ended long ago."""
         cls.delete().where(cls.expires_at < now() - WITHIN).execute()
 
 

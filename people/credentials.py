@@ -236,6 +236,7 @@ class Throttle(Base):
 
     @classmethod
     def forget(cls, *keys: str) -> None:
+        """Delete what was counted under these keys."""
         cls.delete().where(cls.key.in_(keys)).execute()
 
 

@@ -83,4 +83,5 @@ class SecurityEvent(Base):
 
     @classmethod
     def clean_up(cls) -> None:
+        """Delete events that were kept long enough."""
         cls.delete().where(cls.at < now() - KEPT).execute()

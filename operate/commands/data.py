@@ -14,11 +14,13 @@ from .kit import find_clinic, line_of, opened_database, own_settings, with_key
 
 
 def load_sample() -> tuple[list[tuple[str, str]], str]:
+    """Load the sample clinic: its sign-ins, and their password."""
     password = own_settings().sample_password or secrets.token_urlsafe(9)
     return sample_clinic.load(password), password
 
 
 def sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
+    """The sign-ins of the sample as lines to print."""
     return [
         "The sample clinic is loaded. Sign in as",
         *(f"  {role:14}{email}" for role, email in people),

@@ -21,6 +21,7 @@ from people.credentials import OneTimeLink
 
 
 def own_settings():
+    """The settings of the application that runs."""
     return current_app.config["SETTINGS"]
 
 
@@ -78,6 +79,7 @@ def line_of(limit: int):
 
 
 def email_of(context, parameter, value: str) -> str:
+    """For click: a clean address, or a refusal that says what is wrong."""
     try:
         return text.email(value)
     except text.NoAddress:
@@ -85,6 +87,7 @@ def email_of(context, parameter, value: str) -> str:
 
 
 def zone_of(context, parameter, value: str) -> str:
+    """For click: the name of a zone that exists, or a refusal."""
     if not scheduling.is_zone(value):
         raise click.BadParameter("write an IANA time zone such as Europe/London")
     return value
@@ -105,6 +108,7 @@ def find_clinic(name: str | None) -> Clinic:
 
 
 def find_user(email: str) -> User:
+    """The person with this address, or a refusal."""
     user = User.get_or_none(User.email == email.strip().lower())
     if user is None:
         raise click.ClickException(f"Nobody signs in as {email}.")

@@ -574,10 +574,12 @@ def first_of(rows: list[_Row]) -> dict:
 
 
 def add(clinic: Clinic, rows: list[_Row], actor: User | None) -> None:
+    """Make the bookings of these rows, in one transaction."""
     Booking.add_many(clinic, (row.columns() for row in rows), actor)
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:
+    """Rows of a file as it may look, with names of this clinic."""
     calendar, client = (
         Practitioner.listed(clinic).first(),
         Patient.select().where(Patient.clinic == clinic).order_by(Patient.id).first(),

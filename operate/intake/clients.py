@@ -120,10 +120,12 @@ def first_of(rows: list[dict]) -> dict:
 
 
 def add(clinic: Clinic, rows: list[dict], actor: User | None) -> None:
+    """Make the clients of these rows, in one transaction."""
     Patient.add_many(clinic, rows, actor)
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:
+    """Rows of a file as it may look."""
     return [
         {
             "first_name": "Ada",

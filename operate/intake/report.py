@@ -30,6 +30,7 @@ class Report:
     taken: bool = False
 
     def fault(self, line: int, column: str, sentence: str) -> None:
+        """Say what keeps the line out."""
         self.bad.add(line)
         if len(self.faults) < MOST_KEPT:
             self.faults.append(
@@ -37,6 +38,7 @@ class Report:
             )
 
     def note(self, line: int, column: str, sentence: str) -> None:
+        """Say what is good to know; the line is taken in."""
         self.noted += 1
         if len(self.notes) < MOST_KEPT:
             self.notes.append(
@@ -64,6 +66,7 @@ class Cells:
         self.number, self._values, self._report = number, values, report
 
     def take(self, column: str, limit: int = 200, needed: str = "") -> str:
+        """The clean text of a column; a fault where it is too long, or `needed` and missing."""
         value = self._cleaned(column, self._values.get(column, ""), limit)
         if needed and not value:
             self.fault(column, needed)
@@ -88,16 +91,20 @@ class Cells:
         ]
 
     def fault(self, column: str, sentence: str) -> None:
+        """Say what keeps the line out."""
         self._report.fault(self.number, column, sentence)
 
     def note(self, column: str, sentence: str) -> None:
+        """Say what is good to know; the line is taken in."""
         self._report.note(self.number, column, sentence)
 
     def note_once(self, column: str, sentence: str) -> None:
+        """Say it at the first line that it concerns alone."""
         self._report.note_once(column, sentence)
 
     @property
     def fine(self) -> bool:
+        """Whether nothing keeps the line out so far."""
         return self.number not in self._report.bad
 
 

@@ -577,4 +577,5 @@ def _plain(name: str) -> str:
 
 
 def short(value: str) -> str:
+    """The value, cut to 40 characters."""
     return value if len(value) <= 40 else value[:39] + "…"

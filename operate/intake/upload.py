@@ -143,10 +143,12 @@ class Import(Base):
 
     @property
     def is_running(self) -> bool:
+        """Whether a job works on it now."""
         return self.phase in self.RUNNING
 
     @property
     def bad(self) -> int:
+        """How many lines stay out."""
         return self.total - self.good
 
     def progress(self, done: int) -> None:

@@ -53,6 +53,7 @@ def set_up(setup: Setup) -> None:
 
 
 def setup() -> Setup:
+    """What `set_up` was told."""
     return _setup
 
 

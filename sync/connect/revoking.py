@@ -46,6 +46,7 @@ def revoke(account: Account) -> None:
 
 
 def is_due() -> bool:
+    """Whether something is to be given back now."""
     return Revocation.select().where(Revocation.retry_at <= scheduling.utc_now()).exists()
 
 

@@ -101,6 +101,7 @@ class FeedsApp:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
+        """Answer requests for feeds; all others go on to the pages."""
         if not environ["PATH_INFO"].startswith(PREFIX):
             return self._inner(environ, start_response)
         status, headers, body = self._answer(environ)

@@ -402,9 +402,11 @@ class Unkept:
     """Nothing is kept, and no read is cut short."""
 
     def kept(self, address: str) -> dict[str, Any] | None:
+        """None: each page is read."""
         return None
 
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
+        """Forget it."""
         return None
 
 

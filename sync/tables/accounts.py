@@ -554,6 +554,7 @@ class Account(Base):
 
     @classmethod
     def let_go(cls, account_id: int, holder: str) -> None:
+        """End the lease, where this holder still has it."""
         cls.update(lease=None, leased_until=None).where(
             cls.id == account_id, cls.lease == holder
         ).execute()

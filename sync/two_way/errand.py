@@ -64,6 +64,7 @@ class Errand:
 
     @cached_property
     def pace(self) -> Pace:
+        """The pace of the account's provider."""
         return Pace.of(self.account)
 
     def was_said(self, reason: str) -> bool:

@@ -111,6 +111,7 @@ class Outcome:
     trouble: ProviderError | None = None
 
     def learn(self, remote_id: str, event: RemoteEvent | None) -> None:
+        """Keep what the provider said of an event; None: it is gone."""
         if event is None:
             self.gone.add(remote_id)
         else:

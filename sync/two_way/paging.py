@@ -88,6 +88,7 @@ class KeptPages:
         return ReadPage.calendar == calendar, ReadPage.purpose == self._purpose
 
     def kept(self, address: str) -> dict[str, Any] | None:
+        """The page that was kept under this address; None: read it."""
         if self._calendar is None:
             return None
         place = self._place(address)

@@ -143,6 +143,7 @@ class Standing:
 
     @cached_property
     def state(self) -> State:
+        """How the account stands now."""
         return at_rest(self.account) or self._at_work()
 
     def _at_work(self) -> State:
@@ -167,6 +168,7 @@ class Standing:
 
     @property
     def waits(self) -> bool:
+        """Whether the next run has to wait."""
         return bool(self.account.wait_until and self.account.wait_until > self.at)
 
     @property
@@ -176,6 +178,7 @@ class Standing:
 
     @cached_property
     def is_due(self) -> bool:
+        """Whether a run is under way or may begin now."""
         return self.is_held or Account.due(self.at).where(Account.id == self.account.id).exists()
 
     @cached_property
@@ -243,6 +246,7 @@ class Standing:
 
     @property
     def has_channels(self) -> bool:
+        """Whether the provider tells of changes by itself."""
         return registry.of(self.account.kind).has_channels
 
     @cached_property

@@ -55,12 +55,14 @@ class Channels:
         return self._until(expires_at, "POST", "/subscriptions", body)
 
     def renew(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel:
+        """The channel, open for longer. Raises ProviderError."""
         try:
             return self._until(expires_at, "PATCH", _path(channel.channel_id), {})
         except NoMailbox as error:  # Graph may use the same word for a channel that is gone
             raise Gone(error.reason, error.status) from None
 
     def close(self, channel: OpenChannel) -> None:
+        """Close the channel; one that is gone already is no trouble."""
         try:
             self._graph.send("DELETE", _path(channel.channel_id))
         except (Gone, NoMailbox):

@@ -96,6 +96,7 @@ class Contents:
         return self.everything()[0]
 
     def path(self, remote_id: str) -> str:
+        """The path of one event."""
         return f"{self._path}/{quote(remote_id, safe='')}"
 
     def get(self, remote_id: str) -> RemoteEvent | None:
@@ -222,6 +223,7 @@ def _shown(remote_id: str, found: Found) -> RemoteEvent | Unread | None:
 
 
 def calendar_path(calendar_id: str) -> str:
+    """The path of a calendar."""
     return f"/me/calendars/{quote(calendar_id, safe='')}"
 
 

@@ -124,6 +124,7 @@ def promised_id(mark: Mark, secret: bytes) -> str:
 
 
 def is_promised(remote_id: str) -> bool:
+    """Whether it is an id that we gave, before the provider gave its own."""
     return remote_id.startswith("promised-")
 
 
