@@ -36,6 +36,7 @@ class Terms:
 
     @classmethod
     def of(cls, calendar: Practitioner, service: Service, own: Offer | None) -> "Terms":
+        """What the calendar says of its own (`own`), else what the service says."""
         return cls(
             calendar,
             service.duration_minutes
