@@ -232,14 +232,25 @@ class TwoWaySync(RuleBasedStateMachine):
         self.world.trouble(kind, path, skip)
 
     @rule(
-        status=st.sampled_from((404, 410)),
-        path=st.sampled_from(("batch", "items", "lists")),
+        status=st.sampled_from((400, 403, 404, 410, 412, 423)),
+        path=st.sampled_from(("items", "lists")),
         skip=st.integers(0, 3),
     )
     def deny(self, status, path, skip):
-        """One answer says that something is not there: a batch, an event, or a calendar."""
+        """One answer refuses an event or a calendar, or says that it is not there."""
+        reason = self.world.refusal(status) or "notFound"
+        self.world.sandbox.faults.fail(status, reason, path=getattr(self.world, path), skip=skip)
+
+    @rule(
+        status=st.sampled_from((400, 403, 404, 409, 410, 413, 422, 423, 500)),
+        times=st.integers(1, 4),
+        skip=st.integers(0, 2),
+    )
+    def deny_batch(self, status, times, skip):
+        """A batch is refused as a whole, which says nothing of what is in it."""
+        reason = self.world.refusal(status) or "notFound"
         self.world.sandbox.faults.fail(
-            status, "notFound", path=getattr(self.world, path), skip=skip
+            status, reason, path=self.world.batch, times=times, skip=skip
         )
 
     @rule(after=st.integers(0, 3))
