@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 
-from peewee import Expression, fn
+from peewee import Expression, Node, fn
 
 from base import scheduling
 from models import Booking
@@ -283,7 +283,7 @@ def ended_as_on_trial(account: Account) -> bool:
     return registry.of(account.kind).ends_as_on_trial(days)
 
 
-def columns() -> tuple:
+def columns() -> tuple[Node, ...]:
     """What a query selects beside `Account` so that `in_short` needs no other."""
     notice = Notice.alias()
     held = notice.select(notice.id).where(
@@ -316,12 +316,14 @@ def in_short(account: Account) -> State | None:
     """
     if found := at_rest(account):
         return found
-    if account.is_asking:
+    found_too = vars(account)  # columns of the query alone
+    if found_too["is_asking"]:
         return State.ASKS
-    return State.UNREADABLE if account.is_unreadable else None
+    return State.UNREADABLE if found_too["is_unreadable"] else None
 
 
 def any_of(accounts: Iterable[Account], states: Iterable[State]) -> list[tuple[Account, State]]:
     """Those accounts that stand so, each with its state; selected with `columns`."""
-    known = [(account, in_short(account)) for account in accounts]
-    return [(account, found) for account, found in known if found in states]
+    known = ((account, in_short(account)) for account in accounts)
+    wanted = set(states)
+    return [(account, found) for account, found in known if found is not None and found in wanted]
