@@ -64,7 +64,9 @@ def free_times(
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
     hour. `suits` leaves out times of the day. Gaps are kept.
     """
-    rules = Rules(step * MINUTE, 0, max(0, number(end) - number(start)))
+    if end < start:
+        return
+    rules = Rules(step * MINUTE, 0, number(end) - number(start))
     several = len(wishes) > 1
     working = read([wish.calendar for wish in wishes], start, end, but=but, with_shares=several)
     by_start: dict[tuple[int, str], list[int]] = defaultdict(list)

@@ -233,3 +233,7 @@ def test_only_who_has_the_same_clock_is_another_choice(linden, clock):
         (free.wish.calendar.venue, len(free.others)) for free in free_times(wishes, at, at, 60)
     ]
     assert found == [(linden.harbour, 0), (linden.street, 1)]
+
+
+def test_a_window_that_ends_before_it_begins_holds_nothing(linden, clock):
+    assert list(free_times([Wish(linden.calendar, 60)], NINE, NINE - HOUR, 60)) == []

@@ -94,7 +94,7 @@ class WishForm(Form):
         today = scheduling.local_day(now, zone)
         monday = scheduling.week_of(today)[0]
         if self.day.data:
-            first, days = self.day.data, 14
+            first, days = max(self.day.data, today), 14
         elif self.when.data == "next_week":
             first, days = monday + timedelta(days=7), 7
         else:

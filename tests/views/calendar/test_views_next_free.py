@@ -61,7 +61,7 @@ def test_whoever_was_asked_for_as_anyone_is_booked_as_such(maya, linden):
 
 def test_the_others_who_are_free_then_have_a_link_each(maya, linden):
     query = {"service": linden.service.id, "venue": linden.street.id}
-    first, second = links(maya.get("/free-times/", query_string=query))[:2]
+    _, first, second = links(maya.get("/free-times/", query_string=query))[:3]
     calendars = [parse_qs(urlsplit(one).query)["calendar"][0] for one in (first, second)]
     assert sorted(map(int, calendars)) == [linden.calendar.id, linden.colleague_calendar.id]
     assert "anyone=1" in first and "anyone" not in second
@@ -73,6 +73,8 @@ def test_the_others_who_are_free_then_have_a_link_each(maya, linden):
         ({"when": "this_week", "part": "afternoon"}, "Earliest: Today, Friday 20 November, 12:00"),
         ({"when": "next_week", "part": "afternoon"}, "Earliest: Monday 23 November, 12:00"),
         ({"day": "2027-01-04"}, "Earliest: Monday 4 January 2027, 09:00"),
+        ({"day": "1999-01-04"}, "Earliest: Today, Friday 20 November, 11:45"),
+        ({"day": "2099-12-31"}, "Nothing is free No time of this length"),
         ({"when": "this_week", "minutes": "400"}, "Nothing is free then The next free time after"),
         ({"when": "this_week", "part": "evening"}, "Nothing is free No time of this length"),
         ({"minutes": "500"}, "Nothing is free No time of this length"),
