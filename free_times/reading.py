@@ -53,7 +53,8 @@ def read(
     """
     start, end = _within_history(start), _within_history(end)
     since = _within_history(start - timedelta(days=LOOK_BACK_DAYS)) if with_shares else start
-    rotas = time_off.rotas(calendars, since, end)
+    near = since - LONGEST_GAP, end + LONGEST_GAP  # what is taken there may reach into the window
+    rotas = time_off.rotas(calendars, *near)
     people = {one.user_id for one in calendars}
     rows: dict[int, list[Sequence]] = defaultdict(list)
     for row in database.execute(rows_of(people, since, end, but)):
@@ -62,8 +63,7 @@ def read(
     for calendar in calendars:
         rota, zone = rotas[calendar.id], calendar.zone
         closed = [
-            (number(stretch.starts_at), number(stretch.ends_at))
-            for stretch in rota.closed(since, end)
+            (number(stretch.starts_at), number(stretch.ends_at)) for stretch in rota.closed(*near)
         ]
         openings = _openings(rota, since, end)
         taken = [_taken(row, zone) for row in rows[calendar.user_id]]

@@ -237,3 +237,16 @@ def test_only_who_has_the_same_clock_is_another_choice(linden, clock):
 
 def test_a_window_that_ends_before_it_begins_holds_nothing(linden, clock):
     assert list(free_times([Wish(linden.calendar, 60)], NINE, NINE - HOUR, 60)) == []
+
+
+@pytest.mark.parametrize("what", ["time off", "outside", "booking"])
+def test_a_gap_is_kept_from_what_ends_as_the_window_begins(book, linden, what):
+    if what == "booking":
+        book(span(-1))
+    elif what == "outside":
+        event = "Call", f"{THURSDAY} 08:00", f"{THURSDAY} 09:00"
+        foreign.event(foreign.source(linden.pat), *event)
+    else:
+        row = {"first_on": THURSDAY, "last_on": THURSDAY, "zone_name": "Europe/London"}
+        TimeOff.add(linden.pat, linden.pat, kind="other", starts="08:00", ends="09:00", **row)
+    assert first(Wish(linden.calendar, 60, before=30)) == NINE + HOUR / 2
