@@ -12,6 +12,7 @@ import models
 from base import jobs
 from base.database import open_database
 from base.scheduling import Span
+from base.time_off import TimeOff
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
 from operate import intake, migrate
 from operate.intake.sheet import MOST_BYTES, MOST_LINES
@@ -402,6 +403,18 @@ def test_overlaps_are_refused_against_the_database_and_within_the_file(linden):
         "a booking that is in Kalends.",
         "line 3.",
         "line 6.",
+    ]
+
+
+def test_time_off_is_noted_and_refuses_nothing(linden):
+    day = date(2026, 12, 1)
+    TimeOff.add(linden.quinn, None, kind="sick", note="private", first_on=day, last_on=day)
+    line = "quinn@linden.test,Linden Street,,,2026-12-{},10:00,11:00,,,,,,\n"
+    text = booking("".join(line.format(one) for one in ("01", "02")))
+    report = look("bookings", text, linden.clinic)
+    assert report.faults == [] and len(report.rows) == 2
+    assert [(one["line"], one["sentence"]) for one in report.notes] == [
+        (2, "Quinn Linden has time off then.")
     ]
 
 
