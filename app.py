@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     commands.register(app)
     app.teardown_request(_disconnect)
     app.after_request(_harden)
-    app.after_request(_nudge)
+    app.after_request(_wake)
     app.register_error_handler(Exception, _show_error)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # commands may run all the same, each as far as it can
@@ -148,9 +148,9 @@ def _harden(response):
     return response
 
 
-def _nudge(response):
+def _wake(response):
     """After whatever a person changed: calendars outside that are behind now are brought in step. A
-    lost nudge costs a minute.
+    lost wake-up costs a minute.
     """
     if (
         request.method == "POST"
@@ -159,7 +159,7 @@ def _nudge(response):
         and current_user.is_authenticated
     ):
         try:
-            work.nudge_clinic(current_user.clinic_id)
+            work.wake_clinic(current_user.clinic_id)
         except PeeweeException as error:
             log.warning("no nudge: %s", type(error).__name__)
     return response

@@ -45,9 +45,9 @@ from base.database import (
     JSONText,
     Taken,
     database,
-    hold_everything,
     insert_many_rows,
     is_sqlite,
+    lock_everything,
     now,
     transition,
     unique,
@@ -94,7 +94,7 @@ class Stopped(Exception):
     """The link was stopped for good."""
 
 
-class NoLinks(Exception):
+class NoFeeds(Exception):
     """The person may have no further link: `why` is "plan", "opt_in" or "most"."""
 
     def __init__(self, why: str):
@@ -208,7 +208,7 @@ class Clinic(Shown):
 
         Raises Closed, or Taken for an address in use.
         """
-        hold_everything()
+        lock_everything()
         if not is_open and User.select().exists():
             raise Closed
         with unique():
@@ -280,7 +280,7 @@ class Clinic(Shown):
         fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()
 
-    def hold(self) -> None:
+    def lock(self) -> None:
         """Let no other transaction change this clinic until this one ends. Take it before any other
         row (one order: no deadlock).
 
@@ -344,7 +344,7 @@ class Clinic(Shown):
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
 
     @property
-    def living_links(self):
+    def living_feeds(self):
         """The clinic's private links that are neither stopped nor suspended."""
         return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
 
@@ -362,7 +362,7 @@ class Clinic(Shown):
             "clinic": True,
             "services": open_hours and Service.listed(self).exists(),
             "clients": self.patients.exists(),
-            "calendar": self.living_links.exists(),
+            "calendar": self.living_feeds.exists(),
         }
 
     @transition
@@ -514,7 +514,7 @@ class User(Shown, UserMixin):
         )
 
     @property
-    def living_links(self):
+    def living_feeds(self):
         """The person's private links that are neither stopped nor suspended."""
         return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
 
@@ -579,7 +579,7 @@ class User(Shown, UserMixin):
         if role != self.role:
             self._leave_an_owner()
         if email != self.email:
-            self.burn_links()
+            self.burn_tokens()
         wanted = {"name": name, "email": email, "role": role}
         changed = [column for column, value in wanted.items() if getattr(self, column) != value]
         shows = "name" in changed or "role" in changed
@@ -617,7 +617,7 @@ class User(Shown, UserMixin):
         """
         self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
-        self.burn_links()
+        self.burn_tokens()
         AuditEntry.note(self.clinic, actor or self, "user.password", self)
 
     @property
@@ -635,9 +635,9 @@ class User(Shown, UserMixin):
             User.update(password_hash=passwords.hash(password)).where(User.id == self.id).execute()
         return True
 
-    def burn_links(self) -> None:
+    def burn_tokens(self) -> None:
         """End this person's invitations and resets."""
-        for link in self.one_time_links:
+        for link in self.one_time_tokens:
             link.delete_instance()
 
     def sync_history(self, most: int) -> list[tuple[AuditEntry, str]]:
@@ -694,7 +694,7 @@ class User(Shown, UserMixin):
         self.save(only=[*settings, "rev", "before"])
         AuditEntry.note(self.clinic, self, "sync.settings", self, **settings)
 
-    def why_no_links(self) -> str | None:
+    def why_no_feeds(self) -> str | None:
         """Why links of this person do not answer: "plan", "opt_in", or None when they do."""
         if not self.clinic.allows("feed"):
             return "plan"
@@ -728,7 +728,7 @@ class User(Shown, UserMixin):
             feed.revoke(actor, because="left")
         closed = [calendar.id for calendar in self.practitioners.where(~Practitioner.archived)]
         Practitioner.update(archived=True).where(Practitioner.id.in_(closed)).execute()
-        self.burn_links()
+        self.burn_tokens()
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.left", self, calendars=closed)
 
@@ -824,7 +824,7 @@ class Practitioner(Archivable):
         return not scheduling.within(span, rota.open_on(day))
 
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
-        """What foreign events take of these spans, cut to them; whole days are those of the
+        """What external events take of these spans, cut to them; whole days are those of the
         venue.
         """
         return outside.cut(ExternalEvent.blocking(self.user, spans, self.zone), spans, self.zone)
@@ -1351,7 +1351,7 @@ class Booking(InSeries, Base):
         makes nothing and gives what the
         first one made. `new_client` is the name of a client to be added with it.
         """
-        practitioner.clinic.hold()
+        practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
             return Changed(earlier)
         taken = (
@@ -1461,7 +1461,7 @@ CLINIC = {
 }
 TITLE = "{service} {client}"
 STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
-MOST_LINKS = 30  # living links of one person
+MOST_FEEDS = 30  # living links of one person
 WINDOWS = {
     "year": (30, 365),
     "half_year": (30, 183),
@@ -1516,12 +1516,12 @@ class Feed(Shown):
         """Make a link ("Generate feed URL"). Raises NoLinks, and NotYours when it would show
         calendars of others and the user is no manager.
         """
-        user.clinic.hold()
+        user.clinic.lock()
         user = User.get_by_id(user.id)
-        if why := user.why_no_links() or (
-            "most" if user.living_links.count() >= MOST_LINKS else None
+        if why := user.why_no_feeds() or (
+            "most" if user.living_feeds.count() >= MOST_FEEDS else None
         ):
-            raise NoLinks(why)
+            raise NoFeeds(why)
         clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
         if feed.shows_others and not user.is_manager:
             raise NotYours()

@@ -257,7 +257,7 @@ def is_sqlite() -> bool:
     return isinstance(database.obj, SqliteDatabase)
 
 
-def hold_everything() -> None:
+def lock_everything() -> None:
     """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's
     transactions here stand alone anyway.
     """
@@ -347,7 +347,7 @@ def alone(row: Row) -> Iterator[Row]:
     """
     with database.atomic():
         clinic: Any = getattr(row, "clinic", row)
-        clinic.hold()
+        clinic.lock()
         _read_again(row)
         yield row
 

@@ -1,5 +1,5 @@
-"""The queue: a job is a nudge and carries ids alone. The database is the truth;
-`operate.chores.sweep` finds there what a lost nudge left.
+"""The queue: a job is a wake-up and carries ids alone. The database is the truth;
+`operate.chores.sweep` finds there what a lost wake-up left.
 
 This module knows no job. Whoever enqueues names the function, so it stands below all of them.
 """
@@ -32,7 +32,7 @@ LIMITS = {
 TooLong = JobTimeoutException
 WORKER_SECONDS = 30  # without a sign of life, after which a worker counts as gone
 # An id is unique while its job waits or runs. Without these two a finished or failed job would keep
-# its id, and refuse every later nudge.
+# its id, and refuse every later wake-up.
 FORGET = {"result_ttl": 0, "failure_ttl": 0}
 
 TIMEOUT_SECONDS = 1  # that a Redis which does not answer may cost
@@ -46,6 +46,8 @@ MOVED = {
     "sync.jobs": "base.jobs",
     "sync.revoking": "sync.connect.revoking",
     "sync.work": "sync.two_way.work",
+    "sync.work.nudged": "sync.two_way.work.woken",
+    "sync.two_way.work.nudged": "sync.two_way.work.woken",
 }
 
 _redis: Redis | None = None
@@ -95,7 +97,7 @@ def _leave_alone() -> None:
 
 
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
-    """Nudge a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
+    """Wake a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
 
     The function must be at the top of its module and safe to run twice. One that waits already is
     left alone. One that runs may have looked
@@ -138,7 +140,7 @@ def _waits(job_id: str) -> bool:
 
 def _function(name: str) -> Callable[..., Any]:
     """The function of a dotted name, also where an earlier version gave the name."""
-    module, _, function = name.rpartition(".")
+    module, _, function = MOVED.get(name, name).rpartition(".")
     found: Callable[..., Any] = getattr(
         importlib.import_module(MOVED.get(module, module)), function
     )

@@ -1,4 +1,4 @@
-"""Time that is taken by something outside: foreign events, mirrored and locked. It lies below the
+"""Time that is taken by something outside: external events, mirrored and locked. It lies below the
 bookings, which look at it.
 """
 
@@ -27,7 +27,7 @@ EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with be
 
 
 class ExternalEvent(Base):
-    """A foreign event. Identity is (calendar, remote_id), never the event id alone. Nothing here
+    """An external event. Identity is (calendar, remote_id), never the event id alone. Nothing here
     changes it; it changes where it was made.
 
     Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
@@ -80,7 +80,7 @@ class ExternalEvent(Base):
 
     @classmethod
     def between(cls, user: Base, start: datetime, end: datetime) -> "ModelSelect[ExternalEvent]":
-        """The person's foreign events that touch [start, end) in any zone, oldest first, each with
+        """The person's external events that touch [start, end) in any zone, oldest first, each with
         its calendar at hand.
         """
         calendar: Any = cls.calendar.rel_model  # type: ignore[attr-defined]  # once it is known
@@ -97,7 +97,7 @@ class ExternalEvent(Base):
 
     @classmethod
     def blocking(cls, user: Base, spans: Sequence[Span], zone: ZoneInfo) -> list["ExternalEvent"]:
-        """Foreign events that take time in one of the spans, whole days being those of `zone`."""
+        """External events that take time in one of the spans, whole days being those of `zone`."""
         if not spans:
             return []
         near = cls.between(

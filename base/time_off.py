@@ -124,7 +124,7 @@ class TimeOff(Base):
         """New time off. Raises BadTime. A second call with the same `key` gives what the first one
         made.
         """
-        user.clinic.hold()
+        user.clinic.lock()
         key = key or uuid.uuid4()
         earlier = cls.get_or_none(cls.uuid == key, cls.user == user, cls.removed_at.is_null())
         if earlier:
@@ -232,7 +232,7 @@ class DatedHours(Base):
         """Give a practitioner or venue these hours on the date. Raises BadTime, or Taken for a date
         that has other hours already.
         """
-        owner.clinic.hold()
+        owner.clinic.lock()
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
             raise scheduling.BadTime("year")
         row = cls(clinic=owner.clinic, day=day, hours=scheduling.check_walls(hours), name=name)

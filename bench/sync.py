@@ -29,7 +29,7 @@ from base.settings import Settings, sandbox_port
 from models import Booking, User
 from operate import migrate
 from sync.connect import connecting, connections
-from sync.tables.accounts import Account, Link, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, RemoteCalendar
 from sync.two_way import first_look, work
 from sync.two_way.run import run as bring_in_step
 
@@ -216,7 +216,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
     _ensure(user, 30)
     email = f"quick.{outside.kind}@people.example"
     account = outside.connect(user, email, sources=True)
-    work.nudge(account.id)
+    work.wake(account.id)
     booked = Booking.select().where(Booking.practitioner.in_(user.practitioners)).count()
     _until(
         lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == booked,
@@ -237,7 +237,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
         at = day + timedelta(hours=number)
         begun = time.perf_counter()
         Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)
-        work.nudge_clinic(user.clinic_id)
+        work.wake_clinic(user.clinic_id)
         _until(
             lambda expected=standing + number + 1: (
                 outside.do(email, "count", calendar=there) == expected
@@ -280,13 +280,13 @@ def _at_graphs_pace(outside: Outside) -> None:
     _ensure(user, MANY)
     email, calendar = "real.pace@people.example", user.practitioners.get()
     account, begun = outside.connect(user, email, sources=True), time.perf_counter()
-    work.nudge(account.id)
+    work.wake(account.id)
     _until(lambda: account.counts()["synced"] >= MANY // 4, 120)
     there = Account.get_by_id(account.id).destination.calendar_id
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=300)
     waits, changed = {}, time.perf_counter()
     made = Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)[0]
-    work.nudge_clinic(user.clinic_id)
+    work.wake_clinic(user.clinic_id)
     outside.do(
         email,
         "add",
@@ -334,8 +334,12 @@ def _at_graphs_pace(outside: Outside) -> None:
 
 def _is_synced(account: Account, booking: Booking) -> bool:
     return (
-        Link.select()
-        .where(Link.account == account, Link.booking == booking, Link.phase == "synced")
+        MappingRow.select()
+        .where(
+            MappingRow.account == account,
+            MappingRow.booking == booking,
+            MappingRow.phase == "synced",
+        )
         .exists()
     )
 

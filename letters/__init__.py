@@ -24,7 +24,7 @@ def wake() -> bool:
 
 
 def sweep() -> None:
-    """Wake the job about letters and requests that nobody was woken for: a nudge may be lost with
+    """Wake the job about letters and requests that nobody was woken for: a wake-up may be lost with
     Redis, or its worker may have died.
     """
     if outbox.is_set_up() and (

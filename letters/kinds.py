@@ -12,7 +12,7 @@ from base import scheduling, vault
 from base.outbox import Letter
 from models import User
 from people.addresses import AddressProof
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 from sync.providers import registry
 from sync.tables.accounts import PERSONAL, Account, Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
@@ -35,13 +35,13 @@ def render(letter: Letter) -> Text | None:
     return KINDS[letter.kind](letter)
 
 
-def _one_time_link(letter: Letter) -> Text | None:
+def _one_time_token(letter: Letter) -> Text | None:
     """An invitation, or a link to set a new password."""
-    link = OneTimeLink.get_or_none(
-        OneTimeLink.user == letter.about,
-        OneTimeLink.purpose == letter.kind,
-        OneTimeLink.salt == letter.sequence,
-        OneTimeLink.expires_at > scheduling.utc_now(),
+    link = OneTimeToken.get_or_none(
+        OneTimeToken.user == letter.about,
+        OneTimeToken.purpose == letter.kind,
+        OneTimeToken.salt == letter.sequence,
+        OneTimeToken.expires_at > scheduling.utc_now(),
     )
     if link is None or not link.user.is_active or not (secret := link.secret):
         return None
@@ -103,7 +103,7 @@ def _proof(letter: Letter) -> AddressProof | None:
     return proof if proof and proof.secret and vault.opens(proof.sealed) else None
 
 
-def _nudge(letter: Letter) -> Text | None:
+def _reminder(letter: Letter) -> Text | None:
     """An owner or manager asks the person to look at their account."""
     account, asker = (
         Account.get_or_none(Account.id == letter.about),
@@ -227,9 +227,9 @@ def _removal(letter: Letter) -> Text | None:
 
 
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
-    "invite": _one_time_link,
-    "reset": _one_time_link,
-    "nudge": _nudge,
+    "invite": _one_time_token,
+    "reset": _one_time_token,
+    "nudge": _reminder,
     "sync_trouble": _sync_trouble,
     "address": _address,
     "sign_up": _sign_up,

@@ -1,4 +1,5 @@
-"""What is done again and again: find due work that no nudge is on the way for, and throw away what
+"""What is done again and again: find due work that no wake-up is on the way for, and throw away
+what
 has had its time.
 
 It stands above everything that has due work, and below the command line; `processes.tick` enqueues
@@ -22,7 +23,7 @@ from .intake.upload import Import
 
 
 def sweep() -> None:
-    """Nudge the workers about all due work: a nudge may be lost with Redis, or its worker may have
+    """Wake the workers about all due work: a wake-up may be lost with Redis, or its worker may have
     died.
     """
     intake.sweep()

@@ -18,11 +18,11 @@ from base.time_off import DatedHours, TimeOff
 from free_times.offers import Offer
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
-from people.credentials import OneTimeLink, ResetRequest, Throttle
+from people.credentials import OneTimeToken, ResetRequest, Throttle
 from people.id_changes import IdChange
 from people.security import SecurityEvent
 from people.sessions import Session
-from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.tables.earlier import EarlierAccount
 from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
 from sync.tables.unread import CalendarTrouble, UnreadEvent
@@ -42,7 +42,7 @@ TABLES = (
     Booking,
     Feed,
     FeedRead,
-    OneTimeLink,
+    OneTimeToken,
     Throttle,
     AuditEntry,
     NoteVersion,
@@ -51,7 +51,7 @@ TABLES = (
     Account,
     RemoteCalendar,
     ExternalEvent,
-    Link,
+    MappingRow,
     Channel,
     SyncRun,
     Notice,

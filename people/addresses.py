@@ -104,7 +104,7 @@ class AddressProof(Base):
         """The link was pressed: its person signs in with this address from now on. None where the
         link was used meanwhile. Raises Taken.
         """
-        self.user.clinic.hold()
+        self.user.clinic.lock()
         if not self.take():
             return None
         person = User.get_by_id(self.user_id)

@@ -18,16 +18,19 @@ RESETS_WITHIN = timedelta(hours=1)
 RESET_DAYS = 1
 
 
-class OneTimeLink(Base):
+class OneTimeToken(Base):
     """An invitation or a password reset: works once, for a while, beside others that are alive. Its
     secret follows from `salt` and the
     server's key; only a hash of it is kept, by which it is found."""
 
-    user = ForeignKeyField(User, backref="one_time_links", on_delete="CASCADE")
+    user = ForeignKeyField(User, backref="one_time_tokens", on_delete="CASCADE")
     purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
     secret_hash = CharField(64, unique=True)
     salt = CharField(32, default="")
     expires_at = InstantField()
+
+    class Meta:
+        table_name = "one_time_link"  # as earlier versions called it
 
     @classmethod
     @database.atomic()
@@ -37,17 +40,17 @@ class OneTimeLink(Base):
         """The secret of a fresh link for the user, and with `by_mail` the letter that brings it.
         Earlier ones work on until one is used.
         """
-        link = cls(
+        token = cls(
             user=user,
             purpose=purpose,
             salt=secrets.token_hex(16),
             expires_at=scheduling.utc_now() + timedelta(days=days),
         )
-        secret = link._candidates()[0]
-        link.secret_hash = cls._hash(secret)
-        link.save()
+        secret = token._candidates()[0]
+        token.secret_hash = cls._hash(secret)
+        token.save()
         if by_mail:
-            Letter.write(user.clinic, purpose, user, link.salt, user.email)
+            Letter.write(user.clinic, purpose, user, token.salt, user.email)
         AuditEntry.note(user.clinic, actor, f"user.{purpose}_link", user)
         return secret
 
@@ -67,7 +70,7 @@ class OneTimeLink(Base):
         return vault.derived("one-time link", f"{self.user_id}|{self.purpose}|{self.salt}")
 
     @classmethod
-    def find(cls, secret: str) -> "OneTimeLink | None":
+    def find(cls, secret: str) -> "OneTimeToken | None":
         """The living link with this secret."""
         found = cls.get_or_none(
             cls.secret_hash == cls._hash(secret), cls.expires_at > scheduling.utc_now()
@@ -79,8 +82,8 @@ class OneTimeLink(Base):
         """Set the password, which burns the link. None where somebody used it meanwhile, or it was
         withdrawn: of two at once one gets in.
         """
-        self.user.clinic.hold()  # before any other row, as every change does
-        if not OneTimeLink.delete().where(OneTimeLink.id == self.id).execute():
+        self.user.clinic.lock()  # before any other row, as every change does
+        if not OneTimeToken.delete().where(OneTimeToken.id == self.id).execute():
             return None
         self.user.set_password(password, self.user)
         return self.user
@@ -141,7 +144,7 @@ class ResetRequest(Base):
             days=RESET_DAYS
         )  # not one that a restored backup brought back
         if user and user.is_active and is_fresh:
-            OneTimeLink.issue(user, "reset", user, RESET_DAYS, by_mail=True)
+            OneTimeToken.issue(user, "reset", user, RESET_DAYS, by_mail=True)
 
 
 class Throttle(Base):
@@ -242,7 +245,7 @@ class Throttle(Base):
 
 def clean_up(at: datetime) -> None:
     """Forget dead one-time links, requests for them, and failed tries of yesterday."""
-    OneTimeLink.delete().where(OneTimeLink.expires_at <= at).execute()
+    OneTimeToken.delete().where(OneTimeToken.expires_at <= at).execute()
     answered = ResetRequest.sealed == ""
     over = (ResetRequest.created_at <= at - RESETS_WITHIN) & answered | (
         ResetRequest.created_at <= at - timedelta(days=RESET_DAYS)

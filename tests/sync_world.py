@@ -26,7 +26,7 @@ from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect import connecting, connections
 from sync.connect.oauth import Tokens
 from sync.providers import scopes
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 from sync.two_way import run
 
 BASE = "http://sandbox"
@@ -99,7 +99,7 @@ class SyncWorld:
         )
 
     def outside_id(self, row):
-        """The id outside of a foreign event that is mirrored here."""
+        """The id outside of an external event that is mirrored here."""
         return row.remote_id
 
     def grant(self, email, *granted):
@@ -252,7 +252,7 @@ class SyncWorld:
         ]
 
     def mirrored(self, account):
-        """Titles of the foreign events here, in order of time."""
+        """Titles of the external events here, in order of time."""
         rows = ExternalEvent.select().join(RemoteCalendar).where(RemoteCalendar.account == account)
         return [row.title for row in rows.order_by(ExternalEvent.starts_at)]
 
@@ -301,8 +301,8 @@ class SyncWorld:
         self.assert_nothing_more(account)
         assert Account.get_by_id(account.id).health == "ok"
         assert set(
-            Link.select(Link.phase)
-            .where(Link.account == account, Link.phase.not_in(("gone", "frozen")))
+            MappingRow.select(MappingRow.phase)
+            .where(MappingRow.account == account, MappingRow.phase.not_in(("gone", "frozen")))
             .tuples()
         ) <= {("synced",)}
 

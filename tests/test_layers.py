@@ -49,7 +49,7 @@ ROOMS = {  # the same, inside the rooms
         {"marks", "reading"},
         {"doubts", "local", "plan"},
         {"state"},
-        {"decisions", "errand", "incoming", "lease", "outgoing"},
+        {"decisions", "context", "incoming", "lease", "outgoing"},
         {"channels", "guests", "missing", "paging", "strays"},
         {"search"},
         {"leaving", "pull"},

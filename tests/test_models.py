@@ -35,7 +35,7 @@ from models import (
     User,
     Venue,
 )
-from people.credentials import OneTimeLink, Throttle
+from people.credentials import OneTimeToken, Throttle
 
 LONDON = ZoneInfo("Europe/London")
 DAY = date(2026, 11, 26)
@@ -298,7 +298,7 @@ def test_losing_links_suspends_the_living_ones_once(linden, link, clock):
         and again(link).is_stopped
         and again(stopped).suspended_at is None
     )
-    assert list(linden.clinic.living_links) == [] and again(link).rev > link.rev
+    assert list(linden.clinic.living_feeds) == [] and again(link).rev > link.rev
 
 
 # ---- venues ----
@@ -393,14 +393,14 @@ def test_a_safer_choice_pulls_links_down_with_it(linden, link, own, chosen, left
 
 def test_leaving_ends_every_way_in_and_keeps_the_bookings(linden, link, book, clock):
     booking, epoch = book(), linden.pat.epoch
-    secret = OneTimeLink.issue(linden.pat, "reset", linden.olive, days=1)
+    secret = OneTimeToken.issue(linden.pat, "reset", linden.olive, days=1)
     linden.pat.leave(linden.olive)
     gone = again(linden.pat)
     assert not gone.is_active and gone.sign_in_state == "left" and gone.epoch == epoch + 1
     assert (
         again(link).revoked_because == "left"
         and again(linden.calendar).archived
-        and OneTimeLink.find(secret) is None
+        and OneTimeToken.find(secret) is None
     )
     assert again(booking).span == booking.span
     gone.come_back(linden.olive)
@@ -478,40 +478,40 @@ def test_nobody_signs_in_without_a_password(linden):
 
 
 def test_why_links_do_not_answer(linden):
-    assert linden.pat.why_no_links() is None
+    assert linden.pat.why_no_feeds() is None
     linden.pat.change_sync(sync_allowed=False)
-    assert linden.pat.why_no_links() == "opt_in"
+    assert linden.pat.why_no_feeds() == "opt_in"
     linden.clinic.change_plan("basic", linden.olive)
-    assert again(linden.pat).why_no_links() == "plan"
+    assert again(linden.pat).why_no_feeds() == "plan"
 
 
 # ---- ways in beside the password ----
 
 
 def test_a_one_time_link_works_once_and_for_a_while(linden, clock):
-    secret = OneTimeLink.issue(linden.pat, "invite", linden.olive, days=2)
-    assert OneTimeLink.select().where(OneTimeLink.secret_hash == secret).count() == 0
-    assert OneTimeLink.find(secret).user == linden.pat and OneTimeLink.find(secret[:-1]) is None
+    secret = OneTimeToken.issue(linden.pat, "invite", linden.olive, days=2)
+    assert OneTimeToken.select().where(OneTimeToken.secret_hash == secret).count() == 0
+    assert OneTimeToken.find(secret).user == linden.pat and OneTimeToken.find(secret[:-1]) is None
     clock.now += timedelta(days=2, seconds=-1)
     assert (
-        OneTimeLink.find(secret)
+        OneTimeToken.find(secret)
         .use("correct horse battery")
         .check_password("correct horse battery")
     )
-    assert OneTimeLink.find(secret) is None
-    later = OneTimeLink.issue(linden.pat, "invite", linden.olive, days=2)
+    assert OneTimeToken.find(secret) is None
+    later = OneTimeToken.issue(linden.pat, "invite", linden.olive, days=2)
     clock.now += timedelta(days=2)
-    assert OneTimeLink.find(later) is None
+    assert OneTimeToken.find(later) is None
 
 
 def test_a_newer_link_ends_no_older_one_and_a_new_address_ends_all(linden, clock):
     links = [
-        OneTimeLink.issue(linden.pat, purpose, None, days=1)
+        OneTimeToken.issue(linden.pat, purpose, None, days=1)
         for purpose in ("reset", "invite", "reset")
     ]
-    assert [OneTimeLink.find(secret) is not None for secret in links] == [True] * 3
+    assert [OneTimeToken.find(secret) is not None for secret in links] == [True] * 3
     linden.pat.change(linden.olive, name="Pat", email="pat@elsewhere.test", role="practitioner")
-    assert [OneTimeLink.find(secret) for secret in links] == [None] * 3
+    assert [OneTimeToken.find(secret) for secret in links] == [None] * 3
 
 
 def test_each_failure_past_the_free_ones_doubles_the_wait(db, clock):
@@ -707,7 +707,7 @@ def test_a_stopped_link_stays_on_the_list_until_it_is_cleared(linden, link, cloc
     other = Feed.generate(linden.pat, "other", linden.pat, scope="person")
     link.revoke(linden.pat)
     assert [feed.id for feed in Feed.listed(linden.pat)] == [other.id, link.id] and list(
-        linden.pat.living_links
+        linden.pat.living_feeds
     ) == [other]
     link.clear()
     assert [feed.id for feed in Feed.listed(linden.pat)] == [other.id] and again(
@@ -749,7 +749,7 @@ def test_the_history_names_who_did_what_and_no_client_token_or_address(linden, l
     link.change(linden.pat, title="{client}")
     link.rotate(linden.pat)
     link.revoke(linden.pat)
-    OneTimeLink.issue(linden.pat, "reset", linden.olive, days=1)
+    OneTimeToken.issue(linden.pat, "reset", linden.olive, days=1)
     linden.clinic.change_plan("basic", linden.olive)
     linden.pat.leave(linden.olive)
     entries = list(AuditEntry.select())

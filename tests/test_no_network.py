@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
+import external
+import pages
 import pytest
 
 import models
@@ -23,7 +25,6 @@ from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.connect import connections
 from sync.tables.accounts import Account, Channel, Notice, RemoteCalendar
-from tests import foreign, pages
 from tests.conftest import PASSWORD
 
 TOP = Path(__file__).parent.parent
@@ -137,7 +138,7 @@ def clinic(linden, clock):
         service=linden.service,
         allow_overlap=True,
     )[0]
-    source = foreign.source(linden.olive, listed_at=clock.now, checked_at=clock.now)
+    source = external.source(linden.olive, listed_at=clock.now, checked_at=clock.now)
     RemoteCalendar.create(
         clinic=linden.clinic,
         account=source.account,
@@ -153,7 +154,7 @@ def clinic(linden, clock):
         name="Home",
         calendar_id="other",
     )
-    event = foreign.event(source, "Dentist", "2026-11-21 13:00", "2026-11-21 14:00")
+    event = external.event(source, "Dentist", "2026-11-21 13:00", "2026-11-21 14:00")
     naming = Account.create(
         clinic=linden.clinic,
         user=linden.olive,

@@ -10,7 +10,7 @@ from races import ROUNDS, at_once
 import models
 from base.scheduling import Span
 from base.series import ChangedMeanwhile, SlotTaken
-from models import Booking, Feed, NoLinks, Practitioner, Stopped, User
+from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar
 
 
@@ -124,7 +124,7 @@ def test_a_link_is_not_made_for_who_may_have_none_any_more(linden):
     stale = User.get_by_id(linden.pat.id)
     assert stale.clinic.allows("feed")
     linden.clinic.change_plan("basic", linden.olive)
-    with pytest.raises(NoLinks, match="plan"):
+    with pytest.raises(NoFeeds, match="plan"):
         Feed.generate(stale, "phone", stale, practitioner=linden.calendar)
     assert not Feed.select().exists()
 

@@ -6,7 +6,7 @@ from .calendar import bookings, next_free, patients, time_off, week
 from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, tokens
-from .sync import connect, health, links, notices, sources, sync_settings, two_way
+from .sync import connect, feeds, health, notices, sources, sync_settings, two_way
 
 
 def register(app: Flask) -> None:
@@ -26,7 +26,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(team.blueprint, url_prefix="/team")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
-    app.register_blueprint(links.blueprint, url_prefix="/sync/links")
+    app.register_blueprint(feeds.blueprint, url_prefix="/sync/links")
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")
     app.register_blueprint(notices.blueprint, url_prefix="/sync/notices")

@@ -183,8 +183,8 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
             raise click.ClickException(
                 "Only owners and managers may link every calendar of the clinic."
             ) from None
-        except models.NoLinks as refusal:
-            many = f"{person.name} has {models.MOST_LINKS} links already. Stop one."
+        except models.NoFeeds as refusal:
+            many = f"{person.name} has {models.MOST_FEEDS} links already. Stop one."
             raise click.ClickException(
                 f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many
             ) from None

@@ -17,7 +17,7 @@ from models import Clinic, User
 from operate import keys
 from operate import migrate as migrations
 from people import password_rules
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 
 
 def own_settings():
@@ -131,7 +131,7 @@ def ask_password(*own: str) -> str:
 
 def one_time_link(person: User, purpose: str) -> str:
     """The address under which the person chooses a password."""
-    secret = OneTimeLink.issue(person, purpose, None, days=7)
+    secret = OneTimeToken.issue(person, purpose, None, days=7)
     with current_app.test_request_context():
         return letters.one_time_address(secret)
 

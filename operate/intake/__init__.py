@@ -118,7 +118,7 @@ def store(
         if report.taken and report.rows:
             _KINDS[sheet.kind].add(clinic, report.rows, actor)
     if report.taken:
-        work.nudge_clinic(clinic.id)
+        work.wake_clinic(clinic.id)
     return report
 
 
@@ -319,7 +319,7 @@ def _or_failed(row: Import) -> Iterator[None]:
 
 
 def sweep() -> None:
-    """Nudge the workers about files whose nudge was lost, or whose worker died."""
+    """Wake the workers about files whose wake-up was lost, or whose worker died."""
     for row in Import.select(Import.id, Import.phase).where(Import.phase.in_(Import.RUNNING)):
         jobs.enqueue(_QUEUE, check if row.phase == "checking" else take, row.id)
 

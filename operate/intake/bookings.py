@@ -485,7 +485,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     """Refuse what is here already, and what overlaps other bookings of the same person, unless
     those are to be taken as they are. Busy times
     outside are only told. Holds these people in a transaction."""
-    clinic.hold()
+    clinic.lock()
     diaries: dict[int, _Diary] = defaultdict(_Diary)
     there: set[tuple] = set()
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again

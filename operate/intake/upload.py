@@ -106,7 +106,7 @@ class Import(Base):
         choices: dict,
     ) -> "Import":
         """A file to be checked. Raises TooManyOpen."""
-        clinic.hold()
+        clinic.lock()
         if (
             cls.select(cls.id).where(cls.clinic == clinic, cls.phase.in_(cls.OPEN)).count()
             >= cls.MOST_OPEN

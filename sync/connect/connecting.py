@@ -112,7 +112,7 @@ def list_calendars(account: Account, provider: Provider) -> None:
     listed = provider.calendars()[:MOST_LISTED]
     ours = reference(account.clinic)
     with database.atomic():
-        account.clinic.hold()
+        account.clinic.lock()
         kept = {row.calendar_id: row for row in account.calendars if row.calendar_id}
         for calendar in listed:
             _keep(account, kept.get(calendar.calendar_id), calendar, ours)
@@ -130,7 +130,7 @@ def list_calendars(account: Account, provider: Provider) -> None:
 def note_new(account: Account, listed: Iterable[Calendar]) -> dict[str, RemoteCalendar]:
     """Take in the calendars of a list that are new, whatever it lacks. The rows of all, by id."""
     with database.atomic():
-        account.clinic.hold()
+        account.clinic.lock()
         known, ours = {row.calendar_id for row in account.calendars}, reference(account.clinic)
         for calendar in list(listed)[:MOST_LISTED]:
             if calendar.calendar_id not in known:

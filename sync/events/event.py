@@ -72,7 +72,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
-    """One event as the provider told it. `mark` None: foreign. Whole days carry dates (`ends_on`
+    """One event as the provider told it. `mark` None: external. Whole days carry dates (`ends_on`
     exclusive) beside instants at UTC midnight.
 
     `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` names the series it is
@@ -130,7 +130,7 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class EventMapping:
     """Both sides of one booking as they last agreed.
 
     `phase`: "creating" (the id is promised, the answer not seen), "synced", "deleting" (asked for,
@@ -182,11 +182,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do about one booking. `link` is the row to store before any call is made; those
+    """One thing to do about one booking. `mapping` is the row to store before any call is made;
+    those
     without a call are then done.
     """
 
-    link: Link
+    mapping: EventMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ class Forget(Step):
 
 @dataclass(frozen=True, slots=True)
 class AdoptRemote(Step):
-    """An event with our mark that no link holds is the one: hold it."""
+    """An event with our mark that no mapping holds is the one: hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,8 @@ class Ask(Step):
 class MoveLocal(Step):
     """Somebody moved our event outside, and the booking follows: `event` has the new times. The
     only step that changes a booking. Store
-    the link, with the booking's new sequence, together with the move; when it is refused, store it
+    the mapping, with the booking's new sequence, together with the move; when it is refused, store
+    it
     with `wanted` "", and it is put back.
     """
 
@@ -234,18 +236,21 @@ class MoveLocal(Step):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRemote(Step):
-    """Take an event away. `link.phase` is "deleting"; or "stale" for a copy that no link holds:
+    """Take an event away. `mapping.phase` is "deleting"; or "stale" for a copy that no mapping
+    holds:
     nothing is stored for it, so the new sync
     token must wait until it is gone.
 
-    `link.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag` "":
+    `mapping.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag`
+    "":
     whatever is there.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRemote(Step):
-    """Make the event what it should be, if its etag still is the link's. `then`: the link's phase
+    """Make the event what it should be, if its etag still is the mapping's. `then`: the mapping's
+    phase
     afterwards.
     """
 
@@ -264,7 +269,8 @@ class PutBack(Step):
 
 @dataclass(frozen=True, slots=True)
 class CreateRemote(Step):
-    """Write a new event, under an id made from `link.generation`. `resume`: an answer was lost, so
+    """Write a new event, under an id made from `mapping.generation`. `resume`: an answer was lost,
+    so
     look for the event first.
     """
 
@@ -284,7 +290,7 @@ class Recreate(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class SafetyStop:
     """Why a plan stopped for a person. `reason`: "deletes" (`count` of `total` events would be
     taken away) or "empty" (all are gone).
     """
@@ -301,5 +307,5 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    foreign: tuple[RemoteEvent, ...] = ()
-    hold: Hold | None = None
+    external: tuple[RemoteEvent, ...] = ()
+    hold: SafetyStop | None = None

@@ -1,7 +1,7 @@
 """Two-way sync in the database: connected accounts, their calendars, what both sides last agreed
 on, runs, and what a person should decide.
 
-The database is the truth: an account is *due* when its rows say so (`Account.due`), whoever nudges.
+The database is the truth: an account is *due* when its rows say so (`Account.due`), whoever wakes.
 Only the holder of an account's
 lease writes for it. `sync.two_way.run` does the work; nothing here speaks with a provider.
 """
@@ -140,7 +140,7 @@ class Account(Base):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
-    imported_at = InstantField(null=True)  # when foreign events last changed here
+    imported_at = InstantField(null=True)  # when external events last changed here
     searched_at = InstantField(
         null=True
     )  # when all its calendars were last searched for strays: see `sync.two_way.strays`
@@ -165,7 +165,7 @@ class Account(Base):
         """The account after a person allowed it: a new one, or the one that is there with fresh
         credentials. One that was never used gives way
         to another; else raises OtherAccount. Its calendars are still to be listed."""
-        user.clinic.hold()
+        user.clinic.lock()
         row = cls.get_or_none(cls.user == user, cls.kind == kind)
         if row and row.email.lower() != email.lower():
             if not row.is_unused:
@@ -245,7 +245,7 @@ class Account(Base):
         """A fresh start: nothing is remembered of what stood outside; what stands there is found by
         its mark.
         """
-        Link.delete().where(Link.account == self).execute()
+        MappingRow.delete().where(MappingRow.account == self).execute()
         RemoteCalendar.update(sync_token=None, due_at=None, search_at=None).where(
             RemoteCalendar.account == self
         ).execute()
@@ -311,8 +311,8 @@ class Account(Base):
             RemoteCalendar.update(
                 sync_token=None, due_at=None, search_at=None, turn=RemoteCalendar.turn + 1
             ).where(RemoteCalendar.account == self).execute()
-            Link.update(tries=0, retry_at=None, problem="").where(
-                Link.account == self, Link.problem != "kept"
+            MappingRow.update(tries=0, retry_at=None, problem="").where(
+                MappingRow.account == self, MappingRow.problem != "kept"
             ).execute()
             self._set(searched_at=None)
             AuditEntry.note(self.clinic, actor, "account.resync", self)
@@ -395,8 +395,8 @@ class Account(Base):
 
     def left_outside(self) -> int:
         """How many events of ours still stand outside, as far as our records know; strays, too."""
-        standing = Link.phase.in_(("synced", "frozen", "deleting"))
-        return self.links.where(standing).count() + self.strays.count()
+        standing = MappingRow.phase.in_(("synced", "frozen", "deleting"))
+        return self.mappings.where(standing).count() + self.strays.count()
 
     def unsearched(self) -> list[str]:
         """Names of the calendars that we could not look into for events of ours."""
@@ -414,7 +414,7 @@ class Account(Base):
             RemoteCalendar.update(calendar_id=None).where(
                 RemoteCalendar.account == self, RemoteCalendar.role == "destination"
             ).execute()
-        Link.delete().where(Link.account == self).execute()
+        MappingRow.delete().where(MappingRow.account == self).execute()
         if self.goal == "disconnect":
             AuditEntry.note(self.clinic, None, "account.gone", self, kind=self.kind)
             self.delete_instance()
@@ -507,7 +507,8 @@ class Account(Base):
 
     @classmethod
     def show_anew(cls, account_id: int) -> None:
-        """Foreign events here are others than before: open pages follow, and links that show busy
+        """External events here are others than before: open pages follow, and mappings that show
+        busy
         times. Inside a transaction that holds the clinic.
         """
         cls.update(imported_at=now()).where(cls.id == account_id).execute()
@@ -614,12 +615,14 @@ class Account(Base):
         could not be ("failed").
         """
         rows = dict(
-            Link.select(Link.phase, fn.COUNT(Link.id))
-            .where(Link.account == self)
-            .group_by(Link.phase)
+            MappingRow.select(MappingRow.phase, fn.COUNT(MappingRow.id))
+            .where(MappingRow.account == self)
+            .group_by(MappingRow.phase)
             .tuples()
         )
-        failed = Link.select().where(Link.account == self, Link.problem != "").count()
+        failed = (
+            MappingRow.select().where(MappingRow.account == self, MappingRow.problem != "").count()
+        )
         return {
             "synced": rows.get("synced", 0),
             "waiting": rows.get("creating", 0) + rows.get("deleting", 0),
@@ -732,8 +735,9 @@ class RemoteCalendar(Base):
         AuditEntry.note(self.clinic, actor, "source.rules", self, **rules)
 
 
-class Link(Base):
-    """A booking and its event outside as both sides last agreed (`sync.event.Link`). `problem`: why
+class MappingRow(Base):
+    """A booking and its event outside as both sides last agreed (`sync.events.event.EventMapping`).
+    `problem`: why
     it cannot be written, in one word;
     until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`:
     something undoes them again and again.
@@ -741,7 +745,7 @@ class Link(Base):
     no reading has told since.
     """
 
-    account = ForeignKeyField(Account, backref="links", on_delete="CASCADE")
+    account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")
     uid = CharField(36)
     booking = ForeignKeyField(Booking, null=True, on_delete="SET NULL")
     remote_id = CharField(ID_LENGTH, default="")
@@ -765,6 +769,7 @@ class Link(Base):
     written_at = InstantField(null=True)
 
     class Meta:
+        table_name = "link"  # as earlier versions called it
         indexes = ((("account", "uid"), True), (("account", "phase"), False))
 
 
@@ -837,7 +842,7 @@ class Notice(Base):
     held), "source_empty", "double" (a busy time outside came to lie on a booking), "stray" (an
     event of ours in another calendar that we may
     not take away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone",
-    "nudge" (the owner asks).
+    "nudge" (the owner reminds).
     `detail`: numbers and times, never a name or a title.
     """
 

@@ -9,7 +9,7 @@ from peewee import CharField, ForeignKeyField, IntegerField, TextField
 from base.database import Base, InstantField, now
 from base.outside import ID_LENGTH
 
-from .accounts import Account, Link, RemoteCalendar
+from .accounts import Account, MappingRow, RemoteCalendar
 
 KEPT_PAGES = timedelta(hours=1)
 
@@ -85,9 +85,13 @@ def is_known(account_id: int, remote_id: str, etag: str) -> bool:
     """Whether this is the version of the event that our own last write, or last look, left. `etag`
     "": that it is deleted.
     """
-    ours = Link.select().where(Link.account == account_id, Link.remote_id == remote_id)
+    ours = MappingRow.select().where(
+        MappingRow.account == account_id, MappingRow.remote_id == remote_id
+    )
     return ours.where(
-        (Link.etag == etag) & (Link.phase == "synced") if etag else Link.phase == "gone"
+        (MappingRow.etag == etag) & (MappingRow.phase == "synced")
+        if etag
+        else MappingRow.phase == "gone"
     ).exists()
 
 

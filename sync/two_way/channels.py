@@ -15,7 +15,7 @@ from sync.providers.base import AuthExpired, Gone, OpenChannel, Provider, Provid
 from sync.tables.accounts import Account, Channel, RemoteCalendar, hash_of
 from sync.tables.pace import Pace, ToldChange, is_known
 
-from .errand import Errand
+from .context import RunContext
 
 log = logging.getLogger("kalends.channels")
 
@@ -28,31 +28,31 @@ LONGEST_WAIT_SECONDS = 86_400
 TOLD = "told"
 
 
-def keep_open(errand: Errand, roles: Sequence[str] = ("source", "destination")) -> None:
+def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destination")) -> None:
     """See that every calendar that is synced has a living channel, and no other. A provider that
     will not is left alone for a while:
     polling goes on."""
-    base, pace = connections.setup().webhook_url, Pace.of(errand.account)
+    base, pace = connections.setup().webhook_url, Pace.of(context.account)
     for channel in (
         Channel.select(Channel)
         .join(RemoteCalendar)
-        .where(Channel.account == errand.account, RemoteCalendar.role == "listed")
+        .where(Channel.account == context.account, RemoteCalendar.role == "listed")
     ):
-        close(errand.provider, channel)
-    has_channels = registry.of(errand.account.kind).has_channels
+        close(context.provider, channel)
+    has_channels = registry.of(context.account.kind).has_channels
     if (
         not base
         or not has_channels
         or (pace.channels_wait_until and pace.channels_wait_until > scheduling.utc_now())
     ):
         return
-    for calendar in errand.account.calendars.where(
+    for calendar in context.account.calendars.where(
         RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)
     ):
         channels = list(calendar.channels.order_by(Channel.id.desc()))
         if not any(_is_well(channel) for channel in channels):
             try:
-                _renew(errand, calendar, channels, base)
+                _renew(context, calendar, channels, base)
             except RateLimited as error:
                 log.warning("no channel for calendar %s: %s", calendar.id, error)
                 seconds = (
@@ -84,7 +84,9 @@ def _is_well(channel: Channel) -> bool:
     return not channel.wants and channel.expires_at - at > life / LEFT
 
 
-def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], base: str) -> None:
+def _renew(
+    context: RunContext, calendar: RemoteCalendar, channels: list[Channel], base: str
+) -> None:
     """A later end for the channel that is there, or a new one beside it; then the old ones are
     closed.
     """
@@ -92,8 +94,8 @@ def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], ba
         (channel for channel in channels if channel.is_open and channel.wants != "removed"), None
     )
     try:
-        fresh = living and _prolong(errand, living)
-        fresh = fresh or _open(errand, calendar, base)
+        fresh = living and _prolong(context, living)
+        fresh = fresh or _open(context, calendar, base)
     except (AuthExpired, RateLimited):
         raise
     except ProviderError as error:
@@ -101,36 +103,36 @@ def _renew(errand: Errand, calendar: RemoteCalendar, channels: list[Channel], ba
         return
     for old in channels:
         if old.id != fresh.id:
-            close(errand.provider, old)
+            close(context.provider, old)
 
 
-def _prolong(errand: Errand, channel: Channel) -> Channel | None:
+def _prolong(context: RunContext, channel: Channel) -> Channel | None:
     """The channel with a later end; None where the provider cannot, or has forgotten it."""
     try:
-        kept = errand.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
+        kept = context.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
     except Gone:
         return None
     if kept is None:
         return None
-    with errand.writing():
+    with context.writing():
         columns = {"expires_at": kept.expires_at, "opened_at": scheduling.utc_now(), "wants": ""}
         Channel.update(**columns).where(Channel.id == channel.id).execute()
     return channel
 
 
-def _open(errand: Errand, calendar: RemoteCalendar, base: str) -> Channel:
+def _open(context: RunContext, calendar: RemoteCalendar, base: str) -> Channel:
     """A new channel: promised first, since its first call may come before the answer."""
-    account = errand.account
-    with errand.writing():
+    account = context.account
+    with context.writing():
         Channel.delete().where(
             Channel.calendar == calendar, ~Channel.is_open
         ).execute()  # promises that nothing came of
         channel, secret = Channel.promise(calendar, scheduling.utc_now() + LIFE)
     address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
-    kept = errand.provider.open_channel(
+    kept = context.provider.open_channel(
         calendar.calendar_id, channel.uuid, address, secret, channel.expires_at
     )
-    with errand.writing():
+    with context.writing():
         columns = {
             "channel_id": kept.channel_id,
             "resource_id": kept.resource_id,
@@ -166,7 +168,7 @@ def called(
     remote_id: str = "",
     etag: str = "",
 ) -> int | None:
-    """A provider says something of a channel: the id of the account to nudge (0: nothing to look
+    """A provider says something of a channel: the id of the account to wake (0: nothing to look
     at), or None for a call not to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not
@@ -203,7 +205,7 @@ def _passed_on(row: Channel, what: str, remote_id: str, etag: str) -> bool:
     """Have the calendar looked at, unless the message only tells the version of an event that our
     own writing left. While a run is under way
     nobody knows yet what its writing leaves: the run compares when it has the answer. Whether
-    somebody is to be nudged.
+    somebody is to be woken.
     """
     if row.calendar.role == "source":
         Account.update(because="live").where(Account.id == row.account_id).execute()

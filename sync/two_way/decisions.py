@@ -10,7 +10,7 @@ from base import scheduling
 from base.database import database
 from base.scheduling import Span
 from models import User
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 
 FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ def _deciding(notice: Notice, how: str) -> Iterator[Account]:
     Settled.
     """
     with database.atomic():
-        notice.clinic.hold()
+        notice.clinic.lock()
         if not notice.close(how):
             raise Settled
         yield notice.account
@@ -82,7 +82,9 @@ def put_back(notice: Notice) -> None:
 
 
 def _write_again(account: Account, notice: Notice) -> None:
-    Link.update(wanted="").where(Link.account == account, Link.booking == notice.booking).execute()
+    MappingRow.update(wanted="").where(
+        MappingRow.account == account, MappingRow.booking == notice.booking
+    ).execute()
 
 
 def remove_guests(notice: Notice) -> None:
@@ -91,8 +93,8 @@ def remove_guests(notice: Notice) -> None:
     """
     with _deciding(notice, "removed") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
-        Link.update(**none).where(
-            Link.account == account, Link.uid == notice.topic.partition(" ")[2]
+        MappingRow.update(**none).where(
+            MappingRow.account == account, MappingRow.uid == notice.topic.partition(" ")[2]
         ).execute()
         account.ask("check")
 
@@ -113,8 +115,8 @@ def keep_outside(notice: Notice) -> None:
     is.
     """
     with _deciding(notice, "kept") as account:
-        Link.update(problem="kept", retry_at=FOR_GOOD).where(
-            Link.account == account, Link.uid.in_(notice.detail.get("uids", []))
+        MappingRow.update(problem="kept", retry_at=FOR_GOOD).where(
+            MappingRow.account == account, MappingRow.uid.in_(notice.detail.get("uids", []))
         ).execute()
         kept = sorted(
             {*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])}

@@ -1,10 +1,12 @@
 """What is not known for sure about our events outside, and when it is to be made sure.
 
-One answer "not there" is a doubt, stored with the link, and nothing is done about that event until
+One answer "not there" is a doubt, stored with the mapping, and nothing is done about that event
+until
 a complete list, asked for later, tells
 whether it lives. What we wrote and no reading has told since is asked for by its id, since a
 history need not tell the end of what it never
-told. And each night the ids and versions of all our events are compared with the links, which finds
+told. And each night the ids and versions of all our events are compared with the mappings, which
+finds
 what a history has lost.
 """
 
@@ -19,7 +21,7 @@ from peewee import chunked, fn
 from base import scheduling
 from base.database import tuples
 from sync.events.event import Delta, Mark
-from sync.tables.accounts import Account, Link, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, RemoteCalendar
 
 from . import marks
 
@@ -36,20 +38,25 @@ _CHUNK = 400
 
 
 def note(account: Account, uids: Iterable[str]) -> None:
-    """One answer said that the events of these links are not there. Inside the account's lease. The
+    """One answer said that the events of these mappings are not there. Inside the account's lease.
+    The
     wait grows while answers contradict each other.
     """
-    _doubt(account, Link.uid.in_(list(uids)))
+    _doubt(account, MappingRow.uid.in_(list(uids)))
 
 
 def _doubt(account: Account, which) -> None:
     at, soonest = scheduling.utc_now(), None
-    rows = list(Link.select(Link.id, Link.tries).where(Link.account == account, which))
+    rows = list(
+        MappingRow.select(MappingRow.id, MappingRow.tries).where(
+            MappingRow.account == account, which
+        )
+    )
     for tries, some in groupby(sorted(rows, key=attrgetter("tries")), key=attrgetter("tries")):
         retry_at = at + min(LATER * 2 ** min(tries, 12), LONGEST)
         problem = {"problem": "not found"} if tries else {}
-        Link.update(doubted_at=at, tries=tries + 1, retry_at=retry_at, **problem).where(
-            Link.id.in_([row.id for row in some])
+        MappingRow.update(doubted_at=at, tries=tries + 1, retry_at=retry_at, **problem).where(
+            MappingRow.id.in_([row.id for row in some])
         ).execute()
         soonest = min(soonest or retry_at, retry_at)
     if soonest:
@@ -61,9 +68,9 @@ def _doubt(account: Account, which) -> None:
 
 def _due(account: Account, at: datetime):
     return (
-        Link.account == account,
-        Link.doubted_at.is_null(False),
-        Link.retry_at.is_null() | (Link.retry_at <= at),
+        MappingRow.account == account,
+        MappingRow.doubted_at.is_null(False),
+        MappingRow.retry_at.is_null() | (MappingRow.retry_at <= at),
     )
 
 
@@ -71,23 +78,25 @@ def due_since(account: Account, at: datetime) -> datetime | None:
     """Since when there is the newest of the doubts that a complete list can end now, one asked for
     after that; None: there is none.
     """
-    return Link.select(fn.MAX(Link.doubted_at)).where(*_due(account, at)).scalar()
+    return MappingRow.select(fn.MAX(MappingRow.doubted_at)).where(*_due(account, at)).scalar()
 
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
     """Ids of our events that a complete reading of our calendar, of all times, does not tell though
-    the links say that they stand there, or are in doubt; those that lie in the past last. And
+    the mappings say that they stand there, or are in doubt; those that lie in the past last. And
     whether it tells none of ours. Where it holds an event without an id that can be read, that one
     could be any, and none is lacking.
     """
     told = _there(delta)
-    standing = Link.phase.in_(("synced", "frozen", "deleting")) & (Link.fingerprint != "")
-    rows = Link.select(Link.remote_id, Link.phase).where(
-        Link.account == account,
-        Link.remote_id != "",
-        standing | Link.doubted_at.is_null(False),
+    standing = MappingRow.phase.in_(("synced", "frozen", "deleting")) & (
+        MappingRow.fingerprint != ""
     )
-    held = {row.remote_id: row.phase for row in rows.order_by(Link.id)}
+    rows = MappingRow.select(MappingRow.remote_id, MappingRow.phase).where(
+        MappingRow.account == account,
+        MappingRow.remote_id != "",
+        standing | MappingRow.doubted_at.is_null(False),
+    )
+    held = {row.remote_id: row.phase for row in rows.order_by(MappingRow.id)}
     missing = [] if "" in told else [one for one in held if one not in told]
     missing.sort(key=lambda one: held[one] == "frozen")
     return missing, not told & held.keys()
@@ -99,18 +108,18 @@ def ended(account: Account, delta: Delta, at: datetime) -> None:
     """
     if "" in _there(delta):
         return
-    rows = Link.select(Link.id, Link.remote_id).where(*_due(account, at))
+    rows = MappingRow.select(MappingRow.id, MappingRow.remote_id).where(*_due(account, at))
     over = [row.id for row in rows if row.remote_id not in delta.unsure]
     for some in chunked(over, _CHUNK):
-        Link.update(doubted_at=None, retry_at=None).where(Link.id.in_(some)).execute()
+        MappingRow.update(doubted_at=None, retry_at=None).where(MappingRow.id.in_(some)).execute()
         settled = (
-            Link.phase.in_(("synced", "frozen")),
-            Link.wanted != "",
-            Link.problem == "not found",
+            MappingRow.phase.in_(("synced", "frozen")),
+            MappingRow.wanted != "",
+            MappingRow.problem == "not found",
         )
-        Link.update(problem="", tries=0).where(Link.id.in_(some), *settled).execute()
+        MappingRow.update(problem="", tries=0).where(MappingRow.id.in_(some), *settled).execute()
     for some in chunked(sorted(delta.unsure), _CHUNK):
-        _doubt(account, Link.remote_id.in_(some))
+        _doubt(account, MappingRow.remote_id.in_(some))
 
 
 def _there(delta: Delta) -> set[str]:
@@ -124,8 +133,8 @@ def over(account: Account) -> frozenset[str]:
     """Ids of the events that are known to be gone."""
     return frozenset(
         remote_id
-        for (remote_id,) in Link.select(Link.remote_id)
-        .where(Link.account == account, Link.phase == "gone")
+        for (remote_id,) in MappingRow.select(MappingRow.remote_id)
+        .where(MappingRow.account == account, MappingRow.phase == "gone")
         .tuples()
     )
 
@@ -135,8 +144,8 @@ def over(account: Account) -> frozenset[str]:
 
 def heard(account: Account, delta: Delta) -> None:
     """A reading told of these events: its history knows them. Inside the account's lease."""
-    waiting = Link.select(Link.remote_id).where(
-        Link.account == account, Link.written_at.is_null(False)
+    waiting = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
     told = _there(delta) | delta.tombstones
     answered(
@@ -148,17 +157,19 @@ def heard(account: Account, delta: Delta) -> None:
 def answered(account: Account, remote_ids: Iterable[str]) -> None:
     """Nothing need be asked about these events any more."""
     for some in chunked(remote_ids, _CHUNK):
-        Link.update(written_at=None).where(
-            Link.account == account, Link.remote_id.in_(some)
+        MappingRow.update(written_at=None).where(
+            MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
 
 
 def unheard(account: Account, at: datetime) -> list[str]:
     """Ids of the events that we wrote a while ago and no reading has told since."""
-    rows = Link.select(Link.remote_id).where(
-        Link.account == account, Link.written_at <= at - ECHO, Link.phase.in_(("synced", "frozen"))
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == account,
+        MappingRow.written_at <= at - ECHO,
+        MappingRow.phase.in_(("synced", "frozen")),
     )
-    return [remote_id for (remote_id,) in tuples(rows.order_by(Link.id))]
+    return [remote_id for (remote_id,) in tuples(rows.order_by(MappingRow.id))]
 
 
 # ---- the comparison of each night ----
@@ -177,10 +188,10 @@ def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> boo
 
 
 def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
-    """Whether ids and versions of the events with our mark are others than the links say."""
+    """Whether ids and versions of the events with our mark are others than the mappings say."""
     own = {"", marks.part(account)} | marks.parts_of(account)
-    rows = Link.select(Link.remote_id, Link.etag, Link.phase).where(
-        Link.account == account, Link.remote_id != "", Link.phase != "gone"
+    rows = MappingRow.select(MappingRow.remote_id, MappingRow.etag, MappingRow.phase).where(
+        MappingRow.account == account, MappingRow.remote_id != "", MappingRow.phase != "gone"
     )
     held = {remote_id: (etag, phase) for remote_id, etag, phase in tuples(rows)}
     there = {

@@ -44,16 +44,16 @@ def ask(account: Account) -> None:
     """Somebody wants it looked at now."""
     anew = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
     Account.update(**anew).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
-    nudge(account.id)
+    wake(account.id)
 
 
-def nudge(account_id: int) -> bool:
+def wake(account_id: int) -> bool:
     """Have it looked at now. False: Redis is away, and the next sweep does it."""
     return jobs.enqueue("now", look, account_id)
 
 
 def sweep() -> None:
-    """Nudge the workers about all that is due: a nudge may be lost with Redis, or its worker may
+    """Wake the workers about all that is due: a wake-up may be lost with Redis, or its worker may
     have died.
     """
     for account in due():

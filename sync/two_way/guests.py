@@ -4,22 +4,25 @@ guest stays one until a person decides.
 
 from peewee import fn
 
-from sync.tables.accounts import Link, Notice
+from sync.tables.accounts import MappingRow, Notice
 
-from .errand import Errand
+from .context import RunContext
 
 
-def tell(errand: Errand) -> None:
+def tell(context: RunContext) -> None:
     """Tell the person once of guests that came to an event of ours; the notice ends by itself when
     they are gone.
     """
-    account = errand.account
-    stands, told = Link.phase.in_(("synced", "frozen")), fn.COALESCE(Link.guests_told, 0)
-    news = stands & (fn.COALESCE(Link.guests, 0) != told) | ~stands & (told != 0)
-    rows = list(Link.select().where(Link.account == account, news))
+    account = context.account
+    stands, told = (
+        MappingRow.phase.in_(("synced", "frozen")),
+        fn.COALESCE(MappingRow.guests_told, 0),
+    )
+    news = stands & (fn.COALESCE(MappingRow.guests, 0) != told) | ~stands & (told != 0)
+    rows = list(MappingRow.select().where(MappingRow.account == account, news))
     if not rows:
         return
-    with errand.writing():
+    with context.writing():
         for row in rows:
             count = (row.guests or 0) if row.phase in ("synced", "frozen") else 0
             topic = f"guests {row.uid}"
@@ -29,4 +32,4 @@ def tell(errand: Errand) -> None:
                 )
             elif count == 0:
                 Notice.settle(account, topic, "over")
-            Link.update(guests_told=count).where(Link.id == row.id).execute()
+            MappingRow.update(guests_told=count).where(MappingRow.id == row.id).execute()

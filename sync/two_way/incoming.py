@@ -1,4 +1,5 @@
-"""What calendars outside hold, mirrored here: foreign events as locked, possibly busy time. Nothing
+"""What calendars outside hold, mirrored here: external events as locked, possibly busy time.
+Nothing
 of it is ever written back.
 """
 
@@ -79,8 +80,10 @@ def compare(
     missing.
     """
     held, unread = set(held), {one.remote_id for one in delta.unread}
-    foreign = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
-    told = {seen.remote_id: seen for seen in foreign if not {seen.remote_id, seen.series_id} & held}
+    external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
+    told = {
+        seen.remote_id: seen for seen in external if not {seen.remote_id, seen.series_id} & held
+    }
     bounds = delta.window and Window(delta.window.starts_at - SPARE, delta.window.ends_at + SPARE)
     inside = {
         key: seen

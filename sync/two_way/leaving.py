@@ -27,31 +27,31 @@ from sync.providers.base import (
 )
 from sync.providers.writing import OF_ANY_CALL
 from sync.tables import earlier
-from sync.tables.accounts import Account, Channel, Link, RemoteCalendar
+from sync.tables.accounts import Account, Channel, MappingRow, RemoteCalendar
 
 from . import channels, local, marks, search, strays
-from .errand import Errand
+from .context import RunContext
 from .paging import KeptPages
 
 STANDING = (
     "synced",
     "frozen",
     "deleting",
-)  # phases of links whose events stand there, as far as we know
+)  # phases of mappings whose events stand there, as far as we know
 _CHUNK = 400
 
 
-def leave(errand: Errand, pages: KeptPages) -> None:
+def leave(context: RunContext, pages: KeptPages) -> None:
     """Carry out what a person asked for: close channels, take our events away where asked, and let
     the account become its goal.
 
     Raises ProviderError when something is left, or when that cannot be told: it is to be tried
     again.
     """
-    account = errand.account
+    account = context.account
     for channel in list(Channel.select().where(Channel.account == account)):
-        channels.close(errand.provider, channel)
-    gone = _Removal(errand, pages).carry_out() if account.removes else False
+        channels.close(context.provider, channel)
+    gone = _Removal(context, pages).carry_out() if account.removes else False
     if account.goal == "disconnect":
         revoking.revoke(account)
     let_go(account, gone)
@@ -71,8 +71,8 @@ def let_go(account: Account, is_gone: bool) -> None:
 class _Removal:
     """Our calendars and events at one account, on their way out."""
 
-    def __init__(self, errand: Errand, pages: KeptPages):
-        self.errand, self.account, self.provider = errand, errand.account, errand.provider
+    def __init__(self, context: RunContext, pages: KeptPages):
+        self.context, self.account, self.provider = context, context.account, context.provider
         self.pages, self.found = pages, 0
         self.rows: dict[str, RemoteCalendar] = {}
 
@@ -111,11 +111,15 @@ class _Removal:
 
     def _held(self) -> bool:
         """Whether our records know of events there."""
-        return Link.select().where(Link.account == self.account, Link.phase.in_(STANDING)).exists()
+        return (
+            MappingRow.select()
+            .where(MappingRow.account == self.account, MappingRow.phase.in_(STANDING))
+            .exists()
+        )
 
     def _believe_later(self, error: ProviderError) -> None:
         """Raise this, unless it was said several times."""
-        if not self.errand.was_said(error.reason or "not found"):
+        if not self.context.was_said(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:
@@ -170,8 +174,10 @@ class _Removal:
         destination = self.account.destination
         if destination is None or destination.calendar_id != calendar_id:
             return set()
-        rows = Link.select(Link.remote_id).where(
-            Link.account == self.account, Link.phase.in_(STANDING), Link.remote_id != ""
+        rows = MappingRow.select(MappingRow.remote_id).where(
+            MappingRow.account == self.account,
+            MappingRow.phase.in_(STANDING),
+            MappingRow.remote_id != "",
         )
         return {remote_id for (remote_id,) in tuples(rows)}
 
@@ -214,10 +220,10 @@ class _Removal:
         row = self.rows.get(calendar_id)
         if search.is_searched(row):
             return Unavailable(row.search_word) if row.search_word else None
-        self.errand.check_time()
+        self.context.check_time()
 
         def find() -> dict[str, RemoteEvent]:
-            return search.seek(self.errand, self.pages, calendar_id, row, is_quick=False)
+            return search.seek(self.context, self.pages, calendar_id, row, is_quick=False)
 
         try:
             if find():
@@ -226,7 +232,7 @@ class _Removal:
             raise
         except ProviderError as error:
             return Unavailable(error.reason or "not found", error.status)
-        with self.errand.writing():
+        with self.context.writing():
             search.settle(row)
         return None
 
@@ -250,7 +256,7 @@ class _Removal:
         found = {*find(), *known}
         if not found:
             return
-        self.errand.begin(len(found))
+        self.context.begin(len(found))
         refusals = []
         deletions = [Delete(remote_id) for remote_id in sorted(found)]
         for results in chunked(
@@ -270,12 +276,12 @@ class _Removal:
             raise Unavailable("events are left")
 
     def _note_gone(self, remote_ids: Iterable[str]) -> None:
-        """These are taken away: the history counts them, and the links do no longer."""
+        """These are taken away: the history counts them, and the mappings do no longer."""
         ids = list(remote_ids)
         self.found += len(ids)
-        with self.errand.writing():
+        with self.context.writing():
             for some in chunked(ids, _CHUNK):
-                Link.update(phase="gone", wanted="").where(
-                    Link.account == self.account, Link.remote_id.in_(some)
+                MappingRow.update(phase="gone", wanted="").where(
+                    MappingRow.account == self.account, MappingRow.remote_id.in_(some)
                 ).execute()
-            self.errand.note(done=len(ids), deleted=len(ids))
+            self.context.note(done=len(ids), deleted=len(ids))

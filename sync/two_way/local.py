@@ -1,4 +1,4 @@
-"""Our side of two-way sync: bookings as the events that should stand outside, and the links as
+"""Our side of two-way sync: bookings as the events that should stand outside, and the mappings as
 rows.
 """
 
@@ -11,12 +11,11 @@ from peewee import chunked, fn
 
 from base import scheduling
 from models import Booking, Clinic, Practitioner, User
-from sync.events.event import Delta, Event, Link, Terms, Window
+from sync.events.event import Delta, Event, EventMapping, Terms, Window
 from sync.events.face import Choices, Policy
 from sync.feeds import shown
 from sync.providers.base import Calendar, Provider, Unavailable
-from sync.tables.accounts import TWO_WAY, Account
-from sync.tables.accounts import Link as Row
+from sync.tables.accounts import TWO_WAY, Account, MappingRow
 
 from . import marks
 
@@ -117,11 +116,11 @@ def events(
     account: Account,
     sent: Sequence[Practitioner],
     delta: Delta,
-    links: Sequence[Link],
+    mappings: Sequence[EventMapping],
     kept: Iterable[str],
 ) -> dict[str, Event | None]:
     """What `plan` asks for: by uid the event of every booking that goes out and lies in the window,
-    has a living link or is named by the
+    has a living mapping or is named by the
     delta; None for one that is linked or named and is not to stand outside. `sent`: the calendars
     whose bookings go out, read once for one plan. `kept`: uids about which nothing is to be decided
     now.
@@ -135,11 +134,13 @@ def events(
     )
     asked = {seen.mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
     asked |= {
-        link.uid for link in links if link.phase not in ("frozen", "gone") or link.remote_id in told
+        mapping.uid
+        for mapping in mappings
+        if mapping.phase not in ("frozen", "gone") or mapping.remote_id in told
     }
     asked |= _withdrawn(account, sent)
     if is_shown_otherwise(account):
-        asked |= {link.uid for link in links if link.phase == "frozen"}
+        asked |= {mapping.uid for mapping in mappings if mapping.phase == "frozen"}
     found |= going_out(account, sent, asked - found.keys())
     return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
 
@@ -217,7 +218,8 @@ def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable
 
 
 def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
-    """Uids of frozen links whose booking is not to stand outside any more: nothing else would look
+    """Uids of frozen mappings whose booking is not to stand outside any more: nothing else would
+    look
     at them again.
     """
     calendars = [row.id for row in sent]
@@ -227,29 +229,33 @@ def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
         | Booking.practitioner.not_in(calendars)
     )
     frozen = (
-        Row.select(Row.uid)
+        MappingRow.select(MappingRow.uid)
         .left_outer_join(Booking)
-        .where(Row.account == account, Row.phase == "frozen", left)
+        .where(MappingRow.account == account, MappingRow.phase == "frozen", left)
     )
     return {uid for (uid,) in frozen.tuples()}
 
 
-# ---- links ----
+# ---- mappings ----
 
 
-def links(account: Account) -> list[Link]:
-    """Every link of the account, as `plan` knows them."""
-    rows = Row.select(*(getattr(Row, name) for name in SHARED)).where(Row.account == account)
-    return [Link(**{name: getattr(row, name) for name in SHARED}) for row in rows]
+def mappings(account: Account) -> list[EventMapping]:
+    """Every mapping of the account, as `plan` knows them."""
+    rows = MappingRow.select(*(getattr(MappingRow, name) for name in SHARED)).where(
+        MappingRow.account == account
+    )
+    return [EventMapping(**{name: getattr(row, name) for name in SHARED}) for row in rows]
 
 
 def is_unfinished(account: Account) -> bool:
     """Whether something that was promised, or could not be written, is still to be done."""
-    rows = Row.select().where(
-        Row.account == account,
-        Row.phase.in_(("creating", "deleting")) | (Row.problem != "") | (Row.wanted == ""),
+    rows = MappingRow.select().where(
+        MappingRow.account == account,
+        MappingRow.phase.in_(("creating", "deleting"))
+        | (MappingRow.problem != "")
+        | (MappingRow.wanted == ""),
     )
-    return rows.where(Row.phase.not_in(("gone", "frozen"))).exists()
+    return rows.where(MappingRow.phase.not_in(("gone", "frozen"))).exists()
 
 
 def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set[str]:
@@ -259,24 +265,28 @@ def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set
     calendars = [row.id for row in sent]
     goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
     rows = (
-        Row.select(Row.uid, Row.problem, goes_out)
+        MappingRow.select(MappingRow.uid, MappingRow.problem, goes_out)
         .left_outer_join(Booking)
-        .where(Row.account == account, Row.retry_at > at)
+        .where(MappingRow.account == account, MappingRow.retry_at > at)
     )
     return {uid for uid, problem, out in rows.tuples() if problem != "kept" or not out}
 
 
-def store(account: Account, link: Link, **more) -> None:
-    """Write a link down; `more` are columns that only the row has."""
-    columns = {name: getattr(link, name) for name in SHARED} | more
-    if Row.update(**columns).where(Row.account == account, Row.uid == link.uid).execute():
+def store(account: Account, mapping: EventMapping, **more) -> None:
+    """Write a mapping down; `more` are columns that only the row has."""
+    columns = {name: getattr(mapping, name) for name in SHARED} | more
+    if (
+        MappingRow.update(**columns)
+        .where(MappingRow.account == account, MappingRow.uid == mapping.uid)
+        .execute()
+    ):
         return
     same = (
         Booking.select(Booking.id).where(
-            Booking.uuid == UUID(link.uid), Booking.clinic == account.clinic_id
+            Booking.uuid == UUID(mapping.uid), Booking.clinic == account.clinic_id
         )
-        if marks.is_uuid(link.uid)
+        if marks.is_uuid(mapping.uid)
         else None
     )
     booking = same and same.first()
-    Row.create(account=account, booking=booking, **columns)
+    MappingRow.create(account=account, booking=booking, **columns)

@@ -43,18 +43,18 @@ def planned(account: Account) -> Iterator[str]:
         yield f"the provider refused: {error}."
         return
     delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
-    links = local.links(account)
+    mappings = local.mappings(account)
     sent = account.practitioners()
     kept = local.waiting(account, sent, scheduling.utc_now())
-    events = local.events(account, sent, delta, links, kept)
-    made = plan(events, delta, links, local.terms(account), approved=True)
+    events = local.events(account, sent, delta, mappings, kept)
+    made = plan(events, delta, mappings, local.terms(account), approved=True)
     counts = Counter(WORDS[type(step).__name__] for step in made.steps)
     yield (
         ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
         if counts
         else "nothing to do."
     )
-    held = plan(events, delta, links, local.terms(account)).hold
+    held = plan(events, delta, mappings, local.terms(account)).hold
     if held:
         yield f"it would stop for a person: {held.count} of {held.total} events would go."
 

@@ -2,8 +2,8 @@
 that wrote it.
 
 Several people may write to one calendar. What a colleague's account wrote there is neither this
-account's, to be changed or taken away, nor
-foreign, to block time. Marks of earlier versions name no account: see `claimed`.
+account's, to be changed or taken away, nor external, to block time. Marks of earlier versions name
+no account: see `claimed`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,22 +14,21 @@ from peewee import chunked
 
 from base.database import tuples
 from models import Booking, Practitioner
-from sync.events.event import Link, Mark, RemoteEvent
-from sync.tables.accounts import Account
-from sync.tables.accounts import Link as Row
+from sync.events.event import EventMapping, Mark, RemoteEvent
+from sync.tables.accounts import Account, MappingRow
 from sync.tables.earlier import part, parts_of
 
 _CHUNK = 400
 
 
-def mark(account: Account, link: Link) -> Mark:
-    """What the event of a link carries."""
-    return Mark(account.clinic.installation, link.uid, link.generation, part(account))
+def mark(account: Account, mapping: EventMapping) -> Mark:
+    """What the event of a mapping carries."""
+    return Mark(account.clinic.installation, mapping.uid, mapping.generation, part(account))
 
 
 def is_of_clinic(seen: Mark | None, account: Account) -> bool:
     """Whether somebody of the clinic wrote the event, this account or a colleague's: it is no
-    foreign time.
+    external time.
     """
     return seen is not None and seen.installation == account.clinic.installation
 
@@ -111,12 +110,14 @@ def _keys(event: RemoteEvent) -> set[str]:
 
 def _held(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
     """Which of these ids the mappings of the accounts hold."""
-    rows = Row.select(Row.remote_id).where(Row.account.in_(accounts), Row.phase != "gone")
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account.in_(accounts), MappingRow.phase != "gone"
+    )
     return (
         {
             remote_id
             for some in chunked(ids, _CHUNK)
-            for (remote_id,) in tuples(rows.where(Row.remote_id.in_(some)))
+            for (remote_id,) in tuples(rows.where(MappingRow.remote_id.in_(some)))
         }
         if accounts
         else set()

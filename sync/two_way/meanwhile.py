@@ -10,7 +10,7 @@ from sync.events.event import CreateRemote, Delta, Event, Step
 from sync.tables.accounts import Overtaken
 
 from . import local
-from .errand import Errand
+from .context import RunContext
 from .plan import plan
 from .pull import Reader
 
@@ -23,10 +23,10 @@ class Meanwhile:
     that it has seen.
     """
 
-    def __init__(self, errand: Errand, reader: Reader, revision: int):
-        self._errand, self._account, self._reader, self._revision = (
-            errand,
-            errand.account,
+    def __init__(self, context: RunContext, reader: Reader, revision: int):
+        self._context, self._account, self._reader, self._revision = (
+            context,
+            context.account,
             reader,
             revision,
         )
@@ -47,16 +47,16 @@ class Meanwhile:
         if revision <= self._revision:
             return [], set()
         self._refresh()
-        links = local.links(self._account)
+        mappings = local.mappings(self._account)
         sent = self._account.practitioners()
         kept = local.waiting(self._account, sent, scheduling.utc_now())
-        events = local.events(self._account, sent, NOTHING, links, kept)
+        events = local.events(self._account, sent, NOTHING, mappings, kept)
         changed = {
             uid: event
             for uid, event in events.items()
             if uid not in self._planned or self._planned[uid] != event
         }
-        made = plan(changed, NOTHING, links, local.terms(self._account))
+        made = plan(changed, NOTHING, mappings, local.terms(self._account))
         if made.hold:  # the next round asks the person
             return [], set()
         void = {*changed, *(self._planned.keys() - events.keys())}
@@ -85,12 +85,12 @@ def in_order(
     }
     ordered = sorted(
         steps,
-        key=lambda step: (step.link.uid not in recent, kinds[type(step)], *_distance(step, at)),
+        key=lambda step: (step.mapping.uid not in recent, kinds[type(step)], *_distance(step, at)),
     )
-    first = recent & {step.link.uid for step in steps}
+    first = recent & {step.mapping.uid for step in steps}
     first = first if len(first) <= FEW else set()
     filling: list[Step] = [
-        step for step in ordered if isinstance(step, CreateRemote) and step.link.uid not in first
+        step for step in ordered if isinstance(step, CreateRemote) and step.mapping.uid not in first
     ]
     apart = set(map(id, filling))
     return [step for step in ordered if id(step) not in apart], filling

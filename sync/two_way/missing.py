@@ -11,23 +11,23 @@ from sync.providers.base import AuthExpired, NotConfigured, ProviderError, RateL
 from sync.tables.accounts import RemoteCalendar
 
 from . import doubts
-from .errand import Errand
+from .context import RunContext
 
 log = logging.getLogger("kalends.pull")
 
 MOST_ASKED = 200  # at once; the others wait for the next complete reading
 
 
-def made_sure(errand: Errand, destination: RemoteCalendar, delta: Delta) -> Delta:
+def made_sure(context: RunContext, destination: RemoteCalendar, delta: Delta) -> Delta:
     """The reading, with what stands at the ids that it lacks: an event, or a tombstone where there
     is none. About the others it is `unsure`. Raises trouble of the whole account.
 
     Where neither the list nor any of many looks finds one of ours, all are gone: a person is asked
     about that, and needs the whole number.
     """
-    lacking, has_none = doubts.lacking(errand.account, delta)
+    lacking, has_none = doubts.lacking(context.account, delta)
     asked = lacking[:MOST_ASKED]
-    looks = _looks(errand, destination, asked) if asked else {}
+    looks = _looks(context, destination, asked) if asked else {}
     living = {remote_id: event for remote_id, event in looks.items() if event is not None}
     gone = looks.keys() - living.keys()
     if has_none and len(gone) == len(asked):
@@ -40,9 +40,9 @@ def made_sure(errand: Errand, destination: RemoteCalendar, delta: Delta) -> Delt
     )
 
 
-def _looks(errand: Errand, destination: RemoteCalendar, asked: list[str]) -> dict[str, Any]:
+def _looks(context: RunContext, destination: RemoteCalendar, asked: list[str]) -> dict[str, Any]:
     try:
-        return errand.provider.look_closely(destination.calendar_id, asked)
+        return context.provider.look_closely(destination.calendar_id, asked)
     except (AuthExpired, NotConfigured, RateLimited):
         raise
     except ProviderError as error:

@@ -1,7 +1,9 @@
-"""Carrying out the steps of a plan, a batch at a time: the links first, with what a person is told;
-then the call; then the links again.
+"""Carrying out the steps of a plan, a batch at a time: the mappings first, with what a person is
+told;
+then the call; then the mappings again.
 
-Whoever dies in between leaves links that say what was promised, and the next plan resumes it. What
+Whoever dies in between leaves mappings that say what was promised, and the next plan resumes it.
+What
 a refusal teaches (somebody else was
 quicker, an id is taken) comes back as a small delta, to be planned with again.
 """
@@ -23,6 +25,7 @@ from sync.events.event import (
     CreateRemote,
     DeleteRemote,
     Delta,
+    EventMapping,
     MoveLocal,
     PutBack,
     Recreate,
@@ -30,7 +33,6 @@ from sync.events.event import (
     Step,
     UpdateRemote,
 )
-from sync.events.event import Link as Agreed
 from sync.providers.base import (
     AuthExpired,
     Create,
@@ -52,10 +54,10 @@ from sync.providers.base import (
     Update,
 )
 from sync.providers.writing import OF_ANY_LOOK
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 
 from . import doubts, local, marks
-from .errand import Errand
+from .context import RunContext
 from .plan import agreed
 
 REMOTE = DeleteRemote | UpdateRemote | PutBack | CreateRemote | Recreate
@@ -93,14 +95,14 @@ SETTLED = {
     "retry_at": None,
     "doubted_at": None,
     "written_at": None,
-}  # the columns of a link after a good answer
+}  # the columns of a mapping after a good answer
 
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
 
 
 @dataclass
 class Outcome:
-    """What came of the steps: what refusals taught, whether all was done that no link remembers,
+    """What came of the steps: what refusals taught, whether all was done that no mapping remembers,
     and the trouble that ended it.
     """
 
@@ -128,7 +130,7 @@ Overtake = Callable[[], tuple[list[Step], set[str]]]
 
 
 def carry_out(
-    errand: Errand,
+    context: RunContext,
     destination: RemoteCalendar,
     steps: Sequence[Step],
     overtake: Overtake | None = None,
@@ -142,43 +144,43 @@ def carry_out(
     outcome, failed, void = outcome or Outcome(), set(), set()
     remote = sum(isinstance(step, REMOTE) for step in steps)
     if remote and not outcome.trouble:
-        errand.begin(remote)
-    for kinds, batch in _batches(errand, steps):
+        context.begin(remote)
+    for kinds, batch in _batches(context, steps):
         some = [
             step
             for step in batch
-            if step.link.phase == "stale" or step.link.uid not in failed | void
+            if step.mapping.phase == "stale" or step.mapping.uid not in failed | void
         ]
         if outcome.trouble:
             return outcome
         if kinds == "local":
             if some:
-                _write_down(errand, some, outcome)
+                _write_down(context, some, outcome)
             continue
-        errand.drop(
+        context.drop(
             sum(
-                step.link.uid in void and step.link.uid not in failed
+                step.mapping.uid in void and step.mapping.uid not in failed
                 for step in batch
-                if step.link.phase != "stale"
+                if step.mapping.phase != "stale"
             )
         )
         if not some:
             continue
-        errand.check_time()
-        failed |= _Batch(errand, destination, outcome).send(some)
+        context.check_time()
+        failed |= _Batch(context, destination, outcome).send(some)
         if overtake and not outcome.trouble:
             fresh, gone = overtake()
             void |= gone
-            carry_out(errand, destination, fresh, None, outcome)
+            carry_out(context, destination, fresh, None, outcome)
     return outcome
 
 
-def _batches(errand: Errand, steps: Sequence[Step]) -> Iterator[tuple[str, list[Step]]]:
+def _batches(context: RunContext, steps: Sequence[Step]) -> Iterator[tuple[str, list[Step]]]:
     """Steps that may go out together, as many as the provider takes now."""
     for kinds, group in groupby(steps, key=_group):
         rest = list(group)
         while rest:
-            size = errand.batch_size
+            size = context.batch_size
             yield kinds, rest[:size]
             rest = rest[size:]
 
@@ -201,21 +203,21 @@ def _group(step: Step) -> str:
 # ---- steps without a call ----
 
 
-def _write_down(errand: Errand, steps: list[Step], outcome: Outcome) -> None:
-    with errand.writing():
+def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> None:
+    with context.writing():
         done = Counter()
         for step in steps:
-            link, is_done = (
-                step.link,
-                not isinstance(step, MoveLocal) or _move(errand.account, step),
+            mapping, is_done = (
+                step.mapping,
+                not isinstance(step, MoveLocal) or _move(context.account, step),
             )
             if not is_done:
-                link, outcome.plan_again = replace(link, wanted=""), True
-            local.store(errand.account, link)
-            _tell(errand, step, "" if is_done else "moved")
+                mapping, outcome.plan_again = replace(mapping, wanted=""), True
+            local.store(context.account, mapping)
+            _tell(context, step, "" if is_done else "moved")
             done.update([NOTED[type(step)]] if is_done and type(step) in NOTED else [])
         if done:
-            errand.note(**done)
+            context.note(**done)
 
 
 def _move(account: Account, step: MoveLocal) -> bool:
@@ -241,7 +243,7 @@ def _move(account: Account, step: MoveLocal) -> bool:
     return True
 
 
-def _tell(errand: Errand, step: Step, refused: str = "") -> None:
+def _tell(context: RunContext, step: Step, refused: str = "") -> None:
     """Let the person know what was done outside, and what we did about it. `refused`: a change that
     the booking could not follow.
     """
@@ -261,9 +263,9 @@ def _tell(errand: Errand, step: Step, refused: str = "") -> None:
             "ends_on": seen.ends_on and seen.ends_on.isoformat(),
         }
     booking = Booking.get_or_none(
-        Booking.uuid == step.link.uid, Booking.clinic == errand.account.clinic_id
+        Booking.uuid == step.mapping.uid, Booking.clinic == context.account.clinic_id
     )
-    Notice.give(errand.account, change, f"edit {step.link.uid}", booking=booking, detail=detail)
+    Notice.give(context.account, change, f"edit {step.mapping.uid}", booking=booking, detail=detail)
 
 
 # ---- steps with one ----
@@ -272,22 +274,23 @@ def _tell(errand: Errand, step: Step, refused: str = "") -> None:
 class _Batch:
     """Steps of one group on their way out."""
 
-    def __init__(self, errand: Errand, destination: RemoteCalendar, outcome: Outcome):
-        self.errand, self.destination, self.outcome = errand, destination, outcome
-        self.account, self.provider = errand.account, errand.provider
+    def __init__(self, context: RunContext, destination: RemoteCalendar, outcome: Outcome):
+        self.context, self.destination, self.outcome = context, destination, outcome
+        self.account, self.provider = context.account, context.provider
 
     def send(self, steps: list[Step]) -> set[str]:
         """Promise, call, remember. Gives the uids with which it did not work out."""
         before = {
             row.uid: row
-            for row in Link.select().where(
-                Link.account == self.account, Link.uid.in_([step.link.uid for step in steps])
+            for row in MappingRow.select().where(
+                MappingRow.account == self.account,
+                MappingRow.uid.in_([step.mapping.uid for step in steps]),
             )
         }
-        with self.errand.writing():
+        with self.context.writing():
             steps = [
                 step
-                for step in (self._promise(step, before.get(step.link.uid)) for step in steps)
+                for step in (self._promise(step, before.get(step.mapping.uid)) for step in steps)
                 if step
             ]
         results = list(
@@ -300,11 +303,11 @@ class _Batch:
             for n, result in enumerate(results)
             if isinstance(result.error, PreconditionFailed)
         }
-        with self.errand.writing():
+        with self.context.writing():
             failed = {
-                step.link.uid
+                step.mapping.uid
                 for n, (step, result) in enumerate(zip(steps, results, strict=True))
-                if not self._remember(step, result, before.get(step.link.uid), looks.get(n))
+                if not self._remember(step, result, before.get(step.mapping.uid), looks.get(n))
             }
             refused = len(results) >= SEVERAL and all(
                 isinstance(result.error, (Forbidden, Unsent)) for result in results
@@ -316,25 +319,28 @@ class _Batch:
                 for step, result in zip(steps, results, strict=True)
                 if result.error is None
             ]
-            self.errand.note(done=len(done), **Counter(done))
-            self.errand.learn(
+            self.context.note(done=len(done), **Counter(done))
+            self.context.learn(
                 len(results),
                 len(done),
                 any(isinstance(result.error, RateLimited) for result in results),
             )
         return failed
 
-    def _promise(self, step: Step, row: Link | None) -> Step | None:
-        """The step with its link stored as it will be under way; None where an event was written so
+    def _promise(self, step: Step, row: MappingRow | None) -> Step | None:
+        """The step with its mapping stored as it will be under way; None where an event was written
+        so
         often that something undoes it.
         """
-        link, at = step.link, scheduling.utc_now()
-        if isinstance(step, CreateRemote | Recreate) and not link.remote_id:
-            link = replace(
-                link,
-                remote_id=self.provider.new_id(marks.mark(self.account, link), self.errand.secret),
+        mapping, at = step.mapping, scheduling.utc_now()
+        if isinstance(step, CreateRemote | Recreate) and not mapping.remote_id:
+            mapping = replace(
+                mapping,
+                remote_id=self.provider.new_id(
+                    marks.mark(self.account, mapping), self.context.secret
+                ),
             )
-        if link.phase == "stale":
+        if mapping.phase == "stale":
             return step
         counted_at, writes = (
             (row.counted_at, row.writes)
@@ -347,28 +353,28 @@ class _Batch:
                 "retry_at": counted_at + timedelta(hours=1),
                 "wanted": "",
             }  # "": then it is written again
-            Link.update(**undone).where(Link.id == row.id).execute()
+            MappingRow.update(**undone).where(MappingRow.id == row.id).execute()
             return None
-        local.store(self.account, link, writes=writes + 1, counted_at=counted_at)
-        _tell(self.errand, step)
-        return replace(step, link=link)
+        local.store(self.account, mapping, writes=writes + 1, counted_at=counted_at)
+        _tell(self.context, step)
+        return replace(step, mapping=mapping)
 
     def _operation(self, step: Step) -> Operation:
-        link = step.link
+        mapping = step.mapping
         if isinstance(step, DeleteRemote):
-            return Delete(link.remote_id, link.etag)
+            return Delete(mapping.remote_id, mapping.etag)
         if isinstance(step, UpdateRemote | PutBack):
             return Update(
-                link.remote_id,
+                mapping.remote_id,
                 step.event,
-                marks.mark(self.account, link),
-                link.etag,
-                keeps_guests=link.guests != 0 or not link.etag,
+                marks.mark(self.account, mapping),
+                mapping.etag,
+                keeps_guests=mapping.guests != 0 or not mapping.etag,
             )
         return Create(
-            link.remote_id,
+            mapping.remote_id,
             step.event,
-            marks.mark(self.account, link),
+            marks.mark(self.account, mapping),
             resume=getattr(step, "resume", False),
         )
 
@@ -383,19 +389,19 @@ class _Batch:
         self,
         step: Step,
         result: Result,
-        former: Link | None,
+        former: MappingRow | None,
         seen: RemoteEvent | ProviderError | None,
     ) -> bool:
         """Store what came of a step. Whether it is done."""
-        error, link = result.error, step.link
+        error, mapping = result.error, step.mapping
         if error is None:
             self._agree(step, result)
             return True
-        if link.phase == "stale":
+        if mapping.phase == "stale":
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
             local.store(
-                self.account, Agreed(**{name: getattr(former, name) for name in local.SHARED})
+                self.account, EventMapping(**{name: getattr(former, name) for name in local.SHARED})
             )  # whatever changed outside, it was not us
         creates = isinstance(step, CreateRemote | Recreate)
         is_of_look = isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError)
@@ -406,25 +412,25 @@ class _Batch:
         ):
             self.outcome.trouble = self.outcome.trouble or error
         elif isinstance(error, PreconditionFailed) and seen:
-            self.outcome.learn(link.remote_id, seen)
+            self.outcome.learn(mapping.remote_id, seen)
         elif isinstance(error, Exists) and creates and (error.event or error.etag):
-            self.outcome.learn(link.remote_id, error.event)
+            self.outcome.learn(mapping.remote_id, error.event)
         elif isinstance(error, (Exists, PreconditionFailed)) or (
             isinstance(error, Gone) and not creates
         ):
-            if link.phase != "stale":
-                doubts.note(self.account, [link.uid])
+            if mapping.phase != "stale":
+                doubts.note(self.account, [mapping.uid])
         elif isinstance(error, Gone):
             self.outcome.trouble = self.outcome.trouble or error
         elif not isinstance(error, Unsent):
-            self._put_off(link, error)
+            self._put_off(mapping, error)
         return False
 
     def _agree(self, step: Step, result: Result) -> None:
-        link = step.link
+        mapping = step.mapping
         if isinstance(step, DeleteRemote):
-            if link.phase != "stale":
-                local.store(self.account, replace(link, phase="gone", wanted=""), **SETTLED)
+            if mapping.phase != "stale":
+                local.store(self.account, replace(mapping, phase="gone", wanted=""), **SETTLED)
             return
         local.store(
             self.account,
@@ -432,16 +438,16 @@ class _Batch:
             **SETTLED | {"written_at": scheduling.utc_now()},
         )
 
-    def _put_off(self, link: Agreed, error: ProviderError) -> None:
+    def _put_off(self, mapping: EventMapping, error: ProviderError) -> None:
         """This one cannot be written as it is; the others can. It is tried again later, and the
         page says so.
         """
-        self.errand.note(failed=1)
-        if link.phase == "stale":
+        self.context.note(failed=1)
+        if mapping.phase == "stale":
             return
-        row = Link.get(Link.account == self.account, Link.uid == link.uid)
+        row = MappingRow.get(MappingRow.account == self.account, MappingRow.uid == mapping.uid)
         wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), LONGEST_RETRY)
         problem = "unreadable" if isinstance(error, Unreadable) else error.reason or "refused"
-        Link.update(
+        MappingRow.update(
             problem=problem, tries=row.tries + 1, retry_at=scheduling.utc_now() + wait
-        ).where(Link.id == row.id).execute()
+        ).where(MappingRow.id == row.id).execute()

@@ -17,7 +17,7 @@ from sync.providers.base import RateLimited, Unanswered, Unavailable
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.pace import KEPT_PAGES, ReadPage
 
-from .errand import OutOfTime
+from .context import OutOfTime
 
 CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
 

@@ -3,14 +3,15 @@ table, provider, clock or log here.
 
 Its laws (cited below by number):
 
-1. Each booking is decided against its Link, what both sides last agreed on; never side against
+1. Each booking is decided against its Mapping, what both sides last agreed on; never side against
   side. An event outside has changed when its
-   etag and its fingerprint differ from the link's. Neither side changed: nothing. One: copy. Both
+   etag and its fingerprint differ from the mapping's. Neither side changed: nothing. One: copy.
+   Both
    and equal: relink. Both and unlike: ours.
 2. Absent from an incremental delta is unchanged; absent from a complete one, well inside its
   window, is deleted, unless the delta is unsure of it.
-3. Our own echo is no change, nor is news older than what the link has seen.
-4. An event that neither bears our mark nor is held by a link is foreign: never edited, never
+3. Our own echo is no change, nor is news older than what the mapping has seen.
+4. An event that neither bears our mark nor is held by a mapping is external: never edited, never
   deleted. Our mark is this account's: what a
    colleague's account wrote into the same calendar is not ours.
 5. A plan that takes away much, or finds a calendar suddenly empty, stops for a person.
@@ -34,16 +35,16 @@ from sync.events.event import (
     DeleteRemote,
     Delta,
     Event,
+    EventMapping,
     Forget,
     Freeze,
-    Hold,
-    Link,
     MoveLocal,
     Plan,
     PutBack,
     Recreate,
     Relink,
     RemoteEvent,
+    SafetyStop,
     Step,
     Terms,
     UpdateRemote,
@@ -65,32 +66,36 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 def plan(
     local: Mapping[str, Event | None],
     remote: Delta,
-    links: Iterable[Link],
+    mappings: Iterable[EventMapping],
     terms: Terms,
     *,
     approved: bool = False,
 ) -> Plan:
     """What to do, given what we know. `local`, by uid: the event of every booking that goes out and
-    lies in the window, or has a link
+    lies in the window, or has a mapping
     that is neither frozen nor gone, or is named by a mark in the delta; None for one that is linked
     or named and is not to go out
     (any more). About a uid that is not in it nothing is known, so nothing is done. `approved`: a
     person has agreed to what law 5 stops.
     """
-    links = {link.uid: link for link in links}
-    reading = read(remote, links.values(), terms.installation, terms.account)
+    mappings = {mapping.uid: mapping for mapping in mappings}
+    reading = read(remote, mappings.values(), terms.installation, terms.account)
     steps = [
-        step for uid in local for step in _decide(uid, local[uid], links.get(uid), reading, terms)
+        step
+        for uid in local
+        for step in _decide(uid, local[uid], mappings.get(uid), reading, terms)
     ]
-    hold = None if approved else _hold(steps, links, reading, terms)
-    return Plan(() if hold else tuple(sorted(steps, key=_order)), reading.foreign, hold)
+    hold = None if approved else _hold(steps, mappings, reading, terms)
+    return Plan(() if hold else tuple(sorted(steps, key=_order)), reading.external, hold)
 
 
-def agreed(step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteEvent) -> Link:
-    """The link to store once the provider has answered with what stands there now."""
+def agreed(
+    step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteEvent
+) -> EventMapping:
+    """The mapping to store once the provider has answered with what stands there now."""
     then = step.then if isinstance(step, UpdateRemote | CreateRemote) else "synced"
     return replace(
-        step.link,
+        step.mapping,
         remote_id=echo.remote_id,
         etag=echo.etag,
         sequence=step.event.sequence,
@@ -106,35 +111,41 @@ def agreed(step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteE
 
 
 def _decide(
-    uid: str, event: Event | None, link: Link | None, reading: Reading, terms: Terms
+    uid: str, event: Event | None, mapping: EventMapping | None, reading: Reading, terms: Terms
 ) -> list[Step]:
-    seen, is_gone = (reading.seen(link), reading.is_gone(link)) if link else (None, False)
+    seen, is_gone = (reading.seen(mapping), reading.is_gone(mapping)) if mapping else (None, False)
     copies = reading.copies.get(uid, [])
-    found = _adoptable(link, seen, is_gone, copies) if event else None
+    found = _adoptable(mapping, seen, is_gone, copies) if event else None
     stale = [DeleteRemote(_held(copy, "stale")) for copy in copies if copy is not found]
     if event is None:
-        return stale + (_withdraw(link, seen, is_gone) if link else [])
+        return stale + (_withdraw(mapping, seen, is_gone) if mapping else [])
     if found:
         held = (
-            replace(_taken(link, seen), phase="synced") if found is seen else _held(found, "synced")
+            replace(_taken(mapping, seen), phase="synced")
+            if found is seen
+            else _held(found, "synced")
         )
         return stale + _adopt(event, held, terms)
-    return stale + (_settle(event, link, seen, is_gone, terms) if link else _create(event, terms))
+    return stale + (
+        _settle(event, mapping, seen, is_gone, terms) if mapping else _create(event, terms)
+    )
 
 
 def _adoptable(
-    link: Link | None, seen: RemoteEvent | None, is_gone: bool, copies: list[RemoteEvent]
+    mapping: EventMapping | None, seen: RemoteEvent | None, is_gone: bool, copies: list[RemoteEvent]
 ) -> RemoteEvent | None:
-    """The event to hold: the one that was promised, or, where the link holds none, the best of
+    """The event to hold: the one that was promised, or, where the mapping holds none, the best of
     those that bear the mark.
     """
-    if link and link.phase == "creating" and seen:
+    if mapping and mapping.phase == "creating" and seen:
         return seen
-    holds_none = link is None or is_gone or (seen is None and link.phase in ("creating", "gone"))
+    holds_none = (
+        mapping is None or is_gone or (seen is None and mapping.phase in ("creating", "gone"))
+    )
     return copies[0] if copies and holds_none else None
 
 
-def _adopt(event: Event, held: Link, terms: Terms) -> list[Step]:
+def _adopt(event: Event, held: EventMapping, terms: Terms) -> list[Step]:
     then = _then(event, terms)
     if held.fingerprint == wanted(event):
         return [
@@ -144,106 +155,108 @@ def _adopt(event: Event, held: Link, terms: Terms) -> list[Step]:
 
 
 def _create(event: Event, terms: Terms) -> list[Step]:
-    link = Link(event.uid, "", "", 0, "", "creating", generation=terms.generation)
-    return [CreateRemote(link, event)] if _then(event, terms) == "synced" else []
+    mapping = EventMapping(event.uid, "", "", 0, "", "creating", generation=terms.generation)
+    return [CreateRemote(mapping, event)] if _then(event, terms) == "synced" else []
 
 
-def _withdraw(link: Link, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
+def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
     """The booking is not to stand outside."""
-    if is_gone or (link.phase == "gone" and seen is None):
-        forgotten = replace(link, phase="gone", wanted="")
-        return [] if forgotten == link else [Forget(forgotten)]
-    return [DeleteRemote(replace(_taken(link, seen), phase="deleting"))]
+    if is_gone or (mapping.phase == "gone" and seen is None):
+        forgotten = replace(mapping, phase="gone", wanted="")
+        return [] if forgotten == mapping else [Forget(forgotten)]
+    return [DeleteRemote(replace(_taken(mapping, seen), phase="deleting"))]
 
 
 def _settle(
-    event: Event, link: Link, seen: RemoteEvent | None, is_gone: bool, terms: Terms
+    event: Event, mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool, terms: Terms
 ) -> list[Step]:
     """The booking goes out, and we have a row about it."""
     then = _then(event, terms)
-    if link.phase == "creating" and not is_gone:
-        return [CreateRemote(link, event, resume=True, then=then)]
-    if link.phase == "gone" and seen is None:
+    if mapping.phase == "creating" and not is_gone:
+        return [CreateRemote(mapping, event, resume=True, then=then)]
+    if mapping.phase == "gone" and seen is None:
         return (
             []
-            if then == "frozen" or link.wanted == wanted(event)
-            else [Recreate(_anew(link, terms), event, "")]
+            if then == "frozen" or mapping.wanted == wanted(event)
+            else [Recreate(_anew(mapping, terms), event, "")]
         )
-    if link.phase in ("frozen", "gone") and then == "frozen":
+    if mapping.phase in ("frozen", "gone") and then == "frozen":
         if (
             terms.refresh
-            and link.phase == "frozen"
+            and mapping.phase == "frozen"
             and not is_gone
-            and link.wanted != wanted(event)
+            and mapping.wanted != wanted(event)
         ):
-            return [UpdateRemote(replace(_taken(link, seen), wanted=""), event, then)]
-        return _let_be(link, seen, is_gone)
+            return [UpdateRemote(replace(_taken(mapping, seen), wanted=""), event, then)]
+        return _let_be(mapping, seen, is_gone)
     if (
-        link.phase != "synced"
+        mapping.phase != "synced"
         # a deletion that nobody wants any more, or a return to the window: nobody watched, so it is
         # written again
     ):
-        link = replace(link, phase="synced", wanted="")
+        mapping = replace(mapping, phase="synced", wanted="")
     if is_gone:
-        return _lost(event, link, then, terms)
-    news = _taken(link, seen)
-    if news is not link and news.fingerprint == wanted(event):
-        return _agree(news, link, event, then)
-    if seen and _changed(link, seen):
-        return _edited(event, link, seen, then, terms)
-    if link.wanted != wanted(event):
+        return _lost(event, mapping, then, terms)
+    news = _taken(mapping, seen)
+    if news is not mapping and news.fingerprint == wanted(event):
+        return _agree(news, mapping, event, then)
+    if seen and _changed(mapping, seen):
+        return _edited(event, mapping, seen, then, terms)
+    if mapping.wanted != wanted(event):
         return [UpdateRemote(replace(news, wanted=""), event, then)]
-    return _agree(news, link, event, then)
+    return _agree(news, mapping, event, then)
 
 
-def _let_be(link: Link, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
+def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
     """Law 8. What happens outside is only written down."""
     if is_gone:
-        return [Forget(replace(link, phase="gone", wanted=""))]
-    frozen = replace(_taken(link, seen), phase="frozen")
-    return [] if frozen == link else [Freeze(frozen)]
+        return [Forget(replace(mapping, phase="gone", wanted=""))]
+    frozen = replace(_taken(mapping, seen), phase="frozen")
+    return [] if frozen == mapping else [Freeze(frozen)]
 
 
-def _lost(event: Event, link: Link, then: str, terms: Terms) -> list[Step]:
+def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[Step]:
     """Somebody deleted it outside, or our own deletion or creation came to nothing (`wanted`
     "").
     """
     if then == "frozen":
-        return [Forget(replace(link, phase="gone", wanted=""))]
-    if terms.edits == "ask" and link.wanted == wanted(event):
-        return [Ask(replace(link, phase="gone"), event, None, "deleted")]
-    return [Recreate(_anew(link, terms), event, "deleted" if link.wanted else "")]
+        return [Forget(replace(mapping, phase="gone", wanted=""))]
+    if terms.edits == "ask" and mapping.wanted == wanted(event):
+        return [Ask(replace(mapping, phase="gone"), event, None, "deleted")]
+    return [Recreate(_anew(mapping, terms), event, "deleted" if mapping.wanted else "")]
 
 
-def _edited(event: Event, link: Link, seen: RemoteEvent, then: str, terms: Terms) -> list[Step]:
+def _edited(
+    event: Event, mapping: EventMapping, seen: RemoteEvent, then: str, terms: Terms
+) -> list[Step]:
     """It changed outside (law 1). While a write of ours is under way nobody can tell whose change
     it is: ours is written again.
     """
-    news = _taken(link, seen)
-    unchanged_here = link.wanted == wanted(event)
+    news = _taken(mapping, seen)
+    unchanged_here = mapping.wanted == wanted(event)
     if then == "frozen" and unchanged_here:
         return [Freeze(replace(news, phase="frozen"))]
-    if then == "frozen" or not link.wanted:
+    if then == "frozen" or not mapping.wanted:
         return [UpdateRemote(replace(news, wanted=""), event, then)]
     change = (
         "repeated"
         if seen.is_series
         else "edited"
-        if span(seen) == link.fingerprint.partition(" ")[0]
+        if span(seen) == mapping.fingerprint.partition(" ")[0]
         else "moved"
     )
     if terms.edits == "ask" and unchanged_here:
         return [Ask(news, event, seen, change)]
     if terms.edits == "follow" and unchanged_here and change == "moved":
-        return _follow(event, link, seen)
+        return _follow(event, mapping, seen)
     return [PutBack(replace(news, wanted=""), event, seen, change)]
 
 
-def _follow(event: Event, link: Link, seen: RemoteEvent) -> list[Step]:
+def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step]:
     """Law 9: the booking takes the new times, and the text stays ours."""
     there = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
-    moved, news = replace(event, sequence=event.sequence + 1, **there), _taken(link, seen)
-    if news.fingerprint.partition(" ")[2] == link.fingerprint.partition(" ")[2]:
+    moved, news = replace(event, sequence=event.sequence + 1, **there), _taken(mapping, seen)
+    if news.fingerprint.partition(" ")[2] == mapping.fingerprint.partition(" ")[2]:
         return [
             MoveLocal(replace(news, wanted=wanted(moved), sequence=moved.sequence), moved, seen)
         ]
@@ -251,35 +264,37 @@ def _follow(event: Event, link: Link, seen: RemoteEvent) -> list[Step]:
     return [MoveLocal(dirty, moved, seen), PutBack(dirty, moved, seen, "edited")]
 
 
-def _changed(link: Link, seen: RemoteEvent) -> bool:
+def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
     """Laws 1 and 3. A repeat that is known to be one stays one, whichever of its occurrences is
     told.
     """
-    still_repeats = seen.is_series and link.fingerprint.endswith(" repeats")
-    return seen.etag != link.etag and fingerprint(seen) != link.fingerprint and not still_repeats
+    still_repeats = seen.is_series and mapping.fingerprint.endswith(" repeats")
+    return (
+        seen.etag != mapping.etag and fingerprint(seen) != mapping.fingerprint and not still_repeats
+    )
 
 
-def _taken(link: Link, seen: RemoteEvent | None) -> Link:
-    """The link with what is news outside taken in."""
-    if seen is None or seen.etag == link.etag:
-        return link
+def _taken(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
+    """The mapping with what is news outside taken in."""
+    if seen is None or seen.etag == mapping.etag:
+        return mapping
     return replace(
-        link,
-        etag=seen.etag or link.etag,
+        mapping,
+        etag=seen.etag or mapping.etag,
         fingerprint=fingerprint(seen),
-        updated_at=seen.updated_at or link.updated_at,
+        updated_at=seen.updated_at or mapping.updated_at,
         guests=seen.guests,
     )
 
 
-def _agree(link: Link, before: Link, event: Event, then: str) -> list[Step]:
+def _agree(mapping: EventMapping, before: EventMapping, event: Event, then: str) -> list[Step]:
     """Both sides are as they should be; the row says so."""
-    now = replace(link, phase=then, wanted=wanted(event), sequence=event.sequence)
+    now = replace(mapping, phase=then, wanted=wanted(event), sequence=event.sequence)
     return [] if now == before else [Freeze(now) if then == "frozen" else Relink(now)]
 
 
-def _held(found: RemoteEvent, phase: str) -> Link:
-    return Link(
+def _held(found: RemoteEvent, phase: str) -> EventMapping:
+    return EventMapping(
         found.mark.reference,
         found.remote_id,
         found.etag,
@@ -292,16 +307,16 @@ def _held(found: RemoteEvent, phase: str) -> Link:
     )
 
 
-def _anew(link: Link, terms: Terms) -> Link:
+def _anew(mapping: EventMapping, terms: Terms) -> EventMapping:
     """The promise of a new event: an id of this booking that was never used."""
-    return Link(
-        link.uid,
+    return EventMapping(
+        mapping.uid,
         "",
         "",
-        link.sequence,
+        mapping.sequence,
         "",
         "creating",
-        generation=max(link.generation, terms.generation) + 1,
+        generation=max(mapping.generation, terms.generation) + 1,
     )
 
 
@@ -313,25 +328,27 @@ def _then(event: Event, terms: Terms) -> str:
 
 
 def _hold(
-    steps: list[Step], links: Mapping[str, Link], reading: Reading, terms: Terms
-) -> Hold | None:
+    steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: Terms
+) -> SafetyStop | None:
     """Law 5. A deletion under way was agreed to before; what is frozen is not there to be
     counted.
     """
-    synced = [link for link in links.values() if link.phase == "synced"]
+    synced = [mapping for mapping in mappings.values() if mapping.phase == "synced"]
     gone = sum(map(reading.is_gone, synced))
-    told = [link for link in synced if link.remote_id in reading.told]
+    told = [mapping for mapping in synced if mapping.remote_id in reading.told]
     if gone >= terms.several and not told and (reading.delta.complete or gone == len(synced)):
-        return Hold("empty", gone, len(synced))
+        return SafetyStop("empty", gone, len(synced))
     deletes = [step for step in steps if isinstance(step, DeleteRemote)]
-    stale = sum(step.link.phase == "stale" for step in deletes)
+    stale = sum(step.mapping.phase == "stale" for step in deletes)
     count = stale + sum(
-        step.link.phase == "deleting" and links[step.link.uid].phase != "deleting"
+        step.mapping.phase == "deleting" and mappings[step.mapping.uid].phase != "deleting"
         for step in deletes
     )
-    total = stale + sum(link.phase not in ("frozen", "gone") for link in links.values())
+    total = stale + sum(mapping.phase not in ("frozen", "gone") for mapping in mappings.values())
     return (
-        Hold("deletes", count, total) if count > terms.few and count > total * terms.share else None
+        SafetyStop("deletes", count, total)
+        if count > terms.few and count > total * terms.share
+        else None
     )
 
 
@@ -341,8 +358,8 @@ def _order(step: Step) -> tuple[Any, ...]:
     starts_at = (
         event.starts_at
         if event
-        else times(step.link.fingerprint)[0]
-        if step.link.fingerprint
+        else times(step.mapping.fingerprint)[0]
+        if step.mapping.fingerprint
         else _EARLIEST
     )
-    return _RANK[type(step)], starts_at, step.link.uid, step.link.remote_id
+    return _RANK[type(step)], starts_at, step.mapping.uid, step.mapping.remote_id

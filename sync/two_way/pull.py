@@ -1,4 +1,5 @@
-"""Reading calendars outside: pulls, the mirror of what is foreign, and the place in each calendar's
+"""Reading calendars outside: pulls, the mirror of what is external, and the place in each
+calendar's
 history up to which all is taken in.
 """
 
@@ -23,11 +24,11 @@ from sync.providers.base import (
     Unanswered,
     Unavailable,
 )
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 from sync.tables.unread import CalendarTrouble
 
 from . import doubts, incoming, local, marks, missing, strays
-from .errand import Errand
+from .context import RunContext
 from .paging import KeptPages
 
 log = logging.getLogger("kalends.pull")
@@ -46,11 +47,11 @@ ENDLESS_WAIT = timedelta(days=1)
 class Reader:
     """Reads the calendars of one account, within one pass over it."""
 
-    def __init__(self, errand: Errand, poll_seconds: float):
-        self.errand, self.account, self.poll_seconds = errand, errand.account, poll_seconds
+    def __init__(self, context: RunContext, poll_seconds: float):
+        self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
         self._whole: set[int] = set()  # calendars that this pass reads as a whole
-        self.pages = KeptPages(errand.ends_at)
-        errand.provider.keep_pages(self.pages)
+        self.pages = KeptPages(context.ends_at)
+        context.provider.keep_pages(self.pages)
 
     def pull_ours(self, destination: RemoteCalendar) -> tuple[Delta, Window]:
         """What changed in our calendar, as `pull` tells it; as a whole where something is in doubt:
@@ -75,8 +76,8 @@ class Reader:
         elif looks:
             delta = replace(delta, changed=(*delta.changed, *looks.values()))
         if delta.complete:
-            delta = missing.made_sure(self.errand, destination, delta)
-        with self.errand.writing():
+            delta = missing.made_sure(self.context, destination, delta)
+        with self.context.writing():
             doubts.heard(account, delta)
             if delta.complete:
                 doubts.ended(account, delta, at)
@@ -87,9 +88,9 @@ class Reader:
         return delta, window
 
     def _agrees(self, destination: RemoteCalendar) -> bool | None:
-        """Whether our calendar holds what the links say; None where that cannot be told now."""
+        """Whether our calendar holds what the mappings say; None where that cannot be told now."""
         try:
-            outline = self.errand.provider.outline(
+            outline = self.context.provider.outline(
                 destination.calendar_id, self.account.clinic.installation
             )
         except (AuthExpired, NotConfigured, RateLimited):
@@ -112,32 +113,32 @@ class Reader:
             remote_id for remote_id in doubts.unheard(self.account, at) if remote_id not in told
         ]
         try:
-            return self.errand.provider.look(destination.calendar_id, asked) if asked else {}
+            return self.context.provider.look(destination.calendar_id, asked) if asked else {}
         except (AuthExpired, NotConfigured, RateLimited):
             raise
         except ProviderError as error:
             log.warning("calendar %s not asked about what was written: %s", destination.id, error)
             return {}
 
-    def mirror_foreign(self, destination: RemoteCalendar, delta: Delta) -> bool:
+    def mirror_external(self, destination: RemoteCalendar, delta: Delta) -> bool:
         """Events that people keep in our calendar take their time like any other. Repeats are read
         unrolled, since this pull has them whole.
         False: a person must decide first."""
         held = {
             remote_id
-            for (remote_id,) in Link.select(Link.remote_id)
-            .where(Link.account == self.account, Link.remote_id != "")
+            for (remote_id,) in MappingRow.select(MappingRow.remote_id)
+            .where(MappingRow.account == self.account, MappingRow.remote_id != "")
             .tuples()
         }
-        foreign = [
+        external = [
             seen
             for seen in delta.changed
             if not marks.is_ours(seen.mark, self.account) and seen.remote_id not in held
         ]
-        repeats = {seen.remote_id for seen in foreign if seen.is_series}
+        repeats = {seen.remote_id for seen in external if seen.is_series}
         if repeats:
             try:
-                unrolled = self.errand.provider.pull(
+                unrolled = self.context.provider.pull(
                     destination.calendar_id, None, local.reach(self.account)
                 )
             except OF_THE_ACCOUNT:
@@ -162,7 +163,7 @@ class Reader:
             )
         return (
             self._take_in(destination, delta, held)
-            if foreign or delta.complete or delta.tombstones or delta.unread
+            if external or delta.complete or delta.tombstones or delta.unread
             else True
         )
 
@@ -172,7 +173,7 @@ class Reader:
         """Bring the mirrors of all calendars up to date whose turn it is. Raises OutOfTime."""
         CalendarTrouble.wait(self.account)
         for source in self._due_sources():
-            self.errand.check_time()
+            self.context.check_time()
             self._read(source)
 
     def read_asked(self) -> None:
@@ -228,7 +229,7 @@ class Reader:
             and trouble.since <= scheduling.utc_now() - DOUBTED
         ):
             gone_since = None if self._is_listed(source) else trouble.since
-        with self.errand.writing():
+        with self.context.writing():
             RemoteCalendar.update(gone_since=gone_since).where(
                 RemoteCalendar.id == source.id
             ).execute()
@@ -237,7 +238,7 @@ class Reader:
     def note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
         """Write down why a calendar cannot be read; an endless one is let be for a day."""
         log.warning("calendar %s cannot be read: %s", calendar.id, error)
-        with self.errand.writing():
+        with self.context.writing():
             until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
             return CalendarTrouble.met(
                 calendar,
@@ -254,7 +255,7 @@ class Reader:
         try:
             return any(
                 calendar.calendar_id == source.calendar_id
-                for calendar in self.errand.provider.calendars()
+                for calendar in self.context.provider.calendars()
             )
         except OF_THE_ACCOUNT:
             raise
@@ -269,7 +270,7 @@ class Reader:
         meanwhile."""
         change = incoming.compare(self.account, calendar, delta, held)
         if change.is_sudden:
-            with self.errand.writing():
+            with self.context.writing():
                 detail = {"count": len(change.gone)}
                 Notice.give(
                     self.account,
@@ -280,12 +281,12 @@ class Reader:
                 )
             return False
         for portion in change.portions():
-            with self.errand.writing():
+            with self.context.writing():
                 now = self._as_it_is(calendar)
                 if now is None:
                     return False
                 if now.rules == calendar.rules:
-                    self.errand.note(**portion.store())
+                    self.context.note(**portion.store())
                     Account.show_anew(self.account.id)
             if (
                 now.rules != calendar.rules
@@ -297,7 +298,7 @@ class Reader:
         ):
             return True
         near = incoming.doubles(self.account, change.moved)
-        with self.errand.writing():
+        with self.context.writing():
             if self._as_it_is(calendar) is None:
                 return False
             if calendar.role == "source":
@@ -336,9 +337,9 @@ class Reader:
 
     def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:
         """Occurrences of an event of ours that somebody made repeat elsewhere, with its mark: they
-        are no foreign time.
+        are no external time.
         """
-        provider = self.errand.provider
+        provider = self.context.provider
         if provider.marks_occurrences or not any(
             seen.series_id and seen.mark is None for seen in delta.changed
         ):
@@ -362,7 +363,7 @@ class Reader:
         )
 
     def _pull(self, calendar: RemoteCalendar, unrolled: bool, anew: bool) -> tuple[Delta, Window]:
-        provider, reach = self.errand.provider, local.reach(self.account)
+        provider, reach = self.context.provider, local.reach(self.account)
         window = local.window(self.account)
         kept = calendar.window_to and replace(
             reach, starts_at=calendar.window_from, ends_at=calendar.window_to
@@ -424,7 +425,7 @@ class Reader:
             else RemoteCalendar.sync_token.is_null()
         )
         with (
-            self.errand.writing()
+            self.context.writing()
         ):  # somebody may have asked meanwhile for everything to be read anew
             RemoteCalendar.update(**columns).where(*_same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")

@@ -1,5 +1,5 @@
-"""What one pull says, sorted: about the events that links hold, about others with our mark, and
-about what is foreign.
+"""What one pull says, sorted: about the events that mappings hold, about others with our mark, and
+about what is external.
 """
 
 from collections import defaultdict
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sync.events.event import Delta, Link, RemoteEvent
+from sync.events.event import Delta, EventMapping, RemoteEvent
 from sync.events.fingerprint import times
 
 SKEW = timedelta(
@@ -22,56 +22,60 @@ class Reading:
     told: dict[str, RemoteEvent]  # by id
     copies: dict[
         str, list[RemoteEvent]
-    ]  # ours by their mark, held by no link; the one to keep comes first
-    foreign: tuple[RemoteEvent, ...]
+    ]  # ours by their mark, held by no mapping; the one to keep comes first
+    external: tuple[RemoteEvent, ...]
     delta: Delta
 
-    def seen(self, link: Link) -> RemoteEvent | None:
-        """What the delta tells of a link's event, unless it is old news (law 3). What a complete
+    def seen(self, mapping: EventMapping) -> RemoteEvent | None:
+        """What the delta tells of a mapping's event, unless it is old news (law 3). What a complete
         one tells lives, though it was called gone.
         """
-        seen = self.told.get(link.remote_id)
+        seen = self.told.get(mapping.remote_id)
         if seen is None or (
-            link.phase == "gone" and seen.etag == link.etag and not self.delta.complete
+            mapping.phase == "gone" and seen.etag == mapping.etag and not self.delta.complete
         ):
             return None
         return (
             None
-            if seen.updated_at and link.updated_at and seen.updated_at < link.updated_at - SKEW
+            if seen.updated_at
+            and mapping.updated_at
+            and seen.updated_at < mapping.updated_at - SKEW
             else seen
         )
 
-    def is_gone(self, link: Link) -> bool:
-        """Whether a link's event is surely gone (law 2)."""
+    def is_gone(self, mapping: EventMapping) -> bool:
+        """Whether a mapping's event is surely gone (law 2)."""
         unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
         unread |= self.delta.unsure
-        if not link.remote_id or link.remote_id in self.told or link.remote_id in unread:
+        if not mapping.remote_id or mapping.remote_id in self.told or mapping.remote_id in unread:
             return False
-        looked_at = self.delta.complete and bool(link.fingerprint) and "" not in unread
+        looked_at = self.delta.complete and bool(mapping.fingerprint) and "" not in unread
         window = self.delta.window
-        return link.remote_id in self.delta.tombstones or (
-            looked_at and (window is None or window.clearly_holds(*times(link.fingerprint)))
+        return mapping.remote_id in self.delta.tombstones or (
+            looked_at and (window is None or window.clearly_holds(*times(mapping.fingerprint)))
         )
 
 
-def read(delta: Delta, links: Iterable[Link], installation: str, account: str = "") -> Reading:
-    """The delta, sorted by what the links hold and what bears the mark of this installation and
+def read(
+    delta: Delta, mappings: Iterable[EventMapping], installation: str, account: str = ""
+) -> Reading:
+    """The delta, sorted by what the mappings hold and what bears the mark of this installation and
     account (law 4).
     """
     told = _whole(delta.changed)
-    held = {link.remote_id for link in links}
+    held = {mapping.remote_id for mapping in mappings}
     copies: defaultdict[str, list[RemoteEvent]] = defaultdict(list)
-    foreign: list[RemoteEvent] = []
+    external: list[RemoteEvent] = []
     for seen in told.values():
         if seen.remote_id not in held:
             ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (
                 installation,
                 account,
             )
-            (copies[seen.mark.reference] if ours else foreign).append(seen)
+            (copies[seen.mark.reference] if ours else external).append(seen)
     for found in copies.values():
         found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))
-    return Reading(told, dict(copies), tuple(foreign), delta)
+    return Reading(told, dict(copies), tuple(external), delta)
 
 
 def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:

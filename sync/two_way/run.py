@@ -20,7 +20,7 @@ from base.database import database
 from base.text import places
 from models import Practitioner
 from sync.connect import connecting, connections
-from sync.events.event import Ask, DeleteRemote, Delta, Forget, Hold, Recreate, Step
+from sync.events.event import Ask, DeleteRemote, Delta, Forget, Recreate, SafetyStop, Step
 from sync.providers.base import (
     AuthExpired,
     Calendar,
@@ -49,7 +49,7 @@ from sync.tables.pace import ToldChange
 from sync.tables.unread import CalendarTrouble
 
 from . import channels, guests, incoming, leaving, local, marks, search, strays
-from .errand import GOES_ON, LONGEST_WAIT_SECONDS, Errand, OutOfTime, word_of
+from .context import GOES_ON, LONGEST_WAIT_SECONDS, OutOfTime, RunContext, word_of
 from .lease import leased
 from .meanwhile import NOTHING, Meanwhile, in_order
 from .outgoing import REMOTE, carry_out
@@ -139,26 +139,26 @@ class _Round:
     def __init__(self, account: Account, holder: str, ends_at: float | None):
         setup = connections.setup()
         self.account = account
-        self.errand = Errand(
+        self.context = RunContext(
             account, holder, connections.open_account(account), setup.secret, ends_at
         )
-        self.reader, self.held = Reader(self.errand, setup.poll_seconds), False
+        self.reader, self.held = Reader(self.context, setup.poll_seconds), False
         self.goes_on = False  # with what the last time slice left
         self.sent: list[Practitioner] = []  # whose bookings the plan at hand sends
 
     def work(self) -> None:
         """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
         try:
-            with self.errand.writing():
+            with self.context.writing():
                 self._take_requests()
                 self._take_up_or_close()
             self.revision = local.revision(self.account)
-            self.meanwhile = Meanwhile(self.errand, self.reader, self.revision)
+            self.meanwhile = Meanwhile(self.context, self.reader, self.revision)
             self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
             if self.account.user.left_at and self.account.phase != "leaving":
                 self.account.leave(None, "disconnect")
             if self.account.phase == "leaving":
-                leaving.leave(self.errand, self.reader.pages)
+                leaving.leave(self.context, self.reader.pages)
             else:
                 self._sync()
             self._end()
@@ -170,7 +170,7 @@ class _Round:
                 Account.update(due_at=at, because=channels.TOLD).where(
                     Account.id == self.account.id, Account.due_at.is_null()
                 ).execute()
-                self.errand.stop_for_now()
+                self.context.stop_for_now()
                 raise OutOfTime from None
             Account.update(due_at=at).where(Account.id == self.account.id).execute()
             raise
@@ -205,8 +205,8 @@ class _Round:
             .where(SyncRun.account == self.account, SyncRun.ended_at.is_null())
             .order_by(SyncRun.id)
         ):
-            if row.word == GOES_ON and self.errand.run is None:
-                self.errand.take_up(row)
+            if row.word == GOES_ON and self.context.run is None:
+                self.context.take_up(row)
                 self.goes_on = True
             else:
                 SyncRun.update(ended_at=scheduling.utc_now(), error="broken").where(
@@ -217,7 +217,7 @@ class _Round:
         account = self.account
         today, rules = scheduling.utc_now().date(), local.shown_as(account)
         if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
-            connecting.list_calendars(account, self.errand.provider)
+            connecting.list_calendars(account, self.context.provider)
         destination = account.destination
         if destination is None:
             return
@@ -227,18 +227,18 @@ class _Round:
         # stay up to date
         if not account.synced_rev:
             self.reader.read_sources()
-            channels.keep_open(self.errand, ("source",))
+            channels.keep_open(self.context, ("source",))
         self._send(destination)
-        guests.tell(self.errand)
+        guests.tell(self.context)
         self.reader.read_sources()
-        channels.keep_open(self.errand)
-        with self.errand.writing():
+        channels.keep_open(self.context)
+        with self.context.writing():
             incoming.end_doubles(account)
             shown_as = {} if self.held else {"shown_as": rules}
             Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(
                 Account.id == account.id
             ).execute()
-        strays.clear(self.errand, is_searched=search.search(self.errand, self.reader.pages))
+        strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
 
     # ---- our calendar outside ----
 
@@ -246,13 +246,13 @@ class _Round:
         """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one.
         One list that lacks it may lie, and a second
         calendar would hold everything twice."""
-        account, provider = self.account, self.errand.provider
+        account, provider = self.account, self.context.provider
         mine = connecting.reference(account.clinic, account.user_id)
         found = self._left_there() or self._listed(mine)
         found = found or provider.create_calendar(
             destination.name, destination.zone_name, connecting.description(mine)
         )
-        with self.errand.writing():
+        with self.context.writing():
             earlier.remember(account, None)
             others = (
                 RemoteCalendar.account == account,
@@ -275,15 +275,15 @@ class _Round:
         """
         calendar_id = earlier.calendar_of(self.account)
         try:
-            return self.errand.provider.calendar(calendar_id) if calendar_id else None
+            return self.context.provider.calendar(calendar_id) if calendar_id else None
         except (Forbidden, Gone, ScopeMissing) as error:
-            if not self.errand.was_said(error.reason):
+            if not self.context.was_said(error.reason):
                 raise Unavailable(error.reason, error.status) from None
             return None
 
     def _listed(self, mine: str) -> Calendar | None:
         """Our calendar as two lists tell it."""
-        lists = (local.calendars(self.errand.provider) for _ in range(2))
+        lists = (local.calendars(self.context.provider) for _ in range(2))
         return next(
             (
                 calendar
@@ -327,13 +327,14 @@ class _Round:
         steps = self._decide(delta, at)
         if self.held or (
             not self.goes_on
-            and sum(isinstance(step, REMOTE) for step in steps) > self.errand.provider.batch_size
+            and sum(isinstance(step, REMOTE) for step in steps) > self.context.provider.batch_size
         ):
             return False
         return self._carry_out(destination, steps, at)
 
     def _look_and_send(self, destination: RemoteCalendar) -> None:
-        """While a person must decide, or something is left that no link remembers, the place in the
+        """While a person must decide, or something is left that no mapping remembers, the place in
+        the
         history stays, so that it is told again.
         """
         if destination.read_at and CalendarTrouble.is_put_off(destination):
@@ -354,7 +355,7 @@ class _Round:
         )
         at, taken_in, sync_token = (
             scheduling.utc_now(),
-            self.reader.mirror_foreign(destination, delta),
+            self.reader.mirror_external(destination, delta),
             delta.sync_token,
         )
         delta = self._without_kept(delta)
@@ -393,17 +394,19 @@ class _Round:
         """Carry out a plan, and plan again with what refusals teach. `remember` is called once all
         is done that bookings alone do not tell: if
         the time slice ends in a long filling, the next one goes on from there. Whether all was done
-        that no link remembers.
+        that no mapping remembers.
         """
         taken_in, is_remembered = True, False
         for _ in range(MOST_PLANS):
             others, filling = in_order(steps, local.recent(self.sent, at), at)
-            outcome = carry_out(self.errand, destination, others, self.meanwhile.overtake)
+            outcome = carry_out(self.context, destination, others, self.meanwhile.overtake)
             taken_in &= outcome.taken_in
             if taken_in and not outcome.trouble and outcome.delta() is None and not is_remembered:
                 is_remembered = True
                 remember()
-            outcome = carry_out(self.errand, destination, filling, self.meanwhile.overtake, outcome)
+            outcome = carry_out(
+                self.context, destination, filling, self.meanwhile.overtake, outcome
+            )
             taken_in &= outcome.taken_in
             if outcome.trouble:
                 raise (
@@ -423,8 +426,8 @@ class _Round:
         """What "not found" means for our calendar. Providers say it of what they have not spread
         yet, so that it must be said several
         times, and the list of calendars must agree."""
-        listed = {calendar.calendar_id for calendar in self.errand.provider.calendars()}
-        is_gone = destination.calendar_id not in listed and self.errand.was_said(error.reason)
+        listed = {calendar.calendar_id for calendar in self.context.provider.calendars()}
+        is_gone = destination.calendar_id not in listed and self.context.was_said(error.reason)
         return (
             _CalendarGone(error.reason, error.status)
             if is_gone
@@ -446,21 +449,21 @@ class _Round:
         """The steps to take now. What a person must decide first is left out, and asked about; the
         rest stays in step meanwhile.
         """
-        account, links = self.account, local.links(self.account)
+        account, mappings = self.account, local.mappings(self.account)
         self.sent = sent = account.practitioners()
         kept, terms = local.waiting(account, sent, at), local.terms(account)
-        events = local.events(account, sent, delta, links, kept)
+        events = local.events(account, sent, delta, mappings, kept)
         self.meanwhile.planned(events)
         nowhere = [uid for uid, event in events.items() if event is None]
         lost = local.without_leave(account, sent, nowhere)
-        withdrawn = plan(dict.fromkeys(lost), delta, links, terms, approved=True).steps
+        withdrawn = plan(dict.fromkeys(lost), delta, mappings, terms, approved=True).steps
         judged = {uid: event for uid, event in events.items() if uid not in lost}
-        made = plan(judged, delta, links, terms)
+        made = plan(judged, delta, mappings, terms)
         if made.hold is None:
             if not self.held:
                 Notice.settle(account, "hold", "over")
             return [*withdrawn, *made.steps]
-        everything = plan(judged, delta, links, terms, approved=True).steps
+        everything = plan(judged, delta, mappings, terms, approved=True).steps
         doubtful = [step for step in everything if _is_doubtful(step, made.hold)]
         if account.approved is not None and {_name(step) for step in doubtful} <= set(
             account.approved
@@ -470,18 +473,20 @@ class _Round:
         names = {_name(step) for step in doubtful}
         return [*withdrawn, *(step for step in everything if _name(step) not in names)]
 
-    def _hold(self, hold: Hold, doubtful: list[Step]) -> None:
+    def _hold(self, hold: SafetyStop, doubtful: list[Step]) -> None:
         """Ask the person; the history tells it once."""
         self.held = True
         detail = {
             "count": hold.count,
             "total": hold.total,
-            "uids": sorted({step.link.uid for step in doubtful if step.link.phase != "stale"}),
+            "uids": sorted(
+                {step.mapping.uid for step in doubtful if step.mapping.phase != "stale"}
+            ),
             "copies": sorted(
-                {step.link.remote_id for step in doubtful if step.link.phase == "stale"}
+                {step.mapping.remote_id for step in doubtful if step.mapping.phase == "stale"}
             ),
         }
-        with self.errand.writing():
+        with self.context.writing():
             known = (
                 Notice.select()
                 .where(
@@ -493,16 +498,16 @@ class _Round:
             )
             Notice.give(self.account, hold.reason, "hold", detail=detail)
             if not known:
-                self.errand.note(held=hold.count)
+                self.context.note(held=hold.count)
 
     # ---- ends ----
 
     def _end(self) -> None:
         """No trouble: the account is well, and the history has what was done."""
         at = scheduling.utc_now()
-        if self.errand.run:
-            SyncRun.update(ended_at=at, counts=dict(self.errand.counts)).where(
-                SyncRun.id == self.errand.run.id
+        if self.context.run:
+            SyncRun.update(ended_at=at, counts=dict(self.context.counts)).where(
+                SyncRun.id == self.context.run.id
             ).execute()
         well = {
             "health": "ok",
@@ -517,7 +522,7 @@ class _Round:
         if self.account.health == "reconnect":  # it has passed by itself
             Notice.settle(self.account, "reconnect", "over")
         Account.update(**well, **approved).where(
-            Account.id == self.account.id, Account.lease == self.errand.holder
+            Account.id == self.account.id, Account.lease == self.context.holder
         ).execute()
 
     @database.atomic()
@@ -525,14 +530,14 @@ class _Round:
         """Write down what went wrong, when it is tried again, and who must act."""
         account, at = self.account, scheduling.utc_now()
         row = Account.get_or_none(Account.id == account.id)
-        if row is None or row.lease != self.errand.holder:
+        if row is None or row.lease != self.context.holder:
             return
         if row.consented_at != account.consented_at or (row.phase, row.generation) != (
             account.phase,
             account.generation,
         ):
             return  # it is about what was before: what the person did meanwhile is due
-        got_on = self.errand.has_got_on  # work gets through: this trouble is a new one
+        got_on = self.context.has_got_on  # work gets through: this trouble is a new one
         failures = 1 if got_on else row.failures + 1
         health, wait_until = consequence(
             error, failures, self._rest(error) if got_on else FIRST_WAIT_SECONDS
@@ -584,7 +589,7 @@ class _Round:
         """
         if not isinstance(error, RateLimited):
             return FIRST_WAIT_SECONDS
-        pace = self.errand.pace
+        pace = self.context.pace
         pace.limited_at = scheduling.utc_now()
         pace.save()
         return max(FIRST_WAIT_SECONDS, 0.9 * pace.rest_seconds)
@@ -599,7 +604,7 @@ class _Round:
             .first()
         )
         if (
-            self.errand.run is None
+            self.context.run is None
             and last
             and last.ended_at
             and (last.error, last.word) == (health, word)
@@ -608,15 +613,15 @@ class _Round:
                 repeated=SyncRun.repeated + 1, ended_at=scheduling.utc_now(), wait_until=wait_until
             ).where(SyncRun.id == last.id).execute()
             return
-        if self.errand.run is None:
-            self.errand.begin(0)
+        if self.context.run is None:
+            self.context.begin(0)
         SyncRun.update(
             error=health,
             word=word,
             wait_until=wait_until,
             ended_at=scheduling.utc_now(),
-            counts=dict(self.errand.counts),
-        ).where(SyncRun.id == self.errand.run.id).execute()
+            counts=dict(self.context.counts),
+        ).where(SyncRun.id == self.context.run.id).execute()
 
 
 class _CalendarGone(ProviderError):
@@ -654,7 +659,7 @@ def _is_final(error: ProviderError) -> bool:
     return isinstance(error, AuthExpired) and error.status != 401
 
 
-def _is_doubtful(step: Step, hold: Hold) -> bool:
+def _is_doubtful(step: Step, hold: SafetyStop) -> bool:
     """Whether a held plan is held because of this step: what it takes away, or what it writes again
     that is gone.
     """
@@ -665,4 +670,4 @@ def _is_doubtful(step: Step, hold: Hold) -> bool:
 
 def _name(step: Step) -> str:
     """What a step is about: a booking, or one copy of it."""
-    return step.link.remote_id if step.link.phase == "stale" else step.link.uid
+    return step.mapping.remote_id if step.mapping.phase == "stale" else step.mapping.uid

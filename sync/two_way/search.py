@@ -12,7 +12,7 @@ from sync.providers.base import Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
 
 from . import strays
-from .errand import Errand, word_of
+from .context import RunContext, word_of
 from .paging import KeptPages
 
 log = logging.getLogger("kalends.sync")
@@ -20,32 +20,32 @@ log = logging.getLogger("kalends.sync")
 ENDLESS_WAIT = timedelta(days=7)  # each try costs as many requests as there are pages at most
 
 
-def search(errand: Errand, pages: KeptPages) -> bool:
+def search(context: RunContext, pages: KeptPages) -> bool:
     """Look for strays in every calendar that the account can write to, where that is due. True: it
     was. Raises OutOfTime; the next slice goes on with what is left.
     """
-    account, at = errand.account, scheduling.utc_now()
+    account, at = context.account, scheduling.utc_now()
     if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
         return False
-    listed = strays.elsewhere(account, errand.provider.calendars())
+    listed = strays.elsewhere(account, context.provider.calendars())
     rows = connecting.note_new(account, listed)
     for calendar in listed:
         row = rows.get(calendar.calendar_id)
         if is_searched(row):
             continue
-        errand.check_time()
+        context.check_time()
         try:
-            found = seek(errand, pages, calendar.calendar_id, row)
+            found = seek(context, pages, calendar.calendar_id, row)
         except strays.ENDING:
             raise
         except ProviderError as error:
             log.warning("a calendar cannot be searched: %s", error)
             continue
-        with errand.writing():
+        with context.writing():
             strays.remember(account, calendar.calendar_id, calendar.name, found)
             settle(row)
     known = {calendar.calendar_id for calendar in listed} | rows.keys()
-    with errand.writing():
+    with context.writing():
         strays.Stray.delete().where(
             strays.Stray.account == account, strays.Stray.calendar_id.not_in(known)
         ).execute()
@@ -64,7 +64,7 @@ def is_searched(row: RemoteCalendar | None) -> bool:
 
 
 def seek(
-    errand: Errand,
+    context: RunContext,
     pages: KeptPages,
     calendar_id: str,
     row: RemoteCalendar | None,
@@ -74,15 +74,15 @@ def seek(
     then says; one without end is let be for a week.
     """
     if row is None:
-        return strays.look(errand, calendar_id, is_quick)
+        return strays.look(context, calendar_id, is_quick)
     try:
         with pages.of(row, "search"):
-            return strays.look(errand, calendar_id, is_quick)
+            return strays.look(context, calendar_id, is_quick)
     except strays.ENDING:
         raise
     except ProviderError as error:
         until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
-        with errand.writing():
+        with context.writing():
             settle(row, until, word_of(error.reason, type(error).__name__))
         raise
 

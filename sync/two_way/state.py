@@ -12,7 +12,15 @@ from base import scheduling
 from models import Booking
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import (
+    TWO_WAY,
+    Account,
+    Channel,
+    MappingRow,
+    Notice,
+    RemoteCalendar,
+    SyncRun,
+)
 from sync.tables.unread import CalendarTrouble
 
 from . import local
@@ -235,14 +243,18 @@ class Standing:
     @cached_property
     def in_step(self) -> int:
         """How many bookings stand outside as they should."""
-        mine = Link.account == self.account, Link.phase == "synced", Link.wanted != ""
-        return Link.select().where(*mine).count()
+        mine = (
+            MappingRow.account == self.account,
+            MappingRow.phase == "synced",
+            MappingRow.wanted != "",
+        )
+        return MappingRow.select().where(*mine).count()
 
     @cached_property
     def failed(self) -> int:
         """How many bookings could not be written."""
-        mine = Link.account == self.account, Link.problem.not_in(("", "kept"))
-        return Link.select().where(*mine).count()
+        mine = MappingRow.account == self.account, MappingRow.problem.not_in(("", "kept"))
+        return MappingRow.select().where(*mine).count()
 
     @property
     def has_channels(self) -> bool:

@@ -1,5 +1,5 @@
 """Strays: events of ours that somebody dragged or copied into another calendar of the account. They
-are no foreign time, and do not stay.
+are no external time, and do not stay.
 
 The calendars that are read tell of strays by themselves; the others that the account can write to
 are searched once a day and at a resync.
@@ -30,10 +30,10 @@ from sync.providers.base import (
     Unavailable,
     Unsent,
 )
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar, hash_of
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, hash_of
 
 from . import local, marks
-from .errand import Errand
+from .context import RunContext
 
 log = logging.getLogger("kalends.sync")
 
@@ -74,15 +74,15 @@ def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
     return [calendar for calendar in listed if calendar.can_write and calendar.calendar_id != ours]
 
 
-def look(errand: Errand, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
+def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
     """This account's events in another calendar, by the id of the whole event. `is_quick`: as the
     provider finds them.
     """
-    account = errand.account
+    account = context.account
     row = RemoteCalendar.get_or_none(
         RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
     )
-    marked = errand.provider.find_marked(calendar_id, account.clinic.installation, is_quick)
+    marked = context.provider.find_marked(calendar_id, account.clinic.installation, is_quick)
     return _by_id(account, marked, row is not None and row.is_ours)
 
 
@@ -129,11 +129,11 @@ def remember(
 # ---- taking away ----
 
 
-def clear(errand: Errand, is_searched: bool) -> None:
+def clear(context: RunContext, is_searched: bool) -> None:
     """Take away the strays that may not stay. `is_searched`: try again what could not be taken away
     before.
     """
-    account = errand.account
+    account = context.account
     rows = list(
         Stray.select()
         .where(Stray.account == account, *([] if is_searched else [Stray.problem == ""]))
@@ -142,7 +142,7 @@ def clear(errand: Errand, is_searched: bool) -> None:
     events, homes = (
         (
             local.going_out(account, account.practitioners(), {row.uid for row in rows}),
-            _at_home(errand, rows),
+            _at_home(context, rows),
         )
         if rows
         else ({}, {})
@@ -150,8 +150,8 @@ def clear(errand: Errand, is_searched: bool) -> None:
     for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
         some = list(some)
         if any(not _may_stay(row, events, homes) for row in some):
-            errand.check_time()
-            _clear(errand, calendar_id, some[0].name, events, homes)
+            context.check_time()
+            _clear(context, calendar_id, some[0].name, events, homes)
     _settle(account)
 
 
@@ -167,22 +167,24 @@ def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str])
     )
 
 
-def _at_home(errand: Errand, rows: Iterable[Stray]) -> dict[str, str]:
+def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
     """By uid the ids of the events that surely stand in our calendar. What a held plan would write
     again does not. "" for one that has the same
     id as the stray and stands in both calendars, as Google's may."""
-    account = errand.account
-    stands = Link.phase.in_(("synced", "frozen")), Link.doubted_at.is_null()
-    links = Link.select(Link.uid, Link.remote_id).where(Link.account == account, *stands)
+    account = context.account
+    stands = MappingRow.phase.in_(("synced", "frozen")), MappingRow.doubted_at.is_null()
+    mappings = MappingRow.select(MappingRow.uid, MappingRow.remote_id).where(
+        MappingRow.account == account, *stands
+    )
     holds = Notice.select().where(
         Notice.account == account, Notice.topic == "hold", Notice.settled_at.is_null()
     )
     missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
-    homes = {uid: remote_id for uid, remote_id in tuples(links) if uid not in missing}
+    homes = {uid: remote_id for uid, remote_id in tuples(mappings) if uid not in missing}
     same = {row.uid for row in rows if homes.get(row.uid) == row.remote_id}
     if same and account.destination:
         try:
-            there = errand.provider.outline(
+            there = context.provider.outline(
                 account.destination.calendar_id, account.clinic.installation
             )
         except ENDING:
@@ -195,7 +197,7 @@ def _at_home(errand: Errand, rows: Iterable[Stray]) -> dict[str, str]:
 
 
 def _clear(
-    errand: Errand,
+    context: RunContext,
     calendar_id: str,
     name: str,
     events: Mapping[str, Event],
@@ -205,23 +207,23 @@ def _clear(
     meanwhile.
     """
     try:
-        found = look(errand, calendar_id)
+        found = look(context, calendar_id)
     except ENDING:
         raise
     except ProviderError as error:
         log.warning("strays cannot be looked at: %s", error)
         return
-    with errand.writing():
-        rows = remember(errand.account, calendar_id, name, found)
+    with context.writing():
+        rows = remember(context.account, calendar_id, name, found)
         goes = {key: row for key, row in rows.items() if not _may_stay(row, events, homes)}
     deletes = [Delete(key, "" if found[key].series_id else found[key].etag) for key in goes]
-    results = list(errand.provider.write(calendar_id, deletes)) if deletes else []
-    with errand.writing():
+    results = list(context.provider.write(calendar_id, deletes)) if deletes else []
+    with context.writing():
         if done := sum(result.error is None for result in results):
-            errand.note(deleted=done)
+            context.note(deleted=done)
         for result in results:
             if result.error and not isinstance(result.error, (*ENDING, *PASSING)):
-                _tell(errand.account, goes[result.operation.remote_id], result.error)
+                _tell(context.account, goes[result.operation.remote_id], result.error)
     for result in results:
         if isinstance(result.error, ENDING):
             raise result.error

@@ -16,18 +16,18 @@ NUDGED_SECONDS = (
 SLICE_SECONDS = 20
 
 
-def nudge(account_id: int) -> bool:
+def wake(account_id: int) -> bool:
     """Have an account brought in step now. False: Redis is away, and the next sweep does it."""
-    return jobs.enqueue("now", nudged, account_id)
+    return jobs.enqueue("now", woken, account_id)
 
 
-def nudge_clinic(clinic_id: int) -> None:
-    """After a change in a clinic: nudge the accounts that it concerns, if any."""
+def wake_clinic(clinic_id: int) -> None:
+    """After a change in a clinic: wake the accounts that it concerns, if any."""
     for row in _due().where(Account.clinic == clinic_id):
-        nudge(row.id)
+        wake(row.id)
 
 
-def nudged(account_id: int) -> None:
+def woken(account_id: int) -> None:
     """Job of the queue `now`: a person, or a person's calendar, waits."""
     if run.run(account_id, NUDGED_SECONDS):
         jobs.enqueue("sync", polled, account_id)
@@ -35,7 +35,7 @@ def nudged(account_id: int) -> None:
 
 
 def polled(account_id: int) -> None:
-    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a nudge
+    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a wake-up
     had no time for.
     """
     if run.run(account_id, SLICE_SECONDS):
@@ -51,11 +51,11 @@ def _pass_on(account_id: int) -> None:
     for row in (
         _due().where(Account.user == account.user_id, Account.id != account_id) if account else ()
     ):
-        nudge(row.id)
+        wake(row.id)
 
 
 def sweep() -> None:
-    """Nudge the workers about every account that is due: a nudge may be lost with Redis, or its
+    """Wake the workers about every account that is due: a wake-up may be lost with Redis, or its
     worker may have died.
     """
     for row in _due():

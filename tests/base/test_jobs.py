@@ -1,10 +1,10 @@
-"""The queue over a real Redis: nudges, workers, the clock, and what happens when one of them is
+"""The queue over a real Redis: wakes, workers, the clock, and what happens when one of them is
 away.
 """
 
-import importlib.util
 import logging
 import os
+import pkgutil
 import signal
 import time
 from datetime import timedelta
@@ -21,7 +21,7 @@ from base.scheduling import Span
 from models import Booking
 from operate import chores, intake, processes
 from operate.intake.upload import Import
-from people.credentials import OneTimeLink, Throttle
+from people.credentials import OneTimeToken, Throttle
 from sync.connect import connections
 from sync.tables.accounts import Account
 
@@ -44,7 +44,7 @@ def waiting(queue, name: str) -> list[str]:
 
 
 def upload(linden) -> Import:
-    """A file to check, without the nudge that usually comes with it."""
+    """A file to check, without the wake-up that usually comes with it."""
     sheet = intake.open_sheet("clients", LINES)
     return Import.begin(
         linden.clinic,
@@ -68,7 +68,7 @@ def until(holds, seconds: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-# ---- nudges ----
+# ---- wakes ----
 
 
 def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
@@ -110,9 +110,15 @@ def test_a_job_that_an_earlier_version_left_is_found_under_its_name_of_today(que
     assert phase(row) == "checked"
 
 
+@pytest.mark.parametrize("earlier", ["sync.work.nudged", "sync.two_way.work.nudged"])
+def test_a_job_whose_function_was_renamed_is_carried_out(db, earlier, caplog):
+    jobs.carry_out(earlier, 4711)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("earlier", jobs.MOVED)
 def test_every_earlier_name_of_a_module_of_jobs_leads_somewhere(earlier):
-    assert importlib.util.find_spec(jobs.MOVED[earlier])
+    assert pkgutil.resolve_name(jobs.MOVED[earlier])
 
 
 def test_a_row_that_is_gone_is_no_fault(queue):
@@ -159,18 +165,18 @@ def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
 
 
 def test_clean_up_takes_away_what_is_over_and_leaves_the_rest(linden, clock):
-    OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    OneTimeToken.issue(linden.pat, "reset", None, days=1)
     Throttle.fail("old", 5)
     undecided, decided = upload(linden), upload(linden)
     decided.advance(("checking",), "taking", linden.olive)
     intake.check(undecided.id)
     Import.update(created_at=clock.now).execute()
     clock.now += Import.KEPT + timedelta(seconds=1)
-    OneTimeLink.issue(linden.quinn, "reset", None, days=1)
+    OneTimeToken.issue(linden.quinn, "reset", None, days=1)
     Throttle.fail("new", 5)
     audit = models.AuditEntry.select().count()
     chores.clean_up()
-    assert [link.user for link in OneTimeLink.select()] == [linden.quinn]
+    assert [link.user for link in OneTimeToken.select()] == [linden.quinn]
     assert [row.key for row in Throttle.select()] == ["new"]
     assert (phase(undecided), phase(decided)) == ("discarded", "taking")
     assert (
@@ -194,7 +200,7 @@ def test_the_clock_enqueues_each_periodic_job_and_stops_without_a_word(queue):
     }
     assert {"operate.chores.sweep", "letters.trouble.tell", "operate.chores.clean_up"} <= names
     assert "Traceback" not in queue.output.read_text()
-    assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 3600 for job_id in waiting(queue, "chores"))
+    assert all(0 < queue.ttl(f"rq:job:{job_id}") <= 6 * 3600 for job_id in waiting(queue, "chores"))
 
 
 @on_sqlite_alone
@@ -212,7 +218,7 @@ def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, lin
 
 @on_sqlite_alone
 def test_the_sweep_finds_a_letter_whose_nudge_was_lost(queue, linden, letters):
-    OneTimeLink.issue(linden.pat, "invite", None, days=7, by_mail=True)
+    OneTimeToken.issue(linden.pat, "invite", None, days=7, by_mail=True)
     assert waiting(queue, "chores") == []
     jobs.carry_out("operate.chores.sweep")
     assert waiting(queue, "chores") == ["letters-sending-send_due"]
@@ -329,7 +335,7 @@ def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, googl
     intake.accept(Import.get_by_id(row.id), linden.olive)
     assert waiting(queue, "now") == []
     intake.take(row.id)
-    assert waiting(queue, "now") == [f"sync-two_way-work-nudged-{account.id}"]
+    assert waiting(queue, "now") == [f"sync-two_way-work-woken-{account.id}"]
 
 
 @on_sqlite_alone
@@ -352,4 +358,4 @@ def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_i
     )
     assert waiting(queue, "now") == []
     assert pat.post(f"/bookings/{booking.id}/status", data={"status": "arrived"}).status_code == 303
-    assert waiting(queue, "now") == [f"sync-two_way-work-nudged-{account.id}"]
+    assert waiting(queue, "now") == [f"sync-two_way-work-woken-{account.id}"]

@@ -24,7 +24,7 @@ from base.outbox import Letter
 from letters import sending
 from models import User
 from operate import backups, chores
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 
 on_sqlite_alone = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
@@ -41,7 +41,7 @@ def people(clinic, count: int) -> list[User]:
 
 def invite(*users: User) -> None:
     for user in users:
-        OneTimeLink.issue(user, "invite", None, days=7, by_mail=True)
+        OneTimeToken.issue(user, "invite", None, days=7, by_mail=True)
 
 
 def phases() -> dict[str, int]:
@@ -490,9 +490,9 @@ def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(
 
     letters.server.plan = plan
     outbox.set_up(outbox.Setup(letters.server.url, "kalends@linden.test"))
-    OneTimeLink.issue(linden.pat, "invite", None, days=7, by_mail=True)
+    OneTimeToken.issue(linden.pat, "invite", None, days=7, by_mail=True)
     Letter.update(due_at=clock.now).execute()
-    OneTimeLink.update(expires_at=outbox.now() + timedelta(days=3650)).execute()
+    OneTimeToken.update(expires_at=outbox.now() + timedelta(days=3650)).execute()
     models.database.close()
     worker = begin()
     assert worker.wait(60) == -signal.SIGKILL, worker.stderr.read()
@@ -608,6 +608,6 @@ def test_a_letter_that_was_sealed_under_an_older_key_still_goes_out(letters, lin
     try:
         (letter,) = letters.send()
         secret = letter.get_content().partition("/invitations/")[2].split()[0]
-        assert OneTimeLink.find(secret).user == linden.pat
+        assert OneTimeToken.find(secret).user == linden.pat
     finally:
         vault.open_vault(["a key of the tests"])

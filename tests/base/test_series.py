@@ -5,6 +5,7 @@ is booked twice unasked.
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
+import external
 import hypothesis.strategies as st
 import pytest
 from conftest import PASSWORD_HASH
@@ -23,7 +24,6 @@ from base.scheduling import Span, repeats, whole_days
 from base.series import FREE_STATUSES, OPEN_STATUSES, STATUSES, Shift, SlotTaken
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate
-from tests import foreign
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday; London is on UTC then
 HOUR = timedelta(hours=1)
@@ -287,7 +287,7 @@ def test_undo_of_a_practitioner_leaves_the_colleague_s(six, linden):
 def test_undo_does_not_go_into_time_taken_outside(six, linden):
     first = Booking.get_by_id(six[0].id)
     first.cancel(linden.maya, which="all")
-    foreign.event(foreign.source(linden.pat), "Dentist", "2026-12-03 09:30", "2026-12-03 10:30")
+    external.event(external.source(linden.pat), "Dentist", "2026-12-03 09:30", "2026-12-03 10:30")
     assert [clash.span for clash in first.undo_status(linden.maya).skipped] == [week(1)]
 
 
@@ -296,7 +296,7 @@ def test_undo_does_not_go_into_time_taken_outside(six, linden):
 
 def test_a_series_is_made_without_the_times_that_are_taken(linden, clock):
     Booking.book(linden.calendar, [week(1)], linden.pat)
-    foreign.event(foreign.source(linden.pat), "Dentist", "2026-12-10 09:30", "2026-12-10 10:30")
+    external.event(external.source(linden.pat), "Dentist", "2026-12-10 09:30", "2026-12-10 10:30")
     spans = repeats(span(), linden.street.zone, 1, count=4)
     key = models.uuid.uuid4()
     with pytest.raises(SlotTaken) as refusal:

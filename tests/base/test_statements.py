@@ -8,7 +8,7 @@ from peewee import JOIN, Case, CharField, Column, Context, fn
 import models
 from base.database import Base, is_sqlite
 from models import Booking, Clinic, Patient, Practitioner, User
-from sync.tables.accounts import Account, Link, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, RemoteCalendar
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 
@@ -55,13 +55,14 @@ def statements():
         "an update by a subquery": Account.update(due_at=None).where(
             Account.user << User.select(User.id)
         ),
-        "a deletion": Link.delete().where(
-            Link.account << Account.select().where(Account.phase == "off")
+        "a deletion": MappingRow.delete().where(
+            MappingRow.account << Account.select().where(Account.phase == "off")
         ),
         "an insertion": User.insert(email="a", name="b", clinic=1),
         "several": RemoteCalendar.insert_many([{"account": 1, "name": "x"}]),
-        "from rows": Link.insert_from(
-            Link.select(Link.account, Link.uid), [Link.account, Link.uid]
+        "from rows": MappingRow.insert_from(
+            MappingRow.select(MappingRow.account, MappingRow.uid),
+            [MappingRow.account, MappingRow.uid],
         ),
         "unless it is there": User.insert(email="a").on_conflict_ignore(),
         "or changed": User.insert(email="a", name="b").on_conflict(

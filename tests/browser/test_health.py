@@ -4,11 +4,11 @@ resyncs everyone.
 
 from datetime import timedelta
 
+import external
 import pytest
 from playwright.sync_api import expect
 
 from sync.tables.accounts import Account
-from tests import foreign
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True, scope="session"
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.parametrize(
 
 @pytest.fixture
 def account(linden, clock):
-    return foreign.source(linden.pat, checked_at=clock.now - timedelta(seconds=40)).account
+    return external.source(linden.pat, checked_at=clock.now - timedelta(seconds=40)).account
 
 
 @pytest.mark.parametrize("look", [("light", 390, 844), ("dark", 1280, 900)], ids=["phone", "desk"])
 def test_the_board_and_the_question_have_no_barriers(
     enter, account, linden, clock, no_barriers, look
 ):
-    foreign.source(
+    external.source(
         linden.quinn,
         health="reconnect",
         failing_since=clock.now,

@@ -1,14 +1,14 @@
-"""Foreign events in a real browser: a card over the calendar, and a page that follows what happens
+"""External events in a real browser: a card over the calendar, and a page that follows what happens
 outside without getting in the way.
 """
 
 from datetime import UTC, datetime, timedelta
 
+import external
 import pytest
 from playwright.sync_api import expect
 
 from sync.tables.accounts import Account
-from tests import foreign
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True, scope="session"
@@ -20,10 +20,10 @@ ONE = datetime(2026, 11, 20, 13, tzinfo=UTC)
 @pytest.fixture
 def add(linden, clock):
     """`add(title, start)`: an hour of Pat's taken in Google, and open pages are told."""
-    source = foreign.source(linden.pat)
+    source = external.source(linden.pat)
 
     def make(title, start):
-        foreign.event(
+        external.event(
             source, title, f"{start:%Y-%m-%d %H:%M}", f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}"
         )
         Account.update(imported_at=start).execute()

@@ -2,11 +2,11 @@
 from.
 """
 
+import external
 import pytest
 from playwright.sync_api import expect
 
 from sync.tables.accounts import Account, Notice, RemoteCalendar
-from tests import foreign
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True, scope="session"
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize(
 
 @pytest.fixture
 def account(linden, clock) -> Account:
-    source = foreign.source(linden.pat, checked_at=clock.now, listed_at=clock.now)
+    source = external.source(linden.pat, checked_at=clock.now, listed_at=clock.now)
     RemoteCalendar.create(
         clinic=linden.clinic,
         account=source.account,

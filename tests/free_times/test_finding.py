@@ -6,13 +6,13 @@ import logging
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
+import external
 import pytest
 
 from base.scheduling import Span, whole_days
 from base.time_off import DatedHours, TimeOff
 from free_times.finding import Wish, free_times, in_part, next_free
 from models import Booking, Practitioner, Service, User
-from tests import foreign
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday; London is on UTC then
 THURSDAY = date(2026, 11, 26)
@@ -79,15 +79,15 @@ def test_pending_holds_time_as_confirmed_does(book, linden):
 
 
 def test_events_outside_take_time_by_their_calendar_s_rules(linden, clock):
-    calendar = foreign.source(linden.pat)
-    foreign.event(calendar, "Dentist", f"{THURSDAY} 09:00", f"{THURSDAY} 10:10")
-    foreign.event(calendar, "Perhaps", f"{THURSDAY} 10:10", f"{THURSDAY} 12:00", "tentative")
+    calendar = external.source(linden.pat)
+    external.event(calendar, "Dentist", f"{THURSDAY} 09:00", f"{THURSDAY} 10:10")
+    external.event(calendar, "Perhaps", f"{THURSDAY} 10:10", f"{THURSDAY} 12:00", "tentative")
     assert first(Wish(linden.calendar, 50)) == NINE + HOUR + timedelta(minutes=10)
 
 
 def test_a_whole_day_outside_is_a_day_of_the_venue(linden, clock):
-    calendar = foreign.source(linden.quinn)
-    foreign.event(calendar, "Fair", "2026-11-26", "2026-11-27")
+    calendar = external.source(linden.quinn)
+    external.event(calendar, "Fair", "2026-11-26", "2026-11-27")
     assert starts([Wish(linden.abroad, 60)], 20) == []
     assert first(Wish(linden.abroad, 60)) == NINE + DAY + 5 * HOUR
 
@@ -151,7 +151,7 @@ def test_a_question_takes_four_queries_however_many_and_however_long(book, linde
         user = User.create(clinic=linden.clinic, name=f"P{n}", email=f"p{n}@linden.test")
         Practitioner.create(clinic=linden.clinic, user=user, venue=linden.street, hours={})
         TimeOff.add(user, user, kind="leave", first_on=THURSDAY, last_on=THURSDAY)
-    book(), foreign.event(foreign.source(linden.pat), "Away", "2026-11-27", "2026-11-28")
+    book(), external.event(external.source(linden.pat), "Away", "2026-11-27", "2026-11-28")
     counts = []
     for days in (1, 56):
         caplog.clear()

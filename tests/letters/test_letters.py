@@ -4,18 +4,18 @@ and with nothing in them that is private.
 
 from datetime import timedelta
 
+import external
 import pytest
 
 from base.outbox import Letter
 from letters import trouble
 from models import User, Venue
 from sync.tables.accounts import Account, Notice
-from tests import foreign
 
 
 @pytest.fixture
 def account(linden, clock):
-    return foreign.source(
+    return external.source(
         linden.pat, health="reconnect", failing_since=clock.now, health_word="invalid_grant"
     ).account
 
@@ -173,7 +173,7 @@ def test_a_name_with_a_line_break_ends_nobody_elses_letter(tell, account, linden
     User.update(name="Pat\r\nBcc: eve@evil.test\n\nPress here").where(
         User.id == linden.pat.id
     ).execute()
-    other = foreign.source(
+    other = external.source(
         linden.quinn, health="reconnect", failing_since=account.failing_since
     ).account
     tell(days=3)

@@ -20,7 +20,7 @@ from app import Settings
 from base.scheduling import Span
 from models import AuditEntry, Booking, Clinic, Feed, User
 from operate import processes
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_practitioner_gets_a_calendar_at_the_venue_named(run, linden):
     ruth = User.get(User.email == "ruth@linden.test")
     assert ruth.role == "practitioner" and ruth.check_password("correct horse battery")
     assert [calendar.venue.name for calendar in ruth.practitioners] == ["Harbour House"]
-    assert not OneTimeLink.select().exists()
+    assert not OneTimeToken.select().exists()
 
 
 def test_where_there_are_several_venues_or_clinics_one_must_be_named(run, linden, stranger):
@@ -142,7 +142,7 @@ def test_a_manager_needs_no_calendar_and_an_invitation_is_the_default(run, linde
     answer = run("user", "create", "mo@linden.test", "--name", "Mo", "--role", "manager")
     mo = User.get(User.email == "mo@linden.test")
     assert not mo.practitioners.exists() and mo.password_hash is None
-    assert OneTimeLink.find(answer.stdout.strip().rsplit("/", 1)[1]).user == mo
+    assert OneTimeToken.find(answer.stdout.strip().rsplit("/", 1)[1]).user == mo
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_new_password_ends_every_session(run, linden, signed_in):
 
 def test_a_reset_link_may_be_printed_instead(run, linden):
     secret = run("user", "password", linden.pat.email, "--link").stdout.strip().rsplit("/", 1)[1]
-    assert OneTimeLink.find(secret).purpose == "reset"
+    assert OneTimeToken.find(secret).purpose == "reset"
     assert "Nobody signs in as nobody@linden.test." in run(
         "user", "password", "nobody@linden.test", fault=True
     )

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
+import external
 import pytest
 
 from app import Settings
 from base import vault
 from operate import doctor_sync
 from sync.tables.accounts import Account
-from tests import foreign
 
 GOOGLE = {"GOOGLE_CLIENT_ID": "id", "GOOGLE_CLIENT_SECRET": "shh-google"}
 MICROSOFT = {"MICROSOFT_CLIENT_ID": "id", "MICROSOFT_CLIENT_SECRET": "shh-microsoft"}
@@ -32,7 +32,7 @@ def said(app, linden, tmp_path):
 
 @pytest.fixture
 def account(linden, clock):
-    return foreign.source(
+    return external.source(
         linden.pat, sealed=vault.seal("{}"), consented_at=clock.now - timedelta(days=7)
     ).account
 

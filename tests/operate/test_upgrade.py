@@ -14,7 +14,7 @@ from models import Booking, Feed, Patient, User
 from operate import migrate
 from people.id_changes import IdChange
 from sync.feeds import feed
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 
 
 @pytest.fixture(params=EARLIER)
@@ -74,7 +74,9 @@ def test_two_way_sync_goes_on_where_it_was(upgraded):
         (2, "active"),
         (2, "active"),
     ]
-    assert [(row.uid, row.remote_id, row.etag) for row in Link.select().order_by(Link.id)] == [
+    assert [
+        (row.uid, row.remote_id, row.etag) for row in MappingRow.select().order_by(MappingRow.id)
+    ] == [
         (UUIDS[0], "r1", "e"),
         (UUIDS[1], "r2", "e"),
     ]

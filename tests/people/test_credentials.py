@@ -5,7 +5,7 @@ import threading
 from races import ROUNDS, at_once
 
 from models import User
-from people.credentials import OneTimeLink, Throttle
+from people.credentials import OneTimeToken, Throttle
 
 
 def test_tries_made_at_once_all_count(db):
@@ -16,14 +16,14 @@ def test_tries_made_at_once_all_count(db):
 
 def test_of_two_who_open_a_one_time_link_at_once_one_sets_the_password(linden):
     secrets = [
-        OneTimeLink.issue(person, "reset", None, days=1) for person in (linden.pat, linden.maya)
+        OneTimeToken.issue(person, "reset", None, days=1) for person in (linden.pat, linden.maya)
     ]
     both_are_in, won = threading.Barrier(2), []
 
     def use(number):
         def job(n):
             if n < len(secrets):
-                link = OneTimeLink.find(secrets[n])
+                link = OneTimeToken.find(secrets[n])
                 both_are_in.wait(10)
                 if link.use(f"a long password {number}"):
                     won.append((link.user_id, number))

@@ -13,7 +13,7 @@ import models
 from models import Clinic, User
 from operate import chores, keys
 from people import security
-from people.credentials import OneTimeLink, Throttle
+from people.credentials import OneTimeToken, Throttle
 from people.security import KINDS, SecurityEvent
 from tests.conftest import PASSWORD
 from views.doors import sign_ins
@@ -67,7 +67,7 @@ def test_wrong_tries_and_braked_ones_are_counted_together(browser, linden):
 def test_the_rest_of_the_doors(browser, linden):
     browser.get("/invitations/made-up")
     browser.post(
-        f"/invitations/{OneTimeLink.issue(linden.quinn, 'reset', None, days=1)}",
+        f"/invitations/{OneTimeToken.issue(linden.quinn, 'reset', None, days=1)}",
         data={"password": "a sentence of mine"},
     )
     browser.post(

@@ -134,7 +134,7 @@ def _told(
     ]
     return told + [
         (
-            columns.foreign_title(event, is_own),
+            columns.external_title(event, is_own),
             display.brief(event, zone, day),
             "in a calendar outside",
         )

@@ -62,7 +62,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     taken = refusal or SlotTaken(_clashes(form, spans))
     day = form.day.data
     words = [_booked(row, form.practitioner, day) for row in taken.conflicts]
-    words += [_foreign(event, form.practitioner, day) for event in taken.outside]
+    words += [_external(event, form.practitioner, day) for event in taken.outside]
     words += [_off(stretch, form.practitioner, day) for stretch in taken.away]
     if len(words) > MOST_SAID:
         words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
@@ -194,7 +194,7 @@ def _what(clash: Clash) -> list[str]:
     day = display.first_day(clash.span, clash.calendar.zone)
     return [
         *(_booked(row, clash.calendar, day) for row in clash.bookings),
-        *(_foreign(event, clash.calendar, day) for event in clash.events),
+        *(_external(event, clash.calendar, day) for event in clash.events),
         *(_off(stretch, clash.calendar, day) for stretch in clash.away),
     ]
 
@@ -207,12 +207,12 @@ def _booked(row: Booking, calendar: Practitioner, day: date) -> str:
     )
 
 
-def _foreign(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
+def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
     """A busy time outside; what it is and in which calendar is for its owner alone."""
     is_own = event.user_id == current_user.id
     times = display.brief(event, calendar.zone, day)
     return (
-        f"{columns.foreign_title(event, is_own)},"
+        f"{columns.external_title(event, is_own)},"
         f" {times}{f', in {_calendar(event)}' if is_own else ''}."
     )
 
@@ -333,7 +333,7 @@ def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
     ]
     events = [
         event
-        for event in columns.foreign(practitioner, window.starts_at, window.ends_at)
+        for event in columns.external(practitioner, window.starts_at, window.ends_at)
         if columns.touches(event, day, window)
     ]
     off = TimeOff.between(practitioner.user_id, window.starts_at, window.ends_at, zone)
@@ -361,7 +361,7 @@ def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
 
 
 def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
-    title = columns.foreign_title(event, columns.shows_titles(practitioner))
+    title = columns.external_title(event, columns.shows_titles(practitioner))
     return title if event.blocks else f"{title}, does not block"
 
 

@@ -1,4 +1,4 @@
-"""What lies where in the columns of the calendar: bookings, foreign events, and the free time
+"""What lies where in the columns of the calendar: bookings, external events, and the free time
 between them.
 """
 
@@ -23,7 +23,7 @@ Item = Booking | ExternalEvent | Stretch
 
 @dataclass(frozen=True)
 class Block:
-    """A booking, a foreign event or time off on one day; `start` and `end` are its place in the
+    """A booking, an external event or time off on one day; `start` and `end` are its place in the
     grid ("09:25"), `times` what is said.
 
     `booking_id` or else `event_id` leads to its card, `off_id` to where it is changed; `status` is
@@ -72,7 +72,7 @@ class Day:
 
 
 def shows_titles(calendar: Practitioner) -> bool:
-    """Whether whoever looks may read what the foreign events are: only the person whose they are.
+    """Whether whoever looks may read what the external events are: only the person whose they are.
     Others see that time is taken.
     """
     return calendar.user_id == current_user.id
@@ -86,8 +86,8 @@ def off_title(stretch: Stretch) -> str:
     return display.OFF_NAMES[row.kind] if access.may_see_off(row) else display.AWAY
 
 
-def foreign(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
-    """The foreign events to be shown to whoever looks. What is free outside tells nobody else
+def external(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
+    """The external events to be shown to whoever looks. What is free outside tells nobody else
     anything, so it is the owner's alone.
     """
     events = ExternalEvent.between(calendar.user_id, start, end)
@@ -201,7 +201,7 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
     is_own, is_free = shows_titles(calendar), item.busy == "free"
     detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
     return Block(
-        foreign_title(item, is_own),
+        external_title(item, is_own),
         "external",
         times,
         detail,
@@ -211,8 +211,8 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
     )
 
 
-def foreign_title(event: ExternalEvent, is_own: bool) -> str:
-    """What a foreign event is called here: for anyone but its owner only that time is taken."""
+def external_title(event: ExternalEvent, is_own: bool) -> str:
+    """What an external event is called here: for anyone but its owner only that time is taken."""
     return (
         (event.title or "(no title)")
         if is_own

@@ -1,4 +1,5 @@
-"""What the card of a foreign event says: when, from which calendar, whether it blocks booking here
+"""What the card of an external event says: when, from which calendar, whether it blocks booking
+here
 and why.
 """
 
@@ -42,7 +43,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
     )
     private = {"calendar": display.called(source), "account": account.email} if is_own else {}
     return Card(
-        columns.foreign_title(event, is_own),
+        columns.external_title(event, is_own),
         display.from_to(event, calendar.zone) + zone,
         display.first_day(event, calendar.zone),
         calendar.user.name,

@@ -206,5 +206,5 @@ def _outside(client: Patient) -> dict:
     label = text.client_label(
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )
-    own = current_user.living_links.where(Feed.identifier.is_null(False)).exists()
+    own = current_user.living_feeds.where(Feed.identifier.is_null(False)).exists()
     return {"identifier": identifier, "label": label, "links_differ": own}

@@ -71,7 +71,7 @@ def changes():
 @blueprint.get("/calendar/outside/<int:event_id>")
 @login_required
 def outside(event_id: int):
-    """The card of a foreign event, over the calendar in which it was pressed."""
+    """The card of an external event, over the calendar in which it was pressed."""
     event = access.external_event_to_read(event_id)
     calendar = (
         chosen_calendar()
@@ -148,7 +148,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
     rota = time_off.rota(calendar, *around)
     items = [
         *calendar.user.bookings_between(*around),
-        *columns.foreign(calendar, *around),
+        *columns.external(calendar, *around),
         *rota.closed(*around),
     ]
     today = scheduling.local_day(now, zone)
@@ -195,7 +195,7 @@ def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
 
 def revision(calendar: Practitioner, now: datetime) -> str:
     """A mark of all that the page of a calendar shows: it moves with the person's bookings, time
-    off and foreign events, and slowly with the clock.
+    off and external events, and slowly with the clock.
     """
     imported = Account.select(fn.MAX(Account.imported_at)).where(Account.user == calendar.user_id)
     newest = (

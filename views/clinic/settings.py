@@ -306,7 +306,7 @@ def change_plan():
             features=FEATURES,
             form=form,
         )
-    links = 0 if "feed" in PLANS[form.plan.data] else clinic.living_links.count()
+    links = 0 if "feed" in PLANS[form.plan.data] else clinic.living_feeds.count()
     syncs = clinic.accounts.where(
         Account.kind.not_in(PLANS[form.plan.data]), Account.phase.in_(("active", "paused"))
     ).count()

@@ -12,7 +12,7 @@ from base import outbox, scheduling
 from base.database import alone
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 from people import addresses, leftover
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
 from views.kit.forms import Choice, Email, Form, Line, WeekHours
@@ -163,7 +163,7 @@ def invite():
 def show(user_id: int):
     person = access.person_to_manage(user_id)
     kept = session.pop("one_time_link", None)
-    fresh = kept and OneTimeLink.get_or_none(OneTimeLink.id == kept, OneTimeLink.user == person)
+    fresh = kept and OneTimeToken.get_or_none(OneTimeToken.id == kept, OneTimeToken.user == person)
     link = letters.one_time_address(fresh.secret) if fresh and fresh.secret else None
     return render_template("team/show.html", **_page(person), link=link)
 
@@ -290,8 +290,8 @@ def _hand_over_link(person: User, purpose: str) -> None:
     """Make a one-time link, keep its number for the next page alone, and mail it where mail is set
     up.
     """
-    secret = OneTimeLink.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
-    session["one_time_link"] = OneTimeLink.find(secret).id
+    secret = OneTimeToken.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
+    session["one_time_link"] = OneTimeToken.find(secret).id
     if outbox.is_set_up():
         letters.wake()
         flash("The link is on its way by e-mail as well.")
@@ -328,7 +328,7 @@ def close_calendar(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_leave(user_id: int):
     person = access.person_to_manage(user_id)
-    links, left = person.living_links.count(), Booking.ahead(Practitioner.user == person).count()
+    links, left = person.living_feeds.count(), Booking.ahead(Practitioner.user == person).count()
     return htmx.show(
         "team/show.html",
         "team/_leaving.html",

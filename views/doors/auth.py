@@ -26,7 +26,7 @@ from models import Clinic, Closed, User
 from operate import keys
 from people import password_rules
 from people.addresses import AddressProof
-from people.credentials import OneTimeLink, ResetRequest
+from people.credentials import OneTimeToken, ResetRequest
 from people.sessions import Session
 from views.kit import access, brakes, display, htmx, signing_in, sync_words
 from views.kit.access import login_required
@@ -171,22 +171,22 @@ def send_reset():
 @blueprint.route("/invitations/<secret>", methods=["GET", "POST"])
 def accept(secret: str):
     """Set a password through a one-time link, and sign in."""
-    link = OneTimeLink.find(secret[:100])
-    if link is None:
+    token = OneTimeToken.find(secret[:100])
+    if token is None:
         brakes.slow_down("link", brakes.network(), brakes.LINKS)
         access.note("link_refused", None)
         return _used_up()
     form = SetPassword()
-    form.password.own = link.user.own_words
+    form.password.own = token.user.own_words
     if form.validate_on_submit():
-        user = link.use(form.password.data)
+        user = token.use(form.password.data)
         if user is None:  # meanwhile
             return _used_up()
         access.sign_in(user, remember=False, how="link_used")
         flash("Your password is set.")
         return redirect(url_for("week.index"), 303)
     return render_template(
-        "auth/accept.html", form=form, user=link.user, purpose=link.purpose
+        "auth/accept.html", form=form, user=token.user, purpose=token.purpose
     ), 422 if form.errors else 200
 
 

@@ -1,5 +1,5 @@
 """Providers call here when something changed. Check the secret, mark what is to be looked at,
-nudge, and answer at once.
+wake, and answer at once.
 
 No session, no cookie. Whoever does not know a channel's secret learns nothing: unknown, forged and
 late calls are all alike.
@@ -43,5 +43,5 @@ def call(kind: str, channel):
         for each in told
     ]
     for account_id in {found for found in believed if found}:
-        work.nudge(account_id)
+        work.wake(account_id)
     return "", adapter.answer_to_calls(any(found is not None for found in believed))

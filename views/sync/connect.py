@@ -89,9 +89,9 @@ def arrive(kind: str):
 def _connected(account: Account):
     """The account is there: its calendars are looked at next, or its sync goes on."""
     if account.phase in first_look.PHASES:
-        first_look.nudge(account.id)
+        first_look.wake(account.id)
     else:
-        work.nudge(account.id)
+        work.wake(account.id)
     flash(
         f"Connected to {account.email}."
         + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else "")

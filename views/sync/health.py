@@ -65,7 +65,7 @@ def resync(account_id: int):
     if why := two_way_words.barred(account):
         return _done(why)
     account.ask("resync", current_user)
-    work.nudge(account.id)
+    work.wake(account.id)
     return _done(
         f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read again"
         " and compared. Nothing is doubled."
@@ -107,7 +107,7 @@ def end(account_id: int):
     """End one person's departure that cannot be finished, and let our events stay there."""
     account = access.account_to_look_after(account_id)
     account.end_departure(current_user)
-    work.nudge(account.id)
+    work.wake(account.id)
     return _done(
         f"Ended. What is left of {account.user.name}’s events in"
         f" {registry.of(account.kind).name} stays there."
@@ -144,7 +144,7 @@ def resync_all():
     ready = _ready()
     for account in ready:
         account.ask("resync", current_user)
-        work.nudge(account.id)
+        work.wake(account.id)
     return _done(
         f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"
         " again and compared."

@@ -1,7 +1,7 @@
 """What the owner's board says: each person's accounts and private links, turned into a state, a
 reason and what helps. Nothing is decided.
 
-It is read by people who are not the owners of those calendars: no client, no foreign title and no
+It is read by people who are not the owners of those calendars: no client, no external title and no
 name of a calendar outside is in it.
 """
 
@@ -75,7 +75,7 @@ def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
     people = [
         user
         for user in people
-        if user.id in accounts or user.living_links.exists() or user.calendars().exists()
+        if user.id in accounts or user.living_feeds.exists() or user.calendars().exists()
     ]
     found = [row for user in people for row in _of_person(user, accounts.get(user.id, []), zone)]
     return sorted(found, key=lambda row: WEIGHT[row.badge])
@@ -83,11 +83,11 @@ def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
 
 def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Iterator[Row]:
     used = [account for account in accounts if account.phase != "off"]
-    links = [link for link in Feed.listed(user) if not link.is_stopped]
+    feeds = [feed for feed in Feed.listed(user) if not feed.is_stopped]
     yield from (of_account(account, zone) for account in used)
-    if links:
-        yield _of_links(user, links)
-    if not used and not links:
+    if feeds:
+        yield _of_feeds(user, feeds)
+    if not used and not feeds:
         why = "Sync is allowed. Nothing is connected yet." if user.sync_allowed else "Sync is off."
         yield Row(user, "Nothing connected", "off", "Off", why)
 
@@ -285,10 +285,10 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
 # ---- private links ----
 
 
-def _of_links(user: User, links: list[Feed]) -> Row:
+def _of_feeds(user: User, feeds: list[Feed]) -> Row:
     """The person's links, by the one that is worst off."""
-    what = f"{len(links)} private links" if len(links) > 1 else "Private link"
-    refusal = user.why_no_links()
+    what = f"{len(feeds)} private links" if len(feeds) > 1 else "Private link"
+    refusal = user.why_no_feeds()
     if refusal:
         why = (
             "The clinic’s plan has no private links."
@@ -296,31 +296,31 @@ def _of_links(user: User, links: list[Feed]) -> Row:
             else "Does not let bookings appear outside, so the links do not answer."
         )
         return Row(user, what, "off", "Not answering", why)
-    found = [_of_link(link) for link in links]
+    found = [_of_feed(feed) for feed in feeds]
     badge, state, why = min(found, key=lambda one: WEIGHT[one[0]])
     return Row(user, what, badge, state, why)
 
 
-def _of_link(link: Feed) -> tuple[str, str, str]:
-    read = max(link.reads, key=lambda one: one.last_at, default=None)
+def _of_feed(feed: Feed) -> tuple[str, str, str]:
+    read = max(feed.reads, key=lambda one: one.last_at, default=None)
     if read is None:
-        badge = "ok" if scheduling.utc_now() - link.created_at < NEW else "waiting"
+        badge = "ok" if scheduling.utc_now() - feed.created_at < NEW else "waiting"
         return (
             badge,
             "Not read yet",
             (
-                f"No app has read “{link.name}” yet. It is"
-                f" {display.duration(_age(link.created_at))} old."
+                f"No app has read “{feed.name}” yet. It is"
+                f" {display.duration(_age(feed.created_at))} old."
             ),
         )
     rhythm, age = sync_words.rhythm(read), display.duration(_age(read.last_at))
-    if sync_words.is_regular(link):
+    if sync_words.is_regular(feed):
         return "ok", "Read regularly", f"Read {display.ago(read.last_at)} by {read.family}{rhythm}."
     was = rhythm.removeprefix(", ") or "now and then"
     return (
         "waiting",
         f"Not read for {age}",
-        f"“{link.name}” used to be read {was} by {read.family}. The app may have dropped it.",
+        f"“{feed.name}” used to be read {was} by {read.family}. The app may have dropped it.",
     )
 
 

@@ -112,7 +112,7 @@ def decide(notice_id: int, what: str):
         )
     except scheduling.BadTime:
         return _refused("no booking can be then. Open the booking to give it another time")
-    work.nudge(notice.account_id)
+    work.wake(notice.account_id)
     return sync_page.changed(said, "notices")
 
 

@@ -40,7 +40,7 @@ def start(calendar_id: int):
     if why := words.barred(row.account):
         return sync_page.changed(why, f"source-{row.id}")
     row.sync(current_user)
-    work.nudge(row.account_id)
+    work.wake(row.account_id)
     return sync_page.changed(None, f"source-{row.id}")
 
 

@@ -15,7 +15,7 @@ from sync.feeds import shown
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
 
-from . import link_address, panels, switches
+from . import feed_address, panels, switches
 from .identifier import Identifier, identifier_form
 
 _PREVIEWED, _HISTORY = 3, 8
@@ -29,8 +29,8 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     )
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = shown.sample(user, now)
-    links = Feed.listed(user)
-    living = [link for link in links if not link.is_stopped]
+    feeds = Feed.listed(user)
+    living = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),
         "opt_in": opt_in or switches.opt_in(user, formdata=None),
@@ -42,13 +42,13 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
         },
         "allowed": user.clinic.allowed_identifiers(),
         "limited": sync_words.limited(user),
-        "answering": [link for link in living if not sync_words.lacks_role(link, user)],
-        "links": living,
-        "stopped": [link for link in links if link.is_stopped],
-        "why_not": user.why_no_links(),
+        "answering": [feed for feed in living if not sync_words.lacks_role(feed, user)],
+        "feeds": living,
+        "stopped": [feed for feed in feeds if feed.is_stopped],
+        "why_not": user.why_no_feeds(),
         "history": sync_words.changes(user, _HISTORY),
         "zone": sync_words.zone(access.calendars(), user),
-        "addresses": link_address,
+        "addresses": feed_address,
         "words": sync_words,
         "place_of": ZoneInfo,
     }

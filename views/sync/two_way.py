@@ -180,7 +180,7 @@ def act(account_id: int, what: str):
         account.ask(what, current_user)
     elif what == "check":
         first_look.ask(account)
-    work.nudge(account.id)
+    work.wake(account.id)
     return sync_page.changed(said, f"account-{account.id}")
 
 
@@ -207,7 +207,7 @@ def update(account_id: int):
         lambda: account.change(current_user, **_columns(form)),
     ):
         return _show_settings(account, form, 422)
-    work.nudge(account.id)
+    work.wake(account.id)
     name = registry.of(account.kind).name
     flash(
         f"Saved. It counts once there is sync with {name} again."
@@ -304,7 +304,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
-        "links": current_user.living_links.count(),
+        "links": current_user.living_feeds.count(),
     }
 
 

@@ -10,7 +10,7 @@ from base.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import TWO_WAY, Account, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.two_way import decisions, local, state
 from sync.two_way.state import Standing, State
 from views.kit import display
@@ -366,9 +366,9 @@ def covers(account: Account) -> tuple[str, str]:
 def skipped(account: Account) -> list[tuple[Booking | None, str]]:
     """Bookings that are not in step, each with the reason."""
     rows = (
-        Link.select(Link, Booking)
+        MappingRow.select(MappingRow, Booking)
         .left_outer_join(Booking)
-        .where(Link.account == account, Link.problem != "")
+        .where(MappingRow.account == account, MappingRow.problem != "")
         .limit(50)
     )
     return [

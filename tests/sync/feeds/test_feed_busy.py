@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from foreign import event, source
+from external import event, source
 from rfc5545 import parse
 from werkzeug.test import Client, TestResponse
 

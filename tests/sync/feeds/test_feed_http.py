@@ -226,7 +226,7 @@ REFUSED = {
         ).rsplit("/", 1)[1]
     ),
     "a foreign salt": lambda link, linden: (
-        f"/api/calendar/{link.uuid}/{feeds.token(KEY, str(link.uuid), 'foreign')}.ics"
+        f"/api/calendar/{link.uuid}/{feeds.token(KEY, str(link.uuid), 'external')}.ics"
     ),
     "a foreign key": lambda link, linden: feeds.path("another key", link),
     "an unknown link": _unknown,

@@ -135,7 +135,7 @@ def test_one_event_that_graph_does_not_show_is_looked_for_in_the_list(status):
 
 
 @pytest.mark.parametrize(
-    "link",
+    "mapping",
     [
         "https://elsewhere.example/v1.0/me",
         "http://graph.example/v1.0/me",
@@ -143,8 +143,8 @@ def test_one_event_that_graph_does_not_show_is_looked_for_in_the_list(status):
         5,
     ],
 )
-def test_a_token_is_never_carried_elsewhere(link):
-    graph = Answers(answer(value=[], **{"@odata.nextLink": link}))
+def test_a_token_is_never_carried_elsewhere(mapping):
+    graph = Answers(answer(value=[], **{"@odata.nextLink": mapping}))
     with pytest.raises(Unavailable):
         graph.provider.pull("c1", None, WINDOW)
     assert len(graph.asked) == 1

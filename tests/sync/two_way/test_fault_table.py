@@ -18,7 +18,7 @@ from sync_world import WORLDS
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, Link
+from sync.tables.accounts import Account, MappingRow
 
 STATUSES = (400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504)
 FAULTS = (*STATUSES, "cut before", "cut after")
@@ -147,7 +147,9 @@ class Table:
         choir = [(self.first + timedelta(weeks=week), f"Choir {self.number}") for week in range(5)]
         if here != sorted([(self.at, "Dentist"), *choir]):
             found.append(f"mirrored: {here}")
-        unsettled = Link.select().where(Link.phase.not_in(("synced", "gone", "frozen"))).count()
+        unsettled = (
+            MappingRow.select().where(MappingRow.phase.not_in(("synced", "gone", "frozen"))).count()
+        )
         return found + [f"{unsettled} links under way"] * bool(unsettled)
 
     @property

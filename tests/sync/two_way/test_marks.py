@@ -13,7 +13,7 @@ from sync.connect import connecting
 from sync.events.event import Event, Face, Mark, RemoteEvent
 from sync.providers.google import mapping as google_mapping
 from sync.providers.microsoft import mapping as microsoft_mapping
-from sync.tables.accounts import Account, Link, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, RemoteCalendar
 from sync.two_way import marks
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -192,12 +192,17 @@ class TestTwoPeople:
         pat, _, shared = both
         if marks_are_old:
             forget_accounts(world, shared)
-        Link.delete().where(Link.account == pat).execute()
+        MappingRow.delete().where(MappingRow.account == pat).execute()
         pat.ask("resync")
         writes = world.writes()
         world.poll()
         assert world.writes() == writes and by_person(world, shared) == BOTH
-        assert Link.select().where(Link.account == pat, Link.phase == "synced").count() == 4
+        assert (
+            MappingRow.select()
+            .where(MappingRow.account == pat, MappingRow.phase == "synced")
+            .count()
+            == 4
+        )
 
     @pytest.mark.parametrize("goal", ["off", "disconnect"])
     def test_leaving_takes_away_ones_own(self, world, both, goal, marks_are_old):
@@ -235,7 +240,7 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
         "events"
     ].values():  # Quinn's are of another installation from now on
         reference = world.reference_of(event)
-        if reference not in {link.uid for link in pat.links}:
+        if reference not in {mapping.uid for mapping in pat.mappings}:
             private = event.get("extendedProperties", {}).get("private")
             if private:
                 private["kalendsInstallation"] = "another"
@@ -255,7 +260,7 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
 def test_an_old_mark_is_written_anew_with_the_next_change(world, both):
     pat, _, shared = both
     forget_accounts(world, shared)
-    row = pat.links.first().booking
+    row = pat.mappings.first().booking
     row.set_status("pending", world.linden.pat)
     world.poll()
     named = [event for event in world.robin.events(shared) if marks.part(pat) in str(event)]
@@ -303,7 +308,7 @@ def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is
         else writes_to(world, linden.pat, world.robin.add_calendar("Practice"))
     )
     forget_accounts(world, world.destination(pat))
-    Link.update(guests=None, guests_told=None).execute()
+    MappingRow.update(guests=None, guests_told=None).execute()
     Account.update(searched_at=None).execute()
     writes = world.writes()
     world.poll(pat)
@@ -312,7 +317,7 @@ def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is
     world.later(hours=21)
     world.run(pat)
     assert world.writes() == writes and world.notices(pat) == []
-    Link.delete().execute()  # and a fresh start finds them again
+    MappingRow.delete().execute()  # and a fresh start finds them again
     pat.ask("resync")
     world.run(pat)
     assert world.writes() == writes

@@ -12,7 +12,7 @@ from sync_world import WORLDS
 import models
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.tables.pace import ToldChange
 from sync.two_way import run
 
@@ -93,7 +93,7 @@ def test_a_booking_that_is_written_already_and_changes_during_a_filling_is_writt
     start = world.clock.now
 
     def first():
-        return Booking.get(Booking.uuid == Link.get(Link.phase == "synced").uid)
+        return Booking.get(Booking.uuid == MappingRow.get(MappingRow.phase == "synced").uid)
 
     moved = []
 
@@ -116,10 +116,14 @@ def test_a_booking_cancelled_during_a_filling_goes_next_or_never_comes(world):
     account, gone = filling(world), []
 
     def cancel():
-        written = Booking.get(Booking.uuid == Link.get(Link.phase == "synced").uid)
+        written = Booking.get(Booking.uuid == MappingRow.get(MappingRow.phase == "synced").uid)
         unwritten = (
             Booking.select()
-            .where(Booking.id.not_in(Link.select(Link.booking).where(Link.booking.is_null(False))))
+            .where(
+                Booking.id.not_in(
+                    MappingRow.select(MappingRow.booking).where(MappingRow.booking.is_null(False))
+                )
+            )
             .first()
         )
         for booking in (written, unwritten):

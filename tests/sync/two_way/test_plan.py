@@ -13,17 +13,17 @@ from sync.events.event import (
     DeleteRemote,
     Delta,
     Event,
+    EventMapping,
     Face,
     Forget,
     Freeze,
-    Hold,
-    Link,
     Mark,
     MoveLocal,
     PutBack,
     Recreate,
     Relink,
     RemoteEvent,
+    SafetyStop,
     Terms,
     UpdateRemote,
     Window,
@@ -81,9 +81,9 @@ def seen_of(
     )
 
 
-def link_of(event: Event, seen: RemoteEvent, **news) -> Link:
+def link_of(event: Event, seen: RemoteEvent, **news) -> EventMapping:
     return replace(
-        Link(
+        EventMapping(
             event.uid,
             seen.remote_id,
             seen.etag,
@@ -102,7 +102,7 @@ MOVED = event_of("b1", NOON + DAY, sequence=2)
 STANDS = seen_of(BOOKED)
 SYNCED = link_of(BOOKED, STANDS)
 DUE = replace(SYNCED, wanted="")  # a write of ours is under way or due
-PROMISED = Link("b1", "r1", "", 0, "", "creating")
+PROMISED = EventMapping("b1", "r1", "", 0, "", "creating")
 FROZEN, DELETING, GONE = (
     replace(SYNCED, phase="frozen"),
     replace(SYNCED, phase="deleting", wanted=""),
@@ -141,7 +141,7 @@ def told(steps) -> list[str]:
     how = [
         (
             type(step).__name__,
-            step.link.remote_id,
+            step.mapping.remote_id,
             getattr(step, "change", ""),
             "resumed" * getattr(step, "resume", False),
             "then frozen" * (getattr(step, "then", "") == "frozen"),
@@ -235,7 +235,7 @@ CASES = [
         NOTHING,
     ),
     (
-        "the link says where it stood, not the booking that has moved since",
+        "the mapping says where it stood, not the booking that has moved since",
         MOVED,
         SYNCED,
         delta(complete=True, window=Window(NOON + DAY / 2, NOON + 99 * DAY)),
@@ -339,7 +339,7 @@ CASES = [
         ["PutBack r1 edited"],
     ),
     (
-        "an event that lost its mark is still the one that the link holds",
+        "an event that lost its mark is still the one that the mapping holds",
         BOOKED,
         SYNCED,
         delta(replace(RETITLED, mark=None)),
@@ -663,7 +663,7 @@ CASES = [
         ["UpdateRemote r1"],
     ),
     (
-        "a marked event without a link is adopted",
+        "a marked event without a mapping is adopted",
         BOOKED,
         None,
         delta(STANDS, complete=True),
@@ -671,7 +671,7 @@ CASES = [
         ["AdoptRemote r1"],
     ),
     (
-        "a marked event without a link is adopted and made right",
+        "a marked event without a mapping is adopted and made right",
         RENAMED,
         None,
         delta(STANDS),
@@ -679,7 +679,7 @@ CASES = [
         ["AdoptRemote r1", "UpdateRemote r1"],
     ),
     (
-        "a marked repeat without a link is adopted and made single",
+        "a marked repeat without a mapping is adopted and made single",
         BOOKED,
         None,
         delta(*OCCURRENCES),
@@ -703,7 +703,7 @@ CASES = [
         ["DeleteRemote r0", "AdoptRemote r1"],
     ),
     (
-        "a copy of an event that a link holds goes",
+        "a copy of an event that a mapping holds goes",
         BOOKED,
         SYNCED,
         delta(COPY),
@@ -861,17 +861,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("event", "link", "remote", "terms", "expected"),
+    ("event", "mapping", "remote", "terms", "expected"),
     [pytest.param(*case[1:], id=case[0]) for case in CASES],
 )
-def test_one_booking(event, link, remote, terms, expected):
-    local, links = {} if event is ... else {"b1": event}, [link] if link else []
-    steps = plan(local, remote, links, terms).steps
+def test_one_booking(event, mapping, remote, terms, expected):
+    local, mappings = {} if event is ... else {"b1": event}, [mapping] if mapping else []
+    steps = plan(local, remote, mappings, terms).steps
     assert told(steps) == expected
     with_calls = [step for step in steps if isinstance(step, CALLS)]
     for step in steps:
-        local, links = carried_out(step, local, links)
-    assert plan(local, remote if not with_calls else delta(), links, terms).steps == ()
+        local, mappings = carried_out(step, local, mappings)
+    assert plan(local, remote if not with_calls else delta(), mappings, terms).steps == ()
 
 
 CALLS = (DeleteRemote, UpdateRemote, PutBack, CreateRemote, Recreate)
@@ -890,47 +890,47 @@ PHASES = {
 }
 
 
-def carried_out(step, local: dict, links: list[Link]) -> tuple[dict, list[Link]]:
+def carried_out(step, local: dict, mappings: list[EventMapping]) -> tuple[dict, list[EventMapping]]:
     """What is known after a step that went well."""
-    assert step.link.phase in PHASES[type(step)]
+    assert step.mapping.phase in PHASES[type(step)]
     if isinstance(step, CALLS[1:]):
-        assert step.link.wanted == ""
+        assert step.mapping.wanted == ""
         return local, [agreed(step, seen_of(step.event, etag="e99"))]
     if isinstance(step, MoveLocal):
         local = {"b1": step.event}
     if isinstance(step, DeleteRemote):
-        return local, links if step.link.phase == "stale" else [
-            replace(step.link, phase="gone", wanted="")
+        return local, mappings if step.mapping.phase == "stale" else [
+            replace(step.mapping, phase="gone", wanted="")
         ]
-    return local, [step.link]
+    return local, [step.mapping]
 
 
 # ---- what the steps carry ----
 
 
-def only(event: Event | None, link: Link | None, remote: Delta, terms: Terms = TERMS):
+def only(event: Event | None, mapping: EventMapping | None, remote: Delta, terms: Terms = TERMS):
     """The one step that is planned."""
-    (step,) = plan({"b1": event}, remote, [link] if link else [], terms).steps
+    (step,) = plan({"b1": event}, remote, [mapping] if mapping else [], terms).steps
     return step
 
 
 def test_a_write_is_marked_as_under_way_before_the_call():
-    for link, remote in ((SYNCED, delta()), (SYNCED, delta(RETITLED)), (FROZEN, delta())):
-        step = only(RENAMED, link, remote)
-        assert (step.link.wanted, step.link.phase, step.event) == ("", "synced", RENAMED)
+    for mapping, remote in ((SYNCED, delta()), (SYNCED, delta(RETITLED)), (FROZEN, delta())):
+        step = only(RENAMED, mapping, remote)
+        assert (step.mapping.wanted, step.mapping.phase, step.event) == ("", "synced", RENAMED)
 
 
 def test_a_write_is_conditional_on_the_newest_etag_that_was_told():
-    assert only(RENAMED, SYNCED, delta()).link.etag == "e1"
-    assert only(BOOKED, SYNCED, delta(RETITLED)).link.etag == "e2"
-    assert only(None, SYNCED, delta(RETITLED)).link.etag == "e2"
+    assert only(RENAMED, SYNCED, delta()).mapping.etag == "e1"
+    assert only(BOOKED, SYNCED, delta(RETITLED)).mapping.etag == "e2"
+    assert only(None, SYNCED, delta(RETITLED)).mapping.etag == "e2"
 
 
 def test_an_answer_makes_both_sides_agree():
     step = only(RENAMED, SYNCED, delta())
-    link = agreed(step, seen_of(RENAMED, etag="e7", updated_at=NOON))
-    assert link == link_of(RENAMED, seen_of(RENAMED), etag="e7", updated_at=NOON)
-    assert plan({"b1": RENAMED}, delta(seen_of(RENAMED, etag="e7")), [link], TERMS).steps == ()
+    mapping = agreed(step, seen_of(RENAMED, etag="e7", updated_at=NOON))
+    assert mapping == link_of(RENAMED, seen_of(RENAMED), etag="e7", updated_at=NOON)
+    assert plan({"b1": RENAMED}, delta(seen_of(RENAMED, etag="e7")), [mapping], TERMS).steps == ()
 
 
 def test_an_answer_after_leaving_the_window_freezes():
@@ -941,7 +941,7 @@ def test_an_answer_after_leaving_the_window_freezes():
 
 def test_a_creation_promises_an_id_of_the_current_generation():
     step = only(BOOKED, None, delta(), replace(TERMS, generation=3))
-    assert step.link == Link("b1", "", "", 0, "", "creating", generation=3)
+    assert step.mapping == EventMapping("b1", "", "", 0, "", "creating", generation=3)
 
 
 @pytest.mark.parametrize(("mine", "current", "next_one"), [(1, 1, 2), (4, 1, 5), (2, 6, 7)])
@@ -953,16 +953,16 @@ def test_an_event_made_anew_is_of_a_generation_that_was_never_used(mine, current
         replace(TERMS, generation=current),
     )
     assert isinstance(step, Recreate)
-    assert step.link == Link("b1", "", "", 1, "", "creating", generation=next_one)
+    assert step.mapping == EventMapping("b1", "", "", 1, "", "creating", generation=next_one)
 
 
 def test_what_is_gone_keeps_its_generation():
-    assert only(None, replace(DELETING, generation=4), delta(gone=("r1",))).link.generation == 4
+    assert only(None, replace(DELETING, generation=4), delta(gone=("r1",))).mapping.generation == 4
 
 
 def test_an_adopted_event_keeps_the_generation_of_its_mark():
     found = seen_of(BOOKED, generation=4, updated_at=NOON)
-    assert only(BOOKED, None, delta(found)).link == link_of(
+    assert only(BOOKED, None, delta(found)).mapping == link_of(
         BOOKED, STANDS, generation=4, updated_at=NOON
     )
 
@@ -970,24 +970,24 @@ def test_an_adopted_event_keeps_the_generation_of_its_mark():
 def test_a_promised_event_keeps_the_generation_of_its_promise():
     """Whatever mark the delta tells, which may be none."""
     step = only(BOOKED, replace(PROMISED, generation=4), delta(replace(STANDS, mark=None)))
-    assert step.link == link_of(BOOKED, STANDS, generation=4)
+    assert step.mapping == link_of(BOOKED, STANDS, generation=4)
 
 
 def test_news_is_taken_into_the_link_whole():
     news = replace(STANDS, etag="e2", updated_at=NOON)
-    assert only(BOOKED, SYNCED, delta(news)).link == replace(SYNCED, etag="e2", updated_at=NOON)
+    assert only(BOOKED, SYNCED, delta(news)).mapping == replace(SYNCED, etag="e2", updated_at=NOON)
     asked = only(
         BOOKED,
         replace(SYNCED, updated_at=NOON - DAY),
         delta(replace(DRAGGED, updated_at=NOON)),
         ASK,
-    ).link
+    ).mapping
     assert asked == link_of(BOOKED, DRAGGED, updated_at=NOON)
 
 
 def test_what_occurrences_do_not_tell_is_kept():
-    link = only(BOOKED, replace(SYNCED, updated_at=NOON), delta(*OCCURRENCES)).link
-    assert (link.etag, link.updated_at) == ("e1", NOON)
+    mapping = only(BOOKED, replace(SYNCED, updated_at=NOON), delta(*OCCURRENCES)).mapping
+    assert (mapping.etag, mapping.updated_at) == ("e1", NOON)
 
 
 def test_a_followed_move_leaves_nothing_to_do():
@@ -996,15 +996,15 @@ def test_a_followed_move_leaves_nothing_to_do():
     assert step.event == replace(
         BOOKED, sequence=2, starts_at=DRAGGED.starts_at, ends_at=DRAGGED.ends_at
     )
-    assert step.link.sequence == 2
-    assert plan({"b1": step.event}, delta(DRAGGED), [step.link], FOLLOW).steps == ()
+    assert step.mapping.sequence == 2
+    assert plan({"b1": step.event}, delta(DRAGGED), [step.mapping], FOLLOW).steps == ()
 
 
 def test_a_followed_move_that_is_refused_is_put_back():
     step = only(BOOKED, SYNCED, delta(DRAGGED), FOLLOW)
-    assert told(plan({"b1": BOOKED}, delta(), [replace(step.link, wanted="")], FOLLOW).steps) == [
-        "UpdateRemote r1"
-    ]
+    assert told(
+        plan({"b1": BOOKED}, delta(), [replace(step.mapping, wanted="")], FOLLOW).steps
+    ) == ["UpdateRemote r1"]
 
 
 def test_a_move_to_whole_days_is_followed():
@@ -1023,14 +1023,14 @@ def test_what_is_told_to_a_person_is_stored_before_the_call():
     """So that it is told once, whatever becomes of the call."""
     step = only(BOOKED, SYNCED, delta(RETITLED))
     assert isinstance(step, PutBack) and step.seen == RETITLED
-    assert told(plan({"b1": BOOKED}, delta(RETITLED), [step.link], TERMS).steps) == [
+    assert told(plan({"b1": BOOKED}, delta(RETITLED), [step.mapping], TERMS).steps) == [
         "UpdateRemote r1"
     ]
 
 
 def test_a_stale_copy_goes_by_its_own_id_and_etag():
     step = only(BOOKED, SYNCED, delta(COPY))
-    assert (step.link.phase, step.link.uid, step.link.remote_id, step.link.etag) == (
+    assert (step.mapping.phase, step.mapping.uid, step.mapping.remote_id, step.mapping.etag) == (
         "stale",
         "b1",
         "r0",
@@ -1040,7 +1040,7 @@ def test_a_stale_copy_goes_by_its_own_id_and_etag():
 
 def test_foreign_events_are_handed_on_as_they_are():
     theirs = replace(COPY, remote_id="r7", mark=Mark("elsewhere", "b1", 1))
-    assert plan({"b1": BOOKED}, delta(STANDS, FOREIGN, theirs, COPY), [SYNCED], TERMS).foreign == (
+    assert plan({"b1": BOOKED}, delta(STANDS, FOREIGN, theirs, COPY), [SYNCED], TERMS).external == (
         FOREIGN,
         theirs,
     )
@@ -1072,7 +1072,7 @@ def test_clocks_that_differ_by_little_do_not_make_news_old(seconds, steps):
 # ---- the plan as a whole ----
 
 
-def many(count: int, phase: str = "synced") -> tuple[dict[str, Event], list[Link]]:
+def many(count: int, phase: str = "synced") -> tuple[dict[str, Event], list[EventMapping]]:
     events = {
         f"b{number}": event_of(f"b{number}", NOON + number * DAY / 24) for number in range(count)
     }
@@ -1083,14 +1083,14 @@ def many(count: int, phase: str = "synced") -> tuple[dict[str, Event], list[Link
 
 def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_uid():
     """Whatever order they are known in; what nobody has seen yet has no start and comes first."""
-    events, links = many(6)
+    events, mappings = many(6)
     events["b0"], events["b4"] = None, None
     events["b5"] = replace(events["b5"], starts_at=NOON, face=Face("Yoga"))
     events["b3"] = replace(events["b3"], face=Face("Yoga"))
-    links = [
-        replace(PROMISED, uid=link.uid, remote_id="rb4") if link.uid == "b4" else link
-        for link in links
-        if link.uid not in ("b1", "b2")
+    mappings = [
+        replace(PROMISED, uid=mapping.uid, remote_id="rb4") if mapping.uid == "b4" else mapping
+        for mapping in mappings
+        if mapping.uid not in ("b1", "b2")
     ]
     events["b2"] = replace(events["b2"], starts_at=events["b1"].starts_at)
     expected = [
@@ -1102,9 +1102,9 @@ def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_ui
         "CreateRemote",
     ]
     for uids in permutations(events):
-        steps = plan({uid: events[uid] for uid in uids}, delta(), links[::-1], TERMS).steps
+        steps = plan({uid: events[uid] for uid in uids}, delta(), mappings[::-1], TERMS).steps
         assert told(steps) == expected
-        assert [step.link.uid for step in steps[-2:]] == ["b1", "b2"]
+        assert [step.mapping.uid for step in steps[-2:]] == ["b1", "b2"]
 
 
 @pytest.mark.parametrize(
@@ -1113,38 +1113,38 @@ def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_ui
         (5, 5, None),
         (6, 31, None),
         (6, 30, None),
-        (6, 29, Hold("deletes", 6, 29)),
-        (6, 6, Hold("deletes", 6, 6)),
-        (40, 199, Hold("deletes", 40, 199)),
+        (6, 29, SafetyStop("deletes", 6, 29)),
+        (6, 6, SafetyStop("deletes", 6, 6)),
+        (40, 199, SafetyStop("deletes", 40, 199)),
     ],
 )
 def test_taking_away_more_than_five_and_more_than_a_fifth_stops(cancelled, managed, hold):
-    events, links = many(managed)
+    events, mappings = many(managed)
     local = events | dict.fromkeys(list(events)[:cancelled]) | {"new": event_of("new")}
-    result = plan(local, delta(), links, TERMS)
+    result = plan(local, delta(), mappings, TERMS)
     assert result.hold == hold
     assert len(result.steps) == (0 if hold else cancelled + 1)
-    assert len(plan(local, delta(), links, TERMS, approved=True).steps) == cancelled + 1
+    assert len(plan(local, delta(), mappings, TERMS, approved=True).steps) == cancelled + 1
 
 
 def test_stale_copies_count_when_much_would_go():
     copies = [seen_of(event_of(f"b{number}"), f"r{number}") for number in range(6)]
     result = plan(dict.fromkeys(copy.mark.reference for copy in copies), delta(*copies), [], TERMS)
-    assert (result.hold, result.steps) == (Hold("deletes", 6, 6), ())
+    assert (result.hold, result.steps) == (SafetyStop("deletes", 6, 6), ())
 
 
 @pytest.mark.parametrize("phase", ["frozen", "gone"])
 def test_what_is_let_be_or_gone_is_not_counted_among_what_is_there(phase):
-    events, links = many(6)
+    events, mappings = many(6)
     _, others = many(100, phase)
-    assert plan(dict.fromkeys(events), delta(), links + others[6:], TERMS).hold == Hold(
+    assert plan(dict.fromkeys(events), delta(), mappings + others[6:], TERMS).hold == SafetyStop(
         "deletes", 6, 6
     )
 
 
 def test_a_deletion_under_way_needs_no_second_approval():
-    events, links = many(8, "deleting")
-    assert len(plan(dict.fromkeys(events), delta(), links, TERMS).steps) == 8
+    events, mappings = many(8, "deleting")
+    assert len(plan(dict.fromkeys(events), delta(), mappings, TERMS).steps) == 8
 
 
 @pytest.mark.parametrize(
@@ -1152,16 +1152,18 @@ def test_a_deletion_under_way_needs_no_second_approval():
     [delta(complete=True), delta(FOREIGN, complete=True), delta(gone=("rb0", "rb1", "rb2"))],
 )
 def test_a_calendar_that_is_suddenly_empty_stops(remote):
-    events, links = many(3)
-    result = plan(events, remote, links, TERMS)
-    assert (result.hold, result.steps) == (Hold("empty", 3, 3), ())
-    assert told(plan(events, remote, links, TERMS, approved=True).steps) == ["Recreate deleted"] * 3
+    events, mappings = many(3)
+    result = plan(events, remote, mappings, TERMS)
+    assert (result.hold, result.steps) == (SafetyStop("empty", 3, 3), ())
+    assert (
+        told(plan(events, remote, mappings, TERMS, approved=True).steps) == ["Recreate deleted"] * 3
+    )
 
 
 def test_an_empty_read_stops_though_some_of_ours_lie_outside_it():
-    events, links = many(9)
+    events, mappings = many(9)
     narrow = delta(complete=True, window=Window(NOON - DAY, NOON + DAY + DAY / 4))
-    assert plan(events, narrow, links, TERMS).hold == Hold("empty", 6, 9)
+    assert plan(events, narrow, mappings, TERMS).hold == SafetyStop("empty", 6, 9)
 
 
 @pytest.mark.parametrize(
@@ -1173,8 +1175,8 @@ def test_an_empty_read_stops_though_some_of_ours_lie_outside_it():
     ],
 )
 def test_some_deletions_outside_do_not_stop(count, remote):
-    events, links = many(count)
-    assert set(told(plan(events, remote, links, TERMS).steps)) == {"Recreate deleted"}
+    events, mappings = many(count)
+    assert set(told(plan(events, remote, mappings, TERMS).steps)) == {"Recreate deleted"}
 
 
 # ---- fingerprints ----

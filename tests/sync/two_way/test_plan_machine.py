@@ -3,7 +3,8 @@ every mishap in between.
 
 `Calendar` models Google's: ids stay taken after a deletion, etags, sync tokens with tombstones,
 loss of the token. `World.run` is the
-smallest literal carrying out of a plan: a step's link is stored before its call, and what a refusal
+smallest literal carrying out of a plan: a step's mapping is stored before its call, and what a
+refusal
 teaches is planned with again.
 """
 
@@ -30,8 +31,8 @@ from sync.events.event import (
     DeleteRemote,
     Delta,
     Event,
+    EventMapping,
     Face,
-    Link,
     Mark,
     MoveLocal,
     PutBack,
@@ -175,12 +176,12 @@ class Booking:
 
 
 class World:
-    """Bookings, links and one calendar. Whatever is stored here survives a crash."""
+    """Bookings, mappings and one calendar. Whatever is stored here survives a crash."""
 
     def __init__(self, edits: str = "put_back", unrolled: bool = False):
         self.edits, self.calendar = edits, Calendar(unrolled)
         self.bookings: dict[str, Booking] = {}
-        self.links: dict[str, Link] = {}
+        self.mappings: dict[str, EventMapping] = {}
         self.generation, self.today = 1, BEGINNING
         self.sync_token: str | None = None
         self.last_delta: Delta | None = None
@@ -211,13 +212,15 @@ class World:
             for seen in delta.changed
             if seen.mark and seen.mark.installation == OURS
         }
-        lively = {uid for uid, link in self.links.items() if link.phase not in ("frozen", "gone")}
+        lively = {
+            uid for uid, mapping in self.mappings.items() if mapping.phase not in ("frozen", "gone")
+        }
         known = [
             uid
             for uid in self.bookings
             if self.goes_out(uid) and (self.in_window(uid) or uid in named | lively)
         ]
-        withdrawn = [uid for uid in named | self.links.keys() if not self.goes_out(uid)]
+        withdrawn = [uid for uid in named | self.mappings.keys() if not self.goes_out(uid)]
         return {uid: self.bookings[uid].event for uid in known} | dict.fromkeys(withdrawn)
 
     # ---- carrying out ----
@@ -229,13 +232,13 @@ class World:
         self.last_delta, sync_token, taken_in = delta, delta.sync_token, True
         while delta:
             result = plan(
-                self.local(delta), delta, self.links.values(), self.terms, approved=approved
+                self.local(delta), delta, self.mappings.values(), self.terms, approved=approved
             )
             assert not (result.hold and result.steps)
             if result.hold:
                 return True
             assert all(
-                seen.mark is None or seen.mark.installation == OTHERS for seen in result.foreign
+                seen.mark is None or seen.mark.installation == OTHERS for seen in result.external
             )
             delta, done = self.carry_out(result.steps)
             taken_in &= done
@@ -244,21 +247,21 @@ class World:
         return False
 
     def carry_out(self, steps) -> tuple[Delta | None, bool]:
-        """What refusals taught, and whether all that no link remembers was done."""
+        """What refusals taught, and whether all that no mapping remembers was done."""
         learnt, failed, taken_in = {}, set(), True
         for step in steps:
-            is_stale = step.link.phase == "stale"
+            is_stale = step.mapping.phase == "stale"
             if (
-                step.link.uid in failed and not is_stale
+                step.mapping.uid in failed and not is_stale
             ):  # the steps for one booking stand on each other
                 continue
             try:
                 self.take(step)
             except Refused as refusal:
-                failed.add(step.link.uid)
+                failed.add(step.mapping.uid)
                 learnt[str(refusal)] = self.calendar.items.get(str(refusal))
             except Lost:
-                failed.add(step.link.uid)
+                failed.add(step.mapping.uid)
                 taken_in &= not is_stale
         changed = tuple(event for event in learnt.values() if event)
         return (
@@ -273,41 +276,44 @@ class World:
         ), taken_in
 
     def take(self, step) -> None:
-        """The link first, with what a person is told; then the call; then the link again."""
-        link, former = step.link, self.links.get(step.link.uid)
-        if isinstance(step, CREATES) and not link.remote_id:
-            link = replace(link, remote_id=f"{link.uid}g{link.generation}")
+        """The mapping first, with what a person is told; then the call; then the mapping again."""
+        mapping, former = step.mapping, self.mappings.get(step.mapping.uid)
+        if isinstance(step, CREATES) and not mapping.remote_id:
+            mapping = replace(mapping, remote_id=f"{mapping.uid}g{mapping.generation}")
         if isinstance(step, MoveLocal) and not self.move(step):
-            self.links[link.uid] = replace(link, wanted="")
+            self.mappings[mapping.uid] = replace(mapping, wanted="")
             raise Lost
-        if link.phase != "stale":
-            self.links[link.uid] = link
+        if mapping.phase != "stale":
+            self.mappings[mapping.uid] = mapping
         self.tell(step)
-        step = replace(step, link=link)
+        step = replace(step, mapping=mapping)
         if isinstance(step, DeleteRemote):
-            assert not self.goes_out(link.uid) or (
-                link.phase == "stale" and (former is None or link.remote_id != former.remote_id)
+            assert not self.goes_out(mapping.uid) or (
+                mapping.phase == "stale"
+                and (former is None or mapping.remote_id != former.remote_id)
             )
-            self.calendar.delete(link.remote_id, link.etag)
-            if link.phase != "stale":
-                self.links[link.uid] = replace(link, phase="gone", wanted="")
+            self.calendar.delete(mapping.remote_id, mapping.etag)
+            if mapping.phase != "stale":
+                self.mappings[mapping.uid] = replace(mapping, phase="gone", wanted="")
         elif isinstance(step, UPDATES):
             try:
-                self.answer(step, self.calendar.update(link.remote_id, self.shape(step), link.etag))
+                self.answer(
+                    step, self.calendar.update(mapping.remote_id, self.shape(step), mapping.etag)
+                )
             except Refused:
                 if isinstance(step, UpdateRemote) and former:
-                    self.links[link.uid] = (
+                    self.mappings[mapping.uid] = (
                         former  # surely not written: what changed outside was somebody else
                     )
                 raise
         elif isinstance(step, CREATES):
-            if getattr(step, "resume", False) and self.calendar.items.get(link.remote_id):
-                raise Refused(link.remote_id)
-            self.answer(step, self.calendar.create(link.remote_id, self.shape(step)))
+            if getattr(step, "resume", False) and self.calendar.items.get(mapping.remote_id):
+                raise Refused(mapping.remote_id)
+            self.answer(step, self.calendar.create(mapping.remote_id, self.shape(step)))
 
     def answer(self, step, echo: RemoteEvent) -> None:
-        self.links[step.link.uid] = agreed(step, echo)
-        self.left_alone.discard(step.link.uid)
+        self.mappings[step.mapping.uid] = agreed(step, echo)
+        self.left_alone.discard(step.mapping.uid)
 
     def shape(self, step) -> RemoteEvent:
         event = step.event
@@ -322,22 +328,22 @@ class World:
             event.status,
             starts_on=event.starts_on,
             ends_on=event.ends_on,
-            mark=Mark(OURS, event.uid, step.link.generation),
+            mark=Mark(OURS, event.uid, step.mapping.generation),
             is_private=True,
         )
 
     def tell(self, step) -> None:
         if getattr(step, "change", ""):
-            self.told.append((step.link.uid, step.change))
+            self.told.append((step.mapping.uid, step.change))
         if isinstance(step, Ask):
-            self.left_alone.add(step.link.uid)
+            self.left_alone.add(step.mapping.uid)
 
     def move(self, step: MoveLocal) -> bool:
         """Nobody works on the first hour of a day."""
         if step.event.starts_at.hour == 0:
             return False
-        self.bookings[step.link.uid].event = step.event
-        self.moved.append(step.link.uid)
+        self.bookings[step.mapping.uid].event = step.event
+        self.moved.append(step.mapping.uid)
         return True
 
     # ---- a person at our side ----
@@ -350,14 +356,14 @@ class World:
         self.bookings[uid].event = replace(event, sequence=event.sequence + 1, **news)
 
     def fresh_start(self) -> None:
-        """Off and on again: links are dropped, and no id is used twice."""
+        """Off and on again: mappings are dropped, and no id is used twice."""
         self.generation = 1 + max(
-            [self.generation, *(link.generation for link in self.links.values())]
+            [self.generation, *(mapping.generation for mapping in self.mappings.values())]
         )
         self.reconnect()
 
     def reconnect(self) -> None:
-        self.links, self.sync_token, self.last_delta, self.left_alone = {}, None, None, set()
+        self.mappings, self.sync_token, self.last_delta, self.left_alone = {}, None, None, set()
 
     # ---- a person outside ----
 
@@ -378,7 +384,7 @@ class World:
     def faults(self) -> list[str]:
         """What is not as it should be in a settled world."""
         found = []
-        for uid in self.bookings.keys() | self.links.keys():
+        for uid in self.bookings.keys() | self.mappings.keys():
             standing = self.standing(uid)
             if not self.goes_out(uid):
                 found += [f"{uid} stands, though it is not to"] * bool(standing)
@@ -476,7 +482,7 @@ class TwoWaySync(RuleBasedStateMachine):
         self.world = World(edits, unrolled)
         self.world.calendar.stutters = stutters
         self.number = 0
-        self.foreign: dict[str, RemoteEvent | None] = {}
+        self.external: dict[str, RemoteEvent | None] = {}
         self.expected: dict[str, Event] = {}
         self.touched: set[str] = set()
         self.dragged: set[str] = set()
@@ -598,7 +604,7 @@ class TwoWaySync(RuleBasedStateMachine):
         for event in self.world.calendar.alive():
             self.world.calendar.put(event.remote_id, None)
             self.touched |= {event.mark.reference} if event.mark else set()
-        self.foreign = dict.fromkeys(self.foreign)
+        self.external = dict.fromkeys(self.external)
 
     @rule(uid=uids)
     def restore_from_the_bin(self, uid):
@@ -631,19 +637,19 @@ class TwoWaySync(RuleBasedStateMachine):
         remote_id = self.fresh_name("f")
         mark = Mark(OTHERS, uid, 1) if marked else None
         event = RemoteEvent("", "", title=title, is_series=is_series, mark=mark, **times)
-        self.foreign[remote_id] = self.world.calendar.put(remote_id, event)
+        self.external[remote_id] = self.world.calendar.put(remote_id, event)
         return remote_id
 
     @rule(remote_id=strangers, times=times)
     def edit_a_foreign_event(self, remote_id, times):
-        if self.foreign[remote_id]:
-            self.foreign[remote_id] = self.world.calendar.put(
-                remote_id, replace(self.foreign[remote_id], **times)
+        if self.external[remote_id]:
+            self.external[remote_id] = self.world.calendar.put(
+                remote_id, replace(self.external[remote_id], **times)
             )
 
     @rule(remote_id=consumes(strangers))
     def delete_a_foreign_event(self, remote_id):
-        self.foreign[remote_id] = self.world.calendar.put(remote_id, None)
+        self.external[remote_id] = self.world.calendar.put(remote_id, None)
 
     # ---- sync ----
 
@@ -677,17 +683,17 @@ class TwoWaySync(RuleBasedStateMachine):
         self.nobody_is_told_of_what_nobody_did()
         self.a_booking_changes_only_where_it_follows()
         self.touched, self.dragged = set(), set()
-        before = (self.world.calendar.writes, dict(self.world.links), len(self.world.told))
+        before = (self.world.calendar.writes, dict(self.world.mappings), len(self.world.told))
         for token in (self.world.sync_token, None):
             self.world.sync_token = token
             assert not self.world.run()
-            assert (self.world.calendar.writes, self.world.links, len(self.world.told)) == before
+            assert (self.world.calendar.writes, self.world.mappings, len(self.world.told)) == before
 
     @invariant()
     def foreign_events_are_as_their_owner_left_them(self):
         assert {
-            remote_id: self.world.calendar.items[remote_id] for remote_id in self.foreign
-        } == self.foreign
+            remote_id: self.world.calendar.items[remote_id] for remote_id in self.external
+        } == self.external
 
     @invariant()
     def a_booking_changes_only_where_it_follows(self):
@@ -759,14 +765,14 @@ def outcome(world: World) -> tuple:
     """
     standing = sorted(fingerprint(event) for event in world.calendar.alive())
     known = {
-        uid: (link.etag, link.fingerprint)
-        for uid, link in world.links.items()
-        if world.edits == "ask" and link.phase != "gone"
+        uid: (mapping.etag, mapping.fingerprint)
+        for uid, mapping in world.mappings.items()
+        if world.edits == "ask" and mapping.phase != "gone"
     }
     return (
         standing,
         known,
-        {uid: (link.phase, link.wanted) for uid, link in world.links.items()},
+        {uid: (mapping.phase, mapping.wanted) for uid, mapping in world.mappings.items()},
         world.bookings,
     )
 

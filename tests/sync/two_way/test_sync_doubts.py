@@ -10,7 +10,7 @@ import pytest
 from sync_world import WORLDS
 
 from models import Booking
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
 
 
 @pytest.fixture(params=WORLDS)
@@ -50,11 +50,11 @@ def reword(world, account, booking):
 
 
 def leave_behind(world, account, booking):
-    """As earlier versions left it: the booking is called off, its event lives, and the link says
+    """As earlier versions left it: the booking is called off, its event lives, and the mapping says
     that it is gone.
     """
     booking.cancel(world.user)
-    Link.update(phase="gone", wanted="").where(Link.booking == booking).execute()
+    MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
 
 
 # ---- what is called gone, and lives ----
@@ -70,7 +70,7 @@ def test_a_resync_takes_away_what_was_left_behind_and_called_gone(world, account
 
 def test_a_resync_adopts_what_was_called_gone_and_is_to_be_there(world, account):
     booking = Booking.select().first()
-    Link.update(phase="gone", wanted="").where(Link.booking == booking).execute()
+    MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
     before = world.event_of(account, booking)["id"]
     Account.get_by_id(account.id).ask("resync", world.user)
     world.run(account)
@@ -131,14 +131,17 @@ def test_what_is_deleted_before_our_first_look_is_missed_at_the_next_regular_one
 
 def test_what_we_wrote_is_asked_for_once_in_a_batch(world, account):
     counts = []
-    Link.update(
+    MappingRow.update(
         written_at=world.clock.now - timedelta(days=1)
     ).execute()  # as where the history tells none of them
     for _ in range(2):
         before = world.sandbox.requests.total
         world.poll(account)
         counts.append(world.sandbox.requests.total - before)
-    assert counts == [3, 2] and not Link.select().where(Link.written_at.is_null(False)).exists()
+    assert (
+        counts == [3, 2]
+        and not MappingRow.select().where(MappingRow.written_at.is_null(False)).exists()
+    )
 
 
 # ---- one answer ----
@@ -150,12 +153,12 @@ def test_one_refused_deletion_is_made_sure_before_the_link_is_closed(world, acco
     world.sandbox.faults.fail(status, "notFound", path="/events/", method="DELETE", times=1)
     booking.cancel(world.user)
     world.run(account)
-    link = Link.get(Link.booking == booking)
-    assert (link.phase, link.doubted_at) == ("deleting", world.clock.now)
+    mapping = MappingRow.get(MappingRow.booking == booking)
+    assert (mapping.phase, mapping.doubted_at) == ("deleting", world.clock.now)
     world.later(seconds=31)
     world.run(account)
     world.assert_in_step(account)
-    assert Link.get(Link.booking == booking).phase == "gone"
+    assert MappingRow.get(MappingRow.booking == booking).phase == "gone"
 
 
 def test_a_deletion_of_what_is_gone_ends_without_a_second_try(world, account):
@@ -166,7 +169,9 @@ def test_a_deletion_of_what_is_gone_ends_without_a_second_try(world, account):
     writes = world.writes()
     world.later(seconds=31)
     world.run(account)
-    assert world.writes() == writes and Link.get(Link.booking == booking).phase == "gone"
+    assert (
+        world.writes() == writes and MappingRow.get(MappingRow.booking == booking).phase == "gone"
+    )
     world.assert_in_step(account)
 
 
@@ -177,8 +182,8 @@ def test_an_event_that_is_listed_and_cannot_be_written_waits_longer_each_time(wo
     for _ in range(12):
         world.run(account)
         world.later(minutes=5)
-    link = Link.get(Link.booking == booking)
-    assert link.problem == "not found" and len(world.standing(account)[str(booking.uuid)]) == 1
+    mapping = MappingRow.get(MappingRow.booking == booking)
+    assert mapping.problem == "not found" and len(world.standing(account)[str(booking.uuid)]) == 1
     assert world.sandbox.requests.count(method=world.updating) <= 9
     world.sandbox.faults.clear()
     for _ in range(8):
@@ -192,9 +197,9 @@ def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, accou
     events, key = kept(world, account, booking)
     start = events[key].pop("start")
     Account.get_by_id(account.id).ask("resync", world.user)
-    Link.update(doubted_at=world.clock.now).where(Link.booking == booking).execute()
+    MappingRow.update(doubted_at=world.clock.now).where(MappingRow.booking == booking).execute()
     world.run(account)
-    assert Link.get(Link.booking == booking).phase == "synced"
+    assert MappingRow.get(MappingRow.booking == booking).phase == "synced"
     events[key]["start"] = start
     Account.get_by_id(account.id).ask("resync", world.user)
     world.run(account)

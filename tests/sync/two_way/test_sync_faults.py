@@ -28,7 +28,7 @@ from base.outside import ExternalEvent
 from models import Booking
 from sync.connect import connections
 from sync.tables import accounts
-from sync.tables.accounts import Account, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import run
 
@@ -282,11 +282,11 @@ def test_one_failing_item_of_a_batch_keeps_no_other_back_and_is_named(world, acc
     bad, good = world.book(days=8), world.book(days=9)
     world.sandbox.faults.fail(400, world.refusal(400), path="/events$", method="POST", times=1)
     world.run(account)
-    link = Link.get(Link.problem != "")
+    mapping = MappingRow.get(MappingRow.problem != "")
     assert (
-        link.uid in (str(bad.uuid), str(good.uuid))
-        and link.problem == world.refusal(400)
-        and link.retry_at > world.clock.now
+        mapping.uid in (str(bad.uuid), str(good.uuid))
+        and mapping.problem == world.refusal(400)
+        and mapping.retry_at > world.clock.now
     )
     assert len(world.standing(account)) == 6
     settle(world, account)
@@ -470,11 +470,11 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(world, account):
             ).execute()
 
     world.watch(take_over)
-    before = Link.select().where(Link.phase == "synced").count()
+    before = MappingRow.select().where(MappingRow.phase == "synced").count()
     world.run(account)
     assert (
         Account.get_by_id(account.id).lease == "somebody else"
-        and Link.select().where(Link.phase == "synced").count() == before
+        and MappingRow.select().where(MappingRow.phase == "synced").count() == before
     )
     world.later(minutes=3)
     world.watch(lambda moment, request: None)

@@ -10,7 +10,7 @@ from sync_world import WORLDS
 from base import scheduling
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, Link, Notice
+from sync.tables.accounts import Account, MappingRow, Notice
 from sync.two_way import decisions
 
 pytestmark = pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_they_stay_through_every_change_of_ours(world, account, invited, change,
     if is_known:
         world.poll(account)
     else:
-        Link.update(guests=None).execute()
+        MappingRow.update(guests=None).execute()
     here = world.destination(account)
     if change == "time":
         invited.change(

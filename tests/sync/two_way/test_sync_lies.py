@@ -6,7 +6,7 @@ import pytest
 from sync_world import WORLDS, lie
 
 from models import Booking
-from sync.tables.accounts import Account, Link
+from sync.tables.accounts import Account, MappingRow
 
 LIES = {
     "empty": lambda items: [],
@@ -80,7 +80,10 @@ def test_what_cannot_be_asked_for_is_let_be(world, status, monkeypatch):
     for _ in range(6):
         world.later(hours=1)
         world.run(account)
-    assert ids(world, account) == before and not Link.select().where(Link.problem != "").exists()
+    assert (
+        ids(world, account) == before
+        and not MappingRow.select().where(MappingRow.problem != "").exists()
+    )
     world.assert_in_step(account)
 
 
@@ -136,7 +139,7 @@ def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch)
         world.run(account)
     assert (
         ids(world, account) == before
-        and not Link.select().where(Link.doubted_at.is_null(False)).exists()
+        and not MappingRow.select().where(MappingRow.doubted_at.is_null(False)).exists()
     )
     world.assert_in_step(account)
 

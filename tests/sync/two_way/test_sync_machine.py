@@ -362,7 +362,7 @@ class TwoWaySync(RuleBasedStateMachine):
         inside = {
             row.uid
             for writer in (account, self.colleague)
-            for row in writer.links
+            for row in writer.mappings
             if row.phase == "frozen"
         }
         gone = {

@@ -22,7 +22,7 @@ from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, Notice, RemoteCalendar
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import incoming
-from sync.two_way.errand import Errand
+from sync.two_way.context import RunContext
 from sync.two_way.pull import Reader
 
 
@@ -330,7 +330,7 @@ def reader_of(world, account):
     row = Account.get_by_id(account.id)
     row.refresh()
     return Reader(
-        Errand(row, holder, connections.open_account(row), b"a secret of the tests"), 300
+        RunContext(row, holder, connections.open_account(row), b"a secret of the tests"), 300
     ), holder
 
 

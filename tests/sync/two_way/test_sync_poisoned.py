@@ -9,7 +9,7 @@ import pytest
 from sync_world import WORLDS
 
 from models import Booking
-from sync.tables.accounts import Account, Link
+from sync.tables.accounts import Account, MappingRow
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
@@ -60,7 +60,9 @@ def test_one_poisoned_booking_keeps_no_other_back(world, monkeypatch, status, po
     assert world.standing(account).keys() == good
     account = Account.get_by_id(account.id)
     assert (account.health, account.failures) == ("ok", 0)
-    named = Link.select(Link.uid).where(Link.account == account, Link.problem != "")
+    named = MappingRow.select(MappingRow.uid).where(
+        MappingRow.account == account, MappingRow.problem != ""
+    )
     assert {uid for (uid,) in named.tuples()} == set(poison.words)
 
     rows[0].set_status("pending", world.user)  # the day goes on
@@ -117,7 +119,7 @@ def test_batches_that_are_refused_whatever_they_hold_blame_no_booking(world, mon
     account = world.start()
     assert poison.batches <= 4 * 5 + 3
     assert Account.get_by_id(account.id).health == "waiting"
-    assert not Link.select().where(Link.problem != "").exists()
+    assert not MappingRow.select().where(MappingRow.problem != "").exists()
     poison.words = []
     world.poll(account)
     world.assert_in_step(account)
@@ -131,7 +133,7 @@ def test_trouble_that_is_not_about_content_splits_nothing(world, monkeypatch, st
     poison.words = [""]
     account = world.start()
     assert poison.batches == 1 and Booking.select().count() == 8
-    assert not Link.select().where(Link.problem != "").exists()
+    assert not MappingRow.select().where(MappingRow.problem != "").exists()
     assert world.standing(account) == {}
 
 

@@ -15,10 +15,18 @@ from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking, Clinic, User
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun, hash_of
+from sync.tables.accounts import (
+    Account,
+    Channel,
+    MappingRow,
+    Notice,
+    RemoteCalendar,
+    SyncRun,
+    hash_of,
+)
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import channels, decisions, run
-from sync.two_way.outgoing import Errand
+from sync.two_way.outgoing import RunContext
 
 
 @pytest.fixture(params=WORLDS)
@@ -216,7 +224,7 @@ def test_what_was_undone_too_often_is_made_good_once_it_rests(world, account, ho
         world.run(account)
         Account.wake(account.id, "live")
         world.run(account)
-    assert Link.get(Link.uid == str(booking.uuid)).problem == "undone"
+    assert MappingRow.get(MappingRow.uid == str(booking.uuid)).problem == "undone"
     world.later(hours=2)
     world.run(account)
     world.poll(account)
@@ -288,12 +296,12 @@ def test_a_lower_ceiling_reaches_what_has_left_the_window(world, linden):
     assert "Małgorzata" in world.title_of(world.event_of(account, booking))
     world.later(days=60)
     world.run(account)
-    assert Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+    assert MappingRow.get(MappingRow.uid == str(booking.uuid)).phase == "frozen"
     Clinic.get_by_id(linden.clinic.id).change(linden.olive, privacy_ceiling="none")
     world.run(account)
     assert (
         "Małgorzata" not in world.title_of(world.event_of(account, booking))
-        and Link.get(Link.uid == str(booking.uuid)).phase == "frozen"
+        and MappingRow.get(MappingRow.uid == str(booking.uuid)).phase == "frozen"
     )
     world.assert_nothing_more(account)
 
@@ -384,7 +392,7 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
     row, read = Account.get_by_id(account.id), source(account)
 
     def worker():
-        with models.database.connection_context(), Errand(row, holder, None, b"").writing():
+        with models.database.connection_context(), RunContext(row, holder, None, b"").writing():
             time.sleep(0.6)
             RemoteCalendar.update(read_at=world.clock.now).where(
                 RemoteCalendar.id == read.id

@@ -10,7 +10,7 @@ from sync_world import WORLDS
 
 from base.outside import ExternalEvent
 from models import Booking
-from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.tables.pace import Pace
 from sync.two_way import decisions
 
@@ -177,8 +177,10 @@ def test_what_is_undone_again_and_again_is_let_be_for_a_while(world, account):
         world.run(account)
         Account.wake(account.id, "live")
         world.run(account)
-    link = Link.get(Link.uid == str(booking.uuid))
-    assert link.problem == "undone" and world.title_of(world.event_of(account, booking)) == "Mine"
+    mapping = MappingRow.get(MappingRow.uid == str(booking.uuid))
+    assert (
+        mapping.problem == "undone" and world.title_of(world.event_of(account, booking)) == "Mine"
+    )
     world.later(hours=2)
     world.run(account)
     world.assert_in_step(account)
@@ -227,7 +229,7 @@ def test_our_calendar_deleted_outside_stops_and_tells(world, account):
     world.assert_in_step(account)
 
 
-# ---- foreign events ----
+# ---- external events ----
 
 
 @pytest.fixture
@@ -391,7 +393,7 @@ def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
 
 
 def test_disconnecting_finds_what_we_made_without_our_records(world, account):
-    Link.delete().execute()
+    MappingRow.delete().execute()
     RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
     account.leave(world.user, "disconnect")
     world.run()
@@ -455,7 +457,7 @@ def test_the_window_moves_on_and_what_leaves_it_stays(world, account):
     world.run(account)
     standing = world.standing(account)
     assert len(standing[str(old.uuid)]) == 1 and len(standing[str(ahead.uuid)]) == 1
-    assert Link.get(Link.uid == str(old.uuid)).phase == "frozen"
+    assert MappingRow.get(MappingRow.uid == str(old.uuid)).phase == "frozen"
 
 
 def test_a_run_tells_the_history_what_it_did(world, account):

@@ -68,7 +68,7 @@ def test_a_worker_brings_an_account_in_step(world, queue, name):
     account = world.connect()
     account.start(world.user, "Kalends", "Europe/London")
     if name == "now":
-        assert work.nudge(account.id)
+        assert work.wake(account.id)
     else:
         work.sweep()
     program.work(queue, name)
@@ -79,7 +79,7 @@ def test_a_worker_brings_an_account_in_step(world, queue, name):
 def test_a_sweep_makes_good_what_an_emptied_redis_forgot(world, queue):
     account = world.start()
     world.book()
-    work.nudge(account.id)
+    work.wake(account.id)
     queue.flushall()
     assert waiting(queue, "now") == []
     chores.sweep()
@@ -98,14 +98,14 @@ def test_nothing_is_swept_where_nothing_is_due(world, queue):
 def test_a_nudge_that_comes_while_the_last_one_is_worked_on_goes_behind_it(world, queue):
     """The one under way may have looked for the last time."""
     account = world.start()
-    work.nudge(account.id)
-    work.nudge(account.id)
+    work.wake(account.id)
+    work.wake(account.id)
     assert len(waiting(queue, "now")) == 1
     (job,) = Queue("now", connection=queue).jobs
     job.set_status("started")
     Queue("now", connection=queue).remove(job)
     for _ in range(3):
-        work.nudge(account.id)
+        work.wake(account.id)
     assert len(waiting(queue, "now")) == 1
     assert all(str(account.id) in job_id for job_id in waiting(queue, "now"))
 
@@ -116,7 +116,7 @@ def test_what_a_nudge_has_no_time_for_goes_on_in_the_other_queue(world, queue, m
     account = world.connect()
     account.start(world.user, "Kalends", "Europe/London")
     monkeypatch.setattr(work, "NUDGED_SECONDS", 1e-9)
-    work.nudged(account.id)
+    work.woken(account.id)
     assert waiting(queue, "sync") and Booking.select().count() == 119
     work.polled(account.id)
     assert len(world.standing(account)) == 119
@@ -125,8 +125,8 @@ def test_what_a_nudge_has_no_time_for_goes_on_in_the_other_queue(world, queue, m
 def test_a_nudge_without_redis_is_no_fault(world, queue, settings):
     account = world.start()
     jobs.open_queue("unix:///nowhere/redis.sock")
-    assert work.nudge(account.id) is False
+    assert work.wake(account.id) is False
     world.book()
-    work.nudge_clinic(world.linden.clinic.id)
+    work.wake_clinic(world.linden.clinic.id)
     jobs.open_queue(settings.redis_url)
     assert connections.kinds() == ("google",)

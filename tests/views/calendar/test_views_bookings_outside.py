@@ -7,12 +7,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import external
 import pytest
 
 from base.outside import RULES
 from base.scheduling import Span
 from models import Booking, Venue
-from tests import foreign
 
 PARTIAL = {"HX-Request": "true"}
 DAY = "2026-11-26"  # a Thursday; London is at UTC then
@@ -26,7 +26,7 @@ def pat(signed_in, linden, clock):
 
 @pytest.fixture
 def add(linden, clock):
-    return partial(foreign.event, foreign.source(linden.pat))
+    return partial(external.event, external.source(linden.pat))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Foreign events in the calendar: where they stand, who reads what they are, what they leave free,
+"""External events in the calendar: where they stand, who reads what they are, what they leave free,
 and that an open page follows.
 """
 
@@ -7,13 +7,13 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
+import external
 import pytest
 
 from base.outside import RULES, ExternalEvent
 from base.scheduling import Span, midnight
 from models import Booking, Venue
 from sync.tables.accounts import Account
-from tests import foreign
 
 FRIDAY = date(2026, 11, 20)  # of the tests: 11:40 in London
 PARTIAL = {"HX-Request": "true"}
@@ -22,13 +22,13 @@ PARTIAL = {"HX-Request": "true"}
 @pytest.fixture
 def source(linden, clock):
     """A calendar of Pat's that is read to block time."""
-    return foreign.source(linden.pat)
+    return external.source(linden.pat)
 
 
 @pytest.fixture
 def add(source):
     """`add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")`: London is at UTC in November."""
-    return partial(foreign.event, source)
+    return partial(external.event, source)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def page(browser, **query) -> str:
 
 
 def placed(html: str) -> list[tuple[str, str, str, str]]:
-    """(day, from, to, title) of every foreign event in the grid."""
+    """(day, from, to, title) of every external event in the grid."""
     found = []
     for section in html.split('<section aria-labelledby="d')[1:]:
         block = (

@@ -6,12 +6,12 @@ import html
 import re
 from datetime import UTC, datetime, timedelta
 
+import external
 import pytest
 
 from base.notes import NoteVersion
 from base.scheduling import Span, repeats
 from models import AuditEntry, Booking, Feed, Patient, Practitioner, Venue
-from tests import foreign
 from tests.pages import Filled, form_of, forms_of
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -68,7 +68,7 @@ def times():
 
 def test_every_taken_time_of_a_new_series_is_shown_bookings_and_outside(pat, linden):
     Booking.book(linden.calendar, [span(1)], linden.pat, patient=linden.patient)
-    foreign.event(foreign.source(linden.pat), "Dentist", "2026-12-31 09:30", "2026-12-31 10:30")
+    external.event(external.source(linden.pat), "Dentist", "2026-12-31 09:30", "2026-12-31 10:30")
     answer = new(pat).send(pat)
     assert answer.status_code == 422
     said = text(answer)
@@ -184,7 +184,9 @@ def test_a_manager_does_not_read_what_a_colleague_does_outside(maya, linden, clo
     own = Practitioner.create(clinic=linden.clinic, user=linden.maya, venue=linden.street)
     rows = Booking.book(own, repeats(span(), linden.street.zone, 1, count=3), linden.maya)
     rows[1].change(linden.maya, span(1, 5), practitioner=linden.abroad)
-    foreign.event(foreign.source(linden.quinn), "Oncology", "2026-12-03 16:30", "2026-12-03 17:30")
+    external.event(
+        external.source(linden.quinn), "Oncology", "2026-12-03 16:30", "2026-12-03 17:30"
+    )
     answer = edit(maya, rows[0], starts="11:00", ends="12:00", which="all").send(maya)
     assert (
         "Thursday 3 December, 11:00–12:00 (Quinn Linden, New York time): Busy (other calendar)"

@@ -10,7 +10,7 @@ import pytest
 import models
 from base.scheduling import Span
 from models import AuditEntry, Booking, Clinic, Feed, LastOwner, Practitioner, User
-from people.credentials import OneTimeLink
+from people.credentials import OneTimeToken
 from people.sessions import Session
 from sync.feeds import feed as feeds
 from tests.conftest import PASSWORD, PASSWORD_HASH, WEEKDAYS
@@ -125,7 +125,7 @@ def test_a_bad_invitation_comes_back_and_stores_nothing(owner, linden, stranger,
     page = text_of(answer)
     assert answer.status_code == 422 and page.startswith('<form id="invite-form"')
     assert said in page
-    assert User.select().count() == people and not OneTimeLink.select().exists()
+    assert User.select().count() == people and not OneTimeToken.select().exists()
 
 
 @pytest.mark.parametrize("role", ["manager", "owner"])
@@ -166,7 +166,7 @@ def test_when_the_mail_fails_the_page_says_so_and_the_link_is_there_to_copy(
 
 def test_the_link_is_shown_once_and_stands_in_no_cookie(manager, letters):
     answer = manager.post("/team/", data=NEW)
-    secret = OneTimeLink.get().secret
+    secret = OneTimeToken.get().secret
     assert secret not in manager.get_cookie("kalends").value and secret not in str(
         [row.__data__ for row in Session.select()]
     )
@@ -179,7 +179,7 @@ def test_the_link_is_shown_once_and_stands_in_no_cookie(manager, letters):
 
 
 def test_name_and_address_are_changed(manager, linden):
-    OneTimeLink.issue(linden.pat, "reset", None, days=7)
+    OneTimeToken.issue(linden.pat, "reset", None, days=7)
     answer = manager.post(
         f"/team/{linden.pat.id}",
         data=person(linden.pat, name="Pat Other", email="pat2@linden.test"),
@@ -187,7 +187,7 @@ def test_name_and_address_are_changed(manager, linden):
     assert answer.status_code == 303
     kept = User.get_by_id(linden.pat.id)
     assert (kept.name, kept.email, kept.role) == ("Pat Other", "pat2@linden.test", "practitioner")
-    assert not OneTimeLink.select().exists()
+    assert not OneTimeToken.select().exists()
 
 
 def test_a_taken_address_comes_back(manager, linden):
@@ -284,13 +284,13 @@ def test_a_link_for_a_forgotten_password(app, manager, linden):
     path = one_time_link(text_of(manager.get(f"/team/{linden.pat.id}")))
     assert "Choose a new password" in text_of(app.test_client().get(path))
     models.database.connect(reuse_if_open=True)
-    assert OneTimeLink.get().purpose == "reset"
+    assert OneTimeToken.get().purpose == "reset"
 
 
 def test_somebody_who_has_left_gets_no_link(manager, linden):
     linden.pat.leave(None)
     assert manager.post(f"/team/{linden.pat.id}/one-time-links").status_code == 404
-    assert not OneTimeLink.select().exists()
+    assert not OneTimeToken.select().exists()
 
 
 # ---- calendars and hours ----
@@ -391,7 +391,7 @@ def test_leaving_asks_in_numbers(manager, linden, booking):
 def test_who_leaves_is_signed_out_links_die_and_bookings_stay(app, signed_in, linden, booking):
     gone, manager = signed_in(linden.pat), signed_in(linden.maya)
     link = Feed.generate(linden.pat, "my phone", linden.pat, practitioner=linden.calendar)
-    invitation = OneTimeLink.issue(linden.pat, "reset", None, days=7)
+    invitation = OneTimeToken.issue(linden.pat, "reset", None, days=7)
     assert app.test_client().get(feeds.path(KEY, link)).status_code == 200
     assert manager.post(f"/team/{linden.pat.id}/leaving").status_code == 303
     assert gone.get("/").status_code == 302
@@ -415,7 +415,7 @@ def test_the_page_of_a_leaver_brings_back_but_not_the_links(signed_in, linden):
     assert "Bring back" in text_of(manager.get(f"/team/{linden.pat.id}"))
     assert manager.post(f"/team/{linden.pat.id}/return").status_code == 303
     assert signed_in(linden.pat).get("/team/").status_code == 200
-    assert not User.get_by_id(linden.pat.id).living_links.exists()
+    assert not User.get_by_id(linden.pat.id).living_feeds.exists()
     assert not Practitioner.get_by_id(linden.calendar.id).archived
 
 
@@ -452,7 +452,7 @@ def test_people_of_another_clinic_are_not_there(owner, stranger, method, path):
 def test_a_practitioner_changes_nobody(signed_in, linden, method, path):
     path = path.format(user=linden.pat.id, calendar=linden.calendar.id)
     assert signed_in(linden.pat).open(path, method=method, data=NEW).status_code == 403
-    assert User.get_by_id(linden.pat.id).name == "Pat Linden" and not OneTimeLink.select().exists()
+    assert User.get_by_id(linden.pat.id).name == "Pat Linden" and not OneTimeToken.select().exists()
 
 
 @pytest.mark.parametrize("role", ["owner", "manager"])

@@ -15,7 +15,7 @@ from base.outbox import Letter
 from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
 from operate import keys
 from people import credentials
-from people.credentials import OneTimeLink, ResetRequest, Throttle
+from people.credentials import OneTimeToken, ResetRequest, Throttle
 from tests.conftest import PASSWORD
 
 PARTIAL = {"HX-Request": "true"}
@@ -452,7 +452,7 @@ def test_an_invitation_sets_the_password_and_signs_in_once(app, browser, linden)
     ida = User.invite(
         linden.clinic, None, [], name="Ida New", email="ida@linden.test", role="practitioner"
     )
-    path = f"/invitations/{OneTimeLink.issue(ida, 'invite', None, days=7)}"
+    path = f"/invitations/{OneTimeToken.issue(ida, 'invite', None, days=7)}"
     assert "Welcome, Ida New" in text_of(browser.get(path))
     answer = browser.post(path, data={"password": OTHER})
     assert answer.status_code == 303 and is_in(browser)
@@ -462,7 +462,7 @@ def test_an_invitation_sets_the_password_and_signs_in_once(app, browser, linden)
 
 
 def test_a_short_password_leaves_the_link_alive(browser, linden):
-    path = f"/invitations/{OneTimeLink.issue(linden.pat, 'reset', None, days=1)}"
+    path = f"/invitations/{OneTimeToken.issue(linden.pat, 'reset', None, days=1)}"
     answer = browser.post(path, data={"password": "short"})
     assert answer.status_code == 422 and "Use at least 12 characters" in text_of(answer)
     assert browser.post(path, data={"password": OTHER}).status_code == 303
@@ -470,15 +470,15 @@ def test_a_short_password_leaves_the_link_alive(browser, linden):
 
 def test_a_reset_ends_the_sessions_of_before_and_every_other_link(app, browser, linden):
     sign_in(browser)
-    invite = OneTimeLink.issue(linden.pat, "invite", None, days=7)
-    reset = OneTimeLink.issue(linden.pat, "reset", None, days=1)
+    invite = OneTimeToken.issue(linden.pat, "invite", None, days=7)
+    reset = OneTimeToken.issue(linden.pat, "reset", None, days=1)
     app.test_client().post(f"/invitations/{reset}", data={"password": OTHER})
     assert not is_in(browser)
     assert browser.get(f"/invitations/{invite}").status_code == 404
 
 
 def test_a_link_dies_with_its_days(browser, linden, clock):
-    path = f"/invitations/{OneTimeLink.issue(linden.pat, 'invite', None, days=7)}"
+    path = f"/invitations/{OneTimeToken.issue(linden.pat, 'invite', None, days=7)}"
     clock.now += timedelta(days=7, seconds=-1)
     assert browser.get(path).status_code == 200
     clock.now += timedelta(seconds=1)
@@ -488,7 +488,7 @@ def test_a_link_dies_with_its_days(browser, linden, clock):
 @pytest.mark.parametrize("purpose", ["invite", "reset"])
 def test_a_new_link_ends_no_earlier_one_before_one_is_used(browser, linden, purpose):
     paths = [
-        f"/invitations/{OneTimeLink.issue(linden.pat, purpose, None, days=7)}" for _ in range(3)
+        f"/invitations/{OneTimeToken.issue(linden.pat, purpose, None, days=7)}" for _ in range(3)
     ]
     assert [browser.get(path).status_code for path in paths] == [200] * 3
     assert browser.post(paths[1], data={"password": OTHER}).status_code == 303
@@ -496,8 +496,8 @@ def test_a_new_link_ends_no_earlier_one_before_one_is_used(browser, linden, purp
 
 
 def test_only_a_hash_of_the_secret_is_kept(linden):
-    secret = OneTimeLink.issue(linden.pat, "reset", None, days=1)
-    assert secret not in str(OneTimeLink.get().__data__) and secret not in str(
+    secret = OneTimeToken.issue(linden.pat, "reset", None, days=1)
+    assert secret not in str(OneTimeToken.get().__data__) and secret not in str(
         [e.__data__ for e in AuditEntry.select()]
     )
 
@@ -615,7 +615,7 @@ def test_a_link_that_was_used_or_is_over_before_its_letter_goes_out_is_not_sent(
     browser, letters, linden, clock
 ):
     used, over = (
-        OneTimeLink.issue(person, "reset", None, days=1, by_mail=True)
+        OneTimeToken.issue(person, "reset", None, days=1, by_mail=True)
         for person in (linden.pat, linden.quinn)
     )
     assert browser.post(f"/invitations/{used}", data={"password": OTHER}).status_code == 303
@@ -629,13 +629,13 @@ def test_links_of_earlier_versions_still_work_and_derived_secrets_stay_as_they_a
     """Earlier secrets were random, and only their hash was stored."""
     old = "k1XkH7Q2m0cGfB7m1oV3rZcJ8pYw5sT4uN6aL9dE0hI"
     kept = hashlib.sha256(old.encode()).hexdigest()
-    OneTimeLink.create(
+    OneTimeToken.create(
         user=linden.pat,
         purpose="reset",
         secret_hash=kept,
         expires_at=outbox.now() + timedelta(days=1),
     )
-    assert OneTimeLink.get().secret is None
+    assert OneTimeToken.get().secret is None
     assert signed_in(linden.olive).get(f"/team/{linden.pat.id}").status_code == 200
     assert browser.post(f"/invitations/{old}", data={"password": OTHER}).status_code == 303
     assert vault.derived("one-time link", "7|invite|00112233445566778899aabbccddeeff") == [
@@ -644,14 +644,14 @@ def test_links_of_earlier_versions_still_work_and_derived_secrets_stay_as_they_a
 
 
 def test_nothing_in_the_database_opens_a_link_without_the_servers_key(letters, linden):
-    secret = OneTimeLink.issue(linden.pat, "reset", None, days=1, by_mail=True)
-    rows = [row.__data__ for table in (OneTimeLink, Letter) for row in table.select()]
+    secret = OneTimeToken.issue(linden.pat, "reset", None, days=1, by_mail=True)
+    rows = [row.__data__ for table in (OneTimeToken, Letter) for row in table.select()]
     assert secret not in str(rows) and "pat@linden.test" not in str(rows)
     vault.open_vault(["another key of the tests", "a key of the tests"])
     try:
-        assert OneTimeLink.get().secret == secret
+        assert OneTimeToken.get().secret == secret
         vault.open_vault(["another key of the tests"])
-        assert OneTimeLink.get().secret is None and OneTimeLink.find(secret).user == linden.pat
+        assert OneTimeToken.get().secret is None and OneTimeToken.find(secret).user == linden.pat
     finally:
         vault.open_vault(["a key of the tests"])
 
@@ -662,7 +662,7 @@ def test_without_mail_the_page_says_whom_to_ask(browser):
         browser.post("/forgotten", data={"email": "pat@linden.test"})
     )
     models.database.connect(reuse_if_open=True)
-    assert not OneTimeLink.select().exists()
+    assert not OneTimeToken.select().exists()
 
 
 # ---- the first clinic ----

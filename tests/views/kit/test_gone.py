@@ -4,11 +4,11 @@ that takes one.
 
 import itertools
 
+import external
 import pytest
 
 from models import Booking, Clinic, Feed
 from sync.tables.accounts import Account, Notice, RemoteCalendar
-from tests import foreign
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -66,7 +66,7 @@ def test_what_is_removed_while_its_form_is_saved_is_said(app, signed_in, linden,
 
     def one_more(kind):
         Account.delete().execute()
-        source = foreign.source(linden.pat)
+        source = external.source(linden.pat)
         notice = Notice.give(source.account, kind, calendar=source, detail={})
         return {"account_id": source.account, "calendar_id": source, "notice_id": notice}[gone]
 

@@ -9,13 +9,13 @@ import re
 import threading
 from datetime import UTC, datetime, timedelta
 
+import external
 import pytest
 
 import views
 from base.scheduling import Span
 from base.time_off import DatedHours, TimeOff
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
-from tests import foreign
 from tests.pages import form_of
 from views.kit.forms import Form
 from views.kit.merging import Merging
@@ -185,7 +185,7 @@ def link(linden):
 
 
 def account(linden):
-    row = foreign.source(linden.pat).account
+    row = external.source(linden.pat).account
     return Place(
         f"/sync/accounts/{row.id}/settings",
         "account-settings",
@@ -198,7 +198,7 @@ def account(linden):
 
 
 def source(linden):
-    row = foreign.source(linden.pat)
+    row = external.source(linden.pat)
     return Place(
         f"/sync/calendars/{row.id}",
         "rules",
@@ -641,7 +641,7 @@ OTHERS = {
     "views.clinic.imports": None,  # signing in and files: nothing that two people edit
     "views.calendar.bookings": {"StatusForm", "CancelForm"},
     "views.calendar.next_free": {"WishForm"},  # asks only
-    "views.sync.links": {"NewLink"},
+    "views.sync.feeds": {"NewLink"},
     "views.sync.panels": {"Naming"},
     "views.clinic.settings": {"PlanForm"},
     "views.clinic.team": {"InviteForm", "CalendarForm"},

@@ -7,6 +7,7 @@ import itertools
 from datetime import date, timedelta
 from pathlib import Path
 
+import external
 import pytest
 
 from base.scheduling import Span
@@ -14,7 +15,6 @@ from base.time_off import DatedHours, TimeOff
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.tables.accounts import Notice
-from tests import foreign
 
 VIEWS = Path(__file__).parents[3] / "views"
 ELSEWHERE = {"webhooks", "auth"}  # by a secret; one's own sessions
@@ -31,8 +31,8 @@ def rows(linden, clock):
     """Of everything that has a number one of Pat's, or of the Linden clinic; by argument, and by
     blueprint where an argument means several things.
     """
-    source = foreign.source(linden.pat, listed_at=clock.now)
-    event = foreign.event(source, "School run", "2026-11-20 13:00", "2026-11-20 14:00")
+    source = external.source(linden.pat, listed_at=clock.now)
+    event = external.event(source, "School run", "2026-11-20 13:00", "2026-11-20 14:00")
     at = clock.now + timedelta(days=2)
     booking = Booking.book(
         linden.calendar, [Span(at, at + timedelta(hours=1))], linden.pat, patient=linden.patient

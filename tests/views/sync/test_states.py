@@ -6,6 +6,7 @@ import html
 import re
 from datetime import timedelta
 
+import external
 import pytest
 
 from base.outbox import Letter
@@ -13,11 +14,10 @@ from base.scheduling import Span
 from letters import kinds, trouble
 from models import Booking, Clinic, User
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way import state
 from sync.two_way.state import Standing, State
-from tests import foreign
 
 TROUBLE = {"failing_since": timedelta(minutes=-5)}
 
@@ -84,7 +84,7 @@ def running(account, now) -> None:
 
 
 def failed(account, now) -> None:
-    Link.update(problem="invalid").execute()
+    MappingRow.update(problem="invalid").execute()
 
 
 STATES = {  # name of the case: how it comes about, state, badge, name on page and board
@@ -162,7 +162,7 @@ LETTERS = State.RECONNECT, State.CALENDAR_GONE, State.OPERATOR
 def account(linden, clock):
     """Pat's, in step: one booking here, and it stands in Google."""
     User.update(identifier="internal_id").where(User.id == linden.pat.id).execute()
-    read = foreign.source(
+    read = external.source(
         linden.pat,
         checked_at=clock.now,
         listed_at=clock.now,
@@ -178,7 +178,7 @@ def account(linden, clock):
     booking = Booking.book(
         linden.calendar, [Span(at, at + timedelta(hours=1))], linden.pat, patient=linden.patient
     )[0]
-    Link.create(
+    MappingRow.create(
         account=account,
         uid=str(booking.uuid),
         booking=booking,
@@ -317,7 +317,7 @@ def channel(account, clock, **columns) -> None:
 def test_messages_are_live_once_one_is_known_to_reach_us(
     signed_in, account, linden, clock, kind, has_called, is_live
 ):
-    foreign.known(kind)
+    external.known(kind)
     Account.update(kind=kind).execute()
     connections.set_up(
         connections.Setup(connections.setup().endpoints, "https://kalends.test/webhooks")

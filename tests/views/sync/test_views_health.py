@@ -7,6 +7,7 @@ import logging
 import re
 from datetime import timedelta
 
+import external
 import pytest
 from redis import RedisError
 
@@ -15,8 +16,7 @@ from base.audit import AuditEntry
 from base.scheduling import Span
 from models import Booking, Feed, FeedRead, User
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, Link, Notice, RemoteCalendar
-from tests import foreign
+from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar
 
 PARTIAL = {"HX-Request": "true"}
 
@@ -37,7 +37,7 @@ def set_up():
 @pytest.fixture
 def account(linden, clock):
     """Pat's, in step: one booking here, and it stands in Google."""
-    source = foreign.source(
+    source = external.source(
         linden.pat,
         checked_at=clock.now - timedelta(seconds=40),
         consented_at=clock.now - timedelta(days=12),
@@ -58,7 +58,7 @@ def account(linden, clock):
     booking = Booking.book(
         linden.calendar, [Span(at, at + timedelta(hours=1))], linden.pat, patient=linden.patient
     )[0]
-    Link.create(
+    MappingRow.create(
         account=account,
         uid=str(booking.uuid),
         booking=booking,
@@ -217,7 +217,7 @@ def test_whoever_has_nothing_connected_is_listed_too_and_leavers_are_not(olive, 
 
 
 def test_the_worst_stands_first_and_the_summary_counts_people(olive, account, linden, clock):
-    foreign.source(linden.quinn, health="reconnect", failing_since=clock.now)
+    external.source(linden.quinn, health="reconnect", failing_since=clock.now)
     said = board(olive)
     assert "One person needs help, one person is up to date." in said
     assert said.index("Quinn Linden") < said.index("Pat Linden")
@@ -278,7 +278,7 @@ def test_resync_reads_one_account_anew(olive, account, linden, clock):
 def test_resync_everyone_asks_in_numbers_and_leaves_out_who_must_act_first(
     olive, account, linden, clock
 ):
-    stuck = foreign.source(linden.quinn, health="reconnect").account
+    stuck = external.source(linden.quinn, health="reconnect").account
     said = text(olive.get("/health/resync"))
     assert "1 calendar of 1 person, with 1 event of ours" in said
     assert "1 more is left out" in said
@@ -338,7 +338,7 @@ def test_practitioners_change_nothing_and_other_clinics_rows_are_not_found(
 
 def test_the_board_names_no_client_no_foreign_title_and_no_calendar_outside(olive, account, clock):
     event = account.calendars.where(RemoteCalendar.role == "source").get()
-    foreign.event(event, "Divorce lawyer", "2026-11-21 13:00", "2026-11-21 14:00")
+    external.event(event, "Divorce lawyer", "2026-11-21 13:00", "2026-11-21 14:00")
     page = olive.get("/health/").get_data(as_text=True)
     assert "1 busy time from there" in page
     assert not {word for word in ("Divorce", "Family", "Wójcik", "pat@home.test") if word in page}
@@ -359,7 +359,7 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
     signed_in, account, linden, clock, caplog
 ):
     set_to(account, health="reconnect")
-    Notice.give(foreign.source(linden.quinn).account, "empty", "hold")
+    Notice.give(external.source(linden.quinn).account, "empty", "hold")
     maya = signed_in(linden.maya)
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         assert "2 to fix" in maya.get("/services/").get_data(as_text=True)

@@ -31,7 +31,7 @@ def word_of(reason: str, otherwise: str = "Unavailable") -> str:
 
 
 @dataclass
-class Errand:
+class RunContext:
     """One pass for one account: who holds the lease, with whom it speaks, what it counts, and until
     when it may go on (monotonic seconds).
     """
@@ -52,7 +52,7 @@ class Errand:
         every change does. Raises LeaseLost, Overtaken.
         """
         with database.atomic():
-            self.account.clinic.hold()
+            self.account.clinic.lock()
             self.account.keep(self.holder)
             yield
 

@@ -48,7 +48,7 @@ class BusySettings(Merging):
         return {"name": self.name.data, "past_days": past, "future_days": future}
 
 
-class LinkSettings(BusySettings):
+class FeedSettings(BusySettings):
     """What can be chosen for a link that shows bookings."""
 
     together: ClassVar = {
@@ -123,7 +123,7 @@ class LinkSettings(BusySettings):
 
 for _status in STATUSES:
     setattr(
-        LinkSettings,
+        FeedSettings,
         f"status_{_status}",
         Choice(
             STATUS_NAMES[_status], choices=[("", "Left out"), *sync_words.EVENT_STATUSES.items()]
@@ -144,7 +144,7 @@ def settings_form(feed: Feed, **kwargs) -> BusySettings:
     }
     if feed.kind == "availability":
         return BusySettings(data=fields, **kwargs)
-    form = LinkSettings(data={**fields, **_shown_fields(feed)}, **kwargs)
+    form = FeedSettings(data={**fields, **_shown_fields(feed)}, **kwargs)
     usual = sync_words.IDENTIFIER_NAMES[sync_words.in_effect(feed.user)]
     form.identifier.choices = [
         ("", f"As I chose for everything: {usual}"),

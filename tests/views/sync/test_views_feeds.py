@@ -14,7 +14,7 @@ import pytest
 from base.scheduling import Span
 from models import (
     LOCUM,
-    MOST_LINKS,
+    MOST_FEEDS,
     AuditEntry,
     Booking,
     Feed,
@@ -168,11 +168,11 @@ class TestIndex:
     def test_the_code_holds_the_webcal_address(self, migrated_app, link):
         import segno
 
-        from views.sync import link_address
+        from views.sync import feed_address
 
         with migrated_app.test_request_context():
-            size, path = link_address.qr(link)
-            expected = segno.make(link_address.webcal(link), error="m", micro=False)
+            size, path = feed_address.qr(link)
+            expected = segno.make(feed_address.webcal(link), error="m", micro=False)
         assert size == expected.symbol_size(border=2)[0]
         assert sum(int(w) for w in re.findall(r"h(\d+)v", path)) == sum(
             sum(row) for row in expected.matrix_iter(border=2)
@@ -361,12 +361,12 @@ class TestCreate:
         assert "You have no calendar here yet" in answer.get_data(as_text=True)
 
     def test_there_is_a_bound_to_how_many(self, pat, linden):
-        for n in range(MOST_LINKS):
+        for n in range(MOST_FEEDS):
             Feed.generate(linden.pat, f"{n}", None, practitioner=linden.calendar)
         assert (
             pat.post("/sync/links/", data={"name": "more", "kind": "bookings"}).status_code == 422
         )
-        assert Feed.select().count() == MOST_LINKS
+        assert Feed.select().count() == MOST_FEEDS
 
 
 class TestSettings:

@@ -6,15 +6,15 @@ from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
-from models import MOST_LINKS, Feed, NoLinks, Practitioner, Stopped, User
+from models import MOST_FEEDS, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.events.face import Policy, face
 from sync.feeds import shown
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Line, arg_int
 
-from . import link_address, switches
-from .link_settings import settings_form
+from . import feed_address, switches
+from .feed_settings import settings_form
 
 blueprint = Blueprint("links", __name__)
 
@@ -25,11 +25,11 @@ _REFUSALS = {
         " answers"
     ),
     "calendar": "You have no calendar here yet. Ask whoever manages the team to give you one",
-    "most": f"You have {MOST_LINKS} links. Stop one that nothing reads, then make a new one",
+    "most": f"You have {MOST_FEEDS} links. Stop one that nothing reads, then make a new one",
 }
 
 
-class NewLink(Form):
+class NewFeed(Form):
     name = Line(
         "Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"}
     )
@@ -64,7 +64,7 @@ def _shown_by_others() -> list[Feed]:
     """Working links of managers that show bookings of the signed-in person, each with its owner at
     hand (X8).
     """
-    if current_user.why_no_links():
+    if current_user.why_no_feeds():
         return []
     mine = Practitioner.select(Practitioner.id).where(Practitioner.user == current_user.id)
     rows = (
@@ -99,8 +99,8 @@ def _scope(covers: str | None) -> dict:
     return {"practitioner": calendar}
 
 
-def _new_form(**kwargs) -> NewLink:
-    form = NewLink(**kwargs)
+def _new_form(**kwargs) -> NewFeed:
+    form = NewFeed(**kwargs)
     form.covers.choices = _covers()
     return form
 
@@ -116,10 +116,10 @@ def _context(**more) -> dict:
         "links": [f for f in own if not f.is_stopped],
         "stopped": [f for f in own if f.is_stopped],
         "examples": examples,
-        "why_not": current_user.why_no_links(),
+        "why_not": current_user.why_no_feeds(),
         "others": _shown_by_others(),
         "calendars": access.calendars(),
-        "addresses": link_address,
+        "addresses": feed_address,
         "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
         "zone": sync_words.zone(access.calendars(), current_user),
@@ -128,7 +128,7 @@ def _context(**more) -> dict:
 
 
 def _show(
-    status: int = 200, partial: str = "links/_links.html", form: NewLink | None = None, **more
+    status: int = 200, partial: str = "links/_links.html", form: NewFeed | None = None, **more
 ) -> Response:
     return htmx.show(
         "links/index.html",
@@ -164,14 +164,14 @@ def create():
     )
     try:
         feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
-    except NoLinks as refusal:
+    except NoFeeds as refusal:
         return _refused(form, refusal.why)
     return _changed(
         f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}"
     )
 
 
-def _refused(form: NewLink, why: str | None) -> Response:
+def _refused(form: NewFeed, why: str | None) -> Response:
     if why:
         form.fault("name", _REFUSALS[why])
     return _show(422, form=form)
@@ -276,5 +276,5 @@ def card(feed_id: int):
     return (
         abort(404)
         if feed.is_stopped
-        else render_template("links/card.html", feed=feed, addresses=link_address)
+        else render_template("links/card.html", feed=feed, addresses=feed_address)
     )
