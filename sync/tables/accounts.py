@@ -96,7 +96,8 @@ class Account(Base):
 
     clinic = ForeignKeyField(Clinic, backref="accounts")
     user = ForeignKeyField(User, backref="accounts")
-    kind = CharField(20)  # a row of `sync.providers.registry`
+    # a row of `sync.providers.registry`; a new one comes with a migration of this constraint
+    kind = CharField(20, constraints=[Check(f"kind IN {registry.KINDS}")])
     email = CharField(254)
     sealed = TextField()  # what the provider allows us, encrypted: see `sync.connect.connections`
     scopes = TextField(default="")

@@ -245,7 +245,7 @@ def test_a_gap_is_kept_from_what_ends_as_the_window_begins(book, linden, what):
         book(span(-1))
     elif what == "outside":
         event = "Call", f"{THURSDAY} 08:00", f"{THURSDAY} 09:00"
-        foreign.event(foreign.source(linden.pat), *event)
+        external.event(external.source(linden.pat), *event)
     else:
         row = {"first_on": THURSDAY, "last_on": THURSDAY, "zone_name": "Europe/London"}
         TimeOff.add(linden.pat, linden.pat, kind="other", starts="08:00", ends="09:00", **row)

@@ -149,6 +149,8 @@ CALLS = {  # every call of the interface that asks the provider; those that give
     "delete_calendar": lambda it: it.delete_calendar("c"),
     "pull": lambda it: it.pull("c", None, WINDOW),
     "get": lambda it: it.get("c", "e"),
+    "calendar": lambda it: it.calendar("c"),
+    "look_closely": lambda it: it.look_closely("c", ["e", "f"]),
     "look": lambda it: it.look("c", ["e", "f"]),
     "outline": lambda it: it.outline("c", INSTALLATION),
     "find_marked": lambda it: it.find_marked("c", INSTALLATION),

@@ -55,14 +55,14 @@ def test_what_was_never_there_or_is_long_gone_is_said_at_every_address(app, sign
 @ON_SQLITE
 @pytest.mark.parametrize("gone", ["account_id", "calendar_id", "notice_id"])
 def test_what_is_removed_while_its_form_is_saved_is_said(app, signed_in, linden, monkeypatch, gone):
-    """Another process takes the row away at the moment before this one holds the clinic."""
-    hold, browsers = Clinic.hold, {True: signed_in(linden.maya), False: signed_in(linden.pat)}
+    """Another process takes the row away at the moment before this one locks the clinic."""
+    lock, browsers = Clinic.lock, {True: signed_in(linden.maya), False: signed_in(linden.pat)}
     table = {"account_id": Account, "calendar_id": RemoteCalendar, "notice_id": Notice}[gone]
     row = None
 
     def take_away(clinic):
         table.delete().where(table.id == row.id).execute()
-        return hold(clinic)
+        return lock(clinic)
 
     def one_more(kind):
         Account.delete().execute()
@@ -80,7 +80,7 @@ def test_what_is_removed_while_its_form_is_saved_is_said(app, signed_in, linden,
             if endpoint.partition(".")[0] not in ("two_way", "sources", "notices", "health"):
                 continue
             with monkeypatch.context() as patch:
-                patch.setattr(Clinic, "hold", take_away)
+                patch.setattr(Clinic, "lock", take_away)
                 answer = browsers[endpoint.startswith("health")].post(
                     address, data={"edits": "ask", "window": "30 365", "name": "K"}
                 )
