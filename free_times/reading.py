@@ -57,7 +57,7 @@ def read(
     rotas = time_off.rotas(calendars, *near)
     people = {one.user_id for one in calendars}
     rows: dict[int, list[Sequence]] = defaultdict(list)
-    for row in database.execute(rows_of(people, since, end, but)):
+    for row in database.execute(rows_of(people, since, end, but)).fetchall():
         rows[row[_USER]].append(row)
     found = []
     for calendar in calendars:
@@ -66,7 +66,10 @@ def read(
             (number(stretch.starts_at), number(stretch.ends_at)) for stretch in rota.closed(*near)
         ]
         openings = _openings(rota, since, end)
-        taken = [_taken(row, zone) for row in rows[calendar.user_id]]
+        taken = [
+            row[_TAKEN] if row[_STARTS_ON] is None else _whole_days(row, zone)
+            for row in rows[calendar.user_id]
+        ]
         share = _share(calendar, openings, closed, rows[calendar.user_id]) if with_shares else None
         first = number(start) - DAY
         found.append(
@@ -137,10 +140,8 @@ def _gap(minutes):
     return fn.COALESCE(minutes, 0).cast("BIGINT") * MINUTE
 
 
-def _taken(row: Sequence, zone: ZoneInfo) -> Sequence:
-    """What the row takes; whole days of an event are those of the zone."""
-    if row[_STARTS_ON] is None:
-        return row[_TAKEN]
+def _whole_days(row: Sequence, zone: ZoneInfo) -> Taken:
+    """What an event of whole days takes: those of the zone."""
     return Taken(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
