@@ -141,7 +141,6 @@ class Account(Base):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
-    imported_at = InstantField(null=True)  # when external events last changed here
     searched_at = InstantField(
         null=True
     )  # when all its calendars were last searched for strays: see `sync.two_way.strays`
@@ -355,7 +354,7 @@ class Account(Base):
             failures=0,
             failing_since=None,
         )
-        Account.show_anew(self.id)
+        self.show_anew()
         if goal != "restart" and not self._others_sync():
             self.user.change_sync(mode="one_way")
         AuditEntry.note(self.clinic, actor, "account.leaving", self, goal=goal, removes=removes)
@@ -506,15 +505,12 @@ class Account(Base):
         """Somebody outside says that something changed. One statement: the caller is in a hurry."""
         cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
 
-    @classmethod
-    def show_anew(cls, account_id: int) -> None:
-        """External events here are others than before: open pages follow, and mappings that show
-        busy
-        times. Inside a transaction that holds the clinic.
+    def show_anew(self) -> None:
+        """External events here are others than before: open pages follow, and private links that
+        show busy times. Inside a transaction that locks the clinic.
         """
-        cls.update(imported_at=now()).where(cls.id == account_id).execute()
-        clinic, user = cls.select(cls.clinic, cls.user).where(cls.id == account_id).tuples().get()
-        User.update(outside_rev=Clinic(id=clinic).next_rev()).where(User.id == user).execute()
+        rev = Clinic(id=self.clinic_id).next_rev()
+        User.update(outside_rev=rev).where(User.id == self.user_id).execute()
 
     # ---- the lease ----
 
@@ -720,7 +716,7 @@ class RemoteCalendar(Base):
                 ]
             )
             ExternalEvent.delete().where(ExternalEvent.calendar == self).execute()
-            Account.show_anew(self.account_id)
+            self.account.show_anew()
             Notice.settle(self.account, f"empty {self.id}", "stopped")
             AuditEntry.note(self.clinic, actor, "source.off", self)
 
@@ -732,7 +728,7 @@ class RemoteCalendar(Base):
         for event in self.events:
             event.blocks = blocks(event.busy, event.all_day, rules)
             event.save(only=[ExternalEvent.blocks])
-        Account.show_anew(self.account_id)
+        self.account.show_anew()
         AuditEntry.note(self.clinic, actor, "source.rules", self, **rules)
 
 
@@ -863,12 +859,24 @@ class Notice(Base):
         indexes = ((("account", "topic"), False), (("account", "settled_at"), False))
 
     @classmethod
-    def give(cls, account: Account, kind: str, topic: str | None = None, **columns) -> "Notice":
+    def give(
+        cls,
+        account: Account,
+        kind: str,
+        topic: str | None = None,
+        still_open: Iterable["Notice"] | None = None,
+        **columns,
+    ) -> "Notice":
         """Tell the person; an open notice on the same topic is brought up to date instead. Inside
-        the account's lease, or a transition.
+        the account's lease, or a transition. `still_open`: the open ones, where they were read
+        already.
         """
         topic = topic or kind
-        row = cls.get_or_none(cls.account == account, cls.topic == topic, cls.settled_at.is_null())
+        if still_open is None:
+            still_open = cls.select().where(
+                cls.account == account, cls.topic == topic, cls.settled_at.is_null()
+            )
+        row = next((row for row in still_open if row.topic == topic), None)
         row = row or cls(clinic=account.clinic_id, account=account, topic=topic)
         row.kind = kind
         for name, value in columns.items():

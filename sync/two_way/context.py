@@ -117,14 +117,18 @@ class RunContext:
     def begin(self, total: int) -> None:
         """So much more is to be done, for who watches."""
         if self.run is None:
-            self.run = SyncRun.create(
-                clinic=self.account.clinic_id,
-                account=self.account,
-                because=self.account.because or "poll",
-            )
+            self.run = self._begun()
         if total:
             self.run.total += total
             self.run.save(only=[SyncRun.total])
+
+    def _begun(self, **columns: object) -> SyncRun:
+        return SyncRun.create(
+            clinic=self.account.clinic_id,
+            account=self.account,
+            because=self.account.because or "poll",
+            **columns,
+        )
 
     def drop(self, number: int) -> None:
         """So much of it need not be done any more."""
@@ -135,6 +139,7 @@ class RunContext:
         """What was done, inside the transaction that did it."""
         self.counts.update({name: number for name, number in counts.items() if number})
         if self.run is None:
-            self.begin(0)
+            self.run = self._begun(done=done, counts=dict(self.counts))
+            return
         self.run.done, self.run.counts = self.run.done + done, dict(self.counts)
         self.run.save(only=[SyncRun.done, SyncRun.counts])

@@ -244,19 +244,22 @@ def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_f
     """
     if not near:
         return
+    rows = list(
+        Notice.select().where(
+            Notice.account == account,
+            Notice.calendar == calendar,
+            Notice.kind == "double",
+            (Notice.settled_as == ACCEPTED) | Notice.settled_at.is_null(),
+        )
+    )
     left = {
-        key
-        for row in _doubles(account, calendar).where(Notice.settled_as == ACCEPTED)
-        for key in row.detail.get("clashes", [])
+        key for row in rows if row.settled_as == ACCEPTED for key in row.detail.get("clashes", [])
     }
     found = {key: pair for key, pair in near.items() if key not in left}
     if len(found) > (1 if is_first else MANY):
         topic = f"doubles {calendar.id}"
-        told = (
-            _doubles(account, calendar)
-            .where(Notice.topic == topic, Notice.settled_at.is_null())
-            .first()
-        )
+        still_open = [row for row in rows if row.settled_at is None]
+        told = next((row for row in still_open if row.topic == topic), None)
         known = told.detail.get("clashes", []) if told else []
         Notice.give(
             account,
@@ -264,6 +267,7 @@ def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_f
             topic,
             calendar=calendar,
             detail={"clashes": sorted({*known, *found})},
+            still_open=still_open,
         )
         return
     ids = _ids(calendar, [event.remote_id for event, _ in found.values()])
@@ -289,12 +293,6 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
         row
         for some in chunked(remote_ids, _CHUNK)
         for row in tuples(rows.where(ExternalEvent.remote_id.in_(some)))
-    )
-
-
-def _doubles(account: Account, calendar: RemoteCalendar):
-    return Notice.select().where(
-        Notice.account == account, Notice.calendar == calendar, Notice.kind == "double"
     )
 
 

@@ -24,7 +24,7 @@ from sync.providers.base import (
     Unanswered,
     Unavailable,
 )
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
+from sync.tables.accounts import MappingRow, Notice, RemoteCalendar
 from sync.tables.unread import CalendarTrouble
 
 from . import doubts, incoming, local, marks, missing, strays
@@ -287,7 +287,7 @@ class Reader:
                     return False
                 if now.rules == calendar.rules:
                     self.context.note(**portion.store())
-                    Account.show_anew(self.account.id)
+                    self.account.show_anew()
             if (
                 now.rules != calendar.rules
             ):  # somebody changed them meanwhile: what is left is judged by the new ones

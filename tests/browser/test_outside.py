@@ -26,7 +26,7 @@ def add(linden, clock):
         external.event(
             source, title, f"{start:%Y-%m-%d %H:%M}", f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}"
         )
-        Account.update(imported_at=start).execute()
+        Account.get().show_anew()
 
     return make
 

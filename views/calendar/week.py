@@ -11,7 +11,6 @@ from peewee import fn
 from base import scheduling, time_off
 from base.series import STATUSES
 from models import Practitioner, User
-from sync.tables.accounts import Account
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -197,9 +196,10 @@ def revision(calendar: Practitioner, now: datetime) -> str:
     """A mark of all that the page of a calendar shows: it moves with the person's bookings, time
     off and external events, and slowly with the clock.
     """
-    imported = Account.select(fn.MAX(Account.imported_at)).where(Account.user == calendar.user_id)
     newest = (
-        Practitioner.select(fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), imported)
+        Practitioner.select(
+            fn.MAX(Practitioner.calendar_rev), fn.MAX(User.away_rev), fn.MAX(User.outside_rev)
+        )
         .join(User)
         .where(Practitioner.user == calendar.user_id)
         .tuples()

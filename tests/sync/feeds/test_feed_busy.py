@@ -159,7 +159,7 @@ def test_time_off_wakes_no_account(linden, clock):
     type(calendar).update(due_at=clock.now + timedelta(days=1)).execute()
     assert list(Account.due(clock.now)) == []
     off(linden.quinn, first_on=date(2027, 3, 1))
-    Account.show_anew(account.id)
+    account.show_anew()
     assert list(Account.due(clock.now)) == []
 
 

@@ -316,7 +316,7 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
         assert reader._take_in(calendar, Delta(told, frozenset(), None, True, window))
         statements = [record.msg[0] for record in caplog.records if record.name == "peewee"]
     Account.let_go(account.id, holder)
-    assert len(statements) <= 36, "\n".join(statement[:90] for statement in statements)
+    assert len(statements) <= 30, "\n".join(statement[:90] for statement in statements)
     assert statements.count("BEGIN IMMEDIATE") in (
         0,
         4,

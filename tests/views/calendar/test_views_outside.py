@@ -286,7 +286,7 @@ def test_an_open_page_is_drawn_anew_only_when_something_changed(
     address = looks(page(pat, view=view))
     assert pat.get(address, headers=PARTIAL).status_code == 204
     add("Doctor", "2026-11-20 15:00", "2026-11-20 16:00")
-    Account.update(imported_at=clock.now).execute()
+    Account.get().show_anew()
     answer = pat.get(address, headers=PARTIAL).get_data(as_text=True)
     assert (
         answer.lstrip().startswith('<div id="week"')
