@@ -207,4 +207,4 @@ def _outside(client: Patient) -> dict:
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )
     own = current_user.living_feeds.where(Feed.identifier.is_null(False)).exists()
-    return {"identifier": identifier, "label": label, "links_differ": own}
+    return {"identifier": identifier, "label": label, "feeds_differ": own}
