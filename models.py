@@ -13,7 +13,7 @@ read.
 import secrets
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -1650,13 +1650,3 @@ class FeedRead(Base):
             .where(Feed.user == user, Feed.revoked_at.is_null())
         )
         return dict(rows.where(cls.family != "a browser").group_by(cls.family).tuples())
-
-
-# ----
-
-
-def days_of(span: Span, zone: ZoneInfo) -> tuple[date, date]:
-    """First and last local day that a span touches."""
-    return scheduling.local_day(span.starts_at, zone), scheduling.local_day(
-        span.ends_at - timedelta(microseconds=1), zone
-    )

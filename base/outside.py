@@ -15,7 +15,6 @@ from .database import Base, InstantField
 from .scheduling import Span
 
 TITLE_LENGTH, ID_LENGTH = 300, 1200
-BUSY_KINDS = ("busy", "tentative", "away", "elsewhere")
 RULES = {
     "busy": True,
     "tentative": False,

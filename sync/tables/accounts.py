@@ -41,7 +41,8 @@ EDITS = (
     "ask",
     "follow",
 )  # what becomes of times and text that somebody changed outside (X15)
-SURE = 2  # so often something must have been missing before we believe it
+SURE = 2  # failures in a row before an answer counts as final
+TOO_MUCH_AT_ONCE = "RateLimited"  # the word of an account whose provider asks us to slow down
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
 # renewed while its worker lives (`sync.two_way.lease`); one that was killed holds others back for
 # so long at most
@@ -91,7 +92,7 @@ class Account(Base):
     its `goal`), "off" (still allowed, nothing is synced). `health`: "ok", "waiting" (until
     `wait_until`, by itself), "reconnect" (the person
     must act), "operator" (whoever runs Kalends must), "calendar_gone" (ours was deleted outside).
-    `health_word` is the provider's own word.
+    `health_word` is the provider's own word, or `TOO_MUCH_AT_ONCE`.
     """
 
     clinic = ForeignKeyField(Clinic, backref="accounts")

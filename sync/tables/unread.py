@@ -25,7 +25,7 @@ _CHUNK = 400
 
 class UnreadEvent(Base):
     """An event that a provider told, and that could not be read. `reason`: see
-    `sync.event.Unread`.
+    `sync.events.event.Unread`.
     """
 
     clinic = ForeignKeyField(Clinic)

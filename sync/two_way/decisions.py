@@ -32,7 +32,7 @@ def _deciding(notice: Notice, how: str) -> Iterator[Account]:
 
 
 def leave(notice: Notice) -> None:
-    """It is as it should be."""
+    """Close the notice; change nothing."""
     with _deciding(notice, "left"):
         pass
 

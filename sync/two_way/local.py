@@ -259,9 +259,9 @@ def is_unfinished(account: Account) -> bool:
 
 
 def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set[str]:
-    """Uids of bookings that are let be for now: what could not be written, and what a person wants
-    to keep outside for as long as it is not
-    to stand there anyway."""
+    """Uids that are not touched now: failed writes that wait for their retry, and events that a
+    person kept outside while their booking is not sent.
+    """
     calendars = [row.id for row in sent]
     goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
     rows = (

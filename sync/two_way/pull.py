@@ -39,7 +39,7 @@ OF_THE_ACCOUNT = (
     NotConfigured,
     RateLimited,
 )  # refusals that say nothing of one calendar
-SURE, DOUBTED = 2, timedelta(minutes=5)  # "not found" is doubted at so many looks, and for so long
+SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
 WHOLE, WHOLE_SPREAD_MINUTES = timedelta(hours=16), 240
 ENDLESS_WAIT = timedelta(days=1)
 

@@ -79,8 +79,8 @@ def read(
 
 
 def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:
-    """By id, the last word counts. Occurrences stand for their series; without its master we know
-    no etag of it.
+    """The newest state of each event, by id. An occurrence is stored under its series' id with an
+    empty etag: only the master's etag is valid for the series.
     """
     told: dict[str, RemoteEvent] = {}
     for seen in changed:

@@ -38,6 +38,7 @@ from sync.providers.base import (
 from sync.tables import earlier
 from sync.tables.accounts import (
     SURE,
+    TOO_MUCH_AT_ONCE,
     Account,
     LeaseLost,
     Notice,
@@ -181,9 +182,9 @@ class _Round:
             self._trouble(ProviderError("fault"))
 
     def _take_requests(self) -> None:
-        """Whoever wants our calendar looked at is answered by this round: the wish moves to the
-        calendar, where it stands until it is read. A
-        message that came during a run and told of that run's own writing is none."""
+        """Move a request to read our calendar from the account to the calendar, where it stands
+        until it is read. A webhook about this account's own writing is no request.
+        """
         row = (
             Account.select(Account.due_at, Account.because)
             .where(Account.id == self.account.id)
@@ -333,9 +334,8 @@ class _Round:
         return self._carry_out(destination, steps, at)
 
     def _look_and_send(self, destination: RemoteCalendar) -> None:
-        """While a person must decide, or something is left that no mapping remembers, the place in
-        the
-        history stays, so that it is told again.
+        """Keep the old sync token while a decision is pending or a stale copy could not be deleted,
+        so that the provider reports it again.
         """
         if destination.read_at and CalendarTrouble.is_put_off(destination):
             self._send_unseen(destination)
@@ -549,7 +549,12 @@ class _Round:
             health = "operator"  # by itself it has not passed: somebody should look
         columns = {
             "health": health,
-            "health_word": word_of(error.reason, type(error).__name__),
+            # providers have many words for "too much": pages say the same for all of them
+            "health_word": (
+                TOO_MUCH_AT_ONCE
+                if isinstance(error, RateLimited)
+                else word_of(error.reason, type(error).__name__)
+            ),
             "failing_since": failing_since,
             "failures": failures,
             "wait_until": wait_until,

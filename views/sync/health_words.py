@@ -221,7 +221,7 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.UNREADABLE | State.IN_PART:
             return reading_words.in_short(standing)[1]
         case State.WAITING:
-            return f"{provider} does not take more now. The rest follows by itself."
+            return f"{two_way_words.why_waiting(account, provider)} The rest follows by itself."
         case State.RUNNING | State.DUE:
             return two_way_words.how_far(standing)
         case State.FAILED:

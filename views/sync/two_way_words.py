@@ -10,7 +10,15 @@ from base.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import TWO_WAY, Account, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import (
+    TOO_MUCH_AT_ONCE,
+    TWO_WAY,
+    Account,
+    MappingRow,
+    Notice,
+    RemoteCalendar,
+    SyncRun,
+)
 from sync.two_way import decisions, local, state
 from sync.two_way.state import Standing, State
 from views.kit import display
@@ -229,7 +237,7 @@ def _sentence(standing: Standing, zone: ZoneInfo) -> str:
         case State.UNREADABLE | State.IN_PART:
             return f"{reading_words.in_short(standing)[1]} See below."
         case State.WAITING:
-            return f"{_why_waiting(account, name)} The rest follows by itself."
+            return f"{why_waiting(account, name)} The rest follows by itself."
         case State.RUNNING:
             return (
                 f"{standing.run.done:,} of {standing.run.total:,} changes are in {name}. You can"
@@ -308,15 +316,11 @@ def _unsearched(account: Account, is_own: bool) -> str:
     )
 
 
-def _why_waiting(account: Account, name: str) -> str:
-    asked = account.health_word in (
-        "rateLimitExceeded",
-        "userRateLimitExceeded",
-        "quotaExceeded",
-        "ApplicationThrottled",
-        "TooManyRequests",
-    )
-    return f"{name} asked us to slow down." if asked else f"{name} does not answer as it should."
+def why_waiting(account: Account, name: str) -> str:
+    """Why the account's provider is left alone for a while."""
+    if account.health_word == TOO_MUCH_AT_ONCE:
+        return f"{name} asked us to slow down."
+    return f"{name} does not answer as it should."
 
 
 def since(account: Account) -> str:

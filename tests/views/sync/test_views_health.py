@@ -16,7 +16,14 @@ from base.audit import AuditEntry
 from base.scheduling import Span
 from models import Booking, Feed, FeedRead, User
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar
+from sync.tables.accounts import (
+    TOO_MUCH_AT_ONCE,
+    Account,
+    Channel,
+    MappingRow,
+    Notice,
+    RemoteCalendar,
+)
 
 PARTIAL = {"HX-Request": "true"}
 
@@ -121,9 +128,22 @@ def test_an_account_in_step_says_so_with_its_coverage_and_ages(olive, account):
             "Google refuses this Kalends as a whole (accessNotConfigured)",
         ),
         (
-            {"wait_until": timedelta(minutes=25), "health": "waiting"},
+            {
+                "wait_until": timedelta(minutes=25),
+                "health": "waiting",
+                "health_word": TOO_MUCH_AT_ONCE,
+            },
             "waiting",
-            "Waiting until 12:05 Google does not take more now.",
+            "Waiting until 12:05 Google asked us to slow down.",
+        ),
+        (
+            {
+                "wait_until": timedelta(minutes=25),
+                "health": "waiting",
+                "health_word": "backendError",
+            },
+            "waiting",
+            "Waiting until 12:05 Google does not answer as it should.",
         ),
         (
             {"phase": "naming", "listed_at": timedelta(0)},

@@ -349,11 +349,20 @@ class TestPanel:
             world.run(account)
         world.assert_in_step(row(account))
 
-    def test_what_waits_says_until_when_and_why(self, pat, world, account):
+    @pytest.mark.parametrize(
+        ("status", "word"),
+        [
+            (429, "rateLimitExceeded"),
+            (429, "neverHeardOf"),
+            (403, "dailyLimitExceeded"),
+            (403, "quotaExceeded"),
+        ],
+    )
+    def test_what_waits_says_until_when_and_why(self, pat, world, account, status, word):
         world.book(days=9)
         world.sandbox.faults.fail(
-            429,
-            "rateLimitExceeded",
+            status,
+            word,
             path="/events",
             times=None,
             minutes=3,
