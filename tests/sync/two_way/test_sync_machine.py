@@ -65,10 +65,22 @@ class TwoWaySync(RuleBasedStateMachine):
             self.book(hour, False)
         self.account = self.world.start(sources=[self.world.source()])
         self.account.change(self.world.user, edits=edits)
+        self.make_calendar()
         self.edits = edits
         self.elsewhere = self.there.add_calendar("Ideas")
         self.begin_colleague()
         self.expected = self.rows()
+
+    def make_calendar(self):
+        """Wait until our calendar is made: on a machine that stalls, the bound of one exchange in
+        seconds may end the first round before that.
+        """
+        for _ in range(5):
+            if self.world.destination(self.account):
+                return
+            self.clock.now += timedelta(minutes=1)
+            self.world.run(self.account)
+        raise AssertionError(f"no calendar: {Account.get_by_id(self.account.id).health_word}")
 
     def begin_colleague(self):
         """Quinn, connected to the same account, writes to the calendar that was made for Pat, as
