@@ -81,7 +81,7 @@ class ChangedMeanwhile(Exception):
 
 class Changed(list[Any]):
     """The bookings that were changed. `kept` counts the others by reason, `skipped` are the times
-    that were taken and left out.
+    that were taken and left out, `entry` is the id of the change of status in the history.
 
     Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
     status, time and rate),
@@ -93,8 +93,10 @@ class Changed(list[Any]):
         rows: Iterable[Base] = (),
         kept: dict[str, int] | None = None,
         skipped: Sequence[Clash] = (),
+        entry: int | None = None,
     ):
         super().__init__(rows)
+        self.entry = entry
         self.kept, self.skipped = (
             {why: count for why, count in (kept or {}).items() if count},
             skipped,
@@ -449,17 +451,17 @@ class InSeries:
         kept = {"colleague": colleagues, "settled": len(other) - len(rows)}
         was = {str(step.row.id): step.row.status for step in changed}
         agreed = {} if status not in FREE_STATUSES else _overlaps([step.row for step in changed])
-        done = self._carry_out(changed, actor)
+        done, entry = self._carry_out(changed, actor), None
         if done:
-            self._note(
+            entry = self._note(
                 actor, f"booking.{status}", done, was=was, **({"over": agreed} if agreed else {})
             )
-        return Changed(done, kept, skipped)
+        return Changed(done, kept, skipped, entry)
 
     @transition
-    def undo_status(self, actor: Base | None) -> "Changed | bool":
+    def undo_status(self, actor: Base | None, entry: int | None = None) -> "Changed | bool":
         """Give every booking of the latest change of status the one it had; False when something
-        else came after it.
+        else came after it, or after the change that the history has as `entry`.
 
         Each is asked for in its own calendar. One whose time has been taken since stays as it is
         and is in `skipped`, but not for what
@@ -472,7 +474,7 @@ class InSeries:
             if latest and not latest.part_of and latest.action.removeprefix("booking.") in STATUSES
             else None
         )
-        if not was:
+        if not was or entry not in (None, latest.id):
             return False
         table, status = type(self), latest.action.removeprefix("booking.")
         calendar = table.practitioner.rel_model
@@ -545,12 +547,13 @@ class InSeries:
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]
 
-    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail) -> None:
+    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail) -> int:
         """One entry for all, and one beneath it for each of the others, so that the history of each
-        is whole.
+        is whole. Gives the id of the first.
         """
         entry = AuditEntry.note(self.clinic, actor, action, self, count=len(rows), **detail)
         entry.spread([row for row in rows if row is not self])
+        return entry.id
 
 
 def going_along(booking: Base, reached: Iterable[Base]) -> list[Any]:

@@ -235,6 +235,7 @@ def set_status(booking_id: int):
     if changed:
         _say_undoable(
             booking,
+            changed,
             f"{display.STATUS_NAMES[booking.status]}: {when(booking)}. It was"
             f" {display.STATUS_NAMES[was].lower()}.",
         )
@@ -262,6 +263,7 @@ def cancel(booking_id: int):
         one = f"Cancelled: {when(booking)}. The time is free again."
         _say_undoable(
             booking,
+            cancelled,
             " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled)]),
         )
     return htmx.done(_back(booking))
@@ -275,10 +277,10 @@ def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
 @blueprint.post("/<int:booking_id>/undo")
 @login_required
 def undo(booking_id: int):
-    """Take back the latest change of status."""
+    """Take back the latest change of status, if it is still the one of the page with the button."""
     booking = access.booking_to_change(booking_id)
     try:
-        undone = booking.undo_status(current_user)
+        undone = booking.undo_status(current_user, arg_int(request.form.get("change")))
     except SlotTaken:
         flash(
             "The time has been taken since, so it stays as it is. Open the booking to decide.",
@@ -444,8 +446,10 @@ def _back(booking: Booking) -> str:
     return booking_card.back(booking, week.came_from())
 
 
-def _say_undoable(booking: Booking, sentence: str) -> None:
-    flash({"text": sentence, "undo": url_for("bookings.undo", booking_id=booking.id)})
+def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
+    """With a button that takes back this change, and none that somebody makes later."""
+    undo = url_for("bookings.undo", booking_id=booking.id)
+    flash({"text": sentence, "undo": undo, "change": changed.entry})
 
 
 def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from base.scheduling import Span
 from models import AuditEntry, Booking, Patient
+from tests.pages import Filled, forms_of
 
 PARTIAL = {"HX-Request": "true"}
 THURSDAY = "2026-11-26"  # the clock of the tests stands at Friday, 20 November 2026
@@ -511,6 +512,19 @@ def test_undoing_twice_changes_nothing_more(pat, booking):
     pat.post(f"/bookings/{booking.id}/undo"), pat.post(f"/bookings/{booking.id}/undo")
     assert again(booking).status == "confirmed"
     assert "There is nothing to take back any more." in after(pat)
+
+
+def test_undo_takes_back_its_own_change_and_none_that_a_colleague_made_since(
+    pat, signed_in, linden, booking
+):
+    maya = signed_in(linden.maya)
+    pat.post(f"/bookings/{booking.id}/cancellation")
+    undo = Filled(next(form for form in forms_of(pat.get("/calendar")) if "undo" in form["action"]))
+    for status in ("confirmed", "cancelled"):  # the second is as the page with the button has it
+        maya.post(f"/bookings/{booking.id}/status", data={"status": status})
+        undo.send(pat)
+        assert again(booking).status == status
+        assert "There is nothing to take back any more." in after(pat)
 
 
 def test_an_unknown_status_comes_back_with_the_card(pat, booking):
