@@ -813,15 +813,22 @@ class Practitioner(Archivable):
         super().set_archived(archived, actor)
         self.clinic.bump_faces()
 
-    def outside_hours(self, span: Span) -> bool:
-        """Whether a timed span leaves the working hours of its day. Only a warning: people do work
+    def outside_hours(self, spans: Sequence[Span]) -> list[Span]:
+        """The timed spans that leave the working hours of their day. Only a warning: people do work
         late.
         """
-        if span.all_day:
-            return False
-        day = scheduling.local_day(span.starts_at, self.zone)
-        rota = time_off.rota(self, span.starts_at, span.ends_at)
-        return not scheduling.within(span, rota.open_on(day))
+        timed = [span for span in spans if not span.all_day]
+        if not timed:
+            return []
+        bounds = min(span.starts_at for span in timed), max(span.ends_at for span in timed)
+        rota = time_off.rota(self, *bounds)
+        return [
+            span
+            for span in timed
+            if not scheduling.within(
+                span, rota.open_on(scheduling.local_day(span.starts_at, self.zone))
+            )
+        ]
 
     def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
         """What external events take of these spans, cut to them; whole days are those of the

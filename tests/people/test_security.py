@@ -172,6 +172,19 @@ def test_one_person_makes_so_many_invitations(signed_in, linden, monkeypatch):
     )
 
 
+def test_a_new_address_of_a_person_counts_like_an_invitation(signed_in, linden, monkeypatch):
+    monkeypatch.setattr(brakes, "INVITATIONS", 3)
+    olive = signed_in(linden.olive)
+
+    def change(**typed):
+        form = {"name": "Pat Linden", "email": "pat@linden.test", "role": "practitioner", **typed}
+        return olive.post(f"/team/{linden.pat.id}", data=form).status_code
+
+    assert [change(email=f"pat{n}@linden.test") for n in range(4)] == [303, 303, 303, 429]
+    email = User.get_by_id(linden.pat.id).email
+    assert email == "pat2@linden.test" and change(email=email, name="Pat L.") == 303
+
+
 def test_tries_at_once_are_counted_before_they_are_judged(db):
     assert [Throttle.admit({"a": 3, "b": 5}) for _ in range(5)] == [0, 0, 0, 60, 60]
     assert (Throttle.get_by_id("a").failures, Throttle.get_by_id("b").failures) == (3, 3)

@@ -19,7 +19,7 @@ from free_times import finding
 from models import Booking, Practitioner
 from views.kit import display
 
-from . import columns
+from . import booking_words, columns
 from .booking_form import BookingForm
 
 MOST_SAID = 3  # of what is in the way of one time
@@ -44,7 +44,7 @@ class Obstacle:
     asked: int = 1
     keys: str = ""
     free: tuple[str, str] | None = None
-    outside_hours: bool = False
+    outside_hours: str = ""
     remarks: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -81,7 +81,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         asked,
         keys,
         offer,
-        form.practitioner.outside_hours(first),
+        booking_words.outside_hours(form.practitioner, spans),
         remarks,
     )
 

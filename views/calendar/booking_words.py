@@ -2,7 +2,11 @@
 travel in a cookie.
 """
 
+from collections.abc import Sequence
+
+from base.scheduling import Span
 from base.series import Changed
+from models import Practitioner
 from views.kit import display
 
 MOST_TIMES = 5
@@ -31,13 +35,22 @@ def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
         for why, count in changed.kept.items()
     ]
     if changed.skipped:
-        times = [
-            display.from_to(clash.span, clash.calendar.zone)
-            for clash in changed.skipped[:MOST_TIMES]
-        ]
-        more = len(changed.skipped) - len(times)
-        said.append(
-            f"{skipped}, because the time is taken:"
-            f" {'; '.join(times)}{f'; and {more} more' if more else ''}."
-        )
+        times = [display.from_to(clash.span, clash.calendar.zone) for clash in changed.skipped]
+        said.append(f"{skipped}, because the time is taken: {_some(times)}.")
     return said
+
+
+def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "") -> str:
+    """Which of these times leave the working hours, holidays among them; "" where none does."""
+    found, words = practitioner.outside_hours(spans), f"outside the working hours{at}"
+    if len(spans) == 1 or not found:
+        return f"This is {words}." if found else ""
+    times = _some([display.from_to(span, practitioner.zone) for span in found])
+    return (
+        f"{len(found)} of {len(spans)} times {'is' if len(found) == 1 else 'are'} {words}: {times}."
+    )
+
+
+def _some(times: Sequence[str]) -> str:
+    more = len(times) - MOST_TIMES
+    return "; ".join(times[:MOST_TIMES]) + (f"; and {more} more" if more > 0 else "")

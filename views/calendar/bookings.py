@@ -468,5 +468,7 @@ def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:
         flash(" ".join(said), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
-    if form.practitioner.outside_hours(first.span):
-        flash(f"This is outside the working hours at {form.practitioner.venue.name}.", "warning")
+    booked = [first] if form.booking else rows
+    at = f" at {form.practitioner.venue.name}"
+    if said := booking_words.outside_hours(form.practitioner, [row.span for row in booked], at):
+        flash(said, "warning")

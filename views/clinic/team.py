@@ -223,6 +223,8 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
         one.validate() for one in (form, *hours.values()) if one
     ]  # each says what is wrong with it
     if all(valid):
+        if form and form.email.data != person.email:  # a letter goes there, as with an invitation
+            brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
         try:
             with alone(person):
                 may = _merge(person, form, hours)

@@ -4,13 +4,14 @@ and what was left alone is said.
 
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import external
 import pytest
 
 from base.notes import NoteVersion
 from base.scheduling import Span, repeats
+from base.time_off import DatedHours
 from models import AuditEntry, Booking, Feed, Patient, Practitioner, Venue
 from tests.pages import Filled, form_of, forms_of
 
@@ -96,6 +97,19 @@ def test_the_check_while_typing_shows_them_as_well(pat, linden):
     }
     said = text(pat.get("/bookings/check", query_string=query, headers=PARTIAL))
     assert "1 of 6 times is taken" in said and "Thursday 17 December" in said
+
+
+def test_times_of_a_series_on_a_holiday_are_named_before_and_after_saving(pat, linden):
+    for day in (date(2026, 12, 10), date(2026, 12, 24)):
+        DatedHours.add(linden.street, day, [], linden.olive, name="Holiday")
+    dates = "Thursday 10 December, 09:00–10:00; Thursday 24 December, 09:00–10:00."
+    Booking.book(linden.calendar, [span(1)], linden.pat)
+    answer = new(pat).send(pat)
+    said = f"2 of 6 times are outside the working hours: {dates} You can book anyway."
+    assert said in text(answer)
+    form_of(answer, "booking-form").put(overlap="skip").send(pat)
+    said = f"2 of 5 times are outside the working hours at Linden Street: {dates}"
+    assert said in text(pat.get("/calendar"))
 
 
 def test_taken_times_are_skipped_and_named(pat, linden):
