@@ -21,6 +21,7 @@ from operate.front import Front, Lane
 from sync.connect import connections
 from sync.feeds import feed, wsgi
 from sync.two_way import work
+from views.kit import signing_in
 
 log = logging.getLogger("kalends")
 
@@ -244,6 +245,17 @@ def _show_unavailable(error: Exception, why: str):
     )
 
 
+def _typed(status: int) -> list[tuple[str, str]]:
+    """The texts of a form that was refused, for the signed-in person who sent it: the page on
+    which they were typed may be gone. A body that was too large or too slow is not read again.
+    """
+    if request.method != "POST" or status not in (403, 404, 500):
+        return []
+    if not current_user.is_authenticated:
+        return []
+    return signing_in.texts(request.form.items(multi=True))
+
+
 def _show_error(error: Exception):
     """The page for a refusal or a fault. A fault is logged by reference and place; its message
     could hold a client's name.
@@ -267,7 +279,12 @@ def _show_error(error: Exception):
     try:
         return (
             render_template(
-                "error.html", heading=heading, advice=advice, reference=reference, status=status
+                "error.html",
+                heading=heading,
+                advice=advice,
+                reference=reference,
+                status=status,
+                typed=_typed(status),
             ),
             status,
         )

@@ -4,6 +4,7 @@ the page that asks them to sign in.
 
 import json
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -74,11 +75,7 @@ def _sealed(user_id: int) -> str:
     """The form that was sent, encrypted; empty where it is too long. Of files and passwords only
     that there were some.
     """
-    typed = [
-        [name, value]
-        for name, value in request.form.items(multi=True)
-        if name != "csrf_token" and name not in SECRET_FIELDS
-    ]
+    typed = [[name, value] for name, value in request.form.items(multi=True) if _is_kept(name)]
     secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
     packed = json.dumps(
         {
@@ -115,14 +112,26 @@ def resume(user: User, sealed: str):
             "warning",
         )
         return redirect(_page_of(kept["to"]), 303)
-    shown = [
-        (name.replace("_", " ").capitalize(), value)
-        for name, value in kept["typed"]
-        if value.strip() and _is_text(name, value)
-    ]
     return make_response(
-        render_template("auth/resume.html", to=kept["to"], typed=kept["typed"], shown=shown)
+        render_template(
+            "auth/resume.html", to=kept["to"], typed=kept["typed"], shown=texts(kept["typed"])
+        )
     )
+
+
+def texts(typed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a person typed among the fields of a form, each with its name in words: shown where the
+    form itself cannot be shown again, so that no text is lost. Never a password.
+    """
+    return [
+        (name.replace("_", " ").capitalize(), value)
+        for name, value in typed
+        if _is_kept(name) and value.strip() and _is_text(name, value)
+    ]
+
+
+def _is_kept(name: str) -> bool:
+    return name != "csrf_token" and name not in SECRET_FIELDS
 
 
 def _is_text(name: str, value: str) -> bool:

@@ -44,10 +44,15 @@ def test_what_was_never_there_or_is_long_gone_is_said_at_every_address(app, sign
     }
     tried, browser = 0, signed_in(linden.olive)
     for _, address in addresses(app, **dict.fromkeys(names, 987_654)):
-        answer = browser.post(address, data={"seen": ""})
+        answer = browser.post(
+            address,
+            data={"seen": "", "notes": "Left shoulder\n& <knee>", "password": "a secret of hers"},
+        )
         assert_answered(answer, address)
         if answer.status_code == 404:
-            assert "This is not there any more" in answer.get_data(as_text=True), address
+            page = answer.get_data(as_text=True)
+            assert "This is not there any more" in page, address
+            assert "Left shoulder<br>&amp; &lt;knee&gt;" in page and "a secret" not in page, address
             tried += 1
     assert tried > 40
 
@@ -109,3 +114,24 @@ def test_what_was_stopped_archived_or_left_is_said(app, signed_in, linden, clock
     for _, address in addresses(app, **ids):
         assert_answered(browser.post(address, data={"seen": ""}), address)
     assert Booking.select().count() == 0
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("role", ["pat", "maya"])
+def test_what_was_typed_into_a_form_of_a_calendar_that_was_closed_is_shown(
+    app, signed_in, linden, role
+):
+    browser = signed_in(getattr(linden, role))
+    linden.calendar.set_archived(True, linden.olive)
+    answer = browser.post(
+        "/bookings/", data={"calendar": linden.calendar.id, "notes": "Allergic to latex"}
+    )
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 404 and "What you entered was not saved" in page
+    assert "Allergic to latex" in page and answer.headers["Cache-Control"] == "no-store"
+
+
+@ON_SQLITE
+def test_a_stranger_is_shown_nothing_of_what_was_sent(app, linden):
+    page = app.test_client().post("/nowhere", data={"notes": "Allergic to latex"})
+    assert "latex" not in page.get_data(as_text=True)
