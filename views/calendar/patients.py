@@ -7,7 +7,7 @@ from flask_login import current_user
 from wtforms.widgets import TelInput
 
 from base import scheduling, text
-from models import Feed, Patient, Taken, Venue
+from models import Feed, Patient, Venue
 from people.id_changes import IdChange
 from sync.events.face import identifier_of
 from views.kit import access, htmx, sync_words
@@ -24,6 +24,12 @@ SHOWN_BEFORE = 10  # of what is over; the rest on demand
 
 
 class ClientForm(Merging):
+    taken = (
+        "internal_id",
+        "{} belongs to another client, perhaps an archived one. Choose another, or leave the field"
+        " empty for the next free ID",
+    )
+
     first_name = Line(
         "First name",
         80,
@@ -109,11 +115,8 @@ def new():
 def create():
     form = _form()
     if form.validate():
-        try:
-            client = Patient.add(access.clinic(), current_user, **form.values())
-        except Taken:
-            _say_taken(form)
-        else:
+        client = form.add(lambda: Patient.add(access.clinic(), current_user, **form.values()))
+        if client:
             flash(f"{client.name} is in your list of clients.")
             return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=None)
@@ -151,18 +154,14 @@ def update(patient_id: int):
     client = access.client_to_change(patient_id)
     form = _form(client)
     if form.validate():
-        try:
-            saved = form.store(
-                client,
-                lambda row: _form(row, formdata=None),
-                lambda: client.change(current_user, **form.values()),
-            )
-        except Taken:
-            _say_taken(form)
-        else:
-            if saved:
-                flash("The record is changed.")
-                return htmx.done(url_for("patients.show", patient_id=client.id))
+        saved = form.store(
+            client,
+            lambda row: _form(row, formdata=None),
+            lambda: client.change(current_user, **form.values()),
+        )
+        if saved:
+            flash("The record is changed.")
+            return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show(
         "patients/edit.html",
         "patients/_form.html",
@@ -188,14 +187,6 @@ def bring_back(patient_id: int):
     client.set_archived(False, current_user)
     flash("The client is back in lists and search.")
     return htmx.done(url_for("patients.show", patient_id=client.id))
-
-
-def _say_taken(form: ClientForm) -> None:
-    form.fault(
-        "internal_id",
-        f"{form.internal_id.data} belongs to another client, perhaps an archived one. "
-        "Choose another, or leave the field empty for the next free ID",
-    )
 
 
 def _outside(client: Patient) -> dict:

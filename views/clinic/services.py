@@ -8,7 +8,7 @@ from wtforms import BooleanField, IntegerField
 
 from free_times import offers
 from free_times.offers import Offer
-from models import LONGEST_GAP, Booking, Practitioner, Service, Taken
+from models import LONGEST_GAP, Booking, Practitioner, Service
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
 from views.kit.forms import Choice, Line, Money, Options
@@ -54,6 +54,11 @@ class Minutes(IntegerField):
 
 
 class ServiceForm(Merging):
+    taken = (
+        "name",
+        "There is a service called {} already, perhaps an archived one. Choose another name",
+    )
+
     name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})
     duration_minutes = Minutes("Minutes", 5, 720)
     gap_before_minutes = Minutes("Gap before it, in minutes", 0, LONGEST_GAP_MINUTES, True)
@@ -146,16 +151,15 @@ def create():
     form = NewServiceForm()
     if form.validate():
         for_everyone = form.who.data == "everyone"
-        try:
-            service = Service.add(
+        service = form.add(
+            lambda: Service.add(
                 access.clinic(), current_user, for_everyone=for_everyone, **_values(form)
             )
-        except Taken:
-            _say_taken(form)
-        else:
-            if not for_everyone:
-                flash(f"{service.name} is added. Choose who offers it.")
-                return htmx.done(url_for("services.people", service_id=service.id))
+        )
+        if service and not for_everyone:
+            flash(f"{service.name} is added. Choose who offers it.")
+            return htmx.done(url_for("services.people", service_id=service.id))
+        if service:
             flash(f"{service.name} can be booked now.")
             return htmx.done(url_for("services.index"))
     return htmx.show("services/edit.html", "services/_form.html", 422, form=form, service=None)
@@ -174,18 +178,14 @@ def update(service_id: int):
     service = access.service_to_change(service_id)
     form = ServiceForm(obj=service)
     if form.validate():
-        try:
-            saved = form.store(
-                service,
-                lambda row: ServiceForm(formdata=None, obj=row),
-                lambda: service.change(current_user, **_values(form)),
-            )
-        except Taken:
-            _say_taken(form)
-        else:
-            if saved:
-                flash(f"{service.name} is changed, here and in every private link.")
-                return htmx.done(url_for("services.index"))
+        saved = form.store(
+            service,
+            lambda row: ServiceForm(formdata=None, obj=row),
+            lambda: service.change(current_user, **_values(form)),
+        )
+        if saved:
+            flash(f"{service.name} is changed, here and in every private link.")
+            return htmx.done(url_for("services.index"))
     return htmx.show(
         "services/edit.html",
         "services/_form.html",
@@ -250,11 +250,3 @@ def bring_back(service_id: int):
     service.set_archived(False, current_user)
     flash(f"{service.name} can be booked again.")
     return htmx.done(url_for("services.index"))
-
-
-def _say_taken(form: ServiceForm) -> None:
-    form.fault(
-        "name",
-        f"There is a service called {form.name.data} already, perhaps an archived one. Choose"
-        " another name",
-    )

@@ -8,7 +8,7 @@ from wtforms import BooleanField
 
 from base import text
 from base.database import alone
-from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, Taken, User, Venue
+from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, User, Venue
 from sync.providers import registry
 from sync.tables.accounts import Account
 from views.kit import access, history, htmx, sync_words
@@ -90,6 +90,11 @@ class CalendarsForm(Merging):
 
 
 class VenueForm(Merging):
+    taken = (
+        "name",
+        "There is a venue called {} already, perhaps an archived one. Choose another name",
+    )
+
     name = Line("Name", 120, "Write a name, such as the street")
     address = Line("Address", 300)
     zone_name = Zone("Time zone")
@@ -191,11 +196,8 @@ def new_venue():
 def create_venue():
     form = VenueForm()
     if form.validate():
-        try:
-            venue = Venue.add(access.clinic(), current_user, **form.values())
-        except Taken:
-            _say_taken(form)
-        else:
+        venue = form.add(lambda: Venue.add(access.clinic(), current_user, **form.values()))
+        if venue:
             flash(f"{venue.name} is there. In Team, give people a calendar at it.")
             return htmx.done(url_for("settings.show"))
     return htmx.show("settings/venue.html", "settings/_venue.html", 422, form=form, venue=None)
@@ -214,18 +216,14 @@ def update_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     form = VenueForm(obj=venue)
     if form.validate():
-        try:
-            saved = form.store(
-                venue,
-                lambda row: VenueForm(formdata=None, obj=row),
-                lambda: venue.change(current_user, **form.values()),
-            )
-        except Taken:
-            _say_taken(form)
-        else:
-            if saved:
-                flash(f"{venue.name} is changed, here and in every private link.")
-                return htmx.done(url_for("settings.show"))
+        saved = form.store(
+            venue,
+            lambda row: VenueForm(formdata=None, obj=row),
+            lambda: venue.change(current_user, **form.values()),
+        )
+        if saved:
+            flash(f"{venue.name} is changed, here and in every private link.")
+            return htmx.done(url_for("settings.show"))
     return htmx.show(
         "settings/venue.html",
         "settings/_venue.html",
@@ -272,14 +270,6 @@ def bring_back_venue(venue_id: int):
     venue.set_archived(False, current_user)
     flash(f"{venue.name} is open again, and so are its calendars.")
     return htmx.done(url_for("settings.show"))
-
-
-def _say_taken(form: VenueForm) -> None:
-    form.fault(
-        "name",
-        f"There is a venue called {form.name.data} already, perhaps an archived one. Choose another"
-        " name",
-    )
 
 
 # ---- the owner's: plan and history ----

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from flask import request
 from flask_login import current_user
@@ -23,10 +23,12 @@ from wtforms.widgets import HiddenInput
 
 from base import scheduling
 from base.audit import AuditEntry
-from base.database import Base, alone
+from base.database import Base, Taken, alone
 
 from . import access, display, sync_words
 from .forms import DayHours, Form, Money, Paragraph, WeekHours
+
+Row = TypeVar("Row", bound=Base)
 
 LONGEST_SEEN = 400_000  # characters of the hidden field
 
@@ -82,6 +84,9 @@ class Merging(Form):
     together: ClassVar[dict[str, tuple[str, ...]]] = {}
     not_stored: tuple[str, ...] = ()  # fields that say what to do, not what to store
     saves_itself = False  # each change in it is saved at once, without a button
+    # the field whose value must be this row's alone, and what is said where it is not; {} stands
+    # for the value
+    taken: ClassVar[tuple[str, str] | None] = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -107,16 +112,37 @@ class Merging(Form):
         self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]
     ) -> bool:
         """Merge with what is stored now, and save. False: both changed a field, and `differences`
-        are to be decided first.
+        are to be decided first, or what must be this row's alone is another's, which stands beside
+        its field.
 
         `opened(row)` is the form as it would open now. Another change of the clinic waits
         meanwhile.
         """
-        with alone(row):
-            may = self.merge(opened(row), row)
-            if may:
-                save()
+        try:
+            with alone(row):
+                may = self.merge(opened(row), row)
+                if may:
+                    save()
+        except Taken as error:
+            self._say_taken(error)
+            return False
         return may
+
+    def add(self, make: Callable[[], Row]) -> Row | None:
+        """The row that `make()` makes from what was filled in. None: what must be this row's alone
+        is another's, which stands beside its field.
+        """
+        try:
+            return make()
+        except Taken as error:
+            self._say_taken(error)
+            return None
+
+    def _say_taken(self, error: Taken) -> None:
+        if self.taken is None:
+            raise error
+        name, sentence = self.taken
+        self.fault(name, sentence.format(self[name].data))
 
     def merge(self, now: "Merging", row: Base) -> bool:
         """Put into every field what is to be stored, given the form as it would open now. False:
