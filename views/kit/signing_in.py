@@ -137,7 +137,8 @@ def _is_kept(name: str) -> bool:
 def _is_text(name: str, value: str) -> bool:
     """Whether a person typed it: not a choice, a key or a number of ours."""
     made_by_us = name in ("key", "q", "seen", "agreed") or re.fullmatch("[0-9a-f-]{16,}", value)
-    return not made_by_us and len(value) > 3 and any(one.isalpha() for one in value)
+    is_number = value.isdigit() and len(value) < 7  # a telephone number is longer
+    return not made_by_us and len(value) > 3 and not is_number
 
 
 def _page_of(path: str) -> str:

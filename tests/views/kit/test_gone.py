@@ -124,11 +124,18 @@ def test_what_was_typed_into_a_form_of_a_calendar_that_was_closed_is_shown(
     browser = signed_in(getattr(linden, role))
     linden.calendar.set_archived(True, linden.olive)
     answer = browser.post(
-        "/bookings/", data={"calendar": linden.calendar.id, "notes": "Allergic to latex"}
+        "/bookings/",
+        data={
+            "calendar": linden.calendar.id,
+            "notes": "Allergic to latex",
+            "phone": "07700900052",
+            "day": "2026-12-03",
+        },
     )
     page = answer.get_data(as_text=True)
     assert answer.status_code == 404 and "What you entered was not saved" in page
-    assert "Allergic to latex" in page and answer.headers["Cache-Control"] == "no-store"
+    assert all(one in page for one in ("Allergic to latex", "07700900052", "2026-12-03"))
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 @ON_SQLITE
