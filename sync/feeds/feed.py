@@ -31,10 +31,11 @@ SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_day
     ELSE f.user_id END = f.user_id,
   c.id, c.latest_rev, f.rev, u.rev, c.faces_rev,
   CASE f.scope
-    WHEN 'practitioner' THEN (
-      SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.id = f.practitioner_id
-        OR f.kind = 'availability' AND p.user_id = (
-          SELECT q.user_id FROM practitioner q WHERE q.id = f.practitioner_id))
+    WHEN 'practitioner' THEN CASE
+      WHEN f.kind = 'availability' THEN (
+        SELECT MAX(p.calendar_rev) FROM practitioner p JOIN practitioner q ON q.user_id = p.user_id
+        WHERE q.id = f.practitioner_id)
+      ELSE (SELECT p.calendar_rev FROM practitioner p WHERE p.id = f.practitioner_id) END
     WHEN 'person' THEN (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.user_id = f.user_id)
     ELSE (SELECT MAX(p.calendar_rev) FROM practitioner p WHERE p.clinic_id = f.clinic_id) END,
   CASE f.scope
