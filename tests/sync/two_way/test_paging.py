@@ -141,9 +141,11 @@ def test_a_resync_uses_no_page_that_was_read_before_it(world, account, checks):
     assert ReadPage.select().exists()
     reword(world, "Secret 00")
     Account.get_by_id(account.id).ask("resync")
+    presses = 0
     while run(account.id, 1e-9):
-        if checks:
+        if checks and presses < PAGES:  # who presses without end keeps the calendar due without end
             Account.get_by_id(account.id).ask("check")
+            presses += 1
     assert "Silently" in world.mirrored(account) and len(world.mirrored(account)) == 2 * PAGES - 1
     assert not ReadPage.select().exists()
 
