@@ -4,6 +4,7 @@ them until Ctrl-C.
 
 import fcntl
 import http.client
+import logging
 import os
 import shlex
 import signal
@@ -24,6 +25,7 @@ from rq.exceptions import SchedulerNotFound, StopRequested
 
 from base import jobs
 from base.settings import sandbox_port
+from base.text import places
 
 from . import chores
 from .keeper import (
@@ -123,6 +125,27 @@ class _Forking(_Listed, Worker):
             timer.start()
 
 
+class _WithoutTraceback(logging.Filter):
+    """A fault inside RQ is told by its type and place, as everywhere: never by its message, nor by
+    a page of lines where Redis merely went away.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if record.exc_info else None
+        if fault:
+            record.msg = f"{record.getMessage()} {type(fault).__name__} at {places(fault)}"
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def tell_plainly() -> None:
+    """What RQ's workers and clock log of themselves is without tracebacks."""
+    for name in ("rq.worker", "rq.cron"):
+        log = logging.getLogger(name)
+        if not any(isinstance(one, _WithoutTraceback) for one in log.filters):
+            log.addFilter(_WithoutTraceback())
+
+
 def work(
     redis_url: str,
     queues: list[str],
@@ -139,6 +162,7 @@ def work(
     before, and is never again. The process of a job that gives no sign of life for `frozen_seconds`
     is ended.
     """
+    tell_plainly()
     kind = _Simple if queues == ["now"] else _Forking
     present: list[_Listed] = []
     go_on_saying(ready, lambda: [each.look(frozen_seconds) for each in present])
@@ -173,6 +197,7 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
     """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not
     begun in its period expires.
     """
+    tell_plainly()
     go_on_saying(ready)
     clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
     for function, seconds in chores.PERIODIC:

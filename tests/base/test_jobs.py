@@ -139,6 +139,19 @@ def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, m
     assert "Małgorzata" not in caplog.text and record.exc_info is None
 
 
+@pytest.mark.parametrize("name", ["rq.worker", "rq.cron"])
+def test_a_fault_inside_rq_is_told_by_its_type_and_place(caplog, name):
+    processes.tell_plainly()
+    processes.tell_plainly()
+    try:
+        raise ConnectionError("redis://user:secret@host")
+    except ConnectionError:
+        logging.getLogger(name).error("Worker %s: quitting...", "w1", exc_info=True)
+    (record,) = caplog.records
+    assert record.getMessage().startswith("Worker w1: quitting... ConnectionError at test_jobs.py")
+    assert "secret" not in caplog.text and "Traceback" not in caplog.text
+
+
 def test_a_job_closes_the_database_it_opened(db):
     models.database.close()
     jobs.carry_out("operate.chores.sweep")
