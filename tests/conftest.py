@@ -29,7 +29,7 @@ from redis import Redis
 
 import models
 from app import Settings, create_app
-from base import jobs, outbox, scheduling
+from base import jobs, outbox, scheduling, vault
 from base.database import open_database
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
@@ -39,6 +39,7 @@ from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
 
 PASSWORD = "correct horse battery"
+KEY = "a key of the tests"
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)  # a Friday
 WEEKDAYS = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
 
@@ -187,7 +188,7 @@ def settings(database_url, tmp_path_factory):
         {
             "DATABASE_URL": database_url,
             "KALENDS_INSTANCE": str(tmp_path_factory.mktemp("instance")),
-            "KALENDS_SECRET_KEY": "a key of the tests",
+            "KALENDS_SECRET_KEY": KEY,
             "KALENDS_BASE_URL": "http://localhost",
         }
     )
@@ -245,6 +246,12 @@ def clock(monkeypatch):
     clock = SimpleNamespace(now=NOW)
     monkeypatch.setattr(scheduling, "utc_now", lambda: clock.now)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def keys_in_force():
+    """Each test begins under the tests' own key, whatever another program or test put in force."""
+    vault.open_vault([KEY])
 
 
 @pytest.fixture(autouse=True)
