@@ -39,31 +39,26 @@ from peewee import (
 
 from base import copies, outside, past_values, scheduling, time_off
 from base.audit import AuditEntry
+from base.clashes import Clash, refuse_taken
 from base.database import (
     Base,
     InstantField,
     JSONText,
     Taken,
     database,
-    insert_many_rows,
     is_sqlite,
     lock_everything,
     now,
     transition,
     unique,
 )
+from base.many import insert_many_rows
 from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
 from base.scheduling import Hours, Span
-from base.series import (
-    FREE_STATUSES,
-    STATUSES,
-    Changed,
-    Clash,
-    InSeries,
-    refuse_taken,
-)
+from base.series import Changed, InSeries
+from base.statuses import FREE_STATUSES, STATUSES
 from base.text import IDENTIFIERS, client_label, like, search_key
 from base.time_off import TimeOff
 

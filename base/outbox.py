@@ -23,7 +23,8 @@ from peewee import (
 
 from base import vault
 
-from .database import Base, InstantField, JSONText, now, tuples
+from .database import Base, InstantField, JSONText, now
+from .many import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
 LEASE = timedelta(

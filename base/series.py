@@ -6,73 +6,19 @@ through the row.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from base import scheduling
 
 from .audit import AuditEntry
+from .clashes import Clash, SlotTaken, clashes, refuse_taken, spare_taken
 from .database import Base, transition
 from .notes import NoteVersion
 from .outside import ExternalEvent
 from .scheduling import Span
+from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
+from .steps import Shift, Step, plain
 from .time_off import TimeOff
-from .working_time import Stretch
-
-STATUSES = (
-    "offered",
-    "pending",
-    "confirmed",
-    "arrived",
-    "delivered",
-    "invoiced",
-    "paid",
-    "cancelled",
-    "no_show",
-)
-FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other status does
-OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
-
-
-@dataclass(frozen=True)
-class Clash:
-    """A time that is taken: the calendar and span asked for, and the bookings, external events and
-    time off that hold it.
-    """
-
-    calendar: Base
-    span: Span
-    bookings: Sequence[Base]
-    events: Sequence[ExternalEvent]
-    away: Sequence[Stretch] = ()
-
-    @property
-    def keys(self) -> set[str]:
-        """What is in the way, as short keys: what a person agreed to can be compared with what is
-        there later.
-        """
-        return {
-            *(f"b{row.id}" for row in self.bookings),
-            *(f"e{event.id}" for event in self.events),
-            *(stretch.key for stretch in self.away),
-        }
-
-
-class SlotTaken(Exception):
-    """The practitioner is busy: `conflicts` are the bookings in the way, `outside` the external
-    events, `away` the time off, `clashes` all of it by time asked for.
-    """
-
-    def __init__(self, clashes: Sequence[Clash] = ()):
-        super().__init__(len(clashes))
-        self.clashes = clashes
-        self.conflicts = list({row.id: row for clash in clashes for row in clash.bookings}.values())
-        self.outside = list(
-            {event.id: event for clash in clashes for event in clash.events}.values()
-        )
-        self.away = list({one.key: one for clash in clashes for one in clash.away}.values())
 
 
 class ChangedMeanwhile(Exception):
@@ -101,174 +47,6 @@ class Changed(list[Any]):
             {why: count for why, count in (kept or {}).items() if count},
             skipped,
         )
-
-
-@dataclass(frozen=True)
-class Shift:
-    """How a span changes, as something that can be done to the others of a series. None: that part
-    stays as each has it.
-    """
-
-    days: int
-    wall: time | None
-    length: timedelta | None
-    whole: bool | None  # where it changes between whole days and times
-    was_whole: bool
-
-    @classmethod
-    def between(cls, was: Span, zone: ZoneInfo, to: Span, there: ZoneInfo) -> "Shift":
-        """What leads from one span on the clock of `zone` to another on that of `there`."""
-        old_day, old_wall, old_length = _on_the_clock(was, zone)
-        day, wall, length = _on_the_clock(to, there)
-        turned = was.all_day != to.all_day
-        return cls(
-            (day - old_day).days,
-            wall if turned or wall != old_wall else None,
-            length if turned or length != old_length else None,
-            to.all_day if turned else None,
-            was.all_day,
-        )
-
-    def of(self, span: Span, zone: ZoneInfo, there: ZoneInfo) -> Span:
-        """The span changed so. Wall time counts, so that a series keeps its hour over a clock
-        change. Raises BadTime past 2099.
-        """
-        alike = self.whole is not None or span.all_day == self.was_whole
-        wall, length = (self.wall, self.length) if alike else (None, None)
-        if zone == there and not self.days and wall is None and length is None:
-            return span
-        day, own_wall, own_length = _on_the_clock(span, zone)
-        day += timedelta(days=self.days)
-        length = own_length if length is None else length
-        if span.all_day if self.whole is None else self.whole:
-            return scheduling.whole_days(day, day + length - timedelta(days=1), there)
-        starts_at, _ = scheduling.instant(day, own_wall if wall is None else wall, there)
-        return Span(starts_at, starts_at + length)
-
-
-def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timedelta]:
-    """First day, wall time (None for whole days) and length."""
-    if span.all_day:
-        return span.starts_on, None, span.ends_on - span.starts_on
-    local = span.starts_at.astimezone(zone)
-    return local.date(), local.time().replace(fold=local.fold), span.duration
-
-
-@dataclass
-class Step:
-    """What is to become of one booking."""
-
-    row: Base
-    span: Span
-    calendar: Base
-    fields: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def status(self) -> str:
-        """The status that the booking would have."""
-        return self.fields.get("status", self.row.status)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it would take time."""
-        return self.status not in FREE_STATUSES
-
-    @property
-    def takes_time(self) -> bool:
-        """Whether it would hold time in another place than now. Whoever only writes a note need not
-        ask again.
-        """
-        moved = self.span != self.row.span or self.calendar.user_id != self.row.practitioner.user_id
-        return self.is_busy and (moved or not self.row.is_busy)
-
-    @property
-    def moves(self) -> bool:
-        """Whether time or calendar would change."""
-        return self.span != self.row.span or self.calendar.id != self.row.practitioner_id
-
-    @property
-    def changes(self) -> list[str]:
-        """The names of the columns that would get another value; a calendar is "practitioner", a
-        time "time".
-        """
-        named = [
-            name for name, value in self.fields.items() if self.row.__data__[name] != _plain(value)
-        ]
-        return [
-            *named,
-            *["time"] * (self.span != self.row.span),
-            *["practitioner"] * (self.calendar.id != self.row.practitioner_id),
-        ]
-
-    def stay(self) -> None:
-        """Leave time, calendar and status alone."""
-        self.span, self.calendar = self.row.span, self.row.practitioner
-        self.fields.pop("status", None)
-
-
-def _plain(value):
-    return value.id if isinstance(value, Base) else value
-
-
-def spare_taken(steps: Sequence[Step]) -> list[Clash]:
-    """Let every step whose time is taken stay where it is, and give what was in the way."""
-    skipped: list[Clash] = []
-    while taken := clashes(steps):  # one that stays may be in the way of another
-        for step, clash in taken:
-            step.stay()
-            skipped.append(clash)
-    return skipped
-
-
-def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
-    """For each step that takes time: what holds it already, or would after the other steps. Each is
-    judged in its own calendar.
-    """
-    found, ids = [], [step.row.id for step in steps]
-    calendars = {step.calendar.id: step.calendar for step in steps if step.takes_time}
-    for calendar in calendars.values():
-        asking = [step for step in steps if step.takes_time and step.calendar.id == calendar.id]
-        spans = [step.span for step in asking]
-        booked = type(steps[0].row).conflicts(calendar.user_id, spans, ids)
-        events = ExternalEvent.blocking(calendar.user_id, spans, calendar.zone)
-        off = TimeOff.blocking(calendar.user_id, spans, calendar.zone)
-        for step in asking:
-            rows = [row for row in booked if row.span.overlaps(step.span)] + [
-                other.row for other in steps if _gets_in_the_way(step, other)
-            ]
-            held = [event for event in events if event.overlaps(step.span, calendar.zone)]
-            away = [stretch for stretch in off if stretch.overlaps(step.span)]
-            if rows or held or away:
-                found.append((step, Clash(step.calendar, step.span, rows, held, away)))
-    return sorted(found, key=lambda pair: pair[0].span.starts_at)
-
-
-def _gets_in_the_way(step: Step, other: Step) -> bool:
-    """Whether another booking of the same change would overlap it and does not now: what overlaps
-    already was agreed to.
-    """
-    if (
-        other is step
-        or not other.is_busy
-        or other.calendar.user_id != step.calendar.user_id
-        or not other.span.overlaps(step.span)
-    ):
-        return False
-    one, two = step.row, other.row
-    return not (
-        one.is_busy
-        and two.is_busy
-        and one.practitioner.user_id == two.practitioner.user_id
-        and one.span.overlaps(two.span)
-    )
-
-
-def refuse_taken(taken: Sequence[Clash], agreed: bool | Collection[str]) -> None:
-    """Raise SlotTaken for times that are taken. `agreed`: True for all of it, or the keys of what a
-    person has agreed to overlap.
-    """
-    if taken and agreed is not True and any(clash.keys - set(agreed or ()) for clash in taken):
-        raise SlotTaken(taken)
 
 
 class InSeries:
@@ -346,7 +124,7 @@ class InSeries:
                     takes = not settled
                 else:
                     takes = row.__data__[name] == self.__data__[name]
-                    own = own or (not takes and row.__data__[name] != _plain(value))
+                    own = own or (not takes and row.__data__[name] != plain(value))
                 if takes:
                     step.fields[name] = value
             kept["settled"] += settled and bool(

@@ -5,42 +5,24 @@ The whole of Kalends runs as it is deployed (`start`, with three workers); the f
 both sides over HTTP and the database.
 """
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
-
-import models
-from app import create_app
 from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.settings import Settings, sandbox_port
 from models import Booking, User
-from operate import migrate
-from sync.connect import connecting, connections
 from sync.tables.accounts import Account, MappingRow, RemoteCalendar
-from sync.two_way import first_look, work
+from sync.two_way import work
 from sync.two_way.run import run as bring_in_step
 
-from . import clinics
+from .outside import MANY, NAMES, PAGES, PEOPLE, TRIES, Outside, kalends, until
 from .tables import show, verdict
 
 LATENCY_MS = 80
 ITEM_MS = 150  # what one item of a batch takes at Graph
-MANY, PEOPLE, TRIES = 1000, 200, 40
-PAGES = {"google": "/sandbox", "microsoft": "/sandbox/outlook"}
-NAMES = {"google": "Google", "microsoft": "Outlook"}
 UNLIMITED = {
     "google": {"quota_per_minute": None},
     "microsoft": {"quota_per_10_minutes": None},
@@ -48,58 +30,9 @@ UNLIMITED = {
 FIRST_REQUESTS = {"google": 30, "microsoft": 80}
 
 
-class Outside:
-    """One provider's imitation, played and measured over HTTP."""
-
-    def __init__(self, kind: str, base: str):
-        self.kind, self.pages, self.http = (
-            kind,
-            PAGES[kind],
-            httpx.Client(base_url=base, timeout=120),
-        )
-
-    def switch(self, **values: object) -> None:
-        self.http.post(f"{self.pages}/control/switches", json=values).raise_for_status()
-
-    def do(self, email: str, what: str, **choice: object):
-        answer = self.http.post(f"{self.pages}/users/{email}/{what}", json=choice)
-        answer.raise_for_status()
-        return answer.json()["answer"]
-
-    def requests(self) -> int:
-        """How many HTTP requests it has had in all; what lies within a batch is none of its own."""
-        return self.http.get(f"{self.pages}/requests/total").json()
-
-    def connect(self, user: User, email: str, sources: bool) -> Account:
-        """The person's account after the pages of consent."""
-        out = connecting.depart(self.kind, user.clinic, f"{self._base()}/connect/{self.kind}")
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(out.url).query).items()}
-        form = asked | {"decision": "allow", "other": email, "granted": asked["scope"].split()}
-        back = self.http.post(
-            urlsplit(out.url)._replace(scheme="", netloc="", query="").geturl(),
-            data=form,
-            follow_redirects=False,
-        )
-        query = {
-            name: values[0]
-            for name, values in parse_qs(urlsplit(back.headers["Location"]).query).items()
-        }
-        account = connecting.arrive(user, self.kind, out, query)
-        first_look.look(account.id)
-        account.start(user, "Kalends bench", "Europe/London")
-        if sources:
-            for row in account.calendars.where(RemoteCalendar.is_primary):
-                row.sync(user)
-        return Account.get_by_id(account.id)
-
-    @staticmethod
-    def _base() -> str:
-        return connections.setup().webhook_url
-
-
 def run() -> None:
     """Every figure, for each provider beside the other."""
-    with tempfile.TemporaryDirectory() as folder, _kalends(Path(folder)) as base:
+    with tempfile.TemporaryDirectory() as folder, kalends(Path(folder)) as base:
         figures = {}
         for kind in PAGES:
             outside = Outside(kind, base)
@@ -109,46 +42,6 @@ def run() -> None:
         _at_graphs_pace(Outside("microsoft", base))
         for kind in PAGES:
             _crowd(Outside(kind, base))
-
-
-@contextlib.contextmanager
-def _kalends(folder: Path) -> Iterator[str]:
-    """Kalends with its workers and the imitations; gives the address of these."""
-    port = _free_port()
-    environ = {
-        "KALENDS_INSTANCE": str(folder / "instance"),
-        "KALENDS_PORT": str(port),
-        "KALENDS_SANDBOX": "1",
-        "KALENDS_SECRET_KEY": "a secret of the bench",
-        "KALENDS_BASE_URL": f"http://localhost:{port}",
-        "KALENDS_SAMPLE_PASSWORD": "sample pass 1",
-    }
-    (folder / "instance").mkdir()
-    create_app(Settings.from_env(environ))
-    migrate.migrate()
-    clinics.fill(PEOPLE + 1, 1)
-    models.database.close()
-    running = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "start"],
-        env={**os.environ, **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _until(
-            lambda: (
-                _answers(f"http://localhost:{port}/readyz")
-                and _answers(f"http://localhost:{sandbox_port(port)}/")
-            ),
-            60,
-        )
-        models.database.connect(reuse_if_open=True)
-        yield f"http://localhost:{sandbox_port(port)}"
-    finally:
-        os.killpg(running.pid, signal.SIGTERM)
-        running.wait(20)
-        models.database.obj.close_all()
 
 
 def _first(outside: Outside) -> dict[str, float]:
@@ -218,7 +111,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
     account = outside.connect(user, email, sources=True)
     work.wake(account.id)
     booked = Booking.select().where(Booking.practitioner.in_(user.practitioners)).count()
-    _until(
+    until(
         lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == booked,
         60,
     )
@@ -238,7 +131,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
         begun = time.perf_counter()
         Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)
         work.wake_clinic(user.clinic_id)
-        _until(
+        until(
             lambda expected=standing + number + 1: (
                 outside.do(email, "count", calendar=there) == expected
             ),
@@ -258,7 +151,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
             start=at.isoformat(),
             end=(at + timedelta(minutes=30)).isoformat(),
         )
-        _until(
+        until(
             lambda title=title: (
                 ExternalEvent.select()
                 .where(ExternalEvent.user == user, ExternalEvent.title == title)
@@ -281,7 +174,7 @@ def _at_graphs_pace(outside: Outside) -> None:
     email, calendar = "real.pace@people.example", user.practitioners.get()
     account, begun = outside.connect(user, email, sources=True), time.perf_counter()
     work.wake(account.id)
-    _until(lambda: account.counts()["synced"] >= MANY // 4, 120)
+    until(lambda: account.counts()["synced"] >= MANY // 4, 120)
     there = Account.get_by_id(account.id).destination.calendar_id
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=300)
     waits, changed = {}, time.perf_counter()
@@ -307,7 +200,7 @@ def _at_graphs_pace(outside: Outside) -> None:
         if time.perf_counter() > changed + 300:
             raise TimeoutError("a change made during a filling did not get through")
         time.sleep(0.02)
-    _until(
+    until(
         lambda: (
             account.counts()["synced"] == MANY + 1
             and outside.do(email, "count", calendar=there) == MANY + 1
@@ -368,7 +261,7 @@ def _crowd(outside: Outside) -> None:
         begun, before = datetime.now(UTC), outside.requests()
         Account.update(phase="active", due_at=begun).where(Account.id.in_(accounts)).execute()
         work.sweep()
-        _until(
+        until(
             lambda begun=begun: (
                 Account.select().where(Account.id.in_(accounts), Account.checked_at > begun).count()
                 == len(accounts)
@@ -431,24 +324,3 @@ def _show(figures: dict[str, dict]) -> None:
         ["", *(NAMES[kind] for kind in PAGES)],
         rows,
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def _until(holds: Callable[[], object], seconds: float, pause: float = 0.01) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds} s")
-        time.sleep(pause)

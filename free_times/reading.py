@@ -14,9 +14,9 @@ from peewee import SQL, fn
 from base import scheduling, time_off
 from base.database import EPOCH, InstantField, database
 from base.outside import ExternalEvent
-from base.series import FREE_STATUSES
 from base.sharing import LOOK_BACK_DAYS, Share
 from base.slots import DAY, MINUTE, Stretch, Taken
+from base.statuses import FREE_STATUSES
 from base.working_time import Rota
 from models import LONGEST_GAP, Booking, Practitioner, Service
 

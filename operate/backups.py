@@ -27,6 +27,7 @@ from models import Clinic
 from people.sessions import Session
 
 from . import keys, migrate, postgres_tools, processes
+from .keeper import CannotStart
 
 PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
 
@@ -132,7 +133,7 @@ def restore(settings, file: Path) -> str:
             return _restore(settings, file)
     except processes.AlreadyRuns:
         raise Refused("Kalends is running. Stop it first.") from None
-    except processes.CannotStart as error:
+    except CannotStart as error:
         raise Refused(str(error)) from None
 
 

@@ -2,7 +2,7 @@
 what
 has had its time.
 
-It stands above everything that has due work, and below the command line; `processes.tick` enqueues
+It stands above everything that has due work, and below the command line; `workers.tick` enqueues
 it.
 """
 

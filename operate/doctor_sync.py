@@ -10,7 +10,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
-from base.settings import is_loopback
+from base.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
 

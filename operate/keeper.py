@@ -13,18 +13,22 @@ import ctypes
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+TOP = Path(__file__).parent.parent
 TRIES = 5  # ends in a row before it was ready, after which a part is given up
 STEADY_SECONDS = 60  # after so long a life the next end counts as the first again
 SIGN_SECONDS = 1.0  # between two signs of life
 FROZEN_SECONDS = 20  # without one, after which a process is ended; one that is busy takes less
+LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
 START_SECONDS = 300  # the same before its first sign: it begins, perhaps on a slow machine
 LONGEST_LOOK = 2.0  # that count between two looks: after more, we ourselves did not run
 
@@ -225,3 +229,23 @@ def end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def begin_child(command: Sequence[str | Path], **more: Any) -> subprocess.Popen:
+    """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end.
+    It never outlives us.
+    """
+    return subprocess.Popen(  # noqa: S603
+        command,
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+        **more,
+    )
+
+
+def signal_group(pid: int, number: signal.Signals) -> None:
+    """Send it to our child and what it started, as far as they are there."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number)

@@ -27,86 +27,13 @@ from models import (
     database,
 )
 
+from .sample_names import CLIENTS, NOTES, PEOPLE, SERIES, SERVICES, VENUES, _week
+
 DAYS_BACK, DAYS_AHEAD = 91, 395
 
 
 class NotEmpty(Exception):
     """There is a clinic already; the sample is only for an empty database."""
-
-
-def _week(days: str, *stretches: tuple[str, str]) -> scheduling.Hours:
-    return {day: [list(stretch) for stretch in stretches] for day in days.split()}
-
-
-_FULL = _week("mon tue wed thu fri", ("08:30", "12:30"), ("13:30", "17:30"))
-_VENUES = (  # name, address, zone
-    ("Linden Street", "4 Linden Street, London N1 9ZZ", "Europe/London"),
-    ("Harbour House", "9 Pier Road, Brooklyn, New York 11201", "America/New_York"),
-)
-_PEOPLE = (  # name, sign-in, role, {venue: (colour, hours)}
-    ("Olivia Linden", "owner", "owner", {}),
-    ("Marcus Bell", "manager", "manager", {}),
-    ("Lea Moreau", "lea", "practitioner", {0: ("teal", _FULL)}),
-    (
-        "Tomasz Zieliński",
-        "tomasz",
-        "practitioner",
-        {0: ("blue", _week("mon tue thu fri", ("09:00", "13:00"), ("14:00", "18:00")))},
-    ),
-    (
-        "Amara Okafor",
-        "amara",
-        "practitioner",
-        {
-            0: ("amber", _week("mon tue wed", ("09:00", "12:30"), ("13:30", "17:00"))),
-            1: ("amber", _week("thu fri", ("10:00", "13:00"), ("14:00", "18:00"))),
-        },
-    ),
-    ("Hannah O’Brien", "hannah", "practitioner", {1: ("green", _FULL)}),
-    (
-        "田中 Kenji",
-        "kenji",
-        "practitioner",
-        {1: ("red", _week("tue wed thu fri sat", ("09:00", "12:00"), ("13:00", "17:00")))},
-    ),
-)
-_SERVICES = (  # name, minutes, buffer, price in pence, colour, bookable online
-    ("Shoulder assessment", 60, 10, 7500, "teal", True),
-    ("Follow-up treatment", 40, 5, 5200, "blue", True),
-    ("Sports massage", 50, 10, 6000, "green", True),
-    ("Post-surgery rehabilitation", 50, 10, 6800, "grey", False),
-    ("Pelvic health consultation", 60, 15, 8200, "red", False),
-    ("Home visit", 90, 30, 11500, "amber", False),
-    ("Pilates class", 55, 5, 1800, "green", True),
-    ("Locum day", 480, 0, 45000, "grey", False),
-)
-_CLIENTS = """Małgorzata Wójcik|Seán Ó Súilleabháin|D’Arcy O’Connell|Zoë Brontë|Jürgen Groß
-Søren Kjærgaard|Łukasz Żółć|Đorđe Đurić
-Ana-María Núñez Peña|François L’Écuyer|Ágnes Kovács|Ísold Þórsdóttir
-İpek Yıldız|Niamh Ní Bhriain|王 小明|陳 美玲|佐藤 花子|高橋 健|김 민준
-이 서연|Анна Иванова|Дмитро Шевченко|Ελένη Παπαδοπούλου|ليلى حسن
-محمد عبد الله|נועה לוי|प्रिया शर्मा|ณัฐพล ศรีสุข
-Nguyễn Thị Minh Khai|Björk
-Maximilian-Alexander Theodor von und zu Hohenstein-Waldburg-Zeil-Trauchburg the Younger
-James Carter|Emily Watson|Oliver Hughes|Grace Adeyemi|Harry Singh|Chloe Martin
-Jack Thompson|Fatima Begum|Noah Williams
-Mia Rossi|Leo Fischer|Ella Johansson|Samuel Cohen|Isla MacDonald|Ethan Brooks
-Ruby Edwards|Daniel Mensah|Poppy Clarke
-Lucas Silva|Sophie Dubois|Aaron Kaplan|Megan Lloyd|Victor Ionescu|Hana Nováková|Ravi Patel
-Alice Munro|George Baker
-Nina Petrova|Owen Price""".replace("\n", "|").split("|")
-_NOTES = (
-    "",
-    "",
-    "",
-    "",
-    "Prefers the ground floor.",
-    "Bring the exercise sheet.",
-    "Parking booked.",
-    "Referral letter on file.",
-    "First visit.",
-)
-_SERIES = ((1, 26), (2, 20), (1, 12), (2, 26), (4, 13))  # every so many weeks, so often
 
 
 @dataclass
@@ -198,13 +125,13 @@ def load(password: str) -> list[tuple[str, str]]:
             colour=colour,
             bookable_online=online,
         )
-        for name, minutes, buffer, price, colour, online in _SERVICES
+        for name, minutes, buffer, price, colour, online in SERVICES
     ]
-    diary.patients = [_client(diary, number, name) for number, name in enumerate(_CLIENTS, 1)]
+    diary.patients = [_client(diary, number, name) for number, name in enumerate(CLIENTS, 1)]
     _fill(diary, calendars)
     Booking.add_many(clinic, diary.rows, None)
     _links(diary, calendars[0].user)
-    return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in _PEOPLE]
+    return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in PEOPLE]
 
 
 def _people(clinic: Clinic, password: str) -> list[Practitioner]:
@@ -217,13 +144,13 @@ def _people(clinic: Clinic, password: str) -> list[Practitioner]:
             zone_name=zone,
             hours=_week("mon tue wed thu fri sat", ("08:00", "18:00")),
         )
-        for name, address, zone in _VENUES
+        for name, address, zone in VENUES
     ]
     secret, calendars = (
         models.passwords.hash(password),
         [],
     )  # one hash for all: Argon2 is slow on purpose
-    for name, login, role, places in _PEOPLE:
+    for name, login, role, places in PEOPLE:
         user = User.create(
             clinic=clinic,
             email=f"{login}@sample.test",
@@ -257,7 +184,7 @@ def _client(diary: _Diary, number: int, name: str) -> Patient:
         rev=diary.clinic.latest_rev,
         email=f"client{number}@mail.example" if number % 7 else "",
         phone=phone if number % 5 else "",
-        notes=diary.chance.choice(_NOTES),
+        notes=diary.chance.choice(NOTES),
     )
 
 
@@ -318,7 +245,7 @@ def _nights(diary: _Diary, calendars: list[Practitioner], days: list[date]) -> N
 
 def _series(diary: _Diary, calendars: list[Practitioner], today: date) -> None:
     """Standing appointments, weekly and fortnightly, over both clock changes."""
-    for n, (every, count) in enumerate(_SERIES):
+    for n, (every, count) in enumerate(SERIES):
         calendar, service = calendars[n % len(calendars)], diary.services[(3, 1, 6, 0, 2)[n]]
         weekday = sorted(scheduling.WEEKDAYS.index(day) for day in calendar.hours)[n % 2]
         first = scheduling.week_of(today)[weekday] - timedelta(weeks=6 * every // (n + 1) + 2)
@@ -348,7 +275,7 @@ def _sessions(diary: _Diary, calendar: Practitioner, day: date, distance: int) -
                     Span(starts_at, ends_at),
                     service=service.id,
                     patient=diary.chance.choice(diary.patients).id,
-                    notes=diary.chance.choice(_NOTES),
+                    notes=diary.chance.choice(NOTES),
                 )
             starts_at = _quarter(ends_at + timedelta(minutes=service.buffer_minutes))
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 from peewee import Case, fn
 
 from base import scheduling, working_time
-from base.series import ChangedMeanwhile, SlotTaken
+from base.clashes import SlotTaken
+from base.series import ChangedMeanwhile
 from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 

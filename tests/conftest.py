@@ -33,7 +33,7 @@ from base import jobs, outbox, scheduling, vault
 from base.database import open_database
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
-from operate import migrate, processes
+from operate import migrate, redis_server
 from sync.connect import connections
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
@@ -406,7 +406,7 @@ def queue(tmp_path, settings, db):
         "KALENDS_SECRET_KEY": "a key of the tests",
     }
     own = Settings.from_env({name: str(value) for name, value in environ.items()})
-    with processes.embedded_redis(own) as server:
+    with redis_server.embedded_redis(own) as server:
         jobs.open_queue(own.redis_url)
         queue = Redis.from_url(own.redis_url)
         queue.environ, queue.server, queue.output = environ, server, tmp_path / "said"

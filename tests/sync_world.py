@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from base import scheduling
+from base.endpoints import Endpoints
 from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.settings import Endpoints
 from models import Booking
 from sandbox import google, graph
 from sandbox.graph import seed as graph_seed

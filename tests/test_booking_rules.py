@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import models
+from base.clashes import SlotTaken
 from base.scheduling import Span, repeats
-from base.series import FREE_STATUSES, SlotTaken
+from base.statuses import FREE_STATUSES
 from models import AuditEntry, Booking, Patient, Practitioner
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday; London is on UTC then

@@ -16,7 +16,7 @@ import models
 from base.audit import AuditEntry
 from base.database import InstantField, JSONText, Taken
 from base.scheduling import timed, whole_days
-from base.series import STATUSES
+from base.statuses import STATUSES
 from base.text import IDENTIFIERS
 from models import (
     CLINIC,

@@ -19,8 +19,8 @@ import pytest
 
 import models
 from base import outbox
+from base.endpoints import Endpoints
 from base.scheduling import Span
-from base.settings import Endpoints
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.connect import connections

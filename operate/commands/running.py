@@ -12,11 +12,14 @@ from flask.cli import with_appcontext
 from peewee import PeeweeException
 
 import models
-from base.settings import SettingsError, sandbox_port
+from base import jobs
+from base.endpoints import sandbox_port
+from base.settings import SettingsError
 from models import Clinic
-from operate import backups, keys, processes
+from operate import backups, keys, processes, workers
 from operate import migrate as migrations
 from operate import web as web_server
+from operate.keeper import CannotStart, say
 
 from .data import load_sample, sample_sign_ins
 from .kit import own_settings, with_key
@@ -84,7 +87,7 @@ def _check_part() -> None:
             if not models.database.is_closed():
                 models.database.close()
         if attempt == 0:
-            processes.say(f"A restore is not finished, and {why}. Waiting for it.")
+            say(f"A restore is not finished, and {why}. Waiting for it.")
         time.sleep(1)
 
 
@@ -119,7 +122,7 @@ def migrate() -> None:
     try:
         with _while_restored():
             applied = _bring_up_to_date()
-    except processes.CannotStart as error:
+    except CannotStart as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
@@ -220,15 +223,15 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 
 
 @click.command()
-@click.argument("queues", nargs=-1, type=click.Choice(tuple(processes.jobs.LIMITS)))
+@click.argument("queues", nargs=-1, type=click.Choice(tuple(jobs.LIMITS)))
 @click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
 @_ready
 @with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
     _check_part()
-    names = list(queues or processes.jobs.LIMITS)
-    processes.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
+    names = list(queues or jobs.LIMITS)
+    workers.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
 
 
 @click.command()
@@ -237,4 +240,4 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
     _check_part()
-    processes.tick(own_settings().redis_url, ready)
+    workers.tick(own_settings().redis_url, ready)

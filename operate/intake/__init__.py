@@ -1,13 +1,11 @@
 """Clients and bookings from CSV files.
 
-`sheet` makes sense of the file: encoding, delimiter, columns. `clients` and `bookings` `read` each
-line by what the clinic
-has (its calendars, services, clients), and `fit` what only the whole can tell: duplicates and
-overlaps, in the file and
+`sheet` makes sense of the file: encoding, delimiter, lines; `columns` knows what columns may be
+called and mean. `clients` and `bookings` `read` each line by what the clinic has (its calendars,
+services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
 against the database. `look` does both and changes nothing; `store` does them again and adds the
-good lines, with the last
-look and the adding in one transaction. On the web a person decides between the two (`check`, then
-`take`).
+good lines, with the last look and the adding in one transaction. On the web a person decides
+between the two (`check`, then `take`).
 Sentences about a line never repeat what stands in a client's column.
 """
 
@@ -24,19 +22,9 @@ from models import Clinic, User, database
 from sync.two_way import work
 
 from . import asking, bookings, clients
+from .columns import COLUMNS, OURS
 from .report import Report, read_lines
-from .sheet import (
-    COLUMNS,
-    MOST_BYTES,
-    OURS,
-    Sheet,
-    Unreadable,
-    decode,
-    keys,
-    open_sheet,
-    peek,
-    short,
-)
+from .sheet import MOST_BYTES, Sheet, Unreadable, decode, keys, open_sheet, peek, short
 from .upload import ColumnMeaning, Import, TooManyOpen
 
 __all__ = [

@@ -8,7 +8,8 @@ from base.text import clean
 from models import Clinic, Practitioner
 
 from . import values
-from .sheet import COLUMNS, OURS, SEVERAL, STANDS_FOR, Sheet, Unreadable, keys, short
+from .columns import COLUMNS, OURS, SEVERAL, STANDS_FOR
+from .sheet import Sheet, Unreadable, keys, short
 
 SAMPLES = 3
 

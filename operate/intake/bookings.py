@@ -1,65 +1,26 @@
 """Bookings, a line each."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
-
-from tzlocal.windows_tz import win_tz
 
 from base import scheduling
-from base.outside import ExternalEvent
-from base.scheduling import BadTime, Span
-from base.series import FREE_STATUSES, STATUSES
+from base.statuses import STATUSES
 from base.text import search_key
-from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
 from . import values
-from .report import Cells, Report
-from .sheet import EXCLUSIVE_ENDS, INCLUSIVE_ENDS, Sheet, short
-from .values import NoValue, When
+from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
+from .fitting import Row, fit
+from .report import Cells
+from .sheet import Sheet, short
+from .times import Time
+from .values import NoValue
 
-_BAD_TIMES = {
-    "year": "The year must lie between 1970 and 2099.",
-    "ends_before_start": "It ends before it starts.",
-    "too_long": "A booking lasts at most 31 days.",
-}
+__all__ = ["add", "example", "first_of", "fit", "reader"]
+
 _key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
-
-
-@dataclass(slots=True)
-class _Row:
-    line: int
-    calendar: Practitioner
-    patient: int | None
-    service: int | None
-    span: Span
-    status: str
-    rate: int | None
-    notes: str
-
-    @property
-    def key(self) -> tuple:
-        return self.calendar.id, self.patient, self.span.starts_at, self.span.ends_at
-
-    def columns(self) -> dict:
-        """As the table wants it."""
-        return {
-            "practitioner": self.calendar.id,
-            "patient": self.patient,
-            "service": self.service,
-            "status": self.status,
-            "starts_at": self.span.starts_at,
-            "ends_at": self.span.ends_at,
-            "starts_on": self.span.starts_on,
-            "ends_on": self.span.ends_on,
-            "rate_cents": self.rate,
-            "notes": self.notes,
-        }
 
 
 class _Known:
@@ -93,12 +54,12 @@ class _Known:
             self.clients[search_key(first, last)].add(client)
             self.clients[search_key(last, first)].add(client)
 
-    def read(self, cells: Cells) -> _Row | None:
+    def read(self, cells: Cells) -> Row | None:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
         status, notes = _status(cells, self.order, rate), cells.take("notes", 4000)
-        span = _Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
-        return span and _Row(
+        span = Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
+        return span and Row(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
         )
 
@@ -253,318 +214,12 @@ def _rate(cells: Cells, currency: str) -> int | None:
         return None
 
 
-@dataclass
-class _Time:
-    """When a line's booking is. `span` gives None where a fault is noted."""
-
-    cells: Cells
-    calendar: Practitioner
-    service: Service | None
-    order: str
-    is_exclusive: bool
-    is_inclusive: bool
-
-    def span(self) -> Span | None:
-        cells = self.cells
-        try:
-            is_whole = values.yes(cells.take("all_day", 20))
-        except NoValue:
-            cells.fault("all_day", "Write yes or no.")
-            return None
-        dated, start, end, last = (
-            self._when(column) for column in ("date", "start", "end", "last_day")
-        )
-        day = (dated and dated.date) or (start and start.date)
-        if cells.fine and day is None:
-            cells.fault("date", "Write the date.")
-        if dated and start and start.date and start.date != dated.date:
-            cells.fault(
-                "start",
-                "This is another day than the one under date. Say which of the two columns counts,"
-                " and leave the other out.",
-            )
-        if not cells.fine:
-            return None
-        try:
-            return (
-                self._whole(day, _at(last, end))
-                if is_whole
-                else self._timed(day, dated, start, end, last)
-            )
-        except BadTime as error:
-            cells.fault(
-                "date" if error.fact == "year" else "last_day" if is_whole else "end",
-                _BAD_TIMES[error.fact],
-            )
-            return None
-
-    def _when(self, column: str) -> When | None:
-        raw = self.cells.take(column, 60)
-        try:
-            found = values.when(raw, self.order) if raw else None
-        except NoValue:
-            found = None
-        is_date = column in ("date", "last_day")
-        if raw and (
-            found is None
-            or (is_date and found.date is None)
-            or (column == "start" and raw.lstrip().startswith("24"))
-        ):
-            self.cells.fault(
-                column,
-                (
-                    "Write a date such as 2026-11-20 or 20/11/2026."
-                    if is_date
-                    else "Write a time such as 09:30."
-                ),
-            )
-            return None
-        return found
-
-    def _whole(self, day: date, ends: When | None) -> Span:
-        """Whole days. Outlook's files name the day after the last, and so does who ends them at
-        midnight, but for Google.
-        """
-        last = ends.date if ends and ends.date else day
-        if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
-            last -= timedelta(days=1)
-        return scheduling.whole_days(day, last, self.calendar.zone)
-
-    def _timed(
-        self, day: date, dated: When | None, start: When | None, end: When | None, last: When | None
-    ) -> Span | None:
-        cells = self.cells
-        begins = next((one for one in (start, dated) if one and one.time is not None), None)
-        length = self._length()
-        if begins is None:
-            cells.fault("start", "Write the time it starts, or yes under all_day.")
-        elif (
-            cells.fine
-            and (end is None or end.time is None)
-            and length is None
-            and self.service is None
-        ):
-            cells.fault("end", "Write when it ends or how long it lasts.")
-        zone = self._zone(begins)
-        if not cells.fine:
-            return None
-        starts_at, odd = self._instant("start", day, begins.time, zone)
-        if odd == "gap":
-            return None
-        if end is None or end.time is None:
-            return Span(
-                starts_at, starts_at + (length or timedelta(minutes=self.service.duration_minutes))
-            )
-        end_day = (
-            end.date
-            or (last and last.date)
-            or (day if end.time > begins.time else day + timedelta(days=1))
-        )
-        if end_day == day and end.time <= begins.time and not end.date:
-            end_day += timedelta(days=1)
-        end_zone = zone if end.offset is None else timezone(end.offset)
-        ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
-        if odd_end == "gap":
-            return None
-        if ends_at <= starts_at:
-            raise BadTime("ends_before_start")
-        return Span(starts_at, ends_at)
-
-    def _instant(
-        self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
-    ) -> tuple[datetime, str | None]:
-        """The instant of a wall time, and what a clock change makes of it: one that is skipped is
-        refused, one that comes twice is the first.
-        """
-        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
-            raise BadTime("year")
-        if not isinstance(zone, ZoneInfo):
-            return datetime.combine(day, wall, zone).astimezone(UTC), None
-        at, odd = scheduling.instant(day, wall, zone)
-        where = self.calendar.venue.name if zone == self.calendar.zone else str(zone)
-        if odd == "gap":
-            self.cells.fault(
-                column, f"{wall:%H:%M} does not exist that day: the clocks at {where} skip it."
-            )
-        if odd == "twice" and is_told:
-            self.cells.note(
-                column,
-                f"{wall:%H:%M} comes twice that day, as the clocks at {where} go back. We take the"
-                " first.",
-            )
-        return at, odd
-
-    def _length(self) -> timedelta | None:
-        raw = self.cells.take("duration", 30)
-        try:
-            found = values.length(raw) if raw else None
-        except NoValue:
-            found = timedelta(0)
-        if found is not None and not timedelta(0) < found <= scheduling.LONGEST:
-            self.cells.fault(
-                "duration", "Write the minutes, such as 50, or hours and minutes, such as 1:30."
-            )
-        return found or None
-
-    def _zone(self, begins: When | None) -> tzinfo:
-        """The zone of the line's wall times: as the cell says, as its own column says, else the
-        venue's.
-        """
-        raw = self.cells.take("zone", 60)
-        if begins and begins.offset is not None:
-            return timezone(begins.offset)
-        found = _as_zone(raw) if raw else self.calendar.zone
-        if found is None:
-            self.cells.fault(
-                "zone",
-                f"“{short(raw)}” is no time zone that we know. Write one such as Europe/London.",
-            )
-        return found or self.calendar.zone
-
-
-def _at(last: When | None, end: When | None) -> When | None:
-    """The last day and the time that goes with it, which may stand in two columns."""
-    if last and last.time is None and end and end.date is None:
-        return When(last.date, end.time)
-    return last or end
-
-
-@lru_cache(1_000)
-def _as_zone(raw: str) -> tzinfo | None:
-    """A zone by its IANA name, by Windows' name for it, or as an offset such as +01:00."""
-    name = win_tz.get(raw, raw)
-    if name.upper() in ("UTC", "GMT", "Z", "ETC/UTC", "ETC/GMT"):
-        return UTC
-    if scheduling.is_zone(name):
-        return ZoneInfo(name)
-    try:
-        offset = values.when(f"2000-01-01 00:00{raw.strip().lower().replace(' ', '')}").offset
-    except NoValue:
-        return None
-    return timezone(offset) if offset is not None else None
-
-
-class _Diary:
-    """When one person is busy: stretches that do not touch, in order, each with the line that took
-    it (None: the database).
-    """
-
-    def __init__(self):
-        self._starts: list[datetime] = []
-        self._ends: list[datetime] = []
-        self._lines: list[int | None] = []
-
-    def block(self, start: datetime, end: datetime) -> None:
-        """Time taken in the database; to be told in order of start."""
-        if self._ends and start <= self._ends[-1]:
-            self._ends[-1] = max(end, self._ends[-1])
-        else:
-            self._put(len(self._starts), start, end, None)
-
-    def claim(self, row: _Row) -> str | None:
-        """Take the row's time, or say who has it."""
-        at = bisect_left(self._starts, row.span.ends_at)
-        if self.is_taken(row):
-            line = self._lines[at - 1]
-            return f"line {line}" if line else "a booking that is in Kalends"
-        self._put(at, row.span.starts_at, row.span.ends_at, row.line)
-        return None
-
-    def is_taken(self, row: _Row) -> bool:
-        """Whether some of the row's time is taken. Takes nothing."""
-        at = bisect_left(self._starts, row.span.ends_at)
-        return bool(at) and self._ends[at - 1] > row.span.starts_at
-
-    def _put(self, at: int, start: datetime, end: datetime, line: int | None) -> None:
-        self._starts.insert(at, start)
-        self._ends.insert(at, end)
-        self._lines.insert(at, line)
-
-
-def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
-    """Refuse what is here already, and what overlaps other bookings of the same person, unless
-    those are to be taken as they are. Busy times
-    outside are only told. Holds these people in a transaction."""
-    clinic.lock()
-    diaries: dict[int, _Diary] = defaultdict(_Diary)
-    there: set[tuple] = set()
-    lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
-    if report.rows:
-        first, last = (
-            min(row.span.starts_at for row in report.rows),
-            max(row.span.ends_at for row in report.rows),
-        )
-        for user, calendar, patient, starts_at, ends_at, status in Booking.between(
-            clinic, first, last
-        ):
-            there.add((calendar, patient, starts_at, ends_at))
-            if status not in FREE_STATUSES:
-                diaries[user].block(starts_at, ends_at)
-        outside, away = (
-            _outside(report.rows, first, last),
-            _away(report.rows, first, last),
-        )
-    kept = []
-    for row in report.rows:
-        key = row.key, row.status in FREE_STATUSES
-        if row.key in there or key in lines:
-            report.fault(
-                row.line,
-                "",
-                (
-                    "This booking is in Kalends already."
-                    if row.key in there
-                    else f"Line {lines[key]} is the same booking."
-                ),
-            )
-            continue
-        other = (
-            diaries[row.calendar.user_id].claim(row) if row.status not in FREE_STATUSES else None
-        )
-        if other:
-            report.overlaps += 1
-            sentence = f"{row.calendar.user.name} is busy then: it overlaps {other}."
-            if not takes_overlaps:
-                report.fault(row.line, "start", sentence)
-                continue
-            report.note(row.line, "start", sentence)
-        if row.status not in FREE_STATUSES and outside[row.calendar.user_id].is_taken(row):
-            report.note(
-                row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then."
-            )
-        if row.status not in FREE_STATUSES and away[row.calendar.user_id].is_taken(row):
-            report.note(row.line, "start", f"{row.calendar.user.name} has time off then.")
-        lines[key] = row.line
-        kept.append(row)
-    report.rows = kept
-
-
-def _outside(rows: list[_Row], first: datetime, last: datetime) -> dict[int, _Diary]:
-    """When calendars outside keep these people busy."""
-    diaries: dict[int, _Diary] = defaultdict(_Diary)
-    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
-        events = ExternalEvent.between(calendar.user, first, last).where(ExternalEvent.blocks)
-        for starts_at, ends_at in sorted(event.taken(calendar.zone) for event in events):
-            if starts_at < ends_at:
-                diaries[calendar.user_id].block(starts_at, ends_at)
-    return diaries
-
-
-def _away(rows: list[_Row], first: datetime, last: datetime) -> dict[int, _Diary]:
-    """When these people have time off."""
-    diaries: dict[int, _Diary] = defaultdict(_Diary)
-    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
-        for stretch in TimeOff.between(calendar.user, first, last, calendar.zone):
-            diaries[calendar.user_id].block(stretch.starts_at, stretch.ends_at)
-    return diaries
-
-
-def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], _Row | None]:
+def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], Row | None]:
     """How to read one line."""
     return _Known(clinic, sheet).read
 
 
-def first_of(rows: list[_Row]) -> dict:
+def first_of(rows: list[Row]) -> dict:
     """Where to see the first of them: calendar and day."""
     first = min(rows, key=lambda row: row.span.starts_at)
     return {
@@ -573,7 +228,7 @@ def first_of(rows: list[_Row]) -> dict:
     }
 
 
-def add(clinic: Clinic, rows: list[_Row], actor: User | None) -> None:
+def add(clinic: Clinic, rows: list[Row], actor: User | None) -> None:
     """Make the bookings of these rows, in one transaction."""
     Booking.add_many(clinic, (row.columns() for row in rows), actor)
 

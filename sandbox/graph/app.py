@@ -21,9 +21,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from urllib.parse import quote, unquote, urlsplit
 
 from flask import Flask, jsonify, render_template
@@ -39,7 +37,6 @@ from . import (
     control,
     delta,
     events,
-    ids,
     listing,
     pages,
     seed,
@@ -47,6 +44,7 @@ from . import (
     spec,
     subscriptions,
 )
+from .call import Call, as_json, refuse_mailbox, scopes
 from .errors import Refused, invalid
 from .limits import GraphRequests, Limits
 from .oauth import OAuth
@@ -63,48 +61,6 @@ HANDLERS = (
 UNLOCKED = ("subscriptions.create",)
 WITHOUT_MAILBOX = ("me.get", "subscriptions.list")
 BATCH = f"{spec.BASE}/$batch"
-
-
-@dataclass
-class Call:
-    """One call of the API, looked up and allowed: what its handler needs to know. `target` is its
-    path as it stands in links.
-    """
-
-    app: "Graph"
-    operation: spec.Operation
-    account: dict
-    client_id: str
-    path: dict[str, str]
-    query: dict
-    body: dict
-    headers: dict[str, str]
-    base_url: str
-    target: str
-
-    @property
-    def store(self) -> Store:
-        return self.app.store
-
-    @cached_property
-    def prefer(self) -> dict[str, str]:
-        return spec.preferences(self.headers.get("Prefer", ""))
-
-    @property
-    def immutable(self) -> bool:
-        return self.prefer.get("idtype") == "ImmutableId"
-
-    def id_of(self, calendar: dict, immutable: str) -> str:
-        """The id that this caller gets."""
-        return immutable if self.immutable else ids.plain(calendar["id"], immutable)
-
-    def calendars(self) -> list[dict]:
-        """The mailbox's own calendars."""
-        return [
-            one
-            for one in calendars.visible(self.store, self.account["email"])
-            if one["owner"] == self.account["email"]
-        ]
 
 
 class Graph:
@@ -246,7 +202,7 @@ class Graph:
             )
             if operation.name not in HANDLERS:
                 raise Refused(501, "notSupported", f"The sandbox has no {operation.name}.")
-            return _json(operation, answer)
+            return as_json(operation, answer)
 
     def _admit(
         self,
@@ -261,14 +217,14 @@ class Graph:
     ) -> Call:
         """Scope, mailbox, parameters, preferences and body, in this order."""
         account = self.store.accounts[bearer["email"]]
-        if not _scopes(operation) & set(bearer["scopes"]):
+        if not scopes(operation) & set(bearer["scopes"]):
             raise Refused(
                 403, "ErrorAccessDenied", "Access is denied. Check credentials and try again."
             )
         if found.get("user", account["id"]) not in (account["id"], account["email"]):
             raise Refused(404, "ErrorItemNotFound", "The mailbox was not found for this user.")
         if not account["mailbox"] and operation.name not in WITHOUT_MAILBOX:
-            _refuse_mailbox(operation)
+            refuse_mailbox(operation)
         if body and headers.get("Content-Type", "").partition(";")[0] != "application/json":
             raise Refused(415, "RequestBodyRead", "The Content-Type must be application/json.")
         call = Call(
@@ -380,40 +336,6 @@ class Graph:
             ),
         )
         return site
-
-
-def _scopes(operation: spec.Operation) -> set[str]:
-    """Any of these permissions allows the operation."""
-    if operation.name == "me.get" or operation.name.startswith("outlook."):
-        return {"User.Read"}
-    reading = operation.method == "GET" or operation.name.startswith("subscriptions.")
-    return {"Calendars.ReadWrite", "Calendars.ReadWrite.Shared"} | (
-        {"Calendars.Read"} if reading else set()
-    )
-
-
-def _refuse_mailbox(operation: spec.Operation) -> None:
-    why = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
-    if operation.name.startswith("subscriptions."):
-        raise Refused(
-            404,
-            "ExtensionError",
-            f"Operation: Create; Exception: [Status Code: NotFound; Reason: {why}]",
-        )
-    raise Refused(404, "MailboxNotEnabledForRESTAPI", why)
-
-
-def _json(operation: spec.Operation, answer: dict | None) -> Response:
-    if answer is None:
-        return Response(status=operation.success)
-    response = Response(
-        json.dumps(answer, ensure_ascii=False),
-        operation.success,
-        content_type="application/json;odata.metadata=minimal",
-    )
-    if "@odata.etag" in answer:
-        response.headers["ETag"] = answer["@odata.etag"]
-    return response
 
 
 def create(

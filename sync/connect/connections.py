@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from base import scheduling, vault
-from base.settings import Endpoints
+from base.endpoints import Endpoints
 from models import Clinic
 from sync import providers
 from sync.providers import registry

@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from base import scheduling
-from base.database import tuples
+from base.many import tuples
 from sync.providers.base import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation

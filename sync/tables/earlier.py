@@ -8,7 +8,8 @@ import hashlib
 
 from peewee import CharField, ForeignKeyField
 
-from base.database import Base, tuples
+from base.database import Base
+from base.many import tuples
 from base.outside import ID_LENGTH
 from models import User
 

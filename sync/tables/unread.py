@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from peewee import CharField, ForeignKeyField, IntegerField, chunked
 
-from base.database import Base, InstantField, insert_many_rows, now, tuples
+from base.database import Base, InstantField, now
+from base.many import insert_many_rows, tuples
 from base.outside import ID_LENGTH
 from models import Clinic
 

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from peewee import chunked, fn
 
 from base import scheduling
-from base.database import tuples
+from base.many import tuples
 from sync.events.event import Delta, Mark
 from sync.tables.accounts import Account, MappingRow, RemoteCalendar
 

@@ -12,9 +12,9 @@ from typing import Any
 from peewee import JOIN, chunked, fn
 
 from base import scheduling, text
-from base.database import insert_many_rows, tuples, update_many_rows
+from base.many import insert_many_rows, tuples, update_many_rows
 from base.outside import TITLE_LENGTH, ExternalEvent, blocks
-from base.series import FREE_STATUSES
+from base.statuses import FREE_STATUSES
 from models import Booking
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, Notice, RemoteCalendar, hash_of

@@ -12,7 +12,8 @@ from operator import attrgetter
 from peewee import chunked
 
 from base import scheduling
-from base.database import database, tuples
+from base.database import database
+from base.many import tuples
 from sync.connect import connecting, revoking
 from sync.events.event import RemoteEvent, Window
 from sync.providers.base import (

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from peewee import chunked
 
-from base.database import tuples
+from base.many import tuples
 from models import Booking, Practitioner
 from sync.events.event import EventMapping, Mark, RemoteEvent
 from sync.tables.accounts import Account, MappingRow

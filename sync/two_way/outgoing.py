@@ -15,9 +15,9 @@ from datetime import timedelta
 from itertools import groupby
 
 from base import scheduling
+from base.clashes import SlotTaken
 from base.database import database
 from base.scheduling import Span
-from base.series import SlotTaken
 from models import Booking
 from sync.events.event import (
     AdoptRemote,

@@ -14,7 +14,8 @@ from operator import attrgetter
 
 from peewee import CharField, ForeignKeyField
 
-from base.database import Base, tuples
+from base.database import Base
+from base.many import tuples
 from base.outside import ID_LENGTH
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted

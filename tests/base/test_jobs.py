@@ -19,7 +19,7 @@ from app import Settings
 from base import jobs, scheduling
 from base.scheduling import Span
 from models import Booking
-from operate import chores, intake, processes
+from operate import chores, intake, redis_server, workers
 from operate.intake.upload import Import
 from people.credentials import OneTimeToken, Throttle
 from sync.connect import connections
@@ -141,8 +141,8 @@ def test_a_fault_in_a_job_is_told_by_its_place_without_its_message(db, caplog, m
 
 @pytest.mark.parametrize("name", ["rq.worker", "rq.cron"])
 def test_a_fault_inside_rq_is_told_by_its_type_and_place(caplog, name):
-    processes.tell_plainly()
-    processes.tell_plainly()
+    workers.tell_plainly()
+    workers.tell_plainly()
     try:
         raise ConnectionError("redis://user:secret@host")
     except ConnectionError:
@@ -251,7 +251,7 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
         queue.server.wait(5)
         time.sleep(1.5)
         assert running.poll() is None
-        with processes.embedded_redis(own):
+        with redis_server.embedded_redis(own):
             queue.flushall()
             row = upload(linden)
             if part[0] == "worker":

@@ -19,9 +19,11 @@ from hypothesis.stateful import (
 )
 
 import models
+from base.clashes import SlotTaken
 from base.notes import NoteVersion
 from base.scheduling import Span, repeats, whole_days
-from base.series import FREE_STATUSES, OPEN_STATUSES, STATUSES, Shift, SlotTaken
+from base.statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
+from base.steps import Shift
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate
 

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from base.clashes import SlotTaken
 from base.scheduling import Span
-from base.series import SlotTaken
 from base.time_off import TimeOff
 from models import Booking
 from people import leftover

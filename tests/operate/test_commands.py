@@ -19,7 +19,7 @@ import models
 from app import Settings
 from base.scheduling import Span
 from models import AuditEntry, Booking, Clinic, Feed, User
-from operate import processes
+from operate import redis_server
 from people.credentials import OneTimeToken
 
 
@@ -403,7 +403,7 @@ def test_the_doctor_says_what_to_fix_and_the_status_tells_scripts(own, tmp_path)
         "FIX  Redis does not answer." in said
         and "ok   The database (SQLite) can be read and written" in said
     )
-    with processes.embedded_redis(
+    with redis_server.embedded_redis(
         Settings.from_env({"KALENDS_INSTANCE": str(tmp_path / "instance")})
     ):
         assert "FIX  No worker runs." in own("doctor", status=1)

@@ -35,7 +35,7 @@ from base import database, jobs, scheduling
 from base.database import connect_afresh, open_database, trouble
 from base.scheduling import Span
 from models import Booking, Feed, Patient, User
-from operate import disk, doctor, front, migrate, processes, sample
+from operate import disk, doctor, front, migrate, sample, workers
 from sync.connect import connections
 from sync.feeds import feed as feeds
 from sync.tables.accounts import Account
@@ -117,7 +117,7 @@ def test_once_redis_answers_again_it_is_used_again(hanging, queue, monkeypatch):
 
 @on_sqlite_alone
 def test_a_worker_waits_for_a_redis_that_refuses_and_takes_leave_without_a_word(queue):
-    worker = processes._Simple(
+    worker = workers.Simple(
         [Queue("now", connection=queue)], connection=queue, worker_ttl=jobs.WORKER_SECONDS
     )
     worker.register_birth()
@@ -131,7 +131,7 @@ def test_a_worker_waits_for_a_redis_that_refuses_and_takes_leave_without_a_word(
 
 
 @on_sqlite_alone
-@pytest.mark.parametrize("kind", [processes._Simple, processes._Forking])
+@pytest.mark.parametrize("kind", [workers.Simple, workers.Forking])
 def test_a_redis_that_came_back_empty_learns_of_the_workers_again(kind, queue):
     worker = kind(
         [Queue("now", connection=queue)], connection=queue, worker_ttl=jobs.WORKER_SECONDS

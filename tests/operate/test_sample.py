@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from base.series import FREE_STATUSES, STATUSES
+from base.statuses import FREE_STATUSES, STATUSES
 from models import (
     AuditEntry,
     Booking,

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 
 from base import scheduling
+from base.clashes import SlotTaken
 from base.notes import NoteVersion
 from base.outside import ExternalEvent
-from base.series import STATUSES, SlotTaken
+from base.statuses import STATUSES
 from base.time_off import TimeOff
 from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from flask_login import current_user
 
 from base import scheduling, time_off
+from base.clashes import Clash, SlotTaken
 from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
-from base.series import FREE_STATUSES, STATUSES, Clash, SlotTaken, going_along
+from base.series import going_along
+from base.statuses import FREE_STATUSES, STATUSES
 from base.time_off import TimeOff
 from base.working_time import Stretch
 from free_times import finding

@@ -15,7 +15,7 @@ from wtforms.widgets import NumberInput
 
 from base import scheduling
 from base.scheduling import BadTime, Span
-from base.series import STATUSES
+from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service, Venue

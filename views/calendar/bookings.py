@@ -7,9 +7,11 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_login import current_user
 
 from base import scheduling, time_off
+from base.clashes import SlotTaken
 from base.database import alone
 from base.scheduling import BadTime, Span
-from base.series import STATUSES, Changed, SlotTaken
+from base.series import Changed
+from base.statuses import STATUSES
 from free_times.offers import terms
 from models import Booking, Patient, Practitioner
 from views.kit import access, display, htmx

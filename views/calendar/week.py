@@ -9,7 +9,7 @@ from flask_login import current_user
 from peewee import fn
 
 from base import scheduling, time_off
-from base.series import STATUSES
+from base.statuses import STATUSES
 from models import Practitioner, User
 from views.kit import access, display, htmx
 from views.kit.access import login_required

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import Blueprint, abort, render_template
 from flask_login import current_user
 
-from base.series import FREE_STATUSES, STATUSES
+from base.statuses import FREE_STATUSES, STATUSES
 from models import CLINIC, LOCUM, FeedRead
 from sync.connect import connections
 from sync.providers import registry

@@ -9,7 +9,7 @@ from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationE
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import CheckboxInput
 
-from base.series import STATUSES
+from base.statuses import STATUSES
 from models import STATUS_PRESETS, WINDOWS, Feed
 from views.kit import sync_words
 from views.kit.display import STATUS_NAMES

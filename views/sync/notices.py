@@ -7,7 +7,7 @@ from flask_login import current_user
 from peewee import JOIN
 
 from base import scheduling
-from base.series import SlotTaken
+from base.clashes import SlotTaken
 from sync.tables.accounts import Account, Notice
 from sync.two_way import decisions, incoming, state, work
 from views.kit import access, htmx

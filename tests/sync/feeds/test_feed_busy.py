@@ -11,8 +11,8 @@ from external import event, source
 from rfc5545 import parse
 from werkzeug.test import Client, TestResponse
 
+from base.clashes import SlotTaken
 from base.scheduling import Span
-from base.series import SlotTaken
 from base.time_off import TimeOff
 from models import Booking, Feed, User
 from sync.feeds import feed as feeds

@@ -11,8 +11,9 @@ from rfc5545 import Entry, entries, parse
 from werkzeug.test import Client, TestResponse
 
 import models
+from base.clashes import SlotTaken
 from base.scheduling import Span, timed, whole_days
-from base.series import STATUSES, SlotTaken
+from base.statuses import STATUSES
 from models import CLINIC, LOCUM, WINDOWS, Booking, Feed, NotYours, Patient, Service, Taken, Venue
 from sync.feeds import feed as feeds
 from sync.feeds.shown import EMPTY, STOPPED

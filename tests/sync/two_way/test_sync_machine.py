@@ -26,9 +26,9 @@ from sync_world import WORLDS
 
 import models
 from base import scheduling
+from base.clashes import SlotTaken
 from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.series import SlotTaken
 from models import Booking
 from operate import migrate
 from sync.tables.accounts import Account, Notice, RemoteCalendar

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from base.settings import Endpoints
+from base.endpoints import Endpoints
 from models import Feed, FeedRead
 from sync.connect import connections
 from views.doors.help import PAGES

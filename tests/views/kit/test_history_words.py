@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from base.series import STATUSES
+from base.statuses import STATUSES
 from models import AuditEntry
 from sync.tables.accounts import Account
 from views.kit import history, sync_words

@@ -1,0 +1,120 @@
+"""What is to become of one booking of a change, and the shift that it takes over from another."""
+
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from base import scheduling
+
+from .database import Base
+from .scheduling import Span
+from .statuses import FREE_STATUSES
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How a span changes, as something that can be done to the others of a series. None: that part
+    stays as each has it.
+    """
+
+    days: int
+    wall: time | None
+    length: timedelta | None
+    whole: bool | None  # where it changes between whole days and times
+    was_whole: bool
+
+    @classmethod
+    def between(cls, was: Span, zone: ZoneInfo, to: Span, there: ZoneInfo) -> "Shift":
+        """What leads from one span on the clock of `zone` to another on that of `there`."""
+        old_day, old_wall, old_length = _on_the_clock(was, zone)
+        day, wall, length = _on_the_clock(to, there)
+        turned = was.all_day != to.all_day
+        return cls(
+            (day - old_day).days,
+            wall if turned or wall != old_wall else None,
+            length if turned or length != old_length else None,
+            to.all_day if turned else None,
+            was.all_day,
+        )
+
+    def of(self, span: Span, zone: ZoneInfo, there: ZoneInfo) -> Span:
+        """The span changed so. Wall time counts, so that a series keeps its hour over a clock
+        change. Raises BadTime past 2099.
+        """
+        alike = self.whole is not None or span.all_day == self.was_whole
+        wall, length = (self.wall, self.length) if alike else (None, None)
+        if zone == there and not self.days and wall is None and length is None:
+            return span
+        day, own_wall, own_length = _on_the_clock(span, zone)
+        day += timedelta(days=self.days)
+        length = own_length if length is None else length
+        if span.all_day if self.whole is None else self.whole:
+            return scheduling.whole_days(day, day + length - timedelta(days=1), there)
+        starts_at, _ = scheduling.instant(day, own_wall if wall is None else wall, there)
+        return Span(starts_at, starts_at + length)
+
+
+def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timedelta]:
+    """First day, wall time (None for whole days) and length."""
+    if span.all_day:
+        return span.starts_on, None, span.ends_on - span.starts_on
+    local = span.starts_at.astimezone(zone)
+    return local.date(), local.time().replace(fold=local.fold), span.duration
+
+
+@dataclass
+class Step:
+    """What is to become of one booking."""
+
+    row: Base
+    span: Span
+    calendar: Base
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """The status that the booking would have."""
+        return self.fields.get("status", self.row.status)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it would take time."""
+        return self.status not in FREE_STATUSES
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether it would hold time in another place than now. Whoever only writes a note need not
+        ask again.
+        """
+        moved = self.span != self.row.span or self.calendar.user_id != self.row.practitioner.user_id
+        return self.is_busy and (moved or not self.row.is_busy)
+
+    @property
+    def moves(self) -> bool:
+        """Whether time or calendar would change."""
+        return self.span != self.row.span or self.calendar.id != self.row.practitioner_id
+
+    @property
+    def changes(self) -> list[str]:
+        """The names of the columns that would get another value; a calendar is "practitioner", a
+        time "time".
+        """
+        named = [
+            name for name, value in self.fields.items() if self.row.__data__[name] != plain(value)
+        ]
+        return [
+            *named,
+            *["time"] * (self.span != self.row.span),
+            *["practitioner"] * (self.calendar.id != self.row.practitioner_id),
+        ]
+
+    def stay(self) -> None:
+        """Leave time, calendar and status alone."""
+        self.span, self.calendar = self.row.span, self.row.practitioner
+        self.fields.pop("status", None)
+
+
+def plain(value: Any) -> Any:
+    """A value as its column holds it: the id of a row, else the value itself."""
+    return value.id if isinstance(value, Base) else value

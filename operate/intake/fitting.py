@@ -1,0 +1,163 @@
+"""The bookings of a file beside those that are there, and beside each other."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from base.statuses import FREE_STATUSES
+from base.time_off import TimeOff
+from models import Booking, Clinic, Practitioner
+
+from .report import Report
+
+
+@dataclass(slots=True)
+class Row:
+    """A booking as its line says it."""
+
+    line: int
+    calendar: Practitioner
+    patient: int | None
+    service: int | None
+    span: Span
+    status: str
+    rate: int | None
+    notes: str
+
+    @property
+    def key(self) -> tuple:
+        """What no two bookings share: calendar, client and times."""
+        return self.calendar.id, self.patient, self.span.starts_at, self.span.ends_at
+
+    def columns(self) -> dict:
+        """As the table wants it."""
+        return {
+            "practitioner": self.calendar.id,
+            "patient": self.patient,
+            "service": self.service,
+            "status": self.status,
+            "starts_at": self.span.starts_at,
+            "ends_at": self.span.ends_at,
+            "starts_on": self.span.starts_on,
+            "ends_on": self.span.ends_on,
+            "rate_cents": self.rate,
+            "notes": self.notes,
+        }
+
+
+class Diary:
+    """When one person is busy: stretches that do not touch, in order, each with the line that took
+    it (None: the database).
+    """
+
+    def __init__(self):
+        self._starts: list[datetime] = []
+        self._ends: list[datetime] = []
+        self._lines: list[int | None] = []
+
+    def block(self, start: datetime, end: datetime) -> None:
+        """Time taken in the database; to be told in order of start."""
+        if self._ends and start <= self._ends[-1]:
+            self._ends[-1] = max(end, self._ends[-1])
+        else:
+            self._put(len(self._starts), start, end, None)
+
+    def claim(self, row: Row) -> str | None:
+        """Take the row's time, or say who has it."""
+        at = bisect_left(self._starts, row.span.ends_at)
+        if self.is_taken(row):
+            line = self._lines[at - 1]
+            return f"line {line}" if line else "a booking that is in Kalends"
+        self._put(at, row.span.starts_at, row.span.ends_at, row.line)
+        return None
+
+    def is_taken(self, row: Row) -> bool:
+        """Whether some of the row's time is taken. Takes nothing."""
+        at = bisect_left(self._starts, row.span.ends_at)
+        return bool(at) and self._ends[at - 1] > row.span.starts_at
+
+    def _put(self, at: int, start: datetime, end: datetime, line: int | None) -> None:
+        self._starts.insert(at, start)
+        self._ends.insert(at, end)
+        self._lines.insert(at, line)
+
+
+def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
+    """Refuse what is here already, and what overlaps other bookings of the same person, unless
+    those are to be taken as they are. Busy times
+    outside are only told. Holds these people in a transaction."""
+    clinic.lock()
+    diaries: dict[int, Diary] = defaultdict(Diary)
+    there: set[tuple] = set()
+    lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
+    if report.rows:
+        first, last = (
+            min(row.span.starts_at for row in report.rows),
+            max(row.span.ends_at for row in report.rows),
+        )
+        for user, calendar, patient, starts_at, ends_at, status in Booking.between(
+            clinic, first, last
+        ):
+            there.add((calendar, patient, starts_at, ends_at))
+            if status not in FREE_STATUSES:
+                diaries[user].block(starts_at, ends_at)
+        outside, away = (
+            _outside(report.rows, first, last),
+            _away(report.rows, first, last),
+        )
+    kept = []
+    for row in report.rows:
+        key = row.key, row.status in FREE_STATUSES
+        if row.key in there or key in lines:
+            report.fault(
+                row.line,
+                "",
+                (
+                    "This booking is in Kalends already."
+                    if row.key in there
+                    else f"Line {lines[key]} is the same booking."
+                ),
+            )
+            continue
+        other = (
+            diaries[row.calendar.user_id].claim(row) if row.status not in FREE_STATUSES else None
+        )
+        if other:
+            report.overlaps += 1
+            sentence = f"{row.calendar.user.name} is busy then: it overlaps {other}."
+            if not takes_overlaps:
+                report.fault(row.line, "start", sentence)
+                continue
+            report.note(row.line, "start", sentence)
+        if row.status not in FREE_STATUSES and outside[row.calendar.user_id].is_taken(row):
+            report.note(
+                row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then."
+            )
+        if row.status not in FREE_STATUSES and away[row.calendar.user_id].is_taken(row):
+            report.note(row.line, "start", f"{row.calendar.user.name} has time off then.")
+        lines[key] = row.line
+        kept.append(row)
+    report.rows = kept
+
+
+def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:
+    """When calendars outside keep these people busy."""
+    diaries: dict[int, Diary] = defaultdict(Diary)
+    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
+        events = ExternalEvent.between(calendar.user, first, last).where(ExternalEvent.blocks)
+        for starts_at, ends_at in sorted(event.taken(calendar.zone) for event in events):
+            if starts_at < ends_at:
+                diaries[calendar.user_id].block(starts_at, ends_at)
+    return diaries
+
+
+def _away(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:
+    """When these people have time off."""
+    diaries: dict[int, Diary] = defaultdict(Diary)
+    for calendar in {row.calendar.user_id: row.calendar for row in rows}.values():
+        for stretch in TimeOff.between(calendar.user, first, last, calendar.zone):
+            diaries[calendar.user_id].block(stretch.starts_at, stretch.ends_at)
+    return diaries

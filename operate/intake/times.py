@@ -1,0 +1,215 @@
+"""When the booking of a line is."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from tzlocal.windows_tz import win_tz
+
+from base import scheduling
+from base.scheduling import BadTime, Span
+from models import Practitioner, Service
+
+from . import values
+from .report import Cells
+from .sheet import short
+from .values import NoValue, When
+
+_BAD_TIMES = {
+    "year": "The year must lie between 1970 and 2099.",
+    "ends_before_start": "It ends before it starts.",
+    "too_long": "A booking lasts at most 31 days.",
+}
+
+
+@dataclass
+class Time:
+    """When a line's booking is. `span` gives None where a fault is noted."""
+
+    cells: Cells
+    calendar: Practitioner
+    service: Service | None
+    order: str
+    is_exclusive: bool
+    is_inclusive: bool
+
+    def span(self) -> Span | None:
+        """From when until when, or None."""
+        cells = self.cells
+        try:
+            is_whole = values.yes(cells.take("all_day", 20))
+        except NoValue:
+            cells.fault("all_day", "Write yes or no.")
+            return None
+        dated, start, end, last = (
+            self._when(column) for column in ("date", "start", "end", "last_day")
+        )
+        day = (dated and dated.date) or (start and start.date)
+        if cells.fine and day is None:
+            cells.fault("date", "Write the date.")
+        if dated and start and start.date and start.date != dated.date:
+            cells.fault(
+                "start",
+                "This is another day than the one under date. Say which of the two columns counts,"
+                " and leave the other out.",
+            )
+        if not cells.fine:
+            return None
+        try:
+            return (
+                self._whole(day, _at(last, end))
+                if is_whole
+                else self._timed(day, dated, start, end, last)
+            )
+        except BadTime as error:
+            cells.fault(
+                "date" if error.fact == "year" else "last_day" if is_whole else "end",
+                _BAD_TIMES[error.fact],
+            )
+            return None
+
+    def _when(self, column: str) -> When | None:
+        raw = self.cells.take(column, 60)
+        try:
+            found = values.when(raw, self.order) if raw else None
+        except NoValue:
+            found = None
+        is_date = column in ("date", "last_day")
+        if raw and (
+            found is None
+            or (is_date and found.date is None)
+            or (column == "start" and raw.lstrip().startswith("24"))
+        ):
+            self.cells.fault(
+                column,
+                (
+                    "Write a date such as 2026-11-20 or 20/11/2026."
+                    if is_date
+                    else "Write a time such as 09:30."
+                ),
+            )
+            return None
+        return found
+
+    def _whole(self, day: date, ends: When | None) -> Span:
+        """Whole days. Outlook's files name the day after the last, and so does who ends them at
+        midnight, but for Google.
+        """
+        last = ends.date if ends and ends.date else day
+        if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
+            last -= timedelta(days=1)
+        return scheduling.whole_days(day, last, self.calendar.zone)
+
+    def _timed(
+        self, day: date, dated: When | None, start: When | None, end: When | None, last: When | None
+    ) -> Span | None:
+        cells = self.cells
+        begins = next((one for one in (start, dated) if one and one.time is not None), None)
+        length = self._length()
+        if begins is None:
+            cells.fault("start", "Write the time it starts, or yes under all_day.")
+        elif (
+            cells.fine
+            and (end is None or end.time is None)
+            and length is None
+            and self.service is None
+        ):
+            cells.fault("end", "Write when it ends or how long it lasts.")
+        zone = self._zone(begins)
+        if not cells.fine:
+            return None
+        starts_at, odd = self._instant("start", day, begins.time, zone)
+        if odd == "gap":
+            return None
+        if end is None or end.time is None:
+            return Span(
+                starts_at, starts_at + (length or timedelta(minutes=self.service.duration_minutes))
+            )
+        end_day = (
+            end.date
+            or (last and last.date)
+            or (day if end.time > begins.time else day + timedelta(days=1))
+        )
+        if end_day == day and end.time <= begins.time and not end.date:
+            end_day += timedelta(days=1)
+        end_zone = zone if end.offset is None else timezone(end.offset)
+        ends_at, odd_end = self._instant("end", end_day, end.time, end_zone, is_told=not odd)
+        if odd_end == "gap":
+            return None
+        if ends_at <= starts_at:
+            raise BadTime("ends_before_start")
+        return Span(starts_at, ends_at)
+
+    def _instant(
+        self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
+    ) -> tuple[datetime, str | None]:
+        """The instant of a wall time, and what a clock change makes of it: one that is skipped is
+        refused, one that comes twice is the first.
+        """
+        if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
+            raise BadTime("year")
+        if not isinstance(zone, ZoneInfo):
+            return datetime.combine(day, wall, zone).astimezone(UTC), None
+        at, odd = scheduling.instant(day, wall, zone)
+        where = self.calendar.venue.name if zone == self.calendar.zone else str(zone)
+        if odd == "gap":
+            self.cells.fault(
+                column, f"{wall:%H:%M} does not exist that day: the clocks at {where} skip it."
+            )
+        if odd == "twice" and is_told:
+            self.cells.note(
+                column,
+                f"{wall:%H:%M} comes twice that day, as the clocks at {where} go back. We take the"
+                " first.",
+            )
+        return at, odd
+
+    def _length(self) -> timedelta | None:
+        raw = self.cells.take("duration", 30)
+        try:
+            found = values.length(raw) if raw else None
+        except NoValue:
+            found = timedelta(0)
+        if found is not None and not timedelta(0) < found <= scheduling.LONGEST:
+            self.cells.fault(
+                "duration", "Write the minutes, such as 50, or hours and minutes, such as 1:30."
+            )
+        return found or None
+
+    def _zone(self, begins: When | None) -> tzinfo:
+        """The zone of the line's wall times: as the cell says, as its own column says, else the
+        venue's.
+        """
+        raw = self.cells.take("zone", 60)
+        if begins and begins.offset is not None:
+            return timezone(begins.offset)
+        found = _as_zone(raw) if raw else self.calendar.zone
+        if found is None:
+            self.cells.fault(
+                "zone",
+                f"“{short(raw)}” is no time zone that we know. Write one such as Europe/London.",
+            )
+        return found or self.calendar.zone
+
+
+def _at(last: When | None, end: When | None) -> When | None:
+    """The last day and the time that goes with it, which may stand in two columns."""
+    if last and last.time is None and end and end.date is None:
+        return When(last.date, end.time)
+    return last or end
+
+
+@lru_cache(1_000)
+def _as_zone(raw: str) -> tzinfo | None:
+    """A zone by its IANA name, by Windows' name for it, or as an offset such as +01:00."""
+    name = win_tz.get(raw, raw)
+    if name.upper() in ("UTC", "GMT", "Z", "ETC/UTC", "ETC/GMT"):
+        return UTC
+    if scheduling.is_zone(name):
+        return ZoneInfo(name)
+    try:
+        offset = values.when(f"2000-01-01 00:00{raw.strip().lower().replace(' ', '')}").offset
+    except NoValue:
+        return None
+    return timezone(offset) if offset is not None else None

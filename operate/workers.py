@@ -1,0 +1,212 @@
+"""The processes that carry out jobs, and the clock that enqueues the periodic ones."""
+
+import logging
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+
+from redis import ConnectionError, Redis, RedisError, ResponseError
+from rq import Queue, SimpleWorker, Worker, worker_registration
+from rq.cron import CronScheduler
+from rq.exceptions import SchedulerNotFound, StopRequested
+
+from base import jobs
+from base.text import places
+
+from . import chores
+from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, say, signal_group
+
+
+class _Listed:
+    """A worker that tells a Redis which came back empty again who it is, and waits for one that
+    refuses as for one that is away.
+    """
+
+    max_connection_wait_time = 5.0  # seconds between two tries
+
+    def heartbeat(self, timeout=None, pipeline=None):
+        """Say that it lives, and who it is where that was forgotten."""
+        try:
+            super().heartbeat(timeout, pipeline)
+            if pipeline is None and not self.connection.hexists(self.key, "birth"):
+                self.connection.hset(self.key, mapping=self.serialize())
+            if pipeline is None:
+                worker_registration.register(self)
+        except ResponseError as refusal:  # its disk is full, or it still loads
+            raise ConnectionError(str(refusal)) from None
+
+    def register_death(self):
+        """Be listed no longer, or expire where Redis is away."""
+        with suppress(RedisError):
+            super().register_death()
+
+    def look(self, frozen_seconds: float) -> None:
+        """Called each second, from a thread."""
+
+
+class Simple(_Listed, SimpleWorker):
+    """RQ's worker without forking."""
+
+
+class Forking(_Listed, Worker):
+    """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it,
+    to be done again later, and so is the process of a job that gives no sign of life.
+    """
+
+    def __init__(self, *args, **named):
+        super().__init__(*args, **named)
+        self._said = Ready()
+        self._watched: tuple[int, Silence] | None = None  # the process of the present job
+
+    def fork_work_horse(self, job, queue):
+        """Fork for the job, with a way for it to give signs of life."""
+        with self._said.theirs() as self._theirs:
+            super().fork_work_horse(job, queue)
+        self._watched = self.horse_pid, Silence()
+
+    def main_work_horse(self, job, queue):
+        """In the forked process: give signs, and carry out the job."""
+        go_on_saying(self._theirs)
+        super().main_work_horse(job, queue)
+
+    def wait_for_horse(self):
+        """Wait until the job's process ends."""
+        ended = super().wait_for_horse()
+        self._watched = None  # its number may be another's from now on
+        return ended
+
+    def look(self, frozen_seconds: float) -> None:
+        """Called each second, from a thread: end the process of a job that is frozen."""
+        if not (watched := self._watched):
+            return
+        pid, silence = watched
+        if silence.after(self._said()) > frozen_seconds:
+            say("The process of a job gives no sign of life. It is ended.")
+            signal_group(pid, signal.SIGKILL)
+
+    def handle_warm_shutdown_request(self):
+        """Told to stop: end after the job, or end the job after `LAST_SECONDS`."""
+        super().handle_warm_shutdown_request()
+        if self.horse_pid:
+            timer = threading.Timer(LAST_SECONDS, self.kill_horse)
+            timer.daemon = True
+            timer.start()
+
+
+class _WithoutTraceback(logging.Filter):
+    """A fault inside RQ is told by its type and place, as everywhere: never by its message, nor by
+    a page of lines where Redis merely went away.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if record.exc_info else None
+        if fault:
+            record.msg = f"{record.getMessage()} {type(fault).__name__} at {places(fault)}"
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+def tell_plainly() -> None:
+    """What RQ's workers and clock log of themselves is without tracebacks."""
+    for name in ("rq.worker", "rq.cron"):
+        log = logging.getLogger(name)
+        if not any(isinstance(one, _WithoutTraceback) for one in log.filters):
+            log.addFilter(_WithoutTraceback())
+
+
+def work(
+    redis_url: str,
+    queues: list[str],
+    burst: bool = False,
+    ready: socket.socket | None = None,
+    frozen_seconds: float = FROZEN_SECONDS,
+) -> None:
+    """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the
+    queues are empty.
+
+    `now` alone is worked without forking: somebody waits, and a fork costs more than such a job.
+    Everything else forks for
+    each job, so that one that crashes, leaks or hangs ends alone. The application was imported
+    before, and is never again. The process of a job that gives no sign of life for `frozen_seconds`
+    is ended.
+    """
+    tell_plainly()
+    kind = Simple if queues == ["now"] else Forking
+    present: list[_Listed] = []
+    go_on_saying(ready, lambda: [each.look(frozen_seconds) for each in present])
+    while True:
+        redis = _wait_for(redis_url)
+        try:
+            worker = kind(
+                [Queue(name, connection=redis) for name in queues],
+                connection=redis,
+                job_class=jobs.NamedJob,
+                worker_ttl=jobs.WORKER_SECONDS,
+            )
+            present[:] = [worker]
+            worker.work(burst=burst, logging_level="WARNING")
+            return
+        except (
+            RedisError,
+            OSError,
+        ):  # it went while the worker began; one that has begun waits by itself
+            continue
+
+
+class _Clock(CronScheduler):
+    """RQ's cron scheduler, which may also be stopped while Redis is away or has forgotten it."""
+
+    def register_death(self, pipeline=None):
+        with suppress(RedisError, SchedulerNotFound):
+            super().register_death(pipeline)
+
+
+def tick(redis_url: str, ready: socket.socket | None = None) -> None:
+    """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not
+    begun in its period expires.
+    """
+    tell_plainly()
+    go_on_saying(ready)
+    clock = _Clock(_wait_for(redis_url), logging_level="WARNING")
+    for function, seconds in chores.PERIODIC:
+        name = f"{function.__module__}.{function.__name__}"
+        clock.register(
+            jobs.carry_out,
+            "chores",
+            args=(name,),
+            name=name,
+            interval=seconds,
+            ttl=seconds,
+            job_timeout=jobs.LIMITS["chores"],
+            **jobs.FORGET,
+        )
+    while True:
+        try:
+            return clock.start()
+        except StopRequested:
+            return None
+        except (RedisError, OSError):
+            clock.connection = _wait_for(redis_url)
+
+
+def _wait_for(redis_url: str) -> Redis:
+    """A connection to Redis, as soon as it answers. One that hangs later is noticed, too: RQ's
+    workers set their own time-out.
+    """
+    for attempt in range(1_000_000):
+        try:
+            with Redis.from_url(redis_url, socket_timeout=5, socket_connect_timeout=5) as probe:
+                probe.ping()
+            return Redis.from_url(
+                redis_url, socket_timeout=jobs.WORKER_SECONDS, socket_connect_timeout=5
+            )
+        except (RedisError, OSError) as error:
+            if attempt == 20:
+                say(
+                    f"Redis does not answer ({type(error).__name__}). Waiting for it; check"
+                    " REDIS_URL."
+                )
+            time.sleep(0.1 if attempt < 20 else 2)
+    raise AssertionError("unreachable")
