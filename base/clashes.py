@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .database import Base
 from .outside import ExternalEvent
+from .rows import Booked, Calendar
 from .scheduling import Span
 from .steps import Step
 from .time_off import TimeOff
@@ -17,9 +17,9 @@ class Clash:
     time off that hold it.
     """
 
-    calendar: Base
+    calendar: Calendar
     span: Span
-    bookings: Sequence[Base]
+    bookings: Sequence[Booked]
     events: Sequence[ExternalEvent]
     away: Sequence[Stretch] = ()
 

@@ -78,7 +78,9 @@ class ExternalEvent(Base):
         return starts_at < span.ends_at and span.starts_at < ends_at
 
     @classmethod
-    def between(cls, user: Base, start: datetime, end: datetime) -> "ModelSelect[ExternalEvent]":
+    def between(
+        cls, user: Base | int, start: datetime, end: datetime
+    ) -> "ModelSelect[ExternalEvent]":
         """The person's external events that touch [start, end) in any zone, oldest first, each with
         its calendar at hand.
         """
@@ -95,7 +97,9 @@ class ExternalEvent(Base):
         )
 
     @classmethod
-    def blocking(cls, user: Base, spans: Sequence[Span], zone: ZoneInfo) -> list["ExternalEvent"]:
+    def blocking(
+        cls, user: Base | int, spans: Sequence[Span], zone: ZoneInfo
+    ) -> list["ExternalEvent"]:
         """External events that take time in one of the spans, whole days being those of `zone`."""
         if not spans:
             return []

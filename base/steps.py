@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from base import scheduling
 
 from .database import Base
+from .rows import Booked, Calendar
 from .scheduling import Span
 from .statuses import FREE_STATUSES
 
@@ -51,13 +52,13 @@ class Shift:
         length = own_length if length is None else length
         if span.all_day if self.whole is None else self.whole:
             return scheduling.whole_days(day, day + length - timedelta(days=1), there)
-        starts_at, _ = scheduling.instant(day, own_wall if wall is None else wall, there)
+        starts_at, _ = scheduling.instant(day, wall or own_wall or time.min, there)
         return Span(starts_at, starts_at + length)
 
 
 def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timedelta]:
     """First day, wall time (None for whole days) and length."""
-    if span.all_day:
+    if span.starts_on and span.ends_on:
         return span.starts_on, None, span.ends_on - span.starts_on
     local = span.starts_at.astimezone(zone)
     return local.date(), local.time().replace(fold=local.fold), span.duration
@@ -67,15 +68,16 @@ def _on_the_clock(span: Span, zone: ZoneInfo) -> tuple[date, time | None, timede
 class Step:
     """What is to become of one booking."""
 
-    row: Base
+    row: Booked
     span: Span
-    calendar: Base
+    calendar: Calendar
     fields: dict[str, Any] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """The status that the booking would have."""
-        return self.fields.get("status", self.row.status)
+        status: str = self.fields.get("status", self.row.status)
+        return status
 
     @property
     def is_busy(self) -> bool:

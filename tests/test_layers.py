@@ -32,7 +32,7 @@ ROOMS = {  # the same, inside the rooms
             "vault",
             "version",
         },
-        {"settings", "working_time"},
+        {"rows", "settings", "working_time"},
         {"copies", "sharing"},
         {"database"},
         {"many", "steps"},

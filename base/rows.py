@@ -1,0 +1,61 @@
+"""What the modules of this room know of rows whose tables stand above them, as types."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from .scheduling import Span
+
+
+class Calendar(Protocol):
+    """One practitioner's bookings at one venue (`models.Practitioner`)."""
+
+    @property
+    def id(self) -> int:
+        """Of the calendar."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The venue's."""
+
+
+class Booked(Protocol):
+    """A booking (`models.Booking`)."""
+
+    @property
+    def id(self) -> int:
+        """Of the booking."""
+
+    @property
+    def span(self) -> Span:
+        """From when until when."""
+
+    @property
+    def status(self) -> str:
+        """One of `statuses.STATUSES`."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it takes time."""
+
+    @property
+    def practitioner(self) -> Any:
+        """Its `Calendar`."""
+
+    @property
+    def practitioner_id(self) -> int:
+        """The id of its calendar."""
+
+    @property
+    def __data__(self) -> dict[str, Any]:
+        """The columns' values by name."""
+
+    @classmethod
+    def conflicts(
+        cls, user: int, spans: Sequence[Span], but: Collection[int] = ()
+    ) -> Sequence["Booked"]:
+        """The person's bookings that take time in these spans, but for those with ids in `but`."""
