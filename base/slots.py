@@ -64,6 +64,43 @@ def slots(
     return sorted(found)
 
 
+class Hindrance(NamedTuple):
+    """Why no slot begins at a time: "notice", "horizon", "hours" (no opening holds the visit),
+    "step" (a start between two steps), "taken", or "gap" (too near to what is taken). `which` is
+    the place in the list of what is taken.
+    """
+
+    why: str
+    which: int | None = None
+
+
+def hindrances(
+    openings: Iterable[Stretch],
+    taken: Iterable[Taken],
+    need: Need,
+    rules: Rules,
+    now: int,
+    at: int,
+) -> list[Hindrance]:
+    """Why the time `at` is not among the `slots` of the same question; nothing where it is."""
+    found = []
+    if at < now + rules.notice:
+        found.append(Hindrance("notice"))
+    if rules.horizon is not None and at > now + rules.horizon:
+        found.append(Hindrance("horizon"))
+    end = at + need.length
+    around = [opens for opens, closes in openings if opens <= at and end <= closes]
+    if not around:
+        found.append(Hindrance("hours"))
+    elif all((at - opens) % rules.step for opens in around):
+        found.append(Hindrance("step"))
+    for place, one in enumerate(taken):
+        if any(low < at < high for low, high in _barred([one], need)):
+            overlaps = one[0] < end and at < one[1]
+            found.append(Hindrance("taken" if overlaps else "gap", place))
+    return found
+
+
 def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
     """Where no start may lie: strictly between the two ends, in order and apart. A start at an end
     touches what is taken and does not overlap it.

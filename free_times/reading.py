@@ -4,9 +4,10 @@ weeks, and one before them for the practitioners themselves.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from peewee import SQL, fn
@@ -18,6 +19,7 @@ from base.sharing import LOOK_BACK_DAYS, Share
 from base.slots import DAY, MINUTE, Stretch, Taken
 from base.statuses import FREE_STATUSES
 from base.working_time import Rota
+from base.working_time import Stretch as WorkingStretch
 from models import LONGEST_GAP, Booking, Practitioner, Service
 
 number = InstantField().db_value  # an instant as microseconds since 1970
@@ -31,13 +33,16 @@ def instant(microseconds: int) -> datetime:
 @dataclass(frozen=True)
 class Working:
     """One calendar: when it is open, what is taken of its person's time, and its share of the work
-    (None where nobody asked).
+    (None where nobody asked). `sources` says of each that is taken what it is, where somebody asks:
+    a booking or an event by its id, or a stretch of time off.
     """
 
     calendar: Practitioner
     openings: list[Stretch]
     taken: list[Sequence]  # as `Taken`
     share: Share | None = None
+    sources: list[tuple[str, Any]] = field(default_factory=list)
+    rota: Rota | None = None
 
 
 def read(
@@ -47,6 +52,7 @@ def read(
     *,
     but: Collection[int] = (),
     with_shares: bool = False,
+    with_sources: bool = False,
 ) -> list[Working]:
     """The calendars (with user and venue at hand) as they are in [start, end); bookings in `but` do
     not count.
@@ -57,14 +63,13 @@ def read(
     rotas = time_off.rotas(calendars, *near)
     people = {one.user_id for one in calendars}
     rows: dict[int, list[Sequence]] = defaultdict(list)
-    for row in database.execute(rows_of(people, since, end, but)).fetchall():
+    for row in database.execute(rows_of(people, since, end, but, with_sources)).fetchall():
         rows[row[_USER]].append(row)
     found = []
     for calendar in calendars:
         rota, zone = rotas[calendar.id], calendar.zone
-        closed = [
-            (number(stretch.starts_at), number(stretch.ends_at)) for stretch in rota.closed(*near)
-        ]
+        off = rota.closed(*near)
+        closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
         openings = _openings(rota, since, end)
         taken = [
             row[_TAKEN] if row[_STARTS_ON] is None else _whole_days(row, zone)
@@ -78,21 +83,37 @@ def read(
                 [one for one in openings if one[1] > first],
                 [*taken, *(Taken(*one) for one in closed)],
                 share,
+                _sources(rows[calendar.user_id], off) if with_sources else [],
+                rota,
             )
         )
     return found
 
 
+def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tuple[str, Any]]:
+    """What each of the rows is, and each stretch of time off, in the order of what is taken."""
+    kinds = [("booking" if row[_CALENDAR] else "event", row[_ID]) for row in rows]
+    return [*kinds, *(("off", stretch) for stretch in off)]
+
+
 # what a row of `rows_of` holds: person, from, to, gaps before and after (microseconds), calendar
 # (0: an event), whether anyone was asked for, and the dates of an event of whole days
 _USER, _STARTS, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 1, 5, 6, 7, 8
+_ID = 9  # only where it was asked for
 _TAKEN = slice(1, 5)
 
 
-def rows_of(users: Collection[int], start: datetime, end: datetime, but: Collection[int] = ()):
+def rows_of(
+    users: Collection[int],
+    start: datetime,
+    end: datetime,
+    but: Collection[int] = (),
+    with_ids: bool = False,
+):
     """Bookings and blocking events of these people near [start, end): one statement, and plain
     numbers, since there may be thousands.
     """
+    ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
     near = start - LONGEST_GAP, end + LONGEST_GAP
     bookings = (
         Booking.select(
@@ -105,6 +126,7 @@ def rows_of(users: Collection[int], start: datetime, end: datetime, but: Collect
             Booking.anyone,
             SQL("NULL"),
             SQL("NULL"),
+            *ids[0],
         )
         .join(Practitioner)
         .switch(Booking)
@@ -126,6 +148,7 @@ def rows_of(users: Collection[int], start: datetime, end: datetime, but: Collect
         SQL("FALSE"),
         ExternalEvent.starts_on,
         ExternalEvent.ends_on,
+        *ids[1],
     ).where(
         ExternalEvent.user.in_(list(users)),
         ExternalEvent.blocks,

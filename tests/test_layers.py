@@ -40,7 +40,7 @@ ROOMS = {  # the same, inside the rooms
         {"clashes"},
         {"series"},
     ),
-    "free_times": ({"offers", "reading"}, {"finding"}),
+    "free_times": ({"offers", "reading"}, {"finding"}, {"why"}),
     "sync": (
         {"events"},
         {"feeds", "providers"},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import scheduling
-from base.slots import DAY, MINUTE, Need, Rules, Taken, slots
+from base.slots import DAY, MINUTE, Hindrance, Need, Rules, Taken, hindrances, slots
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE, TEN, HOUR = 5 * MINUTE, 10 * MINUTE, 60 * MINUTE
@@ -71,6 +71,39 @@ def test_exactly_the_starts_that_fit_are_found(asked):
         for start in range(first, last, asked["rules"].step)
     }
     assert slots(**asked) == sorted(start for start in opens if fits(start, **asked))
+
+
+@given(questions, moments)
+def test_a_time_is_a_slot_exactly_where_nothing_hinders_it(asked, at):
+    found = set(slots(**asked))
+    for start in {at, *found}:
+        assert (start in found) == (hindrances(**asked, at=start) == [])
+
+
+@given(questions)
+def test_every_step_of_the_openings_is_a_slot_or_hindered(asked):
+    found = set(slots(**asked))
+    for opens, closes in asked["openings"]:
+        for start in range(opens, closes + 1, asked["rules"].step):
+            assert (start in found) == (not hindrances(**asked, at=start)), start
+
+
+def test_a_hindrance_says_what_is_in_the_way():
+    taken = [Taken(NOON, NOON + HOUR, 0, 15 * MINUTE), Taken(NOON + 2 * HOUR, NOON + 3 * HOUR)]
+
+    def why(at, length=HOUR, before=0, now=0):
+        need, rules = Need(length, before), Rules(10 * MINUTE, 0, DAY)
+        return hindrances([(EIGHT, 2 * NOON)], taken, need, rules, now, at)
+
+    assert why(EIGHT) == []
+    assert why(EIGHT, now=EIGHT + 1) == [Hindrance("notice")]
+    assert why(EIGHT + FIVE) == [Hindrance("step")]
+    assert why(2 * NOON) == [Hindrance("hours")]
+    assert why(2 * NOON + DAY) == [Hindrance("horizon"), Hindrance("hours")]
+    assert why(NOON + HOUR) == [Hindrance("gap", 0)]
+    assert why(NOON + 30 * MINUTE) == [Hindrance("taken", 0)]
+    assert why(NOON + 30 * MINUTE, 2 * HOUR) == [Hindrance("taken", 0), Hindrance("taken", 1)]
+    assert why(NOON + 3 * HOUR, HOUR, 10 * MINUTE) == [Hindrance("gap", 1)]
 
 
 @given(questions, held)

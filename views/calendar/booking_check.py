@@ -1,12 +1,11 @@
-"""What stands beside the form of a booking: what is in the way of it, what is free next, and the
-rest of that day.
-"""
+"""What stands beside the form of a booking: what is in the way of it, and what is free next."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask import url_for
 from flask_login import current_user
 
 from base import scheduling, time_off
@@ -15,13 +14,12 @@ from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
 from base.series import going_along
 from base.statuses import FREE_STATUSES, STATUSES
-from base.time_off import TimeOff
 from base.working_time import Stretch
-from free_times import finding
+from free_times import finding, why
 from models import Booking, Practitioner
 from views.kit import display
 
-from . import booking_words, columns
+from . import booking_words, columns, why_words
 from .booking_form import BookingForm
 
 MOST_SAID = 3  # of what is in the way of one time
@@ -48,6 +46,7 @@ class Obstacle:
     free: tuple[str, str] | None = None
     outside_hours: str = ""
     remarks: list[str] = field(default_factory=list)
+    why: str = ""  # the page that says all that is in the way
 
     def __bool__(self) -> bool:
         return bool(self.conflicts or self.outside_hours or self.remarks)
@@ -84,7 +83,38 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         keys,
         offer,
         booking_words.outside_hours(form.practitioner, spans),
-        remarks,
+        [*remarks, *_gaps(form, spans)],
+        _why_url(form, first) if words else "",
+    )
+
+
+def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
+    """Which gaps beside a single visit are not kept. Free times keep them; the team may book
+    anyway.
+    """
+    first = spans[0]
+    if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
+        return []
+    wish, moving = _wish(form, first), _Together.of(form, spans).moving
+    (found,) = why.reasons([wish], first.starts_at, STEP // MINUTE, but=moving)
+    day = scheduling.local_day(first.starts_at, form.practitioner.zone)
+    return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
+
+
+def _why_url(form: BookingForm, first: Span) -> str:
+    """Where all that is in the way of one time is said."""
+    if first.all_day:
+        return ""
+    local = first.starts_at.astimezone(form.practitioner.zone)
+    minutes = -(-first.duration // MINUTE)
+    return url_for(
+        "why.show",
+        calendar=form.practitioner.id,
+        venue="",
+        service=form.service.data or "",
+        minutes=minutes if 5 <= minutes <= 720 else None,
+        day=local.date().isoformat(),
+        at=f"{local:%H:%M}",
     )
 
 
@@ -310,62 +340,3 @@ def _until(span: Span | ExternalEvent | Stretch, zone: ZoneInfo, day: date) -> s
     return f"until {display.clock(span.ends_at, zone)}" + (
         "" if ends_on == day else f" on {display.short_day(ends_on)}"
     )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the day beside the form; one `is_new` is being made."""
-
-    start: str
-    title: str
-    status: str
-    is_new: bool = False
-
-
-def that_day(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
-    """The person's day as it is, here and outside, with what is being booked among it."""
-    practitioner, zone = form.practitioner, form.practitioner.zone
-    window = Span(
-        scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone)
-    )
-    rows = [
-        row
-        for row in practitioner.user.bookings_between(window.starts_at, window.ends_at)
-        if form.booking is None or row.id != form.booking.id
-    ]
-    events = [
-        event
-        for event in columns.external(practitioner, window.starts_at, window.ends_at)
-        if columns.touches(event, day, window)
-    ]
-    off = TimeOff.between(practitioner.user_id, window.starts_at, window.ends_at, zone)
-    entries = [
-        Entry(_entry_start(row.span, window.starts_at, zone), row.title, row.status) for row in rows
-    ]
-    entries += [
-        Entry(
-            _entry_start(event, window.starts_at, zone),
-            _entry_title(event, practitioner),
-            "external",
-        )
-        for event in events
-    ]
-    entries += [
-        Entry(_entry_start(one, window.starts_at, zone), columns.off_title(one), "away")
-        for one in off
-    ]
-    if spans:
-        status = form.status.data if form.status.data in STATUSES else "confirmed"
-        entries.append(
-            Entry(_entry_start(spans[0], window.starts_at, zone), "This one", status, is_new=True)
-        )
-    return sorted(entries, key=lambda entry: (entry.start[0].isdigit(), entry.start))
-
-
-def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
-    title = columns.external_title(event, columns.shows_titles(practitioner))
-    return title if event.blocks else f"{title}, does not block"
-
-
-def _entry_start(span: Span | ExternalEvent | Stretch, midnight: datetime, zone: ZoneInfo) -> str:
-    return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)

@@ -18,7 +18,7 @@ from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Hidden, Options, arg_int
 
-from . import booking_card, booking_check, booking_form, booking_words, week
+from . import booking_card, booking_check, booking_form, booking_words, that_day, week
 from .booking_card import when
 from .booking_form import BookingForm
 
@@ -376,7 +376,7 @@ def _form_context(
         "form": form,
         "day": day,
         "obstacle": booking_check.obstacle(form, list(spans), refusal),
-        "that_day": booking_check.that_day(form, day, list(spans)),
+        "that_day": that_day.entries(form, day, list(spans)),
         "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
         "says_zone": booking_form.zone_differs(form.practitioner),
         "close_url": booking_form.close_url(form),

@@ -641,6 +641,7 @@ OTHERS = {
     "views.clinic.imports": None,  # signing in and files: nothing that two people edit
     "views.calendar.bookings": {"StatusForm", "CancelForm"},
     "views.calendar.next_free": {"WishForm"},  # asks only
+    "views.calendar.why": {"WhyForm"},  # asks only
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},
     "views.clinic.settings": {"PlanForm"},

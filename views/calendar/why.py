@@ -1,0 +1,106 @@
+"""Why is 14:00 not free: for each calendar what is in the way, by the rule of the free times."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, render_template, request, url_for
+
+from base import scheduling
+from free_times import why
+from free_times.finding import Wish
+from free_times.why import Reason
+from views.kit import display
+from views.kit.access import login_required
+from views.kit.forms import Clock, Day
+
+from . import booking_form, next_free, why_words
+
+blueprint = Blueprint("why", __name__)
+MOST = 30  # calendars answered at once
+
+
+class WhyForm(next_free.WishForm):
+    """What was looked for, and the one time that is asked about. Sent with GET: it names no
+    client.
+    """
+
+    when = part = None
+    day = Day("Day")
+    at = Clock("Time")
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        if not self.day.data and not self.day.errors:
+            self.fault("day", "Write the day")
+        if not self.at.data and not self.at.errors:
+            self.fault("at", "Write the time, such as 14:00")
+        return not self.errors
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One calendar's: nothing in the way, or what is. `url` leads to the booking form with the
+    time in it. A start between two steps is free, though not listed.
+    """
+
+    name: str
+    times: str
+    url: str
+    is_free: bool
+    reasons: list[tuple[str, str]]  # a sentence, and where to see it ("": nowhere)
+
+
+@blueprint.get("/")
+@login_required
+def show():
+    calendars = booking_form.bookable()
+    form = WhyForm(calendars, formdata=request.args)
+    if not calendars:
+        return render_template("next_free/why.html", form=None)
+    if not form.validate():
+        return render_template("next_free/why.html", form=form, answers=[]), 422
+    return render_template("next_free/why.html", form=form, **_answers(form))
+
+
+def _answers(form: WhyForm) -> dict:
+    wishes = form.wishes()
+    by_time: dict[tuple[datetime, str | None], list[Wish]] = defaultdict(list)
+    for wish in wishes[:MOST]:
+        by_time[scheduling.instant(form.day.data, form.at.data, wish.calendar.zone)].append(wish)
+    found = {}
+    for (at, odd), asked in by_time.items():
+        reasons = why.reasons(asked, at, next_free.STEP, earliest=scheduling.utc_now())
+        for wish, said in zip(asked, reasons, strict=True):
+            found[wish.calendar.id] = _answer(wish, at, odd, said, form)
+    return {
+        "answers": [found[wish.calendar.id] for wish in wishes[:MOST]],
+        "nobody": not wishes,
+        "more": max(0, len(wishes) - MOST),
+    }
+
+
+def _answer(
+    wish: Wish, at: datetime, odd: str | None, reasons: list[Reason], form: WhyForm
+) -> Answer:
+    zone, day = wish.calendar.zone, form.day.data
+    said = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
+    is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
+    if odd == "gap":
+        said = [(f"{form.at.data:%H:%M} does not exist that day: the clocks skip it.", "")]
+    start, end = (display.clock(one, zone) for one in (at, at + timedelta(minutes=wish.minutes)))
+    local = at.astimezone(zone)
+    url = url_for(
+        "bookings.new",
+        calendar=wish.calendar.id,
+        day=local.date().isoformat(),
+        service=form.service.data or None,
+        minutes=wish.minutes,
+        **{"from": f"{local:%H:%M}"},
+    )
+    name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
+    return Answer(name, f"{start}–{end}", url, is_free, said)
+
+
+def _place(reason: Reason) -> str:
+    return url_for("bookings.show", booking_id=reason.booking.id) if reason.booking else ""

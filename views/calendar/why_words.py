@@ -1,0 +1,85 @@
+"""Why somebody is not free at a time, in words: facts turned into sentences, nothing decided."""
+
+from datetime import date
+
+from flask_login import current_user
+
+from base import scheduling
+from base.outside import ExternalEvent
+from free_times.finding import Wish
+from free_times.why import Reason
+from models import Booking
+from views.kit import display
+
+from . import columns
+
+
+def sentence(reason: Reason, wish: Wish, day: date) -> str:
+    """What is in the way. `day` is the one that was asked for, so that its date need not be said
+    again.
+    """
+    if reason.kind == "past":
+        return "This time is in the past."
+    if reason.kind == "step":
+        return (
+            f"Free times are listed every {reason.minutes} minutes from the start of the working"
+            " hours, so this one is not in the list."
+        )
+    if reason.kind == "hours":
+        return _hours(reason, wish, day)
+    if reason.kind == "gap":
+        return gap(reason, wish, day)
+    what, zone = _what(reason, wish, day), wish.calendar.zone
+    item = reason.booking or reason.event or reason.off
+    times = display.brief(item, zone, day)
+    if reason.booking:
+        return f"{what}, {times}, {display.STATUS_NAMES[reason.booking.status].lower()}."
+    age = f" {_age(reason.event, wish)}" if reason.event else ""
+    return f"{what}, {times}.{age}"
+
+
+def gap(reason: Reason, wish: Wish, day: date) -> str:
+    """Which gap is not kept, and beside what."""
+    item, zone = reason.booking or reason.event or reason.off, wish.calendar.zone
+    at = item.ends_at if reason.side == "before" else item.starts_at
+    clock = display.clock(at, zone)
+    if scheduling.local_day(at, zone) != day:
+        clock += f" on {display.short_day(scheduling.local_day(at, zone))}"
+    verb = "ends" if reason.side == "before" else "begins"
+    return (
+        f"{reason.minutes} minutes must stay free {reason.side} it, and"
+        f" {_what(reason, wish, day)} {verb} at {clock}."
+    )
+
+
+def _hours(reason: Reason, wish: Wish, day: date) -> str:
+    named = f" ({reason.name})" if reason.name else ""
+    if not reason.hours:
+        return f"No working hours on {display.day(day)}{named}."
+    hours = " and ".join(f"{opens} to {closes}" for opens, closes in reason.hours)
+    return f"Outside the working hours on {display.day(day)}{named}: {hours}."
+
+
+def _what(reason: Reason, wish: Wish, day: date) -> str:
+    """What it is, as far as whoever looks may know."""
+    if reason.booking:
+        return reason.booking.title + _elsewhere(reason.booking, wish)
+    if reason.event:
+        return columns.external_title(reason.event, columns.shows_titles(wish.calendar))
+    return columns.off_title(reason.off)
+
+
+def _elsewhere(booking: Booking, wish: Wish) -> str:
+    at_other = booking.practitioner.venue_id != wish.calendar.venue_id
+    return f" at {booking.practitioner.venue.name}" if at_other else ""
+
+
+def _age(event: ExternalEvent, wish: Wish) -> str:
+    """Which calendar outside says so, and when it was last read."""
+    if event.user_id == current_user.id:
+        is_main, name = event.calendar.is_primary, event.calendar.name
+        whose = "Your main calendar" if is_main else f"Your calendar {name}"
+    else:
+        whose = f"A calendar of {wish.calendar.user.name} outside Kalends"
+    read_at = event.calendar.read_at
+    return f"{whose} was last read {display.ago(read_at)}." if read_at else f"{whose} says so."
