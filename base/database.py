@@ -310,6 +310,17 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 
+def in_one_transaction(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Make a function one transaction. Unlike `transition` it holds nothing by itself."""
+
+    @wraps(function)
+    def in_one(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        with database.atomic():
+            return function(*args, **kwargs)
+
+    return in_one
+
+
 def transition(
     method: Callable[Concatenate[Row, Given], Answer],
 ) -> Callable[Concatenate[Row, Given], Answer]:

@@ -23,6 +23,18 @@ class Calendar(Protocol):
         """The venue's."""
 
 
+class Worked(Calendar, Protocol):
+    """The same, with its hours."""
+
+    @property
+    def venue_id(self) -> int:
+        """The id of the venue."""
+
+    @property
+    def hours(self) -> Any:
+        """The hours of each weekday (`scheduling.Hours`)."""
+
+
 class Booked(Protocol):
     """A booking (`models.Booking`)."""
 

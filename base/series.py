@@ -6,7 +6,9 @@ through the row.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from base import scheduling
 
@@ -15,6 +17,7 @@ from .clashes import Clash, SlotTaken, clashes, refuse_taken, spare_taken
 from .database import Base, transition
 from .notes import NoteVersion
 from .outside import ExternalEvent
+from .rows import Booked, Calendar
 from .scheduling import Span
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
@@ -49,7 +52,40 @@ class Changed(list[Any]):
         )
 
 
-class InSeries:
+if TYPE_CHECKING:
+
+    class _Booking(Base):
+        """What is used of `models.Booking`, for the type checker."""
+
+        clinic: Any
+        clinic_id: int
+        practitioner: Any
+        practitioner_id: int
+        series: UUID | None
+        status: str
+        starts_at: datetime
+        updated_at: datetime
+        sequence: int
+
+        @property
+        def span(self) -> Span: ...
+
+        @property
+        def is_busy(self) -> bool: ...
+
+        @classmethod
+        def conflicts(
+            cls, user: int, spans: Sequence[Span], but: Collection[int] = ()
+        ) -> list[Booked]: ...
+
+        @staticmethod
+        def bump(clinic: Base, *calendars: Calendar) -> None: ...
+
+else:
+    _Booking = object
+
+
+class InSeries(_Booking):
     """The transitions of a booking: change, status, cancellation, undo; alone or with others of its
     series.
     """
@@ -60,7 +96,7 @@ class InSeries:
         """
         if which == "one" or self.series is None:
             return [self]
-        table = type(self)
+        table: Any = type(self)
         calendar, venue = table.practitioner.rel_model, table.practitioner.rel_model.venue.rel_model
         rows = (
             table.select(table, calendar, venue)
@@ -84,18 +120,15 @@ class InSeries:
         reached: whether it may be is asked before.
         """
         rows = self.in_series(which)
-        reached = [
-            row
-            for row in rows
-            if row.id == self.id
-            or actor is None
-            or actor.is_manager
-            or row.practitioner.user_id == actor.id
-        ]
+        reached = [row for row in rows if row.id == self.id or _may_reach(actor, row)]
         return reached, len(rows) - len(reached)
 
     def plan(
-        self, reached: Sequence[Any], span: Span, practitioner: Base | None = None, **fields
+        self,
+        reached: Sequence[Any],
+        span: Span,
+        practitioner: Calendar | None = None,
+        **fields: Any,
     ) -> tuple[list[Step], dict[str, int]]:
         """What a change would make of each booking that it reaches, and how many keep something, by
         reason. Reads and writes nothing.
@@ -106,7 +139,7 @@ class InSeries:
         and rate. Each stays in its own
         calendar and zone, unless it was in this one's calendar and that changes. Raises BadTime.
         """
-        there = practitioner or self.practitioner
+        there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
         steps, kept = [], {"settled": 0, "own": 0}
         for row in reached:
@@ -134,7 +167,7 @@ class InSeries:
             steps.append(step)
         return steps, kept
 
-    def _place_of(self, row: Base, there: Base, shift: Shift) -> tuple[Span, Base]:
+    def _place_of(self, row: Any, there: Calendar, shift: Shift) -> tuple[Span, Calendar]:
         """Span and calendar of another of the series after this one went to the calendar `there` by
         the shift.
         """
@@ -142,19 +175,21 @@ class InSeries:
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
 
     def targets(
-        self, reached: Sequence[Any], span: Span, practitioner: Base | None = None
+        self, reached: Sequence[Any], span: Span, practitioner: Calendar | None = None
     ) -> Iterator[tuple[int, Span]]:
         """(person, span) of every booking that would go along to hold time elsewhere, this one
         first. Raises BadTime.
         """
-        there = practitioner or self.practitioner
+        there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
         yield there.user_id, span
         for row in going_along(self, reached):
             target, calendar = self._place_of(row, there, shift)
             yield calendar.user_id, target
 
-    def clashes(self, actor: Base | None, span: Span, which: str = "one", **change) -> list[Clash]:
+    def clashes(
+        self, actor: Base | None, span: Span, which: str = "one", **change: Any
+    ) -> list[Clash]:
         """What is in the way of a change, time by time (arguments as for `change`)."""
         steps, _ = self.plan(self.reach(actor, which)[0], span, **change)
         return [clash for _, clash in clashes(steps)]
@@ -162,15 +197,16 @@ class InSeries:
     @transition
     def change(
         self,
+        /,
         actor: Base | None,
         span: Span,
         *,
         which: str = "one",
-        practitioner: Base | None = None,
+        practitioner: Calendar | None = None,
         allow_overlap: bool | Collection[str] = False,
         skip_taken: bool = False,
         seen_sequence: int | None = None,
-        **fields,
+        **fields: Any,
     ) -> Changed:
         """Move to `span` and set columns; with `which` others of the series go with it, as `plan`
         says.
@@ -192,7 +228,9 @@ class InSeries:
         if skipped and not named:
             raise SlotTaken(skipped)
         handed = next((step for step in changed if "practitioner" in step.changes), None)
-        detail = {"from": handed.row.practitioner_id, "to": handed.calendar.id} if handed else {}
+        detail: dict[str, Any] = (
+            {"from": handed.row.practitioner_id, "to": handed.calendar.id} if handed else {}
+        )
         rows = self._carry_out(changed, actor)
         detail |= {
             "was": was.starts_at.isoformat(),
@@ -254,7 +292,8 @@ class InSeries:
         )
         if not was or entry not in (None, latest.id):
             return False
-        table, status = type(self), latest.action.removeprefix("booking.")
+        table: Any = type(self)
+        status = latest.action.removeprefix("booking.")
         calendar = table.practitioner.rel_model
         found = (
             table.select(table, calendar)
@@ -265,14 +304,7 @@ class InSeries:
         later = latest.set_later([f"booking.{one}" for one in (*STATUSES, "undone")])
         if self not in reached or any(row.status != status or row.id in later for row in reached):
             return False
-        own = [
-            row
-            for row in reached
-            if row is self
-            or actor is None
-            or actor.is_manager
-            or row.practitioner.user_id == actor.id
-        ]
+        own = [row for row in reached if row is self or _may_reach(actor, row)]
         steps = [Step(row, row.span, row.practitioner, {"status": was[str(row.id)]}) for row in own]
         agreed = {int(row_id): set(keys) for row_id, keys in latest.detail.get("over", {}).items()}
         skipped = []
@@ -308,9 +340,10 @@ class InSeries:
 
     def _carry_out(self, steps: Sequence[Step], actor: Base | None) -> list[Any]:
         """Write the steps, keep what a note said before, and make every calendar's feeds fresh."""
-        touched, now = {}, scheduling.utc_now()
+        touched: dict[int, Calendar] = {}
+        now = scheduling.utc_now()
         for step in steps:
-            row = step.row
+            row: Any = step.row
             shows = step.moves or step.status != row.status
             touched |= {row.practitioner_id: row.practitioner, step.calendar.id: step.calendar}
             if "notes" in step.changes:
@@ -325,7 +358,7 @@ class InSeries:
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]
 
-    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail) -> int:
+    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:
         """One entry for all, and one beneath it for each of the others, so that the history of each
         is whole. Gives the id of the first.
         """
@@ -334,7 +367,14 @@ class InSeries:
         return entry.id
 
 
-def going_along(booking: Base, reached: Iterable[Base]) -> list[Any]:
+def _may_reach(actor: Any, row: Any) -> bool:
+    """Whether the person may change the booking with others: their own, a manager everyone's. None:
+    the program itself.
+    """
+    return actor is None or actor.is_manager or row.practitioner.user_id == actor.id
+
+
+def going_along(booking: object, reached: Iterable[Any]) -> list[Any]:
     """The others of these that move when the booking does and hold time."""
     return [
         row for row in reached if row is not booking and row.status in OPEN_STATUSES and row.is_busy

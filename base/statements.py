@@ -4,7 +4,9 @@ A statement names dozens of columns, and Peewee takes a dozen calls for each nam
 known beforehand; only the table's short name in this statement is not.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from peewee import SCOPE_VALUES, Context, Field, NodeList
 
@@ -21,23 +23,26 @@ class ShortContext(Context):
     """
 
     __slots__ = ()
+    _sql: list[str]  # Peewee's stubs lack it
 
-    def sql(self, obj):
+    def sql(self, obj: Any) -> "ShortContext":
         """The same as Peewee does, and this context again."""
         kind = type(obj)
         if kind is NodeList and not obj.parens and all(map(_is_column, obj.nodes)):
             self._sql.append(obj.glue.join(self._columns(obj.nodes)))
             return self
         if not _is_column(obj):
-            return super().sql(obj)
+            again: ShortContext = super().sql(obj)  # type: ignore[no-untyped-call]
+            return again
         self._sql.extend(self._columns((obj,)))
         return self
 
-    def _columns(self, fields):
+    def _columns(self, fields: Sequence[Any]) -> list[str]:
         """The names of columns, each with the short name of its table where there is one."""
         if self.state.scope == SCOPE_VALUES:
             return [_quoted(field.column_name) for field in fields]
-        names, last, short = [], None, ""
+        names: list[str] = []
+        last, short = None, ""
         for field in fields:
             table = field.model._meta.table
             if table is not last:
@@ -48,5 +53,5 @@ class ShortContext(Context):
         return names
 
 
-def _is_column(node) -> bool:
+def _is_column(node: object) -> bool:
     return getattr(type(node), "__sql__", None) is Field.__sql__

@@ -17,13 +17,15 @@ from peewee import (
     DateField,
     DeferredForeignKey,
     IntegerField,
+    ModelSelect,
     TextField,
     UUIDField,
 )
 
 from . import scheduling
 from .audit import AuditEntry
-from .database import Base, InstantField, JSONText, database, now, transition, unique
+from .database import Base, InstantField, JSONText, in_one_transaction, now, transition, unique
+from .rows import Worked
 from .scheduling import Span, Walls
 from .working_time import DAY, Off, Rota, Stretch
 
@@ -70,9 +72,9 @@ class TimeOff(Base):
             self,
             self.first_on,
             self.last_on,
-            self.starts and time.fromisoformat(self.starts),
-            self.ends and time.fromisoformat(self.ends),
-            self.zone_name and ZoneInfo(self.zone_name),
+            time.fromisoformat(self.starts) if self.starts else None,
+            time.fromisoformat(self.ends) if self.ends else None,
+            ZoneInfo(self.zone_name) if self.zone_name else None,
             self.weekly,
             self.until,
             frozenset(map(date.fromisoformat, self.skipped)),
@@ -83,7 +85,7 @@ class TimeOff(Base):
         return uuid.uuid5(self.uuid, day.isoformat())
 
     @classmethod
-    def near(cls, users: Collection[int], start: datetime, end: datetime):
+    def near(cls, users: Collection[int], start: datetime, end: datetime) -> "ModelSelect[TimeOff]":
         """The time off of these people (ids) that may touch [start, end), in any zone."""
         first, last = start.date() - DAY, end.date() + DAY
         repeats = cls.weekly & (cls.until.is_null() | (cls.until >= first - 8 * DAY))
@@ -105,7 +107,7 @@ class TimeOff(Base):
         """The person's time off in [start, end), oldest first, not cut to it; whole days are those
         of `zone`. The `off` of each is its row.
         """
-        rows = cls.near([getattr(user, "id", user)], start, end)
+        rows = cls.near([user if isinstance(user, int) else user.id], start, end)
         found = [stretch for row in rows for stretch in row.off.between(start, end, zone)]
         return sorted(found, key=lambda stretch: (stretch.starts_at, stretch.ends_at))
 
@@ -119,8 +121,10 @@ class TimeOff(Base):
         return [stretch for stretch in near if any(stretch.overlaps(span) for span in spans)]
 
     @classmethod
-    @database.atomic()
-    def add(cls, user: Base, actor: Base | None, *, key: UUID | None = None, **fields) -> "TimeOff":
+    @in_one_transaction
+    def add(
+        cls, user: Any, actor: Base | None, *, key: UUID | None = None, **fields: Any
+    ) -> "TimeOff":
         """New time off. Raises BadTime. A second call with the same `key` gives what the first one
         made.
         """
@@ -139,7 +143,7 @@ class TimeOff(Base):
         return row
 
     @transition
-    def change(self, actor: Base | None, **fields) -> None:
+    def change(self, /, actor: Base | None, **fields: Any) -> None:
         """Change any columns. Raises BadTime."""
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         for name in changed:
@@ -180,7 +184,7 @@ class TimeOff(Base):
 
     def _bump(self) -> None:
         """Calendars that show it are fresh with the commit; bookings have not changed."""
-        table = type(self).user.rel_model
+        table = type(self).user.rel_model  # type: ignore[attr-defined]  # once it is known
         table.update(away_rev=self.clinic.next_rev()).where(table.id == self.user_id).execute()
 
     @classmethod
@@ -213,21 +217,21 @@ class DatedHours(Base):
         )
 
     @classmethod
-    def ahead(cls, owner: Base, today: date):
+    def ahead(cls, owner: Base, today: date) -> "ModelSelect[DatedHours]":
         """Other hours of this practitioner or venue from today on, by date; no holidays."""
         return (
             cls.select().where(cls._of(owner), ~cls.is_holiday, cls.day >= today).order_by(cls.day)
         )
 
     @classmethod
-    def _of(cls, owner: Base):
-        column = cls.venue if isinstance(owner, cls.venue.rel_model) else cls.practitioner
-        return column == owner
+    def _of(cls, owner: Base) -> Any:
+        venue: Any = cls.venue.rel_model  # type: ignore[attr-defined]  # once it is known
+        return (cls.venue if isinstance(owner, venue) else cls.practitioner) == owner
 
     @classmethod
-    @database.atomic()
+    @in_one_transaction
     def add(
-        cls, owner: Base, day: date, hours: Walls, actor: Base | None, name: str = ""
+        cls, owner: Any, day: date, hours: Walls, actor: Base | None, name: str = ""
     ) -> "DatedHours":
         """Give a practitioner or venue these hours on the date. Raises BadTime, or Taken for a date
         that has other hours already.
@@ -257,7 +261,7 @@ class DatedHours(Base):
         self.delete_instance()
 
 
-def rotas(calendars: Iterable[Base], start: datetime, end: datetime) -> dict[int, Rota]:
+def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[int, Rota]:
     """For each practitioner (with its venue at hand), by id: all that says when they work in
     [start, end). Two queries, whatever their number; the `off` of each stretch is its row.
     """
@@ -280,13 +284,13 @@ def rotas(calendars: Iterable[Base], start: datetime, end: datetime) -> dict[int
     }
 
 
-def rota(calendar: Base, start: datetime, end: datetime) -> Rota:
+def rota(calendar: Worked, start: datetime, end: datetime) -> Rota:
     """The same for one practitioner."""
     return rotas([calendar], start, end)[calendar.id]
 
 
 def _dated(
-    calendars: Sequence[Base], start: datetime, end: datetime
+    calendars: Sequence[Worked], start: datetime, end: datetime
 ) -> tuple[dict[int, Any], dict[int, Any], dict[tuple[str, int], dict[date, str]]]:
     """Hours by date, by practitioner's id and by venue's id; and names by date, by both."""
     own: dict[int, Any] = defaultdict(dict)
@@ -299,9 +303,8 @@ def _dated(
         whose, DatedHours.counts, DatedHours.day.between(start.date() - DAY, end.date() + DAY)
     )
     for row in rows.order_by(DatedHours.is_holiday.desc()):  # what was written down comes last
-        by_day = venues[row.venue_id] if row.venue_id else own[row.practitioner_id]
-        by_day[row.day] = row.hours
+        owner: Any = row.venue_id or row.practitioner_id
+        (venues if row.venue_id else own)[owner][row.day] = row.hours
         if row.name:
-            whose = ("venue", row.venue_id) if row.venue_id else ("own", row.practitioner_id)
-            names[whose][row.day] = row.name
+            names["venue" if row.venue_id else "own", owner][row.day] = row.name
     return own, venues, names
