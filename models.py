@@ -14,7 +14,6 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,20 +23,17 @@ from peewee import (
     SQL,
     BigIntegerField,
     BooleanField,
-    Case,
     CharField,
     Check,
     DateField,
     ForeignKeyField,
     IntegerField,
-    NodeList,
     TextField,
     UUIDField,
     fn,
-    prefetch,
 )
 
-from base import copies, outside, past_values, scheduling, time_off
+from base import feed_presets, scheduling
 from base.audit import AuditEntry
 from base.clashes import Clash, refuse_taken
 from base.database import (
@@ -46,7 +42,6 @@ from base.database import (
     JSONText,
     Taken,
     database,
-    is_sqlite,
     lock_everything,
     now,
     transition,
@@ -54,13 +49,15 @@ from base.database import (
 )
 from base.many import insert_many_rows
 from base.notes import NoteVersion
-from base.outbox import Letter
+from base.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
 from base.outside import ExternalEvent
+from base.revisions import Revised
 from base.scheduling import Hours, Span
 from base.series import Changed, InSeries
 from base.statuses import FREE_STATUSES, STATUSES
-from base.text import IDENTIFIERS, client_label, like, search_key
+from base.text import IDENTIFIERS, client_label, search_key
 from base.time_off import TimeOff
+from base.traits import Archivable, Shown, this_second
 
 passwords = argon2.PasswordHasher()
 
@@ -103,46 +100,10 @@ class NotYours(Exception):
     """
 
 
-class Shown(Base):
-    """A row whose columns text outside is made of: it keeps what they held before."""
-
-    before = JSONText(default=list)  # see past_values
-
-    def _keep_before(self, columns: Iterable[str]) -> None:
-        """Keep what these columns hold until now; the caller changes and saves them."""
-        old = {column: getattr(self, column) for column in sorted(columns)}
-        self.before = past_values.kept(self.before, _this_second(), old)
-
-
-def _this_second() -> int:
-    """Whole seconds since 1970. Dates of entries use them: a revision may be ahead of the clock."""
-    return int(scheduling.utc_now().timestamp())
-
-
-class Archivable(Base):
-    """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to
-    it stays.
-    """
-
-    archived = BooleanField(default=False)
-
-    @transition
-    def set_archived(self, archived: bool, actor: "User | None") -> None:
-        """Take the row out, or bring it back."""
-        self.archived = archived
-        self.save(only=["archived"])
-        AuditEntry.note(
-            self.clinic,
-            actor,
-            f"{self._meta.table_name}.{'archived' if archived else 'returned'}",
-            self,
-        )
-
-
 # ---- the clinic ----
 
 
-class Clinic(Shown):
+class Clinic(Revised):
     """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside (X5)."""
 
     name = CharField(120)
@@ -216,25 +177,6 @@ class Clinic(Shown):
         """Whether the clinic has a plan of somebody who hosts it: else plans mean nothing to it."""
         return self.plan != "self-hosted"
 
-    @property
-    def preset(self) -> dict[str, Any]:
-        """How links begin here, and what two-way sync shows: title, details, statuses and days."""
-        if self.feed_preset == "clinic":
-            return {
-                "title": TITLE,
-                "details": "",
-                "statuses": dict(CLINIC),
-                "past_days": 30,
-                "future_days": 365,
-            }
-        return {
-            "title": "{organisation}",
-            "details": "status rate notes" if self.notes_may_leave else "status rate",
-            "statuses": dict(LOCUM),
-            "past_days": None,
-            "future_days": None,
-        }
-
     def allows(self, feature: str) -> bool:
         """Whether the clinic's plan has `feature` ("feed", "google", "microsoft")."""
         return feature in PLANS[self.plan]
@@ -242,82 +184,6 @@ class Clinic(Shown):
     def allowed_identifiers(self) -> tuple[str, ...]:
         """How clients may appear outside, the least first, up to the ceiling."""
         return IDENTIFIERS[: IDENTIFIERS.index(self.privacy_ceiling) + 1]
-
-    def next_rev(self) -> int:
-        """A new revision, greater than all before it. Call it inside the transaction of the change
-        it stands for.
-        """
-        now = _this_second()
-        bumped = Case(None, [(Clinic.latest_rev >= now, Clinic.latest_rev + 1)], now)
-        rows = (
-            Clinic.update(latest_rev=bumped)
-            .where(Clinic.id == self.id)
-            .returning(Clinic.latest_rev)
-            .execute()
-        )
-        self.latest_rev = next(iter(rows)).latest_rev
-        return self.latest_rev
-
-    @classmethod
-    def age_faces(cls) -> None:
-        """After a restore: every clinic's revision is a later one than any handed out since the
-        backup, so that no app keeps a newer copy. What was shown before is not known.
-        """
-        cls.age_revisions()
-        cls.update(before=[[_this_second(), None]]).execute()
-
-    @classmethod
-    def age_revisions(cls) -> None:
-        """The part of `age_faces` for a database of any earlier version; its update does the
-        rest.
-        """
-        stamp = _this_second()
-        fresh = Case(None, [(cls.latest_rev >= stamp, cls.latest_rev + 1)], stamp)
-        cls.update(latest_rev=fresh, faces_rev=fresh).execute()
-
-    def lock(self) -> None:
-        """Let no other transaction change this clinic until this one ends. Take it before any other
-        row (one order: no deadlock).
-
-        SQLite needs no row lock, since every transaction here begins IMMEDIATE and so stands alone.
-        On PostgreSQL a weaker lock
-        than FOR UPDATE does: rows that merely refer to the clinic may still be added.
-        """
-        if not is_sqlite():
-            Clinic.select(Clinic.id).where(Clinic.id == self.id).for_update(
-                "FOR NO KEY UPDATE"
-            ).execute()
-
-    def bump_faces(self) -> None:
-        """Something that shows in every feed changed: name, ceiling, a service, a venue, who works
-        here.
-        """
-        self.faces_rev = self.next_rev()
-        Clinic.update(faces_rev=self.faces_rev).where(Clinic.id == self.id).execute()
-        self.void_copies()
-
-    def void_copies(self) -> None:
-        """Something may show less than before: no older copy of a feed is served from now on. Right
-        after the new revision, inside its
-        transaction. Where the store of copies is away, the sweep does it."""
-        if not copies.void(self.id, self.latest_rev):
-            Clinic.update(void_rev=self.latest_rev).where(Clinic.id == self.id).execute()
-
-    @classmethod
-    def void_after_restore(cls) -> None:
-        """Have the sweep void the copies of every clinic: what was restored may show less than what
-        was there.
-        """
-        cls.update(void_rev=cls.latest_rev).execute()
-
-    @classmethod
-    def void_late(cls) -> None:
-        """Void what could not be voided at once."""
-        for clinic in cls.select().where(cls.void_rev.is_null(False)):
-            if copies.void(clinic.id, clinic.void_rev):
-                cls.update(void_rev=None).where(
-                    cls.id == clinic.id, cls.void_rev == clinic.void_rev
-                ).execute()
 
     @transition
     def change(self, actor: "User | None", **settings) -> None:
@@ -330,35 +196,13 @@ class Clinic(Shown):
         if set(changed) - {"contact", "empty_when_stopped", "sync_shared", "sync_existing"}:
             self.bump_faces()
         shown = set(changed) & {"privacy_ceiling", "internal_ids", "notes_may_leave", "currency"}
-        self._keep_before(shown)
+        self.keep_before(shown)
         for name, value in changed.items():
             setattr(self, name, value)
         self.save(only=[*changed, "before"])
         if changed.get("internal_ids"):
             Patient.fill_internal_ids(self)
         AuditEntry.note(self, actor, "clinic.changed", self, **changed)
-
-    @property
-    def living_feeds(self):
-        """The clinic's private links that are neither stopped nor suspended."""
-        return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
-
-    @property
-    def letters(self):
-        """What the program wrote to people of the clinic, the newest first."""
-        return Letter.select().where(Letter.clinic == self).order_by(Letter.id.desc())
-
-    def first_steps(self) -> dict[str, bool]:
-        """What is set up, read from the data: the clinic itself, what can be booked and when,
-        clients, a calendar outside.
-        """
-        open_hours = any(venue.hours for venue in Venue.listed(self))
-        return {
-            "clinic": True,
-            "services": open_hours and Service.listed(self).exists(),
-            "clients": self.patients.exists(),
-            "calendar": self.living_feeds.exists(),
-        }
 
     @transition
     def change_plan(self, plan: str, actor: "User | None") -> None:
@@ -369,7 +213,7 @@ class Clinic(Shown):
         self.save(only=[Clinic.plan])
         if had_feed and not self.allows("feed"):
             Feed.update(suspended_at=scheduling.utc_now(), rev=self.next_rev()).where(
-                Feed.clinic == self, Feed.revoked_at.is_null(), Feed.suspended_at.is_null()
+                Feed.clinic == self, *Feed.living()
             ).execute()
             self.void_copies()
         AuditEntry.note(self, actor, "clinic.plan", self, plan=plan)
@@ -398,11 +242,6 @@ class Venue(Archivable, Shown):
     def listed(cls, clinic: Clinic, archived: bool = False):
         """The clinic's open venues, or its archived ones, by name."""
         return cls.select().where(cls.clinic == clinic, cls.archived == archived).order_by(cls.name)
-
-    @classmethod
-    def zones_differ(cls, clinic: Clinic) -> bool:
-        """Whether the clinic's open venues lie in several zones, so that times must name theirs."""
-        return cls.listed(clinic).order_by().select(cls.zone_name).distinct().count() > 1
 
     @classmethod
     @database.atomic()
@@ -435,7 +274,7 @@ class Venue(Archivable, Shown):
         moved, shown = "zone_name" in changed, {"name", "address", "zone_name"} & set(changed)
         if shown:
             self.clinic.bump_faces()
-            self._keep_before(shown)
+            self.keep_before(shown)
         self.name, self.address, self.zone_name, self.hours = name, address, zone_name, hours
         with unique():
             self.save()
@@ -508,39 +347,22 @@ class User(Shown, UserMixin):
             .order_by(cls.left_at.is_null(False), cls.name, cls.id)
         )
 
-    @property
-    def living_feeds(self):
-        """The person's private links that are neither stopped nor suspended."""
-        return self.feeds.where(Feed.revoked_at.is_null(), Feed.suspended_at.is_null())
-
     def calendars(self):
         """The person's calendars with their venues, closed ones at the end."""
         own = Practitioner.select(Practitioner, Venue).join(Venue).where(Practitioner.user == self)
         return own.order_by(Practitioner.archived, Venue.name)
-
-    def zone_among(self, calendars: "Iterable[Practitioner]") -> ZoneInfo:
-        """The zone in which the person reads times: of their own oldest venue, else of the oldest
-        among these calendars.
-        """
-        first = min(calendars, key=lambda c: (c.user_id != self.id, c.venue_id), default=None)
-        return first.zone if first else ZoneInfo("UTC")
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone in which letters tell the person times."""
-        return self.zone_among(Practitioner.listed(self.clinic))
-
-    def may_manage(self, person: "User") -> bool:
-        """An owner looks after everyone; a manager after practitioners and themselves."""
-        return self.is_owner or (
-            self.is_manager and (person.role == "practitioner" or person.id == self.id)
-        )
 
     def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
         """The roles this person may give: an owner each, a manager none but the one that is
         there.
         """
         return ROLES if self.is_owner else (person.role if person else "practitioner",)
+
+    def may_manage(self, person: "User") -> bool:
+        """An owner looks after everyone; a manager after practitioners and themselves."""
+        return self.is_owner or (
+            self.is_manager and (person.role == "practitioner" or person.id == self.id)
+        )
 
     @classmethod
     @database.atomic()
@@ -635,33 +457,6 @@ class User(Shown, UserMixin):
         for link in self.one_time_tokens:
             link.delete_instance()
 
-    def sync_history(self, most: int) -> list[tuple[AuditEntry, str]]:
-        """What changed in the person's sync settings, links and accounts, newest first, each with
-        the link's name ("" for all else).
-
-        Of accounts it is what the person did: the number of one that is gone may be another's now.
-        """
-        own = Feed.select(Feed.id).where(Feed.user == self)
-        about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
-        about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == self.id)
-        about_accounts = (AuditEntry.user == self) & (
-            AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source.")
-        )
-        about = about_links | about_settings | about_accounts
-        rows = list(
-            AuditEntry.select(AuditEntry, User)
-            .left_outer_join(User)
-            .where(AuditEntry.clinic == self.clinic_id, about)
-            .order_by(AuditEntry.id.desc())
-            .limit(most)
-        )
-        names = dict(
-            Feed.select(Feed.id, Feed.name)
-            .where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"]))
-            .tuples()
-        )
-        return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
-
     @database.atomic()
     def sign_out_everywhere(self) -> None:
         """End all sessions of the person, by the next epoch."""
@@ -679,7 +474,7 @@ class User(Shown, UserMixin):
         self.rev = self.clinic.next_rev()
         self.clinic.void_copies()
         shown = {"identifier", "hide_sensitive"} & set(settings)
-        self._keep_before({name for name in shown if getattr(self, name) != settings[name]})
+        self.keep_before({name for name in shown if getattr(self, name) != settings[name]})
         for name, value in settings.items():
             setattr(self, name, value)
         if self.identifier and "identifier" in settings:
@@ -808,40 +603,6 @@ class Practitioner(Archivable):
         super().set_archived(archived, actor)
         self.clinic.bump_faces()
 
-    def outside_hours(self, spans: Sequence[Span]) -> list[Span]:
-        """The timed spans that leave the working hours of their day. Only a warning: people do work
-        late.
-        """
-        timed = [span for span in spans if not span.all_day]
-        if not timed:
-            return []
-        bounds = min(span.starts_at for span in timed), max(span.ends_at for span in timed)
-        rota = time_off.rota(self, *bounds)
-        return [
-            span
-            for span in timed
-            if not scheduling.within(
-                span, rota.open_on(scheduling.local_day(span.starts_at, self.zone))
-            )
-        ]
-
-    def taken_outside(self, spans: Sequence[Span]) -> list[Span]:
-        """What external events take of these spans, cut to them; whole days are those of the
-        venue.
-        """
-        return outside.cut(ExternalEvent.blocking(self.user, spans, self.zone), spans, self.zone)
-
-    def bookings_between(self, start: datetime, end: datetime):
-        """Bookings that touch [start, end), oldest first, with client and service at hand."""
-        return (
-            Booking.select(Booking, Patient, Service)
-            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-            .switch(Booking)
-            .left_outer_join(Service, on=(Booking.service == Service.id))
-            .where(Booking.practitioner == self, *Booking.touching(start, end))
-            .order_by(Booking.starts_at, Booking.id)
-        )
-
 
 # ---- clients and services ----
 
@@ -908,33 +669,6 @@ class Patient(Archivable):
         return f"K-{max(numbers, default=1000) + 1}"
 
     @classmethod
-    def matching(cls, clinic: Clinic, query: str = "", archived: bool = False):
-        """Clients whose name, internal ID, e-mail or phone has every word of the query, accents
-        aside; by name.
-        """
-        words = [cls.search ** NodeList((like(word), SQL("ESCAPE '\\'"))) for word in query.split()]
-        return (
-            cls.select()
-            .where(cls.clinic == clinic, cls.archived == archived, *words)
-            .order_by(cls.search, cls.id)
-        )
-
-    @classmethod
-    def with_internal_id(
-        cls, clinic: Clinic, internal_id: str, archived: bool = False
-    ) -> "Patient | None":
-        """The one client with this internal ID in whatever case; None too where case alone tells
-        two apart.
-        """
-        same = cls.select().where(
-            cls.clinic == clinic,
-            cls.archived == archived,
-            fn.LOWER(cls.internal_id) == internal_id.lower(),
-        )
-        found = list(same.limit(2))
-        return found[0] if len(found) == 1 else None
-
-    @classmethod
     def add(
         cls, clinic: Clinic, actor: "User | None", *, internal_id: str = "", **fields
     ) -> "Patient":
@@ -989,63 +723,6 @@ class Patient(Archivable):
         first, _, last = name.partition(" ")
         return cls.add(clinic, actor, first_name=first[:80], last_name=last.strip()[:80])
 
-    @classmethod
-    def suggested(cls, clinic: Clinic, query: str):
-        """Matching clients, first those of whom a word begins with the query: "ma" means Maya
-        sooner than someone at a .mail address.
-        """
-        begins = cls.search.startswith(search_key(query)) | cls.search.contains(
-            f" {search_key(query)}"
-        )
-        return cls.matching(clinic, query).order_by(
-            Case(None, [(begins, 0)], 1), cls.search, cls.id
-        )
-
-    @staticmethod
-    def last_seen(patients: Sequence["Patient"]) -> dict[int, datetime]:
-        """When each of these clients last came, by id."""
-        rows = Booking.select(Booking.patient, fn.MAX(Booking.starts_at)).where(
-            Booking.patient.in_(list(patients)),
-            Booking.starts_at <= scheduling.utc_now(),
-            Booking.status.not_in(FREE_STATUSES),
-        )
-        return {
-            patient: InstantField().python_value(at)
-            for patient, at in rows.group_by(Booking.patient).tuples()
-        }
-
-    def bookings_before(self, now: datetime):
-        """What is over, newest first, with whom, where and what at hand."""
-        return (
-            self._bookings()
-            .where(Booking.ends_at <= now)
-            .order_by(Booking.starts_at.desc(), Booking.id)
-        )
-
-    def bookings_ahead(self, now: datetime):
-        """What runs or comes, soonest first, with whom, where and what at hand."""
-        return self._bookings().where(Booking.ends_at > now).order_by(Booking.starts_at, Booking.id)
-
-    def visits(self, now: datetime) -> int:
-        """How often the client has been here."""
-        return (
-            self.bookings_before(now)
-            .where(Booking.status.not_in((*FREE_STATUSES, "pending")))
-            .count()
-        )
-
-    def _bookings(self):
-        return (
-            Booking.select(Booking, Practitioner, User, Venue, Service)
-            .join(Practitioner)
-            .join(User)
-            .switch(Practitioner)
-            .join(Venue)
-            .switch(Booking)
-            .left_outer_join(Service, on=(Booking.service == Service.id))
-            .where(Booking.patient == self)
-        )
-
     def _labels(self) -> dict[str, str]:
         """What stands for this client, by identifier."""
         facts = self.first_name, self.last_name, self.internal_id or ""
@@ -1068,7 +745,7 @@ class Patient(Archivable):
         for name in changed:
             setattr(self, name, fields[name])
         if visible:
-            known, at = self.label_changes or {}, _this_second()
+            known, at = self.label_changes or {}, this_second()
             self.label_changes = {
                 identifier: known.get(identifier, self.rev) if label == labels[identifier] else at
                 for identifier, label in self._labels().items()
@@ -1134,7 +811,7 @@ class Service(Archivable, Shown):
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         if "name" in changed:
             self.clinic.bump_faces()
-            self._keep_before({"name"})
+            self.keep_before({"name"})
         for name in changed:
             setattr(self, name, fields[name])
         with unique():
@@ -1208,23 +885,6 @@ class Booking(InSeries, Base):
         )
 
     @classmethod
-    def ahead(cls, *where):
-        """Bookings to come, joined with their calendar, under further conditions."""
-        return cls.select().join(Practitioner).where(*cls.to_come(), *where)
-
-    @classmethod
-    def to_come(cls) -> tuple:
-        """Conditions for "to come or under way, and not called off". An offer counts, though it
-        holds no time: somebody was told of it.
-        """
-        at = scheduling.utc_now()
-        return (
-            cls.ends_at > at,
-            cls.starts_at > at - scheduling.LONGEST - timedelta(days=2),
-            cls.status.not_in(("cancelled", "no_show")),
-        )
-
-    @classmethod
     def touching(cls, start: datetime, end: datetime) -> tuple:
         """Conditions for "overlaps [start, end)". The lower bound on `starts_at` lets the index end
         the search (no booking is longer).
@@ -1266,33 +926,6 @@ class Booking(InSeries, Base):
             .order_by(cls.starts_at)
         )
         return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
-
-    @classmethod
-    def held(
-        cls, user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()
-    ) -> list[tuple[datetime, datetime]]:
-        """When the person's time in [start, end) is held, from and to: by bookings but those in
-        `but`, by external events and time off.
-        """
-        rows = (
-            cls.select(cls.starts_at, cls.ends_at)
-            .join(Practitioner)
-            .where(
-                Practitioner.user == user_id,
-                *cls.touching(start, end),
-                cls.status.not_in(FREE_STATUSES),
-                cls.id.not_in(list(but)),
-            )
-        )
-        events = [
-            event.taken(zone)
-            for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
-        ]
-        events += [
-            (stretch.starts_at, stretch.ends_at)
-            for stretch in TimeOff.between(user_id, start, end, zone)
-        ]
-        return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
 
     @classmethod
     def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
@@ -1406,27 +1039,6 @@ class Booking(InSeries, Base):
         cls.bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
         AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
 
-    @classmethod
-    def between(cls, clinic: Clinic, start: datetime, end: datetime):
-        """What stands in [start, end): tuples of person, calendar and client (ids), from, to,
-        status.
-        """
-        columns = (
-            Practitioner.user,
-            cls.practitioner,
-            cls.patient,
-            cls.starts_at,
-            cls.ends_at,
-            cls.status,
-        )
-        return (
-            cls.select(*columns)
-            .join(Practitioner)
-            .where(cls.clinic == clinic, *cls.touching(start, end))
-            .order_by(cls.starts_at)
-            .tuples()
-        )
-
     @staticmethod
     def bump(clinic: Clinic, *practitioners: Practitioner) -> None:
         """Say that these calendars changed, in the transaction of the change: feeds are fresh with
@@ -1444,31 +1056,7 @@ def _form_uuid(key: UUID, span: Span) -> UUID:
 
 
 # ---- feeds ----
-
-LOCUM = {
-    "confirmed": "confirmed",
-    "delivered": "confirmed",
-    "invoiced": "confirmed",
-    "paid": "confirmed",
-}
-CLINIC = {
-    "pending": "tentative",
-    "confirmed": "confirmed",
-    "arrived": "confirmed",
-    "delivered": "confirmed",
-    "invoiced": "confirmed",
-    "paid": "confirmed",
-    "cancelled": "cancelled",
-    "no_show": "cancelled",
-}
-TITLE = "{service} {client}"
-STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}
 MOST_FEEDS = 30  # living links of one person
-WINDOWS = {
-    "year": (30, 365),
-    "half_year": (30, 183),
-    "everything": (None, None),
-}  # X1: days back, days ahead
 
 
 class Feed(Shown):
@@ -1492,9 +1080,9 @@ class Feed(Shown):
         constraints=[Check("scope IN ('practitioner', 'person', 'clinic')")],
     )
     identifier = CharField(30, null=True)  # None: as the owner of the link chose for everything
-    title = CharField(60, default=TITLE)
+    title = CharField(60, default=feed_presets.TITLE)
     details = CharField(60, default="")
-    statuses = JSONText(default=lambda: dict(CLINIC))
+    statuses = JSONText(default=lambda: dict(feed_presets.CLINIC))
     past_days = IntegerField(null=True, default=30)
     future_days = IntegerField(null=True, default=365)
     hide_sensitive = BooleanField(default=False)
@@ -1507,10 +1095,16 @@ class Feed(Shown):
     revoked_because = CharField(12, default="")
 
     @classmethod
+    def living(cls) -> tuple:
+        """Conditions for "neither stopped nor suspended"."""
+        return cls.revoked_at.is_null(), cls.suspended_at.is_null()
+
+    @classmethod
     def draft(cls, user: User, **settings) -> "Feed":
         """A link with the clinic's preset for what `settings` leave open; not stored."""
         clinic = user.clinic
-        return cls(clinic=clinic, user=user, **{**clinic.preset, **settings})
+        preset = feed_presets.preset(clinic.feed_preset, clinic.notes_may_leave)
+        return cls(clinic=clinic, user=user, **{**preset, **settings})
 
     @classmethod
     @database.atomic()
@@ -1521,7 +1115,7 @@ class Feed(Shown):
         user.clinic.lock()
         user = User.get_by_id(user.id)
         if why := user.why_no_feeds() or (
-            "most" if user.living_feeds.count() >= MOST_FEEDS else None
+            "most" if user.feeds.where(*cls.living()).count() >= MOST_FEEDS else None
         ):
             raise NoFeeds(why)
         clinic, feed = user.clinic, cls.draft(user, name=name, **settings)
@@ -1531,22 +1125,6 @@ class Feed(Shown):
         feed.save(force_insert=True)
         AuditEntry.note(clinic, actor, "feed.generated", feed, kind=feed.kind, scope=feed.scope)
         return feed
-
-    @classmethod
-    def listed(cls, user: User) -> list["Feed"]:
-        """The person's own links, the living first, the newest on top; each with calendar and
-        readers (last one first) at hand.
-        """
-        rows = (
-            cls.select(cls, Practitioner, User, Venue)
-            .left_outer_join(Practitioner)
-            .left_outer_join(User)
-            .switch(Practitioner)
-            .left_outer_join(Venue)
-            .where(cls.user == user, cls.revoked_because != "cleared")
-            .order_by(cls.revoked_at.is_null(False), cls.id.desc())
-        )
-        return prefetch(rows, FeedRead.select().order_by(FeedRead.last_at.desc()))
 
     @property
     def shows_others(self) -> bool:
@@ -1572,7 +1150,7 @@ class Feed(Shown):
         if set(changed) - {"name"}:
             self.rev = self.clinic.next_rev()
             self.clinic.void_copies()
-            self._keep_before(
+            self.keep_before(
                 set(changed) & {"identifier", "title", "details", "hide_sensitive", "statuses"},
             )
         for name in changed:
@@ -1582,7 +1160,7 @@ class Feed(Shown):
 
     def follow_owner(self) -> None:
         """Show clients as the owner chose for everything; part of a change of the owner's."""
-        self._keep_before({"identifier"})
+        self.keep_before({"identifier"})
         self.identifier = None
         self.save(only=[Feed.identifier, Feed.before])
 
@@ -1640,15 +1218,3 @@ class FeedRead(Base):
 
     class Meta:
         indexes = ((("feed", "family"), True),)
-
-    @classmethod
-    def habits(cls, user: User) -> dict[str, int | None]:
-        """Per family of program that reads the person's living links: the shortest typical interval
-        in seconds; None: not known yet.
-        """
-        rows = (
-            cls.select(cls.family, fn.MIN(cls.interval_seconds))
-            .join(Feed)
-            .where(Feed.user == user, Feed.revoked_at.is_null())
-        )
-        return dict(rows.where(cls.family != "a browser").group_by(cls.family).tuples())

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import models
 from base import scheduling
-from base.database import InstantField
+from base.database import InstantField, is_sqlite
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 
 TODAY = datetime.now(UTC).date()
@@ -86,7 +86,7 @@ def _rows(clinic, calendars, patients, service, each):
     """Raw column values, at random but repeatable: as many as fit the default window, and the rest
     as densely in the years before.
     """
-    chance, binary = random.Random(1), models.is_sqlite()
+    chance, binary = random.Random(1), is_sqlite()
     instant = InstantField().db_value
     years = [
         _slots(range(-29 - 393 * back, 364 - 393 * back)) for back in range(-(-each // YEARLY))
@@ -117,7 +117,7 @@ def _rows(clinic, calendars, patients, service, each):
 def _insert(columns, rows) -> None:
     names = ", ".join(column.column_name for column in columns)
     connection = models.database.connection()
-    if models.is_sqlite():
+    if is_sqlite():
         with models.database.atomic():
             connection.executemany(
                 f"INSERT INTO booking ({names}) VALUES ({', '.join('?' * len(columns))})", rows

@@ -96,6 +96,33 @@ def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tu
     return [*kinds, *(("off", stretch) for stretch in off)]
 
 
+def held(
+    user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()
+) -> list[tuple[datetime, datetime]]:
+    """When the person's time in [start, end) is held, from and to: by bookings but those in `but`,
+    by external events and time off.
+    """
+    rows = (
+        Booking.select(Booking.starts_at, Booking.ends_at)
+        .join(Practitioner)
+        .where(
+            Practitioner.user == user_id,
+            *Booking.touching(start, end),
+            Booking.status.not_in(FREE_STATUSES),
+            Booking.id.not_in(list(but)),
+        )
+    )
+    events = [
+        event.taken(zone)
+        for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
+    ]
+    events += [
+        (stretch.starts_at, stretch.ends_at)
+        for stretch in time_off.TimeOff.between(user_id, start, end, zone)
+    ]
+    return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
+
+
 # what a row of `rows_of` holds: person, from, to, gaps before and after (microseconds), calendar
 # (0: an event), whether anyone was asked for, and the dates of an event of whole days
 _USER, _STARTS, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 1, 5, 6, 7, 8

@@ -11,6 +11,7 @@ from flask import current_app
 from base import scheduling, vault
 from base.outbox import Letter
 from models import User
+from people import zones
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken
 from sync.providers import registry
@@ -254,7 +255,7 @@ def address(endpoint: str, **values: str) -> str:
 
 def _day(at: datetime, reader: User) -> str:
     """The day of an instant where the reader of a letter works: 20 November."""
-    local = at.astimezone(reader.zone)
+    local = at.astimezone(zones.of(reader))
     return f"{local.day} {local:%B}"
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import models
 from base import scheduling
+from base.database import is_sqlite
 from base.outbox import Letter
 from base.settings import CannotAsk, has_clinic
 from models import Clinic
@@ -59,7 +60,7 @@ def write(settings, file: Path) -> str:
             with postgres_tools.refusing(Refused):
                 (
                     _copy_sqlite(_sqlite_path(settings), there / "kalends.db")
-                    if models.is_sqlite()
+                    if is_sqlite()
                     else postgres_tools.dump(settings.database_url, there / "kalends.dump")
                 )
         except sqlite3.Error as error:
@@ -87,7 +88,7 @@ def _check_worth(settings) -> None:
     """Raises Refused where the backup would not be what it seems: of an empty database, or with a
     key that is not its own.
     """
-    where = _sqlite_path(settings) if models.is_sqlite() else "that DATABASE_URL names"
+    where = _sqlite_path(settings) if is_sqlite() else "that DATABASE_URL names"
     if not _has_clinic(settings):
         raise Refused(
             f"There is no clinic in the database {where}. Nothing was written. Run this with the"
@@ -141,15 +142,15 @@ def _restore(settings, file: Path) -> str:
     _clear_away(settings.instance, ".restore-")
     aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
     with _unpacked(file, settings.instance) as there, postgres_tools.refusing(Refused):
-        wanted = "kalends.db" if models.is_sqlite() else "kalends.dump"
+        wanted = "kalends.db" if is_sqlite() else "kalends.dump"
         if not (there / wanted).exists():
             raise Refused("This backup is of the other kind of database. Check DATABASE_URL.")
-        if models.is_sqlite():
+        if is_sqlite():
             _check_sqlite(there / wanted)
         aside.mkdir(mode=0o700)
         _unfinished(settings).touch(mode=0o600)
         _to_disk(settings.instance)
-        if models.is_sqlite():
+        if is_sqlite():
             _replace_sqlite(_sqlite_path(settings), there / wanted, aside / wanted)
         else:
             postgres_tools.dump(settings.database_url, aside / wanted)

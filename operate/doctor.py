@@ -10,6 +10,7 @@ from peewee import PeeweeException
 
 import models
 from base import jobs, outbox, scheduling
+from base.database import is_sqlite
 from letters import sending
 from letters.smtp import MailServer, Refused
 
@@ -48,7 +49,7 @@ def _clock() -> tuple[bool, str]:
 
 
 def _database(settings) -> Iterator[tuple[bool, str]]:
-    kind = "SQLite" if models.is_sqlite() else "PostgreSQL"
+    kind = "SQLite" if is_sqlite() else "PostgreSQL"
     try:
         models.database.connect(reuse_if_open=True)
         state = migrate.state()
@@ -67,7 +68,7 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
     yield state == "current", f"The database ({kind}) {advice[state]}"
     if state == "current":
         yield from _key(settings)
-    if settings.production and models.is_sqlite():
+    if settings.production and is_sqlite():
         yield True, "SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL."
 
 

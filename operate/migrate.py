@@ -11,6 +11,7 @@ from playhouse.migrations import Runner
 
 import models
 from base.audit import AuditEntry
+from base.database import is_sqlite
 from base.notes import NoteVersion
 from base.outbox import Letter
 from base.outside import ExternalEvent
@@ -131,11 +132,7 @@ def _bring_up() -> list[str]:
     unchecked: a table may be built anew without
     emptying those that refer to it. Afterwards every reference must lead somewhere."""
     names = [str(name) for name in _runner().up() or []]
-    lost = (
-        models.database.execute_sql("PRAGMA foreign_key_check").fetchall()
-        if models.is_sqlite()
-        else []
-    )
+    lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
         raise CannotMigrate(
             f"After the update {len(lost)} rows refer to others that are not there"
@@ -163,7 +160,7 @@ def try_writing() -> None:
     """
     with models.database.atomic():  # on SQLite this takes the lock that a write takes
         if (
-            not models.is_sqlite()
+            not is_sqlite()
             and models.database.execute_sql("SHOW transaction_read_only").fetchone()[0] == "on"
         ):
             raise OperationalError("it is read-only")
@@ -172,7 +169,7 @@ def try_writing() -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Hold back a second program that migrates the same server's database at the same time."""
-    if models.is_sqlite():
+    if is_sqlite():
         yield
         return
     models.database.execute_sql("SELECT pg_advisory_lock(75340)")

@@ -8,11 +8,29 @@ from datetime import timedelta
 
 from peewee import Case, fn
 
-from base import scheduling, working_time
+from base import outside, scheduling, working_time
 from base.clashes import SlotTaken
+from base.outside import ExternalEvent
 from base.series import ChangedMeanwhile
 from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+
+
+def to_come() -> tuple:
+    """Conditions for bookings "to come or under way, and not called off". An offer counts, though
+    it holds no time: somebody was told of it.
+    """
+    at = scheduling.utc_now()
+    return (
+        Booking.ends_at > at,
+        Booking.starts_at > at - scheduling.LONGEST - timedelta(days=2),
+        Booking.status.not_in(("cancelled", "no_show")),
+    )
+
+
+def ahead(*where):
+    """Bookings to come, joined with their calendar, under further conditions."""
+    return Booking.select().join(Practitioner).where(*to_come(), *where)
 
 
 def with_open_ones(clinic: Clinic):
@@ -21,7 +39,7 @@ def with_open_ones(clinic: Clinic):
     """
     closed = Practitioner.archived | Venue.archived
     ahead = Booking.select(fn.COUNT(Booking.id)).where(
-        Booking.practitioner == Practitioner.id, *Booking.to_come()
+        Booking.practitioner == Practitioner.id, *to_come()
     )
     left = Case(None, [(closed, ahead)], None)
     rows = (
@@ -48,7 +66,7 @@ def bookings(calendar: Practitioner) -> list[Booking]:
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
         .switch(Booking)
         .left_outer_join(Service, on=(Booking.service == Service.id))
-        .where(Booking.practitioner == calendar, *Booking.to_come())
+        .where(Booking.practitioner == calendar, *to_come())
     )
     return list(rows.order_by(Booking.starts_at, Booking.id))
 
@@ -60,7 +78,10 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
     spans = [_there(row, calendar) for row in rows if row.is_busy]
     taken = [
         row.span for row in Booking.conflicts(calendar.user_id, spans, [row.id for row in rows])
-    ] + calendar.taken_outside(spans)
+    ]
+    taken += outside.cut(
+        ExternalEvent.blocking(calendar.user, spans, calendar.zone), spans, calendar.zone
+    )
     taken += working_time.cut(TimeOff.blocking(calendar.user_id, spans, calendar.zone), spans)
     return len(rows) - sum(any(span.overlaps(other) for other in taken) for span in spans)
 

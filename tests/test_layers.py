@@ -23,6 +23,7 @@ ROOMS = {  # the same, inside the rooms
     "base": (
         {
             "endpoints",
+            "feed_presets",
             "past_values",
             "scheduling",
             "slots",
@@ -38,7 +39,8 @@ ROOMS = {  # the same, inside the rooms
         {"many", "steps"},
         {"audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"clashes"},
-        {"series"},
+        {"series", "traits"},
+        {"revisions"},
     ),
     "free_times": ({"offers", "reading"}, {"finding"}, {"why"}),
     "sync": (

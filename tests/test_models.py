@@ -14,13 +14,12 @@ from peewee import IntegrityError
 
 import models
 from base.audit import AuditEntry
-from base.database import InstantField, JSONText, Taken
+from base.database import InstantField, JSONText, Taken, is_sqlite
+from base.feed_presets import CLINIC, LOCUM
 from base.scheduling import timed, whole_days
 from base.statuses import STATUSES
 from base.text import IDENTIFIERS
 from models import (
-    CLINIC,
-    LOCUM,
     PLANS,
     Booking,
     Clinic,
@@ -36,6 +35,8 @@ from models import (
     Venue,
 )
 from people.credentials import OneTimeToken, Throttle
+from sync.feeds import owned
+from views.calendar import clients
 
 LONDON = ZoneInfo("Europe/London")
 DAY = date(2026, 11, 26)
@@ -107,7 +108,7 @@ def test_new_rows_take_their_time_from_the_one_clock(book, clock, linden):
 
 
 def test_sqlite_waits_ten_seconds_and_keeps_references(db):
-    if not models.is_sqlite():
+    if not is_sqlite():
         assert db.execute_sql("SHOW server_encoding").fetchone() == ("UTF8",)
         return
     found = {
@@ -298,7 +299,7 @@ def test_losing_links_suspends_the_living_ones_once(linden, link, clock):
         and again(link).is_stopped
         and again(stopped).suspended_at is None
     )
-    assert list(linden.clinic.living_feeds) == [] and again(link).rev > link.rev
+    assert list(owned.living(linden.clinic)) == [] and again(link).rev > link.rev
 
 
 # ---- venues ----
@@ -339,7 +340,7 @@ def test_the_last_venue_stays_open(linden):
         linden.harbour.set_archived(True, linden.olive)
     assert not again(linden.harbour).archived
     assert [p.id for p in Practitioner.listed(linden.clinic)] == [linden.abroad.id]
-    assert not Venue.zones_differ(linden.clinic)
+    assert not clients.zones_differ(linden.clinic)
 
 
 def test_a_calendar_opens_once_and_again(linden):
@@ -600,13 +601,13 @@ def test_search_finds_by_every_word_and_takes_signs_literally(linden, stranger, 
         phone="+353 1 555 0100",
         internal_id="K-2041",
     )
-    assert list(Patient.matching(linden.clinic, query)) == ([linden.patient] if found else [])
+    assert list(clients.matching(linden.clinic, query)) == ([linden.patient] if found else [])
 
 
 def test_a_saved_client_can_be_found_by_the_new_name(linden):
     linden.patient.last_name = "Nowak"
     linden.patient.save(only=[Patient.last_name])
-    assert list(Patient.matching(linden.clinic, "nowak")) == [linden.patient]
+    assert list(clients.matching(linden.clinic, "nowak")) == [linden.patient]
 
 
 def test_a_name_of_several_words_is_taken_apart(linden):
@@ -706,11 +707,11 @@ def test_rotation_gives_a_new_salt_and_forgets_the_readers(linden, link, clock):
 def test_a_stopped_link_stays_on_the_list_until_it_is_cleared(linden, link, clock):
     other = Feed.generate(linden.pat, "other", linden.pat, scope="person")
     link.revoke(linden.pat)
-    assert [feed.id for feed in Feed.listed(linden.pat)] == [other.id, link.id] and list(
-        linden.pat.living_feeds
+    assert [feed.id for feed in owned.listed(linden.pat)] == [other.id, link.id] and list(
+        owned.living(linden.pat)
     ) == [other]
     link.clear()
-    assert [feed.id for feed in Feed.listed(linden.pat)] == [other.id] and again(
+    assert [feed.id for feed in owned.listed(linden.pat)] == [other.id] and again(
         link
     ).revoked_at == clock.now
 
@@ -730,9 +731,9 @@ def test_habits_are_those_of_living_links_and_not_of_browsers(linden, link, cloc
             last_at=clock.now,
             interval_seconds=seconds,
         )
-    assert FeedRead.habits(linden.pat) == {"Outlook": 3600, "Thunderbird": None}
+    assert owned.habits(linden.pat) == {"Outlook": 3600, "Thunderbird": None}
     other.revoke(linden.pat)
-    assert FeedRead.habits(linden.pat) == {"Outlook": 7200}
+    assert owned.habits(linden.pat) == {"Outlook": 7200}
 
 
 # ---- what is noted ----

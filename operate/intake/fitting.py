@@ -9,8 +9,9 @@ from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.statuses import FREE_STATUSES
 from base.time_off import TimeOff
-from models import Booking, Clinic, Practitioner
+from models import Clinic, Practitioner
 
+from . import standing
 from .report import Report
 
 
@@ -98,7 +99,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             min(row.span.starts_at for row in report.rows),
             max(row.span.ends_at for row in report.rows),
         )
-        for user, calendar, patient, starts_at, ends_at, status in Booking.between(
+        for user, calendar, patient, starts_at, ends_at, status in standing.bookings(
             clinic, first, last
         ):
             there.add((calendar, patient, starts_at, ends_at))

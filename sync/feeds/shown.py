@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from base import scheduling, series
+from base import feed_presets, scheduling, series
 from base.past_values import AsOf, Unknown
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, Shown, User, Venue
 from sync.events.event import Event, Face
@@ -316,7 +316,7 @@ def preview(
     what it says; what two-way
     sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
     """
-    preset = user.clinic.preset
+    preset = feed_presets.preset(user.clinic.feed_preset, user.clinic.notes_may_leave)
     choices = Choices(
         preset["title"], preset["details"], preset["statuses"], identifier=identifier or "none"
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from peewee import chunked, fn
 
-from base import scheduling
+from base import feed_presets, scheduling
 from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Delta, Event, EventMapping, Terms, Window
 from sync.events.face import Choices, Policy
@@ -185,7 +185,7 @@ def _shown(
 
 def _choices(account: Account) -> Choices:
     """What a new private link of the person's would show, but for the statuses."""
-    preset = account.clinic.preset
+    preset = feed_presets.preset(account.clinic.feed_preset, account.clinic.notes_may_leave)
     return Choices(preset["title"], preset["details"], TWO_WAY)
 
 

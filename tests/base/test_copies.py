@@ -12,7 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 import models
 from base import copies, vault
-from base.database import open_database
+from base.database import is_sqlite, open_database
 from base.scheduling import Span
 from models import Booking, Clinic, Feed
 from sync.feeds import feed as feeds
@@ -68,7 +68,7 @@ class Away:
         models.database.close()
         open_database(
             "sqlite:////nowhere/at/all.db"
-            if models.is_sqlite()
+            if is_sqlite()
             else "postgresql://127.0.0.1:9/none?connect_timeout=1"
         )
 

@@ -9,6 +9,7 @@ import pytest
 from base.clashes import SlotTaken
 from base.scheduling import Span
 from base.time_off import TimeOff
+from free_times import reading
 from models import Booking
 from people import leftover
 
@@ -74,5 +75,5 @@ def test_whom_bookings_may_be_handed_to(linden, clock):
 
 def test_the_next_free_time_leaves_it_out(linden, clock):
     lunch(linden.pat)
-    held = Booking.held(linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone)
+    held = reading.held(linden.pat.id, MONDAY, MONDAY + timedelta(hours=3), linden.calendar.zone)
     assert held == [(MONDAY, MONDAY + timedelta(hours=1))]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 import models
-from base.database import open_database
+from base.database import is_sqlite, open_database
 
 SAMPLE = {"KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
 
@@ -69,7 +69,7 @@ def own(request, tmp_path, database_url, monkeypatch):
 @pytest.fixture
 def empty(db, settings, tmp_path) -> Iterator[None]:
     """`models.database` without a table, for the length of a test."""
-    if models.is_sqlite():
+    if is_sqlite():
         open_database(f"sqlite:///{tmp_path / 'empty.db'}")
     else:
         models.database.execute_sql("CREATE SCHEMA void")
@@ -82,6 +82,6 @@ def empty(db, settings, tmp_path) -> Iterator[None]:
     models.database.close()
     models.database.obj.close_all()
     open_database(settings.database_url)
-    if not models.is_sqlite():
+    if not is_sqlite():
         models.database.execute_sql("DROP SCHEMA void CASCADE")
         models.database.close()

@@ -24,7 +24,7 @@ from program import free_port, on_sqlite_alone
 
 import models
 from base import vault
-from base.database import open_database
+from base.database import is_sqlite, open_database
 from models import Booking, Clinic, User
 from operate import backups, keys, migrate, postgres_tools, processes
 from people.sessions import Session
@@ -41,7 +41,7 @@ def server(db, settings, tmp_path, monkeypatch):
     instance = tmp_path / "instance"
     instance.mkdir(mode=0o700)
     url = f"sqlite:///{instance / 'kalends.db'}"
-    if not models.is_sqlite():
+    if not is_sqlite():
         name = settings.database_url.partition("?")[0].rpartition("/")[2]
         url = settings.database_url.replace(f"/{name}", f"/{name}_backups")
         models.database.execute_sql(f'DROP DATABASE IF EXISTS "{name}_backups" WITH (FORCE)')
@@ -57,7 +57,7 @@ def server(db, settings, tmp_path, monkeypatch):
     models.database.obj.close_all()
     open_database(settings.database_url)
     vault.open_vault(settings.secret_keys)
-    if not models.is_sqlite():
+    if not is_sqlite():
         models.database.execute_sql(f'DROP DATABASE "{name}_backups" WITH (FORCE)')
 
 
@@ -209,7 +209,7 @@ backups.restore(settings, backups.Path(file))
 @pytest.mark.parametrize("step", ["the database", "_replace_key", "_take_back", "age_faces"])
 def test_a_restore_that_is_killed_brings_no_session_back(server, tmp_path, killed, step):
     if step == "the database":
-        step = "_replace_sqlite" if models.is_sqlite() else "replace"
+        step = "_replace_sqlite" if is_sqlite() else "replace"
     migrate.migrate()
     clinic = Clinic.create(name="Linden")
     user = User.create(clinic=clinic, email="olive@linden.test", name="Olive", role="owner")

@@ -12,7 +12,7 @@ import pytest
 from peewee import SqliteDatabase
 
 import models
-from base.database import open_database
+from base.database import is_sqlite, open_database
 from operate import migrate
 
 # ---- what the database holds ----
@@ -67,7 +67,7 @@ def _postgres_facts(execute) -> set[str]:
 @contextmanager
 def _as_models_say() -> Iterator[tuple]:
     """(execute, is_sqlite) of a database that the models made, undone afterwards."""
-    if models.is_sqlite():
+    if is_sqlite():
         with SqliteDatabase(":memory:") as fresh, fresh.bind_ctx(migrate.TABLES):
             fresh.create_tables(migrate.TABLES)
             yield fresh.execute_sql, True
@@ -81,9 +81,9 @@ def _as_models_say() -> Iterator[tuple]:
 
 
 def test_migrations_make_what_the_models_say(db):
-    made = facts(models.database.execute_sql, models.is_sqlite())
-    with _as_models_say() as (execute, is_sqlite):
-        said = facts(execute, is_sqlite)
+    made = facts(models.database.execute_sql, is_sqlite())
+    with _as_models_say() as (execute, on_sqlite):
+        said = facts(execute, on_sqlite)
     assert len(said) > 100
     tables = (
         "audit_entry",
@@ -185,7 +185,7 @@ def test_a_database_that_may_not_be_written_is_refused_though_it_is_current(
 ):
     migrate.migrate()
     models.database.close()
-    if models.is_sqlite():
+    if is_sqlite():
         models.database.execute_sql("PRAGMA journal_mode = DELETE")
         models.database.close()
         models.database.obj.close_all()

@@ -9,6 +9,7 @@ import pytest
 from earlier import EARLIER, INSTALLATION, SALTS, UUIDS, counts, make
 
 import models
+from base.database import is_sqlite
 from base.outside import ExternalEvent
 from models import Booking, Feed, Patient, User
 from operate import migrate
@@ -34,7 +35,7 @@ def test_no_row_is_lost(upgraded):
 
 
 def test_every_reference_leads_somewhere(upgraded):
-    if models.is_sqlite():
+    if is_sqlite():
         assert models.database.execute_sql("PRAGMA foreign_key_check").fetchall() == []
         assert models.database.execute_sql("PRAGMA foreign_keys").fetchone() == (1,)
 

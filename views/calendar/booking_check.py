@@ -15,7 +15,7 @@ from base.scheduling import BadTime, Span
 from base.series import going_along
 from base.statuses import FREE_STATUSES, STATUSES
 from base.working_time import Stretch
-from free_times import finding, why
+from free_times import finding, reading, why
 from models import Booking, Practitioner
 from views.kit import display
 
@@ -309,7 +309,7 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
     people = {person for person, _ in asked}
     held = scheduling.Held(
         {
-            person: Booking.held(person, start, end, practitioner.zone, together.moving)
+            person: reading.held(person, start, end, practitioner.zone, together.moving)
             for person in people
         }
     )

@@ -23,6 +23,8 @@ from views.kit import access, display
 from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Options, Paragraph
 from views.kit.merging import Merging
 
+from . import clients
+
 OVERNIGHT = timedelta(
     hours=12
 )  # an end before the start means the next day when it is at most so long; else it is a slip
@@ -189,8 +191,8 @@ class BookingForm(Merging):
         """
         if not self.q.data:
             return []
-        patients = list(Patient.suggested(access.clinic(), self.q.data).limit(MOST_FOUND))
-        last = Patient.last_seen(patients)
+        patients = list(clients.suggested(access.clinic(), self.q.data).limit(MOST_FOUND))
+        last = clients.last_seen(patients)
         for patient in patients:
             patient.last_here = patient.id in last and scheduling.local_day(
                 last[patient.id], self.practitioner.zone

@@ -4,6 +4,7 @@ travel in a cookie.
 
 from collections.abc import Sequence
 
+from base import scheduling, time_off
 from base.scheduling import Span
 from base.series import Changed
 from models import Practitioner
@@ -40,9 +41,27 @@ def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
     return said
 
 
+def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Span]:
+    """The timed spans that leave the working hours of their day. Only a warning: people do work
+    late.
+    """
+    timed = [span for span in spans if not span.all_day]
+    if not timed:
+        return []
+    bounds = min(span.starts_at for span in timed), max(span.ends_at for span in timed)
+    rota = time_off.rota(practitioner, *bounds)
+    return [
+        span
+        for span in timed
+        if not scheduling.within(
+            span, rota.open_on(scheduling.local_day(span.starts_at, practitioner.zone))
+        )
+    ]
+
+
 def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "") -> str:
     """Which of these times leave the working hours, holidays among them; "" where none does."""
-    found, words = practitioner.outside_hours(spans), f"outside the working hours{at}"
+    found, words = leaving_hours(practitioner, spans), f"outside the working hours{at}"
     if len(spans) == 1 or not found:
         return f"This is {words}." if found else ""
     times = _some([display.from_to(span, practitioner.zone) for span in found])

@@ -7,15 +7,17 @@ from flask_login import current_user
 from wtforms.widgets import TelInput
 
 from base import scheduling, text
-from models import Feed, Patient, Venue
+from models import Feed, Patient
 from people.id_changes import IdChange
 from sync.events.face import identifier_of
+from sync.feeds import owned
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required, owner_required
 from views.kit.display import Page
 from views.kit.forms import Email, Line, Paragraph, arg_int
 from views.kit.merging import Merging
 
+from . import clients
 from .booking_card import earlier_notes
 
 blueprint = Blueprint("patients", __name__)
@@ -55,7 +57,7 @@ def _list(query: str):
     """One page of the clients who match; without a query, of all."""
     archived = "archived" in request.values
     found = Page.of(
-        Patient.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1)
+        clients.matching(access.clinic(), query, archived), arg_int(request.values.get("page"), 1)
     )
     changes = (
         IdChange.listed(access.clinic()) if current_user.is_owner and not htmx.is_partial() else []
@@ -91,7 +93,7 @@ def matches():
     """
     query = text.clean(request.form.get("q", "")[:100], 100)
     if query and access.clinic().internal_ids and not htmx.is_partial():
-        exact = Patient.with_internal_id(access.clinic(), query, "archived" in request.form)
+        exact = clients.with_internal_id(access.clinic(), query, "archived" in request.form)
         if exact:
             return redirect(url_for("patients.show", patient_id=exact.id), 303)
     return _list(query)
@@ -126,16 +128,16 @@ def create():
 @login_required
 def show(patient_id: int):
     client, now = access.client_to_read(patient_id), scheduling.utc_now()
-    before = client.bookings_before(now)
+    before = clients.bookings_before(client, now)
     rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
     return render_template(
         "patients/show.html",
         client=client,
-        ahead=list(client.bookings_ahead(now)),
+        ahead=list(clients.bookings_ahead(client, now)),
         before=list(rows),
         count=before.count(),
-        several_zones=Venue.zones_differ(client.clinic),
-        visits=client.visits(now),
+        several_zones=clients.zones_differ(client.clinic),
+        visits=clients.visits(client, now),
         outside=_outside(client),
         earlier=earlier_notes(client, sync_words.zone(access.calendars(), current_user)),
     )
@@ -197,5 +199,5 @@ def _outside(client: Patient) -> dict:
     label = text.client_label(
         identifier, client.first_name, client.last_name, client.internal_id or ""
     )
-    own = current_user.living_feeds.where(Feed.identifier.is_null(False)).exists()
+    own = owned.living(current_user).where(Feed.identifier.is_null(False)).exists()
     return {"identifier": identifier, "label": label, "feeds_differ": own}

@@ -16,6 +16,7 @@ from views.kit.access import login_required
 from views.kit.forms import arg_int
 
 from . import booking_form, columns, outside_card
+from .first_steps import first_steps
 
 blueprint = Blueprint("week", __name__)
 
@@ -175,7 +176,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "may_book": access.may_book(calendar),
         "first_steps": None
         if shown or access.clinic().bookings.exists()
-        else access.clinic().first_steps(),
+        else first_steps(access.clinic()),
     }
 
 

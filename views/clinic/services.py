@@ -9,6 +9,7 @@ from wtforms import BooleanField, IntegerField
 from free_times import offers
 from free_times.offers import Offer
 from models import LONGEST_GAP, Booking, Practitioner, Service
+from people import leftover
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
 from views.kit.forms import Choice, Line, Money, Options
@@ -235,7 +236,7 @@ def set_people(service_id: int):
 def archive(service_id: int):
     service = access.service_to_change(service_id)
     service.set_archived(True, current_user)
-    left = Booking.ahead(Booking.service == service).count()
+    left = leftover.ahead(Booking.service == service).count()
     flash(
         f"{service.name} is archived. "
         + (f"Its {left} bookings to come stay." if left else "It has no bookings to come.")

@@ -8,7 +8,9 @@ from wtforms import BooleanField
 
 from base import text
 from base.database import alone
-from models import PLANS, AuditEntry, Booking, LastVenue, Practitioner, User, Venue
+from models import PLANS, AuditEntry, LastVenue, Practitioner, User, Venue
+from people import leftover
+from sync.feeds import owned
 from sync.providers import registry
 from sync.tables.accounts import Account
 from views.kit import access, history, htmx, sync_words
@@ -238,7 +240,7 @@ def update_venue(venue_id: int):
 def ask_to_archive_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     calendars = Practitioner.listed(venue.clinic).where(Practitioner.venue == venue).count()
-    left = Booking.ahead(Practitioner.venue == venue).count()
+    left = leftover.ahead(Practitioner.venue == venue).count()
     return htmx.show(
         "settings/venue.html",
         "settings/_archival.html",
@@ -296,7 +298,7 @@ def change_plan():
             features=FEATURES,
             form=form,
         )
-    links = 0 if "feed" in PLANS[form.plan.data] else clinic.living_feeds.count()
+    links = 0 if "feed" in PLANS[form.plan.data] else owned.living(clinic).count()
     syncs = clinic.accounts.where(
         Account.kind.not_in(PLANS[form.plan.data]), Account.phase.in_(("active", "paused"))
     ).count()

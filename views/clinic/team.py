@@ -13,6 +13,7 @@ from base.database import alone
 from models import Booking, LastOwner, Practitioner, Taken, User, Venue
 from people import addresses, leftover
 from people.credentials import OneTimeToken
+from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
 from views.kit.forms import Choice, Email, Form, Line, WeekHours
@@ -309,7 +310,7 @@ def set_hours(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_close(user_id: int, calendar_id: int):
     calendar = access.calendar_of_managed(user_id, calendar_id)
-    left = Booking.ahead(Booking.practitioner == calendar).count()
+    left = leftover.ahead(Booking.practitioner == calendar).count()
     return htmx.show(
         "team/show.html", "team/_closing.html", **_page(calendar.user), closing=calendar, left=left
     )
@@ -321,7 +322,7 @@ def close_calendar(user_id: int, calendar_id: int):
     calendar = access.calendar_of_managed(user_id, calendar_id)
     calendar.set_archived(True, current_user)
     flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
-    if Booking.ahead(Booking.practitioner == calendar).exists():
+    if leftover.ahead(Booking.practitioner == calendar).exists():
         return htmx.done(url_for("handover.show", calendar_id=calendar.id))
     return htmx.done(url_for("team.show", user_id=user_id))
 
@@ -330,7 +331,7 @@ def close_calendar(user_id: int, calendar_id: int):
 @manager_required
 def ask_to_leave(user_id: int):
     person = access.person_to_manage(user_id)
-    links, left = person.living_feeds.count(), Booking.ahead(Practitioner.user == person).count()
+    links, left = owned.living(person).count(), leftover.ahead(Practitioner.user == person).count()
     return htmx.show(
         "team/show.html",
         "team/_leaving.html",

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from flask import Blueprint, abort, render_template
 from flask_login import current_user
 
+from base.feed_presets import CLINIC, LOCUM
 from base.statuses import FREE_STATUSES, STATUSES
-from models import CLINIC, LOCUM, FeedRead
 from sync.connect import connections
+from sync.feeds import owned
 from sync.providers import registry
 from views.kit import access, display
 
@@ -195,7 +196,7 @@ def _refresh() -> list[tuple[str, str, str, str]]:
     """
     if not current_user.is_authenticated:
         return [(*row, "") for _, *row in _REFRESH]
-    habits = FeedRead.habits(current_user)
+    habits = owned.habits(current_user)
     known = {family for families, *_ in _REFRESH for family in families}
     rows = [
         (*row, _measured([habits[f] for f in families if f in habits]))

@@ -20,13 +20,24 @@ _WHY = {
 }
 
 
+def _letters(clinic: Clinic):
+    """What the program wrote to people of the clinic, the newest first."""
+    return Letter.select().where(Letter.clinic == clinic).order_by(Letter.id.desc())
+
+
 def of_person(person: User) -> tuple[str, str] | None:
     """(tone, sentence) about the last letter that brought the person a one-time link; None where
     there is none.
     """
-    row = person.clinic.letters.where(
-        Letter.kind.in_(("invite", "reset")), Letter.about == person.id, Letter.phase != "dropped"
-    ).first()
+    row = (
+        _letters(person.clinic)
+        .where(
+            Letter.kind.in_(("invite", "reset")),
+            Letter.about == person.id,
+            Letter.phase != "dropped",
+        )
+        .first()
+    )
     if row is None:
         return None
     if row.phase == "sent":
@@ -53,16 +64,18 @@ def of_person(person: User) -> tuple[str, str] | None:
 def mail(clinic: Clinic, zone: ZoneInfo) -> tuple[str, str, str]:
     """(badge, state, more) about the clinic's letters, the weightiest first."""
     at = scheduling.utc_now()
-    waiting = clinic.letters.where(
+    waiting = _letters(clinic).where(
         Letter.phase == "waiting", Letter.due_at <= at + timedelta(days=1)
     )
     stuck = (
         waiting.where(Letter.failing_since.is_null(False)).order_by(Letter.failing_since).first()
     )
-    failed = list(clinic.letters.where(Letter.phase == "failed", Letter.ended_at > at - LATELY))
-    sent = clinic.letters.where(
-        Letter.phase == "sent", Letter.ended_at > at - timedelta(days=1)
-    ).count()
+    failed = list(_letters(clinic).where(Letter.phase == "failed", Letter.ended_at > at - LATELY))
+    sent = (
+        _letters(clinic)
+        .where(Letter.phase == "sent", Letter.ended_at > at - timedelta(days=1))
+        .count()
+    )
     counted = f"{sent:,} sent within a day, {waiting.count():,} waiting."
     if stuck:
         since = display.moment(stuck.failing_since, zone)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from base import scheduling
 from base.text import IDENTIFIERS, cut
 from models import AuditEntry, Feed, FeedRead, Practitioner, User
+from people import zones
 from sync.events.face import identifier_of
 from sync.providers import registry
 
@@ -217,8 +218,36 @@ def _setting(name: str, value) -> str:
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
     """What was changed, each with its link's name; without what the list of runs tells."""
     return [
-        (entry, name) for entry, name in user.sync_history(most) if entry.action != "account.resync"
+        (entry, name) for entry, name in _history(user, most) if entry.action != "account.resync"
     ]
+
+
+def _history(user: User, most: int) -> list[tuple[AuditEntry, str]]:
+    """What changed in the person's sync settings, links and accounts, newest first, each with the
+    link's name ("" for all else).
+
+    Of accounts it is what the person did: the number of one that is gone may be another's now.
+    """
+    own = Feed.select(Feed.id).where(Feed.user == user)
+    about_links = (AuditEntry.kind == "feed") & AuditEntry.subject.in_(own)
+    about_settings = (AuditEntry.action == "sync.settings") & (AuditEntry.subject == user.id)
+    about_accounts = (AuditEntry.user == user) & (
+        AuditEntry.action.startswith("account.") | AuditEntry.action.startswith("source.")
+    )
+    about = about_links | about_settings | about_accounts
+    rows = list(
+        AuditEntry.select(AuditEntry, User)
+        .left_outer_join(User)
+        .where(AuditEntry.clinic == user.clinic_id, about)
+        .order_by(AuditEntry.id.desc())
+        .limit(most)
+    )
+    names = dict(
+        Feed.select(Feed.id, Feed.name)
+        .where(Feed.id.in_([row.subject for row in rows if row.kind == "feed"]))
+        .tuples()
+    )
+    return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
 
 
 def count(number: int, noun: str) -> str:
@@ -235,4 +264,4 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:
     """The zone in which the person reads times."""
-    return user.zone_among(calendars)
+    return zones.among(calendars, user)

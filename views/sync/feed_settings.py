@@ -9,8 +9,9 @@ from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationE
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import CheckboxInput
 
+from base.feed_presets import STATUS_PRESETS, WINDOWS
 from base.statuses import STATUSES
-from models import STATUS_PRESETS, WINDOWS, Feed
+from models import Feed
 from views.kit import sync_words
 from views.kit.display import STATUS_NAMES
 from views.kit.forms import Choice, Line

@@ -8,7 +8,7 @@ from flask_login import current_user
 from base import scheduling
 from models import MOST_FEEDS, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.events.face import Policy, face
-from sync.feeds import shown
+from sync.feeds import owned, shown
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Line, arg_int
@@ -107,7 +107,7 @@ def _new_form(**kwargs) -> NewFeed:
 
 def _context(**more) -> dict:
     """What the page of links needs."""
-    own, subject = Feed.listed(current_user), shown.sample(current_user, scheduling.utc_now())
+    own, subject = owned.listed(current_user), shown.sample(current_user, scheduling.utc_now())
     examples = {
         feed.id: face(subject, Policy.of(current_user, current_user.clinic, feed)).title
         for feed in own

@@ -16,6 +16,7 @@ from base import scheduling
 from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
+from sync.feeds import owned
 from sync.providers import registry
 from sync.tables.accounts import Account, Notice, SyncRun
 from sync.two_way.state import Standing, State
@@ -75,7 +76,7 @@ def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
     people = [
         user
         for user in people
-        if user.id in accounts or user.living_feeds.exists() or user.calendars().exists()
+        if user.id in accounts or owned.living(user).exists() or user.calendars().exists()
     ]
     found = [row for user in people for row in _of_person(user, accounts.get(user.id, []), zone)]
     return sorted(found, key=lambda row: WEIGHT[row.badge])
@@ -83,7 +84,7 @@ def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
 
 def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Iterator[Row]:
     used = [account for account in accounts if account.phase != "off"]
-    feeds = [feed for feed in Feed.listed(user) if not feed.is_stopped]
+    feeds = [feed for feed in owned.listed(user) if not feed.is_stopped]
     yield from (of_account(account, zone) for account in used)
     if feeds:
         yield _of_feeds(user, feeds)

@@ -9,9 +9,8 @@ from flask_login import current_user
 
 from base import scheduling
 from base.text import IDENTIFIERS, cut
-from models import Feed
 from sync.events.face import Policy, face, identifier_of
-from sync.feeds import shown
+from sync.feeds import owned, shown
 from views.kit import access, htmx, sync_words
 from views.kit.merging import Merging
 
@@ -29,7 +28,7 @@ def context(form: Identifier | None = None, opt_in: Merging | None = None, **mor
     )
     chosen = looked_at and cut(looked_at, user.clinic.privacy_ceiling)
     subject = shown.sample(user, now)
-    feeds = Feed.listed(user)
+    feeds = owned.listed(user)
     living = [feed for feed in feeds if not feed.is_stopped]
     return panels.context(**more) | {
         "form": form or identifier_form(user, formdata=None),

@@ -5,6 +5,7 @@ way they go.
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
 
+from sync.feeds import owned
 from sync.tables.accounts import Account
 from views.kit import htmx, sync_words
 from views.kit.access import login_required
@@ -41,7 +42,7 @@ def allow():
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     if not switches.saved(switches.opt_in, form, "sync_allowed"):
         return sync_page.show(422, _SYNC, opt_in=form)
-    count = sync_words.count(current_user.living_feeds.count(), "link")
+    count = sync_words.count(owned.living(current_user).count(), "link")
     if form.allow.data:
         return sync_page.changed(
             f"Your bookings may appear in outside calendars. {count} of yours can be read.",

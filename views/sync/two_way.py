@@ -12,6 +12,7 @@ from base import jobs
 from base.outside import ExternalEvent
 from models import Practitioner, User
 from sync.connect import connecting
+from sync.feeds import owned
 from sync.providers import registry
 from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
 from sync.two_way import first_look, state, work
@@ -304,7 +305,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,
-        "links": current_user.living_feeds.count(),
+        "links": owned.living(current_user).count(),
     }
 
 

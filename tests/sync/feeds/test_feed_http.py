@@ -16,7 +16,7 @@ from feed_changes import CHANGES, HOUR, KEY, START, UNCHANGED
 from werkzeug.test import Client, TestResponse
 
 import models
-from base.database import open_database
+from base.database import is_sqlite, open_database
 from base.scheduling import Span
 from models import Booking, Feed, User
 from sync.feeds import feed as feeds
@@ -689,7 +689,7 @@ def test_connections_that_died_in_the_pool_are_not_noticed(app, get, booking):
     for thread in threads:
         thread.join()
     models.database.close()
-    if models.is_sqlite():
+    if is_sqlite():
         for _, _, connection in models.database._connections:
             connection.close()
     else:

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 import models
+from base.database import is_sqlite
 from models import Feed, FeedRead
 from sync.feeds import feed as feeds
 from sync.feeds.readers import ReadLog, family
@@ -137,7 +138,7 @@ def test_nothing_to_write_asks_the_database_nothing(log, db, caplog):
 def test_a_locked_database_delays_counts_and_loses_none(log, link, app):
     url = app.config["SETTINGS"].database_url
     read(log, link, NOON)
-    if models.is_sqlite():
+    if is_sqlite():
         models.database.execute_sql(
             "PRAGMA busy_timeout = 50"
         )  # milliseconds, for the connection that goes back into the pool

@@ -13,6 +13,7 @@ from models import AuditEntry, Booking, Clinic, Feed, LastOwner, Practitioner, U
 from people.credentials import OneTimeToken
 from people.sessions import Session
 from sync.feeds import feed as feeds
+from sync.feeds import owned
 from tests.conftest import PASSWORD, PASSWORD_HASH, WEEKDAYS
 
 PARTIAL = {"HX-Request": "true"}
@@ -415,7 +416,7 @@ def test_the_page_of_a_leaver_brings_back_but_not_the_links(signed_in, linden):
     assert "Bring back" in text_of(manager.get(f"/team/{linden.pat.id}"))
     assert manager.post(f"/team/{linden.pat.id}/return").status_code == 303
     assert signed_in(linden.pat).get("/team/").status_code == 200
-    assert not User.get_by_id(linden.pat.id).living_feeds.exists()
+    assert not owned.living(User.get_by_id(linden.pat.id)).exists()
     assert not Practitioner.get_by_id(linden.calendar.id).archived
 
 

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import icalendar
 import pytest
 
+from base.feed_presets import LOCUM
 from base.scheduling import Span
 from models import (
-    LOCUM,
     MOST_FEEDS,
     AuditEntry,
     Booking,

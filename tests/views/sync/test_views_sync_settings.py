@@ -10,6 +10,7 @@ import pytest
 from base.scheduling import Span
 from models import AuditEntry, Booking, Feed, FeedRead, Practitioner, User
 from sync.feeds import feed as feeds
+from views.kit import sync_words
 
 KEY = "a key of the tests"
 HTMX = {"HX-Request": "true"}
@@ -358,7 +359,7 @@ class TestHistory:
         Feed.generate(
             linden.quinn, "Quinn’s phone", linden.quinn, practitioner=linden.colleague_calendar
         )
-        assert linden.pat.sync_history(10) == []
+        assert sync_words.changes(linden.pat, 10) == []
         assert "Nothing yet" in page(pat)
 
     def test_no_address_and_no_client_gets_into_the_audit(self, pat, linden, link, booking):
