@@ -61,110 +61,49 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read and check everything, by default from `environment()`. `NAME_FILE` names a file that
-        holds NAME. Makes nothing: `secret_keys` is empty where nothing is installed yet. Raises
-        SettingsError.
+        """Read and check everything, by default from `environment()`.
+
+        `NAME_FILE` names a file that holds NAME. Makes nothing: `secret_keys` is empty where
+        nothing is installed yet. Raises SettingsError.
         """
-        environ = environment() if environ is None else environ
-        faults: list[str] = []
-
-        def read(name: str, default: str = "") -> str:
-            if path := environ.get(f"{name}_FILE"):
-                try:
-                    return Path(path).read_text().strip()
-                except OSError:
-                    faults.append(f"{name}_FILE names a file that cannot be read.")
-            return environ.get(name, "").strip() or default
-
-        def number(name: str, default: str, low: int, high: int) -> int:
-            value = read(name, default)
-            if value.isascii() and value.isdigit() and low <= int(value) <= high:
-                return int(value)
-            faults.append(f"{name} must be a whole number from {low} to {high}.")
-            return low
-
-        def one_of(name: str, default: str, allowed: tuple[str, ...]) -> str:
-            value = read(name, default)
-            if value not in allowed:
-                faults.append(f"{name} must be {' or '.join(allowed)}.")
-            return value
-
-        production = (
-            one_of("KALENDS_ENV", "development", ("development", "production")) == "production"
-        )
-        port = number("KALENDS_PORT", "8000", 1, 65535)
-        base_url = read("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
-        if not is_url(base_url, "http", "https"):
-            faults.append(
-                "KALENDS_BASE_URL must be the address people open, such as"
-                " https://calendar.example.org."
-            )
-        instance = Path(read("KALENDS_INSTANCE", "instance")).resolve()
-        keys = tuple(key.strip() for key in read("KALENDS_SECRET_KEY").split(",") if key.strip())
-        if production and any(len(key) < 16 for key in keys):
-            faults.append("Each key of KALENDS_SECRET_KEY needs at least 16 characters.")
-        database_url = read("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
-        if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-            faults.append("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-        try:
-            keys = keys or _kept_keys(instance)
-        except SettingsError as error:
-            faults.extend(error.faults)
-        if not keys and not faults:
-            faults.extend(_why_no_key(database_url, production and bool(read("DATABASE_URL"))))
-        redis_url = read("REDIS_URL")
-        if (
-            redis_url
-            and not redis_url.startswith("unix:///")
-            and not is_url(redis_url, "redis", "rediss")
-        ):
-            faults.append("REDIS_URL must begin with redis://, rediss:// or unix:///.")
-        smtp_url = read("SMTP_URL")
-        if smtp_url and not is_url(smtp_url, "smtp", "smtps"):
-            faults.append(
-                "SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with"
-                " smtps://."
-            )
-        sandbox = one_of("KALENDS_SANDBOX", "0", ("0", "1")) == "1" and not production
-        providers = read_endpoints(
-            read, f"http://localhost:{sandbox_port(port)}" if sandbox else "", production, faults
-        )
-        reachable = (
-            base_url if is_url(base_url, "https") else f"http://localhost:{port}" if sandbox else ""
-        )
-        webhook_url = read("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
-        if webhook_url and not _is_webhook_url(webhook_url):
-            faults.append(
-                "KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach."
-            )
+        read = _Reader(environment() if environ is None else environ)
+        production = read.one_of("KALENDS_ENV", "development", "production") == "production"
+        port = read.number("KALENDS_PORT", 8000, 1, 65535)
+        base_url = read.base_url(port)
+        instance = Path(read.text("KALENDS_INSTANCE", "instance")).resolve()
+        database_url = read.database_url(instance)
+        keys = _read_keys(read, instance, database_url, production)
+        redis_url, smtp_url = read.redis_url(), read.smtp_url()
+        sandbox = read.one_of("KALENDS_SANDBOX", "0", "1") == "1" and not production
+        imitations = f"http://localhost:{sandbox_port(port)}" if sandbox else ""
         settings = cls(
             base_url=base_url,
             secret_keys=keys,
             production=production,
-            host=read("KALENDS_HOST", "127.0.0.1"),
+            host=read.text("KALENDS_HOST", "127.0.0.1"),
             port=port,
             instance=instance,
             database_url=database_url,
             redis_url=redis_url or f"unix://{_socket(instance)}",
             embedded_redis=not redis_url,
             sandbox=sandbox,
-            sample_password=read("KALENDS_SAMPLE_PASSWORD") or None,
-            signup_open=one_of("KALENDS_SIGNUP", "closed", ("closed", "open")) == "open",
+            sample_password=read.text("KALENDS_SAMPLE_PASSWORD") or None,
+            signup_open=read.one_of("KALENDS_SIGNUP", "closed", "open") == "open",
             smtp_url=smtp_url or None,
-            mail_from=read("MAIL_FROM") or None,
-            mail_per_minute=number("MAIL_PER_MINUTE", "60", 1, 10_000),
-            trusted_proxies=number("KALENDS_TRUSTED_PROXIES", "0", 0, 9),
-            providers=providers,
-            webhook_url=webhook_url or None,
-            poll_seconds=number("KALENDS_POLL_SECONDS", "300", 1, 86400),
-            frozen_seconds=number("KALENDS_FROZEN_SECONDS", "20", 3, 3600),
+            mail_from=read.text("MAIL_FROM") or None,
+            mail_per_minute=read.number("MAIL_PER_MINUTE", 60, 1, 10_000),
+            trusted_proxies=read.number("KALENDS_TRUSTED_PROXIES", 0, 0, 9),
+            providers=read_endpoints(read.text, imitations, production, read.faults),
+            webhook_url=read.webhook_url(base_url, f"http://localhost:{port}" if sandbox else ""),
+            poll_seconds=read.number("KALENDS_POLL_SECONDS", 300, 1, 86400),
+            frozen_seconds=read.number("KALENDS_FROZEN_SECONDS", 20, 3, 3600),
         )
-        if settings.smtp_url and not settings.mail_from:
-            faults.append(
-                "MAIL_FROM is required with SMTP_URL: the address that notices come from."
-            )
-        if faults:
-            raise SettingsError(faults)
+        read.refuse(
+            bool(settings.smtp_url) and not settings.mail_from,
+            "MAIL_FROM is required with SMTP_URL: the address that notices come from.",
+        )
+        if read.faults:
+            raise SettingsError(read.faults)
         return settings
 
     def with_first_key(self) -> "Settings":
@@ -182,6 +121,108 @@ class Settings:
                 raise SettingsError([_unusable(self.instance, error)]) from None
             keys = _kept_keys(self.instance)
         return replace(self, secret_keys=keys)
+
+
+class _Reader:
+    """Values from an environment; `faults` says what is wrong with them, a sentence each."""
+
+    def __init__(self, environ: Mapping[str, str]):
+        self.environ = environ
+        self.faults: list[str] = []
+
+    def refuse(self, is_wrong: bool, fault: str) -> None:
+        """Note the fault where there is one."""
+        self.faults.extend([fault] * is_wrong)
+
+    def text(self, name: str, default: str = "") -> str:
+        """What the name, or the file that NAME_FILE names, holds."""
+        if path := self.environ.get(f"{name}_FILE"):
+            try:
+                return Path(path).read_text().strip()
+            except OSError:
+                self.faults.append(f"{name}_FILE names a file that cannot be read.")
+        return self.environ.get(name, "").strip() or default
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number, both ends allowed."""
+        value = self.text(name, str(default))
+        if value.isascii() and value.isdigit() and low <= int(value) <= high:
+            return int(value)
+        self.faults.append(f"{name} must be a whole number from {low} to {high}.")
+        return low
+
+    def one_of(self, name: str, default: str, other: str) -> str:
+        """One of two words."""
+        value = self.text(name, default)
+        self.refuse(value not in (default, other), f"{name} must be {default} or {other}.")
+        return value
+
+    def base_url(self, port: int) -> str:
+        """The address that people open."""
+        url = self.text("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
+        self.refuse(
+            not is_url(url, "http", "https"),
+            "KALENDS_BASE_URL must be the address people open, such as"
+            " https://calendar.example.org.",
+        )
+        return url
+
+    def database_url(self, instance: Path) -> str:
+        """Where the database is, by default in the instance folder."""
+        url = self.text("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
+        self.refuse(
+            not url.startswith(("sqlite:///", "postgresql://", "postgres://")),
+            "DATABASE_URL must begin with sqlite:/// or postgresql://.",
+        )
+        return url
+
+    def redis_url(self) -> str:
+        """Where Redis is; "" for the embedded one."""
+        url = self.text("REDIS_URL")
+        self.refuse(
+            bool(url) and not url.startswith("unix:///") and not is_url(url, "redis", "rediss"),
+            "REDIS_URL must begin with redis://, rediss:// or unix:///.",
+        )
+        return url
+
+    def smtp_url(self) -> str:
+        """Where the mail server is; "" for none."""
+        url = self.text("SMTP_URL")
+        self.refuse(
+            bool(url) and not is_url(url, "smtp", "smtps"),
+            "SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with"
+            " smtps://.",
+        )
+        return url
+
+    def webhook_url(self, base_url: str, sandbox_url: str) -> str | None:
+        """Where providers reach us: as told, else `base_url` if it is https, else `sandbox_url`."""
+        reachable = base_url if is_url(base_url, "https") else sandbox_url
+        url = self.text("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
+        self.refuse(
+            bool(url) and not _is_webhook_url(url),
+            "KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach.",
+        )
+        return url or None
+
+
+def _read_keys(
+    read: _Reader, instance: Path, database_url: str, production: bool
+) -> tuple[str, ...]:
+    """The secret keys that are set, else the one that the first start made, else none."""
+    keys = tuple(key.strip() for key in read.text("KALENDS_SECRET_KEY").split(",") if key.strip())
+    read.refuse(
+        production and any(len(key) < 16 for key in keys),
+        "Each key of KALENDS_SECRET_KEY needs at least 16 characters.",
+    )
+    try:
+        keys = keys or _kept_keys(instance)
+    except SettingsError as error:
+        read.faults.extend(error.faults)
+    if not keys and not read.faults:
+        is_shared = production and bool(read.text("DATABASE_URL"))
+        read.faults.extend(_why_no_key(database_url, is_shared))
+    return keys
 
 
 def environment() -> Mapping[str, str]:

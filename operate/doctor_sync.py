@@ -145,53 +145,44 @@ def _accounts() -> Iterator[tuple[bool, str]]:
             )
     except PeeweeException:
         return
+    faults = [*_locked_out(accounts), *_refused(accounts)]
+    yield from ((False, fault) for fault in faults)
+    if not faults:
+        yield True, f"Connected accounts: {len(accounts)}."
+
+
+def _locked_out(accounts: list[Account]) -> Iterator[str]:
+    """Accounts that cannot be used until somebody reconnects them."""
     sealed = [account for account in accounts if not _opens(account)]
     stuck = [account for account in accounts if account.health == "reconnect"]
-    refused = sorted(
-        {
-            (account.kind, account.health_word)
-            for account in accounts
-            if account.health == "operator"
-        }
-    )
     if sealed:
         yield (
-            False,
-            (
-                f"{_count(sealed)} cannot be used: no key of KALENDS_SECRET_KEY opens the"
-                " credentials. Add the former key after the present one, or have their owners"
-                " reconnect."
-            ),
+            f"{_count(sealed)} cannot be used: no key of KALENDS_SECRET_KEY opens the credentials."
+            " Add the former key after the present one, or have their owners reconnect."
         )
     if stuck:
-        yield (
-            False,
-            (
-                f"{_count(stuck)} must be reconnected by"
-                f" {'its owner' if len(stuck) == 1 else 'their owners'}, on Calendar sync."
-            ),
-        )
+        whose = "its owner" if len(stuck) == 1 else "their owners"
+        yield f"{_count(stuck)} must be reconnected by {whose}, on Calendar sync."
     for kind in sorted({account.kind for account in stuck if _is_testing(account)}):
         row = registry.of(kind)
         yield (
-            False,
-            (
-                f"{row.company} ended access about seven days after it was given. The project is"
-                f" probably still in “Testing”: publish it (“In production”, see {row.guide}),"
-                " then reconnect once more."
-            ),
+            f"{row.company} ended access about seven days after it was given. The project is"
+            f" probably still in “Testing”: publish it (“In production”, see {row.guide}),"
+            " then reconnect once more."
         )
-    for kind, word in refused:
+
+
+def _refused(accounts: list[Account]) -> Iterator[str]:
+    """What providers refuse to the whole installation, each once."""
+    words = {
+        (account.kind, account.health_word) for account in accounts if account.health == "operator"
+    }
+    for kind, word in sorted(words):
         row = registry.of(kind)
         yield (
-            False,
-            (
-                f"{row.company} refuses this Kalends as a whole ({word}). Check its client id and"
-                f" secret, and see {row.guide}."
-            ),
+            f"{row.company} refuses this Kalends as a whole ({word}). Check its client id and"
+            f" secret, and see {row.guide}."
         )
-    if not (sealed or stuck or refused):
-        yield True, f"Connected accounts: {len(accounts)}."
 
 
 def _opens(account: Account) -> bool:

@@ -88,60 +88,56 @@ class Diary:
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     """Refuse what is here already, and what overlaps other bookings of the same person, unless
-    those are to be taken as they are. Busy times
-    outside are only told. Holds these people in a transaction."""
+    `takes_overlaps`.
+
+    Busy times outside and time off are only told. Holds the clinic in a transaction.
+    """
     clinic.lock()
-    diaries: dict[int, Diary] = defaultdict(Diary)
-    there: set[tuple] = set()
+    if not report.rows:
+        return
+    first = min(row.span.starts_at for row in report.rows)
+    last = max(row.span.ends_at for row in report.rows)
+    there, diaries = _booked(clinic, first, last)
+    outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
-    if report.rows:
-        first, last = (
-            min(row.span.starts_at for row in report.rows),
-            max(row.span.ends_at for row in report.rows),
-        )
-        for user, calendar, patient, starts_at, ends_at, status in standing.bookings(
-            clinic, first, last
-        ):
-            there.add((calendar, patient, starts_at, ends_at))
-            if status not in FREE_STATUSES:
-                diaries[user].block(starts_at, ends_at)
-        outside, away = (
-            _outside(report.rows, first, last),
-            _away(report.rows, first, last),
-        )
     kept = []
     for row in report.rows:
-        key = row.key, row.status in FREE_STATUSES
-        if row.key in there or key in lines:
-            report.fault(
-                row.line,
-                "",
-                (
-                    "This booking is in Kalends already."
-                    if row.key in there
-                    else f"Line {lines[key]} is the same booking."
-                ),
-            )
+        user, is_free = row.calendar.user, row.status in FREE_STATUSES
+        key = row.key, is_free
+        if row.key in there:
+            report.fault(row.line, "", "This booking is in Kalends already.")
             continue
-        other = (
-            diaries[row.calendar.user_id].claim(row) if row.status not in FREE_STATUSES else None
-        )
+        if key in lines:
+            report.fault(row.line, "", f"Line {lines[key]} is the same booking.")
+            continue
+        other = None if is_free else diaries[user.id].claim(row)
         if other:
             report.overlaps += 1
-            sentence = f"{row.calendar.user.name} is busy then: it overlaps {other}."
+            sentence = f"{user.name} is busy then: it overlaps {other}."
             if not takes_overlaps:
                 report.fault(row.line, "start", sentence)
                 continue
             report.note(row.line, "start", sentence)
-        if row.status not in FREE_STATUSES and outside[row.calendar.user_id].is_taken(row):
-            report.note(
-                row.line, "start", f"Another calendar of {row.calendar.user.name} is busy then."
-            )
-        if row.status not in FREE_STATUSES and away[row.calendar.user_id].is_taken(row):
-            report.note(row.line, "start", f"{row.calendar.user.name} has time off then.")
+        if not is_free and outside[user.id].is_taken(row):
+            report.note(row.line, "start", f"Another calendar of {user.name} is busy then.")
+        if not is_free and away[user.id].is_taken(row):
+            report.note(row.line, "start", f"{user.name} has time off then.")
         lines[key] = row.line
         kept.append(row)
     report.rows = kept
+
+
+def _booked(clinic: Clinic, first: datetime, last: datetime) -> tuple[set[tuple], dict[int, Diary]]:
+    """The bookings that are there by what no two share, and when they keep each person busy."""
+    there: set[tuple] = set()
+    diaries: dict[int, Diary] = defaultdict(Diary)
+    for user, calendar, patient, starts_at, ends_at, status in standing.bookings(
+        clinic, first, last
+    ):
+        there.add((calendar, patient, starts_at, ends_at))
+        if status not in FREE_STATUSES:
+            diaries[user].block(starts_at, ends_at)
+    return there, diaries
 
 
 def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:
