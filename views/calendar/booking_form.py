@@ -1,6 +1,4 @@
-"""The form of a booking: what was typed, as spans and columns, or as sentences about what to put
-right.
-"""
+"""The form of a booking: its fields, who and what it is about, and what of it goes in the row."""
 
 import secrets
 import uuid
@@ -14,29 +12,18 @@ from wtforms import BooleanField, Field
 from wtforms.widgets import NumberInput
 
 from base import scheduling
-from base.scheduling import BadTime, Span
 from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service, Venue
 from views.kit import access, display
 from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Options, Paragraph
-from views.kit.merging import Merging
 
 from . import clients
+from .booking_times import Times
 
-OVERNIGHT = timedelta(
-    hours=12
-)  # an end before the start means the next day when it is at most so long; else it is a slip
 MOST_FOUND = 6
 WHICH = [("one", "Only this one"), ("following", "This and following"), ("all", "The whole series")]
-FACTS = {  # BadTime → the field and the sentence
-    "year": ("day", "Choose a day from 1970 to 2099"),
-    "ends_before_start": ("ends", "It ends before it starts. Check both times"),
-    "too_long": ("last_day", "One booking lasts at most 31 days. Make several"),
-    "interval": ("every", "Repeat every 1 to 52 weeks"),
-    "too_many": ("count", f"Make at most {scheduling.MOST_REPEATS} bookings at once"),
-}
 
 
 class Whole(Field):
@@ -54,15 +41,7 @@ class Whole(Field):
             raise ValueError("Write a whole number")
 
 
-class _Slip(Exception):
-    """What was typed is no span: the field, and what to do."""
-
-    def __init__(self, field: str, sentence: str):
-        super().__init__(field)
-        self.field, self.sentence = field, sentence
-
-
-class BookingForm(Merging):
+class BookingForm(Times):
     together: ClassVar = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
     not_stored = (
         "key",
@@ -239,7 +218,7 @@ class BookingForm(Merging):
                 "q", "This client is archived. Bring the record back first, or choose another"
             )
         if self.repeat.data != "once":
-            self._validate_repeat()
+            self.check_repeat()
         return not self.errors
 
     def _keeps_patient(self) -> bool:
@@ -262,150 +241,8 @@ class BookingForm(Merging):
             return super().in_words(names)
         return self.chosen_patient.name if self.chosen_patient else self.new_client or "No client"
 
-    def _validate_repeat(self) -> None:
-        if self.repeat.data == "weeks" and not self.every.data:
-            self.fault("every", FACTS["interval"][1])
-        if self.count.data is None and self.until.data is None:
-            self.fault(
-                "count",
-                f"Say how many times, from 2 to {scheduling.MOST_REPEATS}, or until which day",
-            )
-        elif self.count.data is not None and not 2 <= self.count.data <= scheduling.MOST_REPEATS:
-            self.fault("count", f"Say how many times, from 2 to {scheduling.MOST_REPEATS}")
-
-    def span(self) -> Span | None:
-        """What was typed as a span in the calendar's zone, or None with a fault beside the field.
-        Fills `remarks`.
-        """
-        try:
-            return self._span()
-        except _Slip as slip:
-            self.fault(slip.field, slip.sentence)
-            return None
-
-    def span_so_far(self) -> Span | None:
-        """The span of a form that may not be finished. What is filled in and cannot be becomes a
-        remark, unless it stands beside its field.
-        """
-        try:
-            return self._span()
-        except _Slip as slip:
-            finished = slip.field == "last_day" or (slip.field == "ends" and self.ends.data)
-            self.remarks[:] = [f"{slip.sentence}."] if finished and not self.errors else []
-            return None
-
-    def spans_so_far(self) -> list[Span]:
-        """The same with its repeats, as far as they can be told."""
-        span = self.span_so_far()
-        if span is None:
-            return []
-        every = 1 if self.repeat.data == "weekly" else self.every.data
-        if (
-            self.booking
-            or self.repeat.data == "once"
-            or not every
-            or not (self.count.data or self.until.data)
-        ):
-            return [span]
-        try:
-            return scheduling.repeats(
-                span, self.practitioner.zone, every, self.count.data, self.until.data
-            )
-        except BadTime:
-            return [span]
-
-    def _span(self) -> Span:
-        self.remarks.clear()
-        if self.day.data is None:
-            raise _Slip("day", "Choose a day")
-        if self.booking and self._times() == of(self.booking)._times():
-            return (
-                self.booking.span
-            )  # untouched: also the second pass of a repeated hour stays what it is
-        try:
-            return self._whole_days() if self.all_day.data else self._timed()
-        except BadTime as error:
-            raise _Slip(*FACTS[error.fact]) from None
-
-    def _times(self) -> tuple:
-        whole = self.all_day.data
-        walls = (
-            (None, None, self.last_day.data or self.day.data)
-            if whole
-            else (self.starts.data, self.ends.data, None)
-        )
-        return self.practitioner.id, self.day.data, whole, *walls
-
-    def _whole_days(self) -> Span:
-        last = self.last_day.data or self.day.data
-        if last < self.day.data:
-            raise _Slip("last_day", "The last day lies before the first")
-        return scheduling.whole_days(self.day.data, last, self.practitioner.zone)
-
-    def _timed(self) -> Span:
-        day, zone = self.day.data, self.practitioner.zone
-        if self.starts.data is None:
-            raise _Slip("starts", "Say when it starts, or tick All day")
-        starts_at, odd_start = scheduling.instant(day, self.starts.data, zone)
-        self._remark(day, self.starts.data, starts_at, odd_start)
-        length = self._length(day)
-        if self.ends.data is None:
-            return Span(starts_at, starts_at + length)
-        last = day if self.ends.data > self.starts.data else day + timedelta(days=1)
-        ends_at, odd_end = scheduling.instant(last, self.ends.data, zone)
-        self._remark(last, self.ends.data, ends_at, odd_end)
-        if last > day:
-            self.remarks.append(f"It ends on {display.day(last)}.")
-        if ends_at <= starts_at and odd_start == "gap":
-            ends_at = starts_at + length  # the start was moved past the end
-        return Span(starts_at, ends_at)
-
-    def _length(self, day: date) -> timedelta:
-        """How long it lasts on the clock: from the two times, or the service's."""
-        if self.ends.data is None:
-            if self.chosen_service is None:
-                raise _Slip("ends", "Say when it ends, or choose a service")
-            return timedelta(minutes=self.terms.minutes)
-        length = datetime.combine(day, self.ends.data) - datetime.combine(day, self.starts.data)
-        overnight = length <= timedelta(0)
-        if overnight and length + timedelta(days=1) > OVERNIGHT:
-            raise BadTime("ends_before_start")
-        return length + timedelta(days=overnight)
-
-    def _remark(self, day: date, wall: time, at: datetime, odd: str | None) -> None:
-        zone = self.practitioner.zone
-        where = f"{wall:%H:%M} on {display.day(day, year=True)} in {display.zone_city(zone)}"
-        if odd == "gap":
-            self.remarks.append(
-                f"{where} does not exist: the clocks go forward. We take {display.clock(at, zone)}."
-            )
-        elif odd == "twice":
-            local = at.astimezone(zone)
-            self.remarks.append(
-                f"{where} comes twice: the clocks go back. We take the first, {local:%H:%M}"
-                f" {local.tzname()}."
-            )
-
-    def spans(self) -> list[Span]:
-        """The span and its repeats; empty with a fault beside the field."""
-        span = self.span()
-        if span is None or self.repeat.data == "once":
-            return [span] if span else []
-        every = 1 if self.repeat.data == "weekly" else self.every.data or 0
-        try:
-            spans = scheduling.repeats(
-                span, self.practitioner.zone, every, self.count.data, self.until.data
-            )
-        except BadTime as error:
-            self.fault(
-                *("until", "Choose a day up to 2099") if error.fact == "year" else FACTS[error.fact]
-            )
-            return []
-        if len(spans) < 2:
-            self.fault("until", "Choose a day on which it has happened at least twice")
-        elif spans[0].overlaps(spans[1]):
-            self.fault("every", "Each one would run into the next. Leave more weeks between them")
-        return spans
+    def is_as_stored(self) -> bool:
+        return bool(self.booking) and self.times() == of(self.booking).times()
 
     def columns(self) -> dict:
         """Client, service, rate and notes for the row. A rate left empty is the service's price on

@@ -1,24 +1,19 @@
 """Bookings: the card, the form, statuses, cancelling and taking it back."""
 
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
-
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling, time_off
 from base.clashes import SlotTaken
 from base.database import alone
-from base.scheduling import BadTime, Span
+from base.scheduling import BadTime
 from base.series import Changed
 from base.statuses import STATUSES
-from free_times.offers import terms
-from models import Booking, Patient, Practitioner
+from models import Booking, Patient
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Hidden, Options, arg_int
 
-from . import booking_card, booking_check, booking_form, booking_words, that_day, week
+from . import booking_card, booking_form, booking_page, booking_times, booking_words, week
 from .booking_card import when
 from .booking_form import BookingForm
 
@@ -65,43 +60,28 @@ def new():
     patient = access.client_to_read(patient) if patient is not None else like and like.patient
     if patient and patient.archived:
         patient = None
-    starts = _arg_time(request.args.get("from"))
-    return _show_form(
+    starts = booking_page.clock(request.args.get("from"))
+    return booking_page.show(
         booking_form.blank(
             practitioner,
             day=week.chosen_day(practitioner.zone),
             starts=starts,
             like=like,
             patient=patient,
-            **_found(practitioner, starts),
+            **booking_page.found(practitioner, starts),
         )
     )
-
-
-def _found(practitioner: Practitioner, starts: time | None) -> dict:
-    """What the address of a free time says beside calendar, day and start: the service, how long,
-    and that anyone would do.
-    """
-    service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
-    fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
-    if service is not None:
-        row = access.service_to_read(service)
-        fields |= {"service": str(row.id), "rate": terms(practitioner, row).price_cents}
-    if starts and minutes:
-        ends = datetime.combine(scheduling.FIRST_DAY, starts) + timedelta(minutes=minutes % 1440)
-        fields["ends"] = ends.time()
-    return fields
 
 
 @blueprint.post("/")
 @login_required
 def create():
-    form = BookingForm(_calendar())
+    form = BookingForm(booking_page.calendar())
     if "find" in request.form or "take" in request.form:
-        return _show_form(_taken(form))
+        return booking_page.show(booking_page.taken(form))
     spans = form.spans() if form.validate() else []
     if not spans or form.errors:
-        return _show_form(form, 422)
+        return booking_page.show(form, 422)
     columns = form.columns() | {"status": form.status.data, "new_client": form.new_client}
     try:
         made = Booking.book(
@@ -114,7 +94,7 @@ def create():
             **columns,
         )
     except SlotTaken as refusal:
-        return _show_form(form, 422, spans, refusal)
+        return booking_page.show(form, 422, spans, refusal)
     _say_saved(form, made, "Booked")
     return htmx.done(_back(made[0]))
 
@@ -128,7 +108,7 @@ def show(booking_id: int):
 @blueprint.get("/<int:booking_id>/edit")
 @login_required
 def edit(booking_id: int):
-    return _show_form(booking_form.of(access.booking_to_change(booking_id)))
+    return booking_page.show(booking_form.of(access.booking_to_change(booking_id)))
 
 
 @blueprint.post("/<int:booking_id>")
@@ -144,22 +124,22 @@ def update(booking_id: int):
             ),
             403,
         )
-    form = BookingForm(_calendar(booking), booking)
+    form = BookingForm(booking_page.calendar(booking), booking)
     if "find" in request.form or "take" in request.form:
-        return _show_form(_taken(form))
+        return booking_page.show(booking_page.taken(form))
     span = form.span() if form.validate() else None
     if span is None or form.errors:
-        return _show_form(form, 422)
+        return booking_page.show(form, 422)
     try:
         with alone(booking):
             changed = _change(booking, form)
     except SlotTaken as refusal:
-        return _show_form(form, 422, [span], refusal)
+        return booking_page.show(form, 422, [span], refusal)
     except BadTime as error:
-        form.fault(*booking_form.FACTS[error.fact])
-        return _show_form(form, 422)
+        form.fault(*booking_times.FACTS[error.fact])
+        return booking_page.show(form, 422)
     if changed is None:
-        return _show_form(form, 422)
+        return booking_page.show(form, 422)
     _say_saved(form, changed, "Changed")
     return htmx.done(_back(booking))
 
@@ -193,9 +173,11 @@ def clients():
     """Clients as one types. POST although it changes nothing: no client's name belongs in an
     address, and so in a log.
     """
-    form = BookingForm(_calendar())
+    form = BookingForm(booking_page.calendar())
     form.let_go()
-    return htmx.show("bookings/new.html", "bookings/_client_results.html", **_form_context(form))
+    return htmx.show(
+        "bookings/new.html", "bookings/_client_results.html", **booking_page.context(form)
+    )
 
 
 @blueprint.get("/check")
@@ -206,14 +188,16 @@ def check():
     """
     booking = arg_int(request.args.get("booking"))
     booking = access.booking_to_change(booking) if booking else None
-    form = BookingForm(_calendar(booking), booking, formdata=request.args, meta={"csrf": False})
+    form = BookingForm(
+        booking_page.calendar(booking), booking, formdata=request.args, meta={"csrf": False}
+    )
     if fill := request.args.get("fill"):
-        _fill(form, fill)
+        booking_page.fill(form, fill)
     return htmx.show(
         "bookings/new.html",
         "bookings/_check.html",
         fill=fill,
-        **_form_context(form, form.spans_so_far()),
+        **booking_page.context(form, form.spans_so_far()),
     )
 
 
@@ -301,112 +285,6 @@ def undo(booking_id: int):
             if said := booking_words.left_alone(undone, "Not taken back"):
                 flash(" ".join(said), "warning")
     return htmx.done(_back(booking))
-
-
-def _calendar(booking: Booking | None = None) -> Practitioner:
-    """The calendar that a form names, if the signed-in person may book in it; without a name the
-    booking's.
-    """
-    if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(
-        booking.practitioner_id
-    ):
-        return booking.practitioner
-    return access.calendar_to_book(week.chosen_calendar())
-
-
-def _arg_time(value: str | None) -> time | None:
-    try:
-        wall = time.fromisoformat(value) if value else None
-    except ValueError:
-        abort(404)
-    return abort(404) if wall and wall.tzinfo else wall
-
-
-def _taken(form: BookingForm) -> BookingForm:
-    """The form with the proposed free time in it, where that was pressed ("2026-11-20T15:20
-    50").
-    """
-    if "find" in request.form:
-        form.let_go()
-    start, _, minutes = request.form.get("take", "").partition(" ")
-    try:
-        start = datetime.fromisoformat(start)
-        end = start + timedelta(minutes=int(minutes[:4]))
-    except (ValueError, OverflowError):
-        return form
-    if not scheduling.FIRST_DAY <= start.date() <= scheduling.LAST_DAY:
-        return form
-    for field, value in (
-        (form.day, start.date()),
-        (form.starts, start.time()),
-        (form.ends, end.time()),
-    ):
-        field.data, field.raw_data = value, None
-    return form
-
-
-def _fill(form: BookingForm, what: str) -> None:
-    """The end that follows from start and service (or from the booking's own length), and the
-    service's price.
-    """
-    length = (
-        form.booking
-        and not form.booking.all_day
-        and what == "starts"
-        and form.booking.span.duration
-    )
-    if not length and form.chosen_service:
-        length = timedelta(minutes=form.terms.minutes)
-    if length and form.starts.data and form.day.data:
-        form.ends.data, form.ends.raw_data = (
-            (datetime.combine(form.day.data, form.starts.data) + length).time(),
-            None,
-        )
-    if what == "service" and form.chosen_service:
-        form.rate.data, form.rate.raw_data = form.terms.price_cents, None
-
-
-def _form_context(
-    form: BookingForm, spans: Sequence[Span] = (), refusal: SlotTaken | None = None
-) -> dict:
-    zone = form.practitioner.zone
-    day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
-    bounds = (scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone))
-    return {
-        "form": form,
-        "day": day,
-        "obstacle": booking_check.obstacle(form, list(spans), refusal),
-        "that_day": that_day.entries(form, day, list(spans)),
-        "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
-        "says_zone": booking_form.zone_differs(form.practitioner),
-        "close_url": booking_form.close_url(form),
-        "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,
-    }
-
-
-def _show_form(
-    form: BookingForm,
-    status: int = 200,
-    spans: Sequence[Span] = (),
-    refusal: SlotTaken | None = None,
-):
-    """The form again, or for the first time, with what stands in the way of it."""
-    if refusal:
-        several = len(spans) > 1 or form.which.data not in (None, "one")
-        form.fault(
-            "overlap",
-            (
-                "Some times are taken. Choose other times, “Skip these” or “Book anyway”"
-                if several
-                else "The time is taken. Choose another, or tick “Book anyway”"
-            ),
-        )
-    return htmx.show(
-        "bookings/edit.html" if form.booking else "bookings/new.html",
-        "bookings/_form.html",
-        status,
-        **_form_context(form, spans or form.spans_so_far(), refusal),
-    )
 
 
 def _show_card(booking: Booking, status: int = 200, **more):

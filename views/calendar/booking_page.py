@@ -1,0 +1,141 @@
+"""The page of a booking's form: what an address or a button fills in, and what stands beside the
+fields.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from flask import abort, request
+from flask_login import current_user
+
+from base import scheduling, time_off
+from base.clashes import SlotTaken
+from base.scheduling import Span
+from free_times.offers import terms
+from models import Booking, Practitioner
+from views.kit import access, htmx
+from views.kit.forms import arg_int
+
+from . import booking_check, booking_form, that_day, week
+from .booking_form import BookingForm
+
+
+def calendar(booking: Booking | None = None) -> Practitioner:
+    """The calendar that a form names, if the signed-in person may book in it; without a name the
+    booking's.
+    """
+    if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(
+        booking.practitioner_id
+    ):
+        return booking.practitioner
+    return access.calendar_to_book(week.chosen_calendar())
+
+
+def found(practitioner: Practitioner, starts: time | None) -> dict:
+    """What the address of a free time says beside calendar, day and start: the service, how long,
+    and that anyone would do.
+    """
+    service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
+    fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
+    if service is not None:
+        row = access.service_to_read(service)
+        fields |= {"service": str(row.id), "rate": terms(practitioner, row).price_cents}
+    if starts and minutes:
+        ends = datetime.combine(scheduling.FIRST_DAY, starts) + timedelta(minutes=minutes % 1440)
+        fields["ends"] = ends.time()
+    return fields
+
+
+def clock(value: str | None) -> time | None:
+    try:
+        wall = time.fromisoformat(value) if value else None
+    except ValueError:
+        abort(404)
+    return abort(404) if wall and wall.tzinfo else wall
+
+
+def taken(form: BookingForm) -> BookingForm:
+    """The form with the proposed free time in it, where that was pressed ("2026-11-20T15:20
+    50").
+    """
+    if "find" in request.form:
+        form.let_go()
+    start, _, minutes = request.form.get("take", "").partition(" ")
+    try:
+        start = datetime.fromisoformat(start)
+        end = start + timedelta(minutes=int(minutes[:4]))
+    except (ValueError, OverflowError):
+        return form
+    if not scheduling.FIRST_DAY <= start.date() <= scheduling.LAST_DAY:
+        return form
+    for field, value in (
+        (form.day, start.date()),
+        (form.starts, start.time()),
+        (form.ends, end.time()),
+    ):
+        field.data, field.raw_data = value, None
+    return form
+
+
+def fill(form: BookingForm, what: str) -> None:
+    """The end that follows from start and service (or from the booking's own length), and the
+    service's price.
+    """
+    length = (
+        form.booking
+        and not form.booking.all_day
+        and what == "starts"
+        and form.booking.span.duration
+    )
+    if not length and form.chosen_service:
+        length = timedelta(minutes=form.terms.minutes)
+    if length and form.starts.data and form.day.data:
+        form.ends.data, form.ends.raw_data = (
+            (datetime.combine(form.day.data, form.starts.data) + length).time(),
+            None,
+        )
+    if what == "service" and form.chosen_service:
+        form.rate.data, form.rate.raw_data = form.terms.price_cents, None
+
+
+def context(
+    form: BookingForm, spans: Sequence[Span] = (), refusal: SlotTaken | None = None
+) -> dict:
+    zone = form.practitioner.zone
+    day = form.day.data or scheduling.local_day(scheduling.utc_now(), zone)
+    bounds = (scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone))
+    return {
+        "form": form,
+        "day": day,
+        "obstacle": booking_check.obstacle(form, list(spans), refusal),
+        "that_day": that_day.entries(form, day, list(spans)),
+        "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
+        "says_zone": booking_form.zone_differs(form.practitioner),
+        "close_url": booking_form.close_url(form),
+        "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,
+    }
+
+
+def show(
+    form: BookingForm,
+    status: int = 200,
+    spans: Sequence[Span] = (),
+    refusal: SlotTaken | None = None,
+):
+    """The form again, or for the first time, with what stands in the way of it."""
+    if refusal:
+        several = len(spans) > 1 or form.which.data not in (None, "one")
+        form.fault(
+            "overlap",
+            (
+                "Some times are taken. Choose other times, “Skip these” or “Book anyway”"
+                if several
+                else "The time is taken. Choose another, or tick “Book anyway”"
+            ),
+        )
+    return htmx.show(
+        "bookings/edit.html" if form.booking else "bookings/new.html",
+        "bookings/_form.html",
+        status,
+        **context(form, spans or form.spans_so_far(), refusal),
+    )
