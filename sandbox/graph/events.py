@@ -272,7 +272,7 @@ def create(call) -> dict:
             (
                 one
                 for one in calendar["events"].values()
-                if wanted and one["transactionId"] == wanted
+                if wanted and one.get("transactionId") == wanted
             ),
             None,
         )

@@ -178,6 +178,9 @@ class Terms:
     share: float = 0.2
     several: int = 3
     account: str = ""  # the account's part of a mark: events with another are not ours
+    # no answer is behind for as long as this: of an event that nobody was seen to change since, all
+    # that differs is news, whatever the clock of the server that changed it said
+    settled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

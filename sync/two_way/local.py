@@ -25,6 +25,7 @@ WIDER = (
     timedelta(days=35),
 )  # calendars outside are read a little wider than bookings go out
 RECENT = timedelta(minutes=10)
+BEHIND = timedelta(hours=1)  # so long at most an answer of a provider may be behind the last one
 _CHUNK = 400
 SHARED = (
     "uid",
@@ -64,6 +65,7 @@ def terms(account: Account) -> Terms:
         account.edits,
         refresh=is_shown_otherwise(account),
         account=marks.part(account),
+        settled=scheduling.utc_now() - BEHIND,
     )
 
 

@@ -10,7 +10,8 @@ Its laws (cited below by number):
    and equal: relink. Both and unlike: ours.
 2. Absent from an incremental delta is unchanged; absent from a complete one, well inside its
   window, is deleted, unless the delta is unsure of it.
-3. Our own echo is no change, nor is news older than what the mapping has seen.
+3. Our own echo is no change, nor is news older than what the mapping has seen, for as long as an
+  answer may be behind.
 4. An event that neither bears our mark nor is held by a mapping is external: never edited, never
   deleted. Our mark is this account's: what a
    colleague's account wrote into the same calendar is not ours.
@@ -79,7 +80,7 @@ def plan(
     person has agreed to what law 5 stops.
     """
     mappings = {mapping.uid: mapping for mapping in mappings}
-    reading = read(remote, mappings.values(), terms.installation, terms.account)
+    reading = read(remote, mappings.values(), terms.installation, terms.account, terms.settled)
     steps = [
         step
         for uid in local

@@ -5,7 +5,7 @@ about what is external.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sync.events.event import Delta, EventMapping, RemoteEvent
 from sync.events.fingerprint import times
@@ -25,6 +25,7 @@ class Reading:
     ]  # ours by their mark, held by no mapping; the one to keep comes first
     external: tuple[RemoteEvent, ...]
     delta: Delta
+    settled: datetime | None = None
 
     def seen(self, mapping: EventMapping) -> RemoteEvent | None:
         """What the delta tells of a mapping's event, unless it is old news (law 3). What a complete
@@ -35,13 +36,11 @@ class Reading:
             mapping.phase == "gone" and seen.etag == mapping.etag and not self.delta.complete
         ):
             return None
-        return (
-            None
-            if seen.updated_at
-            and mapping.updated_at
-            and seen.updated_at < mapping.updated_at - SKEW
-            else seen
-        )
+        if not seen.updated_at or not mapping.updated_at:
+            return seen
+        is_behind = seen.updated_at < mapping.updated_at - SKEW
+        is_settled = self.settled is not None and mapping.updated_at < self.settled
+        return None if is_behind and not is_settled else seen
 
     def is_gone(self, mapping: EventMapping) -> bool:
         """Whether a mapping's event is surely gone (law 2)."""
@@ -57,7 +56,11 @@ class Reading:
 
 
 def read(
-    delta: Delta, mappings: Iterable[EventMapping], installation: str, account: str = ""
+    delta: Delta,
+    mappings: Iterable[EventMapping],
+    installation: str,
+    account: str = "",
+    settled: datetime | None = None,
 ) -> Reading:
     """The delta, sorted by what the mappings hold and what bears the mark of this installation and
     account (law 4).
@@ -75,7 +78,7 @@ def read(
             (copies[seen.mark.reference] if ours else external).append(seen)
     for found in copies.values():
         found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))
-    return Reading(told, dict(copies), tuple(external), delta)
+    return Reading(told, dict(copies), tuple(external), delta, settled)
 
 
 def _whole(changed: Iterable[RemoteEvent]) -> dict[str, RemoteEvent]:

@@ -199,10 +199,22 @@ class Microsoft:
         )
         with reading():
             contents = Contents(self._graph, calendar_id)
-            changed, unread = contents.view(_bounds(window)) if unrolled else contents.everything()
+            changed, unread = (
+                contents.view(_bounds(window), lambda: self._tells(token))
+                if unrolled
+                else contents.everything()
+            )
         return Delta(
             tuple(changed), frozenset(), token, True, window if unrolled else None, tuple(unread)
         )
+
+    def _tells(self, place: str | None) -> bool:
+        """Whether the history tells anything since a place in it, or cannot say."""
+        try:
+            told, removed, _ = self._since(place or "")
+        except SyncTokenExpired:
+            return True
+        return bool(told or removed)
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None]:
         """What the history tells after a place in it, as `_round` does. A place that Graph cannot

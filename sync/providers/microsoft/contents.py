@@ -2,7 +2,7 @@
 https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -71,17 +71,34 @@ class Contents:
             if identity(item.get("id"))
         )
 
-    def view(self, bounds: Mapping[str, str]) -> Listed:
-        """Single events and occurrences within a window."""
+    def view(
+        self, bounds: Mapping[str, str], has_changed: Callable[[], bool] = lambda: False
+    ) -> Listed:
+        """Single events and occurrences within a window.
+
+        The next page of a list says how many items to skip, so that what goes in between hides
+        another. Where `has_changed` tells so of a list of several pages, it is read once more, with
+        its pages cut elsewhere, and what either tells is there.
+        """
+        changed, unread, is_long = self._view(bounds, PAGE_SIZE)
+        if not is_long or not has_changed():
+            return changed, unread
+        again, unread_again, _ = self._view(bounds, PAGE_SIZE - 1)
+        found: dict[str, RemoteEvent] = {one.remote_id: one for one in (*changed, *again)}
+        return list(found.values()), [
+            one for one in {*unread, *unread_again} if one.remote_id not in found
+        ]
+
+    def _view(self, bounds: Mapping[str, str], size: int) -> tuple[*Listed, bool]:
         query = {
             **bounds,
             "$select": VIEW_FIELDS,
             "$expand": expanded(MARK, ACCOUNT),
-            "$top": PAGE_SIZE,
+            "$top": size,
         }
-        return all_apart(
-            self._graph.items(target(f"{self._calendar}/calendarView", query)), to_event
-        )
+        pages = list(self._graph.pages(target(f"{self._calendar}/calendarView", query)))
+        items = (item for page in pages for item in page["value"])
+        return *all_apart(items, to_event), len(pages) > 1
 
     def marked(self, installation: str) -> list[RemoteEvent]:
         """The events with a mark of this installation, as Graph's filter finds them; where it
@@ -107,6 +124,13 @@ class Contents:
         if isinstance(found, ProviderError) and not isinstance(found, Gone):
             raise found
         return None if isinstance(found, Gone) else found
+
+    def holds(self, remote_id: str) -> bool:
+        """Whether the event stands in this calendar, and not only among deleted things, where a
+        look finds it as well.
+        """
+        found = self.get(remote_id)
+        return found is not None and self.standing([found]).get(found.remote_id, True)
 
     def looks(self, remote_ids: Sequence[str]) -> list[Found]:
         """What stands at each of these ids, or why that cannot be told. Gone for a promised id:

@@ -96,7 +96,7 @@ class Writer:
                 isinstance(operation, Delete)
                 and error
                 and error.status == 400
-                and self._contents.get(operation.remote_id) is None
+                and not self._contents.holds(operation.remote_id)
             ):
                 return Result(operation, error=Gone(error.reason, 400))
             return _done(operation, answer, error)
@@ -114,7 +114,7 @@ class Writer:
         result = _done(operation, answer, error)
         if result.error:
             return result
-        if operation.resume and self._contents.get(result.event.remote_id) is None:
+        if operation.resume and not self._contents.holds(result.event.remote_id):
             return _exists(operation, None)
         return (
             result

@@ -430,6 +430,28 @@ class TestReading:
         with pytest.raises(SyncTokenExpired):
             world.pull(token)
 
+    @pytest.mark.parametrize("change", ["delete", "move"])
+    def test_what_goes_between_two_pages_of_a_list_hides_nothing(self, world, change):
+        world.sandbox.page_cap = 3
+        first, *others = [
+            world.outside(f"Event {number}", SOON + timedelta(hours=number)) for number in range(10)
+        ]
+
+        def act(response):
+            response.read()
+            if first in response.text and not response.request.url.path.endswith("delta"):
+                world.http.event_hooks["response"].remove(act)
+                if change == "delete":
+                    world.outside_delete(first)
+                else:
+                    world.outside_move(first, NOW + timedelta(days=800))
+
+        world.http.event_hooks["response"].append(act)
+        before = world.pull()
+        assert world.http.event_hooks["response"][-1] is not act
+        after = applied(applied({}, before), world.pull(before.sync_token))
+        assert after.keys() == set(others)
+
     def test_what_leaves_the_window_is_gone_from_a_source(self, world):
         lunch = world.outside("Lunch", SOON)
         token = world.pull().sync_token

@@ -131,6 +131,16 @@ def test_deleting_again_may_be_called_a_bad_request(world):
     assert outcomes(world.write(world.deleted(made))) == ["Gone"]
 
 
+@pytest.mark.parametrize("filters", [True, False])
+def test_what_lies_among_deleted_things_only_is_gone(world, filters):
+    world.sandbox.deleted_again, world.sandbox.deleted_items_found = 400, True
+    world.sandbox.filter_per_calendar = filters
+    made = world.made()
+    world.outside_delete(made.remote_id, world.destination)
+    assert outcomes(world.write(world.deleted(made))) == ["Gone"]
+    assert outcomes(world.write(*world.retried([world.create()]))) == ["Exists"]
+
+
 def test_a_bad_request_over_a_living_event_is_no_deletion(world):
     made = world.made()
     world.sandbox.faults.fail(400, method="DELETE")

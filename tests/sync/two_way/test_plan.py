@@ -1069,6 +1069,14 @@ def test_clocks_that_differ_by_little_do_not_make_news_old(seconds, steps):
     )
 
 
+@pytest.mark.parametrize(("hours", "steps"), [(-1, NOTHING), (1, ["PutBack r1 edited"])])
+def test_what_no_answer_can_be_behind_with_any_more_is_news_by_whatever_clock(hours, steps):
+    """A server whose clock is slow may have dated a change before the one that it follows."""
+    terms = replace(TERMS, settled=NOON + timedelta(hours=hours))
+    news, mapping = replace(RETITLED, updated_at=NOON - DAY), replace(SYNCED, updated_at=NOON)
+    assert told(plan({"b1": BOOKED}, delta(news), [mapping], terms).steps) == steps
+
+
 # ---- the plan as a whole ----
 
 

@@ -146,6 +146,19 @@ def test_what_was_put_there_since_the_last_look_is_no_less_safe(world, monkeypat
 
 
 @pytest.mark.parametrize("is_existing", [True, False])
+def test_what_somebody_deleted_already_keeps_no_departure_open(world, is_existing):
+    """Microsoft may show by its id what lies among deleted things, and refuse to delete it."""
+    account = begin(world, is_existing)
+    world.sandbox.deleted_items_found, world.sandbox.deleted_again = True, 400
+    at = world.clock.now + timedelta(days=2)
+    world.robin.add("Mine", at, at + timedelta(hours=1), world.destination(account))
+    for booking in list(Booking.select())[:2]:
+        world.robin.delete(world.event_of(account, booking)["id"], world.destination(account))
+    leave(world, account)
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+@pytest.mark.parametrize("is_existing", [True, False])
 def test_what_lists_leave_out_goes_as_well(world, is_existing, monkeypatch):
     account, at = begin(world, is_existing), world.clock.now + timedelta(days=2)
     world.robin.add("Mine", at, at + timedelta(hours=1), world.destination(account))
