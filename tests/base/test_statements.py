@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from peewee import JOIN, Case, CharField, Column, Context, fn
+from peewee import JOIN, Case, CharField, Column, Context, Expression, State, fn
 
 import models
 from base.database import Base, is_sqlite
@@ -49,6 +49,24 @@ def statements():
         "cases": Booking.select(Case(None, [(Booking.id > 3, Booking.starts_at)], 0)).distinct(),
         "a union": Booking.select().where(Booking.id == 1) | Booking.select(),
         "an order": User.select().join(Clinic).order_by(Clinic.name.desc(), User.id).limit(2),
+        "many comparisons": Booking.select().where(
+            (Booking.patient == Patient(id=4)) & (Booking.practitioner == 3)
+            | ~(Booking.status << ["offered", "cancelled"])
+            | Booking.patient.in_({Patient(id=5)}) & Booking.patient.not_in([])
+            | (Booking.id == Patient(id=6)) & (Booking.id << range(3)) & (Booking.id << ())
+        ),
+        "arithmetic": Account.select().where(
+            ((Account.failures + 1) * Account.told > Account.failures)
+            & (Account.wait_until + 5 == NOW)
+            & (fn.LOWER(Account.email) == "a")
+            & Account.email.startswith("5%")
+            & Account.due_at.between(NOW, NOW)
+        ),
+        "against a subquery": Account.select().where(
+            (Account.failures == Account.select(fn.MAX(Account.failures)))
+            & (Account.user << User.select(User.id).where(User.clinic << Clinic.select()))
+            & (Account.user != Case(None, [(Account.id > 3, 4)], 5))
+        ),
         "joined words": User.select(User.name.concat("x")).where(~(User.name == "a")),
         "a table with an alias": Nicknamed.select().where(Nicknamed.name == "x"),
         "an update": Account.update(failures=Account.failures + 1).where(Account.id == 4),
@@ -71,10 +89,10 @@ def statements():
     } | ({} if is_sqlite() else {"held": Account.select().where(Account.id == 2).for_update()})
 
 
-def test_every_statement_reads_as_peewee_writes_it(db, monkeypatch):
-    ours = {name: statement.sql()[0] for name, statement in statements().items()}
+def test_every_statement_reads_as_peewee_writes_it(db, clock, monkeypatch):
+    ours = {name: statement.sql() for name, statement in statements().items()}
     monkeypatch.setattr(models.database.obj, "context_class", Context)
-    assert ours == {name: statement.sql()[0] for name, statement in statements().items()}
+    assert ours == {name: statement.sql() for name, statement in statements().items()}
 
 
 @pytest.mark.parametrize("scope", ["select", "update"])
@@ -83,3 +101,18 @@ def test_a_column_is_written_in_one_step(db, monkeypatch, scope):
     monkeypatch.setattr(Column, "__sql__", None)
     statement = User.select() if scope == "select" else User.update(name="x").where(User.id == 1)
     assert '"name"' in statement.sql()[0]
+
+
+def test_a_comparison_is_written_in_one_step(db, monkeypatch):
+    """What the other short way is for: no call of Peewee for it, and no state of its own."""
+    states = []
+    real = State.__init__
+    monkeypatch.setattr(
+        State, "__init__", lambda *given, **more: real(*given, **more) or states.append(1)
+    )
+    few = User.select().where(User.id == 1)
+    many = few.where(User.name == "x", User.clinic << [2, 3], User.email.is_null(False))
+    monkeypatch.setattr(Expression, "__sql__", None)
+    few.sql()
+    one = len(states)
+    assert many.sql()[1] == [1, "x", 2, 3] and len(states) == 2 * one
