@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+from forked import TOP
 
 import models
 from base.settings import Settings
 
-TOP = Path(__file__).parent.parent
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_")
 
 
@@ -33,27 +34,12 @@ def first_key(instance: Path) -> None:
 
 def run(*arguments: str, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:
     """A command to its end, `given` on its standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "app", *arguments],
-        cwd=TOP,
-        env=environ(**values),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
+    return forked.run(["--app", "app", *arguments], environ(**values), given=given)
 
 
-def python(code: str, **values: object) -> subprocess.CompletedProcess[str]:
+def python(code: str, *arguments: str, **values: object) -> subprocess.CompletedProcess[str]:
     """A script beside the program to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=TOP,
-        env=environ(**values),
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
+    return forked.run(arguments, environ(**values), code=code)
 
 
 def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:

@@ -9,8 +9,6 @@ import shutil
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 import tarfile
 import time
 from contextlib import closing, suppress
@@ -193,14 +191,7 @@ for place in (backups, postgres_tools, models.Clinic):
         setattr(place, {step!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 backups.restore(settings, backups.Path(file))
 """
-        done = subprocess.run(
-            [sys.executable, "-c", code, server.database_url, KEY, server.instance, file],
-            cwd=program.TOP,
-            env=program.environ(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = program.python(code, server.database_url, KEY, str(server.instance), str(file))
         assert done.returncode == -9, done.stderr
 
     return restore_until

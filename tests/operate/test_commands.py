@@ -4,8 +4,6 @@ import fcntl
 import io
 import json
 import stat
-import subprocess
-import sys
 import tarfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -268,14 +266,7 @@ def status_of(own, url: str) -> int:
     code = (
         f"from app import create_app; print(create_app().test_client().get({path!r}).status_code)"
     )
-    return int(
-        subprocess.check_output(
-            [sys.executable, "-c", code],
-            cwd=program.TOP,
-            env=program.environ(**own.environ),
-            text=True,
-        )
-    )
+    return int(program.python(code, **own.environ).stdout)
 
 
 def members(file) -> dict[str, bytes]:

@@ -9,7 +9,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -255,14 +254,7 @@ def test_a_part_that_cannot_run_ends_all_with_a_sentence(house, tmp_path):
         " settings.Settings.from_env()\nsys.exit(processes.start(own, web.listen('127.0.0.1',"
         " own.port), ''))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=program.TOP,
-        env=program.environ(**house.environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = program.python(code, **house.environ)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "web ended by itself (status 3). It is started again." in done.stdout
     assert (

@@ -3,10 +3,10 @@
 import os
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import program
 import psycopg
 import pytest
 
@@ -67,14 +67,7 @@ def empty_postgres(postgres_url, worker_id):
 
 
 def move(file: Path, url: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(file)],
-        cwd=TOP,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment(file.parent, url)},
-    )
+    return program.python(SCRIPT, str(file), **environment(file.parent, url))
 
 
 def test_the_script_moves_every_row_and_the_links_go_on(small_clinic, empty_postgres):
