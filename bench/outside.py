@@ -20,7 +20,9 @@ from base.settings import Settings
 from models import User
 from operate import migrate
 from sync.connect import connecting, connections
+from sync.tables import starting
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.sources import turn_on
 from sync.two_way import first_look
 
 from . import clinics
@@ -72,10 +74,10 @@ class Outside:
         }
         account = connecting.arrive(user, self.kind, out, query)
         first_look.look(account.id)
-        account.start(user, "Kalends bench", "Europe/London")
+        starting.start(account, user, "Kalends bench", "Europe/London")
         if sources:
             for row in account.calendars.where(RemoteCalendar.is_primary):
-                row.sync(user)
+                turn_on(row, user)
         return Account.get_by_id(account.id)
 
     @staticmethod

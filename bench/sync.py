@@ -14,7 +14,9 @@ from statistics import median, quantiles
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking, User
-from sync.tables.accounts import Account, MappingRow, RemoteCalendar
+from sync.tables import mappings
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
 from sync.two_way import work
 from sync.two_way.run import run as bring_in_step
 
@@ -112,7 +114,10 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
     work.wake(account.id)
     booked = Booking.select().where(Booking.practitioner.in_(user.practitioners)).count()
     until(
-        lambda: Account.get_by_id(account.id).checked_at and account.counts()["synced"] == booked,
+        lambda: (
+            Account.get_by_id(account.id).checked_at
+            and mappings.counts(account)["synced"] == booked
+        ),
         60,
     )
     calendar, there = (
@@ -174,7 +179,7 @@ def _at_graphs_pace(outside: Outside) -> None:
     email, calendar = "real.pace@people.example", user.practitioners.get()
     account, begun = outside.connect(user, email, sources=True), time.perf_counter()
     work.wake(account.id)
-    until(lambda: account.counts()["synced"] >= MANY // 4, 120)
+    until(lambda: mappings.counts(account)["synced"] >= MANY // 4, 120)
     there = Account.get_by_id(account.id).destination.calendar_id
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=300)
     waits, changed = {}, time.perf_counter()
@@ -202,7 +207,7 @@ def _at_graphs_pace(outside: Outside) -> None:
         time.sleep(0.02)
     until(
         lambda: (
-            account.counts()["synced"] == MANY + 1
+            mappings.counts(account)["synced"] == MANY + 1
             and outside.do(email, "count", calendar=there) == MANY + 1
         ),
         600,

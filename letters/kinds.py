@@ -15,7 +15,9 @@ from people import zones
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken
 from sync.providers import registry
-from sync.tables.accounts import PERSONAL, Account, Notice
+from sync.tables import mappings
+from sync.tables.accounts import PERSONAL, Account
+from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.state import LETTER, STOPPED, at_rest
 
@@ -220,7 +222,7 @@ def _removal(letter: Letter) -> Text | None:
         owner=one_line(account.user.name),
         is_own=is_own,
         provider=provider,
-        count=account.left_outside(),
+        count=mappings.left_outside(account),
         since=_day(since, to),
         address=address("sync_settings.show" if is_own else "health.show"),
     )

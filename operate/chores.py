@@ -16,7 +16,7 @@ from people import credentials
 from people.addresses import AddressProof
 from people.security import SecurityEvent
 from people.sessions import Session
-from sync.tables import accounts, pace
+from sync.tables import pace, runs
 from sync.two_way import work
 
 from .intake.upload import Import
@@ -41,7 +41,7 @@ def clean_up() -> None:
     The audit stays."""
     now = scheduling.utc_now()
     credentials.clean_up(now)
-    accounts.clean_up(now)
+    runs.clean_up(now)
     pace.clean_up(now)
     outbox.clean_up(now)
     TimeOff.clean_up(now)

@@ -23,9 +23,13 @@ from people.credentials import OneTimeToken, ResetRequest, Throttle
 from people.id_changes import IdChange
 from people.security import SecurityEvent
 from people.sessions import Session
-from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
 from sync.tables.earlier import EarlierAccount
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
+from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.strays import Stray
 

@@ -22,7 +22,8 @@ from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect.oauth import Application, OAuth, Tokens
 from sync.events.event import Event, Face, Mark, Window
 from sync.providers import open_provider, registry, scopes
-from sync.providers.base import Create, Delete, Update, http_client
+from sync.providers.base import Create, Delete, Update
+from sync.providers.wire import http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(days=30), NOW + timedelta(days=365))

@@ -26,7 +26,11 @@ from sandbox.seed import ANA, CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect import connecting, connections
 from sync.connect.oauth import Tokens
 from sync.providers import scopes
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
+from sync.tables import starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.sources import turn_on
 from sync.two_way import run
 
 BASE = "http://sandbox"
@@ -194,7 +198,7 @@ class SyncWorld:
             self.clock.now + timedelta(hours=1),
             frozenset(made["scope"].split()),
         )
-        account = Account.connect(
+        account = starting.connect(
             user, self.kind, email, connections.sealed(tokens), tokens.scopes, None
         )
         connecting.list_calendars(account, connections.open_account(account))
@@ -203,11 +207,14 @@ class SyncWorld:
     def start(self, user=None, email=None, sources=()) -> Account:
         """Connected, named, started, and run once; with these calendars to read."""
         account = self.connect(user, email)
-        account.start(account.user, f"Kalends {account.user.name}", "Europe/London")
+        starting.start(account, account.user, f"Kalends {account.user.name}", "Europe/London")
         for calendar_id in sources:
-            RemoteCalendar.get(
-                RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
-            ).sync(account.user)
+            turn_on(
+                RemoteCalendar.get(
+                    RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+                ),
+                account.user,
+            )
         self.run(account)
         return account
 

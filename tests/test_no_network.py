@@ -24,7 +24,9 @@ from base.scheduling import Span
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.notices import Notice
 from tests.conftest import PASSWORD
 
 TOP = Path(__file__).parent.parent

@@ -12,7 +12,9 @@ from base.clashes import SlotTaken
 from base.scheduling import Span
 from base.series import ChangedMeanwhile
 from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User
-from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar
+from sync.tables import starting
+from sync.tables.accounts import RemoteCalendar
+from sync.tables.starting import CalendarTaken
 
 
 def test_booking_changing_a_link_and_changing_settings_at_once_never_lock_each_other_out(linden):
@@ -52,7 +54,7 @@ def _one_revision(clinic_id):
 @pytest.mark.parametrize("round_number", range(3))
 def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number):
     accounts = [
-        Account.connect(user, "google", "both@home.test", "sealed", [], None)
+        starting.connect(user, "google", "both@home.test", "sealed", [], None)
         for user in (linden.pat, linden.quinn)
     ]
     refused, barrier = [], threading.Barrier(2)
@@ -60,7 +62,7 @@ def test_of_two_who_choose_one_calendar_at_once_one_gets_it(linden, round_number
     def choose(account):
         try:
             if not refused:
-                account.start(account.user, "Practice", "UTC", "practice@home.test")
+                starting.start(account, account.user, "Practice", "UTC", "practice@home.test")
         except CalendarTaken:
             refused.append(account.user_id)
 

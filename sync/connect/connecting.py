@@ -13,8 +13,9 @@ from base.audit import AuditEntry
 from base.database import database
 from models import Clinic, User
 from sync.providers import registry
-from sync.providers.base import Calendar, Provider, ScopeMissing, Unanswered
-from sync.tables import earlier
+from sync.providers.base import Calendar, Provider
+from sync.providers.errors import ScopeMissing, Unanswered
+from sync.tables import earlier, starting
 from sync.tables.accounts import Account, RemoteCalendar
 
 from . import connections
@@ -52,12 +53,12 @@ def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]
 
     The one place where a request waits for a provider, and no longer than ARRIVAL_SECONDS in all.
     Raises Mismatch, Declined, ScopeMissing (boxes
-    were left empty), accounts.OtherAccount, Unanswered where the provider was too slow, and the
-    other errors of `providers.base`.
+    were left empty), starting.OtherAccount, Unanswered where the provider was too slow, and the
+    other errors of `providers.errors`.
     """
     asked = connections.scopes(kind, user.clinic)
     tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, departure, query))
-    return Account.connect(
+    return starting.connect(
         user, kind, email, connections.sealed(tokens), tokens.scopes, tokens.refresh_expires_at
     )
 

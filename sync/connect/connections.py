@@ -18,8 +18,10 @@ from base.endpoints import Endpoints
 from models import Clinic
 from sync import providers
 from sync.providers import registry
-from sync.providers.base import AuthExpired, Provider, http_client
+from sync.providers.base import Provider
+from sync.providers.errors import AuthExpired
 from sync.providers.line import Client
+from sync.providers.wire import http_client
 from sync.tables.accounts import Account
 
 from .oauth import Application, OAuth, Tokens

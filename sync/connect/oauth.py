@@ -20,18 +20,18 @@ import httpx
 from authlib.common.security import generate_token
 from authlib.oauth2 import OAuth2Client
 
-from sync.providers.base import (
+from sync.providers.errors import (
     AuthExpired,
     NotConfigured,
     ProviderError,
     RateLimited,
     Unavailable,
-    reading,
-    request,
     retry_after_seconds,
     word,
 )
 from sync.providers.line import Client
+from sync.providers.parsing import reading
+from sync.providers.wire import request
 
 GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or does not
 WHO = {
@@ -124,7 +124,7 @@ class Tokens:
 
 
 class OAuth:
-    """One application at one provider. Errors are those of `providers.base`; no token, code or
+    """One application at one provider. Errors are those of `providers.errors`; no token, code or
     address is in them.
     """
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from base import scheduling
 from base.many import tuples
-from sync.providers.base import AuthExpired, ProviderError
+from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation
 

@@ -3,8 +3,9 @@ decided. The interface is `base.Provider`; what else differs stands in `registry
 """
 
 from . import registry
-from .base import AccessToken, Provider
+from .base import Provider
 from .line import Client
+from .wire import AccessToken
 
 
 def open_provider(kind: str, http: Client, access_token: AccessToken, api_url: str) -> Provider:

@@ -6,14 +6,14 @@ Everything else has a value to fall back on.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sync.events.event import RemoteEvent, Unread
 
-from .base import Unavailable, Unreadable, reading
+from .errors import Endless, Unavailable, Unreadable
 from .values import plain, zone
 
 # Times before and after these count as these, so that every sum on them is safe (`datetime` ends
@@ -21,6 +21,7 @@ from .values import plain, zone
 FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
 EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 ID_LENGTH, ETAG_LENGTH = 1200, 300
+MOST_PAGES = 1000
 Told = TypeVar("Told")
 _YEAR = re.compile(r"([+-]?\d{4,9})-")
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
@@ -32,6 +33,38 @@ class NoTime(Exception):
 
 class UnknownZone(ValueError):
     """The time is on a clock that nobody knows here."""
+
+
+# ---- a whole answer ----
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Around whatever takes an answer apart: raises Unavailable for one of another shape. What is
+    in it is not told.
+    """
+    try:
+        yield
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
+        raise Unavailable("unreadable answer") from None
+
+
+def following(seen: set[str], place: object) -> str:
+    """The place of the next page, after those that were `seen` (the set grows). Raises Endless, and
+    TypeError for what is no place.
+    """
+    if place in seen or len(seen) >= MOST_PAGES:
+        raise Endless("endless pages")
+    seen.add(place)
+    return place
 
 
 # ---- one event ----

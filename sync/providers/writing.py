@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sync.events.event import RemoteEvent
 
-from .base import (
+from .base import Operation, Result
+from .errors import (
     AuthExpired,
     Forbidden,
     Gone,
     NotConfigured,
-    Operation,
     ProviderError,
     RateLimited,
-    Result,
     ScopeMissing,
     Unanswered,
     Unavailable,

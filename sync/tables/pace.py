@@ -9,7 +9,8 @@ from peewee import CharField, ForeignKeyField, IntegerField, TextField
 from base.database import Base, InstantField, now
 from base.outside import ID_LENGTH
 
-from .accounts import Account, MappingRow, RemoteCalendar
+from .accounts import Account, RemoteCalendar
+from .mappings import MappingRow
 
 KEPT_PAGES = timedelta(hours=1)
 

@@ -11,8 +11,10 @@ from base import scheduling
 from base.database import database
 from sync.connect import connections
 from sync.providers import registry
-from sync.providers.base import AuthExpired, Gone, OpenChannel, Provider, ProviderError, RateLimited
-from sync.tables.accounts import Account, Channel, RemoteCalendar, hash_of
+from sync.providers.base import OpenChannel, Provider
+from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel, hash_of
 from sync.tables.pace import Pace, ToldChange, is_known
 
 from .context import RunContext

@@ -12,8 +12,9 @@ from functools import cached_property
 from base import scheduling
 from base.database import database
 from sync.providers.base import Provider
-from sync.tables.accounts import SURE, Account, SyncRun
+from sync.tables.accounts import SURE, Account
 from sync.tables.pace import Pace
+from sync.tables.runs import SyncRun
 
 LONGEST_WAIT_SECONDS = 900
 GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the next one counts on

@@ -10,7 +10,10 @@ from base import scheduling
 from base.database import database
 from base.scheduling import Span
 from models import User
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
+from sync.tables import controls, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -78,7 +81,7 @@ def put_back(notice: Notice) -> None:
     """What was changed outside is to be made good."""
     with _deciding(notice, "put_back") as account:
         _write_again(account, notice)
-        account.ask("check")
+        controls.ask(account, "check")
 
 
 def _write_again(account: Account, notice: Notice) -> None:
@@ -96,7 +99,7 @@ def remove_guests(notice: Notice) -> None:
         MappingRow.update(**none).where(
             MappingRow.account == account, MappingRow.uid == notice.topic.partition(" ")[2]
         ).execute()
-        account.ask("check")
+        controls.ask(account, "check")
 
 
 def approve(notice: Notice) -> None:
@@ -107,7 +110,7 @@ def approve(notice: Notice) -> None:
         Account.update(
             approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]
         ).where(Account.id == account.id).execute()
-        account.ask("check")
+        controls.ask(account, "check")
 
 
 def keep_outside(notice: Notice) -> None:
@@ -122,7 +125,7 @@ def keep_outside(notice: Notice) -> None:
             {*Account.get_by_id(account.id).kept_copies, *notice.detail.get("copies", [])}
         )
         Account.update(kept_copies=kept).where(Account.id == account.id).execute()
-        account.ask("check")
+        controls.ask(account, "check")
 
 
 def believe(notice: Notice) -> None:
@@ -130,7 +133,7 @@ def believe(notice: Notice) -> None:
     with _deciding(notice, "believed") as account:
         anew = {"may_empty": True, "due_at": None, "sync_token": None}
         RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
-        account.ask("check")
+        controls.ask(account, "check")
 
 
 def keep_source(notice: Notice) -> None:
@@ -146,4 +149,6 @@ def make_again(notice: Notice, actor: User) -> None:
     """Our calendar was deleted outside: make it anew, with all that belongs in it."""
     with _deciding(notice, "made_again") as account:
         was = account.destination
-        account.start(actor, was.name if was else "Kalends", was.zone_name if was else "UTC")
+        starting.start(
+            account, actor, was.name if was else "Kalends", was.zone_name if was else "UTC"
+        )

@@ -21,7 +21,8 @@ from peewee import chunked, fn
 from base import scheduling
 from base.many import tuples
 from sync.events.event import Delta, Mark
-from sync.tables.accounts import Account, MappingRow, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
 
 from . import marks
 

@@ -13,11 +13,11 @@ from peewee import ModelSelect
 from base import jobs, scheduling
 from base.text import places
 from sync.connect import connecting, connections
-from sync.providers.base import ProviderError
+from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 
 from .lease import leased
-from .run import consequence
+from .trouble import consequence
 
 log = logging.getLogger("kalends.sync")
 

@@ -4,7 +4,8 @@ guest stays one until a person decides.
 
 from peewee import fn
 
-from sync.tables.accounts import MappingRow, Notice
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 from .context import RunContext
 

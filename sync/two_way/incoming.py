@@ -17,7 +17,9 @@ from base.outside import TITLE_LENGTH, ExternalEvent, blocks
 from base.statuses import FREE_STATUSES
 from models import Booking
 from sync.events.event import Delta, RemoteEvent, Window
-from sync.tables.accounts import Account, Notice, RemoteCalendar, hash_of
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import hash_of
+from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 
 from . import marks

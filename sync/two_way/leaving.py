@@ -16,19 +16,13 @@ from base.database import database
 from base.many import tuples
 from sync.connect import connecting, revoking
 from sync.events.event import RemoteEvent, Window
-from sync.providers.base import (
-    Calendar,
-    Delete,
-    Forbidden,
-    Gone,
-    ProviderError,
-    ScopeMissing,
-    Unavailable,
-    Unsent,
-)
+from sync.providers.base import Calendar, Delete
+from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable, Unsent
 from sync.providers.writing import OF_ANY_CALL
-from sync.tables import earlier
-from sync.tables.accounts import Account, Channel, MappingRow, RemoteCalendar
+from sync.tables import earlier, ending, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
 
 from . import channels, local, marks, search, strays
 from .context import RunContext
@@ -66,7 +60,7 @@ def let_go(account: Account, is_gone: bool) -> None:
     is_left = destination and destination.is_ours and not is_gone
     with database.atomic():
         earlier.remember(account, destination.calendar_id if is_left else None)
-        account.left(is_gone)
+        ending.finish(account, is_gone)
 
 
 class _Removal:
@@ -137,7 +131,7 @@ class _Removal:
         is_shared = (
             unread
             or (row is not None and row.holds_others)
-            or bool(self.account.taken([calendar.calendar_id]))
+            or bool(starting.taken(self.account, [calendar.calendar_id]))
         )
         if not held and self._held():
             self._believe_later(Unavailable("nothing found"))

@@ -14,8 +14,10 @@ from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Delta, Event, EventMapping, Terms, Window
 from sync.events.face import Choices, Policy
 from sync.feeds import shown
-from sync.providers.base import Calendar, Provider, Unavailable
-from sync.tables.accounts import TWO_WAY, Account, MappingRow
+from sync.providers.base import Calendar, Provider
+from sync.providers.errors import Unavailable
+from sync.tables.accounts import TWO_WAY, Account
+from sync.tables.mappings import MappingRow
 
 from . import marks
 

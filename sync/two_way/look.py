@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from base import scheduling
 from sync.connect import connections
-from sync.providers.base import ProviderError
-from sync.tables.accounts import Account, SyncRun
+from sync.providers.errors import ProviderError
+from sync.tables.accounts import Account
+from sync.tables.runs import SyncRun
 
 from . import local, marks, run
 from .plan import plan

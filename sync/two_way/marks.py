@@ -15,8 +15,9 @@ from peewee import chunked
 from base.many import tuples
 from models import Booking, Practitioner
 from sync.events.event import EventMapping, Mark, RemoteEvent
-from sync.tables.accounts import Account, MappingRow
+from sync.tables.accounts import Account
 from sync.tables.earlier import part, parts_of
+from sync.tables.mappings import MappingRow
 
 _CHUNK = 400
 

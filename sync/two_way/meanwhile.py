@@ -9,7 +9,7 @@ from base import scheduling
 from sync.events.event import CreateRemote, Delta, Event, Step
 from sync.tables.accounts import Overtaken
 
-from . import local
+from . import local, sources
 from .context import RunContext
 from .plan import plan
 from .pull import Reader
@@ -42,7 +42,7 @@ class Meanwhile:
         and the uids whose other steps are void. Raises Overtaken where a person gave the account
         something else to do.
         """
-        self._reader.read_asked()
+        sources.read_asked(self._reader)
         revision = local.revision(self._account)
         if revision <= self._revision:
             return [], set()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sync.events.event import Delta
-from sync.providers.base import AuthExpired, NotConfigured, ProviderError, RateLimited
+from sync.providers.errors import AuthExpired, NotConfigured, ProviderError, RateLimited
 from sync.tables.accounts import RemoteCalendar
 
 from . import doubts

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from base import jobs, scheduling, vault
-from sync.providers.base import RateLimited, Unanswered, Unavailable
+from sync.providers.errors import RateLimited, Unanswered, Unavailable
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.pace import KEPT_PAGES, ReadPage
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from base import scheduling
 from sync.connect import connecting
 from sync.events.event import RemoteEvent
-from sync.providers.base import Endless, ProviderError
+from sync.providers.errors import Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
 
 from . import strays

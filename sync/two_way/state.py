@@ -12,15 +12,11 @@ from base import scheduling
 from models import Booking
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import (
-    TWO_WAY,
-    Account,
-    Channel,
-    MappingRow,
-    Notice,
-    RemoteCalendar,
-    SyncRun,
-)
+from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
 
 from . import local
@@ -199,7 +195,7 @@ class Standing:
     @cached_property
     def held(self) -> Notice | None:
         """What a person must say yes or no to; a safety stop before anything else."""
-        rows = list(self.account.open_notices.where(Notice.kind.in_(HELD)))
+        rows = list(Notice.open_of(self.account).where(Notice.kind.in_(HELD)))
         return min(rows, key=lambda row: row.kind == "source_empty", default=None)
 
     @cached_property

@@ -19,10 +19,9 @@ from base.many import tuples
 from base.outside import ID_LENGTH
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
-from sync.providers.base import (
+from sync.providers.base import Calendar, Delete
+from sync.providers.errors import (
     AuthExpired,
-    Calendar,
-    Delete,
     NotConfigured,
     PreconditionFailed,
     ProviderError,
@@ -31,7 +30,10 @@ from sync.providers.base import (
     Unavailable,
     Unsent,
 )
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, hash_of
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import hash_of
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 from . import local, marks
 from .context import RunContext

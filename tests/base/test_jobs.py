@@ -23,7 +23,7 @@ from operate import chores, intake, redis_server, workers
 from operate.intake.upload import Import
 from people.credentials import OneTimeToken, Throttle
 from sync.connect import connections
-from sync.tables.accounts import Account
+from sync.tables import starting
 
 on_sqlite_alone = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
@@ -341,8 +341,8 @@ def google():
 
 @on_sqlite_alone
 def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, google):
-    account = Account.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
-    account.start(linden.olive, "Kalends", "Europe/London")
+    account = starting.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
+    starting.start(account, linden.olive, "Kalends", "Europe/London")
     row = upload(linden)
     intake.check(row.id)
     intake.accept(Import.get_by_id(row.id), linden.olive)
@@ -363,8 +363,8 @@ def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_i
         linden.pat,
         service=linden.service,
     )[0]
-    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
-    account.start(linden.pat, "Kalends", "Europe/London")
+    account = starting.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    starting.start(account, linden.pat, "Kalends", "Europe/London")
     assert pat.get(f"/bookings/{booking.id}").status_code == 200
     assert (
         pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400

@@ -8,7 +8,8 @@ from peewee import JOIN, Case, CharField, Column, Context, Expression, State, fn
 import models
 from base.database import Base, is_sqlite
 from models import Booking, Clinic, Patient, Practitioner, User
-from sync.tables.accounts import Account, MappingRow, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 

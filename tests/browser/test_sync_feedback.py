@@ -6,7 +6,8 @@ import external
 import pytest
 from playwright.sync_api import expect
 
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True, scope="session"

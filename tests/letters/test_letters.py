@@ -10,7 +10,9 @@ import pytest
 from base.outbox import Letter
 from letters import trouble
 from models import User, Venue
-from sync.tables.accounts import Account, Notice
+from sync.tables import controls, ending, starting
+from sync.tables.accounts import Account
+from sync.tables.notices import Notice
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_nobody_is_written_to_after_opting_out_or_leaving(tell, account, linden,
 def test_a_new_episode_begins_anew(tell, account, letters, clock):
     tell(days=8)
     readers(letters)
-    Account.connect(account.user, "google", account.email, "", [], None)
+    starting.connect(account.user, "google", account.email, "", [], None)
     tell(minutes=5)
     assert letters.send() == []
     Account.update(health="reconnect", failing_since=clock.now).execute()
@@ -147,7 +149,7 @@ def test_a_new_episode_begins_anew(tell, account, letters, clock):
     "over",
     [
         lambda account, linden: Account.update(health="ok", failing_since=None).execute(),
-        lambda account, linden: account.pause(linden.pat),
+        lambda account, linden: controls.pause(account, linden.pat),
         lambda account, linden: linden.pat.change_sync(sync_allowed=False),
         lambda account, linden: linden.pat.leave(linden.olive),
         lambda account, linden: account.delete_instance(recursive=True),
@@ -233,7 +235,7 @@ def remind(app, clock):
 
 
 def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, linden, letters):
-    account.leave(linden.pat, "disconnect")
+    ending.leave(account, linden.pat, "disconnect")
     remind(hours=23)
     assert letters.send() == []
     remind(hours=2)
@@ -250,7 +252,7 @@ def test_a_removal_that_is_not_done_after_a_day_is_told_once(remind, account, li
 
 def test_of_somebody_who_has_left_the_owner_is_told(remind, account, linden, letters):
     linden.pat.leave(linden.olive)
-    Account.get_by_id(account.id).leave(None, "disconnect")
+    ending.leave(Account.get_by_id(account.id), None, "disconnect")
     remind(hours=25)
     (letter,) = letters.send()
     assert letter["To"] == "olive@linden.test"
@@ -269,7 +271,7 @@ def test_letters_tell_the_day_where_their_reader_works(
     tell(minutes=2)
     (letter,) = letters.send()
     assert "Since 21 November" in letter.get_content()
-    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
     remind(hours=25)
     (letter,) = letters.send()
     assert "On 21 November you stopped sync" in letter.get_content()
@@ -277,8 +279,8 @@ def test_letters_tell_the_day_where_their_reader_works(
 
 @pytest.mark.parametrize("removes", [True, False])
 def test_a_removal_that_is_over_is_not_told(remind, account, linden, letters, removes):
-    account.leave(linden.pat, "disconnect", removes)
+    ending.leave(account, linden.pat, "disconnect", removes)
     if removes:
-        Account.get_by_id(account.id).end_departure(linden.pat)
+        ending.end_now(Account.get_by_id(account.id), linden.pat)
     remind(hours=25)
     assert letters.send() == []

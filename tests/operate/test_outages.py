@@ -38,7 +38,7 @@ from models import Booking, Feed, Patient, User
 from operate import disk, doctor, front, migrate, sample, workers
 from sync.connect import connections
 from sync.feeds import feed as feeds
-from sync.tables.accounts import Account
+from sync.tables import starting
 from tests.conftest import lacking
 
 on_sqlite_alone = pytest.mark.parametrize(
@@ -85,8 +85,11 @@ def test_a_redis_that_hangs_is_asked_once_a_press_and_then_left_alone(hanging, s
         service=linden.service,
     )[0]
     for person in (linden.olive, linden.maya, linden.pat, linden.quinn):
-        Account.connect(person, "google", f"{person.name}@mail.example", "sealed", [], None).start(
-            person, "Kalends", "Europe/London"
+        starting.start(
+            starting.connect(person, "google", f"{person.name}@mail.example", "sealed", [], None),
+            person,
+            "Kalends",
+            "Europe/London",
         )
     pat = signed_in(linden.pat)
     for status in ("arrived", "delivered", "confirmed"):

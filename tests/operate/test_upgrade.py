@@ -15,7 +15,9 @@ from models import Booking, Feed, Patient, User
 from operate import migrate
 from people.id_changes import IdChange
 from sync.feeds import feed
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 
 @pytest.fixture(params=EARLIER)

@@ -14,7 +14,8 @@ from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, 
 from operate.intake.upload import Import
 from people import leftover
 from people.security import SecurityEvent
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 
 from . import brakes, devices, htmx, signing_in, tokens
 from .sessions import UNATTENDED, Sessions

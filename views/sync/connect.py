@@ -12,8 +12,9 @@ from base import scheduling
 from sync.connect import connecting, connections
 from sync.connect.oauth import Departure, Mismatch
 from sync.providers import registry
-from sync.providers.base import AuthExpired, ProviderError
-from sync.tables.accounts import Account, OtherAccount
+from sync.providers.errors import AuthExpired, ProviderError
+from sync.tables.accounts import Account
+from sync.tables.starting import OtherAccount
 from sync.two_way import first_look, work
 from views.kit.access import login_required
 

@@ -15,7 +15,10 @@ from base.outbox import Letter
 from models import User
 from sync.connect import connections
 from sync.providers import registry
-from sync.tables.accounts import Account, Channel, Notice
+from sync.tables import controls, ending, mappings
+from sync.tables.accounts import Account
+from sync.tables.channels import Channel
+from sync.tables.notices import Notice
 from sync.two_way import state, work
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
@@ -64,7 +67,7 @@ def resync(account_id: int):
     account = access.account_to_look_after(account_id)
     if why := two_way_words.barred(account):
         return _done(why)
-    account.ask("resync", current_user)
+    controls.ask(account, "resync", current_user)
     work.wake(account.id)
     return _done(
         f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read again"
@@ -106,7 +109,7 @@ def ask(account_id: int):
 def end(account_id: int):
     """End one person's departure that cannot be finished, and let our events stay there."""
     account = access.account_to_look_after(account_id)
-    account.end_departure(current_user)
+    ending.end_now(account, current_user)
     work.wake(account.id)
     return _done(
         f"Ended. What is left of {account.user.name}’s events in"
@@ -121,7 +124,7 @@ def ask_resync():
     ready = _ready()
     counts = {
         "ready": len(ready),
-        "events": sum(account.counts()["synced"] for account in ready),
+        "events": sum(mappings.counts(account)["synced"] for account in ready),
         "people": len({row.user_id for row in ready}),
         "others": (
             Account.select()
@@ -143,7 +146,7 @@ def ask_resync():
 def resync_all():
     ready = _ready()
     for account in ready:
-        account.ask("resync", current_user)
+        controls.ask(account, "resync", current_user)
         work.wake(account.id)
     return _done(
         f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"

@@ -8,6 +8,7 @@ name of a calendar outside is in it.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from peewee import fn
@@ -18,11 +19,14 @@ from models import Clinic, Feed, User
 from sync.connect import connections
 from sync.feeds import owned
 from sync.providers import registry
-from sync.tables.accounts import Account, Notice, SyncRun
+from sync.tables import mappings
+from sync.tables.accounts import Account
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.two_way.state import Standing, State
 from views.kit import display, sync_words
 
-from . import connect_words, reading_words, two_way_words
+from . import connect_words, reading_words, status_words
 
 WEIGHT = {"trouble": 0, "waiting": 1, "busy": 2, "ok": 3, "off": 4}
 ICONS = {"trouble": "stop", "waiting": "warn", "busy": "sync", "ok": "check", "off": "pause"}
@@ -53,6 +57,11 @@ class Row:
     @property
     def first_name(self) -> str:
         return self.user.name.split()[0]
+
+    @cached_property
+    def left_outside(self) -> int:
+        """How many of our events the account may leave outside if its departure is ended now."""
+        return mappings.left_outside(self.account) if self.account else 0
 
 
 def rows(clinic: Clinic, zone: ZoneInfo) -> list[Row]:
@@ -158,7 +167,7 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
         user,
         registry.of(account.kind).name,
         standing.severity,
-        "Waits for a person" if asks else two_way_words.name_of(standing, zone),
+        "Waits for a person" if asks else status_words.name_of(standing, zone),
         _why(standing, zone),
         _facts(standing, zone),
         account,
@@ -173,13 +182,13 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
     provider, name = registry.of(account.kind).name, account.user.name.split()[0]
     match standing.state:
         case State.REMOVAL_STUCK:
-            return f"{name} stopped sync. {two_way_words.unfinished(account, zone, is_own=False)}"
+            return f"{name} stopped sync. {status_words.unfinished(account, zone, is_own=False)}"
         case State.REMOVING:
             return f"{name} stopped sync; our events in {provider} are being removed."
         case State.NOT_SET_UP:
             return (
                 f"{provider} is not set up on this server now. Nothing goes there, and"
-                f" {two_way_words.old_times(account, is_own=False)}"
+                f" {status_words.old_times(account, is_own=False)}"
             )
         case State.LOOKING:
             return f"{name} has just connected {provider}."
@@ -192,7 +201,7 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.NO_PLAN:
             return (
                 f"The clinic’s plan has no sync with {provider}. Nothing goes there, and"
-                f" {two_way_words.old_times(account, is_own=False)}"
+                f" {status_words.old_times(account, is_own=False)}"
             )
         case State.NOT_ALLOWED:
             return f"{name} has switched sync off."
@@ -222,15 +231,15 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.UNREADABLE | State.IN_PART:
             return reading_words.in_short(standing)[1]
         case State.WAITING:
-            return f"{two_way_words.why_waiting(account, provider)} The rest follows by itself."
+            return f"{status_words.why_waiting(account, provider)} The rest follows by itself."
         case State.RUNNING | State.DUE:
-            return two_way_words.how_far(standing)
+            return status_words.how_far(standing)
         case State.FAILED:
             return (
                 f"{standing.failed:,} booking{'' if standing.failed == 1 else 's'} could not be"
                 " written. We try again by ourselves."
             )
-    how = two_way_words.how_changes_arrive(standing)
+    how = status_words.how_changes_arrive(standing)
     return f"{how[0].upper()}{how[1:]}."
 
 
@@ -242,7 +251,7 @@ def _episode(standing: Standing) -> str:
         if left > 0
         else ""
     )
-    return f"{two_way_words.since(standing.account)}.{waiting} Everything here is safe."
+    return f"{status_words.since(standing.account)}.{waiting} Everything here is safe."
 
 
 def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
@@ -272,7 +281,7 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
         f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there",
     ]
     if connections.setup().webhook_url:
-        facts.append(f"Instant updates {two_way_words.live(standing, zone)}")
+        facts.append(f"Instant updates {status_words.live(standing, zone)}")
     facts.append(f"Connected {display.ago(account.consented_at)}")
     if account.refresh_expires_at:
         facts.append(

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models import Booking, User
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 from sync.two_way import incoming
 
 ONE_BY_ONE = (

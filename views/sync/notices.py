@@ -8,7 +8,8 @@ from peewee import JOIN
 
 from base import scheduling
 from base.clashes import SlotTaken
-from sync.tables.accounts import Account, Notice
+from sync.tables.accounts import Account
+from sync.tables.notices import Notice
 from sync.two_way import decisions, incoming, state, work
 from views.kit import access, htmx
 from views.kit.access import login_required

@@ -11,13 +11,16 @@ from base import jobs, scheduling
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
-from sync.tables.accounts import Account, Notice, RemoteCalendar, SyncRun
+from sync.tables import mappings, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.two_way import state, work
 from sync.two_way.state import HELD, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
-from . import notice_words, reading_words
+from . import notice_words, reading_words, status_words
 from . import two_way_words as words
 
 LISTED_MINUTES = 10
@@ -56,6 +59,7 @@ def context(**more) -> dict:
         "runs": list(runs),
         "zone": zone,
         "two_way": words,
+        "status_words": status_words,
         "kinds": connections.kinds(),
         "notice_words": notice_words,
         "is_connected": any(account.phase != "off" for account in accounts),
@@ -99,7 +103,7 @@ def _waiting(panel: dict) -> list[Notice]:
     """The open notices of an account. That somebody asked to look after it is over once it is
     well.
     """
-    rows = list(panel["account"].open_notices)
+    rows = list(Notice.open_of(panel["account"]))
     if panel["status"].badge == "ok" and not any(row.kind in HELD for row in rows):
         Notice.settle(panel["account"], "nudge", "well")
         return [row for row in rows if row.kind != "nudge"]
@@ -119,8 +123,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "account": account,
         "standing": standing,
         "barred": state.barred(account),
-        "status": words.status(standing, zone),
-        "look": words.first_look(standing, zone),
+        "status": status_words.status(standing, zone),
+        "look": status_words.first_look(standing, zone),
         "run": standing.run,
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
@@ -143,6 +147,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
             and account.kind in connections.kinds()
         ),
     }
+    if account.is_stuck_leaving:
+        found["left_outside"] = mappings.left_outside(account)
     is_filled = found["destination"] is not None and found["destination"].read_at is not None
     found["shows_sources"] = (
         bool(sources)
@@ -166,7 +172,7 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
             "due": standing.due,
             "earlier": [row for row in calendars if row.is_ours],
             "places": places,
-            "taken": account.taken([row.calendar_id for row in places]),
+            "taken": starting.taken(account, [row.calendar_id for row in places]),
         }
     return found
 

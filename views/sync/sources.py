@@ -8,6 +8,7 @@ from base import scheduling
 from base.outside import ExternalEvent
 from sync.connect import connecting
 from sync.providers import registry
+from sync.tables import sources
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way import incoming, work
 from sync.two_way.state import Standing
@@ -39,7 +40,7 @@ def start(calendar_id: int):
         abort(403)
     if why := words.barred(row.account):
         return sync_page.changed(why, f"source-{row.id}")
-    row.sync(current_user)
+    sources.turn_on(row, current_user)
     work.wake(row.account_id)
     return sync_page.changed(None, f"source-{row.id}")
 
@@ -48,7 +49,7 @@ def start(calendar_id: int):
 @login_required
 def stop(calendar_id: int):
     row = access.source_of_mine(calendar_id)
-    row.stop(current_user)
+    sources.turn_off(row, current_user)
     incoming.end_doubles(row.account)
     return sync_page.changed(
         f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}"
@@ -72,8 +73,8 @@ def update(calendar_id: int):
     if not form.store(
         row,
         lambda fresh: Rules(formdata=None, data=fresh.rules),
-        lambda: row.set_rules(
-            current_user, {name: bool(value) for name, value in form.values().items()}
+        lambda: sources.set_rules(
+            row, current_user, {name: bool(value) for name, value in form.values().items()}
         ),
     ):
         return _show(row, form, 422)

@@ -14,7 +14,10 @@ from models import Practitioner, User
 from sync.connect import connecting
 from sync.feeds import owned
 from sync.providers import registry
-from sync.tables.accounts import Account, CalendarTaken, RemoteCalendar, SyncRun
+from sync.tables import controls, ending, mappings, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.runs import SyncRun
+from sync.tables.starting import CalendarTaken
 from sync.two_way import first_look, state, work
 from sync.two_way.state import Standing
 from views.kit import access, htmx, sync_words
@@ -23,7 +26,7 @@ from views.kit.display import Page
 from views.kit.forms import Choice, arg_int
 from views.kit.merging import Merging
 
-from . import panels, sync_page
+from . import panels, status_words, sync_page
 from . import two_way_words as words
 
 blueprint = Blueprint("two_way", __name__)
@@ -90,7 +93,7 @@ def history():
         page=page,
         by_kind=by_kind,
         standing=[
-            (account, words.status(Standing(account), zone))
+            (account, status_words.status(Standing(account), zone))
             for account in accounts
             if account.phase != "off"
         ],
@@ -122,7 +125,8 @@ def start(account_id: int):
         return sync_page.show(422, naming_form=form)
     zone = panels.oldest_calendar()
     try:
-        account.start(
+        starting.start(
+            account,
             current_user,
             into.name if into else form.name.data,
             zone.venue.zone_name if zone else "UTC",
@@ -174,11 +178,11 @@ def act(account_id: int, what: str):
     if what != "pause" and account.phase in ("active", "paused") and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
     if what == "pause":
-        account.pause(current_user)
+        controls.pause(account, current_user)
     elif what == "resumption":
-        account.go_on(current_user)
+        controls.resume(account, current_user)
     elif account.phase == "active":
-        account.ask(what, current_user)
+        controls.ask(account, what, current_user)
     elif what == "check":
         first_look.ask(account)
     work.wake(account.id)
@@ -205,7 +209,7 @@ def update(account_id: int):
     if not form.store(
         account,
         lambda row: _settings_form(row, formdata=None),
-        lambda: account.change(current_user, **_columns(form)),
+        lambda: controls.change(account, current_user, **_columns(form)),
     ):
         return _show_settings(account, form, 422)
     work.wake(account.id)
@@ -287,7 +291,7 @@ def ask_to_leave(goal: str, account_id: int | None = None):
 
 def _leaving(goal: str, account_id: int | None) -> dict:
     accounts = [access.account_of_mine(account_id)] if account_id else _syncing()
-    counts = {account.id: account.counts()["synced"] for account in accounts}
+    counts = {account.id: mappings.counts(account)["synced"] for account in accounts}
     mirrored = {
         account.id: (
             ExternalEvent.select()
@@ -332,9 +336,9 @@ def leave(goal: str, account_id: int | None = None):
         )
     for account in accounts:
         if account.phase == "leaving" and not removes:
-            account.end_departure(current_user)
+            ending.end_now(account, current_user)
         elif account.phase != "leaving":
-            account.leave(current_user, GOALS[goal], removes)
+            ending.leave(account, current_user, GOALS[goal], removes)
         jobs.enqueue("sync", work.polled, account.id)
     if (
         not accounts and "opt_out" not in request.form
@@ -366,7 +370,7 @@ def leave(goal: str, account_id: int | None = None):
 def end(account_id: int):
     """End a departure that cannot be finished, and let our events stay there."""
     account = access.account_of_mine(account_id)
-    account.end_departure(current_user)
+    ending.end_now(account, current_user)
     jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed(
         f"Ended. What is left of our events in {registry.of(account.kind).name} stays there;"

@@ -10,32 +10,28 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import httpx
 
-from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
+from sync.events.event import Delta, Mark, RemoteEvent, Window
 from sync.providers import multipart
 from sync.providers.base import (
-    AccessToken,
     Calendar,
     ChannelCall,
-    Create,
-    Delete,
-    Exists,
-    Gone,
     OpenChannel,
     Operation,
     Pages,
-    ProviderError,
     Result,
+    Unkept,
+)
+from sync.providers.errors import (
+    Exists,
+    Gone,
+    ProviderError,
     SyncTokenExpired,
     Unanswered,
     Unavailable,
-    Unkept,
-    Wire,
-    following,
-    reading,
 )
 from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
@@ -43,31 +39,40 @@ from sync.providers.parsing import (
     all_apart,
     all_told,
     answered,
-    apart,
     etag,
+    following,
     identity,
     is_of_another_shape,
+    reading,
 )
 from sync.providers.values import written
+from sync.providers.wire import AccessToken, Wire
 from sync.providers.writing import answers_to, carried_out, told_by
 
-from .errors import error_of, is_collision
+from .errors import error_of
+from .gathering import Gathered, living
 from .mapping import (
     EVENT_FIELDS,
     INSTALLATION,
     event_id,
-    from_event,
-    from_event_with_guests,
     is_tombstone,
     to_calendar,
-    to_event,
     to_mark,
 )
+from .writing import (
+    ANSWER,
+    API,
+    calendar_path,
+    event_path,
+    item_address,
+    lies_there,
+    may_pass_now,
+    to_call,
+    to_result,
+)
 
-API, BATCH = "/calendar/v3", "/batch/calendar/v3"
+BATCH = "/batch/calendar/v3"
 LIST = "/users/me/calendarList"
-ANSWER = {"fields": EVENT_FIELDS}
-QUIET = {"sendUpdates": "none"}
 SCOPE = "https://www.googleapis.com/auth/calendar."
 
 BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
@@ -127,7 +132,9 @@ class Google:
 
     def calendar(self, calendar_id: str) -> Calendar:
         with reading():
-            return replace(to_calendar(self._json("GET", _calendar(calendar_id))), access="owner")
+            return replace(
+                to_calendar(self._json("GET", calendar_path(calendar_id))), access="owner"
+            )
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         body = {
@@ -139,7 +146,7 @@ class Google:
             return replace(to_calendar(self._json("POST", "/calendars", json=body)), access="owner")
 
     def delete_calendar(self, calendar_id: str) -> None:
-        self._done_if_gone("DELETE", _calendar(calendar_id))
+        self._done_if_gone("DELETE", calendar_path(calendar_id))
 
     # ---- reading ----
 
@@ -159,10 +166,10 @@ class Google:
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
         gathered, page = (
-            _Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None),
+            Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None),
             {},
         )
-        for page in self._pages(f"{_calendar(calendar_id)}/events", query):
+        for page in self._pages(f"{calendar_path(calendar_id)}/events", query):
             gathered.add(page)
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
@@ -182,7 +189,7 @@ class Google:
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
         try:
             return answered(
-                self._json("GET", _event(calendar_id, remote_id), params=ANSWER), _living
+                self._json("GET", event_path(calendar_id, remote_id), params=ANSWER), living
             )
         except Gone:
             return None
@@ -191,8 +198,10 @@ class Google:
         found: dict[str, RemoteEvent | None] = {}
         for start in range(0, len(remote_ids), BATCH_SIZE):
             some = remote_ids[start : start + BATCH_SIZE]
-            answers = self._send([Call("GET", _target(calendar_id, one, ANSWER)) for one in some])
-            looks = zip(some, map(_taken, answers), strict=True)
+            answers = self._send(
+                [Call("GET", item_address(calendar_id, one, ANSWER)) for one in some]
+            )
+            looks = zip(some, map(lies_there, answers), strict=True)
             found |= told_by(
                 {one: look.event if isinstance(look, Exists) else look for one, look in looks}
             )
@@ -220,7 +229,7 @@ class Google:
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
         with reading():
-            return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), _living)[0]
+            return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), living)[0]
 
     def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict[str, Any]]:
         query = {
@@ -231,7 +240,7 @@ class Google:
         }
         return (
             item
-            for page in self._pages(f"{_calendar(calendar_id)}/events", query)
+            for page in self._pages(f"{calendar_path(calendar_id)}/events", query)
             for item in page.get("items", ())
         )
 
@@ -245,18 +254,21 @@ class Google:
 
     def _write(self, calendar_id: str, group: list[Operation]) -> list[Result]:
         """One batch, and a look at what lies at ids that were taken."""
-        answers = self._send([_call(calendar_id, operation) for operation in group])
+        answers = self._send([to_call(calendar_id, operation) for operation in group])
         results = [
-            _result(operation, answer) for operation, answer in zip(group, answers, strict=True)
+            to_result(operation, answer) for operation, answer in zip(group, answers, strict=True)
         ]
         taken = [
             number for number, result in enumerate(results) if isinstance(result.error, Exists)
         ]
         looks = self._send(
-            [Call("GET", _target(calendar_id, group[number].remote_id, ANSWER)) for number in taken]
+            [
+                Call("GET", item_address(calendar_id, group[number].remote_id, ANSWER))
+                for number in taken
+            ]
         )
         for number, answer in zip(taken, looks, strict=True):
-            results[number] = Result(group[number], error=_taken(answer))
+            results[number] = Result(group[number], error=lies_there(answer))
         return results
 
     def _send(self, calls: list[Call]) -> list[Answer | ProviderError]:
@@ -264,7 +276,7 @@ class Google:
         and are sent once more.
         """
         answers = answers_to(calls, self._send_once)
-        again = [number for number, answer in enumerate(answers) if _may_pass_now(answer)]
+        again = [number for number, answer in enumerate(answers) if may_pass_now(answer)]
         try:
             if any(answers[number].status == 401 for number in again):
                 self._wire.renew()
@@ -297,7 +309,7 @@ class Google:
             "token": secret,
             "expiration": str(int(expires_at.timestamp() * 1000)),
         }
-        answer = self._json("POST", f"{_calendar(calendar_id)}/events/watch", json=body)
+        answer = self._json("POST", f"{calendar_path(calendar_id)}/events/watch", json=body)
         with reading():
             ends_at = (
                 datetime.fromtimestamp(int(answer["expiration"]) / 1000, UTC)
@@ -371,129 +383,6 @@ class Google:
                 return
             with reading():
                 query = {**query, "pageToken": following(seen, page["nextPageToken"])}
-
-
-class _Gathered:
-    """What the pages of one pull add up to; the last word on an event that lives counts, and
-    `told_both` are those told as deleted as well.
-    With a window, what lies outside counts as gone."""
-
-    def __init__(self, window: Window | None):
-        self.changed: dict[str, RemoteEvent] = {}
-        self.tombstones: set[str] = set()
-        self.unread: dict[str, Unread] = {}
-        self.nameless: list[Unread] = []
-        self.window, self.outside = window, 0
-        self._deleted: set[str] = set()
-        self.told_both: set[str] = set()
-
-    def add(self, page: dict[str, Any]) -> None:
-        with reading():
-            for item in page.get("items", ()):
-                found = apart(item, _living)
-                self._put(identity(item.get("id")) if isinstance(item, dict) else "", found)
-
-    def _put(self, remote_id: str, found: RemoteEvent | Unread | None) -> None:
-        if not remote_id:
-            self.nameless.append(Unread("", "no_id"))
-            return
-        stands = remote_id in self.changed or remote_id in self.unread
-        if found is None:
-            self._deleted.add(remote_id)
-        if remote_id in self._deleted and (found or stands):
-            self.told_both.add(remote_id)
-        if found is None and stands:
-            return
-        if (
-            isinstance(found, RemoteEvent)
-            and self.window
-            and not self.window.touches(found.starts_at, found.ends_at)
-        ):
-            found, self.outside = None, self.outside + 1
-        self.changed.pop(remote_id, None)
-        self.unread.pop(remote_id, None)
-        self.tombstones.discard(remote_id)
-        if found is None:
-            self.tombstones.add(remote_id)
-        elif isinstance(found, Unread):
-            self.unread[remote_id] = found
-        else:
-            self.changed[remote_id] = found
-
-
-def _living(item: dict[str, Any]) -> RemoteEvent | None:
-    """The event, None for a tombstone. Raises Unreadable."""
-    return None if is_tombstone(item) else to_event(item)
-
-
-def _calendar(calendar_id: str) -> str:
-    return f"/calendars/{quote(calendar_id, safe='')}"
-
-
-def _target(calendar_id: str, remote_id: str, query: dict[str, Any]) -> str:
-    return f"{API}{_event(calendar_id, remote_id)}?{urlencode(query)}"
-
-
-def _event(calendar_id: str, remote_id: str) -> str:
-    return f"{_calendar(calendar_id)}/events/{quote(remote_id, safe='')}"
-
-
-def _call(calendar_id: str, operation: Operation) -> Call:
-    """PUT rather than PATCH, unless there may be guests: it costs a third of the quota, and
-    restores the event as a whole.
-    """
-    if isinstance(operation, Create):
-        body = {"id": operation.remote_id, **from_event(operation.event, operation.mark)}
-        return Call(
-            "POST", f"{API}{_calendar(calendar_id)}/events?{urlencode(QUIET | ANSWER)}", body
-        )
-    condition = {"If-Match": operation.etag} if operation.etag else {}
-    if isinstance(operation, Delete):
-        return Call("DELETE", _target(calendar_id, operation.remote_id, QUIET), headers=condition)
-    target = _target(calendar_id, operation.remote_id, QUIET | ANSWER)
-    if operation.keeps_guests:
-        return Call(
-            "PATCH", target, from_event_with_guests(operation.event, operation.mark), condition
-        )
-    return Call("PUT", target, from_event(operation.event, operation.mark), condition)
-
-
-def _may_pass_now(answer: Answer | ProviderError) -> bool:
-    return isinstance(answer, Answer) and (
-        answer.status == 401 or is_collision(answer.status, answer.body)
-    )
-
-
-def _result(operation: Operation, answer: Answer | ProviderError) -> Result:
-    if isinstance(answer, ProviderError):
-        return Result(operation, error=answer)
-    if answer.status >= 300:
-        error = error_of(answer.status, answer.body, answer.headers)
-        is_verdict = isinstance(operation, Create) or not isinstance(
-            error, Exists
-        )  # a taken id says something of a creation alone
-        return Result(
-            operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
-        )
-    if isinstance(operation, Delete):
-        return Result(operation)
-    try:
-        return Result(operation, answered(answer.body, _living))
-    except ProviderError as error:
-        return Result(operation, error=error)
-
-
-def _taken(answer: Answer | ProviderError) -> ProviderError:
-    """What lies at an id that was taken."""
-    if isinstance(answer, ProviderError):
-        return answer
-    if answer.status >= 300:
-        error = error_of(answer.status, answer.body, answer.headers)
-        return Exists(None, "") if isinstance(error, Gone) else error
-    try:
-        return Exists(answered(answer.body, _living), str(answer.body.get("etag", "")))
-    except ProviderError as error:
-        return error
 
 
 def _refuse(answer: httpx.Response) -> None:

@@ -6,7 +6,7 @@ Decided by HTTP code and `errors[].reason`, never by the message.
 from collections.abc import Mapping
 from typing import Any
 
-from sync.providers.base import (
+from sync.providers.errors import (
     AuthExpired,
     Exists,
     Forbidden,

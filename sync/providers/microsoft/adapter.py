@@ -20,22 +20,12 @@ from urllib.parse import quote
 
 from base import scheduling
 from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
-from sync.providers.base import (
-    AccessToken,
-    Calendar,
-    ChannelCall,
-    Gone,
-    OpenChannel,
-    Operation,
-    Pages,
-    ProviderError,
-    Result,
-    SyncTokenExpired,
-    reading,
-)
+from sync.providers.base import Calendar, ChannelCall, OpenChannel, Operation, Pages, Result
+from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
 from sync.providers.line import Client
-from sync.providers.parsing import all_apart, all_told, identity
+from sync.providers.parsing import all_apart, all_told, identity, reading
 from sync.providers.values import written
+from sync.providers.wire import AccessToken
 from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
 
 from . import json_batch

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sync.providers.base import ChannelCall, Gone, NoMailbox, OpenChannel, ProviderError, reading
+from sync.providers.base import ChannelCall, OpenChannel
+from sync.providers.errors import Gone, NoMailbox, ProviderError
+from sync.providers.parsing import reading
 from sync.providers.values import written
 
 from .graph import Graph

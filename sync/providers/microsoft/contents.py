@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from sync.events.event import Mark, RemoteEvent, Unread
-from sync.providers.base import Gone, ProviderError, Unreadable, reading
+from sync.providers.errors import Gone, ProviderError, Unreadable
 from sync.providers.multipart import Answer, Call
-from sync.providers.parsing import all_apart, answered, each, etag, identity
+from sync.providers.parsing import all_apart, answered, each, etag, identity, reading
 from sync.providers.writing import OF_ANY_LOOK
 
 from .graph import Graph, failure

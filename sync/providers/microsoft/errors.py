@@ -6,7 +6,7 @@ Decided by HTTP code and the most exact code in the body, never by the message.
 from collections.abc import Mapping
 from typing import Any
 
-from sync.providers.base import (
+from sync.providers.errors import (
     AuthExpired,
     Forbidden,
     Gone,

@@ -10,25 +10,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sync.providers.base import (
-    AccessToken,
+from sync.providers.base import Pages, Unkept
+from sync.providers.errors import (
     Gone,
     NameTaken,
-    Pages,
     ProviderError,
     RateLimited,
     SyncTokenExpired,
     Unanswered,
     Unavailable,
-    Unkept,
     Unsent,
-    Wire,
-    following,
-    reading,
 )
 from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
-from sync.providers.parsing import is_of_another_shape
+from sync.providers.parsing import following, is_of_another_shape, reading
+from sync.providers.wire import AccessToken, Wire
 from sync.providers.writing import HOPELESS, answers_to
 
 from . import json_batch

@@ -11,17 +11,8 @@ from dataclasses import replace
 
 from sync.events.event import RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
-from sync.providers.base import (
-    Create,
-    Delete,
-    Exists,
-    Gone,
-    Operation,
-    PreconditionFailed,
-    ProviderError,
-    Result,
-    Update,
-)
+from sync.providers.base import Create, Delete, Operation, Result, Update
+from sync.providers.errors import Exists, Gone, PreconditionFailed, ProviderError
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import answered
 

@@ -22,15 +22,15 @@ from sync.connect.oauth import (
     missing_scopes,
 )
 from sync.providers import open_provider, registry, scopes
-from sync.providers.base import (
+from sync.providers.errors import (
     AuthExpired,
     NotConfigured,
     ProviderError,
     RateLimited,
     Unanswered,
     Unavailable,
-    http_client,
 )
+from sync.providers.wire import http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 REDIRECT = "http://localhost:8000/connect/google"

@@ -11,7 +11,8 @@ from sandbox import graph
 from sandbox.graph.seed import CLIENT_ID, CLIENT_SECRET, ROBIN
 from sync.connect.oauth import Application, Declined, OAuth, missing_scopes
 from sync.providers import open_provider, registry, scopes
-from sync.providers.base import AuthExpired, NotConfigured, Unavailable, http_client
+from sync.providers.errors import AuthExpired, NotConfigured, Unavailable
+from sync.providers.wire import http_client
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 REDIRECT = "http://localhost:8000/connect/microsoft"

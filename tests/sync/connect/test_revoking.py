@@ -10,6 +10,7 @@ from sync_world import WORLDS, SyncWorld
 from base import vault
 from models import Clinic
 from sync.connect import revoking
+from sync.tables import ending, starting
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation
 from sync.two_way import work
@@ -38,7 +39,7 @@ def refuse(world, **choice):
 
 def test_what_could_not_be_given_back_is_given_back_later(world, account):
     refuse(world, times=2)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     run(account.id)
     assert not Account.select().exists()
     row = Revocation.get()
@@ -57,7 +58,7 @@ def test_what_could_not_be_given_back_is_given_back_later(world, account):
 
 def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
     refuse(world)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     run(account.id)
     world.later(minutes=6)
     work.sweep()
@@ -66,7 +67,7 @@ def test_the_sweep_finds_what_is_to_be_given_back(world, account, queue):
 
 def test_it_is_given_up_after_a_week(world, account):
     refuse(world, times=None)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     run(account.id)
     world.later(days=7, minutes=1)
     revoking.retry()
@@ -75,20 +76,20 @@ def test_it_is_given_up_after_a_week(world, account):
 
 def test_whoever_connects_again_meanwhile_keeps_the_access(world, account):
     refuse(world)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     run(account.id)
     again = world.connect()
     world.later(minutes=6)
     revoking.retry()
     assert not Revocation.select().exists() and asked(world, "/revoke") == 1
-    again.start(world.user, "Kalends", "Europe/London")
+    starting.start(again, world.user, "Kalends", "Europe/London")
     world.run(again)
     assert Account.get().health == "ok"
 
 
 def test_credentials_that_no_key_opens_are_let_go(world, account, monkeypatch):
     refuse(world)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     run(account.id)
 
     def closed(text):
@@ -110,7 +111,7 @@ def test_a_dead_refresh_token_is_tried_once_on_the_way_out(linden, clock, kind, 
     world.later(hours=2)
     world.revoke()
     world.sandbox.requests.clear()
-    account.leave(world.user, "disconnect", removes)
+    ending.leave(account, world.user, "disconnect", removes)
     run(account.id)
     assert sum(record.path.endswith("/token") for record in world.sandbox.requests) == 1
 

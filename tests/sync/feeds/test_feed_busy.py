@@ -17,6 +17,7 @@ from base.time_off import TimeOff
 from models import Booking, Feed, User
 from sync.feeds import feed as feeds
 from sync.feeds.wsgi import FeedsApp
+from sync.tables import sources
 from sync.tables.accounts import Account
 
 KEY = "a key of the tests"
@@ -130,9 +131,9 @@ def test_a_change_of_any_of_it_is_there_at_once(linden, link, get, clock):
         lambda: leave.remove(linden.quinn, FRIDAY + timedelta(days=7)),
         lambda: leave.remove(linden.quinn),
         lambda: leave.bring_back(linden.quinn),
-        lambda: calendar.set_rules(linden.quinn, {**calendar.rules, "busy": False}),
-        lambda: calendar.set_rules(linden.quinn, {**calendar.rules, "busy": True}),
-        lambda: calendar.stop(linden.quinn),
+        lambda: sources.set_rules(calendar, linden.quinn, {**calendar.rules, "busy": False}),
+        lambda: sources.set_rules(calendar, linden.quinn, {**calendar.rules, "busy": True}),
+        lambda: sources.turn_off(calendar, linden.quinn),
     ]
     answer, dates = get(link), []
     for step in steps:
@@ -191,7 +192,9 @@ def test_an_etag_names_one_body_through_any_history(linden, link, get, clock):
         lambda: rows[1].change(linden.quinn, last_on=date(2026, 12, chance.randint(1, 9))),
         lambda: chance.choice(rows).remove(linden.quinn),
         lambda: chance.choice(rows).bring_back(linden.quinn),
-        lambda: calendar.set_rules(linden.quinn, {**calendar.rules, "busy": chance.random() < 0.5}),
+        lambda: sources.set_rules(
+            calendar, linden.quinn, {**calendar.rules, "busy": chance.random() < 0.5}
+        ),
         lambda: (
             book(linden.abroad, f"2027-01-{chance.randint(1, 28):02}T{chance.randint(1, 20):02}:00")
             if chance.random() < 0.2

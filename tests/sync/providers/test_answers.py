@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from sync.connect import connections
 from sync.connect.oauth import Application, Departure, OAuth, Tokens
-from sync.providers import base, open_provider, registry
+from sync.providers import base, errors, open_provider, registry, wire
 from tests.dripping import DRIPS, dripping
 from tests.provider_worlds import INSTALLATION, NOW, WINDOW
 
@@ -36,8 +36,8 @@ def asked(pieces, **headers):
     transport = httpx.MockTransport(
         lambda request: httpx.Response(200, headers=headers, stream=Drops(pieces))
     )
-    with base.http_client(transport) as http:
-        return base.request(http, "GET", "http://provider.test/")
+    with wire.http_client(transport) as http:
+        return wire.request(http, "GET", "http://provider.test/")
 
 
 @pytest.mark.parametrize("pack", [None, "gzip"])
@@ -51,25 +51,25 @@ def test_a_body_in_pieces_is_put_together(pack):
 
 
 def test_a_body_without_end_is_given_up():
-    with pytest.raises(base.Unanswered):
+    with pytest.raises(errors.Unanswered):
         asked(repeat(b" " * 1_000_000))
 
 
 def test_a_body_in_drops_is_given_up_after_minutes(monkeypatch):
     seconds = count()
-    monkeypatch.setattr(base.time, "monotonic", lambda: next(seconds))
-    with pytest.raises(base.Unanswered):
+    monkeypatch.setattr(wire.time, "monotonic", lambda: next(seconds))
+    with pytest.raises(errors.Unanswered):
         asked(repeat(b" "))
 
 
 def test_a_body_that_is_packed_wrongly_is_no_answer():
-    with pytest.raises(base.Unanswered):
+    with pytest.raises(errors.Unanswered):
         asked(iter([b"no gzip"]), **{"Content-Encoding": "gzip"})
 
 
 def test_a_body_that_is_packed_twice_is_no_answer():
     body = gzip.compress(gzip.compress(b"{}"))
-    with pytest.raises(base.Unanswered):
+    with pytest.raises(errors.Unanswered):
         asked(iter([body]), **{"Content-Encoding": "gzip, gzip"})
 
 
@@ -80,36 +80,36 @@ OVER_HTTP = [how for how in DRIPS if how != "a greeting of TLS"]
 @pytest.fixture
 def hurried():
     """A client that no time-out of a single step helps."""
-    with base.http_client(timeout=httpx.Timeout(None), longest_seconds=BOUND) as http:
+    with wire.http_client(timeout=httpx.Timeout(None), longest_seconds=BOUND) as http:
         yield http
 
 
 @pytest.mark.parametrize("how", OVER_HTTP)
 def test_an_exchange_is_bounded_wherever_its_answer_drips(hurried, how):
     with dripping(how) as server:
-        with pytest.raises(base.Unanswered):
-            base.request(hurried, "GET", server.url)
+        with pytest.raises(errors.Unanswered):
+            wire.request(hurried, "GET", server.url)
         assert server.abandoned.acquire(timeout=10), "the line was left open"
 
 
 def test_a_greeting_of_tls_that_drips_is_nobody_there(hurried):
-    with dripping("a greeting of TLS") as server, pytest.raises(base.Unavailable):
-        base.request(hurried, "GET", server.url.replace("http:", "https:"))
+    with dripping("a greeting of TLS") as server, pytest.raises(errors.Unavailable):
+        wire.request(hurried, "GET", server.url.replace("http:", "https:"))
 
 
 def test_a_server_that_takes_nothing_is_given_up(hurried):
-    with dripping("silence", reads=False) as server, pytest.raises(base.Unanswered):
-        base.request(hurried, "POST", server.url, content=b" " * 20_000_000)
+    with dripping("silence", reads=False) as server, pytest.raises(errors.Unanswered):
+        wire.request(hurried, "POST", server.url, content=b" " * 20_000_000)
 
 
 def test_a_proxy_that_drips_is_given_up(monkeypatch):
     with dripping("one header") as server:
         monkeypatch.setenv("HTTPS_PROXY", server.url)
         with (
-            base.http_client(timeout=httpx.Timeout(None), longest_seconds=BOUND) as http,
-            pytest.raises(base.Unanswered),
+            wire.http_client(timeout=httpx.Timeout(None), longest_seconds=BOUND) as http,
+            pytest.raises(errors.Unanswered),
         ):
-            base.request(http, "GET", "https://provider.test/")
+            wire.request(http, "GET", "https://provider.test/")
         assert server.lines == 1
 
 
@@ -134,11 +134,11 @@ def test_the_bound_is_of_each_exchange(hurried):
     """What one used up is not missing to the next, on the same line or another."""
     with good_server() as url:
         for _ in range(3):
-            assert base.request(hurried, "GET", url).status_code == 200
+            assert wire.request(hurried, "GET", url).status_code == 200
             threading.Event().wait(BOUND * 0.7)
-        with dripping("one header") as server, pytest.raises(base.Unanswered):
-            base.request(hurried, "GET", server.url)
-        assert base.request(hurried, "GET", url).status_code == 200
+        with dripping("one header") as server, pytest.raises(errors.Unanswered):
+            wire.request(hurried, "GET", server.url)
+        assert wire.request(hurried, "GET", url).status_code == 200
 
 
 CHANNEL = base.OpenChannel("channel", "resource", NOW + timedelta(days=2))
@@ -179,9 +179,9 @@ def test_every_call_of_a_provider_is_bounded(hurried, kind, name):
         elif name == "write":
             assert all(result.error for result in CALLS[name](provider))
         else:
-            with pytest.raises(base.ProviderError) as caught:
+            with pytest.raises(errors.ProviderError) as caught:
                 CALLS[name](provider)
-            assert isinstance(caught.value, base.Unanswered)
+            assert isinstance(caught.value, errors.Unanswered)
         assert server.lines <= 2
 
 
@@ -201,11 +201,11 @@ def test_every_call_of_a_sign_in_is_bounded(hurried, name):
             "refresh": lambda: asked.refresh(tokens),
             "revoke": lambda: asked.revoke(tokens),
         }
-        with pytest.raises(base.Unanswered):
+        with pytest.raises(errors.Unanswered):
             calls[name]()
         assert server.lines == 1
 
 
 def test_who_waits_in_a_request_asks_with_a_short_bound():
-    with connections.in_a_hurry("google") as short, base.http_client() as usual:
+    with connections.in_a_hurry("google") as short, wire.http_client() as usual:
         assert short.longest_seconds < usual.longest_seconds

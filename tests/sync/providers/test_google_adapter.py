@@ -18,14 +18,13 @@ from sandbox import schema
 from sandbox.seed import ANA, HOLIDAYS, ROBIN
 from sync.events.event import Mark, Window
 from sync.providers import multipart, open_provider
-from sync.providers.base import (
+from sync.providers.base import Delete, OpenChannel
+from sync.providers.errors import (
     AuthExpired,
-    Delete,
     Exists,
     Forbidden,
     Gone,
     NotConfigured,
-    OpenChannel,
     PreconditionFailed,
     ProviderError,
     RateLimited,
@@ -33,10 +32,10 @@ from sync.providers.base import (
     SyncTokenExpired,
     Unanswered,
     Unavailable,
-    http_client,
 )
 from sync.providers.google import adapter as google
 from sync.providers.google.mapping import event_id, from_event, from_mark, to_event, to_mark
+from sync.providers.wire import http_client
 
 SOON = NOW + timedelta(days=4)
 PLACES = {"officeLocation": {"label": "Room 2"}, "type": "officeLocation"}

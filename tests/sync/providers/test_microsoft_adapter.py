@@ -10,24 +10,22 @@ import pytest
 from provider_worlds import NOW, WINDOW, event, mark
 
 from sync.providers import open_provider
-from sync.providers.base import (
+from sync.providers.base import ChannelCall, Create, OpenChannel
+from sync.providers.errors import (
     AuthExpired,
-    ChannelCall,
-    Create,
     Gone,
     NameTaken,
     NoMailbox,
-    OpenChannel,
     ProviderError,
     RateLimited,
     SyncTokenExpired,
     Unanswered,
     Unavailable,
     Unsent,
-    http_client,
 )
 from sync.providers.microsoft.adapter import Microsoft
 from sync.providers.microsoft.mapping import to_create
+from sync.providers.wire import http_client
 
 API = "https://graph.example/v1.0"
 SOON = NOW + timedelta(days=4)

@@ -18,7 +18,7 @@ from referencing.jsonschema import DRAFT202012
 
 from sync.events.event import Mark
 from sync.events.fingerprint import fingerprint, wanted
-from sync.providers.base import (
+from sync.providers.errors import (
     AuthExpired,
     Forbidden,
     Gone,

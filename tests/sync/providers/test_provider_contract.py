@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from provider_worlds import INSTALLATION, NOW, SECRET, WINDOW, WORLDS, event, mark, whole_days
 
 from sync.events.event import Window
-from sync.providers.base import (
+from sync.providers.base import Create, Delete, Update
+from sync.providers.errors import (
     AuthExpired,
-    Create,
-    Delete,
     Exists,
     Gone,
     PreconditionFailed,
@@ -23,7 +22,6 @@ from sync.providers.base import (
     SyncTokenExpired,
     Unanswered,
     Unavailable,
-    Update,
 )
 
 SOON = NOW + timedelta(days=4)

@@ -18,7 +18,9 @@ from sync_world import WORLDS
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, MappingRow
+from sync.tables import ending, starting
+from sync.tables.accounts import Account
+from sync.tables.mappings import MappingRow
 
 STATUSES = (400, 401, 403, 404, 409, 410, 412, 423, 429, 500, 502, 503, 504)
 FAULTS = (*STATUSES, "cut before", "cut after")
@@ -215,7 +217,7 @@ class Departure:
         self.made = robin.add_calendar(f"Practice {number}") if number % 2 else None
         self.ideas = robin.add_calendar(f"Ideas {number}")
         account = world.connect()
-        account.start(world.user, f"Kalends {number}", "Europe/London", self.made)
+        starting.start(account, world.user, f"Kalends {number}", "Europe/London", self.made)
         world.run()
         for calendar in filter(None, (self.made, self.ideas)):
             self.mine[calendar] = robin.add("Mine", at, at + timedelta(hours=1), calendar)
@@ -229,7 +231,7 @@ class Departure:
         else:
             made = (faults.reset if fault == "cut before" else faults.time_out)(**choice)
         made.until = world.clock.now + timedelta(hours=1)
-        Account.get().leave(world.user, "disconnect")
+        ending.leave(Account.get(), world.user, "disconnect")
         for minutes in (0, *MINUTES):
             world.later(minutes=minutes)
             world.run()

@@ -17,8 +17,9 @@ from sync_world import SyncWorld
 
 import models
 from base import scheduling
-from sync.tables import accounts
-from sync.tables.accounts import Account, SyncRun
+from sync.tables import accounts, starting
+from sync.tables.accounts import Account
+from sync.tables.runs import SyncRun
 from sync.two_way import lease, run
 
 HOLDER = """
@@ -41,8 +42,8 @@ def world(linden, clock):
 
 @pytest.fixture
 def account(linden):
-    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
-    account.start(linden.pat, "Kalends", "Europe/London")
+    account = starting.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    starting.start(account, linden.pat, "Kalends", "Europe/London")
     return account
 
 
@@ -112,7 +113,7 @@ def test_of_two_workers_at_once_one_writes(world):
     """
     world.book()
     account, tried = world.connect(), []
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
 
     def other(moment, request):
         if moment == "before":
@@ -133,7 +134,7 @@ def test_the_limit_of_the_queue_is_no_trouble_of_the_account(world, number):
     for day in range(1, 4):
         world.book(days=day)
     account, count = world.connect(), []
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
 
     def cut(moment, request):
         if moment == "after":
@@ -157,7 +158,7 @@ def test_a_filling_in_slices_is_one_entry_of_the_history_and_ends_exact(world, m
         for hour in (9, 11):
             world.book(days=day, hour=hour)
     account, slices = world.connect(), 0
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     while run.run(account.id, 1e-9):
         slices += 1
         row = SyncRun.get(SyncRun.account == account)

@@ -13,7 +13,9 @@ from sync.connect import connecting
 from sync.events.event import Event, Face, Mark, RemoteEvent
 from sync.providers.google import mapping as google_mapping
 from sync.providers.microsoft import mapping as microsoft_mapping
-from sync.tables.accounts import Account, MappingRow, RemoteCalendar
+from sync.tables import controls, ending, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
 from sync.two_way import marks
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -118,7 +120,7 @@ def world(request, linden, clock):
 def writes_to(world, user, calendar_id, email=None) -> Account:
     """The person's account, begun in a calendar that is there, whoever else writes to it."""
     account = world.connect(user, email)
-    account.start(user, "Kalends", "Europe/London")
+    starting.start(account, user, "Kalends", "Europe/London")
     RemoteCalendar.delete().where(
         RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
     ).execute()
@@ -181,7 +183,7 @@ class TestTwoPeople:
         if marks_are_old:
             forget_accounts(world, shared)
         for account in accounts:
-            account.ask("resync")
+            controls.ask(account, "resync")
         writes = world.writes()
         world.poll()
         world.poll()
@@ -193,7 +195,7 @@ class TestTwoPeople:
         if marks_are_old:
             forget_accounts(world, shared)
         MappingRow.delete().where(MappingRow.account == pat).execute()
-        pat.ask("resync")
+        controls.ask(pat, "resync")
         writes = world.writes()
         world.poll()
         assert world.writes() == writes and by_person(world, shared) == BOTH
@@ -209,7 +211,7 @@ class TestTwoPeople:
         pat, quinn, shared = both
         if marks_are_old:
             forget_accounts(world, shared)
-        pat.leave(world.linden.pat, goal, True)
+        ending.leave(pat, world.linden.pat, goal, True)
         world.run(pat)
         world.poll(quinn)
         assert by_person(world, shared) == {"Quinn": 4} and world.notices(quinn) == []
@@ -234,7 +236,7 @@ def test_a_colleagues_bookings_in_a_shared_calendar_block_nobody(world, both):
 
 def test_another_installations_events_are_foreign_and_stay(world, both):
     pat, quinn, shared = both
-    quinn.leave(world.linden.quinn, "disconnect", False)
+    ending.leave(quinn, world.linden.quinn, "disconnect", False)
     world.run(quinn)
     for event in world.robin.calendar(shared)[
         "events"
@@ -249,10 +251,10 @@ def test_another_installations_events_are_foreign_and_stay(world, both):
                 event["_properties"][name] = event["_properties"][name].replace(
                     world.linden.clinic.installation, "another"
                 )
-    pat.ask("resync")
+    controls.ask(pat, "resync")
     world.poll()
     assert len(world.mirrored(pat)) == 4
-    pat.leave(world.linden.pat, "disconnect", True)
+    ending.leave(pat, world.linden.pat, "disconnect", True)
     world.run(pat)
     assert by_person(world, shared) == {"Quinn": 4}
 
@@ -275,7 +277,7 @@ def test_a_calendar_of_ours_that_a_colleague_writes_to_is_not_taken_away(world, 
     world.book(
         days=2, calendar=linden.colleague_calendar
     )  # not written yet: the calendar holds Pat's event alone
-    pat.leave(linden.pat, "disconnect", True)
+    ending.leave(pat, linden.pat, "disconnect", True)
     world.run(pat)
     world.run(quinn)
     assert by_person(world, made) == {"Quinn": 1}
@@ -292,7 +294,7 @@ def test_a_calendar_of_ours_with_an_event_that_cannot_be_read_is_not_taken_away(
             "timeZone": "Nowhere/Land",
             "dateTime": "2026-11-20T22:00:00",
         }
-    pat.leave(linden.pat, "disconnect", True)
+    ending.leave(pat, linden.pat, "disconnect", True)
     world.sandbox.strict = False
     world.run(pat)
     assert [event["id"] for event in world.robin.events(made)] == [key]
@@ -312,13 +314,13 @@ def test_an_upgrade_by_itself_writes_nothing_and_tells_nothing(world, linden, is
     Account.update(searched_at=None).execute()
     writes = world.writes()
     world.poll(pat)
-    pat.ask("resync")
+    controls.ask(pat, "resync")
     world.run(pat)
     world.later(hours=21)
     world.run(pat)
     assert world.writes() == writes and world.notices(pat) == []
     MappingRow.delete().execute()  # and a fresh start finds them again
-    pat.ask("resync")
+    controls.ask(pat, "resync")
     world.run(pat)
     assert world.writes() == writes
     world.assert_in_step(pat)

@@ -11,16 +11,8 @@ from provider_worlds import INSTALLATION, NOW, SECRET, MicrosoftWorld, event, ma
 
 from sandbox.graph import seed as graph_seed
 from sync.events.fingerprint import fingerprint, wanted
-from sync.providers.base import (
-    ChannelCall,
-    Create,
-    Delete,
-    Exists,
-    NameTaken,
-    NoMailbox,
-    SyncTokenExpired,
-    Update,
-)
+from sync.providers.base import ChannelCall, Create, Delete, Update
+from sync.providers.errors import Exists, NameTaken, NoMailbox, SyncTokenExpired
 
 SOON = NOW + timedelta(days=4)
 

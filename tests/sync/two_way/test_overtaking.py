@@ -12,8 +12,12 @@ from sync_world import WORLDS
 import models
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables import controls, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
+from sync.tables.runs import SyncRun
 from sync.two_way import run
 
 
@@ -47,10 +51,13 @@ def filling(world, days=60):
     Booking.add_many(world.linden.clinic, rows, world.user)
     world.later(hours=1)  # they were not made just now
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
-    RemoteCalendar.get(
-        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
-    ).sync(world.user)
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    sources.turn_on(
+        RemoteCalendar.get(
+            RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+        ),
+        world.user,
+    )
     return account
 
 
@@ -178,7 +185,7 @@ def test_a_person_who_pauses_stops_a_filling_at_the_next_batch(world):
         if moment == "after" and is_batch(request):
             count.append(request)
             if len(count) == 2:
-                Account.get_by_id(account.id).pause(world.user)
+                controls.pause(Account.get_by_id(account.id), world.user)
 
     world.watch(look)
     run.run(account.id)

@@ -10,7 +10,9 @@ import pytest
 from sync_world import WORLDS, SyncWorld
 
 from models import Booking
-from sync.tables.accounts import Account, Channel
+from sync.tables import mappings, starting
+from sync.tables.accounts import Account
+from sync.tables.channels import Channel
 from sync.tables.pace import Pace
 from sync.two_way import run
 
@@ -63,7 +65,7 @@ def test_three_hundred_bookings_at_a_quota_of_twenty_a_minute_take_little_more_t
 ):
     book_many(google, 300)
     account = google.connect()
-    account.start(google.user, "Kalends", "Europe/London")
+    starting.start(account, google.user, "Kalends", "Europe/London")
     google.sandbox.quota.per_minute = 20
     random.seed(20)  # waits are spread at random: the same ones each time
     minutes, runs = until_done(google, account)
@@ -78,7 +80,7 @@ def test_three_hundred_bookings_at_a_quota_of_twenty_a_minute_take_little_more_t
 def test_batches_shrink_to_what_goes_through_and_grow_again(google):
     book_many(google, 200)
     account = google.connect()
-    account.start(google.user, "Kalends", "Europe/London")
+    starting.start(account, google.user, "Kalends", "Europe/London")
     google.sandbox.quota.per_minute = 30
     for _ in range(6):
         run.run(account.id)
@@ -114,7 +116,7 @@ def book_many_later(world, count):
 def test_trouble_after_progress_is_waited_for_as_for_the_first_time(world):
     book_many(world, 120)
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     for _ in range(4):
         world.sandbox.faults.fail(
             503, method="POST", path="/events$", skip=25, times=500
@@ -128,7 +130,7 @@ def test_trouble_after_progress_is_waited_for_as_for_the_first_time(world):
         )
         world.clock.now = row.wait_until
         world.sandbox.faults.clear()
-        if Account.get_by_id(account.id).counts()["synced"] > 70:
+        if mappings.counts(Account.get_by_id(account.id))["synced"] > 70:
             break
     world.run(account)
     world.assert_in_step(account)
@@ -151,7 +153,7 @@ def test_trouble_without_progress_is_waited_for_longer_each_time(world):
 def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(world):
     book_many(world, 120)
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     world.sandbox.faults.fail(
         429, reason=world.refusal(429), path=world.batch, skip=1, retry_after_seconds=77
     )

@@ -11,7 +11,8 @@ import pytest
 from sync_world import WORLDS, lie
 
 from models import Booking
-from sync.providers import base
+from sync.providers import parsing
+from sync.tables import controls, ending
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.pace import ReadPage
 from sync.two_way.run import run
@@ -65,7 +66,7 @@ def test_a_long_search_goes_on_where_its_slice_ended(world, account, monkeypatch
         world.copy(world.event_of_home(account, booking), place)
     world.sandbox.page_cap = 2
     asked = searches(world, monkeypatch, places[0])
-    account.ask("resync", world.user)
+    controls.ask(account, "resync", world.user)
     assert in_slices(account) > COPIES // 2
     pages = COPIES // 2 + 1
     assert len(asked) <= 2 * pages  # once to search, and once more before they are taken away
@@ -76,7 +77,7 @@ def test_a_long_search_goes_on_where_its_slice_ended(world, account, monkeypatch
 def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
     world, account, monkeypatch
 ):
-    monkeypatch.setattr(base, "MOST_PAGES", 12)
+    monkeypatch.setattr(parsing, "MOST_PAGES", 12)
     ideas, plans = (world.robin.add_calendar(name) for name in ("Ideas", "Plans"))
     host = "http://sandbox/v1.0/me/calendars"
     asked = searches(
@@ -91,7 +92,7 @@ def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
             "@odata.nextLink": f"{host}/{ideas}/more?page={len(asked)}",
         },
     )
-    account.ask("resync", world.user)
+    controls.ask(account, "resync", world.user)
     in_slices(account)
     for _ in range(5):
         world.later(hours=21)
@@ -111,12 +112,12 @@ def test_a_calendar_without_end_is_searched_once_a_week_and_the_others_daily(
 
 def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, account, monkeypatch):
     ideas = world.robin.add_calendar("Ideas")
-    account.ask("resync", world.user)
+    controls.ask(account, "resync", world.user)
     world.run(account)
     world.robin.drag(
         world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
     )
-    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     lie(
         monkeypatch,
         1,

@@ -11,7 +11,9 @@ from sync_world import WORLDS
 from base.outside import ExternalEvent
 from models import User
 from sync.providers import registry
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables import controls, sources
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 from sync.two_way import channels, decisions, run
 
 
@@ -109,7 +111,7 @@ def test_what_a_person_asks_for_during_a_read_is_done_after_it(world, account, a
     def act():
         at = world.clock.now + timedelta(days=2)
         world.robin.add("Late", at, at + timedelta(hours=1))
-        Account.get().ask(ask, world.user)
+        controls.ask(Account.get(), ask, world.user)
 
     for number in range(12):
         ExternalEvent.delete().execute()
@@ -127,14 +129,14 @@ def test_a_choice_of_other_calendars_during_a_read_counts_at_once(world, account
     theirs = world.book(days=7, calendar=world.linden.colleague_calendar)
     world.linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
     for number in range(6):
-        Account.get().change(world.user, covers=None)
+        controls.change(Account.get(), world.user, covers=None)
         world.run(account)
         wide = [world.linden.calendar.id, world.linden.colleague_calendar.id]
         if not at_step(
             world,
             account,
             number,
-            lambda covers=wide: Account.get().change(world.user, covers=covers),
+            lambda covers=wide: controls.change(Account.get(), world.user, covers=covers),
         ):
             break
         assert str(theirs.uuid) in world.standing(account), number
@@ -157,8 +159,8 @@ def test_a_calendar_that_is_stopped_and_read_again_during_a_read_is_read_whole(w
 
     def again():
         row = source(account)
-        row.stop(world.user)
-        RemoteCalendar.get_by_id(row.id).sync(world.user)
+        sources.turn_off(row, world.user)
+        sources.turn_on(RemoteCalendar.get_by_id(row.id), world.user)
 
     assert at_step(world, account, 3, again)
     assert world.mirrored(account) == ["Dentist"]
@@ -168,7 +170,7 @@ def test_what_is_asked_between_finding_an_account_and_reading_it_counts(world, a
     far = world.book(days=500)
     world.later(seconds=400)
     found = Account.due(world.clock.now).where(Account.id == account.id).get()
-    Account.get_by_id(account.id).change(world.user, future_days=600)
+    controls.change(Account.get_by_id(account.id), world.user, future_days=600)
     holder = Account.take(account.id)
     run._Round(found, holder, None).work()
     Account.let_go(account.id, holder)

@@ -11,7 +11,9 @@ from sync_world import WORLDS
 
 from base.outside import ExternalEvent
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, RemoteCalendar
+from sync.tables import sources
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
 
 
 @pytest.fixture(params=WORLDS)
@@ -94,7 +96,7 @@ def test_channels_live_on_for_months(world, account, hear):
 
 
 def test_a_calendar_that_is_let_go_of_has_no_channel_any_more(world, account):
-    RemoteCalendar.get(RemoteCalendar.role == "source").stop(world.user)
+    sources.turn_off(RemoteCalendar.get(RemoteCalendar.role == "source"), world.user)
     world.later(days=7)
     world.run(account)
     assert {channel.calendar.role for channel in Channel.select()} == {"destination"}

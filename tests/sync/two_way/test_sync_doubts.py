@@ -10,7 +10,10 @@ import pytest
 from sync_world import WORLDS
 
 from models import Booking
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar
+from sync.tables import controls
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 
 @pytest.fixture(params=WORLDS)
@@ -63,7 +66,7 @@ def leave_behind(world, account, booking):
 def test_a_resync_takes_away_what_was_left_behind_and_called_gone(world, account):
     leave_behind(world, account, Booking.select().first())
     world.poll(account)
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
 
@@ -72,7 +75,7 @@ def test_a_resync_adopts_what_was_called_gone_and_is_to_be_there(world, account)
     booking = Booking.select().first()
     MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
     before = world.event_of(account, booking)["id"]
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
     assert world.event_of(account, booking)["id"] == before and world.notices(account) == []
@@ -196,12 +199,12 @@ def test_an_event_of_ours_that_cannot_be_read_is_there_all_the_same(world, accou
     booking = Booking.select().first()
     events, key = kept(world, account, booking)
     start = events[key].pop("start")
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     MappingRow.update(doubted_at=world.clock.now).where(MappingRow.booking == booking).execute()
     world.run(account)
     assert MappingRow.get(MappingRow.booking == booking).phase == "synced"
     events[key]["start"] = start
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     world.run(account)
     world.assert_in_step(account)
 

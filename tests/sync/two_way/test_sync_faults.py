@@ -27,8 +27,11 @@ from base.database import open_database
 from base.outside import ExternalEvent
 from models import Booking
 from sync.connect import connections
-from sync.tables import accounts
-from sync.tables.accounts import Account, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables import ending, mappings, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import run
 
@@ -122,7 +125,7 @@ def test_credentials_that_no_key_opens_ask_to_reconnect(world, account):
 
 
 def test_another_account_chosen_at_the_provider_changes_nothing(world, account):
-    with pytest.raises(accounts.OtherAccount):
+    with pytest.raises(starting.OtherAccount):
         world.connect(email=world.other_email)
     world.assert_in_step(account)
 
@@ -130,18 +133,22 @@ def test_another_account_chosen_at_the_provider_changes_nothing(world, account):
 def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(world, account):
     world.revoke()
     world.poll(account)
-    Account.get().leave(world.user, "disconnect")
+    ending.leave(Account.get(), world.user, "disconnect")
     world.run()
     assert not ExternalEvent.select().exists()
     account = Account.get()
-    assert (account.phase, account.health, account.left_outside()) == ("leaving", "reconnect", 5)
+    assert (account.phase, account.health, mappings.left_outside(account)) == (
+        "leaving",
+        "reconnect",
+        5,
+    )
     requests = len(world.sandbox.requests)
     world.later(hours=1)
     world.run()
     assert (
         len(world.sandbox.requests) == requests
     )  # it is tried again in a day, or at once where access is given anew
-    account.end_departure(world.user)
+    ending.end_now(account, world.user)
     world.run()
     assert not Account.select().exists() and len(world.standing(account)) == 5
 
@@ -149,7 +156,7 @@ def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(
 def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
     world.revoke()
     world.poll(account)
-    Account.get().leave(world.user, "disconnect")
+    ending.leave(Account.get(), world.user, "disconnect")
     world.run()
     world.connect()
     world.run()
@@ -164,7 +171,7 @@ def test_a_departure_that_is_refused_goes_on_until_nothing_is_left(
 ):
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path="calendar|[Ee]vents|batch", times=times)
-    Account.get_by_id(account.id).leave(world.user, goal)
+    ending.leave(Account.get_by_id(account.id), world.user, goal)
     for _ in range(6):
         world.run()
         world.later(minutes=40)
@@ -197,7 +204,7 @@ def test_a_departure_that_finds_a_calendar_empty_looks_again(world, account, mon
         is_list = request.method == "GET" and re.search(lists, unquote(request.url.path))
         return httpx.Response(200, json=lie) if is_list and next(lies, None) is not None else told
 
-    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", empty)
     for _ in range(5):
         world.run()
@@ -271,7 +278,7 @@ def test_a_connection_lost_within_a_batch_doubles_nothing(world, account, after)
 def test_a_lost_answer_to_making_the_calendar_makes_no_second_one(world, lose):
     world.book()
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     getattr(world.sandbox.faults, lose)(path=world.making, method="POST")
     world.run(account)
     settle(world, account)
@@ -496,7 +503,7 @@ def test_a_person_who_presses_while_a_run_is_under_way_is_heard_first(world, acc
             and not pressed
         ):
             pressed.append(True)
-            Account.get_by_id(account.id).leave(world.user, "off")
+            ending.leave(Account.get_by_id(account.id), world.user, "off")
 
     world.watch(press)
     world.poll(account)
@@ -583,10 +590,13 @@ def test_a_worker_killed_at_any_step_leaves_nothing_lost_or_doubled(world, setti
     for day in range(1, 4):
         world.book(days=day)
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
-    RemoteCalendar.get(
-        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
-    ).sync(world.user)
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    sources.turn_on(
+        RemoteCalendar.get(
+            RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+        ),
+        world.user,
+    )
     here = connections.setup()
     with served(world) as there:
         killed = [_killed(world, account, there, settings, number, when)]

@@ -10,7 +10,10 @@ from sync_world import WORLDS
 from base import scheduling
 from base.scheduling import Span
 from models import Booking
-from sync.tables.accounts import Account, MappingRow, Notice
+from sync.tables import controls
+from sync.tables.accounts import Account
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 from sync.two_way import decisions
 
 pytestmark = pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_they_are_told_once_and_nothing_is_written(world, account, invited):
     writes = world.writes()
     for _ in range(3):
         world.poll(account)
-    account.ask("resync")
+    controls.ask(account, "resync")
     world.run(account)
     assert world.writes() == writes and guests(world, account, invited) == [ANA]
     notice = open_notice()

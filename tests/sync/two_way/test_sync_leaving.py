@@ -9,6 +9,7 @@ import pytest
 from sync_world import LISTS, WORLDS, lie
 
 from models import Booking
+from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account
 
 pytestmark = pytest.mark.parametrize(
@@ -29,13 +30,15 @@ def begin(world, is_existing: bool, bookings=4) -> Account:
     if not is_existing:
         return world.start(sources=[world.source()])
     account = world.connect()
-    account.start(world.user, "Practice", "Europe/London", world.robin.add_calendar("Practice"))
+    starting.start(
+        account, world.user, "Practice", "Europe/London", world.robin.add_calendar("Practice")
+    )
     return world.run(account)
 
 
 def leave(world, account):
     """Disconnect, and let a few hours go by."""
-    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     for minutes in (0, 1, 5, 20, 40, 60, 180):
         world.later(minutes=minutes)
         world.run()
@@ -67,7 +70,7 @@ def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_
         world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
     )
     if is_known:
-        account.ask("resync")
+        controls.ask(account, "resync")
         world.sandbox.faults.fail(
             403, world.refusal(403), method="DELETE", path=f"{re.escape(ideas)}/events/", times=None
         )
@@ -97,7 +100,7 @@ def test_a_calendar_that_cannot_be_looked_into_keeps_a_departure_open_for_a_pers
     )
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path=f"{re.escape(closed)}{LISTS}", times=None)
-    account.ask("resync", world.user)
+    controls.ask(account, "resync", world.user)
     world.run()
     leave(world, account)
     for _ in range(10):
@@ -110,7 +113,7 @@ def test_a_calendar_that_cannot_be_looked_into_keeps_a_departure_open_for_a_pers
     world.later(hours=1)
     world.run()
     assert world.sandbox.requests.total - requests <= 6
-    account.end_departure(world.user)
+    ending.end_now(account, world.user)
     world.run()
     assert not Account.select().exists()
 
@@ -175,7 +178,7 @@ def test_what_lists_leave_out_goes_as_well(world, is_existing, monkeypatch):
 def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, monkeypatch):
     account = begin(world, is_existing=False)
     there = world.destination(account)
-    account.leave(world.user, goal, False)
+    ending.leave(account, world.user, goal, False)
     world.run()
     if goal == "disconnect":
         account = world.connect()
@@ -186,7 +189,7 @@ def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, mo
         "calendarList$|/me/calendars$",
     )
     account = Account.get()
-    account.start(world.user, "Kalends Pat", "Europe/London")
+    starting.start(account, world.user, "Kalends Pat", "Europe/London")
     for minutes in (0, 1, 5, 20):
         world.later(minutes=minutes)
         world.run()
@@ -199,10 +202,14 @@ def test_a_list_of_calendars_that_hides_ours_makes_no_second_one(world, goal, mo
 )  # Outlook's ids are its own, and its names of calendars must differ
 def test_what_stands_in_two_calendars_under_one_id_is_left_in_one(world):
     account = begin(world, is_existing=False)
-    account.leave(world.user, "disconnect", False)
+    ending.leave(account, world.user, "disconnect", False)
     world.run()
-    world.connect().start(
-        world.user, "Kalends Pat", "Europe/London", world.robin.add_calendar("Practice")
+    starting.start(
+        world.connect(),
+        world.user,
+        "Kalends Pat",
+        "Europe/London",
+        world.robin.add_calendar("Practice"),
     )
     world.run()
     world.later(hours=21)

@@ -6,7 +6,10 @@ import pytest
 from sync_world import WORLDS, lie
 
 from models import Booking
-from sync.tables.accounts import Account, MappingRow
+from sync.tables import controls
+from sync.tables.accounts import Account
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 LIES = {
     "empty": lambda items: [],
@@ -33,7 +36,7 @@ def ids(world, account):
 
 def read_anew(world, account):
     """A complete reading of our calendar, and a few looks after it."""
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     for minutes in (0, 1, 5, 20):
         world.later(minutes=minutes)
         world.run(account)
@@ -122,7 +125,7 @@ def test_a_calendar_that_was_emptied_asks_a_person_with_all_in_the_number(world,
     account = begin(world, 6)
     world.robin.calendar(world.destination(account))["events"].clear()
     read_anew(world, account)
-    (hold,) = account.open_notices
+    (hold,) = Notice.open_of(account)
     assert (hold.kind, hold.detail["count"], hold.detail["total"]) == ("empty", 6, 6)
 
 

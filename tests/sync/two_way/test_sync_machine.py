@@ -31,8 +31,10 @@ from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking
 from operate import migrate
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables import controls, ending, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.earlier import EarlierAccount
+from sync.tables.notices import Notice
 from sync.two_way import decisions
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
@@ -64,7 +66,7 @@ class TwoWaySync(RuleBasedStateMachine):
         for hour in first:
             self.book(hour, False)
         self.account = self.world.start(sources=[self.world.source()])
-        self.account.change(self.world.user, edits=edits)
+        controls.change(self.account, self.world.user, edits=edits)
         self.make_calendar()
         self.edits = edits
         self.elsewhere = self.there.add_calendar("Ideas")
@@ -92,7 +94,7 @@ class TwoWaySync(RuleBasedStateMachine):
             self.world.connect(self.linden.quinn),
             self.world.destination(self.account),
         )
-        self.colleague.start(self.linden.quinn, "Kalends", "Europe/London")
+        starting.start(self.colleague, self.linden.quinn, "Kalends", "Europe/London")
         RemoteCalendar.delete().where(
             RemoteCalendar.account == self.colleague, RemoteCalendar.calendar_id == there
         ).execute()
@@ -303,7 +305,7 @@ class TwoWaySync(RuleBasedStateMachine):
     def off_and_on(self, removes, runs):
         account = Account.get_by_id(self.account.id)
         if account.phase == "active":
-            account.leave(self.world.user, "off", removes)
+            ending.leave(account, self.world.user, "off", removes)
             if runs:
                 self.settle_leaving()
 
@@ -311,22 +313,25 @@ class TwoWaySync(RuleBasedStateMachine):
     def start_over(self):
         account = Account.get_by_id(self.account.id)
         if account.phase == "active":
-            account.leave(self.world.user, "restart")
+            ending.leave(account, self.world.user, "restart")
 
     @rule()
     def resync(self):
-        Account.get_by_id(self.account.id).ask("resync")
+        controls.ask(Account.get_by_id(self.account.id), "resync")
 
     def settle_leaving(self):
         self.world.sandbox.faults.clear()
         for _ in range(12):
             account = Account.get_by_id(self.account.id)
             if account.phase == "off":
-                account.start(self.world.user, "Kalends", "Europe/London")
-                RemoteCalendar.get(
-                    RemoteCalendar.account == account,
-                    RemoteCalendar.calendar_id == self.world.source(),
-                ).sync(self.world.user)
+                starting.start(account, self.world.user, "Kalends", "Europe/London")
+                sources.turn_on(
+                    RemoteCalendar.get(
+                        RemoteCalendar.account == account,
+                        RemoteCalendar.calendar_id == self.world.source(),
+                    ),
+                    self.world.user,
+                )
             if account.phase == "active":
                 return
             self.clock.now += timedelta(minutes=20)

@@ -19,11 +19,14 @@ from letters import trouble
 from models import Booking
 from sync.connect import connections
 from sync.events.event import Delta, RemoteEvent, Window
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables import controls, sources
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import incoming
 from sync.two_way.context import RunContext
 from sync.two_way.pull import Reader
+from sync.two_way.sources import take_in
 
 
 @pytest.fixture(params=SPOILED)
@@ -232,7 +235,7 @@ def test_a_calendar_without_end_is_asked_for_once_a_day(world, account):
         RemoteCalendar.id == source(account).id
     ).execute()
     for _ in range(6):
-        Account.get_by_id(account.id).ask("check", world.user)
+        controls.ask(Account.get_by_id(account.id), "check", world.user)
         world.poll(account)
     assert (
         1000 <= len(asked) <= 1001
@@ -256,7 +259,7 @@ def test_bookings_go_out_though_our_own_calendar_has_no_end(world, account):
     first.cancel(world.user)
     third = world.book(days=5)
     for _ in range(4):
-        Account.get_by_id(account.id).ask("check", world.user)
+        controls.ask(Account.get_by_id(account.id), "check", world.user)
         world.poll(account)
     standing = world.standing(account)
     assert {str(row.uuid) for row in (second, third)} <= standing.keys() and str(
@@ -313,7 +316,7 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
     calendar = RemoteCalendar.get_by_id(calendar.id)
     with caplog.at_level(logging.DEBUG, "peewee"):
         caplog.clear()
-        assert reader._take_in(calendar, Delta(told, frozenset(), None, True, window))
+        assert take_in(reader, calendar, Delta(told, frozenset(), None, True, window))
         statements = [record.msg[0] for record in caplog.records if record.name == "peewee"]
     Account.let_go(account.id, holder)
     assert len(statements) <= 30, "\n".join(statement[:90] for statement in statements)
@@ -344,7 +347,7 @@ def test_all_day_busy_and_away_block_by_default_and_the_switch_stays(world, acco
         world.robin.show_busy(event["id"])
     world.poll(account)
     assert ExternalEvent.get().blocks
-    source(account).set_rules(world.user, RULES | {"all_day": False})
+    sources.set_rules(source(account), world.user, RULES | {"all_day": False})
     assert not ExternalEvent.get().blocks
 
 
@@ -358,11 +361,11 @@ def test_a_calendar_listed_by_an_earlier_version_blocks_by_what_is_usual_now_unl
     )
     RemoteCalendar.update(rules=EARLIER_RULES).execute()
     other = RemoteCalendar.get_by_id(other.id)
-    other.sync(world.user)
+    sources.turn_on(other, world.user)
     assert RemoteCalendar.get_by_id(other.id).rules == RULES
-    RemoteCalendar.get_by_id(other.id).set_rules(world.user, EARLIER_RULES)
-    RemoteCalendar.get_by_id(other.id).stop(world.user)
-    RemoteCalendar.get_by_id(other.id).sync(world.user)
+    sources.set_rules(RemoteCalendar.get_by_id(other.id), world.user, EARLIER_RULES)
+    sources.turn_off(RemoteCalendar.get_by_id(other.id), world.user)
+    sources.turn_on(RemoteCalendar.get_by_id(other.id), world.user)
     assert RemoteCalendar.get_by_id(other.id).rules == EARLIER_RULES
     assert (
         RemoteCalendar.select()

@@ -9,7 +9,9 @@ import pytest
 from sync_world import WORLDS
 
 from models import Booking
-from sync.tables.accounts import Account, MappingRow
+from sync.tables import ending, starting
+from sync.tables.accounts import Account
+from sync.tables.mappings import MappingRow
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
@@ -95,12 +97,12 @@ def test_a_departure_takes_the_others_away_though_one_is_poisoned(world, monkeyp
     rows = [world.book(days=1 + number % 27, hour=8 + number // 27) for number in range(60)]
     account = world.connect()
     there = world.robin.add_calendar("Practice")
-    account.start(world.user, "Practice", "Europe/London", there)
+    starting.start(account, world.user, "Practice", "Europe/London", there)
     world.run(account)
     first = min(world.standing(account).values(), key=lambda events: events[0]["id"])[0]
     poison = Poison(world, monkeypatch, 400, "DELETE")
     poison.words = [first["id"]]
-    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     world.run(account)
     assert len(rows) == 60
     assert list(world.standing(account).values()) == [[first]]
@@ -143,11 +145,11 @@ def test_a_departure_that_is_refused_as_a_whole_does_not_try_each_batch(world, m
         world.book(days=1 + number % 27, hour=8 + number // 27)
     account = world.connect()
     there = world.robin.add_calendar("Practice")
-    account.start(world.user, "Practice", "Europe/London", there)
+    starting.start(account, world.user, "Practice", "Europe/London", there)
     world.run(account)
     poison = Poison(world, monkeypatch, 403, "DELETE")
     poison.words = [""]
-    Account.get_by_id(account.id).leave(world.user, "disconnect")
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
     world.run(account)
     assert poison.refused == 1
     assert len(world.standing(account)) == 60

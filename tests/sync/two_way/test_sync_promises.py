@@ -15,18 +15,15 @@ from base.outside import ExternalEvent
 from base.scheduling import Span
 from models import Booking, Clinic, User
 from sync.connect import connections
-from sync.tables.accounts import (
-    Account,
-    Channel,
-    MappingRow,
-    Notice,
-    RemoteCalendar,
-    SyncRun,
-    hash_of,
-)
+from sync.tables import controls, ending, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel, hash_of
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
 from sync.two_way import channels, decisions, run
-from sync.two_way.outgoing import RunContext
+from sync.two_way.context import RunContext
 
 
 @pytest.fixture(params=WORLDS)
@@ -152,10 +149,10 @@ def test_a_provider_that_was_taken_out_of_the_settings_waits_and_lets_one_leave(
     world.book(days=20)
     run.run(account.id)
     assert Account.get().health == "ok" and Account.get().failures == 0
-    account.leave(world.user, "disconnect", True)
+    ending.leave(account, world.user, "disconnect", True)
     run.run(account.id)
     assert (Account.get().phase, Account.get().health_word) == ("leaving", "not set up")
-    Account.get().end_departure(world.user)
+    ending.end_now(Account.get(), world.user)
     run.run(account.id)
     assert not Account.select().exists()
 
@@ -237,11 +234,11 @@ def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, accou
     ]
     world.poll(account)
     assert len(world.mirrored(account)) == 4
-    account.pause(world.user)
+    controls.pause(account, world.user)
     for one in ids:
         world.robin.delete(one, world.destination(account))
-    account.go_on(world.user)
-    account.ask("resync", world.user)
+    controls.resume(account, world.user)
+    controls.ask(account, "resync", world.user)
     world.run(account)
     assert len(world.mirrored(account)) == 4
     decisions.believe(Notice.get(Notice.kind == "source_empty"))
@@ -254,7 +251,7 @@ def test_leaving_ends_where_the_calendar_may_not_be_deleted(world, account):
     world.sandbox.faults.fail(
         403, world.refusal(403), method="DELETE", path="calendars/[^/]+$", times=None
     )
-    account.leave(world.user, "disconnect", True)
+    ending.leave(account, world.user, "disconnect", True)
     world.run()
     assert not Account.select().exists() and world.standing(account) == {}
 
@@ -267,7 +264,7 @@ def test_whoever_is_no_manager_any_more_gets_no_colleagues_bookings(world, linde
     for day in range(1, 11):
         world.book(days=day)
     account = world.start(user=linden.maya)
-    account.change(linden.maya, covers=[linden.calendar.id])
+    controls.change(account, linden.maya, covers=[linden.calendar.id])
     world.run(account)
     assert len(world.standing(account)) == 10
     linden.maya.change(
@@ -282,7 +279,7 @@ def test_a_colleague_who_says_no_is_not_overruled(world, linden):
     for day in range(1, 11):
         world.book(days=day)
     account = world.start(user=linden.maya)
-    account.change(linden.maya, covers=[linden.calendar.id])
+    controls.change(account, linden.maya, covers=[linden.calendar.id])
     world.run(account)
     User.get_by_id(linden.pat.id).change_sync(sync_allowed=False)
     world.run(account)
@@ -312,7 +309,7 @@ def test_a_lower_ceiling_reaches_what_has_left_the_window(world, linden):
 def test_old_events_of_ones_own_in_our_calendar_keep_it_there(world, account):
     add(world, "Memory", -3 * 365, world.destination(account))
     there = world.destination(account)
-    account.leave(world.user, "disconnect", True)
+    ending.leave(account, world.user, "disconnect", True)
     world.run()
     assert [world.title_of(event) for event in world.robin.events(there)] == ["Memory"]
 
@@ -322,9 +319,9 @@ def test_a_hidden_calendar_of_ours_is_found_again(world, account):
     world.sandbox.store.accounts[account.email]["entries"][world.destination(account)]["hidden"] = (
         True
     )
-    account.leave(world.user, "off", False)
+    ending.leave(account, world.user, "off", False)
     world.run(account)
-    Account.get().start(world.user, "Kalends", "Europe/London")
+    starting.start(Account.get(), world.user, "Kalends", "Europe/London")
     world.run(account)
     world.assert_in_step(account)
     assert len(world.calendars_of_ours(account)) == 1
@@ -335,7 +332,7 @@ def test_a_hidden_calendar_of_ours_is_found_again(world, account):
 
 def test_a_calendar_that_is_stopped_while_it_is_read_blocks_nothing(world, account):
     add(world, "Dentist")
-    assert during_read(world, account, lambda row: row.stop(world.user))
+    assert during_read(world, account, lambda row: sources.turn_off(row, world.user))
     world.poll(account)
     assert world.mirrored(account) == [] and not ExternalEvent.select().exists()
 
@@ -343,7 +340,9 @@ def test_a_calendar_that_is_stopped_while_it_is_read_blocks_nothing(world, accou
 def test_rules_that_change_while_a_calendar_is_read_hold_for_what_was_read(world, account):
     world.robin.add("Holiday", world.clock.now.date() + timedelta(days=4))
     assert during_read(
-        world, account, lambda row: row.set_rules(world.user, row.rules | {"all_day": False})
+        world,
+        account,
+        lambda row: sources.set_rules(row, world.user, row.rules | {"all_day": False}),
     )
     assert not ExternalEvent.get().blocks
 

@@ -6,6 +6,7 @@ import pytest
 from sync_world import WORLDS, lie
 
 from models import Booking
+from sync.tables import ending, starting
 from sync.tables.accounts import Account
 
 CALENDARS = "calendarList$|/me/calendars$"
@@ -26,7 +27,7 @@ def begin(world):
 
 def go(world, account, goal):
     """Stop, and let everything stand outside."""
-    Account.get_by_id(account.id).leave(world.user, goal, False)
+    ending.leave(Account.get_by_id(account.id), world.user, goal, False)
     world.run()
     return Account.get() if goal == "off" else world.connect()
 
@@ -49,7 +50,7 @@ def test_lists_that_hide_our_calendar_make_no_second_one(world, goal, times, mon
     with monkeypatch.context() as told:
         account = go(world, account, goal)
         lie(told, times, lambda items: [one for one in items if one["id"] != there], CALENDARS)
-        account.start(world.user, "Kalends Pat", "Europe/London")
+        starting.start(account, world.user, "Kalends Pat", "Europe/London")
         settle(world)
     assert world.calendars_of_ours(account) == [there] and ids(world, account) == before
     world.assert_in_step(account)
@@ -62,7 +63,7 @@ def test_one_refusal_of_our_calendar_makes_no_second_one(world, status, monkeypa
     reason = world.refusal(status) or "notFound"
     world.sandbox.faults.fail(status, reason, path="/calendars/[^/]+$", method="GET", times=2)
     lie(monkeypatch, None, lambda items: [one for one in items if one["id"] != there], CALENDARS)
-    account.start(world.user, "Kalends Pat", "Europe/London")
+    starting.start(account, world.user, "Kalends Pat", "Europe/London")
     settle(world)
     assert world.calendars_of_ours(account) == [there]
     world.assert_in_step(account)
@@ -72,7 +73,7 @@ def test_where_our_calendar_was_deleted_meanwhile_a_new_one_is_made(world):
     account = begin(world)
     there, account = world.destination(account), go(world, account, "off")
     world.robin.delete_calendar(there)
-    account.start(world.user, "Kalends Pat", "Europe/London")
+    starting.start(account, world.user, "Kalends Pat", "Europe/London")
     settle(world)
     (made,) = world.calendars_of_ours(account)
     assert made != there
@@ -85,14 +86,14 @@ def test_under_another_address_the_events_of_the_same_person_are_theirs(world):
     shared = world.robin.add_calendar("Practice")
     world.robin.share(shared, world.other_email, "owner" if world.kind == "google" else "writer")
     account = world.connect()
-    account.start(world.user, "Practice", "Europe/London", shared)
+    starting.start(account, world.user, "Practice", "Europe/London", shared)
     world.run()
     before = ids(world, account)
-    account.leave(world.user, "disconnect", False)
+    ending.leave(account, world.user, "disconnect", False)
     world.run()
     Booking.select().first().cancel(world.user)
     account = world.connect(email=world.other_email)
-    account.start(world.user, "Practice", "Europe/London", shared)
+    starting.start(account, world.user, "Practice", "Europe/London", shared)
     settle(world)
     assert len(ids(world, account)) == 3 and set(ids(world, account)) < set(before)
     world.assert_in_step(account)
@@ -100,7 +101,7 @@ def test_under_another_address_the_events_of_the_same_person_are_theirs(world):
         world.later(hours=1)
         world.run()
     world.assert_in_step(account)
-    Account.get().leave(world.user, "disconnect")
+    ending.leave(Account.get(), world.user, "disconnect")
     settle(world)
     assert world.standing(account) == {} and not Account.select().exists()
 
@@ -112,15 +113,15 @@ def test_what_a_colleague_left_there_stays_theirs(world):
     world.linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")
     shared = world.robin.add_calendar("Practice")
     account = world.connect(world.linden.quinn)
-    account.start(world.linden.quinn, "Practice", "Europe/London", shared)
+    starting.start(account, world.linden.quinn, "Practice", "Europe/London", shared)
     world.run()
     theirs = set(ids(world, account))
-    account.leave(world.linden.quinn, "disconnect", False)
+    ending.leave(account, world.linden.quinn, "disconnect", False)
     world.run()
     account = world.connect()
-    account.start(world.user, "Practice", "Europe/London", shared)
+    starting.start(account, world.user, "Practice", "Europe/London", shared)
     settle(world)
     assert len(ids(world, account)) == 4 and theirs < set(ids(world, account))
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     settle(world)
     assert set(ids(world, account)) == theirs

@@ -10,8 +10,13 @@ from sync_world import WORLDS
 
 from base.outside import ExternalEvent
 from models import Booking
-from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables import controls, ending, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 from sync.tables.pace import Pace
+from sync.tables.runs import SyncRun
 from sync.two_way import decisions
 
 
@@ -115,7 +120,7 @@ def test_what_somebody_does_to_our_event_outside_is_put_back_and_told(world, acc
 
 @pytest.mark.parametrize("how", ["moved", "edited", "deleted"])
 def test_where_the_person_is_to_be_asked_nothing_is_put_back_before_they_said(world, account, how):
-    account.change(world.user, edits="ask")
+    controls.change(account, world.user, edits="ask")
     world.run(account)
     booking = Booking.select().first()
     edit(world, account, booking, how)
@@ -128,7 +133,7 @@ def test_where_the_person_is_to_be_asked_nothing_is_put_back_before_they_said(wo
 
 
 def test_where_times_are_to_be_followed_the_booking_moves(world, account):
-    account.change(world.user, edits="follow")
+    controls.change(account, world.user, edits="follow")
     world.run(account)
     booking = Booking.select().first()
     edit(world, account, booking, "moved")
@@ -138,7 +143,7 @@ def test_where_times_are_to_be_followed_the_booking_moves(world, account):
 
 
 def test_a_booking_does_not_follow_onto_another_and_is_put_back(world, account):
-    account.change(world.user, edits="follow")
+    controls.change(account, world.user, edits="follow")
     world.run(account)
     booking = Booking.select().first()
     world.book(days=1, hour=13)
@@ -224,7 +229,7 @@ def test_our_calendar_deleted_outside_stops_and_tells(world, account):
     for _ in range(3):
         account = world.poll(account)
     assert account.health == "calendar_gone" and world.notices(account) == ["calendar_gone"]
-    account.start(world.user, "Kalends again", "Europe/London")
+    starting.start(account, world.user, "Kalends again", "Europe/London")
     world.run(account)
     world.assert_in_step(account)
 
@@ -329,7 +334,7 @@ def test_events_that_people_keep_in_our_calendar_take_their_time_and_are_never_t
     world.poll(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
     world.assert_in_step(account)
-    account.ask("resync")
+    controls.ask(account, "resync")
     world.run(account)
     assert world.mirrored(account) == ["Mine weekly", "Mine", "Mine weekly", "Mine weekly"]
     assert [
@@ -358,11 +363,11 @@ def test_a_busy_time_that_lands_on_a_booking_is_told_and_the_notice_ends_with_it
 
 def test_toggling_ten_times_leaves_exactly_one_copy_of_everything(world, account):
     for number in range(10):
-        account.leave(world.user, "off", removes=bool(number % 2))
+        ending.leave(account, world.user, "off", removes=bool(number % 2))
         account = world.run(account)
         assert account.phase == "off" and world.mirrored(account) == []
         assert (number % 2 == 1) == (world.standing(account) == {})
-        account.start(world.user, "Kalends", "Europe/London")
+        starting.start(account, world.user, "Kalends", "Europe/London")
         world.run(account)
         world.assert_in_step(account)
     assert len(world.calendars_of_ours(account)) == 1
@@ -370,7 +375,7 @@ def test_toggling_ten_times_leaves_exactly_one_copy_of_everything(world, account
 
 def test_starting_over_makes_everything_anew_once(world, account):
     first = world.destination(account)
-    account.leave(world.user, "restart")
+    ending.leave(account, world.user, "restart")
     account = world.run(account)
     assert account.phase == "active" and world.destination(account) != first
     world.assert_in_step(account)
@@ -384,7 +389,7 @@ def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
         world.destination(account),
     )
     there = world.destination(account)
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     world.run()
     assert not Account.select().exists()
     assert [world.title_of(event) for event in world.robin.events(there)] == ["Mine"]
@@ -395,13 +400,13 @@ def test_disconnecting_takes_away_what_we_made_and_nothing_else(world, account):
 def test_disconnecting_finds_what_we_made_without_our_records(world, account):
     MappingRow.delete().execute()
     RemoteCalendar.update(calendar_id=None).where(RemoteCalendar.role == "destination").execute()
-    account.leave(world.user, "disconnect")
+    ending.leave(account, world.user, "disconnect")
     world.run()
     assert world.calendars_of_ours(account) == [] and not Account.select().exists()
 
 
 def test_connecting_anew_after_leaving_everything_there_doubles_nothing(world, account):
-    account.leave(world.user, "disconnect", removes=False)
+    ending.leave(account, world.user, "disconnect", removes=False)
     world.run()
     assert len(world.standing(account)) == 5
     again = world.start()
@@ -443,7 +448,7 @@ def test_two_people_in_one_account_keep_apart(world, account):
         row.calendar_id for row in other.calendars if row.calendar_id == world.destination(account)
     ] == []
     assert len(world.standing(account)[str(theirs.uuid)]) == 1
-    other.leave(world.linden.quinn, "disconnect")
+    ending.leave(other, world.linden.quinn, "disconnect")
     world.run()
     world.assert_in_step(account)
 

@@ -9,7 +9,9 @@ from sync_world import WORLDS
 
 from base.outside import ExternalEvent
 from models import Booking
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables import controls, ending, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 from sync.two_way import decisions
 from sync.two_way.strays import Stray
 
@@ -68,13 +70,13 @@ def test_it_is_brought_home(world, account, other):
 
 def test_a_resync_finds_it_at_once(world, account, elsewhere):
     drag(world, account, elsewhere)
-    account.ask("resync")
+    controls.ask(account, "resync")
     world.run(account)
     world.assert_in_step(account)
 
 
 def test_it_never_blocks_its_own_person(world, account):
-    account.change(world.user, edits="ask")
+    controls.change(account, world.user, edits="ask")
     drag(world, account, world.source())
     world.poll(account)
     world.poll(account)
@@ -83,7 +85,7 @@ def test_it_never_blocks_its_own_person(world, account):
 
 @pytest.mark.parametrize("edits", ["put_back", "ask"])
 def test_it_does_not_outlive_its_cancelled_booking(world, account, other, edits):
-    account.change(world.user, edits=edits)
+    controls.change(account, world.user, edits=edits)
     booking = drag(world, account, other)
     world.poll(account)
     booking.cancel(world.user)
@@ -95,7 +97,7 @@ def test_it_does_not_outlive_its_cancelled_booking(world, account, other, edits)
 
 @pytest.mark.parametrize("edits", ["put_back", "ask"])
 def test_it_does_not_show_more_than_is_allowed_now(world, account, other, edits):
-    account.change(world.user, edits=edits)
+    controls.change(account, world.user, edits=edits)
     drag(world, account, other)
     world.poll(account)
     world.user.change_sync(identifier="none")
@@ -113,7 +115,7 @@ def test_removing_everything_removes_it_as_well(world, account, other, goal):
     drag(world, account, other)
     world.poll(account)
     drag(world, account, other, 2)
-    account.leave(world.user, goal, True)
+    ending.leave(account, world.user, goal, True)
     world.run(account)
     if goal == "restart":
         world.assert_in_step(account)
@@ -122,7 +124,7 @@ def test_removing_everything_removes_it_as_well(world, account, other, goal):
 
 
 def test_while_somebody_decides_it_stays_and_then_there_is_one(world, account, other):
-    account.change(world.user, edits="ask")
+    controls.change(account, world.user, edits="ask")
     drag(world, account, other)
     world.poll(account)
     a_day_passes(world, account)
@@ -261,10 +263,13 @@ def test_a_calendar_that_we_may_only_read_is_told(world):
         "calendar.calendarlist.readonly",
         "calendar.events.owned.readonly",
     )
-    account.start(world.user, "Kalends", "Europe/London")
-    RemoteCalendar.get(
-        RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
-    ).sync(world.user)
+    starting.start(account, world.user, "Kalends", "Europe/London")
+    sources.turn_on(
+        RemoteCalendar.get(
+            RemoteCalendar.account == account, RemoteCalendar.calendar_id == world.source()
+        ),
+        world.user,
+    )
     world.run(account)
     drag(world, account, world.source())
     world.poll(account)

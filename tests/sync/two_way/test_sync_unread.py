@@ -11,6 +11,7 @@ from spoiled import SPOILED
 
 from base.outside import ExternalEvent
 from models import Booking
+from sync.tables import controls
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 
@@ -42,7 +43,7 @@ def without(name):
 
 def anew(world, account):
     """All of it is read again."""
-    Account.get_by_id(account.id).ask("resync", world.user)
+    controls.ask(Account.get_by_id(account.id), "resync", world.user)
     return world.run(account)
 
 

@@ -16,6 +16,7 @@ from base import jobs
 from models import Booking
 from operate import chores
 from sync.connect import connections
+from sync.tables import starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import work
 
@@ -66,7 +67,7 @@ def waiting(queue, name):
 def test_a_worker_brings_an_account_in_step(world, queue, name):
     booking = world.book()
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     if name == "now":
         assert work.wake(account.id)
     else:
@@ -114,7 +115,7 @@ def test_what_a_nudge_has_no_time_for_goes_on_in_the_other_queue(world, queue, m
     for day in range(1, 120):
         world.book(days=day)
     account = world.connect()
-    account.start(world.user, "Kalends", "Europe/London")
+    starting.start(account, world.user, "Kalends", "Europe/London")
     monkeypatch.setattr(work, "NUDGED_SECONDS", 1e-9)
     work.woken(account.id)
     assert waiting(queue, "sync") and Booking.select().count() == 119

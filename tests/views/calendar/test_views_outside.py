@@ -13,6 +13,7 @@ import pytest
 from base.outside import RULES, ExternalEvent
 from base.scheduling import Span, midnight
 from models import Booking, Venue
+from sync.tables import ending, sources
 from sync.tables.accounts import Account
 
 FRIDAY = date(2026, 11, 20)  # of the tests: 11:40 in London
@@ -233,7 +234,7 @@ def test_the_card_says_when_from_where_and_why_it_blocks_and_offers_no_change(pa
 )
 def test_the_card_says_why_a_time_does_not_block(pat, linden, add, busy, end, why):
     event = add("Something", "2026-11-20" if len(end) == 10 else "2026-11-20 13:00", end, busy=busy)
-    event.calendar.set_rules(linden.pat, RULES | {"all_day": False})
+    sources.set_rules(event.calendar, linden.pat, RULES | {"all_day": False})
     assert why in pat.get(f"/calendar/outside/{event.id}").get_data(as_text=True)
 
 
@@ -307,17 +308,17 @@ def test_an_open_page_is_drawn_anew_only_when_something_changed(
 def test_what_a_person_does_away_with_is_gone_from_open_pages(pat, linden, source, add, clock):
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     address = looks(page(pat))
-    source.set_rules(linden.pat, RULES | {"busy": False})
+    sources.set_rules(source, linden.pat, RULES | {"busy": False})
     answer = pat.get(address, headers=PARTIAL).get_data(as_text=True)
     assert "13:00" in gaps(answer)
     clock.now += timedelta(seconds=1)
-    source.stop(linden.pat)
+    sources.turn_off(source, linden.pat)
     answer = pat.get(looks(answer), headers=PARTIAL).get_data(as_text=True)
     assert 'id="week"' in answer and "Dentist" not in answer
-    source.sync(linden.pat)
+    sources.turn_on(source, linden.pat)
     add("Dentist", "2026-11-20 13:00", "2026-11-20 14:00")
     clock.now += timedelta(seconds=1)
-    source.account.leave(linden.pat, "disconnect")
+    ending.leave(source.account, linden.pat, "disconnect")
     left = pat.get(looks(answer), headers=PARTIAL).get_data(as_text=True)
     assert 'id="week"' in left and "Dentist" not in left
 

@@ -14,7 +14,8 @@ from base import scheduling
 from base.scheduling import Span
 from models import AuditEntry, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from sync.feeds import feed as feeds
-from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables import ending, sources, starting
+from sync.tables.accounts import RemoteCalendar
 from views.calendar import clients
 from views.calendar.first_steps import first_steps
 
@@ -352,13 +353,13 @@ def test_every_kind_of_entry_is_a_sentence(owner, linden, stranger):
     }.items():
         for deed in deeds.split():
             AuditEntry.note(linden.clinic, None, f"{kind}.{deed}", names[kind])
-    account = Account.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
-    account.start(linden.pat, "Kalends", "Europe/London")
-    account.leave(linden.pat, "restart")
+    account = starting.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
+    starting.start(account, linden.pat, "Kalends", "Europe/London")
+    ending.leave(account, linden.pat, "restart")
     secret = RemoteCalendar.create(
         clinic=linden.clinic, account=account, role="listed", name="Chemotherapy", calendar_id="c1"
     )
-    secret.sync(linden.pat)
+    sources.turn_on(secret, linden.pat)
     AuditEntry.note(
         linden.clinic, linden.pat, "account.refused", linden.pat, kind="google", why="Declined"
     )

@@ -9,7 +9,8 @@ import pytest
 from sync_world import SyncWorld
 
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
 from views.doors import webhooks
 
 

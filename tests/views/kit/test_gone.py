@@ -8,7 +8,8 @@ import external
 import pytest
 
 from models import Booking, Clinic, Feed
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -14,7 +14,7 @@ from base.scheduling import Span
 from base.time_off import DatedHours, TimeOff
 from models import Booking, Feed
 from operate.intake.upload import Import
-from sync.tables.accounts import Notice
+from sync.tables.notices import Notice
 
 VIEWS = Path(__file__).parents[3] / "views"
 ELSEWHERE = {"webhooks", "auth"}  # by a secret; one's own sessions

@@ -14,7 +14,11 @@ from base.scheduling import Span
 from letters import kinds, trouble
 from models import Booking, Clinic, User
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, MappingRow, Notice, RemoteCalendar, SyncRun
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way import state
 from sync.two_way.state import Standing, State

@@ -16,14 +16,11 @@ from base.audit import AuditEntry
 from base.scheduling import Span
 from models import Booking, Feed, FeedRead, User
 from sync.connect import connections
-from sync.tables.accounts import (
-    TOO_MUCH_AT_ONCE,
-    Account,
-    Channel,
-    MappingRow,
-    Notice,
-    RemoteCalendar,
-)
+from sync.tables import ending
+from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 PARTIAL = {"HX-Request": "true"}
 
@@ -420,7 +417,7 @@ def test_a_removal_that_is_not_finished_says_why_and_can_be_ended(
 ):
     if has_left:
         linden.pat.leave(linden.olive)
-    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
     set_to(account, health="waiting", failures=1, wait_until=clock.now + timedelta(minutes=5))
     assert "Removal is not finished" in board(
         olive
@@ -433,7 +430,7 @@ def test_a_removal_that_is_not_finished_says_why_and_can_be_ended(
 
 
 def test_only_managers_end_the_removal_of_somebody_else(signed_in, account, linden, clock):
-    Account.get_by_id(account.id).leave(linden.pat, "disconnect")
+    ending.leave(Account.get_by_id(account.id), linden.pat, "disconnect")
     set_to(account, failures=1)
     signed_in(linden.quinn).post(f"/health/accounts/{account.id}/end")
     signed_in(linden.quinn).post(f"/sync/accounts/{account.id}/end")

@@ -14,7 +14,11 @@ from app import Settings
 from base.outside import ExternalEvent
 from models import AuditEntry, Booking
 from sync.connect import connections
-from sync.tables.accounts import Account, Channel, Notice, RemoteCalendar, SyncRun
+from sync.tables import controls, ending, sources, starting
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.channels import Channel
+from sync.tables.notices import Notice
+from sync.tables.runs import SyncRun
 from sync.two_way import first_look
 
 HTMX = {"HX-Request": "true"}
@@ -129,7 +133,7 @@ class TestConnecting:
     def test_nobody_connects_while_the_last_connection_is_still_being_taken_away(
         self, pat, world, account
     ):
-        account.leave(world.user, "disconnect")
+        ending.leave(account, world.user, "disconnect")
         assert pat.get("/connect/google/departure").status_code == 303 and "still removing" in page(
             pat
         )
@@ -182,7 +186,7 @@ class TestStarting:
                 world.transport,
             )
         )
-        other = Account.connect(linden.pat, "microsoft", "pat@outlook.example", "sealed", [], None)
+        other = starting.connect(linden.pat, "microsoft", "pat@outlook.example", "sealed", [], None)
         Account.update(listed_at=world.clock.now).execute()
         assert {f'id="name-{account.id}"' for account in (connected, other)} <= {
             *re.findall(r'id="name-\d+"', page(pat))
@@ -249,7 +253,7 @@ class TestStarting:
         )
         world.run(connected)
         assert world.destination(connected) == family.calendar_id
-        row(connected).leave(world.user, "disconnect")
+        ending.leave(row(connected), world.user, "disconnect")
         world.run()
         assert [event["summary"] for event in world.robin.events(family.calendar_id)] == [
             "School run"
@@ -283,7 +287,9 @@ class TestStarting:
                 in html.unescape(answer.get_data(as_text=True))
             )
         assert row(other).phase == "naming" and row(connected).phase == "active"
-        row(connected).leave(linden.pat, "disconnect")  # until all is taken away there, it is Pat's
+        ending.leave(
+            row(connected), linden.pat, "disconnect"
+        )  # until all is taken away there, it is Pat's
         assert (
             quinn.post(
                 f"/sync/accounts/{other.id}/start", data={"name": "x", "into": choice[other.id].id}
@@ -322,7 +328,7 @@ class TestPanel:
         assert "HX-Retarget" not in answer.headers and answer.get_data(as_text=True).startswith(
             '<p id="status-'
         )
-        account.pause(world.user)
+        controls.pause(account, world.user)
         answer = pat.get(f"/sync/accounts/status?key={key}", headers=HTMX)
         assert answer.headers["HX-Retarget"] == "#two-way" and "Paused." in html.unescape(
             answer.get_data(as_text=True)
@@ -330,7 +336,7 @@ class TestPanel:
 
     @pytest.mark.parametrize("goal", ["off", "disconnect", "restart"])
     def test_an_open_page_sees_a_departure_to_its_end(self, pat, world, account, goal):
-        account.leave(world.user, goal)
+        ending.leave(account, world.user, goal)
         for _ in range(2):
             answer = pat.get("/sync/accounts/status?key=old", headers=HTMX)
             assert answer.status_code == 200 and answer.headers["HX-Retarget"] == "#two-way"
@@ -457,8 +463,8 @@ class TestPanel:
     def test_what_the_person_did_stands_in_the_history_and_nobody_elses_deeds(
         self, pat, signed_in, linden, world, account
     ):
-        account.pause(world.user)
-        RemoteCalendar.get(RemoteCalendar.role == "source").stop(world.user)
+        controls.pause(account, world.user)
+        sources.turn_off(RemoteCalendar.get(RemoteCalendar.role == "source"), world.user)
         text = page(pat)
         for said in (
             "You connected Google",
@@ -619,7 +625,7 @@ class TestSources:
 class TestNotices:
     def moved(self, world, account, edits="put_back"):
         if edits != "put_back":
-            account.change(world.user, edits=edits)
+            controls.change(account, world.user, edits=edits)
             world.run(account)
         booking = Booking.select().order_by(Booking.starts_at).first()
         event = world.event_of(account, booking)
@@ -669,7 +675,7 @@ class TestNotices:
         theirs = world.book(calendar=linden.colleague_calendar)
         linden.maya.change_sync(identifier="none")
         account = world.connect(linden.maya)
-        account.change(linden.maya, covers=[linden.colleague_calendar.id])
+        controls.change(account, linden.maya, covers=[linden.colleague_calendar.id])
         notice = Notice.give(
             account, "deleted", "edit x", booking=theirs, detail={"is_put_back": True}
         )
@@ -913,7 +919,7 @@ class TestChannels:
             channel.uuid for channel in Channel.select()
         }
         assert len(world.sandbox.channels.live()) == 2
-        account.leave(world.user, "off")
+        ending.leave(account, world.user, "off")
         world.run(account)
         assert not Channel.select().exists() and world.sandbox.channels.live() == []
 

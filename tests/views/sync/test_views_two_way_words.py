@@ -10,7 +10,9 @@ from sync_world import SyncWorld
 
 from base.outside import ExternalEvent
 from models import Booking, Feed, User
-from sync.tables.accounts import Account, Notice, RemoteCalendar
+from sync.tables import controls, ending, sources
+from sync.tables.accounts import Account, RemoteCalendar
+from sync.tables.notices import Notice
 
 HTMX = {"HX-Request": "true"}
 
@@ -120,7 +122,7 @@ def test_the_calendar_says_that_an_account_needs_its_person(pat, signed_in, lind
     assert "Our calendar in Google was deleted" in page(pat, path) and "/sync/#notices" in page(
         pat, path
     )
-    account.pause(linden.pat)
+    controls.pause(account, linden.pat)
     assert "was deleted" not in page(pat, path)
 
 
@@ -141,7 +143,7 @@ class TestDoubles:
         )
 
     def read(self, world, account, calendar=None):
-        (calendar or self.family()).sync(world.user)
+        sources.turn_on(calendar or self.family(), world.user)
         world.run(account)
 
     def test_a_first_reading_lists_the_bookings_and_ends_with_the_last(self, pat, world, account):
@@ -264,7 +266,7 @@ def test_the_main_calendar_has_one_name_for_its_owner_wherever_it_shows(
 
 
 def test_one_way_again_is_a_quiet_line_beside_the_private_links(pat, world, account):
-    account.leave(world.user, "off")
+    ending.leave(account, world.user, "off")
     world.run(account)
     text = page(pat)
     assert (
@@ -331,7 +333,7 @@ def test_saving_the_identifier_says_beforehand_how_many_events_it_rewrites(pat, 
         "Saving rewrites 5 events in Google, in place. Private links show it when they are next"
         " read." in page(pat)
     )
-    account.pause(world.user)
+    controls.pause(account, world.user)
     assert "Saving rewrites" not in page(pat)
 
 

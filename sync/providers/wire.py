@@ -1,0 +1,99 @@
+"""HTTP for one account, with a bound for each step and for each whole exchange."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from .errors import Unanswered, Unavailable
+from .line import Client, until
+
+# Google compresses only what a User-Agent with "gzip" in it asks for.
+HEADERS = {"User-Agent": "Kalends (gzip)"}
+TIMEOUT = httpx.Timeout(30, connect=10)  # of each step of a call
+LONGEST_SECONDS = 180  # of one whole exchange
+LARGEST_OCTETS = 50_000_000  # of one answer, unpacked
+OF_THE_LINE = (
+    "content-encoding",
+    "content-length",
+    "transfer-encoding",
+)  # headers that say how an answer was sent
+
+AccessToken = Callable[[str | None], str]
+"""Gives the access token of an account, or one other than the stale one that is named. The lock
+and the storing are the caller's. Raises AuthExpired, or another ProviderError when none can be had
+now.
+"""
+
+
+def http_client(
+    transport: httpx.BaseTransport | None = None,
+    timeout: httpx.Timeout = TIMEOUT,
+    longest_seconds: float = LONGEST_SECONDS,
+) -> Client:
+    """How Kalends calls providers: each step and one whole exchange bounded, no redirects, and no
+    address in the log (they hold e-mail addresses and sync tokens).
+    """
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return Client(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)
+
+
+def request(http: Client, method: str, url: str, **parts) -> httpx.Response:
+    """The answer, whatever it says. Raises Unavailable when the provider was not reached,
+    Unanswered when it may have been, and when head or body of the answer come in drops or without
+    end.
+    """
+    ends_at, told = time.monotonic() + http.longest_seconds, bytearray()
+    try:
+        with until(ends_at), http.stream(method, url, **parts) as answer:
+            if "," in answer.headers.get("Content-Encoding", ""):
+                raise Unanswered("packed twice")  # a few octets could be unpacked to gigabytes
+            for some in answer.iter_bytes():
+                told += some
+                if time.monotonic() > ends_at or len(told) > LARGEST_OCTETS:
+                    raise Unanswered("endless answer")
+        headers = [
+            (name, value) for name, value in answer.headers.multi_items() if name not in OF_THE_LINE
+        ]
+        return httpx.Response(
+            answer.status_code, headers=headers, content=bytes(told), request=answer.request
+        )
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise Unavailable(type(error).__name__) from None
+    except httpx.HTTPError as error:
+        raise Unanswered(type(error).__name__) from None
+
+
+class Wire:
+    """HTTP for one account, with its access token; a dead one is replaced once."""
+
+    def __init__(self, http: Client, access_token: AccessToken):
+        self._http, self._access_token = http, access_token
+        self._used: str | None = None
+
+    def send(self, method: str, url: str, **parts) -> httpx.Response:
+        """The answer, 401 only when a fresh token is refused as well. Raises as `request` and
+        AccessToken do.
+        """
+        answer = self._send(method, url, **parts)
+        if answer.status_code != 401:
+            return answer
+        self.renew()
+        return self._send(method, url, **parts)
+
+    def renew(self) -> None:
+        """The token last used is dead: get another."""
+        self._used = self._access_token(self._used)
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts
+    ) -> httpx.Response:
+        self._used = self._used or self._access_token(None)
+        return request(
+            self._http,
+            method,
+            url,
+            headers={"Authorization": f"Bearer {self._used}", **(headers or {})},
+            **parts,
+        )

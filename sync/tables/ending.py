@@ -1,0 +1,114 @@
+"""How an account stops being synced.
+
+What came from outside goes here at once. Then a run takes away what stands outside, and the account
+becomes its goal.
+"""
+
+from base.audit import AuditEntry
+from base.database import now, transition
+from base.outside import ExternalEvent
+from models import User
+
+from .accounts import Account, RemoteCalendar
+from .mappings import MappingRow, left_outside
+from .notices import Notice
+from .starting import begin
+
+
+@transition
+def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> None:
+    """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account goes) or
+    "restart" (a clean new start).
+
+    What came from outside is gone here at once; what stands outside is taken away by the next
+    run, if `removes`.
+    """
+    others = ExternalEvent.select(ExternalEvent.calendar)
+    RemoteCalendar.update(holds_others=True).where(
+        RemoteCalendar.account == account, RemoteCalendar.id.in_(others)
+    ).execute()
+    ExternalEvent.delete().where(ExternalEvent.calendar.in_(account.calendars)).execute()
+    RemoteCalendar.update(role="listed", sync_token=None).where(
+        RemoteCalendar.account == account, RemoteCalendar.role == "source", goal != "restart"
+    ).execute()
+    RemoteCalendar.update(sync_token=None, due_at=None, search_at=None, search_word="").where(
+        RemoteCalendar.account == account
+    ).execute()
+    Notice.settle(account, None, "left")
+    account.put(
+        phase="leaving",
+        goal=goal,
+        removes=removes,
+        due_at=now(),
+        because="leave",
+        wait_until=None,
+        health="ok",
+        health_word="",
+        failures=0,
+        failing_since=None,
+    )
+    account.show_anew()
+    if goal != "restart" and not _others_sync(account):
+        account.user.change_sync(mode="one_way")
+    AuditEntry.note(account.clinic, actor, "account.leaving", account, goal=goal, removes=removes)
+
+
+def _others_sync(account: Account) -> bool:
+    return (
+        Account.select()
+        .where(
+            Account.user == account.user_id,
+            Account.id != account.id,
+            Account.phase.in_(("active", "paused")),
+        )
+        .exists()
+    )
+
+
+@transition
+def end_now(account: Account, actor: User) -> None:
+    """Let the events stay that could not be taken away; the next run ends the departure on our
+    side alone.
+    """
+    if account.phase == "leaving" and account.removes:
+        AuditEntry.note(
+            account.clinic,
+            actor,
+            "account.ended",
+            account,
+            kind=account.kind,
+            count=left_outside(account),
+        )
+        account.put(
+            removes=False,
+            due_at=now(),
+            because="leave",
+            wait_until=None,
+            health="ok",
+            health_word="",
+        )
+
+
+@transition
+def finish(account: Account, calendar_gone: bool) -> None:
+    """What stood outside is taken away (`calendar_gone`: with our calendar itself), or let be:
+    become the goal.
+    """
+    if account.phase != "leaving":
+        return
+    if calendar_gone:
+        RemoteCalendar.update(calendar_id=None).where(
+            RemoteCalendar.account == account, RemoteCalendar.role == "destination"
+        ).execute()
+    MappingRow.delete().where(MappingRow.account == account).execute()
+    if account.goal == "disconnect":
+        AuditEntry.note(account.clinic, None, "account.gone", account, kind=account.kind)
+        account.delete_instance()
+        return
+    if account.goal == "restart":
+        begin(account)
+        return
+    RemoteCalendar.delete().where(
+        RemoteCalendar.account == account, RemoteCalendar.role == "destination"
+    ).execute()
+    account.put(phase="off", goal="", due_at=None, because="")

@@ -1,0 +1,73 @@
+"""What both sides last agreed on, one row a booking and its event outside."""
+
+from peewee import CharField, ForeignKeyField, IntegerField, fn
+
+from base.database import Base, InstantField
+from base.outside import ID_LENGTH
+from models import Booking
+
+from .accounts import Account
+
+
+class MappingRow(Base):
+    """A booking and its event outside as both sides last agreed (`sync.events.event.EventMapping`).
+    `problem`: why
+    it cannot be written, in one word;
+    until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`:
+    something undoes them again and again.
+    `doubted_at`: when one answer said that the event is not there. `written_at`: when we wrote what
+    no reading has told since.
+    """
+
+    account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")
+    uid = CharField(36)
+    booking = ForeignKeyField(Booking, null=True, on_delete="SET NULL")
+    remote_id = CharField(ID_LENGTH, default="")
+    etag = CharField(300, default="")
+    sequence = IntegerField(default=0)
+    fingerprint = CharField(120, default="")
+    wanted = CharField(120, default="")
+    phase = CharField(10)
+    generation = IntegerField(default=1)
+    updated_at = InstantField(null=True)
+    guests = IntegerField(
+        null=True
+    )  # how many somebody added to the event outside; None: not known
+    guests_told = IntegerField(null=True)  # of how many the person was told
+    problem = CharField(60, default="")
+    tries = IntegerField(default=0)
+    retry_at = InstantField(null=True)
+    writes = IntegerField(default=0)
+    counted_at = InstantField(null=True)
+    doubted_at = InstantField(null=True)
+    written_at = InstantField(null=True)
+
+    class Meta:
+        table_name = "link"  # as earlier versions called it
+        indexes = ((("account", "uid"), True), (("account", "phase"), False))
+
+
+def left_outside(account: Account) -> int:
+    """How many events of ours still stand outside, as far as our records know; strays, too."""
+    standing = MappingRow.phase.in_(("synced", "frozen", "deleting"))
+    return account.mappings.where(standing).count() + account.strays.count()
+
+
+def counts(account: Account) -> dict[str, int]:
+    """How many bookings' events stand outside ("synced"), wait to be written ("waiting") or
+    could not be ("failed").
+    """
+    rows = dict(
+        MappingRow.select(MappingRow.phase, fn.COUNT(MappingRow.id))
+        .where(MappingRow.account == account)
+        .group_by(MappingRow.phase)
+        .tuples()
+    )
+    failed = (
+        MappingRow.select().where(MappingRow.account == account, MappingRow.problem != "").count()
+    )
+    return {
+        "synced": rows.get("synced", 0),
+        "waiting": rows.get("creating", 0) + rows.get("deleting", 0),
+        "failed": failed,
+    }

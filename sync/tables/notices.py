@@ -1,0 +1,89 @@
+"""What a person should know or decide about an account."""
+
+from collections.abc import Iterable
+
+from peewee import CharField, ForeignKeyField
+
+from base.database import Base, InstantField, JSONText, now
+from base.outside import ExternalEvent
+from models import Booking, Clinic
+
+from .accounts import Account, RemoteCalendar
+
+EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
+
+
+class Notice(Base):
+    """Something that a person should know or decide. One that is open has its `topic` to itself
+    within the account.
+
+    `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what
+    we did), "deletes" and "empty" (a plan was
+    held), "source_empty", "double" (a busy time outside came to lie on a booking), "stray" (an
+    event of ours in another calendar that we may
+    not take away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone",
+    "nudge" (the owner reminds).
+    `detail`: numbers and times, never a name or a title.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="notices")
+    account = ForeignKeyField(Account, backref="notices", on_delete="CASCADE")
+    kind = CharField(16)
+    topic = CharField(80)
+    booking = ForeignKeyField(Booking, null=True, on_delete="CASCADE")
+    calendar = ForeignKeyField(RemoteCalendar, null=True, on_delete="CASCADE")
+    event = ForeignKeyField(ExternalEvent, null=True, on_delete="CASCADE")
+    detail = JSONText(default=dict)
+    created_at = InstantField(default=now)
+    settled_at = InstantField(null=True)
+    settled_as = CharField(16, default="")
+
+    class Meta:
+        indexes = ((("account", "topic"), False), (("account", "settled_at"), False))
+
+    @classmethod
+    def give(
+        cls,
+        account: Account,
+        kind: str,
+        topic: str | None = None,
+        still_open: Iterable["Notice"] | None = None,
+        **columns,
+    ) -> "Notice":
+        """Tell the person; an open notice on the same topic is brought up to date instead. Inside
+        the account's lease, or a transition. `still_open`: the open ones, where they were read
+        already.
+        """
+        topic = topic or kind
+        if still_open is None:
+            still_open = cls.select().where(
+                cls.account == account, cls.topic == topic, cls.settled_at.is_null()
+            )
+        row = next((row for row in still_open if row.topic == topic), None)
+        row = row or cls(clinic=account.clinic_id, account=account, topic=topic)
+        row.kind = kind
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.save()
+        return row
+
+    @classmethod
+    def open_of(cls, account: Account):
+        """What waits for the account's person, the newest first."""
+        return account.notices.where(cls.settled_at.is_null()).order_by(cls.id.desc())
+
+    @classmethod
+    def settle(cls, account: Account, topic: str | None, how: str) -> None:
+        """Close the open notices on a topic (None: all of the account)."""
+        about = [cls.topic == topic] if topic else []
+        cls.update(settled_at=now(), settled_as=how).where(
+            cls.account == account, cls.settled_at.is_null(), *about
+        ).execute()
+
+    def close(self, how: str) -> bool:
+        """Settle this one. False where somebody did already: of two who press at once one acts."""
+        return bool(
+            Notice.update(settled_at=now(), settled_as=how)
+            .where(Notice.id == self.id, Notice.settled_at.is_null())
+            .execute()
+        )

@@ -1,0 +1,80 @@
+"""Which calendars of a person are read, and what of them blocks booking."""
+
+from base.audit import AuditEntry
+from base.database import transition
+from base.outside import EARLIER_RULES, RULES, ExternalEvent, blocks
+from models import User
+
+from .accounts import Account, RemoteCalendar
+from .notices import Notice
+
+
+@transition
+def turn_on(calendar: RemoteCalendar, actor: User) -> None:
+    """Read it from now on, so that its busy times block booking."""
+    if calendar.role == "listed":
+        calendar.role, calendar.sync_token, calendar.due_at, calendar.gone_since, calendar.turn = (
+            "source",
+            None,
+            None,
+            None,
+            calendar.turn + 1,
+        )
+        if calendar.rules == EARLIER_RULES and not _had(calendar, "source.on", "source.rules"):
+            calendar.rules = dict(
+                RULES
+            )  # it was listed by an earlier version, and nobody chose what was usual then
+        calendar.save(
+            only=[
+                getattr(RemoteCalendar, name)
+                for name in ("role", "sync_token", "due_at", "gone_since", "turn", "rules")
+            ]
+        )
+        Account.wake(calendar.account_id, "source")
+        AuditEntry.note(calendar.clinic, actor, "source.on", calendar)
+
+
+def _had(calendar: RemoteCalendar, *actions: str) -> bool:
+    """Whether one of these was ever done to it."""
+    mine = (
+        AuditEntry.kind == calendar._meta.table_name,
+        AuditEntry.subject == calendar.id,
+        AuditEntry.action.in_(actions),
+    )
+    return AuditEntry.select().where(*mine).exists()
+
+
+@transition
+def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
+    """Read it no more; its events go from here."""
+    if calendar.role == "source":
+        calendar.role, calendar.sync_token, calendar.read_at, calendar.may_empty = (
+            "listed",
+            None,
+            None,
+            False,
+        )
+        calendar.save(
+            only=[
+                RemoteCalendar.role,
+                RemoteCalendar.sync_token,
+                RemoteCalendar.read_at,
+                RemoteCalendar.may_empty,
+            ]
+        )
+        ExternalEvent.delete().where(ExternalEvent.calendar == calendar).execute()
+        calendar.account.show_anew()
+        Notice.settle(calendar.account, f"empty {calendar.id}", "stopped")
+        AuditEntry.note(calendar.clinic, actor, "source.off", calendar)
+
+
+@transition
+def set_rules(calendar: RemoteCalendar, actor: User, rules: dict[str, bool]) -> None:
+    """Say what of it blocks time: by busy kind, and whether whole days do."""
+    calendar.rules = rules
+    calendar.save(only=[RemoteCalendar.rules])
+    for event in calendar.events:
+        event.blocks = blocks(event.busy, event.all_day, rules)
+        event.save(only=[ExternalEvent.blocks])
+    calendar.account.show_anew()
+    AuditEntry.note(calendar.clinic, actor, "source.rules", calendar, **rules)

@@ -1,0 +1,79 @@
+"""Our calendar outside: found again or made, and what it means when it is not there."""
+
+from sync.connect import connecting
+from sync.providers.base import Calendar
+from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
+from sync.tables import earlier
+from sync.tables.accounts import RemoteCalendar
+
+from . import local
+from .context import RunContext
+from .trouble import CalendarGone
+
+
+def make(context: RunContext, destination: RemoteCalendar) -> None:
+    """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one.
+    One list that lacks it may lie, and a second
+    calendar would hold everything twice."""
+    account, provider = context.account, context.provider
+    mine = connecting.reference(account.clinic, account.user_id)
+    found = _left_there(context) or _listed(context, mine)
+    found = found or provider.create_calendar(
+        destination.name, destination.zone_name, connecting.description(mine)
+    )
+    with context.writing():
+        earlier.remember(account, None)
+        others = (
+            RemoteCalendar.account == account,
+            RemoteCalendar.calendar_id == found.calendar_id,
+            RemoteCalendar.id != destination.id,
+        )
+        RemoteCalendar.delete().where(*others).execute()
+        destination.calendar_id, destination.is_ours, destination.name = (
+            found.calendar_id,
+            True,
+            found.name or destination.name,
+        )
+        destination.save(
+            only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name]
+        )
+
+
+def _left_there(context: RunContext) -> Calendar | None:
+    """Our calendar that was left at an earlier departure, asked for by its id: lists may hide
+    it. That it is gone must be said several times.
+    """
+    calendar_id = earlier.calendar_of(context.account)
+    try:
+        return context.provider.calendar(calendar_id) if calendar_id else None
+    except (Forbidden, Gone, ScopeMissing) as error:
+        if not context.was_said(error.reason):
+            raise Unavailable(error.reason, error.status) from None
+        return None
+
+
+def _listed(context: RunContext, mine: str) -> Calendar | None:
+    """Our calendar as two lists tell it."""
+    lists = (local.calendars(context.provider) for _ in range(2))
+    return next(
+        (
+            calendar
+            for listed in lists
+            for calendar in listed
+            if mine in calendar.description and calendar.can_write
+        ),
+        None,
+    )
+
+
+def missing(context: RunContext, destination: RemoteCalendar, error: Gone) -> ProviderError:
+    """What "not found" means for our calendar. Providers say it of what they have not spread
+    yet, so that it must be said several
+    times, and the list of calendars must agree."""
+    listed = {calendar.calendar_id for calendar in context.provider.calendars()}
+    is_gone = destination.calendar_id not in listed and context.was_said(error.reason)
+    return (
+        CalendarGone(error.reason, error.status)
+        if is_gone
+        else Unavailable(error.reason, error.status)
+    )

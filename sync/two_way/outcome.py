@@ -1,0 +1,61 @@
+"""What came of the steps of a plan: for the next plan, and for the person."""
+
+from dataclasses import dataclass, field
+
+from models import Booking
+from sync.events.event import Ask, Delta, RemoteEvent, Step
+from sync.providers.errors import ProviderError
+from sync.tables.notices import Notice
+
+from .context import RunContext
+
+
+@dataclass
+class Outcome:
+    """What came of the steps: what refusals taught, whether all was done that no mapping remembers,
+    and the trouble that ended it.
+    """
+
+    changed: dict[str, RemoteEvent] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    taken_in: bool = True
+    plan_again: bool = False
+    trouble: ProviderError | None = None
+
+    def learn(self, remote_id: str, event: RemoteEvent | None) -> None:
+        """Keep what the provider said of an event; None: it is gone."""
+        if event is None:
+            self.gone.add(remote_id)
+        else:
+            self.changed[remote_id] = event
+
+    def delta(self) -> Delta | None:
+        """What to plan with again; None: nothing."""
+        if not (self.changed or self.gone or self.plan_again):
+            return None
+        return Delta(tuple(self.changed.values()), frozenset(self.gone), None, False)
+
+
+def tell(context: RunContext, step: Step, refused: str = "") -> None:
+    """Let the person know what was done outside, and what we did about it. `refused`: a change that
+    the booking could not follow.
+    """
+    change = refused or getattr(step, "change", "")
+    if not change:
+        return
+    seen = getattr(step, "seen", None)
+    detail = {
+        "is_put_back": not isinstance(step, Ask),
+        **({"could_not_follow": True} if refused else {}),
+    }
+    if seen is not None:
+        detail |= {
+            "starts_at": seen.starts_at.isoformat(),
+            "ends_at": seen.ends_at.isoformat(),
+            "starts_on": seen.starts_on and seen.starts_on.isoformat(),
+            "ends_on": seen.ends_on and seen.ends_on.isoformat(),
+        }
+    booking = Booking.get_or_none(
+        Booking.uuid == step.mapping.uid, Booking.clinic == context.account.clinic_id
+    )
+    Notice.give(context.account, change, f"edit {step.mapping.uid}", booking=booking, detail=detail)

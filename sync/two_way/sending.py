@@ -1,0 +1,243 @@
+"""Taking in what changed in our calendar outside, and making it what it should be."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from base import scheduling
+from models import Practitioner
+from sync.events.event import Ask, DeleteRemote, Delta, Forget, Recreate, SafetyStop, Step
+from sync.providers.errors import Endless, Gone
+from sync.tables.accounts import RemoteCalendar
+from sync.tables.notices import Notice
+from sync.tables.unread import CalendarTrouble
+
+from . import channels, local, marks, ours
+from .context import RunContext
+from .destination import missing
+from .meanwhile import NOTHING, Meanwhile, in_order
+from .outgoing import REMOTE, carry_out
+from .plan import plan
+from .pull import Reader
+
+JUST_READ = timedelta(minutes=2)
+MOST_PLANS = 6  # of one round: each is made because a refusal taught something
+
+
+class Sender:
+    """What one round sends. `goes_on`: with what the last time slice left. `held`: a person must
+    decide about the plan first.
+    """
+
+    def __init__(self, context: RunContext, reader: Reader, revision: int, goes_on: bool):
+        self.context, self.account, self.reader = context, context.account, reader
+        self.revision, self.goes_on, self.held = revision, goes_on, False
+        self.meanwhile = Meanwhile(context, reader, revision)
+        self.sent: list[Practitioner] = []  # whose bookings the plan at hand sends
+
+    def send(self, destination: RemoteCalendar) -> None:
+        """Take in what changed in our calendar, and make it what it should be."""
+        if self._must_look(destination) or not self._send_blindly(destination):
+            self._look_and_send(destination)
+
+    def _must_look(self, destination: RemoteCalendar) -> bool:
+        """Whether our calendar is to be read before it is written. Not where live messages tell of
+        every change in it, its regular look is not
+        due and nobody asked: an event that changed a moment ago refuses the write by its etag, and
+        is then looked at. Nor in a filling that goes on
+        where its last time slice ended, just after the calendar was read."""
+        account, at = self.account, scheduling.utc_now()
+        if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:
+            return True
+        is_told = (
+            account.synced_rev
+            and account.synced_on == at.date()
+            and not account.failures
+            and channels.is_live(destination)
+        )
+        was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
+        return not (is_told or was_read) or self._is_held() or local.is_shown_otherwise(account)
+
+    def _send_blindly(self, destination: RemoteCalendar) -> bool:
+        """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be
+        looked at first.
+        """
+        at, delta = scheduling.utc_now(), NOTHING
+        if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
+            return True
+        steps = self._decide(delta, at)
+        if self.held or (
+            not self.goes_on
+            and sum(isinstance(step, REMOTE) for step in steps) > self.context.provider.batch_size
+        ):
+            return False
+        return self._carry_out(destination, steps, at)
+
+    def _look_and_send(self, destination: RemoteCalendar) -> None:
+        """Keep the old sync token while a decision is pending or a stale copy could not be deleted,
+        so that the provider reports it again.
+        """
+        if destination.read_at and CalendarTrouble.is_put_off(destination):
+            self._send_unseen(destination)
+            return
+        try:
+            delta, window = ours.pull(self.reader, destination)
+        except Gone as error:
+            raise missing(self.context, destination, error) from None
+        except Endless as error:
+            self.reader.note_trouble(destination, error)
+            if destination.read_at is None:  # what stands there from earlier would be made twice
+                raise
+            self._send_unseen(destination)
+            return
+        delta = replace(
+            delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours)
+        )
+        at, taken_in, sync_token = (
+            scheduling.utc_now(),
+            ours.mirror_external(self.reader, destination, delta),
+            delta.sync_token,
+        )
+        delta = self._without_kept(delta)
+        steps = self._decide(delta, at)
+
+        def remember() -> None:
+            if taken_in and not self.held:
+                self.reader.read_up_to(destination, sync_token, window)
+
+        taken_in &= self._carry_out(destination, steps, at, remember)
+        if not taken_in or self.held:
+            self.reader.plan_next(destination)
+
+    def _send_unseen(self, destination: RemoteCalendar) -> None:
+        """Write what changed here though our calendar, which was read before, cannot be read for
+        now: what a write meets there, its answer tells.
+        What waits for a person goes on waiting."""
+        at, self.held = scheduling.utc_now(), self._is_held()
+        if not self.held:
+            self._carry_out(destination, self._decide(NOTHING, at), at)
+
+    def _is_held(self) -> bool:
+        """Whether a person must decide about a plan, or has just done so."""
+        return (
+            self.account.approved is not None
+            or Notice.open_of(self.account).where(Notice.topic == "hold").exists()
+        )
+
+    def _carry_out(
+        self,
+        destination: RemoteCalendar,
+        steps: list[Step],
+        at: datetime,
+        remember: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Carry out a plan, and plan again with what refusals teach. `remember` is called once all
+        is done that bookings alone do not tell: if
+        the time slice ends in a long filling, the next one goes on from there. Whether all was done
+        that no mapping remembers.
+        """
+        taken_in, is_remembered = True, False
+        for _ in range(MOST_PLANS):
+            others, filling = in_order(steps, local.recent(self.sent, at), at)
+            outcome = carry_out(self.context, destination, others, self.meanwhile.overtake)
+            taken_in &= outcome.taken_in
+            if taken_in and not outcome.trouble and outcome.delta() is None and not is_remembered:
+                is_remembered = True
+                remember()
+            outcome = carry_out(
+                self.context, destination, filling, self.meanwhile.overtake, outcome
+            )
+            taken_in &= outcome.taken_in
+            if outcome.trouble:
+                raise (
+                    missing(self.context, destination, outcome.trouble)
+                    if isinstance(outcome.trouble, Gone)
+                    else outcome.trouble
+                )
+            delta = outcome.delta()
+            if delta is None:
+                break
+            steps = self._decide(delta, at)
+        if taken_in and not is_remembered:
+            remember()
+        return taken_in
+
+    def _without_kept(self, delta: Delta) -> Delta:
+        """Without the copies of our events that the person wants to keep there."""
+        kept = set(self.account.kept_copies)
+        return (
+            replace(
+                delta, changed=tuple(seen for seen in delta.changed if seen.remote_id not in kept)
+            )
+            if kept
+            else delta
+        )
+
+    def _decide(self, delta: Delta, at: datetime) -> list[Step]:
+        """The steps to take now. What a person must decide first is left out, and asked about; the
+        rest stays in step meanwhile.
+        """
+        account, mappings = self.account, local.mappings(self.account)
+        self.sent = sent = account.practitioners()
+        kept, terms = local.waiting(account, sent, at), local.terms(account)
+        events = local.events(account, sent, delta, mappings, kept)
+        self.meanwhile.planned(events)
+        nowhere = [uid for uid, event in events.items() if event is None]
+        lost = local.without_leave(account, sent, nowhere)
+        withdrawn = plan(dict.fromkeys(lost), delta, mappings, terms, approved=True).steps
+        judged = {uid: event for uid, event in events.items() if uid not in lost}
+        made = plan(judged, delta, mappings, terms)
+        if made.hold is None:
+            if not self.held:
+                Notice.settle(account, "hold", "over")
+            return [*withdrawn, *made.steps]
+        everything = plan(judged, delta, mappings, terms, approved=True).steps
+        doubtful = [step for step in everything if _is_doubtful(step, made.hold)]
+        if account.approved is not None and {_name(step) for step in doubtful} <= set(
+            account.approved
+        ):
+            return [*withdrawn, *everything]
+        self._hold(made.hold, doubtful)
+        names = {_name(step) for step in doubtful}
+        return [*withdrawn, *(step for step in everything if _name(step) not in names)]
+
+    def _hold(self, hold: SafetyStop, doubtful: list[Step]) -> None:
+        """Ask the person; the history tells it once."""
+        self.held = True
+        detail = {
+            "count": hold.count,
+            "total": hold.total,
+            "uids": sorted(
+                {step.mapping.uid for step in doubtful if step.mapping.phase != "stale"}
+            ),
+            "copies": sorted(
+                {step.mapping.remote_id for step in doubtful if step.mapping.phase == "stale"}
+            ),
+        }
+        with self.context.writing():
+            known = (
+                Notice.select()
+                .where(
+                    Notice.account == self.account,
+                    Notice.topic == "hold",
+                    Notice.settled_at.is_null(),
+                )
+                .exists()
+            )
+            Notice.give(self.account, hold.reason, "hold", detail=detail)
+            if not known:
+                self.context.note(held=hold.count)
+
+
+def _is_doubtful(step: Step, hold: SafetyStop) -> bool:
+    """Whether a held plan is held because of this step: what it takes away, or what it writes again
+    that is gone.
+    """
+    if hold.reason == "deletes":
+        return isinstance(step, DeleteRemote)
+    return isinstance(step, Recreate | Ask | Forget)
+
+
+def _name(step: Step) -> str:
+    """What a step is about: a booking, or one copy of it."""
+    return step.mapping.remote_id if step.mapping.phase == "stale" else step.mapping.uid

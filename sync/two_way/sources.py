@@ -1,0 +1,148 @@
+"""Reading the calendars that block time, one after another, into their mirror."""
+
+from datetime import timedelta
+
+from base import scheduling
+from sync.events.event import Delta
+from sync.providers.errors import ProviderError
+from sync.tables.accounts import RemoteCalendar
+from sync.tables.notices import Notice
+from sync.tables.unread import CalendarTrouble
+
+from . import incoming, strays
+from .pull import OF_THE_ACCOUNT, Reader, same
+
+SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
+
+
+def read(reader: Reader) -> None:
+    """Bring the mirrors of all calendars up to date whose turn it is. Raises OutOfTime."""
+    CalendarTrouble.wait(reader.account)
+    for source in _due(reader):
+        reader.context.check_time()
+        _read(reader, source)
+
+
+def read_asked(reader: Reader) -> None:
+    """Between two batches of a long filling: the calendars that somebody asked to have read, or
+    whose turn has come.
+    """
+    at = scheduling.utc_now()
+    asked = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at)
+    for source in list(
+        reader.account.calendars.where(
+            RemoteCalendar.role == "source", RemoteCalendar.sync_token.is_null(False), asked
+        )
+    ):
+        _read(reader, source)
+
+
+def _due(reader: Reader) -> list[RemoteCalendar]:
+    """Those whose turn it is, or soon will be."""
+    soon = scheduling.utc_now() + timedelta(seconds=reader.poll_seconds / 2)
+    rows = reader.account.calendars.where(
+        RemoteCalendar.role == "source",
+        RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= soon),
+    )
+    return list(rows.order_by(RemoteCalendar.id))
+
+
+def _read(reader: Reader, source: RemoteCalendar) -> None:
+    """Bring the mirror of one calendar up to date. One that cannot be read keeps what it
+    blocks, and the rest going.
+    """
+    try:
+        delta, window = reader.pull(source, unrolled=True)
+    except OF_THE_ACCOUNT:
+        raise
+    except ProviderError as error:
+        _cannot_read(reader, source, error)
+        return
+    if take_in(reader, source, delta):
+        reader.read_up_to(source, delta.sync_token, window)
+    else:
+        reader.plan_next(source)
+
+
+def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -> None:
+    """Write down why, and look again. That it is gone is believed once several looks and the
+    list of calendars say so.
+    """
+    trouble = reader.note_trouble(source, error)
+    gone_since = source.gone_since if trouble.reason == "not_found" and trouble.looks > 1 else None
+    if (
+        trouble.reason == "not_found"
+        and gone_since is None
+        and trouble.looks > SURE
+        and trouble.since <= scheduling.utc_now() - DOUBTED
+    ):
+        gone_since = None if _is_listed(reader, source) else trouble.since
+    with reader.context.writing():
+        RemoteCalendar.update(gone_since=gone_since).where(RemoteCalendar.id == source.id).execute()
+        reader.plan_next(source)
+
+
+def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
+    """Whether the account's list of calendars still has it; also where the list cannot be
+    had.
+    """
+    try:
+        return any(
+            calendar.calendar_id == source.calendar_id
+            for calendar in reader.context.provider.calendars()
+        )
+    except OF_THE_ACCOUNT:
+        raise
+    except ProviderError:
+        return True
+
+
+def take_in(
+    reader: Reader, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()
+) -> bool:
+    """Mirror a pull, by the rules that hold now, in short transactions. False: a person must
+    decide first, or let go of the calendar
+    meanwhile."""
+    change = incoming.compare(reader.account, calendar, delta, held)
+    if change.is_sudden:
+        with reader.context.writing():
+            detail = {"count": len(change.gone)}
+            Notice.give(
+                reader.account,
+                "source_empty",
+                f"empty {calendar.id}",
+                calendar=calendar,
+                detail=detail,
+            )
+        return False
+    for portion in change.portions():
+        with reader.context.writing():
+            now = _as_it_is(reader, calendar)
+            if now is None:
+                return False
+            if now.rules == calendar.rules:
+                reader.context.note(**portion.store())
+                reader.account.show_anew()
+        if (
+            now.rules != calendar.rules
+        ):  # somebody changed them meanwhile: what is left is judged by the new ones
+            calendar.rules = now.rules
+            return take_in(reader, calendar, delta, held)
+    if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):
+        return True
+    near = incoming.doubles(reader.account, change.moved)
+    with reader.context.writing():
+        if _as_it_is(reader, calendar) is None:
+            return False
+        if calendar.role == "source":
+            strays.note(reader.account, calendar, delta)
+        incoming.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
+        incoming.remember_unread(calendar, delta)
+    return True
+
+
+def _as_it_is(reader: Reader, calendar: RemoteCalendar) -> RemoteCalendar | None:
+    """The calendar's row; None where it was stopped, or stopped and begun anew, since this read
+    began.
+    """
+    return RemoteCalendar.get_or_none(*same(calendar), RemoteCalendar.role == calendar.role)
