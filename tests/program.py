@@ -32,14 +32,14 @@ def first_key(instance: Path) -> None:
     Settings.from_env({"KALENDS_INSTANCE": str(instance)}).with_first_key()
 
 
-def run(*arguments: str, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, given: str = "", **values: object) -> subprocess.CompletedProcess[str]:
     """A command to its end, `given` on its standard input."""
-    return forked.run(["--app", "app", *arguments], environ(**values), given=given)
+    return forked.run(["--app", "app", *map(str, arguments)], environ(**values), given=given)
 
 
-def python(code: str, *arguments: str, **values: object) -> subprocess.CompletedProcess[str]:
+def python(code: str, *arguments: object, **values: object) -> subprocess.CompletedProcess[str]:
     """A script beside the program to its end."""
-    return forked.run(arguments, environ(**values), code=code)
+    return forked.run([*map(str, arguments)], environ(**values), code=code)
 
 
 def begin(*arguments: str, output: Path, **values: object) -> subprocess.Popen:
