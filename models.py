@@ -10,6 +10,7 @@ and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known be
 read.
 """
 
+import base64
 import secrets
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -445,7 +446,7 @@ class User(Shown, UserMixin):
     def check_password(self, password: str) -> bool:
         """Whether it is the password; upgrades the hash when the cost has grown since."""
         try:
-            passwords.verify(self.password_hash or _NO_PASSWORD, password)
+            passwords.verify(self.password_hash or _nobodys_hash(), password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
         if passwords.check_needs_rehash(self.password_hash):
@@ -539,8 +540,14 @@ class User(Shown, UserMixin):
         AuditEntry.note(self.clinic, actor, "user.returned", self)
 
 
-# Verified against when there is no such user, so that a stranger cannot tell from the time taken.
-_NO_PASSWORD = passwords.hash(secrets.token_urlsafe(16))
+def _nobodys_hash() -> str:
+    """What is verified against where there is no password, so that a stranger cannot tell from the
+    time taken: as costly as any, made of nothing, and so nobody's. Nothing need be hashed for it.
+    """
+    cost = f"m={passwords.memory_cost},t={passwords.time_cost},p={passwords.parallelism}"
+    ends = (secrets.token_bytes(size) for size in (passwords.salt_len, passwords.hash_len))
+    salt, words = (base64.b64encode(end).decode().rstrip("=") for end in ends)
+    return f"$argon2id$v=19${cost}${salt}${words}"
 
 
 class Practitioner(Archivable):

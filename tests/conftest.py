@@ -8,6 +8,7 @@ see nothing of Linden's.
 """
 
 import base64
+import gc
 import json
 import os
 import re
@@ -30,7 +31,7 @@ from redis import Redis
 import models
 from app import Settings, create_app
 from base import jobs, outbox, scheduling, vault
-from base.database import open_database
+from base.database import is_sqlite, open_database
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, redis_server
@@ -92,8 +93,6 @@ models.passwords = argon2.PasswordHasher(
     time_cost=1, memory_cost=8, parallelism=1
 )  # the cheapest that Argon2 allows
 PASSWORD_HASH = models.passwords.hash(PASSWORD)
-# what is compared for an address that nobody has: as cheap as the others
-models._NO_PASSWORD = models.passwords.hash("a password that nobody has")
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("steady")
@@ -117,6 +116,12 @@ def pytest_configure(config):
     is_chosen = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not is_chosen and memory.is_dir() and shutil.disk_usage(memory).free > 2 * 2**30:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(memory)
+
+
+def pytest_collection_finish(session):
+    """Thousands of tests live as long as the run: nobody need look whether they are garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -160,6 +165,10 @@ def postgres_url(worker_id):
             base = get_server(
                 Path(tempfile.gettempdir()) / f"kalends-postgres-{os.getuid()}"
             ).get_uri()
+            with psycopg.connect(base, autocommit=True) as connection:
+                for setting in ("fsync", "full_page_writes"):  # nor this server: it has no more
+                    connection.execute(f"ALTER SYSTEM SET {setting} TO off")
+                connection.execute("SELECT pg_reload_conf()")
         except Exception as error:  # whatever keeps the embedded server from running here
             why = f"{type(error).__name__}: {error}".splitlines()[0]
             lacking("PostgreSQL", f"name a server in TEST_POSTGRES_URL ({why})")
@@ -167,8 +176,9 @@ def postgres_url(worker_id):
     with psycopg.connect(base, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
         connection.execute(f'CREATE DATABASE "{name}"')
-        # no test outlives its server: nothing need wait for the disk
+        # no test outlives its server: nothing need wait for the disk; statements are short
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit TO off')
+        connection.execute(f'ALTER DATABASE "{name}" SET jit TO off')
     head, _, query = base.partition("?")
     yield head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
     with psycopg.connect(base, autocommit=True) as connection:
@@ -262,18 +272,36 @@ def providers_as_before():
     connections.set_up(before)
 
 
-@pytest.fixture
-def db(migrated_app):
-    """Open tables, empty at the start of each test."""
+@pytest.fixture(scope="session")
+def pool(migrated_app):
+    """The connections of the tests' database, kept from one test to the next: PostgreSQL takes
+    longer to begin with a new one than for most tests.
+    """
     open_database(migrated_app.config["SETTINGS"].database_url)
+    pool = models.database.obj
+    yield pool
+    pool.close_all()
+
+
+@pytest.fixture
+def db(pool):
+    """Open tables, empty at the start of each test."""
+    models.database.initialize(pool)
     models.database.connect(reuse_if_open=True)
+    deletions = [f'DELETE FROM "{table._meta.table_name}"' for table in reversed(migrate.TABLES)]
     with models.database.atomic():  # one commit: each waits for the disk
-        for table in reversed(migrate.TABLES):
-            models.database.execute_sql(f'DELETE FROM "{table._meta.table_name}"')
+        if not is_sqlite():  # all of them in one go, and what a test set for its connection
+            deletions = ["; ".join(["RESET ALL", *deletions])]
+        for deletion in deletions:
+            models.database.execute_sql(deletion)
     yield models.database
-    if not models.database.is_closed():
-        models.database.close()
-    models.database.obj.close_all()
+    if models.database.obj is not pool:
+        models.database.obj.close_all()
+    pool.close()
+    if pool._in_use:  # of other threads, which may hold what the next test needs
+        pool.close_all()
+    pool.__dict__.pop("is_doubtful", None)
+    pool.__dict__.pop("_again_at", None)
 
 
 @pytest.fixture

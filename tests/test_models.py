@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import argon2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ from models import (
 )
 from people.credentials import OneTimeToken, Throttle
 from sync.feeds import owned
+from tests.conftest import PASSWORD
 from views.calendar import clients
 
 LONDON = ZoneInfo("Europe/London")
@@ -794,3 +796,14 @@ def test_after_a_restore_every_clinic_is_newer_than_before_it(linden, stranger, 
     models.Clinic.age_faces()
     assert models.Clinic.get_by_id(linden.clinic.id).faces_rev == ahead + 1
     assert models.Clinic.get_by_id(stranger.clinic_id).faces_rev >= int(clock.now.timestamp())
+
+
+def test_no_password_costs_as_much_as_one(linden, monkeypatch):
+    """In force outside the tests: what is verified for a stranger is as dear as for a person."""
+    monkeypatch.setattr(models, "passwords", argon2.PasswordHasher())
+    mine, nobodys = models.passwords.hash(PASSWORD), models._nobodys_hash()
+    assert argon2.extract_parameters(nobodys) == argon2.extract_parameters(mine)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):  # not: that it is no hash
+        models.passwords.verify(nobodys, PASSWORD)
+    linden.pat.password_hash = ""
+    assert not linden.pat.check_password("") and not linden.pat.check_password(PASSWORD)
