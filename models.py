@@ -62,7 +62,8 @@ from base.traits import Archivable, Shown, this_second
 
 passwords = argon2.PasswordHasher()
 
-ROLES = ("practitioner", "manager", "owner")
+ROLES = ("practitioner", "receptionist", "manager", "owner")
+BELOW_MANAGERS = ROLES[:2]
 PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
     "self-hosted": ("feed", "google", "microsoft"),
     "pro": ("feed", "google", "microsoft"),
@@ -317,6 +318,8 @@ class User(Shown, UserMixin):
     rev = BigIntegerField(default=0)
     away_rev = BigIntegerField(default=0)  # moves with the person's time off
     outside_rev = BigIntegerField(default=0)  # moves with events in their calendars outside
+    day_venue = IntegerField(null=True)  # whose team's day the person wants to see; None: all
+    day_working = BooleanField(default=False)  # there only those who work on that day
     created_at = InstantField(default=now)
 
     @property
@@ -330,9 +333,23 @@ class User(Shown, UserMixin):
         return self.role in ("manager", "owner")
 
     @property
+    def books_for_all(self) -> bool:
+        """Whether the person may book, change and block time in every calendar of the clinic: as a
+        receptionist, or as a manager.
+        """
+        return self.is_manager or self.role == "receptionist"
+
+    @property
     def is_owner(self) -> bool:
         """Whether the person is an owner."""
         return self.role == "owner"
+
+    def see_day_of(self, venue: int | None, working: bool) -> None:
+        """Keep which venue's team's day the person wants to see (an id; None: of all), and whether
+        only those who work on that day.
+        """
+        self.day_venue, self.day_working = venue, working
+        self.save(only=[User.day_venue, User.day_working])
 
     @property
     def sign_in_state(self) -> str:
@@ -354,15 +371,19 @@ class User(Shown, UserMixin):
         return own.order_by(Practitioner.archived, Venue.name)
 
     def roles_to_give(self, person: "User | None" = None) -> tuple[str, ...]:
-        """The roles this person may give: an owner each, a manager none but the one that is
-        there.
+        """The roles this person may give: an owner each, a manager those below their own, or none
+        but the one that is there.
         """
-        return ROLES if self.is_owner else (person.role if person else "practitioner",)
+        if self.is_owner:
+            return ROLES
+        return BELOW_MANAGERS if person is None or person.role in BELOW_MANAGERS else (person.role,)
 
     def may_manage(self, person: "User") -> bool:
-        """An owner looks after everyone; a manager after practitioners and themselves."""
+        """An owner looks after everyone; a manager after practitioners, receptionists and
+        themselves.
+        """
         return self.is_owner or (
-            self.is_manager and (person.role == "practitioner" or person.id == self.id)
+            self.is_manager and (person.role in BELOW_MANAGERS or person.id == self.id)
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 bookings, which look at it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,6 +84,13 @@ class ExternalEvent(Base):
         """The person's external events that touch [start, end) in any zone, oldest first, each with
         its calendar at hand.
         """
+        return cls.of_people([getattr(user, "id", user)], start, end)
+
+    @classmethod
+    def of_people(
+        cls, users: Collection[int], start: datetime, end: datetime
+    ) -> "ModelSelect[ExternalEvent]":
+        """The same of several people (ids)."""
         calendar: Any = cls.calendar.rel_model  # type: ignore[attr-defined]  # once it is known
         spare = timedelta(
             days=1
@@ -92,7 +99,7 @@ class ExternalEvent(Base):
         return (
             cls.select(cls, calendar)
             .join(calendar)
-            .where(cls.user == user, *near)
+            .where(cls.user.in_(list(users)), *near)
             .order_by(cls.starts_at, cls.id)
         )
 

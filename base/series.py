@@ -116,8 +116,8 @@ class InSeries(_Booking):
         """The bookings that a change of `which` reaches for this person, and how many are a
         colleague's and stay.
 
-        A practitioner reaches their own, a manager everyone's. The booking itself is always
-        reached: whether it may be is asked before.
+        A practitioner reaches their own, a receptionist or manager everyone's. The booking itself
+        is always reached: whether it may be is asked before.
         """
         rows = self.in_series(which)
         reached = [row for row in rows if row.id == self.id or _may_reach(actor, row)]
@@ -371,7 +371,7 @@ def _may_reach(actor: Any, row: Any) -> bool:
     """Whether the person may change the booking with others: their own, a manager everyone's. None:
     the program itself.
     """
-    return actor is None or actor.is_manager or row.practitioner.user_id == actor.id
+    return actor is None or actor.books_for_all or row.practitioner.user_id == actor.id
 
 
 def going_along(booking: object, reached: Iterable[Any]) -> list[Any]:

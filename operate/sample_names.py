@@ -19,6 +19,7 @@ VENUES = (  # name, address, zone
 PEOPLE = (  # name, sign-in, role, {venue: (colour, hours)}
     ("Olivia Linden", "owner", "owner", {}),
     ("Marcus Bell", "manager", "manager", {}),
+    ("Grace Novak", "reception", "receptionist", {}),
     ("Lea Moreau", "lea", "practitioner", {0: ("teal", FULL)}),
     (
         "Tomasz Zieliński",

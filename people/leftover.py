@@ -33,9 +33,9 @@ def ahead(*where):
     return Booking.select().join(Practitioner).where(*to_come(), *where)
 
 
-def with_open_ones(clinic: Clinic):
+def with_open_ones(clinic: Clinic, also: Sequence = ()):
     """The clinic's open calendars, with `left` None, and its closed ones that still hold bookings
-    to come, with their number as `left`.
+    to come, with their number as `left`; `also` those closed ones that hold such bookings.
     """
     closed = Practitioner.archived | Venue.archived
     ahead = Booking.select(fn.COUNT(Booking.id)).where(
@@ -48,7 +48,11 @@ def with_open_ones(clinic: Clinic):
         .switch(Practitioner)
         .join(Venue)
     )
-    return rows.where(Practitioner.clinic == clinic, ~closed | (ahead > 0))
+    wanted = ~closed | (ahead > 0)
+    if also:
+        held = Booking.select(Booking.practitioner).where(Booking.clinic == clinic, *also)
+        wanted |= Practitioner.id.in_(held)
+    return rows.where(Practitioner.clinic == clinic, wanted)
 
 
 def calendars(clinic: Clinic) -> list[Practitioner]:

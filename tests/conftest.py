@@ -374,6 +374,18 @@ def the_linden_clinic():
 
 
 @pytest.fixture
+def receptionist(linden):
+    """Rory, who books for everyone at Linden's desk and has no calendar."""
+    return User.create(
+        clinic=linden.clinic,
+        email="rory@linden.test",
+        name="Rory Linden",
+        role="receptionist",
+        password_hash=PASSWORD_HASH,
+    )
+
+
+@pytest.fixture
 def stranger(db):
     """Sam, who owns another clinic with one of everything."""
     owner = Clinic.found("Elsewhere", "Europe/Paris", "Sam Elsewhere", "sam@elsewhere.test")

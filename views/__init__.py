@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from .calendar import bookings, next_free, patients, time_off, week, why
+from .calendar import bookings, next_free, patients, team_day, time_off, week, why
 from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, tokens
@@ -18,6 +18,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(probes.blueprint)  # /healthz /readyz
     app.register_blueprint(auth.blueprint)  # /sign-in /sign-out /welcome /invitations /profile
     app.register_blueprint(week.blueprint)  # / and /calendar
+    app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")

@@ -37,7 +37,10 @@ def _sqlite_facts(execute) -> set[str]:
                 lambda m: m[0].replace(",", "\0"),
                 plain[plain.index("(") + 1 : -1],
             )
-            found |= {f"{table}: {part.strip()}".replace("\0", ",") for part in body.split(",")}
+            parts = [part.strip().replace("\0", ",") for part in body.split(",")]
+            # a column that was added says the same in another order
+            parts = [re.sub(r"(CHECK \(.*\)) NOT NULL$", r"NOT NULL \1", part) for part in parts]
+            found |= {f"{table}: {part}" for part in parts}
         else:
             found.add(plain)
     return found

@@ -33,7 +33,12 @@ def clinic(db, clock):
 
 def test_everybody_on_the_list_can_sign_in(app, db, clock):
     people = sample.load(PASSWORD)
-    assert Counter(role for role, _ in people) == {"Owner": 1, "Manager": 1, "Practitioner": 5}
+    assert Counter(role for role, _ in people) == {
+        "Owner": 1,
+        "Manager": 1,
+        "Receptionist": 1,
+        "Practitioner": 5,
+    }
     for _, email in people:
         assert User.get(User.email == email).check_password(PASSWORD)
 

@@ -276,7 +276,7 @@ def bookable(current: Practitioner | None = None) -> list[Practitioner]:
     own = [
         one
         for one in access.calendars()
-        if current_user.is_manager or one.user_id == current_user.id
+        if current_user.books_for_all or one.user_id == current_user.id
     ]
     return own if current is None or any(one.id == current.id for one in own) else [*own, current]
 

@@ -18,6 +18,8 @@ from models import Booking, Practitioner
 from views.kit import access, display
 
 SHORTEST = 15  # minutes of height that a block needs to be read
+CALLED_OFF = ("cancelled", "no_show")
+ASIDE = "side"  # the lane of what was called off
 Item = Booking | ExternalEvent | Stretch
 
 
@@ -41,6 +43,7 @@ class Block:
     start: str = ""
     end: str = ""
     lane: str | None = None
+    is_elsewhere: bool = False  # a booking in another calendar of the person
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Day:
     items: list[Block | Free] = field(default_factory=list)
     off: list[Stretch] = field(default_factory=list)  # whole days of time off
     note: str = ""  # why it has other hours than usual
+    may_book: bool = False  # whether whoever looks may change what is there
 
     @property
     def blocks(self) -> list[Block]:
@@ -106,18 +110,27 @@ def fill(
     touching = [item for item in items if touches(item, column.date, window)]
     column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
     places = [(item, _place(item, window, zone)) for item in touching if not item.all_day]
-    lanes = scheduling.lanes([place for _, place in places])
-    column.items = [
-        _block(
-            item,
-            calendar,
-            _times(item, window, zone),
-            start=wall(start),
-            end=wall(end),
-            lane=f"{lane}/{of}" if of > 1 else None,
-        )
-        for (item, (start, end)), (lane, of) in zip(places, lanes, strict=True)
-    ]
+    aside = _aside(places)
+    abreast = [one for one in places if one[0] not in aside]
+    lanes = scheduling.lanes([place for _, place in abreast])
+    named = [f"{lane}/{of}" if of > 1 else None for lane, of in lanes]
+    column.items = sorted(
+        (
+            _block(
+                item,
+                calendar,
+                _times(item, window, zone),
+                start=wall(start),
+                end=wall(end),
+                lane=lane,
+            )
+            for (item, (start, end)), lane in [
+                *zip(abreast, named, strict=True),
+                *((one, ASIDE) for one in places if one[0] in aside),
+            ]
+        ),
+        key=attrgetter("start"),
+    )
     column.note = rota.names.get(column.date, "")
     column.off = [item for item in touching if isinstance(item, Stretch) and item.all_day]
     if not column.off:
@@ -125,7 +138,8 @@ def fill(
             (wall(opens // 5 * 5), wall(-(-closes // 5) * 5))
             for opens, closes in map(scheduling.minutes_of, rota.hours_on(column.date))
         ]
-    if access.may_book(calendar) and window.ends_at > now:
+    column.may_book = access.may_book(calendar)
+    if column.may_book and window.ends_at > now:
         ahead = [
             Span(max(now, span.starts_at), span.ends_at)
             for span in rota.open_on(column.date)
@@ -136,10 +150,41 @@ def fill(
             [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
         )
         taken += working_time.cut([item for item in items if isinstance(item, Stretch)], ahead)
+        free = [
+            list(_divided(gap, [item.span for item in aside]))
+            for gap in scheduling.gaps(ahead, taken)
+        ]
         column.items = sorted(
-            [*column.items, *_slots(scheduling.gaps(ahead, taken), column.items, zone)],
-            key=attrgetter("start"),
+            [*column.items, *_slots(free, column.items, zone)], key=attrgetter("start")
         )
+
+
+def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
+    """What was called off and shares its time with nothing else: it leaves room beside it, so that
+    the freed time can be pressed.
+    """
+    return [
+        item
+        for item, (start, end) in places
+        if isinstance(item, Booking)
+        and item.status in CALLED_OFF
+        and not any(
+            other is not item and begins < end and start < stops
+            for other, (begins, stops) in places
+        )
+    ]
+
+
+def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
+    """The gap, cut where something was called off begins and ends, so that its time can be booked
+    by itself; and of each part whether it is such a time. No part gets too short to be pressed.
+    """
+    least, start = timedelta(minutes=SHORTEST), gap.starts_at
+    for edge in sorted({edge for span in freed for edge in (span.starts_at, span.ends_at)}):
+        if start + least <= edge <= gap.ends_at - least:
+            yield Span(start, edge), any(span.starts_at == start for span in freed)
+            start = edge
+    yield Span(start, gap.ends_at), any(span.starts_at == start for span in freed)
 
 
 def bounds(days: Sequence[Day]) -> tuple[int, int]:
@@ -196,7 +241,13 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
         return Block(off_title(item), "away", times, off_id=off_id, **place)
     if isinstance(item, Booking):
         return Block(
-            item.title, item.status, times, _detail(item, calendar), booking_id=item.id, **place
+            item.title,
+            item.status,
+            times,
+            _detail(item, calendar),
+            booking_id=item.id,
+            is_elsewhere=item.practitioner_id != calendar.id,
+            **place,
         )
     is_own, is_free = shows_titles(calendar), item.busy == "free"
     detail = f"{'Free, ' if is_free else ''}{display.called(item.calendar)}" if is_own else ""
@@ -255,19 +306,30 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
     return f"until {end}" if item.ends_at <= window.ends_at else "all day"
 
 
-def _slots(gaps: Iterable[Span], blocks: Sequence[Block], zone: ZoneInfo) -> Iterator[Free]:
+def _slots(
+    gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
+) -> Iterator[Free]:
     """Free stretches in pieces. The first piece leads that lies under no block, such as an offered
-    or a cancelled booking.
+    booking; so does that where something was called off.
     """
-    for gap in gaps:
-        pieces = list(_pieces(gap, zone))
+    for parts in gaps:
+        cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]
+        freed = {pieces[0] for pieces, is_freed in cut if pieces and is_freed}
+        pieces = [piece for pieces, _ in cut for piece in pieces if piece not in freed]
         open_ones = (
             piece
             for piece in pieces
-            if not any(block.start < piece[1] and piece[0] < block.end for block in blocks)
+            if not any(
+                block.start < piece[1] and piece[0] < block.end
+                for block in blocks
+                if block.lane != ASIDE
+            )
         )
-        leading = next(open_ones, pieces[0] if pieces else None)
-        yield from (Free(*piece, leads=piece == leading) for piece in pieces)
+        leading = next(open_ones, pieces[0] if pieces and not freed else None)
+        yield from (
+            Free(*piece, leads=piece == leading or piece in freed)
+            for piece in sorted([*pieces, *freed])
+        )
 
 
 def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
@@ -282,6 +344,14 @@ def _pieces(gap: Span, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
         cut = hour if end - hour >= SHORTEST else end
         yield wall(start), wall(cut)
         start = cut
+
+
+def now_line(local: datetime, first: int, last: int) -> tuple[str, str, str] | None:
+    """The line of now in a grid of these hours: the time, and from and to of its place."""
+    start = five(local)
+    if not first <= local.hour < last:
+        return None
+    return local.strftime("%H:%M"), wall(start), wall(start + 5)
 
 
 def minutes(clock: str) -> int:

@@ -14,7 +14,7 @@ from base.scheduling import BadTime
 from base.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
 from models import Booking, Practitioner
-from views.kit import display
+from views.kit import access, display
 from views.kit.forms import Choice, Clock, Day, Hidden, Needed, Paragraph
 from views.kit.merging import Merging
 
@@ -54,6 +54,8 @@ class OffForm(Merging):
 
     def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
         super().__init__(**kwargs)
+        if not access.may_see_off_note(calendar.user_id):
+            del self.note
         self.practitioner, self.row = calendar, row
         self.zone_name = (row and row.zone_name) or calendar.venue.zone_name
         self.bookings: list[Booking] = []
@@ -73,7 +75,6 @@ class OffForm(Merging):
                 last += timedelta(days=1)  # until midnight
         return {
             "kind": self.kind.data,
-            "note": self.note.data or "",
             "first_on": first,
             "last_on": last,
             "starts": walls[0],
@@ -81,7 +82,7 @@ class OffForm(Merging):
             "zone_name": None if self.whole.data else self.zone_name,
             "weekly": self.weekly.data,
             "until": self.until.data if self.weekly.data else None,
-        }
+        } | ({"note": self.note.data or ""} if self.note else {})
 
     def off(self) -> Off | None:
         """What was typed as a rule, or None with a fault beside the field."""

@@ -36,7 +36,7 @@ LOOK_SECONDS = (
 @blueprint.get("/")
 @login_required
 def home():
-    return redirect(url_for("week.index"))
+    return redirect(access.first_page())
 
 
 @blueprint.get("/calendar")
@@ -184,12 +184,7 @@ def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
     """The hours of the grid, and where the line of now lies in it."""
     first, last = columns.bounds(days)
     columns.cut_to(days, first, last)
-    start = columns.five(local)
-    line = (
-        (local.strftime("%H:%M"), columns.wall(start), columns.wall(start + 5))
-        if is_shown and first <= local.hour < last
-        else None
-    )
+    line = columns.now_line(local, first, last) if is_shown else None
     return {"first": first, "last": last, "now_line": line}
 
 

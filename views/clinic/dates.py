@@ -172,7 +172,7 @@ def words(row: DatedHours) -> str:
 def _owner(calendar_id: int | None, venue_id: int | None) -> Practitioner | Venue:
     """Whose hours they are, if the signed-in person may change them: 404 or 403 otherwise."""
     if calendar_id is not None:
-        return access.calendar_to_change(access.calendar_to_read(calendar_id))
+        return access.calendar_to_set_hours(calendar_id)
     return access.venue_to_change(venue_id)
 
 

@@ -26,6 +26,10 @@ ROLES = {  # role → name, what it may do
         "Practitioner",
         "Sees every calendar, books in their own, looks after clients",
     ),
+    "receptionist": (
+        "Receptionist",
+        "Books for everyone, looks after clients and time off; no settings",
+    ),
     "manager": ("Manager", "Books for everyone; changes services, settings and practitioners"),
     "owner": ("Owner", "Everything, also roles, the plan and the history of changes"),
 }

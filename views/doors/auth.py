@@ -133,9 +133,7 @@ def _safe(target: str | None) -> str:
     """Only a path of ours: never "//elsewhere", nor what browsers make of it (they read "\\" as "/"
     and skip tabs and line ends).
     """
-    return (
-        target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else url_for("week.index")
-    )
+    return target if target and re.fullmatch(r"/(?!/)[!-\[\]-~]*", target) else access.first_page()
 
 
 @blueprint.post("/sign-out")
@@ -184,7 +182,7 @@ def accept(secret: str):
             return _used_up()
         access.sign_in(user, remember=False, how="link_used")
         flash("Your password is set.")
-        return redirect(url_for("week.index"), 303)
+        return redirect(access.first_page(), 303)
     return render_template(
         "auth/accept.html", form=form, user=token.user, purpose=token.purpose
     ), 422 if form.errors else 200

@@ -2,6 +2,7 @@
 another clinic's row is 404.
 """
 
+from datetime import datetime
 from functools import wraps
 from typing import TypeVar
 
@@ -113,6 +114,18 @@ manager_required = _role_required(lambda user: user.is_manager)
 owner_required = _role_required(lambda user: user.is_owner)
 
 
+def first_page() -> str:
+    """The address of what opens first: the team's day for whoever books for everyone, once there is
+    more than their own calendar and something is booked; else the week.
+    """
+    has_team = (
+        current_user.books_for_all
+        and clinic().bookings.exists()
+        and any(one.user_id != current_user.id for one in calendars())
+    )
+    return url_for("team_day.index" if has_team else "week.index")
+
+
 def calendars() -> list[Practitioner]:
     """The clinic's open calendars, one query a request."""
     if "calendars" not in g:
@@ -150,24 +163,43 @@ def _load_menu() -> None:
     g.left_over = [row for row in rows if row.left is not None]
 
 
-def may_book(practitioner: Practitioner) -> bool:
-    """Whether the signed-in person may book in this calendar: their own, or any as a manager, while
-    it is open.
+def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
+    """The clinic's open calendars, and closed ones with bookings in [start, end) or to come, by
+    venue and name. One query, which also answers `left_over`.
     """
-    is_open = not practitioner.archived and not practitioner.venue.archived
-    return is_open and (current_user.is_manager or practitioner.user_id == current_user.id)
+    rows = leftover.with_open_ones(clinic(), Booking.touching(start, end))
+    found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
+    g.left_over = [row for row in found if row.left]
+    g.menu_calendars = [row for row in found if row.left is None]
+    return found
+
+
+def may_book(practitioner: Practitioner) -> bool:
+    """Whether the signed-in person may book in this calendar: their own, or any as a receptionist
+    or manager, while it is open.
+    """
+    return not practitioner.archived and not practitioner.venue.archived and is_own(practitioner)
 
 
 def is_own(practitioner: Practitioner) -> bool:
-    """Whether it is the signed-in person's to change: their own, or any as a manager."""
-    return current_user.is_manager or practitioner.user_id == current_user.id
+    """Whether what is in it is the signed-in person's to change: their own, or any as a
+    receptionist or manager.
+    """
+    return current_user.books_for_all or practitioner.user_id == current_user.id
 
 
 def may_see_off(row: TimeOff) -> bool:
     """Whether the signed-in person may see what time off is for, and change it: their own, or
+    anyone's as a receptionist or manager.
+    """
+    return current_user.books_for_all or row.user_id == current_user.id
+
+
+def may_see_off_note(user_id: int) -> bool:
+    """Whether the signed-in person may read the note of this person's time off: their own, or
     anyone's as a manager.
     """
-    return current_user.is_manager or row.user_id == current_user.id
+    return current_user.is_manager or user_id == current_user.id
 
 
 # ---- rows that a request names ----
@@ -204,8 +236,8 @@ def booking_to_read(booking_id: int) -> Booking:
 
 
 def booking_to_change(booking_id: int) -> Booking:
-    """In one's own calendar, or as a manager. What of its series a change reaches besides, the
-    transition decides for the same person (`base.series`, `reach`).
+    """In one's own calendar, or as a receptionist or manager. What of its series a change reaches
+    besides, the transition decides for the same person (`base.series`, `reach`).
     """
     booking = _load(Booking, booking_id)
     return booking if is_own(booking.practitioner) else abort(403)
@@ -226,8 +258,20 @@ def calendar_to_book(practitioner: Practitioner) -> Practitioner:
 
 
 def calendar_to_change(practitioner: Practitioner) -> Practitioner:
-    """This calendar, open or closed, if it is one's own or one is a manager; else 403."""
+    """This calendar, open or closed, to block time in: one's own, or any as a receptionist or
+    manager; else 403.
+    """
     return practitioner if is_own(practitioner) else abort(403)
+
+
+def calendar_to_set_hours(calendar_id: int) -> Practitioner:
+    """One's own calendar, or any as a manager, whose hours on single dates change; else 403."""
+    calendar = calendar_to_read(calendar_id)
+    return calendar if _sets_hours(calendar) else abort(403)
+
+
+def _sets_hours(calendar: Practitioner) -> bool:
+    return current_user.is_manager or calendar.user_id == current_user.id
 
 
 def calendar_to_hand_over(calendar_id: int) -> Practitioner:
@@ -242,7 +286,7 @@ def calendar_of_managed(user_id: int, calendar_id: int) -> Practitioner:
 
 
 def time_off_to_change(off_id: int, removed: bool = False) -> TimeOff:
-    """One's own, or anyone's as a manager; `removed`: also what was taken back."""
+    """One's own, or anyone's as a receptionist or manager; `removed`: also what was taken back."""
     row = _load(TimeOff, off_id)
     if not may_see_off(row):
         abort(403)
@@ -256,7 +300,7 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
     row = _load(DatedHours, row_id)
     if row.is_holiday:
         abort(404)
-    may = current_user.is_manager or (row.practitioner and is_own(row.practitioner))
+    may = current_user.is_manager or (row.practitioner and _sets_hours(row.practitioner))
     return row if may else abort(403)
 
 
@@ -283,6 +327,11 @@ def service_to_change(service_id: int) -> Service:
 def venue_to_change(venue_id: int) -> Venue:
     """For managers."""
     return _managed(Venue, venue_id)
+
+
+def venue_to_read(venue_id: int) -> Venue:
+    """Everyone of a clinic sees its venues."""
+    return _load(Venue, venue_id)
 
 
 def person_to_read(user_id: int) -> User:

@@ -55,15 +55,17 @@ STYLESHEETS = (  # in the order in which they apply
     "components.css",
     "clock.css",
     "calendar.css",
+    "team_day.css",
     "screens.css",
 )
 
 _MENU = (  # name, endpoint, icon, who sees it
+    ("Team’s day", "team_day.index", "columns", "all"),
     ("Calendar", "week.index", "calendar", "all"),
     ("Clients", "patients.index", "clients", "all"),
     ("Services", "services.index", "services", "all"),
     ("Team", "team.index", "team", "all"),
-    ("Calendar sync", "sync_settings.show", "sync", "all"),
+    ("Calendar sync", "sync_settings.show", "sync", "own calendar"),
     ("Health", "health.show", "health", "manager"),
     ("Settings", "settings.show", "settings", "manager"),
     ("Help", "help.index", "help", "all"),
@@ -142,11 +144,13 @@ class Page:
 
 
 def site_map() -> list[tuple[str, str, str]]:
-    return [
-        (name, endpoint, picture)
-        for name, endpoint, picture, who in _MENU
-        if who == "all" or current_user.is_manager
-    ]
+    """What the main menu leads to. Of sync a receptionist has none, but with a calendar of their
+    own.
+    """
+    sees = {"all"} | ({"manager"} if current_user.is_manager else set())
+    if current_user.role != "receptionist" or current_user.practitioners.exists():
+        sees.add("own calendar")
+    return [(name, endpoint, picture) for name, endpoint, picture, who in _MENU if who in sees]
 
 
 def called(calendar) -> str:

@@ -24,6 +24,7 @@ MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for what the next p
 SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
 UNATTENDED = {
     "week.changes",
+    "team_day.changes",
     "health.board",
     "two_way.look",
 }  # what open pages ask for by themselves: nobody need sit before them

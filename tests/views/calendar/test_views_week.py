@@ -149,9 +149,9 @@ def test_free_time_from_now_on_is_cut_at_hours_around_what_is_booked(pat, book):
                 ("10:00", "11:00", "cancelled"),
                 ("13:00", "14:00", "confirmed"),
             ],
-            ["11:00", "14:00"],
+            ["10:00", "11:00", "14:00"],  # what was called off stands beside its freed time
         ),
-        ([("11:00", "12:00", "cancelled")], ["09:00"]),
+        ([("11:10", "12:00", "cancelled")], ["09:00", "11:10"]),
         ([("09:00", "17:00", "offered")], ["09:00"]),
     ],
 )

@@ -26,6 +26,22 @@ OPEN = {"bookings.show", "week.outside", "patients.show", "patients.edit", "pati
 OPEN |= {"patients.archive", "patients.bring_back"}  # everyone of a clinic looks after its clients
 
 
+# what a receptionist may besides, of anyone's: bookings and time off
+AT_THE_DESK = {
+    "bookings.edit",
+    "bookings.update",
+    "bookings.set_status",
+    "bookings.ask_cancel",
+    "bookings.cancel",
+    "bookings.undo",
+    "time_off.edit",
+    "time_off.update",
+    "time_off.delete",
+    "time_off.bring_back",
+}
+FOR_MANAGERS = {"health", "settings", "imports", "sign_ins", "handover"}  # rooms, whole
+
+
 @pytest.fixture
 def rows(linden, clock):
     """Of everything that has a number one of Pat's, or of the Linden clinic; by argument, and by
@@ -86,8 +102,8 @@ def addresses(app, rows):
             yield from ((rule.endpoint, how, address) for how in rule.methods & {"GET", "POST"})
 
 
-def answers(browser, app, rows):
-    for endpoint, method, address in sorted(addresses(app, rows)):
+def answers(browser, app, rows, reverse=False):
+    for endpoint, method, address in sorted(addresses(app, rows), reverse=reverse):
         yield endpoint, f"{method} {address}", browser.open(address, method=method).status_code
 
 
@@ -109,6 +125,31 @@ def test_what_is_a_colleague_s_is_not_there_or_refused(app, rows, signed_in, lin
         if end.partition(".")[0] not in PRIVATE and end not in OPEN and status not in (403, 404)
     ]
     assert others == []
+
+
+@ON_SQLITE
+def test_a_receptionist_may_change_what_belongs_to_the_desk_alone(
+    app, rows, signed_in, receptionist
+):
+    found = list(answers(signed_in(receptionist), app, rows, reverse=True))  # deleting comes late
+    private = {status for end, _, status in found if end.partition(".")[0] in PRIVATE}
+    assert private == {404}
+    may = {end for end, _, status in found if status not in (403, 404)}
+    assert may == OPEN | AT_THE_DESK
+
+
+@ON_SQLITE
+def test_a_receptionist_sees_no_settings(app, linden, signed_in, receptionist):
+    browser = signed_in(receptionist)
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.partition(".")[0] in FOR_MANAGERS and not rule.arguments:
+            for method in rule.methods & {"GET", "POST"}:
+                assert browser.open(rule.rule, method=method).status_code == 403, rule
+    for address in ("/team/new", "/services/new", "/clients/ids"):
+        assert browser.get(address).status_code in (403, 404), address
+    menu = browser.get("/clients/").get_data(as_text=True).partition('id="menu"')[2]
+    assert "/calendar/team" in menu
+    assert not any(f'href="/{room}/"' in menu for room in ("sync", "health", "settings"))
 
 
 @ON_SQLITE

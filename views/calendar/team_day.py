@@ -1,0 +1,281 @@
+"""The team's day: one day with a column for each practitioner. Here a receptionist works."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_login import current_user
+
+from base import scheduling, time_off
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from base.series import STATUSES
+from models import Booking, Patient, Practitioner, Service, Venue
+from views.kit import access, display, htmx, sync_words
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import columns, week
+
+blueprint = Blueprint("team_day", __name__)
+
+JUMPS = [("In 1 week", 7), ("In 2 weeks", 14), ("In 4 weeks", 28), ("In 6 weeks", 42)]
+
+
+@dataclass(kw_only=True)
+class Column(columns.Day):
+    """One practitioner's day, by the clock of their venue."""
+
+    calendar: Practitioner
+    has_bookings: bool
+    now_line: tuple[str, str, str] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be booked there any more: somebody left, or the calendar closed."""
+        return self.calendar.archived or self.calendar.venue.archived
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the list by time: a block of somebody's, or a free stretch (`block` None)."""
+
+    calendar: Practitioner
+    block: columns.Block | None
+    start: str
+    end: str = ""
+
+    @property
+    def order(self) -> tuple:
+        return self.start, self.block is None, self.calendar.user.name
+
+
+@blueprint.get("/calendar/team")
+@login_required
+def index():
+    shown = page()
+    return render_template("team_day/index.html" if shown else "week/none.html", **shown or {})
+
+
+@blueprint.get("/calendar/team/list")
+@login_required
+def by_time():
+    """The same as a list by time; narrow screens fetch it in place of the columns."""
+    shown = page()
+    if shown is None:
+        return redirect(url_for("week.index"))
+    return htmx.show("team_day/by_time.html", "team_day/_in_place.html", **shown)
+
+
+@blueprint.get("/calendar/team/changes/<any(columns, list):form>")
+@login_required
+def changes(form: str):
+    """What an open page asks for by itself: nothing where it shows all there is (`rev`)."""
+    day, now = _asked_day(), scheduling.utc_now()
+    if not htmx.is_partial():
+        return redirect(url_for("team_day.index", day=day))
+    if request.args.get("rev") == _mark(_calendars(day, now), now):
+        return Response(status=204)
+    shown = page()
+    return render_template(f"team_day/_{form}.html", swap=True, **shown) if shown else ("", 204)
+
+
+@blueprint.post("/calendar/team/choice")
+@login_required
+def choose():
+    """Which venue's day, and whether of all or of those who work then: kept for the next time."""
+    venue = arg_int(request.form.get("venue"))
+    current_user.see_day_of(
+        venue and access.venue_to_read(venue).id, request.form.get("working") == "1"
+    )
+    return htmx.done(url_for("team_day.index", day=_asked_day()))
+
+
+def _asked_day() -> date | None:
+    """The day of the address; None: today, wherever that is."""
+    return week.chosen_day(ZoneInfo("UTC")) if request.values.get("day") else None
+
+
+def page(day: date | None = None) -> dict | None:
+    """What the templates need to show the day of the address, or this one; None where the clinic
+    has no calendar.
+    """
+    now, day = scheduling.utc_now(), day or _asked_day()
+    calendars = _calendars(day, now)
+    if not calendars:
+        return None
+    rev = _mark(calendars, now)  # what changes while this is read is seen at the next look
+    zone = sync_words.zone(calendars, current_user)
+    today = scheduling.local_day(now, zone)
+    day = day or today
+    venues = {one.venue_id: one.venue for one in calendars if not one.venue.archived}
+    venue = venues.get(current_user.day_venue)
+    shown = _columns(calendars, venue, day, now)
+    statuses = {item.status for column in shown for item in column.blocks}
+    zones = {one.venue.zone_name for one in calendars}
+    first, last = _lay_out(shown, day, now)
+    return {
+        "day": day,
+        "today": today,
+        "view": "team",
+        "came": {"view": "team", "shown": day.isoformat()},
+        "heading": display.day(day, year=True),
+        "columns": shown,
+        "lines": _lines(shown),
+        "first": first,
+        "last": last,
+        "rev": rev,
+        "venue": venue,
+        "venues": sorted(venues.values(), key=lambda one: one.name),
+        "zones_differ": len(zones) > 1,
+        "one_zone": len({column.calendar.venue.zone_name for column in shown}) < 2,
+        "statuses": [s for s in (*STATUSES, "external", "away") if s in statuses],
+        "jumps": [(name, today + timedelta(days=days)) for name, days in JUMPS],
+        "steps": (day - timedelta(days=1), day + timedelta(days=1)),
+        "bookable": next((one for one in calendars if access.may_book(one)), None),
+    }
+
+
+def _calendars(day: date | None, now: datetime) -> list[Practitioner]:
+    """The clinic's open calendars, and closed ones with bookings on the day, in any zone."""
+    utc = ZoneInfo("UTC")
+    noon = scheduling.midnight(day, utc) + timedelta(hours=12) if day else now
+    return access.calendars_of_day(noon - timedelta(hours=36), noon + timedelta(hours=36))
+
+
+def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:
+    """A mark of all that the page shows: it moves with anyone's bookings, time off and external
+    events, with what the person wants to see, and slowly with the clock.
+    """
+    facts = [
+        (one.id, one.calendar_rev, one.user.away_rev, one.user.outside_rev) for one in calendars
+    ]
+    choice = current_user.day_venue, current_user.day_working
+    slow = int(now.timestamp()) // week.LOOK_SECONDS
+    return hashlib.sha256(f"{facts} {choice} {slow}".encode()).hexdigest()[:12]
+
+
+def _columns(
+    calendars: Sequence[Practitioner], venue: Venue | None, day: date, now: datetime
+) -> list[Column]:
+    """The columns to show, by venue and name."""
+    shown = [one for one in calendars if venue is None or one.venue_id == venue.id]
+    zones = {one.zone for one in shown}
+    window = (
+        min((scheduling.midnight(day, zone) for zone in zones), default=now),
+        max((scheduling.midnight(day + timedelta(days=1), zone) for zone in zones), default=now),
+    )
+    bookings = _bookings(calendars, {one.user_id for one in shown}, window)
+    events = _events({one.user_id for one in shown}, window)
+    rotas = time_off.rotas(shown, *window)
+    found = []
+    for calendar in shown:
+        rota, zone = rotas[calendar.id], calendar.zone
+        window_here = Span(
+            scheduling.midnight(day, zone), scheduling.midnight(day + timedelta(days=1), zone)
+        )
+        own = [row for row in bookings[calendar.user_id] if row.practitioner_id == calendar.id]
+        column = Column(
+            calendar=calendar,
+            date=day,
+            is_today=day == scheduling.local_day(now, zone),
+            has_bookings=any(columns.touches(row, day, window_here) for row in own),
+        )
+        items = [
+            *bookings[calendar.user_id],
+            *events[calendar.user_id],
+            *rota.closed(*window),
+        ]
+        columns.fill(column, calendar, items, rota, now)
+        found.append(column)
+    return [column for column in found if _is_wanted(column, found)]
+
+
+def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
+    """Whether a column is shown. One in which nothing can be and nothing is gives way: of a closed
+    calendar, of somebody who works elsewhere on that day, and of all where only those who work are
+    wanted.
+    """
+    if column.has_bookings:
+        return True
+    if column.is_closed:
+        return False
+    elsewhere = any(
+        (one.hours or one.has_bookings) and one.calendar.user_id == column.calendar.user_id
+        for one in among
+    )
+    return bool(column.hours) or not (elsewhere or current_user.day_working)
+
+
+def _bookings(
+    calendars: Sequence[Practitioner], users: Collection[int], window: tuple[datetime, datetime]
+) -> dict[int, list[Booking]]:
+    """By person, oldest first, with client, service and calendar at hand: one query."""
+    known = {one.id: one for one in calendars}
+    rows = (
+        Booking.select(Booking, Patient, Service)
+        .join(Practitioner)
+        .switch(Booking)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(
+            Booking.clinic == access.clinic(),
+            Practitioner.user.in_(list(users)),
+            *Booking.touching(*window),
+        )
+        .order_by(Booking.starts_at, Booking.id)
+    )
+    found = defaultdict(list)
+    for row in rows:
+        row.practitioner = known.get(row.practitioner_id) or row.practitioner
+        found[row.practitioner.user_id].append(row)
+    return found
+
+
+def _events(
+    users: Collection[int], window: tuple[datetime, datetime]
+) -> dict[int, list[ExternalEvent]]:
+    """External events by person: of others those that take time."""
+    found = defaultdict(list)
+    for event in ExternalEvent.of_people(users, *window):
+        if event.busy != "free" or event.user_id == current_user.id:
+            found[event.user_id].append(event)
+    return found
+
+
+def _lay_out(shown: Sequence[Column], day: date, now: datetime) -> tuple[int, int]:
+    """The hours of the grid; in each column the line of now by its own clock."""
+    first, last = columns.bounds(shown)
+    columns.cut_to(shown, first, last)
+    for column in shown:
+        if column.is_today:
+            column.now_line = columns.now_line(now.astimezone(column.calendar.zone), first, last)
+    return first, last
+
+
+def _lines(shown: Sequence[Column]) -> list[Line]:
+    """Everything of the day by the clock, whole days first."""
+    lines = [
+        Line(column.calendar, block, block.start, block.end)
+        for column in shown
+        for block in column.blocks
+    ]
+    lines += [Line(column.calendar, None, *free) for column in shown for free in _free(column)]
+    return sorted(lines, key=lambda line: line.order)
+
+
+def _free(column: Column) -> list[tuple[str, str]]:
+    """Its free stretches: the pieces that touch are one."""
+    found: list[tuple[str, str]] = []
+    for item in column.items:
+        if isinstance(item, columns.Free):
+            if found and found[-1][1] == item.start:
+                found[-1] = found[-1][0], item.end
+            else:
+                found.append((item.start, item.end))
+    return found
