@@ -84,7 +84,7 @@ class ExternalEvent(Base):
         """The person's external events that touch [start, end) in any zone, oldest first, each with
         its calendar at hand.
         """
-        return cls.of_people([getattr(user, "id", user)], start, end)
+        return cls.of_people([user if isinstance(user, int) else user.id], start, end)
 
     @classmethod
     def of_people(

@@ -368,8 +368,8 @@ class InSeries(_Booking):
 
 
 def _may_reach(actor: Any, row: Any) -> bool:
-    """Whether the person may change the booking with others: their own, a manager everyone's. None:
-    the program itself.
+    """Whether the person may change the booking with others: their own, a receptionist or manager
+    everyone's. None: the program itself.
     """
     return actor is None or actor.books_for_all or row.practitioner.user_id == actor.id
 
