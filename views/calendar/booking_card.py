@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
-
-from flask import url_for
 
 from base import scheduling
 from base.clashes import SlotTaken
@@ -17,7 +15,7 @@ from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
 from views.kit import access, display, history
 
-from . import booking_form, columns
+from . import booking_form, columns, places
 
 MOST_EARLIER = 50  # versions of a note on one page
 NEXT = {  # what usually comes next, the likeliest first
@@ -156,26 +154,9 @@ def first_day(booking: Booking) -> date:
     return display.first_day(booking, booking.practitioner.zone)
 
 
-def seen_in(booking: Booking, came: dict[str, str]) -> tuple[date, str]:
-    """The day and the view in which the booking is seen: as one came, while it lies there; else
-    from its first day on.
-    """
-    first, view = first_day(booking), came.get("view", "week")
-    shown = date.fromisoformat(came.get("shown", first.isoformat()))
-    return (
-        shown if shown <= first < shown + timedelta(days=7 if view == "agenda" else 1) else first
-    ), view
-
-
 def back(booking: Booking, came: dict[str, str]) -> str:
-    """The address of the calendar with the booking in it."""
-    day, view = seen_in(booking, came)
-    return url_for(
-        "week.index",
-        calendar=booking.practitioner_id,
-        day=day.isoformat(),
-        view=view if came else None,
-    )
+    """The address of the view one came from, or else the week, with the booking in it."""
+    return places.address(booking.practitioner, places.around(first_day(booking), came), came)
 
 
 def when(booking: Booking) -> str:

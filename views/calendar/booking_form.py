@@ -19,7 +19,7 @@ from models import Booking, Patient, Practitioner, Service, Venue
 from views.kit import access, display
 from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Options, Paragraph
 
-from . import clients
+from . import clients, places
 from .booking_times import Times
 
 MOST_FOUND = 6
@@ -347,11 +347,7 @@ def close_url(form: BookingForm) -> str:
     """Where "Cancel" leads."""
     if form.booking:
         return url_for("bookings.show", booking_id=form.booking.id)
-    return url_for(
-        "week.index",
-        calendar=form.practitioner.id,
-        day=form.day.data.isoformat() if form.day.data else None,
-    )
+    return places.address(form.practitioner, form.day.data, places.came_from())
 
 
 def zone_differs(practitioner: Practitioner) -> bool:

@@ -13,21 +13,23 @@ from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import Choice, Form, Hidden, Options, arg_int
 
-from . import booking_card, booking_form, booking_page, booking_times, booking_words, week
+from . import (
+    booking_card,
+    booking_form,
+    booking_page,
+    booking_times,
+    booking_words,
+    places,
+    team_day,
+    week,
+)
 from .booking_card import when
 from .booking_form import BookingForm
 
 blueprint = Blueprint("bookings", __name__)
 
 
-@blueprint.url_defaults
-def _keep_view(endpoint: str, values: dict) -> None:
-    """Every address of a card and its forms carries the view one came from, so that a change leads
-    back there.
-    """
-    if request and request.blueprint == "bookings":
-        for name, value in week.came_from().items():
-            values.setdefault(name, value)
+places.carry(blueprint)
 
 
 class StatusForm(Form):
@@ -47,7 +49,7 @@ class CancelForm(Form):
 @blueprint.get("/")
 @login_required
 def index():
-    return redirect(url_for("week.index"))
+    return redirect(access.first_page())
 
 
 @blueprint.get("/new")
@@ -315,15 +317,17 @@ def _show_cancellation(booking: Booking, form: CancelForm, status: int = 200):
 
 def _behind(booking: Booking) -> dict:
     """What one came from, behind an open card; htmx has it on the page already."""
-    return (
-        {}
-        if htmx.is_partial()
-        else week.page(booking.practitioner, *booking_card.seen_in(booking, week.came_from()))
-    )
+    if htmx.is_partial():
+        return {}
+    came = places.came_from()
+    day = places.around(booking_card.first_day(booking), came)
+    if came.get("view") == "team" and (page := team_day.page(day)):
+        return {"behind": "team_day/index.html", **page}
+    return week.page(booking.practitioner, day, came.get("view", "week"))
 
 
 def _back(booking: Booking) -> str:
-    return booking_card.back(booking, week.came_from())
+    return booking_card.back(booking, places.came_from())
 
 
 def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:

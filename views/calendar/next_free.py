@@ -15,11 +15,13 @@ from views.kit import access, display, sync_words
 from views.kit.access import login_required
 from views.kit.forms import Choice, Day, Form, arg_int
 
-from . import booking_form
+from . import booking_form, places
 from .booking_form import Whole
 
 blueprint = Blueprint("next_free", __name__)
+places.carry(blueprint)
 
+OF_THE_WAY = ("patient", "calendar", "view", "shown")  # say for whom and from where, not what for
 STEP = 15  # minutes between the times that are listed
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER = timedelta(days=91)
@@ -137,17 +139,21 @@ class FreeDay:
 def show():
     calendars = booking_form.bookable()
     patient = _patient()
-    asked = [name for name in request.args if name not in ("patient", "calendar")]
+    asked = [name for name in request.args if name not in OF_THE_WAY]
     form = (
         WishForm(calendars, formdata=request.args)
         if asked
         else WishForm(calendars, formdata=None, data=_usual(calendars))
     )
     if not calendars:
-        return render_template("next_free/show.html", form=None)
+        return _page(form=None)
     if not form.validate():
-        return render_template("next_free/show.html", form=form, days=[], patient=patient), 422
-    return render_template("next_free/show.html", **_answer(form, patient), patient=patient)
+        return _page(form=form, days=[], patient=patient), 422
+    return _page(**_answer(form, patient), patient=patient)
+
+
+def _page(**shown) -> str:
+    return render_template("next_free/show.html", came=places.came_from(), **shown)
 
 
 def _patient() -> Patient | None:

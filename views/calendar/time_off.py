@@ -14,10 +14,11 @@ from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import booking_form, off_form, week
+from . import booking_form, off_form, places, week
 from .off_form import OffForm
 
 blueprint = Blueprint("time_off", __name__)
+places.carry(blueprint)
 
 LISTED_DAYS = 2 * 366
 MOST_LISTED = 100
@@ -197,13 +198,7 @@ def _undo(row: TimeOff, what: str, day: date | None = None) -> str:
 
 
 def _back(calendar: Practitioner, day: date) -> str:
-    view = request.values.get("view")
-    return url_for(
-        "week.index",
-        calendar=calendar.id,
-        day=day.isoformat(),
-        view=view if view in ("day", "agenda") else None,
-    )
+    return places.address(calendar, day, places.came_from())
 
 
 def _show(form: OffForm, status: int = 200):

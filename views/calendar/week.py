@@ -15,7 +15,7 @@ from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import booking_form, columns, outside_card
+from . import booking_form, columns, outside_card, places
 from .first_steps import first_steps
 
 blueprint = Blueprint("week", __name__)
@@ -84,13 +84,10 @@ def outside(event_id: int):
         abort(404)
     card, view = outside_card.card(event, calendar), request.args.get("view", "week")
     day = chosen_day(calendar.zone) if "day" in request.args else card.day
-    behind = {} if htmx.is_partial() else page(calendar, day, view if view in VIEWS else abort(404))
-    back = url_for(
-        "week.index",
-        calendar=calendar.id,
-        day=day.isoformat(),
-        view=view if view != "week" else None,
-    )
+    if view not in (*VIEWS, "team"):
+        abort(404)
+    behind = {} if htmx.is_partial() else page(calendar, day, "day" if view == "team" else view)
+    back = places.address(calendar, day, places.came_from())
     return htmx.show("week/outside.html", "week/_outside.html", card=card, back=back, **behind)
 
 
@@ -105,7 +102,7 @@ def chosen_calendar() -> Practitioner:
 
 def chosen_day(zone: ZoneInfo) -> date:
     """The day of the query string, else today in the zone."""
-    asked = request.args.get("day")
+    asked = request.values.get("day")
     try:
         day = (
             date.fromisoformat(asked) if asked else scheduling.local_day(scheduling.utc_now(), zone)
@@ -113,21 +110,6 @@ def chosen_day(zone: ZoneInfo) -> date:
     except ValueError:
         abort(404)
     return day if scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY else abort(404)
-
-
-def came_from() -> dict[str, str]:
-    """The view from which a booking was opened and its first day, as the addresses of the card
-    carry them; empty: the week.
-    """
-    view, shown = request.args.get("view"), request.args.get("shown", "")
-    return {"view": view, "shown": shown} if view in ("day", "agenda") and _is_day(shown) else {}
-
-
-def _is_day(value: str) -> bool:
-    try:
-        return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY
-    except ValueError:
-        return False
 
 
 def page(calendar: Practitioner, day: date, view: str) -> dict:
