@@ -9,6 +9,7 @@ see nothing of Linden's.
 
 import base64
 import gc
+import itertools
 import json
 import os
 import re
@@ -89,6 +90,15 @@ SLOW = {  # files that take long; `make quick` leaves them out
     "test_vtimezone",
 }
 
+LONG = {  # files whose tests take long one by one, and begin first: in the end no core waits
+    "test_front_door",
+    "test_keeper",
+    "test_no_network",
+    "test_outages",
+    "test_plan_machine",
+    "test_sync_machine",
+}
+
 models.passwords = argon2.PasswordHasher(
     time_cost=1, memory_cost=8, parallelism=1
 )  # the cheapest that Argon2 allows
@@ -124,6 +134,7 @@ def pytest_collection_finish(session):
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)  # pytest has put together by then what shares a database
 def pytest_collection_modifyitems(config, items):
     """The engine is proved on both databases with one provider, and with the other on one: what it
     says to a database is the same for both.
@@ -135,7 +146,28 @@ def pytest_collection_modifyitems(config, items):
 
     twice = [item for item in items if is_twice(item)]
     config.hook.pytest_deselected(items=twice)
-    items[:] = [item for item in items if not is_twice(item)]
+    once = [item for item in items if not is_twice(item)]
+    items[:] = dealt(once, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def dealt(items, hands):
+    """The tests so that of the equal parts into which xdist cuts them for its `hands` processes
+    each begins with long ones. Those that use the deployed Kalends are for one, which starts it
+    once.
+    """
+    if hands == 1:
+        return items
+    deployed, long, rest = [], [], []
+    for item in items:
+        is_deployed = "live" in getattr(item, "fixturenames", ())
+        kind = deployed if is_deployed else long if item.path.stem in LONG else rest
+        kind.append(item)
+    order, ready = [], iter(rest)
+    for hand, first in enumerate([deployed, *(long[n :: hands - 1] for n in range(hands - 1))]):
+        size = (len(items) - len(order)) // (hands - hand)
+        order += first
+        order += itertools.islice(ready, max(0, size - len(first)))
+    return order + list(ready)
 
 
 def pytest_itemcollected(item):
