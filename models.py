@@ -35,8 +35,9 @@ from peewee import (
 )
 
 from base import feed_presets, scheduling
+from base.agreements import Agreement
 from base.audit import AuditEntry
-from base.clashes import Clash, refuse_taken
+from base.clashes import Clash, ClosedCalendar, SlotTaken, refuse_taken
 from base.database import (
     Base,
     InstantField,
@@ -53,6 +54,7 @@ from base.notes import NoteVersion
 from base.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
 from base.outside import ExternalEvent
 from base.revisions import Revised
+from base.rezoning import lay_anew
 from base.scheduling import Hours, Span
 from base.series import Changed, InSeries
 from base.statuses import FREE_STATUSES, STATUSES
@@ -135,6 +137,9 @@ class Clinic(Revised):
     void_rev = BigIntegerField(
         null=True
     )  # copies of feeds up to this revision are still to be voided
+    step_minutes = IntegerField(default=15)  # between offered times, from the opening hour on
+    overlaps = JSONText(default=dict)  # what the nightly check found (`operate.overlaps`)
+    overlaps_checked_at = InstantField(null=True)
     created_at = InstantField(default=now)
 
     @classmethod
@@ -269,7 +274,8 @@ class Venue(Archivable, Shown):
         """Rename, re-address or re-zone. Timed bookings keep their instant; whole days are laid on
         the new zone's midnights.
 
-        Raises Taken for a name in use.
+        Raises Taken for a name in use, and SlotTaken where whole days would come to overlap other
+        bookings in the new zone.
         """
         wanted = {"name": name, "address": address, "zone_name": zone_name, "hours": hours}
         changed = [column for column, value in wanted.items() if getattr(self, column) != value]
@@ -282,17 +288,11 @@ class Venue(Archivable, Shown):
             self.save()
         if moved:
             whole = (
-                Booking.select()
+                Booking.select(Booking, Practitioner)
                 .join(Practitioner)
                 .where(Practitioner.venue == self, Booking.starts_on.is_null(False))
             )
-            for booking in whole:
-                booking.place(
-                    scheduling.whole_days(
-                        booking.starts_on, booking.ends_on - timedelta(days=1), self.zone
-                    )
-                )
-                booking.save()
+            lay_anew(list(whole), self.zone)
         AuditEntry.note(self.clinic, actor, "venue.changed", self, fields=changed)
 
 
@@ -617,6 +617,13 @@ class Practitioner(Archivable):
         elif calendar.archived:
             calendar.set_archived(False, actor)
         return calendar
+
+    def check_open(self) -> None:
+        """Raise ClosedCalendar where nothing new may be booked here: somebody may have left, or
+        closed the calendar or its venue, since it was read. In the transaction that books.
+        """
+        if not Practitioner.listed(self.clinic).where(Practitioner.id == self.id).exists():
+            raise ClosedCalendar
 
     @transition
     def set_hours(self, actor: User | None, hours: Hours) -> None:
@@ -1006,7 +1013,7 @@ class Booking(InSeries, Base):
         **fields,
     ) -> Changed:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
-        and then makes none.
+        and then makes none; BadTime where the spans overlap each other; ClosedCalendar.
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
         out the times that are taken, and
@@ -1017,20 +1024,21 @@ class Booking(InSeries, Base):
         practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
             return Changed(earlier)
-        taken = (
-            cls.taken(practitioner, spans)
-            if status not in FREE_STATUSES and allow_overlap is not True
-            else []
-        )
+        practitioner.check_open()
+        scheduling.check_apart(spans)
+        taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES else []
         if skip_taken:
             refused = [clash.span for clash in taken]
             spans = [span for span in spans if span not in refused]
-        if not (skip_taken and spans):
+            if not spans:
+                raise SlotTaken(taken)
+        else:
             refuse_taken(taken, allow_overlap)
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, new_client, actor)
         series = uuid.uuid4() if len(spans) > 1 else None
         made = Changed(skipped=taken if skip_taken else ())
+        agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}
         for span in spans:
             booking = cls(
                 clinic=practitioner.clinic,
@@ -1044,6 +1052,7 @@ class Booking(InSeries, Base):
             booking.place(span)
             booking.save(force_insert=True)
             made.append(booking)
+            Agreement.keep([(booking.id, key) for key in agreed.get(span, ())], actor)
         cls.bump(practitioner.clinic, practitioner)
         AuditEntry.note(practitioner.clinic, actor, "booking.made", made[0], count=len(made))
         return made

@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from .agreements import Agreement
+from .database import Base
 from .outside import ExternalEvent
 from .rows import Booked, Calendar
 from .scheduling import Span
@@ -29,10 +32,36 @@ class Clash:
         there later.
         """
         return {
-            *(f"b{row.id}" for row in self.bookings),
-            *(f"e{event.id}" for event in self.events),
+            *map(booking_key_of, self.bookings),
+            *("e{}.{}.{}".format(event.id, *_bounds(event)) for event in self.events),
             *(stretch.key for stretch in self.away),
         }
+
+    def unagreed(self, agreed: Collection[str]) -> set[str]:
+        """The keys that were not agreed to. Pages and histories of earlier versions name a booking
+        or event without its time.
+        """
+        return {key for key in self.keys if not {key, key.partition(".")[0]} & set(agreed)}
+
+
+def booking_key(booking: int, starts: int, ends: int) -> str:
+    """The key of a booking (id) that lies from and to so many seconds since 1970: who agreed to it
+    agreed to it there.
+    """
+    return f"b{booking}.{starts}.{ends}"
+
+
+def booking_key_of(row: Booked) -> str:
+    """The key of a booking where it lies."""
+    return booking_key(row.id, *_bounds(row.span))
+
+
+def _bounds(item: Span | ExternalEvent) -> tuple[int, int]:
+    return int(item.starts_at.timestamp()), int(item.ends_at.timestamp())
+
+
+class ClosedCalendar(Exception):
+    """Nothing new may be booked in the calendar: it or its venue is closed."""
 
 
 class SlotTaken(Exception):
@@ -62,9 +91,10 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
 
 def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
     """For each step that takes time: what holds it already, or would after the other steps. Each is
-    judged in its own calendar.
+    judged in its own calendar. One that is only confirmed is asked about what came since.
     """
     found, ids = [], [step.row.id for step in steps]
+    confirmed = Agreement.of([step.row.id for step in steps if step.is_confirmed])
     calendars = {step.calendar.id: step.calendar for step in steps if step.takes_time}
     for calendar in calendars.values():
         asking = [step for step in steps if step.takes_time and step.calendar.id == calendar.id]
@@ -78,8 +108,9 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
             ]
             held = [event for event in events if event.overlaps(step.span, calendar.zone)]
             away = [stretch for stretch in off if stretch.overlaps(step.span)]
-            if rows or held or away:
-                found.append((step, Clash(step.calendar, step.span, rows, held, away)))
+            clash = Clash(step.calendar, step.span, rows, held, away)
+            if clash.unagreed(confirmed.get(step.row.id, ())):
+                found.append((step, clash))
     return sorted(found, key=lambda pair: pair[0].span.starts_at)
 
 
@@ -87,15 +118,23 @@ def _gets_in_the_way(step: Step, other: Step) -> bool:
     """Whether another booking of the same change would overlap it and does not now: what overlaps
     already was agreed to.
     """
-    if (
-        other is step
-        or not other.is_busy
-        or other.calendar.user_id != step.calendar.user_id
-        or not other.span.overlaps(step.span)
-    ):
-        return False
+    return _would_overlap(step, other) and not _overlap_now(step, other)
+
+
+def _would_overlap(step: Step, other: Step) -> bool:
+    """Whether two bookings of a change overlap after it."""
+    return (
+        other is not step
+        and other.is_busy
+        and step.is_busy
+        and other.calendar.user_id == step.calendar.user_id
+        and other.span.overlaps(step.span)
+    )
+
+
+def _overlap_now(step: Step, other: Step) -> bool:
     one, two = step.row, other.row
-    return not (
+    return (
         one.is_busy
         and two.is_busy
         and one.practitioner.user_id == two.practitioner.user_id
@@ -103,9 +142,64 @@ def _gets_in_the_way(step: Step, other: Step) -> bool:
     )
 
 
+def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
+    """Pairs of bookings that overlap before and after a change, both being changed, and of which
+    somebody agreed that they do: that goes on wherever they lie then.
+    """
+    pairs = [
+        (one.row, two.row)
+        for place, one in enumerate(steps)
+        for two in steps[place + 1 :]
+        if _would_overlap(one, two) and _overlap_now(one, two)
+    ]
+    agreed = Agreement.of([row.id for pair in pairs for row in pair])
+    return [
+        (one, two)
+        for one, two in pairs
+        if booking_key_of(two) in agreed[one.id] or booking_key_of(one) in agreed[two.id]
+    ]
+
+
+def void_agreements(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
+    """Before a change is written: what was agreed to of bookings that take other time is void; but
+    for the pairs that this gives, of which it goes on.
+    """
+    stays = agreed_together(steps)
+    Agreement.void([step.row.id for step in steps if step.takes_time and not step.is_confirmed])
+    return stays
+
+
+def write_down(
+    agreed: Sequence[tuple[Step, Clash]],
+    stays: Sequence[tuple[Booked, Booked]],
+    actor: Base | None,
+) -> None:
+    """After a change is written: what its bookings overlap now by agreement."""
+    Agreement.keep([(step.row.id, key) for step, clash in agreed for key in clash.keys], actor)
+    Agreement.keep([(one.id, booking_key_of(two)) for one, two in stays], actor)
+
+
 def refuse_taken(taken: Sequence[Clash], agreed: bool | Collection[str]) -> None:
     """Raise SlotTaken for times that are taken. `agreed`: True for all of it, or the keys of what a
     person has agreed to overlap.
     """
-    if taken and agreed is not True and any(clash.keys - set(agreed or ()) for clash in taken):
+    if agreed is not True and any(clash.unagreed(agreed or ()) for clash in taken):
         raise SlotTaken(taken)
+
+
+def overlapped_now(rows: Sequence[Any]) -> dict[str, list[str]]:
+    """What each of these bookings overlaps now, by its id: somebody agreed to that."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.is_busy:
+            person, zone = row.practitioner.user_id, row.practitioner.zone
+            clash = Clash(
+                row.practitioner,
+                row.span,
+                row.conflicts(person, [row.span], [row.id]),
+                ExternalEvent.blocking(person, [row.span], zone),
+                TimeOff.blocking(person, [row.span], zone),
+            )
+            if clash.keys:
+                found[str(row.id)] = sorted(clash.keys)
+    return found

@@ -22,6 +22,9 @@ class Calendar(Protocol):
     def zone(self) -> ZoneInfo:
         """The venue's."""
 
+    def check_open(self) -> None:
+        """Raise ClosedCalendar where nothing new may be booked."""
+
 
 class Worked(Calendar, Protocol):
     """The same, with its hours."""

@@ -184,6 +184,14 @@ def repeats(
     return spans
 
 
+def check_apart(spans: Sequence[Span]) -> None:
+    """Raise BadTime where one of the spans overlaps another: a series must not meet itself."""
+    in_order = sorted(spans, key=lambda span: span.starts_at)
+    for earlier, later in pairwise(in_order):
+        if earlier.overlaps(later):
+            raise BadTime("each_other")
+
+
 def local_day(at: datetime, zone: ZoneInfo) -> date:
     """The day in the zone at an instant."""
     return at.astimezone(zone).date()

@@ -13,15 +13,22 @@ from uuid import UUID
 from base import scheduling
 
 from .audit import AuditEntry
-from .clashes import Clash, SlotTaken, clashes, refuse_taken, spare_taken
+from .clashes import (
+    Clash,
+    SlotTaken,
+    clashes,
+    overlapped_now,
+    refuse_taken,
+    spare_taken,
+    void_agreements,
+    write_down,
+)
 from .database import Base, transition
 from .notes import NoteVersion
-from .outside import ExternalEvent
 from .rows import Booked, Calendar
 from .scheduling import Span
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
-from .time_off import TimeOff
 
 
 class ChangedMeanwhile(Exception):
@@ -221,7 +228,7 @@ class InSeries(_Booking):
         was, was_status = self.span, self.status
         reached, colleagues = self.reach(actor, which)
         steps, kept = self.plan(reached, span, practitioner, **fields)
-        skipped = self._settle(steps, allow_overlap, skip_taken)
+        skipped, agreed = self._settle(steps, allow_overlap, skip_taken)
         changed = [step for step in steps if step.row is self or step.changes]
         named = sorted({name for step in changed for name in step.changes})
         moved = "time" in named
@@ -231,7 +238,7 @@ class InSeries(_Booking):
         detail: dict[str, Any] = (
             {"from": handed.row.practitioner_id, "to": handed.calendar.id} if handed else {}
         )
-        rows = self._carry_out(changed, actor)
+        rows = self._carry_out(changed, actor, agreed)
         detail |= {
             "was": was.starts_at.isoformat(),
             "now": self.starts_at.isoformat(),
@@ -262,15 +269,15 @@ class InSeries(_Booking):
         other = [row for row in reached if row.status != status]
         rows = [row for row in other if row is self or row.status in OPEN_STATUSES]
         steps = [Step(row, row.span, row.practitioner, {"status": status}) for row in rows]
-        skipped = self._settle(steps, allow_overlap, skip_taken)
+        skipped, agreed = self._settle(steps, allow_overlap, skip_taken)
         changed = [step for step in steps if step.changes]
         kept = {"colleague": colleagues, "settled": len(other) - len(rows)}
         was = {str(step.row.id): step.row.status for step in changed}
-        agreed = {} if status not in FREE_STATUSES else _overlaps([step.row for step in changed])
-        done, entry = self._carry_out(changed, actor), None
+        over = {} if status not in FREE_STATUSES else overlapped_now([step.row for step in changed])
+        done, entry = self._carry_out(changed, actor, agreed), None
         if done:
             entry = self._note(
-                actor, f"booking.{status}", done, was=was, **({"over": agreed} if agreed else {})
+                actor, f"booking.{status}", done, was=was, **({"over": over} if over else {})
             )
         return Changed(done, kept, skipped, entry)
 
@@ -311,14 +318,14 @@ class InSeries(_Booking):
         while taken := [
             (step, clash)
             for step, clash in clashes(steps)
-            if clash.keys - agreed.get(step.row.id, set())
+            if clash.unagreed(agreed.get(step.row.id, ()))
         ]:
             for step, clash in taken:
                 steps.remove(step)
                 skipped.append(clash)
         if not steps:
             raise SlotTaken(skipped)
-        rows = self._carry_out(steps, actor)
+        rows = self._carry_out(steps, actor, clashes(steps))
         self._note(actor, "booking.undone", rows, status=self.status)
         return Changed(rows, {"colleague": len(reached) - len(own)}, skipped)
 
@@ -328,20 +335,31 @@ class InSeries(_Booking):
 
     def _settle(
         self, steps: Sequence[Step], allow_overlap: bool | Collection[str], skip_taken: bool
-    ) -> list[Clash]:
-        """Refuse times that are taken (SlotTaken), or skip them. Gives what was skipped."""
+    ) -> tuple[list[Clash], list[tuple[Step, Clash]]]:
+        """Refuse times that are taken (SlotTaken), or skip them. Gives what was skipped, and what
+        a person agreed to, by step.
+        """
+        for step in steps:
+            if step.calendar.id != step.row.practitioner_id:
+                step.calendar.check_open()
         if skip_taken:
-            return spare_taken(steps)
-        refuse_taken(
-            [clash for _, clash in clashes(steps)] if allow_overlap is not True else [],
-            allow_overlap,
-        )
-        return []
+            return spare_taken(steps), []
+        found = clashes(steps)
+        refuse_taken([clash for _, clash in found], allow_overlap)
+        return [], found
 
-    def _carry_out(self, steps: Sequence[Step], actor: Base | None) -> list[Any]:
-        """Write the steps, keep what a note said before, and make every calendar's feeds fresh."""
+    def _carry_out(
+        self,
+        steps: Sequence[Step],
+        actor: Base | None,
+        agreed: Sequence[tuple[Step, Clash]] = (),
+    ) -> list[Any]:
+        """Write the steps, keep what a note said before and what the person agreed to overlap, and
+        make every calendar's feeds fresh.
+        """
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
+        stays = void_agreements(steps)
         for step in steps:
             row: Any = step.row
             shows = step.moves or step.status != row.status
@@ -354,6 +372,7 @@ class InSeries(_Booking):
                 setattr(row, name, value)
             row.sequence, row.updated_at = row.sequence + shows, now
             row.save()
+        write_down(agreed, stays, actor)
         if touched:
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]
@@ -379,21 +398,3 @@ def going_along(booking: object, reached: Iterable[Any]) -> list[Any]:
     return [
         row for row in reached if row is not booking and row.status in OPEN_STATUSES and row.is_busy
     ]
-
-
-def _overlaps(rows: Sequence[Any]) -> dict[str, list[str]]:
-    """What each of these bookings overlaps now, by its id: somebody agreed to that."""
-    found = {}
-    for row in rows:
-        if row.is_busy:
-            person, zone = row.practitioner.user_id, row.practitioner.zone
-            clash = Clash(
-                row.practitioner,
-                row.span,
-                row.conflicts(person, [row.span], [row.id]),
-                ExternalEvent.blocking(person, [row.span], zone),
-                TimeOff.blocking(person, [row.span], zone),
-            )
-            if clash.keys:
-                found[str(row.id)] = sorted(clash.keys)
-    return found

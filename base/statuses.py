@@ -17,3 +17,7 @@ FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other
 
 
 OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
+CONFIRMED = (
+    "confirmed",
+    "arrived",
+)  # of what may come of a pending one: its time is taken for good

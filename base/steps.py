@@ -10,7 +10,7 @@ from base import scheduling
 from .database import Base
 from .rows import Booked, Calendar
 from .scheduling import Span
-from .statuses import FREE_STATUSES
+from .statuses import CONFIRMED, FREE_STATUSES
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,16 @@ class Step:
 
     @property
     def takes_time(self) -> bool:
-        """Whether it would hold time in another place than now. Whoever only writes a note need not
-        ask again.
+        """Whether it would hold time in another place than now, or what held it provisionally is
+        confirmed. Whoever only writes a note need not ask again.
         """
         moved = self.span != self.row.span or self.calendar.user_id != self.row.practitioner.user_id
-        return self.is_busy and (moved or not self.row.is_busy)
+        return self.is_busy and (moved or not self.row.is_busy or self.is_confirmed)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a pending booking is confirmed where it lies: something may have come since."""
+        return self.row.status == "pending" and self.status in CONFIRMED and not self.moves
 
     @property
     def moves(self) -> bool:

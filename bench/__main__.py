@@ -1,15 +1,16 @@
-"""`python -m bench [http] [kills] [mirror] [render] [scale] [slots] [stalled] [sync]`: all of them
-without a name.
+"""`python -m bench [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled] [sync]`:
+all of them without a name.
 """
 
 import sys
 
-from . import http, kills, mirror, render, scale, slots, stalled, sync
+from . import http, kills, mirror, overlaps, render, scale, slots, stalled, sync
 
 PARTS = {
     "http": http.run,
     "kills": kills.run,
     "mirror": mirror.run,
+    "overlaps": overlaps.run,
     "render": render.run,
     "scale": scale.run,
     "slots": slots.run,

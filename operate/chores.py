@@ -11,7 +11,7 @@ from base import outbox, scheduling
 from base.time_off import TimeOff
 from letters import trouble
 from models import Clinic, database
-from operate import holidays, intake
+from operate import holidays, intake, overlaps
 from people import credentials
 from people.addresses import AddressProof
 from people.security import SecurityEvent
@@ -62,4 +62,5 @@ PERIODIC = (
     (trouble.tell_of_removals, 600),
     (clean_up, 3600),
     (holidays.refresh, 6 * 3600),
+    (overlaps.check, 24 * 3600),
 )  # function, seconds between two runs

@@ -14,7 +14,7 @@ from base.database import is_sqlite
 from letters import sending
 from letters.smtp import MailServer, Refused
 
-from . import disk, doctor_sync, keys, migrate
+from . import disk, doctor_sync, keys, migrate, overlaps
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
@@ -32,6 +32,8 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     yield _base_url(settings)
     yield _mail(mail_to)
     yield from doctor_sync.examine(settings)
+    if migrate.state() == "current":
+        yield from overlaps.examine()
 
 
 def _clock() -> tuple[bool, str]:

@@ -10,6 +10,7 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
+from base.agreements import Agreement
 from base.audit import AuditEntry
 from base.database import is_sqlite
 from base.notes import NoteVersion
@@ -77,6 +78,7 @@ TABLES = (
     EarlierAccount,
     TimeOff,
     DatedHours,
+    Agreement,
 )
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 

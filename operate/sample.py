@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 import models
 from base import scheduling
 from base.scheduling import Span
+from free_times import overlaps
 from models import (
     AuditEntry,
     Booking,
@@ -130,6 +131,7 @@ def load(password: str) -> list[tuple[str, str]]:
     diary.patients = [_client(diary, number, name) for number, name in enumerate(CLIENTS, 1)]
     _fill(diary, calendars)
     Booking.add_many(clinic, diary.rows, None)
+    overlaps.agree_to_new(clinic, 0, None, "person")
     _links(diary, calendars[0].user)
     return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in PEOPLE]
 

@@ -2,9 +2,10 @@
 venues. Somebody must take them over, or cancel them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 
 from peewee import Case, fn
 
@@ -93,19 +94,24 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
 @dataclass
 class HandedOver:
     """What became of the bookings: those that were handed over, and those that stayed since their
-    new person is busy then.
+    new person is busy then, with the keys of what is in the way by booking (id).
     """
 
     done: list[Booking] = field(default_factory=list)
     taken: list[Booking] = field(default_factory=list)
+    keys: dict[int, set[str]] = field(default_factory=dict)
 
 
 def hand_over(
-    rows: Iterable[Booking], to: Practitioner, actor: User, anyway: Collection[int] = ()
+    rows: Iterable[Booking],
+    to: Practitioner,
+    actor: User,
+    anyway: Mapping[int, bool | Collection[str]] = MappingProxyType({}),
 ) -> HandedOver:
     """Give bookings to another calendar at their own times, one by one. Where its person is busy a
-    booking stays, unless its id is in `anyway`; so
-    does one that somebody moves or calls off meanwhile."""
+    booking stays, but for what `anyway` says by its id (as `allow_overlap`); so does one that
+    somebody moves or calls off meanwhile. Raises ClosedCalendar.
+    """
     result = HandedOver()
     for booking in rows:
         try:
@@ -113,11 +119,14 @@ def hand_over(
                 actor,
                 _there(booking, to),
                 practitioner=to,
-                allow_overlap=booking.id in anyway,
+                allow_overlap=anyway.get(booking.id, False),
                 seen_sequence=booking.sequence,
             )
             result.done.append(booking)
-        except (SlotTaken, ChangedMeanwhile):
+        except SlotTaken as refusal:
+            result.taken.append(booking)
+            result.keys[booking.id] = {key for clash in refusal.clashes for key in clash.keys}
+        except ChangedMeanwhile:
             result.taken.append(booking)
     return result
 

@@ -230,6 +230,7 @@ def _found(sheet: Sheet, report: Report) -> dict:
         "notes": report.noted,
         "guessed": sheet.guessed,
         "overlaps": report.overlaps,
+        "over": report.overlap_digest,
     }
     return {
         "total": sheet.total,
@@ -274,10 +275,12 @@ def take(import_id: int) -> None:
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
         return
-    promised = row.good, row.problems["bad"]
+    over = row.problems.get("over")  # a check by an earlier version has none
+    promised = row.good, row.problems["bad"], over
 
     def wanted(report: Report) -> bool:
-        if (len(report.rows), sorted(report.bad)) != promised:
+        found = report.overlap_digest if over or report.overlaps else None
+        if (len(report.rows), sorted(report.bad), found) != promised:
             return False
         return row.advance(
             ("taking",), "taken", row.user, problems=_KINDS[row.kind].first_of(report.rows)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from base import scheduling
 from base.statuses import STATUSES
 from base.text import search_key
+from free_times import overlaps
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
 from . import values
@@ -229,8 +230,13 @@ def first_of(rows: list[Row]) -> dict:
 
 
 def add(clinic: Clinic, rows: list[Row], actor: User | None) -> None:
-    """Make the bookings of these rows, in one transaction."""
+    """Make the bookings of these rows, in one transaction, and write down which overlaps somebody
+    chose to take.
+    """
+    before = overlaps.latest_id()
     Booking.add_many(clinic, (row.columns() for row in rows), actor)
+    if any(row.shares for row in rows):
+        overlaps.agree_to_new(clinic, before, actor, "import")
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:

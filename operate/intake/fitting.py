@@ -27,6 +27,7 @@ class Row:
     status: str
     rate: int | None
     notes: str
+    shares: bool = False  # its time is somebody's already, and that is agreed to
 
     @property
     def key(self) -> tuple:
@@ -66,14 +67,25 @@ class Diary:
         else:
             self._put(len(self._starts), start, end, None)
 
-    def claim(self, row: Row) -> str | None:
-        """Take the row's time, or say who has it."""
-        at = bisect_left(self._starts, row.span.ends_at)
-        if self.is_taken(row):
-            line = self._lines[at - 1]
-            return f"line {line}" if line else "a booking that is in Kalends"
-        self._put(at, row.span.starts_at, row.span.ends_at, row.line)
-        return None
+    def claim(self, row: Row, shares: bool = False) -> tuple[str, str] | None:
+        """Take the row's time, or say who has it, and with it exactly which time. One that `shares`
+        takes it beside whoever has it.
+        """
+        last = bisect_left(self._starts, row.span.ends_at)
+        first = last
+        while first and self._ends[first - 1] > row.span.starts_at:
+            first -= 1
+        if first == last:
+            self._put(last, row.span.starts_at, row.span.ends_at, row.line)
+            return None
+        taken = list(zip(self._starts, self._ends, strict=True))[first:last]
+        line = self._lines[last - 1]
+        if shares:
+            starts = min(row.span.starts_at, self._starts[first])
+            ends = max(row.span.ends_at, *self._ends[first:last])
+            del self._starts[first:last], self._ends[first:last], self._lines[first:last]
+            self._put(first, starts, ends, line)
+        return f"line {line}" if line else "a booking that is in Kalends", str(taken)
 
     def is_taken(self, row: Row) -> bool:
         """Whether some of the row's time is taken. Takes nothing."""
@@ -100,24 +112,29 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     there, diaries = _booked(clinic, first, last)
     outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
-    kept = []
+    kept, still_open = [], {calendar.id for calendar in Practitioner.listed(clinic)}
     for row in report.rows:
         user, is_free = row.calendar.user, row.status in FREE_STATUSES
         key = row.key, is_free
+        if row.calendar.id not in still_open:
+            report.fault(row.line, "calendar", "This calendar was closed meanwhile.")
+            continue
         if row.key in there:
             report.fault(row.line, "", "This booking is in Kalends already.")
             continue
         if key in lines:
             report.fault(row.line, "", f"Line {lines[key]} is the same booking.")
             continue
-        other = None if is_free else diaries[user.id].claim(row)
-        if other:
-            report.overlaps += 1
+        found = None if is_free else diaries[user.id].claim(row, takes_overlaps)
+        if found:
+            other, which = found
+            report.overlap(row.line, which)
             sentence = f"{user.name} is busy then: it overlaps {other}."
             if not takes_overlaps:
                 report.fault(row.line, "start", sentence)
                 continue
             report.note(row.line, "start", sentence)
+            row.shares = True
         if not is_free and outside[user.id].is_taken(row):
             report.note(row.line, "start", f"Another calendar of {user.name} is busy then.")
         if not is_free and away[user.id].is_taken(row):

@@ -2,6 +2,7 @@
 is wrong with them.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class Report:
     noted: int = 0
     told: set[str] = field(default_factory=set)
     overlaps: int = 0  # lines whose time somebody else has
+    overlapped: list[str] = field(default_factory=list)  # which of them, and what is there
     taken: bool = False
 
     def fault(self, line: int, column: str, sentence: str) -> None:
@@ -36,6 +38,16 @@ class Report:
             self.faults.append(
                 {"line": line, "column": column, "sentence": sentence, "tone": "danger"}
             )
+
+    def overlap(self, line: int, which: str) -> None:
+        """Count a line whose time is taken, and by what."""
+        self.overlaps += 1
+        self.overlapped.append(f"{line} {which}")
+
+    @property
+    def overlap_digest(self) -> str:
+        """Changes whenever other times are overlapped: what a person agreed to was this."""
+        return hashlib.sha256("\n".join(self.overlapped).encode()).hexdigest()[:16]
 
     def note(self, line: int, column: str, sentence: str) -> None:
         """Say what is good to know; the line is taken in."""

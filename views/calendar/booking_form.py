@@ -75,7 +75,7 @@ class BookingForm(Times):
         default="",
         validate_choice=False,
     )
-    agreed = Hidden(limit=10_000)  # what was in the way on the page on which somebody agreed to it
+    agreed = Hidden(limit=40_000)  # what was in the way on the page on which somebody agreed to it
     rate = Money("Rate")
     status = Choice(
         "Status",

@@ -9,14 +9,14 @@ from flask import abort, request
 from flask_login import current_user
 
 from base import scheduling, time_off
-from base.clashes import SlotTaken
-from base.scheduling import Span
+from base.clashes import ClosedCalendar, SlotTaken
+from base.scheduling import BadTime, Span
 from free_times.offers import terms
 from models import Booking, Practitioner
 from views.kit import access, htmx
 from views.kit.forms import arg_int
 
-from . import booking_check, booking_form, that_day, week
+from . import booking_check, booking_form, booking_times, that_day, week
 from .booking_form import BookingForm
 
 
@@ -139,3 +139,12 @@ def show(
         status,
         **context(form, spans or form.spans_so_far(), refusal),
     )
+
+
+def show_fault(form: BookingForm, error: BadTime | ClosedCalendar):
+    """The form again with what the booking itself refused."""
+    if isinstance(error, ClosedCalendar):
+        form.fault("calendar", "This calendar was closed meanwhile. Choose another one")
+    else:
+        form.fault(*booking_times.FACTS[error.fact])
+    return show(form, 422)

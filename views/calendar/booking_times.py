@@ -16,6 +16,7 @@ FACTS = {  # BadTime → the field and the sentence
     "ends_before_start": ("ends", "It ends before it starts. Check both times"),
     "too_long": ("last_day", "One booking lasts at most 31 days. Make several"),
     "interval": ("every", "Repeat every 1 to 52 weeks"),
+    "each_other": ("every", "Each one would run into the next. Leave more weeks between them"),
     "too_many": ("count", f"Make at most {scheduling.MOST_REPEATS} bookings at once"),
 }
 
@@ -191,5 +192,5 @@ class Times(Merging):
         if len(spans) < 2:
             self.fault("until", "Choose a day on which it has happened at least twice")
         elif spans[0].overlaps(spans[1]):
-            self.fault("every", "Each one would run into the next. Leave more weeks between them")
+            self.fault("every", FACTS["each_other"][1])
         return spans

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from base.clashes import SlotTaken
+from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import BadTime
 from base.series import Changed
@@ -17,7 +17,6 @@ from . import (
     booking_card,
     booking_form,
     booking_page,
-    booking_times,
     booking_words,
     places,
     team_day,
@@ -38,7 +37,7 @@ class StatusForm(Form):
     )
     was = Hidden(limit=20)  # the status on the page on which the button was
     overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
-    agreed = Hidden(limit=10_000)
+    agreed = Hidden(limit=40_000)
 
 
 class CancelForm(Form):
@@ -97,6 +96,8 @@ def create():
         )
     except SlotTaken as refusal:
         return booking_page.show(form, 422, spans, refusal)
+    except (BadTime, ClosedCalendar) as error:
+        return booking_page.show_fault(form, error)
     _say_saved(form, made, "Booked")
     return htmx.done(_back(made[0]))
 
@@ -137,9 +138,8 @@ def update(booking_id: int):
             changed = _change(booking, form)
     except SlotTaken as refusal:
         return booking_page.show(form, 422, [span], refusal)
-    except BadTime as error:
-        form.fault(*booking_times.FACTS[error.fact])
-        return booking_page.show(form, 422)
+    except (BadTime, ClosedCalendar) as error:
+        return booking_page.show_fault(form, error)
     if changed is None:
         return booking_page.show(form, 422)
     _say_saved(form, changed, "Changed")

@@ -7,6 +7,7 @@ from datetime import date
 from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 
+from base.clashes import ClosedCalendar
 from models import Booking, Practitioner
 from people import leftover
 from views.kit import access, display, htmx
@@ -42,19 +43,32 @@ def decide(calendar_id: int):
     )
     if colleague is None:
         return _page(calendar, 422, fault="Choose who takes the bookings.")
-    anyway = {int(one) for one in request.form.getlist("anyway") if arg_int(one)}
-    result = leftover.hand_over(rows, colleague, current_user, anyway)
+    try:
+        result = leftover.hand_over(rows, colleague, current_user, _agreed())
+    except ClosedCalendar:
+        fault = "That calendar was closed meanwhile. Choose somebody else."
+        return _page(calendar, 409, fault=fault)
     if result.taken:
         return _page(
             calendar,
             409,
             taken={row.id for row in result.taken},
+            keys=result.keys,
             to=to,
             done=len(result.done),
             colleague=colleague,
         )
     flash(f"{_bookings(len(result.done))} handed over to {colleague.user.name}.")
     return _done(calendar)
+
+
+def _agreed() -> dict[int, bool | set[str]]:
+    """What may be overlapped, by booking: what the page named when its box was ticked, so that
+    nothing is agreed to for another colleague; whatever is there where it named nothing.
+    """
+    ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
+    named = {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}
+    return {one: keys or True for one, keys in named.items()}
 
 
 def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:

@@ -7,13 +7,14 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import text
+from base.clashes import SlotTaken
 from base.database import alone
 from models import PLANS, AuditEntry, LastVenue, Practitioner, User, Venue
 from people import leftover
 from sync.feeds import owned
 from sync.providers import registry
 from sync.tables.accounts import Account
-from views.kit import access, history, htmx, sync_words
+from views.kit import access, display, history, htmx, sync_words
 from views.kit.access import manager_required, owner_required
 from views.kit.display import Page
 from views.kit.forms import Choice, Form, Line, WeekHours, Zone, arg_int
@@ -218,11 +219,15 @@ def update_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     form = VenueForm(obj=venue)
     if form.validate():
-        saved = form.store(
-            venue,
-            lambda row: VenueForm(formdata=None, obj=row),
-            lambda: venue.change(current_user, **form.values()),
-        )
+        try:
+            saved = form.store(
+                venue,
+                lambda row: VenueForm(formdata=None, obj=row),
+                lambda: venue.change(current_user, **form.values()),
+            )
+        except SlotTaken as refusal:
+            saved = False
+            form.fault("zone_name", _would_overlap(refusal))
         if saved:
             flash(f"{venue.name} is changed, here and in every private link.")
             return htmx.done(url_for("settings.show"))
@@ -232,6 +237,16 @@ def update_venue(venue_id: int):
         422,
         form=form,
         venue=access.venue_to_change(venue_id),
+    )
+
+
+def _would_overlap(refusal: SlotTaken) -> str:
+    """Why whole days keep the venue from moving to another zone."""
+    clash = refusal.clashes[0]
+    day = display.day(clash.span.starts_on, year=True)
+    return (
+        f"In this zone a booking of whole days would overlap another one of"
+        f" {clash.calendar.user.name} on {day}. Move one of them first"
     )
 
 

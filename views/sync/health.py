@@ -23,7 +23,7 @@ from sync.two_way import state, work
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
 
-from . import health_words, two_way_words
+from . import health_words, overlaps, two_way_words
 
 blueprint = Blueprint("health", __name__)
 
@@ -181,6 +181,7 @@ def _context() -> dict:
         "summary": health_words.summary(rows),
         "parts": _parts(),
         "has_accounts": bool(_ready()),
+        "overlaps": overlaps.of(access.clinic()),
         "zone": zone,
     }
 

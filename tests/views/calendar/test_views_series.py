@@ -371,3 +371,18 @@ def test_rows_of_another_clinic_are_not_there(maya, pat, linden, series, strange
         ).status_code
         == 404
     )
+
+
+def test_a_series_that_would_overlap_itself_says_so(pat, linden):
+    typed = {"all_day": "y", "last_day": "2026-12-04", "patient": "none"}
+    answer = new(pat, **typed).send(pat)
+    assert answer.status_code == 422
+    assert "Each one would run into the next. Leave more weeks between them" in text(answer)
+    assert not Booking.select().exists()
+
+
+def test_a_calendar_that_was_closed_while_the_form_was_open_is_told(maya, linden):
+    form = new(maya, patient="none", repeat="once", calendar=linden.calendar.id)
+    linden.calendar.set_archived(True, linden.olive)
+    answer = form.send(maya)
+    assert answer.status_code in (404, 422) and not Booking.select().exists()

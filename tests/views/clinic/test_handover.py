@@ -2,10 +2,12 @@
 or together, or cancelled.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from base.clashes import ClosedCalendar
 from base.scheduling import Span, whole_days
 from models import Booking, Practitioner, User
 from people import leftover
@@ -110,6 +112,32 @@ def test_where_the_colleague_is_busy_the_booking_stays_unless_one_says_otherwise
     assert Booking.get_by_id(left[0].id).practitioner_id == linden.colleague_calendar.id
     hand_over(browser, linden.colleague_calendar, left[:1], linden.calendar, anyway=left[0].id)
     assert Booking.get_by_id(left[0].id).practitioner_id == linden.calendar.id
+
+
+def test_who_agreed_to_overlap_one_colleague_agreed_to_nobody_else(signed_in, linden, left):
+    Booking.book(linden.calendar, [Span(NINE, NINE + HOUR)], linden.pat)
+    maya = Practitioner.open(linden.maya, linden.street, linden.olive)
+    Booking.book(maya, [Span(NINE, NINE + HOUR)], linden.maya)
+    browser = signed_in(linden.maya)
+    refused = hand_over(browser, linden.colleague_calendar, left[:1], linden.calendar)
+    name = f"agreed-{left[0].id}"
+    keys = re.search(f'name="{name}"\\s+value="([^"]+)"', refused.text)[1]
+    agreed = {"anyway": left[0].id, name: keys}
+    answer = hand_over(browser, linden.colleague_calendar, left[:1], maya, **agreed)
+    assert answer.status_code == 409
+    assert (
+        hand_over(
+            browser, linden.colleague_calendar, left[:1], linden.calendar, **agreed
+        ).status_code
+        == 303
+    )
+
+
+def test_a_colleague_s_calendar_that_was_closed_meanwhile_takes_nothing(linden, left):
+    stale = Practitioner.get_by_id(linden.calendar.id)
+    linden.calendar.set_archived(True, linden.olive)
+    with pytest.raises(ClosedCalendar):
+        leftover.hand_over(left, stale, linden.maya)
 
 
 def test_only_the_ticked_ones_go_and_cancelling_asks_once_more(signed_in, linden, left):

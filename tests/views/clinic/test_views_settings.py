@@ -3,7 +3,7 @@ steps.
 """
 
 import html
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -11,7 +11,7 @@ import pytest
 from flask import g, render_template
 
 from base import scheduling
-from base.scheduling import Span
+from base.scheduling import Span, whole_days
 from models import AuditEntry, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from sync.feeds import feed as feeds
 from sync.tables import ending, sources, starting
@@ -505,3 +505,14 @@ def test_the_history_names_the_values_that_settings_got(signed_in, linden):
         and "whether notes may leave → on" in page
     )
     assert "clients appear as → internal id" in page and "hide sensitive information → on" in page
+
+
+def test_a_zone_in_which_whole_days_would_overlap_others_is_refused(signed_in, linden, clock):
+    day, maya = date(2026, 11, 26), signed_in(linden.maya)
+    Booking.book(linden.calendar, [whole_days(day, day, linden.street.zone)], linden.pat)
+    night = datetime(2026, 11, 27, 1, tzinfo=UTC)  # the day before in New York
+    Booking.book(linden.calendar, [Span(night, night + timedelta(hours=1))], linden.pat)
+    path = f"/settings/venues/{linden.street.id}"
+    answer = maya.post(path, data={**VENUE, "zone_name": "America/New_York"})
+    assert answer.status_code == 422
+    assert "a booking of whole days would overlap another one of Pat Linden" in answer.text

@@ -15,6 +15,7 @@ from base import jobs
 from base.audit import AuditEntry
 from base.scheduling import Span
 from models import Booking, Feed, FeedRead, User
+from operate import overlaps
 from sync.connect import connections
 from sync.tables import ending
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
@@ -435,3 +436,39 @@ def test_only_managers_end_the_removal_of_somebody_else(signed_in, account, lind
     signed_in(linden.quinn).post(f"/health/accounts/{account.id}/end")
     signed_in(linden.quinn).post(f"/sync/accounts/{account.id}/end")
     assert Account.get_by_id(account.id).removes
+
+
+# ---- bookings at the same time ----
+
+
+def test_before_the_first_night_the_board_says_so(olive, linden):
+    assert "Not checked yet" in olive.get("/health/").text
+
+
+def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, linden, clock):
+    at, hour = clock.now + timedelta(days=1), timedelta(hours=1)
+    Booking.book(linden.calendar, [Span(at, at + hour)], linden.pat, patient=linden.patient)
+    Booking.book(
+        linden.calendar, [Span(at + hour / 2, at + 2 * hour)], linden.pat, allow_overlap=True
+    )
+    overlaps.check()
+    said = text_of(olive.get("/health/"))
+    assert "0 overlaps nobody agreed to" in said
+    assert "1 to come that somebody agreed to" in said and "Małgorzata Wójcik, " in said
+    sneaked = Booking.create(
+        clinic=linden.clinic,
+        practitioner=linden.calendar,
+        starts_at=at + hour,
+        ends_at=at + 3 * hour,
+        status="confirmed",
+    )
+    overlaps.check()
+    answer = olive.get("/health/")
+    assert "1 overlap nobody agreed to" in text_of(answer)
+    assert f'href="/bookings/{sneaked.id}' in answer.text
+    sneaked.cancel(linden.olive)
+    assert "0 overlaps nobody agreed to" in text_of(olive.get("/health/"))
+
+
+def text_of(answer) -> str:
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", answer.text)).split())

@@ -1,0 +1,54 @@
+"""What somebody agreed to overlap: a row for each booking and thing in its way at that time. The
+nightly check tells by them which overlaps nobody agreed to.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from peewee import CharField, DeferredForeignKey
+
+from .database import Base, InstantField, now
+from .many import tuples
+
+KEY_LENGTH = 80
+
+
+class Agreement(Base):
+    """The booking, where it lies, may overlap what the key names (`series.Clash.keys`), where that
+    lies. When either moves it is void.
+
+    `how`: "person" (one who was shown it), "import" (whoever imported a file and chose to take
+    overlaps), or "earlier" (before this was written down). `by` None: nobody who is still known.
+    """
+
+    booking = DeferredForeignKey("Booking", backref="agreements", on_delete="CASCADE")
+    key = CharField(KEY_LENGTH)
+    by = DeferredForeignKey("User", null=True, on_delete="SET NULL")
+    agreed_at = InstantField(default=now)
+    how = CharField(10, default="person")
+
+    class Meta:
+        indexes = ((("booking", "key"), True),)
+
+    @classmethod
+    def keep(cls, pairs: Iterable[tuple[int, str]], by: Base | None, how: str = "person") -> None:
+        """Write down pairs of a booking (id) and a key, in the transaction that takes the time."""
+        rows = [{"booking": booking, "key": key, "by": by, "how": how} for booking, key in pairs]
+        for some in (rows[at : at + 200] for at in range(0, len(rows), 200)):
+            cls.insert_many(some).on_conflict_ignore().execute()
+
+    @classmethod
+    def void(cls, bookings: Collection[int]) -> None:
+        """These bookings go to another place: nothing is agreed to there."""
+        if bookings:
+            cls.delete().where(cls.booking.in_(list(bookings))).execute()
+
+    @classmethod
+    def of(cls, bookings: Sequence[int]) -> dict[int, set[str]]:
+        """The keys that were agreed to, by booking."""
+        found: dict[int, set[str]] = defaultdict(set)
+        if bookings:
+            rows = cls.select(cls.booking, cls.key).where(cls.booking.in_(list(bookings)))
+            for booking, key in tuples(rows):
+                found[booking].add(key)
+        return found

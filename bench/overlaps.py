@@ -1,0 +1,68 @@
+"""Random histories with up to 50 actors at once, on both databases: how many overlaps are there
+that nobody agreed to. BENCH_HISTORIES sets how many histories there are on each database.
+"""
+
+import logging
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from app import Settings, create_app
+from operate import migrate
+
+from .histories import Crew, History, Outcome
+from .render import KEY
+from .scale import databases
+from .tables import show, verdict
+
+HISTORIES = 10_000
+MOST = 50  # actors at once
+SIZES = (2, 2, 3, 3, 4, 5, 6, 8, 12, 25, MOST)  # small ones are many: each finds other orders
+
+
+def run() -> None:
+    """The long run; the short one is a test."""
+    logging.getLogger("kalends").setLevel(logging.CRITICAL)
+    count = int(os.environ.get("BENCH_HISTORIES", HISTORIES))
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        for name, url in databases(folder):
+            begun = time.perf_counter()
+            total, actors = _histories(url("overlaps"), folder, count)
+            minutes = (time.perf_counter() - begun) / 60
+            rows = [
+                ["histories", f"{count:,}"],
+                ["actors", f"{actors:,}"],
+                ["done / refused", f"{total.done:,} / {total.refused:,}"],
+                ["overlaps that somebody agreed to", f"{total.agreed:,}"],
+                ["overlaps that nobody agreed to", f"{len(total.nobody)}"],
+                ["misjudged by the nightly check", f"{len(total.misjudged)}"],
+                ["faults", f"{len(total.faults)}"],
+                ["minutes", f"{minutes:.1f}"],
+            ]
+            show(f"{name}: taking time, many at once", ["", ""], rows)
+            wrong = len(total.nobody) + len(total.misjudged) + len(total.faults)
+            print(f"\n  {wrong}, {verdict(wrong, 0, False)}")
+            for fault in total.faults[:5]:
+                print(f"  {fault}")
+
+
+def _histories(url: str, folder: str, count: int) -> tuple[Outcome, int]:
+    settings = {"DATABASE_URL": url, "KALENDS_INSTANCE": folder, "KALENDS_SECRET_KEY": KEY}
+    create_app(Settings.from_env(settings))
+    migrate.migrate()
+    total, actors, crew = Outcome(), 0, Crew(MOST)
+    for seed in range(count):
+        size = random.Random(seed).choice(SIZES)
+        one = History(seed, size, each=5).run(crew)
+        actors += size
+        total.done += one.done
+        total.refused += one.refused
+        total.agreed += one.agreed
+        total.nobody += one.nobody
+        total.misjudged += one.misjudged
+        total.faults += one.faults
+    crew.dismiss()
+    return total, actors

@@ -1,0 +1,59 @@
+"""The nightly check that no two bookings of a person overlap unless somebody agreed to it: for
+Health, and for the `doctor`.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from base import scheduling
+from free_times import overlaps
+from models import Clinic
+
+MOST_KEPT = 20  # pairs of bookings that are kept by id, of either kind
+log = logging.getLogger("kalends.overlaps")
+
+
+def check() -> None:
+    """Look at every clinic, and keep with it what was found."""
+    for clinic in Clinic.select():
+        found = overlaps.pairs(clinic)
+        at = scheduling.utc_now()
+        kept = {"overlaps": summary(found, at.timestamp()), "overlaps_checked_at": at}
+        Clinic.update(**kept).where(Clinic.id == clinic.id).execute()
+        if count := kept["overlaps"]["nobody"]:
+            log.error("clinic %s: %s overlaps that nobody agreed to", clinic.id, count)
+
+
+def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
+    """How many overlaps nobody agreed to, and how many to come somebody did; and both bookings of
+    each (ids), as many as are kept.
+    """
+    nobody = [pair for pair in found if not pair.is_agreed]
+    agreed = [pair for pair in found if pair.is_agreed and pair.ends_at > now * overlaps.SECOND]
+
+    def ids(pairs: Sequence[overlaps.Pair]) -> list[list[int]]:
+        return [[pair.first, pair.second] for pair in pairs[:MOST_KEPT]]
+
+    return {
+        "nobody": len(nobody),
+        "agreed": len(agreed),
+        "nobody_ids": ids(nobody),
+        "agreed_ids": ids(agreed),
+    }
+
+
+def examine() -> Iterator[tuple[bool, str]]:
+    """A line of the `doctor`: it looks anew, so that it needs no night."""
+    found = [pair for clinic in Clinic.select() for pair in overlaps.pairs(clinic)]
+    nobody = [pair for pair in found if not pair.is_agreed]
+    agreed = len(found) - len(nobody)
+    if nobody:
+        ids = ", ".join(f"{pair.first} and {pair.second}" for pair in nobody[:5])
+        yield (
+            False,
+            f"Bookings: {len(nobody)} overlaps that nobody agreed to (bookings {ids}). Open Health"
+            " to see them, and move one of each.",
+        )
+    else:
+        yield True, f"Bookings: 0 overlaps that nobody agreed to, {agreed} that somebody did."

@@ -1,0 +1,74 @@
+"""Overlaps that whoever imports a file chose to take: each is told, written down, and taken only as
+it was shown.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from base.agreements import Agreement
+from base.scheduling import Span
+from free_times import overlaps
+from models import Booking
+from operate import intake
+from operate.intake.sheet import open_sheet
+from operate.intake.upload import Import
+
+TEN = datetime(2026, 12, 1, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HEAD = "calendar,venue,date,start,end\n"
+
+
+def line(start: str, end: str, who: str = "pat") -> str:
+    return f"{who}@linden.test,Linden Street,2026-12-01,{start},{end}\n"
+
+
+def report(linden, *lines: str, takes: bool = True):
+    sheet = open_sheet("bookings", HEAD + "".join(lines), None, {"overlaps": takes})
+    return intake.look(sheet, linden.clinic)
+
+
+def test_one_that_was_taken_over_another_holds_its_own_time_as_well(linden):
+    Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
+    lines = line("10:30", "12:00"), line("11:30", "12:30"), line("12:15", "13:00")
+    found = report(linden, *lines)
+    assert [one["line"] for one in found.notes] == [2, 3, 4] and found.overlaps == 3
+    refused = report(linden, *lines, takes=False)
+    assert sorted(refused.bad) == [2, 4]  # line 2 is not taken, so line 3 is free
+
+
+def test_every_overlap_of_a_file_is_written_down_as_agreed(linden):
+    Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
+    text = HEAD + line("10:30", "12:00") + line("11:30", "12:30") + line("10:00", "11:00", "quinn")
+    sheet = open_sheet("bookings", text, None, {"overlaps": True})
+    assert intake.store(sheet, linden.clinic, linden.maya, lambda found: True).taken
+    assert [pair.is_agreed for pair in overlaps.pairs(linden.clinic)] == [True, True]
+    assert {(one.how, one.by) for one in Agreement.select()} == {("import", linden.maya)}
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_other_overlaps_than_were_shown_are_shown_again(linden, moves):
+    (there,) = Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
+    text = HEAD + line("10:30", "11:30")
+    row = Import.begin(
+        linden.clinic, linden.maya, "bookings", text, 1, {"guessed": None}, {"columns": {}}
+    )
+    assert intake.check_again(row, linden.maya, overlaps=True)
+    intake.check(row.id)
+    row = Import.get_by_id(row.id)
+    assert (row.phase, row.good) == ("checked", 1)
+    if moves:
+        there.change(None, Span(TEN + HOUR / 4, TEN + 2 * HOUR))
+    assert intake.accept(row, linden.maya)
+    intake.take(row.id)
+    assert Import.get_by_id(row.id).phase == ("checked" if moves else "taken")
+    assert Booking.select().count() == (1 if moves else 2)
+
+
+def test_a_line_for_a_calendar_that_was_closed_meanwhile_stays_out(linden):
+    def close(done: int) -> None:  # while the lines are read
+        linden.calendar.set_archived(True, None)
+
+    sheet = open_sheet("bookings", HEAD + line("10:30", "11:30"), None, {})
+    found = intake.store(sheet, linden.clinic, None, lambda report: True, close)
+    assert sorted(found.bad) == [2] and not Booking.select().exists()

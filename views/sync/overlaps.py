@@ -1,0 +1,75 @@
+"""Bookings of one person at the same time, on the owner's board: as the nightly check found them,
+but for those that somebody moved since.
+"""
+
+from dataclasses import dataclass
+
+from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from views.kit import display
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two bookings: in words, and its number for the address of its card."""
+
+    booking: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """What the board says. `nobody`: pairs that nobody agreed to, `agreed`: to come, and somebody
+    did; each with whose they are. `counts` of both may be more than are listed.
+    """
+
+    counts: tuple[int, int]
+    nobody: list[tuple[str, Side, Side]]
+    agreed: list[tuple[str, Side, Side]]
+
+
+def of(clinic: Clinic) -> Overlaps | None:
+    """What there is to say; None before the first check. One query where there is any."""
+    if clinic.overlaps_checked_at is None:
+        return None
+    kept = clinic.overlaps
+    lists = kept.get("nobody_ids", []), kept.get("agreed_ids", [])
+    rows = _rows(clinic, {one for ids in lists for pair in ids for one in pair})
+    nobody, agreed = ([_pair(rows, ids) for ids in pairs if _stands(rows, ids)] for pairs in lists)
+    gone = len(lists[0]) - len(nobody), len(lists[1]) - len(agreed)
+    counts = kept.get("nobody", 0) - gone[0], kept.get("agreed", 0) - gone[1]
+    return Overlaps(counts, nobody, agreed)
+
+
+def _rows(clinic: Clinic, ids: set[int]) -> dict[int, Booking]:
+    if not ids:
+        return {}
+    rows = (
+        Booking.select(Booking, Practitioner, User, Venue, Patient, Service)
+        .join(Practitioner)
+        .join(User)
+        .switch(Practitioner)
+        .join(Venue)
+        .switch(Booking)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(Booking.clinic == clinic, Booking.id.in_(ids))
+    )
+    return {row.id: row for row in rows}
+
+
+def _stands(rows: dict[int, Booking], ids: list[int]) -> bool:
+    """Whether both are still there, and overlap."""
+    if not all(one in rows and rows[one].is_busy for one in ids):
+        return False
+    one, two = (rows[one] for one in ids)
+    return one.practitioner.user_id == two.practitioner.user_id and one.span.overlaps(two.span)
+
+
+def _pair(rows: dict[int, Booking], ids: list[int]) -> tuple[str, Side, Side]:
+    one, two = (rows[one] for one in ids)
+    return one.practitioner.user.name, _side(one), _side(two)
+
+
+def _side(row: Booking) -> Side:
+    return Side(row.id, f"{row.title}, {display.from_to(row, row.practitioner.zone)}")
