@@ -249,7 +249,7 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
         until(lambda: queue.smembers("rq:workers") or queue.keys("rq:cron_scheduler*"))
         queue.server.terminate()
         queue.server.wait(5)
-        time.sleep(1.5)
+        until(lambda: "edis" in queue.output.read_text())  # it has missed it
         assert running.poll() is None
         with redis_server.embedded_redis(own):
             queue.flushall()
@@ -257,7 +257,8 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
             if part[0] == "worker":
                 until(lambda: jobs.enqueue(part[1], intake.check, row.id))
                 until(lambda: phase(row) == "checked", 60)
-            time.sleep(0.5)
+            else:
+                until(lambda: queue.keys("rq:queue:chores"), 60)
             assert running.poll() is None
             running.terminate()
             assert running.wait(15) == 0
@@ -268,16 +269,18 @@ def test_a_part_outlives_redis_and_goes_on_when_it_is_back(part, queue, tmp_path
 
 @on_sqlite_alone
 def test_a_part_stops_when_asked_though_redis_is_away(queue):
-    for part in (["clock"], ["worker", "now"], ["worker", "sync"]):
-        running = program.begin(
-            *part,
-            output=queue.output,
-            **{**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"},
-        )
-        time.sleep(1.5)
-        running.terminate()
-        running.wait(10)
-        assert "Traceback" not in queue.output.read_text()
+    away = {**queue.environ, "REDIS_URL": "unix:///nowhere/redis.sock"}
+    parts = ("clock", "worker now", "worker sync")
+    outputs = [queue.output.with_name(part) for part in parts]
+    running = [
+        program.begin(*part.split(), output=output, **away)
+        for part, output in zip(parts, outputs, strict=True)
+    ]
+    for process, output in zip(running, outputs, strict=True):
+        until(lambda output=output: "Waiting for it" in output.read_text(), 60)
+        process.terminate()
+        process.wait(10)
+        assert "Traceback" not in output.read_text()
 
 
 @on_sqlite_alone

@@ -24,6 +24,7 @@ from redis import Redis
 from rq import Queue
 
 from base import jobs
+from base.settings import Settings
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_a_part_that_is_frozen_is_started_again_and_the_web_answers_meanwhile(ho
     for names in (["a web process", "now", "worker", "chores", "clock"], ["web", "redis"]):
         until(lambda names=names: all(part_runs(running, name) for name in names))
         until(lambda: len(part(running, "web").children()) > 1)
-        time.sleep(1.5)  # each has given its first sign
+        until(lambda: all_began(house, running))
         frozen = [part(running, name) for name in names]
         for process in frozen:
             process.suspend()
@@ -222,6 +223,18 @@ def test_it_stops_though_a_part_is_frozen(house):
     for process in (part(running, "a web process"), part(running, "worker")):
         process.suspend()
     assert stopped(running, family) == 0
+
+
+def all_began(house, running) -> bool:
+    """Whether each part has given its first sign: workers and clock do before Redis knows them."""
+    own = Settings.from_env({name: str(value) for name, value in house.environ.items()})
+    redis = Redis.from_url(own.redis_url)
+    webs = part(running, "web").children()
+    return (
+        len(redis.smembers("rq:workers")) >= 3
+        and bool(redis.keys("rq:cron_scheduler*"))
+        and all(web.num_threads() > 1 for web in webs)
+    )
 
 
 def answers(house, path: str) -> bool:
@@ -276,11 +289,11 @@ def test_nothing_outlives_a_start_that_was_killed_outright(house):
 
 
 def test_it_is_told_to_stop_while_it_still_starts(house):
-    for pause in (0.6, 1.2, 1.8):
+    for begun in (1, 3, 6):  # processes: Redis alone, some, nearly all
         running = program.begin("start", output=house.output, **house.environ)
         family = [psutil.Process(running.pid)]
         house.begun.append(family)
-        time.sleep(pause)
+        until(lambda begun=begun, family=family: len(family[0].children(recursive=True)) >= begun)
         family += family[0].children(recursive=True)
         os.kill(running.pid, signal.SIGTERM)
         running.wait(20)
