@@ -162,7 +162,7 @@ def _wake(response):
         try:
             work.wake_clinic(current_user.clinic_id)
         except PeeweeException as error:
-            log.warning("no nudge: %s", type(error).__name__)
+            log.warning("no account was woken: %s", type(error).__name__)
     return response
 
 

@@ -115,13 +115,15 @@ def _reminder(letter: Letter) -> Text | None:
     waits = (
         account
         and Notice.select()
-        .where(Notice.account == account, Notice.kind == "nudge", Notice.settled_at.is_null())
+        .where(
+            Notice.account == account, Notice.kind == "sync_reminder", Notice.settled_at.is_null()
+        )
         .exists()
     )
     if not (waits and asker and account.user.is_active):
         return None
     body = _body(
-        "nudge",
+        "sync_reminder",
         name=one_line(account.user.name),
         asker=one_line(asker.name),
         provider=registry.of(account.kind).name,
@@ -232,7 +234,7 @@ def _removal(letter: Letter) -> Text | None:
 KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "invite": _one_time_token,
     "reset": _one_time_token,
-    "nudge": _reminder,
+    "sync_reminder": _reminder,
     "sync_trouble": _sync_trouble,
     "address": _address,
     "sign_up": _sign_up,

@@ -24,6 +24,7 @@ from .smtp import MailServer, Refused
 
 log = logging.getLogger("kalends.letters")
 
+_IN_IDS = {"sync_reminder": "nudge"}  # what earlier versions wrote into Message-IDs
 SECONDS = 20  # of one pass: other chores wait for the same worker
 
 
@@ -106,7 +107,8 @@ def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
     same letter. Raises BadAddress.
     """
     installation = letter.clinic.installation if letter.clinic_id else ""
-    return _message(text, f"{installation}|{letter.kind}|{letter.about}|{letter.sequence}")
+    kind = _IN_IDS.get(letter.kind, letter.kind)
+    return _message(text, f"{installation}|{kind}|{letter.about}|{letter.sequence}")
 
 
 def _message(text: kinds.Text, key: str) -> EmailMessage:

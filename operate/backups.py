@@ -157,7 +157,10 @@ def _restore(settings, file: Path) -> str:
             postgres_tools.replace(
                 settings.database_url,
                 there / wanted,
-                [table._meta.table_name for table in migrate.TABLES],
+                [
+                    *(table._meta.table_name for table in migrate.TABLES),
+                    *migrate.EARLIER_NAMES,  # the database may never have been brought up to date
+                ],
             )
         _replace_key(settings, there / "secret_key", aside / "secret_key")
     _take_back()

@@ -80,6 +80,7 @@ TABLES = (
     DatedHours,
     Agreement,
 )
+EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 

@@ -29,9 +29,6 @@ class OneTimeToken(Base):
     salt = CharField(32, default="")
     expires_at = InstantField()
 
-    class Meta:
-        table_name = "one_time_link"  # as earlier versions called it
-
     @classmethod
     @database.atomic()
     def issue(

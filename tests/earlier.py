@@ -11,6 +11,7 @@ _AT = 1_795_000_000_000_000  # an instant in November 2026, in microseconds
 UUIDS = ["6f1d5a3e-3c0b-4a51-9d0e-4f2b7d5c1a01", "6f1d5a3e-3c0b-4a51-9d0e-4f2b7d5c1a02"]
 SALTS = ["c2FsdC1vbmUtb2YtdGhlLXRlc3Rz", "c2FsdC10d28tb2YtdGhlLXRlc3Rz"]
 INSTALLATION = "0123456789abcdef"
+RENAMED = {"link": "mapping", "one_time_link": "one_time_token"}  # table then → now
 
 # Table → columns of its rows; a list holds a value for each of the two rows, anything else stands
 # for both.
@@ -337,8 +338,20 @@ def make(database, version: str) -> dict[str, int]:
 
 
 def counts(database, tables) -> dict[str, int]:
-    """How many rows each of these tables has."""
+    """How many rows each of these tables has, under the name that it has in this database."""
+    there = tables_of(database)
+    found = {table: table if table in there else RENAMED[table] for table in tables}
     return {
-        table: database.execute_sql(f'SELECT COUNT(*) FROM "{table}"').fetchone()[0]
-        for table in tables
+        table: database.execute_sql(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]
+        for table, name in found.items()
     }
+
+
+def tables_of(database) -> set[str]:
+    """The names of all tables that are there."""
+    rows = database.execute_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if "Sqlite" in type(database.obj).__name__
+        else "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    )
+    return {name for (name,) in rows.fetchall()}

@@ -157,7 +157,7 @@ class SyncWorld:
     def version_of(self, event):
         return event["updated"]
 
-    # passing trouble by name; how a lost place in the history is told; where calendars are made;
+    # passing trouble by name; how a lost sync token is told; where calendars are made;
     # and where one calendar is read
     passing: ClassVar = {
         "throttled": {"status": 429, "reason": "rateLimitExceeded"},

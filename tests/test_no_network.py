@@ -311,7 +311,7 @@ def test_no_page_about_accounts_does_in_any_state_of_them(app, clinic, signed_in
         "source_empty",
         "double",
         "calendar_gone",
-        "nudge",
+        "sync_reminder",
     ],
 )
 def test_no_decision_does(app, clinic, signed_in, seen, kind):

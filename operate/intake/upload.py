@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
 
-from base import scheduling
 from base.audit import AuditEntry
 from base.database import Base, InstantField, JSONText, database, now
 from models import Clinic, User
@@ -82,7 +81,6 @@ class Import(Base):
     choices = JSONText(default=dict)
     problems = JSONText(default=dict)
     created_at = InstantField(default=now)
-    finished_at = InstantField(null=True)
 
     RUNNING, KEPT = (
         ("checking", "taking"),
@@ -163,12 +161,7 @@ class Import(Base):
         end drops the file's content.
         """
         if phase in ("taken", "discarded"):
-            columns = {
-                "content": "",
-                "problems": {},
-                "finished_at": scheduling.utc_now(),
-                **columns,
-            }
+            columns = {"content": "", "problems": {}, **columns}
         moved = (
             Import.update(phase=phase, **columns)
             .where(Import.id == self.id, Import.phase.in_(before))

@@ -305,10 +305,10 @@ class SafetyStop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order to take them, none while there is a `hold`; and the events in our calendar
+    """Steps in the order to take them, none while there is a `stop`; and the events in our calendar
     that are not ours, told this time.
     """
 
     steps: tuple[Step, ...]
     external: tuple[RemoteEvent, ...] = ()
-    hold: SafetyStop | None = None
+    stop: SafetyStop | None = None

@@ -43,7 +43,7 @@ class MappingRow(Base):
     written_at = InstantField(null=True)
 
     class Meta:
-        table_name = "link"  # as earlier versions called it
+        table_name = "mapping"
         indexes = ((("account", "uid"), True), (("account", "phase"), False))
 
 

@@ -18,13 +18,14 @@ class Notice(Base):
     within the account.
 
     `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what
-    we did), "deletes" and "empty" (a plan was
-    held), "source_empty", "double" (a busy time outside came to lie on a booking), "stray" (an
-    event of ours in another calendar that we may
-    not take away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone",
-    "nudge" (the owner reminds).
-    `detail`: numbers and times, never a name or a title.
+    we did), "deletes" and "empty" (a safety stop), "source_empty", "double" (a busy time outside
+    came to lie on a booking), "stray" (an event of ours in another calendar that we may not take
+    away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone",
+    "sync_reminder" (an owner or manager reminds). `detail`: numbers and times, never a name or a
+    title.
     """
+
+    SAFETY_STOP = "safety stop"  # the topic of "deletes" and "empty"
 
     clinic = ForeignKeyField(Clinic, backref="notices")
     account = ForeignKeyField(Account, backref="notices", on_delete="CASCADE")

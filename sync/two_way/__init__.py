@@ -1,1 +1,1 @@
-"""Bookings out, outside events in: what is decided (`plan`), and the rounds that carry it out."""
+"""Bookings out, external events in: what is decided (`plan`), and the rounds that carry it out."""

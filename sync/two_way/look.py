@@ -55,7 +55,7 @@ def planned(account: Account) -> Iterator[str]:
         if counts
         else "nothing to do."
     )
-    held = plan(events, delta, mappings, local.terms(account)).hold
+    held = plan(events, delta, mappings, local.terms(account)).stop
     if held:
         yield f"it would stop for a person: {held.count} of {held.total} events would go."
 

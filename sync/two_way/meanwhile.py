@@ -57,7 +57,7 @@ class Meanwhile:
             if uid not in self._planned or self._planned[uid] != event
         }
         made = plan(changed, NOTHING, mappings, local.terms(self._account))
-        if made.hold:  # the next round asks the person
+        if made.stop:  # the next round asks the person
             return [], set()
         void = {*changed, *(self._planned.keys() - events.keys())}
         self._planned, self._revision = events, revision

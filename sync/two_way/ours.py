@@ -108,9 +108,7 @@ def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -
             )
         except OF_THE_ACCOUNT:
             raise
-        except (
-            ProviderError
-        ) as error:  # bookings go out all the same, and the place in the history waits
+        except ProviderError as error:  # bookings go out all the same, and the sync token stays
             reader.note_trouble(destination, error)
             return False
         singles, known = (

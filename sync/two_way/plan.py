@@ -86,8 +86,8 @@ def plan(
         for uid in local
         for step in _decide(uid, local[uid], mappings.get(uid), reading, terms)
     ]
-    hold = None if approved else _hold(steps, mappings, reading, terms)
-    return Plan(() if hold else tuple(sorted(steps, key=_order)), reading.external, hold)
+    stop = None if approved else _stop(steps, mappings, reading, terms)
+    return Plan(() if stop else tuple(sorted(steps, key=_order)), reading.external, stop)
 
 
 def agreed(
@@ -328,7 +328,7 @@ def _then(event: Event, terms: Terms) -> str:
 # ---- the plan as a whole ----
 
 
-def _hold(
+def _stop(
     steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: Terms
 ) -> SafetyStop | None:
     """Law 5. A deletion under way was agreed to before; what is frozen is not there to be

@@ -62,7 +62,7 @@ class Reader:
         """Changes since last time; everything where there is no last time, the window has moved on,
         the provider has lost the place, or it is
         wanted `anew`: pages that were read up to `after` are then of no use. With the window that
-        the place in the history belongs to. Raises OutOfTime at a page; the next slice goes on
+        the sync token belongs to. Raises OutOfTime at a page; the next slice goes on
         there.
         """
         calendar.account = self.account  # at hand: whoever asks need not read it again

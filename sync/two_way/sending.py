@@ -121,7 +121,7 @@ class Sender:
         """Whether a person must decide about a plan, or has just done so."""
         return (
             self.account.approved is not None
-            or Notice.open_of(self.account).where(Notice.topic == "hold").exists()
+            or Notice.open_of(self.account).where(Notice.topic == Notice.SAFETY_STOP).exists()
         )
 
     def _carry_out(
@@ -187,26 +187,26 @@ class Sender:
         withdrawn = plan(dict.fromkeys(lost), delta, mappings, terms, approved=True).steps
         judged = {uid: event for uid, event in events.items() if uid not in lost}
         made = plan(judged, delta, mappings, terms)
-        if made.hold is None:
+        if made.stop is None:
             if not self.held:
-                Notice.settle(account, "hold", "over")
+                Notice.settle(account, Notice.SAFETY_STOP, "over")
             return [*withdrawn, *made.steps]
         everything = plan(judged, delta, mappings, terms, approved=True).steps
-        doubtful = [step for step in everything if _is_doubtful(step, made.hold)]
+        doubtful = [step for step in everything if _is_doubtful(step, made.stop)]
         if account.approved is not None and {_name(step) for step in doubtful} <= set(
             account.approved
         ):
             return [*withdrawn, *everything]
-        self._hold(made.hold, doubtful)
+        self._stop(made.stop, doubtful)
         names = {_name(step) for step in doubtful}
         return [*withdrawn, *(step for step in everything if _name(step) not in names)]
 
-    def _hold(self, hold: SafetyStop, doubtful: list[Step]) -> None:
+    def _stop(self, stop: SafetyStop, doubtful: list[Step]) -> None:
         """Ask the person; the history tells it once."""
         self.held = True
         detail = {
-            "count": hold.count,
-            "total": hold.total,
+            "count": stop.count,
+            "total": stop.total,
             "uids": sorted(
                 {step.mapping.uid for step in doubtful if step.mapping.phase != "stale"}
             ),
@@ -219,21 +219,21 @@ class Sender:
                 Notice.select()
                 .where(
                     Notice.account == self.account,
-                    Notice.topic == "hold",
+                    Notice.topic == Notice.SAFETY_STOP,
                     Notice.settled_at.is_null(),
                 )
                 .exists()
             )
-            Notice.give(self.account, hold.reason, "hold", detail=detail)
+            Notice.give(self.account, stop.reason, Notice.SAFETY_STOP, detail=detail)
             if not known:
-                self.context.note(held=hold.count)
+                self.context.note(held=stop.count)
 
 
-def _is_doubtful(step: Step, hold: SafetyStop) -> bool:
+def _is_doubtful(step: Step, stop: SafetyStop) -> bool:
     """Whether a held plan is held because of this step: what it takes away, or what it writes again
     that is gone.
     """
-    if hold.reason == "deletes":
+    if stop.reason == "deletes":
         return isinstance(step, DeleteRemote)
     return isinstance(step, Recreate | Ask | Forget)
 

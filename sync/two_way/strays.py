@@ -180,7 +180,7 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
         MappingRow.account == account, *stands
     )
     holds = Notice.select().where(
-        Notice.account == account, Notice.topic == "hold", Notice.settled_at.is_null()
+        Notice.account == account, Notice.topic == Notice.SAFETY_STOP, Notice.settled_at.is_null()
     )
     missing = {uid for notice in holds for uid in notice.detail.get("uids", [])}
     homes = {uid: remote_id for uid, remote_id in tuples(mappings) if uid not in missing}

@@ -10,7 +10,7 @@ from . import first_look, run
 
 # Time slices: a run that is not done ends at a page or batch, and its next slice goes behind
 # everything that waits.
-NUDGED_SECONDS = (
+WOKEN_SECONDS = (
     5  # somebody else waits for the same worker: more than that goes on in the other queue
 )
 SLICE_SECONDS = 20
@@ -29,7 +29,7 @@ def wake_clinic(clinic_id: int) -> None:
 
 def woken(account_id: int) -> None:
     """Job of the queue `now`: a person, or a person's calendar, waits."""
-    if run.run(account_id, NUDGED_SECONDS):
+    if run.run(account_id, WOKEN_SECONDS):
         jobs.enqueue("sync", polled, account_id)
     _pass_on(account_id)
 

@@ -71,7 +71,7 @@ def until(holds, seconds: float = 15.0) -> None:
 # ---- wakes ----
 
 
-def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
+def test_a_job_carries_an_id_and_nothing_else(queue, linden):
     row = upload(linden)
     assert jobs.enqueue("sync", intake.check, row.id)
     (job,) = Queue("sync", connection=queue).jobs
@@ -83,7 +83,7 @@ def test_a_nudge_carries_an_id_and_nothing_else(queue, linden):
     assert b"Kowalska" not in b"".join(queue.hgetall(job.key).values())
 
 
-def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue):
+def test_a_second_wake_up_for_the_same_row_is_left_out_while_the_first_waits(queue):
     assert (
         jobs.enqueue("now", intake.check, 7)
         and jobs.enqueue("now", intake.check, 7)
@@ -93,7 +93,7 @@ def test_a_second_nudge_for_the_same_row_is_left_out_while_the_first_waits(queue
 
 
 @pytest.mark.parametrize("name", ["now", "sync"])  # without and with forking
-def test_a_worker_does_the_work_and_the_same_row_may_be_nudged_again(queue, linden, name):
+def test_a_worker_does_the_work_and_the_same_row_may_be_woken_again(queue, linden, name):
     row = upload(linden)
     jobs.enqueue(name, intake.check, row.id)
     program.work(queue, name)
@@ -169,7 +169,7 @@ def test_without_redis_nothing_fails_and_nothing_waits_long(away, linden, caplog
 # ---- the periodic jobs ----
 
 
-def test_the_sweep_finds_work_whose_nudge_was_lost(queue, linden):
+def test_the_sweep_finds_work_whose_wake_up_was_lost(queue, linden):
     row = upload(linden)
     assert queue.keys("rq:queue:*") == []
     jobs.carry_out("operate.chores.sweep")
@@ -230,7 +230,7 @@ def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, lin
 
 
 @on_sqlite_alone
-def test_the_sweep_finds_a_letter_whose_nudge_was_lost(queue, linden, letters):
+def test_the_sweep_finds_a_letter_whose_wake_up_was_lost(queue, linden, letters):
     OneTimeToken.issue(linden.pat, "invite", None, days=7, by_mail=True)
     assert waiting(queue, "chores") == []
     jobs.carry_out("operate.chores.sweep")

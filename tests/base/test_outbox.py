@@ -70,13 +70,15 @@ def test_a_letter_is_there_with_its_cause_or_not_at_all(letters, linden):
 
 
 def test_the_same_is_written_once(letters, linden):
-    assert [Letter.write(linden.clinic, "nudge", linden.pat, 1, "a@b.test") for _ in range(3)] == [
+    assert [
+        Letter.write(linden.clinic, "sync_reminder", linden.pat, 1, "a@b.test") for _ in range(3)
+    ] == [
         True,
         False,
         False,
     ]
     assert (
-        Letter.write(linden.clinic, "nudge", linden.pat, 2, "a@b.test")
+        Letter.write(linden.clinic, "sync_reminder", linden.pat, 2, "a@b.test")
         and Letter.select().count() == 2
     )
 
@@ -328,7 +330,9 @@ def test_no_stored_name_adds_a_line_or_a_header(letters, linden, name):
 
 
 def test_a_letter_goes_to_the_address_that_its_reader_has_now(letters, linden):
-    Letter.write(linden.clinic, "nudge", linden.pat, 1, "old@linden.test", by=linden.olive.id)
+    Letter.write(
+        linden.clinic, "sync_reminder", linden.pat, 1, "old@linden.test", by=linden.olive.id
+    )
     assert letters.send() == [] and phases() == {"dropped": 1}, (
         "it has no reason, and so goes to nobody"
     )
@@ -374,7 +378,7 @@ def test_letters_end_in_a_table_that_does_not_grow_for_ever(letters, linden, clo
 def test_a_letter_that_is_not_due_yet_waits(letters, linden, clock):
     Letter.write(
         linden.clinic,
-        "nudge",
+        "sync_reminder",
         linden.pat,
         1,
         "pat@linden.test",

@@ -39,7 +39,7 @@ def test_after_a_press_far_down_the_sentence_is_in_sight_and_has_the_focus(enter
 
 
 def test_a_notice_that_goes_leaves_the_focus_on_what_was_said(enter, account):
-    Notice.give(account, "nudge", detail={"at": account.created_at.isoformat()})
+    Notice.give(account, "sync_reminder", detail={"at": account.created_at.isoformat()})
     Account.update(health="reconnect").execute()
     page = enter()
     page.goto("/sync/")

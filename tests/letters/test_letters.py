@@ -217,7 +217,7 @@ def test_asking_from_the_board_sends_a_letter_too(signed_in, linden, account, le
 
 def test_a_question_that_is_settled_meanwhile_is_not_mailed(signed_in, linden, account, letters):
     signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
-    Notice.settle(account, "nudge", "well")
+    Notice.settle(account, "sync_reminder", "well")
     assert letters.send() == []
 
 

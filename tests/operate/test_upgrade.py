@@ -2,22 +2,32 @@
 follows from stored secrets stays the same.
 """
 
+import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from earlier import EARLIER, INSTALLATION, SALTS, UUIDS, counts, make
+from earlier import EARLIER, INSTALLATION, SALTS, UUIDS, counts, make, tables_of
+from playhouse.migrate import SchemaMigrator
+from playhouse.migrations import Migration, Runner
 
 import models
+from base import vault
+from base.audit import AuditEntry
 from base.database import is_sqlite
+from base.outbox import Letter
 from base.outside import ExternalEvent
+from letters import kinds, sending
 from models import Booking, Feed, Patient, User
 from operate import migrate
+from people.credentials import OneTimeToken
 from people.id_changes import IdChange
 from sync.feeds import feed
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
+
+WORDS = "0021_words"
 
 
 @pytest.fixture(params=EARLIER)
@@ -96,3 +106,75 @@ def test_booking_goes_on(upgraded):
     start = datetime(2027, 3, 1, 10, tzinfo=UTC)
     (made,) = Booking.book(calendar, [models.Span(start, start + timedelta(minutes=50))], owner)
     assert Booking.get_by_id(made.id).uuid == made.uuid
+
+
+# ---- words that were replaced ----
+
+
+@pytest.fixture
+def before_the_words(empty):
+    """A database as it was before its words followed the glossary, with each old word in it."""
+    before = sorted(migrate.known())
+    make(models.database, EARLIER[1])
+    Runner(models.database.obj, str(migrate.DIRECTORY)).up(before[before.index(WORDS) - 1])
+    told = "INSERT INTO notice (clinic_id, account_id, kind, topic, detail, created_at, settled_as)"
+    for kind, topic in (("nudge", "nudge"), ("deletes", "hold")):
+        models.database.execute_sql(f"{told} VALUES (1, 1, '{kind}', '{topic}', '{{}}', 1, '')")
+    models.database.execute_sql(
+        "INSERT INTO letter (clinic_id, kind, about, sequence, sealed_to, language, detail, phase,"
+        " word, due_at, tries, is_held, created_at) VALUES (1, 'nudge', 1, '7 2026-11-24T10', '',"
+        " 'en', '{}', 'waiting', '', 1, 1, false, 1)"
+    )
+    models.database.execute_sql(
+        "INSERT INTO audit_entry (clinic_id, user_id, action, kind, subject, detail, at)"
+        " VALUES (1, 1, 'account.nudged', 'account', 1, '{}', 1)"
+    )
+
+
+def _step():
+    """The step that replaces the words, as the runner reads it."""
+    (step,) = (one for one in Migration.load_directory(str(migrate.DIRECTORY)) if one.name == WORDS)
+    return step.load()
+
+
+def test_stored_words_are_replaced(before_the_words):
+    migrate.migrate()
+    told = Notice.select(Notice.kind, Notice.topic).order_by(Notice.id).offset(2).tuples()
+    assert list(told) == [
+        ("sync_reminder", "sync_reminder"),
+        ("deletes", Notice.SAFETY_STOP),
+    ]
+    assert [row.kind for row in Letter.select()] == ["sync_reminder"]
+    (entry,) = AuditEntry.select().where(AuditEntry.action.startswith("account."))
+    assert entry.action == "account.reminded"
+
+
+def test_a_reminder_that_was_tried_before_is_known_as_the_same_letter(before_the_words):
+    migrate.migrate()
+    message = sending.compose(Letter.get(), kinds.Text("pat@linden.test", "Look", "Please."))
+    assert message["Message-ID"].startswith("<03de023118127db85c08679977138d59@")
+
+
+def test_a_one_time_link_from_before_still_works(before_the_words):
+    (secret,) = vault.derived("one-time link", "2|reset|c2FsdA")
+    assert secret == "o1yQ_1CCoxYWDxauF6tTO13kiD0Wzo0wJbqO3kRNoNc"
+    models.database.execute_sql(
+        "UPDATE one_time_link SET salt = 'c2FsdA', secret_hash ="
+        f" '{hashlib.sha256(secret.encode()).hexdigest()}' WHERE id = 2"
+    )
+    migrate.migrate()
+    row = OneTimeToken.get_by_id(2)
+    assert row.secret == secret and OneTimeToken.find(secret) == row
+
+
+def test_words_are_replaced_whole_or_not_at_all_and_twice_is_once(before_the_words):
+    migrator = SchemaMigrator.from_database(models.database.obj)
+    with models.database.atomic() as transaction:
+        _step().up(migrator, models.database.obj)
+        transaction.rollback()  # as a process that is killed leaves it
+    assert {"link", "one_time_link"} < tables_of(models.database)
+    with models.database.atomic():
+        for _ in range(2):
+            _step().up(migrator, models.database.obj)
+    assert migrate.migrate()[0] == WORDS
+    assert counts(models.database, ["link", "one_time_link"]) == {"link": 2, "one_time_link": 2}

@@ -71,7 +71,7 @@ _DEEDS = {
     "account.resync": "asked for a resync of {it}",
     "account.leaving": "stopped {it}: {goal}",
     "account.ended": "ended the removal of our events in {provider}; up to {count} stay there",
-    "account.nudged": "asked for a look at {it}",
+    "account.reminded": "sent a reminder to look at {it}",
     "account.gone": "finished disconnecting {provider}",
     "source.on": "let {it} block booking",
     "source.off": "let {it} block booking no more",

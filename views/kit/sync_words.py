@@ -54,7 +54,7 @@ _ACCOUNT_DEEDS = {
     "account.leaving": "stopped sync",
     "account.ended": "ended the removal and let our events stay",
     "account.gone": "finished disconnecting {}",
-    "account.nudged": "reminded someone of their calendar",
+    "account.reminded": "reminded someone of their calendar",
     "source.on": "let a calendar outside block booking",
     "source.off": "let a calendar outside block booking no more",
     "source.rules": "changed what blocks booking in a calendar outside",

@@ -83,16 +83,18 @@ def ask(account_id: int):
     """
     account, at = access.account_to_look_after(account_id), scheduling.utc_now()
     with alone(account):
-        notice = Notice.give(account, "nudge", detail={"at": at.isoformat(), "by": current_user.id})
+        notice = Notice.give(
+            account, "sync_reminder", detail={"at": at.isoformat(), "by": current_user.id}
+        )
         written = Letter.write(
             account.clinic,
-            "nudge",
+            "sync_reminder",
             account,
             f"{notice.id} {at:%Y-%m-%dT%H}",
             account.user.email,
             by=current_user.id,
         )
-        AuditEntry.note(account.clinic, current_user, "account.nudged", account)
+        AuditEntry.note(account.clinic, current_user, "account.reminded", account)
     if written:
         letters.wake()
     again = (

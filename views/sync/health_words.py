@@ -159,7 +159,9 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
     standing, user = Standing(account), account.user
     asked = (
         Notice.select(Notice.detail)
-        .where(Notice.account == account, Notice.kind == "nudge", Notice.settled_at.is_null())
+        .where(
+            Notice.account == account, Notice.kind == "sync_reminder", Notice.settled_at.is_null()
+        )
         .first()
     )
     asks = standing.state in (State.ASKS, State.ASKS_SOURCE)

@@ -74,9 +74,9 @@ def to_decide(notices: Iterable[Notice]) -> int:
     waiting = sum(
         1 if _is_crowd(rows) else len(rows)
         for rows in groups
-        if rows[0].kind != "nudge" and not is_news(rows[0])
+        if rows[0].kind != "sync_reminder" and not is_news(rows[0])
     )
-    return waiting or any(rows[0].kind == "nudge" for rows in groups)
+    return waiting or any(rows[0].kind == "sync_reminder" for rows in groups)
 
 
 def is_news(notice: Notice) -> bool:

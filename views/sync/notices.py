@@ -22,7 +22,7 @@ blueprint = Blueprint("notices", __name__)
 _EDITED = ("moved", "edited", "repeated", "deleted")
 _HOW = {  # what is pressed: on which kinds, what it does, what is said then
     "leave": (
-        (*_EDITED, "double", "nudge", "stray", "guests"),
+        (*_EDITED, "double", "sync_reminder", "stray", "guests"),
         lambda notice: _leave(notice),
         "It stays as it is.",
     ),

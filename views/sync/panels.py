@@ -105,8 +105,8 @@ def _waiting(panel: dict) -> list[Notice]:
     """
     rows = list(Notice.open_of(panel["account"]))
     if panel["status"].badge == "ok" and not any(row.kind in HELD for row in rows):
-        Notice.settle(panel["account"], "nudge", "well")
-        return [row for row in rows if row.kind != "nudge"]
+        Notice.settle(panel["account"], "sync_reminder", "well")
+        return [row for row in rows if row.kind != "sync_reminder"]
     return rows
 
 

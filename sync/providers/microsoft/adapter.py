@@ -181,7 +181,7 @@ class Microsoft:
             return Delta(changed, frozenset(gone), token, False, window, unread)
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
-        """A place in the history first, then a list: what changes meanwhile will be told again. Of
+        """The sync token first, then a list: what changes meanwhile will be told again. Of
         our own calendar, events of all times.
         """
         *_, token, _ = self._round(

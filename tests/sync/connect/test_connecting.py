@@ -321,7 +321,7 @@ def test_try_again_and_remove_stand_beside_the_refusal(pat, microsoft, headers):
     )
 
 
-def test_a_look_whose_nudge_was_lost_is_found_by_the_sweep(pat, world, queue):
+def test_a_look_whose_wake_up_was_lost_is_found_by_the_sweep(pat, world, queue):
     jobs.open_queue("unix:///nowhere/redis.sock")
     pat.get(consent(world, depart(pat, world)))
     jobs.open_queue(f"unix://{queue.connection_pool.connection_kwargs['path']}")

@@ -152,9 +152,7 @@ def test_a_resync_uses_no_page_that_was_read_before_it(world, account, checks):
 
 def test_a_resync_that_is_pressed_during_a_read_reads_all_of_it_again(world, account):
     lists, pressed = itertools.count(), []
-    until = (
-        3 if world.kind == "google" else PAGES + 3
-    )  # Outlook reads the place in its history first
+    until = 3 if world.kind == "google" else PAGES + 3  # Outlook reads its sync token first
 
     def look(moment, request):
         is_list = request.method == "GET" and world.source() in unquote(request.url.path)

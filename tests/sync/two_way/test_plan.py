@@ -1116,7 +1116,7 @@ def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_ui
 
 
 @pytest.mark.parametrize(
-    ("cancelled", "managed", "hold"),
+    ("cancelled", "managed", "stop"),
     [
         (5, 5, None),
         (6, 31, None),
@@ -1126,26 +1126,26 @@ def test_the_order_is_deletions_then_updates_then_creations_each_by_start_and_ui
         (40, 199, SafetyStop("deletes", 40, 199)),
     ],
 )
-def test_taking_away_more_than_five_and_more_than_a_fifth_stops(cancelled, managed, hold):
+def test_taking_away_more_than_five_and_more_than_a_fifth_stops(cancelled, managed, stop):
     events, mappings = many(managed)
     local = events | dict.fromkeys(list(events)[:cancelled]) | {"new": event_of("new")}
     result = plan(local, delta(), mappings, TERMS)
-    assert result.hold == hold
-    assert len(result.steps) == (0 if hold else cancelled + 1)
+    assert result.stop == stop
+    assert len(result.steps) == (0 if stop else cancelled + 1)
     assert len(plan(local, delta(), mappings, TERMS, approved=True).steps) == cancelled + 1
 
 
 def test_stale_copies_count_when_much_would_go():
     copies = [seen_of(event_of(f"b{number}"), f"r{number}") for number in range(6)]
     result = plan(dict.fromkeys(copy.mark.reference for copy in copies), delta(*copies), [], TERMS)
-    assert (result.hold, result.steps) == (SafetyStop("deletes", 6, 6), ())
+    assert (result.stop, result.steps) == (SafetyStop("deletes", 6, 6), ())
 
 
 @pytest.mark.parametrize("phase", ["frozen", "gone"])
 def test_what_is_let_be_or_gone_is_not_counted_among_what_is_there(phase):
     events, mappings = many(6)
     _, others = many(100, phase)
-    assert plan(dict.fromkeys(events), delta(), mappings + others[6:], TERMS).hold == SafetyStop(
+    assert plan(dict.fromkeys(events), delta(), mappings + others[6:], TERMS).stop == SafetyStop(
         "deletes", 6, 6
     )
 
@@ -1162,7 +1162,7 @@ def test_a_deletion_under_way_needs_no_second_approval():
 def test_a_calendar_that_is_suddenly_empty_stops(remote):
     events, mappings = many(3)
     result = plan(events, remote, mappings, TERMS)
-    assert (result.hold, result.steps) == (SafetyStop("empty", 3, 3), ())
+    assert (result.stop, result.steps) == (SafetyStop("empty", 3, 3), ())
     assert (
         told(plan(events, remote, mappings, TERMS, approved=True).steps) == ["Recreate deleted"] * 3
     )
@@ -1171,7 +1171,7 @@ def test_a_calendar_that_is_suddenly_empty_stops(remote):
 def test_an_empty_read_stops_though_some_of_ours_lie_outside_it():
     events, mappings = many(9)
     narrow = delta(complete=True, window=Window(NOON - DAY, NOON + DAY + DAY / 4))
-    assert plan(events, narrow, mappings, TERMS).hold == SafetyStop("empty", 6, 9)
+    assert plan(events, narrow, mappings, TERMS).stop == SafetyStop("empty", 6, 9)
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,8 @@ class World:
             result = plan(
                 self.local(delta), delta, self.mappings.values(), self.terms, approved=approved
             )
-            assert not (result.hold and result.steps)
-            if result.hold:
+            assert not (result.stop and result.steps)
+            if result.stop:
                 return True
             assert all(
                 seen.mark is None or seen.mark.installation == OTHERS for seen in result.external

@@ -125,8 +125,8 @@ def test_a_calendar_that_was_emptied_asks_a_person_with_all_in_the_number(world,
     account = begin(world, 6)
     world.robin.calendar(world.destination(account))["events"].clear()
     read_anew(world, account)
-    (hold,) = Notice.open_of(account)
-    assert (hold.kind, hold.detail["count"], hold.detail["total"]) == ("empty", 6, 6)
+    (stop,) = Notice.open_of(account)
+    assert (stop.kind, stop.detail["count"], stop.detail["total"]) == ("empty", 6, 6)
 
 
 def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch):

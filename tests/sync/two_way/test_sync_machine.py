@@ -344,7 +344,7 @@ class TwoWaySync(RuleBasedStateMachine):
             self.clock.now += timedelta(minutes=20)
             self.run()
             for notice in Notice.select().where(Notice.settled_at.is_null()):
-                if notice.topic == "hold":
+                if notice.topic == Notice.SAFETY_STOP:
                     decisions.approve(notice)
                 elif notice.kind == "source_empty":
                     decisions.believe(notice)

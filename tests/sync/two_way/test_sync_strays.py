@@ -192,7 +192,7 @@ def test_many_at_once_are_asked_about_before_they_are_written_again(world, accou
     world.poll(account)
     a_day_passes(world, account)
     assert everywhere(world, account) == dict.fromkeys(world.due(), 1)
-    decisions.approve(Notice.get(Notice.topic == "hold"))
+    decisions.approve(Notice.get(Notice.topic == Notice.SAFETY_STOP))
     world.run(account)
     a_day_passes(world, account)
     world.assert_in_step(account)

@@ -1,4 +1,4 @@
-"""Nudges of two-way sync through a real Redis and real workers: none is lost for long, whatever
+"""Waking two-way sync through a real Redis and real workers: none is lost for long, whatever
 becomes of the queue.
 """
 
@@ -96,7 +96,7 @@ def test_nothing_is_swept_where_nothing_is_due(world, queue):
     assert waiting(queue, "sync") == []
 
 
-def test_a_nudge_that_comes_while_the_last_one_is_worked_on_goes_behind_it(world, queue):
+def test_a_wake_up_that_comes_while_the_last_one_is_worked_on_goes_behind_it(world, queue):
     """The one under way may have looked for the last time."""
     account = world.start()
     work.wake(account.id)
@@ -111,19 +111,19 @@ def test_a_nudge_that_comes_while_the_last_one_is_worked_on_goes_behind_it(world
     assert all(str(account.id) in job_id for job_id in waiting(queue, "now"))
 
 
-def test_what_a_nudge_has_no_time_for_goes_on_in_the_other_queue(world, queue, monkeypatch):
+def test_what_a_wake_up_has_no_time_for_goes_on_in_the_other_queue(world, queue, monkeypatch):
     for day in range(1, 120):
         world.book(days=day)
     account = world.connect()
     starting.start(account, world.user, "Kalends", "Europe/London")
-    monkeypatch.setattr(work, "NUDGED_SECONDS", 1e-9)
+    monkeypatch.setattr(work, "WOKEN_SECONDS", 1e-9)
     work.woken(account.id)
     assert waiting(queue, "sync") and Booking.select().count() == 119
     work.polled(account.id)
     assert len(world.standing(account)) == 119
 
 
-def test_a_nudge_without_redis_is_no_fault(world, queue, settings):
+def test_a_wake_up_without_redis_is_no_fault(world, queue, settings):
     account = world.start()
     jobs.open_queue("unix:///nowhere/redis.sock")
     assert work.wake(account.id) is False

@@ -82,7 +82,7 @@ def test_every_action_has_words():
 @pytest.mark.parametrize(
     "action",
     [
-        "account.nudged",
+        "account.reminded",
         "account.of_tomorrow",
         "source.of_tomorrow",
         "feed.of_tomorrow",

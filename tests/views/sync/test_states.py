@@ -52,7 +52,7 @@ def not_allowed(account, now) -> None:
 
 
 def asks(account, now) -> None:
-    Notice.give(account, "deletes", "hold", detail={"count": 8, "total": 20})
+    Notice.give(account, "deletes", Notice.SAFETY_STOP, detail={"count": 8, "total": 20})
 
 
 def asks_source(account, now) -> None:

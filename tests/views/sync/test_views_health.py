@@ -188,7 +188,9 @@ def test_access_that_ends_after_seven_days_names_the_likely_cause(
 
 
 def test_a_held_sync_waits_for_a_person_in_numbers(olive, account):
-    Notice.give(account, "deletes", "hold", detail={"count": 96, "total": 412, "uids": []})
+    Notice.give(
+        account, "deletes", Notice.SAFETY_STOP, detail={"count": 96, "total": 412, "uids": []}
+    )
     said = board(olive)
     assert (
         "Waits for a person A sync would remove 96 of 412 events, so it stopped. Nothing has been"
@@ -316,7 +318,10 @@ def test_asking_gives_the_person_one_notice_and_says_when(olive, account, linden
     for _ in range(2):
         answer = olive.post(f"/health/accounts/{account.id}/nudges", headers=PARTIAL)
         assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/health/")
-    assert Notice.select().where(Notice.account == account, Notice.kind == "nudge").count() == 1
+    assert (
+        Notice.select().where(Notice.account == account, Notice.kind == "sync_reminder").count()
+        == 1
+    )
     clock.now += timedelta(hours=2)
     said = board(olive)
     assert "Mail is not set up here, so tell them yourself as well." in said
@@ -377,7 +382,7 @@ def test_the_menu_counts_what_is_to_fix_for_managers_in_one_query(
     signed_in, account, linden, clock, caplog
 ):
     set_to(account, health="reconnect")
-    Notice.give(external.source(linden.quinn).account, "empty", "hold")
+    Notice.give(external.source(linden.quinn).account, "empty", Notice.SAFETY_STOP)
     maya = signed_in(linden.maya)
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         assert "2 to fix" in maya.get("/services/").get_data(as_text=True)

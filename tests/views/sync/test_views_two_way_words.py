@@ -388,7 +388,10 @@ def test_saved_settings_say_what_happens_next(pat, account):
 def test_a_held_removal_says_which_are_bookings_and_which_are_copies_made_there(pat, account):
     uids = [str(booking.uuid) for booking in Booking.select().limit(2)]
     notice = Notice.give(
-        account, "deletes", "hold", detail={"count": 3, "total": 5, "uids": uids, "copies": ["one"]}
+        account,
+        "deletes",
+        Notice.SAFETY_STOP,
+        detail={"count": 3, "total": 5, "uids": uids, "copies": ["one"]},
     )
     said = page(pat)
     for words in (
