@@ -1,7 +1,17 @@
 """Each imitation, as the request at hand finds it, for the Flask pages."""
 
-from flask import current_app
+from copy import copy
+
+from flask import Flask, current_app
 from werkzeug.local import LocalProxy
 
 google = LocalProxy(lambda: current_app.extensions["google"])
 graph = LocalProxy(lambda: current_app.extensions["graph"])
+
+
+def own(site: Flask, name: str, imitation: object) -> Flask:
+    """The pages for one imitation. What takes long to make, routes and templates, all share."""
+    site.jinja_env  # noqa: B018  # made at its first use
+    mine = copy(site)
+    mine.extensions = {**site.extensions, name: imitation}
+    return mine

@@ -19,11 +19,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from flask import Flask, jsonify, render_template
 from werkzeug.wrappers import Request, Response
 
 from . import batch, calendars, consent, control, events, fields, listing, pages, push, seed, spec
+from .current import own
 from .errors import ConnectionLost, Refused, hang_up
 from .faults import Faults, Quota, Record, Requests
 from .oauth import OAuth
@@ -79,7 +81,7 @@ class Google:
         self.expansion_years = 10  # how far an endless series is unrolled
         self.sync_token_days = 28
         self.oldest_sync = 0  # sync tokens from before this revision are dead
-        self.site = self._site()
+        self.site = own(_site(), "google", self)
 
     def __call__(self, environ: dict, start_response: Callable):
         request = Request(environ)
@@ -219,27 +221,24 @@ class Google:
             self.requests.append(Record(request.method, request.path, status))
         return response
 
-    def _site(self) -> Flask:
-        site = Flask(
-            "sandbox", root_path=os.path.dirname(__file__), static_url_path="/sandbox/static"
-        )
-        site.extensions["google"] = self
-        site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-        for module in (consent, control, pages):
-            site.register_blueprint(module.routes)
-        site.register_error_handler(
-            Refused, lambda refusal: (jsonify(refusal.body()), refusal.status)
-        )
-        site.register_error_handler(
-            404,
-            lambda _: (
-                render_template(
-                    "refused.html", error="not found", why="Nothing lives at this address."
-                ),
-                404,
+
+@cache
+def _site() -> Flask:
+    site = Flask("sandbox", root_path=os.path.dirname(__file__), static_url_path="/sandbox/static")
+    site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    for module in (consent, control, pages):
+        site.register_blueprint(module.routes)
+    site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
+    site.register_error_handler(
+        404,
+        lambda _: (
+            render_template(
+                "refused.html", error="not found", why="Nothing lives at this address."
             ),
-        )
-        return site
+            404,
+        ),
+    )
+    return site
 
 
 def _json(call: Call, answer: dict | None) -> Response:

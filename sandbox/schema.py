@@ -5,6 +5,7 @@ tests install.
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -35,13 +36,12 @@ def judge_of(file: Path) -> Callable[[str, object], None]:
     )
     registry = referencing.Registry().with_resource("urn:schemas", resource)
 
-    def validate(name: str, instance: object) -> None:
+    @cache
+    def validator(name: str) -> jsonschema.Draft202012Validator:
         reference = {"$ref": f"urn:schemas#/components/schemas/{name}"}
-        jsonschema.Draft202012Validator(
-            reference, registry=registry, format_checker=formats
-        ).validate(instance)
+        return jsonschema.Draft202012Validator(reference, registry=registry, format_checker=formats)
 
-    return validate
+    return lambda name, instance: validator(name).validate(instance)
 
 
 validate = judge_of(spec.FILE)

@@ -22,11 +22,13 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote, unquote, urlsplit
 
 from flask import Flask, jsonify, render_template
 from werkzeug.wrappers import Request, Response
 
+from ..current import own
 from ..errors import ConnectionLost, hang_up
 from ..faults import Faults, Record
 from ..store import Store
@@ -112,7 +114,7 @@ class Graph:
         self.replays = False  # deltas come in any order, twice, with some that did not change
         self.lost_sync_state = "location"  # or one of `delta.SPELLINGS`
         self.oldest_sync = 0  # delta tokens from before this revision are dead
-        self.site = self._site()
+        self.site = own(_site(), "graph", self)
 
     def __call__(self, environ: dict, start_response: Callable):
         request = Request(environ)
@@ -316,26 +318,25 @@ class Graph:
             )
         return response
 
-    def _site(self) -> Flask:
-        root = os.path.dirname(os.path.dirname(__file__))
-        site = Flask("sandbox", root_path=root, static_url_path="/sandbox/outlook/static")
-        site.extensions["graph"] = self
-        site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-        for module in (signin, control, pages):
-            site.register_blueprint(module.routes)
-        site.register_error_handler(
-            Refused, lambda refusal: (jsonify(refusal.body()), refusal.status)
-        )
-        site.register_error_handler(
-            404,
-            lambda _: (
-                render_template(
-                    "refused.html", error="not found", why="Nothing lives at this address."
-                ),
-                404,
+
+@cache
+def _site() -> Flask:
+    root = os.path.dirname(os.path.dirname(__file__))
+    site = Flask("sandbox", root_path=root, static_url_path="/sandbox/outlook/static")
+    site.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    for module in (signin, control, pages):
+        site.register_blueprint(module.routes)
+    site.register_error_handler(Refused, lambda refusal: (jsonify(refusal.body()), refusal.status))
+    site.register_error_handler(
+        404,
+        lambda _: (
+            render_template(
+                "refused.html", error="not found", why="Nothing lives at this address."
             ),
-        )
-        return site
+            404,
+        ),
+    )
+    return site
 
 
 def create(

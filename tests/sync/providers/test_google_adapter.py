@@ -18,7 +18,7 @@ from sandbox import schema
 from sandbox.seed import ANA, HOLIDAYS, ROBIN
 from sync.events.event import Mark, Window
 from sync.providers import multipart, open_provider
-from sync.providers.base import Delete, OpenChannel
+from sync.providers.base import Create, Delete, OpenChannel
 from sync.providers.errors import (
     AuthExpired,
     Exists,
@@ -33,7 +33,6 @@ from sync.providers.errors import (
     Unanswered,
     Unavailable,
 )
-from sync.providers.google import adapter as google
 from sync.providers.google.mapping import event_id, from_event, from_mark, to_event, to_mark
 from sync.providers.wire import http_client
 
@@ -678,7 +677,7 @@ def test_a_written_event_without_a_readable_answer_is_not_failed():
     provider = answering(
         httpx.Response(200, text=text, headers={"Content-Type": "multipart/mixed; boundary=b"})
     )
-    create = google.Create("abc01", event(), mark())
+    create = Create("abc01", event(), mark())
     assert isinstance(next(provider.write("x", [create])).error, Unavailable)
 
 
