@@ -1,5 +1,6 @@
-"""What somebody agreed to overlap: a row for each booking and thing in its way at that time. The
-nightly check tells by them which overlaps nobody agreed to.
+"""What somebody agreed to overlap: a row for each booking and thing in its way at that time.
+
+The nightly check tells by them which overlaps nobody agreed to.
 """
 
 from collections import defaultdict
@@ -14,8 +15,9 @@ KEY_LENGTH = 80
 
 
 class Agreement(Base):
-    """The booking, where it lies, may overlap what the key names (`series.Clash.keys`), where that
-    lies. When either moves it is void.
+    """A booking may overlap what the key names, each where it lies now.
+
+    The keys are those of `clashes.Clash`. When either moves it is void.
 
     `how`: "person" (one who was shown it), "import" (whoever imported a file and chose to take
     overlaps), or "earlier" (before this was written down). `by` None: nobody who is still known.

@@ -10,8 +10,9 @@ from .many import insert_many_rows, tuples
 
 
 class AuditEntry(Base):
-    """Who did what to what, when. `detail` holds counts, times and settings; never a client's name,
-    a token or a URL.
+    """Who did what to what, when.
+
+    `detail` holds counts, times and settings; never a client's name, a token or a URL.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="audit")
@@ -32,8 +33,9 @@ class AuditEntry(Base):
     def note(
         cls, clinic: Base, actor: Base | None, action: str, row: Base, **detail: Any
     ) -> "AuditEntry":
-        """Add an entry, in the transaction of what it tells of. `actor` None: the command line or
-        the program itself.
+        """Add an entry, in the transaction of what it tells of.
+
+        `actor` None: the command line or the program itself.
         """
         return cls.create(
             clinic=clinic,
@@ -64,8 +66,9 @@ class AuditEntry(Base):
         )
 
     def set_later(self, actions: Iterable[str]) -> set[int]:
-        """The ids of rows of its kind of which one of these actions was told after it, not counting
-        its own parts.
+        """The ids of rows of its kind of which one of these actions was told later.
+
+        Its own parts do not count.
         """
         apart = AuditEntry.part_of.is_null() | (AuditEntry.part_of != self.id)
         later = AuditEntry.select(AuditEntry.subject).where(
@@ -79,8 +82,9 @@ class AuditEntry(Base):
 
     @classmethod
     def listed(cls, clinic: Base, user_id: int | None = None) -> "ModelSelect[AuditEntry]":
-        """The clinic's history, newest first, with who did it; of one person where asked. A change
-        of several rows is one entry.
+        """The clinic's history, newest first, with who did it; of one person where asked.
+
+        A change of several rows is one entry.
         """
         of_one = [cls.user == user_id] if user_id else []
         return (

@@ -16,8 +16,9 @@ from .working_time import Stretch
 
 @dataclass(frozen=True)
 class Clash:
-    """A time that is taken: the calendar and span asked for, and the bookings, external events and
-    time off that hold it.
+    """A time that is taken.
+
+    The calendar and span asked for, and the bookings, external events and time off that hold it.
     """
 
     calendar: Calendar
@@ -28,8 +29,9 @@ class Clash:
 
     @property
     def keys(self) -> set[str]:
-        """What is in the way, as short keys: what a person agreed to can be compared with what is
-        there later.
+        """What is in the way, as short keys.
+
+        What a person agreed to can be compared with what is there later.
         """
         return {
             *map(booking_key_of, self.bookings),
@@ -38,15 +40,17 @@ class Clash:
         }
 
     def unagreed(self, agreed: Collection[str]) -> set[str]:
-        """The keys that were not agreed to. Pages and histories of earlier versions name a booking
-        or event without its time.
+        """The keys that were not agreed to.
+
+        Pages and histories of earlier versions name a booking or event without its time.
         """
         return {key for key in self.keys if not {key, key.partition(".")[0]} & set(agreed)}
 
 
 def booking_key(booking: int, starts: int, ends: int) -> str:
-    """The key of a booking (id) that lies from and to so many seconds since 1970: who agreed to it
-    agreed to it there.
+    """The key of a booking (id) that lies from and to so many seconds since 1970.
+
+    Who agreed to it agreed to it there.
     """
     return f"b{booking}.{starts}.{ends}"
 
@@ -65,8 +69,10 @@ class ClosedCalendar(Exception):
 
 
 class SlotTaken(Exception):
-    """The practitioner is busy: `conflicts` are the bookings in the way, `outside` the external
-    events, `away` the time off, `clashes` all of it by time asked for.
+    """The practitioner is busy.
+
+    `conflicts` are the bookings in the way, `outside` the external events, `away` the time off,
+    `clashes` all of it by time asked for.
     """
 
     def __init__(self, clashes: Sequence[Clash] = ()):
@@ -90,8 +96,9 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
 
 
 def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
-    """For each step that takes time: what holds it already, or would after the other steps. Each is
-    judged in its own calendar. One that is only confirmed is asked about what came since.
+    """For each step that takes time: what holds it already, or would after the other steps.
+
+    Each is judged in its own calendar. One that is only confirmed is asked about what came since.
     """
     found, ids = [], [step.row.id for step in steps]
     confirmed = Agreement.of([step.row.id for step in steps if step.is_confirmed])
@@ -115,8 +122,9 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
 
 
 def _gets_in_the_way(step: Step, other: Step) -> bool:
-    """Whether another booking of the same change would overlap it and does not now: what overlaps
-    already was agreed to.
+    """Whether another booking of the same change would overlap it and does not now.
+
+    What overlaps already was agreed to.
     """
     return _would_overlap(step, other) and not _overlap_now(step, other)
 
@@ -143,8 +151,9 @@ def _overlap_now(step: Step, other: Step) -> bool:
 
 
 def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
-    """Pairs of bookings that overlap before and after a change, both being changed, and of which
-    somebody agreed that they do: that goes on wherever they lie then.
+    """Pairs of changed bookings that overlap before and after, as somebody agreed.
+
+    That goes on wherever they lie then.
     """
     pairs = [
         (one.row, two.row)
@@ -161,8 +170,10 @@ def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
 
 
 def void_agreements(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
-    """Before a change is written: what was agreed to of bookings that take other time is void; but
-    for the pairs that this gives, of which it goes on.
+    """Before a change is written.
+
+    What was agreed to of bookings that take other time is void; but for the pairs that this gives,
+    of which it goes on.
     """
     stays = agreed_together(steps)
     Agreement.void([step.row.id for step in steps if step.takes_time and not step.is_confirmed])
@@ -180,8 +191,9 @@ def write_down(
 
 
 def refuse_taken(taken: Sequence[Clash], agreed: bool | Collection[str]) -> None:
-    """Raise SlotTaken for times that are taken. `agreed`: True for all of it, or the keys of what a
-    person has agreed to overlap.
+    """Raise SlotTaken for times that are taken.
+
+    `agreed`: True for all of it, or the keys of what a person has agreed to overlap.
     """
     if agreed is not True and any(clash.unagreed(agreed or ()) for clash in taken):
         raise SlotTaken(taken)

@@ -1,5 +1,6 @@
-"""The last good body of each private link, for while the database is away: some calendar apps
-switch a feed off after one refusal.
+"""The last good body of each private link, for while the database is away.
+
+Some calendar apps switch a feed off after one refusal.
 
 One store for all processes, Redis, so that what is taken back is taken back everywhere. A copy is
 sealed, lasts a day from the last time that its
@@ -53,8 +54,9 @@ _again_at = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A body as it was served: its ETag without quotes, its revision (seconds since 1970), its
-    octets.
+    """A body as it was served.
+
+    Its ETag without quotes, its revision (seconds since 1970), its octets.
     """
 
     etag: str
@@ -74,8 +76,9 @@ def open_copies(url: str | None) -> None:
 
 
 def place(feed_uuid: str, token: str) -> str:
-    """The key of a link's copy. It follows from the whole address, so that only who has it finds
-    it.
+    """The key of a link's copy.
+
+    It follows from the whole address, so that only who has it finds it.
     """
     return (
         "kalends:copy:" + hashlib.sha256(f"kalends copy|{feed_uuid}|{token}".encode()).hexdigest()
@@ -83,8 +86,9 @@ def place(feed_uuid: str, token: str) -> str:
 
 
 def keep(key: str, clinic_id: int, clinic_rev: int, copy: Copy) -> bool:
-    """Keep a body that was read when the clinic's newest revision was `clinic_rev`. Whether it is
-    kept.
+    """Keep a body that was read when the clinic's newest revision was `clinic_rev`.
+
+    Whether it is kept.
     """
     packed = zlib.compress(copy.body, 6)
     if len(packed) > MOST_OCTETS:
@@ -125,8 +129,10 @@ def find(key: str) -> Copy | None:
 
 
 def void(clinic_id: int, clinic_rev: int) -> bool:
-    """Drop the copies of a clinic, and let none come that was read before its revision
-    `clinic_rev`. False: the store is away, so try again.
+    """Drop the copies of a clinic.
+
+    None comes that was read before its revision `clinic_rev`. False: the store is away, so try
+    again.
     """
     if _redis is None:
         return True

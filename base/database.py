@@ -1,6 +1,4 @@
-"""The ground of the tables: the database itself, field types, and the one way into a
-transaction.
-"""
+"""The ground of the tables: the database, field types, and the one way into a transaction."""
 
 import json
 import sqlite3
@@ -41,12 +39,13 @@ class Taken(Exception):
 
 
 def open_database(url: str) -> None:
-    """Point the tables at `sqlite:///path` or `postgresql://…`. Connections are pooled, one per
-    thread at a time.
+    """Point the tables at `sqlite:///path` or `postgresql://…`.
+
+    Connections are pooled, one per thread at a time.
 
     SQLite: write-ahead log, each commit on the disk before it counts (ADR 22), foreign keys on, ten
-    seconds of patience, and every
-    transaction IMMEDIATE, so that a check and the write that follows it are one.
+    seconds of patience, and every transaction IMMEDIATE, so that a check and the write that follows
+    it are one.
     """
     if url.startswith("sqlite:"):
         pragmas = {
@@ -115,9 +114,10 @@ class _Adapter(Psycopg3Adapter):
 
 
 class _Postgresql(PooledPostgresqlDatabase):
-    """A server that does not even refuse is left alone for a moment, so that not every request
-    waits for it; after that it is tried for shorter
-    times until it answers."""
+    """A server that does not even refuse is left alone for a moment.
+
+    So not every request waits for it. After that it is tried for shorter times until it answers.
+    """
 
     PAUSE_SECONDS = 5
     # for an answer while the server is in doubt, and for one that a connection from the pool still
@@ -164,8 +164,9 @@ _patience = threading.local()
 
 
 def wait_at_most(seconds: float | None) -> None:
-    """How long any thread of this process waits for an answer of PostgreSQL, from now on; None: as
-    long as it takes.
+    """How long any thread of this process waits for an answer of PostgreSQL, from now on.
+
+    None: as long as it takes.
     """
     global _answer_seconds
     _answer_seconds = seconds
@@ -183,19 +184,18 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 
 def is_doubtful() -> bool:
-    """Whether the database did not answer when it was last asked, so that it may be slow to
-    refuse.
-    """
+    """Whether the database did not answer when last asked, so that it may be slow to refuse."""
     return getattr(database.obj, "is_doubtful", False)
 
 
 def trouble(error: BaseException) -> str | None:
-    """What is wrong with the database itself, as far as this fault tells: "full", "read-only",
-    "busy", "away"; None: the fault is another.
+    """What is wrong with the database itself, as far as this fault tells.
+
+    One of "full", "read-only", "busy", "away"; None: the fault is another.
 
     SQLite says it in words alone; PostgreSQL with the code of its fault
-    (https://www.postgresql.org/docs/current/errcodes-appendix.html),
-    which is missing where the connection was lost.
+    (https://www.postgresql.org/docs/current/errcodes-appendix.html), which is missing where the
+    connection was lost.
     """
     if isinstance(error, MaxConnectionsExceeded):
         return "busy"
@@ -239,8 +239,9 @@ _CODES = {
 
 
 def connect_afresh() -> None:
-    """A connection of this thread that answers: the pool tries each before it hands it out, one
-    that the thread has kept is not tried.
+    """A connection of this thread that answers.
+
+    The pool tries each before it hands it out, one that the thread has kept is not tried.
     """
     if not database.is_closed() and not database.in_transaction():
         database.close()
@@ -253,8 +254,9 @@ def is_sqlite() -> bool:
 
 
 def lock_everything() -> None:
-    """Inside a transaction: let nobody else who asks for the same go on until it ends. SQLite's
-    transactions here stand alone anyway.
+    """Inside a transaction: let nobody else who asks for the same go on until it ends.
+
+    SQLite's transactions here stand alone anyway.
     """
     if not is_sqlite():
         database.execute_sql("SELECT pg_advisory_xact_lock(75341)")
@@ -324,13 +326,13 @@ def in_one_transaction(function: Callable[Given, Answer]) -> Callable[Given, Ans
 def transition(
     method: Callable[Concatenate[Row, Given], Answer],
 ) -> Callable[Concatenate[Row, Given], Answer]:
-    """Make a method of a clinic's row one transaction that holds the clinic from its first
-    statement.
+    """Make a method of a clinic's row one transaction.
+
+    It holds the clinic from its first statement.
 
     Of two changes in a clinic the second waits, and then begins from what the first left: the row
-    is read again once the clinic is
-    held. Since all take the clinic's row before any other, no two wait for each other (ADR 5).
-    Raises DoesNotExist for a row that is gone.
+    is read again once the clinic is held. Since all take the clinic's row before any other, no two
+    wait for each other (ADR 5). Raises DoesNotExist for a row that is gone.
     """
 
     @wraps(method)
@@ -343,8 +345,9 @@ def transition(
 
 @contextmanager
 def alone(row: Row) -> Iterator[Row]:
-    """One transaction that holds the row's clinic and has read the row again: what is decided
-    inside is decided on what is there.
+    """One transaction that holds the row's clinic and has read the row again.
+
+    What is decided inside is decided on what is there.
     """
     with database.atomic():
         clinic: Any = getattr(row, "clinic", row)
@@ -368,8 +371,9 @@ def _read_again(row: Base) -> None:
 
 @contextmanager
 def unique() -> Iterator[None]:
-    """Inside, the schema's refusal of a second one of its kind becomes Taken, and nothing of it is
-    kept.
+    """Inside, the schema's refusal of a second one of its kind becomes Taken.
+
+    Nothing of it is kept.
     """
     try:
         with database.atomic():

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Endpoints:
-    """One provider as this installation knows it. `revoke_url` "": it takes no access back.
-    `is_sandbox`: the imitation, not the real one.
+    """One provider as this installation knows it.
+
+    `revoke_url` "": it takes no access back. `is_sandbox`: the imitation, not the real one.
     """
 
     client_id: str
@@ -23,8 +24,9 @@ class Endpoints:
 def read_endpoints(
     read: Callable[..., str], sandbox_url: str, production: bool, faults: list[str]
 ) -> dict[str, Endpoints]:
-    """The providers that are set up: those with an id and a secret, or else, where `sandbox_url`
-    says where, the imitations.
+    """The providers that are set up.
+
+    Those with an id and a secret, or else, where `sandbox_url` says where, the imitations.
     """
     found = {}
     for name, kind in (("GOOGLE", "google"), ("MICROSOFT", "microsoft")):
@@ -58,7 +60,8 @@ def read_endpoints(
 
 
 def _google(read: Callable[..., str], sandbox: str) -> tuple[str, ...]:
-    """Where Google is: authorize, token, revoke, API.
+    """Where Google is, as addresses to authorize, for tokens, to revoke, and of the API.
+
     https://developers.google.com/identity/protocols/oauth2/web-server
     """
     return (

@@ -28,8 +28,9 @@ WINDOWS = {
 
 
 def preset(name: str, notes_may_leave: bool) -> dict[str, Any]:
-    """The settings of the preset "clinic" or "locum"; a locum's has notes where the clinic lets
-    them leave.
+    """The settings of the preset "clinic" or "locum".
+
+    A locum's has notes where the clinic lets them leave.
     """
     if name == "clinic":
         past_days, future_days = WINDOWS["year"]

@@ -1,5 +1,6 @@
-"""The queue: a job is a wake-up and carries ids alone. The database is the truth;
-`operate.chores.sweep` finds there what a lost wake-up left.
+"""The queue: a job is a wake-up and carries ids alone.
+
+The database is the truth; `operate.chores.sweep` finds there what a lost wake-up left.
 
 This module knows no job. Whoever enqueues names the function, so it stands below all of them.
 """
@@ -76,8 +77,9 @@ def is_usable() -> bool:
 
 
 def workers() -> int | None:
-    """How many workers live; None: Redis is away. One that was killed outright counts until it has
-    given no sign of life for a while.
+    """How many workers live; None: Redis is away.
+
+    One that was killed outright counts until it has given no sign of life for a while.
     """
     if _redis is None or time.monotonic() < _again_at:
         return None
@@ -97,11 +99,12 @@ def _leave_alone() -> None:
 
 
 def enqueue(queue: str, function: Callable[..., object], *ids: int) -> bool:
-    """Wake a worker to call `function(*ids)`. False: Redis is away, and the next sweep does it.
+    """Wake a worker to call `function(*ids)`.
+
+    False: Redis is away, and the next sweep does it.
 
     The function must be at the top of its module and safe to run twice. One that waits already is
-    left alone. One that runs may have looked
-    for the last time, so that another goes behind it.
+    left alone. One that runs may have looked for the last time, so that another goes behind it.
     """
     if time.monotonic() < _again_at:
         return False
@@ -160,8 +163,8 @@ def carry_out(name: str, *ids: int) -> None:
     """What every job runs: the function of this dotted name, with the database open around it.
 
     A fault ends here, told by its place: RQ would log the message as well, and keep it in Redis,
-    and it could hold a client's
-    name. What is still due is due in the database, and comes up again with the next sweep.
+    and it could hold a client's name. What is still due is due in the database, and comes up again
+    with the next sweep.
     """
     try:
         with database.connection_context():

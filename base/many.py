@@ -24,8 +24,9 @@ def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
 
 
 def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
-    """Insert new rows by the thousand and count them: one statement for many, and several times as
-    fast as `insert_many`.
+    """Insert new rows by the thousand and count them.
+
+    One statement for many, and several times as fast as `insert_many`.
     """
     fields, count = [field for field in table._meta.sorted_fields if not field.primary_key], 0
     for some in chunked(rows, min(BATCH, MOST_VALUES // len(fields))):
@@ -40,9 +41,10 @@ def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:
 def _insertion(
     table: type[Base], fields: Sequence[Field], values: list[list[Any]]
 ) -> tuple[str, list[Any]]:
-    """The statement that inserts these rows, and its parameters. PostgreSQL takes many rows faster
-    as one JSON text than as thousands of
-    parameters."""
+    """The statement that inserts these rows, and its parameters.
+
+    PostgreSQL takes many rows faster as one JSON text than as thousands of parameters.
+    """
     names = ", ".join(f'"{field.column_name}"' for field in fields)
     into = f'INSERT INTO "{table._meta.table_name}" ({names})'
     if is_sqlite():

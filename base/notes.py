@@ -1,5 +1,6 @@
-"""What a note said before it was changed. Notes are health data: this table is for whoever may read
-the note, and for nobody else.
+"""What a note said before it was changed.
+
+Notes are health data: this table is for whoever may read the note, and for nobody else.
 """
 
 from typing import Any
@@ -10,8 +11,9 @@ from .database import Base, InstantField, now
 
 
 class NoteVersion(Base):
-    """An earlier text of the notes of a booking or a client: who replaced it, and when. Nothing of
-    it goes to feeds, logs or the audit.
+    """An earlier text of the notes of a booking or a client: who replaced it, and when.
+
+    Nothing of it goes to feeds, logs or the audit.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="note_versions")
@@ -26,8 +28,9 @@ class NoteVersion(Base):
 
     @classmethod
     def keep(cls, row: Any, actor: Base | None) -> None:
-        """Keep the row's notes as they are now, in the transaction that is about to change them. An
-        empty note counts: when it was filled matters.
+        """Keep the row's notes as they are now, in the transaction that is about to change them.
+
+        An empty note counts: when it was filled matters.
         """
         cls.create(
             clinic=row.clinic_id,

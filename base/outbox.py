@@ -1,5 +1,6 @@
-"""Letters that wait to be sent, as rows: written in the transaction of the change that causes them,
-so that each exists exactly once.
+"""Letters that wait to be sent, as rows.
+
+Written in the transaction of the change that causes them, so that each exists exactly once.
 
 Nothing of a letter's text is kept here: `letters` renders it when it is sent, from what is true
 then. It also derives one-time links.
@@ -73,15 +74,15 @@ def is_set_up() -> bool:
 
 
 class Letter(Base):
-    """One letter to one person. Its key (kind, about, sequence) is unique, so that no change is
-    told twice.
+    """One letter to one person.
+
+    Its key (kind, about, sequence) is unique, so that no change is told twice.
 
     `about`: the id of a user, an account or a booking, by `kind`. `sequence` tells apart what is
-    told about one row. `detail` holds ids and
-    times, never a name or a token. `phase`: "waiting" (due at `due_at`), "sent", "dropped" (its
-    reason was gone), or "failed" (`word` says
-    why: the server's code, or one word of ours). `failing_since`: the first failed try. `is_held`:
-    it waits because of the mail server itself.
+    told about one row. `detail` holds ids and times, never a name or a token. `phase`: "waiting"
+    (due at `due_at`), "sent", "dropped" (its reason was gone), or "failed" (`word` says why: the
+    server's code, or one word of ours). `failing_since`: the first failed try. `is_held`: it waits
+    because of the mail server itself.
     """
 
     clinic = DeferredForeignKey("Clinic", null=True, on_delete="CASCADE")
@@ -122,8 +123,9 @@ class Letter(Base):
         language: str = "en",
         **detail: Any,
     ) -> bool:
-        """Queue a letter, in the transaction of what it tells of. False where it is there already,
-        or mail is not set up.
+        """Queue a letter, in the transaction of what it tells of.
+
+        False where it is there already, or mail is not set up.
         """
         if not is_set_up():
             return False
@@ -151,10 +153,10 @@ class Letter(Base):
 
     @classmethod
     def claim(cls, at: datetime, per_minute: int) -> "Letter | None":
-        """The next letter to send, leased to the caller; None where none is due, where enough were
-        tried within the last minute, or where the
-        mail server itself was in trouble then: however many letters come up, it is asked once a
-        minute.
+        """The next letter to send, leased to the caller.
+
+        None where none is due, where enough were tried within the last minute, or where the mail
+        server itself was in trouble then: however many letters come up, it is asked once a minute.
         """
         if (
             cls.select()
@@ -184,8 +186,9 @@ class Letter(Base):
         return None
 
     def renew(self, at: datetime) -> bool:
-        """Lease it for longer, last thing before it is handed over. False: another worker has it by
-        now.
+        """Lease it for longer, last thing before it is handed over.
+
+        False: another worker has it by now.
         """
         return self._set(leased_until=at + LEASE)
 
@@ -202,8 +205,9 @@ class Letter(Base):
         self._end("failed", at, word, failing_since=self.failing_since or at)
 
     def retry(self, at: datetime, word: str, is_held: bool = False) -> datetime | None:
-        """Try again later, further off each time. None where that has gone on for a day: then it
-        has failed.
+        """Try again later, further off each time.
+
+        None where that has gone on for a day: then it has failed.
         """
         since = self.failing_since or at
         if at >= since + PATIENCE or self.tries >= MOST_TRIES:
@@ -222,8 +226,9 @@ class Letter(Base):
 
     @classmethod
     def hold_back(cls, at: datetime, until: datetime, word: str) -> None:
-        """The mail server itself is in trouble: none of the letters that are due is tried before
-        `until`.
+        """Try none of the letters that are due before `until`.
+
+        The mail server itself is in trouble.
         """
         cls.update(
             due_at=until,
@@ -239,8 +244,9 @@ class Letter(Base):
 
     @classmethod
     def stop_after_restore(cls) -> None:
-        """What waited when a backup was made went out since, as far as anybody knows: it is not
-        sent again, and told as not delivered.
+        """Send nothing again that waited when a backup was made.
+
+        It went out since, as far as anybody knows; it is told as not delivered.
         """
         cls.update(phase="failed", word="restored", ended_at=now()).where(
             cls.phase == "waiting", cls.due_at <= now()

@@ -1,5 +1,6 @@
-"""Time that is taken by something outside: external events, mirrored and locked. It lies below the
-bookings, which look at it.
+"""Time that is taken by something outside: external events, mirrored and locked.
+
+It lies below the bookings, which look at it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -26,13 +27,14 @@ EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with be
 
 
 class ExternalEvent(Base):
-    """An external event. Identity is (calendar, remote_id), never the event id alone. Nothing here
-    changes it; it changes where it was made.
+    """An external event.
+
+    Identity is (calendar, remote_id), never the event id alone. Nothing here changes it; it changes
+    where it was made.
 
     Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
-    about; their instants are UTC midnights.
-    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `blocks` is what the calendar's
-    rules make of it.
+    about; their instants are UTC midnights. `busy` is "busy", "free", "tentative", "away" or
+    "elsewhere"; `blocks` is what the calendar's rules make of it.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="external_events")
@@ -61,8 +63,9 @@ class ExternalEvent(Base):
         return self.starts_on is not None
 
     def taken(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """From when to when it takes time; whole days from midnight to midnight in the zone. It may
-        be longer than any booking, or empty.
+        """From when to when it takes time; whole days from midnight to midnight in the zone.
+
+        It may be longer than any booking, or empty.
         """
         if self.starts_on is None or self.ends_on is None:
             return self.starts_at, self.ends_at
@@ -81,8 +84,9 @@ class ExternalEvent(Base):
     def between(
         cls, user: Base | int, start: datetime, end: datetime
     ) -> "ModelSelect[ExternalEvent]":
-        """The person's external events that touch [start, end) in any zone, oldest first, each with
-        its calendar at hand.
+        """The person's external events that touch [start, end) in any zone, oldest first.
+
+        Each has its calendar at hand.
         """
         return cls.of_people([user if isinstance(user, int) else user.id], start, end)
 
@@ -117,8 +121,9 @@ class ExternalEvent(Base):
 
 
 def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) -> list[Span]:
-    """What the events take of these spans, cut to them: an event may be longer than any span. Whole
-    days are those of `zone`.
+    """What the events take of these spans, cut to them: an event may be longer than any span.
+
+    Whole days are those of `zone`.
     """
     taken = [event.taken(zone) for event in events]
     cuts = [
@@ -130,7 +135,8 @@ def cut(events: Iterable[ExternalEvent], spans: Sequence[Span], zone: ZoneInfo) 
 
 
 def blocks(busy: str, all_day: bool, rules: dict[str, bool]) -> bool:
-    """Whether an event takes time by these rules: never a free one, a whole day only where whole
-    days count.
+    """Whether an event takes time by these rules.
+
+    Never a free one, a whole day only where whole days count.
     """
     return rules.get(busy, False) and (not all_day or rules["all_day"])

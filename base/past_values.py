@@ -1,5 +1,7 @@
-"""What the columns of a row held before, and until when: text outside is composed from settings of
-several rows, and its date should move only when the text does.
+"""What the columns of a row held before, and until when.
+
+Text outside is composed from settings of several rows, and its date should move only when the text
+does.
 
 A row keeps its last few changes in `before`: pairs of the second (since 1970) that ended a state
 and the columns' values in it, the newest first. A pair with null stands for everything earlier:
@@ -17,8 +19,9 @@ class Unknown(Exception):
 
 
 def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
-    """`before` with the values that the columns held until this second. Beyond MOST changes the
-    past is unknown.
+    """`before` with the values that the columns held until this second.
+
+    Beyond MOST changes the past is unknown.
     """
     if not old:
         return before
@@ -28,8 +31,9 @@ def kept(before: Before, at: int, old: dict[str, Any]) -> Before:
 
 
 class AsOf:
-    """A row as it was right before a second: read only, by its columns' names. Raises
-    Unknown.
+    """A row as it was right before a second: read only, by its columns' names.
+
+    Raises Unknown.
     """
 
     def __init__(self, row: Any, second: int):

@@ -24,8 +24,9 @@ class Revised(Shown):
         void_rev: Any
 
     def lock(self) -> None:
-        """Let no other transaction change this clinic until this one ends. Take it before any other
-        row (one order: no deadlock).
+        """Let no other transaction change this clinic until this one ends.
+
+        Take it before any other row (one order: no deadlock).
 
         SQLite needs no row lock: every transaction here begins IMMEDIATE and so stands alone. On
         PostgreSQL a weaker lock than FOR UPDATE does: rows that merely refer to the clinic may
@@ -37,8 +38,9 @@ class Revised(Shown):
             row.for_update("FOR NO KEY UPDATE").execute()
 
     def next_rev(self) -> int:
-        """A new revision, greater than all before it. Call it inside the transaction of the change
-        it stands for.
+        """A new revision, greater than all before it.
+
+        Call it inside the transaction of the change it stands for.
         """
         table, second = type(self), this_second()
         bumped = Case(None, [(table.latest_rev >= second, table.latest_rev + 1)], second)
@@ -52,8 +54,9 @@ class Revised(Shown):
         return int(self.latest_rev)
 
     def bump_faces(self) -> None:
-        """Something that shows in every feed changed: name, ceiling, a service, a venue, who works
-        here.
+        """Something that shows in every feed changed.
+
+        Name, ceiling, a service, a venue, who works here.
         """
         table = type(self)
         self.faces_rev = self.next_rev()
@@ -81,24 +84,25 @@ class Revised(Shown):
 
     @classmethod
     def void_after_restore(cls) -> None:
-        """Have the sweep void the copies of every clinic: what was restored may show less than what
-        was there.
+        """Have the sweep void the copies of every clinic.
+
+        What was restored may show less than what was there.
         """
         cls.update(void_rev=cls.latest_rev).execute()
 
     @classmethod
     def age_faces(cls) -> None:
-        """After a restore: every clinic's revision is a later one than any handed out since the
-        backup, so that no app keeps a newer copy. What was shown before is not known.
+        """After a restore: no app may keep a newer copy.
+
+        Every clinic's revision is a later one than any handed out since the backup. What was shown
+        before is not known.
         """
         cls.age_revisions()
         cls.update(before=[[this_second(), None]]).execute()
 
     @classmethod
     def age_revisions(cls) -> None:
-        """The part of `age_faces` for a database of any earlier version; its update does the
-        rest.
-        """
+        """The part of `age_faces` for a database of any version; its update does the rest."""
         second = this_second()
         fresh = Case(None, [(cls.latest_rev >= second, cls.latest_rev + 1)], second)
         cls.update(latest_rev=fresh, faces_rev=fresh).execute()

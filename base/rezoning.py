@@ -1,5 +1,6 @@
-"""Bookings of whole days when their venue gets another time zone: the days stay, so the instants
-move, and must not come to lie over others.
+"""Bookings of whole days when their venue gets another time zone.
+
+The days stay, so the instants move, and must not come to lie over others.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from .working_time import DAY
 
 
 def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:
-    """Lay bookings of whole days on the midnights of the zone, inside the transaction that changes
-    it. Raises SlotTaken where one would come to overlap another booking of its person.
+    """Lay bookings of whole days on the midnights of the zone.
+
+    Call it inside the transaction that changes the zone. Raises SlotTaken where one would come to
+    overlap another booking of its person.
     """
     steps = [
         Step(row, scheduling.whole_days(row.starts_on, row.ends_on - DAY, zone), row.practitioner)

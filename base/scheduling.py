@@ -1,10 +1,9 @@
 """Pure arithmetic on times: spans, overlaps, opening hours, repeats, lanes.
 
 Knows no database and no request. Instants are aware datetimes in UTC; days are `date`; wall times
-are `time` without
-a zone and always travel together with the `ZoneInfo` in which they are meant. Zone data come from
-the pinned `tzdata`
-package alone, so that every machine writes the same bytes into the same feed.
+are `time` without a zone and always travel together with the `ZoneInfo` in which they are meant.
+Zone data come from the pinned `tzdata` package alone, so that every machine writes the same bytes
+into the same feed.
 """
 
 import zoneinfo
@@ -26,9 +25,7 @@ Hours = dict[str, Walls]  # {"mon": [["09:00", "12:30"], …], …}; a missing d
 
 
 class BadTime(ValueError):
-    """A time that cannot be booked; `fact` is one of the keys that the views turn into a
-    sentence.
-    """
+    """A time that cannot be booked; `fact` is a key that the views turn into a sentence."""
 
     def __init__(self, fact: str):
         super().__init__(fact)
@@ -54,8 +51,9 @@ def zone_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Span:
-    """From an instant to a later one; for whole days also the dates, of which `ends_on` is the day
-    after the last.
+    """From an instant to a later one.
+
+    For whole days also the dates, of which `ends_on` is the day after the last.
     """
 
     starts_at: datetime
@@ -88,9 +86,8 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
     """The instant of a wall time, and what is odd about it: None, "gap" or "twice".
 
     A wall time in a spring gap does not exist: the answer is the same distance after the gap. One
-    in the repeated autumn
-    hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the second where the wall
-    time carries `fold`.
+    in the repeated autumn hour exists twice: the answer is the first pass (RFC 5545 §3.3.5), the
+    second where the wall time carries `fold`.
     """
     if not FIRST_DAY <= day <= LAST_DAY:
         raise BadTime("year")
@@ -108,17 +105,16 @@ def instant(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, str | None
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant at which a local day begins (its first instant where midnight itself is
-    skipped).
-    """
+    """The instant at which a local day begins: its first where midnight itself is skipped."""
     if not FIRST_DAY <= day <= LAST_DAY + timedelta(days=1):
         raise BadTime("year")
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def timed(day: date, start: time, end: time, zone: ZoneInfo) -> tuple[Span, str | None]:
-    """A span on a local day; an end at or before the start lies on the next day. Also what is odd
-    about either end.
+    """A span on a local day; an end at or before the start lies on the next day.
+
+    Also what is odd about either end.
     """
     starts_at, odd_start = instant(day, start, zone)
     ends_at, odd_end = instant(day if end > start else day + timedelta(days=1), end, zone)
@@ -146,8 +142,9 @@ def shifted(
     start: time | None = None,
     duration: timedelta | None = None,
 ) -> Span:
-    """The span `days` later at the same wall time, or at wall time `start`, lasting `duration` if
-    given.
+    """The span `days` later at the same wall time, or at `start`.
+
+    It lasts `duration` if given.
 
     Wall time counts, not hours: a weekly 09:00 stays at 09:00 over a clock change, and keeps its
     length.
@@ -168,8 +165,9 @@ def repeats(
     count: int | None = None,
     until: date | None = None,
 ) -> list[Span]:
-    """The span and its repeats every n weeks, `count` in all or up to and including the local day
-    `until`.
+    """The span and its repeats every n weeks.
+
+    `count` in all, or up to and including the local day `until`.
     """
     if every_weeks < 1 or every_weeks > 52:
         raise BadTime("interval")
@@ -215,8 +213,9 @@ def minutes_of(stretch: Sequence[str]) -> tuple[int, int]:
 
 
 def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:
-    """The stretches of a local day as instants. One that lies in the hour skipped in spring is not
-    there.
+    """The stretches of a local day as instants.
+
+    One that lies in the hour skipped in spring is not there.
     """
     ends = [
         (
@@ -243,8 +242,9 @@ def within(span: Span, stretches: Iterable[Span]) -> bool:
 def gaps(
     stretches: Sequence[Span], taken: Iterable[Span], shortest: timedelta = timedelta(minutes=15)
 ) -> Iterator[Span]:
-    """What is left of the stretches when the taken spans are cut out, in order, pieces of at least
-    `shortest`.
+    """What is left of the stretches when the taken spans are cut out, in order.
+
+    Pieces shorter than `shortest` are left out.
     """
     busy = sorted(taken, key=lambda s: s.starts_at)
     for stretch in sorted(stretches, key=lambda s: s.starts_at):
@@ -260,8 +260,9 @@ def gaps(
 
 
 def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, int]]:
-    """Side-by-side places for blocks of (from, to) minutes: for each its lane and the lanes of its
-    group, both from 1.
+    """Side-by-side places for blocks of (from, to) minutes.
+
+    For each its lane and the lanes of its group, both from 1.
 
     Groups are runs of blocks that overlap one another, directly or through others. Blocks past
     `most` lanes share the last.
@@ -290,16 +291,18 @@ def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, in
 
 
 def check_hours(hours: Hours) -> Hours:
-    """The same hours, sorted, or BadTime("hours") when a stretch is malformed, backwards, or
-    overlaps or touches the next.
+    """The same hours, sorted.
+
+    Raises BadTime("hours") when a stretch is malformed, backwards, or overlaps or touches the next.
     """
     checked = {day: check_walls(hours.get(day) or []) for day in WEEKDAYS}
     return {day: walls for day, walls in checked.items() if walls}
 
 
 def check_walls(walls: Walls) -> Walls:
-    """The same for the hours of one day. Its last stretch may close at "00:00": the end of the
-    day.
+    """The same for the hours of one day.
+
+    Its last stretch may close at "00:00": the end of the day.
     """
     try:
         stretches = sorted([f"{time.fromisoformat(wall):%H:%M}" for wall in s] for s in walls)
@@ -314,8 +317,9 @@ def check_walls(walls: Walls) -> Walls:
 
 
 class Held:
-    """Time that is held, by person (any key), laid out by day so that one span is compared with
-    few.
+    """Time that is held, by person (any key).
+
+    It is laid out by day, so that one span is compared with few.
     """
 
     def __init__(self, taken: dict[int, Iterable[tuple[datetime, datetime]]]):
@@ -340,8 +344,9 @@ def first_free(
     spans_of: Callable[[datetime], Iterable[tuple[int, Span]]],
     held: Held,
 ) -> datetime | None:
-    """The first of these starts for which every span is free; `spans_of(start)` gives (person,
-    span) pairs.
+    """The first of these starts for which every span is free.
+
+    `spans_of(start)` gives (person, span) pairs.
     """
     for start in starts:
         try:

@@ -1,5 +1,6 @@
-"""What may become of a booking and of its series: whom a change reaches, what each row keeps, and
-which times are taken then.
+"""What may become of a booking and of its series.
+
+Whom a change reaches, what each row keeps, and which times are taken then.
 
 `InSeries` is the part of `models.Booking` that does it. It lies below the tables and reaches them
 through the row.
@@ -36,12 +37,13 @@ class ChangedMeanwhile(Exception):
 
 
 class Changed(list[Any]):
-    """The bookings that were changed. `kept` counts the others by reason, `skipped` are the times
-    that were taken and left out, `entry` is the id of the change of status in the history.
+    """The bookings that were changed.
+
+    `kept` counts the others by reason, `skipped` are the times that were taken and left out,
+    `entry` is the id of the change of status in the history.
 
     Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
-    status, time and rate),
-    "own" (a value that was set for that one alone).
+    status, time and rate), "own" (a value that was set for that one alone).
     """
 
     def __init__(
@@ -93,13 +95,15 @@ else:
 
 
 class InSeries(_Booking):
-    """The transitions of a booking: change, status, cancellation, undo; alone or with others of its
-    series.
+    """The transitions of a booking.
+
+    Change, status, cancellation, undo; alone or with others of its series.
     """
 
     def in_series(self, which: str) -> list[Any]:
-        """This booking ("one"), with those after it ("following"), or the whole series ("all"), in
-        order of time.
+        """The bookings of the series that `which` names, in order of time.
+
+        "one": this booking; "following": with those after it; "all": the whole series.
         """
         if which == "one" or self.series is None:
             return [self]
@@ -120,8 +124,9 @@ class InSeries(_Booking):
         return [self if row.id == self.id else row for row in rows]
 
     def reach(self, actor: Base | None, which: str) -> tuple[list[Any], int]:
-        """The bookings that a change of `which` reaches for this person, and how many are a
-        colleague's and stay.
+        """The bookings that a change reaches for this person, and how many stay.
+
+        Those that stay are a colleague's.
 
         A practitioner reaches their own, a receptionist or manager everyone's. The booking itself
         is always reached: whether it may be is asked before.
@@ -137,14 +142,14 @@ class InSeries(_Booking):
         practitioner: Calendar | None = None,
         **fields: Any,
     ) -> tuple[list[Step], dict[str, int]]:
-        """What a change would make of each booking that it reaches, and how many keep something, by
-        reason. Reads and writes nothing.
+        """What a change would make of each booking that it reaches.
+
+        Also how many keep something, by reason. Reads and writes nothing.
 
         Only what differs from this booking's own row counts as changed. Of it the others take what
-        they had in common with this
-        one: a value that was set for one alone stays. What is settled keeps status, time, calendar
-        and rate. Each stays in its own
-        calendar and zone, unless it was in this one's calendar and that changes. Raises BadTime.
+        they had in common with this one: a value that was set for one alone stays. What is settled
+        keeps status, time, calendar and rate. Each stays in its own calendar and zone, unless it
+        was in this one's calendar and that changes. Raises BadTime.
         """
         there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
@@ -175,8 +180,9 @@ class InSeries(_Booking):
         return steps, kept
 
     def _place_of(self, row: Any, there: Calendar, shift: Shift) -> tuple[Span, Calendar]:
-        """Span and calendar of another of the series after this one went to the calendar `there` by
-        the shift.
+        """Span and calendar of another of the series after this one moved.
+
+        This one went to the calendar `there`, by the shift.
         """
         calendar = there if row.practitioner_id == self.practitioner_id else row.practitioner
         return shift.of(row.span, row.practitioner.zone, calendar.zone), calendar
@@ -184,8 +190,9 @@ class InSeries(_Booking):
     def targets(
         self, reached: Sequence[Any], span: Span, practitioner: Calendar | None = None
     ) -> Iterator[tuple[int, Span]]:
-        """(person, span) of every booking that would go along to hold time elsewhere, this one
-        first. Raises BadTime.
+        """(person, span) of every booking that would hold time elsewhere, this one first.
+
+        Raises BadTime.
         """
         there: Calendar = practitioner or self.practitioner
         shift = Shift.between(self.span, self.practitioner.zone, span, there.zone)
@@ -215,13 +222,13 @@ class InSeries(_Booking):
         seen_sequence: int | None = None,
         **fields: Any,
     ) -> Changed:
-        """Move to `span` and set columns; with `which` others of the series go with it, as `plan`
-        says.
+        """Move to `span` and set columns.
+
+        With `which` others of the series go with it, as `plan` says.
 
         Raises SlotTaken, and then changes none, unless `skip_taken` lets those stay whose time is
-        taken; ChangedMeanwhile where
-        `seen_sequence` is not the booking's any more; BadTime. A booking that leaves its series'
-        rhythm stays in the series.
+        taken; ChangedMeanwhile where `seen_sequence` is not the booking's any more; BadTime. A
+        booking that leaves its series' rhythm stays in the series.
         """
         if seen_sequence not in (None, self.sequence):
             raise ChangedMeanwhile
@@ -260,8 +267,9 @@ class InSeries(_Booking):
         allow_overlap: bool | Collection[str] = False,
         skip_taken: bool = False,
     ) -> Changed:
-        """Change the status. Taking time again after a cancellation asks for the time to be free
-        still (SlotTaken).
+        """Change the status.
+
+        Taking time again after a cancellation asks for the time to be free still (SlotTaken).
 
         Others of the series that were delivered, paid, missed or cancelled keep theirs.
         """
@@ -283,13 +291,14 @@ class InSeries(_Booking):
 
     @transition
     def undo_status(self, actor: Base | None, entry: int | None = None) -> "Changed | bool":
-        """Give every booking of the latest change of status the one it had; False when something
-        else came after it, or after the change that the history has as `entry`.
+        """Give every booking of the latest change of status the one it had.
+
+        False when something else came after it, or after the change that the history has as
+        `entry`.
 
         Each is asked for in its own calendar. One whose time has been taken since stays as it is
-        and is in `skipped`, but not for what
-        it overlapped before; a colleague's stays, too. Raises SlotTaken when none could be given
-        back.
+        and is in `skipped`, but not for what it overlapped before; a colleague's stays, too. Raises
+        SlotTaken when none could be given back.
         """
         latest = AuditEntry.about(self).first()
         was = (
@@ -336,8 +345,9 @@ class InSeries(_Booking):
     def _settle(
         self, steps: Sequence[Step], allow_overlap: bool | Collection[str], skip_taken: bool
     ) -> tuple[list[Clash], list[tuple[Step, Clash]]]:
-        """Refuse times that are taken (SlotTaken), or skip them. Gives what was skipped, and what
-        a person agreed to, by step.
+        """Refuse times that are taken (SlotTaken), or skip them.
+
+        Gives what was skipped, and what a person agreed to, by step.
         """
         for step in steps:
             if step.calendar.id != step.row.practitioner_id:
@@ -354,8 +364,9 @@ class InSeries(_Booking):
         actor: Base | None,
         agreed: Sequence[tuple[Step, Clash]] = (),
     ) -> list[Any]:
-        """Write the steps, keep what a note said before and what the person agreed to overlap, and
-        make every calendar's feeds fresh.
+        """Write the steps, and make every calendar's feeds fresh.
+
+        Keeps what a note said before, and what the person agreed to overlap.
         """
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
@@ -378,8 +389,9 @@ class InSeries(_Booking):
         return [step.row for step in steps]
 
     def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:
-        """One entry for all, and one beneath it for each of the others, so that the history of each
-        is whole. Gives the id of the first.
+        """Note one entry for all, and one beneath it for each of the others.
+
+        So the history of each is whole. Gives the id of the first.
         """
         entry = AuditEntry.note(self.clinic, actor, action, self, count=len(rows), **detail)
         entry.spread([row for row in rows if row is not self])
@@ -387,8 +399,9 @@ class InSeries(_Booking):
 
 
 def _may_reach(actor: Any, row: Any) -> bool:
-    """Whether the person may change the booking with others: their own, a receptionist or manager
-    everyone's. None: the program itself.
+    """Whether the person may change the booking with others.
+
+    Their own, a receptionist or manager everyone's. None: the program itself.
     """
     return actor is None or actor.books_for_all or row.practitioner.user_id == actor.id
 

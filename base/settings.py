@@ -1,5 +1,6 @@
-"""What the environment says. `Settings.from_env` is its only reader; the names in the README are a
-contract.
+"""What the environment says.
+
+`Settings.from_env` is its only reader; the names in the README are a contract.
 """
 
 import hashlib
@@ -23,9 +24,11 @@ _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOG
 
 
 class SettingsError(Exception):
-    """The environment is wrong; `faults` says all of it at once, a sentence each. `status`: what a
-    command ends with, 1 where it is not the
-    environment's fault but the database's."""
+    """The environment is wrong; `faults` says all of it at once, a sentence each.
+
+    `status`: what a command ends with, 1 where it is not the environment's fault but the
+    database's.
+    """
 
     def __init__(self, faults: list[str], status: int = 2):
         super().__init__("\n".join(faults))
@@ -34,8 +37,9 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says. `from_env` is its only reader. The names in the README are a
-    contract.
+    """What the environment says.
+
+    `from_env` is its only reader. The names in the README are a contract.
     """
 
     base_url: str
@@ -107,9 +111,11 @@ class Settings:
         return settings
 
     def with_first_key(self) -> "Settings":
-        """The same with a secret key: the one in the instance folder, else a new one that is kept
-        there, readable by its owner alone. For the first start alone. Raises SettingsError, also
-        where a database with data came meanwhile.
+        """The same with a secret key.
+
+        It is the one in the instance folder, else a new one that is kept there, readable by its
+        owner alone. For the first start alone. Raises SettingsError, also where a database with
+        data came meanwhile.
         """
         keys = self.secret_keys or _kept_keys(self.instance)
         if not keys:
@@ -226,12 +232,13 @@ def _read_keys(
 
 
 def environment() -> Mapping[str, str]:
-    """The process's environment over what the service's file says, so that a command in a shell
-    sees what the service sees.
+    """The process's environment over what the service's file says.
+
+    So a command in a shell sees what the service sees.
 
     The file is the one that KALENDS_SETTINGS_FILE names ("" for none), else `SERVICE_FILE` where it
-    exists. Its form is that of systemd's
-    EnvironmentFile. Raises SettingsError where it cannot be read.
+    exists. Its form is that of systemd's EnvironmentFile. Raises SettingsError where it cannot be
+    read.
     """
     named = os.environ.get("KALENDS_SETTINGS_FILE")
     path = Path(named) if named else SERVICE_FILE
@@ -318,11 +325,12 @@ def _unusable(instance: Path, error: Exception) -> str:
 
 
 def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
-    """Why no key may be made now, as sentences; empty: it may. Beside a database with data a new
-    key would end every private link and
-    every connected account; `is_shared`: a database of one's own in production, which other
-    machines may use with the same key.
-    Raises SettingsError."""
+    """Why no key may be made now, as sentences; empty: it may.
+
+    Beside a database with data a new key would end every private link and every connected account;
+    `is_shared`: a database of one's own in production, which other machines may use with the same
+    key. Raises SettingsError.
+    """
     advice = (
         "Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds"
         " them), or set KALENDS_SECRET_KEY to the key that was used before. If that key is lost,"
@@ -376,8 +384,10 @@ def _is_webhook_url(url: str) -> bool:
 
 
 def _socket(instance: Path) -> Path:
-    """Where the embedded Redis listens. The system allows a socket's path about 100 octets; a
-    longer one moves to the folder for temporary files.
+    """Where the embedded Redis listens.
+
+    The system allows a socket's path about 100 octets; a longer one moves to the folder for
+    temporary files.
     """
     path = instance / "redis.sock"
     if len(os.fsencode(path)) <= 100:

@@ -17,8 +17,10 @@ _MONDAY = 4  # 5 January 1970 was one: days since 1970, minus this, count weeks 
 
 @dataclass
 class Share:
-    """What one calendar has: open and booked minutes by day since 1970, when it was booked, and how
-    many visits for anyone it got by week.
+    """What one calendar has, as numbers.
+
+    Open and booked minutes by day since 1970, when it was booked, and how many visits for anyone it
+    got by week.
     """
 
     calendar: int
@@ -65,8 +67,9 @@ def week(at: int) -> int:
 
 
 def whose_turn(at: int, free: Sequence[Share], sharing: Collection[Share]) -> Share:
-    """Of the calendars that are free at this time the one that gets the visit. `sharing` are all
-    that take part in the week.
+    """Of the calendars that are free at this time the one that gets the visit.
+
+    `sharing` are all that take part in the week.
 
     The least booked; of equal ones the one that was booked longest ago. One that has its part of
     the week comes only where nobody else is free.

@@ -1,8 +1,8 @@
 """Free times: where a visit fits into working hours, between what is taken.
 
-Pure arithmetic on whole numbers (microseconds since 1970): knows no row, no zone, no request and
-no clock. Two neighbours keep the larger of their two gaps, not the sum: what one needs for tidying
-up serves the other to get ready.
+Pure arithmetic on whole numbers (microseconds since 1970): knows no row, no zone, no request and no
+clock. Two neighbours keep the larger of their two gaps, not the sum: what one needs for tidying up
+serves the other to get ready.
 """
 
 from bisect import bisect_left
@@ -33,7 +33,9 @@ class Need(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Starts lie every `step` from the opening hour on, at least `notice` after now, and at most
+    """Which starts are offered.
+
+    They lie every `step` from the opening hour on, at least `notice` after now, and at most
     `horizon` after now (None: however late).
     """
 
@@ -45,8 +47,9 @@ class Rules(NamedTuple):
 def slots(
     openings: Iterable[Stretch], taken: Iterable[Taken], need: Need, rules: Rules, now: int
 ) -> list[int]:
-    """Every start at which the need fits, in order. A visit lies in one opening; its gaps may reach
-    past the opening, since nobody else comes then.
+    """Every start at which the need fits, in order.
+
+    A visit lies in one opening; its gaps may reach past the opening, since nobody else comes then.
     """
     if need.length <= 0 or rules.step <= 0:
         raise ValueError("a visit lasts, and starts lie apart")
@@ -65,9 +68,11 @@ def slots(
 
 
 class Hindrance(NamedTuple):
-    """Why no slot begins at a time: "notice", "horizon", "hours" (no opening holds the visit),
-    "step" (a start between two steps), "taken", or "gap" (too near to what is taken). `which` is
-    the place in the list of what is taken.
+    """Why no slot begins at a time.
+
+    "notice", "horizon", "hours" (no opening holds the visit), "step" (a start between two steps),
+    "taken", or "gap" (too near to what is taken). `which` is the place in the list of what is
+    taken.
     """
 
     why: str
@@ -102,8 +107,9 @@ def hindrances(
 
 
 def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
-    """Where no start may lie: strictly between the two ends, in order and apart. A start at an end
-    touches what is taken and does not overlap it.
+    """Where no start may lie: strictly between the two ends, in order and apart.
+
+    A start at an end touches what is taken and does not overlap it.
     """
     length, wants_before, wants_after = need
     single = [  # written without calls, since thousands may be taken

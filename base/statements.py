@@ -35,9 +35,10 @@ def _quoted(*path: str) -> str:
 
 
 class ShortContext(Context):
-    """Peewee's own, which writes a column of a table, a list of them, and a comparison in one step
-    (as `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
-    `Value.__sql__` do, for databases that quote names with `"`).
+    """Peewee's own, which writes columns and comparisons of them in one step.
+
+    As `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
+    `Value.__sql__` do, for databases that quote names with `"`.
     """
 
     __slots__ = ()
@@ -94,8 +95,10 @@ class ShortContext(Context):
         return self
 
     def _expression(self, obj: Any) -> "ShortContext":
-        """A comparison, or comparisons joined by `AND` or `OR`. What it holds beside columns, plain
-        values and comparisons is left to Peewee, in the state that it would have set.
+        """A comparison, or comparisons joined by `AND` or `OR`.
+
+        What it holds beside columns, plain values and comparisons is left to Peewee, in the state
+        that it would have set.
         """
         left, op, right = obj.lhs, obj.op, obj.rhs
         settings, is_choice = self.state.settings, op in _CHOICES
@@ -154,8 +157,9 @@ def _is_table(value: object) -> bool:
 
 
 def _is_plain(value: Any, column: Any) -> bool:
-    """Whether a value that stands beside a column goes to the database as it is, or as the column
-    keeps it: the row that a foreign key names does.
+    """Whether a value beside a column goes to the database as it is, or as the column keeps it.
+
+    The row that a foreign key names does.
     """
     if isinstance(value, Node):
         return (

@@ -15,8 +15,9 @@ from .statuses import CONFIRMED, FREE_STATUSES
 
 @dataclass(frozen=True)
 class Shift:
-    """How a span changes, as something that can be done to the others of a series. None: that part
-    stays as each has it.
+    """How a span changes, as something that can be done to the others of a series.
+
+    None: that part stays as each has it.
     """
 
     days: int
@@ -40,8 +41,10 @@ class Shift:
         )
 
     def of(self, span: Span, zone: ZoneInfo, there: ZoneInfo) -> Span:
-        """The span changed so. Wall time counts, so that a series keeps its hour over a clock
-        change. Raises BadTime past 2099.
+        """The span changed so.
+
+        Wall time counts, so that a series keeps its hour over a clock change. Raises BadTime past
+        2099.
         """
         alike = self.whole is not None or span.all_day == self.was_whole
         wall, length = (self.wall, self.length) if alike else (None, None)
@@ -86,8 +89,9 @@ class Step:
 
     @property
     def takes_time(self) -> bool:
-        """Whether it would hold time in another place than now, or what held it provisionally is
-        confirmed. Whoever only writes a note need not ask again.
+        """Whether it would hold time elsewhere, or what held it provisionally is confirmed.
+
+        Whoever only writes a note need not ask again.
         """
         moved = self.span != self.row.span or self.calendar.user_id != self.row.practitioner.user_id
         return self.is_busy and (moved or not self.row.is_busy or self.is_confirmed)
@@ -104,8 +108,9 @@ class Step:
 
     @property
     def changes(self) -> list[str]:
-        """The names of the columns that would get another value; a calendar is "practitioner", a
-        time "time".
+        """The names of the columns that would get another value.
+
+        A calendar is "practitioner", a time "time".
         """
         named = [
             name for name, value in self.fields.items() if self.row.__data__[name] != plain(value)

@@ -1,5 +1,6 @@
-"""What text may be: bounded and clean; how it is searched; and how much of a client's name may be
-shown.
+"""What text may be.
+
+Bounded and clean; how it is searched; and how much of a client's name may be shown.
 """
 
 import re
@@ -81,8 +82,9 @@ class TooLong(ValueError):
 
 
 class NotOneLine(ValueError):
-    """The text holds a line break or a character that cannot be seen; the message is a sentence for
-    whoever typed it.
+    """The text holds a line break or a character that cannot be seen.
+
+    The message is a sentence for whoever typed it.
     """
 
 
@@ -91,7 +93,9 @@ class NoAddress(ValueError):
 
 
 def line(value: str | None, limit: int) -> str:
-    """One line of text, ends trimmed, refused rather than mended. Raises NotOneLine, TooLong.
+    """One line of text, ends trimmed, refused rather than mended.
+
+    Raises NotOneLine, TooLong.
 
     Direction marks may stand in text with right-to-left letters, and joiners between letters that
     need them (Persian, Hindi).
@@ -110,8 +114,9 @@ def line(value: str | None, limit: int) -> str:
 
 
 def mended(value: str | None, limit: int) -> str:
-    """One line made of text that other programs wrote: what `line` would refuse is left out, line
-    ends and tabs become spaces. Raises TooLong.
+    """One line made of text that other programs wrote.
+
+    What `line` would refuse is left out, line ends and tabs become spaces. Raises TooLong.
     """
     if _is_plain(value or ""):
         return line(value, limit)
@@ -151,6 +156,7 @@ def _is_hidden(value: str, place: int, character: str) -> bool:
 
 def email(value: str | None) -> str:
     """One plain e-mail address (RFC 5321 §4.1.2: dot-string at a domain name), in lower case.
+
     Raises NoAddress.
     """
     value = (value or "").strip()
@@ -160,8 +166,9 @@ def email(value: str | None) -> str:
 
 
 def clean(value: str | None, limit: int) -> str:
-    """The text without control and override characters, ends trimmed, lines ended by "\\n". Raises
-    TooLong.
+    """The text without control characters, ends trimmed, lines ended by "\\n".
+
+    Characters that override the direction of text go, too. Raises TooLong.
     """
     value = value or ""
     if not _is_plain(value):
@@ -175,8 +182,9 @@ def clean(value: str | None, limit: int) -> str:
 
 
 def search_key(*values: str | None) -> str:
-    """One lower-case line without accents, for `LIKE` in both databases: "Małgorzata Ó
-    Súilleabháin" → "malgorzata o …".
+    """One lower-case line without accents, for `LIKE` in both databases.
+
+    "Małgorzata Ó Súilleabháin" → "malgorzata o …".
     """
     joined = " ".join(value for value in values if value)
     if joined.isascii():  # most names; three times as fast
@@ -189,16 +197,18 @@ def search_key(*values: str | None) -> str:
 
 
 def like(value: str) -> str:
-    """A search key as a `LIKE` pattern with its own % and _ taken literally (escape character:
-    backslash).
+    """A search key as a `LIKE` pattern with its own % and _ taken literally.
+
+    The escape character is the backslash.
     """
     escaped = search_key(value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 def cut(identifier: str | None, ceiling: str) -> str:
-    """The chosen identifier, or the clinic's ceiling where that is safer. Not chosen, or unknown:
-    "none".
+    """The chosen identifier, or the clinic's ceiling where that is safer.
+
+    Not chosen, or unknown: "none".
     """
     if identifier not in IDENTIFIERS or ceiling not in IDENTIFIERS:
         return "none"
@@ -206,8 +216,9 @@ def cut(identifier: str | None, ceiling: str) -> str:
 
 
 def client_label(identifier: str, first_name: str, last_name: str, internal_id: str) -> str:
-    """The client as the identifier allows. Empty where there is nothing safe to show: never a step
-    up the ladder.
+    """The client as the identifier allows.
+
+    Empty where there is nothing safe to show: never a step up the ladder.
     """
     first, last = first_name.strip(), last_name.strip()
     if identifier == "internal_id":
@@ -224,16 +235,18 @@ def client_label(identifier: str, first_name: str, last_name: str, internal_id: 
 
 
 def _initial(name: str) -> str:
-    """The first letter of a name, accent and all, with its dot: "É." Empty where the name has no
-    letter.
+    """The first letter of a name, accent and all, with its dot: "É."
+
+    Empty where the name has no letter.
     """
     letter = next((c for c in unicodedata.normalize("NFKC", name) if c.isalnum()), "")
     return f"{letter.upper()[0]}." if letter else ""
 
 
 def cents(raw: str) -> int | None:
-    """An amount such as "65", "65.50" or "65,5" in minor units; None for nothing. Raises
-    ValueError.
+    """An amount such as "65", "65.50" or "65,5" in minor units; None for nothing.
+
+    Raises ValueError.
     """
     raw = raw.replace(",", ".").replace(" ", "")
     whole, _, rest = raw.partition(".")
@@ -251,8 +264,9 @@ def cents(raw: str) -> int | None:
 
 
 def places(error: BaseException) -> str:
-    """Where a fault came from, innermost first, for the log. Never its message: that could hold a
-    client's name.
+    """Where a fault came from, innermost first, for the log.
+
+    Never its message: that could hold a client's name.
     """
     frames = reversed(traceback.extract_tb(error.__traceback__)[-6:])
     return " < ".join(

@@ -1,5 +1,6 @@
-"""When people do not work, as rows: time off, other hours on a date, and holidays of a venue. It
-lies below the bookings, which look at it. What follows from the rows, `working_time` says.
+"""When people do not work, as rows: time off, other hours on a date, and holidays of a venue.
+
+It lies below the bookings, which look at it. What follows from the rows, `working_time` says.
 """
 
 import uuid
@@ -34,9 +35,10 @@ UNDO_FOR = timedelta(days=1)
 
 
 class TimeOff(Base):
-    """Time in which a person does not work, at any venue (see `working_time.Off`). `kind` and
-    `note` are for the person and for managers: everyone else, and every calendar outside, is told
-    "Away".
+    """Time in which a person does not work, at any venue (see `working_time.Off`).
+
+    `kind` and `note` are for the person and for managers: everyone else, and every calendar
+    outside, is told "Away".
 
     `zone_name` None: whole days, which are those of whichever venue is asked about. One that was
     removed stays for a day, so that it can be brought back.
@@ -104,8 +106,9 @@ class TimeOff(Base):
     def between(
         cls, user: Base | int, start: datetime, end: datetime, zone: ZoneInfo
     ) -> list[Stretch]:
-        """The person's time off in [start, end), oldest first, not cut to it; whole days are those
-        of `zone`. The `off` of each is its row.
+        """The person's time off in [start, end), oldest first, not cut to it.
+
+        Whole days are those of `zone`. The `off` of each is its row.
         """
         rows = cls.near([user if isinstance(user, int) else user.id], start, end)
         found = [stretch for row in rows for stretch in row.off.between(start, end, zone)]
@@ -125,8 +128,9 @@ class TimeOff(Base):
     def add(
         cls, user: Any, actor: Base | None, *, key: UUID | None = None, **fields: Any
     ) -> "TimeOff":
-        """New time off. Raises BadTime. A second call with the same `key` gives what the first one
-        made.
+        """New time off.
+
+        Raises BadTime. A second call with the same `key` gives what the first one made.
         """
         user.clinic.lock()
         key = key or uuid.uuid4()
@@ -194,8 +198,9 @@ class TimeOff(Base):
 
 
 class DatedHours(Base):
-    """The hours of one date, of a practitioner or of a venue, where they are not those of its
-    weekday; none: closed.
+    """The hours of one date, where they are not those of its weekday.
+
+    They are a practitioner's or a venue's; none: closed.
 
     A holiday of a venue (`is_holiday`, with its name) closes it where it `counts`; hours that
     somebody wrote down for the same date go before it.
@@ -233,8 +238,9 @@ class DatedHours(Base):
     def add(
         cls, owner: Any, day: date, hours: Walls, actor: Base | None, name: str = ""
     ) -> "DatedHours":
-        """Give a practitioner or venue these hours on the date. Raises BadTime, or Taken for a date
-        that has other hours already.
+        """Give a practitioner or venue these hours on the date.
+
+        Raises BadTime, or Taken for a date that has other hours already.
         """
         owner.clinic.lock()
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
@@ -262,8 +268,10 @@ class DatedHours(Base):
 
 
 def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[int, Rota]:
-    """For each practitioner (with its venue at hand), by id: all that says when they work in
-    [start, end). Two queries, whatever their number; the `off` of each stretch is its row.
+    """All that says when each practitioner works in [start, end), by id.
+
+    Each practitioner has its venue at hand. Two queries, whatever their number; the `off` of each
+    stretch is its row.
     """
     calendars = list(calendars)
     people = {calendar.user_id for calendar in calendars}

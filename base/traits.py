@@ -28,8 +28,9 @@ class Shown(Base):
 
 
 class Archivable(Base):
-    """A row of a clinic that can be taken out of lists and forms, and brought back. What refers to
-    it stays.
+    """A row of a clinic that can be taken out of lists and forms, and brought back.
+
+    What refers to it stays.
     """
 
     clinic: Any

@@ -1,5 +1,7 @@
-"""Secrets at rest: what providers allow us is kept encrypted (Fernet: AES-128-CBC with
-HMAC-SHA-256), under keys that follow from the server's.
+"""Secrets at rest.
+
+What providers allow us is kept encrypted (Fernet: AES-128-CBC with HMAC-SHA-256), under keys that
+follow from the server's.
 """
 
 import base64
@@ -58,8 +60,9 @@ def reseal(sealed: str) -> str:
 
 
 def derived(purpose: str, text: str) -> list[str]:
-    """Secrets that follow from a text, one for each key in force, the newest first: 43 characters
-    that may stand in an address.
+    """Secrets that follow from a text, one for each key in force, the newest first.
+
+    Each has 43 characters that may stand in an address.
     """
     found = (
         hmac.new(key, f"{purpose}|{text}".encode(), hashlib.sha256).digest() for key in _derivers
@@ -68,8 +71,9 @@ def derived(purpose: str, text: str) -> list[str]:
 
 
 def _key(secret: str) -> bytes:
-    """A key of its own for this purpose, so that nothing else that follows from the server's secret
-    opens it.
+    """A key of its own for this purpose.
+
+    Nothing else that follows from the server's secret opens it.
     """
     return base64.urlsafe_b64encode(
         hashlib.sha256(b"kalends credentials|" + secret.encode()).digest()

@@ -18,8 +18,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time that is closed, and what closes it (`off`, any key). Whole days also carry their
-    dates, of which `ends_on` is the day after the last. It may be longer than any booking.
+    """A time that is closed, and what closes it (`off`, any key).
+
+    Whole days also carry their dates, of which `ends_on` is the day after the last. It may be
+    longer than any booking.
     """
 
     off: object
@@ -35,8 +37,9 @@ class Stretch:
 
     @property
     def key(self) -> str:
-        """A short name of it while it stays where it is: what a person agreed to can be compared
-        with what is there later.
+        """A short name of it while it stays where it is.
+
+        What a person agreed to can be compared with what is there later.
         """
         return f"t{self.off}.{int(self.starts_at.timestamp())}"
 
@@ -47,8 +50,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Off:
-    """Time off as it is written down: whole days from `first_on` to `last_on`, or from the wall
-    time `starts` on the first to `ends` on the last, in `zone`.
+    """Time off as it is written down.
+
+    Whole days from `first_on` to `last_on`, or from the wall time `starts` on the first to `ends`
+    on the last, in `zone`.
 
     `weekly` repeats it every seven days, up to and including those that begin on `until` (None:
     without end), but for those that begin on one of the days in `skipped`. Raises BadTime.
@@ -86,8 +91,9 @@ class Off:
         return self.starts is None
 
     def on(self, day: date, zone: ZoneInfo) -> Stretch | None:
-        """The stretch that begins on the day; whole days are those of `zone`. None where the clocks
-        skip all of it.
+        """The stretch that begins on the day; whole days are those of `zone`.
+
+        None where the clocks skip all of it.
         """
         last = min(day + (self.last_on - self.first_on), scheduling.LAST_DAY)
         if self.starts is None or self.ends is None or self.zone is None:
@@ -122,8 +128,10 @@ class Off:
 
 @dataclass(frozen=True)
 class Rota:
-    """All that says when a practitioner works at one venue: `weekly` hours, `own` hours on dates
-    that have other ones, those of the `venue` on such dates (a holiday has none), and time off.
+    """All that says when a practitioner works at one venue.
+
+    `weekly` hours, `own` hours on dates that have other ones, those of the `venue` on such dates (a
+    holiday has none), and time off.
 
     Hours on a date of one's own take the place of the weekly ones. Those of the venue cut either:
     nobody works in a closed house, and an open one makes nobody work.
@@ -146,8 +154,9 @@ class Rota:
         return scheduling.spans_of(self.hours_on(day), day, self.zone)
 
     def openings(self, start: datetime, end: datetime) -> list[Span]:
-        """The working hours in [start, end), cut to it, in order of time. Time off is not cut out
-        of them.
+        """The working hours in [start, end), cut to it, in order of time.
+
+        Time off is not cut out of them.
         """
         first = max(scheduling.local_day(start, self.zone), scheduling.FIRST_DAY)
         last = min(scheduling.local_day(end, self.zone), scheduling.LAST_DAY)

@@ -1,3 +1,4 @@
-"""What whoever runs the server needs: the command line, the processes, migrations, backups, the
-doctor, the sample clinic.
+"""What whoever runs the server needs.
+
+The command line, the processes, migrations, backups, the doctor, the sample clinic.
 """

@@ -1,10 +1,10 @@
-"""One archive with everything that cannot be made again: the database, and the key that the private
-links follow from.
+"""One archive with everything that cannot be made again.
+
+The database, and the key that the private links follow from.
 
 A tar file of `about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and
-`secret_key` where Kalends made
-its own. What comes from the environment stays there. Whatever is written is written beside, brought
-to the disk, and then renamed.
+`secret_key` where Kalends made its own. What comes from the environment stays there. Whatever is
+written is written beside, brought to the disk, and then renamed.
 """
 
 import json
@@ -38,8 +38,9 @@ class Refused(Exception):
 
 
 def write(settings, file: Path) -> str:
-    """Make the backup, readable by its owner alone; Kalends may go on meanwhile. Gives what to say.
-    Raises Refused, OSError.
+    """Make the backup, readable by its owner alone; Kalends may go on meanwhile.
+
+    Gives what to say. Raises Refused, OSError.
     """
     if file.exists():
         raise Refused(f"{file} exists already. Name another file.")
@@ -85,8 +86,9 @@ def write(settings, file: Path) -> str:
 
 
 def _check_worth(settings) -> None:
-    """Raises Refused where the backup would not be what it seems: of an empty database, or with a
-    key that is not its own.
+    """Raise Refused where the backup would not be what it seems.
+
+    It would be of an empty database, or with a key that is not its own.
     """
     where = _sqlite_path(settings) if is_sqlite() else "that DATABASE_URL names"
     if not _has_clinic(settings):
@@ -125,8 +127,9 @@ def inspect(file: Path) -> datetime:
 
 
 def restore(settings, file: Path) -> str:
-    """Put the backup in the place of the present database, and keep that aside. Gives what to say.
-    Raises Refused, OSError.
+    """Put the backup in the place of the present database, and keep that aside.
+
+    Gives what to say. Raises Refused, OSError.
     """
     inspect(file)
     try:
@@ -168,8 +171,9 @@ def _restore(settings, file: Path) -> str:
 
 
 def finish_restore(settings) -> None:
-    """What must follow a restore, and was not done or not all of it: at the end of one, and at the
-    next start after one that was killed at any step.
+    """What must follow a restore, and was not done or not all of it.
+
+    At the end of one, and at the next start after one that was killed at any step.
     """
     if not is_unfinished(settings):
         return
@@ -202,8 +206,10 @@ def _connected() -> Iterator[None]:
 
 
 def _take_back() -> None:
-    """What a backup holds and must not come to life again: sessions, since somebody may have signed
-    out meanwhile, and letters that went out. No calendar app may keep what it shows as the newest.
+    """What a backup holds and must not come to life again.
+
+    Sessions, since somebody may have signed out meanwhile, and letters that went out. No calendar
+    app may keep what it shows as the newest.
     """
     with _connected():
         if migrate.state() == "current":
@@ -217,8 +223,9 @@ def _take_back() -> None:
 
 
 def before_update(settings) -> Path | None:
-    """Make a backup in the instance folder before tables are changed; None where there is nothing
-    to keep yet. Raises Refused, OSError.
+    """Make a backup in the instance folder before tables are changed.
+
+    None where there is nothing to keep yet. Raises Refused, OSError.
     """
     if not _has_clinic(settings):
         return None
@@ -268,8 +275,9 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _copy_damaged(source: Path, target: Path) -> None:
-    """What SQLite cannot read is kept as it is, with its log: somebody may still get something out
-    of it.
+    """What SQLite cannot read is kept as it is, with its log.
+
+    Somebody may still get something out of it.
     """
     for rest in ("", "-wal", "-shm"):
         if (part := source.with_name(source.name + rest)).exists():
@@ -290,9 +298,11 @@ def _check_sqlite(fresh: Path) -> None:
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
-    """The log beside the present file belongs to it and must go before the fresh one comes; what it
-    held is written into the file first, so
-    that a crash at any step leaves one whole database there and the copy aside."""
+    """The log beside the present file belongs to it and must go before the fresh one comes.
+
+    What it held is written into the file first, so that a crash at any step leaves one whole
+    database there and the copy aside.
+    """
     models.database.obj.close_all()
     present.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if present.exists():
@@ -320,8 +330,9 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
 
 
 def _replace_key(settings, fresh: Path, aside: Path) -> None:
-    """The kept key is the backup's from now on, so that its private links go on; a key from the
-    environment stays in force.
+    """The kept key is the backup's from now on, so that its private links go on.
+
+    A key from the environment stays in force.
     """
     present = settings.instance / "secret_key"
     if fresh.exists():
@@ -335,8 +346,9 @@ def _replace_key(settings, fresh: Path, aside: Path) -> None:
 
 @contextmanager
 def _unpacked(file: Path, near: Path) -> Iterator[Path]:
-    """The known parts of the archive as plain files that only their owner reads, whatever else it
-    holds.
+    """The known parts of the archive as plain files that only their owner reads.
+
+    Whatever else it holds is left alone.
     """
     with (
         tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder,

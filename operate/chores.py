@@ -1,6 +1,6 @@
-"""What is done again and again: find due work that no wake-up is on the way for, and throw away
-what
-has had its time.
+"""What is done again and again.
+
+Find due work that no wake-up is on the way for, and throw away what has had its time.
 
 It stands above everything that has due work, and below the command line; `workers.tick` enqueues
 it.
@@ -23,8 +23,9 @@ from .intake.upload import Import
 
 
 def sweep() -> None:
-    """Wake the workers about all due work: a wake-up may be lost with Redis, or its worker may have
-    died.
+    """Wake the workers about all due work.
+
+    A wake-up may be lost with Redis, or its worker may have died.
     """
     intake.sweep()
     work.sweep()
@@ -34,11 +35,13 @@ def sweep() -> None:
 
 @database.atomic()
 def clean_up() -> None:
-    """Remove dead one-time links, failed tries of yesterday, letters and the history of runs of
-    long ago, and the text of files that nobody
-    decided about.
+    """Remove what has had its time.
 
-    The audit stays."""
+    Dead one-time tokens, failed tries of yesterday, letters and the history of runs of long ago,
+    and the text of files that nobody decided about.
+
+    The audit stays.
+    """
     now = scheduling.utc_now()
     credentials.clean_up(now)
     runs.clean_up(now)

@@ -1,5 +1,6 @@
-"""Whether what must be written can be: the folders of the database and of the embedded Redis, tried
-by writing.
+"""Whether what must be written can be.
+
+The folders of the database and of the embedded Redis, tried by writing.
 
 How much is free says too little: a quota, a limit on files or a read-only disk refuses as well.
 """

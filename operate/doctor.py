@@ -18,9 +18,11 @@ from . import disk, doctor_sync, keys, migrate, overlaps
 
 
 def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for settings, clock, database, queue, base URL, mail and
-    two-way sync. `mail_to`: send a trial
-    letter there."""
+    """(whether it is well, sentence) for each part.
+
+    Settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
+    letter there.
+    """
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
     if not settings.secret_keys:

@@ -1,5 +1,6 @@
-"""What the doctor says about two-way sync: providers, addresses that they accept, and connected
-accounts. No provider is asked anything.
+"""What the doctor says about two-way sync.
+
+Providers, addresses that they accept, and connected accounts. No provider is asked anything.
 """
 
 import ipaddress
@@ -31,9 +32,7 @@ INVENTED = (
 
 
 def examine(settings) -> Iterator[tuple[bool, str]]:
-    """(whether it is well, sentence) for the providers that are set up and the accounts that are
-    connected.
-    """
+    """(whether it is well, sentence) for providers that are set up and connected accounts."""
     if not settings.providers:
         guides = " and ".join(row.guide for row in registry.PROVIDERS.values())
         yield (
@@ -60,8 +59,9 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
 
 
 def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
-    """Whether providers accept a redirect URI at this address: https or this machine, no bare IP
-    address, no invented ending.
+    """Whether providers accept a redirect URI at this address.
+
+    They take https or this machine, no bare IP address, no invented ending.
     """
     url, whom = urlsplit(base_url), " and ".join(names)
     if is_loopback(base_url):
@@ -135,8 +135,9 @@ def _live(settings) -> tuple[bool, str]:
 
 
 def _accounts() -> Iterator[tuple[bool, str]]:
-    """What is wrong with connected accounts, in numbers. Nothing where the tables are not there
-    yet: that is said elsewhere.
+    """What is wrong with connected accounts, in numbers.
+
+    Nothing where the tables are not there yet: that is said elsewhere.
     """
     try:
         with models.database.connection_context():

@@ -1,12 +1,12 @@
-"""Between the socket and the pages: an asynchronous front (RSGI) that takes a request whole before
-a thread is given to it.
+"""Between the socket and the pages.
+
+An asynchronous front (RSGI) that takes a request whole before a thread is given to it.
 
 A line that sends its form slowly, or never to the end, costs a connection and a timer here, and no
-thread. Private feeds are answered at once,
-on the loop's own thread, unless that takes work. Everything else goes to one of a few threads,
-through the lane of its kind, so that
-neither sign-ins (costly on purpose), nor changes that wait for the database's lock, nor calls to
-other servers keep pages waiting.
+thread. Private feeds are answered at once, on the loop's own thread, unless that takes work.
+Everything else goes to one of a few threads, through the lane of its kind, so that neither sign-ins
+(costly on purpose), nor changes that wait for the database's lock, nor calls to other servers keep
+pages waiting.
 """
 
 import asyncio
@@ -64,8 +64,9 @@ class _Busy(Exception):
 
 
 class Front:
-    """The application for granian's RSGI. `app`: the WSGI application. `feeds`: the prefix of the
-    paths that are answered at once.
+    """The application for granian's RSGI.
+
+    `app`: the WSGI application. `feeds`: the prefix of the paths that are answered at once.
 
     `most(path)`: the octets that a body may have there. `lanes`: the first that takes a request
     counts; the last must take all.
@@ -100,8 +101,9 @@ class Front:
         proto.response_bytes(*answer)
 
     async def _with_body(self, scope, proto) -> Answer:
-        """Take the body, then answer. Whoever sends it may be a stranger yet, so that all of them
-        together may hold only so much.
+        """Take the body, then answer.
+
+        Whoever sends it may be a stranger yet, so that all of them together may hold only so much.
         """
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as body, self._counted() as count:
             environ = _environ(scope, body)
@@ -127,8 +129,9 @@ class Front:
 
     @contextmanager
     def _counted(self) -> Iterator[Callable[[int], int]]:
-        """Gives a function that counts octets of one body, until the block ends, and gives how many
-        are held in all.
+        """Give a function that counts octets of one body until the block ends.
+
+        It gives how many are held in all.
         """
         mine = 0
 
@@ -179,8 +182,9 @@ class Front:
 
 
 class _Queue:
-    """Lets so many in at a time; the others wait in order, up to a bound. Raises _Busy beyond
-    it.
+    """Lets so many in at a time; the others wait in order, up to a bound.
+
+    Raises _Busy beyond it.
     """
 
     def __init__(self, most: int):
@@ -212,12 +216,13 @@ def _plain(status: int, sentence: str, retry_seconds: int | None = None) -> Answ
 async def _take(
     environ: dict, proto, body, most: int, count: Callable[[int], int]
 ) -> Answer | None:
-    """Put the request's body into `body`, or give the refusal. Raises _CutShort, _TooSlow, _NoRoom,
-    OSError.
+    """Put the request's body into `body`, or give the refusal.
+
+    Raises _CutShort, _TooSlow, _NoRoom, OSError.
 
     What is longer than `most` is not read: the application refuses it by its length (413). A form
-    without a length (chunked) that was cut short
-    cannot be told from a whole one, so that it is not taken (411, RFC 9110 §15.5.12).
+    without a length (chunked) that was cut short cannot be told from a whole one, so that it is not
+    taken (411, RFC 9110 §15.5.12).
     """
     length = environ.get("CONTENT_LENGTH")
     if length is None and "HTTP_TRANSFER_ENCODING" not in environ:
@@ -270,8 +275,9 @@ _ALWAYS = {
 
 
 def _environ(scope, body) -> dict:
-    """The request as PEP 3333 has it. Repeated headers are one (RFC 9110 §5.3; cookies by a
-    semicolon).
+    """The request as PEP 3333 has it.
+
+    Repeated headers are one (RFC 9110 §5.3; cookies by a semicolon).
     """
     host, _, port = scope.server.rpartition(":")
     environ = {

@@ -1,5 +1,7 @@
-"""Public holidays of venues: from the package of that name into rows, a year ahead. Each closes its
-venue until somebody unticks it; what was unticked stays so when it comes round again.
+"""Public holidays of venues: from the package of that name into rows, a year ahead.
+
+Each closes its venue until somebody unticks it; what was unticked stays so when it comes round
+again.
 """
 
 import re
@@ -25,8 +27,9 @@ def countries() -> dict[str, str]:
 
 
 def regions(country: str) -> dict[str, str]:
-    """Codes and names of the country's regions, by name; none for a country without any, or one
-    that is not known.
+    """Codes and names of the country's regions, by name.
+
+    None for a country without any, or one that is not known.
     """
     import holidays
 
@@ -39,8 +42,9 @@ def regions(country: str) -> dict[str, str]:
 
 
 def of(country: str, region: str, first: date, last: date) -> dict[date, str]:
-    """The public holidays from `first` to `last` and their names, in English where they are known
-    in it. Empty for a country that is not known.
+    """The public holidays from `first` to `last` and their names.
+
+    Those are English where they are known in it. Empty for a country that is not known.
     """
     import holidays
 

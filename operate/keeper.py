@@ -1,5 +1,7 @@
-"""Keeps parts running: one that ends is begun again, the first time at once, then after growing
-pauses, and the log says so.
+"""Keeps parts running.
+
+One that ends is begun again, the first time at once, then after growing pauses, and the log says
+so.
 
 Only a part that ends again and again and *never was ready* is given up: it cannot run here, and
 somebody must look. One that was ready can run: ended again and again from outside, or for want of
@@ -57,8 +59,9 @@ class Child(Protocol):
 
 
 class Silence:
-    """For how long somebody has given no sign of life, while we could have heard it: time in which
-    the machine was suspended does not count.
+    """For how long somebody has given no sign of life, while we could have heard it.
+
+    Time in which the machine was suspended does not count.
     """
 
     def __init__(self) -> None:
@@ -74,9 +77,10 @@ class Silence:
 
 @dataclass
 class Part:
-    """One part. `longest_pause`: seconds between an end and the next beginning at most.
-    `gives_signs`: `is_ready` tells again and again, and a part of which it tells nothing for long
-    is ended.
+    """One part.
+
+    `longest_pause`: seconds between an end and the next beginning at most. `gives_signs`:
+    `is_ready` tells again and again, and a part of which it tells nothing for long is ended.
 
     `replaced(pid)` is called for each process that ended by itself once the next one is ready.
     """
@@ -100,8 +104,10 @@ class Part:
 
 
 class Keeper:
-    """The parts by name. `look` is called a few times a second. `frozen_seconds`: without a sign of
-    life, after which a part that gives signs is ended.
+    """The parts by name.
+
+    `look` is called a few times a second. `frozen_seconds`: without a sign of life, after which a
+    part that gives signs is ended.
     """
 
     def __init__(self, parts: Mapping[str, Part], frozen_seconds: float = FROZEN_SECONDS):
@@ -171,8 +177,9 @@ class Keeper:
         part.again_at = now + pause
 
     def ended(self) -> list[int]:
-        """The processes that ended by themselves and are not replaced yet: what they had begun may
-        still run in their group.
+        """The processes that ended by themselves and are not replaced yet.
+
+        What they had begun may still run in their group.
         """
         return [pid for part in self.parts.values() for pid in part.ended]
 
@@ -200,8 +207,9 @@ class Ready:
 
 
 def say_ready(theirs: socket.socket | None) -> None:
-    """What the child calls once it can work, and each second from then on. None: nobody waits for
-    it.
+    """What the child calls once it can work, and each second from then on.
+
+    None: nobody waits for it.
     """
     if theirs is not None:
         with suppress(OSError):  # nobody is there, or nobody has listened for long
@@ -209,8 +217,9 @@ def say_ready(theirs: socket.socket | None) -> None:
 
 
 def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda: None) -> None:
-    """Say so from a thread from now on, whatever the process works at; each time call `also`,
-    which raises nothing.
+    """Say so from a thread from now on, whatever the process works at.
+
+    Each time call `also`, which raises nothing.
     """
 
     def go_on() -> None:
@@ -224,15 +233,14 @@ def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda
 
 
 def end_with_parent() -> None:
-    """On Linux: have the system send us SIGTERM when the parent is gone, were it killed
-    outright.
-    """
+    """On Linux: have the system send us SIGTERM when the parent is gone, even if killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def begin_child(command: Sequence[str | Path], **more: Any) -> subprocess.Popen:
     """A child out of reach of our terminal's Ctrl-C, so that we choose the order in which they end.
+
     It never outlives us.
     """
     return subprocess.Popen(  # noqa: S603

@@ -1,9 +1,10 @@
-"""Whether the secret key in force is this database's: private links and connected accounts follow
-from it.
+"""Whether the secret key in force is this database's.
+
+Private links and connected accounts follow from it.
 
 The database keeps a fingerprint of each key that it was surely used with. A key is sure once it has
-opened what an account's provider allowed,
-once a clinic was founded under it, or once an owner has said so (`key accept`).
+opened what an account's provider allowed, once a clinic was founded under it, or once an owner has
+said so (`key accept`).
 """
 
 import base64
@@ -55,7 +56,9 @@ def fingerprint(key: str) -> str:
 
 
 def state(keys: Sequence[str]) -> str:
-    """ "ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here
+    """Whose the keys are, as one word.
+
+    "ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here
     tells), or "new" (there is no clinic yet).
     """
     known = {row.fingerprint for row in ServerKey.select()}
@@ -78,9 +81,11 @@ def check(keys: Sequence[str]) -> str:
 
 
 def welcome_path(keys: Sequence[str]) -> str | None:
-    """Where the first clinic is made, for whoever reads what the server prints; None once there is
-    one. It follows from the key, so that nothing
-    is stored, and a server that is reachable before it is set up belongs to nobody else."""
+    """Where the first clinic is made, for whoever reads what the server prints.
+
+    None once there is one. It follows from the key, so that nothing is stored, and a server that is
+    reachable before it is set up belongs to nobody else.
+    """
     if User.select(User.id).exists():
         return None
     token = hmac.digest(keys[0].encode(), b"kalends welcome", hashlib.sha256)[:24]

@@ -1,6 +1,4 @@
-"""Bring the database to this program's tables, forwards only, with Peewee's own migration
-runner.
-"""
+"""Bring the database to this program's tables, forwards only, with Peewee's runner."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,8 +83,9 @@ DIRECTORY = Path(__file__).parent.parent / "migrations"
 
 
 class CannotMigrate(Exception):
-    """The database cannot be brought up to date; the message is a sentence for the person at the
-    keyboard.
+    """The database cannot be brought up to date.
+
+    The message is a sentence for the person at the keyboard.
     """
 
 
@@ -109,16 +108,18 @@ def applied() -> set[str]:
 
 
 def state() -> str:
-    """ "current", "behind" (run `migrate`), or "newer" (made by a later version of Kalends). Reads
-    only.
+    """ "current", "behind" (run `migrate`), or "newer" (made by a later version of Kalends).
+
+    Reads only.
     """
     had, ours = applied(), known()
     return "newer" if had - ours else "current" if had == ours else "behind"
 
 
 def migrate() -> list[str]:
-    """Apply what is missing, each step in one transaction. Gives the names applied. Raises
-    CannotMigrate.
+    """Apply what is missing, each step in one transaction.
+
+    Gives the names applied. Raises CannotMigrate.
     """
     try:
         models.database.connect(reuse_if_open=True)
@@ -135,9 +136,11 @@ def migrate() -> list[str]:
 
 
 def _bring_up() -> list[str]:
-    """Each step is a transaction of its own, in which the runner leaves SQLite's references
-    unchecked: a table may be built anew without
-    emptying those that refer to it. Afterwards every reference must lead somewhere."""
+    """Apply each step in a transaction of its own, and check every reference afterwards.
+
+    Inside it the runner leaves SQLite's references unchecked: a table may be built anew without
+    emptying those that refer to it. Afterwards every reference must lead somewhere.
+    """
     names = [str(name) for name in _runner().up() or []]
     lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
@@ -162,9 +165,7 @@ def _runner() -> Runner:
 
 
 def try_writing() -> None:
-    """Raises OperationalError where nothing may be written: better now than at the first
-    booking.
-    """
+    """Raise OperationalError where nothing may be written: better now than later."""
     with models.database.atomic():  # on SQLite this takes the lock that a write takes
         if (
             not is_sqlite()

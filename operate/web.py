@@ -1,5 +1,6 @@
-"""The web: processes that answer on one listening socket, each with the asynchronous front
-(`front.Front`) on granian.
+"""The web: processes that answer on one listening socket.
+
+Each has the asynchronous front (`front.Front`) on granian.
 
 The socket outlives them all. While one of them, or all, are begun again, connections wait in its
 queue and none is refused.
@@ -78,8 +79,9 @@ def serve(
     ready: socket.socket | None = None,
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> int:
-    """Answer with so many processes until SIGINT or SIGTERM. Gives the exit status. `ready`: see
-    `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
+    """Answer with so many processes until SIGINT or SIGTERM.
+
+    Gives the exit status. `ready`: see `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -122,8 +124,9 @@ class _Process(_context.Process):
 
 
 def _process(listening: socket.socket, core: int | None, above: int | None) -> Part:
-    """One process, on a core of its own: its threads then hand Python's lock round for little
-    (Linux).
+    """One process, on a core of its own.
+
+    Its threads then hand Python's lock round for little (Linux).
     """
     said = Ready()
 
@@ -187,8 +190,9 @@ async def _give_signs(ready: socket.socket, begun: asyncio.Event) -> None:
 
 
 async def _orphan(parent: int, above: int | None, stop: Callable[[], None]) -> None:
-    """After the parent was killed outright: go on while `start` (`above`) makes others ready, and
-    end where nobody does.
+    """Go on after the parent was killed outright while `start` (`above`) makes others ready.
+
+    End where nobody does.
     """
     while os.getppid() == parent:
         await asyncio.sleep(0.5)

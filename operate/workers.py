@@ -20,8 +20,10 @@ from .keeper import FROZEN_SECONDS, LAST_SECONDS, Ready, Silence, go_on_saying, 
 
 
 class _Listed:
-    """A worker that tells a Redis which came back empty again who it is, and waits for one that
-    refuses as for one that is away.
+    """A worker that outlives Redis.
+
+    It tells a Redis which came back empty who it is, and waits for one that refuses as for one that
+    is away.
     """
 
     max_connection_wait_time = 5.0  # seconds between two tries
@@ -51,8 +53,10 @@ class Simple(_Listed, SimpleWorker):
 
 
 class Forking(_Listed, Worker):
-    """RQ's forking worker; a job that outlives the stop signal by a few seconds is ended with it,
-    to be done again later, and so is the process of a job that gives no sign of life.
+    """RQ's forking worker.
+
+    A job that outlives the stop signal by a few seconds is ended with it, to be done again later,
+    and so is the process of a job that gives no sign of life.
     """
 
     def __init__(self, *args, **named):
@@ -96,8 +100,9 @@ class Forking(_Listed, Worker):
 
 
 class _WithoutTraceback(logging.Filter):
-    """A fault inside RQ is told by its type and place, as everywhere: never by its message, nor by
-    a page of lines where Redis merely went away.
+    """A fault inside RQ is told by its type and place, as everywhere.
+
+    Never by its message, nor by a page of lines where Redis merely went away.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -123,14 +128,14 @@ def work(
     ready: socket.socket | None = None,
     frozen_seconds: float = FROZEN_SECONDS,
 ) -> None:
-    """Carry out jobs, the first queue first. Returns when it is stopped, or with `burst` when the
-    queues are empty.
+    """Carry out jobs, the first queue first.
+
+    Returns when it is stopped, or with `burst` when the queues are empty.
 
     `now` alone is worked without forking: somebody waits, and a fork costs more than such a job.
-    Everything else forks for
-    each job, so that one that crashes, leaks or hangs ends alone. The application was imported
-    before, and is never again. The process of a job that gives no sign of life for `frozen_seconds`
-    is ended.
+    Everything else forks for each job, so that one that crashes, leaks or hangs ends alone. The
+    application was imported before, and is never again. The process of a job that gives no sign of
+    life for `frozen_seconds` is ended.
     """
     tell_plainly()
     kind = Simple if queues == ["now"] else Forking
@@ -164,8 +169,9 @@ class _Clock(CronScheduler):
 
 
 def tick(redis_url: str, ready: socket.socket | None = None) -> None:
-    """Enqueue the periodic jobs until stopped. One clock is enough; several do no harm. A job not
-    begun in its period expires.
+    """Enqueue the periodic jobs until stopped.
+
+    One clock is enough; several do no harm. A job not begun in its period expires.
     """
     tell_plainly()
     go_on_saying(ready)
@@ -192,8 +198,9 @@ def tick(redis_url: str, ready: socket.socket | None = None) -> None:
 
 
 def _wait_for(redis_url: str) -> Redis:
-    """A connection to Redis, as soon as it answers. One that hangs later is noticed, too: RQ's
-    workers set their own time-out.
+    """A connection to Redis, as soon as it answers.
+
+    One that hangs later is noticed, too: RQ's workers set their own time-out.
     """
     for attempt in range(1_000_000):
         try:

@@ -1,5 +1,6 @@
-"""The command line: `flask --app app …`. Commands parse, call one method, and answer in
-sentences.
+"""The command line: `flask --app app …`.
+
+Commands parse, call one method, and answer in sentences.
 """
 
 from flask import Flask

@@ -46,8 +46,9 @@ def clinic() -> None:
 def create_clinic(
     name: str, zone: str, owner_email: str, owner_name: str, password_stdin: bool
 ) -> None:
-    """Make a clinic with one venue and its owner; prints a link under which the owner chooses a
-    password.
+    """Make a clinic with one venue and its owner.
+
+    Prints a link under which the owner chooses a password.
     """
     with opened_database():
         if User.select().where(User.email == owner_email).exists():
@@ -111,8 +112,9 @@ def _find_venue(there: Clinic, name: str | None) -> Venue:
 @click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
 @with_key
 def change_password(email: str, password_stdin: bool, link: bool) -> None:
-    """Set a person's password (asked for, unless an option says otherwise), and sign them out
-    everywhere.
+    """Set a person's password and sign them out everywhere.
+
+    It is asked for, unless an option says otherwise.
     """
     with opened_database():
         person = find_user(email)
@@ -161,8 +163,9 @@ def feed() -> None:
 )
 @with_key
 def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
-    """Make a private link for a person and print its URL. Lets their bookings leave Kalends where
-    they had not yet.
+    """Make a private link for a person and print its URL.
+
+    Lets their bookings leave Kalends where they had not yet.
     """
     with opened_database():
         person = find_user(email)
@@ -195,8 +198,9 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
 
 
 def _own_scope(person: User, venue_name: str | None) -> dict:
-    """What a link of the person's own calendars is made of: one of them, or all where there are
-    several.
+    """What a link of the person's own calendars is made of.
+
+    One of them, or all where there are several.
     """
     calendars = [
         row

@@ -26,8 +26,9 @@ def own_settings():
 
 
 def with_key(function: Callable) -> Callable:
-    """A command that runs beside what is installed. Without a secret key nothing is, and it makes
-    neither a key nor a database.
+    """A command that runs beside what is installed.
+
+    Without a secret key nothing is, and it makes neither a key nor a database.
     """
 
     @with_appcontext
@@ -42,9 +43,10 @@ def with_key(function: Callable) -> Callable:
 
 @contextmanager
 def opened_database(with_any_key: bool = False) -> Iterator[None]:
-    """The database open, with this program's tables; its faults as sentences. Refuses a secret key
-    that is not its own: what is printed or sent
-    under that one is dead."""
+    """The database open, with this program's tables; its faults as sentences.
+
+    Refuses a secret key that is not its own: what is printed or sent under that one is dead.
+    """
     try:
         models.database.connect(reuse_if_open=True)
         if migrations.state() != "current":
@@ -116,8 +118,9 @@ def find_user(email: str) -> User:
 
 
 def ask_password(*own: str) -> str:
-    """A new password, from standard input, or asked for twice; `own`: what it should not consist
-    of.
+    """A new password, from standard input, or asked for twice.
+
+    `own`: what it should not consist of.
     """
     value = (
         click.prompt("New password", hide_input=True, confirmation_prompt=True)

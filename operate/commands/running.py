@@ -27,8 +27,9 @@ from .kit import own_settings, with_key
 
 def _bring_up_to_date(keep: bool = False) -> list[str]:
     """Migrate, in a folder that only we can read; with `keep` after a backup of what is there.
-    Gives the names applied. Refuses a secret key
-    that is not this database's."""
+
+    Gives the names applied. Refuses a secret key that is not this database's.
+    """
     os.umask(0o077)  # what we and our children write holds clients' records
     try:
         own_settings().instance.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,8 +70,10 @@ def _check_key() -> None:
 
 
 def _check_part() -> None:
-    """What one part that runs alone makes sure of first. It may begin before the database does,
-    unless a restore was killed: what that left to do comes before any page or job.
+    """What one part that runs alone makes sure of first.
+
+    It may begin before the database does, unless a restore was killed: what that left to do comes
+    before any page or job.
     """
     for attempt in range(1_000_000):
         try:
@@ -92,8 +95,9 @@ def _check_part() -> None:
 
 
 def _while_restored() -> AbstractContextManager:
-    """Hold the folder where a restore is not finished: whoever restores holds it, too. Raises
-    AlreadyRuns.
+    """Hold the folder where a restore is not finished: whoever restores holds it, too.
+
+    Raises AlreadyRuns.
     """
     if backups.is_unfinished(own_settings()):
         return processes.only_one(own_settings().instance)
@@ -136,8 +140,9 @@ _FIRST = (
 @click.command()
 @with_appcontext
 def start() -> None:
-    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none. What
-    ends by itself is started again.
+    """Run everything until Ctrl-C: web, workers, clock, and Redis where REDIS_URL names none.
+
+    What ends by itself is started again.
     """
     settings = own_settings()
     os.umask(0o077)  # what we and our children write holds clients' records
@@ -178,8 +183,9 @@ def start() -> None:
 
 
 def _load_sample_if_empty() -> list[str]:
-    """Load the sample clinic where there is none, except in production. Gives the lines that tell
-    its sign-ins.
+    """Load the sample clinic where there is none, except in production.
+
+    Gives the lines that tell its sign-ins.
     """
     if own_settings().production or Clinic.select().exists():
         return []

@@ -31,9 +31,10 @@ def version() -> None:
 @click.command()
 @with_key
 def reseal() -> None:
-    """Encrypt credentials of connected accounts and addresses of letters anew under the newest key
-    of KALENDS_SECRET_KEY, so that older ones
-    may go."""
+    """Encrypt credentials and addresses of letters anew under the newest key.
+
+    It is the first of KALENDS_SECRET_KEY; older ones may then go.
+    """
     with opened_database():
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
@@ -52,8 +53,9 @@ def key() -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_key
 def accept_key(yes: bool) -> None:
-    """Say that the secret key that is set now is this database's from now on: after the old one was
-    lost, or got out.
+    """Say that the secret key that is set now is this database's from now on.
+
+    For when the old one was lost, or got out.
     """
     with opened_database(with_any_key=True):
         if keys.state(own_settings().secret_keys) == "foreign" and not yes:
@@ -84,8 +86,9 @@ def _reseal(table: type[models.Base], column) -> tuple[int, int]:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @with_key
 def backup(file: Path) -> None:
-    """Write database and secret key into FILE, while Kalends runs. Keep it as safe as the clients'
-    records.
+    """Write database and secret key into FILE, while Kalends runs.
+
+    Keep it as safe as the clients' records.
     """
     os.umask(0o077)
     try:
@@ -145,9 +148,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
 )
 @with_appcontext
 def doctor(mail_to: str | None) -> None:
-    """Check settings, clock, database, Redis, base URL, mail and two-way sync, and say what to
-    fix.
-    """
+    """Check settings, clock, database, Redis, mail and two-way sync, and say what to fix."""
     found = list(checks.examine(own_settings(), mail_to))
     for is_well, sentence in found:
         click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")

@@ -5,8 +5,8 @@ called and mean. `clients` and `bookings` `read` each line by what the clinic ha
 services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
 against the database. `look` does both and changes nothing; `store` does them again and adds the
 good lines, with the last look and the adding in one transaction. On the web a person decides
-between the two (`check`, then `take`).
-Sentences about a line never repeat what stands in a client's column.
+between the two (`check`, then `take`). Sentences about a line never repeat what stands in a
+client's column.
 """
 
 import csv
@@ -96,8 +96,9 @@ def store(
     wanted: Callable[[Report], bool],
     progress: Progress = _unwatched,
 ) -> Report:
-    """Check once more and take in the good lines, in one transaction, if `wanted` says yes to what
-    is found then. Calendars outside follow.
+    """Check once more and take in the good lines, in one transaction.
+
+    `wanted` says yes or no to what is found then. Calendars outside follow.
     """
     report = _read(sheet, clinic, progress)
     with database.atomic():
@@ -111,8 +112,9 @@ def store(
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
-    """Keep an uploaded file and have it checked. A large one is only looked at from above: all else
-    is a worker's. Raises Unreadable.
+    """Keep an uploaded file and have it checked.
+
+    A large one is only looked at from above: all else is a worker's. Raises Unreadable.
     """
     text, guessed = decode(raw)
     sheet = peek(kind, text, guessed)
@@ -136,9 +138,11 @@ orders = asking.orders
 
 
 def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict[str, str]:
-    """What the columns of this file mean by what the clinic has said before, and by what is given
-    now as HEADING=COLUMN. Raises Unreadable for a
-    column of no such name."""
+    """What the columns of this file mean.
+
+    By what the clinic has said before, and by what is given now as HEADING=COLUMN. Raises
+    Unreadable for a column of no such name.
+    """
     said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
         heading, _, meaning = one.rpartition("=")
@@ -164,8 +168,9 @@ def _ask(row: Import, sheet: Sheet) -> bool:
 
 
 def ask_again(row: Import) -> bool:
-    """Let a person say once more what the columns mean. `row` with its content. False while it is
-    being taken in, or after.
+    """Let a person say once more what the columns mean.
+
+    `row` with its content. False while it is being taken in, or after.
     """
     sheet = _sheet(row)
     questions = asking.questions(sheet, row.clinic, always=True)
@@ -180,8 +185,9 @@ def ask_again(row: Import) -> bool:
 def answer(
     row: Import, actor: User, columns: dict[str, str], dates: str | None, calendar: int | None
 ) -> bool:
-    """What a person said of the file; it is checked with that, and the clinic's next file of its
-    kind begins with it.
+    """What a person said of the file.
+
+    It is checked with that, and the clinic's next file of its kind begins with it.
     """
     choices = {**row.choices, "columns": columns, "dates": dates, "calendar": calendar}
     ColumnMeaning.remember(row.clinic, row.kind, columns, row.problems["ask"]["preset"])
@@ -192,8 +198,10 @@ def answer(
 
 
 def accept(row: Import, actor: User | None) -> bool:
-    """A person says yes to a checked file: its good lines are to be taken in, in this person's
-    name. False where somebody else decided already.
+    """A person says yes to a checked file.
+
+    Its good lines are to be taken in, in this person's name. False where somebody else decided
+    already.
     """
     accepted = row.advance(("checked",), "taking", actor, done=0, user=actor and actor.id)
     if accepted:
@@ -202,9 +210,11 @@ def accept(row: Import, actor: User | None) -> bool:
 
 
 def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
-    """Look at the file anew: after a fault, when the clinic got what was missing, or with other
-    `overlaps`. False while it is being taken in, or
-    after."""
+    """Look at the file anew.
+
+    After a fault, when the clinic got what was missing, or with other `overlaps`. False while it is
+    being taken in, or after.
+    """
     again = row.advance(
         ("checking", "checked", "failed"),
         "checking",
@@ -269,8 +279,9 @@ def check(import_id: int) -> None:
 
 
 def take(import_id: int) -> None:
-    """Job: take in exactly what the check found good, once. Where the clinic changed meanwhile,
-    back to a person with the new report.
+    """Job: take in exactly what the check found good, once.
+
+    Where the clinic changed meanwhile, back to a person with the new report.
     """
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
@@ -316,8 +327,9 @@ def sweep() -> None:
 
 
 def bad_lines(row: Import) -> str:
-    """The bad lines of a checked file as CSV, with why; cells that a spreadsheet would run are made
-    text.
+    """The bad lines of a checked file as CSV, with why.
+
+    Cells that a spreadsheet would run are made text.
     """
     sheet, bad = _sheet(row), set(row.problems["bad"])
     why = defaultdict(list)

@@ -1,5 +1,6 @@
-"""What a file does not say by itself, and a person must: what its columns mean, which number of a
-date is the day, whose bookings they are.
+"""What a file does not say by itself, and a person must.
+
+What its columns mean, which number of a date is the day, whose bookings they are.
 """
 
 from itertools import islice
@@ -15,8 +16,9 @@ SAMPLES = 3
 
 
 def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
-    """What the page asks, with three sample values of each column; empty where nothing is open and
-    the clinic has answered for each column before.
+    """What the page asks, with three sample values of each column.
+
+    Empty where nothing is open and the clinic has answered for each column before.
 
     It holds text of the file, and goes with it.
     """
@@ -93,8 +95,10 @@ def _readings(raw: str) -> dict[str, str]:
 
 
 def orders(dates: list[dict]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The orders of day, month and year that can be meant, each with the file's dates and what they
-    are then. The year comes first only where the dates allow it.
+    """The orders of day, month and year that can be meant.
+
+    Each with the file's dates and what they are then. The year comes first only where the dates
+    allow it.
     """
     found = [
         (order, [(one["raw"], one[order]) for one in dates if order in one])
@@ -112,8 +116,9 @@ def _calendars(clinic: Clinic) -> list[dict]:
 
 
 def settled(sheet: Sheet) -> None:
-    """Raises Unreadable where the file cannot be read without an answer, with a sentence that says
-    what is missing.
+    """Raise Unreadable where the file cannot be read without an answer.
+
+    Its sentence says what is missing.
     """
     if missing := sheet.missing:
         raise Unreadable(

@@ -26,8 +26,9 @@ _key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
 
 class _Known:
     """What the clinic has, under the names that a file may use, and how the file is to be read.
-    Made once a check, so that no line asks the
-    database."""
+
+    Made once a check, so that no line asks the database.
+    """
 
     def __init__(self, clinic: Clinic, sheet: Sheet):
         self.order, self.ends = (
@@ -136,8 +137,10 @@ class _Known:
 
 
 def _status(cells: Cells, order: str, rate: int | None) -> str:
-    """The status by its column, and by those that say that the client came or not, or that it was
-    cancelled, invoiced or paid: these change what a booking means, so none is passed over.
+    """The status by its column, and by those that say what came of the booking.
+
+    Whether the client came, or it was cancelled, invoiced or paid: these change what a booking
+    means, so none is passed over.
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
@@ -230,8 +233,9 @@ def first_of(rows: list[Row]) -> dict:
 
 
 def add(clinic: Clinic, rows: list[Row], actor: User | None) -> None:
-    """Make the bookings of these rows, in one transaction, and write down which overlaps somebody
-    chose to take.
+    """Make the bookings of these rows, in one transaction.
+
+    Writes down which overlaps somebody chose to take.
     """
     before = overlaps.latest_id()
     Booking.add_many(clinic, (row.columns() for row in rows), actor)

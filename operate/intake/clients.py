@@ -69,8 +69,9 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
-    """Refuse IDs, and people without an ID, who stand here already or twice in the file. Gives IDs
-    to those without.
+    """Refuse IDs, and people without an ID, who stand here already or twice in the file.
+
+    Gives IDs to those without.
     """
     columns = (
         Patient.internal_id,

@@ -51,8 +51,9 @@ class Row:
 
 
 class Diary:
-    """When one person is busy: stretches that do not touch, in order, each with the line that took
-    it (None: the database).
+    """When one person is busy.
+
+    Stretches that do not touch, in order, each with the line that took it (None: the database).
     """
 
     def __init__(self):
@@ -68,8 +69,9 @@ class Diary:
             self._put(len(self._starts), start, end, None)
 
     def claim(self, row: Row, shares: bool = False) -> tuple[str, str] | None:
-        """Take the row's time, or say who has it, and with it exactly which time. One that `shares`
-        takes it beside whoever has it.
+        """Take the row's time, or say who has it, and with it exactly which time.
+
+        One that `shares` takes it beside whoever has it.
         """
         last = bisect_left(self._starts, row.span.ends_at)
         first = last
@@ -99,8 +101,9 @@ class Diary:
 
 
 def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
-    """Refuse what is here already, and what overlaps other bookings of the same person, unless
-    `takes_overlaps`.
+    """Refuse what is here already, and what overlaps other bookings of the same person.
+
+    With `takes_overlaps` those that overlap are taken.
 
     Busy times outside and time off are only told. Holds the clinic in a transaction.
     """

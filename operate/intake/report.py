@@ -1,5 +1,6 @@
-"""What a check finds: good rows, bad lines, and why; and the cells of one line, which report what
-is wrong with them.
+"""What a check finds.
+
+Good rows, bad lines, and why; and the cells of one line, which report what is wrong with them.
 """
 
 import hashlib
@@ -17,8 +18,9 @@ STEP = 2_000  # lines between two reports of progress
 
 @dataclass
 class Report:
-    """What a check found: the good rows, all bad line numbers, and the first thousand faults and
-    notes in words.
+    """What a check found.
+
+    The good rows, all bad line numbers, and the first thousand faults and notes in words.
     """
 
     rows: list = field(default_factory=list)

@@ -34,10 +34,10 @@ HEAD_LINES = 10  # where the names of the columns are looked for
 
 @dataclass
 class Sheet:
-    """A file whose columns are understood as far as they can be. `names` holds for each of its
-    columns our name, "" for one that is left out, or
-    None for one that nobody has explained. `choices`: what a person said of it, see
-    `Import.choices`.
+    """A file whose columns are understood as far as they can be.
+
+    `names` holds for each of its columns our name, "" for one that is left out, or None for one
+    that nobody has explained. `choices`: what a person said of it, see `Import.choices`.
     """
 
     kind: str
@@ -56,8 +56,9 @@ class Sheet:
     dates: str | None = None  # the order of day and month; None: it must be asked for
 
     def lines(self) -> Iterator[tuple[int, list[str], str | None]]:
-        """(number of its first line, cells, what is wrong with it as CSV or None) of each line
-        below the header that is not empty.
+        """(number of its first line, cells, what is wrong or None) of each line below the header.
+
+        Lines that are empty are left out; what is wrong is about CSV alone.
         """
         source, number = io.StringIO(self.text, newline=""), 1
         reader = csv.reader(source, delimiter=self.delimiter, strict=True)
@@ -78,8 +79,9 @@ class Sheet:
             number = reader.line_num + 1
 
     def values(self, cells: Sequence[str]) -> dict[str, str]:
-        """The cells of a line by our names. Several that mean notes stand one below the other, each
-        under its heading.
+        """The cells of a line by our names.
+
+        Several that mean notes stand one below the other, each under its heading.
         """
         found: dict[str, str] = {}
         shared = [name for name in SEVERAL if self.names.count(name) > 1]
@@ -126,8 +128,9 @@ class Sheet:
         ]
 
     def _misfit(self, cells: list[str], is_last: bool) -> str | None:
-        """Too many cells, or too few at an end without a line break. Elsewhere too few are fine:
-        spreadsheets drop empty ones.
+        """Too many cells, or too few at an end without a line break.
+
+        Elsewhere too few are fine: spreadsheets drop empty ones.
         """
         if any(cells[len(self.header) :]):
             return (
@@ -174,8 +177,9 @@ def _single_bytes(raw: bytes) -> tuple[str, str]:
 def open_sheet(
     kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None
 ) -> Sheet:
-    """Find delimiter and columns in the first lines, count the others, and decide the order of its
-    dates. Raises Unreadable.
+    """Find delimiter and columns in the first lines, and count the others.
+
+    Decide the order of its dates. Raises Unreadable.
 
     What cannot be decided stays open: see `ask`.
     """
@@ -214,8 +218,9 @@ def _order(cells: Iterable[str]) -> str | None:
 
 
 def check_bounds(text: str) -> None:
-    """Refuse what would cost much and can be no list, before anything takes it apart. Raises
-    Unreadable.
+    """Refuse what would cost much and can be no list, before anything takes it apart.
+
+    Raises Unreadable.
     """
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
         raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
@@ -229,6 +234,7 @@ def check_bounds(text: str) -> None:
 
 def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | None = None) -> Sheet:
     """The same from the first lines alone: nothing is counted, and no order of dates decided.
+
     Raises Unreadable.
     """
     check_bounds(text)
@@ -300,8 +306,9 @@ def _candidates(
 
 
 def keys(header: Sequence[str]) -> list[str]:
-    """What each column is remembered by: its plain heading, with a number where several are the
-    same.
+    """What each column is remembered by.
+
+    Its plain heading, with a number where several are the same.
     """
     seen: Counter = Counter()
     found = []
@@ -313,8 +320,9 @@ def keys(header: Sequence[str]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """A column's name without case, accents, spaces and signs: "First Name" and "first_name" are
-    one.
+    """A column's name without case, accents, spaces and signs.
+
+    "First Name" and "first_name" are one.
     """
     return "".join(c for c in search_key(name[:80]) if c.isalnum())
 

@@ -6,9 +6,7 @@ from models import Booking, Clinic, Practitioner
 
 
 def bookings(clinic: Clinic, start: datetime, end: datetime):
-    """What stands in [start, end): tuples of person, calendar and client (ids), from, to,
-    status.
-    """
+    """What stands in [start, end): tuples of person, calendar, client (ids), from, to, status."""
     columns = (
         Practitioner.user,
         Booking.practitioner,

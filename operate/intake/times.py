@@ -93,8 +93,10 @@ class Time:
         return found
 
     def _whole(self, day: date, ends: When | None) -> Span:
-        """Whole days. Outlook's files name the day after the last, and so does who ends them at
-        midnight, but for Google.
+        """Whole days.
+
+        Outlook's files name the day after the last, and so does who ends them at midnight, but for
+        Google.
         """
         last = ends.date if ends and ends.date else day
         if last > day and (self.is_exclusive or (not self.is_inclusive and ends.time == time(0))):
@@ -144,8 +146,9 @@ class Time:
     def _instant(
         self, column: str, day: date, wall: time, zone: tzinfo, is_told: bool = True
     ) -> tuple[datetime, str | None]:
-        """The instant of a wall time, and what a clock change makes of it: one that is skipped is
-        refused, one that comes twice is the first.
+        """The instant of a wall time, and what a clock change makes of it.
+
+        One that is skipped is refused, one that comes twice is the first.
         """
         if not scheduling.FIRST_DAY <= day <= scheduling.LAST_DAY:
             raise BadTime("year")
@@ -178,8 +181,9 @@ class Time:
         return found or None
 
     def _zone(self, begins: When | None) -> tzinfo:
-        """The zone of the line's wall times: as the cell says, as its own column says, else the
-        venue's.
+        """The zone of the line's wall times.
+
+        As the cell says, as its own column says, else the venue's.
         """
         raw = self.cells.take("zone", 60)
         if begins and begins.offset is not None:

@@ -15,9 +15,11 @@ class TooManyOpen(Exception):
 
 
 class ColumnMeaning(Base):
-    """What a clinic said once that a column of its files means, by its plain heading; "": it is
-    left out. The files of a program that we know are
-    kept apart, as PROGRAM/heading: one's Location is a venue, another's is a note."""
+    """What a clinic said once that a column of its files means, by its plain heading.
+
+    "": it is left out. The files of a program that we know are kept apart, as PROGRAM/heading:
+    one's Location is a venue, another's is a note.
+    """
 
     clinic = ForeignKeyField(Clinic)
     kind = CharField(10)
@@ -56,18 +58,18 @@ class ColumnMeaning(Base):
 
 
 class Import(Base):
-    """A CSV file on its way in: checked first (`phase` checking → checked), then taken in or
-    deleted by a person. What the file does not say by
-    itself is asked for before ("mapping"), and answered in `choices`: {"columns": heading → our
-    column or "", "dates": the order of day and month,
-    "calendar": whose bookings they are, "overlaps": whether overlaps are taken as they are}.
+    """A CSV file on its way in.
+
+    Checked first (`phase` checking → checked), then taken in or deleted by a person. What the file
+    does not say by itself is asked for before ("mapping"), and answered in `choices`: {"columns":
+    heading → our column or "", "dates": the order of day and month, "calendar": whose bookings they
+    are, "overlaps": whether overlaps are taken as they are}.
 
     `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
 
     `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad
-    lines, "notes": how many notes,
-    "guessed": the encoding if it had to be guessed}. Once bookings are in: {"calendar", "day"},
-    where to see the first.
+    lines, "notes": how many notes, "guessed": the encoding if it had to be guessed}. Once bookings
+    are in: {"calendar", "day"}, where to see the first.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -157,8 +159,9 @@ class Import(Base):
 
     @database.atomic()
     def advance(self, before: Sequence[str], phase: str, actor: User | None, **columns) -> bool:
-        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True. An
-        end drops the file's content.
+        """Go on to `phase` if it still stands at one of `before`: of two who try, one gets True.
+
+        An end drops the file's content.
         """
         if phase in ("taken", "discarded"):
             columns = {"content": "", "problems": {}, **columns}

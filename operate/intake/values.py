@@ -1,5 +1,6 @@
-"""What a cell says: dates, times, lengths, amounts and words, as clinic programs and spreadsheets
-write them. Pure.
+"""What a cell says.
+
+Dates, times, lengths, amounts and words, as clinic programs and spreadsheets write them. Pure.
 
 A date such as 03/04/2027 says nothing by itself: which of its numbers is the day is decided for a
 whole file (`order_of`), never for a line.
@@ -154,8 +155,9 @@ class NoValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What a cell says of a time: a date, a wall time, or both; `offset` from UTC where it names
-    one.
+    """What a cell says of a time.
+
+    A date, a wall time, or both; `offset` from UTC where it names one.
     """
 
     date: date | None
@@ -164,8 +166,9 @@ class When:
 
 
 def plain_spaces(raw: str) -> str:
-    """The cell with ordinary spaces: programs write narrow and unbreakable ones before AM and
-    between thousands.
+    """The cell with ordinary spaces.
+
+    Programs write narrow and unbreakable ones before AM and between thousands.
     """
     return (
         raw if raw.isascii() else re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", raw)
@@ -300,8 +303,9 @@ def length(raw: str) -> timedelta:
 
 
 def amount(raw: str) -> int | None:
-    """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing. Raises
-    NoValue.
+    """An amount in minor units: 65, "65 GBP", "£1,234.50", "1.234,50"; None for nothing.
+
+    Raises NoValue.
     """
     text = re.sub(r"[\s']", "", _CURRENCY.sub("", "" if raw.strip().lower() in NOTHING else raw))
     if not text:
@@ -322,8 +326,9 @@ def currency(raw: str) -> str:
 
 
 def phones(raw: str) -> list[str]:
-    """The numbers of a cell such as "Mobile: 0400 000 001, Home: 02 7010 0001", each with what it
-    is called there.
+    """The telephone numbers of a cell, each with what it is called there.
+
+    Such as "Mobile: 0400 000 001, Home: 02 7010 0001".
     """
     parts = [part.strip() for part in re.split(r"[,;\n]|:::", raw) if part.strip()]
     if not all(len(re.findall(r"\d", part)) >= 5 for part in parts):
@@ -355,8 +360,10 @@ def yes(raw: str) -> bool:
 
 
 def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
-    """Whether a cell says that all of `rate` (minor units; None: not known) is paid: by a tick, in
-    words, by the day or the amount; None: a part. Raises NoValue.
+    """Whether a cell says that all of `rate` is paid; None: a part.
+
+    `rate` is in minor units; None: not known. A cell says so by a tick, in words, by the day or by
+    the amount. Raises NoValue.
     """
     word = re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
     if word in PARTLY_PAID:

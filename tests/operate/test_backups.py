@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import program
 import pytest
-from earlier import EARLIER, counts, make
+from earlier import EARLIER, counts, make, tables_of
 from program import free_port, on_sqlite_alone
 
 import models
@@ -83,6 +83,17 @@ def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(
     assert counts(models.database, before) == before and migrate.state() == "current"
     assert not User.select().where(User.email == "late@linden.test").exists()
     assert Booking.get_by_id(1).notes == "Bring a towel"
+
+
+def test_a_backup_of_today_leaves_no_table_of_an_earlier_database(server, tmp_path):
+    before = make(models.database, EARLIER[1])
+    backups.write(server, tmp_path / "old.tar.gz")
+    migrate.migrate()
+    backups.write(server, tmp_path / "new.tar.gz")
+    restore(server, tmp_path / "old.tar.gz")
+    restore(server, tmp_path / "new.tar.gz")
+    assert not {"link", "one_time_link"} & tables_of(models.database)
+    assert counts(models.database, before) == before and migrate.state() == "current"
 
 
 def test_a_restore_that_fails_leaves_all_as_it_was(server, tmp_path):
