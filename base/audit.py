@@ -22,9 +22,8 @@ class AuditEntry(Base):
     subject = IntegerField()
     detail = JSONText(default=dict)
     at = InstantField(default=now)
-    part_of = IntegerField(
-        null=True, index=True
-    )  # the id of the entry that tells of all, where one change touched several rows
+    # The id of the entry that tells of all, where one change touched several rows.
+    part_of = IntegerField(null=True, index=True)
 
     class Meta:
         indexes = ((("clinic", "at"), False), (("kind", "subject"), False))

@@ -24,10 +24,11 @@ from base import vault
 
 log = logging.getLogger("kalends.copies")
 
+# Seconds that a copy lasts; seconds in which it is not refreshed again.
 KEPT_SECONDS, FRESH_SECONDS = (
     86400,
     3600,
-)  # how long one lasts; how long one is not looked after again
+)
 MOST_OCTETS, MOST_OF_A_CLINIC = 2**20, 2000  # a packed body; copies
 TIMEOUT_SECONDS, PAUSE_SECONDS = 0.5, 5
 
@@ -152,6 +153,6 @@ def _asked(command: str, *arguments: object) -> Any:
     try:
         return getattr(_redis, command)(*arguments)
     except (RedisError, OSError) as error:
-        log.info("copies of feeds: %s", type(error).__name__)  # what else needs Redis says it aloud
+        log.info("copies of feeds: %s", type(error).__name__)  # others report that Redis is away
         _again_at = time.monotonic() + PAUSE_SECONDS
         return None

@@ -56,6 +56,7 @@ def open_database(url: str) -> None:
             "temp_store": 2,
             "busy_timeout": 10_000,
         }
+        # The pool hands a connection to one thread at a time.
         database.initialize(
             _Sqlite(
                 url.removeprefix("sqlite:///"),
@@ -65,7 +66,7 @@ def open_database(url: str) -> None:
                 max_connections=64,
                 check_same_thread=False,
             )
-        )  # the pool hands a connection to one thread at a time
+        )
     else:
         database.initialize(
             _Postgresql(
@@ -264,9 +265,8 @@ def lock_everything() -> None:
 
 def now() -> datetime:
     """The present in UTC, as the default of a column."""
-    return (
-        scheduling.utc_now()
-    )  # looked up at each call, so that a replaced clock counts for new rows too
+    # Looked up at each call, so that a replaced clock counts for new rows too.
+    return scheduling.utc_now()
 
 
 class InstantField(BigIntegerField):

@@ -20,11 +20,12 @@ CLINIC = {
 }
 STATUS_PRESETS = {"clinic": CLINIC, "locum": LOCUM}  # a booking's status → the iCalendar one
 TITLE = "{service} {client}"
+# Days back, days ahead; None: no end.
 WINDOWS = {
     "year": (30, 365),
     "half_year": (30, 183),
     "everything": (None, None),
-}  # X1: days back, days ahead; None: no end
+}
 
 
 def preset(name: str, notes_may_leave: bool) -> dict[str, Any]:

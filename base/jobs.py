@@ -24,11 +24,12 @@ from .text import places
 
 log = logging.getLogger("kalends.jobs")
 
+# Queue → seconds that one job of it may take: far more than a time slice and one slow call.
 LIMITS = {
     "now": 300,
     "sync": 1800,
     "chores": 600,
-}  # queue → seconds that one job of it may take: far more than a time slice and one slow call
+}
 # raised inside a job at its limit; a run takes it as the end of its time slice
 TooLong = JobTimeoutException
 WORKER_SECONDS = 30  # without a sign of life, after which a worker counts as gone

@@ -28,17 +28,17 @@ from .database import Base, InstantField, JSONText, now
 from .many import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
-LEASE = timedelta(
-    minutes=3
-)  # longer than one letter may take; a killed worker's letter waits for so long
+# Longer than one letter may take; a killed worker's letter waits for so long.
+LEASE = timedelta(minutes=3)
+# After a failed try; the last one repeats.
 WAITS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
     timedelta(minutes=30),
     timedelta(hours=1),
-)  # after a failed try; the last one repeats
+)
 PATIENCE = timedelta(days=1)  # after the first failed try
-MOST_TRIES = 60  # more than any PATIENCE has: whatever ends its worker again and again ends itself
+MOST_TRIES = 60  # more than PATIENCE allows: a letter that ends its worker each time is given up
 KEPT = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 

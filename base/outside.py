@@ -16,13 +16,14 @@ from .database import Base, InstantField
 from .scheduling import Span
 
 TITLE_LENGTH, ID_LENGTH = 300, 1200
+# What blocks time until someone says otherwise.
 RULES = {
     "busy": True,
     "tentative": False,
     "away": True,
     "elsewhere": False,
     "all_day": True,
-}  # X23: what blocks time until someone says otherwise
+}
 EARLIER_RULES = RULES | {"all_day": False}  # what calendars were listed with before
 
 
@@ -69,10 +70,11 @@ class ExternalEvent(Base):
         """
         if self.starts_on is None or self.ends_on is None:
             return self.starts_at, self.ends_at
+        # A year that others wrote may lie beyond what we know.
         first, last = (
             min(max(day, scheduling.FIRST_DAY), scheduling.LAST_DAY)
             for day in (self.starts_on, self.ends_on)
-        )  # all of history
+        )
         return scheduling.midnight(first, zone), scheduling.midnight(last, zone)
 
     def overlaps(self, span: Span, zone: ZoneInfo) -> bool:
@@ -96,9 +98,8 @@ class ExternalEvent(Base):
     ) -> "ModelSelect[ExternalEvent]":
         """The same of several people (ids)."""
         calendar: Any = cls.calendar.rel_model  # type: ignore[attr-defined]  # once it is known
-        spare = timedelta(
-            days=1
-        )  # a whole day begins up to 14 hours before and 12 after its UTC midnight
+        # A whole day begins up to 14 hours before and 12 after its UTC midnight.
+        spare = timedelta(days=1)
         near = cls.ends_at > start - spare, cls.starts_at < end + spare
         return (
             cls.select(cls, calendar)

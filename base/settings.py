@@ -17,9 +17,8 @@ import psycopg
 
 from .endpoints import Endpoints, is_loopback, is_url, read_endpoints, sandbox_port
 
-SERVICE_FILE = Path(
-    "/etc/kalends.env"
-)  # what the unit in the README reads; commands typed in a shell read it, too
+# What the unit in the README reads; commands typed in a shell read it, too.
+SERVICE_FILE = Path("/etc/kalends.env")
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_FROM", "GOOGLE_", "MICROSOFT_")
 
 

@@ -17,7 +17,8 @@ FREE_STATUSES = ("offered", "cancelled", "no_show")  # hold no time; every other
 
 
 OPEN_STATUSES = ("offered", "pending", "confirmed", "arrived")  # nothing has come of it yet
+# What a pending booking may become when its time is taken for good.
 CONFIRMED = (
     "confirmed",
     "arrived",
-)  # of what may come of a pending one: its time is taken for good
+)

@@ -45,12 +45,13 @@ _LETTERS = str.maketrans(
 # What no one-line field holds: it cannot be seen, so that two texts that look alike differ, or a
 # line ends where nobody expects it.
 _HIDDEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0xFFFE, 0xFFFF}
+# Arabic and Syriac signs that Unicode counts as formatting, but which are seen.
 _SEEN_SIGNS = {
     *range(0x0600, 0x0606),
     0x06DD,
     0x070F,
     0x08E2,
-}  # Arabic and Syriac signs that Unicode counts as formatting, but which are seen
+}
 _MARKS, _JOINERS = {0x200E, 0x200F, 0x061C}, {0x200C, 0x200D}
 # Scripts in which joiners change how a word is written (Unicode TR 31, §2.3): Arabic to Mongolian,
 # and the extensions of Arabic.
@@ -63,6 +64,7 @@ _EMAIL = re.compile(
     rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}", re.ASCII | re.IGNORECASE
 )
 
+# The safest first.
 IDENTIFIERS = (
     "none",
     "internal_id",
@@ -70,7 +72,7 @@ IDENTIFIERS = (
     "first_name",
     "first_name_last_initial",
     "full_name",
-)  # X5, safest first
+)
 
 
 class TooLong(ValueError):

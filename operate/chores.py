@@ -58,6 +58,7 @@ def clean_up() -> None:
         old.advance(undecided, "discarded", None)
 
 
+# Function, seconds between two runs.
 PERIODIC = (
     (sweep, 10),
     (trouble.tell, 60),
@@ -66,4 +67,4 @@ PERIODIC = (
     (clean_up, 3600),
     (holidays.refresh, 6 * 3600),
     (overlaps.check, 24 * 3600),
-)  # function, seconds between two runs
+)

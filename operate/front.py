@@ -27,9 +27,8 @@ log = logging.getLogger("kalends.front")
 
 GRACE_SECONDS = 15  # that a body may take in any case
 SLOWEST = 16 * 1024  # octets a second that a longer one must bring
-IN_MEMORY = (
-    64 * 1024
-)  # octets of a body that are kept in memory; a longer one goes to a temporary file
+# Octets of a body that are kept in memory; a longer one goes to a temporary file.
+IN_MEMORY = 64 * 1024
 MOST_HELD = (
     256 * 2**20
     # octets of bodies that wait at a time in one process; beyond it only what fits into memory is

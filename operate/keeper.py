@@ -32,7 +32,9 @@ SIGN_SECONDS = 1.0  # between two signs of life
 FROZEN_SECONDS = 20  # without one, after which a process is ended; one that is busy takes less
 LAST_SECONDS = 3  # that a running job gets to end by itself when its worker is stopped
 START_SECONDS = 300  # the same before its first sign: it begins, perhaps on a slow machine
-LONGEST_LOOK = 2.0  # that count between two looks: after more, we ourselves did not run
+LONGEST_LOOK = (
+    2.0  # seconds that count between two looks: after more, this process was itself stopped
+)
 
 
 class GivenUp(Exception):
@@ -98,9 +100,8 @@ class Part:
     ends: int = 0
     ends_unready: int = 0
     silence: Silence = field(default_factory=Silence)
-    ended: list[int] = field(
-        default_factory=list
-    )  # the processes that ended by themselves, until another is ready
+    # The processes that ended by themselves, until another is ready.
+    ended: list[int] = field(default_factory=list)
 
 
 class Keeper:

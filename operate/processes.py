@@ -53,7 +53,7 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if (
             number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-        ):  # nohup stays in force
+        ):  # whoever used nohup wants it to go on
             signal.signal(number, lambda *_: stop.set())
     with (
         _redis(settings) as parts,

@@ -150,10 +150,11 @@ def _people(clinic: Clinic, password: str) -> list[Practitioner]:
         )
         for name, address, zone in VENUES
     ]
+    # One hash for all: Argon2 is slow on purpose.
     secret, calendars = (
         models.passwords.hash(password),
         [],
-    )  # one hash for all: Argon2 is slow on purpose
+    )
     for name, login, role, places in PEOPLE:
         user = User.create(
             clinic=clinic,

@@ -232,6 +232,5 @@ class _Server(Server):
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        self._shd = SocketHolder(
-            os.dup(self._listening.fileno()), False, BACKLOG
-        )  # it closes its own
+        # It closes the copy that it was given.
+        self._shd = SocketHolder(os.dup(self._listening.fileno()), False, BACKLOG)

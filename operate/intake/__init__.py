@@ -53,9 +53,8 @@ log = logging.getLogger("kalends.intake")
 Progress = Callable[[int], None]  # told how many lines are read
 _KINDS = {"clients": clients, "bookings": bookings}
 _QUEUE = "chores"
-_AT_ONCE = (
-    2**20
-)  # letters of a file that is small enough to be looked through while its sender waits
+# Letters of a file that is small enough to be looked through while its sender waits.
+_AT_ONCE = 2**20
 
 
 def _unwatched(done: int) -> None:
@@ -258,7 +257,7 @@ def check(import_id: int) -> None:
     with _or_failed(row):
         try:
             sheet = _sheet(row)
-        except Unreadable as error:  # only the whole file told
+        except Unreadable as error:  # only reading the whole file showed it
             refusal = {"line": 1, "column": "", "sentence": str(error), "tone": "danger"}
             row.advance(
                 ("checking",),

@@ -168,7 +168,7 @@ def _status(cells: Cells, order: str, rate: int | None) -> str:
     return word
 
 
-# what each of these says, the one before it had come to pass
+# each of these implies the one before it
 _COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
 
 

@@ -205,10 +205,11 @@ SEVERAL = (  # what several columns may mean together
 )
 
 
+# A column that does where the needed one is missing.
 STANDS_FOR = {
     "name": "first_name",
     "start": "date",
-}  # a column that does where the needed one is missing
+}
 
 
 PRESETS = {  # program → what its files are known by: sets of headings that all stand there
@@ -269,7 +270,8 @@ MEANT = {  # what a program means by a heading, where that is not the usual
 }
 
 
+# Whose end date of whole days is the day after, and whose is the last.
 EXCLUSIVE_ENDS, INCLUSIVE_ENDS = (
     ("Outlook",),
     ("Google Calendar",),
-)  # whose end date of whole days is the day after, and whose is the last
+)

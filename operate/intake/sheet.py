@@ -20,15 +20,15 @@ class Unreadable(Exception):
     """The file as a whole cannot be used; the message is a sentence for whoever sent it."""
 
 
+# Columns; letters of the first lines; letters between two line breaks.
 MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
     200,
     20_000,
     100_000,
-)  # columns; letters of the first lines; letters between two line breaks
+)
 MOST_BREAKS = 2_000_000
-_CALLED_OFF = re.compile(
-    r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I
-)  # what Outlook puts before the subject of a meeting that is off
+# What Outlook puts before the subject of a meeting that is off.
+_CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)
 HEAD_LINES = 10  # where the names of the columns are looked for
 
 
@@ -50,9 +50,8 @@ class Sheet:
     head_at: int = 1  # the line that names the columns
     preset: str = ""  # the program that it looks like
     choices: dict = field(default_factory=dict)
-    nameless: set[int] = field(
-        default_factory=set
-    )  # columns that hold something, though nothing names them or explains them
+    # Columns that hold something, though nothing names them or explains them.
+    nameless: set[int] = field(default_factory=set)
     dates: str | None = None  # the order of day and month; None: it must be asked for
 
     def lines(self) -> Iterator[tuple[int, list[str], str | None]]:

@@ -84,14 +84,16 @@ class Import(Base):
     problems = JSONText(default=dict)
     created_at = InstantField(default=now)
 
+    # Nobody decides for so long: the file is deleted.
     RUNNING, KEPT = (
         ("checking", "taking"),
         timedelta(days=14),
-    )  # nobody decides for so long: the file is deleted
+    )
+    # Files of a clinic that wait at once.
     OPEN, MOST_OPEN = (
         ("checking", "mapping", "checked", "taking", "failed"),
         5,
-    )  # files of a clinic that wait at once
+    )
 
     @classmethod
     @database.atomic()
@@ -173,6 +175,6 @@ class Import(Base):
         )
         if moved:
             self.__data__.update(phase=phase, **columns)
-        if moved and phase in ("discarded", "failed"):  # what is taken in notes itself
+        if moved and phase in ("discarded", "failed"):  # taking in writes its own entry
             AuditEntry.note(self.clinic, actor, f"import.{phase}", self)
         return moved

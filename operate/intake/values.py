@@ -51,9 +51,8 @@ _TIME = re.compile(
     r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2})(?:\.\d+)?)?)?\s*(am|pm|a\.m\.|p\.m\.|a|p)?", re.A
 )
 _OFFSET = re.compile(r"(?:z|utc|gmt|(?:utc|gmt)?([+-])(\d{2}):?(\d{2}))$", re.A)
-_RANGE = re.compile(
-    r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A
-)  # 09:00-09:45, unless the date is ISO's with its T
+# 09:00-09:45, unless the date is ISO's with its T.
+_RANGE = re.compile(r"\d{1,2}[:.]\d{2} ?-\d{2}:\d{2}$", re.A)
 _LENGTH = re.compile(
     r"(?:(\d{1,3})\s*(?:h|hr|hrs|hour|hours)\.?)?,?\s*(?:(\d{1,5})\s*(?:m|min|mins|minute|minutes)\.?)?",
     re.A,
