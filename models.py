@@ -66,7 +66,7 @@ passwords = argon2.PasswordHasher()
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS = ROLES[:2]
-PLANS = {  # X11: what each plan may use; a clinic that hosts itself has everything
+PLANS = {  # what each plan may use; a clinic that hosts itself has everything
     "self-hosted": ("feed", "google", "microsoft"),
     "pro": ("feed", "google", "microsoft"),
     "plus": ("feed", "google"),
@@ -108,7 +108,7 @@ class NotYours(Exception):
 
 
 class Clinic(Revised):
-    """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside (X5)."""
+    """Tenant root. `privacy_ceiling` cuts what any practitioner may show outside."""
 
     name = CharField(120)
     plan = CharField(20, default="self-hosted", constraints=[Check(f"plan IN {tuple(PLANS)}")])
@@ -120,13 +120,13 @@ class Clinic(Revised):
     internal_ids = BooleanField(default=True)
     empty_when_stopped = BooleanField(
         default=False
-    )  # X26: feeds of leavers and after a downgrade empty for 30 days
+    )  # feeds of leavers and after a downgrade empty for 30 days
     sync_shared = BooleanField(
         default=False
-    )  # X13: calendars that others share with a person may block their time, too
+    )  # calendars that others share with a person may block their time, too
     sync_existing = BooleanField(
         default=False
-    )  # X14: bookings may go to a calendar that a person has already; never the main one
+    )  # bookings may go to a calendar that a person has already; never the main one
     installation = CharField(
         32, default=lambda: secrets.token_hex(8)
     )  # what our events outside are known by; never shown
@@ -1203,7 +1203,7 @@ class Feed(Shown):
 
     @transition
     def rotate(self, actor: User | None) -> None:
-        """Give the link a new URL; the old one is dead with the commit (A33, D30). Also wakes one
+        """Give the link a new URL; the old one is dead with the commit. Also wakes one
         stopped by a plan change (A44). Raises Stopped.
         """
         if self.revoked_at:

@@ -1,3 +1,4 @@
-"""Measurements, never tests: tables of ratios taken in one run on one machine. `python -m bench
-[http] [render] [scale]`.
+"""Measurements, never tests: tables of ratios taken in one run on one machine.
+
+`python -m bench [http] [render] [scale]`.
 """

@@ -1,5 +1,6 @@
-"""`python -m bench [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled] [sync]`:
-all of them without a name.
+"""`python -m bench [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled] [sync]`.
+
+All of them without a name.
 """
 
 import sys

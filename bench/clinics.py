@@ -16,8 +16,9 @@ YEARLY = 1000  # bookings of one practitioner that lie in the default window
 
 
 def fill(practitioners: int, bookings_each: int) -> tuple[Feed, Practitioner]:
-    """A clinic of so many practitioners with so many bookings each, spread over the default window;
-    the first one's link and calendar.
+    """A clinic of so many practitioners with so many bookings each, spread over the default window.
+
+    The first one's link and calendar.
     """
     clinic = Clinic.create(name="Bench", latest_rev=1)
     venue = Venue.create(
@@ -83,8 +84,9 @@ def _slots(days: range) -> list:
 
 
 def _rows(clinic, calendars, patients, service, each):
-    """Raw column values, at random but repeatable: as many as fit the default window, and the rest
-    as densely in the years before.
+    """Raw column values, at random but repeatable.
+
+    As many as fit the default window, and the rest as densely in the years before.
     """
     chance, binary = random.Random(1), is_sqlite()
     instant = InstantField().db_value

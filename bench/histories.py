@@ -1,5 +1,7 @@
-"""Random histories of one clinic with many actors at once: every way of taking a person's time, on
-connections of their own. What overlaps at the end must have been agreed to.
+"""Random histories of one clinic with many actors at once.
+
+Every way of taking a person's time, on connections of their own. What overlaps at the end must have
+been agreed to.
 
 The judge knows only what each actor was shown and agreed to, and the bookings as they lie at the
 end; nothing of what the program itself wrote down about consent.
@@ -68,8 +70,10 @@ class Crew:
 
 @dataclass
 class Outcome:
-    """How a history ended: what was done and refused, overlaps that were agreed to, those that
-    nobody agreed to (pairs of ids), and faults.
+    """How a history ended.
+
+    What was done and refused, overlaps that were agreed to, those that nobody agreed to (pairs of
+    ids), and faults.
     """
 
     done: int = 0

@@ -1,5 +1,6 @@
-"""Feeds over real HTTP: ours beside the emptiest Flask route on the same server, and beside
-Radicale.
+"""Feeds over real HTTP.
+
+Ours beside the emptiest Flask route on the same server, and beside Radicale.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
-"""Ten kills (SIGKILL) of each part in a row, while people work and calendar apps poll: what fails,
-for how long, and what is lost.
+"""Ten kills (SIGKILL) of each part in a row, while people work and calendar apps poll.
+
+What fails, for how long, and what is lost.
 """
 
 import contextlib
@@ -161,9 +162,7 @@ class Crowd:
             self._gap, self._last = 0.0, time.monotonic()
 
     def figures(self) -> tuple[int, int, int, float]:
-        """Feeds asked, lines that broke, refusals, and the longest time in which no feed was
-        answered.
-        """
+        """Feeds asked, lines that broke, refusals, and the longest time without an answer."""
         with self._lock:
             return (
                 self._asked,

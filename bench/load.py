@@ -1,5 +1,6 @@
-"""A small load generator: kept-alive connections on threads, requests written beforehand, answers
-counted by their length.
+"""A small load generator.
+
+Kept-alive connections on threads, requests written beforehand, answers counted by their length.
 """
 
 import socket
@@ -12,8 +13,9 @@ CONNECTIONS = 8
 def requests_per_second(
     port: int, path: str, headers: dict[str, str] | None = None, seconds: float = 4.0
 ) -> tuple[float, int]:
-    """(answers a second, status of the last) of GET `path` on the loopback server at `port`, after
-    a short warm-up.
+    """(answers a second, status of the last) of GET `path` on the loopback server at `port`.
+
+    It has a short warm-up before.
     """
     lines = [
         f"GET {path} HTTP/1.1",
@@ -51,8 +53,9 @@ def _connect(port: int) -> socket.socket:
 
 
 def _read_answer(connection: socket.socket) -> tuple[int, bool]:
-    """Read one answer whole: its status, and whether the server closes after it. Answers here carry
-    Content-Length, or are 304.
+    """Read one answer whole: its status, and whether the server closes after it.
+
+    Answers here carry Content-Length, or are 304.
     """
     received = b""
     while b"\r\n\r\n" not in received:

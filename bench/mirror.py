@@ -1,5 +1,6 @@
-"""The first read of a calendar outside with 3,000 events: how long one transaction holds the
-clinic, and what all of it takes.
+"""The first read of a calendar outside with 3,000 events.
+
+How long one transaction holds the clinic, and what all of it takes.
 """
 
 import tempfile

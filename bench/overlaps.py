@@ -1,5 +1,7 @@
-"""Random histories with up to 50 actors at once, on both databases: how many overlaps are there
-that nobody agreed to. BENCH_HISTORIES sets how many histories there are on each database.
+"""Random histories with up to 50 actors at once, on both databases.
+
+How many overlaps are there that nobody agreed to. BENCH_HISTORIES sets how many histories there are
+on each database.
 """
 
 import logging

@@ -1,5 +1,6 @@
-"""The first answer after a change (check, database read, faces, text) beside what icalendar alone
-needs for the same events.
+"""The first answer after a change beside what icalendar alone needs for its events.
+
+The answer is check, database read, faces and text.
 """
 
 import time

@@ -1,5 +1,6 @@
-"""One practitioner's feed and week page, with 1,000 bookings in the database and with 1,000,000 of
-500 practitioners.
+"""One practitioner's feed and week page, with few and with many bookings.
+
+1,000 in the database, and 1,000,000 of 500 practitioners.
 """
 
 import logging
@@ -20,10 +21,11 @@ from .render import KEY, first_answer_seconds
 from .tables import show, verdict
 
 PASSWORD = "bench bench bench"
+# A practitioner has 1,000 in the window at both: only the database grows.
 SIZES = {
     "1,000": (1, 1000),
     "1,000,000": (500, 2000),
-}  # a practitioner has 1,000 in the window at both: only the database grows
+}
 
 
 ROUNDS = 3  # one size after the other: other work on the machine meets both
@@ -96,9 +98,7 @@ def _fill(url: str, folder: str, practitioners: int, each: int) -> tuple[Setting
 
 
 def _measure(settings: Settings, link_id: int, calendar_id: int) -> dict[str, float]:
-    """Median seconds of the check (304), of the first answer per 1,000 events, and of the week
-    page.
-    """
+    """Median seconds of the check (304), the first answer per 1,000 events, and the week page."""
     app = create_app(settings)
     app.config["WTF_CSRF_ENABLED"] = False
     models.database.connect()

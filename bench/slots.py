@@ -1,5 +1,7 @@
-"""Free times of one service: ten practitioners, four weeks, 5,000 bookings and 5,000 events
-outside; and the same with 1,000,000 bookings in the table.
+"""Free times of one service.
+
+Ten practitioners, four weeks, 5,000 bookings and 5,000 events outside; and the same with 1,000,000
+bookings in the table.
 """
 
 import logging

@@ -1,5 +1,6 @@
-"""How soon an unchanged feed and a page are answered while other lines stall: forms that never end,
-heads that never end, answers nobody reads.
+"""How soon an unchanged feed and a page are answered while other lines stall.
+
+Forms that never end, heads that never end, answers nobody reads.
 """
 
 import contextlib

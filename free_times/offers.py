@@ -11,8 +11,9 @@ from models import Clinic, Practitioner, Service, User
 
 
 class Offer(Base):
-    """A service in one calendar: that it is offered there where not everyone does, and own length
-    or price (None: the service's).
+    """A service in one calendar.
+
+    That it is offered there where not everyone does, and own length or price (None: the service's).
     """
 
     clinic = ForeignKeyField(Clinic, backref="offers")
@@ -54,9 +55,9 @@ def terms(calendar: Practitioner, service: Service) -> Terms:
 
 
 def offering(service: Service) -> list[Terms]:
-    """The clinic's open calendars (with user and venue) that offer the service, by name: one
-    query.
-    """
+    """The clinic's open calendars that offer the service, by name.
+
+    One query; user and venue are at hand."""
     own = (Offer.practitioner == Practitioner.id) & (Offer.service == service)
     rows = (
         Practitioner.listed(service.clinic_id)
@@ -94,9 +95,11 @@ def set_offers(
     for_everyone: bool,
     own: Mapping[int, tuple[int | None, int | None] | None],
 ) -> None:
-    """Say who offers the service. `own`: by calendar (id, of the same clinic) its minutes and
-    price (None: the service's); None where it has nothing of its own and, unless everyone offers
-    it, does not offer it. Calendars that are not named stay as they are.
+    """Say who offers the service.
+
+    `own`: by calendar (id, of the same clinic) its minutes and price (None: the service's); None
+    where it has nothing of its own and, unless everyone offers it, does not offer it. Calendars
+    that are not named stay as they are.
     """
     with alone(service):
         there = rows(service)

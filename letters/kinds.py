@@ -1,5 +1,6 @@
-"""Each kind of letter, rendered from what is true when it is sent. A kind whose reason is gone
-gives None, and is not sent.
+"""Each kind of letter, rendered from what is true when it is sent.
+
+A kind whose reason is gone gives None, and is not sent.
 """
 
 from collections.abc import Callable
@@ -32,8 +33,9 @@ class Text:
 
 
 def render(letter: Letter) -> Text | None:
-    """The letter's text; None where there is no reason for it any more. Raises KeyError for a kind
-    that this version does not know.
+    """The letter's text; None where there is no reason for it any more.
+
+    Raises KeyError for a kind that this version does not know.
     """
     return KINDS[letter.kind](letter)
 
@@ -64,8 +66,9 @@ def _one_time_token(letter: Letter) -> Text | None:
 
 
 def _address(letter: Letter) -> Text | None:
-    """A link that proves the address with which somebody is to sign in. Dropped where somebody else
-    has the address.
+    """A link that proves the address with which somebody is to sign in.
+
+    Dropped where somebody else has the address.
     """
     proof = _proof(letter)
     if (
@@ -85,6 +88,7 @@ def _address(letter: Letter) -> Text | None:
 
 def _sign_up(letter: Letter) -> Text | None:
     """A link with which somebody sets up a clinic; or, where they have an account, the way to it.
+
     The page that asked tells neither.
     """
     proof = _proof(letter)
@@ -133,8 +137,9 @@ def _reminder(letter: Letter) -> Text | None:
 
 
 def _sync_trouble(letter: Letter) -> Text | None:
-    """An account needs its person, or an owner of the clinic. Of the same episode as when the
-    letter was written.
+    """An account needs its person, or an owner of the clinic.
+
+    Of the same episode as when the letter was written.
     """
     account, to = (
         Account.get_or_none(Account.id == letter.about),
@@ -172,8 +177,9 @@ def _sync_trouble(letter: Letter) -> Text | None:
 
 
 def _calendar_trouble(letter: Letter) -> Text | None:
-    """A calendar of the person's cannot be read, or some of its events cannot. Of the same episode
-    as when the letter was written.
+    """A calendar of the person's cannot be read, or some of its events cannot.
+
+    Of the same episode as when the letter was written.
     """
     trouble = CalendarTrouble.get_or_none(
         CalendarTrouble.id == letter.about, CalendarTrouble.ended_at.is_null()
@@ -244,8 +250,9 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
 
 
 def one_line(text: str) -> str:
-    """A name as it may stand in a letter: whatever was stored, on one line and without control
-    characters.
+    """A name as it may stand in a letter.
+
+    Whatever was stored, on one line and without control characters.
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 

@@ -1,8 +1,7 @@
 """The job that sends letters: those that are due, one after the other, at the rate of the settings.
 
 It may be killed anywhere. A letter is leased before it is rendered and marked as sent after the
-server's answer, so that only one whose answer
-was lost goes out again, with the same Message-ID.
+server's answer, so that only one whose answer was lost goes out again, with the same Message-ID.
 """
 
 import hashlib
@@ -33,8 +32,9 @@ class BadAddress(Exception):
 
 
 def send_due() -> None:
-    """Job of the queue `chores`: send what is due. What is left is due in the database, and the
-    next pass sends it.
+    """Job of the queue `chores`: send what is due.
+
+    What is left is due in the database, and the next pass sends it.
     """
     setup = outbox.setup()
     if not outbox.is_set_up():
@@ -50,8 +50,9 @@ def send_due() -> None:
 
 
 def _send(letter: Letter, server: MailServer) -> None:
-    """Send one leased letter, and write down what became of it. Raises nothing: others wait behind
-    it.
+    """Send one leased letter, and write down what became of it.
+
+    Raises nothing: others wait behind it.
     """
     at = scheduling.utc_now()
     try:
@@ -76,8 +77,10 @@ def _send(letter: Letter, server: MailServer) -> None:
 
 
 def _not_taken(letter: Letter, refused: Refused) -> None:
-    """After a refusal: the end of this letter, or another try; and where it is the server's
-    trouble, all that are due wait as long.
+    """What follows a refusal.
+
+    The end of this letter, or another try; and where it is the server's trouble, all that are due
+    wait as long.
     """
     at = scheduling.utc_now()
     log.warning("letter %s (%s) not sent: %s", letter.id, letter.kind, refused.word)
@@ -90,8 +93,9 @@ def _not_taken(letter: Letter, refused: Refused) -> None:
 
 
 def try_out(to: str) -> None:
-    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard. Raises
-    BadAddress, and Refused with the server's answer.
+    """Hand over a trial letter at once: for whoever sets mail up, at the keyboard.
+
+    Raises BadAddress, and Refused with the server's answer.
     """
     text = kinds.Text(
         to,
@@ -103,8 +107,10 @@ def try_out(to: str) -> None:
 
 
 def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
-    """The message. Its Message-ID follows from the letter's key, so that a repeat is known as the
-    same letter. Raises BadAddress.
+    """The message.
+
+    Its Message-ID follows from the letter's key, so that a repeat is known as the same letter.
+    Raises BadAddress.
     """
     installation = letter.clinic.installation if letter.clinic_id else ""
     kind = _IN_IDS.get(letter.kind, letter.kind)

@@ -1,5 +1,7 @@
-"""The mail server: one connection for many letters, and what its refusals mean for one of them (RFC
-5321 §4.2.1, RFC 3463).
+"""The mail server.
+
+One connection for many letters, and what its refusals mean for one of them (RFC 5321 §4.2.1, RFC
+3463).
 """
 
 import re
@@ -16,9 +18,12 @@ from base.outbox import Setup
 
 
 class Refused(Exception):
-    """Not taken. `word`: the server's code or the kind of fault, never its text, which may hold
-    addresses. `is_final`: this letter is never
-    taken. `is_server`: it is not about this letter, so that others would meet it too."""
+    """Not taken.
+
+    `word`: the server's code or the kind of fault, never its text, which may hold addresses.
+    `is_final`: this letter is never taken. `is_server`: it is not about this letter, so that others
+    would meet it too.
+    """
 
     def __init__(self, word: str, is_final: bool = False, is_server: bool = False):
         super().__init__(word)
@@ -26,8 +31,9 @@ class Refused(Exception):
 
 
 class MailServer:
-    """The configured server. Connects at the first letter, and again after a connection was
-    lost.
+    """The configured server.
+
+    Connects at the first letter, and again after a connection was lost.
     """
 
     def __init__(self, setup: Setup):
@@ -40,8 +46,9 @@ class MailServer:
             self._connect()
 
     def hand_over(self, message: EmailMessage, to: str) -> None:
-        """Have the server take one letter for one address. Raises Refused; the letter may have been
-        taken all the same where no answer came.
+        """Have the server take one letter for one address.
+
+        Raises Refused; the letter may have been taken all the same where no answer came.
         """
         with self._bounded():
             self._connect()
@@ -56,9 +63,11 @@ class MailServer:
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
-        """Around one letter: every error becomes Refused. A server that answers an octet at a time
-        never meets a time-out, so that the
-        connection is cut when it takes too long in all."""
+        """Around one letter: every error becomes Refused.
+
+        A server that answers an octet at a time never meets a time-out, so that the connection is
+        cut when it takes too long in all.
+        """
         over = threading.Timer(self._setup.letter_seconds, self._cut)
         over.daemon = True
         over.start()
@@ -77,8 +86,9 @@ class MailServer:
             self._there.sock.shutdown(2)
 
     def _connect(self) -> None:
-        """Be connected, encrypted where it can be and signed in. A server may have ended the
-        connection after so many letters.
+        """Be connected, encrypted where it can be and signed in.
+
+        A server may have ended the connection after so many letters.
         """
         if self._there and not self._is_alive():
             self.close()
@@ -111,8 +121,9 @@ class MailServer:
 
 
 class _Known:
-    """A connection that is known before its server's greeting has come, so that it can be cut while
-    it waits for that.
+    """A connection that is known before its server's greeting has come.
+
+    So it can be cut while it waits for that.
     """
 
     def __init__(self, met: Callable[[smtplib.SMTP], None], *address: object, **options: object):
@@ -129,9 +140,12 @@ class _Encrypted(_Known, smtplib.SMTP_SSL):
 
 
 def _meaning(error: Exception) -> Refused:
-    """What an error means. About one letter: its recipient or its text refused. All else would meet
-    every letter: nobody there, no answer,
-    no sign-in, or a sender that is not ours to use; it passes, or somebody changes the settings."""
+    """What an error means.
+
+    About one letter: its recipient or its text refused. All else would meet every letter: nobody
+    there, no answer, no sign-in, or a sender that is not ours to use; it passes, or somebody
+    changes the settings.
+    """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
         return Refused(_code(code, text), is_final=500 <= code < 600, is_server=code == 421)
@@ -142,9 +156,8 @@ def _meaning(error: Exception) -> Refused:
             is_server=error.smtp_code == 421,
         )
     if isinstance(error, smtplib.SMTPNotSupportedError | UnicodeError):
-        return Refused(
-            "address", is_final=True
-        )  # a letter outside ASCII in it, which this server does not take
+        # A letter outside ASCII in it, which this server does not take.
+        return Refused("address", is_final=True)
     if isinstance(error, smtplib.SMTPResponseException):
         return Refused(_code(error.smtp_code, error.smtp_error), is_server=True)
     return Refused(type(error).__name__, is_server=True)

@@ -1,5 +1,6 @@
-"""E-mail addresses that are not proved yet: whoever says that one is theirs presses a link that was
-sent to it.
+"""E-mail addresses that are not proved yet.
+
+Whoever says that one is theirs presses a link that was sent to it.
 """
 
 import hashlib
@@ -19,8 +20,9 @@ MOST, WITHIN = 3, timedelta(hours=1)  # letters to one address
 
 
 class AddressProof(Base):
-    """A link on its way to an address: to sign up (`user` None), or to change the one with which
-    `user` signs in. It works once.
+    """A link on its way to an address.
+
+    To sign up (`user` None), or to change the one with which `user` signs in. It works once.
 
     The address is encrypted; `key` is a keyed hash of it. The link's secret follows from `salt` and
     the server's key, only its hash is kept.
@@ -38,8 +40,9 @@ class AddressProof(Base):
     @classmethod
     @database.atomic()
     def ask(cls, email: str, user: User | None = None) -> None:
-        """Send a link to the address, unless a few went there within the last hour. The same work
-        whoever has the address.
+        """Send a link to the address, unless a few went there within the last hour.
+
+        The same work whoever has the address.
         """
         key = vault.derived("address", email)[0]
         if cls.select().where(cls.key == key, cls.created_at > now() - WITHIN).count() >= MOST:
@@ -101,8 +104,9 @@ class AddressProof(Base):
 
     @database.atomic()
     def confirm(self) -> User | None:
-        """The link was pressed: its person signs in with this address from now on. None where the
-        link was used meanwhile. Raises Taken.
+        """The link was pressed: its person signs in with this address from now on.
+
+        None where the link was used meanwhile. Raises Taken.
         """
         self.user.clinic.lock()
         if not self.take():
@@ -112,8 +116,9 @@ class AddressProof(Base):
         return person
 
     def take(self) -> bool:
-        """Use the link up. False where somebody did meanwhile. Inside the transaction of what it is
-        used for.
+        """Use the link up.
+
+        False where somebody did meanwhile. Inside the transaction of what it is used for.
         """
         return bool(
             AddressProof.update(expires_at=now())
@@ -132,9 +137,11 @@ def _hash(secret: str) -> str:
 
 
 def change_person(person: User, actor: User, *, name: str, email: str, role: str) -> bool:
-    """Change a person as `User.change` does. A new address of somebody who signs in already must be
-    proved first, where mail is set up: then a
-    link is on its way to it, and the answer is True. Raises Taken, LastOwner."""
+    """Change a person as `User.change` does.
+
+    A new address of somebody who signs in already must be proved first, where mail is set up: then
+    a link is on its way to it, and the answer is True. Raises Taken, LastOwner.
+    """
     if (
         User.select()
         .where(User.clinic == person.clinic_id, User.email == email, User.id != person.id)

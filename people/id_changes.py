@@ -8,8 +8,9 @@ from models import Clinic, Patient, User
 
 
 class IdChange(Base):
-    """An upgrade gave the client another internal ID, since an older client has the same in other
-    capitals. `was`: the one before.
+    """An upgrade gave the client another internal ID.
+
+    An older client has the same in other capitals. `was`: the one before.
     """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")

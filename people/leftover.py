@@ -1,5 +1,6 @@
-"""Bookings to come in calendars that are closed: of people who left, of closed calendars and
-venues. Somebody must take them over, or cancel them.
+"""Bookings to come in calendars that are closed.
+
+Of people who left, of closed calendars and venues. Somebody must take them over, or cancel them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,8 +19,9 @@ from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 
 def to_come() -> tuple:
-    """Conditions for bookings "to come or under way, and not called off". An offer counts, though
-    it holds no time: somebody was told of it.
+    """Conditions for bookings "to come or under way, and not called off".
+
+    An offer counts, though it holds no time: somebody was told of it.
     """
     at = scheduling.utc_now()
     return (
@@ -35,8 +37,9 @@ def ahead(*where):
 
 
 def with_open_ones(clinic: Clinic, also: Sequence = ()):
-    """The clinic's open calendars, with `left` None, and its closed ones that still hold bookings
-    to come, with their number as `left`; `also` those closed ones that hold such bookings.
+    """The clinic's open calendars, and its closed ones that still hold bookings to come.
+
+    `left` is their number, None for open ones; `also` those closed ones that hold such bookings.
     """
     closed = Practitioner.archived | Venue.archived
     ahead = Booking.select(fn.COUNT(Booking.id)).where(
@@ -63,9 +66,7 @@ def calendars(clinic: Clinic) -> list[Practitioner]:
 
 
 def bookings(calendar: Practitioner) -> list[Booking]:
-    """What is to come in a calendar, or under way there, soonest first, with client and service at
-    hand.
-    """
+    """What is to come or under way in a calendar, soonest first. Client and service are at hand."""
     rows = (
         Booking.select(Booking, Patient, Service)
         .left_outer_join(Patient, on=(Booking.patient == Patient.id))
@@ -77,8 +78,9 @@ def bookings(calendar: Practitioner) -> list[Booking]:
 
 
 def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
-    """For how many of these bookings the calendar's person has time, each taken by itself; an offer
-    needs none. Three queries.
+    """For how many of these bookings the calendar's person has time, each taken by itself.
+
+    An offer needs none. Three queries.
     """
     spans = [_there(row, calendar) for row in rows if row.is_busy]
     taken = [
@@ -93,8 +95,10 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
 
 @dataclass
 class HandedOver:
-    """What became of the bookings: those that were handed over, and those that stayed since their
-    new person is busy then, with the keys of what is in the way by booking (id).
+    """What became of the bookings.
+
+    Those that were handed over, and those that stayed since their new person is busy then, with the
+    keys of what is in the way by booking (id).
     """
 
     done: list[Booking] = field(default_factory=list)
@@ -108,9 +112,10 @@ def hand_over(
     actor: User,
     anyway: Mapping[int, bool | Collection[str]] = MappingProxyType({}),
 ) -> HandedOver:
-    """Give bookings to another calendar at their own times, one by one. Where its person is busy a
-    booking stays, but for what `anyway` says by its id (as `allow_overlap`); so does one that
-    somebody moves or calls off meanwhile. Raises ClosedCalendar.
+    """Give bookings to another calendar at their own times, one by one.
+
+    Where its person is busy a booking stays, but for what `anyway` says by its id (as
+    `allow_overlap`); so does one that somebody moves or calls off meanwhile. Raises ClosedCalendar.
     """
     result = HandedOver()
     for booking in rows:
@@ -132,8 +137,9 @@ def hand_over(
 
 
 def _there(booking: Booking, to: Practitioner) -> scheduling.Span:
-    """The booking's time in another calendar: the same instants, or the same whole days at its
-    venue.
+    """The booking's time in another calendar.
+
+    The same instants, or the same whole days at its venue.
     """
     return (
         scheduling.whole_days(booking.starts_on, booking.ends_on - timedelta(days=1), to.zone)

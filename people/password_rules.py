@@ -1,5 +1,6 @@
-"""Which passwords may be set: long enough, and not what everybody tries first. Those that were set
-before stay until they are changed.
+"""Which passwords may be set: long enough, and not what everybody tries first.
+
+Those that were set before stay until they are changed.
 """
 
 import re
@@ -36,8 +37,9 @@ TOO_CLOSE = (
 
 
 def fault(password: str, own: Iterable[str | None] = ()) -> str | None:
-    """Why this may not become a password, as a sentence; None: it may. `own`: the person's name and
-    e-mail, and the clinic's name.
+    """Why this may not become a password, as a sentence; None: it may.
+
+    `own`: the person's name and e-mail, and the clinic's name.
     """
     if len(password) < SHORTEST:
         return TOO_SHORT
@@ -70,8 +72,9 @@ def _is_made_of(password: str, words: set[str]) -> bool:
 
 
 def _is_common(password: str) -> bool:
-    """Whether it is a common password, perhaps repeated, or one with digits and signs around or
-    between its letters.
+    """Whether it is a common password.
+
+    It may be repeated, or have digits and signs around or between its letters.
     """
     letters = "".join(one for one in password if one.isalpha())
     joined = "".join(one for one in password if one.isalnum())

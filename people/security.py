@@ -1,5 +1,6 @@
-"""What happened at the doors: sign-ins, wrong tries, refused forms. Kept for a while, for the owner
-to read; no name and no address in clear.
+"""What happened at the doors: sign-ins, wrong tries, refused forms.
+
+Kept for a while, for the owner to read; no name and no address in clear.
 """
 
 from datetime import timedelta
@@ -30,8 +31,9 @@ KINDS = (
 
 
 class SecurityEvent(Base):
-    """`source`: a keyed hash of the network address, to tell one source from another. `device`: a
-    word such as "Firefox on Windows".
+    """`source`: a keyed hash of the network address, to tell one source from another.
+
+    `device`: a word such as "Firefox on Windows".
 
     `clinic` and `user` are those whom it concerns; None where nobody is known by what was typed.
     """
@@ -69,8 +71,9 @@ class SecurityEvent(Base):
 
     @classmethod
     def listed(cls, clinic: Clinic):
-        """The clinic's events, newest first, with the person each concerns. Those that concern
-        nobody known go to the only clinic there is.
+        """The clinic's events, newest first, with the person each concerns.
+
+        Those that concern nobody known go to the only clinic there is.
         """
         alone = ~fn.EXISTS(Clinic.select(SQL("1")).where(Clinic.id != clinic.id))
         own = (cls.clinic == clinic) | cls.clinic.is_null() & alone

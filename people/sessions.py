@@ -15,12 +15,13 @@ SEEN_EVERY = timedelta(minutes=5)  # how exactly `seen_at` is kept
 
 
 class Session(Base):
-    """A browser in which somebody is signed in. Its cookie holds a random secret, of which only a
-    hash is kept here.
+    """A browser in which somebody is signed in.
+
+    Its cookie holds a random secret, of which only a hash is kept here.
 
     It ends when its row goes, when the person's `epoch` grows, or by its age. `held`: messages and
-    steps under way, encrypted; see
-    `views.kit.sessions`. `device` is a word such as "Firefox on Windows".
+    steps under way, encrypted; see `views.kit.sessions`. `device` is a word such as "Firefox on
+    Windows".
     """
 
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")

@@ -1,7 +1,7 @@
-"""Imitation providers for tests and for a first look: they speak the vendors' dialects and keep
-everything here.
+"""Imitation providers for tests and for a first look.
+
+They speak the vendors' dialects and keep everything here.
 
 The sandbox imports nothing of Kalends, and only tests and `make run` start it. Start reading in
-`google.py` and `graph/app.py`.
-`python -m sandbox` serves both.
+`google.py` and `graph/app.py`. `python -m sandbox` serves both.
 """

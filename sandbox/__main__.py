@@ -49,8 +49,9 @@ class Both:
 
 
 def open_both(folder: Path | None, environment: str) -> Both:
-    """Both with everything kept in a folder, or only in memory; new ones begin with a few weeks of
-    events.
+    """Both with everything kept in a folder, or only in memory.
+
+    New ones begin with a few weeks of events.
     """
     if folder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,9 +97,8 @@ def main(argv: list[str] | None = None) -> None:
     both.graph.oauth.register(
         graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET, *chosen.microsoft_redirect_uri
     )
-    logging.getLogger("werkzeug").setLevel(
-        logging.ERROR
-    )  # its lines would bury those of Kalends, and hold whole addresses
+    # Its lines would bury those of Kalends, and hold whole addresses.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     try:
         run_simple(chosen.host, chosen.port, both, threaded=True)
     finally:

@@ -1,5 +1,6 @@
-"""What the pages of every imitation have: the accounts, switches for trouble, and the last
-requests. Plain forms, no script.
+"""What the pages of every imitation have.
+
+The accounts, switches for trouble, and the last requests. Plain forms, no script.
 """
 
 from datetime import date, timedelta
@@ -109,8 +110,9 @@ def back(email: str, day: str | None = None):
 
 
 def by_day(lines: list[dict], first: date) -> list[tuple[date, list[dict]]]:
-    """The lines of an agenda under their days, in order; what began earlier stands on the first
-    day.
+    """The lines of an agenda under their days, in order.
+
+    What began earlier stands on the first day.
     """
     days: dict[date, list[dict]] = {}
     for line in lines:

@@ -65,8 +65,9 @@ def add_calendar(
 
 
 def share(store, calendar_id: str, email: str, role: str | None) -> None:
-    """Gives an account a role on a calendar, or takes it away (None). Sync tokens of that calendar
-    die with the old sharing.
+    """Gives an account a role on a calendar, or takes it away (None).
+
+    Sync tokens of that calendar die with the old sharing.
     """
     roles, entries = store.calendars[calendar_id]["roles"], store.accounts[email]["entries"]
     store.calendars[calendar_id]["oldest_sync"] = store.tick()

@@ -73,8 +73,9 @@ BIGGEST_PROPERTIES_BYTES = 32 * 1024
 
 
 def compose(calendar: dict, fields: dict) -> dict:
-    """The event that Google makes of these fields. Raises Refused (400) for what it does not
-    take.
+    """The event that Google makes of these fields.
+
+    Raises Refused (400) for what it does not take.
     """
     event = {name: fields[name] for name in WRITABLE if fields.get(name) is not None}
     for name, kind in KINDS.items():

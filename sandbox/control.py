@@ -1,11 +1,9 @@
 """The sandbox's own addresses for tests that cannot reach it as a Python object: JSON in, JSON out.
 
-POST /sandbox/control/fail            {"status": 429, "path": "/events$", "times": 3}
-POST /sandbox/control/switches        {"latency_ms": 200, "page_cap": 2}
-POST /sandbox/users/ROBIN/add         {"summary": "Dentist", "start": "2026-11-23T09:00", "end":
-"2026-11-23T10:00"}
-GET  /sandbox/requests
-GET  /sandbox/requests/total
+POST /sandbox/control/fail {"status": 429, "path": "/events$", "times": 3} POST
+/sandbox/control/switches {"latency_ms": 200, "page_cap": 2} POST /sandbox/users/ROBIN/add
+{"summary": "Dentist", "start": "2026-11-23T09:00", "end": "2026-11-23T10:00"} GET /sandbox/requests
+GET /sandbox/requests/total
 """
 
 from collections.abc import Callable
@@ -64,8 +62,9 @@ def routes_for(
     switches: dict[str, str],
     user_actions: tuple[str, ...],
 ) -> Blueprint:
-    """The addresses of one imitation. `actions` and `switches`: names, and where they lie as seen
-    from the imitation.
+    """The addresses of one imitation.
+
+    `actions` and `switches`: names, and where they lie as seen from the imitation.
     """
     routes = Blueprint("control", __name__, url_prefix=prefix)
     routes.before_request(refuse_other_sites)

@@ -29,8 +29,9 @@ USUAL_REASONS = {
 
 
 class Refused(Exception):
-    """An answer other than success: HTTP status and Google's reason. `location` names the header or
-    parameter at fault.
+    """An answer other than success: HTTP status and Google's reason.
+
+    `location` names the header or parameter at fault.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Refused(Exception):
 
 
 class ConnectionLost(Exception):
-    """No answer at all. `timed_out`: the other side kept waiting; otherwise the connection was
-    reset.
+    """No answer at all.
+
+    `timed_out`: the other side kept waiting; otherwise the connection was reset.
     """
 
     def __init__(self, timed_out: bool = False):
@@ -85,8 +87,9 @@ class ConnectionLost(Exception):
 
 
 def hang_up(environ: dict, request: Request, loss: ConnectionLost) -> None:
-    """Ends the connection without an answer: the socket of a real server, or in process the error
-    that the caller's client would raise.
+    """Ends the connection without an answer.
+
+    The socket of a real server, or in process the error that the caller's client would raise.
     """
     connection = environ.get("werkzeug.socket")
     if connection is not None:

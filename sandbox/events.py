@@ -1,9 +1,8 @@
 """Events: what Google takes, what it makes of it, and what it shows to whom.
 
 Kept events are dictionaries in Google's shape; names with an underscore are the sandbox's own and
-never shown: `_revision`, `_client` (the
-application that made the event) and `_shapes` (earlier starts and rules of a series: [revision of
-the change, start, recurrence]).
+never shown: `_revision`, `_client` (the application that made the event) and `_shapes` (earlier
+starts and rules of a series: [revision of the change, start, recurrence]).
 """
 
 import base64
@@ -64,8 +63,9 @@ def insert(app, calendar: dict, body: dict, email: str, client: str | None = Non
 
 
 def change(app, calendar: dict, event: dict, body: dict, whole: bool) -> dict:
-    """The event after PUT (`whole`) or PATCH, kept; an instance of a series becomes an exception. A
-    deleted event is brought back.
+    """The event after PUT (`whole`) or PATCH, kept; an instance of a series becomes an exception.
+
+    A deleted event is brought back.
     """
     if event["status"] == "cancelled" and app.refuse_restore:
         raise Refused(403, "forbidden", "Forbidden")
@@ -151,8 +151,9 @@ def exceptions(calendar: dict, series_id: str) -> dict[str, dict]:
 
 
 def expand(app, calendar: dict, series: dict) -> Iterator[tuple[str, dict]]:
-    """The instances of a series in order, lazily, with its exceptions in their places; an endless
-    one ends at the sandbox's horizon.
+    """The instances of a series in order, lazily, with its exceptions in their places.
+
+    An endless one ends at the sandbox's horizon.
     """
     until = app.clock() + timedelta(days=365 * app.expansion_years)
     for stamp, start in recurrence.occurrences(series["start"], series["recurrence"], until):
@@ -199,8 +200,9 @@ def present(
     answer_zone: str | None = None,
     listed: bool = False,
 ) -> dict:
-    """The event as this role sees it. `blind`: the scopes show times only. `listed`: in a list,
-    where tombstones may be bare.
+    """The event as this role sees it.
+
+    `blind`: the scopes show times only. `listed`: in a list, where tombstones may be bare.
     """
     answer_zone = answer_zone or calendar["timeZone"]
     shown_event = {"kind": "calendar#event", "etag": etag(event)} | {

@@ -14,8 +14,9 @@ KEPT_RECORDS = 10_000
 
 @dataclass
 class Fault:
-    """What happens to matching requests: a refusal with `status`, or a lost connection when it is
-    None.
+    """What happens to matching requests.
+
+    A refusal with `status`, or a lost connection when it is None.
 
     `skip` requests pass first, then `times` are hit (None: all, until `until`). `after_work`: the
     work is done, only the answer is lost.
@@ -49,9 +50,11 @@ class Fault:
 
 
 class Faults:
-    """The troubles that wait. Paths are regular expressions, searched in `/calendar/v3/…`,
-    `/batch/calendar/v3`, `/token` and so on;
-    the calls inside a batch are hit one by one. `refused` is the refusal in the provider's shape.
+    """The troubles that wait.
+
+    Paths are regular expressions, searched in `/calendar/v3/…`, `/batch/calendar/v3`, `/token` and
+    so on; the calls inside a batch are hit one by one. `refused` is the refusal in the provider's
+    shape.
     """
 
     def __init__(self, clock: Callable[[], datetime], refused: type[Exception] = Refused):
@@ -69,6 +72,7 @@ class Faults:
         **choice,
     ) -> Fault:
         """The next `times` matching requests are refused, or for some minutes all of them.
+
         `choice`: method, path, skip, retry_after_seconds.
         """
         until = self.clock() + timedelta(minutes=minutes) if minutes else None
@@ -77,8 +81,9 @@ class Faults:
         )
 
     def time_out(self, *, status: int | None = None, **choice) -> Fault:
-        """The work is done, but the answer is lost: a `status` such as 504, or no answer at all
-        (None).
+        """The work is done, but the answer is lost.
+
+        A `status` such as 504, or no answer at all (None).
         """
         return self._add(Fault(status, after_work=True, **choice))
 
@@ -112,8 +117,9 @@ class Faults:
         return hit
 
     def batch_parts(self) -> int | None:
-        """How many calls of the batch at hand are carried out before its connection dies; None:
-        all, and it lives.
+        """How many calls of the batch at hand are carried out before its connection dies.
+
+        None: all, and it lives.
         """
         return self._batch_parts.popleft() if self._batch_parts else None
 
@@ -155,8 +161,10 @@ class Quota:
 
 
 class Record(NamedTuple):
-    """One request. `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a
-    call inside a batch.
+    """One request.
+
+    `path` has no ids in it; `status` is 0 when no answer went out; `in_batch`: a call inside a
+    batch.
     """
 
     method: str

@@ -9,8 +9,9 @@ MARKS = ("", ",", "/", "(", ")")
 
 
 def trim(answer: dict, wanted: str) -> dict:
-    """The answer with only the fields wanted. Raises Refused (400) for a selection that cannot be
-    read.
+    """The answer with only the fields wanted.
+
+    Raises Refused (400) for a selection that cannot be read.
     """
     tokens = TOKEN.findall(wanted)[::-1]
     tree = _selection(tokens)

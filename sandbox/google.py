@@ -9,8 +9,8 @@
     google.requests.count("events.insert", status=200)
 
 Paths, parameters, scopes and bodies come from the schema file (`spec.py`); the handlers of each
-method stand at the end of
-`calendars.py`, `events.py`, `listing.py` and `push.py`. Switches are attributes of `Google`.
+method stand at the end of `calendars.py`, `events.py`, `listing.py` and `push.py`. Switches are
+attributes of `Google`.
 """
 
 import json
@@ -199,9 +199,7 @@ class Google:
         return self._other(request)
 
     def _other(self, request: Request) -> Response:
-        """Batch, token, revoke, user info: one request each in the log, and troubles of their
-        own.
-        """
+        """Batch, token, revoke, user info: one request each in the log, and own troubles."""
         fault, status = self.faults.take(request.method, request.path), 0
         try:
             if fault and not fault.after_work:
@@ -276,8 +274,9 @@ def create(
     sender: Callable[[str, dict], None] | None = None,
     environment: str = "development",
 ) -> Google:
-    """The imitation with its accounts. `sender(address, headers)` carries push messages, by default
-    over HTTP in the background.
+    """The imitation with its accounts.
+
+    `sender(address, headers)` carries push messages, by default over HTTP in the background.
 
     Raises RuntimeError in production: it lets anyone in.
     """

@@ -28,8 +28,9 @@ class Grants:
         self.store.changed()
 
     def grant(self, client_id: str, email: str) -> dict | None:
-        """What a user has granted an application: `scopes`, and the living `refresh_tokens`, oldest
-        first.
+        """What a user has granted an application.
+
+        `scopes`, and the living `refresh_tokens`, oldest first.
         """
         return self.store.grants.get(f"{client_id} {email}")
 
@@ -70,8 +71,9 @@ class Grants:
         self.store.changed()
 
     def living(self, authorization: str) -> dict | None:
-        """`client`, `email`, `scopes` and `expires` of the access token in a header, None when it
-        is unknown or dead.
+        """The access token in a header; None when it is unknown or dead.
+
+        It holds `client`, `email`, `scopes` and `expires`.
         """
         kind, _, token = authorization.partition(" ")
         kept = self.store.access_tokens.get(token.strip()) if kind.lower() == "bearer" else None

@@ -125,8 +125,9 @@ def _check(call) -> None:
 
 
 def _rows(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dict]]:
-    """(key, event) of what the query asks for, in order. Lazy unless a special order is asked
-    for.
+    """(key, event) of what the query asks for, in order.
+
+    Lazy unless a special order is asked for.
     """
     rows = _wanted(call, calendar, since)
     order = call.query.get("orderBy")
@@ -154,8 +155,9 @@ def _wanted(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dic
 
 
 def _walk(call, calendar: dict, since: int | None) -> Iterator[tuple[list, dict]]:
-    """Every event, or those changed since a revision, keyed by [id of the series or event, stamp of
-    the instance].
+    """Every event, or those changed since a revision.
+
+    Keyed by [id of the series or event, stamp of the instance].
     """
     after = paging.after(call) if "orderBy" not in call.query else None
     alone = [event for event in calendar["events"].values() if "recurringEventId" not in event]
@@ -176,8 +178,9 @@ def _series(app, calendar: dict, event: dict, since: int | None) -> Iterator[tup
 
 
 def _instances(app, calendar: dict, event: dict, since: int | None) -> Iterator[tuple[str, dict]]:
-    """An event as single events. After a change of a series all of its instances come again, and
-    those that it lost as cancelled.
+    """An event as single events.
+
+    After a change of a series all of its instances come again, and those that it lost as cancelled.
     """
     if since is not None and event["_revision"] <= since:
         if event.get("recurrence"):
@@ -198,9 +201,7 @@ def _instances(app, calendar: dict, event: dict, since: int | None) -> Iterator[
 
 
 def _lost(app, calendar: dict, event: dict, since: int) -> Iterator[tuple[str, dict]]:
-    """Tombstones of the instances that earlier forms of a series had and the present one has
-    not.
-    """
+    """Tombstones of instances that earlier forms of a series had and the present one has not."""
     until = app.clock() + timedelta(days=365 * app.expansion_years)
     now = (event["start"], event.get("recurrence", []))
     gone = event["status"] == "cancelled" and bool(event.get("recurrence"))
@@ -266,8 +267,9 @@ def _has_properties(event: dict, side: str, constraints: list[str]) -> bool:
 
 
 def _window(call, calendar: dict):
-    """timeMin bounds an event's end, timeMax its start, both exclusive; a series is inside when any
-    occurrence is.
+    """timeMin bounds an event's end, timeMax its start, both exclusive.
+
+    A series is inside when any occurrence is.
     """
     low, high = (
         instant(call.query[name], name) if name in call.query else None

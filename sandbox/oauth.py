@@ -1,5 +1,6 @@
-"""Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them. The
-pages are in `consent.py`.
+"""Who may do what: clients, grants, codes and tokens, as Google's web-server flow has them.
+
+The pages are in `consent.py`.
 """
 
 import secrets
@@ -31,7 +32,9 @@ def granted_form(scope: str) -> str:
 
 
 class OAuth(Grants):
-    """`testing_days`: with a number, refresh tokens die after so many days, as those of projects in
+    """How long refresh tokens live.
+
+    With a number in `testing_days`, refresh tokens die after so many days, as those of projects in
     Testing do after 7.
     """
 
@@ -40,8 +43,9 @@ class OAuth(Grants):
         self.testing_days = None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
-        """The user said yes to these scopes: the code to hand to the application. `request`: the
-        parameters of the authorization request.
+        """The user said yes to these scopes: the code to hand to the application.
+
+        `request`: the parameters of the authorization request.
         """
         open_account(self.store, email)
         earlier = self.grant(client_id, email)
@@ -100,8 +104,9 @@ class OAuth(Grants):
         return self.issue(client_id, code["email"], code["scopes"], code["refreshable"])
 
     def issue(self, client_id: str, email: str, scopes: list[str], refreshable: bool) -> dict:
-        """New tokens. At most 100 refresh tokens live; the next one kills the oldest without a
-        word.
+        """New tokens.
+
+        At most 100 refresh tokens live; the next one kills the oldest without a word.
         """
         answer = self._access(client_id, email, scopes)
         if refreshable:

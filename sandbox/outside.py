@@ -1,5 +1,6 @@
-"""The outside user: what a person does to their own calendar in Google's app while we are not
-looking.
+"""The outside user.
+
+What a person does to their own calendar in Google's app while we are not looking.
 """
 
 from collections.abc import Callable
@@ -13,8 +14,10 @@ Made = TypeVar("Made")
 
 
 class OutsideUser:
-    """One account's owner. Times are `datetime`s, `date`s for all-day, or text; without an offset
-    they are in the calendar's zone.
+    """One account's owner.
+
+    Times are `datetime`s, `date`s for all-day, or text; without an offset they are in the
+    calendar's zone.
 
     `calendar` is an id, or `primary`. Push messages go out as after any other change.
     """
@@ -39,8 +42,9 @@ class OutsideUser:
         return self.calendars[self.email if calendar == "primary" else calendar]
 
     def add(self, summary: str, start, end=None, calendar: str = "primary", **fields) -> str:
-        """Makes an event and gives its id; `end` of an all-day event is exclusive and by default
-        the next day.
+        """Makes an event and gives its id.
+
+        `end` of an all-day event is exclusive and by default the next day.
 
         Fields are Google's: `transparency`, `visibility`, `status`, `eventType`, `attendees`,
         `recurrence=["RRULE:…"]` …
@@ -60,8 +64,9 @@ class OutsideUser:
         return self._do(make)
 
     def change(self, event_id: str, calendar: str = "primary", **fields) -> None:
-        """Changes an event, or one occurrence of a series by the id of that instance; None clears a
-        field.
+        """Changes an event, or one occurrence of a series by the id of that instance.
+
+        None clears a field.
         """
 
         def alter():
@@ -114,8 +119,9 @@ class OutsideUser:
         )
 
     def count(self, calendar: str = "primary", **private: str) -> int:
-        """How many live events lie there, or how many of them carry these private extended
-        properties.
+        """How many live events lie there.
+
+        With properties: how many of them carry these private extended ones.
         """
         return sum(
             private.items() <= event.get("extendedProperties", {}).get("private", {}).items()

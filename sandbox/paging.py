@@ -1,10 +1,10 @@
-"""Pages and sync tokens. Both are opaque to the caller and carry everything needed: nothing is
-remembered here.
+"""Pages and sync tokens.
+
+Both are opaque to the caller and carry everything needed: nothing is remembered here.
 
 A page ends with the key of its last row, so changes made while paging neither lose nor repeat a
-row; what they changed
-comes with the next increment, because the sync token keeps the revision at which the *first* page
-was asked for.
+row; what they changed comes with the next increment, because the sync token keeps the revision at
+which the *first* page was asked for.
 """
 
 import base64
@@ -27,8 +27,9 @@ SAME_IN_INCREMENTS = ("singleEvents", "eventTypes")
 
 
 def page(call, rows: Iterable[tuple[list, dict]], size: int) -> tuple[dict, int]:
-    """`items` and, when rows are left, `nextPageToken`; beside it the revision at which the first
-    page was asked for.
+    """`items` and, when rows are left, `nextPageToken`.
+
+    Beside it the revision at which the first page was asked for.
 
     Rows are (key, item) in the order of their keys. The switches `page_cap` and `empty_pages` make
     pages shorter than asked for.
@@ -84,8 +85,9 @@ def sync_token(call, collection: str, revision: int) -> str:
 
 
 def read_sync_token(call, collection: str, oldest_revision: int) -> int | None:
-    """The revision that the caller's sync token stands for, None without one. Raises Refused: 410
-    when it died, 400 when it is not ours.
+    """The revision that the caller's sync token stands for, None without one.
+
+    Raises Refused: 410 when it died, 400 when it is not ours.
     """
     if "syncToken" not in call.query:
         return None

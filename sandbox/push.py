@@ -26,8 +26,9 @@ class HttpSender:
 
 
 class Channels:
-    """Who wants to be told about what. Messages wait in an outbox until the request is over, then
-    `deliver` sends them.
+    """Who wants to be told about what.
+
+    Messages wait in an outbox until the request is over, then `deliver` sends them.
     """
 
     def __init__(self, store, clock: Callable[[], datetime], sender: Callable[[str, dict], None]):
@@ -87,8 +88,9 @@ class Channels:
             )
 
     def stop(self, call) -> None:
-        """Only the same user through the same application may stop a channel. Raises Refused
-        (404).
+        """Only the same user through the same application may stop a channel.
+
+        Raises Refused (404).
         """
         channel = self.store.channels.get(call.body.get("id"))
         owned = channel and (channel["resourceId"], channel["account"], channel["client"]) == (

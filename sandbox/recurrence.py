@@ -1,5 +1,6 @@
-"""When a series takes place: RRULE, RDATE, EXDATE and EXRULE lines unrolled one occurrence at a
-time.
+"""When a series takes place.
+
+RRULE, RDATE, EXDATE and EXRULE lines unrolled one occurrence at a time.
 """
 
 import re
@@ -18,8 +19,9 @@ MARK = re.compile(r"UNTIL=(\w+)")
 
 
 def occurrences(start: dict, lines: list[str], until: datetime) -> Iterator[tuple[str, dict]]:
-    """Yields (stamp, start) in order, lazily, up to the instant `until`; the stamp is the last part
-    of an instance's id.
+    """Yields (stamp, start) in order, lazily, up to the instant `until`.
+
+    The stamp is the last part of an instance's id.
     """
     zone = ZoneInfo(start["timeZone"]) if "timeZone" in start else None
     limit = until.astimezone(zone or UTC).replace(tzinfo=None)
@@ -79,8 +81,9 @@ def _rule(value: str, first: datetime, zone: ZoneInfo | None):
 
 
 def _named_time(text: str, parameters: str, whole_day: time, zone: ZoneInfo | None) -> datetime:
-    """A date or time named in a line, on the wall clock of the series; a date takes its time of day
-    from `whole_day`.
+    """A date or time named in a line, on the wall clock of the series.
+
+    A date takes its time of day from `whole_day`.
     """
     try:
         if "T" not in text:

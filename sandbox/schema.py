@@ -1,5 +1,6 @@
-"""Bodies and answers judged by the vendor's schema. Needs the package jsonschema, which only the
-tests install.
+"""Bodies and answers judged by the vendor's schema.
+
+Needs the package jsonschema, which only the tests install.
 """
 
 import json
@@ -28,8 +29,9 @@ def _is_date_time(value: object) -> bool:
 
 
 def judge_of(file: Path) -> Callable[[str, object], None]:
-    """The function `validate(name, instance)` of a schema file: raises jsonschema.ValidationError
-    for what a component does not allow.
+    """The function `validate(name, instance)` of a schema file.
+
+    Raises jsonschema.ValidationError for what a component does not allow.
     """
     resource = referencing.Resource.from_contents(
         json.loads(file.read_text(encoding="utf-8")), default_specification=DRAFT202012
@@ -48,8 +50,9 @@ validate = judge_of(spec.FILE)
 
 
 def validate_body(name: str, body: dict) -> None:
-    """As `validate`; the sandbox also calls back plain http on this machine, which the schema of
-    `watch` refuses.
+    """As `validate`.
+
+    The sandbox also calls back plain http on this machine, which the schema of `watch` refuses.
     """
     validate(name, with_secure_loopback(body, "address") if name == "request.watch" else body)
 

@@ -16,8 +16,10 @@ HOLIDAYS, OFFICE = "en.sandbox#holiday@group.v.calendar.google.com", "office@cli
 
 
 def people(google) -> None:
-    """Three accounts: each with a primary and a family calendar, the holidays to read, and the
-    others' rota as busy times. No events.
+    """Three accounts.
+
+    Each with a primary and a family calendar, the holidays to read, and the others' rota as busy
+    times. No events.
     """
     store = google.store
     for email, name, zone in PEOPLE:

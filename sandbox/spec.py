@@ -1,5 +1,6 @@
-"""What Google's own description says: paths, parameters, scopes and bodies of each method, read
-from the schema file.
+"""What Google's own description says.
+
+Paths, parameters, scopes and bodies of each method, read from the schema file.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""What the sandbox remembers: plain dictionaries under one lock, on request kept in a JSON file
-over restarts.
+"""What the sandbox remembers.
+
+Plain dictionaries under one lock, on request kept in a JSON file over restarts.
 """
 
 import json
@@ -21,8 +22,9 @@ SAVE_DELAY_SECONDS = 0.5
 
 
 class Store:
-    """Hold `lock` while reading or writing the tables; call `changed()` after a write. With a
-    `path` the tables are kept there.
+    """Hold `lock` while reading or writing the tables; call `changed()` after a write.
+
+    With a `path` the tables are kept there.
     """
 
     def __init__(self, path: str | Path | None = None):
@@ -36,8 +38,9 @@ class Store:
             self._load()
 
     def tick(self) -> int:
-        """The next revision; it grows with every change anywhere, so it serves as version, etag and
-        sync position.
+        """The next revision.
+
+        It grows with every change anywhere, so it serves as version, etag and sync position.
         """
         self.revision += 1
         self.changed()

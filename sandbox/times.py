@@ -40,8 +40,9 @@ def written_utc(at: datetime) -> str:
 
 
 def clean(time: dict | None, calendar_zone: str, parameter: str) -> dict:
-    """The time as it is kept. Raises Refused when it is neither exactly one date nor exactly one
-    instant.
+    """The time as it is kept.
+
+    Raises Refused when it is neither exactly one date nor exactly one instant.
     """
     time = {name: value for name, value in (time or {}).items() if value is not None}
     if ("date" in time) == ("dateTime" in time):

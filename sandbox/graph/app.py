@@ -1,5 +1,6 @@
-"""An imitation of the calendar part of Microsoft Graph v1.0 and of Microsoft's sign-in, as one WSGI
-app.
+"""An imitation of Microsoft's calendars and sign-in, as one WSGI app.
+
+Of Microsoft Graph v1.0 it has the part about calendars.
 
     graph = create()                                       all in memory, for tests:
     httpx.WSGITransport(graph)
@@ -10,10 +11,9 @@ app.
     graph.requests.count("calendars.events.create", status=201)
 
 Paths, parameters and bodies come from the schema file (`spec.py`); the handlers of each operation
-stand at the end of `calendars.py`,
-`events.py`, `listing.py`, `delta.py` and `subscriptions.py`. Switches are attributes of `Graph`;
-most stand for what is told in the field or not
-confirmed, so that both ways can be tried.
+stand at the end of `calendars.py`, `events.py`, `listing.py`, `delta.py` and `subscriptions.py`.
+Switches are attributes of `Graph`; most stand for what is told in the field or not confirmed, so
+that both ways can be tried.
 """
 
 import json
@@ -141,8 +141,9 @@ class Graph:
             )
 
     def expire_sync_tokens(self, spelling: str = "location") -> None:
-        """Every delta token handed out so far dies; `spelling` is how that is told: 410 with
-        `location`, or a code of `delta.SPELLINGS`.
+        """Every delta token handed out so far dies.
+
+        `spelling` is how that is told: 410 with `location`, or a code of `delta.SPELLINGS`.
         """
         with self.store.lock:
             self.lost_sync_state, self.oldest_sync = spelling, self.store.tick()
@@ -289,8 +290,9 @@ class Graph:
         )
 
     def _other(self, request: Request) -> Response:
-        """Batches and sign-in: one request each in the log, and troubles of their own. The
-        sandbox's own pages have neither.
+        """Batches and sign-in: one request each in the log, and troubles of their own.
+
+        The sandbox's own pages have neither.
         """
         if request.path.startswith("/sandbox"):
             return Response.from_app(self.site, request.environ)
@@ -345,9 +347,10 @@ def create(
     sender: subscriptions.Sender | None = None,
     environment: str = "development",
 ) -> Graph:
-    """The imitation with its accounts. `sender(address, headers, body) -> (status, content type,
-    text)` carries handshakes (no body) and
-    notifications, by default over HTTP.
+    """The imitation with its accounts.
+
+    `sender(address, headers, body) -> (status, content type, text)` carries handshakes (no body)
+    and notifications, by default over HTTP.
 
     Raises RuntimeError in production: it lets anyone in.
     """

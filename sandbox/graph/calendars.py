@@ -30,8 +30,9 @@ def open_account(
     personal: bool = False,
     mailbox: bool = True,
 ) -> dict:
-    """The account of an address, made with its default calendar when new; one without a mailbox has
-    none.
+    """The account of an address, made with its default calendar when new.
+
+    One without a mailbox has none.
     """
     if email not in store.accounts:
         store.accounts[email] = {
@@ -87,8 +88,9 @@ def visible(store, email: str) -> list[dict]:
 
 
 def reach(call, writing: bool = False) -> dict:
-    """The calendar that a call names, or the default one. Raises Refused: 404 when it is not in
-    this mailbox, 403 when it may not be changed.
+    """The calendar that a call names, or the default one.
+
+    Raises Refused: 404 when it is not in this mailbox, 403 when it may not be changed.
     """
     email, wanted = call.account["email"], call.path.get("calendar_id")
     calendar = call.store.calendars.get(wanted) if wanted else default(call.store, email)

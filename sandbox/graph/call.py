@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """One call of the API, looked up and allowed: what its handler needs to know. `target` is its
-    path as it stands in links.
+    """One call of the API, looked up and allowed: what its handler needs to know.
+
+    `target` is its path as it stands in links.
     """
 
     app: "Graph"

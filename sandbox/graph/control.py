@@ -1,10 +1,10 @@
-"""The imitation's own addresses for tests that cannot reach it as a Python object; see
-`sandbox/control.py`.
+"""The imitation's own addresses for tests that cannot reach it as a Python object.
 
-POST /sandbox/outlook/control/fail            {"status": 429, "path": "/events$", "times": 3}
-POST /sandbox/outlook/control/switches        {"delta_lag_seconds": 30}
-POST /sandbox/outlook/users/ROBIN/add         {"subject": "Dentist", "start": "2026-11-23T09:00",
-"end": "2026-11-23T10:00"}
+See `sandbox/control.py`.
+
+POST /sandbox/outlook/control/fail {"status": 429, "path": "/events$", "times": 3} POST
+/sandbox/outlook/control/switches {"delta_lag_seconds": 30} POST /sandbox/outlook/users/ROBIN/add
+{"subject": "Dentist", "start": "2026-11-23T09:00", "end": "2026-11-23T10:00"}
 """
 
 from .. import control

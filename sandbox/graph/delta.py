@@ -1,9 +1,10 @@
-"""`calendarView/delta`: a window baked into opaque links that carry everything needed; nothing is
-remembered here.
+"""`calendarView/delta`.
+
+A window baked into opaque links that carry everything needed; nothing is remembered here.
 
 A page ends with the key of its last row, so changes made between pages neither lose nor repeat a
-row; what they changed comes with the
-next round, because the delta link keeps the revision at which the *first* page was asked for.
+row; what they changed comes with the next round, because the delta link keeps the revision at which
+the *first* page was asked for.
 """
 
 import base64
@@ -31,8 +32,10 @@ SPELLINGS = {
 
 
 class Round(NamedTuple):
-    """Where a caller stands: a window in a calendar, told up to `since` (None: nothing yet), with
-    pages read up to the key `after`.
+    """Where a caller stands.
+
+    A window in a calendar, told up to `since` (None: nothing yet), with pages read up to the key
+    `after`.
     """
 
     calendar: str
@@ -79,8 +82,9 @@ def delta(call) -> dict:
 
 
 def _place(call, calendar: dict) -> Round:
-    """Where the call stands. Raises Refused: 400 for what deltas cannot do, 410 and the like when
-    the token died.
+    """Where the call stands.
+
+    Raises Refused: 400 for what deltas cannot do, 410 and the like when the token died.
     """
     refused = [name for name in UNSUPPORTED if name in call.query] + ["$select"] * (
         "$select" in call.query and not call.app.delta_select
@@ -148,8 +152,9 @@ def _lags(app, event: dict) -> bool:
 
 
 def _rows(app, calendar: dict, place: Round) -> Iterator[tuple[str, dict]]:
-    """(key, event) of a round. With the switch `replays` in any order, twice each, and some that
-    did not change.
+    """(key, event) of a round.
+
+    With the switch `replays` in any order, twice each, and some that did not change.
     """
     told = {
         event["id"]: event
@@ -189,8 +194,9 @@ def _changes(app, calendar: dict, place: Round) -> Iterator[dict]:
 
 
 def _single(app, event: dict, place: Round, since: int) -> Iterator[dict]:
-    """An event outside the window is told as removed, known to the caller or not, unless the switch
-    says that it is passed over.
+    """How an event outside the window is told.
+
+    As removed, known to the caller or not, unless the switch says that it is passed over.
     """
     if not _vanished(event, place):
         yield event
@@ -203,8 +209,9 @@ def _vanished(event: dict, place: Round) -> bool:
 
 
 def _series_changes(app, calendar: dict, master: dict, place: Round, since: int) -> Iterator[dict]:
-    """A master, the occurrences in the window that are new or changed, and those that are not there
-    any more.
+    """A master and its occurrences in the window.
+
+    Those that are new or changed, and those that are not there any more.
     """
     living = {} if master["_gone"] else _living(calendar, master, place)
     if master["_revision"] > since:
@@ -249,8 +256,9 @@ def _living(calendar: dict, master: dict, place: Round) -> dict[str, dict]:
 
 
 def _once_there(master: dict, place: Round, since: int) -> dict[str, dict]:
-    """The occurrences that the series had in the window when the caller last looked, if its times
-    changed or it was deleted since.
+    """The occurrences that the series had in the window when the caller last looked.
+
+    None unless its times changed or it was deleted since.
     """
     if master["_revision"] <= since:
         return {}

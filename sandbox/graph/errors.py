@@ -23,8 +23,9 @@ USUAL_CODES = {
 
 
 class Refused(Exception):
-    """An answer other than success: HTTP status and Graph's code. `inner` is a more exact code,
-    `headers` go out with the answer.
+    """An answer other than success: HTTP status and Graph's code.
+
+    `inner` is a more exact code, `headers` go out with the answer.
     """
 
     def __init__(

@@ -1,11 +1,10 @@
 """Events: what Graph takes, what it makes of it, and what it shows.
 
 Kept events are dictionaries in Graph's shape, their times on the wall clock they were sent with;
-names with an underscore are the sandbox's own:
-`_revision`, `_client` (the application that made it), `_properties`, `_from` and `_to` (its span in
-Unix seconds), `_gone`, `_changed_at`;
-of a series `_shaped` (the revision of its last own change) and `_shapes` (earlier times: [revision
-of the change, start, end, recurrence]).
+names with an underscore are the sandbox's own: `_revision`, `_client` (the application that made
+it), `_properties`, `_from` and `_to` (its span in Unix seconds), `_gone`, `_changed_at`; of a
+series `_shaped` (the revision of its last own change) and `_shapes` (earlier times: [revision of
+the change, start, end, recurrence]).
 """
 
 import html
@@ -58,8 +57,9 @@ def insert(app, calendar: dict, fields: dict, email: str, client: str | None = N
 
 
 def change(app, calendar: dict, event: dict, fields: dict) -> dict:
-    """The event after a PATCH, kept; an occurrence becomes an exception. A series with new times
-    loses its exceptions.
+    """The event after a PATCH, kept; an occurrence becomes an exception.
+
+    A series with new times loses its exceptions.
     """
     if event["type"] == "occurrence":
         master = calendar["events"][event["seriesMasterId"]]
@@ -84,8 +84,9 @@ def change(app, calendar: dict, event: dict, fields: dict) -> dict:
 
 
 def delete(app, calendar: dict, event: dict, reason: str = "deleted") -> None:
-    """Leaves a tombstone; one of a series takes its exceptions along, one of an occurrence changes
-    its series too.
+    """Leaves a tombstone.
+
+    One of a series takes its exceptions along, one of an occurrence changes its series too.
     """
     _keep(app, calendar, event | {"_gone": reason}, "deleted")
     if event["seriesMasterId"]:
@@ -220,8 +221,9 @@ def _text(body: dict) -> str:
 
 
 def locate(call, writing: bool = False) -> tuple[dict, dict]:
-    """The calendar and the event of a call. An id without a calendar is looked for in the whole
-    mailbox. Raises Refused (400, 403, 404).
+    """The calendar and the event of a call.
+
+    An id without a calendar is looked for in the whole mailbox. Raises Refused (400, 403, 404).
     """
     homes = (
         [reach(call)]
@@ -262,8 +264,9 @@ def get(call) -> dict:
 
 
 def create(call) -> dict:
-    """events.create, in any calendar. A POST with a `transactionId` seen before makes nothing,
-    unless the switch says it is forgotten.
+    """events.create, in any calendar.
+
+    A POST with a `transactionId` seen before makes nothing, unless the switch says it is forgotten.
     """
     calendar, body = reach(call, writing=True), call.body
     wanted, repeated = body.get("transactionId"), call.app.repeated_transaction
@@ -297,8 +300,9 @@ def update(call) -> dict:
 
 
 def remove(call) -> None:
-    """events.delete and events.permanentDelete; deleting again is 404, or 400 where the switch says
-    so.
+    """events.delete and events.permanentDelete.
+
+    Deleting again is 404, or 400 where the switch says so.
     """
     try:
         calendar, event = locate(call, writing=True)
@@ -321,8 +325,9 @@ def _was_here(call) -> bool:
 
 
 def check_etag(call, event: dict) -> None:
-    """Raises Refused (412) when If-Match names another version, or falsely when the switch
-    `false_conflicts` says so.
+    """Raise Refused (412) when If-Match names another version.
+
+    Falsely, too, when the switch `false_conflicts` says so.
     """
     wanted = call.headers.get("If-Match")
     if wanted is None or wanted == "*":

@@ -1,5 +1,6 @@
-"""`$filter`: the few forms that calendars need, joined by `and`; anything else is refused as Graph
-refuses what it cannot do.
+"""`$filter`: the few forms that calendars need, joined by `and`.
+
+Anything else is refused as Graph refuses what it cannot do.
 """
 
 import operator

@@ -1,5 +1,7 @@
-"""Ids of events. Kept under immutable ones; without the preference for those an id also tells the
-calendar, and holds `/`, `+` and `=`.
+"""Ids of events.
+
+Kept under immutable ones; without the preference for those an id also tells the calendar, and holds
+`/`, `+` and `=`.
 """
 
 import hashlib
@@ -27,8 +29,9 @@ def plain(calendar_id: str, immutable: str) -> str:
 
 
 def read(text: str) -> tuple[str, str | None]:
-    """The immutable id, and the hash of the calendar that a plain id tells. Raises Refused
-    (400).
+    """The immutable id, and the hash of the calendar that a plain id tells.
+
+    Raises Refused (400).
     """
     if IMMUTABLE.fullmatch(text):
         return text, None

@@ -13,7 +13,9 @@ RETRY_AFTER_SECONDS = 10
 
 
 class Limits:
-    """`per_10_minutes` requests and `concurrent` ones at once (None: no limit); refusals carry
+    """How many requests are allowed.
+
+    `per_10_minutes` requests and `concurrent` ones at once (None: no limit); refusals carry
     `status`, 429 or 503.
     """
 
@@ -43,8 +45,9 @@ class GraphRequests(Requests):
 
     @contextmanager
     def in_flight(self, email: str, lanes: int = 1) -> Iterator[None]:
-        """Counts requests of a mailbox while they are open; a batch takes as many lanes as it works
-        on at once.
+        """Counts requests of a mailbox while they are open.
+
+        A batch takes as many lanes as it works on at once.
         """
         with self._lock:
             self._now[email] += lanes

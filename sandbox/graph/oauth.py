@@ -1,5 +1,6 @@
-"""Who may do what, as Microsoft's sign-in has it: every refresh gives a new refresh token, and the
-old one lives on.
+"""Who may do what, as Microsoft's sign-in has it.
+
+Every refresh gives a new refresh token, and the old one lives on.
 """
 
 import base64
@@ -41,8 +42,9 @@ def granted_form(scope: str) -> str:
 
 
 class OAuth(Grants):
-    """`admin_consent`: users may not consent by themselves. `refresh_error`: what refreshing fails
-    with, e.g. `interaction_required`.
+    """`admin_consent`: users may not consent by themselves.
+
+    `refresh_error`: what refreshing fails with, e.g. `interaction_required`.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime]):
@@ -50,8 +52,9 @@ class OAuth(Grants):
         self.admin_consent, self.refresh_error = False, None
 
     def allow(self, client_id: str, email: str, scopes: list[str], request: dict[str, str]) -> str:
-        """The user said yes to these scopes: the code to hand to the application. `request`: the
-        parameters of the authorization request.
+        """The user said yes to these scopes: the code to hand to the application.
+
+        `request`: the parameters of the authorization request.
         """
         open_account(self.store, email)
         scopes = [granted_form(scope) for scope in scopes]
@@ -197,8 +200,9 @@ class OAuth(Grants):
         return self.issue(client_id, kept["email"], asked or kept["scopes"])
 
     def bearer(self, authorization: str) -> dict:
-        """Who calls: `client`, `email`, `scopes` and `expires` of an access token. Raises Refused
-        (401).
+        """Who calls: `client`, `email`, `scopes` and `expires` of an access token.
+
+        Raises Refused (401).
         """
         if not authorization:
             raise Refused(401, "InvalidAuthenticationToken", "Access token is empty.")

@@ -1,6 +1,4 @@
-"""The outside user: what a person does to their own calendar in Outlook while we are not
-looking.
-"""
+"""The outside user: what a person does to their own calendar in Outlook meanwhile."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -16,8 +14,10 @@ ROLES = {"writer": calendars.EDITOR, "editor": calendars.EDITOR, "reader": calen
 
 
 class OutsideUser:
-    """One mailbox's owner. Times are `datetime`s, `date`s for whole days, or text; without an
-    offset they are in the mailbox's zone.
+    """One mailbox's owner.
+
+    Times are `datetime`s, `date`s for whole days, or text; without an offset they are in the
+    mailbox's zone.
 
     `calendar` is an id, or `primary`. Ids are immutable ones. Notifications go out as after any
     other change.
@@ -52,12 +52,13 @@ class OutsideUser:
         )
 
     def add(self, subject: str, start, end=None, calendar: str = "primary", **fields) -> str:
-        """Makes an event and gives its id; `end` of whole days is exclusive and by default the next
-        day.
+        """Makes an event and gives its id.
+
+        `end` of whole days is exclusive and by default the next day.
 
         Fields are Graph's: `showAs`, `sensitivity`, `isCancelled`, `responseStatus`,
-        `originalStartTimeZone` …; `recurrence` may also be
-        `daily` or `weekly`. `zone` names another zone than the mailbox's.
+        `originalStartTimeZone` …; `recurrence` may also be `daily` or `weekly`. `zone` names
+        another zone than the mailbox's.
         """
 
         def make():
@@ -116,8 +117,9 @@ class OutsideUser:
         return gone
 
     def drag(self, event_id: str, other: str, calendar: str = "primary") -> None:
-        """Moves an event into another calendar of the mailbox; its immutable id stays, the plain
-        one changes.
+        """Moves an event into another calendar of the mailbox.
+
+        Its immutable id stays, the plain one changes.
         """
         home = self.calendar(calendar)
         self._do(
@@ -125,8 +127,9 @@ class OutsideUser:
         )
 
     def events(self, calendar: str = "primary", deleted: bool = False) -> list[dict]:
-        """What lies in a calendar, in order of time; series as they were made, beside their changed
-        occurrences.
+        """What lies in a calendar, in order of time.
+
+        Series as they were made, beside their changed occurrences.
         """
         kept = [
             event
@@ -136,8 +139,9 @@ class OutsideUser:
         return sorted(kept, key=lambda event: (event["_from"], event["id"]))
 
     def count(self, calendar: str = "primary", value: str | None = None) -> int:
-        """How many live events lie there, or how many of them carry an extended property of this
-        value.
+        """How many live events lie there.
+
+        With a value: how many of them carry an extended property of it.
         """
         return sum(
             value is None or value in event["_properties"].values()
@@ -155,8 +159,9 @@ class OutsideUser:
         return [series.occurrence_id(event_id, day) for day in islice(days, most)]
 
     def add_calendar(self, name: str, time_zone: str | None = None) -> str:
-        """Makes a calendar and gives its id; calendars have no zone of their own, so `time_zone`
-        changes nothing.
+        """Makes a calendar and gives its id.
+
+        Calendars have no zone of their own, so `time_zone` changes nothing.
         """
         return self._do(lambda: calendars.add_calendar(self.graph.store, self.email, name)["id"])
 
@@ -165,9 +170,7 @@ class OutsideUser:
         self._do(lambda: calendars.remove(self.graph, self.calendar(calendar), self.email))
 
     def share(self, calendar: str, email: str, role: str | None) -> None:
-        """Lets another account read (`reader`) or change (`writer`) a calendar, or no longer
-        (None).
-        """
+        """Lets another account read (`reader`) or change (`writer`) a calendar; None: no longer."""
 
         def give():
             calendars.open_account(self.graph.store, email)

@@ -20,8 +20,9 @@ ORDERS = {
 
 
 def size(call) -> int:
-    """How many items a page holds: `$top`, or the wish in `Prefer`, or 10, and never more than the
-    switch `page_cap`.
+    """How many items a page holds.
+
+    `$top`, or the wish in `Prefer`, or 10, and never more than the switch `page_cap`.
     """
     wish = call.prefer.get("odata.maxpagesize", "")
     wanted = call.query.get("$top") or (int(wish) if wish.isdigit() and int(wish) else USUAL_SIZE)
@@ -48,8 +49,9 @@ def link(call, query: dict) -> str:
 
 
 def selected(call, answer: dict, names: str | None = None) -> dict:
-    """The answer cut to `$select`, or to `names`; ids and etags always come. Raises Refused (400)
-    for names that nothing has.
+    """The answer cut to `$select`, or to `names`; ids and etags always come.
+
+    Raises Refused (400) for names that nothing has.
     """
     names = names or call.query.get("$select")
     if names is None:

@@ -1,5 +1,6 @@
-"""Single-value extended properties: kept beside an item under their ids, shown only when expanded,
-found by their values.
+"""Single-value extended properties.
+
+Kept beside an item under their ids, shown only when expanded, found by their values.
 """
 
 import re

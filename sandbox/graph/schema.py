@@ -1,5 +1,6 @@
-"""Bodies and answers judged by Microsoft's schema. Needs the package jsonschema, which only the
-tests install.
+"""Bodies and answers judged by Microsoft's schema.
+
+Needs the package jsonschema, which only the tests install.
 """
 
 from ..schema import judge_of, with_secure_loopback
@@ -9,8 +10,10 @@ validate = judge_of(spec.FILE)
 
 
 def validate_body(name: str, body: dict) -> None:
-    """As `validate`; the sandbox also calls back plain http on this machine, which the schema of
-    subscriptions refuses.
+    """As `validate`.
+
+    The sandbox also calls back plain http on this machine, which the schema of subscriptions
+    refuses.
     """
     validate(
         name,

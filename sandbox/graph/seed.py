@@ -16,9 +16,10 @@ OFFICE = "office@clinic.example"
 
 
 def people(graph) -> None:
-    """Robin at work and Ana with a personal account, each with a default and a family calendar;
-    Lee, who has no mailbox; the office shares its
-    holidays to read and its rota to edit."""
+    """Robin at work and Ana with a personal account, each with a default and a family calendar.
+
+    Lee, who has no mailbox; the office shares its holidays to read and its rota to edit.
+    """
     store = graph.store
     for email, name, zone in PEOPLE:
         calendars.open_account(store, email, name, zone, personal=email == ANA)

@@ -1,5 +1,6 @@
-"""When a series takes place: Graph's patterns as recurrence rules, unrolled one occurrence at a
-time.
+"""When a series takes place.
+
+Graph's patterns as recurrence rules, unrolled one occurrence at a time.
 
 An occurrence's id is its series' id followed by the date on which it was due; patterns give at most
 one a day.
@@ -76,8 +77,9 @@ def _range(given: dict, start: dict) -> dict:
 
 
 def rule(kept: dict, start: dict) -> str:
-    """The RRULE line of a kept recurrence. Raises KeyError or ValueError when the pattern has
-    holes.
+    """The RRULE line of a kept recurrence.
+
+    Raises KeyError or ValueError when the pattern has holes.
     """
     pattern, span = kept["pattern"], kept["range"]
     days = ",".join(DAYS[day] for day in pattern["daysOfWeek"])
@@ -157,8 +159,9 @@ def day_of(occurrence_id: str) -> date:
 
 
 def between(calendar: dict, master: dict, low: datetime, high: datetime) -> Iterator[dict]:
-    """The living occurrences and exceptions of a series that touch a window: the unchanged ones in
-    order of their days, then the exceptions.
+    """The living occurrences and exceptions of a series that touch a window.
+
+    The unchanged ones in order of their days, then the exceptions.
     """
     length = wall(master["end"]) - wall(master["start"])
     earliest = (
@@ -182,8 +185,9 @@ def exceptions(calendar: dict, master_id: str) -> list[dict]:
 
 
 def touches(event: dict, low: datetime, high: datetime) -> bool:
-    """Whether an event lies in a window at least in part; one without length does when it begins
-    there.
+    """Whether an event lies in a window at least in part.
+
+    One without length does when it begins there.
     """
     begins, ends, first, last = event["_from"], event["_to"], low.timestamp(), high.timestamp()
     return begins < last and (ends > first or begins == ends == first)

@@ -95,8 +95,9 @@ def refuse(error: OAuthError):
 
 
 def _fault(values) -> dict | None:
-    """Why the request cannot go on; Microsoft shows these to the user and never sends them to the
-    application.
+    """Why the request cannot go on.
+
+    Microsoft shows these to the user and never sends them to the application.
     """
     client = graph.store.clients.get(values.get("client_id"))
     if client is None:

@@ -1,5 +1,6 @@
-"""What Microsoft's own description says: paths, parameters and bodies of each operation, read from
-the schema file.
+"""What Microsoft's own description says.
+
+Paths, parameters and bodies of each operation, read from the schema file.
 """
 
 import json
@@ -19,8 +20,10 @@ PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 
 
 class Operation(NamedTuple):
-    """One operation. `patterns` match an encoded and a decoded path; `success` is its status,
-    `body` and `answer` are names of schemas.
+    """One operation.
+
+    `patterns` match an encoded and a decoded path; `success` is its status, `body` and `answer` are
+    names of schemas.
     """
 
     name: str
@@ -84,8 +87,9 @@ SELECTABLE = frozenset(
 
 
 def find(method: str, path: str, encoded: bool = True) -> tuple[Operation, dict[str, str]]:
-    """The operation of a path and the values in it. A path already decoded may hold ids with `/`.
-    Raises Refused (400).
+    """The operation of a path and the values in it.
+
+    A path already decoded may hold ids with `/`. Raises Refused (400).
     """
     for operation in OPERATIONS:
         matched = operation.patterns[0 if encoded else 1].fullmatch(path)

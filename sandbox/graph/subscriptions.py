@@ -1,5 +1,7 @@
-"""Subscriptions: the handshake while POST /subscriptions is open, notifications afterwards, and
-lifecycle notifications on demand.
+"""Subscriptions.
+
+The handshake while POST /subscriptions is open, notifications afterwards, and lifecycle
+notifications on demand.
 """
 
 import re
@@ -42,8 +44,9 @@ Sender = Callable[[str, dict | None, dict | None], Answer]
 
 
 class HttpSender:
-    """Really over HTTP: a handshake (no body) at once, notifications in the background and again
-    after 5xx.
+    """Really over HTTP.
+
+    A handshake (no body) at once, notifications in the background and again after 5xx.
     """
 
     def __init__(self):
@@ -61,8 +64,9 @@ class HttpSender:
 
 
 class Subscriptions:
-    """Who wants to be told about what. Notifications wait until the request is over, then `deliver`
-    sends them.
+    """Who wants to be told about what.
+
+    Notifications wait until the request is over, then `deliver` sends them.
     """
 
     def __init__(self, app, sender: Sender):
@@ -84,15 +88,17 @@ class Subscriptions:
         self.store.changed()
 
     def lapse(self, subscription_id: str | None = None) -> None:
-        """The token behind subscriptions is too old: notifications are kept until somebody renews
-        or reauthorizes.
+        """The token behind subscriptions is too old.
+
+        Notifications are kept until somebody renews or reauthorizes.
         """
         for one in self.live():
             one["lapsed"] |= subscription_id in (None, one["id"])
 
     def lifecycle(self, word: str, subscription_id: str | None = None) -> None:
-        """Tells one or all: `reauthorizationRequired`, `subscriptionRemoved` (and removes it) or
-        `missed`.
+        """Tells one or all.
+
+        `reauthorizationRequired`, `subscriptionRemoved` (and removes it) or `missed`.
         """
         for one in self.live():
             if subscription_id in (None, one["id"]) and one["lifecycleNotificationUrl"]:
@@ -150,8 +156,9 @@ class Subscriptions:
         one["held"] = []
 
     def deliver(self) -> None:
-        """Sends what waits, one message for each address; called without the lock, so that the
-        receiver may call back at once.
+        """Sends what waits, one message for each address.
+
+        Called without the lock, so that the receiver may call back at once.
         """
         waiting: dict[str, list] = {}
         while self._outbox:
@@ -161,8 +168,9 @@ class Subscriptions:
             self.sender(address, None, {"value": items})
 
     def shake_hands(self, address: str) -> None:
-        """Raises Refused (400) unless the address answers the token within 10 seconds, in plain
-        text.
+        """Raise Refused (400) unless the address answers the token in plain text.
+
+        It has 10 seconds.
         """
         word = (
             "Validation: Testing client application reachability for subscription Request-Id:"
@@ -187,8 +195,9 @@ class Subscriptions:
 
 
 def create(call) -> dict:
-    """subscriptions.create. Runs without the store's lock, because the receiver may call us back
-    while we call it.
+    """subscriptions.create.
+
+    Runs without the store's lock, because the receiver may call us back while we call it.
     """
     body = call.body
     for name in ("changeType", "notificationUrl", "resource", "expirationDateTime"):
@@ -259,8 +268,9 @@ def _resource(call) -> str | None:
 
 
 def _expiration(call) -> str:
-    """Below 45 minutes is raised; above the most that `subscription_minutes` allows is refused, as
-    in the past.
+    """Below 45 minutes is raised.
+
+    Above the most that `subscription_minutes` allows is refused, as in the past.
     """
     now = call.app.clock()
     try:

@@ -1,6 +1,4 @@
-"""Times and zones as Graph has them: wall-clock values beside the name of a zone, Windows or
-IANA.
-"""
+"""Times and zones as Graph has them: wall-clock values beside the name of a zone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -28,8 +26,9 @@ WINDOW_EDGE = re.compile(
 
 
 def zone(name: str, only_listed: bool = False) -> ZoneInfo:
-    """The zone of a Windows or IANA name; `only_listed` refuses IANA names outside Microsoft's
-    list. Raises Refused (400).
+    """The zone of a Windows or IANA name.
+
+    `only_listed` refuses IANA names outside Microsoft's list. Raises Refused (400).
     """
     try:
         if only_listed and name not in WINDOWS and name not in LISTED:
@@ -90,8 +89,9 @@ def written(at: datetime) -> str:
 
 
 def edge(text: str | None, name: str) -> datetime:
-    """One end of a view's window: its offset is honoured, without one it is UTC. Raises Refused
-    (400).
+    """One end of a view's window: its offset is honoured, without one it is UTC.
+
+    Raises Refused (400).
     """
     matched = WINDOW_EDGE.fullmatch(text or "")
     if not matched:
