@@ -283,6 +283,16 @@ def test_a_clinic_without_calendars_says_what_to_do(signed_in, linden):
     assert signed_in(linden.maya).get("/calendar/team/list").status_code == 302
 
 
+def test_where_all_is_closed_what_is_booked_still_shows(desk, linden, book):
+    book("12:00", "13:00")
+    Practitioner.update(archived=True).execute()
+    html = page(desk)
+    assert blocks(html, linden.calendar) and "Book</a>" not in html
+    linden.street.archived = True
+    linden.street.save()
+    assert blocks(page(desk), linden.calendar)
+
+
 def test_an_open_page_asks_for_changes_only(desk, linden, book, clock):
     address = re.search(r'hx-get="(/calendar/team/changes/columns[^"]*)"', page(desk))[1]
     address = address.replace("&amp;", "&")
