@@ -10,6 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -39,14 +40,17 @@ def utc_now() -> datetime:
 
 def is_zone(name: str) -> bool:
     """Whether `name` is an IANA zone of the tzdata package that a venue can lie in."""
-    return name == "UTC" or (
-        "/" in name and not name.startswith("Etc/") and name in zoneinfo.available_timezones()
-    )
+    return name == "UTC" or ("/" in name and not name.startswith("Etc/") and name in _known_zones())
+
+
+@cache
+def _known_zones() -> frozenset[str]:  # a walk through hundreds of files
+    return frozenset(zoneinfo.available_timezones())
 
 
 def zone_names() -> list[str]:
     """The names of all zones that a venue can lie in."""
-    return sorted(filter(is_zone, zoneinfo.available_timezones()))
+    return sorted(filter(is_zone, _known_zones()))
 
 
 @dataclass(frozen=True)

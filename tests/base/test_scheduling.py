@@ -3,6 +3,7 @@ awkward days by name.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -82,7 +83,9 @@ def changes(zone: ZoneInfo, first: int = 2000, last: int = 2030) -> list[datetim
     return found
 
 
-CHANGES = [(zone, at) for zone in ZONES for at in changes(zone)]
+@cache
+def all_changes() -> list[tuple[ZoneInfo, datetime]]:
+    return [(zone, at) for zone in ZONES for at in changes(zone)]
 
 
 def wall_of(at: datetime, zone: ZoneInfo) -> datetime:
@@ -100,7 +103,7 @@ def test_an_instant_shows_the_wall_time_it_was_asked_for_unless_that_is_skipped(
 
 @pytest.mark.parametrize("minutes", [-150, -60, -31, -1, 0, 1, 29, 30, 59, 60, 150])
 def test_near_every_change_an_instant_is_read_back_or_named_odd(minutes):
-    for zone, change in CHANGES:
+    for zone, change in all_changes():
         at = change + timedelta(minutes=minutes)
         local = at.astimezone(zone)
         again, odd = instant(local.date(), local.time(), zone)
@@ -121,7 +124,7 @@ def back(zone: ZoneInfo, change: datetime) -> timedelta:
 
 def test_a_skipped_wall_time_lies_as_far_after_the_gap():
     skipped = 0
-    for zone, change in CHANGES:
+    for zone, change in all_changes():
         jump = -back(zone, change)
         if jump <= ZERO:
             continue
@@ -194,7 +197,7 @@ def test_a_day_begins_with_its_first_instant(day, zone):
 
 
 def test_days_follow_on_one_another_without_gap_or_overlap():
-    for zone, change in CHANGES:
+    for zone, change in all_changes():
         day = wall_of(change, zone).date()
         for n in range(-2, 3):
             if zone.key == "Pacific/Apia" and day + timedelta(days=n) == date(2011, 12, 30):
@@ -270,7 +273,7 @@ def test_a_shift_by_nothing_is_the_same_span(span, zone):
 
 
 def test_in_a_repeated_hour_either_pass_stays_where_it_is():
-    for zone, change in CHANGES:
+    for zone, change in all_changes():
         for minutes in (-20, 5, 20, 50):
             span = Span(
                 change + timedelta(minutes=minutes), change + timedelta(minutes=minutes + 45)
