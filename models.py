@@ -13,7 +13,7 @@ read.
 import base64
 import secrets
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -753,10 +753,13 @@ class Patient(Archivable):
             client.save(only=[Patient.internal_id])
 
     @classmethod
-    def named(cls, clinic: Clinic, name: str, actor: "User | None") -> "Patient":
-        """A new client of whom only the name is known: its first word, and the rest."""
+    def named(cls, clinic: Clinic, actor: "User | None", name: str, **contact: str) -> "Patient":
+        """A new client by the whole name: its first word, and the rest. `contact` may hold `phone`
+        and `email`.
+        """
         first, _, last = name.partition(" ")
-        return cls.add(clinic, actor, first_name=first[:80], last_name=last.strip()[:80])
+        names = {"first_name": first[:80], "last_name": last.strip()[:80]}
+        return cls.add(clinic, actor, **names, **contact)
 
     def _labels(self) -> dict[str, str]:
         """What stands for this client, by identifier."""
@@ -1009,7 +1012,7 @@ class Booking(InSeries, Base):
         allow_overlap: bool | Collection[str] = False,
         skip_taken: bool = False,
         key: UUID | None = None,
-        new_client: str | None = None,
+        new_client: Mapping[str, str] | None = None,
         **fields,
     ) -> Changed:
         """Make one booking per span, joined as a series when there are several. Raises SlotTaken,
@@ -1019,7 +1022,7 @@ class Booking(InSeries, Base):
         out the times that are taken, and
         is refused like any other where none is left. A second call with the same `key` and times
         makes nothing and gives what the
-        first one made. `new_client` is the name of a client to be added with it.
+        first one made. `new_client` is `name`, `phone` and `email` of a client to be added with it.
         """
         practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
@@ -1035,7 +1038,7 @@ class Booking(InSeries, Base):
         else:
             refuse_taken(taken, allow_overlap)
         if new_client:
-            fields["patient"] = Patient.named(practitioner.clinic, new_client, actor)
+            fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
         series = uuid.uuid4() if len(spans) > 1 else None
         made = Changed(skipped=taken if skip_taken else ())
         agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}

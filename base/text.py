@@ -73,6 +73,7 @@ IDENTIFIERS = (
     "first_name_last_initial",
     "full_name",
 )
+_BETWEEN_DIGITS = dict.fromkeys(map(ord, "0123456789 ()/.-\N{NO-BREAK SPACE}"))
 
 
 class TooLong(ValueError):
@@ -196,6 +197,21 @@ def search_key(*values: str | None) -> str:
         c for c in folded if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
     )
     return " ".join(plain.translate(_LETTERS).split())
+
+
+def phone_tail(number: str) -> str:
+    """The last nine digits of a phone number, the same with and without country code or leading
+    zero. Empty where there are fewer than seven: too few to tell people apart.
+    """
+    digits = "".join(one for one in number if one.isdecimal())
+    return digits[-9:] if len(digits) >= 7 else ""
+
+
+def is_phone(value: str) -> bool:
+    """Whether somebody typed a phone number: seven digits or more, and nothing but what is put
+    between them.
+    """
+    return bool(phone_tail(value)) and not value.strip("+").translate(_BETWEEN_DIGITS)
 
 
 def like(value: str) -> str:

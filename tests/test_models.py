@@ -613,7 +613,7 @@ def test_a_saved_client_can_be_found_by_the_new_name(linden):
 
 
 def test_a_name_of_several_words_is_taken_apart(linden):
-    client = Patient.named(linden.clinic, "Anna van der Berg", linden.pat)
+    client = Patient.named(linden.clinic, linden.pat, "Anna van der Berg")
     assert (client.first_name, client.last_name, client.name) == (
         "Anna",
         "van der Berg",

@@ -9,15 +9,27 @@ from typing import ClassVar
 from flask import url_for
 from flask_login import current_user
 from wtforms import BooleanField, Field
-from wtforms.widgets import NumberInput
+from wtforms.widgets import NumberInput, TelInput
 
 from base import scheduling
 from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service, Venue
+from people import doubles
 from views.kit import access, display
-from views.kit.forms import Choice, Clock, Day, Hidden, Line, Money, Needed, Options, Paragraph
+from views.kit.forms import (
+    Choice,
+    Clock,
+    Day,
+    Email,
+    Hidden,
+    Line,
+    Money,
+    Needed,
+    Options,
+    Paragraph,
+)
 
 from . import clients, places
 from .booking_times import Times
@@ -48,6 +60,9 @@ class BookingForm(Times):
         "anyone",
         "q",
         "matched",
+        "phone",
+        "email",
+        "told",
         "overlap",
         "agreed",
         "repeat",
@@ -62,7 +77,10 @@ class BookingForm(Times):
     calendar = Choice("Calendar", coerce=int)
     q = Line("Client", 100)
     patient = Hidden()
-    matched = Hidden()  # the client whom the text chose
+    matched = Hidden()  # the client whom the text chose, or "new" where it found nobody
+    phone = Line("Phone", 40, widget=TelInput())  # of a new client
+    email = Email("E-mail")
+    told = Hidden(limit=200)  # who was named as perhaps the same person
     service = Choice("Service", default="")
     day = Day("Day", [Needed("Choose a day")])
     last_day = Day("Last day")
@@ -146,9 +164,20 @@ class BookingForm(Times):
         )
 
     @property
-    def new_client(self) -> str | None:
-        """The name of the client to be added, if one is."""
-        return self.q.data if self.patient.data == "new" else None
+    def new_client(self) -> dict[str, str] | None:
+        """Name, phone and e-mail of the client to be added, if one is."""
+        if self.patient.data != "new":
+            return None
+        return {
+            "name": self.q.data,
+            "phone": self.phone.data or "",
+            "email": self.email.data or "",
+        }
+
+    @property
+    def doubles(self) -> list[Patient]:
+        """Clients whom the one to be added may be already."""
+        return doubles.likely(access.clinic(), **self.new_client) if self.new_client else []
 
     @property
     def may_overlap(self) -> bool | set[str]:
@@ -164,6 +193,7 @@ class BookingForm(Times):
         agreed = self.may_overlap
         return agreed is True or (bool(agreed) and set(keys.split()) <= agreed)
 
+    @cached_property
     def found(self) -> list[Patient]:
         """Clients that match what was typed, each with the day of the last booking so far as
         `last_here` (None: not yet).
@@ -204,15 +234,32 @@ class BookingForm(Times):
     def let_go(self) -> None:
         """Forget a client whom the text chose and nobody pressed: the text has gone on since."""
         if self.matched.data and self.matched.data == self.patient.data:
-            self.patient.data = ""
+            self.patient.data = self.matched.data = ""
+
+    def take_text(self) -> None:
+        """Choose by what was typed so far: a new client where it finds nobody."""
+        self.let_go()
+        if self.q.data and not self.patient.data and not self.found:
+            self.patient.data = self.matched.data = "new"
 
     def validate(self, **kwargs) -> bool:
         """Each field alone, then what crosses fields."""
+        if self.patient.data == "new" == self.matched.data and self.found:
+            self.let_go()  # typed on and saved before the page had looked again
+        if self.patient.data != "new":
+            self.phone.process_errors = self.email.process_errors = []  # of nobody
         super().validate(**kwargs)
         if self.patient.data == "new" and not self.q.data:
             self.fault("q", "Write the name of the new client")
+        elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
+            self.fault(
+                "q",
+                "This client may be in your list already. Choose one of those below, or save once"
+                " more to add a new client",
+            )
         elif self.q.data and not self.patient.data:
             self.fault("q", "Choose a client, or add a new one")
+            self.take_text()
         elif self.chosen_patient and self.chosen_patient.archived and not self._keeps_patient():
             self.fault(
                 "q", "This client is archived. Bring the record back first, or choose another"
@@ -239,7 +286,9 @@ class BookingForm(Times):
     def in_words(self, names: tuple[str, ...]) -> str:
         if names != ("patient",):
             return super().in_words(names)
-        return self.chosen_patient.name if self.chosen_patient else self.new_client or "No client"
+        if self.chosen_patient:
+            return self.chosen_patient.name
+        return self.new_client["name"] if self.new_client else "No client"
 
     def is_as_stored(self) -> bool:
         return bool(self.booking) and self.times() == of(self.booking).times()

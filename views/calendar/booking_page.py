@@ -59,7 +59,7 @@ def taken(form: BookingForm) -> BookingForm:
     50").
     """
     if "find" in request.form:
-        form.let_go()
+        form.take_text()
     start, _, minutes = request.form.get("take", "").partition(" ")
     try:
         start = datetime.fromisoformat(start)

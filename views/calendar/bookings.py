@@ -154,7 +154,7 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
         return None
     span, columns = form.span(), form.columns() | {"status": form.status.data}
     if form.new_client:
-        columns["patient"] = Patient.named(booking.clinic, form.new_client, current_user)
+        columns["patient"] = Patient.named(booking.clinic, current_user, **form.new_client)
     changed = {name: value for name, value in columns.items() if getattr(booking, name) != value}
     if not changed and span == booking.span and form.practitioner == booking.practitioner:
         return Changed([booking])  # untouched, or the second press of a button
@@ -176,7 +176,7 @@ def clients():
     address, and so in a log.
     """
     form = BookingForm(booking_page.calendar())
-    form.let_go()
+    form.take_text()
     return htmx.show(
         "bookings/new.html", "bookings/_client_results.html", **booking_page.context(form)
     )

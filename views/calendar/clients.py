@@ -3,23 +3,24 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from peewee import SQL, Case, NodeList, fn
+from peewee import Case, fn
 
 from base import scheduling
 from base.database import InstantField
 from base.statuses import FREE_STATUSES
-from base.text import like, search_key
+from base.text import is_phone, phone_tail, search_key
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+from people.doubles import contains
 
 
 def matching(clinic: Clinic, query: str = "", archived: bool = False):
     """Clients whose name, internal ID, e-mail or phone has every word of the query, accents aside;
-    by name.
+    by name. A phone number is found with and without its country code, however it is spaced.
     """
-    words = [Patient.search ** NodeList((like(word), SQL("ESCAPE '\\'"))) for word in query.split()]
+    words = [phone_tail(query)] if is_phone(query) else query.replace(",", " ").split()
     return (
         Patient.select()
-        .where(Patient.clinic == clinic, Patient.archived == archived, *words)
+        .where(Patient.clinic == clinic, Patient.archived == archived, *map(contains, words))
         .order_by(Patient.search, Patient.id)
     )
 

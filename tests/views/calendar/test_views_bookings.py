@@ -286,6 +286,81 @@ def test_a_new_client_is_added_with_an_internal_id(pat, typed):
     assert "The new client has the ID K-2042." in said
 
 
+def test_a_new_client_comes_with_phone_and_e_mail_in_one_step(pat, typed):
+    page = pat.post(
+        "/bookings/clients", data=typed(q="Mo Farrell", patient=""), headers=PARTIAL
+    ).get_data(as_text=True)
+    assert 'value="new" checked' in page and 'name="matched" value="new"' in page
+    reach = {"phone": "+44 7700 900052", "email": "Mo@example.org"}
+    data = typed(patient="new", matched="new", q="Mo Farrell", **reach)
+    assert pat.post("/bookings/", data=data).status_code == 303
+    client = only().patient
+    assert (client.name, client.phone, client.email) == (
+        "Mo Farrell",
+        "+44 7700 900052",
+        "mo@example.org",
+    )
+
+
+def test_a_save_of_a_name_that_finds_nobody_asks_once_with_the_answer_chosen(pat, typed):
+    answer = pat.post("/bookings/", data=typed(patient="", q="Mo Farrell"))
+    assert answer.status_code == 422
+    assert 'value="new" checked' in answer.get_data(as_text=True)
+
+
+def test_a_new_client_whom_the_text_chose_is_let_go_where_it_finds_somebody_since(pat, typed):
+    data = typed(patient="new", matched="new", q="Małgorzata")
+    answer = pat.post("/bookings/", data=data)
+    assert answer.status_code == 422 and "Choose a client" in text(answer)
+    assert Patient.select().count() == 1
+
+
+def test_what_is_wrong_with_an_address_counts_only_for_a_new_client(pat, linden, typed):
+    data = {"email": "no address", "phone": "x" * 50}
+    answer = pat.post("/bookings/", data=typed(patient="new", q="Mo Farrell", **data))
+    assert answer.status_code == 422 and "name@example.org" in text(answer)
+    assert "no address" in answer.get_data(as_text=True)
+    assert pat.post("/bookings/", data=typed(patient=linden.patient.id, **data)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("name", "reach", "is_told"),
+    [
+        ("Gosia W", {"phone": "07700 900 052"}, True),
+        ("Gosia W", {"email": "M@wojcik.test"}, True),
+        ("Malgorzata Wojcick", {}, True),
+        ("Wójcik, Małgorzata", {}, True),
+        ("Gosia W", {"phone": "12345"}, False),
+        ("Marek Wójcik", {"phone": "07700 900053", "email": "n@wojcik.test"}, False),
+    ],
+)
+def test_a_new_client_who_may_be_in_the_list_is_told_before_and_once(
+    pat, linden, typed, name, reach, is_told
+):
+    linden.patient.phone, linden.patient.email = "+44 7700 900052", "m@wojcik.test"
+    linden.patient.save()
+    data = typed(patient="new", q=name, **reach)
+    answer = pat.post("/bookings/", data=data)
+    assert answer.status_code == (422 if is_told else 303)
+    if is_told:
+        assert "Use Małgorzata Wójcik" in text(answer)
+        told = {"told": str(linden.patient.id)}
+        assert pat.post("/bookings/", data=data | told).status_code == 303
+    assert Patient.select().count() == 2
+
+
+def test_a_double_of_another_clinic_is_never_told(pat, linden, typed, stranger):
+    Patient.add(stranger.clinic, None, first_name="Mo", last_name="Farrell", phone="07700900052")
+    data = typed(patient="new", q="Mo Farrell", phone="07700900052")
+    assert pat.post("/bookings/", data=data).status_code == 303
+
+
+def test_an_archived_double_leads_to_the_record(pat, linden, typed):
+    linden.patient.set_archived(True, None)
+    page = pat.post("/bookings/", data=typed(patient="new", q=linden.patient.name))
+    assert f"/clients/{linden.patient.id}" in page.get_data(as_text=True)
+
+
 def test_a_refused_booking_adds_no_client(pat, typed, booking):
     assert (
         pat.post("/bookings/", data=typed(key="k2", patient="new", q="Mo Farrell")).status_code
@@ -1022,9 +1097,10 @@ def test_a_client_typed_whole_is_chosen_and_let_go_when_one_types_on(
     assert ('value="new"' in page) == offers_new
     assert not offers_new or page.index('value="none"') < page.index('value="new"')
     on = {"q": f"{typed_name}x", "patient": linden.patient.id, "matched": linden.patient.id}
-    assert " checked" not in pat.post(
-        "/bookings/clients", data=typed(**on), headers=PARTIAL
-    ).get_data(as_text=True)
+    gone_on = pat.post("/bookings/clients", data=typed(**on), headers=PARTIAL).get_data(
+        as_text=True
+    )
+    assert re.findall(r'value="(\w+)" checked', gone_on) == ["new"]  # nobody is called that
     assert (
         pat.post("/bookings/", data=typed(q=typed_name, matched=linden.patient.id)).status_code
         == 303

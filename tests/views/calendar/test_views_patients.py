@@ -10,6 +10,7 @@ import models
 from base.scheduling import Span
 from models import AuditEntry, Booking, Feed, Patient, Practitioner, Taken
 from people.id_changes import IdChange
+from views.calendar import clients
 
 PARTIAL = {"HX-Request": "true"}
 NEW = {
@@ -421,3 +422,12 @@ def test_nobody_comes_in_without_signing_in(app, linden, method, path):
     assert answer.status_code in (302, 303) and answer.location.startswith("/sign-in")
     models.database.connect(reuse_if_open=True)
     assert Patient.get_by_id(linden.patient.id).first_name == "Małgorzata"
+
+
+@pytest.mark.parametrize(
+    "typed", ["07700900052", "+44 7700 900052", "0044 (7700) 900-052", "Wójcik, Małgorzata"]
+)
+def test_a_client_is_found_by_a_callers_number_and_by_last_name_first(linden, typed):
+    linden.patient.phone = "+44 7700 900052"
+    linden.patient.save()
+    assert list(clients.matching(linden.clinic, typed)) == [linden.patient]

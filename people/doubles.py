@@ -1,0 +1,51 @@
+"""Clients who are likely one person: two records of somebody split what is known of them."""
+
+from difflib import SequenceMatcher
+
+from peewee import SQL, NodeList
+
+from base.text import like, phone_tail, search_key
+from models import Clinic, Patient
+
+MOST = 3  # named at once
+_NEAR = 0.85  # of SequenceMatcher: "Aaron Kaplan" and "Aron Kaplan", not "Ana Kaplan"
+_READ = 300  # records looked at for near names
+
+
+def contains(word: str) -> NodeList:
+    """The condition "what a client is searched by contains this", accents and case aside."""
+    return Patient.search ** NodeList((like(word), SQL("ESCAPE '\\'")))
+
+
+def likely(clinic: Clinic, name: str, phone: str = "", email: str = "") -> list[Patient]:
+    """The clinic's clients, archived ones too, who have this e-mail address or phone number, or
+    nearly this name: the surest first, at most MOST.
+    """
+    tail, words = phone_tail(phone), [word for word in search_key(name).split() if len(word) > 2]
+    hints = [contains(word[:4]) for word in words[:4]]
+    hints += [contains(tail)] if tail else []
+    hints += [Patient.email == email] if email else []
+    if not hints:
+        return []
+    some = hints.pop()
+    for hint in hints:
+        some |= hint
+    rows = Patient.select().where(Patient.clinic == clinic, some)
+
+    def sureness(client: Patient) -> float:
+        same = (email and client.email == email) or (tail and phone_tail(client.phone) == tail)
+        return 2.0 if same else _likeness(name, client.name)
+
+    weighed = [
+        (sureness(client), client) for client in rows.order_by(Patient.id.desc()).limit(_READ)
+    ]
+    sure = [(weight, client) for weight, client in weighed if weight >= _NEAR]
+    return [client for _, client in sorted(sure, key=lambda pair: -pair[0])][:MOST]
+
+
+def _likeness(name: str, other: str) -> float:
+    """How like two names are, whatever the order of their words, from 0 to 1."""
+    one, two = (
+        " ".join(sorted(search_key(text.replace(",", " ")).split())) for text in (name, other)
+    )
+    return SequenceMatcher(None, one, two, autojunk=False).ratio()
