@@ -14,6 +14,7 @@ from base.outbox import Letter
 from models import User
 
 MOST_RESETS = 3  # that one address is sent within RESETS_WITHIN
+MOST_OF_STRANGERS = 6  # the same, where each further one comes from another network
 RESETS_WITHIN = timedelta(hours=1)
 RESET_DAYS = 1
 
@@ -98,6 +99,7 @@ class ResetRequest(Base):
     """
 
     key = CharField(64)
+    origin = CharField(64, default="")  # a keyed hash of who asked: a known browser, or a network
     sealed = TextField(default="")  # the address, until it is looked at
     created_at = InstantField(default=now)
 
@@ -105,17 +107,24 @@ class ResetRequest(Base):
         indexes = ((("key", "created_at"), False),)
 
     @classmethod
-    def ask(cls, key: str, email: str) -> None:
+    def ask(cls, key: str, origin: str, is_known: bool, email: str) -> None:
         """Note the request, unless there were a few for the same address within the last hour:
-        those links still work.
+        those links still work. Strangers cannot use up what others may ask for: a browser in which
+        this person signed in before (`is_known`) is counted alone, and a network that has not asked
+        yet is heard beside those that have, up to a bound.
         """
-        lately = (
-            cls.select()
+        lately = list(
+            cls.select(cls.origin)
             .where(cls.key == key, cls.created_at > scheduling.utc_now() - RESETS_WITHIN)
-            .count()
+            .tuples()
         )
-        if lately < MOST_RESETS:
-            cls.create(key=key, sealed=vault.seal(email))
+        own = lately.count((origin,))
+        if is_known:
+            is_few = own < MOST_RESETS
+        else:
+            is_few = len(lately) < (MOST_RESETS if own else MOST_OF_STRANGERS)
+        if is_few:
+            cls.create(key=key, origin=origin, sealed=vault.seal(email))
 
     @classmethod
     def waiting(cls):

@@ -161,7 +161,11 @@ def send_reset():
             "auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=False
         ), 422
     if outbox.is_set_up():
-        ResetRequest.ask(brakes.key("reset of", form.email.data), form.email.data)
+        ResetRequest.ask(
+            brakes.key("reset of", form.email.data),
+            *brakes.origin(form.email.data),
+            form.email.data,
+        )
         letters.wake()
     return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=True)
 

@@ -104,6 +104,16 @@ def network() -> str:
     return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
+def origin(email: str) -> tuple[str, bool]:
+    """Who asks for this person, as a keyed hash: a browser in which they signed in before, then
+    True, or else a network. The same work whether or not there is such a person.
+    """
+    user = User.get_or_none(User.email == email)
+    if user and devices.knows(user):
+        return key("origin of", devices.number()), True
+    return key("origin of", network()), False
+
+
 def source() -> str:
     """The network as it stands in security events: enough to tell one from another, and no more."""
     return key("source", network())[:12]

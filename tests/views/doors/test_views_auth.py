@@ -579,8 +579,30 @@ def test_a_strangers_press_leaves_the_owners_link_alive_and_mails_little(app, br
             == 200
         )
         sent += letters.send()
-    assert len(sent) == 2
+    assert len(sent) == 5
     assert browser.post(link_in(first), data={"password": OTHER}).status_code == 303
+
+
+def test_strangers_never_use_up_the_links_of_the_right_person(app, db, letters, linden):
+    """From one network as often as it may, then from many; once in a browser that was used before,
+    once in a new one."""
+    known, new = app.test_client(), app.test_client()
+    sign_in(known)
+    known.post("/sign-out")
+
+    def press(client, network) -> int:
+        client.post(
+            "/forgotten",
+            data={"email": "pat@linden.test"},
+            environ_base={"REMOTE_ADDR": network},
+        )
+        return len(letters.send())
+
+    assert sum(press(app.test_client(), "10.0.1.1") for _ in range(5)) == 3
+    assert press(new, "10.0.2.1") == 1
+    sent = sum(press(app.test_client(), f"10.0.3.{n}") for n in range(12))
+    assert sent == 2
+    assert [press(known, "10.0.3.1") for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_a_link_is_sent_again_after_an_hour(browser, letters, clock):
