@@ -158,7 +158,7 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
     """Whether a stopped link goes on as an empty calendar for a while, so that apps clear
-    themselves (X26).
+    themselves (X26). One that was cleared away ends at once, and so does a regenerated address.
     """
-    ended = revoked_at if because == "left" else None if revoked_at else suspended_at
+    ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None
     return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)

@@ -80,7 +80,7 @@ class LinksForm(Merging):
         "New links begin as", choices=[(key, name) for key, (name, _) in PRESETS.items()]
     )
     empty_when_stopped = Choice(
-        "Links of people who left, and after a change of plan",
+        "Stopped links, also of people who left and after a change of plan",
         coerce=bool,
         choices=[(False, "Refuse at once"), (True, "Empty for 30 days")],
     )

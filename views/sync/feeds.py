@@ -240,7 +240,13 @@ def revoke(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
-        f"“{feed.name}” is stopped. Whoever still has its address gets nothing.", f"link-{feed.id}"
+        f"“{feed.name}” is stopped. "
+        + (
+            "For 30 days its address gives one entry, “This link was stopped”."
+            if feed.clinic.empty_when_stopped
+            else "Whoever still has its address gets nothing."
+        ),
+        f"link-{feed.id}",
     )
 
 

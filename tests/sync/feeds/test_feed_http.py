@@ -340,10 +340,24 @@ def test_a_leaver_s_apps_are_cleared_first_where_the_clinic_wants_it(
     assert get().status_code == 404
 
 
-def test_a_stopped_link_is_gone_at_once_even_where_leavers_are_cleared(get, link, linden):
+def test_a_stopped_link_clears_apps_first_where_the_clinic_wants_it(
+    get, link, linden, booking, clock
+):
     linden.clinic.change(linden.olive, empty_when_stopped=True)
     link.revoke(linden.pat)
+    assert get().status_code == 200 and only_event(get()) == "This link was stopped"
+    clock.now += timedelta(days=31)
     assert get().status_code == 404
+
+
+def test_what_else_ends_is_gone_at_once_even_there(get, link, linden):
+    linden.clinic.change(linden.olive, empty_when_stopped=True)
+    address = feeds.path(KEY, link)
+    link.rotate(linden.pat)
+    assert get(path=address).status_code == 404
+    link.revoke(linden.pat)
+    link.clear()
+    assert get(path=feeds.path(KEY, link)).status_code == 404
     other = Feed.generate(linden.pat, "other", linden.pat, practitioner=linden.calendar)
     linden.pat.change_sync(sync_allowed=False)
     assert get(path=feeds.path(KEY, other)).status_code == 404

@@ -703,7 +703,7 @@ class TestPlan:
         assert ("give an empty calendar" in page(pat, "/sync/")) is empties
 
     @pytest.mark.parametrize("empties", [False, True])
-    def test_a_link_stopped_by_leaving_says_the_same_and_one_stopped_by_hand_gives_nothing(
+    def test_a_link_stopped_by_leaving_or_by_hand_says_the_same(
         self, signed_in, linden, link, booking, empties
     ):
         linden.clinic.change(None, empty_when_stopped=empties)
@@ -714,8 +714,11 @@ class TestPlan:
             "one entry, “This link was stopped”" in page(pat)
         ) is empties
         own = Feed.generate(linden.pat, "By hand", None, practitioner=linden.calendar)
-        own.revoke(linden.pat)
-        assert read(pat, own) is None and "gets nothing" in page(pat)
+        asked = page(pat, f"/sync/links/{own.id}/revocation")
+        said = pat.post(f"/sync/links/{own.id}/revocation", follow_redirects=True).text
+        assert (read(pat, own) == []) is empties and ("gets nothing" in page(pat)) is not empties
+        for text in (asked, said):
+            assert ("one entry, “This link was stopped”" in text) is empties
 
     def test_with_them_back_a_new_address_is_offered_and_the_old_stays_dead(
         self, pat, linden, link, booking
