@@ -6,12 +6,11 @@ from datetime import timedelta
 from functools import lru_cache
 
 from base import scheduling
-from base.statuses import STATUSES
 from base.text import search_key
 from free_times import overlaps
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
-from . import values
+from . import course, values
 from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
 from .fitting import Row, fit
 from .report import Cells
@@ -59,8 +58,10 @@ class _Known:
     def read(self, cells: Cells) -> Row | None:
         calendar, service = self._calendar(cells), self._service(cells)
         patient, rate = self._patient(cells), _rate(cells, self.currency)
-        status, notes = _status(cells, self.order, rate), cells.take("notes", 4000)
+        notes = cells.take("notes", 4000)
         span = Time(cells, calendar, service, self.order, *self.ends).span() if calendar else None
+        is_over = bool(span and span.ends_at <= scheduling.utc_now())
+        status = course.status(cells, self.order, rate, is_over)
         return span and Row(
             cells.number, calendar, patient, service and service.id, span, status, rate, notes
         )
@@ -134,73 +135,6 @@ class _Known:
                 ),
             )
         return next(iter(found), None) if len(found) == 1 else None
-
-
-def _status(cells: Cells, order: str, rate: int | None) -> str:
-    """The status by its column, and by those that say what came of the booking.
-
-    Whether the client came, or it was cancelled, invoiced or paid: these change what a booking
-    means, so none is passed over.
-    """
-    raw, word = cells.take("status", 40), "confirmed"
-    try:
-        word = values.status(raw) if raw else word
-    except NoValue:
-        cells.fault(
-            "status",
-            f"“{short(raw)}” is no status that we know. Write one of {', '.join(STATUSES)}.",
-        )
-    said = {
-        column: _is_said(cells, column, order)
-        for column in ("no_show", "cancelled", "arrived", "invoiced")
-    }
-    said["paid"] = _is_paid(cells, order, rate)
-    if said["arrived"] and said["no_show"]:
-        cells.fault("arrived", "This line says that the client came, and that the client did not.")
-    for column in ("no_show", "cancelled"):
-        if said[column]:
-            word = column
-    for column in ("arrived", "invoiced", "paid"):
-        if said[column] and word not in _COURSE:
-            cells.note(column, f"It is {column} as well. It comes in as {word.replace('_', '-')}.")
-        elif said[column] and _COURSE.index(column) > _COURSE.index(word):
-            word = column
-    return word
-
-
-# each of these implies the one before it
-_COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
-
-
-def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
-    """Whether a column says that all is paid."""
-    said = False
-    for raw in filter(None, cells.take_all("paid", 40)):
-        try:
-            found = values.paid(raw, rate, order)
-        except NoValue:
-            cells.fault("paid", "Write yes or no, when it was paid, or how much.")
-            continue
-        if found is None:
-            cells.note("paid", "Only a part is paid. It comes in as not paid.")
-        said |= bool(found)
-    return said
-
-
-def _is_said(cells: Cells, column: str, order: str) -> bool:
-    """Whether a column says yes, in so many words or by when it happened."""
-    said = False
-    for raw in filter(None, cells.take_all(column, 40)):
-        try:
-            said |= values.yes(raw)
-            continue
-        except NoValue:
-            pass
-        try:
-            said |= bool(values.when(raw, order))
-        except NoValue:
-            cells.fault(column, "Write yes or no, or when it happened.")
-    return said
 
 
 def _rate(cells: Cells, currency: str) -> int | None:

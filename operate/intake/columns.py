@@ -24,7 +24,9 @@ LABELS = {  # where the name of the column would not do
     "calendar": "Practitioner",
     "client_id": "Client’s internal ID",
     "internal_id": "Internal ID",
+    "invoice_status": "Invoice status",
     "no_show": "No-show",
+    "shown_as": "Shown as",
     "zone": "Time zone",
 }
 
@@ -169,6 +171,11 @@ COLUMNS = {
             "yes, or when the client came.",
         ),
         Column(
+            "attended",
+            "attended at, client attended, patient attended, showed, showed up, came",
+            "yes where the client came. no, of a time that is past: the client did not come.",
+        ),
+        Column(
             "invoiced",
             "billed, is invoiced, invoiced at, invoiced on, invoice sent",
             "yes, or when it was invoiced.",
@@ -177,6 +184,17 @@ COLUMNS = {
             "paid",
             "is paid, paid at, paid on, date paid, payment date, payment status, paid status",
             "yes, when it was paid, or the amount that was paid.",
+        ),
+        Column(
+            "invoice_status",
+            "invoice state, invoice, billing status",
+            "paid, invoiced or not invoiced, or another program's word for it.",
+        ),
+        Column(
+            "shown_as",
+            "show time as, show as, busy status, availability, transparency",
+            "tentative comes in as pending. What is shown as free is not taken, since a booking"
+            " takes time.",
         ),
         Column(
             "rate",
@@ -200,7 +218,9 @@ SEVERAL = (  # what several columns may mean together
     "cancelled",
     "no_show",
     "arrived",
+    "attended",
     "invoiced",
+    "invoice_status",
     "paid",
 )
 
@@ -262,7 +282,6 @@ MEANT = {  # what a program means by a heading, where that is not the usual
         "private": "",
         "priority": "",
         "sensitivity": "",
-        "showtimeas": "",
         "mileage": "",
         "billinginformation": "",
         "categories": "",

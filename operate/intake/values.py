@@ -340,9 +340,14 @@ def bare_phone(raw: str) -> str:
     return re.sub(r"^[^\d+(:]*:\s*", "", raw)
 
 
+def words_of(raw: str) -> str:
+    """The words of a cell, to be looked up."""
+    return re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
+
+
 def status(raw: str) -> str:
     """Our status for another program's word. Raises NoValue."""
-    word = re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
+    word = words_of(raw)
     if re.search(r"\bcancel", word) and not re.search(r"\b(not|never|no longer|un)\b", word):
         return "cancelled"  # in whatever words: by whom, how late, why
     if word not in STATUSES:
@@ -364,7 +369,7 @@ def paid(raw: str, rate: int | None, order: str = DAY_FIRST) -> bool | None:
     `rate` is in minor units; None: not known. A cell says so by a tick, in words, by the day or by
     the amount. Raises NoValue.
     """
-    word = re.sub(r"[\s_\-/]+", " ", search_key(raw)).strip()
+    word = words_of(raw)
     if word in PARTLY_PAID:
         return None
     if word in (*PAID, *UNPAID):

@@ -120,6 +120,21 @@ def test_acuity(read, linden):
         ("Price,Paid", '"1,234.50","1,234.50"', "paid"),
         ("Price,Paid", "1234,1.00", "confirmed"),
         ("Status,Patient arrived", "Offered,yes", "arrived"),
+        ("Attended?", "Yes", "delivered"),
+        ("Attended?", "No", "confirmed"),  # not yet: it is to come
+        ("Attended", "Attended", "delivered"),
+        ("Attended?", "2027-03-13", "delivered"),
+        ("Status,Attended?", "Paid,yes", "paid"),
+        ("Invoice status", "Paid", "paid"),
+        ("Invoice status", "Sent", "invoiced"),
+        ("Invoice status", "Outstanding", "invoiced"),
+        ("Invoice status", "Draft", "confirmed"),
+        ("Invoice status,Attended?", "Draft,yes", "delivered"),
+        ("Invoice status", "Written off", "confirmed"),
+        ("Invoice status", "Partially paid", "invoiced"),
+        ("Show as", "Tentative", "pending"),
+        ("Show time as", "Busy", "confirmed"),
+        ("Status,Show as", "Paid,Tentative", "paid"),
     ],
 )
 def test_what_came_to_pass_is_taken_from_columns_of_their_own(read, headings, cells, status):
@@ -131,6 +146,7 @@ def test_what_came_to_pass_is_taken_from_columns_of_their_own(read, headings, ce
     kept_apart = (
         status in ("cancelled", "no_show")
         or "Partially" in cells
+        or "Written off" in cells
         or cells.endswith((",20.00", ",1.00"))
     )
     assert bool(report.notes) == kept_apart
@@ -209,6 +225,23 @@ def test_whole_days_end_as_the_program_means_it(read, linden, text, last):
         linden.calendar,
         "Subject: Visit",
     )
+
+
+def test_what_outlook_shows_as_tentative_or_free_keeps_its_meaning(read, linden):
+    lines = OUTLOOK.splitlines()
+    tentative, free = lines[2].replace('"2"', '"1"'), lines[2].replace('"2"', '"3"')
+    report = read("\n".join([lines[0], tentative, free]) + "\n", calendar=linden.calendar.id)
+    assert [row.status for row in report.rows] == ["pending"]
+    (fault,) = [entry for entry in report.entries() if entry["line"] == 3]
+    assert "shown as free there" in fault["sentence"]
+
+
+def test_who_did_not_attend_a_time_that_is_past_did_not_come(read):
+    report = read(
+        "Date,Start,Duration,Practitioner,Patient,Attended?\n"
+        "2025-03-13,9:00,30,Pat Linden,Ada Example,No\n"
+    )
+    assert [row.status for row in report.rows] == ["no_show"]
 
 
 def test_a_file_that_names_nobody_asks_whose_bookings_they_are(read):

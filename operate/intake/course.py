@@ -1,0 +1,195 @@
+"""How far a booking has come: what all columns of its line say of it together. These change what a
+booking means, so none is passed over.
+"""
+
+from base.statuses import STATUSES
+
+from . import values
+from .report import Cells
+from .sheet import short
+from .values import NoValue
+
+# each of these implies the one before it
+_COURSE = ("offered", "pending", "confirmed", "arrived", "delivered", "invoiced", "paid")
+
+
+_ENDED = (
+    "void",
+    "voided",
+    "waived",
+    "written off",
+    "refunded",
+    "cancelled",
+    "canceled",
+    "credited",
+)
+_INVOICES = {
+    None: ("draft", "not invoiced", "uninvoiced", "unbilled", "not billed", "to be invoiced", "no"),
+    "paid": (*values.PAID, "closed", "complete", "completed"),
+    "ended": _ENDED,
+    "partly": tuple(word for word in values.PARTLY_PAID if word not in _ENDED),
+    "invoiced": (*values.UNPAID, "sent", "issued", "approved", "authorised", "authorized", "yes"),
+}
+_SHOWN = {  # Outlook's files hold the numbers
+    "tentative": ("1", "tentative", "maybe"),
+    "busy": ("2", "4", "5", "busy", "out of office", "oof", "away", "working elsewhere", "opaque"),
+    "free": ("3", "free", "available", "transparent"),
+}
+
+
+def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
+    """The status by its column, and by those that say that the client came or not, or that it was
+    cancelled, invoiced or paid. `is_over`: its time is past.
+    """
+    raw, word = cells.take("status", 40), "confirmed"
+    try:
+        word = values.status(raw) if raw else word
+    except NoValue:
+        cells.fault(
+            "status",
+            f"“{short(raw)}” is no status that we know. Write one of {', '.join(STATUSES)}.",
+        )
+    if _is_tentative(cells) and not raw:
+        word = "pending"
+    attended = _attended(cells, order, is_over)
+    invoiced = _invoice(cells)
+    is_missed = _is_said(cells, "no_show", order) or attended == "no_show"
+    is_cancelled = _is_said(cells, "cancelled", order) or attended == "cancelled"
+    said = {
+        "arrived": _is_said(cells, "arrived", order),
+        "delivered": attended == "delivered",
+        "invoiced": _is_said(cells, "invoiced", order) or invoiced == "invoiced",
+        "paid": _is_paid(cells, order, rate) or invoiced == "paid",
+    }
+    if is_missed and (said["arrived"] or said["delivered"]):
+        column = "arrived" if said["arrived"] else "attended"
+        cells.fault(column, "This line says that the client came, and that the client did not.")
+    if is_missed:
+        word = "no_show"
+    if is_cancelled:
+        word = "cancelled"
+    for column, is_so in said.items():
+        if is_so and word not in _COURSE:
+            what = "attended" if column == "delivered" else column
+            cells.note(what, f"It is {what} as well. It comes in as {word.replace('_', '-')}.")
+        elif is_so and _COURSE.index(column) > _COURSE.index(word):
+            word = column
+    return word
+
+
+def _is_tentative(cells: Cells) -> bool:
+    """Whether a calendar shows it as tentative. What it shows as free would block time here."""
+    raw = cells.take("shown_as", 40)
+    try:
+        shown = shown_as(raw) if raw else "busy"
+    except NoValue:
+        cells.fault("shown_as", "Write free, tentative or busy.")
+        return False
+    if shown == "free":
+        cells.fault(
+            "shown_as",
+            "It is shown as free there, so it takes no time. A booking here would. Leave this"
+            " column out if it should come in.",
+        )
+    return shown == "tentative"
+
+
+def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
+    """ "delivered", "no_show" or "cancelled", where a column says so. That nobody came yet to what
+    is still to come says nothing.
+    """
+    found = None
+    for raw in filter(None, cells.take_all("attended", 40)):
+        try:
+            word = _came(raw, order)
+        except NoValue:
+            cells.fault("attended", "Write yes or no.")
+            continue
+        if word == "no_show" and not is_over:
+            continue
+        found = word or found
+    return found
+
+
+def _came(raw: str, order: str) -> str | None:
+    """What one cell says of it; None: nothing yet. Raises NoValue."""
+    try:
+        return "delivered" if values.yes(raw) else "no_show"
+    except NoValue:
+        pass
+    try:
+        word = values.status(raw)
+    except NoValue:
+        values.when(raw, order)
+        return "delivered"
+    if word in ("no_show", "cancelled"):
+        return word
+    return "delivered" if word in ("arrived", "delivered") else None
+
+
+def _invoice(cells: Cells) -> str | None:
+    """ "invoiced" or "paid", where columns say so of its invoice."""
+    found = None
+    for raw in filter(None, cells.take_all("invoice_status", 40)):
+        try:
+            word = invoice(raw)
+        except NoValue:
+            cells.fault("invoice_status", "Write paid, invoiced or not invoiced.")
+            continue
+        if word == "partly":
+            cells.note("invoice_status", "Only a part is paid. It comes in as not paid.")
+        elif word == "ended":
+            cells.note("invoice_status", f"Its invoice is “{short(raw)}”. It comes in as not paid.")
+        found = {"partly": "invoiced", "ended": None}.get(word, word) or found
+    return found
+
+
+def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
+    """Whether a column says that all is paid."""
+    said = False
+    for raw in filter(None, cells.take_all("paid", 40)):
+        try:
+            found = values.paid(raw, rate, order)
+        except NoValue:
+            cells.fault("paid", "Write yes or no, when it was paid, or how much.")
+            continue
+        if found is None:
+            cells.note("paid", "Only a part is paid. It comes in as not paid.")
+        said |= bool(found)
+    return said
+
+
+def _is_said(cells: Cells, column: str, order: str) -> bool:
+    """Whether a column says yes, in so many words or by when it happened."""
+    said = False
+    for raw in filter(None, cells.take_all(column, 40)):
+        try:
+            said |= values.yes(raw)
+            continue
+        except NoValue:
+            pass
+        try:
+            said |= bool(values.when(raw, order))
+        except NoValue:
+            cells.fault(column, "Write yes or no, or when it happened.")
+    return said
+
+
+def invoice(raw: str) -> str | None:
+    """ "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none
+    yet), by the state of an invoice. Raises NoValue.
+    """
+    word = values.words_of(raw)
+    found = next((said for said, words in _INVOICES.items() if word in words), "")
+    if found == "":
+        raise NoValue("no state of an invoice")
+    return found
+
+
+def shown_as(raw: str) -> str:
+    """ "free", "tentative" or "busy", in words or by Outlook's numbers. Raises NoValue."""
+    word = values.words_of(raw)
+    found = next((said for said, words in _SHOWN.items() if word in words), None)
+    if found is None:
+        raise NoValue("neither free nor busy")
+    return found
