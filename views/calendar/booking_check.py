@@ -82,10 +82,22 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         asked,
         keys,
         offer,
-        booking_words.outside_hours(form.practitioner, spans),
+        booking_words.outside_hours(form.practitioner, _own_spans(form, spans)),
         [*remarks, *_gaps(form, spans)],
         _why_url(form, first) if words else "",
     )
+
+
+def _own_spans(form: BookingForm, spans: list[Span]) -> list[Span]:
+    """The spans, and where a series moves, those of its others in this person's calendars."""
+    together, first = _Together.of(form, spans), spans[0]
+    if not form.booking or first == form.booking.span:
+        return spans
+    try:
+        targets = list(together.targets(first))
+    except BadTime:  # told elsewhere
+        return spans
+    return [span for person, span in targets if person == form.practitioner.user_id]
 
 
 def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:

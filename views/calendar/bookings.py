@@ -1,5 +1,7 @@
 """Bookings: the card, the form, statuses, cancelling and taking it back."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
@@ -98,7 +100,7 @@ def create():
         return booking_page.show(form, 422, spans, refusal)
     except (BadTime, ClosedCalendar) as error:
         return booking_page.show_fault(form, error)
-    _say_saved(form, made, "Booked")
+    _say_saved(form, made, "Booked", made)
     return htmx.done(_back(made[0]))
 
 
@@ -133,6 +135,7 @@ def update(booking_id: int):
     span = form.span() if form.validate() else None
     if span is None or form.errors:
         return booking_page.show(form, 422)
+    is_moved = span != booking.span
     try:
         with alone(booking):
             changed = _change(booking, form)
@@ -142,7 +145,7 @@ def update(booking_id: int):
         return booking_page.show_fault(form, error)
     if changed is None:
         return booking_page.show(form, 422)
-    _say_saved(form, changed, "Changed")
+    _say_saved(form, changed, "Changed", changed if is_moved else changed[:1])
     return htmx.done(_back(booking))
 
 
@@ -336,9 +339,9 @@ def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     flash({"text": sentence, "undo": undo, "change": changed.entry})
 
 
-def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:
-    """What was saved, and beside it what is odd about the time. No client's name: flashes travel in
-    a cookie.
+def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Booking]) -> None:
+    """What was saved, and beside it what is odd about the times (`placed`: whose are new). No
+    client’s name: flashes travel in a cookie.
     """
     first = rows[0]
     many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
@@ -352,7 +355,7 @@ def _say_saved(form: BookingForm, rows: Changed, done: str) -> None:
         flash(" ".join(said), "warning")
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
-    booked = [first] if form.booking else rows
+    own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
     at = f" at {form.practitioner.venue.name}"
-    if said := booking_words.outside_hours(form.practitioner, [row.span for row in booked], at):
+    if said := own and booking_words.outside_hours(form.practitioner, own, at):
         flash(said, "warning")

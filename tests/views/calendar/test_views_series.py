@@ -112,6 +112,22 @@ def test_times_of_a_series_on_a_holiday_are_named_before_and_after_saving(pat, l
     assert said in text(pat.get("/calendar"))
 
 
+def test_times_of_a_moved_series_on_a_holiday_are_named_before_and_after_saving(
+    pat, linden, series
+):
+    for day in (date(2026, 12, 3), date(2026, 12, 17)):
+        DatedHours.add(linden.street, day, [], linden.olive, name="Holiday")
+    Booking.book(linden.calendar, [span(2, 2)], linden.pat)
+    dates = "Thursday 3 December, 11:00–12:00; Thursday 17 December, 11:00–12:00."
+    answer = edit(pat, series[0], starts="11:00", ends="12:00", which="all").send(pat)
+    assert f"2 of 4 times are outside the working hours: {dates}" in text(answer)
+    form_of(answer, "booking-form").put(overlap="ok").send(pat)
+    said = f"2 of 4 times are outside the working hours at Linden Street: {dates}"
+    assert said in text(pat.get("/calendar"))
+    edit(pat, series[0], notes="Towel", which="all").send(pat)
+    assert "outside the working hours" not in text(pat.get("/calendar"))
+
+
 def test_taken_times_are_skipped_and_named(pat, linden):
     Booking.book(linden.calendar, [span(1)], linden.pat)
     form_of(new(pat).send(pat), "booking-form").put(overlap="skip").send(pat)
