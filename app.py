@@ -109,6 +109,7 @@ PASSWORD_PATHS = (
 def create_front() -> Front:
     """The application as a web process answers with it."""
     app = create_app()
+    keys.guard(app.config["SETTINGS"].secret_keys)
     wait_at_most(ANSWER_SECONDS)
     return Front(
         app.wsgi_app,
@@ -169,7 +170,7 @@ def _wake(response):
 _PAGES = {  # status → heading, what to do
     400: ("That did not arrive whole", "Go back, reload the page and try once more."),
     403: (
-        "This is not yours to change",
+        "You don’t have permission",
         "Your role in this clinic does not include it. Ask the owner if it should.",
     ),
     404: (
@@ -185,8 +186,8 @@ _PAGES = {  # status → heading, what to do
     500: (
         "That went wrong on our side",
         (
-            "Nothing was half saved. Try again; if it keeps happening, tell whoever runs Kalends,"
-            " with the reference."
+            "Your last change may not be saved: check it, then try again. If it happens again, tell"
+            " the server administrator the reference."
         ),
     ),
 }
@@ -204,13 +205,13 @@ _UNAVAILABLE = {  # what is wrong with the database → heading, what to do
     "full": (
         "The disk of the server is full",
         (
-            "Nothing can be saved until whoever runs Kalends makes room. What was saved before is"
-            " safe."
+            "Nothing can be saved until the server administrator makes room. What was saved before"
+            " is safe."
         ),
     ),
     "read-only": (
         "Nothing can be saved at the moment",
-        "The database is read-only. Tell whoever runs Kalends. What was saved before is safe.",
+        "The database is read-only. Tell the server administrator. What was saved before is safe.",
     ),
     "busy": (
         "Kalends is busy",

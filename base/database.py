@@ -28,6 +28,7 @@ from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, Poo
 
 from base import scheduling
 
+from .guarded import Guarded
 from .statements import ShortContext
 
 database = DatabaseProxy()
@@ -81,7 +82,7 @@ def open_database(url: str) -> None:
         )
 
 
-class _Sqlite(PooledSqliteDatabase):
+class _Sqlite(Guarded, PooledSqliteDatabase):
     context_class = ShortContext
 
 
@@ -114,10 +115,11 @@ class _Adapter(Psycopg3Adapter):
         return connection
 
 
-class _Postgresql(PooledPostgresqlDatabase):
+class _Postgresql(Guarded, PooledPostgresqlDatabase):
     """A server that does not even refuse is left alone for a moment.
 
-    So not every request waits for it. After that it is tried for shorter times until it answers.
+    So not every request waits for it. After that it is tried for shorter times until it
+    answers.
     """
 
     PAUSE_SECONDS = 5

@@ -6,16 +6,13 @@
 import hashlib
 import os
 import secrets
-import sqlite3
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psycopg
-
 from .endpoints import Endpoints, is_loopback, is_url, read_endpoints, sandbox_port
+from .occupied import CannotAsk, has_clinic
 
 # What the unit in the README reads; commands typed in a shell read it, too.
 SERVICE_FILE = Path("/etc/kalends.env")
@@ -61,13 +58,15 @@ class Settings:
     webhook_url: str | None
     poll_seconds: int
     frozen_seconds: int
+    key_fault: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read and check everything, by default from `environment()`.
 
         `NAME_FILE` names a file that holds NAME. Makes nothing: `secret_keys` is empty where
-        nothing is installed yet. Raises SettingsError.
+        nothing is installed yet, or where `key_fault` says so: the key is missing beside a
+        database. Raises SettingsError.
         """
         read = _Reader(environment() if environ is None else environ)
         production = read.one_of("KALENDS_ENV", "development", "production") == "production"
@@ -75,7 +74,7 @@ class Settings:
         base_url = read.base_url(port)
         instance = Path(read.text("KALENDS_INSTANCE", "instance")).resolve()
         database_url = read.database_url(instance)
-        keys = _read_keys(read, instance, database_url, production)
+        keys, key_fault = _read_keys(read, instance, database_url, production)
         redis_url, smtp_url = read.redis_url(), read.smtp_url()
         sandbox = read.one_of("KALENDS_SANDBOX", "0", "1") == "1" and not production
         imitations = f"http://localhost:{sandbox_port(port)}" if sandbox else ""
@@ -100,6 +99,7 @@ class Settings:
             webhook_url=read.webhook_url(base_url, f"http://localhost:{port}" if sandbox else ""),
             poll_seconds=read.number("KALENDS_POLL_SECONDS", 300, 1, 86400),
             frozen_seconds=read.number("KALENDS_FROZEN_SECONDS", 20, 3, 3600),
+            key_fault=key_fault,
         )
         read.refuse(
             bool(settings.smtp_url) and not settings.mail_from,
@@ -118,8 +118,8 @@ class Settings:
         """
         keys = self.secret_keys or _kept_keys(self.instance)
         if not keys:
-            if faults := _why_no_key(self.database_url, False):
-                raise SettingsError(faults)
+            if fault := _why_no_key(self.database_url):
+                raise SettingsError([fault])
             try:
                 _make_key(self.instance)
             except OSError as error:
@@ -144,7 +144,7 @@ class _Reader:
         if path := self.environ.get(f"{name}_FILE"):
             try:
                 return Path(path).read_text().strip()
-            except OSError:
+            except (OSError, UnicodeDecodeError):
                 self.faults.append(f"{name}_FILE names a file that cannot be read.")
         return self.environ.get(name, "").strip() or default
 
@@ -179,6 +179,8 @@ class _Reader:
             not url.startswith(("sqlite:///", "postgresql://", "postgres://")),
             "DATABASE_URL must begin with sqlite:/// or postgresql://.",
         )
+        if url.startswith("sqlite:///"):  # parts of Kalends run in another folder
+            return f"sqlite:///{Path(url.removeprefix('sqlite:///')).absolute()}"
         return url
 
     def redis_url(self) -> str:
@@ -213,8 +215,11 @@ class _Reader:
 
 def _read_keys(
     read: _Reader, instance: Path, database_url: str, production: bool
-) -> tuple[str, ...]:
-    """The secret keys that are set, else the one that the first start made, else none."""
+) -> tuple[tuple[str, ...], str]:
+    """The secret keys that are set, else the one that the first start made, else none.
+
+    And why there is none where there should be one.
+    """
     keys = tuple(key.strip() for key in read.text("KALENDS_SECRET_KEY").split(",") if key.strip())
     read.refuse(
         production and any(len(key) < 16 for key in keys),
@@ -224,10 +229,15 @@ def _read_keys(
         keys = keys or _kept_keys(instance)
     except SettingsError as error:
         read.faults.extend(error.faults)
-    if not keys and not read.faults:
-        is_shared = production and bool(read.text("DATABASE_URL"))
-        read.faults.extend(_why_no_key(database_url, is_shared))
-    return keys
+    if keys or read.faults:
+        return keys, ""
+    fault = _why_no_key(database_url)
+    read.refuse(
+        not fault and production and bool(read.text("DATABASE_URL")),  # other machines need it, too
+        "KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one"
+        " with: openssl rand -base64 48",
+    )
+    return (), fault
 
 
 def environment() -> Mapping[str, str]:
@@ -265,6 +275,19 @@ def environment() -> Mapping[str, str]:
         if name.strip().startswith(_OURS)
     }
     return {**said, **os.environ}
+
+
+def hand_down(settings: Settings) -> None:
+    """Let parts that run in another folder find the same files.
+
+    Relative paths in the environment are meant from ours. Raises SettingsError.
+    """
+    given = environment()
+    names = [name for name in given if name.startswith(_OURS) and name.endswith("_FILE")]
+    os.environ.update({name: str(Path(given[name]).absolute()) for name in names if given[name]})
+    if given.get("DATABASE_URL", "").startswith("sqlite:"):
+        os.environ["DATABASE_URL"] = settings.database_url
+    os.environ["KALENDS_INSTANCE"] = str(settings.instance)
 
 
 def _unquoted(value: str) -> str:
@@ -323,21 +346,15 @@ def _unusable(instance: Path, error: Exception) -> str:
     )
 
 
-def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
-    """Why no key may be made now, as sentences; empty: it may.
+def _why_no_key(database_url: str) -> str:
+    """Why no key may be made now; "": it may.
 
-    Beside a database with data a new key would end every private link and every connected account;
-    `is_shared`: a database of one's own in production, which other machines may use with the same
-    key. Raises SettingsError.
+    Beside a database with data a new key would end every private link and every connected
+    account. Raises SettingsError.
     """
-    advice = (
-        "Run this with the service's own settings (KALENDS_SETTINGS_FILE names the file that holds"
-        " them), or set KALENDS_SECRET_KEY to the key that was used before. If that key is lost,"
-        " set a new one, then run: flask --app app key accept"
-    )
     try:
-        if has_clinic(database_url):
-            return [f"There is a database, but not its secret key. {advice}"]
+        if not has_clinic(database_url):
+            return ""
     except CannotAsk as error:  # it may hold data
         raise SettingsError(
             [
@@ -347,35 +364,12 @@ def _why_no_key(database_url: str, is_shared: bool) -> list[str]:
             ],
             status=1,
         ) from None
-    return [
-        "KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one"
-        " with: openssl rand -base64 48"
-    ] * is_shared
-
-
-class CannotAsk(Exception):
-    """The database does not answer; the message is its own word, without a password."""
-
-
-def has_clinic(database_url: str) -> bool:
-    """Whether there are data in the database. Makes nothing. Raises CannotAsk."""
-    try:
-        if not database_url.startswith("sqlite:"):
-            with psycopg.connect(database_url, connect_timeout=5) as server:
-                return server.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
-        path = Path(database_url.removeprefix("sqlite:///"))
-        if not path.exists():
-            return False
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        ) as file:
-            return file.execute("SELECT 1 FROM clinic LIMIT 1").fetchone() is not None
-    except psycopg.errors.UndefinedTable:
-        return False
-    except (psycopg.Error, sqlite3.Error, OSError, UnicodeError) as error:
-        if isinstance(error, sqlite3.OperationalError) and "no such table" in str(error):
-            return False
-        raise CannotAsk((str(error).splitlines() or [type(error).__name__])[0]) from None
+    return (
+        "There is a database, but not its secret key. Run this with the service's own settings"
+        " (KALENDS_SETTINGS_FILE names the file that holds them), set KALENDS_SECRET_KEY to the key"
+        " that was used before, or restore a backup that holds the key. If that key is lost, set a"
+        " new one, then run: flask --app app key accept"
+    )
 
 
 def _is_webhook_url(url: str) -> bool:

@@ -26,7 +26,7 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
     yield _clock()
     if not settings.secret_keys:
-        yield False, keys.MISSING
+        yield False, settings.key_fault or keys.MISSING
         return
     yield from _database(settings)
     yield _disk(settings)

@@ -12,12 +12,14 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from peewee import CharField
+from peewee import CharField, OperationalError
 
 from base import vault
 from base.database import Base, InstantField, database, now
 from models import Clinic, User
 from sync.tables.accounts import Account
+
+from .keeper import say
 
 FOREIGN = (
     "This database was used with another secret key. With this one every private link and every"
@@ -61,15 +63,41 @@ def state(keys: Sequence[str]) -> str:
     "ours" (one of these keys is this database's), "foreign" (none is), "unproved" (nothing here
     tells), or "new" (there is no clinic yet).
     """
-    known = {row.fingerprint for row in ServerKey.select()}
-    if not Clinic.select().exists():
+    if not (Clinic.table_exists() and Clinic.select().exists()):
         return "new"
+    # an earlier version's database has not all of the tables
+    known = {row.fingerprint for row in ServerKey.select()} if ServerKey.table_exists() else set()
     if known:
         return "ours" if known & {fingerprint(key) for key in keys} else "foreign"
-    sealed = [row.sealed for row in Account.select(Account.sealed).where(Account.sealed != "")]
+    accounts = Account.select(Account.sealed).where(Account.sealed != "")
+    sealed = [row.sealed for row in accounts] if Account.table_exists() else []
     if not sealed:
         return "unproved"
     return "ours" if any(map(vault.opens, sealed)) else "foreign"
+
+
+class WrongKey(OperationalError):
+    """Under this key the database is not opened. Whoever meets it treats the database as away."""
+
+
+def guard(keys: Sequence[str]) -> None:
+    """Have this process open no connection under keys that are not its database's.
+
+    A part may begin before its database answers, and the key can only be compared then.
+    """
+    told = False
+
+    def compare() -> bool:
+        nonlocal told
+        found = state(keys)
+        if found != "foreign":
+            return found != "new"  # another machine may bring a clinic, and its key, later
+        if not told:
+            told = True
+            say(FOREIGN)
+        raise WrongKey("unable to open database: it was used with another secret key")
+
+    database.obj.guard = compare
 
 
 def check(keys: Sequence[str]) -> str:

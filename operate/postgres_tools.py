@@ -10,10 +10,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-_CLIENT = "Install PostgreSQL's client tools of the server's version (Debian: postgresql-client)."
+_CLIENT = (
+    "Install PostgreSQL's client tools of the server's version or newer (Debian:"
+    " postgresql-client)."
+)
+# "IF NOT EXISTS" alone asks for a right that we may lack, also where the schema is there
+_MAKE_SCHEMA = """DO $make$ BEGIN
+IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {1}; END IF; END $make$;
+"""
 
 
 class ToolRefused(Exception):
@@ -36,34 +45,70 @@ def check() -> None:
 
 
 def dump(url: str, target: Path) -> None:
-    """The whole database, as `replace` takes it. Raises ToolRefused."""
+    """Write the schema that holds our tables into a file, as `replace` takes it.
+
+    The same database may hold other programs' schemas. Raises ToolRefused.
+    """
     target.touch(mode=0o600)
-    _run("pg_dump", url, "--format=custom", f"--file={target}")
+    schema = _quoted(_schema(url) or "public")
+    _run("pg_dump", url, "--format=custom", f"--schema={schema}", f"--file={target}")
 
 
-def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
+def _schema(url: str) -> str | None:
+    """The schema in which unqualified names are found.
+
+    None where search_path names none that is there. Raises ToolRefused.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=5) as server:
+            row = server.execute("SELECT current_schema()").fetchone()
+    except psycopg.Error as error:
+        raise ToolRefused(f"The database cannot be used: {str(error).splitlines()[0]}.") from None
+    return row[0] if row else None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
     """Put a dump in the place of what is there: all of it, or nothing.
 
+    `mark` becomes the comment of the table of migrations: `mark_of` finds it from then on.
     Raises ToolRefused.
 
     Tables that came after the dump refer to older ones, so that these cannot be dropped one by one:
     all that are ours go first, in the same transaction that brings those of the dump.
     """
     listed = _output("pg_restore", "--list", str(dumped))
-    dumped_tables = re.findall(r"^\d+; \d+ \d+ TABLE (\S+) (\S+) ", listed, re.MULTILINE)
-    schema = dumped_tables[0][0] if dumped_tables else "public"
-    names = sorted({*ours, *(name for _, name in dumped_tables), "schema_migration"})
+    homes = set(
+        re.findall(r"^\d+; \d+ \d+ TABLE (?!DATA )(.+) schema_migration \S+$", listed, re.MULTILINE)
+    )
+    if len(homes) != 1:
+        raise ToolRefused("There are no tables of Kalends in this backup.")
+    [schema] = homes
+    if (present := _schema(url)) not in (None, schema):
+        raise ToolRefused(
+            f"The tables of this backup lie in the schema {schema}, and DATABASE_URL leads to the"
+            f" schema {present}. Add ?options=-csearch_path%3D{schema} to it."
+        )
+    table = re.compile(rf"^\d+; \d+ \d+ TABLE {re.escape(schema)} (\S+) ", re.MULTILINE)
+    names = sorted({*ours, *table.findall(listed)})
     with tempfile.TemporaryDirectory(prefix=".kalends-", dir=dumped.parent) as folder:
-        script = Path(folder) / "restore.sql"
-        script.touch(mode=0o600)
-        _output("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dumped))
-        whole = Path(folder) / "whole.sql"
-        whole.touch(mode=0o600)
+        script, whole = Path(folder) / "restore.sql", Path(folder) / "whole.sql"
+        for file in (script, whole):
+            file.touch(mode=0o600)
+        only = (f"--schema={schema}", "--no-owner", "--no-privileges")
+        _output("pg_restore", *only, f"--file={script}", str(dumped))
+        home = _quoted(schema)
         with open(whole, "wb") as into, open(script, "rb") as body:
+            into.write(b"SET client_min_messages = warning;\n")
+            into.write(_MAKE_SCHEMA.format(home.replace("'", "''"), home).encode())
             into.writelines(
-                f'DROP TABLE IF EXISTS "{schema}"."{name}" CASCADE;\n'.encode() for name in names
+                f"DROP TABLE IF EXISTS {home}.{_quoted(name)} CASCADE;\n".encode() for name in names
             )
-            shutil.copyfileobj(body, into)
+            _copy_for_any_server(body, into)
+            into.write(f"COMMENT ON TABLE {home}.schema_migration IS '{mark}';\n".encode())
         _run(
             "psql",
             url,
@@ -76,26 +121,57 @@ def replace(url: str, dumped: Path, ours: Sequence[str]) -> None:
         )
 
 
+def _copy_for_any_server(script: BinaryIO, into: BinaryIO) -> None:
+    """The script without the settings in its head that only servers as new as the tool know.
+
+    Nothing of ours needs them.
+    """
+    for line in script:
+        if line.startswith(b"SET transaction_timeout = "):
+            continue
+        into.write(line)
+        if line.startswith((b"CREATE ", b"COPY ")):
+            break
+    shutil.copyfileobj(script, into)
+
+
+def mark_of(url: str) -> str | None:
+    """What `replace` wrote last, "" where it never did; None where the database does not answer."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as server:
+            row = server.execute(
+                "SELECT obj_description(to_regclass('schema_migration'), 'pg_class')"
+            ).fetchone()
+    except psycopg.Error:
+        return None
+    return str(row[0] or "") if row else ""
+
+
 def _run(tool: str, url: str, *arguments: str) -> None:
     """Run a tool on the database.
 
-    The password goes through a file: a process's arguments can be read by all.
+    The password goes through a file: a process's arguments can be read by all. Without one the
+    tool finds it where we did (PGPASSWORD, ~/.pgpass).
     """
     parts = conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    if not password:
+        _output(tool, "--dbname", make_conninfo(**parts), *arguments)
+        return
     with tempfile.NamedTemporaryFile("w", prefix=".pgpass-") as passwords:  # made with mode 0600
-        passwords.write(
-            "*:*:*:*:"
-            + str(parts.pop("password", "")).replace("\\", "\\\\").replace(":", "\\:")
-            + "\n"
-        )
+        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+        passwords.write(f"*:*:*:*:{escaped}\n")
         passwords.flush()
-        _output(tool, "--dbname", make_conninfo(**parts, passfile=passwords.name), *arguments)
+        parts["passfile"] = passwords.name
+        _output(tool, "--dbname", make_conninfo(**parts), *arguments)
 
 
 def _output(tool: str, *arguments: str) -> str:
     if shutil.which(tool) is None:
         raise ToolRefused(f"{tool} is not installed here. {_CLIENT}")
-    done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
+    # its refusals are read below
+    command = ["/usr/bin/env", "LC_ALL=C.UTF-8", tool, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
     if done.returncode:
         raise ToolRefused(_sentence(tool, done.stderr))
     return done.stdout
@@ -112,4 +188,6 @@ def _sentence(tool: str, said: str) -> str:
     if "unsupported version" in said:
         return f"{tool} here is too old for this backup. {_CLIENT}"
     lines = [line for line in said.strip().splitlines() if line]
-    return f"{tool} refused: {lines[0] if lines else 'it did not say why'}"
+    faults = [line for line in lines if re.search(r"\b(error|fatal|ERROR|FATAL):", line)]
+    why = next(iter(faults or lines), "it did not say why")
+    return f"{tool} refused: {re.sub(r'^psql:[^:]*:[0-9]+: ', '', why)}"

@@ -20,9 +20,11 @@ RESET_DAYS = 1
 
 
 class OneTimeToken(Base):
-    """An invitation or a password reset: works once, for a while, beside others that are alive. Its
-    secret follows from `salt` and the
-    server's key; only a hash of it is kept, by which it is found."""
+    """An invitation or a password reset: works once, for a while, beside others that are alive.
+
+    Its secret follows from `salt` and the server's key; only a hash of it is kept, by which it
+    is found.
+    """
 
     user = ForeignKeyField(User, backref="one_time_tokens", on_delete="CASCADE")
     purpose = CharField(10, constraints=[Check("purpose IN ('invite', 'reset')")])
@@ -36,6 +38,7 @@ class OneTimeToken(Base):
         cls, user: User, purpose: str, actor: User | None, days: int, by_mail: bool = False
     ) -> str:
         """The secret of a fresh link for the user, and with `by_mail` the letter that brings it.
+
         Earlier ones work on until one is used.
         """
         token = cls(
@@ -77,8 +80,10 @@ class OneTimeToken(Base):
 
     @database.atomic()
     def use(self, password: str) -> User | None:
-        """Set the password, which burns the link. None where somebody used it meanwhile, or it was
-        withdrawn: of two at once one gets in.
+        """Set the password, which burns the link.
+
+        None where somebody used it meanwhile, or it was withdrawn: of two at once one gets
+        in.
         """
         self.user.clinic.lock()  # before any other row, as every change does
         if not OneTimeToken.delete().where(OneTimeToken.id == self.id).execute():
@@ -92,10 +97,11 @@ class OneTimeToken(Base):
 
 
 class ResetRequest(Base):
-    """Somebody, signed in or not, asked for a link to set a new password for an address. The
-    request is the same row whether or not anybody has
-    that address, so that its answer tells nothing and takes the same time; `answer` looks later.
-    `key`: a keyed hash of the address.
+    """Somebody, signed in or not, asked for a link to set a new password for an address.
+
+    The request is the same row whether or not anybody has that address, so that its answer
+    tells nothing and takes the same time; `answer` looks later. `key`: a keyed hash of the
+    address.
     """
 
     key = CharField(64)
@@ -108,10 +114,11 @@ class ResetRequest(Base):
 
     @classmethod
     def ask(cls, key: str, origin: str, is_known: bool, email: str) -> None:
-        """Note the request, unless there were a few for the same address within the last hour:
-        those links still work. Strangers cannot use up what others may ask for: a browser in which
-        this person signed in before (`is_known`) is counted alone, and a network that has not asked
-        yet is heard beside those that have, up to a bound.
+        """Note the request, unless there were a few for the same address within the last hour.
+
+        Those links still work. Strangers cannot use up what others may ask for: a browser
+        in which this person signed in before (`is_known`) is counted alone, and a network
+        that has not asked yet is heard beside those that have, up to a bound.
         """
         lately = list(
             cls.select(cls.origin)
@@ -194,15 +201,17 @@ class Throttle(Base):
     @classmethod
     @database.atomic()
     def fail(cls, key: str, free: int) -> None:
-        """Count a failure. After `free` of them each further one doubles the wait, from a minute up
-        to an hour.
+        """Count a failure.
+
+        After `free` of them each further one doubles the wait, from a minute up to an hour.
         """
         cls._count(key, free, scheduling.utc_now())
 
     @classmethod
     def _count(cls, key: str, free: int, at: datetime) -> datetime | None:
-        """Until when this key had to wait before this try. One statement counts and holds the row,
-        so that tries at once all count.
+        """Until when this key had to wait before this try.
+
+        One statement counts and holds the row, so that tries at once all count.
         """
         more = Case(None, [(cls.updated_at < at - cls.FORGOTTEN, 1)], cls.failures + 1)
         counting = cls.insert(key=key, failures=1, updated_at=at).on_conflict(

@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import forked
@@ -14,7 +16,9 @@ from forked import TOP
 
 import models
 from base.settings import Settings
+from operate import restores
 
+KEY, OTHER = "a key of the tests, long", "another key of the tests"
 _OURS = ("KALENDS_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_")
 
 
@@ -68,3 +72,20 @@ def work(queue, *arguments: str) -> None:
     models.database.close()
     done = run("worker", *arguments, "--burst", **queue.environ)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+
+
+def restore(server, file: Path) -> str:
+    """Restore it over the database of these settings, which is open afterwards."""
+    if not models.database.is_closed():
+        models.database.close()
+    said = restores.restore(server, file)
+    models.database.connect(reuse_if_open=True)
+    return said
+
+
+def until(met: Callable[[], object]) -> None:
+    """Wait for it, a minute at most."""
+    end = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -24,6 +24,8 @@ ROOMS = {  # the same, inside the rooms
         {
             "endpoints",
             "feed_presets",
+            "guarded",
+            "occupied",
             "past_values",
             "scheduling",
             "slots",

@@ -13,8 +13,9 @@ from peewee import PeeweeException
 import letters
 import models
 from base import scheduling, text
+from base.settings import Settings
 from models import Clinic, User
-from operate import keys
+from operate import files, keys, restores
 from operate import migrate as migrations
 from people import password_rules
 from people.credentials import OneTimeToken
@@ -34,11 +35,33 @@ def with_key(function: Callable) -> Callable:
     @with_appcontext
     @functools.wraps(function)
     def checked(*arguments, **options):
-        if not own_settings().secret_keys:
-            raise click.ClickException(keys.MISSING)
-        return function(*arguments, **options)
+        check_key()
+        try:
+            with files.used(own_settings().instance):
+                settle_key()
+                return function(*arguments, **options)
+        except files.InUse:
+            raise click.ClickException("A restore is at work here. Try again after it.") from None
 
     return checked
+
+
+def check_key() -> None:
+    """Refuse without a secret key, unless a restore brought one that is not in its place yet."""
+    settings = own_settings()
+    if settings.secret_keys or restores.is_unfinished(settings):
+        return
+    refusal = click.ClickException(settings.key_fault or keys.MISSING)
+    refusal.exit_code = 2 if settings.key_fault else 1
+    raise refusal
+
+
+def settle_key() -> None:
+    """After a restore that was killed between the database and its key: go on under that one."""
+    if restores.settle_key(own_settings()):
+        keys.put_in_force(current_app, Settings.from_env())
+    if not own_settings().secret_keys:
+        raise click.ClickException(own_settings().key_fault or keys.MISSING)
 
 
 @contextmanager

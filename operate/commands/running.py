@@ -14,9 +14,9 @@ from peewee import PeeweeException
 import models
 from base import jobs
 from base.endpoints import sandbox_port
-from base.settings import SettingsError
+from base.settings import Settings, SettingsError, hand_down
 from models import Clinic
-from operate import backups, keys, processes, workers
+from operate import backups, keys, processes, restores, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.keeper import CannotStart, say
@@ -37,7 +37,7 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
             _keep_before_update()
         applied = migrations.migrate()
         _check_key()
-        backups.finish_restore(own_settings())
+        restores.finish_restore(own_settings())
     except (migrations.CannotMigrate, OSError) as error:
         raise click.ClickException(str(error)) from None
     return applied
@@ -72,16 +72,19 @@ def _check_key() -> None:
 def _check_part() -> None:
     """What one part that runs alone makes sure of first.
 
-    It may begin before the database does, unless a restore was killed: what that left to do comes
-    before any page or job.
+    It may begin before the database does, whose key is then compared once it answers; unless a
+    restore was killed: what that left to do comes before any page or job.
     """
+    keys.guard(own_settings().secret_keys)
     for attempt in range(1_000_000):
         try:
             with _while_restored():
                 _check_database()
             return
+        except keys.WrongKey:
+            raise click.ClickException(keys.FOREIGN) from None
         except PeeweeException:
-            if not backups.is_unfinished(own_settings()):
+            if not restores.is_unfinished(own_settings()):
                 return
             why = "the database does not answer. Check DATABASE_URL"
         except processes.AlreadyRuns:
@@ -99,7 +102,7 @@ def _while_restored() -> AbstractContextManager:
 
     Raises AlreadyRuns.
     """
-    if backups.is_unfinished(own_settings()):
+    if restores.is_unfinished(own_settings()):
         return processes.only_one(own_settings().instance)
     return nullcontext()
 
@@ -108,15 +111,13 @@ def _check_database() -> None:
     """Refuse a key that is not this database's, and finish a restore that was killed."""
     models.database.connect(reuse_if_open=True)
     if migrations.state() != "current":
-        if backups.is_unfinished(own_settings()):
+        if restores.is_unfinished(own_settings()):
             raise click.ClickException(
                 "A restore is not finished, and the database is behind this program. Run: flask"
                 " --app app migrate"
             )
         return
-    if keys.state(own_settings().secret_keys) == "foreign":
-        raise click.ClickException(keys.FOREIGN)
-    backups.finish_restore(own_settings())
+    restores.finish_restore(own_settings())
 
 
 @click.command()
@@ -146,7 +147,6 @@ def start() -> None:
     """
     settings = own_settings()
     os.umask(0o077)  # what we and our children write holds clients' records
-    is_first = not settings.secret_keys
     try:
         with (
             processes.only_one(settings.instance),
@@ -154,9 +154,13 @@ def start() -> None:
         ):
             if settings.sandbox:
                 web_server.listen("127.0.0.1", sandbox_port(settings.port)).close()
+            hand_down(settings)
+            if restores.settle_key(settings):
+                settings = Settings.from_env()
+            is_first = not settings.secret_keys
             if is_first:  # only now: nothing that runs already is beside us
                 settings = settings.with_first_key()
-                keys.put_in_force(current_app, settings)
+            keys.put_in_force(current_app, settings)
             _bring_up_to_date(keep=True)
             sign_ins = _load_sample_if_empty()
             if welcome := keys.welcome_path(settings.secret_keys):

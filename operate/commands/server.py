@@ -14,7 +14,7 @@ from base import vault
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
 from base.version import VERSION
-from operate import backups, keys
+from operate import backups, keys, restores
 from operate import doctor as checks
 from operate import migrate as migrations
 from sync.tables.accounts import Account
@@ -118,22 +118,25 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
                 f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?",
                 abort=True,
             )
-        click.echo(backups.restore(own_settings(), file))
+        click.echo(restores.restore(own_settings(), file))
     except (backups.Refused, OSError, PeeweeException) as error:
         raise click.ClickException(str(error)) from None
     if as_it_was and migrations.state() != "current":
-        backups.finish_restore(own_settings())
+        restores.finish_restore(own_settings())
         click.echo("It is as it was. Start it with the version of Kalends that made the backup.")
         return
     try:
         migrations.migrate()
     except migrations.CannotMigrate as error:
         raise click.ClickException(str(error)) from None
-    backups.finish_restore(own_settings())
+    restores.finish_restore(own_settings())
     try:  # the backup's own key is in force from here on
         keys.put_in_force(current_app, Settings.from_env())
     except SettingsError as error:
         click.echo(f"Before you start it: {error}")
+        return
+    if fault := own_settings().key_fault:
+        click.echo(f"Before you start it: {fault}")
         return
     with opened_database(with_any_key=True):
         if keys.state(own_settings().secret_keys) == "foreign":

@@ -1,5 +1,6 @@
-"""How far a booking has come: what all columns of its line say of it together. These change what a
-booking means, so none is passed over.
+"""How far a booking has come: what all columns of its line say of it together.
+
+These change what a booking means, so none is passed over.
 """
 
 from base.statuses import STATUSES
@@ -38,8 +39,9 @@ _SHOWN = {  # Outlook's files hold the numbers
 
 
 def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
-    """The status by its column, and by those that say that the client came or not, or that it was
-    cancelled, invoiced or paid. `is_over`: its time is past.
+    """The status by its column, and by those that say what came of the booking.
+
+    Whether the client came, or it was cancelled, invoiced or paid. `is_over`: its time is past.
     """
     raw, word = cells.take("status", 40), "confirmed"
     try:
@@ -95,8 +97,9 @@ def _is_tentative(cells: Cells) -> bool:
 
 
 def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
-    """ "delivered", "no_show" or "cancelled", where a column says so. That nobody came yet to what
-    is still to come says nothing.
+    """ "delivered", "no_show" or "cancelled", where a column says so.
+
+    That nobody came yet to what is still to come says nothing.
     """
     found = None
     for raw in filter(None, cells.take_all("attended", 40)):
@@ -176,8 +179,10 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
 
 
 def invoice(raw: str) -> str | None:
-    """ "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none
-    yet), by the state of an invoice. Raises NoValue.
+    """What the state of an invoice means for the booking.
+
+    "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none
+    yet). Raises NoValue.
     """
     word = values.words_of(raw)
     found = next((said for said, words in _INVOICES.items() if word in words), "")

@@ -23,7 +23,7 @@ from base import outbox, vault
 from base.outbox import Letter
 from letters import sending
 from models import User
-from operate import backups, chores
+from operate import backups, chores, restores
 from people.credentials import OneTimeToken
 
 on_sqlite_alone = pytest.mark.parametrize(
@@ -524,7 +524,7 @@ def test_a_restored_backup_sends_nothing_that_went_out_after_it_was_made(
     assert len(letters.send()) == 1
     models.database.close()
     models.database.obj.close_all()
-    backups.restore(settings, tmp_path / "kept.tar.gz")
+    restores.restore(settings, tmp_path / "kept.tar.gz")
     assert letters.send() == [] and (Letter.get().phase, Letter.get().word) == (
         "failed",
         "restored",

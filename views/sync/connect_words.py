@@ -39,8 +39,8 @@ _KINDS = {  # class of the error → sentence
         " whoever looks after it."
     ),
     "NotConfigured": (
-        "{name} does not accept this Kalends: its set-up is wrong. Whoever runs Kalends finds out"
-        " more with: flask --app app doctor"
+        "{name} does not accept this Kalends: its set-up is wrong. Tell the server administrator:"
+        " flask --app app doctor says what to change."
     ),
     "Forbidden": (
         "{name} does not let Kalends see the calendars of this account. Choose another account, or"

@@ -218,7 +218,7 @@ def _queue() -> Part:
             "Workers",
             "trouble",
             "None is running",
-            "Nothing goes out until whoever runs Kalends starts one.",
+            "Nothing goes out until the server administrator starts one.",
         )
     return Part("Workers", "ok", f"{count} running")
 
@@ -292,7 +292,7 @@ def _providers() -> list[Part]:
                     name,
                     "off",
                     "Not set up",
-                    f"{row.guide} leads whoever runs Kalends through it.",
+                    f"{row.guide} tells the server administrator how.",
                     page,
                 )
             )

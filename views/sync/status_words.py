@@ -61,7 +61,7 @@ NAMES = {  # on the page and on the owner's board alike
     State.PAUSED: "Paused",
     State.RECONNECT: "Needs reconnecting",
     State.CALENDAR_GONE: "Calendar is gone",
-    State.OPERATOR: "Needs whoever runs Kalends",
+    State.OPERATOR: "Needs the server administrator",
     State.ASKS: "Waits for you",
     State.ASKS_SOURCE: "Waits for you",
     State.FAILED: "Updating",

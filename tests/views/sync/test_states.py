@@ -134,7 +134,7 @@ STATES = {  # name of the case: how it comes about, state, badge, name on page a
         rows(health="operator", health_word="accessNotConfigured", **TROUBLE),
         State.OPERATOR,
         "trouble",
-        "Needs whoever runs Kalends",
+        "Needs the server administrator",
     ),
     "asks": (asks, State.ASKS, "trouble", "Waits for"),
     "asks of a source": (asks_source, State.ASKS_SOURCE, "trouble", "Waits for"),

@@ -1,0 +1,104 @@
+"""The file of a backup: a tar file of its parts.
+
+`about.json` (what it is), `kalends.db` (SQLite) or `kalends.dump` (PostgreSQL), and `secret_key`
+where Kalends made its own.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from .files import give_back, to_disk
+
+PARTS = ("about.json", "kalends.db", "kalends.dump", "secret_key")
+_DAMAGES = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
+
+
+class Damaged(Exception):
+    """The file is no backup of ours, or not whole."""
+
+
+def pack(folder: Path, file: Path) -> None:
+    """Put the parts that lie in the folder into one file, readable by its owner alone.
+
+    It is there whole or not at all, and survives a power cut. Raises FileExistsError, OSError.
+    """
+    packed = folder / "packed"
+    with tarfile.open(packed, "x:gz") as archive:
+        for part in PARTS:
+            if (folder / part).exists():
+                archive.add(folder / part, arcname=part, filter=_private)
+    packed.chmod(0o600)
+    to_disk(packed)
+    try:
+        os.link(packed, file)  # unlike a renaming, it does not write over another's
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without links
+        packed.rename(file)
+    to_disk(file.absolute().parent)
+
+
+def about(file: Path) -> Mapping[str, Any]:
+    """What the backup says of itself. Raises Damaged."""
+    try:
+        with tarfile.open(file) as archive:
+            said = archive.extractfile("about.json")
+            found = json.loads(said.read(100_000)) if said else None
+    except (*_DAMAGES, KeyError, ValueError, OSError):
+        raise Damaged from None
+    if not isinstance(found, dict):
+        raise Damaged
+    return found
+
+
+@contextmanager
+def unpacked(file: Path, near: Path) -> Iterator[Path]:
+    """The known parts as plain files that only their owner reads.
+
+    Whatever else the archive holds is left out. It is read to its end, where the sum over its
+    content stands. Raises Damaged, OSError.
+    """
+    with tempfile.TemporaryDirectory(prefix=".restore-", dir=near) as folder:
+        give_back(Path(folder))
+        try:
+            with _opened(file) as stream:
+                with tarfile.open(fileobj=stream, mode="r|") as archive:
+                    for member in archive:
+                        _take(archive, member, Path(folder))
+                while stream.read(1 << 20):
+                    pass
+        except _DAMAGES:
+            raise Damaged from None
+        yield Path(folder)
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Its content; somebody may have taken the compression off, as browsers do."""
+    with open(file, "rb") as start:
+        is_packed = start.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(file)) if is_packed else open(file, "rb")
+
+
+def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    source = archive.extractfile(member) if member.isfile() and member.name in PARTS else None
+    if source is None:
+        return
+    with suppress(FileExistsError):  # the first of a name is the one that counts
+        target = os.open(folder / member.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(target, "wb") as into:
+            shutil.copyfileobj(source, into)
+
+
+def _private(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whatever unpacks it, only its owner reads it."""
+    entry.mode, entry.uname, entry.gname, entry.uid, entry.gid = 0o600, "", "", 0, 0
+    return entry
