@@ -1,10 +1,8 @@
 """What the tests share: both databases, the application, a moved clock, and a cast.
 
 Every test that touches the database runs twice: on SQLite and on PostgreSQL (an embedded server, or
-TEST_POSTGRES_URL).
-The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise there; Sam owns
-another clinic and must
-see nothing of Linden's.
+TEST_POSTGRES_URL). The cast: Olive owns the Linden clinic, Maya manages it, Pat and Quinn practise
+there; Sam owns another clinic and must see nothing of Linden's.
 """
 
 import base64
@@ -99,9 +97,8 @@ LONG = {  # files whose tests take long one by one, and begin first: in the end 
     "test_sync_machine",
 }
 
-models.passwords = argon2.PasswordHasher(
-    time_cost=1, memory_cost=8, parallelism=1
-)  # the cheapest that Argon2 allows
+# The cheapest that Argon2 allows.
+models.passwords = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD_HASH = models.passwords.hash(PASSWORD)
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
@@ -109,8 +106,9 @@ hypothesis.settings.load_profile("steady")
 
 
 def lacking(part: str, remedy: str):
-    """Skip, since this machine lacks `part`; the end of the run names it. With REQUIRE_ALL=1, which
-    CI sets, fail.
+    """Skip, since this machine lacks `part`; the end of the run names it.
+
+    With REQUIRE_ALL=1, which CI sets, fail.
     """
     sentence = f"this machine lacks {part}: {remedy}"
     if os.environ.get("REQUIRE_ALL", "0") == "1":
@@ -119,8 +117,9 @@ def lacking(part: str, remedy: str):
 
 
 def pytest_configure(config):
-    """Temporary files stand in memory where there is room: no test outlives its run, so that none
-    need wait for the disk.
+    """Temporary files stand in memory where there is room.
+
+    No test outlives its run, so that none need wait for the disk.
     """
     memory = Path("/dev/shm")
     is_chosen = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
@@ -136,8 +135,9 @@ def pytest_collection_finish(session):
 
 @pytest.hookimpl(trylast=True)  # pytest has put together by then what shares a database
 def pytest_collection_modifyitems(config, items):
-    """The engine is proved on both databases with one provider, and with the other on one: what it
-    says to a database is the same for both.
+    """The engine is proved on both databases with one provider, and with the other on one.
+
+    What it says to a database is the same for both.
     """
 
     def is_twice(item):
@@ -237,8 +237,9 @@ def settings(database_url, tmp_path_factory):
 
 
 class CarefulClient(FlaskClient):
-    """A test client that looks at every cookie it is sent: a random secret, encrypted words, or the
-    mark of a browser with numbers alone.
+    """A test client that looks at every cookie it is sent.
+
+    A random secret, encrypted words, or the mark of a browser with numbers alone.
     """
 
     def open(self, *args, **kwargs):
@@ -271,9 +272,8 @@ def migrated_app(settings):
     app = create_app(settings)
     app.test_client_class = CarefulClient
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
-    app.wsgi_app.reads = ReadLog(
-        delay_seconds=3600
-    )  # whoever wants reads written flushes it: nothing happens behind a test's back
+    # Whoever wants reads written flushes it: nothing happens behind a test's back.
+    app.wsgi_app.reads = ReadLog(delay_seconds=3600)
     migrate.migrate()
     models.database.close()
     yield app
@@ -306,8 +306,9 @@ def providers_as_before():
 
 @pytest.fixture(scope="session")
 def pool(migrated_app):
-    """The connections of the tests' database, kept from one test to the next: PostgreSQL takes
-    longer to begin with a new one than for most tests.
+    """The connections of the tests' database, kept from one test to the next.
+
+    PostgreSQL takes longer to begin with a new one than for most tests.
     """
     open_database(migrated_app.config["SETTINGS"].database_url)
     pool = models.database.obj
@@ -451,8 +452,9 @@ def mail_server():
 
 @pytest.fixture
 def letters(app, mail_server):
-    """Mail is set up, with a server of the tests' own: `letters.send()` carries out the job, and
-    gives what the server has taken in since.
+    """Mail is set up, with a server of the tests' own.
+
+    `letters.send()` carries out the job, and gives what the server has taken in since.
     """
     mail_server.begin_anew()
 

@@ -1,5 +1,6 @@
-"""Databases as earlier versions of Kalends left them: two of everything, written without any of
-today's models.
+"""Databases as earlier versions of Kalends left them.
+
+Two of everything, written without any of today's models.
 """
 
 from playhouse.migrations import Runner
@@ -303,15 +304,17 @@ _TWO_WAY = {
         "settled_as": ["", "over"],
     },
 }
+# Peewee keeps them as 32 digits on SQLite.
 _PLAIN_UUIDS = {
     "uuid": ("practitioner", "booking", "feed"),
     "series": ("booking",),
-}  # Peewee keeps them as 32 digits on SQLite
+}
 
 
 def make(database, version: str) -> dict[str, int]:
-    """Bring an empty database to an earlier version and fill it. Gives the number of rows by
-    table.
+    """Bring an empty database to an earlier version and fill it.
+
+    Gives the number of rows by table.
     """
     Runner(database.obj, str(migrate.DIRECTORY)).up(version)
     is_sqlite = "Sqlite" in type(database.obj).__name__

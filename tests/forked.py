@@ -1,5 +1,7 @@
-"""Processes that need not import the program again: forked from a server that has. Each has its own
-environment, standard streams, exit status and end, as if started afresh; nothing has run in it.
+"""Processes that need not import the program again: forked from a server that has.
+
+Each has its own environment, standard streams, exit status and end, as if started afresh; nothing
+has run in it.
 """
 
 import atexit

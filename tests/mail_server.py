@@ -1,5 +1,6 @@
-"""A real mail server of the tests' own, on loopback and in a thread: it takes letters in, and
-refuses, delays or dies as told.
+"""A real mail server of the tests' own, on loopback and in a thread.
+
+It takes letters in, and refuses, delays or dies as told.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from email.message import EmailMessage
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
+# Before the answer to each; "taken": the letter is kept, its answer is not.
 STAGES = (
     "greeting",
     "EHLO",
@@ -18,7 +20,7 @@ STAGES = (
     "RCPT",
     "DATA",
     "taken",
-)  # before the answer to each; "taken": the letter is kept, its answer is not
+)
 
 
 class _Speaking(SMTP):
@@ -34,9 +36,11 @@ class _Speaking(SMTP):
 
 
 class MailServer(Controller):
-    """`taken`: every letter that was taken in, in order. `plan(stage, to)` gives what to do before
-    the answer of a stage: None (go on), a line
-    such as "451 later", "die" (cut the connection) or "hang" (never answer)."""
+    """`taken`: every letter that was taken in, in order.
+
+    `plan(stage, to)` gives what to do before the answer of a stage: None (go on), a line such as
+    "451 later", "die" (cut the connection) or "hang" (never answer).
+    """
 
     def __init__(self):
         self.taken: list[EmailMessage] = []

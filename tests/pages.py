@@ -74,8 +74,9 @@ class Filled:
         return next((value for key, value in self.fields if key == name), None)
 
     def put(self, **values) -> "Filled":
-        """Type other values; a list replaces all of that name, None leaves it out. "__" in a name
-        stands for "-".
+        """Type other values; a list replaces all of that name, None leaves it out.
+
+        "__" in a name stands for "-".
         """
         for name, value in values.items():
             name = name.replace("__", "-")
@@ -118,8 +119,9 @@ _OPENED_AT = (  # where a form is saved: the page on which it stands
 
 
 def with_what_it_showed(browser, path: str, data: dict) -> dict:
-    """What is sent, with what a page that is opened just now says that it shows. `seen=""` in
-    `data` is a page that says nothing.
+    """What is sent, with what a page that is opened just now says that it shows.
+
+    `seen=""` in `data` is a page that says nothing.
     """
     path = path.partition("?")[0]
     page = next(

@@ -1,9 +1,10 @@
-"""A small, strict reader of iCalendar, written from RFC 5545 alone and from nothing of ours: the
-tests' third opinion.
+"""A small, strict reader of iCalendar, written from RFC 5545 alone and from nothing of ours.
+
+The tests' third opinion.
 
 It refuses whatever the standard forbids and any construction that a big calendar program is known
-to misread, and it
-works out instants from the VTIMEZONE definition, never from the name of the zone.
+to misread, and it works out instants from the VTIMEZONE definition, never from the name of the
+zone.
 """
 
 import re
@@ -34,8 +35,9 @@ class Component:
 
 
 def unfolded(body: bytes) -> list[str]:
-    """The content lines (§3.1). Refuses bare line ends, long lines, split characters, split escapes
-    and control characters.
+    """The content lines (§3.1).
+
+    Refuses bare line ends, long lines, split characters, split escapes and control characters.
     """
     assert body.endswith(b"\r\n") and not body.startswith(b"\xef\xbb\xbf")
     physical = body[:-2].split(b"\r\n")
@@ -79,8 +81,9 @@ def parse(body: bytes) -> Component:
 
 
 def unescaped(value: str) -> str:
-    """A TEXT value (§3.3.11). Refuses a bare separator and an escape that the standard does not
-    know.
+    """A TEXT value (§3.3.11).
+
+    Refuses a bare separator and an escape that the standard does not know.
     """
     assert re.fullmatch(r"(?:[^\\;,]|\\[\\;,nN])*", value, re.DOTALL), "not a TEXT value"
     return re.sub(r"\\(.)", lambda m: "\n" if m[1] in "nN" else m[1], value)
@@ -110,8 +113,9 @@ class Onset:
 
 
 class Zone:
-    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`. Knows nothing
-    of the time before its first onset.
+    """A VTIMEZONE as defined (§3.6.5), its yearly rules followed up to `last_year`.
+
+    Knows nothing of the time before its first onset.
     """
 
     def __init__(self, component: Component, last_year: int = 2050):
@@ -141,8 +145,9 @@ class Zone:
         return self._last("at", at).name
 
     def instant(self, wall: datetime) -> datetime:
-        """The instant of a wall time, as programs find it: the part whose onset, in wall time, came
-        last.
+        """The instant of a wall time, as programs find it.
+
+        The part whose onset, in wall time, came last.
         """
         return (
             wall.replace(tzinfo=UTC)
@@ -150,8 +155,9 @@ class Zone:
         )
 
     def outlook(self) -> dict[str, Component]:
-        """What Outlook keeps of a definition: the STANDARD and the DAYLIGHT part with the latest
-        DTSTART.
+        """What Outlook keeps of a definition.
+
+        The STANDARD and the DAYLIGHT part with the latest DTSTART.
         """
         latest: dict[str, Component] = {}
         for part in sorted(self.parts, key=lambda p: p.get("DTSTART")):

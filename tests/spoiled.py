@@ -1,5 +1,6 @@
-"""Imitation providers whose answers are spoiled on the way: one event or all, in a list, a look or
-a batch.
+"""Imitation providers whose answers are spoiled on the way.
+
+One event or all, in a list, a look or a batch.
 """
 
 import json
@@ -10,8 +11,9 @@ from sync_world import WORLDS, Watched
 
 
 class Spoiled(Watched):
-    """`world.spoil`, a function, may change each event of each answer; `world.instead` may answer
-    with a document of its own.
+    """`world.spoil`, a function, may change each event of each answer.
+
+    `world.instead` may answer with a document of its own.
     """
 
     def __init__(self, world):

@@ -1,5 +1,6 @@
-"""The engine over real rows and an imitation provider: a person of the Linden clinic, connected to
-an account of somebody outside.
+"""The engine over real rows and an imitation provider.
+
+A person of the Linden clinic, connected to an account of somebody outside.
 
 `world.start()` connects and begins; `world.run()` does what workers would; the rest looks at both
 sides or plays the person outside.
@@ -41,11 +42,12 @@ class SyncWorld:
     """One person's account at a provider, with Kalends on this side."""
 
     kind, email, other_email = "google", ROBIN, ANA
+    # Where their requests go: batches, lists of events, and single ones.
     batch, lists, items = (
         "^/batch",
         "/events$",
         "/events/",
-    )  # where their requests go: batches, lists of events, and single ones
+    )
 
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
         self.linden, self.clock, self.user = linden, clock, linden.pat
@@ -298,8 +300,9 @@ class SyncWorld:
         }
 
     def assert_in_step(self, account):
-        """Every booking that is to be there stands once, at its time; nothing else of ours does;
-        and a second run plans nothing.
+        """Every booking that is to be there stands once, at its time.
+
+        Nothing else of ours does; and a second run plans nothing.
         """
         standing, due = self.standing(account), self.due()
         assert {uid: len(events) for uid, events in standing.items()} == dict.fromkeys(due, 1)

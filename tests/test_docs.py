@@ -1,5 +1,6 @@
-"""The README tells the truth: each setting, command, target and file that it should name, and none
-that is not there.
+"""The README tells the truth.
+
+Each setting, command, target and file that it should name, and none that is not there.
 """
 
 import re
@@ -36,9 +37,8 @@ def settings_read(tmp_path) -> set[str]:
         for name in ("GOOGLE", "MICROSOFT")
         for what in ("CLIENT_ID", "CLIENT_SECRET")
     }
-    environ = _Asked(
-        KALENDS_INSTANCE=str(tmp_path), **known
-    )  # the addresses of a provider are only read where it is set up
+    # The addresses of a provider are only read where it is set up.
+    environ = _Asked(KALENDS_INSTANCE=str(tmp_path), **known)
     Settings.from_env(environ)
     return {name for name in environ.names if not name.endswith("_FILE")}
 
@@ -58,9 +58,8 @@ def commands(group: click.Group) -> list[str]:
 def test_every_setting_stands_in_the_readme(tmp_path):
     rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
     told = set(re.findall(r"`([A-Z][A-Z_]+)`", " ".join(rows)))
-    assert told == settings_read(tmp_path) | {
-        "KALENDS_SETTINGS_FILE"
-    }  # it says where the others are read
+    # It says where the others are read.
+    assert told == settings_read(tmp_path) | {"KALENDS_SETTINGS_FILE"}
 
 
 def test_every_command_stands_in_the_readme(tmp_path):

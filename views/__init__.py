@@ -38,7 +38,6 @@ def register(app: Flask) -> None:
     app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")
-    app.register_blueprint(
-        webhooks.blueprint, url_prefix="/webhooks"
-    )  # for providers, not for people
+    # For providers, not for people.
+    app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")
     app.register_blueprint(help.blueprint, url_prefix="/help")

@@ -16,8 +16,9 @@ def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
 
 
 def listed(user: User) -> list[Feed]:
-    """The person's own links, the living first, the newest on top; each with calendar and readers
-    (last one first) at hand.
+    """The person's own links, the living first, the newest on top.
+
+    Each with calendar and readers (last one first) at hand.
     """
     rows = (
         Feed.select(Feed, Practitioner, User, Venue)
@@ -33,8 +34,9 @@ def listed(user: User) -> list[Feed]:
 
 
 def habits(user: User) -> dict[str, int | None]:
-    """Per family of program that reads the person's living links: the shortest typical interval in
-    seconds; None: not known yet.
+    """Per family of program that reads the person's living links.
+
+    The shortest typical interval in seconds; None: not known yet.
     """
     rows = (
         FeedRead.select(FeedRead.family, fn.MIN(FeedRead.interval_seconds))

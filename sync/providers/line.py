@@ -19,8 +19,9 @@ _exchange = threading.local()  # ends_at: monotonic seconds, of the exchange of 
 
 
 class Client(httpx.Client):
-    """httpx's client, with a bound in seconds for one whole exchange. A `transport` from outside
-    keeps its own bounds, if any.
+    """httpx's client, with a bound in seconds for one whole exchange.
+
+    A `transport` from outside keeps its own bounds, if any.
     """
 
     def __init__(self, longest_seconds: float, **options: Any) -> None:
@@ -36,8 +37,9 @@ class Client(httpx.Client):
 
 @contextmanager
 def until(ends_at: float) -> Iterator[None]:
-    """What this thread sends and receives while the block runs is over by then (monotonic seconds),
-    or fails with a time-out of httpx.
+    """What this thread sends and receives while the block runs is over by then.
+
+    `then` is in monotonic seconds; what is not over fails with a time-out of httpx.
     """
     _exchange.ends_at = ends_at
     try:

@@ -15,7 +15,9 @@ from .microsoft.adapter import Microsoft
 
 @dataclass(frozen=True)
 class Row:
-    """What is to be known of a provider before anything is asked of it. Words stand as on screen.
+    """What is to be known of a provider before anything is asked of it.
+
+    Words stand as on screen.
 
     `sign_in`: "oauth" (the person allows it there and comes back) or "password" (typed here, tried
     at once). `oauth_extra`: what goes along on the way out. `has_own_address`: each account says
@@ -47,14 +49,17 @@ class Row:
     mails_guests: bool = False  # of a changed or deleted event, whatever we ask for
 
     def scopes(self, existing: bool = False, shared: bool = False) -> tuple[str, ...]:
-        """What to ask the account's owner for. `existing`: also to write to calendars they have
-        already; `shared`: also to read other people's.
+        """What to ask the account's owner for.
+
+        `existing`: also to write to calendars they have already; `shared`: also to read other
+        people's.
         """
         return self.adapter.scopes(existing, shared)
 
     def ends_as_on_trial(self, days: int | None) -> bool:
-        """Whether access that ended so many whole days after consent ended since the operator's
-        application is not published there.
+        """Whether access ended since the operator's application is not published there.
+
+        `days` are whole days from consent to its end.
         """
         if self.trial_days is None or days is None:
             return False
@@ -108,7 +113,8 @@ def companies() -> str:
 
 
 def name(kind: str | None) -> str:
-    """What a provider is called on screen, also in old entries of the history: "a calendar
-    provider" for one that is not here any more.
+    """What a provider is called on screen, also in old entries of the history.
+
+    "a calendar provider" for one that is not here any more.
     """
     return PROVIDERS[kind].name if kind and kind in PROVIDERS else "a calendar provider"

@@ -1,5 +1,6 @@
-"""While the database is away a link gives its last good body; whatever was taken back is never
-given again.
+"""While the database is away a link gives its last good body.
+
+Whatever was taken back is never given again.
 """
 
 import threading

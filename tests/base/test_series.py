@@ -1,5 +1,6 @@
-"""A series of several people, states and places: whom a change reaches, what stays, and that nobody
-is booked twice unasked.
+"""A series of several people, states and places.
+
+Whom a change reaches, what stays, and that nobody is booked twice unasked.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -134,9 +135,8 @@ def test_each_is_claimed_for_its_own_practitioner(six, linden):
         first.change(linden.maya, span(1), which="all")
     assert [clash.span.starts_at for clash in refusal.value.clashes] == [in_new_york]
     assert times(six[:2]) == [timedelta(0), WEEK]
-    Booking.book(
-        linden.calendar, [week(2, 1)], linden.pat
-    )  # Pat's own time there does not matter: that one is Quinn's
+    # Pat's own time there does not matter: that one is Quinn's.
+    Booking.book(linden.calendar, [week(2, 1)], linden.pat)
     changed = first.change(linden.maya, span(1), which="all", skip_taken=True)
     assert [clash.span.starts_at for clash in changed.skipped] == [in_new_york]
     assert times(six) == [
@@ -156,9 +156,8 @@ def test_handing_over_takes_those_of_the_same_calendar_at_their_own_wall_time(li
     rows[1].change(linden.pat, week(1, 3))
     rows[2].change(linden.maya, week(2), practitioner=linden.colleague_calendar)
     first = Booking.get_by_id(rows[0].id)
-    first.change(
-        linden.maya, span(5), which="all", practitioner=linden.abroad
-    )  # nine o'clock there
+    # Nine o'clock there.
+    first.change(linden.maya, span(5), which="all", practitioner=linden.abroad)
     assert [row.practitioner for row in now(rows)] == [
         linden.abroad,
         linden.abroad,
@@ -382,8 +381,9 @@ PEOPLE = ("pat", "quinn", "maya")
 
 
 class Histories(RuleBasedStateMachine):
-    """Several people change one series and single bookings in any order; what nobody asked for
-    never happens.
+    """Several people change one series and single bookings in any order.
+
+    What nobody asked for never happens.
     """
 
     @initialize()

@@ -1,5 +1,7 @@
-"""Time off and bookings: refused like any taken time until somebody agrees, in series, undo and
-handing over alike; what is agreed to holds for what was shown alone.
+"""Time off and bookings.
+
+Refused like any taken time until somebody agrees, in series, undo and handing over alike; what is
+agreed to holds for what was shown alone.
 """
 
 from datetime import UTC, date, datetime, timedelta

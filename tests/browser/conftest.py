@@ -1,5 +1,6 @@
-"""A real browser, and Kalends on a port of its own. Debian's Chromium is used; where there is none
-these tests are named as not tested.
+"""A real browser, and Kalends on a port of its own.
+
+Debian's Chromium is used; where there is none these tests are named as not tested.
 
 - `chromium`: the browser, started once.
 - `address`: the pages of this very process, over the rows of the test (`linden`, the moved

@@ -1,5 +1,6 @@
-"""The calendar in a real browser: cards open over it, the form answers while one types, the
-keyboard is enough.
+"""The calendar in a real browser.
+
+Cards open over it, the form answers while one types, the keyboard is enough.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,8 @@ from base.scheduling import Span
 from models import Booking
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 WEEK = "/calendar?day=2026-11-26"
@@ -41,8 +41,9 @@ def address(address, linden, clock):
 
 @pytest.fixture
 def visit(chromium, address):
-    """`visit(path, width=…, theme=…, scripts=…)`: a page with Pat signed in; every fault on its
-    console fails the test.
+    """`visit(path, width=…, theme=…, scripts=…)`.
+
+    A page with Pat signed in; every fault on its console fails the test.
     """
     contexts, faults = [], []
 

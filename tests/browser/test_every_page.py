@@ -1,5 +1,6 @@
-"""Every page that a link leads to, in the sample clinic: no barrier that axe can find, no sideways
-scroll, nothing on the console.
+"""Every page that a link leads to, in the sample clinic.
+
+No barrier that axe can find, no sideways scroll, nothing on the console.
 """
 
 import re
@@ -8,10 +9,11 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 LOOKS = {"phone, light": ("light", 390, 844), "desk, dark": ("dark", 1280, 900)}
+# Kinds of page that each is known to reach.
 LEAST = {
     "owner@sample.test": 40,
     "lea@sample.test": 28,
-}  # kinds of page that each is known to reach
+}
 
 
 def kind(address: str) -> str:

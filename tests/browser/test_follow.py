@@ -1,5 +1,6 @@
-"""From the calendar to a calendar app: what is booked, moved and cancelled in the browser stands in
-the link at its next read.
+"""From the calendar to a calendar app.
+
+What is booked, moved and cancelled in the browser stands in the link at its next read.
 """
 
 import urllib.request
@@ -26,8 +27,9 @@ def the_event(address: str, link: str):
 
 
 def settle(page):
-    """Until the form has looked whether the time is free. It waits for a pause in typing, and htmx
-    tells the console of a look cut short.
+    """Until the form has looked whether the time is free.
+
+    It waits for a pause in typing, and htmx tells the console of a look cut short.
     """
     page.wait_for_timeout(800)
     page.wait_for_load_state("networkidle")

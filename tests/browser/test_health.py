@@ -1,5 +1,6 @@
-"""The owner's board in a real browser: no barriers, it follows by itself, and asks before it
-resyncs everyone.
+"""The owner's board in a real browser.
+
+No barriers, it follows by itself, and asks before it resyncs everyone.
 """
 
 from datetime import timedelta
@@ -10,9 +11,8 @@ from playwright.sync_api import expect
 
 from sync.tables.accounts import Account
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""The help pages in a real browser: nothing scrolls sideways, nothing keeps anyone out, and the
-keyboard is enough.
+"""The help pages in a real browser.
+
+Nothing scrolls sideways, nothing keeps anyone out, and the keyboard is enough.
 """
 
 import pytest
@@ -8,9 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.conftest import PASSWORD
 from views.doors.help import PAGES
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 def sign_in(page, address: str) -> None:

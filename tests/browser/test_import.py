@@ -1,5 +1,6 @@
-"""Bringing in a CSV file in a real browser: choose it, watch the check count, read what is wrong,
-import the rest.
+"""Bringing in a CSV file in a real browser.
+
+Choose it, watch the check count, read what is wrong, import the rest.
 """
 
 import pytest
@@ -11,9 +12,8 @@ from operate import intake
 from operate.intake.upload import Import
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Calendar sync and private links in a real browser: generate, copy, look, regenerate, stop; with
-JavaScript and without.
+"""Calendar sync and private links in a real browser.
+
+Generate, copy, look, regenerate, stop; with JavaScript and without.
 """
 
 import urllib.error
@@ -16,9 +17,8 @@ from base.scheduling import Span
 from models import Booking
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture

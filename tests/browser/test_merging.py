@@ -1,5 +1,6 @@
-"""Two people with one form open, and taken times of a series, as a person meets them: with scripts,
-on a phone, without barriers.
+"""Two people with one form open, and taken times of a series, as a person meets them.
+
+With scripts, on a phone, without barriers.
 """
 
 import os

@@ -1,5 +1,6 @@
-"""External events in a real browser: a card over the calendar, and a page that follows what happens
-outside without getting in the way.
+"""External events in a real browser.
+
+A card over the calendar, and a page that follows what happens outside without getting in the way.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,8 @@ from playwright.sync_api import expect
 
 from sync.tables.accounts import Account
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 ONE = datetime(2026, 11, 20, 13, tzinfo=UTC)
 

@@ -7,9 +7,8 @@ from playwright.sync_api import expect
 from models import Feed, Patient, Practitioner, User
 from tests.conftest import PASSWORD
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture

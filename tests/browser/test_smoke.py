@@ -1,5 +1,6 @@
-"""Kalends as it is deployed, with the sample clinic: its door opens, for everyone who should come
-in.
+"""Kalends as it is deployed, with the sample clinic.
+
+Its door opens, for everyone who should come in.
 """
 
 import pytest

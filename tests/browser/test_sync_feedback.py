@@ -1,5 +1,6 @@
-"""What a press on Calendar sync says: in sight where one pressed, and where the keyboard goes on
-from.
+"""What a press on Calendar sync says.
+
+In sight where one pressed, and where the keyboard goes on from.
 """
 
 import external
@@ -9,9 +10,8 @@ from playwright.sync_api import expect
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True, scope="session"
-)  # pages are the same on both
+# Pages are the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
 
 
 @pytest.fixture

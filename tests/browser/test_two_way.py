@@ -1,5 +1,6 @@
-"""Two-way sync by clicking, with the real server, workers and imitation provider: what the readme
-promises a first-time user.
+"""Two-way sync by clicking, with the real server, workers and imitation provider.
+
+What the readme promises a first-time user.
 """
 
 import re

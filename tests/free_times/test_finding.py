@@ -1,5 +1,7 @@
-"""Free times from rows: working hours, bookings, events outside, time off and gaps; with few
-queries, and with whom where anyone will do.
+"""Free times from rows.
+
+Working hours, bookings, events outside, time off and gaps; with few queries, and with whom where
+anyone will do.
 """
 
 import logging

@@ -1,5 +1,7 @@
-"""Random histories with many actors at once: no two bookings of a person overlap unless somebody
-was shown it and agreed. `make bench` runs thousands.
+"""Random histories with many actors at once.
+
+No two bookings of a person overlap unless somebody was shown it and agreed. `make bench` runs
+thousands.
 """
 
 from bench.histories import Crew, History

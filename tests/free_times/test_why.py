@@ -1,5 +1,6 @@
-"""Why somebody is not free: it names what is in the way, and never disagrees with the list of free
-times.
+"""Why somebody is not free.
+
+It names what is in the way, and never disagrees with the list of free times.
 """
 
 import random
@@ -21,8 +22,9 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 @pytest.fixture
 def busy(linden, clock):
-    """A day with one of everything: a booking with gaps at 10:00, lunch at 12:00, an event outside
-    at 14:00, and hours until 16:00.
+    """A day with one of everything.
+
+    A booking with gaps at 10:00, lunch at 12:00, an event outside at 14:00, and hours until 16:00.
     """
     service = Service.create(
         clinic=linden.clinic, name="First", gap_before_minutes=10, buffer_minutes=20

@@ -1,5 +1,7 @@
-"""Letters about sync trouble: one for each step of an episode, to whom it concerns, never twice,
-and with nothing in them that is private.
+"""Letters about sync trouble.
+
+One for each step of an episode, to whom it concerns, never twice, and with nothing in them that is
+private.
 """
 
 from datetime import timedelta

@@ -23,8 +23,9 @@ from people.credentials import OneTimeToken
 
 @pytest.fixture
 def run(app):
-    """`run("feed", "create", …)`: the answer of a command that went well; with `fault=True`, of one
-    that refused.
+    """`run("feed", "create", …)`.
+
+    The answer of a command that went well; with `fault=True`, of one that refused.
     """
 
     def invoke(*arguments, given=None, fault=False):

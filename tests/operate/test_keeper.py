@@ -20,8 +20,9 @@ def child(code: str) -> subprocess.Popen:
 
 @pytest.fixture
 def keep():
-    """`keep(part)`: a keeper of that one part, looked at until `holds`; what still runs at the end
-    is ended.
+    """`keep(part)`.
+
+    A keeper of that one part, looked at until `holds`; what still runs at the end is ended.
     """
     keepers = []
 

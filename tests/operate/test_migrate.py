@@ -1,5 +1,6 @@
-"""The database through its migrations: the same as the models say, never backwards, and faults in
-sentences.
+"""The database through its migrations.
+
+The same as the models say, never backwards, and faults in sentences.
 """
 
 import os
@@ -88,6 +89,7 @@ def test_migrations_make_what_the_models_say(db):
     with _as_models_say() as (execute, on_sqlite):
         said = facts(execute, on_sqlite)
     assert len(said) > 100
+    # They stand below the tables that they name, and leave this to the migration.
     tables = (
         "agreement",
         "audit_entry",
@@ -96,7 +98,7 @@ def test_migrations_make_what_the_models_say(db):
         "letter",
         "note_version",
         "time_off",
-    )  # they stand below the tables that they name, and leave this to the migration
+    )
     deferred = {
         line for line in made if line.startswith(tuple(f"{table}: FOREIGN KEY" for table in tables))
     }

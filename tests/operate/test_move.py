@@ -29,8 +29,9 @@ def environment(folder: Path, url: str) -> dict[str, str]:
 
 @pytest.fixture
 def small_clinic(tmp_path):
-    """A clinic in an SQLite file, with a booking and a private link: (file, path of the link, its
-    text).
+    """A clinic in an SQLite file, with a booking and a private link.
+
+    (file, path of the link, its text).
     """
     file = tmp_path / "kalends.db"
     app = create_app(Settings.from_env(environment(tmp_path, f"sqlite:///{file}")))

@@ -1,5 +1,6 @@
-"""When Redis, the database or the disk refuse: what still works, what is said, and that all goes on
-by itself afterwards.
+"""When Redis, the database or the disk refuse.
+
+What still works, what is said, and that all goes on by itself afterwards.
 """
 
 import fcntl
@@ -41,9 +42,8 @@ from sync.feeds import feed as feeds
 from sync.tables import starting
 from tests.conftest import lacking
 
-on_sqlite_alone = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # whichever database it is makes no difference
+# Whichever database it is makes no difference.
+on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 # ---- Redis ----

@@ -124,9 +124,8 @@ def test_two_links_are_being_read_and_serve_at_once(app, clinic, clock):
     assert FeedRead.select().where(FeedRead.feed == phone).count() == 2
     body = app.test_client().get(feeds.path(app.config["SECRET_KEY"], phone)).get_data(as_text=True)
     assert body.count("BEGIN:VEVENT") > 50
-    assert not any(
-        client.last_name in body for client in Patient if len(client.last_name) > 5
-    )  # this person shows internal IDs
+    # This person shows internal IDs.
+    assert not any(client.last_name in body for client in Patient if len(client.last_name) > 5)
     assert User.select().where(User.sync_allowed).count() == 1
 
 

@@ -1,5 +1,6 @@
-"""From every earlier version to this one, with data in every table: nothing is lost, and what
-follows from stored secrets stays the same.
+"""From every earlier version to this one, with data in every table.
+
+Nothing is lost, and what follows from stored secrets stays the same.
 """
 
 import hashlib
@@ -32,8 +33,9 @@ WORDS = "0021_words"
 
 @pytest.fixture(params=EARLIER)
 def upgraded(request, empty):
-    """A database of an earlier version with data, brought to this one: (that version, rows by table
-    before).
+    """A database of an earlier version with data, brought to this one.
+
+    (that version, rows by table before).
     """
     before = make(models.database, request.param)
     migrate.migrate()

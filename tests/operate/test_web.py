@@ -1,5 +1,6 @@
-"""The web as it is deployed, met by slow, broken and hostile lines: they cost a connection, never a
-thread, and what came in part is not taken.
+"""The web as it is deployed, met by slow, broken and hostile lines.
+
+They cost a connection, never a thread, and what came in part is not taken.
 """
 
 import socket
@@ -20,16 +21,16 @@ from operate import front
 from sync.feeds import feed as feeds
 from tests.conftest import NOW, PASSWORD
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # whichever database it is makes no difference
+# Whichever database it is makes no difference.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture
 def server(app, linden, clock):
-    """granian with the front, in this process; `server.asked` holds the environment of each request
-    that reached the application.
+    """granian with the front, in this process.
+
+    `server.asked` holds the environment of each request that reached the application.
     """
     asked = []
 
@@ -73,7 +74,8 @@ def connected(server) -> socket.socket:
 
 
 def said(server, octets: bytes, ends: bool = False) -> bytes:
-    """All that the server answers to these octets, until it closes or has nothing more to say;
+    """All that the server answers to these octets, until it closes or has nothing more to say.
+
     `ends`: we send no more.
     """
     with connected(server) as line:

@@ -156,10 +156,11 @@ def test_a_new_address_counts_once_its_person_opened_the_link(
             browser.get(path).status_code == status[0]
             and browser.post(path).status_code == status[1]
         )
+    # Opening it changes nothing.
     assert (
         "pat@new.test" in pat.get(path).text
         and User.get_by_id(linden.pat.id).email == "pat@linden.test"
-    )  # opening it changes nothing
+    )
     assert pat.post(path).status_code == 303
     assert User.get_by_id(linden.pat.id).email == "pat@new.test"
     assert (

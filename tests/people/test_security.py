@@ -1,5 +1,6 @@
-"""What happens at the doors is kept for the owner: without names, addresses or e-mails in clear,
-for a while, and in bounds.
+"""What happens at the doors is kept for the owner.
+
+Without names, addresses or e-mails in clear, for a while, and in bounds.
 """
 
 import threading

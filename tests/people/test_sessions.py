@@ -1,5 +1,6 @@
-"""What browsers keep, sessions as rows, and forms whose session has ended: with the page's tokens
-switched on, as people use it.
+"""What browsers keep, sessions as rows, and forms whose session has ended.
+
+With the page's tokens switched on, as people use it.
 """
 
 import html
@@ -24,8 +25,9 @@ NEW = {
 
 
 class Browser:
-    """A browser without JavaScript: it reads a page, fills in its forms and sends them with what
-    the page hides in them.
+    """A browser without JavaScript.
+
+    It reads a page, fills in its forms and sends them with what the page hides in them.
     """
 
     def __init__(self, app):
@@ -134,8 +136,9 @@ def test_messages_that_no_page_shows_do_not_pile_up(olive, browser):
 
 
 def test_pages_of_one_browser_that_answer_at_once_keep_what_each_said(app, linden):
-    """One page shows its messages while another begins to connect an account and says something:
-    neither undoes the other.
+    """One page shows its messages while another begins to connect an account and says something.
+
+    Neither undoes the other.
     """
     _row, secret = Session.begin(linden.pat, False, "")
     sessions, response = app.session_interface, app.response_class()
@@ -241,9 +244,8 @@ def test_a_session_is_one_query_and_a_file_of_ours_none(app, olive, monkeypatch)
     olive.get("/static/app.js")
     assert [sql for sql in asked if "session" in sql] == []
     olive.get("/profile")
-    assert (
-        len([sql for sql in asked if "secret_hash" in sql and sql.startswith("SELECT")]) == 2
-    )  # this one, and the list on the page
+    # This one, and the list on the page.
+    assert len([sql for sql in asked if "secret_hash" in sql and sql.startswith("SELECT")]) == 2
 
 
 # ---- a session that ends while a form is open ----
@@ -336,9 +338,7 @@ def test_a_forged_form_is_neither_taken_nor_kept(app, olive, browser, linden):
 
 
 def test_a_persons_token_does_not_sign_a_stranger_in(app, olive, linden):
-    """Else another site could sign a visitor in as somebody else, with a token from its own
-    pages.
-    """
+    """Else another site could sign a visitor in as somebody else, with a token of its own."""
     victim = Browser(app)
     victim.get("/sign-in")
     olive.get("/team/")
@@ -398,8 +398,9 @@ def test_the_key_may_be_rotated_while_a_form_is_open(app, olive, linden, monkeyp
 
 
 def test_every_form_on_the_pages_survives_the_end_of_its_session(app, olive, linden, clock):
-    """Each page with forms, each form: sent after the session ended, it waits; nothing of it
-    happens before the person is back.
+    """Each page with forms, each form.
+
+    Sent after the session ended, it waits; nothing of it happens before the person is back.
     """
     pages = [
         "/calendar",

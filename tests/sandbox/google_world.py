@@ -47,8 +47,9 @@ class Caller(httpx.Client):
 
 
 def judge(method, path, status, body):
-    """Raises ValidationError unless the body is what the schema says of this call; whole lists, not
-    trimmed ones, hold the promise on tokens.
+    """Raises ValidationError unless the body is what the schema says of this call.
+
+    Whole lists, not trimmed ones, hold the promise on tokens.
     """
     if status >= 400:
         return schema.validate("error", body)

@@ -45,9 +45,10 @@ def test_an_inserted_event_comes_back_as_google_writes_it(api):
         {"useDefault": True},
     )
     assert made["organizer"] == {"email": ROBIN, "self": True}
+    # Defaults are left out.
     assert not {"transparency", "visibility", "location", "guestsCanModify", "recurrence"} & set(
         made
-    )  # defaults are left out
+    )
     assert not [name for name in made if name.startswith("_")]
     assert one(api, made["id"]).json() == made
 

@@ -207,9 +207,8 @@ def test_deleted_events_show_only_when_asked_for(api, robin, morning):
         for item in api.events(showDeleted="true").json()["items"]
         if item["status"] == "cancelled"
     ]
-    assert [item["summary"] for item in gone] == [
-        "8"
-    ]  # on one's own calendar tombstones keep their details
+    # On one's own calendar tombstones keep their details.
+    assert [item["summary"] for item in gone] == ["8"]
 
 
 def test_tombstones_can_be_bare(api, robin, sandbox, morning):

@@ -57,8 +57,10 @@ def card(
     refusal: SlotTaken | None = None,
     changed_meanwhile: bool = False,
 ) -> Card:
-    """The card; `wanted` is the status that was refused because of what is in the way, or nothing
-    was done as another status was set meanwhile.
+    """The card of a booking.
+
+    `wanted` is the status that was refused because of what is in the way, or nothing was done as
+    another status was set meanwhile.
     """
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
@@ -92,8 +94,9 @@ def card(
 
 
 def earlier_notes(row: Booking | Patient, zone: ZoneInfo) -> list[tuple[str, str, str]]:
-    """What the notes said before, newest first: the text, who changed it, when. For whoever may
-    read the notes.
+    """What the notes said before, newest first: the text, who changed it, when.
+
+    For whoever may read the notes.
     """
     return [
         (one.text, one.user.name if one.user else "Kalends", display.moment(one.at, zone))

@@ -8,9 +8,8 @@ from base.scheduling import BadTime, Span
 from views.kit import display
 from views.kit.merging import Merging
 
-OVERNIGHT = timedelta(
-    hours=12
-)  # an end before the start means the next day when it is at most so long; else it is a slip
+# An end before the start means the next day when it is at most so long; else it is a slip.
+OVERNIGHT = timedelta(hours=12)
 FACTS = {  # BadTime → the field and the sentence
     "year": ("day", "Choose a day from 1970 to 2099"),
     "ends_before_start": ("ends", "It ends before it starts. Check both times"),
@@ -65,6 +64,7 @@ class Times(Merging):
 
     def span(self) -> Span | None:
         """What was typed as a span in the calendar's zone, or None with a fault beside the field.
+
         Fills `remarks`.
         """
         try:
@@ -74,8 +74,9 @@ class Times(Merging):
             return None
 
     def span_so_far(self) -> Span | None:
-        """The span of a form that may not be finished. What is filled in and cannot be becomes a
-        remark, unless it stands beside its field.
+        """The span of a form that may not be finished.
+
+        What is filled in and cannot be becomes a remark, unless it stands beside its field.
         """
         try:
             return self._span()

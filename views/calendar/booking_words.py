@@ -1,5 +1,6 @@
-"""What a change of a series left alone, and why: sentences without a client's name, since they
-travel in a cookie.
+"""What a change of a series left alone, and why.
+
+Sentences without a client's name, since they travel in a cookie.
 """
 
 from collections.abc import Sequence
@@ -42,8 +43,9 @@ def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
 
 
 def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Span]:
-    """The timed spans that leave the working hours of their day. Only a warning: people do work
-    late.
+    """The timed spans that leave the working hours of their day.
+
+    Only a warning: people do work late.
     """
     timed = [span for span in spans if not span.all_day]
     if not timed:

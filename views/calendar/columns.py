@@ -1,5 +1,6 @@
-"""What lies where in the columns of the calendar: bookings, external events, and the free time
-between them.
+"""What lies where in the columns of the calendar.
+
+Bookings, external events, and the free time between them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +26,9 @@ Item = Booking | ExternalEvent | Stretch
 
 @dataclass(frozen=True)
 class Block:
-    """A booking, an external event or time off on one day; `start` and `end` are its place in the
-    grid ("09:25"), `times` what is said.
+    """A booking, an external event or time off on one day.
+
+    `start` and `end` are its place in the grid ("09:25"), `times` what is said.
 
     `booking_id` or else `event_id` leads to its card, `off_id` to where it is changed; `status` is
     a booking's, or "external", or "away".
@@ -48,8 +50,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Free:
-    """A piece of free time to press; of each stretch one `leads`: it shows its label on a phone,
-    and the keyboard stops there.
+    """A piece of free time to press.
+
+    Of each stretch one `leads`: it shows its label on a phone, and the keyboard stops there.
     """
 
     start: str
@@ -77,22 +80,25 @@ class Day:
 
 def shows_titles(calendar: Practitioner) -> bool:
     """Whether whoever looks may read what the external events are: only the person whose they are.
+
     Others see that time is taken.
     """
     return calendar.user_id == current_user.id
 
 
 def off_title(stretch: Stretch) -> str:
-    """What time off is called: its kind, for the person and for managers; for all others that the
-    person is away.
+    """What time off is called.
+
+    Its kind, for the person and for managers; for all others that the person is away.
     """
     row = stretch.off
     return display.OFF_NAMES[row.kind] if access.may_see_off(row) else display.AWAY
 
 
 def external(calendar: Practitioner, start: datetime, end: datetime) -> list[ExternalEvent]:
-    """The external events to be shown to whoever looks. What is free outside tells nobody else
-    anything, so it is the owner's alone.
+    """The external events to be shown to whoever looks.
+
+    What is free outside tells nobody else anything, so it is the owner's alone.
     """
     events = ExternalEvent.between(calendar.user_id, start, end)
     return list(events if shows_titles(calendar) else events.where(ExternalEvent.busy != "free"))
@@ -160,8 +166,9 @@ def fill(
 
 
 def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
-    """What was called off and shares its time with nothing else: it leaves room beside it, so that
-    the freed time can be pressed.
+    """What was called off and shares its time with nothing else.
+
+    It leaves room beside it, so that the freed time can be pressed.
     """
     return [
         item
@@ -176,8 +183,10 @@ def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:
 
 
 def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
-    """The gap, cut where something was called off begins and ends, so that its time can be booked
-    by itself; and of each part whether it is such a time. No part gets too short to be pressed.
+    """The gap, cut where something that was called off begins and ends.
+
+    So its time can be booked by itself; of each part it tells whether it is such a time. No part
+    gets too short to be pressed.
     """
     least, start = timedelta(minutes=SHORTEST), gap.starts_at
     for edge in sorted({edge for span in freed for edge in (span.starts_at, span.ends_at)}):
@@ -188,9 +197,7 @@ def _divided(gap: Span, freed: Sequence[Span]) -> Iterator[tuple[Span, bool]]:
 
 
 def bounds(days: Sequence[Day]) -> tuple[int, int]:
-    """First hour shown and the hour after the last: 08 to 18, or wider where hours or blocks
-    are.
-    """
+    """First hour shown and the hour after the last: 08 to 18, or wider where needed."""
     edges = [edge for day in days for edge in day.hours] + [
         _edge(item) for day in days for item in day.items
     ]
@@ -200,8 +207,10 @@ def bounds(days: Sequence[Day]) -> tuple[int, int]:
 
 
 def _edge(item: Block | Free) -> tuple[str, str]:
-    """What of a block must be seen. One that is no booking and comes from the day before or goes on
-    to the next need not show all of the night.
+    """What of a block must be seen.
+
+    One that is no booking and comes from the day before or goes on to the next need not show all of
+    the night.
     """
     if isinstance(item, Free) or item.booking_id:
         return item.start, item.end
@@ -225,8 +234,9 @@ def cut_to(days: Iterable[Day], first: int, last: int) -> None:
 
 
 def touches(item: Item, day: date, window: Span) -> bool:
-    """Whole days are shown by their date, whatever zone they are meant in; an event without length
-    where it begins.
+    """Whole days are shown by their date, whatever zone they are meant in.
+
+    An event without length where it begins.
     """
     if item.all_day:
         return item.starts_on <= day < item.ends_on
@@ -281,9 +291,7 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
 
 
 def _place(item: Item, window: Span, zone: ZoneInfo) -> tuple[int, int]:
-    """From and to in minutes of the local day, rounded outwards to five, and high enough to be
-    read.
-    """
+    """From and to in minutes of the local day, in fives, and high enough to be read."""
     start = 0 if item.starts_at <= window.starts_at else five(item.starts_at.astimezone(zone))
     ends = item.ends_at.astimezone(zone)
     end = (
@@ -309,8 +317,10 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
 def _slots(
     gaps: Iterable[list[tuple[Span, bool]]], blocks: Sequence[Block], zone: ZoneInfo
 ) -> Iterator[Free]:
-    """Free stretches in pieces. The first piece leads that lies under no block, such as an offered
-    booking; so does that where something was called off.
+    """Free stretches in pieces.
+
+    The first piece leads that lies under no block, such as an offered booking; so does that where
+    something was called off.
     """
     for parts in gaps:
         cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]

@@ -5,8 +5,9 @@ from sync.feeds import owned
 
 
 def first_steps(clinic: Clinic) -> dict[str, bool]:
-    """What is set up, read from the data: the clinic itself, what can be booked and when, clients,
-    a calendar outside.
+    """What is set up, read from the data.
+
+    The clinic itself, what can be booked and when, clients, a calendar outside.
     """
     open_hours = any(venue.hours for venue in Venue.listed(clinic))
     return {

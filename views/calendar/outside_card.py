@@ -1,6 +1,6 @@
-"""What the card of an external event says: when, from which calendar, whether it blocks booking
-here
-and why.
+"""What the card of an external event says.
+
+When, from which calendar, whether it blocks booking here and why.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
-"""Clients: list and search, the record, adding and changing, archiving. Anyone who works here may
-do all of it.
+"""Clients: list and search, the record, adding and changing, archiving.
+
+Anyone who works here may do all of it.
 """
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -88,8 +89,9 @@ def put_away_id_changes():
 @blueprint.post("/matches")
 @login_required
 def matches():
-    """A search travels in the body of a form: addresses are kept by browsers and logged by proxies,
-    and this one would hold a name.
+    """A search travels in the body of a form.
+
+    Addresses are kept by browsers and logged by proxies, and this one would hold a name.
     """
     query = text.clean(request.form.get("q", "")[:100], 100)
     if query and access.clinic().internal_ids and not htmx.is_partial():
@@ -192,8 +194,9 @@ def bring_back(patient_id: int):
 
 
 def _outside(client: Patient) -> dict:
-    """How the client appears in the calendars of whoever looks: a label, or nothing; and whether a
-    link chose for itself.
+    """How the client appears in the calendars of whoever looks.
+
+    A label, or nothing; and whether a link chose for itself.
     """
     identifier = identifier_of(current_user.identifier, access.clinic())
     label = text.client_label(

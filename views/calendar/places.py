@@ -13,8 +13,9 @@ CARRIERS = ("bookings", "time_off", "next_free")  # blueprints whose addresses c
 
 
 def came_from() -> dict[str, str]:
-    """The view from which a booking was opened and its first day, as the addresses of the card
-    carry them; empty: the week.
+    """The view from which a booking was opened and its first day; empty: the week.
+
+    The addresses of the card carry them so.
     """
     view = request.args.get("view")
     shown = request.args.get("shown") or request.args.get("day", "")
@@ -22,8 +23,9 @@ def came_from() -> dict[str, str]:
 
 
 def carry(blueprint: Blueprint) -> None:
-    """Have every address of these pages carry the view one came from, so that a change leads back
-    there.
+    """Have every address of these pages carry the view one came from.
+
+    So a change leads back there.
     """
 
     @blueprint.url_defaults
@@ -34,8 +36,9 @@ def carry(blueprint: Blueprint) -> None:
 
 
 def address(calendar: Practitioner, day: date | None, came: dict[str, str]) -> str:
-    """The view one came from, or the week, on a day (None: today); of all views but the team's it
-    is that of this calendar.
+    """The view one came from, or the week, on a day (None: today).
+
+    Of all views but the team's it is that of this calendar.
     """
     view, on = came.get("view"), day and day.isoformat()
     if view == "team":

@@ -54,8 +54,9 @@ def index():
 @blueprint.get("/calendar/changes")
 @login_required
 def changes():
-    """What an open page asks for by itself: nothing where it shows all there is (`rev`), else the
-    calendar anew.
+    """What an open page asks for by itself.
+
+    Nothing where it shows all there is (`rev`), else the calendar anew.
     """
     view, calendar = request.args.get("view"), chosen_calendar()
     if view not in VIEWS:
@@ -124,9 +125,8 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         scheduling.midnight(filled[0], zone) - timedelta(days=1),
         scheduling.midnight(filled[-1], zone) + timedelta(days=2),
     )
-    rev = revision(
-        calendar, now
-    )  # before the rows are read: what changes meanwhile is seen at the next look
+    # Before the rows are read: what changes meanwhile is seen at the next look.
+    rev = revision(calendar, now)
     rota = time_off.rota(calendar, *around)
     items = [
         *calendar.user.bookings_between(*around),
@@ -171,8 +171,9 @@ def _clock(days: list[columns.Day], local: datetime, is_shown: bool) -> dict:
 
 
 def revision(calendar: Practitioner, now: datetime) -> str:
-    """A mark of all that the page of a calendar shows: it moves with the person's bookings, time
-    off and external events, and slowly with the clock.
+    """A mark of all that the page of a calendar shows.
+
+    It moves with the person's bookings, time off and external events, and slowly with the clock.
     """
     newest = (
         Practitioner.select(

@@ -15,8 +15,9 @@ from . import columns
 
 
 def sentence(reason: Reason, wish: Wish, day: date) -> str:
-    """What is in the way. `day` is the one that was asked for, so that its date need not be said
-    again.
+    """What is in the way.
+
+    `day` is the one that was asked for, so that its date need not be said again.
     """
     if reason.kind == "past":
         return "This time is in the past."

@@ -1,5 +1,6 @@
-"""Handing over what is still to come in a closed calendar: to a colleague, one by one, or
-cancelling it. Managers only.
+"""Handing over what is still to come in a closed calendar.
+
+To a colleague, one by one, or cancelling it. Managers only.
 """
 
 from datetime import date
@@ -63,8 +64,10 @@ def decide(calendar_id: int):
 
 
 def _agreed() -> dict[int, bool | set[str]]:
-    """What may be overlapped, by booking: what the page named when its box was ticked, so that
-    nothing is agreed to for another colleague; whatever is there where it named nothing.
+    """What may be overlapped, by booking.
+
+    What the page named when its box was ticked, so that nothing is agreed to for another colleague;
+    whatever is there where it named nothing.
     """
     ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
     named = {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}

@@ -1,5 +1,6 @@
-"""Clients and bookings from CSV files: send one in, watch it being checked, then take it in or
-throw it away. Managers only.
+"""Clients and bookings from CSV files.
+
+Send one in, watch it being checked, then take it in or throw it away. Managers only.
 """
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
@@ -87,8 +88,9 @@ def _show(row: Import, status: int = 200, **more) -> Response:
 @blueprint.post("/<int:import_id>/meanings")
 @manager_required
 def answer(import_id: int):
-    """What a person says of the file's columns and dates. Answers that leave it unreadable come
-    back with why.
+    """What a person says of the file's columns and dates.
+
+    Answers that leave it unreadable come back with why.
     """
     row = access.import_to_take(import_id, *Import.light())
     if row.phase != "mapping":
@@ -123,8 +125,9 @@ def ask(import_id: int):
 @blueprint.post("/<int:import_id>/taking")
 @manager_required
 def take(import_id: int):
-    """Yes to a checked file. With bad lines the form must say that the good ones alone are
-    meant.
+    """Yes to a checked file.
+
+    With bad lines the form must say that the good ones alone are meant.
     """
     row = access.import_to_take(import_id, *Import.light())
     if row.phase == "checked" and (not row.good or (row.bad and "good_ones" not in request.form)):

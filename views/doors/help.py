@@ -1,8 +1,8 @@
 """Help: how to subscribe, what leaves the clinic, what to do when something looks wrong.
 
 Readable without signing in, since people follow it on another device. What is personal (the
-measured rhythm of one's own
-apps, the clinic's contact and zones) shows only to whoever is signed in.
+measured rhythm of one's own apps, the clinic's contact and zones) shows only to whoever is signed
+in.
 """
 
 from typing import NamedTuple
@@ -21,9 +21,7 @@ blueprint = Blueprint("help", __name__)
 
 
 class Page(NamedTuple):
-    """One help page: its group on the index, its name there, its heading and the sentence below
-    it.
-    """
+    """One help page: its group on the index, its name there, its heading and the sentence."""
 
     group: str
     name: str
@@ -191,8 +189,9 @@ def page(name: str):
 
 
 def _refresh() -> list[tuple[str, str, str, str]]:
-    """Rows of the refresh table: app, how often, settable, and the measured rhythm ("" for a
-    visitor).
+    """Rows of the refresh table.
+
+    App, how often, settable, and the measured rhythm ("" for a visitor).
     """
     if not current_user.is_authenticated:
         return [(*row, "") for _, *row in _REFRESH]
@@ -209,9 +208,7 @@ def _refresh() -> list[tuple[str, str, str, str]]:
 
 
 def _measured(intervals: list[int | None]) -> str:
-    """What is known of the apps' rhythm; an interval of None: read, but not often enough to
-    tell.
-    """
+    """What is known of the apps' rhythm; an interval of None: read too seldom to tell."""
     known = [seconds for seconds in intervals if seconds]
     if known:
         return display.rhythm(min(known))
@@ -219,8 +216,9 @@ def _measured(intervals: list[int | None]) -> str:
 
 
 def _statuses() -> list[tuple[str, bool, str, str]]:
-    """Rows of the table of statuses: whether it takes time here, and how it shows under each
-    preset.
+    """Rows of the table of statuses.
+
+    Whether it takes time here, and how it shows under each preset.
     """
     words = {
         None: "left out",

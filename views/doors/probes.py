@@ -47,7 +47,8 @@ def _database() -> str | None:
 
 @blueprint.get("/robots.txt")
 def robots():
-    """Everything may be fetched, nothing is indexed (X-Robots-Tag): naming a path here would
-    publish it.
+    """Everything may be fetched, nothing is indexed (X-Robots-Tag).
+
+    Naming a path here would publish it.
     """
     return "User-agent: *\nDisallow:\n", 200, {"Content-Type": "text/plain; charset=utf-8"}

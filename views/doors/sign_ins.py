@@ -1,5 +1,6 @@
-"""What happened at the doors of the clinic, for its owner: sign-ins, wrong tries, refused forms. No
-address is ever shown.
+"""What happened at the doors of the clinic, for its owner: sign-ins, wrong tries, refused forms.
+
+No address is ever shown.
 """
 
 from flask import Blueprint, render_template, request

@@ -1,10 +1,10 @@
-"""The mark of a browser: a signed cookie that says which people signed in with it before. It opens
-nothing.
+"""The mark of a browser: a signed cookie that says which people signed in with it before.
+
+It opens nothing.
 
 Guesses from a browser that somebody used before are counted apart from strangers' guesses, and
-forms of people who are not signed in
-are tied to it. It holds a random number and the numbers of people's rows, nothing that names
-anybody.
+forms of people who are not signed in are tied to it. It holds a random number and the numbers of
+people's rows, nothing that names anybody.
 """
 
 import hashlib

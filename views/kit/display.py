@@ -1,5 +1,6 @@
-"""How values read on a page: times with their zone, money, "12 minutes ago", the main menu,
-addresses of assets.
+"""How values read on a page.
+
+Times with their zone, money, "12 minutes ago", the main menu, addresses of assets.
 """
 
 import hashlib
@@ -73,8 +74,9 @@ _MENU = (  # name, endpoint, icon, who sees it
 
 
 class Wrapped(Extension):
-    """Lets a template wrap its lines anywhere, also inside quotation marks: a line break with the
-    indent of the next line is one space in the page.
+    """Lets a template wrap its lines anywhere, also inside quotation marks.
+
+    A line break with the indent of the next line is one space in the page.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
@@ -88,8 +90,9 @@ def init_app(app: Flask) -> None:
 
     @cache
     def asset(name: str) -> str:
-        """The address of a static file, with a mark of its content, so that browsers may keep it
-        for good.
+        """The address of a static file, with a mark of its content.
+
+        So browsers may keep it for good.
         """
         mark = hashlib.sha256((static / name).read_bytes()).hexdigest()[:10]
         return f"{app.static_url_path}/{name}?v={mark}"
@@ -144,8 +147,9 @@ class Page:
 
 
 def site_map() -> list[tuple[str, str, str]]:
-    """What the main menu leads to. Of sync a receptionist has none, but with a calendar of their
-    own.
+    """What the main menu leads to.
+
+    Of sync a receptionist has none, but with a calendar of their own.
     """
     sees = {"all"} | ({"manager"} if current_user.is_manager else set())
     if current_user.role != "receptionist" or current_user.practitioners.exists():
@@ -199,8 +203,9 @@ def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
 
 
 def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
-    """Friday 20 November, 14:30–15:20; with the later day where it ends on one, and the year where
-    it is not this one.
+    """Friday 20 November, 14:30–15:20.
+
+    With the later day where it ends on one, and the year where it is not this one.
     """
     first = first_day(item, zone)
     ends_at = max(item.starts_at, item.ends_at - timedelta(microseconds=1))
@@ -219,8 +224,9 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
 
 
 def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> str:
-    """14:30–15:20, with the day before it unless it is `among`; of what lasts longer than a day
-    both ends.
+    """14:30–15:20, with the day before it unless it is `among`.
+
+    Of what lasts longer than a day both ends.
     """
     if item.ends_at - item.starts_at > timedelta(
         hours=25
@@ -252,8 +258,9 @@ def money(cents: int | None, currency: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """About how long, in the largest unit that fits: "40 seconds", "12 minutes", "5 hours", "9
-    days".
+    """About how long, in the largest unit that fits.
+
+    "40 seconds", "12 minutes", "5 hours", "9 days".
     """
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
@@ -263,8 +270,9 @@ def duration(seconds: float) -> str:
 
 
 def plain_action(action: str) -> str:
-    """An action of the history for which there are no words: "account.some_thing" → "account: some
-    thing".
+    """An action of the history for which there are no words.
+
+    "account.some_thing" → "account: some thing".
     """
     kind, _, deed = action.partition(".")
     return f"{kind}: {deed or 'changed'}".replace("_", " ")
@@ -276,8 +284,9 @@ def minutes(seconds: int) -> str:
 
 
 def rhythm(seconds: float) -> str:
-    """About how often: "about every 15 minutes", "about hourly", "about every 6 hours", "about
-    daily".
+    """About how often.
+
+    "about every 15 minutes", "about hourly", "about every 6 hours", "about daily".
     """
     for size, unit, name in (
         (86400, "day", "daily"),

@@ -1,5 +1,6 @@
-"""Form fields shared by all pages: bounded and cleaned text, money, clock times. WTForms does the
-rest.
+"""Form fields shared by all pages: bounded and cleaned text, money, clock times.
+
+WTForms does the rest.
 """
 
 import re
@@ -32,8 +33,9 @@ from base import scheduling, text
 
 
 class _PageToken(CSRF):
-    """The field of the page's token. `views.kit.tokens` has checked what was sent before any form
-    is read.
+    """The field of the page's token.
+
+    `views.kit.tokens` has checked what was sent before any form is read.
     """
 
     def generate_csrf_token(self, csrf_token_field):
@@ -63,8 +65,9 @@ class Form(FlaskForm):
 
 
 class _Cleaned:
-    """Text as `text.line` or `text.clean` lets it through; refuses more than `limit` characters, or
-    nothing where `needed` says why.
+    """Text as `text.line` or `text.clean` lets it through.
+
+    Refuses more than `limit` characters, or nothing where `needed` says why.
     """
 
     def __init__(
@@ -77,9 +80,8 @@ class _Cleaned:
 
     def process_formdata(self, valuelist):
         raw = valuelist[0] if valuelist else ""
-        self.data = self.mended(
-            raw[: self.limit]
-        )  # for the form that comes back, and for whoever looks before it is validated
+        # For the form that comes back, and for whoever looks before it is validated.
+        self.data = self.mended(raw[: self.limit])
         try:
             self.data = self.cleaned(raw)
         except text.TooLong as error:
@@ -130,9 +132,7 @@ class Email(Line):
 
 
 class SignInName(Line):
-    """The address somebody signs in with: looked up only, so any that was stored earlier will
-    do.
-    """
+    """The address somebody signs in with: looked up only, so any stored one will do."""
 
     widget = EmailInput()
 
@@ -233,8 +233,9 @@ class Day(Field):
 
 
 class DayHours(Field):
-    """Hours of one day, up to two stretches: four time inputs of one name, in order
-    (`templates/_hours.html`).
+    """Hours of one day, up to two stretches.
+
+    Four time inputs of one name, in order (`templates/_hours.html`).
     """
 
     def walls(self) -> list[str]:
@@ -265,16 +266,14 @@ class Ticks(SelectMultipleField):
 
 
 class WeekHours(Field):
-    """Hours of a week, up to two stretches a day: 28 time inputs of one name, in order
+    """Hours of a week, up to two stretches a day. 28 time inputs of one name, in order
     (`templates/_hours.html`).
     """
 
     DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
     def rows(self) -> list[tuple[str, list[str]]]:
-        """For each day its name and four wall times: from, to, from, to; empty where there is
-        none.
-        """
+        """For each day its name and four wall times: from, to, from, to; else empty."""
         if self.raw_data:
             flat = [*self.raw_data, *[""] * 28]
         else:
@@ -318,9 +317,7 @@ class Options(Choice):
 
 
 def arg_int(value: str | None, default: int | None = None) -> int | None:
-    """A whole number from a query string; 404 for anything else, since such a link was not made by
-    us.
-    """
+    """A whole number from a query string; 404 for anything else. Such a link was not made by us."""
     if value is None or value == "":
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):

@@ -1,5 +1,6 @@
-"""The audit entries of a clinic as sentences: who did what. Names of people, services and links;
-never of clients.
+"""The audit entries of a clinic as sentences: who did what.
+
+Names of people, services and links; never of clients.
 """
 
 from datetime import datetime
@@ -106,10 +107,11 @@ _VALUES = {
     "one_way": "one way, by private link",
     "two_way": "both ways",
 }
+# Whose, and what it is called, is private.
 _GONE = {
     "account": "an account outside",
     "remote_calendar": "a calendar outside",
-}  # whose, and what it is called, is private
+}
 _GOALS = {"off": "one way from then on", "disconnect": "disconnect", "restart": "start over"}
 
 
@@ -154,8 +156,9 @@ def field_words(detail: dict) -> str:
 
 
 def lines(clinic: Clinic, entries: list[AuditEntry], zone: ZoneInfo) -> list[dict]:
-    """For each entry `who`, `what` and, where there is a page to open, its `url`. Times in the
-    zone.
+    """For each entry `who`, `what` and, where there is a page to open, its `url`.
+
+    Times in the zone.
     """
     names = _names(clinic)
     return [

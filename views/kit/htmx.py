@@ -1,5 +1,6 @@
-"""The only file that names an HX- header: pages for people, partials for htmx, from the same
-handler.
+"""The only file that names an HX- header.
+
+Pages for people, partials for htmx, from the same handler.
 """
 
 from flask import Flask, Response, flash, make_response, redirect, render_template, request

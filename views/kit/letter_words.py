@@ -1,5 +1,6 @@
-"""What the pages say about letters: waiting, sent, or not delivered and why. Nothing is decided,
-and no text of a letter is shown.
+"""What the pages say about letters: waiting, sent, or not delivered and why.
+
+Nothing is decided, and no text of a letter is shown.
 """
 
 from datetime import timedelta
@@ -26,8 +27,9 @@ def _letters(clinic: Clinic):
 
 
 def of_person(person: User) -> tuple[str, str] | None:
-    """(tone, sentence) about the last letter that brought the person a one-time link; None where
-    there is none.
+    """(tone, sentence) about the last letter that brought the person a one-time link.
+
+    None where there is none.
     """
     row = (
         _letters(person.clinic)

@@ -1,11 +1,10 @@
 """Two people, one row: a form that changes what is stored knows what was stored when it was opened.
 
 Each such form carries its first values in a hidden field. When it is saved, every field is compared
-three ways: as the page was
-opened, as it was sent, as the row is now. What only one of the two people changed is taken. Where
-both did, nothing is saved; the page shows both and asks which to keep. A page that does not say
-what it showed, such as one that was opened before an update of the program, is asked about every
-field that it would change.
+three ways: as the page was opened, as it was sent, as the row is now. What only one of the two
+people changed is taken. Where both did, nothing is saved; the page shows both and asks which to
+keep. A page that does not say what it showed, such as one that was opened before an update of the
+program, is asked about every field that it would change.
 """
 
 import base64
@@ -34,8 +33,9 @@ LONGEST_SEEN = 400_000  # characters of the hidden field
 
 
 class Seen(Field):
-    """What the form held when it was opened, as one word of base64 that every reader of HTML hands
-    back as it is.
+    """What the form held when it was opened, as one word of base64.
+
+    Every reader of HTML hands that back as it is.
     """
 
     widget = HiddenInput()
@@ -64,9 +64,7 @@ class Seen(Field):
 
 @dataclass(frozen=True)
 class Difference:
-    """A field, or fields that belong together, which two people changed: what each wants, in
-    words.
-    """
+    """A field, or fields that belong together, which two people changed, in words."""
 
     name: str
     label: str
@@ -76,8 +74,9 @@ class Difference:
 
 
 class Merging(Form):
-    """A form that changes a stored row. `together` names fields that mean something only with each
-    other, by label.
+    """A form that changes a stored row.
+
+    `together` names fields that mean something only with each other, by label.
     """
 
     seen = Seen()
@@ -111,9 +110,10 @@ class Merging(Form):
     def store(
         self, row: Base, opened: Callable[[Base], "Merging"], save: Callable[[], object]
     ) -> bool:
-        """Merge with what is stored now, and save. False: both changed a field, and `differences`
-        are to be decided first, or what must be this row's alone is another's, which stands beside
-        its field.
+        """Merge with what is stored now, and save.
+
+        False: both changed a field, and `differences` are to be decided first, or what must be this
+        row's alone is another's, which stands beside its field.
 
         `opened(row)` is the form as it would open now. Another change of the clinic waits
         meanwhile.
@@ -129,8 +129,9 @@ class Merging(Form):
         return may
 
     def add(self, make: Callable[[], Row]) -> Row | None:
-        """The row that `make()` makes from what was filled in. None: what must be this row's alone
-        is another's, which stands beside its field.
+        """The row that `make()` makes from what was filled in.
+
+        None: what must be this row's alone is another's, which stands beside its field.
         """
         try:
             return make()
@@ -145,8 +146,9 @@ class Merging(Form):
         self.fault(name, sentence.format(self[name].data))
 
     def merge(self, now: "Merging", row: Base) -> bool:
-        """Put into every field what is to be stored, given the form as it would open now. False:
-        there are `differences` to decide.
+        """Put into every field what is to be stored, given the form as it would open now.
+
+        False: there are `differences` to decide.
 
         Call it while the row is held (`database.alone`).
         """
@@ -156,9 +158,8 @@ class Merging(Form):
         was = current if self.is_blind else current | seen
         mine = self.snapshot()
         self.was_asked = bool(self.seen.asked)
-        mine |= {
-            name: was[name] for name in mine if name not in seen
-        }  # not on the page when it was opened
+        # Not on the page when it was opened.
+        mine |= {name: was[name] for name in mine if name not in seen}
         self.differences = [
             one
             for label, names in self._units()
@@ -173,8 +174,9 @@ class Merging(Form):
         return not self.differences
 
     def _sent(self) -> set[str]:
-        """The fields that were sent. A box that is not ticked sends nothing, so it counts as
-        sent.
+        """The fields that were sent.
+
+        A box that is not ticked sends nothing, so it counts as sent.
         """
         boxes = BooleanField, SelectMultipleField
         return {

@@ -1,5 +1,6 @@
-"""What Flask calls the session: of people who signed in it stands in the database, and their cookie
-holds a random secret alone.
+"""What Flask calls the session.
+
+Of people who signed in it stands in the database, and their cookie holds a random secret alone.
 
 Of strangers a few words are kept in an encrypted cookie until the next page. Nothing about clients
 is ever in a cookie.
@@ -22,12 +23,13 @@ from . import devices
 
 MESSAGES, MOST_MESSAGES = "_flashes", 10  # Flask's own name for what the next page says
 SECRET_LENGTH = 43  # of `secrets.token_urlsafe(32)`; what strangers' cookies hold is longer
+# What open pages ask for by themselves: nobody need sit before them.
 UNATTENDED = {
     "week.changes",
     "team_day.changes",
     "health.board",
     "two_way.look",
-}  # what open pages ask for by themselves: nobody need sit before them
+}
 
 log = logging.getLogger("kalends")
 _tagged = TaggedJSONSerializer()
@@ -83,8 +85,9 @@ class PageSession(SessionMixin):
         return self._values is not None and self._values != _open(self._before)
 
     def packed_onto(self, packed: str) -> str:
-        """What `packed` holds with this request's changes, encrypted; empty for nothing. Of
-        messages that no page showed the last few.
+        """What `packed` holds with this request's changes, encrypted; empty for nothing.
+
+        Of messages that no page showed the last few.
         """
         there, before, after = _open(packed), _open(self._before), self._read()
         for key in (key for key in {*before, *after} if before.get(key) != after.get(key)):
@@ -156,8 +159,9 @@ class Sessions(SessionInterface):
 
 
 def _keep(session: PageSession) -> None:
-    """Write what changed. The answer goes out even where the database cannot take it: a message is
-    lost then, no more.
+    """Write what changed.
+
+    The answer goes out even where the database cannot take it: a message is lost then, no more.
     """
     is_seen = now() - session.row.seen_at > SEEN_EVERY and request.endpoint not in UNATTENDED
     try:

@@ -1,5 +1,6 @@
-"""The sign-in form, and what somebody had typed when their session ended: it waits, encrypted, in
-the page that asks them to sign in.
+"""The sign-in form, and what somebody had typed when their session ended.
+
+It waits, encrypted, in the page that asks them to sign in.
 """
 
 import json
@@ -46,10 +47,10 @@ class SignIn(Form):
 
 
 def ask_again(user_id: int | None, why: str):
-    """The answer to a form whose sender (`user_id`, by its token) is not signed in. A part of a
-    page stays with all that was typed; a page
-    comes with the way to sign in, and keeps what was typed if it is a form of ours. `why`: "ended",
-    "other" or "old".
+    """The answer to a form whose sender (`user_id`, by its token) is not signed in.
+
+    A part of a page stays with all that was typed; a page comes with the way to sign in, and keeps
+    what was typed if it is a form of ours. `why`: "ended", "other" or "old".
     """
     heading, sentence = _WHY[why]
     if htmx.is_partial():
@@ -72,8 +73,9 @@ def ask_again(user_id: int | None, why: str):
 
 
 def _sealed(user_id: int) -> str:
-    """The form that was sent, encrypted; empty where it is too long. Of files and passwords only
-    that there were some.
+    """The form that was sent, encrypted; empty where it is too long.
+
+    Of files and passwords only that there were some.
     """
     typed = [[name, value] for name, value in request.form.items(multi=True) if _is_kept(name)]
     secret = any(name in SECRET_FIELDS for name in request.form) or bool(request.files)
@@ -90,8 +92,9 @@ def _sealed(user_id: int) -> str:
 
 
 def resume(user: User, sealed: str):
-    """After signing in: the page that saves what was typed with one press. None where nothing of
-    this person's waits.
+    """After signing in: the page that saves what was typed with one press.
+
+    None where nothing of this person's waits.
     """
     try:
         kept = json.loads(vault.unseal(sealed)) if sealed else None
@@ -120,8 +123,9 @@ def resume(user: User, sealed: str):
 
 
 def texts(typed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What a person typed among the fields of a form, each with its name in words: shown where the
-    form itself cannot be shown again, so that no text is lost. Never a password.
+    """What a person typed among the fields of a form, each with its name in words.
+
+    Shown where the form itself cannot be shown again, so that no text is lost. Never a password.
     """
     return [
         (name.replace("_", " ").capitalize(), value)

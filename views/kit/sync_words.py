@@ -1,5 +1,6 @@
-"""What the sync pages say about identifiers, links and their readers: facts turned into words,
-nothing decided.
+"""What the sync pages say about identifiers, links and their readers.
+
+Facts turned into words, nothing decided.
 """
 
 from zoneinfo import ZoneInfo
@@ -68,8 +69,9 @@ _LINK_DEEDS = {
 
 
 def in_effect(user: User, feed: Feed | None = None) -> str:
-    """The identifier that counts for the person, or for one of the links: the choice, cut by what
-    the clinic allows and uses.
+    """The identifier that counts for the person, or for one of the links.
+
+    The choice, cut by what the clinic allows and uses.
     """
     return identifier_of((feed.identifier if feed else None) or user.identifier, user.clinic)
 
@@ -81,9 +83,7 @@ def limited(user: User) -> str | None:
 
 
 def safer_identifiers(user: User) -> dict[str, str]:
-    """What a single link may show instead: the ladder up to what the person chose for
-    everything.
-    """
+    """What a single link may show instead: the ladder up to what the person chose."""
     return {
         key: IDENTIFIER_NAMES[key]
         for key in IDENTIFIERS[
@@ -105,8 +105,9 @@ def covers(feed: Feed) -> str:
 
 
 def lacks_role(feed: Feed, user: User) -> bool:
-    """Whether the link answers nothing since it shows calendars of others and its owner is no
-    manager any more.
+    """Whether the link answers nothing, since its owner is no manager any more.
+
+    It shows calendars of others.
     """
     return feed.shows_others and not user.is_manager
 
@@ -168,8 +169,9 @@ def rhythm(read: FeedRead) -> str:
 
 
 def going_stale(feed: Feed) -> str:
-    """What a new address means for those who read the old one: "Outlook gets nothing more and goes
-    stale; …".
+    """What a new address means for those who read the old one.
+
+    "Outlook gets nothing more and goes stale; …".
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     families = list(dict.fromkeys(read.family for read in reads)) or ["any app that uses it"]
@@ -223,8 +225,9 @@ def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
 
 
 def _history(user: User, most: int) -> list[tuple[AuditEntry, str]]:
-    """What changed in the person's sync settings, links and accounts, newest first, each with the
-    link's name ("" for all else).
+    """What changed in the person's sync settings, links and accounts, newest first.
+
+    Each with the link's name ("" for all else).
 
     Of accounts it is what the person did: the number of one that is gone may be another's now.
     """
@@ -256,8 +259,9 @@ def count(number: int, noun: str) -> str:
 
 
 def taking_part(calendars: list[Practitioner]) -> str:
-    """How many calendars a link for the whole clinic shows: people who have not allowed it are left
-    out.
+    """How many calendars a link for the whole clinic shows.
+
+    People who have not allowed it are left out.
     """
     return f"{sum(c.user.sync_allowed for c in calendars)} of {len(calendars)} take part"
 

@@ -1,10 +1,9 @@
 """The token in every form, without which no unsafe request is taken: another site cannot know it.
 
 It belongs to the person, not to the session: who signs in again goes on with the pages that were
-open. Forms of people who are not
-signed in belong to their browser. The check knows three refusals: no token of ours; the session has
-ended since; somebody else is
-signed in by now. In the last two what was typed is kept (`views.kit.signing_in`).
+open. Forms of people who are not signed in belong to their browser. The check knows three refusals:
+no token of ours; the session has ended since; somebody else is signed in by now. In the last two
+what was typed is kept (`views.kit.signing_in`).
 """
 
 import hmac
@@ -24,20 +23,22 @@ from . import brakes, devices, htmx, signing_in
 FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 EXEMPT = {"webhooks"}  # blueprints whose callers prove themselves by a secret of their own
+# For people who are not signed in yet.
 DOORS = {
     "auth.sign_in",
     "auth.send_reset",
     "auth.accept",
     "auth.welcome",
     "auth.sign_up",
-}  # for people who are not signed in yet
+}
 LONGEST = timedelta(days=31)  # no session lives as long
 
 
 @dataclass(frozen=True)
 class Token:
-    """Whose it is ("u" and a person's number, or "d" and a browser's), and when it was made, in
-    seconds since 1970.
+    """Whose it is, and when it was made, in seconds since 1970.
+
+    Whose: "u" and a person's number, or "d" and a browser's.
     """
 
     holder: str
@@ -100,9 +101,8 @@ def check():
     if token is None:
         return _refuse()
     if request.endpoint in DOORS:
-        is_ours = hmac.compare_digest(
-            token.holder.encode(), _browser().encode()
-        )  # else another site could sign a visitor in as somebody
+        # Else another site could sign a visitor in as somebody.
+        is_ours = hmac.compare_digest(token.holder.encode(), _browser().encode())
         return (
             None
             if is_ours or (current_user.is_authenticated and token.user_id == current_user.id)

@@ -1,5 +1,6 @@
-"""The address of a private link in every form that a calendar app takes: plain, webcal, Outlook's
-page, a code for cameras.
+"""The address of a private link in every form that a calendar app takes.
+
+Plain, webcal, Outlook's page, a code for cameras.
 
 It stands on the pages of its owner and nowhere else: not in a URL of ours, a log or the audit.
 """
@@ -24,8 +25,9 @@ def https(feed: Feed) -> str:
 
 
 def worded(feed: Feed) -> str:
-    """The same address for apps that name a calendar by its last part (Thunderbird), so that they
-    do not show the secret.
+    """The same address for apps that name a calendar by its last part (Thunderbird).
+
+    So they do not show the secret.
     """
     return https(feed).removesuffix(".ics") + (
         "/Busy-times.ics" if feed.kind == "availability" else "/Bookings.ics"
@@ -38,8 +40,9 @@ def webcal(feed: Feed) -> str:
 
 
 def outlook(host: str, feed: Feed) -> str:
-    """Outlook's page that adds the link. The address is percent-encoded whole, or its rest would be
-    lost.
+    """Outlook's page that adds the link.
+
+    The address is percent-encoded whole, or its rest would be lost.
     """
     address, name = quote(https(feed), safe=""), quote(feed.name, safe="")
     return f"https://{host}/calendar/0/addfromweb?url={address}&name={name}"

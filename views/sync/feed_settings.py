@@ -1,5 +1,6 @@
-"""The form in which a private link's settings are changed, and the way between its fields and the
-link's columns.
+"""The form in which a private link's settings are changed.
+
+Also the way between its fields and the link's columns.
 """
 
 from typing import ClassVar
@@ -133,9 +134,7 @@ for _status in STATUSES:
 
 
 def settings_form(feed: Feed, **kwargs) -> BusySettings:
-    """The form for this link, filled from it or from the request, with the choices that its owner
-    has.
-    """
+    """The form for this link, filled from it or the request, with its owner's choices."""
     windows = {bounds: name for name, bounds in WINDOWS.items()}
     fields = {
         "name": feed.name,

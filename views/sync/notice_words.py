@@ -1,5 +1,6 @@
-"""Which notices a person sees, which of them wait for a decision, and who asks. Rows are grouped
-here; nothing is decided.
+"""Which notices a person sees, which of them wait for a decision, and who asks.
+
+Rows are grouped here; nothing is decided.
 """
 
 from collections.abc import Iterable
@@ -18,8 +19,9 @@ MOST_LISTED = 20
 
 @dataclass(frozen=True)
 class Doubles:
-    """Double bookings with one calendar outside, as one notice. `ids`: the rows that it stands
-    for.
+    """Double bookings with one calendar outside, as one notice.
+
+    `ids`: the rows that it stands for.
     """
 
     account: Account
@@ -67,8 +69,9 @@ def _is_crowd(rows: list[Notice]) -> bool:
 
 
 def to_decide(notices: Iterable[Notice]) -> int:
-    """How many of the open notices wait for a person. What is put back already does not; that
-    somebody asks counts where nothing else does.
+    """How many of the open notices wait for a person.
+
+    What is put back already does not; that somebody asks counts where nothing else does.
     """
     groups = _by_calendar(notices)
     waiting = sum(

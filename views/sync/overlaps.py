@@ -1,5 +1,6 @@
-"""Bookings of one person at the same time, on the owner's board: as the nightly check found them,
-but for those that somebody moved since.
+"""Bookings of one person at the same time, on the owner's board.
+
+As the nightly check found them, but for those that somebody moved since.
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What the board says. `nobody`: pairs that nobody agreed to, `agreed`: to come, and somebody
-    did; each with whose they are. `counts` of both may be more than are listed.
+    """What the board says.
+
+    `nobody`: pairs that nobody agreed to, `agreed`: to come, and somebody did; each with whose they
+    are. `counts` of both may be more than are listed.
     """
 
     counts: tuple[int, int]

@@ -1,5 +1,6 @@
-"""What the pages say about calendars outside that cannot be read, and about single events in them:
-facts turned into sentences.
+"""What the pages say about calendars outside that cannot be read, and about single events in them.
+
+Facts turned into sentences.
 """
 
 from dataclasses import dataclass
@@ -27,8 +28,10 @@ KEPT = "The busy times we last read keep blocking."
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is the matter with one calendar. `may_free`: it is surely gone, so that its times may be
-    freed. `in_part`: the rest of it is read.
+    """What is the matter with one calendar.
+
+    `may_free`: it is surely gone, so that its times may be freed. `in_part`: the rest of it is
+    read.
     """
 
     name: str
@@ -43,8 +46,9 @@ class Trouble:
 
 
 def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
-    """What is the matter with the account's calendars, by calendar; those without trouble are not
-    in it.
+    """What is the matter with the account's calendars, by calendar.
+
+    Those without trouble are not in it.
     """
     found: dict[int, list[Trouble]] = {}
     provider = registry.of(standing.account.kind).name
@@ -101,9 +105,7 @@ def _events(row: CalendarTrouble, provider: str) -> Trouble:
 
 
 def unread(calendar: RemoteCalendar) -> str:
-    """The line about events that could not be read: "2 events could not be read: no start
-    time.".
-    """
+    """The line about events that could not be read, such as "2 events could not be read"."""
     reasons = UnreadEvent.reasons(calendar)
     total = sum(reasons.values())
     named = sorted(
@@ -123,8 +125,9 @@ def coverage(standing: Standing) -> list[str]:
 
 
 def in_short(standing: Standing) -> tuple[str, str]:
-    """A name and a sentence for an account whose calendars cannot be read, or in part; without the
-    name of any calendar.
+    """A name and a sentence for an account whose calendars cannot be read, or in part.
+
+    Without the name of any calendar.
     """
     gone, closed = standing.gone, standing.closed
     provider = registry.of(standing.account.kind).name

@@ -1,5 +1,6 @@
-"""The Calendar sync page as a whole: what all of its parts need, and how a change of one of them is
-answered.
+"""The Calendar sync page as a whole.
+
+What all of its parts need, and how a change of one of them is answered.
 """
 
 from zoneinfo import ZoneInfo

@@ -1,5 +1,6 @@
-"""Google's shapes and ours, pure:
-https://developers.google.com/workspace/calendar/api/v3/reference/events#resource
+"""Google's shapes and ours, pure.
+
+See https://developers.google.com/workspace/calendar/api/v3/reference/events#resource
 
 Single events go out, with their text, their times and a mark, and with nothing that could reach or
 remind anyone.
@@ -45,15 +46,14 @@ ACCESS = {
 
 
 def event_id(mark: Mark, secret: bytes) -> str:
-    """32 characters of base32hex, a–v and 0–9: all that Google takes in an id of our own
-    choosing.
-    """
+    """32 characters of base32hex, a–v and 0–9: all that Google takes in an id of our own."""
     return base64.b32hexencode(digest(mark, secret)).decode().lower()
 
 
 def from_event(event: Event, mark: Mark) -> dict[str, Any]:
-    """The body of an event of ours. A PUT with it also clears what someone else put there: guests,
-    a repeat, a deletion.
+    """The body of an event of ours.
+
+    A PUT with it also clears what someone else put there: guests, a repeat, a deletion.
     """
     body = {
         "summary": event.face.title,
@@ -71,8 +71,9 @@ def from_event(event: Event, mark: Mark) -> dict[str, Any]:
 
 
 def from_event_with_guests(event: Event, mark: Mark) -> dict[str, Any]:
-    """The body of a PATCH that restores an event of ours as `from_event` does, but leaves its
-    guests: null clears a field there.
+    """The body of a PATCH that restores an event of ours, but leaves its guests.
+
+    It is as `from_event` makes it; null clears a field there.
     """
     body = {"description": "", "location": "", "recurrence": None} | from_event(event, mark)
     return body | {side: {"date": None, "dateTime": None} | body[side] for side in ("start", "end")}
@@ -96,8 +97,9 @@ def _from_time(day: date | None, at: datetime, zone_name: str) -> dict[str, str]
 
 
 def to_event(item: dict[str, Any]) -> RemoteEvent:
-    """An event that lives (no tombstone). Raises Unreadable where nobody can tell when it is;
-    whatever else is odd is left out.
+    """An event that lives (no tombstone).
+
+    Raises Unreadable where nobody can tell when it is; whatever else is odd is left out.
     """
     remote_id = sure_identity(item)
     starts_on, starts_at, ends_on, ends_at = times(
@@ -128,8 +130,9 @@ def to_event(item: dict[str, Any]) -> RemoteEvent:
 
 
 def is_tombstone(item: dict[str, Any]) -> bool:
-    """Whether the event is deleted. It may still carry all of its details, or nothing but its
-    id.
+    """Whether the event is deleted.
+
+    It may still carry all of its details, or nothing but its id.
     """
     return item.get("status") == "cancelled"
 
@@ -150,8 +153,9 @@ def _word(value: object) -> str:
 
 
 def _to_time(value: object) -> tuple[date | None, datetime]:
-    """The day when it is one, and the instant. A time without offset is on the clock of its
-    zone.
+    """The day when it is one, and the instant.
+
+    A time without offset is on the clock of its zone.
     """
     value = given(value, "date", "dateTime")
     if value.get("date"):
@@ -161,8 +165,9 @@ def _to_time(value: object) -> tuple[date | None, datetime]:
 
 
 def _busy(item: dict[str, Any]) -> str:
-    """What the event does to its owner's time. `transparency` is left out of answers when it is
-    opaque.
+    """What the event does to its owner's time.
+
+    `transparency` is left out of answers when it is opaque.
     """
     answer = next(
         (guest.get("responseStatus") for guest in each(item.get("attendees")) if guest.get("self")),
@@ -178,8 +183,9 @@ def _busy(item: dict[str, Any]) -> str:
 
 
 def to_calendar(item: dict[str, Any]) -> Calendar:
-    """A line of the account's list. A role that is not known yet may read at most. Raises
-    Unreadable where it has no id.
+    """A line of the account's list.
+
+    A role that is not known yet may read at most. Raises Unreadable where it has no id.
     """
     return Calendar(
         sure_identity(item),

@@ -1,4 +1,6 @@
-"""Many HTTP calls as one JSON body, and their answers, as Graph's batches have them. Pure.
+"""Many HTTP calls as one JSON body, and their answers, as Graph's batches have them.
+
+Pure.
 
 https://learn.microsoft.com/graph/json-batching
 """
@@ -28,8 +30,9 @@ def _call(number: int, call: Call, headers: Mapping[str, str]) -> dict[str, Any]
 
 
 def read(document: dict[str, Any], count: int) -> list[Answer | None]:
-    """The answers in the order of the calls, in whatever order they came; None where none can be
-    read. Raises KeyError, TypeError.
+    """The answers in the order of the calls, in whatever order they came.
+
+    None where none can be read. Raises KeyError, TypeError.
     """
     answers: list[Answer | None] = [None] * count
     for item in document["responses"]:

@@ -386,6 +386,7 @@ def test_no_sentence_repeats_a_clients_name(linden):
 def test_overlaps_are_refused_against_the_database_and_within_the_file(linden):
     start = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
     Booking.book(linden.abroad, [Span(start, start + timedelta(hours=1))], None)
+    # Line 7: all around line 6.
     text = booking(
         # line 2: the same person is busy at the other venue
         "quinn@linden.test,Linden Street,,,2026-12-01,10:00,11:00,,,,,,\n"
@@ -397,7 +398,7 @@ def test_overlaps_are_refused_against_the_database_and_within_the_file(linden):
         "quinn@linden.test,Linden Street,,,2026-12-01,10:45,11:30,,,,cancelled,,\n"
         "pat@linden.test,,,,2026-12-01,10:00,11:00,,,,,,\n"  # line 6: somebody else
         "pat@linden.test,,,,2026-12-01,09:00,12:00,,,,,,\n"
-    )  # line 7: all around line 6
+    )
     report = look("bookings", text, linden.clinic)
     assert faults(report) == {2: {"start"}, 4: {"start"}, 7: {"start"}}
     assert [entry["sentence"].rsplit("overlaps ")[1] for entry in report.faults] == [

@@ -1,5 +1,6 @@
-"""Overlaps that whoever imports a file chose to take: each is told, written down, and taken only as
-it was shown.
+"""Overlaps that whoever imports a file chose to take.
+
+Each is told, written down, and taken only as it was shown.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,6 @@
-"""Connecting an account, with both providers: each way in which it can fail, what the page says
-then, and that one can go on.
+"""Connecting an account, with both providers.
+
+Each way in which it can fail, what the page says then, and that one can go on.
 """
 
 import html

@@ -1,5 +1,6 @@
-"""Signing in for calendars: out to the provider's own page and back, fresh tokens, and the ends of
-them.
+"""Signing in for calendars.
+
+Out to the provider's own page and back, fresh tokens, and the ends of them.
 """
 
 import logging

@@ -1,5 +1,7 @@
-"""Leaving a provider: what it allowed us is given back, if need be later; a dead refresh token is
-not tried again and again.
+"""Leaving a provider.
+
+What it allowed us is given back, if need be later; a dead refresh token is not tried again and
+again.
 """
 
 from datetime import timedelta

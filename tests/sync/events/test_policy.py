@@ -1,5 +1,7 @@
-"""What a calendar outside may show: its own choices, cut by the person's and the clinic's, and the
-same whether a private link or two-way sync asks.
+"""What a calendar outside may show.
+
+Its own choices, cut by the person's and the clinic's, and the same whether a private link or
+two-way sync asks.
 """
 
 from dataclasses import dataclass, replace

@@ -1,5 +1,7 @@
-"""Links that show free and busy tell the truth: every venue, bookings, time off and busy time
-outside, fresh with the commit, and nothing of what it is.
+"""Links that show free and busy tell the truth.
+
+Every venue, bookings, time off and busy time outside, fresh with the commit, and nothing of what it
+is.
 """
 
 import random

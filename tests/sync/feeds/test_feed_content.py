@@ -815,8 +815,9 @@ def test_a_series_is_separate_events(linden, link, shown):
 
 
 def test_an_etag_names_one_body_through_any_history(app, linden, link, book, clock):
-    """Ninety random changes: whenever a body differs so does its ETag, and no validator ever goes
-    back.
+    """Ninety random changes.
+
+    Whenever a body differs so does its ETag, and no validator ever goes back.
     """
     chance = random.Random(20261120)
     booking = book()

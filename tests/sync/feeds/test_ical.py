@@ -1,5 +1,6 @@
-"""Feeds as text, judged by three readers that know nothing of one another: icalendar, vobject, and
-a strict one of our own.
+"""Feeds as text, judged by three readers that know nothing of one another.
+
+icalendar, vobject, and a strict one of our own.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -139,9 +140,8 @@ def _texts_strict(body: bytes) -> tuple[str, ...]:
 def test_a_name_of_a_calendar_comes_through(name):
     body = ical.calendar(name, "Europe/London", [])
     assert parse(body).text("NAME") == parse(body).text("X-WR-CALNAME") == name
-    assert (
-        unescaped(icalendar.Calendar.from_ical(body)["NAME"]) == name
-    )  # which it reads, but takes for no text
+    # Which it reads, but takes for no text.
+    assert unescaped(icalendar.Calendar.from_ical(body)["NAME"]) == name
 
 
 # ---- instants ----
@@ -170,8 +170,9 @@ def _span_icalendar_defined(body: bytes) -> dict[str, tuple]:
 
 
 def _span_vobject(body: bytes) -> dict[str, tuple]:
-    """By the zone's definition. It remembers the first definition of a name for good, so what it
-    learnt before must go.
+    """By the zone's definition.
+
+    It remembers the first definition of a name for good, so what it learnt before must go.
     """
     known = getattr(vobject.icalendar, "__tzidMap")
     for name in set(known) - {"UTC"}:

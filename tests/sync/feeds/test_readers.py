@@ -139,9 +139,8 @@ def test_a_locked_database_delays_counts_and_loses_none(log, link, app):
     url = app.config["SETTINGS"].database_url
     read(log, link, NOON)
     if is_sqlite():
-        models.database.execute_sql(
-            "PRAGMA busy_timeout = 50"
-        )  # milliseconds, for the connection that goes back into the pool
+        # Milliseconds, for the connection that goes back into the pool.
+        models.database.execute_sql("PRAGMA busy_timeout = 50")
         blocker = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
     else:

@@ -1,5 +1,6 @@
-"""Zone definitions against the zone data: hour by hour for readers that go by instant, and by wall
-time as most do.
+"""Zone definitions against the zone data.
+
+Hour by hour for readers that go by instant, and by wall time as most do.
 """
 
 import zoneinfo
@@ -76,8 +77,9 @@ def probes(zone: Zone, real: ZoneInfo, first: int, last: int) -> set[datetime]:
 
 
 def check(name: str, first: int, last: int) -> None:
-    """By instant, and by wall time wherever the clocks show it once: a time shown twice goes out in
-    UTC.
+    """By instant, and by wall time wherever the clocks show it once.
+
+    A time shown twice goes out in UTC.
     """
     real, zone = ZoneInfo(name), defined(name, first, last)
     for at in probes(zone, real, first, last):
@@ -100,8 +102,9 @@ def test_every_definition_is_right_around_every_change(part):
 
 
 def test_every_definition_has_the_changes_of_the_zone_data():
-    """The claimed changes of offset are the real ones, one for one: found by a walk of six hours a
-    step.
+    """The claimed changes of offset are the real ones, one for one.
+
+    Found by a walk of six hours a step.
     """
     for name in ALL_ZONES[::3]:
         real, zone = ZoneInfo(name), defined(name, *YEARS)
@@ -165,8 +168,9 @@ def test_a_rule_is_not_claimed_for_years_that_only_look_like_it():
 
 
 def test_the_time_before_the_first_change_is_defined():
-    """Cuba kept its summer time from 2004 to 2006; atolls changed sides in 1969, before the oldest
-    booking there can be.
+    """Cuba kept its summer time from 2004 to 2006.
+
+    Atolls changed sides in 1969, before the oldest booking there can be.
     """
     check("America/Havana", 2006, 2016)
     for name in ("Pacific/Kwajalein", "Africa/Monrovia", "Europe/London", "America/Sao_Paulo"):

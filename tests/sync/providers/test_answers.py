@@ -1,5 +1,6 @@
-"""Answers of providers on the line: packed ones are unpacked, and what comes in drops or without
-end is given up.
+"""Answers of providers on the line.
+
+Packed ones are unpacked, and what comes in drops or without end is given up.
 """
 
 import gzip

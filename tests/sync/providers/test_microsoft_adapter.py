@@ -1,5 +1,6 @@
-"""What is Microsoft's own in the Graph adapter: promises instead of ids, batches, deltas that only
-say where to look, and channels.
+"""What is Microsoft's own in the Graph adapter.
+
+Promises instead of ids, batches, deltas that only say where to look, and channels.
 """
 
 import json
@@ -39,8 +40,9 @@ MADE = {
 
 
 class Answers:
-    """An adapter before a Graph that gives these answers in turn, the last one for ever; `asked` is
-    what it was asked.
+    """An adapter before a Graph that gives these answers in turn, the last one for ever.
+
+    `asked` is what it was asked.
     """
 
     def __init__(self, *answers):

@@ -1,5 +1,6 @@
-"""The promises that every provider's adapter keeps, each against its sandbox. See
-`sync.providers.base.Provider`.
+"""The promises that every provider's adapter keeps, each against its sandbox.
+
+See `sync.providers.base.Provider`.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -33,8 +34,9 @@ def world(request):
 
 
 def applied(known, delta):
-    """What we hold of a source after a pull, by id; a tombstone of a series takes its occurrences
-    along.
+    """What we hold of a source after a pull, by id.
+
+    A tombstone of a series takes its occurrences along.
     """
     kept = (
         {}

@@ -1,12 +1,12 @@
-"""The table of faults: each route to a provider, refused with each status or cut off, once, three
-times or for an hour, while bookings are made,
-changed, cancelled and moved out of the window, and while somebody changes events of their own.
-Nobody helps; then both sides are counted.
+"""The table of faults.
+
+Each route to a provider, refused with each status or cut off, once, three times or for an hour,
+while bookings are made, changed, cancelled and moved out of the window, and while somebody changes
+events of their own. Nobody helps; then both sides are counted.
 
 A run takes each route with every second fault, in one of the three lengths, which turn from route
-to route; and with 404 and 410 also once each:
-about 70 cells a provider. Departures take each route with every fourth fault, for an hour: about 35
-cells. FAULT_CELLS=all takes all 315, and all 150.
+to route; and with 404 and 410 also once each: about 70 cells a provider. Departures take each route
+with every fourth fault, for an hour: about 35 cells. FAULT_CELLS=all takes all 315, and all 150.
 """
 
 import os
@@ -45,6 +45,7 @@ ROUTES = {  # name → (method, path), by provider
         "read theirs": ("GET", "/calendarView"),
     },
 }
+# From one look to the next, until what was put off longest was tried again.
 MINUTES = (
     1,
     5,
@@ -54,7 +55,7 @@ MINUTES = (
     60,
     120,
     300,
-)  # from one look to the next, until what was put off longest was tried again
+)
 SOON = 5  # so many of these looks are enough after a trouble that is short
 
 
@@ -117,8 +118,10 @@ class Table:
         world.robin.retitle(self.series, f"Choir {self.number}", world.source())
 
     def settle(self, length):
-        """As time goes by; after a short trouble not so much that the comparison of the night would
-        put everything right.
+        """As time goes by.
+
+        After a short trouble not so much that the comparison of the night would put everything
+        right.
         """
         for minutes in (0, *(MINUTES if length == "an hour" else MINUTES[:SOON])):
             self.world.later(minutes=minutes)

@@ -1,5 +1,6 @@
-"""The lease of an account in other hands: slow providers, killed workers, two workers at once, and
-limits of the queue.
+"""The lease of an account in other hands.
+
+Slow providers, killed workers, two workers at once, and limits of the queue.
 """
 
 import os
@@ -108,9 +109,7 @@ def test_a_killed_worker_holds_its_account_for_half_a_minute_at_most(account, se
 
 
 def test_of_two_workers_at_once_one_writes(world):
-    """While one is in the middle of a call, another finds the account taken, however long the
-    call.
-    """
+    """While one is in the middle of a call, another finds the account taken, however long."""
     world.book()
     account, tried = world.connect(), []
     starting.start(account, world.user, "Kalends", "Europe/London")

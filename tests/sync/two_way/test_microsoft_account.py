@@ -1,5 +1,6 @@
-"""The Graph adapter against the imitation of Graph: one event for one mark, doubtful answers, and
-deltas that only say where to look.
+"""The Graph adapter against the imitation of Graph.
+
+One event for one mark, doubtful answers, and deltas that only say where to look.
 """
 
 import json

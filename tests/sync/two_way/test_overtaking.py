@@ -1,5 +1,6 @@
-"""A change of today does not wait for a filling: what is taken in between two batches, in which
-order, and how many requests one change costs.
+"""A change of today does not wait for a filling.
+
+What is taken in between two batches, in which order, and how many requests one change costs.
 """
 
 import threading
@@ -286,8 +287,9 @@ def account(world):
 
 @pytest.fixture
 def hear(app, world):
-    """Carry what the sandbox has sent to our webhook, as the provider would: each message a request
-    of its own, on a thread of its own.
+    """Carry what the sandbox has sent to our webhook, as the provider would.
+
+    Each message a request of its own, on a thread of its own.
     """
 
     def carry():

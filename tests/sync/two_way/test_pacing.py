@@ -1,5 +1,7 @@
-"""How fast an account goes on: a small quota is used, waits do not grow while work gets through,
-and batches fit what the provider takes.
+"""How fast an account goes on.
+
+A small quota is used, waits do not grow while work gets through, and batches fit what the provider
+takes.
 """
 
 import random
@@ -46,8 +48,9 @@ def book_many(world, count):
 
 
 def until_done(world, account, most=400):
-    """Run the account whenever it is due, as the sweep does. Minutes that passed, and how many runs
-    it took.
+    """Run the account whenever it is due, as the sweep does.
+
+    Minutes that passed, and how many runs it took.
     """
     begun = world.clock.now
     for number in range(most):
@@ -118,9 +121,8 @@ def test_trouble_after_progress_is_waited_for_as_for_the_first_time(world):
     account = world.connect()
     starting.start(account, world.user, "Kalends", "Europe/London")
     for _ in range(4):
-        world.sandbox.faults.fail(
-            503, method="POST", path="/events$", skip=25, times=500
-        )  # each run gets some through
+        # Each run gets some through.
+        world.sandbox.faults.fail(503, method="POST", path="/events$", skip=25, times=500)
         run.run(account.id)
         row = Account.get_by_id(account.id)
         assert row.health == "waiting" and row.failures == 1

@@ -1,5 +1,7 @@
-"""Long reads in slices: each page is read once, the read ends however slow it is, and what is kept
-meanwhile is sealed and thrown away.
+"""Long reads in slices.
+
+Each page is read once, the read ends however slow it is, and what is kept meanwhile is sealed and
+thrown away.
 """
 
 import itertools

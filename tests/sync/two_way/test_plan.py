@@ -35,9 +35,8 @@ DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TERMS = Terms("here", 1, Window(NOON - 20 * DAY, NOON + 100 * DAY))
 ASK, FOLLOW = replace(TERMS, edits="ask"), replace(TERMS, edits="follow")
-LATER = replace(
-    TERMS, window=Window(NOON + 2 * DAY, NOON + 100 * DAY)
-)  # when the booking has left the window
+# When the booking has left the window.
+LATER = replace(TERMS, window=Window(NOON + 2 * DAY, NOON + 100 * DAY))
 READ = Window(NOON - 30 * DAY, NOON + 110 * DAY)
 
 
@@ -1251,12 +1250,13 @@ def test_text_does_not_slide_from_one_field_to_the_next():
 
 
 def test_whole_days_are_days_wherever_one_looks():
+    # Midnight in Auckland.
     day = event_of(
         "b1",
         datetime(2026, 11, 19, 13, tzinfo=UTC),
         starts_on=date(2026, 11, 20),
         ends_on=date(2026, 11, 22),
-    )  # midnight in Auckland
+    )
     echo = seen_of(
         day,
         starts_at=datetime(2026, 11, 20, tzinfo=UTC),

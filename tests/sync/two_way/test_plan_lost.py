@@ -1,5 +1,6 @@
-"""A plan that has a provider no more: everybody who is concerned is told, on every surface, and
-nobody runs into a dead end.
+"""A plan that has a provider no more.
+
+Everybody who is concerned is told, on every surface, and nobody runs into a dead end.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,11 +1,10 @@
-"""Two-way sync as a whole, at random: bookings here, a calendar outside, people who edit both, and
-every mishap in between.
+"""Two-way sync as a whole, at random.
+
+Bookings here, a calendar outside, people who edit both, and every mishap in between.
 
 `Calendar` models Google's: ids stay taken after a deletion, etags, sync tokens with tombstones,
-loss of the token. `World.run` is the
-smallest literal carrying out of a plan: a step's mapping is stored before its call, and what a
-refusal
-teaches is planned with again.
+loss of the token. `World.run` is the smallest literal carrying out of a plan: a step's mapping is
+stored before its call, and what a refusal teaches is planned with again.
 """
 
 from contextlib import suppress
@@ -760,8 +759,9 @@ def act(world: World, number: int, what: str, which: int, times: dict) -> None:
 
 
 def outcome(world: World) -> tuple:
-    """What must not depend on when we looked: what stands there, and, where nothing is put back,
-    what we know of it.
+    """What must not depend on when we looked.
+
+    What stands there, and, where nothing is put back, what we know of it.
     """
     standing = sorted(fingerprint(event) for event in world.calendar.alive())
     known = {

@@ -1,6 +1,7 @@
-"""The search for our events in all calendars of an account: in slices that go on, one calendar
-without end in nobody's way, and what could not be searched known until a departure, on both
-providers.
+"""The search for our events in all calendars of an account.
+
+In slices that go on, one calendar without end in nobody's way, and what could not be searched known
+until a departure, on both providers.
 """
 
 import itertools
@@ -17,9 +18,8 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.pace import ReadPage
 from sync.two_way.run import run
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # whichever database it is makes no difference
+# Whichever database it is makes no difference.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 COPIES = 8
 
 

@@ -1,5 +1,6 @@
-"""Whoever asks for a look while one is under way is not forgotten: pushes, presses, rules, choices,
-decisions, at every step of a read.
+"""Whoever asks for a look while one is under way is not forgotten.
+
+Pushes, presses, rules, choices, decisions, at every step of a read.
 """
 
 from datetime import timedelta
@@ -44,8 +45,9 @@ def deliver(world) -> None:
 
 
 def at_step(world, account, number, act) -> bool:
-    """Act at one moment of the next regular look, before or after one of its requests. False: it
-    has fewer.
+    """Act at one moment of the next regular look, before or after one of its requests.
+
+    False: it has fewer.
     """
     moments, busy = [], []
 
@@ -122,9 +124,7 @@ def test_what_a_person_asks_for_during_a_read_is_done_after_it(world, account, a
 
 
 def test_a_choice_of_other_calendars_during_a_read_counts_at_once(world, account):
-    """Whatever was read of the account before the choice must not be what stands outside after
-    it.
-    """
+    """What was read of the account before the choice must not be what stands outside later."""
     User.update(role="manager").where(User.id == world.user.id).execute()
     theirs = world.book(days=7, calendar=world.linden.colleague_calendar)
     world.linden.quinn.change_sync(sync_allowed=True, identifier="internal_id")

@@ -1,5 +1,6 @@
-"""Push through our own webhooks and the engine, for both providers: live, renewed, removed, missed,
-forged, lost.
+"""Push through our own webhooks and the engine, for both providers.
+
+Live, renewed, removed, missed, forged, lost.
 """
 
 import json
@@ -32,8 +33,9 @@ def account(world):
 
 @pytest.fixture
 def hear(app, world):
-    """Carry what the sandbox has sent to our webhook, and let the workers work. Gives the status of
-    each answer.
+    """Carry what the sandbox has sent to our webhook, and let the workers work.
+
+    Gives the status of each answer.
     """
 
     def carry(account):

@@ -53,8 +53,9 @@ def reword(world, account, booking):
 
 
 def leave_behind(world, account, booking):
-    """As earlier versions left it: the booking is called off, its event lives, and the mapping says
-    that it is gone.
+    """As earlier versions left it.
+
+    The booking is called off, its event lives, and the mapping says that it is gone.
     """
     booking.cancel(world.user)
     MappingRow.update(phase="gone", wanted="").where(MappingRow.booking == booking).execute()
@@ -105,9 +106,8 @@ def test_a_night_in_which_all_agrees_costs_one_list(world, account):
     world.later(minutes=10)  # past the next regular look, whose time is spread
     before = world.sandbox.requests.total
     world.run(account)
-    assert (
-        world.sandbox.requests.total - before <= 3
-    )  # the list, and a regular look at each of the two calendars
+    # The list, and a regular look at each of the two calendars.
+    assert world.sandbox.requests.total - before <= 3
     assert RemoteCalendar.get(RemoteCalendar.role == "destination").compared_at == world.clock.now
 
 

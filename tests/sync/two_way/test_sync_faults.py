@@ -107,9 +107,8 @@ def test_a_server_that_was_off_for_a_quarter_goes_on_where_it_may_and_asks_where
     )
     fresh, before = world.book(), set(world.standing(account))
     account = world.poll(account)
-    assert account.health == (
-        "reconnect" if world.kind == "microsoft" else "ok"
-    )  # Outlook ends access after ninety days of silence
+    # Outlook ends access after ninety days of silence.
+    assert account.health == ("reconnect" if world.kind == "microsoft" else "ok")
     world.connect()
     world.run(account)
     assert world.notices(account) == [] and world.mirrored(account) == ["Meanwhile"]
@@ -145,9 +144,8 @@ def test_disconnecting_waits_where_access_was_taken_back_until_a_person_ends_it(
     requests = len(world.sandbox.requests)
     world.later(hours=1)
     world.run()
-    assert (
-        len(world.sandbox.requests) == requests
-    )  # it is tried again in a day, or at once where access is given anew
+    # It is tried again in a day, or at once where access is given anew.
+    assert len(world.sandbox.requests) == requests
     ending.end_now(account, world.user)
     world.run()
     assert not Account.select().exists() and len(world.standing(account)) == 5
@@ -545,8 +543,9 @@ def test_a_database_that_is_locked_for_ten_seconds_costs_patience_alone(world, a
 
 @contextmanager
 def served(world):
-    """The sandbox behind a real port; `world.on_request` is called before and after each request's
-    work.
+    """The sandbox behind a real port.
+
+    `world.on_request` is called before and after each request's work.
     """
     world.on_request = lambda number, when: None
     numbers = iter(range(1_000_000))

@@ -1,5 +1,6 @@
-"""Guests whom somebody invites to an event of ours outside: told once, kept through every change of
-ours, removed by a press; on both providers.
+"""Guests whom somebody invites to an event of ours outside.
+
+Told once, kept through every change of ours, removed by a press; on both providers.
 """
 
 from datetime import timedelta
@@ -16,9 +17,8 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.two_way import decisions
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # whichever database it is makes no difference
+# Whichever database it is makes no difference.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ANA, SAM = "ana@guests.example", "sam@guests.example"
 
 

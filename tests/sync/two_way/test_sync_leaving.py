@@ -1,5 +1,6 @@
-"""Departures under refusals and lists that lie: nothing of ours stays outside, and nothing of the
-person's own goes, on both providers.
+"""Departures under refusals and lists that lie.
+
+Nothing of ours stays outside, and nothing of the person's own goes, on both providers.
 """
 
 import re
@@ -12,9 +13,8 @@ from models import Booking
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # what is said to providers is the same on both
+# What is said to providers is the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=WORLDS)

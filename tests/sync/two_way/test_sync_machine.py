@@ -2,8 +2,7 @@
 provider; each `settle` counts both sides.
 
 What the plan's own machine (`test_plan_machine.py`) proves of the decisions, this proves of the
-whole: rows, leases, batches, mirrors.
-MACHINE_EXAMPLES=1000 looks further, another way each time.
+whole: rows, leases, batches, mirrors. MACHINE_EXAMPLES=1000 looks further, another way each time.
 """
 
 import os
@@ -74,8 +73,10 @@ class TwoWaySync(RuleBasedStateMachine):
         self.expected = self.rows()
 
     def make_calendar(self):
-        """Wait until our calendar is made: on a machine that stalls, the bound of one exchange in
-        seconds may end the first round before that.
+        """Wait until our calendar is made.
+
+        On a machine that stalls, the bound of one exchange in seconds may end the first round
+        before that.
         """
         for _ in range(5):
             if self.world.destination(self.account):

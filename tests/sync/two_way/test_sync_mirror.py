@@ -1,5 +1,6 @@
-"""The mirror of what stands outside: what leaves it, why a calendar cannot be read, and what it
-costs, on both providers.
+"""The mirror of what stands outside.
+
+What leaves it, why a calendar cannot be read, and what it costs, on both providers.
 """
 
 import html
@@ -320,10 +321,11 @@ def test_a_first_read_of_three_thousand_events_is_few_queries_in_short_transacti
         statements = [record.msg[0] for record in caplog.records if record.name == "peewee"]
     Account.let_go(account.id, holder)
     assert len(statements) <= 30, "\n".join(statement[:90] for statement in statements)
+    # Portions of a thousand, and what they mean for bookings.
     assert statements.count("BEGIN IMMEDIATE") in (
         0,
         4,
-    )  # portions of a thousand, and what they mean for bookings
+    )
     assert ExternalEvent.select().count() == 3000
     assert Notice.get(Notice.kind == "double").detail["clashes"]
 

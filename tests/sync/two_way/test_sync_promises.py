@@ -1,5 +1,6 @@
-"""The promises at their edges: what must not loop, stick, leak, overrule or be lost, however odd
-the moment; on both providers.
+"""The promises at their edges.
+
+What must not loop, stick, leak, overrule or be lost, however odd the moment; on both providers.
 """
 
 import threading

@@ -1,5 +1,7 @@
-"""Whoever disconnects without removing anything, and connects again, meets what was left there: the
-same calendar, though lists hide it, and the same events, though the account has another address.
+"""Whoever disconnects without removing anything, and connects again, meets what was left there.
+
+The same calendar, though lists hide it, and the same events, though the account has another
+address.
 """
 
 import pytest

@@ -1,5 +1,6 @@
-"""The engine over real rows and the sandbox: what stands on both sides after everything that can
-happen.
+"""The engine over real rows and the sandbox.
+
+What stands on both sides after everything that can happen.
 """
 
 import logging
@@ -55,9 +56,8 @@ def test_a_run_with_nothing_to_do_is_one_request_and_a_change_is_two_at_most(wor
     world.sandbox.requests.clear()
     world.book(days=8)
     world.run(account)
-    assert (
-        sum(not record.in_batch for record in world.sandbox.requests) == 1
-    )  # live messages tell of changes there
+    # Live messages tell of changes there.
+    assert sum(not record.in_batch for record in world.sandbox.requests) == 1
     Channel.delete().execute()
     Pace.create(account=account, channels_wait_until=world.clock.now + timedelta(days=1))
     world.poll(account)

@@ -1,5 +1,6 @@
-"""An event that cannot be read stops nothing: not its calendar, not its series, not our bookings,
-on both providers.
+"""An event that cannot be read stops nothing.
+
+Not its calendar, not its series, not our bookings, on both providers.
 """
 
 import random

@@ -1,5 +1,6 @@
-"""Booking where time is taken outside: a warning while one types, a refusal on saving, and "Book
-anyway".
+"""Booking where time is taken outside.
+
+A warning while one types, a refusal on saving, and "Book anyway".
 """
 
 import html

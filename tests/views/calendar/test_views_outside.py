@@ -1,5 +1,6 @@
-"""External events in the calendar: where they stand, who reads what they are, what they leave free,
-and that an open page follows.
+"""External events in the calendar.
+
+Where they stand, who reads what they are, what they leave free, and that an open page follows.
 """
 
 import logging

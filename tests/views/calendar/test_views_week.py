@@ -296,9 +296,8 @@ def test_the_first_and_the_last_day_and_clock_changes_can_be_shown(pat, book, da
 
 
 def test_the_repeated_hour_is_shown_with_both_its_bookings(pat, linden, clock):
-    passes = [
-        datetime(2026, 10, 25, hour, 15, tzinfo=UTC) for hour in (0, 1)
-    ]  # 01:15 twice in London
+    # 01:15 twice in London.
+    passes = [datetime(2026, 10, 25, hour, 15, tzinfo=UTC) for hour in (0, 1)]
     for at in passes:
         Booking.book(
             linden.calendar,

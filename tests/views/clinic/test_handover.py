@@ -1,5 +1,6 @@
-"""What is still to come in a closed calendar is never out of sight: it is handed over, one by one
-or together, or cancelled.
+"""What is still to come in a closed calendar is never out of sight.
+
+It is handed over, one by one or together, or cancelled.
 """
 
 import re

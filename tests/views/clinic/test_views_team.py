@@ -1,5 +1,6 @@
-"""The team over HTTP: roles, invitations by one-time link, calendars and hours, leaving and coming
-back.
+"""The team over HTTP.
+
+Roles, invitations by one-time link, calendars and hours, leaving and coming back.
 """
 
 from datetime import timedelta

@@ -1,5 +1,6 @@
-"""The help pages: readable by anyone, complete, honest about times, and personal only to whoever is
-signed in.
+"""The help pages.
+
+Readable by anyone, complete, honest about times, and personal only to whoever is signed in.
 """
 
 import re

@@ -1,5 +1,6 @@
-"""Calls of providers: who is believed, what they set in motion, and that nobody learns anything
-from an answer.
+"""Calls of providers.
+
+Who is believed, what they set in motion, and that nobody learns anything from an answer.
 """
 
 import json
@@ -34,9 +35,7 @@ def caller(app):
 
 
 def opened(account, role):
-    """The channel of a calendar, with its address and the headers that Google's calls on it
-    bear.
-    """
+    """The channel of a calendar, with its address and the headers of Google's calls on it."""
     channel = Channel.get(
         Channel.calendar
         == RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.role == role)
@@ -46,8 +45,9 @@ def opened(account, role):
 
 @pytest.fixture
 def told(world, account):
-    """The headers with which the imitation called, as it does for a change in a calendar: by
-    channel.
+    """The headers with which the imitation called, as it does for a change in a calendar.
+
+    By channel.
     """
 
     def headers(channel, state="exists"):

@@ -1,5 +1,6 @@
-"""A form whose row was removed after the page was opened: a sentence and a way on, at every address
-that takes one.
+"""A form whose row was removed after the page was opened.
+
+A sentence and a way on, at every address that takes one.
 """
 
 import itertools

@@ -1,5 +1,6 @@
-"""Every action that the program writes into the history has words on both pages that show it; an
-unknown one is shown plainly.
+"""Every action that the program writes into the history has words on both pages that show it.
+
+An unknown one is shown plainly.
 """
 
 import ast

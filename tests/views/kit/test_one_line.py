@@ -1,5 +1,6 @@
-"""One line of text, e-mail addresses and passwords: the rules themselves, and that every field,
-command and file goes by them.
+"""One line of text, e-mail addresses and passwords.
+
+The rules themselves, and that every field, command and file goes by them.
 """
 
 import importlib
@@ -171,9 +172,8 @@ def test_every_field_for_one_line_refuses_it_with_a_sentence(app, character):
             meta={"csrf": False},
         )
         assert not form.validate() and set(form.errors) == {"line", "email"}
-        assert (
-            "\x00" not in form.line.data and text.mended(form.line.data, 80) == form.line.data
-        )  # what comes back can be saved
+        # What comes back can be saved.
+        assert "\x00" not in form.line.data and text.mended(form.line.data, 80) == form.line.data
         assert not issubclass(SignInName, Email)  # looked up only
 
 
@@ -181,8 +181,9 @@ def test_every_field_for_one_line_refuses_it_with_a_sentence(app, character):
 def test_a_search_in_the_booking_form_finds_nothing_by_it_and_is_no_fault(
     signed_in, linden, character
 ):
-    """PostgreSQL takes no NUL at all: whoever looks at a field before it is validated must not meet
-    one.
+    """PostgreSQL takes no NUL at all.
+
+    Whoever looks at a field before it is validated must not meet one.
     """
     for headers in ({}, {"HX-Request": "true"}):
         answer = signed_in(linden.pat).post(

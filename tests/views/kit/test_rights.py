@@ -1,5 +1,7 @@
-"""Whoever asks for a row by its number: another clinic's is not there at any address, a colleague's
-own things are not there either, and what is another's to change is refused.
+"""Whoever asks for a row by its number.
+
+Another clinic's is not there at any address, a colleague's own things are not there either, and
+what is another's to change is refused.
 """
 
 import ast
@@ -44,8 +46,9 @@ FOR_MANAGERS = {"health", "settings", "imports", "sign_ins", "handover"}  # room
 
 @pytest.fixture
 def rows(linden, clock):
-    """Of everything that has a number one of Pat's, or of the Linden clinic; by argument, and by
-    blueprint where an argument means several things.
+    """Of everything that has a number one of Pat's, or of the Linden clinic.
+
+    By argument, and by blueprint where an argument means several things.
     """
     source = external.source(linden.pat, listed_at=clock.now)
     event = external.event(source, "School run", "2026-11-20 13:00", "2026-11-20 14:00")

@@ -1,5 +1,6 @@
-"""The Calendar sync page: the person's own switch, the ladder of identifiers with its preview, and
-what it says of links.
+"""The Calendar sync page.
+
+The person's own switch, the ladder of identifiers with its preview, and what it says of links.
 """
 
 import re

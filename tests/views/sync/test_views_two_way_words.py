@@ -1,5 +1,6 @@
-"""Words of two-way sync where they must fit what happens: ways out, notices at the right place,
-names, counts.
+"""Words of two-way sync where they must fit what happens.
+
+Ways out, notices at the right place, names, counts.
 """
 
 import html
