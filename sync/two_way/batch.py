@@ -1,6 +1,7 @@
 """Steps that go out together: mappings are stored before the call and after it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -32,7 +33,7 @@ from sync.providers.errors import (
     Unsent,
 )
 from sync.providers.writing import OF_ANY_LOOK
-from sync.tables.accounts import RemoteCalendar
+from sync.tables.accounts import SURE, Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 
 from . import doubts, local, marks
@@ -60,6 +61,8 @@ NOT_DONE = (
 MOST_WRITES = 12  # of one event an hour: more, and something outside undoes each
 SEVERAL = 5
 LONGEST_RETRY = timedelta(hours=6)
+LONGEST_FAULT = timedelta(minutes=30)  # the same after a fault of the provider, which may pass
+MOST_FRUITLESS = 3
 COUNTED = {
     DeleteRemote: "deleted",
     UpdateRemote: "updated",
@@ -120,6 +123,7 @@ class Batch:
             )
             if refused and isinstance(results[0].error, Forbidden):
                 self.outcome.trouble = results[0].error  # not the fault of one event
+            self._judge_faults(results)
             done = [
                 COUNTED[type(step)]
                 for step, result in zip(steps, results, strict=True)
@@ -132,6 +136,13 @@ class Batch:
                 any(isinstance(result.error, RateLimited) for result in results),
             )
         return failed
+
+    def _judge_faults(self, results: Sequence[Result]) -> None:
+        """A fault is the whole provider's where everything meets it."""
+        is_fruitless = all(is_fault(result.error) for result in results)
+        self.outcome.fruitless = self.outcome.fruitless + 1 if is_fruitless else 0
+        if is_fruitless and (len(results) >= SEVERAL or self.outcome.fruitless >= MOST_FRUITLESS):
+            self.outcome.trouble = self.outcome.trouble or results[0].error
 
     def _promise(self, step: Step, row: MappingRow | None) -> Step | None:
         """The step with its mapping stored as it will be under way; None where an event was written
@@ -213,11 +224,13 @@ class Batch:
         is_of_look = isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError)
         if is_of_look:
             error = seen
-        if isinstance(error, OF_ANY_LOOK if is_of_look else STOPPING) and not isinstance(
+        if is_fault(error) and not is_of_look:
+            self.outcome.faults.append((mapping, error))
+        elif isinstance(error, OF_ANY_LOOK if is_of_look else STOPPING) and not isinstance(
             error, (Unreadable, Unsent)
         ):
             self.outcome.trouble = self.outcome.trouble or error
-        elif isinstance(error, PreconditionFailed) and seen:
+        elif isinstance(error, PreconditionFailed) and isinstance(seen, RemoteEvent):
             self.outcome.learn(mapping.remote_id, seen)
         elif isinstance(error, Exists) and creates and (error.event or error.etag):
             self.outcome.learn(mapping.remote_id, error.event)
@@ -245,15 +258,50 @@ class Batch:
         )
 
     def _put_off(self, mapping: EventMapping, error: ProviderError) -> None:
-        """This one cannot be written as it is; the others can. It is tried again later, and the
-        page says so.
-        """
+        """This one cannot be written as it is; the others can."""
         self.context.note(failed=1)
-        if mapping.phase == "stale":
-            return
-        row = MappingRow.get(MappingRow.account == self.account, MappingRow.uid == mapping.uid)
-        wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), LONGEST_RETRY)
-        problem = "unreadable" if isinstance(error, Unreadable) else error.reason or "refused"
-        MappingRow.update(
-            problem=problem, tries=row.tries + 1, retry_at=scheduling.utc_now() + wait
-        ).where(MappingRow.id == row.id).execute()
+        if row := _row(self.account, mapping):
+            _put_off(row, error, LONGEST_RETRY)
+
+
+def is_fault(error: ProviderError | None) -> bool:
+    """Whether the provider failed over one event: some do so for as long as that event is broken,
+    and over all while they are.
+    """
+    return type(error) is Unavailable and error.status >= 500
+
+
+def judge(context: RunContext, outcome: Outcome) -> None:
+    """Whose faults they were that ended nothing. Where others got through, or the same event met
+    one again and again while its calendar could be read, it is that event's, and waits by itself;
+    else it is trouble of the account.
+    """
+    if outcome.trouble or not outcome.faults:
+        return
+    with context.writing():
+        for mapping, error in outcome.faults:
+            row = _row(context.account, mapping)
+            if context.has_got_on or (row and row.tries >= SURE):
+                context.note(failed=1)
+                if row:
+                    _put_off(row, error, LONGEST_FAULT)
+                continue
+            outcome.trouble = error
+            if row:
+                MappingRow.update(tries=row.tries + 1).where(MappingRow.id == row.id).execute()
+
+
+def _row(account: Account, mapping: EventMapping) -> MappingRow | None:
+    """The row of a mapping; None for what no row remembers."""
+    if mapping.phase == "stale":
+        return None
+    return MappingRow.get(MappingRow.account == account, MappingRow.uid == mapping.uid)
+
+
+def _put_off(row: MappingRow, error: ProviderError, longest: timedelta) -> None:
+    """It is tried again later, and the page says so."""
+    wait = min(timedelta(minutes=5) * 2 ** min(row.tries, 10), longest)
+    problem = "unreadable" if isinstance(error, Unreadable) else error.reason or "refused"
+    MappingRow.update(
+        problem=problem, tries=row.tries + 1, retry_at=scheduling.utc_now() + wait
+    ).where(MappingRow.id == row.id).execute()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from models import Booking
-from sync.events.event import Ask, Delta, RemoteEvent, Step
+from sync.events.event import Ask, Delta, EventMapping, RemoteEvent, Step
 from sync.providers.errors import ProviderError
 from sync.tables.notices import Notice
 
@@ -13,13 +13,15 @@ from .context import RunContext
 @dataclass
 class Outcome:
     """What came of the steps: what refusals taught, whether all was done that no mapping remembers,
-    and the trouble that ended it.
+    what met a fault of the provider, and the trouble that ended it.
     """
 
     changed: dict[str, RemoteEvent] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     taken_in: bool = True
     plan_again: bool = False
+    faults: list[tuple[EventMapping, ProviderError]] = field(default_factory=list)
+    fruitless: int = 0  # batches in a row that met nothing but faults
     trouble: ProviderError | None = None
 
     def learn(self, remote_id: str, event: RemoteEvent | None) -> None:

@@ -13,6 +13,7 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
 from . import channels, local, marks, ours
+from .batch import judge
 from .context import RunContext
 from .destination import missing
 from .meanwhile import NOTHING, Meanwhile, in_order
@@ -148,6 +149,7 @@ class Sender:
                 self.context, destination, filling, self.meanwhile.overtake, outcome
             )
             taken_in &= outcome.taken_in
+            judge(self.context, outcome)
             if outcome.trouble:
                 raise (
                     missing(self.context, destination, outcome.trouble)

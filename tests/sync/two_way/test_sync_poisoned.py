@@ -3,6 +3,7 @@ one is named and tried later, on both providers.
 """
 
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -137,6 +138,57 @@ def test_trouble_that_is_not_about_content_splits_nothing(world, monkeypatch, st
     assert poison.batches == 1 and Booking.select().count() == 8
     assert not MappingRow.select().where(MappingRow.problem != "").exists()
     assert world.standing(account) == {}
+
+
+@pytest.mark.parametrize("status", [412, 500, 503])
+@pytest.mark.parametrize("broken", [1, 3])
+def test_an_event_that_a_provider_fails_over_keeps_nothing_back(world, status, broken):
+    """Neither other bookings nor the times that others put into the person's calendars."""
+    rows = [world.book(days=1 + number) for number in range(6)]
+    account = world.start(sources=[world.source()])
+    reason = world.refusal(status) or {"google": "backendError", "microsoft": "UnknownError"}.get(
+        world.kind
+    )
+    for row in rows[:broken]:
+        there = re.escape(world.event_of(account, row)["id"])
+        world.sandbox.faults.fail(status, reason, path=there, times=None)
+    rows[0].set_status("pending", world.user)
+    rows[1].cancel(world.user)
+    rows[2].set_status("pending", world.user)
+    for number in range(5):
+        new = world.book(days=10 + number)
+        at = world.clock.now + timedelta(days=20 + number)
+        world.robin.add(f"Busy {number}", at, at + timedelta(hours=1), world.source())
+        for _ in range(3):
+            world.later(minutes=20)
+            world.run(account)
+        if number:  # what met the fault first may have been the whole provider's
+            assert str(new.uuid) in world.standing(account)
+            assert f"Busy {number}" in world.mirrored(account)
+    assert all(len(events) == 1 for events in world.standing(account).values())
+    assert Account.get_by_id(account.id).health == "ok"
+    told = MappingRow.select().where(MappingRow.account == account, MappingRow.problem != "")
+    assert told.count() == broken or status == 412  # which asks for another look each time
+    world.sandbox.faults.clear()
+    for hours in (1, 1, 7, 7):
+        world.later(hours=hours)
+        world.run(account)
+    world.assert_in_step(account)
+
+
+def test_a_fault_of_the_whole_provider_blames_no_booking(world):
+    rows = [world.book(days=1 + number) for number in range(3)]
+    account = world.start()
+    for row in rows:
+        row.set_status("pending", world.user)
+    world.sandbox.faults.fail(503, "backendError", path=world.batch, times=2)
+    world.poll(account)
+    assert Account.get_by_id(account.id).health == "waiting"
+    assert not MappingRow.select().where(MappingRow.problem != "").exists()
+    for minutes in (1, 15):
+        world.later(minutes=minutes)
+        world.run(account)
+    world.assert_in_step(account)
 
 
 def test_a_departure_that_is_refused_as_a_whole_does_not_try_each_batch(world, monkeypatch):
