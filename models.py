@@ -37,6 +37,7 @@ from peewee import (
 from base import feed_presets, scheduling
 from base.agreements import Agreement
 from base.audit import AuditEntry
+from base.changes import Changed
 from base.clashes import Clash, ClosedCalendar, SlotTaken, refuse_taken
 from base.database import (
     Base,
@@ -56,7 +57,7 @@ from base.outside import ExternalEvent
 from base.revisions import Revised
 from base.rezoning import lay_anew
 from base.scheduling import Hours, Span
-from base.series import Changed, InSeries
+from base.series import InSeries
 from base.statuses import FREE_STATUSES, STATUSES
 from base.text import IDENTIFIERS, client_label, search_key
 from base.time_off import TimeOff

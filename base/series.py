@@ -14,6 +14,7 @@ from uuid import UUID
 from base import scheduling
 
 from .audit import AuditEntry
+from .changes import Changed, ChangedMeanwhile
 from .clashes import (
     Clash,
     SlotTaken,
@@ -30,36 +31,6 @@ from .rows import Booked, Calendar
 from .scheduling import Span
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody changed the row after the page that now wants to change it was opened."""
-
-
-class Changed(list[Any]):
-    """The bookings that were changed.
-
-    `kept` counts the others by reason, `skipped` are the times that were taken and left out,
-    `entry` is the id of the change of status in the history.
-
-    Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
-    status, time and rate), "own" (a value that was set for that one alone).
-    """
-
-    def __init__(
-        self,
-        rows: Iterable[Base] = (),
-        kept: dict[str, int] | None = None,
-        skipped: Sequence[Clash] = (),
-        entry: int | None = None,
-    ):
-        super().__init__(rows)
-        self.entry = entry
-        self.kept, self.skipped = (
-            {why: count for why, count in (kept or {}).items() if count},
-            skipped,
-        )
-
 
 if TYPE_CHECKING:
 

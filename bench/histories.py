@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
 import models
+from base.changes import ChangedMeanwhile
 from base.clashes import Clash, ClosedCalendar, SlotTaken
 from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span, whole_days
-from base.series import ChangedMeanwhile
 from base.statuses import FREE_STATUSES
 from base.time_off import TimeOff
 from free_times import finding, overlaps

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from peewee import Case, fn
 
 from base import outside, scheduling, working_time
+from base.changes import ChangedMeanwhile
 from base.clashes import SlotTaken
 from base.outside import ExternalEvent
-from base.series import ChangedMeanwhile
 from base.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 

@@ -41,7 +41,7 @@ ROOMS = {  # the same, inside the rooms
         {"many", "steps"},
         {"agreements", "audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"clashes"},
-        {"rezoning", "series", "traits"},
+        {"changes", "rezoning", "series", "traits"},
         {"revisions"},
     ),
     "free_times": ({"offers", "overlaps", "reading"}, {"finding"}, {"why"}),

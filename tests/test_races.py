@@ -8,9 +8,9 @@ from conftest import NOW
 from races import ROUNDS, at_once
 
 import models
+from base.changes import ChangedMeanwhile
 from base.clashes import SlotTaken
 from base.scheduling import Span
-from base.series import ChangedMeanwhile
 from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.tables import starting
 from sync.tables.accounts import RemoteCalendar

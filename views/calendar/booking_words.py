@@ -6,8 +6,8 @@ Sentences without a client's name, since they travel in a cookie.
 from collections.abc import Sequence
 
 from base import scheduling, time_off
+from base.changes import Changed
 from base.scheduling import Span
-from base.series import Changed
 from models import Practitioner
 from views.kit import display
 

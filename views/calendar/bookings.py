@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
+from base.changes import Changed
 from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import BadTime
-from base.series import Changed
 from base.statuses import STATUSES
 from models import Booking, Patient
 from views.kit import access, display, htmx

@@ -1,0 +1,36 @@
+"""What came of a change of bookings."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .clashes import Clash
+from .database import Base
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody changed the row after the page that now wants to change it was opened."""
+
+
+class Changed(list[Any]):
+    """The bookings that were changed.
+
+    `kept` counts the others by reason, `skipped` are the times that were taken and left out,
+    `entry` is the id of the change of status in the history.
+
+    Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
+    status, time and rate), "own" (a value that was set for that one alone).
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Base] = (),
+        kept: dict[str, int] | None = None,
+        skipped: Sequence[Clash] = (),
+        entry: int | None = None,
+    ):
+        super().__init__(rows)
+        self.entry = entry
+        self.kept, self.skipped = (
+            {why: count for why, count in (kept or {}).items() if count},
+            skipped,
+        )
