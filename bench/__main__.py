@@ -1,13 +1,15 @@
-"""`python -m bench [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled] [sync]`.
+"""`python -m bench [day] [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled]
+[sync]`.
 
 All of them without a name.
 """
 
 import sys
 
-from . import http, kills, mirror, overlaps, render, scale, slots, stalled, sync
+from . import day, http, kills, mirror, overlaps, render, scale, slots, stalled, sync
 
 PARTS = {
+    "day": day.run,
     "http": http.run,
     "kills": kills.run,
     "mirror": mirror.run,

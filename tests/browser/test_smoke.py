@@ -25,12 +25,19 @@ def test_the_door_and_the_first_page_have_no_barriers(
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
 @pytest.mark.parametrize(
-    "email", ["owner@sample.test", "manager@sample.test", "lea@sample.test", "kenji@sample.test"]
+    ("name", "first"),
+    [
+        ("owner", "/calendar/team"),
+        ("manager", "/calendar/team"),
+        ("reception", "/calendar/team"),
+        ("lea", "/calendar"),
+        ("kenji", "/calendar"),
+    ],
 )
-def test_everyone_of_the_sample_signs_in(enter, live, email, scripts):
-    page = enter(email, at=live, java_script_enabled=scripts)
+def test_everyone_of_the_sample_signs_in(enter, live, name, first, scripts):
+    page = enter(f"{name}@sample.test", at=live, java_script_enabled=scripts)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page).to_have_url(f"{live.address}/calendar")
+    expect(page).to_have_url(live.address + first)
 
 
 def test_a_wrong_password_is_told_in_place(visitor, live):
