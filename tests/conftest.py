@@ -25,6 +25,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from mail_server import MailServer
+from peewee import SqliteDatabase
 from redis import Redis
 
 import models
@@ -306,9 +307,9 @@ def providers_as_before():
 
 @pytest.fixture(scope="session")
 def pool(migrated_app):
-    """The connections of the tests' database, kept from one test to the next.
+    """The connections of the tests' database. Those with PostgreSQL are kept.
 
-    PostgreSQL takes longer to begin with a new one than for most tests.
+    It takes longer to begin with a new one there than for most tests.
     """
     open_database(migrated_app.config["SETTINGS"].database_url)
     pool = models.database.obj
@@ -331,7 +332,8 @@ def db(pool):
     if models.database.obj is not pool:
         models.database.obj.close_all()
     pool.close()
-    if pool._in_use:  # of other threads, which may hold what the next test needs
+    is_kept = not isinstance(pool, SqliteDatabase)  # which cannot take back what a test set
+    if not is_kept or pool._in_use:  # by other threads, which may hold what the next test needs
         pool.close_all()
     pool.__dict__.pop("is_doubtful", None)
     pool.__dict__.pop("_again_at", None)

@@ -391,18 +391,32 @@ def test_a_provider_that_calls_while_a_worker_writes_deadlocks_with_nobody(world
     holder, faults = Account.take(account.id), []
     row, read = Account.get_by_id(account.id), source(account)
 
+    writes, is_called = threading.Event(), threading.Event()
+
     def worker():
         with models.database.connection_context(), RunContext(row, holder, None, b"").writing():
-            time.sleep(0.6)
+            writes.set()
+            while not (is_called.is_set() or waiting()):
+                time.sleep(0.02)
             RemoteCalendar.update(read_at=world.clock.now).where(
                 RemoteCalendar.id == read.id
             ).execute()
             Channel.update(called_at=world.clock.now).where(Channel.id == channel.id).execute()
 
+    def waiting():
+        """Whether the call waits for a row that the worker holds."""
+        return models.database.execute_sql(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock')"
+        ).fetchone()[0]
+
     def hook():
-        time.sleep(0.2)
-        with models.database.connection_context():
-            channels.called("google", channel.uuid, channel.channel_id, "abc", "changed")
+        assert writes.wait(20)
+        try:
+            with models.database.connection_context():
+                channels.called("google", channel.uuid, channel.channel_id, "abc", "changed")
+        finally:
+            is_called.set()
 
     def guarded(act):
         try:
