@@ -6,13 +6,14 @@ import sys
 
 from flask import Flask, current_app, render_template, request
 from flask_login import current_user
-from peewee import DoesNotExist, PeeweeException
+from peewee import DoesNotExist
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import letters
 import models
 import views
-from base import copies, jobs, outbox
+from base import after_commit, copies, jobs, outbox
 from base.database import connect_afresh, open_database, trouble, wait_at_most
 from base.settings import Settings, SettingsError
 from base.text import places
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     copies.open_copies(settings.redis_url)
+    after_commit.listen(work.wake_due, letters.wake_due)
     keys.put_in_force(app, settings)
     outbox.set_up(
         outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)
@@ -69,7 +71,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     commands.register(app)
     app.teardown_request(_disconnect)
     app.after_request(_harden)
-    app.after_request(_wake)
     app.register_error_handler(Exception, _show_error)
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # commands may run all the same, each as far as it can
@@ -147,23 +148,6 @@ def _harden(response):
         )
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    return response
-
-
-def _wake(response):
-    """After whatever a person changed: calendars outside that are behind now are brought in step. A
-    lost wake-up costs a minute.
-    """
-    if (
-        request.method == "POST"
-        and response.status_code < 400
-        and request.blueprint != "webhooks"
-        and current_user.is_authenticated
-    ):
-        try:
-            work.wake_clinic(current_user.clinic_id)
-        except PeeweeException as error:
-            log.warning("no account was woken: %s", type(error).__name__)
     return response
 
 

@@ -14,7 +14,6 @@ import psycopg
 from peewee import (
     AutoField,
     BigIntegerField,
-    DatabaseProxy,
     IntegrityError,
     InterfaceError,
     Model,
@@ -28,10 +27,11 @@ from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, Poo
 
 from base import scheduling
 
+from .after_commit import WakingDatabase
 from .guarded import Guarded
 from .statements import ShortContext
 
-database = DatabaseProxy()
+database = WakingDatabase()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -24,7 +24,7 @@ from peewee import (
 
 from base import vault
 
-from .database import Base, InstantField, JSONText, now
+from .database import Base, InstantField, JSONText, database, now
 from .many import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")
@@ -139,7 +139,10 @@ class Letter(Base):
             "detail": detail,
             "due_at": due_at or now(),
         }
-        return bool(list(cls.insert(row).on_conflict_ignore().returning(cls.id).execute()))
+        is_new = bool(list(cls.insert(row).on_conflict_ignore().returning(cls.id).execute()))
+        if is_new:
+            database.will_wake("letter")
+        return is_new
 
     @classmethod
     def due(cls, at: datetime) -> "ModelSelect[Letter]":

@@ -11,7 +11,7 @@ from peewee import Case
 
 from base import copies
 
-from .database import is_sqlite
+from .database import database, is_sqlite
 from .traits import Shown, this_second
 
 
@@ -51,6 +51,7 @@ class Revised(Shown):
             .execute()
         )
         self.latest_rev = next(iter(rows)).latest_rev
+        database.will_wake("clinic", self.id)
         return int(self.latest_rev)
 
     def bump_faces(self) -> None:

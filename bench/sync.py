@@ -135,7 +135,7 @@ def _changes(outside: Outside) -> dict[str, list[float]]:
         at = day + timedelta(hours=number)
         begun = time.perf_counter()
         Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)
-        work.wake_clinic(user.clinic_id)
+        work.wake_due({"clinic": {user.clinic_id}})
         until(
             lambda expected=standing + number + 1: (
                 outside.do(email, "count", calendar=there) == expected
@@ -184,7 +184,7 @@ def _at_graphs_pace(outside: Outside) -> None:
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=300)
     waits, changed = {}, time.perf_counter()
     made = Booking.book(calendar, [Span(at, at + timedelta(minutes=50))], user)[0]
-    work.wake_clinic(user.clinic_id)
+    work.wake_due({"clinic": {user.clinic_id}})
     outside.do(
         email,
         "add",

@@ -3,6 +3,7 @@ the mail server. No request does.
 """
 
 from base import jobs, outbox, scheduling
+from base.after_commit import Due
 from base.outbox import Letter
 from people.credentials import ResetRequest
 
@@ -16,11 +17,14 @@ def one_time_address(secret: str) -> str:
     return kinds.address("auth.accept", secret=secret)
 
 
-def wake() -> bool:
-    """Have waiting letters sent now, after the transaction that wrote them. False: Redis is away,
-    and the next sweep does it.
-    """
-    return jobs.enqueue("chores", sending.send_due)
+def wake_due(due: Due) -> None:
+    """After a change that wrote letters, or asked for one: have them sent now."""
+    if "letter" in due:
+        _wake()
+
+
+def _wake() -> None:
+    jobs.enqueue("chores", sending.send_due)
 
 
 def sweep() -> None:
@@ -30,4 +34,4 @@ def sweep() -> None:
     if outbox.is_set_up() and (
         Letter.due(scheduling.utc_now()).exists() or ResetRequest.waiting().exists()
     ):
-        wake()
+        _wake()

@@ -11,8 +11,6 @@ from sync.tables.accounts import PERSONAL, Account
 from sync.tables.unread import CalendarTrouble
 from sync.two_way.state import LETTER, STOPPED, at_rest
 
-from . import wake
-
 STEPS = (
     timedelta(seconds=60),
     timedelta(days=3),
@@ -26,14 +24,13 @@ def tell_of_calendars() -> None:
     """
     if not outbox.is_set_up():
         return
-    written = False
     for trouble in CalendarTrouble.to_tell():
         account = trouble.calendar.account
         with database.atomic():
             is_read = account.user.is_active and at_rest(account) not in STOPPED
             if is_read and trouble.claim():
                 since = trouble.since.isoformat()
-                written |= Letter.write(
+                Letter.write(
                     account.clinic_id,
                     "calendar_trouble",
                     trouble,
@@ -41,8 +38,6 @@ def tell_of_calendars() -> None:
                     account.user.email,
                     since=since,
                 )
-    if written:
-        wake()
 
 
 def tell_of_removals() -> None:
@@ -54,13 +49,13 @@ def tell_of_removals() -> None:
     """
     if not outbox.is_set_up():
         return
-    at, written = scheduling.utc_now(), False
+    at = scheduling.utc_now()
     for account in Account.select().where(Account.phase == "leaving", Account.removes):
         begun = AuditEntry.about(account).where(AuditEntry.action == "account.leaving").first()
         if begun is None or not timedelta(days=1) <= at - begun.at <= timedelta(days=7):
             continue
         for person in [account.user] if account.user.is_active else _owners(account):
-            written |= Letter.write(
+            Letter.write(
                 account.clinic_id,
                 "removal",
                 account,
@@ -69,8 +64,6 @@ def tell_of_removals() -> None:
                 since=begun.at.isoformat(),
                 reader=person.id,
             )
-    if written:
-        wake()
 
 
 def tell() -> None:
@@ -82,7 +75,7 @@ def tell() -> None:
     """
     if not outbox.is_set_up():
         return
-    now, written = scheduling.utc_now(), False
+    now = scheduling.utc_now()
     stuck = (
         Account.select(Account, User)
         .join(User)
@@ -104,11 +97,8 @@ def tell() -> None:
                 .where(Account.id == account.id, Account.told < step, *same)
                 .execute()
             ):
-                written = True
                 for person in _readers(account, step):
                     _write(account, step, person)
-    if written:
-        wake()
 
 
 def _write(account: Account, step: int, person: User) -> None:

@@ -132,6 +132,7 @@ class ResetRequest(Base):
             is_few = len(lately) < (MOST_RESETS if own else MOST_OF_STRANGERS)
         if is_few:
             cls.create(key=key, origin=origin, sealed=vault.seal(email))
+        database.will_wake("letter")  # in either case, so that nobody can tell
 
     @classmethod
     def waiting(cls):

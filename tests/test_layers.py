@@ -36,7 +36,7 @@ ROOMS = {  # the same, inside the rooms
             "version",
         },
         {"rows", "settings", "working_time"},
-        {"copies", "sharing"},
+        {"after_commit", "copies", "sharing"},
         {"database"},
         {"many", "steps"},
         {"agreements", "audit", "jobs", "notes", "outbox", "outside", "time_off"},

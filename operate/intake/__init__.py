@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from base import jobs
 from base.text import clean, places
 from models import Clinic, User, database
-from sync.two_way import work
 
 from . import asking, bookings, clients
 from .columns import COLUMNS, OURS
@@ -105,8 +104,6 @@ def store(
         report.taken = wanted(report)
         if report.taken and report.rows:
             _KINDS[sheet.kind].add(clinic, report.rows, actor)
-    if report.taken:
-        work.wake_clinic(clinic.id)
     return report
 
 

@@ -145,6 +145,8 @@ class Account(Base):
         for name, value in columns.items():
             setattr(self, name, value)
         self.save(only=list(columns))
+        if columns.get("due_at"):
+            database.will_wake("account", self.id)
 
     def refresh(self) -> None:
         """Bring the row up to date, with its person and its clinic. Raises DoesNotExist."""
@@ -218,6 +220,7 @@ class Account(Base):
     def wake(cls, account_id: int, because: str) -> None:
         """Somebody outside says that something changed. One statement: the caller is in a hurry."""
         cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
+        database.will_wake("account", account_id)
 
     def show_anew(self) -> None:
         """External events here are others than before: open pages follow, and private links that

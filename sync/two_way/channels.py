@@ -169,9 +169,9 @@ def called(
     what: str,
     remote_id: str = "",
     etag: str = "",
-) -> int | None:
-    """A provider says something of a channel: the id of the account to wake (0: nothing to look
-    at), or None for a call not to be believed.
+) -> bool:
+    """A provider says something of a channel; what there is to look at is due then. Whether the
+    call is to be believed.
 
     The row is found by the provider's id, or by the address where the answer with that id is not
     here yet; and only its secret counts.
@@ -181,7 +181,7 @@ def called(
         text.isascii() and text.isprintable() and len(text) <= LONGEST
         for text in (channel_id, secret)
     ):
-        return None
+        return False
     rows = (
         Channel.select(Channel, Account, RemoteCalendar)
         .join(Account)
@@ -193,34 +193,34 @@ def called(
         Channel.uuid == uuid
     ).first()
     if row is None or not hmac.compare_digest(hash_of(secret), row.secret_hash):
-        return None
+        return False
     with database.atomic():  # the account before its calendars and channels, as every run has it
-        needs_look = what != "opened" and _passed_on(row, what, remote_id, etag)
+        if what != "opened":
+            _pass_on(row, what, remote_id, etag)
         wants = {"wants": what} if what in ("renew", "removed") else {}
         Channel.update(called_at=scheduling.utc_now(), **wants).where(
             Channel.id == row.id
         ).execute()
-    return row.account_id if needs_look else 0
+    return True
 
 
-def _passed_on(row: Channel, what: str, remote_id: str, etag: str) -> bool:
+def _pass_on(row: Channel, what: str, remote_id: str, etag: str) -> None:
     """Have the calendar looked at, unless the message only tells the version of an event that our
     own writing left. While a run is under way
-    nobody knows yet what its writing leaves: the run compares when it has the answer. Whether
-    somebody is to be woken.
+    nobody knows yet what its writing leaves: the run compares when it has the answer.
     """
     if row.calendar.role == "source":
         Account.update(because="live").where(Account.id == row.account_id).execute()
         RemoteCalendar.update(due_at=None).where(RemoteCalendar.id == row.calendar_id).execute()
-        return True
+        database.will_wake("account", row.account_id)
+        return
     if remote_id and what == "changed":
         if is_known(row.account_id, remote_id, etag):
-            return False
+            return
         if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
             ToldChange.create(account=row.account_id, remote_id=remote_id, etag=etag)
             Account.update(due_at=scheduling.utc_now(), because=TOLD).where(
                 Account.id == row.account_id, Account.due_at.is_null()
             ).execute()
-            return False
+            return
     Account.wake(row.account_id, "live")
-    return True

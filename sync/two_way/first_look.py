@@ -11,6 +11,7 @@ import logging
 from peewee import ModelSelect
 
 from base import jobs, scheduling
+from base.database import database
 from base.text import places
 from sync.connect import connecting, connections
 from sync.providers.errors import ProviderError
@@ -44,7 +45,7 @@ def ask(account: Account) -> None:
     """Somebody wants it looked at now."""
     anew = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
     Account.update(**anew).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
-    wake(account.id)
+    database.will_wake("account", account.id)
 
 
 def wake(account_id: int) -> bool:

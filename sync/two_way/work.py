@@ -3,6 +3,8 @@ the database whatever is due.
 """
 
 from base import jobs, scheduling
+from base.after_commit import Due
+from base.many import tuples
 from sync.connect import connections, revoking
 from sync.tables.accounts import Account
 
@@ -21,17 +23,26 @@ def wake(account_id: int) -> bool:
     return jobs.enqueue("now", woken, account_id)
 
 
-def wake_clinic(clinic_id: int) -> None:
-    """After a change in a clinic: wake the accounts that it concerns, if any."""
-    for row in _due().where(Account.clinic == clinic_id):
-        wake(row.id)
+def wake_due(due: Due) -> None:
+    """After a change: wake the accounts that were asked for ("account"), and those of a clinic that
+    it left behind ("clinic").
+    """
+    asked, changed = due.get("account", ()), due.get("clinic", ())
+    ids = {row.id for row in _due().where(Account.clinic.in_(list(changed)))} if changed else set()
+    phases = Account.select(Account.id, Account.phase).where(Account.id.in_(list(asked)))
+    for account_id, phase in tuples(phases) if asked else ():
+        if phase in first_look.PHASES:
+            first_look.wake(account_id)
+        else:
+            ids.add(account_id)
+    for account_id in sorted(ids):
+        wake(account_id)
 
 
 def woken(account_id: int) -> None:
     """Job of the queue `now`: a person, or a person's calendar, waits."""
     if run.run(account_id, WOKEN_SECONDS):
         jobs.enqueue("sync", polled, account_id)
-    _pass_on(account_id)
 
 
 def polled(account_id: int) -> None:
@@ -40,18 +51,6 @@ def polled(account_id: int) -> None:
     """
     if run.run(account_id, SLICE_SECONDS):
         jobs.enqueue("sync", polled, account_id)
-    _pass_on(account_id)
-
-
-def _pass_on(account_id: int) -> None:
-    """What one calendar outside changed here, by the person's own rule, the person's other
-    calendars show as well.
-    """
-    account = Account.get_or_none(Account.id == account_id)
-    for row in (
-        _due().where(Account.user == account.user_id, Account.id != account_id) if account else ()
-    ):
-        wake(row.id)
 
 
 def sweep() -> None:

@@ -272,7 +272,6 @@ def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, Hour
 
 def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
     if form and addresses.change_person(person, current_user, **form.values()):
-        letters.wake()
         flash(
             f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the"
             " new address."
@@ -300,7 +299,6 @@ def _hand_over_link(person: User, purpose: str) -> None:
     secret = OneTimeToken.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
     session["one_time_link"] = OneTimeToken.find(secret).id
     if outbox.is_set_up():
-        letters.wake()
         flash("The link is on its way by e-mail as well.")
 
 

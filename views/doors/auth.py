@@ -19,7 +19,6 @@ from werkzeug.datastructures import MultiDict
 from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
-import letters
 from base import outbox
 from base.database import Taken, database
 from models import Clinic, Closed, User
@@ -166,7 +165,6 @@ def send_reset():
             *brakes.origin(form.email.data),
             form.email.data,
         )
-        letters.wake()
     return render_template("auth/forgotten.html", form=form, can_mail=outbox.is_set_up(), sent=True)
 
 
@@ -233,7 +231,6 @@ def _ask_for_address():
     if not form.validate_on_submit():
         return render_template("auth/sign_up.html", form=form), 422 if form.errors else 200
     AddressProof.ask(form.email.data)
-    letters.wake()
     return render_template("auth/sign_up.html", form=form, sent=True)
 
 

@@ -7,9 +7,10 @@ late calls are all alike.
 
 from flask import Blueprint, Response, abort, request
 
+from base.database import database
 from sync.connect import connections
 from sync.providers import registry
-from sync.two_way import channels, work
+from sync.two_way import channels
 
 blueprint = Blueprint("webhooks", __name__)
 
@@ -36,12 +37,17 @@ def call(kind: str, channel):
     told = adapter.calls(request.headers, request.stream.read(MOST_OCTETS + 1)[:MOST_OCTETS])[
         :MOST_CALLS
     ]
-    believed = [
-        channels.called(
-            kind, str(channel), each.channel_id, each.secret, each.what, each.remote_id, each.etag
-        )
-        for each in told
-    ]
-    for account_id in {found for found in believed if found}:
-        work.wake(account_id)
-    return "", adapter.answer_to_calls(any(found is not None for found in believed))
+    with database.waking_once():
+        believed = [
+            channels.called(
+                kind,
+                str(channel),
+                each.channel_id,
+                each.secret,
+                each.what,
+                each.remote_id,
+                each.etag,
+            )
+            for each in told
+        ]
+    return "", adapter.answer_to_calls(any(believed))

@@ -15,7 +15,7 @@ from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
-from sync.two_way import first_look, work
+from sync.two_way import first_look
 from views.kit.access import login_required
 
 from . import connect_words
@@ -89,10 +89,6 @@ def arrive(kind: str):
 
 def _connected(account: Account):
     """The account is there: its calendars are looked at next, or its sync goes on."""
-    if account.phase in first_look.PHASES:
-        first_look.wake(account.id)
-    else:
-        work.wake(account.id)
     flash(
         f"Connected to {account.email}."
         + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else "")

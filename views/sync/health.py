@@ -7,7 +7,6 @@ from flask_login import current_user
 from peewee import fn
 from werkzeug.wrappers import Response
 
-import letters
 from base import jobs, outbox, scheduling
 from base.audit import AuditEntry
 from base.database import alone
@@ -19,7 +18,7 @@ from sync.tables import controls, ending, mappings
 from sync.tables.accounts import Account
 from sync.tables.channels import Channel
 from sync.tables.notices import Notice
-from sync.two_way import state, work
+from sync.two_way import state
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
 
@@ -68,7 +67,6 @@ def resync(account_id: int):
     if why := two_way_words.barred(account):
         return _done(why)
     controls.ask(account, "resync", current_user)
-    work.wake(account.id)
     return _done(
         f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read again"
         " and compared. Nothing is doubled."
@@ -95,8 +93,6 @@ def ask(account_id: int):
             by=current_user.id,
         )
         AuditEntry.note(account.clinic, current_user, "account.reminded", account)
-    if written:
-        letters.wake()
     again = (
         "No second e-mail is sent within the hour."
         if outbox.is_set_up()
@@ -112,7 +108,6 @@ def end(account_id: int):
     """End one person's departure that cannot be finished, and let our events stay there."""
     account = access.account_to_look_after(account_id)
     ending.end_now(account, current_user)
-    work.wake(account.id)
     return _done(
         f"Ended. What is left of {account.user.name}’s events in"
         f" {registry.of(account.kind).name} stays there."
@@ -149,7 +144,6 @@ def resync_all():
     ready = _ready()
     for account in ready:
         controls.ask(account, "resync", current_user)
-        work.wake(account.id)
     return _done(
         f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"
         " again and compared."

@@ -10,7 +10,7 @@ from base import scheduling
 from base.clashes import SlotTaken
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
-from sync.two_way import decisions, incoming, state, work
+from sync.two_way import decisions, incoming, state
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -113,7 +113,6 @@ def decide(notice_id: int, what: str):
         )
     except scheduling.BadTime:
         return _refused("no booking can be then. Open the booking to give it another time")
-    work.wake(notice.account_id)
     return sync_page.changed(said, "notices")
 
 

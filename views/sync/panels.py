@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
-from base import jobs, scheduling
+from base import scheduling
+from base.database import database
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
@@ -15,7 +16,7 @@ from sync.tables import mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way import state, work
+from sync.two_way import state
 from sync.two_way.state import HELD, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
@@ -96,7 +97,7 @@ def _refresh_list(account: Account) -> None:
         Account.update(listed_at=None, due_at=scheduling.utc_now()).where(
             Account.id == account.id
         ).execute()
-        jobs.enqueue("sync", work.polled, account.id)
+        database.will_wake("account", account.id)
 
 
 def _waiting(panel: dict) -> list[Notice]:

@@ -10,7 +10,7 @@ from sync.connect import connecting
 from sync.providers import registry
 from sync.tables import sources
 from sync.tables.accounts import RemoteCalendar
-from sync.two_way import incoming, work
+from sync.two_way import incoming
 from sync.two_way.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
@@ -41,7 +41,6 @@ def start(calendar_id: int):
     if why := words.barred(row.account):
         return sync_page.changed(why, f"source-{row.id}")
     sources.turn_on(row, current_user)
-    work.wake(row.account_id)
     return sync_page.changed(None, f"source-{row.id}")
 
 

@@ -8,7 +8,6 @@ from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
 
-from base import jobs
 from base.outside import ExternalEvent
 from models import Practitioner, User
 from sync.connect import connecting
@@ -18,7 +17,7 @@ from sync.tables import controls, ending, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarTaken
-from sync.two_way import first_look, state, work
+from sync.two_way import first_look, state
 from sync.two_way.state import Standing
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
@@ -139,7 +138,6 @@ def start(account_id: int):
             " calendar",
         )
         return sync_page.show(422, naming_form=form)
-    jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed(
         "Started. You can leave this page; it carries on.", f"account-{account.id}"
     )
@@ -185,7 +183,6 @@ def act(account_id: int, what: str):
         controls.ask(account, what, current_user)
     elif what == "check":
         first_look.ask(account)
-    work.wake(account.id)
     return sync_page.changed(said, f"account-{account.id}")
 
 
@@ -212,7 +209,6 @@ def update(account_id: int):
         lambda: controls.change(account, current_user, **_columns(form)),
     ):
         return _show_settings(account, form, 422)
-    work.wake(account.id)
     name = registry.of(account.kind).name
     flash(
         f"Saved. It counts once there is sync with {name} again."
@@ -339,7 +335,6 @@ def leave(goal: str, account_id: int | None = None):
             ending.end_now(account, current_user)
         elif account.phase != "leaving":
             ending.leave(account, current_user, GOALS[goal], removes)
-        jobs.enqueue("sync", work.polled, account.id)
     if (
         not accounts and "opt_out" not in request.form
     ):  # gone since the page was opened, or never connected
@@ -371,7 +366,6 @@ def end(account_id: int):
     """End a departure that cannot be finished, and let our events stay there."""
     account = access.account_of_mine(account_id)
     ending.end_now(account, current_user)
-    jobs.enqueue("sync", work.polled, account.id)
     return sync_page.changed(
         f"Ended. What is left of our events in {registry.of(account.kind).name} stays there;"
         " you can remove it by hand."

@@ -3,7 +3,7 @@ becomes of the queue.
 """
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import program
 import pytest
@@ -13,10 +13,12 @@ from werkzeug.serving import make_server
 
 import models
 from base import jobs
+from base.clashes import SlotTaken
 from models import Booking
-from operate import chores
+from operate import chores, intake
+from operate.intake.upload import Import
 from sync.connect import connections
-from sync.tables import starting
+from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import work
 
@@ -99,6 +101,7 @@ def test_nothing_is_swept_where_nothing_is_due(world, queue):
 def test_a_wake_up_that_comes_while_the_last_one_is_worked_on_goes_behind_it(world, queue):
     """The one under way may have looked for the last time."""
     account = world.start()
+    queue.flushall()
     work.wake(account.id)
     work.wake(account.id)
     assert len(waiting(queue, "now")) == 1
@@ -128,6 +131,105 @@ def test_a_wake_up_without_redis_is_no_fault(world, queue, settings):
     jobs.open_queue("unix:///nowhere/redis.sock")
     assert work.wake(account.id) is False
     world.book()
-    work.wake_clinic(world.linden.clinic.id)
+    work.wake_due({"clinic": {world.linden.clinic.id}})
     jobs.open_queue(settings.redis_url)
     assert connections.kinds() == ("google",)
+
+
+# ---- what a change wakes, wherever it is made ----
+
+
+@pytest.fixture
+def started(world, queue):
+    """An account in step, and a queue with nothing in it."""
+    account = world.start()
+    queue.flushall()
+    return account
+
+
+def woken(queue) -> list[int]:
+    """The accounts that a worker is asked to bring in step now, once each."""
+    assert waiting(queue, "sync") == []
+    return [job.args[1] for job in Queue("now", connection=queue).jobs]
+
+
+def bookings_file(world) -> str:
+    day = (world.clock.now + timedelta(days=9)).date()
+    line = f"{world.linden.patient.name},{world.user.name},{day},09:00,10:00,Linden Street"
+    return f"Client,Practitioner,Date,Start,End,Venue\n{line}\n"
+
+
+def test_a_page_wakes_the_accounts_that_it_leaves_behind(world, queue, started, signed_in):
+    booking = world.book()
+    queue.flushall()
+    browser = signed_in(world.user)
+    browser.post("/profile/password", data={})
+    assert woken(queue) == []
+    browser.post(f"/bookings/{booking.id}/cancellation", data={"which": "one"})
+    assert woken(queue) == [started.id]
+
+
+def test_a_command_wakes_them_too(world, queue, started, app, tmp_path):
+    (tmp_path / "bookings.csv").write_text(bookings_file(world))
+    answer = app.test_cli_runner().invoke(
+        args=["import", "bookings", str(tmp_path / "bookings.csv")]
+    )
+    models.database.connect(reuse_if_open=True)
+    assert answer.exit_code == 0 and Booking.select().count() == 1, answer.output
+    assert woken(queue) == [started.id]
+
+
+def test_an_import_in_a_worker_wakes_them_too(world, queue, started):
+    sheet = intake.open_sheet("bookings", bookings_file(world))
+    row = Import.begin(
+        world.linden.clinic,
+        world.linden.olive,
+        "bookings",
+        sheet.text,
+        sheet.total,
+        problems={"guessed": sheet.guessed},
+        choices={},
+    )
+    intake.check(row.id)
+    assert woken(queue) == []
+    Import.get().advance(("checked",), "taking", world.linden.olive)
+    jobs.carry_out("operate.intake.take", row.id)
+    models.database.connect(reuse_if_open=True)
+    assert Booking.select().count() == 1 and woken(queue) == [started.id]
+
+
+def test_a_refused_change_wakes_nobody(world, queue, started):
+    world.book()
+    queue.flushall()
+    with pytest.raises(SlotTaken):
+        world.book(allow_overlap=False)
+    assert woken(queue) == [] and Booking.select().count() == 1
+
+
+def test_what_a_person_asks_of_an_account_wakes_it(world, queue, started):
+    for ask in (
+        lambda: controls.ask(started, "check"),
+        lambda: controls.change(started, world.user, lock_sign=True),
+        lambda: ending.leave(started, world.user, "off"),
+        lambda: ending.end_now(started, world.user),
+    ):
+        queue.flushall()
+        ask()
+        assert woken(queue) == [started.id]
+    queue.flushall()
+    ending.end_now(Account.get(), world.user)  # it is ended already
+    assert woken(queue) == []
+
+
+def test_an_account_that_was_just_connected_is_looked_at(world, queue):
+    account = world.connect()
+    assert [job.args[:2] for job in Queue("now", connection=queue).jobs] == [
+        ("sync.two_way.first_look.look", account.id)
+    ]
+
+
+def test_a_change_is_made_while_redis_is_away(world, queue, started, settings):
+    jobs.open_queue("unix:///nowhere/redis.sock")
+    world.book()
+    jobs.open_queue(settings.redis_url)
+    assert Booking.select().count() == 1 and started.id in {row.id for row in work._due()}
