@@ -23,7 +23,7 @@ from peewee import (
     fn,
 )
 
-from base.database import Base, InstantField, JSONText, now
+from base.database import Base, InstantField, JSONText, database, now
 from base.outside import ID_LENGTH, RULES
 from models import PLANS, Clinic, Practitioner, User, Venue
 from sync.providers import registry

