@@ -274,6 +274,9 @@ def environment() -> Mapping[str, str]:
         for name, value in pairs
         if name.strip().startswith(_OURS)
     }
+    # what is typed wins in either form: NAME over the file's NAME_FILE, and the other way round
+    typed = {name.removesuffix("_FILE") for name in os.environ}
+    said = {name: value for name, value in said.items() if name.removesuffix("_FILE") not in typed}
     return {**said, **os.environ}
 
 

@@ -54,6 +54,13 @@ def give_back(*paths: Path, like: Path | None = None) -> None:
             os.chown(path, folder.st_uid, folder.st_gid)
 
 
+def sentence(error: Exception) -> str:
+    """What the system refused, in words alone; any other error as it says itself."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.strerror}: {error.filename}." if error.filename else f"{error.strerror}."
+
+
 class InUse(Exception):
     """Others work with this instance folder now."""
 

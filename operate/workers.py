@@ -113,6 +113,17 @@ class _WithoutTraceback(logging.Filter):
         return True
 
 
+def tell_threads_plainly() -> None:
+    """What ends a thread of this process, of RQ or Redis's client, is told by its place as well."""
+
+    def tell(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_value is not None:
+            where = places(fault.exc_value)
+            logging.getLogger("kalends").warning("%s at %s", fault.exc_type.__name__, where)
+
+    threading.excepthook = tell
+
+
 def tell_plainly() -> None:
     """What RQ's workers and clock log of themselves is without tracebacks."""
     for name in ("rq.worker", "rq.cron"):

@@ -16,7 +16,7 @@ from base import jobs
 from base.endpoints import sandbox_port
 from base.settings import Settings, SettingsError, hand_down
 from models import Clinic
-from operate import backups, keys, processes, restores, workers
+from operate import backups, files, keys, processes, restores, workers
 from operate import migrate as migrations
 from operate import web as web_server
 from operate.keeper import CannotStart, say
@@ -39,7 +39,7 @@ def _bring_up_to_date(keep: bool = False) -> list[str]:
         _check_key()
         restores.finish_restore(own_settings())
     except (migrations.CannotMigrate, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(files.sentence(error)) from None
     return applied
 
 
@@ -240,6 +240,7 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:
     """Run a worker alone, for QUEUES (default: all), the first one first."""
     _check_part()
+    workers.tell_threads_plainly()
     names = list(queues or jobs.LIMITS)
     workers.work(own_settings().redis_url, names, burst, ready, own_settings().frozen_seconds)
 
@@ -250,4 +251,5 @@ def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) ->
 def clock(ready: socket.socket | None) -> None:
     """Run the clock alone: it enqueues the periodic jobs."""
     _check_part()
+    workers.tell_threads_plainly()
     workers.tick(own_settings().redis_url, ready)

@@ -14,7 +14,7 @@ from base import vault
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
 from base.version import VERSION
-from operate import backups, keys, restores
+from operate import backups, files, keys, restores
 from operate import doctor as checks
 from operate import migrate as migrations
 from sync.tables.accounts import Account
@@ -93,8 +93,10 @@ def backup(file: Path) -> None:
     os.umask(0o077)
     try:
         click.echo(backups.write(own_settings(), file))
-    except (backups.Refused, OSError) as error:
-        raise click.ClickException(str(error)) from None
+    except backups.Refused as refusal:
+        raise click.ClickException(str(refusal)) from None
+    except OSError as error:
+        raise click.ClickException(f"The backup was not written. {files.sentence(error)}") from None
     except PeeweeException as error:
         raise click.ClickException(str(migrations.unusable(error))) from None
 
@@ -120,7 +122,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
             )
         click.echo(restores.restore(own_settings(), file))
     except (backups.Refused, OSError, PeeweeException) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(files.sentence(error)) from None
     if as_it_was and migrations.state() != "current":
         restores.finish_restore(own_settings())
         click.echo("It is as it was. Start it with the version of Kalends that made the backup.")

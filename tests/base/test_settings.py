@@ -286,6 +286,18 @@ def test_a_shell_sees_what_the_service_sees(shell, monkeypatch):
     assert Settings.from_env().base_url == "http://localhost:8200"
 
 
+def test_what_is_typed_wins_over_a_file_that_the_service_names(shell, monkeypatch, tmp_path):
+    (tmp_path / "old").write_text("the old key of the service")
+    shell.write_text(f"KALENDS_SECRET_KEY_FILE={tmp_path / 'old'}\nKALENDS_PORT=8123\n")
+    assert Settings.from_env().secret_keys == ("the old key of the service",)
+    monkeypatch.setenv("KALENDS_SECRET_KEY", "the new key of the service")
+    assert Settings.from_env().secret_keys == ("the new key of the service",)
+    monkeypatch.delenv("KALENDS_SECRET_KEY")
+    (tmp_path / "port").write_text("8124")
+    monkeypatch.setenv("KALENDS_PORT_FILE", str(tmp_path / "port"))
+    assert Settings.from_env().port == 8124
+
+
 def test_another_file_may_be_named_and_one_that_is_not_there_is_refused(
     shell, monkeypatch, tmp_path
 ):

@@ -459,23 +459,23 @@ def test_a_full_or_read_only_disk_is_named(small_disk):
     assert [path.name for path in small_disk.iterdir()] == []
 
 
+CREATE = [
+    "clinic",
+    "create",
+    "Linden",
+    "--zone",
+    "Europe/London",
+    "--owner-email",
+    "o@x.test",
+    "--owner-name",
+    "O",
+]
+
+
 def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small_disk, tmp_path):
     own = {"KALENDS_INSTANCE": tmp_path / "own"}
     program.first_key(tmp_path / "own")
-    for command in (
-        ["migrate"],
-        [
-            "clinic",
-            "create",
-            "Linden",
-            "--zone",
-            "Europe/London",
-            "--owner-email",
-            "o@x.test",
-            "--owner-name",
-            "O",
-        ],
-    ):
+    for command in (["migrate"], CREATE):
         assert program.run(*command, **own).returncode == 0
     (small_disk / "filling").write_bytes(b"\0" * (24 * 2**20 - 200_000))  # room for a part of it
     done = program.run("backup", small_disk / "kalends.tar.gz", **own)
@@ -484,6 +484,28 @@ def test_a_backup_onto_a_full_disk_is_a_sentence_and_leaves_nothing_behind(small
         and done.stderr == "Error: The backup was not written: database or disk is full.\n"
     )
     assert [path.name for path in small_disk.iterdir()] == ["filling"]
+
+
+def test_a_restore_onto_a_full_disk_is_a_sentence_and_leaves_all_as_it_was(small_disk, tmp_path):
+    """At whatever step the room ends."""
+    own = {"KALENDS_INSTANCE": small_disk / "own"}
+    program.first_key(small_disk / "own")
+    for command in (["migrate"], CREATE, ["backup", str(tmp_path / "kalends.tar.gz")]):
+        assert program.run(*command, **own).returncode == 0
+    (small_disk / "own" / "in-use").touch()
+    size = (small_disk / "own" / "kalends.db").stat().st_size
+    before = sorted(path.name for path in (small_disk / "own").iterdir())
+    for room in (0, 8192, size // 2, size + 8192):
+        filling = fill(small_disk)
+        os.truncate(filling, filling.stat().st_size - room)
+        done = program.run("restore", str(tmp_path / "kalends.tar.gz"), "--yes", **own)
+        assert done.returncode == 1 and done.stderr.startswith("Error: "), done.stderr
+        assert "Errno" not in done.stderr and "Traceback" not in done.stderr
+        filling.unlink()
+        after = {path.name for path in (small_disk / "own").iterdir()} - {"running"}
+        assert after <= {*before, "kalends.db-wal", "kalends.db-shm"}, (room, done.stderr)
+    done = program.run("restore", str(tmp_path / "kalends.tar.gz"), "--yes", **own)
+    assert done.returncode == 0, done.stderr
 
 
 def test_start_on_a_read_only_disk_is_a_sentence_and_leaves_everything_as_it_was(small_disk):
