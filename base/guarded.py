@@ -6,8 +6,8 @@ from collections.abc import Callable
 class Guarded:
     """A database that a process opens under a condition.
 
-    `guard`: asked over each connection that is opened, until it says True; what it raises
-    closes the connection again.
+    `guard`: asked over each connection that is opened, until it says True; what it raises closes
+    the connection again.
     """
 
     guard: Callable[[], bool] | None = None

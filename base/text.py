@@ -200,16 +200,19 @@ def search_key(*values: str | None) -> str:
 
 
 def phone_tail(number: str) -> str:
-    """The last nine digits of a phone number, the same with and without country code or leading
-    zero. Empty where there are fewer than seven: too few to tell people apart.
+    """The last nine digits of a phone number.
+
+    They are the same with and without country code or leading zero. Empty where there are fewer
+    than seven: too few to tell people apart.
     """
     digits = "".join(one for one in number if one.isdecimal())
     return digits[-9:] if len(digits) >= 7 else ""
 
 
 def is_phone(value: str) -> bool:
-    """Whether somebody typed a phone number: seven digits or more, and nothing but what is put
-    between them.
+    """Whether somebody typed a phone number.
+
+    Seven digits or more, and nothing but what is put between them.
     """
     return bool(phone_tail(value)) and not value.strip("+").translate(_BETWEEN_DIGITS)
 

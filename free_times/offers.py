@@ -57,7 +57,8 @@ def terms(calendar: Practitioner, service: Service) -> Terms:
 def offering(service: Service) -> list[Terms]:
     """The clinic's open calendars that offer the service, by name.
 
-    One query; user and venue are at hand."""
+    One query; user and venue are at hand.
+    """
     own = (Offer.practitioner == Practitioner.id) & (Offer.service == service)
     rows = (
         Practitioner.listed(service.clinic_id)

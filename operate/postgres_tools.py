@@ -74,8 +74,8 @@ def _quoted(name: str) -> str:
 def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
     """Put a dump in the place of what is there: all of it, or nothing.
 
-    `mark` becomes the comment of the table of migrations: `mark_of` finds it from then on.
-    Raises ToolRefused.
+    `mark` becomes the comment of the table of migrations: `mark_of` finds it from then on. Raises
+    ToolRefused.
 
     Tables that came after the dump refer to older ones, so that these cannot be dropped one by one:
     all that are ours go first, in the same transaction that brings those of the dump.
@@ -150,8 +150,8 @@ def mark_of(url: str) -> str | None:
 def _run(tool: str, url: str, *arguments: str) -> None:
     """Run a tool on the database.
 
-    The password goes through a file: a process's arguments can be read by all. Without one the
-    tool finds it where we did (PGPASSWORD, ~/.pgpass).
+    The password goes through a file: a process's arguments can be read by all. Without one the tool
+    finds it where we did (PGPASSWORD, ~/.pgpass).
     """
     parts = conninfo_to_dict(url)
     password = parts.pop("password", None)

@@ -107,8 +107,8 @@ def _restore(settings, file: Path) -> str:
 class _Mark:
     """A restore that is not done.
 
-    `number`: what its database carries; `key`: the backup's own, or "" where it has none;
-    `aside`: the folder's name.
+    `number`: what its database carries; `key`: the backup's own, or "" where it has none; `aside`:
+    the folder's name.
     """
 
     number: int
@@ -224,8 +224,8 @@ def _connected() -> Iterator[None]:
 def _take_back() -> None:
     """End what a backup holds and must not come to life again.
 
-    Sessions, since somebody may have signed out meanwhile; links to set a password, which may
-    have been used; letters that went out. No calendar app may keep what it shows as the newest.
+    Sessions, since somebody may have signed out meanwhile; links to set a password, which may have
+    been used; letters that went out. No calendar app may keep what it shows as the newest.
     """
     with _connected():
         if migrate.state() == "current":
@@ -268,9 +268,9 @@ def _check_sqlite(fresh: Path) -> None:
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
     """Put the fresh file in the place of the present one, and a copy of that aside.
 
-    The log beside the present file belongs to it and must go before the fresh one comes; what
-    it held is written into the file first, so that a crash at any step leaves one whole
-    database there and the copy aside.
+    The log beside the present file belongs to it and must go before the fresh one comes; what it
+    held is written into the file first, so that a crash at any step leaves one whole database there
+    and the copy aside.
     """
     models.database.obj.close_all()
     present = present.resolve()  # a link to it stays one

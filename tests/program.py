@@ -1,5 +1,6 @@
-"""The program as a person runs it: its commands as processes of their own, with nothing of the
-surrounding settings.
+"""The program as a person runs it.
+
+Its commands as processes of their own, with nothing of the surrounding settings.
 """
 
 import os

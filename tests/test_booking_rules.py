@@ -1,6 +1,4 @@
-"""What may become of a booking: taken time, series, statuses and their undoing, two people at
-once.
-"""
+"""What may become of a booking: taken time, series, statuses, undoing, two at once."""
 
 import threading
 import uuid
@@ -178,9 +176,8 @@ def test_a_note_for_the_whole_series_leaves_one_moved_alone_where_it_is(series, 
 
 
 def test_a_series_keeps_its_wall_time_over_a_clock_change(linden, clock):
-    autumn = Span(
-        datetime(2027, 3, 25, 9, tzinfo=UTC), datetime(2027, 3, 25, 10, tzinfo=UTC)
-    )  # clocks go forward on the 28th
+    # Clocks go forward on the 28th.
+    autumn = Span(datetime(2027, 3, 25, 9, tzinfo=UTC), datetime(2027, 3, 25, 10, tzinfo=UTC))
     rows = Booking.book(
         linden.calendar, repeats(autumn, linden.street.zone, 1, count=2), linden.pat
     )

@@ -1,5 +1,6 @@
-"""The rules on rows, without HTTP: clinic and revisions, plans, venues, people, clients, links,
-ways in.
+"""The rules on rows, without HTTP.
+
+Clinic and revisions, plans, venues, people, clients, links, ways in.
 """
 
 import json
@@ -201,8 +202,9 @@ def test_clinics_count_apart(linden, stranger, clock):
 
 
 def test_a_later_commit_has_the_later_revision(linden):
-    """Whoever reads a revision sees every change that has a smaller one: commits come in the order
-    of their revisions.
+    """Whoever reads a revision sees every change that has a smaller one.
+
+    Commits come in the order of their revisions.
     """
     seen, stop = [], threading.Event()
 

@@ -181,8 +181,8 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
 def invoice(raw: str) -> str | None:
     """What the state of an invoice means for the booking.
 
-    "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none
-    yet). Raises NoValue.
+    "paid", "invoiced", "partly" (paid), "ended" (without being paid) or None (there is none yet).
+    Raises NoValue.
     """
     word = values.words_of(raw)
     found = next((said for said, words in _INVOICES.items() if word in words), "")

@@ -1,5 +1,6 @@
-"""Letters on their way out, against a real mail server that refuses, is slow, and dies: each goes
-out once, or ends with a word.
+"""Letters on their way out, against a real mail server that refuses, is slow, and dies.
+
+Each goes out once, or ends with a word.
 """
 
 import logging
@@ -26,9 +27,8 @@ from models import User
 from operate import backups, chores, restores
 from people.credentials import OneTimeToken
 
-on_sqlite_alone = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # whichever database it is makes no difference
+# Whichever database it is makes no difference.
+on_sqlite_alone = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def people(clinic, count: int) -> list[User]:
@@ -466,8 +466,9 @@ with app.app_context(), models.database.connection_context():
 def test_a_worker_that_is_killed_at_any_stage_loses_and_doubles_nothing(
     letters, linden, settings, clock, stage
 ):
-    """A process of its own, ended from outside by the server at the very step; then another one,
-    when the lease is over.
+    """A process of its own, ended from outside by the server at the very step.
+
+    Then another one, when the lease is over.
     """
 
     def begin():

@@ -1,5 +1,6 @@
-"""Arithmetic on times, above all where the clocks change: properties over many zones, then the
-awkward days by name.
+"""Arithmetic on times, above all where the clocks change.
+
+Properties over many zones, then the awkward days by name.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -58,9 +59,10 @@ ZERO = timedelta()
 zones = st.sampled_from(ZONES)
 days = st.dates(date(1990, 1, 1), date(2040, 12, 31))
 walls = st.builds(time, st.integers(0, 23), st.sampled_from((0, 1, 15, 30, 59)))
+# 1990 to 2040.
 moments = st.integers(631152000, 2208988800).map(
     lambda seconds: datetime.fromtimestamp(seconds, UTC)
-)  # 1990 to 2040
+)
 lengths = st.integers(1, 60 * 24 * 3).map(lambda minutes: timedelta(minutes=minutes))
 spans = st.builds(lambda at, length: Span(at, at + length), moments, lengths)
 
@@ -128,9 +130,8 @@ def test_a_skipped_wall_time_lies_as_far_after_the_gap():
         jump = -back(zone, change)
         if jump <= ZERO:
             continue
-        before = wall_of(change - timedelta(minutes=1), zone) + timedelta(
-            minutes=1
-        )  # the first wall time that is skipped
+        # The first wall time that is skipped.
+        before = wall_of(change - timedelta(minutes=1), zone) + timedelta(minutes=1)
         for minutes in (0, 1, jump // timedelta(minutes=1) - 1):
             wall = before + timedelta(minutes=minutes)
             for fold in (0, 1):

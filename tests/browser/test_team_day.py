@@ -1,5 +1,7 @@
-"""The team's day in a browser: a receptionist's ten tasks by counted presses, keys, narrow screens,
-paper. Typing, Tab and Enter are free.
+"""The team's day in a browser.
+
+A receptionist's ten tasks by counted presses, keys, narrow screens, paper. Typing, Tab and Enter
+are free.
 """
 
 import re

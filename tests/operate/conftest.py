@@ -33,8 +33,9 @@ def sample_instance(tmp_path_factory):
 
 @pytest.fixture
 def own(request, tmp_path, database_url, monkeypatch):
-    """An installation of its own with the sample clinic; `own(…)` runs a command in it and gives
-    what it said.
+    """An installation of its own with the sample clinic.
+
+    `own(…)` runs a command in it and gives what it said.
     """
     environ = {"KALENDS_INSTANCE": tmp_path / "instance", **SAMPLE}
     server = None

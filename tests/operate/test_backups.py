@@ -1,5 +1,6 @@
-"""Backups across versions and faults: what is restored is what was there, and nothing is lost on
-the way.
+"""Backups across versions and faults.
+
+What is restored is what was there, and nothing is lost on the way.
 """
 
 import os
@@ -36,9 +37,10 @@ def test_an_earlier_backup_goes_over_the_updated_database_and_comes_up_to_date(
     User.create(clinic=1, email="late@linden.test", name="Late")
     restore(server, tmp_path / "old.tar.gz")
     before["one_time_link"] -= 1  # a link to set a password may have been used since
+    # The way back.
     assert counts(models.database, before) == before and migrate.applied() == {
         name for name in EARLIER if name <= version
-    }  # the way back
+    }
     migrate.migrate()
     assert counts(models.database, before) == before and migrate.state() == "current"
     assert not User.select().where(User.email == "late@linden.test").exists()

@@ -1,5 +1,6 @@
-"""`make run` as somebody meets it who has just cloned this: it starts, says where it is, stops
-without a trace, or says why not.
+"""`make run` as somebody meets it who has just cloned this.
+
+It starts, says where it is, stops without a trace, or says why not.
 """
 
 import os
@@ -57,8 +58,9 @@ def start(house, **environ) -> tuple[psutil.Process, list[psutil.Process]]:
 
 
 def stopped(running, family, number=signal.SIGINT) -> int:
-    """Ask it to stop; the status it ends with. Nothing of the family may be left, and no trace on
-    the screen.
+    """Ask it to stop; the status it ends with.
+
+    Nothing of the family may be left, and no trace on the screen.
     """
     os.kill(running.pid, number)
     status = running.wait(20)

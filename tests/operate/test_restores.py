@@ -1,5 +1,6 @@
-"""Restores that are cut off at any place, that meet damage, other programs and other users: there
-is always one whole database with its own key, and what was there before.
+"""Restores that are cut off at any place, that meet damage, other programs and other users.
+
+There is always one whole database with its own key, and what was there before.
 """
 
 import dataclasses

@@ -181,8 +181,9 @@ class BookingForm(Times):
 
     @property
     def may_overlap(self) -> bool | set[str]:
-        """What the person agreed to overlap: nothing, what the page named, or, where it named
-        nothing, whatever is there.
+        """What the person agreed to overlap.
+
+        Nothing, what the page named, or, where it named nothing, whatever is there.
         """
         if self.overlap.data in (None, "", "skip"):
             return False
@@ -195,8 +196,9 @@ class BookingForm(Times):
 
     @cached_property
     def found(self) -> list[Patient]:
-        """Clients that match what was typed, each with the day of the last booking so far as
-        `last_here` (None: not yet).
+        """Clients that match what was typed.
+
+        Each with the day of the last booking so far as `last_here` (None: not yet).
         """
         if not self.q.data:
             return []
@@ -217,8 +219,9 @@ class BookingForm(Times):
         ]
 
     def match(self, found: list[Patient]) -> Patient | None:
-        """The one client whose internal ID or whole name was typed, unless someone, or nobody, is
-        chosen already.
+        """The one client whose internal ID or whole name was typed.
+
+        None where someone, or nobody, is chosen already.
         """
         named = self.names_id(found) or [
             one for one in found if search_key(one.name) == search_key(self.q.data)
@@ -294,8 +297,9 @@ class BookingForm(Times):
         return bool(self.booking) and self.times() == of(self.booking).times()
 
     def columns(self) -> dict:
-        """Client, service, rate and notes for the row. A rate left empty is the service's price on
-        a new booking.
+        """Client, service, rate and notes for the row.
+
+        A rate left empty is the service's price on a new booking.
         """
         service, rate = self.chosen_service, self.rate.data
         if rate is None and self.booking is None and service and not self.all_day.data:
@@ -319,9 +323,7 @@ def _service_label(service: Service) -> str:
 
 
 def bookable(current: Practitioner | None = None) -> list[Practitioner]:
-    """The calendars in which the signed-in person may book, with `current` even when it is
-    closed.
-    """
+    """The calendars in which the signed-in person may book, with `current` even if closed."""
     own = [
         one
         for one in access.calendars()
@@ -339,8 +341,10 @@ def blank(
     patient: Patient | None = None,
     **found,
 ) -> BookingForm:
-    """A form to make a booking for the client, with service, rate, notes and length `like` an
-    earlier one where given. `found` are further fields, of a free time that was looked for.
+    """A form to make a booking for the client.
+
+    It has service, rate, notes and length `like` an earlier one where given. `found` are further
+    fields, of a free time that was looked for.
     """
     values = {
         "key": secrets.token_urlsafe(18),

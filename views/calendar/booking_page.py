@@ -1,5 +1,6 @@
-"""The page of a booking's form: what an address or a button fills in, and what stands beside the
-fields.
+"""The page of a booking's form.
+
+What an address or a button fills in, and what stands beside the fields.
 """
 
 from collections.abc import Sequence
@@ -21,8 +22,9 @@ from .booking_form import BookingForm
 
 
 def calendar(booking: Booking | None = None) -> Practitioner:
-    """The calendar that a form names, if the signed-in person may book in it; without a name the
-    booking's.
+    """The calendar that a form names, if the signed-in person may book in it.
+
+    Without a name the booking's.
     """
     if booking and request.values.get("calendar", str(booking.practitioner_id)) == str(
         booking.practitioner_id
@@ -32,8 +34,9 @@ def calendar(booking: Booking | None = None) -> Practitioner:
 
 
 def found(practitioner: Practitioner, starts: time | None) -> dict:
-    """What the address of a free time says beside calendar, day and start: the service, how long,
-    and that anyone would do.
+    """What the address of a free time says beside calendar, day and start.
+
+    The service, how long, and that anyone would do.
     """
     service, minutes = (arg_int(request.args.get(name)) for name in ("service", "minutes"))
     fields = {"anyone": "1"} if request.args.get("anyone") == "1" else {}
@@ -55,9 +58,7 @@ def clock(value: str | None) -> time | None:
 
 
 def taken(form: BookingForm) -> BookingForm:
-    """The form with the proposed free time in it, where that was pressed ("2026-11-20T15:20
-    50").
-    """
+    """The form with the free time that was pressed in it ("2026-11-20T15:20 50")."""
     if "find" in request.form:
         form.take_text()
     start, _, minutes = request.form.get("take", "").partition(" ")
@@ -78,8 +79,9 @@ def taken(form: BookingForm) -> BookingForm:
 
 
 def fill(form: BookingForm, what: str) -> None:
-    """The end that follows from start and service (or from the booking's own length), and the
-    service's price.
+    """Fill in the end that follows from start and service, and the service's price.
+
+    A booking whose start is moved keeps its own length.
     """
     length = (
         form.booking

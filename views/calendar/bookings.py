@@ -150,8 +150,9 @@ def update(booking_id: int):
 
 
 def _change(booking: Booking, form: BookingForm) -> Changed | None:
-    """Change what differs from the row, so that others of a series keep what is theirs alone. None:
-    somebody else changed the same.
+    """Change what differs from the row, so that others of a series keep what is theirs alone.
+
+    None: somebody else changed the same.
     """
     if not form.merge(booking_form.of(booking), booking):
         return None
@@ -175,8 +176,9 @@ def _change(booking: Booking, form: BookingForm) -> Changed | None:
 @blueprint.post("/clients")
 @login_required
 def clients():
-    """Clients as one types. POST although it changes nothing: no client's name belongs in an
-    address, and so in a log.
+    """Clients as one types.
+
+    POST although it changes nothing: no client's name belongs in an address, and so in a log.
     """
     form = BookingForm(booking_page.calendar())
     form.take_text()
@@ -188,8 +190,9 @@ def clients():
 @blueprint.get("/check")
 @login_required
 def check():
-    """What stands in the way of these times, and that day; with `fill` also the end and the rate
-    that follow from the service.
+    """What stands in the way of these times, and that day.
+
+    With `fill` also the end and the rate that follow from the service.
     """
     booking = arg_int(request.args.get("booking"))
     booking = access.booking_to_change(booking) if booking else None
@@ -340,8 +343,9 @@ def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
 
 
 def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Booking]) -> None:
-    """What was saved, and beside it what is odd about the times (`placed`: whose are new). No
-    client’s name: flashes travel in a cookie.
+    """What was saved, and beside it what is odd about the times (`placed`: whose are new).
+
+    No client’s name: flashes travel in a cookie.
     """
     first = rows[0]
     many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""

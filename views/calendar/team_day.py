@@ -101,8 +101,9 @@ def _asked_day() -> date | None:
 
 
 def page(day: date | None = None) -> dict | None:
-    """What the templates need to show the day of the address, or this one; None where the clinic
-    has no calendar.
+    """What the templates need to show the day of the address, or this one.
+
+    None where the clinic has no calendar.
     """
     now, day = scheduling.utc_now(), day or _asked_day()
     calendars = _calendars(day, now)
@@ -148,8 +149,10 @@ def _calendars(day: date | None, now: datetime) -> list[Practitioner]:
 
 
 def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:
-    """A mark of all that the page shows: it moves with anyone's bookings, time off and external
-    events, with what the person wants to see, and slowly with the clock.
+    """A mark of all that the page shows.
+
+    It moves with anyone's bookings, time off and external events, with what the person wants to
+    see, and slowly with the clock.
     """
     facts = [
         (one.id, one.calendar_rev, one.user.away_rev, one.user.outside_rev) for one in calendars
@@ -196,9 +199,10 @@ def _columns(
 
 
 def _is_wanted(column: Column, among: Sequence[Column]) -> bool:
-    """Whether a column is shown. One in which nothing can be and nothing is gives way: of a closed
-    calendar, of somebody who works elsewhere on that day, and of all where only those who work are
-    wanted.
+    """Whether a column is shown.
+
+    One in which nothing can be and nothing is gives way: of a closed calendar, of somebody who
+    works elsewhere on that day, and of all where only those who work are wanted.
     """
     if column.has_bookings:
         return True

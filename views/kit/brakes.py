@@ -1,5 +1,6 @@
-"""The brakes on guessing, one for each door: what is counted, and how many tries are free. The
-counting itself is `credentials.Throttle`.
+"""The brakes on guessing, one for each door: what is counted, and how many tries are free.
+
+The counting itself is `credentials.Throttle`.
 """
 
 import hashlib
@@ -17,24 +18,27 @@ from people.credentials import Throttle
 
 from . import devices, display, htmx
 
+# Free tries for one account from one network; for one account from all; from one network for all.
 PAIR, ACCOUNT, ADDRESS = (
     5,
     50,
     30,
-)  # free tries for one account from one network; for one account from all; from one network for all
+)
+# From one network: made-up one-time links, requests for a new password, clinics.
 LINKS, RESETS, SIGN_UPS = (
     20,
     5,
     5,
-)  # from one network: made-up one-time links, requests for a new password, clinics
+)
 _TURNS, _PATIENCE_SECONDS = [threading.Lock() for _ in range(64)], 5
 INVITATIONS = 60  # invitations and one-time links that one person makes
 
 
 @contextmanager
 def turn(email: str) -> Iterator[bool]:
-    """In this process one try for an account at a time, so that people who sign in at once are not
-    taken for guesses. False: too many wait.
+    """In this process one try for an account at a time.
+
+    So people who sign in at once are not taken for guesses. False: too many wait.
     """
     lock = _TURNS[zlib.crc32(email.encode()) % len(_TURNS)]
     has_turn = lock.acquire(timeout=_PATIENCE_SECONDS)
@@ -49,8 +53,8 @@ class SignInBrake:
     """The brake on one try to sign in.
 
     A browser in which this person signed in before is counted for itself, so that strangers'
-    guesses never keep it out. All others are
-    counted by account and network together, by account and by network.
+    guesses never keep it out. All others are counted by account and network together, by account
+    and by network.
     """
 
     def __init__(self, email: str, user: User | None):
@@ -66,6 +70,7 @@ class SignInBrake:
 
     def succeeded(self) -> None:
         """It was no guess: forget the person's slips from here, and take this one back elsewhere.
+
         Others' tries stay counted.
         """
         Throttle.forget(*self._own)
@@ -73,9 +78,7 @@ class SignInBrake:
 
 
 def slow_down(door: str, who: str, free: int) -> None:
-    """The same for another door: count one try of `who`, or end the request with how long to
-    wait.
-    """
+    """The same for another door: count one try of `who`, or say how long to wait."""
     if wait := Throttle.admit({key(door, who): free}):
         sentence = f"Wait {display.minutes(wait)}, then try again."
         if htmx.is_partial():
@@ -105,8 +108,10 @@ def network() -> str:
 
 
 def origin(email: str) -> tuple[str, bool]:
-    """Who asks for this person, as a keyed hash: a browser in which they signed in before, then
-    True, or else a network. The same work whether or not there is such a person.
+    """Who asks for this person, as a keyed hash.
+
+    A browser in which they signed in before, then True, or else a network. The same work whether or
+    not there is such a person.
     """
     user = User.get_or_none(User.email == email)
     if user and devices.knows(user):

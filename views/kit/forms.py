@@ -266,8 +266,9 @@ class Ticks(SelectMultipleField):
 
 
 class WeekHours(Field):
-    """Hours of a week, up to two stretches a day. 28 time inputs of one name, in order
-    (`templates/_hours.html`).
+    """Hours of a week, up to two stretches a day.
+
+    28 time inputs of one name, in order (`templates/_hours.html`).
     """
 
     DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -1,5 +1,6 @@
-"""Why a provider did not let us in, and what the person can do: one sentence for each kind of
-refusal, on the way back and at the first look.
+"""Why a provider did not let us in, and what the person can do.
+
+One sentence for each kind of refusal, on the way back and at the first look.
 """
 
 _ORGANISATION = "whoever looks after your organisation’s {name} accounts"
@@ -51,9 +52,7 @@ _PASSING = "{name} does not answer as it should. Try again in a few minutes; not
 
 
 def refusal(kind: str, name: str, reason: str = "") -> str:
-    """The sentence for an error of this class; `reason` is the error's own, `name` the
-    provider's.
-    """
+    """The sentence for an error of this class; `reason` is its own, `name` the provider's."""
     if kind == "AuthExpired" and reason in (
         "interaction_required",
         "consent_required",

@@ -1,5 +1,6 @@
-"""Files as other programs export them: what they mean comes in, or is asked for; nothing that
-changes the meaning is passed over.
+"""Files as other programs export them.
+
+What they mean comes in, or is asked for; nothing that changes the meaning is passed over.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -26,8 +27,9 @@ def open_text(kind: str, text: str, **choices):
 
 @pytest.fixture
 def read(linden):
-    """`read(text, …)`: what a check makes of a file of bookings; keyword arguments are what a
-    person chose.
+    """`read(text, …)`.
+
+    What a check makes of a file of bookings; keyword arguments are what a person chose.
     """
     for name in ("Follow-up", "First visit"):
         Service.create(clinic=linden.clinic, name=name, duration_minutes=30)
@@ -216,10 +218,11 @@ def test_simplepractice_has_the_month_first(read):
 )
 def test_whole_days_end_as_the_program_means_it(read, linden, text, last):
     whole, timed = read(text, calendar=linden.calendar.id).rows
+    # Two days both times: Outlook names the day after.
     assert (whole.span.starts_on, whole.span.ends_on) == (
         date(2027, 3, 13),
         last,
-    )  # two days both times: Outlook names the day after
+    )
     assert (timed.span.starts_at, timed.calendar, timed.notes) == (
         at("2027-03-16 09:00"),
         linden.calendar,

@@ -63,8 +63,9 @@ def elsewhere(app):
 
 
 def only_event(answer) -> str:
-    """The title of the one event that a calendar without bookings holds: a whole day, free, at the
-    start of a month.
+    """The title of the one event that a calendar without bookings holds.
+
+    A whole day, free, at the start of a month.
     """
     (event,) = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
     assert (
@@ -495,8 +496,10 @@ def test_either_form_s_etag_is_good_for_the_other(get, booking):
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_the_next_read_after_a_change_is_fresh(what, get, elsewhere, link, linden, booking, clock):
-    """The clock stands still: two changes in one second are still told by both validators, and no
-    date lies ahead (RFC 9110 §8.8.2.1).
+    """The clock stands still.
+
+    Two changes in one second are still told by both validators, and no date lies ahead (RFC 9110
+    §8.8.2.1).
     """
     before = get()
     CHANGES[what](linden, link, booking)

@@ -1,5 +1,6 @@
-"""What is Google's own in the Google adapter: shapes, refusals, batches, and whatever the fact
-sheet warns of.
+"""What is Google's own in the Google adapter.
+
+Shapes, refusals, batches, and whatever the fact sheet warns of.
 """
 
 import json

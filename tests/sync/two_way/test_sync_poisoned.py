@@ -1,5 +1,6 @@
-"""An item that makes a provider refuse the whole batch it lies in: the others get through, and this
-one is named and tried later, on both providers.
+"""An item that makes a provider refuse the whole batch it lies in.
+
+The others get through, and this one is named and tried later, on both providers.
 """
 
 import re
@@ -14,9 +15,8 @@ from sync.tables import ending, starting
 from sync.tables.accounts import Account
 from sync.tables.mappings import MappingRow
 
-pytestmark = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # what is said to providers is the same on both
+# What is said to providers is the same on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=WORLDS)

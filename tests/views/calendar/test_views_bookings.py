@@ -766,9 +766,8 @@ def test_the_history_tells_a_status_set_through_the_form(pat, booking):
 
 
 def test_the_second_pass_of_a_repeated_hour_survives_an_untouched_form(pat, linden, clock):
-    second = datetime(
-        2026, 10, 25, 1, 30, tzinfo=UTC
-    )  # 01:30 GMT, half an hour after 01:30 BST would have been booked
+    # 01:30 GMT, half an hour after 01:30 BST would have been booked.
+    second = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     (row,) = Booking.book(
         linden.calendar, [Span(second, second + timedelta(minutes=30))], linden.pat
     )

@@ -111,8 +111,9 @@ def test_the_list_has_fifty_a_page(staff, linden):
 
 
 def test_no_search_stands_in_an_address(staff, linden):
-    """Browsers keep addresses and proxies log them: a search, its pages and its way to the archive
-    are forms that post.
+    """Browsers keep addresses and proxies log them.
+
+    A search, its pages and its way to the archive are forms that post.
     """
     for number in range(60):
         Patient.add(linden.clinic, None, first_name="Wójcik", last_name=f"{number:02}")

@@ -1,5 +1,6 @@
-"""Signing in and out over HTTP: throttling, sessions and their ends, one-time links, one's own
-password, the first clinic.
+"""Signing in and out over HTTP.
+
+Throttling, sessions and their ends, one-time links, one's own password, the first clinic.
 """
 
 import dataclasses
@@ -300,8 +301,9 @@ def test_an_ipv6_network_counts_as_one_address(browser, one, other, is_same):
 
 
 def test_somebody_elses_mark_of_a_browser_is_worth_nothing(browser, app):
-    """A person's own mark does not make the browser known for another person; a made-up one is
-    none.
+    """A person's own mark does not make the browser known for another person.
+
+    A made-up one is none.
     """
     sign_in(browser, "quinn@linden.test")
     own = browser.get_cookie("kalends-device").value
@@ -584,8 +586,10 @@ def test_a_strangers_press_leaves_the_owners_link_alive_and_mails_little(app, br
 
 
 def test_strangers_never_use_up_the_links_of_the_right_person(app, db, letters, linden):
-    """From one network as often as it may, then from many; once in a browser that was used before,
-    once in a new one."""
+    """From one network as often as it may, then from many.
+
+    Once in a browser that was used before, once in a new one.
+    """
     known, new = app.test_client(), app.test_client()
     sign_in(known)
     known.post("/sign-out")

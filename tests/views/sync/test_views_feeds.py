@@ -1,5 +1,7 @@
-"""Private links: made, shown, changed, regenerated, stopped, cleared; by their owner alone, and
-felt by the next reader.
+"""Private links.
+
+Made, shown, changed, regenerated, stopped, cleared; by their owner alone, and felt by the next
+reader.
 """
 
 import dataclasses
