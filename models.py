@@ -201,7 +201,8 @@ class Clinic(Revised):
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
         if not changed:
             return
-        if set(changed) - {"contact", "empty_when_stopped", "sync_shared", "sync_existing"}:
+        unseen = {"contact", "empty_when_stopped", "sync_shared", "sync_existing", "step_minutes"}
+        if set(changed) - unseen:
             self.bump_faces()
         shown = set(changed) & {"privacy_ceiling", "internal_ids", "notes_may_leave", "currency"}
         self.keep_before(shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from .agreements import Agreement
@@ -122,11 +123,11 @@ def clashes(steps: Sequence[Step]) -> list[tuple[Step, Clash]]:
 
 
 def _gets_in_the_way(step: Step, other: Step) -> bool:
-    """Whether another booking of the same change would overlap it and does not now.
+    """Whether another booking of the same change would overlap it otherwise than it does now.
 
-    What overlaps already was agreed to.
+    What overlaps already was agreed to, as long as both lie to each other as before.
     """
-    return _would_overlap(step, other) and not _overlap_now(step, other)
+    return _would_overlap(step, other) and not _go_together(step, other)
 
 
 def _would_overlap(step: Step, other: Step) -> bool:
@@ -140,14 +141,20 @@ def _would_overlap(step: Step, other: Step) -> bool:
     )
 
 
-def _overlap_now(step: Step, other: Step) -> bool:
+def _go_together(step: Step, other: Step) -> bool:
+    """Whether two bookings overlap now, and lie to each other after the change as they do now."""
     one, two = step.row, other.row
     return (
         one.is_busy
         and two.is_busy
         and one.practitioner.user_id == two.practitioner.user_id
         and one.span.overlaps(two.span)
+        and _apart(one.span, two.span) == _apart(step.span, other.span)
     )
+
+
+def _apart(one: Span, two: Span) -> tuple[timedelta, timedelta, timedelta]:
+    return two.starts_at - one.starts_at, one.duration, two.duration
 
 
 def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
@@ -159,7 +166,7 @@ def agreed_together(steps: Sequence[Step]) -> list[tuple[Booked, Booked]]:
         (one.row, two.row)
         for place, one in enumerate(steps)
         for two in steps[place + 1 :]
-        if _would_overlap(one, two) and _overlap_now(one, two)
+        if _would_overlap(one, two) and _go_together(one, two)
     ]
     agreed = Agreement.of([row.id for pair in pairs for row in pair])
     return [

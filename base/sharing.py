@@ -6,6 +6,7 @@ equal share of a week's visits that way, so that a newcomer, who is booked least
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -35,14 +36,16 @@ class Share:
         cls,
         calendar: int,
         openings: Collection[Stretch],
-        booked: Collection[Stretch],
+        booked: Collection[Sequence[int]],
         given: Collection[int],
     ) -> "Share":
-        """From instants: open stretches, booked stretches, and the starts of visits for anyone."""
+        """From instants: open stretches, booked ones (each begins with from and to), and the starts
+        of visits for anyone.
+        """
         weeks: dict[int, int] = {}
         for start in given:
             weeks[week(start)] = weeks.get(week(start), 0) + 1
-        starts = sorted(start for start, _ in booked)
+        starts = sorted([one[0] for one in booked])
         return cls(calendar, _by_day(openings), _by_day(booked), starts, weeks)
 
     def use(self, at: int) -> float:
@@ -66,26 +69,45 @@ def week(at: int) -> int:
     return (at // DAY - _MONDAY) // 7
 
 
-def whose_turn(at: int, free: Sequence[Share], sharing: Collection[Share]) -> Share:
-    """Of the calendars that are free at this time the one that gets the visit.
-
-    `sharing` are all that take part in the week.
-
-    The least booked; of equal ones the one that was booked longest ago. One that has its part of
-    the week comes only where nobody else is free.
+class Turns:
+    """Who gets a visit at a time, among all who take part in the week (`sharing`). What holds for
+    a whole day is worked out once.
     """
-    this = week(at)
-    all_given = sum([share.given.get(this, 0) for share in sharing]) + 1
-    most = max(1, 2 * all_given // max(1, len(sharing)))
-    order = [(share.given.get(this, 0) >= most, share.use(at)) for share in free]
-    first = min(order)
-    equal = [share for share, place in zip(free, order, strict=True) if place == first]
-    return min(equal, key=lambda share: (share.last_start(at), share.calendar))
+
+    def __init__(self, sharing: Sequence[Share]):
+        self._sharing = sharing
+        self._ranks: dict[int, list[tuple[bool, float]]] = {}
+
+    def first(self, at: int, free: Sequence[int]) -> int:
+        """Of the places in `sharing` that are free at this time the one that gets the visit.
+
+        The least booked; of equal ones the one that was booked longest ago. One that has its part
+        of the week comes only where nobody else is free.
+        """
+        day = at // DAY
+        ranks = self._ranks.get(day)
+        if ranks is None:
+            ranks = self._ranks[day] = self._rank(at)
+        best = min([ranks[place] for place in free])
+        equal = [place for place in free if ranks[place] == best]
+        if len(equal) == 1:
+            return equal[0]
+        sharing = self._sharing
+        return min(equal, key=lambda n: (sharing[n].last_start(at), sharing[n].calendar))
+
+    def _rank(self, at: int) -> list[tuple[bool, float]]:
+        """Of each whether it has its part of the week, and how much it is booked."""
+        this = week(at)
+        all_given = sum([share.given.get(this, 0) for share in self._sharing]) + 1
+        most = max(1, 2 * all_given // max(1, len(self._sharing)))
+        return [(share.given.get(this, 0) >= most, share.use(at)) for share in self._sharing]
 
 
-def _by_day(stretches: Collection[Stretch]) -> dict[int, int]:
-    """Minutes by the day on which a stretch begins."""
-    days: dict[int, int] = {}
-    for start, end in stretches:
-        days[start // DAY] = days.get(start // DAY, 0) + (end - start) // MINUTE
-    return days
+def _by_day(stretches: Collection[Sequence[int]]) -> dict[int, int]:
+    """Minutes by the day on which a stretch begins. Without calls for each, since there may be
+    thousands.
+    """
+    days: defaultdict[int, int] = defaultdict(int)
+    for one in stretches:
+        days[one[0] // DAY] += one[1] - one[0]
+    return {day: length // MINUTE for day, length in days.items()}

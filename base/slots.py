@@ -50,6 +50,7 @@ def slots(
     """Every start at which the need fits, in order.
 
     A visit lies in one opening; its gaps may reach past the opening, since nobody else comes then.
+    What is taken may carry more than `Taken` says.
     """
     if need.length <= 0 or rules.step <= 0:
         raise ValueError("a visit lasts, and starts lie apart")
@@ -114,11 +115,11 @@ def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
     length, wants_before, wants_after = need
     single = [  # written without calls, since thousands may be taken
         (
-            starts - length - (before if before > wants_after else wants_after),
-            ends + (after if after > wants_before else wants_before),
+            one[0] - length - (one[2] if one[2] > wants_after else wants_after),
+            one[1] + (one[3] if one[3] > wants_before else wants_before),
         )
-        for starts, ends, before, after in taken
-        if starts < ends
+        for one in taken
+        if one[0] < one[1]
     ]
     single.sort()
     joined: list[Stretch] = []

@@ -146,6 +146,19 @@ class TimeOff(Base):
         AuditEntry.note(user.clinic, actor, "time_off.added", row)
         return row
 
+    @classmethod
+    @in_one_transaction
+    def add_all(
+        cls, user: Any, actor: Base | None, key: UUID, every: Sequence[dict[str, Any]]
+    ) -> list["TimeOff"]:
+        """Several at once, or none. Raises BadTime. A second call with the same key gives what the
+        first one made.
+        """
+        return [
+            cls.add(user, actor, key=uuid.uuid5(key, str(n)) if n else key, **fields)
+            for n, fields in enumerate(every)
+        ]
+
     @transition
     def change(self, /, actor: Base | None, **fields: Any) -> None:
         """Change any columns. Raises BadTime."""
@@ -261,10 +274,22 @@ class DatedHours(Base):
         AuditEntry.note(self.clinic, actor, "dated_hours.changed", self, day=day.isoformat())
 
     @transition
-    def remove(self, actor: Base | None) -> None:
-        """The date has the hours of its weekday again."""
-        AuditEntry.note(self.clinic, actor, "dated_hours.removed", self, day=self.day.isoformat())
+    def remove(self, actor: Base | None) -> AuditEntry:
+        """The date has the hours of its weekday again. Gives what `bring_back` needs."""
+        were = {"hours": self.hours, "name": self.name}
+        were |= {"venue": self.venue_id, "practitioner": self.practitioner_id}
+        day, what = self.day.isoformat(), "dated_hours.removed"
+        entry = AuditEntry.note(self.clinic, actor, what, self, day=day, were=were)
         self.delete_instance()
+        return entry
+
+    @classmethod
+    def bring_back(cls, entry: AuditEntry, owner: Base, actor: Base | None) -> "DatedHours":
+        """Undo a removal, as the history has it, of hours of this owner. Raises Taken where the
+        date has other ones by now.
+        """
+        day, were = date.fromisoformat(entry.detail["day"]), entry.detail["were"]
+        return cls.add(owner, day, were["hours"], actor, were["name"])
 
 
 def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[int, Rota]:

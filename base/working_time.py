@@ -104,6 +104,10 @@ class Off:
         ends_at, _ = scheduling.instant(last, self.ends, self.zone)
         return Stretch(self.key, starts_at, ends_at) if starts_at < ends_at else None
 
+    def days(self, last: date) -> Iterator[date]:
+        """Every day up to and including the last on which a stretch begins."""
+        return self._days(self.first_on, last)
+
     def between(self, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[Stretch]:
         """Every stretch that touches [start, end), in order of time and not cut to it."""
         for day in self._days(start.date() - 2 * DAY, end.date() + 2 * DAY):

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 
+from peewee import OperationalError
+
 import models
 from base.changes import ChangedMeanwhile
 from base.clashes import Clash, ClosedCalendar, SlotTaken
@@ -78,6 +80,7 @@ class Outcome:
 
     done: int = 0
     refused: int = 0
+    given_up: int = 0
     agreed: int = 0
     nobody: list[tuple[int, int]] = field(default_factory=list)
     misjudged: list[tuple[int, int]] = field(default_factory=list)
@@ -144,9 +147,14 @@ class History:
                 done, refused = 1, 0
             except REFUSALS:
                 done, refused = 0, 1
+            except OperationalError as error:
+                if "locked" not in str(error):  # SQLite: ten seconds are over
+                    raise
+                done, refused = 0, 0
             with self._lock:
                 self.outcome.done += done
                 self.outcome.refused += refused
+                self.outcome.given_up += not done and not refused
 
     # ---- what an actor knows ----
 

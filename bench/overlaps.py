@@ -38,6 +38,7 @@ def run() -> None:
                 ["histories", f"{count:,}"],
                 ["actors", f"{actors:,}"],
                 ["done / refused", f"{total.done:,} / {total.refused:,}"],
+                ["given up, database locked for 10 s", f"{total.given_up:,}"],
                 ["overlaps that somebody agreed to", f"{total.agreed:,}"],
                 ["overlaps that nobody agreed to", f"{len(total.nobody)}"],
                 ["misjudged by the nightly check", f"{len(total.misjudged)}"],
@@ -62,9 +63,12 @@ def _histories(url: str, folder: str, count: int) -> tuple[Outcome, int]:
         actors += size
         total.done += one.done
         total.refused += one.refused
+        total.given_up += one.given_up
         total.agreed += one.agreed
         total.nobody += one.nobody
         total.misjudged += one.misjudged
         total.faults += one.faults
+        if one.nobody or one.misjudged:
+            print(f"  history {seed}: {one.nobody} {one.misjudged}")
     crew.dismiss()
     return total, actors

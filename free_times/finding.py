@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from base.sharing import Share, whose_turn
+from base.sharing import Turns
 from base.slots import MINUTE, Need, Rules, slots
 from models import Practitioner, Service
 
@@ -74,19 +74,13 @@ def free_times(
         zone = wish.calendar.venue.zone_name
         for at in slots(one.openings, one.taken, wish.need, rules, number(start)):
             by_start[at, zone].append(n)
-    shares = [one.share for one in working]
+    turns = Turns([one.share for one in working if one.share])
     for at, zone in sorted(by_start):
-        there = [n for n in by_start[at, zone] if suits(instant(at), wishes[n].calendar)]
+        begins = instant(at)
+        there = [n for n in by_start[at, zone] if suits(begins, wishes[n].calendar)]
         if there:
-            first = there[0] if len(there) == 1 else _proposed(at, there, shares)
-            others = [wishes[n] for n in there if n != first]
-            yield Free(instant(at), wishes[first], others)
-
-
-def _proposed(at: int, free: list[int], shares: Sequence[Share]) -> int:
-    """Which of the free calendars gets the visit."""
-    chosen = whose_turn(at, [shares[n] for n in free], shares)
-    return next(n for n in free if shares[n] is chosen)
+            first = there[0] if len(there) == 1 else turns.first(at, there)
+            yield Free(begins, wishes[first], [wishes[n] for n in there if n != first])
 
 
 def next_free(

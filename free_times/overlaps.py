@@ -71,6 +71,17 @@ def pairs(clinic: Clinic, since: int = 0) -> list[Pair]:
     return found
 
 
+def sure(clinic: Clinic) -> list[Pair]:
+    """The same, without what somebody is changing at this moment: that nobody agreed must be so at
+    two looks.
+    """
+    found = pairs(clinic)
+    doubtful = {pair.keys for pair in found if not pair.is_agreed}
+    if not doubtful:
+        return found
+    return [pair for pair in pairs(clinic) if pair.is_agreed or pair.keys in doubtful]
+
+
 def latest_id() -> int:
     """The greatest id of a booking so far, to find later what overlaps since."""
     return Booking.select(Booking.id).order_by(Booking.id.desc()).limit(1).scalar() or 0

@@ -39,7 +39,7 @@ class Working:
 
     calendar: Practitioner
     openings: list[Stretch]
-    taken: list[Sequence]  # as `Taken`
+    taken: list[Sequence]  # each begins as `Taken` does
     share: Share | None = None
     sources: list[tuple[str, Any]] = field(default_factory=list)
     rota: Rota | None = None
@@ -72,7 +72,7 @@ def read(
         closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
         openings = _openings(rota, since, end)
         taken = [
-            row[_TAKEN] if row[_STARTS_ON] is None else _whole_days(row, zone)
+            row if row[_STARTS_ON] is None else _whole_days(row, zone)
             for row in rows[calendar.user_id]
         ]
         share = _share(calendar, openings, closed, rows[calendar.user_id]) if with_shares else None
@@ -97,37 +97,59 @@ def _sources(rows: Iterable[Sequence], off: Iterable[WorkingStretch]) -> list[tu
 
 
 def held(
-    user_id: int, start: datetime, end: datetime, zone: ZoneInfo, but: Iterable[int] = ()
+    user_id: int,
+    start: datetime,
+    end: datetime,
+    zone: ZoneInfo,
+    but: Iterable[int] = (),
+    gaps: tuple[int, int] = (0, 0),
 ) -> list[tuple[datetime, datetime]]:
     """When the person's time in [start, end) is held, from and to: by bookings but those in `but`,
-    by external events and time off.
+    by external events and time off. For a visit that wants so many minutes free before and after it
+    (`gaps`) that much more is held around each; of two neighbours' gaps the larger counts.
     """
+    wants_before, wants_after = gaps
     rows = (
-        Booking.select(Booking.starts_at, Booking.ends_at)
+        Booking.select(
+            Booking.starts_at,
+            Booking.ends_at,
+            fn.COALESCE(Service.gap_before_minutes, 0),
+            fn.COALESCE(Service.buffer_minutes, 0),
+        )
         .join(Practitioner)
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
         .where(
             Practitioner.user == user_id,
-            *Booking.touching(start, end),
+            *Booking.touching(start - LONGEST_GAP, end + LONGEST_GAP),
             Booking.status.not_in(FREE_STATUSES),
             Booking.id.not_in(list(but)),
         )
     )
-    events = [
-        event.taken(zone)
+    taken = list(rows.tuples())
+    taken += [
+        (*event.taken(zone), 0, 0)
         for event in ExternalEvent.between(user_id, start, end).where(ExternalEvent.blocks)
     ]
-    events += [
-        (stretch.starts_at, stretch.ends_at)
+    taken += [
+        (stretch.starts_at, stretch.ends_at, 0, 0)
         for stretch in time_off.TimeOff.between(user_id, start, end, zone)
     ]
-    return [*rows.tuples(), *((max(begins, start), min(ends, end)) for begins, ends in events)]
+    found = (
+        (
+            max(begins, start) - timedelta(minutes=max(before, wants_after)),
+            min(ends, end) + timedelta(minutes=max(after, wants_before)),
+        )
+        for begins, ends, before, after in taken
+    )
+    return [(begins, ends) for begins, ends in found if begins < ends]
 
 
-# what a row of `rows_of` holds: person, from, to, gaps before and after (microseconds), calendar
-# (0: an event), whether anyone was asked for, and the dates of an event of whole days
-_USER, _STARTS, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 1, 5, 6, 7, 8
+# what a row of `rows_of` holds: from, to, gaps before and after (microseconds) as `Taken` has them,
+# person, calendar (0: an event), whether anyone was asked for, and the dates of an event of whole
+# days
+_STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 4, 5, 6, 7, 8
 _ID = 9  # only where it was asked for
-_TAKEN = slice(1, 5)
 
 
 def rows_of(
@@ -144,11 +166,11 @@ def rows_of(
     near = start - LONGEST_GAP, end + LONGEST_GAP
     bookings = (
         Booking.select(
-            Practitioner.user,
             Booking.starts_at,
             Booking.ends_at,
             _gap(Service.gap_before_minutes),
             _gap(Service.buffer_minutes),
+            Practitioner.user,
             Booking.practitioner,
             Booking.anyone,
             SQL("NULL"),
@@ -166,11 +188,11 @@ def rows_of(
         )
     )
     events = ExternalEvent.select(
-        ExternalEvent.user,
         ExternalEvent.starts_at,
         ExternalEvent.ends_at,
         SQL("0"),
         SQL("0"),
+        ExternalEvent.user,
         SQL("0"),
         SQL("FALSE"),
         ExternalEvent.starts_on,
@@ -247,7 +269,7 @@ def _share(
     return Share.of(
         calendar.id,
         [one for one in without(openings, closed) if one[0] // DAY >= came],
-        [row[1:3] for row in own],
+        own,
         [row[_STARTS] for row in own if row[_ANYONE]],
     )
 

@@ -84,7 +84,7 @@ def _reason(
     row = key if kind == "off" else rows.get((kind, key))
     if one.why == "taken":
         return Reason("time_off" if kind == "off" else kind, **{kind: row})
-    starts, _, before, after = there.taken[one.which]
+    starts, _, before, after = there.taken[one.which][:4]
     is_later = starts > number(at)
     kept = max(before, wish.need.after) if is_later else max(after, wish.need.before)
     side = "after" if is_later else "before"

@@ -1,12 +1,20 @@
-"""What somebody agreed to overlap, the result of the nightly check, and the clinic's step between
-offered times.
+"""What somebody agreed to overlap, the result of the nightly check, the clinic's step between
+offered times, and whether time off goes to a calendar outside: not from accounts that are there.
 
 Overlaps that are there already were agreed to when nobody wrote it down.
 """
 
 import time
 
-from peewee import BigIntegerField, CharField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
 
 _FREE = "('offered', 'cancelled', 'no_show')"
 _LONGEST = 33 * 86_400 * 1_000_000  # no booking is longer: microseconds
@@ -39,6 +47,8 @@ def up(migrator, db):
         migrator.add_column("clinic", "overlaps_checked_at", BigIntegerField(null=True)),
         migrator.add_column("clinic", "overlaps", TextField(default="{}")),
         migrator.add_column("clinic", "step_minutes", IntegerField(default=15)),
+        migrator.add_column("account", "time_off", BooleanField(default=False)),
+        migrator.add_column("mapping", "is_away", BooleanField(default=False)),
     )
 
     class Booking(Model):
@@ -73,6 +83,8 @@ def up(migrator, db):
 def down(migrator, db):
     migrator.migrate(
         migrator.drop_table("agreement"),
+        migrator.drop_column("mapping", "is_away"),
+        migrator.drop_column("account", "time_off"),
         migrator.drop_column("clinic", "step_minutes"),
         migrator.drop_column("clinic", "overlaps"),
         migrator.drop_column("clinic", "overlaps_checked_at"),

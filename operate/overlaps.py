@@ -18,7 +18,7 @@ log = logging.getLogger("kalends.overlaps")
 def check() -> None:
     """Look at every clinic, and keep with it what was found."""
     for clinic in Clinic.select():
-        found = overlaps.pairs(clinic)
+        found = overlaps.sure(clinic)
         at = scheduling.utc_now()
         kept = {"overlaps": summary(found, at.timestamp()), "overlaps_checked_at": at}
         Clinic.update(**kept).where(Clinic.id == clinic.id).execute()
@@ -47,7 +47,7 @@ def summary(found: Sequence[overlaps.Pair], now: float) -> dict[str, Any]:
 
 def examine() -> Iterator[tuple[bool, str]]:
     """A line of the `doctor`: it looks anew, so that it needs no night."""
-    found = [pair for clinic in Clinic.select() for pair in overlaps.pairs(clinic)]
+    found = [pair for clinic in Clinic.select() for pair in overlaps.sure(clinic)]
     nobody = [pair for pair in found if not pair.is_agreed]
     agreed = len(found) - len(nobody)
     if nobody:

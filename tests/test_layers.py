@@ -54,6 +54,7 @@ ROOMS = {  # the same, inside the rooms
     ),
     "sync.two_way": (
         {"marks", "reading"},
+        {"away"},
         {"doubts", "local", "plan"},
         {"state"},
         {"decisions", "context", "incoming", "lease", "outcome"},

@@ -87,6 +87,7 @@ class Account(Base):
     removes = BooleanField(default=True)  # leaving takes our events away outside, too
     edits = CharField(10, default="put_back", constraints=[Check(f"edits IN {EDITS}")])
     lock_sign = BooleanField(default=False)  # X27: a padlock in front of each title outside
+    time_off = BooleanField(default=True)  # the person's time off stands there, too, as "Away"
     covers = JSONText(
         null=True
     )  # X21, E9: ids of the calendars whose bookings go there; None: the person's own
@@ -185,6 +186,7 @@ class Account(Base):
             (User.rev > cls.synced_rev)
             | (Clinic.faces_rev > cls.synced_rev)
             | (newest > cls.synced_rev)
+            | (cls.time_off & (User.away_rev > cls.synced_rev))
             | cls.covers.is_null(False) & (colleagues > cls.synced_rev)
             | cls.synced_on.is_null()
             | (cls.synced_on < at.date())

@@ -26,8 +26,8 @@ def resume(account: Account, actor: User) -> None:
 
 @transition
 def change(account: Account, actor: User, **settings) -> None:
-    """Set any of `edits`, `lock_sign`, `covers`, `past_days`, `future_days`; what stands
-    outside follows.
+    """Set any of `edits`, `lock_sign`, `time_off`, `covers`, `past_days`, `future_days`; what
+    stands outside follows.
     """
     account.put(**settings, due_at=now(), because="change")
     AuditEntry.note(

@@ -1,6 +1,6 @@
 """What both sides last agreed on, one row a booking and its event outside."""
 
-from peewee import CharField, ForeignKeyField, IntegerField, fn
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, InstantField
 from base.outside import ID_LENGTH
@@ -22,6 +22,7 @@ class MappingRow(Base):
     account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")
     uid = CharField(36)
     booking = ForeignKeyField(Booking, null=True, on_delete="SET NULL")
+    is_away = BooleanField(default=False)  # it is time off, and no booking
     remote_id = CharField(ID_LENGTH, default="")
     etag = CharField(300, default="")
     sequence = IntegerField(default=0)

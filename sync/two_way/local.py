@@ -1,5 +1,5 @@
-"""Our side of two-way sync: bookings as the events that should stand outside, and the mappings as
-rows.
+"""Our side of two-way sync: bookings and time off as the events that should stand outside, and the
+mappings as rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from sync.providers.errors import Unavailable
 from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 
-from . import marks
+from . import away, marks
 
 LOCK = "\N{LOCK} "
 WIDER = (
@@ -110,9 +110,10 @@ def revision(account: Account) -> int:
     people = User.select(fn.MAX(User.rev)).where(
         User.clinic == account.clinic_id if is_wide else User.id == account.user_id
     )
-    newest = Clinic.select(Clinic.faces_rev, calendars, people).where(
-        Clinic.id == account.clinic_id
-    )
+    own = User.select(User.away_rev).where(User.id == account.user_id)
+    newest = Clinic.select(
+        Clinic.faces_rev, calendars, people, *([own] if account.time_off else [])
+    ).where(Clinic.id == account.clinic_id)
     return max(revision or 0 for revision in newest.tuples().get())
 
 
@@ -129,8 +130,9 @@ def events(
     whose bookings go out, read once for one plan. `kept`: uids about which nothing is to be decided
     now.
     """
-    bounds, kept = window(account), set(kept)
+    bounds, kept, off = window(account), set(kept), _away(account)
     found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
+    found |= _signed(account, off.within(bounds))
     told = (
         {seen.remote_id for seen in delta.changed}
         | {seen.series_id for seen in delta.changed}
@@ -142,17 +144,46 @@ def events(
         for mapping in mappings
         if mapping.phase not in ("frozen", "gone") or mapping.remote_id in told
     }
-    asked |= _withdrawn(account, sent)
+    asked |= _withdrawn(account, sent) - (off.places.keys() if off.goes_out else set())
     if is_shown_otherwise(account):
         asked |= {mapping.uid for mapping in mappings if mapping.phase == "frozen"}
-    found |= going_out(account, sent, asked - found.keys())
+    found |= _signed(account, off.events(asked - found.keys()))
+    found |= _bookings(account, sent, asked - found.keys())
     return {uid: found.get(uid) for uid in (*found, *(asked - found.keys())) if uid not in kept}
 
 
 def going_out(
     account: Account, sent: Sequence[Practitioner], uids: Iterable[str]
 ) -> dict[str, Event]:
-    """By uid the events of those bookings that are to stand outside, whenever they take place."""
+    """By uid the events of those bookings and times off that are to stand outside, whenever they
+    take place.
+    """
+    uids = set(uids)
+    found = _signed(account, _away(account).events(uids))
+    return found | _bookings(account, sent, uids - found.keys())
+
+
+def is_away(account: Account, uid: str) -> bool:
+    """Whether it is the UID of time off of the account's person."""
+    return uid in _away(account).places
+
+
+def count_away(account: Account, uids: Sequence[str]) -> int:
+    """How many of these mappings are of time off, also of what was deleted here."""
+    mine = MappingRow.account == account, MappingRow.is_away
+    return sum(
+        MappingRow.select().where(*mine, MappingRow.uid.in_(some)).count()
+        for some in chunked(uids, _CHUNK)
+    )
+
+
+def _away(account: Account) -> away.Away:
+    return away.of(account, window(account))
+
+
+def _bookings(
+    account: Account, sent: Sequence[Practitioner], uids: Iterable[str]
+) -> dict[str, Event]:
     known = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
     return {
         event.uid: event
@@ -180,11 +211,16 @@ def _shown(
         end,
         only=only,
     ):
-        yield (
-            replace(event, face=replace(event.face, title=LOCK + event.face.title))
-            if account.lock_sign
-            else event
-        )
+        yield _sign(event) if account.lock_sign else event
+
+
+def _signed(account: Account, events: dict[str, Event]) -> dict[str, Event]:
+    """With a padlock before each title where the person wants one."""
+    return {uid: _sign(event) for uid, event in events.items()} if account.lock_sign else events
+
+
+def _sign(event: Event) -> Event:
+    return replace(event, face=replace(event.face, title=LOCK + event.face.title))
 
 
 def _choices(account: Account) -> Choices:
@@ -203,9 +239,10 @@ def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
 
 
 def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable[str]) -> set[str]:
-    """Which of these bookings are of people whose bookings may not stand there (any more): those
-    are taken away unasked.
+    """Which of these are bookings of people whose bookings may not stand there (any more), or time
+    off that the person does not want there: those are taken away unasked.
     """
+    uids = set(uids)
     allowed, found = [row.id for row in sent], set()
     for some in chunked([uid for uid in uids if marks.is_uuid(uid)], _CHUNK):
         rows = (
@@ -218,6 +255,8 @@ def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable
             )
         )
         found |= {str(row.uuid) for row in rows}
+    if uids and not account.time_off:
+        found |= _away(account).places.keys() & set(uids)
     return found
 
 
@@ -273,7 +312,10 @@ def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set
         .left_outer_join(Booking)
         .where(MappingRow.account == account, MappingRow.retry_at > at)
     )
-    return {uid for uid, problem, out in rows.tuples() if problem != "kept" or not out}
+    told = list(rows.tuples())
+    found = {uid for uid, problem, out in told if problem != "kept" or not out}
+    kept = {uid for uid, problem, _ in told if problem == "kept"} & found
+    return found - _away(account).events(kept).keys() if kept else found
 
 
 def store(account: Account, mapping: EventMapping, **more) -> None:
@@ -292,5 +334,6 @@ def store(account: Account, mapping: EventMapping, **more) -> None:
         if marks.is_uuid(mapping.uid)
         else None
     )
-    booking = same and same.first()
-    MappingRow.create(account=account, booking=booking, **columns)
+    booking = None if same is None else same.first()
+    off = booking is None and is_away(account, mapping.uid)
+    MappingRow.create(account=account, booking=booking, is_away=off, **columns)

@@ -7,6 +7,7 @@ from sync.events.event import Ask, Delta, EventMapping, RemoteEvent, Step
 from sync.providers.errors import ProviderError
 from sync.tables.notices import Notice
 
+from . import local
 from .context import RunContext
 
 
@@ -60,4 +61,6 @@ def tell(context: RunContext, step: Step, refused: str = "") -> None:
     booking = Booking.get_or_none(
         Booking.uuid == step.mapping.uid, Booking.clinic == context.account.clinic_id
     )
+    if booking is None and local.is_away(context.account, step.mapping.uid):
+        detail["away"] = True
     Notice.give(context.account, change, f"edit {step.mapping.uid}", booking=booking, detail=detail)

@@ -217,6 +217,7 @@ class Sender:
             ),
         }
         with self.context.writing():
+            detail["off"] = local.count_away(self.account, detail["uids"])
             known = (
                 Notice.select()
                 .where(

@@ -238,13 +238,13 @@ class Standing:
 
     @cached_property
     def in_step(self) -> int:
-        """How many bookings stand outside as they should."""
+        """How many bookings stand outside as they should. Time off is not counted."""
         mine = (
             MappingRow.account == self.account,
             MappingRow.phase == "synced",
             MappingRow.wanted != "",
         )
-        return MappingRow.select().where(*mine).count()
+        return MappingRow.select().where(*mine, ~MappingRow.is_away).count()
 
     @cached_property
     def failed(self) -> int:

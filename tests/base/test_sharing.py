@@ -4,13 +4,20 @@ import random
 
 import pytest
 
-from base.sharing import Share, week, whose_turn
+from base.sharing import Share, Turns, week
 from base.slots import DAY, MINUTE, Need, Rules, Taken, slots
 
 HOUR = 60 * MINUTE
 FIRST = 20_003  # a Monday, in days since 1970
 WEEKS, VISITS, NEWCOMER, CAME = 12, 1000, 5, FIRST + 8 * 7
 HOURS = {0: 8, 1: 8, 2: 6, 3: 5, 4: 8, NEWCOMER: 8}  # a day
+
+
+def whose_turn(at: int, free, sharing) -> Share:
+    """Of those that are free the one that gets the visit."""
+    everyone = list(sharing)
+    places = [n for n, share in enumerate(everyone) if any(share is one for one in free)]
+    return everyone[Turns(everyone).first(at, places)]
 
 
 def openings(person: int, first: int) -> list[tuple[int, int]]:

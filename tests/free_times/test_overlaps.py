@@ -2,6 +2,7 @@
 was agreed to is written down, and the nightly check finds what was not.
 """
 
+import runpy
 from datetime import UTC, datetime, timedelta
 
 import external
@@ -9,11 +10,13 @@ import pytest
 
 from base.agreements import Agreement
 from base.clashes import ClosedCalendar, SlotTaken
+from base.database import database
 from base.scheduling import BadTime, Span, whole_days
 from base.time_off import TimeOff
 from free_times import overlaps
 from models import Booking, Clinic, Practitioner, User, Venue
 from operate import overlaps as nightly
+from operate.migrate import DIRECTORY
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -112,9 +115,24 @@ def test_a_series_that_overlaps_takes_its_consent_along(book, linden):
     one, _ = book(span(), span(7 * 24))
     (two,) = book(span(0.5), allow_overlap=True)
     Booking.update(series=one.series).where(Booking.id == two.id).execute()
-    one.change(None, span(4), which="all")
+    one.change(None, span(24), which="all")  # the day after, each at its own hour
     (pair,) = overlaps.pairs(linden.clinic)
     assert pair.is_agreed and {pair.first, pair.second} == {one.id, two.id}
+
+
+@pytest.mark.parametrize("other", ["settled", "at another hour"])
+def test_a_series_asks_where_two_of_it_would_overlap_otherwise_than_now(book, linden, other):
+    one, _ = book(span(), span(7 * 24))
+    (two,) = book(span(0.75), allow_overlap=True)
+    status = "delivered" if other == "settled" else "confirmed"
+    Booking.update(series=one.series, status=status).where(Booking.id == two.id).execute()
+    one = Booking.get_by_id(one.id)
+    by = 0.5 if other == "settled" else 4  # both would take the hour of this one
+    with pytest.raises(SlotTaken):
+        one.change(None, span(by), which="all")
+    one.change(None, span(by), which="all", allow_overlap=keys(one, span(by), which="all"))
+    assert all(pair.is_agreed for pair in overlaps.pairs(linden.clinic))
+    assert len(overlaps.pairs(linden.clinic)) == 1
 
 
 def test_undo_of_a_cancellation_brings_back_what_was_agreed_to(book, linden):
@@ -260,3 +278,17 @@ def test_the_nightly_check_counts_both_kinds(book, linden, stranger, clock):
     assert list(nightly.examine()) == [
         (True, "Bookings: 0 overlaps that nobody agreed to, 1 that somebody did.")
     ]
+
+
+def test_what_overlapped_before_this_was_written_down_counts_as_agreed_to(book, linden):
+    plain = {"clinic": linden.clinic, "practitioner": linden.calendar, "status": "confirmed"}
+    abroad = Practitioner.open(linden.pat, linden.harbour, None)
+    one = Booking.create(starts_at=NINE, ends_at=NINE + 3 * HOUR, **plain)
+    two = Booking.create(starts_at=NINE, ends_at=NINE + HOUR, **plain | {"practitioner": abroad})
+    three = Booking.create(starts_at=NINE + 2 * HOUR, ends_at=NINE + 4 * HOUR, **plain)
+    Booking.create(starts_at=NINE, ends_at=NINE + HOUR, **plain | {"status": "no_show"})
+    assert [pair.is_agreed for pair in overlaps.pairs(linden.clinic)] == [False, False]
+    migration = runpy.run_path(str(DIRECTORY / "0025_agreed_overlaps.py"))
+    database.execute_sql(migration["_KEEP"].replace("%s", "1"))
+    assert found(linden) == [(one.id, two.id, True), (one.id, three.id, True)]
+    assert {row.how for row in Agreement.select()} == {"earlier"}

@@ -319,9 +319,11 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
         max(span.ends_at for _, span in asked) + spare,
     )
     people = {person for person, _ in asked}
+    wish = _wish(together.form, wanted)
+    gaps = wish.before, wish.after
     held = scheduling.Held(
         {
-            person: reading.held(person, start, end, practitioner.zone, together.moving)
+            person: reading.held(person, start, end, practitioner.zone, together.moving, gaps)
             for person in people
         }
     )

@@ -22,7 +22,6 @@ blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)
 
 OF_THE_WAY = ("patient", "calendar", "view", "shown")  # say for whom and from where, not what for
-STEP = 15  # minutes between the times that are listed
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER = timedelta(days=91)
 PARTS = [
@@ -182,10 +181,10 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
     wishes, now = form.wishes(), scheduling.utc_now()
     zone = sync_words.zone([wish.calendar for wish in wishes] or form.calendars, current_user)
     start, end = form.window(now, zone)
-    suits = finding.in_part(form.part.data)
+    suits, step = finding.in_part(form.part.data), access.clinic().step_minutes
     days: dict[date, list[Free]] = {}
     later = None
-    for free in finding.free_times(wishes, start, end, STEP, suits=suits):
+    for free in finding.free_times(wishes, start, end, step, suits=suits):
         day = scheduling.local_day(free.starts_at, free.wish.calendar.zone)
         if day not in days and len(days) == MOST_DAYS:
             later = day
@@ -193,7 +192,7 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
         days.setdefault(day, []).append(free)
     beyond = None
     if not days and end > start:
-        beyond = next(finding.free_times(wishes, end, end + LOOK_FURTHER, STEP, suits=suits), None)
+        beyond = next(finding.free_times(wishes, end, end + LOOK_FURTHER, step, suits=suits), None)
     first = next(iter(days.values()))[0] if days else beyond
     today = scheduling.local_day(now, zone)
     return {

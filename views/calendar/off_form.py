@@ -15,9 +15,11 @@ from base.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
 from models import Booking, Practitioner
 from views.kit import access, display
-from views.kit.forms import Choice, Clock, Day, Hidden, Needed, Paragraph
+from views.kit.forms import Choice, Clock, Day, Hidden, Needed, Paragraph, Ticks
 from views.kit.merging import Merging
 
+DATES = ("first_on", "last_on")
+WEEKDAYS = [(str(n), day.capitalize()) for n, day in enumerate(scheduling.WEEKDAYS)]
 LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in what repeats without end
 FACTS = {  # BadTime → the field and the sentence
     "year": ("first_on", "Choose days from 1970 to 2099"),
@@ -38,7 +40,7 @@ class OffForm(Merging):
     together: ClassVar = {
         "When": ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")
     }
-    not_stored = ("key", "kept")
+    not_stored = ("key", "kept", "days")
 
     key = Hidden()
     kept = Hidden(limit=10_000)  # the bookings that were listed, and stay
@@ -50,12 +52,15 @@ class OffForm(Merging):
     ends = Clock("Until")
     weekly = BooleanField("Every week")
     until = Day("Until which day")
+    days = Ticks("On these days", choices=WEEKDAYS)
     note = Paragraph("Note", 2000)
 
     def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
         super().__init__(**kwargs)
         if not access.may_see_off_note(calendar.user_id):
             del self.note
+        if row:
+            del self.days  # each weekday is an entry of its own
         self.practitioner, self.row = calendar, row
         self.zone_name = (row and row.zone_name) or calendar.venue.zone_name
         self.bookings: list[Booking] = []
@@ -84,6 +89,34 @@ class OffForm(Merging):
             "until": self.until.data if self.weekly.data else None,
         } | ({"note": self.note.data or ""} if self.note else {})
 
+    def every(self) -> list[dict]:
+        """What to store, one for each weekday that was ticked: the first on or after the day that
+        was typed.
+        """
+        columns = self.columns()
+        ticked = [int(day) for day in (self.days and self.days.data) or ()]
+        if not ticked or not self.weekly.data:
+            return [columns]
+        first = columns["first_on"]
+        later = sorted((day - first.weekday()) % 7 for day in ticked)
+        moved = ({name: columns[name] + timedelta(days=n) for name in DATES} for n in later)
+        return [columns | dates for dates in moved]
+
+    def offs(self) -> list[Off]:
+        """What was typed as rules, one for each weekday; none with a fault beside the field."""
+        if self.days and self.days.data and not self.weekly.data:
+            self.fault("weekly", "Tick “Every week” too, or no weekdays")
+        off = self.off()
+        if off is None or self.errors:
+            return []
+        if self.row:
+            return [off]
+        try:
+            return [TimeOff(**columns).off for columns in self.every()]
+        except BadTime as error:
+            self.fault(*FACTS[error.fact])
+        return []
+
     def off(self) -> Off | None:
         """What was typed as a rule, or None with a fault beside the field."""
         if not self.whole.data:
@@ -101,9 +134,10 @@ class OffForm(Merging):
             self.fault(*FACTS[error.fact])
         return None
 
-    def look(self, off: Off) -> None:
-        """Find the bookings that lie in it."""
-        self.bookings = bookings_in(off, self.practitioner)
+    def look(self, *offs: Off) -> None:
+        """Find the bookings that lie in any of it."""
+        found = {row.id: row for off in offs for row in bookings_in(off, self.practitioner)}
+        self.bookings = sorted(found.values(), key=lambda row: row.starts_at)
 
     @property
     def keys(self) -> str:

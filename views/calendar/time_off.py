@@ -2,6 +2,7 @@
 manager.
 """
 
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
@@ -64,9 +65,10 @@ def create():
     form = OffForm(_calendar())
     if not _is_good(form):
         return _show(form, 422)
-    row = TimeOff.add(form.practitioner.user, current_user, key=form.form_key, **form.columns())
-    flash({"text": f"Blocked: {words(row)}.", "undo": _undo(row, "delete")})
-    return htmx.done(_back(form.practitioner, row.first_on))
+    rows = TimeOff.add_all(form.practitioner.user, current_user, form.form_key, form.every())
+    said = "; ".join(words(row) for row in rows)
+    flash({"text": f"Blocked: {said}.", "undo": _undo(rows[0], "delete", also=rows[1:])})
+    return htmx.done(_back(form.practitioner, rows[0].first_on))
 
 
 @blueprint.get("/<int:off_id>")
@@ -103,9 +105,11 @@ def delete(off_id: int):
     row = access.time_off_to_change(off_id, removed=True)
     calendar, on = _calendar(row), _on(row)
     one = on if "one" in request.form else None
+    for other in _also():
+        other.remove(current_user)
     row.remove(current_user, one)
     said = f"{display.OFF_NAMES[row.kind]} on {display.day(one)}" if one else words(row)
-    flash({"text": f"Deleted: {said}.", "undo": _undo(row, "bring_back", one)})
+    flash({"text": f"Deleted: {said}.", "undo": _undo(row, "bring_back", one, _also())})
     return htmx.done(_back(calendar, on or row.first_on))
 
 
@@ -115,6 +119,8 @@ def bring_back(off_id: int):
     """Undo the deletion."""
     row = access.time_off_to_change(off_id, removed=True)
     day = _on(row)
+    for other in _also():
+        other.bring_back(current_user)
     row.bring_back(current_user, day)
     calendar = _calendar(row)
     flash(f"Blocked again: {words(row)}.")
@@ -143,10 +149,10 @@ def _is_good(form: OffForm) -> bool:
     that lie in it.
     """
     form.validate()
-    off = form.off()
-    if off is None:
+    offs = form.offs()
+    if not offs:
         return False
-    form.look(off)
+    form.look(*offs)
     return form.knows_bookings
 
 
@@ -193,8 +199,15 @@ def _wall(value: str | None) -> time | None:
         abort(404)
 
 
-def _undo(row: TimeOff, what: str, day: date | None = None) -> str:
-    return url_for(f"time_off.{what}", off_id=row.id, on=day and day.isoformat())
+def _undo(row: TimeOff, what: str, day: date | None = None, also: Sequence[TimeOff] = ()) -> str:
+    others = " ".join(str(one.id) for one in also) or None
+    return url_for(f"time_off.{what}", off_id=row.id, on=day and day.isoformat(), also=others)
+
+
+def _also() -> list[TimeOff]:
+    """The others that were blocked at once, where all of them are to be taken back."""
+    ids = [arg_int(one) for one in request.args.get("also", "").split()][:6]
+    return [access.time_off_to_change(one, removed=True) for one in ids if one is not None]
 
 
 def _back(calendar: Practitioner, day: date) -> str:

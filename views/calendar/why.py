@@ -10,7 +10,7 @@ from base import scheduling
 from free_times import why
 from free_times.finding import Wish
 from free_times.why import Reason
-from views.kit import display
+from views.kit import access, display
 from views.kit.access import login_required
 from views.kit.forms import Clock, Day
 
@@ -68,9 +68,9 @@ def _answers(form: WhyForm) -> dict:
     by_time: dict[tuple[datetime, str | None], list[Wish]] = defaultdict(list)
     for wish in wishes[:MOST]:
         by_time[scheduling.instant(form.day.data, form.at.data, wish.calendar.zone)].append(wish)
-    found = {}
+    found, step = {}, access.clinic().step_minutes
     for (at, odd), asked in by_time.items():
-        reasons = why.reasons(asked, at, next_free.STEP, earliest=scheduling.utc_now())
+        reasons = why.reasons(asked, at, step, earliest=scheduling.utc_now())
         for wish, said in zip(asked, reasons, strict=True):
             found[wish.calendar.id] = _answer(wish, at, odd, said, form)
     return {

@@ -114,8 +114,25 @@ def update(row_id: int):
 @login_required
 def remove(row_id: int):
     row, owner = _row(row_id)
-    row.remove(current_user)
-    flash(f"Removed. {display.day(row.day, year=True)} has the usual hours again.")
+    day, entry = row.day, row.remove(current_user)
+    said = f"Removed. {display.day(day, year=True)} has the usual hours again."
+    flash({"text": said, "undo": url_for("dates.bring_back", entry_id=entry.id)})
+    return htmx.done(_address(owner))
+
+
+@blueprint.post("/removals/<int:entry_id>/return")
+@login_required
+def bring_back(entry_id: int):
+    """Undo a removal, for a day."""
+    entry = access.removal_to_undo(entry_id)
+    were = entry.detail["were"]
+    owner = _owner(were["practitioner"], were["venue"])
+    try:
+        row = DatedHours.bring_back(entry, owner, current_user)
+    except Taken:
+        flash("This date has other hours by now, so nothing was changed.", "warning")
+    else:
+        flash(f"Back again: {words(row)}.")
     return htmx.done(_address(owner))
 
 

@@ -57,11 +57,20 @@ FEATURES = {
 }
 
 
+STEPS = (5, 10, 15, 20, 30)  # minutes between offered times
+
+
 class ClinicForm(Merging):
     seen = Seen(name="clinic-seen")
     name = Line("Name of the clinic", 120, "Write the clinic's name")
     contact = Line("Contact for help", 200)
     currency = Choice("Currency", choices=CURRENCIES)
+    step_minutes = Choice(
+        "Free times every",
+        coerce=int,
+        choices=[(minutes, f"{minutes} minutes") for minutes in STEPS],
+        default=15,
+    )
 
 
 class PrivacyForm(Merging):

@@ -9,8 +9,10 @@ from typing import TypeVar
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
+from base import scheduling
+from base.audit import AuditEntry
 from base.outside import ExternalEvent
-from base.time_off import DatedHours, TimeOff
+from base.time_off import UNDO_FOR, DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
 from people import leftover
@@ -302,6 +304,15 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
         abort(404)
     may = current_user.is_manager or (row.practitioner and _sets_hours(row.practitioner))
     return row if may else abort(403)
+
+
+def removal_to_undo(entry_id: int) -> AuditEntry:
+    """The entry of the history about hours of a date that were removed within the last day. Whose
+    they were is asked of their owner.
+    """
+    entry = _load(AuditEntry, entry_id)
+    is_one = entry.action == "dated_hours.removed" and "were" in entry.detail
+    return entry if is_one and entry.at > scheduling.utc_now() - UNDO_FOR else abort(404)
 
 
 def client_to_read(client_id: int) -> Patient:

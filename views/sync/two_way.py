@@ -47,6 +47,7 @@ class Settings(Merging):
     )
     window = Choice("Which bookings go there", choices=list(WINDOWS.items()))
     lock_sign = BooleanField("Put a padlock in front of each title")
+    time_off = BooleanField("Show my time off there as “Away”")
     others = BooleanField("Choose calendars of the clinic, in place of my own")
     covers = SelectMultipleField("Whose bookings go there", coerce=int, validate_choice=False)
 
@@ -229,6 +230,7 @@ def _columns(form: Settings) -> dict:
     return {
         "edits": form.edits.data,
         "lock_sign": form.lock_sign.data,
+        "time_off": form.time_off.data,
         "past_days": back,
         "future_days": ahead,
         **covers,
@@ -242,6 +244,7 @@ def _settings_form(account: Account, **kwargs) -> Settings:
         data={
             "edits": account.edits,
             "lock_sign": account.lock_sign,
+            "time_off": account.time_off,
             "covers": account.covers or [],
             "others": account.covers is not None,
             "window": window if window in WINDOWS else "30 365",

@@ -160,3 +160,15 @@ def test_the_page_takes_as_many_queries_for_many_as_for_few(maya, linden, caplog
         Practitioner.create(clinic=linden.clinic, user=user, venue=linden.street, hours={})
         Booking.book(linden.calendar, [Span(NOON + n * HOUR, NOON + n * HOUR + HOUR)], None)
     assert count() <= few
+
+
+@pytest.mark.parametrize("step", [5, 10, 15, 20, 30])
+def test_the_clinic_says_how_far_apart_free_times_are(maya, linden, step):
+    changed = {"name": linden.clinic.name, "contact": "", "currency": "GBP", "step_minutes": step}
+    assert maya.post("/settings/clinic", data=changed).status_code == 303
+    linden.calendar.set_hours(linden.pat, {"mon": [["09:05", "11:00"]]})
+    query = {"calendar": linden.calendar.id, "minutes": "30", "service": "", "day": "2026-11-23"}
+    page = maya.get("/free-times/", query_string=query)
+    starts = re.findall(r"day=2026-11-23&amp;.*?from=([0-9:]+)", page.get_data(as_text=True))
+    wanted = [f"{at // 60:02}:{at % 60:02}" for at in range(9 * 60 + 5, 10 * 60 + 31, step)]
+    assert sorted(set(starts)) == wanted

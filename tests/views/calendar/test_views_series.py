@@ -12,7 +12,7 @@ import pytest
 from base.notes import NoteVersion
 from base.scheduling import Span, repeats
 from base.time_off import DatedHours
-from models import AuditEntry, Booking, Feed, Patient, Practitioner, Venue
+from models import AuditEntry, Booking, Feed, Patient, Practitioner, Service, Venue
 from tests.pages import Filled, form_of, forms_of
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -161,6 +161,20 @@ def test_the_next_free_time_is_free_for_the_whole_series(pat, linden):
     assert "times are taken" not in text(again) and "time is taken" not in text(again)
     form_of(again, "booking-form").send(pat)
     assert Booking.select().where(Booking.series.is_null(False)).count() == 6
+
+
+def test_the_next_free_time_for_a_series_keeps_the_gaps_of_both_neighbours(pat, linden):
+    first = Service.create(
+        clinic=linden.clinic, name="First", gap_before_minutes=10, buffer_minutes=20
+    )
+    Booking.book(linden.calendar, [span(4, 0)], linden.pat, service=first)
+    answer = new(pat).send(pat)  # ends at 10:00, and 20 minutes stay free
+    assert "The next free time for all of them is 10:20–11:20" in text(answer)
+    answer = new(pat, service=str(first.id)).send(pat)
+    assert "The next free time for all of them is 10:20–11:20" in text(answer)
+    Booking.book(linden.calendar, [span(3, 3)], linden.pat)
+    answer = new(pat, starts="09:30", ends="10:50", service=str(first.id)).send(pat)
+    assert "The next free time for all of them is 10:20–11:40" in text(answer)
 
 
 def test_the_next_free_time_of_a_moved_series_is_free_for_each_in_its_calendar(

@@ -316,3 +316,47 @@ def test_whole_days_count_at_every_venue_and_hours_in_their_own_zone(signed_in, 
     for calendar in (linden.colleague_calendar, linden.abroad):
         html = week(browser, Practitioner.get_by_id(calendar.id), day="2026-11-25")
         assert gaps(html, date(2026, 11, 25)) == [] and "<strong>Leave</strong>" in html
+
+
+# ---- several weekdays at once ----
+
+
+def test_lunch_of_five_weekdays_is_entered_once_and_undone_once(pat, linden):
+    typed = {"kind": "lunch", "starts": "12:00", "ends": "12:30", "weekly": "y"}
+    send(pat, linden.calendar, first_on="2026-11-25", days=[0, 1, 2, 3, 4], **typed)
+    rows = list(TimeOff.select().order_by(TimeOff.first_on))
+    assert [f"{row.first_on:%a %d}" for row in rows] == [
+        *("Wed 25", "Thu 26", "Fri 27", "Mon 30", "Tue 01")
+    ]
+    assert {(row.starts, row.ends, row.weekly) for row in rows} == {("12:00", "12:30", True)}
+    send(pat, linden.calendar, first_on="2026-11-25", days=[0, 1, 2, 3, 4], **typed)
+    assert TimeOff.select().count() == 5  # the second press of the button
+    undo = re.search(r'action="(/time-off/\d+/deletion[^"]*)"', week(pat, linden.calendar))[1]
+    answer = pat.post(undo.replace("&amp;", "&"), follow_redirects=True)
+    assert all(row.removed_at for row in TimeOff.select())
+    again = re.search(r'action="(/time-off/\d+/return[^"]*)"', text(answer))[1]
+    pat.post(again.replace("&amp;", "&"))
+    assert not any(row.removed_at for row in TimeOff.select())
+
+
+def test_bookings_in_any_of_the_weekdays_are_listed_first(pat, linden):
+    booked(linden, "2026-11-26T12:00")
+    booked(linden, "2026-12-04T12:00")
+    typed = {"kind": "lunch", "starts": "12:00", "ends": "12:30", "weekly": "y"}
+    answer = send(pat, linden.calendar, days=[0, 3, 4], **typed)
+    assert answer.status_code == 422 and "2 bookings lie in it" in " ".join(text(answer).split())
+    assert not TimeOff.select().exists()
+    assert form_of(answer, "off-form").send(pat).status_code == 303
+    assert TimeOff.select().count() == 3 and Booking.select().count() == 3
+
+
+def test_weekdays_without_every_week_are_asked_about(pat, linden):
+    answer = send(pat, linden.calendar, whole="y", days=[0, 1])
+    assert answer.status_code == 422 and "Tick “Every week” too" in text(answer)
+
+
+def test_one_end_for_all_of_the_weekdays(pat, linden):
+    typed = {"kind": "lunch", "starts": "12:00", "ends": "12:30", "weekly": "y"}
+    answer = send(pat, linden.calendar, until="2026-11-24", days=[0, 3], **typed)
+    assert answer.status_code == 422  # no Thursday before that day
+    assert not TimeOff.select().exists()

@@ -2,6 +2,7 @@
 no country.
 """
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -207,3 +208,22 @@ def test_two_people_choose_a_country_at_once(maya, linden):
     first.put(country="PL").send(maya)
     assert second.put(country="DE").send(maya).status_code == 422
     assert Venue.get_by_id(linden.street.id).country == "PL"
+
+
+def test_a_removal_can_be_undone_for_a_day_by_whoever_may_set_the_hours(
+    signed_in, linden, clock, stranger
+):
+    row = DatedHours.add(linden.street, MONDAY, [["10:00", "12:00"]], None, "Stocktaking")
+    maya = signed_in(linden.maya)
+    answer = maya.post(f"/dates/{row.id}/removal", follow_redirects=True)
+    undo = re.search(r'action="(/dates/removals/\d+/return)"', text(answer))[1]
+    assert not DatedHours.select().exists()
+    assert signed_in(linden.pat).post(undo).status_code == 403
+    assert signed_in(stranger).post(undo).status_code == 404
+    assert "Back again" in text(maya.post(undo, follow_redirects=True))
+    (back,) = DatedHours.select()
+    assert (back.day, back.hours, back.name) == (MONDAY, [["10:00", "12:00"]], "Stocktaking")
+    assert "other hours by now" in text(maya.post(undo, follow_redirects=True))
+    back.remove(None)
+    clock.now += timedelta(days=2)
+    assert signed_in(linden.maya).post(undo).status_code == 404

@@ -317,7 +317,9 @@ NO_EDITS = {
     **dict.fromkeys(("team.issue_link", "team.open_calendar"), NEW),
     **dict.fromkeys(("bookings.clients", "patients.matches", "sync_settings.preview"), "asks"),
     **dict.fromkeys(("time_off.create", "dates.add"), NEW),
-    **dict.fromkeys(("time_off.delete", "time_off.bring_back", "dates.remove"), STEPS),
+    **dict.fromkeys(
+        ("time_off.delete", "time_off.bring_back", "dates.remove", "dates.bring_back"), STEPS
+    ),
     "dates.choose_country": "country and region are merged, as the ticks are: test_views_dates",
     "dates.tick": "all of its boxes are one field, asked as a whole: test_views_dates",
     "bookings.set_status": "says the status it wants and the one it showed",

@@ -67,6 +67,8 @@ def rows(linden, clock):
         last_on=date(2026, 12, 2),
     )
     dated = DatedHours.add(linden.calendar, date(2026, 12, 1), [], linden.pat)
+    removed = DatedHours.add(linden.calendar, date(2026, 12, 2), [], linden.pat)
+    removal = removed.remove(linden.pat)
     brought = Import.create(
         clinic=linden.clinic, user=linden.olive, kind="clients", content="x", phase="checked"
     )
@@ -76,6 +78,7 @@ def rows(linden, clock):
         "calendar_id": linden.calendar.id,
         ("sources", "calendar_id"): source.id,
         ("notices", "calendar_id"): source.id,
+        "entry_id": removal.id,
         "event_id": event.id,
         "feed_id": feed.id,
         "import_id": brought.id,

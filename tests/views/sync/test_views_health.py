@@ -459,7 +459,7 @@ def test_overlaps_are_counted_named_and_gone_once_somebody_moved_one(olive, lind
     overlaps.check()
     said = text_of(olive.get("/health/"))
     assert "0 overlaps nobody agreed to" in said
-    assert "1 to come that somebody agreed to" in said and "Małgorzata Wójcik, " in said
+    assert "1 upcoming that somebody agreed to" in said and "Małgorzata Wójcik, " in said
     sneaked = Booking.create(
         clinic=linden.clinic,
         practitioner=linden.calendar,

@@ -491,8 +491,9 @@ class TestSettings:
             row(account).edits,
             row(account).future_days,
             row(account).lock_sign,
+            row(account).time_off,
             row(account).covers,
-        ) == ("ask", 183, True, None)
+        ) == ("ask", 183, True, False, None)
         world.run(account)
         assert all(
             event["summary"].startswith("\N{LOCK} ")

@@ -1,0 +1,79 @@
+"""Time off in two-way sync: as busy "Away" in the person's own calendar outside, and nothing of its
+kind or note. Each stretch is an event of its own with the UID that it has for ever
+(`TimeOff.uid`), and then goes out under the same laws as a booking. Other hours on a date do not.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from base import scheduling
+from base.time_off import TimeOff
+from sync.events.event import Event, Face, Window
+from sync.tables.accounts import Account
+
+FACE = Face("Away")
+DAY = timedelta(days=1)
+BEYOND = 800 * DAY  # past the end of the window: what was written there before it became shorter
+_ZONE = ZoneInfo("UTC")  # whole days are dates outside, in whichever zone
+
+
+@dataclass(frozen=True)
+class Away:
+    """The time off of one account's person: by UID the entry and the day on which it begins."""
+
+    places: dict[str, tuple[TimeOff, date]]
+    goes_out: bool  # the person wants it there
+
+    def events(self, uids: Collection[str]) -> dict[str, Event]:
+        """Those of these that are to stand outside, whenever they are."""
+        if not self.goes_out:
+            return {}
+        found = ((uid, self._event(uid)) for uid in uids if uid in self.places)
+        return {uid: event for uid, event in found if event}
+
+    def within(self, window: Window) -> dict[str, Event]:
+        """Those that lie in the window, in part at least."""
+        spare, first, last = 2 * DAY, window.starts_at.date(), window.ends_at.date()
+        near = [
+            uid
+            for uid, (row, day) in self.places.items()
+            if day <= last + spare and day + (row.last_on - row.first_on) >= first - spare
+        ]
+        return {
+            uid: event
+            for uid, event in self.events(near).items()
+            if window.touches(event.starts_at, event.ends_at)
+        }
+
+    def _event(self, uid: str) -> Event | None:
+        row, day = self.places[uid]
+        stretch = row.off.on(day, _ZONE)
+        if stretch is None:
+            return None
+        return Event(
+            uid,
+            row.sequence,
+            "confirmed",
+            FACE,
+            stretch.starts_at,
+            stretch.ends_at,
+            row.created_at,
+            row.updated_at,
+            row.zone_name or _ZONE.key,
+            stretch.starts_on,
+            stretch.ends_on,
+        )
+
+
+def of(account: Account, window: Window) -> Away:
+    """The time off of the account's person that may stand outside, now or from earlier: one
+    query.
+    """
+    last = min((window.ends_at + BEYOND).date(), scheduling.LAST_DAY)
+    rows = TimeOff.select().where(
+        TimeOff.user == account.user_id, TimeOff.removed_at.is_null(), TimeOff.first_on <= last
+    )
+    places = {str(row.uid(day)): (row, day) for row in rows for day in row.off.days(last)}
+    return Away(places, account.time_off)
