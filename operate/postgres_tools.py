@@ -15,6 +15,8 @@ from typing import BinaryIO
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from .keeper import end_with_parent
+
 _CLIENT = (
     "Install PostgreSQL's client tools of the server's version or newer (Debian:"
     " postgresql-client)."
@@ -171,7 +173,13 @@ def _output(tool: str, *arguments: str) -> str:
         raise ToolRefused(f"{tool} is not installed here. {_CLIENT}")
     # its refusals are read below
     command = ["/usr/bin/env", "LC_ALL=C.UTF-8", tool, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
+    done = subprocess.run(  # noqa: S603 (no shell)
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=end_with_parent,  # or what was killed would still replace the database
+    )
     if done.returncode:
         raise ToolRefused(_sentence(tool, done.stderr))
     return done.stdout

@@ -359,6 +359,34 @@ def test_without_a_password_in_the_address_the_tools_find_it_where_we_did(
     assert (parts.get("password") or "no password") not in (tmp_path / "called").read_text()
 
 
+@on_postgresql_alone
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_a_tool_ends_with_the_restore_that_began_it(founded, tmp_path):
+    """What was killed replaces nothing any more."""
+    some, code = tmp_path / "tools", "from operate import postgres_tools; import sys;"
+    some.mkdir()
+    (some / "psql").write_text(f"#!/bin/sh\necho $$ > {tmp_path / 'psql'}\nexec sleep 60\n")
+    (some / "psql").chmod(0o755)
+    code += "postgres_tools._run('psql', sys.argv[1])"
+    restoring = subprocess.Popen(
+        [sys.executable, "-c", code, founded.database_url],
+        cwd=program.TOP,
+        env=program.environ(PATH=f"{some}:{os.environ['PATH']}"),
+    )
+    until(lambda: (tmp_path / "psql").exists() and (tmp_path / "psql").read_text().strip())
+    psql = int((tmp_path / "psql").read_text())
+    restoring.kill()
+    restoring.wait()
+    until(lambda: is_over(psql))
+
+
+def is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def test_of_what_a_tool_says_the_fault_is_told():
     said = "psql:/x/whole.sql:1: NOTICE:  drop\npsql:/x/whole.sql:9: ERROR:  no room\n"
     assert postgres_tools._sentence("psql", said) == "psql refused: ERROR:  no room"
