@@ -44,6 +44,8 @@ def index():
         "time_off/index.html",
         calendar=calendar,
         rows=[(row, words(row)) for row in rows[:MOST_LISTED]],
+        sets_hours=access.sets_hours(calendar),
+        shows_notes=access.may_see_off_note(calendar.user_id),
         people=_people(),
     )
 

@@ -269,10 +269,13 @@ def calendar_to_change(practitioner: Practitioner) -> Practitioner:
 def calendar_to_set_hours(calendar_id: int) -> Practitioner:
     """One's own calendar, or any as a manager, whose hours on single dates change; else 403."""
     calendar = calendar_to_read(calendar_id)
-    return calendar if _sets_hours(calendar) else abort(403)
+    return calendar if sets_hours(calendar) else abort(403)
 
 
-def _sets_hours(calendar: Practitioner) -> bool:
+def sets_hours(calendar: Practitioner) -> bool:
+    """Whether its hours on single dates are the signed-in person's to change: their own, or any as
+    a manager.
+    """
     return current_user.is_manager or calendar.user_id == current_user.id
 
 
@@ -302,7 +305,7 @@ def dated_hours_to_change(row_id: int) -> DatedHours:
     row = _load(DatedHours, row_id)
     if row.is_holiday:
         abort(404)
-    may = current_user.is_manager or (row.practitioner and _sets_hours(row.practitioner))
+    may = current_user.is_manager or (row.practitioner and sets_hours(row.practitioner))
     return row if may else abort(403)
 
 

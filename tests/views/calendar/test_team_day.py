@@ -11,6 +11,7 @@ from base.scheduling import timed, whole_days
 from base.time_off import DatedHours, TimeOff
 from models import Booking, Clinic, Practitioner, User
 from tests.conftest import WEEKDAYS
+from tests.pages import form_of
 
 FRIDAY = date(2026, 11, 20)  # the day of the tests' clock, 11:40 in London
 PARTIAL = {"HX-Request": "true"}
@@ -118,6 +119,24 @@ def test_time_off_is_named_for_the_desk_and_away_for_colleagues(desk, signed_in,
     seen = page(signed_in(linden.quinn))
     assert blocks(seen, linden.calendar) == [("14:00", "15:00", "Away")]
     assert f"/time-off/{row.id}" not in seen and free(seen, linden.calendar) == []
+
+
+def test_the_desk_changes_time_off_and_never_sees_its_note(desk, signed_in, linden, clock):
+    fields = {"first_on": FRIDAY, "last_on": FRIDAY, "zone_name": "Europe/London"}
+    row = TimeOff.add(
+        linden.pat, linden.pat, kind="sick", note="Flu", starts="14:00", ends="15:00", **fields
+    )
+    list_ = f"/time-off/?calendar={linden.calendar.id}"
+    address = f"/time-off/{row.id}?calendar={linden.calendar.id}&view=team&shown=2026-11-20"
+    for seen in (list_, address):
+        assert "Flu" not in desk.get(seen).get_data(as_text=True), seen
+        assert "Flu" in signed_in(linden.maya).get(seen).get_data(as_text=True), seen
+    sent = form_of(desk.get(address), "off-form").put(kind="leave", ends="16:00")
+    assert sent.send(desk).location == "/calendar/team?day=2026-11-20"
+    changed = TimeOff.get_by_id(row.id)
+    assert (changed.kind, changed.ends, changed.note) == ("leave", "16:00", "Flu")
+    again = form_of(desk.get(address), "off-form").put(ends="").send(desk)
+    assert again.status_code == 422 and "Flu" not in again.get_data(as_text=True)
 
 
 def test_whole_days_off_holidays_and_other_hours(desk, linden, clock):
