@@ -660,6 +660,8 @@ class Patient(Archivable):
         null=True
     )  # identifier → when its label changed, in seconds; null: `rev`
     created_at = InstantField(default=now)
+    # the record that stands for this one, since they are the same person
+    merged_into = ForeignKeyField("self", null=True, backref="led_on", index=False)
 
     class Meta:
         indexes = (
@@ -671,6 +673,12 @@ class Patient(Archivable):
     def name(self) -> str:
         """First and last name, as far as there are any."""
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def standing(self) -> "Patient":
+        """The record that stands for this client now: another, once the two were merged."""
+        row = Patient.get_by_id(self.id)
+        return row.merged_into or row
 
     def index(self) -> None:
         """Lay down what the search looks at."""
@@ -1039,6 +1047,8 @@ class Booking(InSeries, Base):
                 raise SlotTaken(taken)
         else:
             refuse_taken(taken, allow_overlap)
+        if fields.get("patient"):
+            fields["patient"] = fields["patient"].standing
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
         series = uuid.uuid4() if len(spans) > 1 else None

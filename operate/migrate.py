@@ -20,6 +20,7 @@ from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Servi
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
 from people.id_changes import IdChange
+from people.merges import ClientMerge
 from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
@@ -77,6 +78,7 @@ TABLES = (
     TimeOff,
     DatedHours,
     Agreement,
+    ClientMerge,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"

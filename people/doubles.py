@@ -17,9 +17,11 @@ def contains(word: str) -> NodeList:
     return Patient.search ** NodeList((like(word), SQL("ESCAPE '\\'")))
 
 
-def likely(clinic: Clinic, name: str, phone: str = "", email: str = "") -> list[Patient]:
+def likely(
+    clinic: Clinic, name: str, phone: str = "", email: str = "", besides: Patient | None = None
+) -> list[Patient]:
     """The clinic's clients, archived ones too, who have this e-mail address or phone number, or
-    nearly this name: the surest first, at most MOST.
+    nearly this name: the surest first, at most MOST. Not the client `besides`.
     """
     tail, words = phone_tail(phone), [word for word in search_key(name).split() if len(word) > 2]
     hints = [contains(word[:4]) for word in words[:4]]
@@ -30,7 +32,9 @@ def likely(clinic: Clinic, name: str, phone: str = "", email: str = "") -> list[
     some = hints.pop()
     for hint in hints:
         some |= hint
-    rows = Patient.select().where(Patient.clinic == clinic, some)
+    rows = Patient.select().where(
+        Patient.clinic == clinic, Patient.merged_into.is_null(), Patient.id != besides, some
+    )
 
     def sureness(client: Patient) -> float:
         same = (email and client.email == email) or (tail and phone_tail(client.phone) == tail)

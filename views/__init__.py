@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from .calendar import bookings, next_free, patients, team_day, time_off, week, why
+from .calendar import bookings, merges, next_free, patients, team_day, time_off, week, why
 from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, tokens
@@ -24,6 +24,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
     app.register_blueprint(why.blueprint, url_prefix="/free-times/why")
     app.register_blueprint(patients.blueprint, url_prefix="/clients")
+    app.register_blueprint(merges.blueprint, url_prefix="/clients")
     app.register_blueprint(services.blueprint, url_prefix="/services")
     app.register_blueprint(team.blueprint, url_prefix="/team")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")

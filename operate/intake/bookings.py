@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 
+from peewee import fn
+
 from base import scheduling
 from base.text import search_key
 from free_times import overlaps
@@ -47,7 +49,9 @@ class _Known:
         }
         self.clients: dict[str, set[int]] = defaultdict(set)
         self.ids: dict[str, set[int]] = defaultdict(set)
-        columns = Patient.id, Patient.internal_id, Patient.first_name, Patient.last_name
+        # a record that was merged into another leads to that one
+        standing = fn.COALESCE(Patient.merged_into, Patient.id)
+        columns = standing, Patient.internal_id, Patient.first_name, Patient.last_name
         for client, internal_id, first, last in (
             Patient.select(*columns).where(Patient.clinic == clinic).tuples()
         ):

@@ -306,7 +306,7 @@ class BookingForm(Times):
             rate = self.terms.price_cents
         asked = {} if self.booking else {"anyone": self.anyone.data == "1"}
         return asked | {
-            "patient": self.chosen_patient,
+            "patient": self.chosen_patient and self.chosen_patient.standing,
             "service": service,
             "rate_cents": rate,
             "notes": self.notes.data or "",

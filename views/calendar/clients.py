@@ -20,7 +20,12 @@ def matching(clinic: Clinic, query: str = "", archived: bool = False):
     words = [phone_tail(query)] if is_phone(query) else query.replace(",", " ").split()
     return (
         Patient.select()
-        .where(Patient.clinic == clinic, Patient.archived == archived, *map(contains, words))
+        .where(
+            Patient.clinic == clinic,
+            Patient.archived == archived,
+            Patient.merged_into.is_null(),
+            *map(contains, words),
+        )
         .order_by(Patient.search, Patient.id)
     )
 
@@ -42,11 +47,11 @@ def with_internal_id(clinic: Clinic, internal_id: str, archived: bool = False) -
     """
     same = Patient.select().where(
         Patient.clinic == clinic,
-        Patient.archived == archived,
+        (Patient.archived == archived) | Patient.merged_into.is_null(False),
         fn.LOWER(Patient.internal_id) == internal_id.lower(),
     )
     found = list(same.limit(2))
-    return found[0] if len(found) == 1 else None
+    return found[0].standing if len(found) == 1 else None
 
 
 def last_seen(patients: Sequence[Patient]) -> dict[int, datetime]:
@@ -64,13 +69,13 @@ def last_seen(patients: Sequence[Patient]) -> dict[int, datetime]:
 
 def bookings_before(client: Patient, now: datetime):
     """What is over, newest first, with whom, where and what at hand."""
-    rows = _bookings(client).where(Booking.ends_at <= now)
+    rows = bookings_of(client).where(Booking.ends_at <= now)
     return rows.order_by(Booking.starts_at.desc(), Booking.id)
 
 
 def bookings_ahead(client: Patient, now: datetime):
     """What runs or comes, soonest first, with whom, where and what at hand."""
-    rows = _bookings(client).where(Booking.ends_at > now)
+    rows = bookings_of(client).where(Booking.ends_at > now)
     return rows.order_by(Booking.starts_at, Booking.id)
 
 
@@ -80,7 +85,8 @@ def visits(client: Patient, now: datetime) -> int:
     return bookings_before(client, now).where(seen).count()
 
 
-def _bookings(client: Patient):
+def bookings_of(client: Patient):
+    """All of a client's bookings, with whom, where and what at hand."""
     return (
         Booking.select(Booking, Practitioner, User, Venue, Service)
         .join(Practitioner)

@@ -9,7 +9,9 @@ from wtforms.widgets import TelInput
 
 from base import scheduling, text
 from models import Feed, Patient
+from people import doubles
 from people.id_changes import IdChange
+from people.merges import ClientMerge
 from sync.events.face import identifier_of
 from sync.feeds import owned
 from views.kit import access, htmx, sync_words
@@ -130,7 +132,10 @@ def create():
 @login_required
 def show(patient_id: int):
     client, now = access.client_to_read(patient_id), scheduling.utc_now()
+    if client.id != patient_id:  # the two records were merged
+        return redirect(url_for("patients.show", patient_id=client.id), 303)
     before = clients.bookings_before(client, now)
+    zone = sync_words.zone(access.calendars(), current_user)
     rows = before if "all" in request.args else before.limit(SHOWN_BEFORE)
     return render_template(
         "patients/show.html",
@@ -141,7 +146,10 @@ def show(patient_id: int):
         several_zones=clients.zones_differ(client.clinic),
         visits=clients.visits(client, now),
         outside=_outside(client),
-        earlier=earlier_notes(client, sync_words.zone(access.calendars(), current_user)),
+        earlier=earlier_notes(client, zone),
+        merged=ClientMerge.latest(client),
+        doubles=_doubles(client),
+        zone=zone,
     )
 
 
@@ -191,6 +199,12 @@ def bring_back(patient_id: int):
     client.set_archived(False, current_user)
     flash("The client is back in lists and search.")
     return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+def _doubles(client: Patient) -> list[Patient]:
+    """Records that may be of the same person."""
+    reach = {"phone": client.phone, "email": client.email}
+    return doubles.likely(client.clinic, client.name, besides=client, **reach)
 
 
 def _outside(client: Patient) -> dict:

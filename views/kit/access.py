@@ -319,13 +319,16 @@ def removal_to_undo(entry_id: int) -> AuditEntry:
 
 
 def client_to_read(client_id: int) -> Patient:
-    """Everyone of a clinic sees its clients."""
-    return _load(Patient, client_id)
+    """Everyone of a clinic sees its clients. Two records that were merged are one: the address of
+    either leads to the one that was kept.
+    """
+    client = _load(Patient, client_id)
+    return _load(Patient, client.merged_into_id) if client.merged_into_id else client
 
 
 def client_to_change(client_id: int) -> Patient:
     """Whoever sees a client may put the record right."""
-    return _load(Patient, client_id)
+    return client_to_read(client_id)
 
 
 def service_to_read(service_id: int) -> Service:

@@ -27,6 +27,8 @@ _DEEDS = {
     "patient.changed": "changed {it}",
     "patient.archived": "archived {it}",
     "patient.returned": "brought back {it}",
+    "patient.merged": "merged another record into {it}",
+    "patient.parted": "undid merging another record into {it}",
     "clinic.ids_read": "put away the list of changed internal IDs",
     "service.added": "added {it}",
     "service.changed": "changed {it}",

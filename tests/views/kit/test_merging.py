@@ -328,7 +328,9 @@ NO_EDITS = {
     "services.set_people": "about rows of calendars: two people try it in test_views_offers",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
     **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
-    **dict.fromkeys(("patients.archive", "patients.bring_back"), STEPS),
+    **dict.fromkeys(("patients.archive", "patients.bring_back", "merges.undo"), STEPS),
+    "merges.matches": "asks",
+    "merges.merge": "says what both records said, and asks where they say something else now",
     **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
     **dict.fromkeys(("services.bring_back", "settings.archive_venue"), STEPS),
     **dict.fromkeys(("settings.bring_back_venue", "team.close_calendar", "team.leave"), STEPS),
@@ -643,6 +645,7 @@ OTHERS = {
     "views.clinic.imports": None,  # signing in and files: nothing that two people edit
     "views.calendar.bookings": {"StatusForm", "CancelForm"},
     "views.calendar.next_free": {"WishForm"},  # asks only
+    "views.calendar.merges": {"MergeForm"},  # says what both records said
     "views.calendar.why": {"WhyForm"},  # asks only
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},

@@ -1,0 +1,168 @@
+"""Two records of one client made one, and that taken back within a day.
+
+The record that goes stays as a row that points to the one that is kept: old addresses, forms that
+were open and files with its internal ID lead on.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from peewee import ForeignKeyField
+
+from base import scheduling
+from base.audit import AuditEntry
+from base.database import Base, InstantField, JSONText, alone, now
+from base.notes import NoteVersion
+from models import Booking, Clinic, Patient, Practitioner, User
+
+UNDO_FOR = timedelta(days=1)
+LONGEST_NOTES = 4000
+# what a person chooses between, and the columns of each
+CHOICES = {
+    "name": ("first_name", "last_name"),
+    "internal_id": ("internal_id",),
+    "phone": ("phone",),
+    "email": ("email",),
+}
+COLUMNS = tuple(column for columns in CHOICES.values() for column in columns)
+
+
+class CannotMerge(Exception):
+    """One of the two is the other, or was merged meanwhile."""
+
+
+class ClientMerge(Base):
+    """One merge: who did it, and what it changed, so that it can be taken back."""
+
+    clinic = ForeignKeyField(Clinic, backref="client_merges")
+    kept = ForeignKeyField(Patient, backref="merges")
+    gone = ForeignKeyField(Patient, backref="merges_away")
+    user = ForeignKeyField(User, null=True, backref="client_merges", on_delete="SET NULL")
+    at = InstantField(default=now)
+    facts = JSONText()
+    undone_at = InstantField(null=True)
+
+    @classmethod
+    def latest(cls, kept: Patient) -> "ClientMerge | None":
+        """The newest merge into this client that can still be taken back."""
+        since = scheduling.utc_now() - UNDO_FOR
+        rows = cls.select().where(cls.kept == kept, cls.undone_at.is_null(), cls.at > since)
+        return rows.order_by(cls.id.desc()).first()
+
+    @property
+    def ends_at(self) -> Any:
+        """Until when it can be taken back."""
+        return self.at + UNDO_FOR
+
+
+def differences(kept: Patient, gone: Patient) -> list[str]:
+    """What a person has to choose between: where both records say something, and not the same."""
+    said = {name: (_said(kept, name), _said(gone, name)) for name in CHOICES}
+    return [name for name, (ours, theirs) in said.items() if theirs and ours and ours != theirs]
+
+
+def merge(kept: Patient, gone: Patient, actor: User | None, take: Collection[str]) -> ClientMerge:
+    """Make one of the two: bookings, notes and earlier notes of `gone` become those of `kept`.
+
+    `take` names what of CHOICES is taken over from `gone`; what `kept` lacks is taken over anyway.
+    Both notes stand below each other; where that is too long, those of `gone` stand among the
+    earlier notes. Raises CannotMerge.
+    """
+    with alone(kept):
+        gone = Patient.get_by_id(gone.id)
+        if kept == gone or kept.merged_into_id or gone.merged_into_id:
+            raise CannotMerge
+        facts = {
+            "before": {name: getattr(kept, name) for name in (*COLUMNS, "notes")},
+            "internal_id": gone.internal_id,
+            "archived": gone.archived,
+            "bookings": _ids(Booking.select(Booking.id).where(Booking.patient == gone)),
+            "notes": _ids(NoteVersion.of(gone)),
+            "led_on": _ids(Patient.select(Patient.id).where(Patient.merged_into == gone)),
+        }
+        fields = {
+            column: getattr(gone, column)
+            for name in CHOICES
+            if _said(gone, name) and (name in take or not _said(kept, name))
+            for column in CHOICES[name]
+        }
+        both = "\n\n".join(note for note in (kept.notes, gone.notes) if note)
+        if gone.notes and len(both) > LONGEST_NOTES:
+            NoteVersion.keep(gone, actor)
+            facts["notes"] = _ids(NoteVersion.of(gone))
+        elif gone.notes:
+            fields["notes"] = both
+        _swap_ids(kept, gone, fields)
+        Patient.update(merged_into=kept).where(Patient.merged_into == gone).execute()
+        gone.merged_into, gone.archived = kept, True
+        gone.save()
+        kept.change(actor, **fields)
+        facts["after"] = fields
+        _move(kept.clinic, facts["bookings"], gone, kept)
+        NoteVersion.update(subject=kept.id).where(NoteVersion.id.in_(facts["notes"])).execute()
+        AuditEntry.note(kept.clinic, actor, "patient.merged", kept, other=gone.id)
+        return ClientMerge.create(clinic=kept.clinic, kept=kept, gone=gone, user=actor, facts=facts)
+
+
+def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
+    """Make two records of them again. Gives the columns that were changed since and stay; None
+    where it cannot be taken back any more.
+    """
+    kept = done.kept
+    with alone(kept):
+        latest = ClientMerge.latest(kept)
+        if latest is None or latest.id != done.id:
+            return None
+        gone, facts = Patient.get_by_id(done.gone_id), latest.facts
+        back, stays = {}, []
+        for column, value in facts["after"].items():
+            if getattr(kept, column) == value:
+                back[column] = facts["before"][column]
+            else:
+                stays.append(column)
+        gone.merged_into, gone.archived = None, facts["archived"]
+        if "internal_id" in back:
+            _swap_ids(kept, gone, back)
+        gone.save()
+        kept.change(actor, **back)
+        Patient.update(merged_into=gone).where(Patient.id.in_(facts["led_on"])).execute()
+        _move(kept.clinic, facts["bookings"], kept, gone)
+        NoteVersion.update(subject=gone.id).where(NoteVersion.id.in_(facts["notes"])).execute()
+        latest.undone_at = scheduling.utc_now()
+        latest.save(only=[ClientMerge.undone_at])
+        AuditEntry.note(kept.clinic, actor, "patient.parted", kept, other=gone.id)
+        return stays
+
+
+def _said(client: Patient, name: str) -> tuple[str, ...]:
+    """What a record says of one choice; empty where it says nothing."""
+    values = tuple(getattr(client, column) or "" for column in CHOICES[name])
+    return values if any(values) else ()
+
+
+def _ids(rows: Any) -> list[int]:
+    return [row.id for row in rows]
+
+
+def _swap_ids(kept: Patient, gone: Patient, fields: dict) -> None:
+    """Let `gone` have the internal ID that `kept` gives up, so that each leads to the client still.
+
+    The one that is taken over must be nobody's for a moment: no two clients have the same.
+    """
+    if "internal_id" not in fields:
+        return
+    given_up, taken_over = kept.internal_id, gone.internal_id
+    Patient.update(internal_id=None).where(Patient.id.in_([kept.id, gone.id])).execute()
+    fields["internal_id"] = taken_over
+    gone.internal_id, kept.internal_id = given_up, None
+
+
+def _move(clinic: Clinic, bookings: list[int], source: Patient, target: Patient) -> None:
+    """Give the bookings that are `source`'s still to `target`, and make every calendar fresh in
+    which one of theirs stands.
+    """
+    theirs = Booking.id.in_(bookings), Booking.patient == source
+    seen_by = [row.practitioner_id for row in Booking.select(Booking.practitioner).where(*theirs)]
+    Booking.update(patient=target, updated_at=scheduling.utc_now()).where(*theirs).execute()
+    Booking.bump(clinic, *Practitioner.select().where(Practitioner.id.in_(seen_by)))

@@ -1,0 +1,77 @@
+"""The pages that make one of two records of a client."""
+
+import re
+
+import pytest
+
+from models import Patient
+from people.merges import ClientMerge
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def pat(signed_in, linden):
+    return signed_in(linden.pat)
+
+
+@pytest.fixture
+def double(linden):
+    return Patient.add(
+        linden.clinic, linden.pat, first_name="Malgorzata", last_name="Wojcik", phone="5551234"
+    )
+
+
+def text_of(answer) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
+
+
+def filled(page) -> dict:
+    names = re.findall(r'<input[^>]*name="(other|showed)"[^>]*value="([^"]*)"', page)
+    return dict(names)
+
+
+@ON_SQLITE
+def test_the_record_names_its_double_and_leads_through_to_undo(pat, linden, double):
+    record = f"/clients/{linden.patient.id}"
+    assert "Perhaps the same person" in text_of(pat.get(record))
+    page = pat.get(f"{record}/merge?other={double.id}")
+    assert "Use this one" in text_of(page)
+    answer = pat.post(f"{record}/merge", data=filled(page.get_data(as_text=True)) | {"name": "y"})
+    assert answer.status_code == 303
+    assert Patient.get_by_id(linden.patient.id).name == "Malgorzata Wojcik"
+    assert pat.get(f"/clients/{double.id}").location == record
+    assert "Two records were merged here" in text_of(pat.get(record))
+    merge = ClientMerge.get().id
+    assert pat.post(f"{record}/merge/undo", data={"merge": merge}).status_code == 303
+    assert Patient.get_by_id(double.id).merged_into is None
+    assert "cannot be undone" in text_of(
+        pat.post(f"{record}/merge/undo", data={"merge": merge}, follow_redirects=True)
+    )
+
+
+@ON_SQLITE
+def test_a_change_meanwhile_is_shown_before_anything_is_merged(pat, linden, double):
+    record = f"/clients/{linden.patient.id}"
+    data = filled(pat.get(f"{record}/merge?other={double.id}").get_data(as_text=True))
+    double.change(linden.quinn, email="new@wojcik.test")
+    answer = pat.post(f"{record}/merge", data=data)
+    assert answer.status_code == 422 and "new@wojcik.test" in text_of(answer)
+    assert not ClientMerge.select().exists()
+    data = filled(answer.get_data(as_text=True))
+    assert pat.post(f"{record}/merge", data=data).status_code == 303
+    again = pat.post(f"{record}/merge", data=data, follow_redirects=True)  # pressed twice
+    assert "one record already" in text_of(again) and ClientMerge.select().count() == 1
+
+
+@ON_SQLITE
+def test_the_other_record_is_found_by_typing_and_never_in_another_clinic(
+    pat, linden, double, stranger
+):
+    theirs = Patient.add(stranger.clinic, stranger, first_name="Malgorzata", last_name="Else")
+    record = f"/clients/{linden.patient.id}"
+    page = pat.post(f"{record}/merge/matches", data={"q": "malgorzata"}).get_data(as_text=True)
+    assert f"other={double.id}" in page and f"other={theirs.id}" not in page
+    assert pat.get(f"{record}/merge?other={theirs.id}").status_code == 404
+    assert pat.post(f"{record}/merge", data={"other": theirs.id}).status_code == 404
+    assert pat.post(f"{record}/merge", data={}).status_code == 404

@@ -1,0 +1,139 @@
+"""Making one of two records of a client: which two, what is kept of each, and taking it back."""
+
+import hashlib
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base import text
+from models import Patient
+from people import doubles, merges
+from views.kit import access, htmx
+from views.kit.access import login_required
+from views.kit.forms import Form, Hidden, arg_int
+
+from . import clients
+
+blueprint = Blueprint("merges", __name__)
+
+MOST_FOUND = 8
+WORDS = {
+    "name": "Name",
+    "internal_id": "Internal ID",
+    "phone": "Phone",
+    "email": "E-mail",
+    "first_name": "first name",
+    "last_name": "last name",
+    "notes": "notes",
+}
+
+
+class MergeForm(Form):
+    """What is taken over from the record that goes; unticked: the kept one's stays."""
+
+    other = Hidden()
+    showed = Hidden(limit=80)  # what both records said on the page with the button
+    name = BooleanField()
+    internal_id = BooleanField()
+    phone = BooleanField()
+    email = BooleanField()
+
+    @property
+    def take(self) -> list[str]:
+        return [name for name in merges.CHOICES if self[name].data]
+
+
+@blueprint.get("/<int:patient_id>/merge")
+@login_required
+def choose(patient_id: int):
+    """Which other record; with `other` the two side by side."""
+    client = access.client_to_change(patient_id)
+    other = arg_int(request.args.get("other"))
+    if other is not None:
+        return _compare(client, _other(client, other), MergeForm(formdata=None))
+    reach = {"phone": client.phone, "email": client.email}
+    likely = doubles.likely(client.clinic, client.name, besides=client, **reach)
+    return render_template("patients/merge.html", client=client, likely=likely, found=[], query="")
+
+
+@blueprint.post("/<int:patient_id>/merge/matches")
+@login_required
+def matches(patient_id: int):
+    """A search for the other record, in the body of a form: no name belongs in an address."""
+    client = access.client_to_change(patient_id)
+    query = text.clean(request.form.get("q", "")[:100], 100)
+    found = clients.suggested(client.clinic, query) if query else []
+    rows = [row for row in found[: MOST_FOUND + 1] if row != client]
+    return render_template(
+        "patients/merge.html", client=client, likely=[], found=rows[:MOST_FOUND], query=query
+    )
+
+
+@blueprint.post("/<int:patient_id>/merge")
+@login_required
+def merge(patient_id: int):
+    client, form = access.client_to_change(patient_id), MergeForm()
+    other = _other(client, arg_int(form.other.data))
+    if not form.validate():
+        return _compare(client, other, form, 422)
+    if client == other:
+        flash("These two are one record already.")
+        return htmx.done(url_for("patients.show", patient_id=client.id))
+    if form.showed.data != _digest(client, other):
+        return _compare(client, other, form, 422, changed=True)
+    try:
+        merges.merge(client, other, current_user, form.take)
+    except merges.CannotMerge:
+        flash("These two are one record already.")
+    else:
+        flash("The two records are one now. It can be undone here for a day.")
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+@blueprint.post("/<int:patient_id>/merge/undo")
+@login_required
+def undo(patient_id: int):
+    client = access.client_to_change(patient_id)
+    done = merges.ClientMerge.latest(client)
+    is_this = done is not None and request.form.get("merge") == str(done.id)
+    stays = merges.undo(done, current_user) if is_this else None
+    if stays is None:
+        flash("This merge cannot be undone any more.")
+        return htmx.done(url_for("patients.show", patient_id=client.id))
+    flash("There are two records again. Bookings made since stay with this one.")
+    if stays:
+        words = ", ".join(WORDS[column].lower() for column in stays)
+        flash(f"Changed since, and left as it is: {words}.", "warning")
+    return redirect(url_for("patients.show", patient_id=client.id), 303)
+
+
+def _other(client: Patient, other_id: int | None) -> Patient:
+    return access.client_to_change(other_id) if other_id is not None else abort(404)
+
+
+def _compare(client: Patient, other: Patient, form: MergeForm, status=200, changed=False):
+    if client == other:
+        return redirect(url_for("patients.show", patient_id=client.id), 303)
+    form.showed.data = _digest(client, other)
+    form.other.data = str(other.id)
+    return htmx.show(
+        "patients/compare.html",
+        "patients/compare.html",
+        status,
+        client=client,
+        other=other,
+        form=form,
+        changed=changed,
+        words=WORDS,
+        differ=merges.differences(client, other),
+        bookings=clients.bookings_of(other).count(),
+    )
+
+
+def _digest(*records: Patient) -> str:
+    """Of what both say, so that a change meanwhile is noticed. Not reversible: it stands in a page,
+    but so does what it is made of.
+    """
+    said = repr([[getattr(row, name) for name in (*merges.COLUMNS, "notes")] for row in records])
+    return hashlib.sha256(said.encode()).hexdigest()
