@@ -330,6 +330,7 @@ NO_EDITS = {
     **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
     **dict.fromkeys(("patients.archive", "patients.bring_back", "merges.undo"), STEPS),
     "merges.matches": "asks",
+    "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",
     **dict.fromkeys(("patients.put_away_id_changes", "services.archive"), STEPS),
     **dict.fromkeys(("services.bring_back", "settings.archive_venue"), STEPS),
