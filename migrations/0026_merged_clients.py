@@ -1,10 +1,10 @@
 """Two records of one client made one: which was merged into which, and what takes it back."""
 
-from peewee import BigIntegerField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, ForeignKeyField, Model, TextField
 
 
 def up(migrator, db):
-    migrator.migrate(migrator.add_column("patient", "merged_into_id", IntegerField(null=True)))
+    db.execute_sql("ALTER TABLE patient ADD COLUMN merged_into_id INTEGER REFERENCES patient (id)")
 
     class Clinic(Model):
         class Meta:
