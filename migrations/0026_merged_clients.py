@@ -4,7 +4,9 @@ from peewee import BigIntegerField, ForeignKeyField, Model, TextField
 
 
 def up(migrator, db):
-    db.execute_sql("ALTER TABLE patient ADD COLUMN merged_into_id INTEGER REFERENCES patient (id)")
+    db.execute_sql(
+        'ALTER TABLE "patient" ADD COLUMN "merged_into_id" INTEGER REFERENCES "patient" ("id")'
+    )
 
     class Clinic(Model):
         class Meta:

@@ -41,7 +41,10 @@ def _sqlite_facts(execute) -> set[str]:
             parts = [part.strip().replace("\0", ",") for part in body.split(",")]
             # a column that was added says the same in another order
             parts = [re.sub(r"(CHECK \(.*\)) NOT NULL$", r"NOT NULL \1", part) for part in parts]
-            found |= {f"{table}: {part}" for part in parts}
+            for part in parts:  # a column that was added has its reference in its own line
+                column = re.fullmatch(r'(("\w+") \w+) (REFERENCES .*)', part)
+                both = (column[1], f"FOREIGN KEY ({column[2]}) {column[3]}") if column else (part,)
+                found |= {f"{table}: {one}" for one in both}
         else:
             found.add(plain)
     return found
