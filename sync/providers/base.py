@@ -189,8 +189,10 @@ class Provider(Protocol):
         may find it, is not there.
         """
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
-        """Etag and mark, by id, of what `find_marked` finds, with nothing more asked for."""
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
+        """Etag and mark, by id, of every living event, whenever it takes place, with nothing more
+        asked for; a repeat is one event. None: it has no mark of this installation.
+        """
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from sync.events.event import RemoteEvent, Unread
+from sync.events.event import Mark, RemoteEvent, Unread
 
 from .errors import Endless, Unavailable, Unreadable
 from .values import plain, zone
@@ -248,3 +248,8 @@ def within(item: object, *names: str) -> dict[str, Any]:
 def each(value: object) -> list[dict[str, Any]]:
     """The dictionaries of a list, [] where there is none."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def of_installation(mark: Mark | None, installation: str) -> Mark | None:
+    """The mark, if it is one of this installation."""
+    return mark if mark and mark.installation == installation else None

@@ -20,6 +20,7 @@ from peewee import chunked, fn
 
 from base import scheduling
 from base.many import tuples
+from base.outside import ExternalEvent
 from sync.events.event import Delta, Mark
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
@@ -188,18 +189,28 @@ def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> boo
     return destination.compared_at is None or destination.compared_at < slot
 
 
-def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
-    """Whether ids and versions of the events with our mark are others than the mappings say."""
+def differs(
+    account: Account,
+    destination: RemoteCalendar,
+    outline: Mapping[str, tuple[str, Mark | None]],
+) -> bool:
+    """Whether ids and versions of the events with our mark are others than the mappings say, or
+    others than those that are mirrored stand beside them.
+    """
     own = {"", marks.part(account)} | marks.parts_of(account)
     rows = MappingRow.select(MappingRow.remote_id, MappingRow.etag, MappingRow.phase).where(
-        MappingRow.account == account, MappingRow.remote_id != "", MappingRow.phase != "gone"
+        MappingRow.account == account, MappingRow.remote_id != ""
     )
-    held = {remote_id: (etag, phase) for remote_id, etag, phase in tuples(rows)}
+    known = {remote_id: (etag, phase) for remote_id, etag, phase in tuples(rows)}
+    held = {key: row for key, row in known.items() if row[1] != "gone"}
     there = {
         key: etag
         for key, (etag, mark) in outline.items()
-        if (mark.account in own or key in held) and key not in account.kept_copies
+        if (key in held or (mark and mark.account in own)) and key not in account.kept_copies
     }
+    external = {key for key, (_, mark) in outline.items() if mark is None and key not in known}
+    if external != _mirrored(destination):
+        return True
     lost = any(
         phase in ("synced", "frozen") and key not in there for key, (_, phase) in held.items()
     )
@@ -207,3 +218,11 @@ def differs(account: Account, outline: Mapping[str, tuple[str, Mark]]) -> bool:
         key not in held or (held[key][1] == "synced" and held[key][0] != etag)
         for key, etag in there.items()
     )
+
+
+def _mirrored(calendar: RemoteCalendar) -> set[str]:
+    """Ids of the events of others that are mirrored of a calendar, of a repeat its own."""
+    rows = ExternalEvent.select(ExternalEvent.remote_id, ExternalEvent.series_id).where(
+        ExternalEvent.calendar == calendar
+    )
+    return {series_id or remote_id for remote_id, series_id in tuples(rows)}

@@ -63,7 +63,7 @@ def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
     except ProviderError as error:
         log.warning("calendar %s not compared: %s", destination.id, error)
         return None
-    return not doubts.differs(reader.account, outline)
+    return not doubts.differs(reader.account, destination, outline)
 
 
 def _look_for_unheard(

@@ -43,6 +43,7 @@ from sync.providers.parsing import (
     following,
     identity,
     is_of_another_shape,
+    of_installation,
     reading,
 )
 from sync.providers.values import written
@@ -76,7 +77,7 @@ LIST = "/users/me/calendarList"
 SCOPE = "https://www.googleapis.com/auth/calendar."
 
 BATCH_SIZE = 50  # 1000 are allowed; small batches lose little when a connection dies
-OUTLINE_FIELDS = "id,etag,status,extendedProperties/private"
+OUTLINE_FIELDS = "id,etag,status,recurringEventId,extendedProperties/private"
 PAGES = ("calendar#events", "calendar#calendarList")
 PAGE_SIZE, LIST_SIZE = 2500, 250
 # single occurrences outside the window in one increment; a complete pull, which has bounds, is
@@ -212,30 +213,33 @@ class Google:
     ) -> dict[str, RemoteEvent | None]:
         return self.look(calendar_id, remote_ids)  # what was deleted is told as a tombstone
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
+        """A changed occurrence of a repeat is told beside it; it counts only with a mark."""
         with reading():
             items = [
-                item
-                for item in self._marked(calendar_id, installation, OUTLINE_FIELDS)
+                (item, of_installation(to_mark(item), installation))
+                for item in self._all(calendar_id, OUTLINE_FIELDS)
                 if identity(item.get("id")) and not is_tombstone(item)
             ]
             return {
                 item["id"]: (etag(item.get("etag")), mark)
-                for item in items
-                if (mark := to_mark(item))
+                for item, mark in items
+                if mark or not item.get("recurringEventId")
             }
 
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
         with reading():
-            return all_apart(self._marked(calendar_id, installation, EVENT_FIELDS), living)[0]
+            ours = {"privateExtendedProperty": f"{INSTALLATION}={installation}"}
+            return all_apart(self._all(calendar_id, EVENT_FIELDS, **ours), living)[0]
 
-    def _marked(self, calendar_id: str, installation: str, fields: str) -> Iterator[dict[str, Any]]:
+    def _all(self, calendar_id: str, fields: str, **choice: str) -> Iterator[dict[str, Any]]:
+        """Every event, a repeat as one; `choice`: what else to ask for."""
         query = {
             "maxResults": PAGE_SIZE,
             "singleEvents": "false",
-            "privateExtendedProperty": f"{INSTALLATION}={installation}",
+            **choice,
             "fields": f"kind,nextPageToken,items({fields})",
         }
         return (

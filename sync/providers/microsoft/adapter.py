@@ -23,7 +23,7 @@ from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
 from sync.providers.base import Calendar, ChannelCall, OpenChannel, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
 from sync.providers.line import Client
-from sync.providers.parsing import all_apart, all_told, identity, reading
+from sync.providers.parsing import all_apart, all_told, identity, of_installation, reading
 from sync.providers.values import written
 from sync.providers.wire import AccessToken
 from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
@@ -315,13 +315,11 @@ class Microsoft:
             if one not in by_id or event.remote_id in stands
         }
 
-    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark]]:
+    def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
         with reading():
-            found = Contents(self._graph, calendar_id).outline()
             return {
-                remote_id: (etag, mark)
-                for remote_id, etag, mark in found
-                if mark and mark.installation == installation
+                remote_id: (etag, of_installation(mark, installation))
+                for remote_id, etag, mark in Contents(self._graph, calendar_id).outline()
             }
 
     def find_marked(

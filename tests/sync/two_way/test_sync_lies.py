@@ -2,6 +2,8 @@
 both providers.
 """
 
+from datetime import timedelta
+
 import pytest
 from sync_world import WORLDS, lie
 
@@ -160,3 +162,52 @@ def test_what_lies_among_deleted_things_is_gone(world, filters):
         world.poll(account)
     assert world.notices(account) == ["deleted"]
     world.assert_in_step(account)
+
+
+# ---- what others keep in our calendar ----
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("repeats", [False, True])
+def test_busy_time_in_our_calendar_that_a_list_left_out_is_back_by_the_next_day(
+    world, repeats, monkeypatch
+):
+    """No later change would tell of it again."""
+    account, at = begin(world, 2), world.clock.now + timedelta(days=2)
+    there = world.destination(account)
+    if repeats:
+        world.add_repeating("Mine", at, there, times=2)
+    else:
+        world.robin.add("Mine", at, at + timedelta(hours=1), there)
+    world.poll(account)
+    before = world.mirrored(account)
+    assert set(before) == {"Mine"}
+    ours = {event["id"] for events in world.standing(account).values() for event in events}
+    with monkeypatch.context() as told:
+        lie(told, None, lambda items: [item for item in items if item.get("id") in ours])
+        read_anew(world, account)
+    assert world.mirrored(account) == []
+    world.later(hours=26)
+    for _ in range(2):
+        world.poll(account)
+    assert world.mirrored(account) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_night_that_finds_all_of_it_reads_nothing_whole(world, repeats):
+    account, at = begin(world, 2), world.clock.now + timedelta(days=2)
+    there = world.destination(account)
+    world.robin.add("Mine", at, at + timedelta(hours=1), there)
+    if repeats:
+        world.add_repeating("Weekly", at, there, times=3)
+    world.poll(account)
+    world.later(hours=26)
+    world.poll(account)
+    whole_at = Account.get_by_id(account.id).destination.whole_at
+    for _ in range(2):
+        world.later(hours=26)
+        world.poll(account)
+    destination = Account.get_by_id(account.id).destination
+    assert destination.whole_at == whole_at
+    assert destination.compared_at > world.clock.now - timedelta(hours=1)
