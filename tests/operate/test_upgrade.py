@@ -96,6 +96,7 @@ def test_two_way_sync_goes_on_where_it_was(upgraded):
         (UUIDS[1], "r2", "e"),
     ]
     assert {row.clinic.installation for row in Account.select()} == {INSTALLATION}
+    assert not any(row.time_off for row in Account.select())  # nothing new leaves by itself
     source = RemoteCalendar.get(RemoteCalendar.role == "source")
     assert source.sync_token == "token" and source.rules == {"busy": True, "all_day": False}
     assert ExternalEvent.select().where(ExternalEvent.blocks).count() == 2
