@@ -1,24 +1,17 @@
 """The tables, and every rule that spans rows: one method per transition, each in one transaction.
 
 Reads in order: clinic, people, clients and services, bookings, feeds. Every row belongs to one
-clinic.
-Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both databases
-keep them exactly.
-A *revision* (`…_rev`) is a whole second since 1970, handed out by the clinic strictly growing: it
-is version number
-and Last-Modified in one (RFC 9110 §8.8.2), so a feed's validators are known before any booking is
-read.
+clinic. Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both
+databases keep them exactly. Revisions (`…_rev`): see `base.revisions`.
 """
 
-import base64
 import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import argon2
 from flask_login import UserMixin
 from peewee import (
     SQL,
@@ -34,36 +27,32 @@ from peewee import (
     fn,
 )
 
-from base import feed_presets, scheduling
+from base import feed_presets, passwords, scheduling
 from base.agreements import Agreement
 from base.audit import AuditEntry
 from base.changes import Changed
-from base.clashes import Clash, ClosedCalendar, SlotTaken, refuse_taken
+from base.clashes import ClosedCalendar, SlotTaken, refuse_taken
 from base.database import (
     Base,
     InstantField,
     JSONText,
-    Taken,
     database,
-    lock_everything,
     now,
     transition,
     unique,
 )
 from base.many import insert_many_rows
 from base.notes import NoteVersion
+from base.numbered import Numbered
 from base.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
-from base.outside import ExternalEvent
+from base.placed import Placed, form_uuid
 from base.revisions import Revised
 from base.rezoning import lay_anew
 from base.scheduling import Hours, Span
 from base.series import InSeries
 from base.statuses import FREE_STATUSES, STATUSES
-from base.text import IDENTIFIERS, client_label, search_key
-from base.time_off import TimeOff
+from base.text import IDENTIFIERS, client_label
 from base.traits import Archivable, Shown, this_second
-
-passwords = argon2.PasswordHasher()
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS = ROLES[:2]
@@ -73,10 +62,6 @@ PLANS = {  # what each plan may use; a clinic that hosts itself has everything
     "plus": ("feed", "google"),
     "basic": (),
 }
-
-
-class Closed(Exception):
-    """There is a clinic already, and others may not sign up."""
 
 
 class LastOwner(Exception):
@@ -119,18 +104,14 @@ class Clinic(Revised):
     feed_preset = CharField(10, default="clinic")
     notes_may_leave = BooleanField(default=False)
     internal_ids = BooleanField(default=True)
-    empty_when_stopped = BooleanField(
-        default=False
-    )  # feeds of leavers and after a downgrade empty for 30 days
-    sync_shared = BooleanField(
-        default=False
-    )  # calendars that others share with a person may block their time, too
-    sync_existing = BooleanField(
-        default=False
-    )  # bookings may go to a calendar that a person has already; never the main one
-    installation = CharField(
-        32, default=lambda: secrets.token_hex(8)
-    )  # what our events outside are known by; never shown
+    # feeds of leavers and after a downgrade empty for 30 days
+    empty_when_stopped = BooleanField(default=False)
+    # calendars that others share with a person may block their time, too
+    sync_shared = BooleanField(default=False)
+    # bookings may go to a calendar that a person has already; never the main one
+    sync_existing = BooleanField(default=False)
+    # what our events outside are known by; never shown
+    installation = CharField(32, default=lambda: secrets.token_hex(8))
     contact = CharField(200, default="")
     currency = CharField(3, default="GBP")
     latest_rev = BigIntegerField(default=0)
@@ -142,43 +123,6 @@ class Clinic(Revised):
     overlaps = JSONText(default=dict)  # what the nightly check found (`operate.overlaps`)
     overlaps_checked_at = InstantField(null=True)
     created_at = InstantField(default=now)
-
-    @classmethod
-    @database.atomic()
-    def found(cls, name: str, zone_name: str, owner_name: str, email: str) -> "User":
-        """A new clinic with one venue and its owner, who has a calendar there; the owner has no
-        password yet.
-        """
-        clinic = cls.create(name=name)
-        clinic.bump_faces()
-        weekdays = {day: [["09:00", "17:00"]] for day in scheduling.WEEKDAYS[:5]}
-        venue = Venue.create(clinic=clinic, name=name, zone_name=zone_name, hours=weekdays)
-        owner = User.create(
-            clinic=clinic, name=owner_name, email=email, role="owner", rev=clinic.latest_rev
-        )
-        Practitioner.create(
-            clinic=clinic, user=owner, venue=venue, hours=weekdays, calendar_rev=clinic.latest_rev
-        )
-        AuditEntry.note(clinic, owner, "clinic.founded", clinic)
-        return owner
-
-    @classmethod
-    @database.atomic()
-    def sign_up(
-        cls, name: str, zone_name: str, owner_name: str, email: str, password: str, is_open: bool
-    ) -> "User":
-        """A new clinic of somebody who came by: the first one, or where `is_open` a further one. Of
-        two who come first at once one gets in.
-
-        Raises Closed, or Taken for an address in use.
-        """
-        lock_everything()
-        if not is_open and User.select().exists():
-            raise Closed
-        with unique():
-            owner = cls.found(name, zone_name, owner_name, email)
-        owner.set_password(password, owner)
-        return owner
 
     @property
     def is_hosted(self) -> bool:
@@ -456,7 +400,7 @@ class User(Shown, UserMixin):
         """Store a new password (Argon2id), end every session of this user and burn all one-time
         links.
         """
-        self.password_hash, self.epoch = passwords.hash(password), self.epoch + 1
+        self.password_hash, self.epoch = passwords.hash_of(password), self.epoch + 1
         self.save(only=[User.password_hash, User.epoch])
         self.burn_tokens()
         AuditEntry.note(self.clinic, actor or self, "user.password", self)
@@ -468,12 +412,12 @@ class User(Shown, UserMixin):
 
     def check_password(self, password: str) -> bool:
         """Whether it is the password; upgrades the hash when the cost has grown since."""
-        try:
-            passwords.verify(self.password_hash or _nobodys_hash(), password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        if not passwords.matches(self.password_hash, password):
             return False
-        if passwords.check_needs_rehash(self.password_hash):
-            User.update(password_hash=passwords.hash(password)).where(User.id == self.id).execute()
+        if passwords.is_outdated(self.password_hash):
+            User.update(password_hash=passwords.hash_of(password)).where(
+                User.id == self.id
+            ).execute()
         return True
 
     def burn_tokens(self) -> None:
@@ -514,22 +458,6 @@ class User(Shown, UserMixin):
             return "plan"
         return None if self.sync_allowed else "opt_in"
 
-    def bookings_between(self, start: datetime, end: datetime):
-        """The person's bookings at every venue that touch [start, end), oldest first, with client,
-        service, calendar and venue at hand.
-        """
-        return (
-            Booking.select(Booking, Patient, Service, Practitioner, Venue)
-            .join(Practitioner)
-            .join(Venue)
-            .switch(Booking)
-            .left_outer_join(Patient, on=(Booking.patient == Patient.id))
-            .switch(Booking)
-            .left_outer_join(Service, on=(Booking.service == Service.id))
-            .where(Practitioner.user == self, *Booking.touching(start, end))
-            .order_by(Booking.starts_at, Booking.id)
-        )
-
     @transition
     def leave(self, actor: "User | None") -> None:
         """The person leaves the clinic: sign-in off, links off, calendars closed for new bookings.
@@ -561,16 +489,6 @@ class User(Shown, UserMixin):
         ).execute()
         self.clinic.bump_faces()
         AuditEntry.note(self.clinic, actor, "user.returned", self)
-
-
-def _nobodys_hash() -> str:
-    """What is verified against where there is no password, so that a stranger cannot tell from the
-    time taken: as costly as any, made of nothing, and so nobody's. Nothing need be hashed for it.
-    """
-    cost = f"m={passwords.memory_cost},t={passwords.time_cost},p={passwords.parallelism}"
-    ends = (secrets.token_bytes(size) for size in (passwords.salt_len, passwords.hash_len))
-    salt, words = (base64.b64encode(end).decode().rstrip("=") for end in ends)
-    return f"$argon2id$v=19${cost}${salt}${words}"
 
 
 class Practitioner(Archivable):
@@ -644,7 +562,7 @@ class Practitioner(Archivable):
 # ---- clients and services ----
 
 
-class Patient(Archivable):
+class Patient(Numbered):
     """The clinic's client. Screens say "client"; *client* in code means HTTP."""
 
     clinic = ForeignKeyField(Clinic, backref="patients")
@@ -673,103 +591,6 @@ class Patient(Archivable):
     def name(self) -> str:
         """First and last name, as far as there are any."""
         return f"{self.first_name} {self.last_name}".strip()
-
-    @property
-    def standing(self) -> "Patient":
-        """The record that stands for this client now: another, once the two were merged."""
-        row = Patient.get_by_id(self.id)
-        return row.merged_into or row
-
-    def index(self) -> None:
-        """Lay down what the search looks at."""
-        self.search = search_key(
-            self.first_name,
-            self.last_name,
-            self.internal_id,
-            self.email,
-            self.phone,
-            "".join(c for c in self.phone if c.isdigit()),
-        )[:600]
-
-    def save(self, *args, **kwargs):
-        """Save the row, with what it is searched by."""
-        self.index()
-        if kwargs.get("only"):
-            kwargs["only"] = [*kwargs["only"], Patient.search]
-        return super().save(*args, **kwargs)
-
-    @classmethod
-    def next_internal_id(cls, clinic: Clinic) -> str:
-        """The next free generated ID, K-1001 and up. Unique by the schema; two at once: the second
-        saver tries again.
-        """
-        taken = (
-            cls.select(cls.internal_id)
-            .where(cls.clinic == clinic, cls.internal_id.startswith("K-"))
-            .tuples()
-        )
-        numbers = [
-            int(i[2:]) for (i,) in taken if i[2:].isascii() and i[2:].isdigit() and len(i) < 12
-        ]
-        return f"K-{max(numbers, default=1000) + 1}"
-
-    @classmethod
-    def add(
-        cls, clinic: Clinic, actor: "User | None", *, internal_id: str = "", **fields
-    ) -> "Patient":
-        """A new client; without an internal ID the next free one, also when two are saved at once.
-        Raises Taken.
-        """
-        for tries_left in (4, 3, 2, 1, 0):
-            try:
-                with database.atomic():
-                    with unique():
-                        client = cls.create(
-                            clinic=clinic,
-                            internal_id=internal_id or cls.next_internal_id(clinic),
-                            **fields,
-                        )
-                    AuditEntry.note(clinic, actor, "patient.added", client)
-                    return client
-            except Taken:
-                if internal_id or not tries_left:
-                    raise
-        raise AssertionError("unreachable")
-
-    @classmethod
-    @database.atomic()
-    def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: "User | None") -> None:
-        """Insert a heap of clients (columns by name), with one audit entry for all."""
-
-        def clients():
-            for row in rows:
-                client = cls(clinic=clinic.id, **row)
-                client.index()
-                yield client
-
-        count = insert_many_rows(cls, clients())
-        AuditEntry.note(clinic, actor, "patients.added", clinic, count=count)
-
-    @classmethod
-    @database.atomic()
-    def fill_internal_ids(cls, clinic: Clinic) -> None:
-        """Give the next free internal IDs to clients without one, oldest first."""
-        first = int(cls.next_internal_id(clinic)[2:])
-        nameless = (
-            cls.select().where(cls.clinic == clinic, cls.internal_id.is_null()).order_by(cls.id)
-        )
-        for number, client in enumerate(nameless, first):
-            client.internal_id = f"K-{number}"
-            client.save(only=[Patient.internal_id])
-
-    @classmethod
-    def named(cls, clinic: Clinic, actor: "User | None", name: str, **contact: str) -> "Patient":
-        """A new client by the whole name: its first word, and the rest. `contact` may hold `phone`
-        and `email`.
-        """
-        first, _, last = name.partition(" ")
-        names = {"first_name": first[:80], "last_name": last.strip()[:80]}
-        return cls.add(clinic, actor, **names, **contact)
 
     def _labels(self) -> dict[str, str]:
         """What stands for this client, by identifier."""
@@ -870,7 +691,7 @@ class Service(Archivable, Shown):
 # ---- bookings ----
 
 
-class Booking(InSeries, Base):
+class Booking(Placed, InSeries, Base):
     """One appointment, or whole days at a daily rate. `uuid` is its UID in every calendar, for
     ever.
 
@@ -907,21 +728,6 @@ class Booking(InSeries, Base):
         constraints = (Check("ends_at > starts_at"),)
 
     @property
-    def span(self) -> Span:
-        """When it takes place."""
-        return Span(self.starts_at, self.ends_at, self.starts_on, self.ends_on)
-
-    @property
-    def all_day(self) -> bool:
-        """Whether it is whole days, not times."""
-        return self.starts_on is not None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it takes time; cancelled ones do not."""
-        return self.status not in FREE_STATUSES
-
-    @property
     def title(self) -> str:
         """Whom or what it is about, for our own screens."""
         return (
@@ -931,84 +737,6 @@ class Booking(InSeries, Base):
             if self.service
             else "No client"
         )
-
-    @classmethod
-    def touching(cls, start: datetime, end: datetime) -> tuple:
-        """Conditions for "overlaps [start, end)". The lower bound on `starts_at` lets the index end
-        the search (no booking is longer).
-        """
-        return (
-            cls.starts_at < end,
-            cls.ends_at > start,
-            cls.starts_at > start - scheduling.LONGEST - timedelta(days=2),
-        )
-
-    def place(self, span: Span) -> None:
-        """Lay the booking on a span, in memory."""
-        self.starts_at, self.ends_at, self.starts_on, self.ends_on = (
-            span.starts_at,
-            span.ends_at,
-            span.starts_on,
-            span.ends_on,
-        )
-
-    @classmethod
-    def conflicts(
-        cls, user: User, spans: Sequence[Span], but: Iterable[int] = ()
-    ) -> list["Booking"]:
-        """Bookings of the person, at any venue, that hold time in one of the spans; not those with
-        ids in `but`.
-        """
-        if not spans:
-            return []
-        near = cls.touching(min(s.starts_at for s in spans), max(s.ends_at for s in spans))
-        rows = (
-            cls.select(cls, Practitioner)
-            .join(Practitioner)
-            .where(
-                Practitioner.user == user,
-                *near,
-                cls.status.not_in(FREE_STATUSES),
-                cls.id.not_in(list(but)),
-            )
-            .order_by(cls.starts_at)
-        )
-        return [row for row in rows if any(row.span.overlaps(span) for span in spans)]
-
-    @classmethod
-    def taken(cls, calendar: Practitioner, spans: Sequence[Span]) -> list[Clash]:
-        """What is in the way of new bookings at these times, time by time."""
-        booked, events, off = (
-            cls.conflicts(calendar.user, spans),
-            ExternalEvent.blocking(calendar.user, spans, calendar.zone),
-            TimeOff.blocking(calendar.user, spans, calendar.zone),
-        )
-        found = [
-            Clash(
-                calendar,
-                span,
-                [row for row in booked if row.span.overlaps(span)],
-                [event for event in events if event.overlaps(span, calendar.zone)],
-                [stretch for stretch in off if stretch.overlaps(span)],
-            )
-            for span in spans
-        ]
-        return [clash for clash in found if clash.keys]
-
-    @classmethod
-    def made_before(
-        cls, practitioner: Practitioner, key: UUID, spans: Sequence[Span]
-    ) -> list["Booking"]:
-        """What an earlier press of the same form (`key`) made for these times, perhaps without
-        those that were taken.
-        """
-        earlier = cls.get_or_none(
-            cls.uuid.in_([_form_uuid(key, span) for span in spans]),
-            cls.practitioner == practitioner,
-        )
-        rows = earlier.in_series("all") if earlier else []
-        asked = {_form_uuid(key, span) for span in spans}
-        return rows if all(row.uuid in asked for row in rows) else []
 
     @classmethod
     @database.atomic()
@@ -1062,8 +790,8 @@ class Booking(InSeries, Base):
                 series=series,
                 **fields,
             )
-            if key and not cls.select().where(cls.uuid == _form_uuid(key, span)).exists():
-                booking.uuid = _form_uuid(key, span)
+            if key and not cls.select().where(cls.uuid == form_uuid(key, span)).exists():
+                booking.uuid = form_uuid(key, span)
             booking.place(span)
             booking.save(force_insert=True)
             made.append(booking)
@@ -1100,11 +828,6 @@ class Booking(InSeries, Base):
         Practitioner.update(calendar_rev=clinic.next_rev()).where(
             Practitioner.id.in_(ids)
         ).execute()
-
-
-def _form_uuid(key: UUID, span: Span) -> UUID:
-    """The uuid of the booking that the form with this key makes for this time."""
-    return uuid.uuid5(key, span.starts_at.isoformat())
 
 
 # ---- feeds ----

@@ -24,10 +24,10 @@ from base.scheduling import BadTime, Span, whole_days
 from base.statuses import FREE_STATUSES
 from base.time_off import TimeOff
 from free_times import finding, overlaps
-from models import Booking, Clinic, Practitioner, Service, User, Venue
+from models import Booking, Practitioner, Service, User, Venue
 from operate import intake
 from operate.intake.sheet import open_sheet
-from people import leftover
+from people import founding, leftover
 from sync.tables.accounts import Account, RemoteCalendar
 
 START = datetime(2027, 1, 12, 8, tzinfo=UTC)  # a Tuesday; neither clock of the venues changes
@@ -99,7 +99,7 @@ class History:
             self._found()
 
     def _found(self) -> None:
-        owner = Clinic.found(
+        owner = founding.found(
             "Histories", "Europe/London", "Robin", f"{self.chance.random()}@x.test"
         )
         self.clinic, self.owner = owner.clinic, owner

@@ -16,8 +16,9 @@ from app import Settings, create_app
 from base import scheduling
 from base.outside import ExternalEvent
 from free_times import finding, offers, reading
-from models import Booking, Clinic, Practitioner, Service, User
+from models import Booking, Practitioner, Service, User
 from operate import migrate
+from people import founding
 from sync.tables.accounts import Account, RemoteCalendar
 
 from . import clinics
@@ -74,7 +75,7 @@ def _measure(url: str, folder: str, more: int) -> dict[str, float]:
 def _busy_clinic() -> tuple:
     """A clinic whose bookings and events outside all lie in the four weeks from tomorrow on."""
     chance = random.Random(1)
-    owner = Clinic.found("Busy", clinics.ZONE.key, "Robin", "robin@busy.test")
+    owner = founding.found("Busy", clinics.ZONE.key, "Robin", "robin@busy.test")
     clinic, venue = owner.clinic, owner.practitioners.get().venue
     for n in range(PEOPLE - 1):
         user = User.create(clinic=clinic, email=f"p{n}@busy.test", name=f"Practitioner {n}")

@@ -11,8 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-import models
-from base import scheduling
+from base import passwords, scheduling
 from base.scheduling import Span
 from free_times import overlaps
 from models import (
@@ -152,7 +151,7 @@ def _people(clinic: Clinic, password: str) -> list[Practitioner]:
     ]
     # One hash for all: Argon2 is slow on purpose.
     secret, calendars = (
-        models.passwords.hash(password),
+        passwords.hash_of(password),
         [],
     )
     for name, login, role, places in PEOPLE:

@@ -30,11 +30,12 @@ from redis import Redis
 
 import models
 from app import Settings, create_app
-from base import jobs, outbox, scheduling, vault
+from base import jobs, outbox, passwords, scheduling, vault
 from base.database import is_sqlite, open_database
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, redis_server
+from people import founding
 from sync.connect import connections
 from sync.feeds.readers import ReadLog
 from tests.pages import with_what_it_showed
@@ -101,8 +102,8 @@ LONG = {  # files whose tests take long one by one, and begin first: in the end 
 }
 
 # The cheapest that Argon2 allows.
-models.passwords = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-PASSWORD_HASH = models.passwords.hash(PASSWORD)
+passwords.hasher = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD_HASH = passwords.hash_of(PASSWORD)
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 hypothesis.settings.load_profile("steady")
@@ -425,7 +426,7 @@ def receptionist(linden):
 @pytest.fixture
 def stranger(db):
     """Sam, who owns another clinic with one of everything."""
-    owner = Clinic.found("Elsewhere", "Europe/Paris", "Sam Elsewhere", "sam@elsewhere.test")
+    owner = founding.found("Elsewhere", "Europe/Paris", "Sam Elsewhere", "sam@elsewhere.test")
     owner.password_hash = PASSWORD_HASH
     owner.save()
     return owner

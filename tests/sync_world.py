@@ -292,7 +292,7 @@ class SyncWorld:
         window = SimpleNamespace(
             start=self.clock.now - timedelta(days=31), end=self.clock.now + timedelta(days=366)
         )
-        rows = (user or self.user).bookings_between(window.start, window.end)
+        rows = Booking.of_person((user or self.user), window.start, window.end)
         return {
             str(row.uuid): row
             for row in rows

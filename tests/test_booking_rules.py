@@ -265,5 +265,5 @@ def test_every_change_reaches_the_feeds_and_the_history(book, linden):
 def test_a_person_s_bookings_of_every_venue_come_with_one_query(linden, clock):
     Booking.book(linden.colleague_calendar, [span()], linden.quinn, patient=linden.patient)
     Booking.book(linden.abroad, [span(3)], linden.quinn)
-    rows = list(linden.quinn.bookings_between(NINE, NINE + timedelta(days=1)))
+    rows = list(Booking.of_person(linden.quinn, NINE, NINE + timedelta(days=1)))
     assert [row.practitioner.venue.name for row in rows] == ["Linden Street", "Harbour House"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from peewee import IntegrityError
 
 import models
+from base import passwords
 from base.audit import AuditEntry
 from base.database import InstantField, JSONText, Taken, is_sqlite
 from base.feed_presets import CLINIC, LOCUM
@@ -36,6 +37,7 @@ from models import (
     User,
     Venue,
 )
+from people import founding
 from people.credentials import OneTimeToken, Throttle
 from sync.feeds import owned
 from tests.conftest import PASSWORD
@@ -154,7 +156,7 @@ def test_two_clinics_may_use_the_same_names(linden, stranger):
 
 
 def test_founding_makes_a_clinic_ready_to_book(db, clock):
-    owner = Clinic.found("Elm", "Australia/Lord_Howe", "Ada Elm", "ada@elm.test")
+    owner = founding.found("Elm", "Australia/Lord_Howe", "Ada Elm", "ada@elm.test")
     (calendar,) = owner.practitioners
     assert (
         owner.is_owner
@@ -174,7 +176,7 @@ def test_founding_makes_a_clinic_ready_to_book(db, clock):
 
 def test_founding_with_an_address_in_use_leaves_nothing(linden):
     with pytest.raises(IntegrityError):
-        Clinic.found("Elm", "Europe/London", "Pat", linden.pat.email)
+        founding.found("Elm", "Europe/London", "Pat", linden.pat.email)
     assert Clinic.select().count() == 1
 
 
@@ -803,10 +805,10 @@ def test_after_a_restore_every_clinic_is_newer_than_before_it(linden, stranger, 
 
 def test_no_password_costs_as_much_as_one(linden, monkeypatch):
     """In force outside the tests: what is verified for a stranger is as dear as for a person."""
-    monkeypatch.setattr(models, "passwords", argon2.PasswordHasher())
-    mine, nobodys = models.passwords.hash(PASSWORD), models._nobodys_hash()
+    monkeypatch.setattr(passwords, "hasher", argon2.PasswordHasher())
+    mine, nobodys = passwords.hash_of(PASSWORD), passwords.nobodys_hash()
     assert argon2.extract_parameters(nobodys) == argon2.extract_parameters(mine)
     with pytest.raises(argon2.exceptions.VerifyMismatchError):  # not: that it is no hash
-        models.passwords.verify(nobodys, PASSWORD)
+        passwords.hasher.verify(nobodys, PASSWORD)
     linden.pat.password_hash = ""
     assert not linden.pat.check_password("") and not linden.pat.check_password(PASSWORD)

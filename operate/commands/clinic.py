@@ -7,7 +7,9 @@ import click
 
 import models
 from base import scheduling
+from base.database import Taken
 from models import Clinic, Feed, User, Venue
+from people import founding
 from sync.feeds import feed as feeds
 from sync.tables.accounts import Account
 from sync.two_way import look
@@ -54,7 +56,7 @@ def create_clinic(
         if User.select().where(User.email == owner_email).exists():
             raise click.ClickException(f"{owner_email} signs in already.")
         password = ask_password(owner_name, owner_email, name) if password_stdin else None
-        welcome(Clinic.found(name, zone, owner_name, owner_email), password)
+        welcome(founding.found(name, zone, owner_name, owner_email), password)
 
 
 @click.group()
@@ -92,7 +94,7 @@ def create_user(
         password = ask_password(name, email, there.name) if password_stdin else None
         try:
             person = User.invite(there, None, venues, name=name, email=email, role=role)
-        except models.Taken:
+        except Taken:
             raise click.ClickException(f"{email} signs in already.") from None
         welcome(person, password)
 

@@ -197,8 +197,8 @@ class Ahead:
 
     def __init__(self, account: Account):
         at = scheduling.utc_now()
-        rows = account.user.bookings_between(
-            at, at + timedelta(days=account.future_days + 366)
+        rows = Booking.of_person(
+            account.user, at, at + timedelta(days=account.future_days + 366)
         ).where(Booking.status.not_in(FREE_STATUSES))
         self._rows = list(rows)  # oldest first
         self._starts = [row.starts_at for row in self._rows]
@@ -347,7 +347,7 @@ def clashing(notices: Sequence[Notice]) -> list[Booking]:
         ExternalEvent.ends_at > Booking.starts_at,
     )
     under = list(Booking.select(Booking.id).where(Booking.id.in_(ids), fn.EXISTS(timed)))
-    rows = account.user.bookings_between(at, at + timedelta(days=account.future_days + 366))
+    rows = Booking.of_person(account.user, at, at + timedelta(days=account.future_days + 366))
     rows = rows.where(Booking.id.in_(ids), Booking.status.not_in(FREE_STATUSES))
     return [
         row

@@ -23,6 +23,7 @@ from base import vault
 from base.database import is_sqlite, open_database
 from models import Booking, Clinic, User
 from operate import backups, keys, migrate, postgres_tools, processes, restores
+from people import founding
 from people.sessions import Session
 from sync.tables.accounts import Account
 
@@ -276,7 +277,7 @@ def test_before_an_update_what_is_there_is_kept(server):
 def test_a_new_database_belongs_to_the_key_of_its_first_clinic(server):
     migrate.migrate()
     assert keys.check([OTHER]) == "new" and keys.check([KEY]) == "new"
-    Clinic.found("Linden", "Europe/London", "Olive", "olive@linden.test")
+    founding.found("Linden", "Europe/London", "Olive", "olive@linden.test")
     assert (keys.check([KEY]), keys.check([OTHER])) == ("ours", "foreign")
     assert keys.check([OTHER, KEY]) == "ours"  # a rotation
     assert keys.check([OTHER]) == "ours"  # and its end

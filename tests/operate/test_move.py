@@ -14,8 +14,9 @@ import models
 from app import Settings, create_app
 from base.database import open_database
 from base.scheduling import Span
-from models import Booking, Clinic, Feed, Practitioner, User
+from models import Booking, Feed, Practitioner, User
 from operate import migrate
+from people import founding
 from sync.feeds import feed as feeds
 
 TOP = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def small_clinic(tmp_path):
     file = tmp_path / "kalends.db"
     app = create_app(Settings.from_env(environment(tmp_path, f"sqlite:///{file}")))
     migrate.migrate()
-    owner = Clinic.found("Linden", "Europe/London", "Olive", "olive@linden.test")
+    owner = founding.found("Linden", "Europe/London", "Olive", "olive@linden.test")
     owner.change_sync(sync_allowed=True)
     calendar = owner.practitioners.get()
     start = datetime.now(UTC).replace(microsecond=123456) + timedelta(days=2)

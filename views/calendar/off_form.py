@@ -164,7 +164,7 @@ def bookings_in(off: Off, calendar: Practitioner) -> list[Booking]:
         scheduling.midnight(first, zone) - timedelta(days=1),
         scheduling.midnight(last, zone) + timedelta(days=3),
     )
-    rows = calendar.user.bookings_between(*window)
+    rows = Booking.of_person(calendar.user, *window)
     return [
         row
         for row in rows

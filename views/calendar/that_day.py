@@ -10,7 +10,7 @@ from base.scheduling import Span
 from base.statuses import STATUSES
 from base.time_off import TimeOff
 from base.working_time import Stretch
-from models import Practitioner
+from models import Booking, Practitioner
 from views.kit import display
 
 from . import columns
@@ -35,7 +35,7 @@ def entries(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
     )
     rows = [
         row
-        for row in practitioner.user.bookings_between(window.starts_at, window.ends_at)
+        for row in Booking.of_person(practitioner.user, window.starts_at, window.ends_at)
         if form.booking is None or row.id != form.booking.id
     ]
     events = [

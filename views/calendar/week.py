@@ -10,7 +10,7 @@ from peewee import fn
 
 from base import scheduling, time_off
 from base.statuses import STATUSES
-from models import Practitioner, User
+from models import Booking, Practitioner, User
 from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -129,7 +129,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
     rev = revision(calendar, now)
     rota = time_off.rota(calendar, *around)
     items = [
-        *calendar.user.bookings_between(*around),
+        *Booking.of_person(calendar.user, *around),
         *columns.external(calendar, *around),
         *rota.closed(*around),
     ]

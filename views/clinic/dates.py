@@ -8,8 +8,9 @@ from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.database import Taken
 from base.time_off import DatedHours
-from models import Practitioner, Taken, Venue
+from models import Practitioner, Venue
 from operate import holidays
 from views.kit import access, display, htmx
 from views.kit.access import login_required, manager_required

@@ -9,8 +9,8 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 import letters
 from base import outbox, scheduling
-from base.database import alone
-from models import Booking, LastOwner, Practitioner, Taken, User, Venue
+from base.database import Taken, alone
+from models import Booking, LastOwner, Practitioner, User, Venue
 from people import addresses, leftover
 from people.credentials import OneTimeToken
 from sync.feeds import owned

@@ -21,9 +21,9 @@ from wtforms.validators import Length
 
 from base import outbox
 from base.database import Taken, database
-from models import Clinic, Closed, User
+from models import User
 from operate import keys
-from people import password_rules
+from people import founding, password_rules
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest
 from people.sessions import Session
@@ -253,7 +253,7 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
     if form.validate_on_submit():
         try:
             with database.atomic():
-                owner = Clinic.sign_up(
+                owner = founding.sign_up(
                     form.clinic.data,
                     form.zone_name.data,
                     form.name.data,
@@ -262,13 +262,13 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
                     is_open,
                 )
                 if proof and not proof.take():
-                    raise Closed
+                    raise founding.Closed
         except Taken:
             form.fault(
                 "email",
                 "This did not work with these details. If you have an account, sign in instead",
             )
-        except Closed:
+        except founding.Closed:
             abort(404)
         else:
             access.sign_in(owner, remember=False)

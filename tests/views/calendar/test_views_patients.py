@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 import models
+from base.database import Taken
 from base.scheduling import Span
-from models import AuditEntry, Booking, Feed, Patient, Practitioner, Taken
+from models import AuditEntry, Booking, Feed, Patient, Practitioner
 from people.id_changes import IdChange
 from views.calendar import clients
 
