@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import (
     Field,
@@ -16,11 +16,19 @@ BATCH = 1000  # rows handed to the database at a time
 
 
 MOST_VALUES = 30_000  # in one statement: SQLite takes 32,766
+MOST_NAMED = 400  # in one condition
+
+Value = TypeVar("Value")
 
 
 def tuples(query: "ModelSelect[Any]") -> Iterator[tuple[Any, ...]]:
     """The rows of a query as plain tuples, in the order of its columns."""
     return iter(query.tuples())
+
+
+def portions(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """The values in lists that one condition of a statement may name: `id IN (…)`."""
+    return iter(chunked(values, MOST_NAMED))
 
 
 def insert_many_rows(table: type[Base], rows: Iterable[Base]) -> int:

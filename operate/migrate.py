@@ -30,8 +30,8 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.pace import Pace, ReadPage, Revocation, ToldChange
 from sync.tables.runs import SyncRun
+from sync.tables.strays import Stray
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.strays import Stray
 
 from .intake.upload import ColumnMeaning, Import
 from .keys import ServerKey

@@ -8,6 +8,6 @@ composes outside text.
 read, and which revision is it?), the finished body kept by ETag, and, when that is missing,
 bookings → faces (`shown.py`) → VEVENT text (`ical.py`, with zones from `vtimezone.py`).
 
-`two_way/` keeps calendars at providers in step: `plan.py` decides, `run.py` carries out. Its
-tables are in `tables/`, what a provider is in `providers/`, signing in there in `connect/`.
+`two_way/` keeps calendars at providers in step: `plan.py` decides, `run.py` carries out. Its tables
+are in `tables/`, what a provider is in `providers/`, signing in there in `connect/`.
 """

@@ -167,7 +167,7 @@ def clinic(linden, clock):
     )
     moved = {"starts_at": "2026-11-23T10:00:00+00:00", "ends_at": "2026-11-23T11:00:00+00:00"}
     notice = Notice.give(source.account, "moved", booking=booking, detail=moved)
-    channel, _ = Channel.promise(source, clock.now.replace(year=2027))
+    channel, _ = Channel.prepare(source, clock.now.replace(year=2027))
     feed = Feed.generate(linden.olive, "My phone", linden.olive, scope="person")
     imported = Import.begin(
         linden.clinic, linden.olive, "clients", "First name\nAnna\n", 1, problems={}, choices={}

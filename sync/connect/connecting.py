@@ -1,11 +1,9 @@
-"""Connecting an account: out to the provider, back with the person, and the list of calendars that
-are there.
-"""
+"""Connecting an account: the sign-in at the provider, and the list of its calendars."""
 
 import hashlib
-import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from typing import TypeVar
 
 from base import scheduling
@@ -27,8 +25,8 @@ Answer = TypeVar("Answer")
 
 
 def reference(clinic: Clinic, user_id: int | None = None) -> str:
-    """What a calendar of ours is known by: of this clinic's, or of one person's. Opaque, and the
-    same for ever.
+    """How our calendars are recognised: those of the clinic, or of one person. Opaque, and never
+    changes.
     """
     ours = hashlib.sha256(f"calendar {clinic.installation}".encode()).hexdigest()[:12]
     return f"kalends:{ours}:" + (
@@ -39,8 +37,8 @@ def reference(clinic: Clinic, user_id: int | None = None) -> str:
 
 
 def depart(kind: str, clinic: Clinic, redirect_uri: str, login_hint: str = "") -> Departure:
-    """Where to send a person so that they let us in. Keep the departure in their session. Raises
-    KeyError for a provider that is not set up.
+    """Where to send a person to sign in. Keep the departure in their session. Raises KeyError for a
+    provider that is not set up.
     """
     return connections.sign_in(kind).depart(
         redirect_uri, connections.scopes(kind, clinic), login_hint
@@ -48,13 +46,12 @@ def depart(kind: str, clinic: Clinic, redirect_uri: str, login_hint: str = "") -
 
 
 def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]) -> Account:
-    """The account of the person who came back, connected or connected again; `first_look` tells its
+    """The account of the person who came back, connected or connected again. `first_look` lists its
     calendars.
 
-    The one place where a request waits for a provider, and no longer than ARRIVAL_SECONDS in all.
-    Raises Mismatch, Declined, ScopeMissing (boxes
-    were left empty), starting.OtherAccount, Unanswered where the provider was too slow, and the
-    other errors of `providers.errors`.
+    The only request that waits for a provider, for at most ARRIVAL_SECONDS. Raises Mismatch,
+    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount, Unanswered where the
+    provider was too slow, and the other errors of `providers.errors`.
     """
     asked = connections.scopes(kind, user.clinic)
     tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, departure, query))
@@ -66,7 +63,7 @@ def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]
 def _ask_who(
     kind: str, asked: Iterable[str], departure: Departure, query: Mapping[str, str]
 ) -> tuple[Tokens, str]:
-    """What the provider allows us, and whose account it is."""
+    """The tokens, and the address of the account."""
     with connections.in_a_hurry(kind) as http:
         tokens = connections.sign_in(kind, http).arrive(departure, query)
         if missing_scopes(asked, tokens.scopes):
@@ -77,29 +74,29 @@ def _ask_who(
 
 
 def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` gives or raises, or Unanswered after so many seconds. It goes on alone then, until
-    its own time-outs end it: time-outs of
-    single reads do not bound an answer that comes in drops. It must not use the database."""
-    answered: queue.SimpleQueue[object] = queue.SimpleQueue()
+    """The result of `ask`, or Unanswered after so many seconds. The call then goes on in its thread
+    until its own time-outs end it: time-outs of single reads do not bound an answer that comes in
+    drops. It must not use the database.
+    """
+    answer: Future[Answer] = Future()
 
     def work() -> None:
         try:
-            answered.put((ask(), None))
+            answer.set_result(ask())
         except Exception as error:
-            answered.put((None, error))
+            answer.set_exception(error)
 
     threading.Thread(target=work, name="arrival", daemon=True).start()
     try:
-        answer, error = answered.get(timeout=seconds)
-    except queue.Empty:
+        return answer.result(timeout=seconds)
+    except TimeoutError:
         raise Unanswered("slow") from None
-    if error:
-        raise error
-    return answer
 
 
 def description(reference: str) -> str:
-    """What our calendar says of itself outside; the reference lets us find it again."""
+    """The description of our calendar outside. By the reference in it we find the calendar
+    again.
+    """
     return (
         "Kalends writes bookings here. Change them in Kalends; what is changed here is put back."
         f" ({reference})"
@@ -107,9 +104,9 @@ def description(reference: str) -> str:
 
 
 def list_calendars(account: Account, provider: Provider) -> None:
-    """Bring the list of the account's calendars up to date: new ones appear, lost ones are marked.
-    Calendars that the clinic's own people
-    write their bookings to are not offered to be read."""
+    """Bring the list of the account's calendars up to date: add new ones, mark lost ones. Calendars
+    that the clinic's own people write their bookings to are not offered to be read.
+    """
     listed = provider.calendars()[:MOST_LISTED]
     ours = reference(account.clinic)
     with database.atomic():
@@ -129,7 +126,9 @@ def list_calendars(account: Account, provider: Provider) -> None:
 
 
 def note_new(account: Account, listed: Iterable[Calendar]) -> dict[str, RemoteCalendar]:
-    """Take in the calendars of a list that are new, whatever it lacks. The rows of all, by id."""
+    """Add the calendars of a list that are new. Removes none, whatever the list lacks. Gives all
+    rows by id.
+    """
     with database.atomic():
         account.clinic.lock()
         known, ours = {row.calendar_id for row in account.calendars}, reference(account.clinic)
@@ -160,8 +159,8 @@ def _keep(account: Account, row: RemoteCalendar | None, calendar: Calendar, ours
 
 
 def _miss(row: RemoteCalendar) -> None:
-    """A calendar that is not told any more: one that was only listed goes, one that is read keeps
-    what it blocked until a person decides.
+    """The list lacks this calendar. One that was only listed is removed; one that is read keeps
+    blocking until a person decides.
     """
     if row.role == "listed":
         if row.is_ours:
@@ -173,15 +172,15 @@ def _miss(row: RemoteCalendar) -> None:
 
 
 def may_read(calendar: RemoteCalendar, clinic: Clinic) -> bool:
-    """Whether its times may block booking here: one's own (C30), or where the clinic allows it any
-    that can be read (X13).
+    """Whether its times may block booking here: one's own calendars, or where the clinic allows it
+    any that can be read.
     """
     return not calendar.is_ours and (calendar.access == "owner" or clinic.sync_shared)
 
 
 def may_write(calendar: RemoteCalendar, account: Account) -> bool:
-    """Whether bookings may go to this calendar of the account: one that we made earlier, or where
-    the clinic allows it (or none can be made there) an own one, never the main one (X14).
+    """Whether bookings may go to this calendar: one that we made earlier, or, where the clinic
+    allows it or none can be made there, one of the person's own, but never the main one.
     """
     may_choose = account.clinic.sync_existing or not registry.of(account.kind).makes_calendars
     return calendar.is_ours or (
@@ -190,5 +189,5 @@ def may_write(calendar: RemoteCalendar, account: Account) -> bool:
 
 
 def note_missing(user: User, kind: str, why: str) -> None:
-    """The history says that connecting did not work out, and why in one word."""
+    """Note in the history that connecting failed, with the reason in one word."""
     AuditEntry.note(user.clinic, user, "account.refused", user, kind=kind, why=why)

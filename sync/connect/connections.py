@@ -1,8 +1,8 @@
-"""How this process reaches the providers: what the settings say, one HTTP client, and each
-account's credentials, kept encrypted.
+"""How this process reaches the providers: the settings, one HTTP client, and the credentials of
+each account, encrypted.
 
-Credentials are refreshed by whoever needs them and stored before they are used: a provider may hand
-out a new refresh token each time.
+Credentials are stored before they are used: a provider may give a new refresh token with each
+refresh.
 """
 
 import json
@@ -33,8 +33,8 @@ EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced b
 
 @dataclass(frozen=True)
 class Setup:
-    """What the settings say about providers. `transport` stands in for the network in tests;
-    `secret` makes our ids hard to guess.
+    """What the settings say about providers. `transport` replaces the network in tests; `secret`
+    keeps our ids from being guessed.
     """
 
     endpoints: Mapping[str, Endpoints] = field(default_factory=dict)
@@ -49,13 +49,13 @@ _client: tuple[int, Client] | None = None
 
 
 def set_up(setup: Setup) -> None:
-    """Say how providers are reached from now on. Connects to nothing."""
+    """Set how providers are reached from now on. Connects to nothing."""
     global _setup, _client
     _setup, _client = setup, None
 
 
 def setup() -> Setup:
-    """What `set_up` was told."""
+    """What `set_up` was given."""
     return _setup
 
 
@@ -71,12 +71,12 @@ def kinds() -> tuple[str, ...]:
 
 
 def is_sandbox(kind: str) -> bool:
-    """Whether this is the imitation that comes with Kalends."""
+    """Whether this is the sandbox that comes with Kalends."""
     return _setup.endpoints[kind].is_sandbox
 
 
 def scopes(kind: str, clinic: Clinic) -> tuple[str, ...]:
-    """What to ask a person of this clinic for."""
+    """The scopes to ask a person of this clinic for."""
     return providers.scopes(kind, clinic.sync_existing, clinic.sync_shared)
 
 
@@ -97,7 +97,7 @@ def sign_in(kind: str, http: Client | None = None) -> OAuth:
 
 
 def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
-    """A provider for credentials that no row holds yet."""
+    """A provider with credentials that are not stored yet."""
 
     def access_token(stale: str | None) -> str:
         if stale is not None:
@@ -108,13 +108,15 @@ def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
 
 
 def in_a_hurry(kind: str) -> Client:
-    """An HTTP client for the one request of a person that waits for a provider."""
+    """An HTTP client with short time-outs, for the one request in which a person waits for a
+    provider.
+    """
     return http_client(_setup.transport and _setup.transport(kind), HURRIED, HURRIED_SECONDS)
 
 
 def open_account(account: Account) -> Provider:
-    """The provider of an account, with its credentials. Nothing is asked of it yet. A refresh token
-    that was refused is not tried again.
+    """The provider of an account, with its credentials. Asks the provider nothing yet. A refresh
+    token that was refused is not tried again.
     """
     dead: dict[str, AuthExpired] = {}  # sealed credentials → how they were refused
 
@@ -137,8 +139,8 @@ def open_account(account: Account) -> Provider:
 
 
 def stored(account: Account) -> Tokens:
-    """The account's credentials as they stand in the database now. Raises AuthExpired where no key
-    of ours opens them.
+    """The account's credentials as they are in the database now. Raises AuthExpired where no key of
+    ours opens them.
     """
     return opened(_kept(account))
 
@@ -148,7 +150,7 @@ def _kept(account: Account) -> str:
 
 
 def opened(kept: str) -> Tokens:
-    """Credentials as a row keeps them. Raises AuthExpired where no key of ours opens them."""
+    """Credentials, decrypted. Raises AuthExpired where no key of ours opens them."""
     try:
         found = json.loads(vault.unseal(kept))
     except vault.CannotOpen:
@@ -164,8 +166,8 @@ def opened(kept: str) -> Tokens:
 
 
 def _refreshed(account: Account, kept: str, tokens: Tokens) -> Tokens:
-    """Fresh credentials, stored before they are used; those of a consent that came meanwhile
-    win.
+    """Fresh credentials, stored before they are used. Where the person connected again meanwhile,
+    those of the new consent.
     """
     fresh = sign_in(account.kind).refresh(tokens)
     columns = {"sealed": sealed(fresh), "refresh_expires_at": fresh.refresh_expires_at}
@@ -176,7 +178,7 @@ def _refreshed(account: Account, kept: str, tokens: Tokens) -> Tokens:
 
 
 def sealed(tokens: Tokens) -> str:
-    """Credentials as a row keeps them: encrypted."""
+    """Credentials, encrypted for the row."""
     end = tokens.refresh_expires_at
     return vault.seal(
         json.dumps(
@@ -192,7 +194,7 @@ def sealed(tokens: Tokens) -> str:
 
 
 def _http(kind: str) -> Client:
-    """One client for each process: a forked worker must not share its parent's connections."""
+    """One client per process: a forked worker must not share its parent's connections."""
     global _client
     if _setup.transport:
         return http_client(_setup.transport(kind))

@@ -1,12 +1,11 @@
-"""Signing in at a provider, for its calendars: OAuth 2.0 with PKCE (RFC 6749, 7636), by Authlib
-over our own HTTP client.
+"""Signing in at a provider: OAuth 2.0 with PKCE (RFC 6749, 7636), by Authlib over our own HTTP
+client.
 
-Google: https://developers.google.com/identity/protocols/oauth2/web-server
-Microsoft: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+Google: https://developers.google.com/identity/protocols/oauth2/web-server Microsoft:
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
 
-Nothing is kept here: the person's session holds the `Departure`, the account row the `Tokens`. That
-two processes do not refresh one
-account's tokens at once is up to the caller, who holds the account's lease.
+Nothing is stored here: the person's session holds the `Departure`, the account's row the `Tokens`.
+The caller holds the account's lease, so that no two processes refresh its tokens at once.
 """
 
 import hmac
@@ -34,12 +33,13 @@ from sync.providers.parsing import reading
 from sync.providers.wire import request
 
 GRAPH_SCOPE = "https://graph.microsoft.com/"  # comes back before a scope, or does not
+# these come back in another form or not at all, and open no calendar
 WHO = {
     "openid",
     "email",
     "profile",
     "offline_access",
-}  # these come back in another form or not at all, and open no calendar
+}
 FINAL = ("invalid_grant", "interaction_required", "consent_required", "login_required")
 MISCONFIGURED = ("invalid_client", "unauthorized_client", "redirect_uri_mismatch", "invalid_scope")
 PASSING = ("temporarily_unavailable", "server_error")
@@ -72,22 +72,19 @@ AADSTS = {
 
 class Declined(ProviderError):
     """Nobody let us in. `reason`: "access_denied" (the person said no), "admin_needed" (an
-    administrator of their organisation must allow us
-    first), "blocked" (the organisation's rules keep this account out), "interaction" (the person
-    must confirm something there), or "refused".
+    administrator of their organisation must allow us first), "blocked" (the organisation's rules
+    keep this account out), "interaction" (the person must confirm something there), or "refused".
     """
 
 
 class Mismatch(ProviderError):
-    """What came back does not belong to this departure: another browser, an old page, or someone
-    else's doing.
-    """
+    """The answer does not belong to this sign-in: another browser, an old page, or a forgery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Kalends as a provider knows it. `extra` goes with every person sent there; `revoke_url` "":
-    tokens cannot be taken back.
+    """Kalends as registered at a provider. `extra` is added to each sign-in; `revoke_url` "":
+    tokens cannot be revoked.
     """
 
     client_id: str
@@ -100,8 +97,8 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A person on their way to the provider. Keep `state`, `verifier` and `redirect_uri` in their
-    session until they are back.
+    """A sign-in under way. Keep `state`, `verifier` and `redirect_uri` in the person's session
+    until they are back.
     """
 
     url: str = field(repr=False)
@@ -112,8 +109,8 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a provider allows us. `expires_at` is the access token's end; `refresh_expires_at` is
-    known only for grants with an end.
+    """What a provider issued. `expires_at` is the end of the access token; `refresh_expires_at` is
+    known only for grants that end.
     """
 
     access_token: str = field(repr=False)
@@ -124,8 +121,8 @@ class Tokens:
 
 
 class OAuth:
-    """One application at one provider. Errors are those of `providers.errors`; no token, code or
-    address is in them.
+    """One application at one provider. Errors are those of `providers.errors`; they hold no token,
+    code or address.
     """
 
     def __init__(
@@ -138,7 +135,7 @@ class OAuth:
 
     def depart(self, redirect_uri: str, scopes: Iterable[str], login_hint: str = "") -> Departure:
         """Where to send the person, and what to remember meanwhile. `login_hint`: the account they
-        had, when they come again.
+        had, when they sign in again.
         """
         verifier = generate_token(64)
         parameters = {
@@ -159,9 +156,8 @@ class OAuth:
         """Tokens for what the provider sent back with the person (the query of our redirect
         address).
 
-        Raises Mismatch, Declined, AuthExpired for a code that is spent or was too slow, and the
-        errors of `refresh`: NotConfigured and
-        Unavailable also for what came back instead of a code.
+        Raises Mismatch, Declined, AuthExpired for a code that was used or is too old, and the
+        errors of `refresh`. NotConfigured and Unavailable may also come back instead of a code.
         """
         if not departure.state or not hmac.compare_digest(
             query.get("state", "").encode(), departure.state.encode()
@@ -193,8 +189,8 @@ class OAuth:
         )
 
     def revoke(self, tokens: Tokens) -> None:
-        """Take back at the provider what we were allowed, where it can be. What is dead already is
-        done.
+        """Revoke the tokens at the provider, where it can. Tokens that are dead already count as
+        revoked.
         """
         if not self._application.revoke_url:
             return
@@ -247,8 +243,8 @@ class _Session:
 
 
 def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
-    """What was asked for and not allowed: people may leave boxes empty. Compare before a feature is
-    switched on.
+    """The scopes that were asked for and not granted: people may leave boxes empty. Check before a
+    feature is switched on.
     """
     allowed = {scope.removeprefix(GRAPH_SCOPE).lower() for scope in granted}
     return frozenset(
@@ -259,8 +255,8 @@ def missing_scopes(asked: Iterable[str], granted: Iterable[str]) -> frozenset[st
 
 
 def _refusal(query: Mapping[str, str]) -> ProviderError:
-    """What it means that a person came back with an error instead of a code. Microsoft's number is
-    more exact than the error beside it.
+    """The meaning of an error that came back instead of a code. Microsoft's number is more exact
+    than the error beside it.
     """
     error, number = (
         word(query["error"]),
@@ -287,7 +283,7 @@ def _end(now: datetime, seconds: object) -> datetime | None:
 
 
 def _judge(answer: httpx.Response) -> httpx.Response:
-    """The answer when it is a good one; otherwise raises what it stands for."""
+    """The answer when it is a good one; otherwise raises the error that it means."""
     if answer.status_code < 300:
         return answer
     try:

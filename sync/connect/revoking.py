@@ -1,5 +1,5 @@
-"""Giving back what a provider allowed us, when an account is disconnected; again and again for a
-week where it cannot be reached.
+"""Revoking our access when an account is disconnected. Where the provider cannot be reached, we try
+again for a week.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ FIRST_RETRY, LONGEST_RETRY, PATIENCE = timedelta(minutes=5), timedelta(hours=6),
 
 
 def revoke(account: Account) -> None:
-    """Give it back, unless a colleague uses the same account: it would end for both. Until it is
-    done, the sealed credentials are kept apart
-    from the account, which may go."""
+    """Revoke the access, unless a colleague uses the same account: it would end for both. Until it
+    is done, the sealed credentials are kept apart from the account's row.
+    """
     others = Account.select().where(
         Account.kind == account.kind, Account.email == account.email, Account.id != account.id
     )
@@ -46,13 +46,13 @@ def revoke(account: Account) -> None:
 
 
 def is_due() -> bool:
-    """Whether something is to be given back now."""
+    """Whether something is to be revoked now."""
     return Revocation.select().where(Revocation.retry_at <= scheduling.utc_now()).exists()
 
 
 def retry() -> None:
-    """A job: try again what is due. Whoever connected the same account anew meanwhile keeps it;
-    after a week it is given up.
+    """A job: try again what is due. Where somebody connected the same account again, the access is
+    kept. Given up after a week.
     """
     at = scheduling.utc_now()
     Revocation.delete().where(Revocation.given_up_at <= at).execute()

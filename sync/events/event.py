@@ -1,4 +1,4 @@
-"""The vocabulary of sync: inert values, standard library only."""
+"""The vocabulary of sync: plain values, standard library only."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -48,12 +48,12 @@ class Window:
     ends_at: datetime
 
     def touches(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether any of these times lies inside."""
+        """Whether any part of this time lies inside."""
         return ends_at > self.starts_at and starts_at < self.ends_at
 
     def clearly_holds(self, starts_at: datetime, ends_at: datetime) -> bool:
-        """Whether all of these times lie inside with a day to spare: whole days are laid in the
-        calendar's own zone, which we do not know.
+        """Whether this time lies inside with a day to spare: we do not know the zone in which the
+        provider lays whole days.
         """
         spare = timedelta(days=1)
         return starts_at >= self.starts_at + spare and ends_at <= self.ends_at - spare
@@ -61,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What every event that we write carries in private properties: never personal data."""
+    """What we store with every event of ours in private properties. No personal data."""
 
     installation: str
     reference: str  # the booking's uid
@@ -73,10 +73,10 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
     """One event as the provider told it. `mark` None: external. Whole days carry dates (`ends_on`
-    exclusive) beside instants at UTC midnight.
+    exclusive) and instants at UTC midnight.
 
-    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` names the series it is
-    an occurrence of.
+    `busy` is "busy", "free", "tentative", "away" or "elsewhere"; `series_id` is the series that it
+    is an occurrence of.
     """
 
     remote_id: str
@@ -99,13 +99,24 @@ class RemoteEvent:
         None  # how many others are invited; who they are is not kept. None: not told
     )
 
+    @property
+    def ids(self) -> set[str]:
+        """Its own id, and that of its series."""
+        return {self.remote_id, self.series_id} if self.series_id else {self.remote_id}
+
+    @property
+    def own_mark(self) -> Mark:
+        """The mark of an event of ours. Raises ValueError for an external event."""
+        if self.mark is None:
+            raise ValueError("an external event")
+        return self.mark
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An event that is there and could not be read. `remote_id` may be "". `reason`: "no_start",
-    "no_end", "bad_start", "bad_end",
-    "backwards", "zone" (an unknown one), "no_id", "refused" (the provider does not show it) or
-    "shape".
+    """An event that exists and could not be read. `remote_id` may be "". `reason`: "no_start",
+    "no_end", "bad_start", "bad_end", "backwards", "zone" (unknown), "no_id", "refused" (the
+    provider does not show it) or "shape".
     """
 
     remote_id: str
@@ -114,10 +125,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One pull. `complete`: everything in the window (None: of all times) was told, so what is
-    missing there is gone; else only
-    changes were. A tombstone is an event that is surely gone, known to us or not. About what is
-    `unread` only its being there is known; about what is `unsure` (ids that it lacks) nothing.
+    """The result of one pull. `complete`: it holds everything in the window (None: of all times),
+    so that what it lacks is gone; else only changes. A tombstone names a deleted event, which may
+    be unknown to us. Of `unread` events we know only that they exist. `unsure` are ids that a
+    complete pull lacks and that could not be looked up: neither there nor gone.
     """
 
     changed: tuple[RemoteEvent, ...]
@@ -131,11 +142,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class EventMapping:
-    """Both sides of one booking as they last agreed.
+    """A booking and its event outside, as both sides last agreed.
 
-    `phase`: "creating" (the id is promised, the answer not seen), "synced", "deleting" (asked for,
-    the answer not seen), "frozen" (left
-    the window; nothing is done to it) or "gone" (nothing stands there; the row keeps the
+    `phase`: "creating" (asked for, no answer yet), "synced", "deleting" (asked for, no answer yet),
+    "frozen" (left the window; not touched any more) or "gone" (no event; the row keeps the
     generation, so that its id is not used again).
     """
 
@@ -143,7 +153,7 @@ class EventMapping:
     remote_id: str
     etag: str
     sequence: int
-    fingerprint: str  # what stood there, as the provider told it; "" while nobody has seen it
+    fingerprint: str  # what the event showed, as the provider told it; "" until it was read
     phase: str
     # what we last wanted there; "" while a write of ours is under way or due, whatever the booking
     # says
@@ -161,11 +171,11 @@ class EventMapping:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a plan is made under. `edits`: what becomes of times and text that someone changed
-    outside: "put_back", "ask" first, or
-    "follow" times. A plan that takes away more than `few` events and more than `share` of all, or
-    finds `several` suddenly gone and
-    nothing left, stops for a person."""
+    """The conditions of a plan. `edits`: what to do with times and text that somebody changed
+    outside: "put_back", "ask" first, or "follow" times. A plan stops for a person when it would
+    delete more than `few` events and more than `share` of all, or when `several` events are gone
+    and none is left.
+    """
 
     installation: str
     generation: int
@@ -185,8 +195,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do about one booking. `mapping` is the row to store before any call is made;
-    those
+    """One thing to do about one booking. Store `mapping` before any call to the provider. Steps
     without a call are then done.
     """
 
@@ -195,22 +204,22 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Relink(Step):
-    """News of etag or fingerprint only."""
+    """Store a new etag or fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze(Step):
-    """The booking left the window: what stands there stays, and is let be."""
+    """The booking left the window: leave its event as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forget(Step):
-    """Nothing stands there any more, and nothing should."""
+    """There is no event, and there should be none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptRemote(Step):
-    """An event with our mark that no mapping holds is the one: hold it."""
+    """An event with our mark and no mapping: map it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +236,9 @@ class Ask(Step):
 @dataclass(frozen=True, slots=True)
 class MoveLocal(Step):
     """Somebody moved our event outside, and the booking follows: `event` has the new times. The
-    only step that changes a booking. Store
-    the mapping, with the booking's new sequence, together with the move; when it is refused, store
-    it
-    with `wanted` "", and it is put back.
+    only step that changes a booking. Store the mapping, with the booking's new sequence, in the
+    transaction of the move. When the move is refused, store it with `wanted` "": the event is then
+    put back.
     """
 
     event: Event
@@ -239,21 +247,17 @@ class MoveLocal(Step):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRemote(Step):
-    """Take an event away. `mapping.phase` is "deleting"; or "stale" for a copy that no mapping
-    holds:
-    nothing is stored for it, so the new sync
-    token must wait until it is gone.
+    """Delete an event. `mapping.phase` is "deleting"; or "stale" for a copy without a mapping:
+    nothing is stored for it, so keep the old sync token until it is gone.
 
     `mapping.remote_id` "": the answer to its creation was lost, so look for it by its mark. `etag`
-    "":
-    whatever is there.
+    "": whatever its version.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRemote(Step):
-    """Make the event what it should be, if its etag still is the mapping's. `then`: the mapping's
-    phase
+    """Write the event, if its etag is still the mapping's. `then`: the phase of the mapping
     afterwards.
     """
 
@@ -263,7 +267,9 @@ class UpdateRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class PutBack(Step):
-    """Undo what somebody did outside: an update that a person is told of. `change` as in Ask."""
+    """Undo what somebody changed outside: an update that a person is told of. `change` as in
+    Ask.
+    """
 
     event: Event
     seen: RemoteEvent
@@ -272,8 +278,7 @@ class PutBack(Step):
 
 @dataclass(frozen=True, slots=True)
 class CreateRemote(Step):
-    """Write a new event, under an id made from `mapping.generation`. `resume`: an answer was lost,
-    so
+    """Create an event, under an id made from `mapping.generation`. `resume`: an answer was lost, so
     look for the event first.
     """
 
@@ -284,18 +289,22 @@ class CreateRemote(Step):
 
 @dataclass(frozen=True, slots=True)
 class Recreate(Step):
-    """Write the event anew, as the next generation. `change`: "deleted" (tell a person), or "" when
-    it was not outsiders' doing.
+    """Create the event again, as the next generation. `change`: "deleted" (tell a person), or ""
+    when nobody outside deleted it.
     """
 
     event: Event
     change: str
 
 
+Write = UpdateRemote | PutBack | CreateRemote | Recreate  # steps after which an event stands there
+Sent = Write | DeleteRemote  # steps that the provider carries out
+
+
 @dataclass(frozen=True, slots=True)
 class SafetyStop:
     """Why a plan stopped for a person. `reason`: "deletes" (`count` of `total` events would be
-    taken away) or "empty" (all are gone).
+    deleted) or "empty" (all are gone).
     """
 
     reason: str
@@ -305,8 +314,8 @@ class SafetyStop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order to take them, none while there is a `stop`; and the events in our calendar
-    that are not ours, told this time.
+    """Steps in the order to take them, none where there is a safety `stop`; and the events in our
+    calendar that are not ours, as far as this delta tells them.
     """
 
     steps: tuple[Step, ...]

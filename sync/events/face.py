@@ -1,9 +1,8 @@
 """What a booking shows outside. Pure. The only place that composes text for feeds, two-way sync and
 the preview.
 
-The identifier ladder (X5) runs from "none" to "full_name"; the clinic's ceiling cuts it. Hiding
-sensitive information
-(E14, E22) leaves "Busy" and nothing else, whatever else is chosen.
+The identifier ladder runs from "none" to "full_name"; the clinic's ceiling cuts it. Hiding
+sensitive information leaves "Busy" and nothing else, whatever else is chosen.
 """
 
 from collections.abc import Mapping
@@ -21,8 +20,9 @@ BUSY = Face("Busy")
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How one calendar outside shows bookings. `title` holds the blocks {organisation} {service}
-    {client}, parted by spaces;
-    `details` the words "status", "rate", "notes" that the description gives."""
+    {client}, parted by spaces; `details` the words "status", "rate", "notes" that the description
+    gives.
+    """
 
     identifier: str = "none"
     title: str = "{service} {client}"
@@ -45,7 +45,7 @@ class Policy:
 
     def of_colleague(self, colleague: "Person", clinic: "House") -> "Policy":
         """The same for a colleague's bookings: no more of a client than the colleague chose for
-        every calendar outside (X8).
+        every calendar outside.
         """
         return replace(
             self,
@@ -72,13 +72,33 @@ class House(Protocol):
 class Chosen(Protocol):
     """What was chosen for one calendar outside; a private link is such a choice."""
 
-    kind: str
-    identifier: str | None
-    title: str
-    details: str
-    hide_sensitive: bool
-    statuses: Mapping[str, str]
-    before: Before
+    @property
+    def kind(self) -> str:
+        """Either "bookings" or "availability"."""
+
+    @property
+    def identifier(self) -> str | None:
+        """What stands for a client; None: as the person chose."""
+
+    @property
+    def title(self) -> str:
+        """See `Policy`."""
+
+    @property
+    def details(self) -> str:
+        """See `Policy`."""
+
+    @property
+    def hide_sensitive(self) -> bool:
+        """Whether nothing but "Busy" shows."""
+
+    @property
+    def statuses(self) -> Mapping[str, str]:
+        """Of a booking → of its event; a missing one stays out."""
+
+    @property
+    def before(self) -> Before:
+        """What it was earlier: see `base.past_values`."""
 
 
 @dataclass(frozen=True, slots=True)

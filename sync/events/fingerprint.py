@@ -1,6 +1,7 @@
 """What can be seen of an event, pressed into a short text: equal texts show the same. Taken from
-what a provider answers, not from what it
-was asked for, since each changes texts a little on the way."""
+what a provider answers, not from what it was asked for, since each changes texts a little on the
+way.
+"""
 
 import hashlib
 import unicodedata

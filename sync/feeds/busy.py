@@ -29,23 +29,25 @@ def events(
 
 
 def _off(calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Event]:
-    for stretch in TimeOff.between(calendar.user_id, start, end, calendar.zone):
-        row = stretch.off
+    for row in TimeOff.near([calendar.user_id], start, end):
         zone_name = row.zone_name or calendar.venue.zone_name
-        first = stretch.starts_on or scheduling.local_day(stretch.starts_at, row.off.zone)
-        yield Event(
-            str(row.uid(first)),
-            row.sequence,
-            "confirmed",
-            BUSY,
-            stretch.starts_at,
-            stretch.ends_at,
-            row.created_at,
-            row.updated_at,
-            zone_name,
-            stretch.starts_on,
-            stretch.ends_on,
-        )
+        for stretch in row.off.between(start, end, calendar.zone):
+            first = stretch.starts_on or scheduling.local_day(
+                stretch.starts_at, row.off.zone or calendar.zone
+            )
+            yield Event(
+                str(row.uid(first)),
+                row.sequence,
+                "confirmed",
+                BUSY,
+                stretch.starts_at,
+                stretch.ends_at,
+                row.created_at,
+                row.updated_at,
+                zone_name,
+                stretch.starts_on,
+                stretch.ends_on,
+            )
 
 
 def _outside(feed: Feed, calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Event]:

@@ -1,9 +1,8 @@
 """Private links: the address of one, and the check whether it may be read, in one query.
 
 The revision of what a link shows is known before any booking is read: revisions of a clinic grow
-strictly, so the largest
-one in scope, with the day of the window, names the body. What the body is, `shown.py` tells; how it
-travels, `wsgi.py`.
+strictly, so the largest one in scope, with the day of the window, names the body. What the body is,
+`shown.py` tells; how it travels, `wsgi.py`.
 """
 
 import base64
@@ -71,8 +70,8 @@ def path(secret: str, feed: Feed) -> str:
 @dataclass(frozen=True, slots=True)
 class Check:
     """A link that may be read, and what its body depends on. `revision`: whole seconds since 1970;
-    `today`: a UTC midnight;
-    `clinic_rev`: the clinic's newest revision then."""
+    `today`: a UTC midnight; `clinic_rev`: the clinic's newest revision then.
+    """
 
     feed_id: int
     revision: int
@@ -99,9 +98,8 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     """
     row = database.execute_sql(*_check_query(feed_uuid)).fetchone()
     salt = row[1] if row else ""
-    matches = [
-        hmac.compare_digest(token(key, feed_uuid, salt), given) for key in keys
-    ]  # all of them: no early way out
+    # all of them: no early way out
+    matches = [hmac.compare_digest(token(key, feed_uuid, salt), given) for key in keys]
     if row is None or not any(matches):
         return None
     (
@@ -131,17 +129,12 @@ def check(keys: Sequence[str], feed_uuid: str, given: str, now: datetime) -> Che
     if is_dead and not (may_empty and _empties(revoked_at, because, suspended_at, now)):
         return None
     if kind == "availability":  # what repeats without end needs one
-        past, future = (
-            BUSY_DAYS if past is None else past,
-            BUSY_DAYS if future is None else future,
-        )
+        past = BUSY_DAYS if past is None else past
+        future = BUSY_DAYS if future is None else future
     seconds = int(now.timestamp())
     today = seconds - seconds % 86400
-    revision, slides = (
-        max(filter(None, revisions), default=0),
-        past is not None or future is not None,
-    )
-    if slides:
+    revision = max(filter(None, revisions), default=0)
+    if slides := past is not None or future is not None:
         revision = max(revision, today)  # the window slides at midnight UTC: a visible change
     seed = f"{_FORMAT}|{feed_uuid}|{revision}|{is_dead}|{today if slides else ''}"
     etag = hashlib.sha256(seed.encode()).hexdigest()[:32]
@@ -158,7 +151,7 @@ def _check_query(feed_uuid: str) -> tuple[str, tuple[str]]:
 
 def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now: datetime) -> bool:
     """Whether a stopped link goes on as an empty calendar for a while, so that apps clear
-    themselves (X26). One that was cleared away ends at once, and so does a regenerated address.
+    themselves. One that was cleared away ends at once, and so does a regenerated address.
     """
     ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None
     return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)

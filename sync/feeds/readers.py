@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from peewee import IntegrityError, PeeweeException
 
-from models import FeedRead, database
+from base.database import database
+from models import FeedRead
 
 log = logging.getLogger("kalends.readers")
 
@@ -54,8 +55,7 @@ class ReadLog:
     own.
 
     A poll is so never held up by a write, and a locked database only delays the counting. What a
-    killed process had
-    not written yet (a second's worth) is lost; it is a courtesy, not the truth.
+    killed process had not written yet (a second's worth) is lost; it is a courtesy, not the truth.
     """
 
     def __init__(self, delay_seconds: float = 1.0):
@@ -85,21 +85,22 @@ class ReadLog:
             return
         try:
             with database.connection_context(), database.atomic():
-                for key, looks in pending.items():
-                    _add(*key, *looks)
+                for (feed_id, name), looks in pending.items():
+                    _add(feed_id, name, looks)
         except PeeweeException as error:
             log.warning("reads not counted yet: %s", type(error).__name__)
             with self._lock:
                 for key, looks in pending.items():
-                    self._pending[key] = _together(looks, self._pending.get(key))
+                    later = self._pending.get(key)
+                    self._pending[key] = _together(looks, later) if later else looks
 
 
-def _together(early: Looks | None, late: Looks | None) -> Looks:
+def _together(early: Looks | None, late: Looks) -> Looks:
     """Both as one; where they touch, the last look of one and the first of the other were one
     visit.
     """
-    if early is None or late is None:
-        return early or late
+    if early is None:
+        return late
     return early[0], max(early[1], late[1]), early[2] + late[2] - _is_same_visit(early[1], late[0])
 
 
@@ -107,15 +108,21 @@ def _is_same_visit(last: datetime, first: datetime) -> bool:
     return (first - last).total_seconds() <= _SAME_VISIT_SECONDS
 
 
-def _add(feed_id: int, name: str, first: datetime, last: datetime, count: int) -> None:
+def _add(feed_id: int, name: str, looks: Looks) -> None:
     """Count looks of one family. Not those at a feed that is gone."""
-    try:
-        row, is_new = FeedRead.get_or_create(
-            feed=feed_id, family=name, defaults={"first_at": first, "last_at": last, "count": count}
-        )
-    except IntegrityError:
-        return
-    if is_new:
+    first, last, count = looks
+    same = FeedRead.feed == feed_id, FeedRead.family == name
+    row = FeedRead.get_or_none(*same)
+    if row is None:
+        try:
+            with database.atomic():
+                FeedRead.create(
+                    feed=feed_id, family=name, first_at=first, last_at=last, count=count
+                )
+            return
+        except IntegrityError:  # another process was first, or the feed is gone
+            row = FeedRead.get_or_none(*same)
+    if row is None:
         return
     interval, again = row.interval_seconds, _is_same_visit(row.last_at, first)
     if not again:  # a running mean that forgets: three parts habit, one part news

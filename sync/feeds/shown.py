@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from base import feed_presets, scheduling, series
+from base import feed_presets, scheduling
 from base.past_values import AsOf, Unknown
-from models import Booking, Clinic, Feed, Patient, Practitioner, Service, Shown, User, Venue
+from base.statuses import FREE_STATUSES, STATUSES
+from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from sync.events.event import Event, Face
 from sync.events.face import BUSY, Choices, Chosen, Policy, Subject, face
 
@@ -45,7 +46,7 @@ def render(
     if feed.kind == "availability":
         name = f"{people.pop() if len(people) == 1 else feed.clinic.name}, busy times"
     shows = [] if is_empty else list(events(feed.user, feed.clinic, feed, calendars, start, end))
-    if feed.kind == "availability" and not is_empty:
+    if feed.kind == "availability" and not is_empty and start and end:  # it has both
         shows = sorted(
             [*shows, *busy.events(feed, calendars.values(), start, end)],
             key=lambda event: event.starts_at,
@@ -57,15 +58,13 @@ def render(
 
 def _stand_in(feed: Feed, title: str, revision: int) -> Event:
     """What a calendar without bookings holds: one free whole day, on the first of the month of its
-    revision. Several apps take an empty file for
-    a fault and keep every old booking; a single event makes them take the rest away. It follows
-    from stored data alone.
+    revision. Several apps take an empty file for a fault and keep every old booking; a single event
+    makes them take the rest away. It follows from stored data alone.
     """
     first = ical.instant(revision).date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
-    uid = str(
-        uuid5(feed.uuid, title)
-    )  # the link's own uuid is part of its address, and stays there
+    # the link's own uuid is part of its address, and stays there
+    uid = str(uuid5(feed.uuid, title))
     return Event(
         uid,
         first.year * 12 + first.month,
@@ -94,10 +93,35 @@ def _in_scope(feed: Feed) -> Iterable[Practitioner]:
     )
     rows = rows.where(Practitioner.clinic == feed.clinic_id, User.sync_allowed)
     if feed.scope == "practitioner" and feed.kind == "availability":
-        return rows.where(Practitioner.user == feed.practitioner.user_id)
+        person = Practitioner.select(Practitioner.user).where(
+            Practitioner.id == feed.practitioner_id
+        )
+        return rows.where(Practitioner.user.in_(person))
     if feed.scope == "practitioner":
         return rows.where(Practitioner.id == feed.practitioner_id)
     return rows.where(Practitioner.user == feed.user_id) if feed.scope == "person" else rows
+
+
+class _Origins(NamedTuple):
+    """The rows that the terms of one calendar's bookings of one service follow from."""
+
+    choices: Chosen | AsOf
+    owner: User | AsOf
+    clinic: Clinic | AsOf
+    person: User | AsOf
+    venue: Venue | AsOf
+    service: Service | AsOf | None
+
+    def as_of(self, second: int) -> "_Origins":
+        """What they were right before a second. Raises Unknown."""
+        return _Origins(
+            AsOf(self.choices, second),
+            AsOf(self.owner, second),
+            AsOf(self.clinic, second),
+            AsOf(self.person, second),
+            AsOf(self.venue, second),
+            self.service and AsOf(self.service, second),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +137,11 @@ class _Terms:
     currency: str
 
     @classmethod
-    def of(
-        cls,
-        choices: Chosen | AsOf,
-        owner: User | AsOf,
-        clinic: Clinic | AsOf,
-        person: User | AsOf,
-        venue: Venue | AsOf,
-        service: Service | AsOf | None,
-    ) -> "_Terms":
+    def of(cls, origins: _Origins) -> "_Terms":
+        choices, owner, clinic, person, venue, service = origins
+        statuses: Mapping[str, str]
         if choices.kind == "availability":
-            statuses = {s: "confirmed" for s in series.STATUSES if s not in series.FREE_STATUSES}
+            statuses = {s: "confirmed" for s in STATUSES if s not in FREE_STATUSES}
             rules = Policy(hide_sensitive=True)
         else:
             statuses, rules = choices.statuses, Policy.of(owner, clinic, choices)
@@ -171,13 +189,15 @@ class _History:
     before each change, the newest first, by the second of it; None: not known any more.
     """
 
-    def __init__(self, *rows: Chosen | Shown | None):
-        self.now = _Terms.of(*rows)
+    def __init__(self, origins: _Origins):
+        self.now = _Terms.of(origins)
         self.past: list[tuple[int, _Terms | None]] = []
         later = self.now
-        for second in sorted({r for row in rows if row for r, _ in row.before}, reverse=True):
+        for second in sorted(
+            {end for row in origins if row for end, _ in row.before}, reverse=True
+        ):
             try:
-                terms = _Terms.of(*[row and AsOf(row, second) for row in rows])
+                terms = _Terms.of(origins.as_of(second))
             except Unknown:
                 self.past.append((second, None))
                 break
@@ -185,7 +205,7 @@ class _History:
                 self.past.append((second, terms))
                 later = terms
 
-    def changed(self, own: int, shown: Face, status: str, facts: tuple[Any, ...]) -> int:
+    def changed(self, own: int, shown: Face, status: str, facts: Sequence[Any]) -> int:
         """The second in which the text of a booking last changed; `own`: when the booking itself
         did.
         """
@@ -220,12 +240,18 @@ def events(
     @cache
     def history(calendar_id: int, service_id: int | None) -> _History:
         calendar = calendars[calendar_id]
-        service = services.get(service_id)
-        return _History(choices, user, clinic, calendar.user, calendar.venue, service)
+        service = services.get(service_id) if service_id else None
+        return _History(_Origins(choices, user, clinic, calendar.user, calendar.venue, service))
 
     statuses = {status for key in calendars for status in history(key, None).now.statuses}
-    for (
-        calendar_id,
+    for row in _rows(list(calendars), list(statuses), start, end, most, only):
+        calendar_id, service_id, *facts = row
+        yield _event(history(calendar_id, service_id), facts)
+
+
+def _event(terms: _History, row: Sequence[Any]) -> Event:
+    """One booking under its terms; `row` as `_rows` gives it, without its first two columns."""
+    (
         uid,
         status,
         starts_at,
@@ -235,29 +261,27 @@ def events(
         sequence,
         created_at,
         updated_at,
-        service_id,
         patient_rev,
         label_changes,
         *facts,
-    ) in _rows(list(calendars), list(statuses), start, end, most, only):
-        terms = history(calendar_id, service_id)
-        shown = terms.now.face(status, *facts)
-        own = int(updated_at.timestamp())
-        if patient_rev and terms.now.shows_client:
-            own = max(own, (label_changes or {}).get(terms.now.policy.identifier, patient_rev))
-        yield Event(
-            str(uid),
-            sequence,
-            terms.now.statuses[status],
-            shown,
-            starts_at,
-            ends_at,
-            created_at,
-            ical.instant(terms.changed(own, shown, status, facts)),
-            terms.now.zone_name,
-            starts_on,
-            ends_on,
-        )
+    ) = row
+    shown = terms.now.face(status, *facts)
+    own = int(updated_at.timestamp())
+    if patient_rev and terms.now.shows_client:
+        own = max(own, (label_changes or {}).get(terms.now.policy.identifier, patient_rev))
+    return Event(
+        str(uid),
+        sequence,
+        terms.now.statuses[status],
+        shown,
+        starts_at,
+        ends_at,
+        created_at,
+        ical.instant(terms.changed(own, shown, status, facts)),
+        terms.now.zone_name,
+        starts_on,
+        ends_on,
+    )
 
 
 def _rows(
@@ -271,6 +295,7 @@ def _rows(
     query = (
         Booking.select(
             Booking.practitioner,
+            Booking.service,
             Booking.uuid,
             Booking.status,
             Booking.starts_at,
@@ -280,7 +305,6 @@ def _rows(
             Booking.sequence,
             Booking.created_at,
             Booking.updated_at,
-            Booking.service,
             Patient.rev,
             Patient.label_changes,
             Booking.rate_cents,
@@ -313,8 +337,8 @@ def preview(
     "family". Nothing is stored.
 
     Google drops cancelled events, Outlook keeps them (fact sheet §6). Family who follow a link see
-    what it says; what two-way
-    sync writes is private, so that people the calendar is shared with see only "Busy" (X27).
+    what it says; what two-way sync writes is private, so that people the calendar is shared with
+    see only "Busy".
     """
     preset = feed_presets.preset(user.clinic.feed_preset, user.clinic.notes_may_leave)
     choices = Choices(

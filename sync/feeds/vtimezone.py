@@ -1,11 +1,9 @@
 """VTIMEZONE components in the one form that every big calendar program reads the same way.
 
 Yearly RRULEs with a single BYDAY, from the POSIX rule that ends a TZif file (RFC 8536 §3.3), each
-part beginning at a
-real change, in wall time before the change (RFC 5545 §3.6.5). Lists of RDATEs, as icalendar 7.3
-writes them, put events an
-hour off in Thunderbird and Outlook. Changes that the rule does not explain become single parts
-before it.
+part beginning at a real change, in wall time before the change (RFC 5545 §3.6.5). Lists of RDATEs,
+as icalendar 7.3 writes them, put events an hour off in Thunderbird and Outlook. Changes that the
+rule does not explain become single parts before it.
 """
 
 import re
@@ -13,15 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
 from zoneinfo import ZoneInfo
 
 _NAME, _RULE = r"(?:<([^>]+)>|([A-Za-z]+))", r",M(\d+)\.(\d)\.(\d)(?:/([-+\d:]+))?"
 _POSIX = re.compile(rf"{_NAME}([-+\d:]+){_NAME}([-+\d:]*){_RULE}{_RULE}$")
 _DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
-_STEP = timedelta(
-    days=3
-)  # no zone changes twice within so short a time (Gaza will within seven days)
+# no zone changes twice within so short a time (Gaza will within seven days)
+_STEP = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,7 @@ def _yearly(rule: str) -> list[_Yearly]:
     """The two yearly changes of a POSIX rule, none where it has no summer time.
 
     None either where an hour lies outside its day (Israel, Greenland, Chile): that shifts the
-    weekday, which one BYDAY
-    cannot say. Single parts do then.
+    weekday, which one BYDAY cannot say. Single parts do then.
     """
     if not (match := _POSIX.match(rule)):
         return []
@@ -129,19 +124,17 @@ def _changes(zone: ZoneInfo, first: int, last: int) -> list[_Change]:
                     (low, middle) if _state(zone, middle) != _state(zone, at) else (middle, high)
                 )
             change = high.replace(microsecond=0)
-            before, after = (
-                (change - timedelta(seconds=1)).astimezone(zone),
-                change.astimezone(zone),
-            )
-            wall = (change + before.utcoffset()).replace(tzinfo=None)
-            found.append(_Change(wall, before.utcoffset(), after.utcoffset(), after.tzname()))
+            before, _ = _state(zone, change - timedelta(seconds=1))
+            after, name = _state(zone, change)
+            found.append(_Change((change + before).replace(tzinfo=None), before, after, name))
         at = then
     return found
 
 
-def _state(zone: ZoneInfo, at: datetime) -> tuple[Any, ...]:
+def _state(zone: ZoneInfo, at: datetime) -> tuple[timedelta, str]:
+    """Offset and name of the zone's time at an instant."""
     local = at.astimezone(zone)
-    return local.utcoffset(), local.tzname()
+    return local.utcoffset() or timedelta(0), local.tzname() or ""
 
 
 def _offset(value: timedelta) -> str:
@@ -186,9 +179,9 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
     if (
         single or not tail
     ):  # the time before the first change; yearly rules alone reach back far enough
-        begin = datetime(first_year - 1, 1, 1, tzinfo=UTC).astimezone(zone)
+        offset, name = _state(zone, datetime(first_year - 1, 1, 1, tzinfo=UTC))
         base = datetime(min(1970, first_year - 1), 1, 1)  # noqa: DTZ001  wall time
-        parts.insert(0, _part(_Change(base, begin.utcoffset(), begin.utcoffset(), begin.tzname())))
+        parts.insert(0, _part(_Change(base, offset, offset, name)))
     return [
         "BEGIN:VTIMEZONE",
         f"TZID:{zone_name}",

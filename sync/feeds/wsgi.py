@@ -1,10 +1,10 @@
 """Private feeds over HTTP: `GET|HEAD /api/calendar/<uuid>/<token>.ics`, or `…/<token>/Bookings.ics`
-for apps that name a calendar by the last
-part of its address and would show the token. A small WSGI application before the web framework.
+for apps that name a calendar by the last part of its address and would show the token. A small WSGI
+application before the web framework.
 
 No session, no cookie, no log of the path. In order: the shape of the address (before any query),
-the check (one query), then
-304, the finished body kept by ETag, or a fresh one. Every refusal is the same empty 404.
+the check (one query), then 304, the finished body kept by ETag, or a fresh one. Every refusal is
+the same empty 404.
 """
 
 import gzip
@@ -103,7 +103,8 @@ class FeedsApp:
     ) -> Iterable[bytes]:
         """Answer requests for feeds; all others go on to the pages."""
         if not environ["PATH_INFO"].startswith(PREFIX):
-            return self._inner(environ, start_response)
+            passed: Iterable[bytes] = self._inner(environ, start_response)
+            return passed
         status, headers, body = self._answer(environ)
         start_response(status, [*headers, *_HEADERS])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
@@ -115,15 +116,15 @@ class FeedsApp:
             return _REFUSED
         if AT_ONCE in environ and is_doubtful():
             raise TakesWork
-        now = scheduling.utc_now()
+        address, now = (shape[1], shape[2]), scheduling.utc_now()
         for _ in range(2):  # the connection may have died meanwhile: the second one is fresh
             try:
                 with answer_within(AT_ONCE_SECONDS if AT_ONCE in environ else IN_A_THREAD_SECONDS):
                     # kept open by this thread: opening one for each poll costs as much as the query
                     if database.is_closed():
                         database.connect(reuse_if_open=True)
-                    found = check(self._keys, *shape.groups(), now)
-                    return self._found(environ, found, now, shape.groups()) if found else _REFUSED
+                    found = check(self._keys, *address, now)
+                    return self._found(environ, found, now, address) if found else _REFUSED
             except TakesWork:
                 raise
             # its message could hold a name or the address, so nothing of it goes further up
@@ -136,7 +137,7 @@ class FeedsApp:
             type(fault).__name__,
             places(fault),
         )
-        if copy := copies.find(copies.place(*shape.groups())):
+        if copy := copies.find(copies.place(*address)):
             return self._sent(environ, copy, now)
         return "503 Service Unavailable", [("Retry-After", "60"), ("Content-Length", "0")], b""
 
@@ -190,9 +191,8 @@ class Keeper:
 
     def __init__(self, most: int = 10_000):
         self._most = most
-        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = (
-            OrderedDict()
-        )  # address → ETag, when, whether with its body
+        # address → ETag, when, whether with its body
+        self._seen: OrderedDict[tuple[str, str], tuple[str, float, bool]] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="copies")
         self._waiting = threading.Semaphore(200)
 

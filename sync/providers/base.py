@@ -1,4 +1,4 @@
-"""What every calendar provider looks like from inside: one interface and inert values."""
+"""The interface of a calendar provider, and its plain values."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from sync.events.event import Delta, Event, Mark, RemoteEvent, Window
 
 from .errors import ProviderError
+from .line import Client
+from .wire import AccessToken
 
 # ---- values ----
 
@@ -33,7 +35,7 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class OpenChannel:
-    """A channel as the provider keeps it; ids and end may be others than asked for."""
+    """A channel as the provider keeps it; its ids and end may differ from those asked for."""
 
     channel_id: str
     resource_id: str
@@ -42,11 +44,11 @@ class OpenChannel:
 
 @dataclass(frozen=True, slots=True)
 class ChannelCall:
-    """What a provider tells our webhook about one channel. `what`: "opened", "changed" (look),
-    "renew" (it ends soon unless renewed),
-    "removed" (it has ended) or "missed" (messages were lost: look). Believe nothing before `secret`
-    is compared. `remote_id` and `etag`: the
-    version of the event that changed, where the provider says so; etag "": it was deleted."""
+    """One message about a channel. `what`: "opened", "changed" (read), "renew" (it ends soon unless
+    renewed), "removed" (it has ended) or "missed" (messages were lost: read). Compare `secret`
+    before anything else. `remote_id` and `etag`: the version of the event that changed, where the
+    provider says so; etag "": it was deleted.
+    """
 
     channel_id: str
     secret: str = field(repr=False)
@@ -57,10 +59,9 @@ class ChannelCall:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make an event. `remote_id` is what `new_id` promised; the result tells the id that counts
-    from then on. `resume`: the answer to an
-    earlier try was lost, so an event with this mark may stand there already, and is then told as
-    Exists.
+    """Make an event. `remote_id` comes from `new_id`; the result has the id that counts from then
+    on. `resume`: the answer to an earlier try was lost, so that an event with this mark may exist,
+    and is then told as Exists.
     """
 
     remote_id: str
@@ -71,10 +72,9 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Make an event of ours what it should be; a deleted one is brought back where the provider
-    can. `etag` "": whatever is there.
-    `keeps_guests`: whom somebody invited stays invited; else nobody is. Where the provider writes
-    to guests by itself, it cannot be stopped.
+    """Write an event of ours; a deleted one is restored where the provider can. `etag` "": whatever
+    its version. `keeps_guests`: guests whom somebody invited stay invited; else all are removed.
+    Some providers write to guests by themselves, which cannot be stopped.
     """
 
     remote_id: str
@@ -86,8 +86,8 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Take an event away. `etag` "": whatever is there. One that is said not to be there comes back
-    as Gone: whoever asked makes sure.
+    """Delete an event. `etag` "": whatever its version. One that is said not to be there gives
+    Gone: the caller makes sure.
     """
 
     remote_id: str
@@ -112,15 +112,13 @@ class Result:
 
 
 class Provider(Protocol):
-    """One connected account. It holds no policy and no truth, and every method may raise a
+    """One connected account. It decides nothing and stores nothing, and every method may raise a
     ProviderError. Ids are opaque.
 
-    What is a verdict about one event: an answer to a call about that event alone, and what a whole
-    list or a tombstone says. What refuses
-    a batch as a whole says nothing about any of its items, with whatever status
-    (`writing.of_the_whole`). Where one answer says that an
-    event lives and another that it does not, a third is asked for, and none of them is told as a
-    tombstone.
+    Certain about one event are: the answer to a call about that event alone, a complete list, and a
+    tombstone. A refusal of a batch as a whole says nothing about its items, whatever the status
+    (`writing.of_the_whole`). Where one answer says that an event exists and another that it does
+    not, a third is asked for, and no tombstone is told.
     """
 
     kind: str
@@ -128,25 +126,28 @@ class Provider(Protocol):
     longest_window: timedelta  # that can be pulled at once
     marks_occurrences: bool  # single occurrences are told with the mark of their series
 
+    def __init__(self, http: Client, access_token: AccessToken, api_url: str) -> None:
+        """Nothing is asked of the provider yet. `api_url`: the provider's own, or a sandbox."""
+
     def keep_pages(self, pages: "Pages") -> None:
-        """From now on keep there what lists tell, page by page."""
+        """Store pages of lists there from now on."""
 
     def email(self) -> str:
         """The account's e-mail address."""
 
     def calendars(self) -> list[Calendar]:
-        """Every calendar that the account's owner can open and that can be told by its id."""
+        """Every calendar that the account's owner can open and that has an id."""
 
     def calendar(self, calendar_id: str) -> Calendar:
-        """One calendar of the account's owner that we made, asked for by its id. Raises Gone."""
+        """One calendar of the account's owner that we made, by its id. Raises Gone."""
 
     def create_calendar(self, name: str, zone_name: str, description: str = "") -> Calendar:
         """A new calendar of the account's owner. Not safe to repeat after Unanswered: look for it
-        among `calendars` first. Raises
-        NameTaken where names must differ."""
+        among `calendars` first. Raises NameTaken where names must differ.
+        """
 
     def delete_calendar(self, calendar_id: str) -> None:
-        """The calendar and all in it. One that is gone already is done."""
+        """Delete the calendar with its events. One that is gone already counts as deleted."""
 
     def pull(
         self,
@@ -156,37 +157,35 @@ class Provider(Protocol):
         unrolled: bool = True,
         over: Container[str] = (),
     ) -> Delta:
-        """Changes since a sync token, or without one everything that overlaps the window. Tokens
-        belong to one window and one `unrolled`.
+        """Changes since a sync token, or without one every event that overlaps the window. A token
+        belongs to one window and one `unrolled`.
 
-        `unrolled`: repeats come as their single occurrences, and what left the window counts as a
-        tombstone; otherwise, for our own
-        calendar, a repeat comes as one event (`is_series`) and a change outside the window is told
-        like any other. A tombstone may
-        be of an event nobody knows, or of a whole series (then its occurrences are gone, but for
-        those that `changed` tells: it wins).
+        `unrolled`: repeats come as single occurrences, and what left the window counts as a
+        tombstone. Otherwise, for our own calendar, a repeat comes as one event (`is_series`), and a
+        change outside the window is told like any other. A tombstone may be of an unknown event, or
+        of a whole series: its occurrences are then gone, except those in `changed`.
+
         A look that finds nothing where a change was told is no tombstone: the answer is then a
-        complete one. `over`: ids of events that
-        are known to be gone; that they are is no news, and costs no further request. One event that
-        cannot be read never spoils the others:
-        it is told as `unread`. Raises SyncTokenExpired.
+        complete one. `over`: ids of events that are known to be deleted, which cost no further
+        request. An event that cannot be read does not affect the others: it is told as `unread`.
+        Raises SyncTokenExpired.
         """
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
-        """The event as it is now; None when it was deleted or never was, or so this one answer
-        says.
+        """The event as it is now; None where this answer says that it was deleted or never
+        existed.
         """
 
     def look(self, calendar_id: str, remote_ids: Sequence[str]) -> dict[str, RemoteEvent | None]:
-        """What stands at each of these ids, in batches; None where the one answer says that there
-        is nothing. An id is left out where nothing
-        can be told of it now."""
+        """The event at each of these ids, in batches; None where the answer says that there is
+        none. An id is left out where nothing is known now.
+        """
 
     def look_closely(
         self, calendar_id: str, remote_ids: Sequence[str]
     ) -> dict[str, RemoteEvent | None]:
-        """As `look`, for what a list lacks: an event that lies among deleted things, where a look
-        may find it, is not there.
+        """As `look`, for events that a list lacks: one that was deleted and can still be looked up
+        counts as not there.
         """
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
@@ -197,14 +196,14 @@ class Provider(Protocol):
     def find_marked(
         self, calendar_id: str, installation: str, is_quick: bool = False
     ) -> list[RemoteEvent]:
-        """Every living event, whenever it takes place, with this installation's mark. A copy that a
-        person made of one may be among them.
-        `is_quick`: a filter of the provider's may be relied on, for calendars that hold much else.
+        """Every event with this installation's mark, whenever it takes place; copies that a person
+        made included. `is_quick`: rely on a filter of the provider's, for calendars with many other
+        events.
         """
 
     def new_id(self, mark: Mark, secret: bytes) -> str:
-        """The id to promise for an event: the same for the same mark and secret, and to be guessed
-        by nobody without the secret.
+        """The id for a new event: the same for the same mark and secret, and not to be guessed
+        without the secret.
         """
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
@@ -219,16 +218,16 @@ class Provider(Protocol):
         self, calendar_id: str, channel_id: str, address: str, secret: str, expires_at: datetime
     ) -> OpenChannel:
         """Ask to be called at an address whenever the calendar changes; `secret` (≤ 128 characters)
-        comes with every call. Store both
-        before: the first call may arrive before this answer."""
+        comes with every call. Store both before: the first call may arrive before this answer.
+        """
 
     def renew_channel(self, channel: OpenChannel, expires_at: datetime) -> OpenChannel | None:
-        """The same channel with a later end; None where the provider cannot, so that a new one is
-        to be opened. Raises Gone.
+        """The same channel with a later end; None where the provider cannot extend it, so that a
+        new one is to be opened. Raises Gone.
         """
 
     def close_channel(self, channel: OpenChannel) -> None:
-        """No more calls. A channel that is gone already is done."""
+        """End the calls. A channel that is gone already counts as closed."""
 
     @staticmethod
     def scopes(existing: bool = False, shared: bool = False) -> tuple[str, ...]:
@@ -236,14 +235,14 @@ class Provider(Protocol):
 
     @staticmethod
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
-        """What one request to our webhook says, of which channels. Empty for what this provider
-        never sends.
+        """The messages in one request to our webhook; none where this provider sends no such
+        request.
         """
 
     @staticmethod
     def handshake(query: Mapping[str, str]) -> str | None:
-        """What to send back as it is, where a request asks whether our webhook is there; None for
-        any other request.
+        """What to answer where a request asks whether our webhook exists; None for any other
+        request.
         """
 
     @staticmethod
@@ -252,22 +251,22 @@ class Provider(Protocol):
 
 
 class Pages(Protocol):
-    """Where the pages of a long read are kept, so that it may be cut short and go on later."""
+    """Where the pages of a long read are kept, so that it may be interrupted and continued."""
 
     def kept(self, address: str) -> dict[str, Any] | None:
         """The page at this address, where it was read before."""
 
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
-        """A good page was read; `goes_on`: there are more. May raise whatever ends the read."""
+        """Keep a page that was read; `goes_on`: there are more. May raise to end the read."""
 
 
 class Unkept:
-    """Nothing is kept, and no read is cut short."""
+    """Keeps no pages."""
 
     def kept(self, address: str) -> dict[str, Any] | None:
         """None: each page is read."""
         return None
 
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
-        """Forget it."""
+        """Does nothing."""
         return None

@@ -1,4 +1,4 @@
-"""What a provider may refuse, in few errors, and the words that come with a refusal."""
+"""The errors of providers, and the words that come with a refusal."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from sync.events.event import RemoteEvent
 
 
 class ProviderError(Exception):
-    """A provider refused or could not do something, and trying again unchanged does not help.
-    `reason` is its own word, `status` the
-    HTTP code or 0; no id, address or text of an event is in them, so they may be logged and shown.
+    """A provider refused something, and the same request would be refused again. `reason` is its
+    own word, `status` the HTTP code or 0. No id, address or text of an event is in them, so they
+    may be logged and shown.
     """
 
     def __init__(self, reason: str = "", status: int = 0):
@@ -47,22 +47,21 @@ class NameTaken(ProviderError):
 
 class Gone(ProviderError):
     """One answer says that the event is not there; from `pull`, `find_marked` and for a Create:
-    that the calendar is not, or is no longer
-    ours to see. Providers say so of what lives, too: believe it only together with a tombstone, a
-    complete list, or a later answer.
+    that the calendar is not there, or no longer ours to see. Providers also say so of what exists:
+    it counts only together with a tombstone, a complete list, or a later answer.
     """
 
 
 class SyncTokenExpired(ProviderError):
-    """Changes since this sync token cannot be told: one complete pull is due."""
+    """Changes since this sync token are not available: make a complete pull."""
 
 
 class PreconditionFailed(ProviderError):
-    """The event changed since this etag: `get` it and decide anew."""
+    """The event changed since this etag: `get` it and decide again."""
 
 
 class RateLimited(ProviderError):
-    """Not done: too much at once. `retry_after_seconds` is None when the provider does not say how
+    """Not done: too many requests. `retry_after_seconds` is None when the provider does not say how
     long to wait.
     """
 
@@ -72,36 +71,33 @@ class RateLimited(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """Trouble at the provider. A write may have been done: repeat it later, with the same id."""
+    """An error at the provider. A write may have been done: repeat it later, with the same id."""
 
 
 class Unreadable(Unavailable):
-    """An event, as it was told, cannot be read; `reason` is one of `Unread`'s. That says nothing
-    about any other.
+    """An event that cannot be read; `reason` is one of `Unread`'s. Says nothing about other
+    events.
     """
 
 
 class Endless(Unavailable):
-    """A list that goes on for more pages than any calendar has, or in a circle. Asking again soon
-    does not help and costs as much.
+    """A list with more pages than any calendar has, or in a circle. Asking again soon does not help
+    and costs as much.
     """
 
 
 class Unanswered(ProviderError):
-    """No answer came. A write may have been done, so it has not failed: repeat it later, with the
-    same id.
-    """
+    """No answer came. A write may have been done: repeat it later, with the same id."""
 
 
 class Unsent(ProviderError):
-    """Not sent, since an earlier operation met trouble that would meet this one too."""
+    """Not sent, since an earlier operation met an error that this one would meet too."""
 
 
 class Exists(ProviderError):
-    """The promised id is taken. `event` is what lies there; an Update with `etag` makes it what it
-    should be. `event` None: its tombstone,
-    where `etag` is told; otherwise nothing was found there, which is no more to be believed than
-    Gone.
+    """The id is taken. `event` has it; an Update with `etag` makes it what it should be. `event`
+    None: its tombstone, where `etag` is told; otherwise nothing was found at the id, which is no
+    more reliable than Gone.
     """
 
     def __init__(self, event: RemoteEvent | None, etag: str):
@@ -109,15 +105,17 @@ class Exists(ProviderError):
         self.event, self.etag = event, etag
 
 
+# About the account or the way to it, not about the calendar that was asked for.
+OF_THE_ACCOUNT = (AuthExpired, NotConfigured, RateLimited)
+
+
 def word(value: object) -> str:
-    """A provider's own word for a refusal, "" for what is no single word and could hold
-    anything.
-    """
+    """A provider's own word for a refusal; "" for what is no single word and could be anything."""
     return value if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,60}", value) else ""
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
-    """How long to wait by a Retry-After header (RFC 9110, 10.2.3): seconds, or a date. None: it
+    """The seconds to wait by a Retry-After header (RFC 9110, 10.2.3): a number, or a date. None: it
     does not say.
     """
     text = headers.get("Retry-After", "").strip()

@@ -26,7 +26,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one call; `body` {} when there is none."""
+    """The answer to one call; `body` {} when there is none, and headers as in "Retry-After"."""
 
     status: int
     body: dict[str, Any]
@@ -80,8 +80,8 @@ def _number(piece: Message, place: int) -> int:
     return int(named[1]) if named else place
 
 
-def _answer(text: bytes) -> Answer | None:
-    head, _, body = text.replace(b"\r\n", b"\n").partition(b"\n\n")
+def _answer(content: bytes) -> Answer | None:
+    head, _, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
     first, _, headers = head.partition(b"\n")
     status = re.match(rb"HTTP/[\d.]+ (\d{3})\b", first)
     try:
@@ -90,4 +90,6 @@ def _answer(text: bytes) -> Answer | None:
         return None
     if not status or not isinstance(value, dict):
         return None
-    return Answer(int(status[1]), value, BytesHeaderParser().parsebytes(headers + b"\n\n"))
+    told = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
+    # of one that comes twice the first counts
+    return Answer(int(status[1]), value, {name.title(): str(text) for name, text in told[::-1]})

@@ -1,8 +1,8 @@
-"""Taking one event of an answer apart, whatever stands in it: either it can be read, or there is
-one word why not. Pure.
+"""Reading the parts of an answer, whatever it holds: an event is read, or there is one word why
+not. Pure.
 
-Only what says when an event is must be right: without it nobody knows what time it takes.
-Everything else has a value to fall back on.
+Only the times of an event must be right: without them nobody knows what time it takes. Everything
+else has a default.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sync.events.event import Mark, RemoteEvent, Unread
 
@@ -23,6 +24,7 @@ EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 ID_LENGTH, ETAG_LENGTH = 1200, 300
 MOST_PAGES = 1000
 Told = TypeVar("Told")
+Bound = TypeVar("Bound", date, datetime)
 _YEAR = re.compile(r"([+-]?\d{4,9})-")
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 
@@ -40,8 +42,8 @@ class UnknownZone(ValueError):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around whatever takes an answer apart: raises Unavailable for one of another shape. What is
-    in it is not told.
+    """Around whatever takes an answer apart: raises Unavailable for an answer of another shape. Its
+    content is not told.
     """
     try:
         yield
@@ -59,8 +61,10 @@ def reading() -> Iterator[None]:
 
 def following(seen: set[str], place: object) -> str:
     """The place of the next page, after those that were `seen` (the set grows). Raises Endless, and
-    TypeError for what is no place.
+    TypeError for a value that is no place.
     """
+    if not isinstance(place, str):
+        raise TypeError("no place")
     if place in seen or len(seen) >= MOST_PAGES:
         raise Endless("endless pages")
     seen.add(place)
@@ -75,32 +79,50 @@ def apart(
 ) -> RemoteEvent | Unread | None:
     """What `read` makes of an item of a list, or why it cannot be read. Never raises."""
     try:
-        return _in_order(read(item))
+        return _in_order(read(_fields(item)))
     except Unreadable as error:
         reason = error.reason
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         reason = "shape"
-    fields = item if isinstance(item, dict) else {}
-    return Unread(identity(fields.get("id")), reason)
+    return Unread(identity(within(item).get("id")), reason)
+
+
+def _fields(item: object) -> dict[str, Any]:
+    """The item of a list as a dictionary. Raises Unreadable where it is none."""
+    if not isinstance(item, dict):
+        raise Unreadable("no_id")
+    return item
 
 
 def all_apart(
-    items: Iterable[object], read: Callable[[dict[str, Any]], RemoteEvent]
+    items: Iterable[object], read: Callable[[dict[str, Any]], RemoteEvent | None]
 ) -> tuple[list[RemoteEvent], list[Unread]]:
     """The events of a list, and what of it cannot be read."""
-    found = [apart(item, read) for item in items]
-    return [one for one in found if isinstance(one, RemoteEvent)], [
-        one for one in found if isinstance(one, Unread)
-    ]
+    return events_and_unread(apart(item, read) for item in items)
+
+
+def events_and_unread(
+    found: Iterable[RemoteEvent | Unread | None],
+) -> tuple[list[RemoteEvent], list[Unread]]:
+    """The events among what was found, and what of it cannot be read."""
+    events, unread = [], []
+    for one in found:
+        if isinstance(one, RemoteEvent):
+            events.append(one)
+        elif one is not None:
+            unread.append(one)
+    return events, unread
 
 
 def answered(
     item: object, read: Callable[[dict[str, Any]], RemoteEvent | None]
 ) -> RemoteEvent | None:
     """What `read` makes of the answer to a call about one event. Raises Unavailable for what is no
-    event at all, Unreadable for one that
-    cannot be read."""
+    event, Unreadable for an event that cannot be read.
+    """
     with reading():
+        if not isinstance(item, dict):
+            raise TypeError("no dictionary")
         if not identity(item["id"]):
             raise Unavailable("no event")
         return _in_order(read(item))
@@ -113,7 +135,7 @@ def _in_order(found: RemoteEvent | None) -> RemoteEvent | None:
 
 
 def is_of_another_shape(items: object) -> bool:
-    """Whether this is no list of things, so that nothing can be said of what stands there."""
+    """Whether this is no list of dictionaries."""
     return not isinstance(items, list) or (
         bool(items) and not any(isinstance(item, dict) for item in items)
     )
@@ -124,7 +146,7 @@ def all_told(items: Iterable[object], read: Callable[[dict[str, Any]], Told]) ->
     found = []
     for item in items:
         with suppress(Unreadable):
-            found.append(read(item))
+            found.append(read(_fields(item)))
     return found
 
 
@@ -172,8 +194,9 @@ def given(value: object, *names: str) -> dict[str, Any]:
 
 def day(value: object) -> date:
     """A day in ISO 8601, within bounds. Raises ValueError."""
-    return _beyond(value, FIRST_DAY, LAST_DAY) or min(
-        max(date.fromisoformat(value[:10]), FIRST_DAY), LAST_DAY
+    written = _dated(value)
+    return _beyond(written, FIRST_DAY, LAST_DAY) or min(
+        max(date.fromisoformat(written[:10]), FIRST_DAY), LAST_DAY
     )
 
 
@@ -181,26 +204,37 @@ def instant(value: object, zone_name: object = None) -> datetime:
     """A date and time in ISO 8601, to the second and within bounds; one without offset is on the
     clock of its zone. Raises ValueError.
     """
-    far = _beyond(value, EARLIEST, LATEST)
+    written = _dated(value)
+    far = _beyond(written, EARLIEST, LATEST)
     if far:
         return far
-    at = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", value.upper()))
+    at = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", written.upper()))
     if at.tzinfo is None:
         at = at.replace(tzinfo=_zone(zone_name))
     return min(max(at.astimezone(UTC).replace(microsecond=0), EARLIEST), LATEST)
 
 
-def _beyond(value: object, first: date, last: date) -> date | None:
-    """The bound for a time in the years around it that `datetime` cannot hold or add to. The years
-    0 and 1 are what programs write for no time
-    at all. Raises ValueError."""
-    year = _YEAR.match(value) if isinstance(value, str) else None
-    if year is None or int(year[1]) < 2:
+def _dated(value: object) -> str:
+    """The text of a date. The years 0 and 1 are what programs write for no time at all. Raises
+    ValueError.
+    """
+    if not isinstance(value, str) or _year(value) < 2:
         raise ValueError("no date")
-    return last if int(year[1]) >= last.year else first if int(year[1]) < first.year else None
+    return value
 
 
-def _zone(name: object):
+def _year(written: str) -> int:
+    found = _YEAR.match(written)
+    return int(found[1]) if found else 0
+
+
+def _beyond(written: str, first: Bound, last: Bound) -> Bound | None:
+    """The bound for a time in the years around it that `datetime` cannot hold or add to."""
+    year = _year(written)
+    return last if year >= last.year else first if year < first.year else None
+
+
+def _zone(name: object) -> ZoneInfo:
     try:
         return zone(name if isinstance(name, str) else "")
     except ValueError:
@@ -208,13 +242,15 @@ def _zone(name: object):
 
 
 def changed_at(value: object) -> datetime | None:
-    """When an event was last changed, None where that makes no sense. To the fraction of a
-    second.
+    """When an event was last changed, to the fraction of a second; None where the value makes no
+    sense.
     """
+    if not isinstance(value, str):
+        return None
     try:
         at = datetime.fromisoformat(value.upper())
         at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-    except (AttributeError, ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return at if 1970 < at.year < 2200 else None
 
@@ -223,14 +259,14 @@ def identity(value: object) -> str:
     """An id that can be stored, "" for anything else."""
     if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH or "\0" in value:
         return ""
-    return (
-        value if value.encode(errors="replace").decode() == value else ""
-    )  # no half of a surrogate pair
+    # no half of a surrogate pair
+    return value if value.encode(errors="replace").decode() == value else ""
 
 
 def etag(value: object) -> str:
     """The version of an event, "" where none is told."""
-    return value if len(identity(value)) <= ETAG_LENGTH and identity(value) else ""
+    version = identity(value)
+    return version if len(version) <= ETAG_LENGTH else ""
 
 
 def text(value: object, limit: int) -> str:

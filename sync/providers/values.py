@@ -14,9 +14,10 @@ TITLE_LENGTH, TEXT_LENGTH = 1024, 8192
 
 def digest(mark: Mark, secret: bytes) -> bytes:
     """20 bytes that belong to this mark alone, and that nobody without the secret can guess."""
+    # as before without an account
     text = json.dumps(
         [mark.installation, mark.reference, mark.generation, *filter(None, [mark.account])]
-    )  # as before without an account
+    )
     return hmac.digest(secret, text.encode(), hashlib.sha256)[:20]
 
 

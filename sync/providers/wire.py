@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 
@@ -14,11 +15,12 @@ HEADERS = {"User-Agent": "Kalends (gzip)"}
 TIMEOUT = httpx.Timeout(30, connect=10)  # of each step of a call
 LONGEST_SECONDS = 180  # of one whole exchange
 LARGEST_OCTETS = 50_000_000  # of one answer, unpacked
+# headers that say how an answer was sent
 OF_THE_LINE = (
     "content-encoding",
     "content-length",
     "transfer-encoding",
-)  # headers that say how an answer was sent
+)
 
 AccessToken = Callable[[str | None], str]
 """Gives the access token of an account, or one other than the stale one that is named. The lock
@@ -32,17 +34,16 @@ def http_client(
     timeout: httpx.Timeout = TIMEOUT,
     longest_seconds: float = LONGEST_SECONDS,
 ) -> Client:
-    """How Kalends calls providers: each step and one whole exchange bounded, no redirects, and no
-    address in the log (they hold e-mail addresses and sync tokens).
+    """The HTTP client for providers: each step and one whole exchange have time-outs; no redirects;
+    no address is logged (they hold e-mail addresses and sync tokens).
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return Client(longest_seconds, transport=transport, headers=HEADERS, timeout=timeout)
 
 
-def request(http: Client, method: str, url: str, **parts) -> httpx.Response:
-    """The answer, whatever it says. Raises Unavailable when the provider was not reached,
-    Unanswered when it may have been, and when head or body of the answer come in drops or without
-    end.
+def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response:
+    """The answer, whatever its status. Raises Unavailable when the provider was not reached;
+    Unanswered when it may have been, or when its answer comes in drops or without end.
     """
     ends_at, told = time.monotonic() + http.longest_seconds, bytearray()
     try:
@@ -66,14 +67,14 @@ def request(http: Client, method: str, url: str, **parts) -> httpx.Response:
 
 
 class Wire:
-    """HTTP for one account, with its access token; a dead one is replaced once."""
+    """HTTP for one account, with its access token; a dead token is replaced once."""
 
     def __init__(self, http: Client, access_token: AccessToken):
         self._http, self._access_token = http, access_token
         self._used: str | None = None
 
-    def send(self, method: str, url: str, **parts) -> httpx.Response:
-        """The answer, 401 only when a fresh token is refused as well. Raises as `request` and
+    def send(self, method: str, url: str, **parts: Any) -> httpx.Response:
+        """The answer; 401 only when a fresh token is refused as well. Raises as `request` and
         AccessToken do.
         """
         answer = self._send(method, url, **parts)
@@ -83,11 +84,11 @@ class Wire:
         return self._send(method, url, **parts)
 
     def renew(self) -> None:
-        """The token last used is dead: get another."""
+        """Get another access token."""
         self._used = self._access_token(self._used)
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts: Any
     ) -> httpx.Response:
         self._used = self._used or self._access_token(None)
         return request(

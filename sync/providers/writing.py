@@ -1,5 +1,5 @@
-"""How operations go out: in batches as results are asked for, until trouble that would meet the
-rest as well.
+"""How operations are sent: in batches as results are asked for, until an error that the rest would
+meet too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,9 +41,10 @@ OF_ANY_LOOK = (AuthExpired, NotConfigured, RateLimited, ScopeMissing, Unanswered
 
 
 def of_the_whole(error: ProviderError) -> ProviderError:
-    """What the refusal of a batch as a whole means for each of its items: trouble, and never a
-    verdict. Not found, taken, changed, malformed
-    or forbidden was then the batch, and nobody knows about the items."""
+    """What the refusal of a batch as a whole means for each of its items: an error, and nothing
+    certain about the item. Whatever the refusal was (not found, taken, changed, malformed,
+    forbidden), it was about the batch.
+    """
     return error if isinstance(error, OF_ANY_CALL) else Unavailable(error.reason, error.status)
 
 
@@ -66,7 +67,7 @@ def answers_to(
     answers: list[Answer | ProviderError] = [Unsent()] * len(calls)
     most, waiting, sent = 4 * (len(calls) - 1).bit_length() + 3, [(0, len(calls))][: len(calls)], 0
     refused: dict[int, ProviderError] = {}
-    last = Unavailable()  # what the whole was refused with
+    last: ProviderError = Unavailable()  # what the whole was refused with
     while waiting:
         start, end = waiting.pop()
         if sent == most:
@@ -86,15 +87,15 @@ def answers_to(
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
     is_of_batches = sent == most and not any(isinstance(answer, Answer) for answer in answers)
-    for number, error in refused.items():
-        answers[number] = of_the_whole(error) if is_of_batches else error
+    for number, refusal in refused.items():
+        answers[number] = of_the_whole(refusal) if is_of_batches else refusal
     return answers
 
 
 def told_by(
     looks: Mapping[str, RemoteEvent | ProviderError | None],
 ) -> dict[str, RemoteEvent | None]:
-    """What single looks tell, by id, for `Provider.look`. Raises trouble that is about no single
+    """What single looks found, by id, for `Provider.look`. Raises errors that are about no single
     event.
     """
     for look in looks.values():

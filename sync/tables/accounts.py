@@ -1,8 +1,8 @@
 """Connected accounts and their calendars.
 
-The database is the truth: an account is *due* when its rows say so (`Account.due`), whoever wakes.
-Only the holder of an account's lease writes for it. What changes an account stands in `starting`,
-`controls`, `sources` and `ending`. Nothing here calls a provider; `sync.two_way.run` does.
+An account is *due* when its rows say so (`Account.due`), whoever wakes the worker. Only the holder
+of an account's lease writes for it. What changes an account is in `starting`, `controls`, `sources`
+and `ending`. Nothing here calls a provider; `sync.two_way.run` does.
 """
 
 import secrets
@@ -19,6 +19,7 @@ from peewee import (
     DateField,
     ForeignKeyField,
     IntegerField,
+    ModelSelect,
     TextField,
     fn,
 )
@@ -31,18 +32,19 @@ from sync.providers import registry
 PHASES = ("naming", "active", "paused", "leaving", "off")
 HEALTHS = ("ok", "waiting", "reconnect", "operator", "calendar_gone")
 PERSONAL = ("reconnect", "calendar_gone")  # healths that the account's own person puts right
+# what becomes of times and text that somebody changed outside
 EDITS = (
     "put_back",
     "ask",
     "follow",
-)  # what becomes of times and text that somebody changed outside (X15)
+)
 SURE = 2  # failures in a row before an answer counts as final
 TOO_MUCH_AT_ONCE = "RateLimited"  # the word of an account whose provider asks us to slow down
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
-# renewed while its worker lives (`sync.two_way.lease`); one that was killed holds others back for
-# so long at most
+# renewed while its worker lives (`sync.two_way.lease`); after a kill the account is free this late
 LEASE_SECONDS = 20
 SEARCH_EVERY = timedelta(hours=20)  # for events of ours in other calendars than ours
+# booking status → event status; the rest does not stand outside at all
 TWO_WAY = {
     "pending": "tentative",
     "confirmed": "confirmed",
@@ -50,28 +52,25 @@ TWO_WAY = {
     "delivered": "confirmed",
     "invoiced": "confirmed",
     "paid": "confirmed",
-}  # booking status → event status; the rest does not stand outside at all
+}
 DAYS_BACK, DAYS_AHEAD = 30, 365
 
 
 class LeaseLost(Exception):
-    """Another worker works for this account by now: whatever is at hand must not be written."""
+    """Another worker has the lease by now. Nothing may be written."""
 
 
 class Overtaken(Exception):
-    """A person changed what the account is to do while it was being done: begin again from what
-    stands there now.
-    """
+    """A person changed the account during the run. Begin again from the new state."""
 
 
 class Account(Base):
-    """One connected provider account of one person; at most one of each kind (X20).
+    """One connected provider account of one person; at most one of each kind.
 
-    `phase`: "naming" (allowed, its calendar has no name yet), "active", "paused", "leaving" (things
-    are being taken away; then it becomes
-    its `goal`), "off" (still allowed, nothing is synced). `health`: "ok", "waiting" (until
-    `wait_until`, by itself), "reconnect" (the person
-    must act), "operator" (whoever runs Kalends must), "calendar_gone" (ours was deleted outside).
+    `phase`: "naming" (allowed, its calendar has no name yet), "active", "paused", "leaving" (our
+    events are being deleted; then it becomes its `goal`), "off" (still allowed, not synced).
+    `health`: "ok", "waiting" (until `wait_until`), "reconnect" (the person must act), "operator"
+    (whoever runs Kalends must act), "calendar_gone" (our calendar was deleted outside).
     `health_word` is the provider's own word, or `TOO_MUCH_AT_ONCE`.
     """
 
@@ -86,34 +85,28 @@ class Account(Base):
     goal = CharField(10, default="")
     removes = BooleanField(default=True)  # leaving takes our events away outside, too
     edits = CharField(10, default="put_back", constraints=[Check(f"edits IN {EDITS}")])
-    lock_sign = BooleanField(default=False)  # X27: a padlock in front of each title outside
+    lock_sign = BooleanField(default=False)  # a padlock in front of each title outside
     time_off = BooleanField(default=True)  # the person's time off stands there, too, as "Away"
-    covers = JSONText(
-        null=True
-    )  # X21, E9: ids of the calendars whose bookings go there; None: the person's own
+    # ids of the calendars whose bookings go there; None: the person's own
+    covers = JSONText(null=True)
     past_days = IntegerField(default=DAYS_BACK)
     future_days = IntegerField(default=DAYS_AHEAD)
-    generation = IntegerField(
-        default=1
-    )  # grows with each fresh start, so that no id outside is used twice
-    approved = JSONText(
-        null=True
-    )  # uids of the events that a person agreed to have taken away, or written again
-    kept_copies = JSONText(
-        default=list
-    )  # ids outside of copies of our events that a person wants to keep
-    shown_as = CharField(
-        200, default=""
-    )  # the rules by which all that stands outside shows clients; see `sync.two_way.local.shown_as`
+    # grows with each fresh start, so that no id outside is used twice
+    generation = IntegerField(default=1)
+    # uids of the events that a person agreed to have taken away, or written again
+    approved = JSONText(null=True)
+    # ids outside of copies of our events that a person wants to keep
+    kept_copies = JSONText(default=list)
+    # the rules by which all that stands outside shows clients; see `sync.two_way.local.shown_as`
+    shown_as = CharField(200, default="")
     health = CharField(16, default="ok", constraints=[Check(f"health IN {HEALTHS}")])
     health_word = CharField(60, default="")
     failing_since = InstantField(null=True)
     failures = IntegerField(default=0)  # in a row
     told = IntegerField(default=0)  # mails about this episode
     wait_until = InstantField(null=True)
-    due_at = InstantField(
-        null=True
-    )  # when somebody wants it looked at; polls stand in its calendars
+    # when somebody wants it looked at; polls stand in its calendars
+    due_at = InstantField(null=True)
     because = CharField(10, default="")
     synced_rev = BigIntegerField(default=0)  # revisions of the clinic up to this one are taken in
     synced_on = DateField(null=True)  # the day whose window is
@@ -123,9 +116,8 @@ class Account(Base):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
-    searched_at = InstantField(
-        null=True
-    )  # when all its calendars were last searched for strays: see `sync.two_way.strays`
+    # when all its calendars were last searched for strays: see `sync.two_way.strays`
+    searched_at = InstantField(null=True)
     created_at = InstantField(default=now)
 
     class Meta:
@@ -133,16 +125,16 @@ class Account(Base):
 
     @property
     def is_stuck_leaving(self) -> bool:
-        """Whether our events could not be taken away so far, and a person may end it."""
+        """Whether our events could not be deleted so far, so that a person may end it."""
         return self.phase == "leaving" and self.removes and self.failures > 0
 
     def unsearched(self) -> list[str]:
-        """Names of the calendars that we could not look into for events of ours."""
+        """Names of the calendars that could not be searched for events of ours."""
         rows = self.calendars.where(RemoteCalendar.search_word != "")
         return [row.name for row in rows.order_by(RemoteCalendar.name)]
 
-    def put(self, **columns) -> None:
-        """Set and save these columns, and no others."""
+    def put(self, **columns: object) -> None:
+        """Set and save these columns and no others."""
         for name, value in columns.items():
             setattr(self, name, value)
         self.save(only=list(columns))
@@ -150,7 +142,7 @@ class Account(Base):
             database.will_wake("account", self.id)
 
     def refresh(self) -> None:
-        """Bring the row up to date, with its person and its clinic. Raises DoesNotExist."""
+        """Read the row again, with its person and its clinic. Raises DoesNotExist."""
         fresh = (
             Account.select(Account, User, Clinic)
             .join(User)
@@ -165,18 +157,17 @@ class Account(Base):
     # ---- being due ----
 
     @classmethod
-    def due(cls, at: datetime):
-        """Accounts for which something is to be done, that nobody works for and that need not
-        wait.
+    def due(cls, at: datetime) -> "ModelSelect[Account]":
+        """Accounts with something to do that are not waiting, whether or not a worker has their
+        lease.
         """
         newest = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
             (Practitioner.user == cls.user)
             | (cls.covers.is_null(False) & (Practitioner.clinic == cls.clinic))
         )
         colleague = User.alias()
-        colleagues = colleague.select(fn.MAX(colleague.rev)).where(
-            colleague.clinic == cls.clinic
-        )  # whether theirs may leave, too
+        # whether theirs may leave, too
+        colleagues = colleague.select(fn.MAX(colleague.rev)).where(colleague.clinic == cls.clinic)
         pulls = RemoteCalendar.select(SQL("1")).where(
             RemoteCalendar.account == cls.id,
             RemoteCalendar.role != "listed",
@@ -214,18 +205,20 @@ class Account(Base):
         )
 
     @classmethod
-    def free(cls, at: datetime):
-        """The accounts that are due and that no worker holds."""
+    def free(cls, at: datetime) -> "ModelSelect[Account]":
+        """The due accounts whose lease nobody has."""
         return cls.due(at).where(cls.leased_until.is_null() | (cls.leased_until <= at))
 
     @classmethod
     def wake(cls, account_id: int, because: str) -> None:
-        """Somebody outside says that something changed. One statement: the caller is in a hurry."""
+        """Note that something changed outside. One statement, since a webhook must be answered
+        fast.
+        """
         cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
         database.will_wake("account", account_id)
 
     def show_anew(self) -> None:
-        """External events here are others than before: open pages follow, and private links that
+        """The external events of this person changed: refresh open pages, and private links that
         show busy times. Inside a transaction that locks the clinic.
         """
         rev = Clinic(id=self.clinic_id).next_rev()
@@ -235,8 +228,8 @@ class Account(Base):
 
     @classmethod
     def take(cls, account_id: int) -> str | None:
-        """A lease on the account, or None while somebody else has one. The clock of the database's
-        own row decides, not Redis.
+        """Take the lease. None while somebody else has it. The database's row decides, not
+        Redis.
         """
         holder, at = secrets.token_hex(16), now()
         taken = (
@@ -248,7 +241,7 @@ class Account(Base):
 
     @classmethod
     def renew(cls, account_id: int, holder: str) -> bool:
-        """The lease lasts longer. False: it is another worker's by now."""
+        """Make the lease last longer. False: another worker has it by now."""
         until = now() + timedelta(seconds=LEASE_SECONDS)
         return bool(
             cls.update(leased_until=until)
@@ -257,9 +250,9 @@ class Account(Base):
         )
 
     def keep(self, holder: str) -> None:
-        """Say that the lease is still needed; first thing in every transaction of a run. Raises
-        LeaseLost; Overtaken where the row went on
-        to another phase or a fresh start since it was loaded."""
+        """Renew the lease, as the first statement of every transaction of a run. Raises LeaseLost;
+        Overtaken where the account's phase or generation changed since it was loaded.
+        """
         same = Account.phase == self.phase, Account.generation == self.generation
         mine = Account.id == self.id, Account.lease == holder
         if (
@@ -271,7 +264,7 @@ class Account(Base):
 
     @classmethod
     def let_go(cls, account_id: int, holder: str) -> None:
-        """End the lease, where this holder still has it."""
+        """End the lease, if this holder still has it."""
         cls.update(lease=None, leased_until=None).where(
             cls.id == account_id, cls.lease == holder
         ).execute()
@@ -280,7 +273,9 @@ class Account(Base):
 
     @property
     def is_unused(self) -> bool:
-        """Whether it was connected and nothing more: we never made or wrote anything there."""
+        """Whether it was connected and nothing more: we never made a calendar or wrote an event
+        there.
+        """
         is_made = self.calendars.where(
             RemoteCalendar.role == "destination", RemoteCalendar.calendar_id.is_null(False)
         ).exists()
@@ -289,12 +284,15 @@ class Account(Base):
     @property
     def destination(self) -> "RemoteCalendar | None":
         """The calendar that our events go to."""
-        return self.calendars.where(RemoteCalendar.role == "destination").first()
+        found: RemoteCalendar | None = self.calendars.where(
+            RemoteCalendar.role == "destination"
+        ).first()
+        return found
 
     @property
     def barred(self) -> str | None:
-        """Why nothing is synced though the account is connected: "plan" (the clinic's has not this
-        provider), "opt_in", or None.
+        """Why a connected account is not synced: "plan" (the clinic's plan lacks this provider),
+        "opt_in" (the person has not allowed it), or None.
         """
         if not self.clinic.allows(self.kind):
             return "plan"
@@ -312,9 +310,8 @@ class Account(Base):
             .order_by(Practitioner.id)
         )
         rows = rows.where(Practitioner.clinic == self.clinic_id, User.sync_allowed)
-        chosen = (
-            self.covers is not None and self.user.is_manager
-        )  # whoever is no manager any more sees colleagues' bookings nowhere
+        # whoever is no manager any more sees colleagues' bookings nowhere
+        chosen = self.covers is not None and self.user.is_manager
         return list(
             rows.where(
                 Practitioner.id.in_(self.covers) if chosen else Practitioner.user == self.user_id
@@ -324,11 +321,11 @@ class Account(Base):
 
 class RemoteCalendar(Base):
     """One calendar of an account. `role`: "destination" (ours, written), "source" (read to block
-    time) or "listed" (there, not synced).
+    time) or "listed" (not synced).
 
     `calendar_id` is None until our new calendar is made. `sync_token` belongs to [window_from,
-    window_to). `due_at`: the next regular look;
-    None: now. `access`: "owner", "writer", "reader" or "times".
+    window_to). `due_at`: the next regular read; None: now. `access`: "owner", "writer", "reader" or
+    "times".
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -348,18 +345,22 @@ class RemoteCalendar(Base):
     read_at = InstantField(null=True)
     gone_since = InstantField(null=True)
     may_empty = BooleanField(default=False)  # a person agreed that it is empty now
-    compared_at = InstantField(
-        null=True
-    )  # ours: when it was last compared with our records as a whole
+    # ours: when it was last compared with our records as a whole
+    compared_at = InstantField(null=True)
     whole_at = InstantField(null=True)  # when all of it was last read, not only what changed
     search_at = InstantField(null=True)  # when it is searched for strays; None: at the next search
     search_word = CharField(60, default="")  # why it could not be; "": it could, or was not yet
-    turn = IntegerField(
-        default=0
-    )  # grows each time it is turned on or wanted anew: what was read before is no longer meant
-    holds_others = BooleanField(
-        column_name="has_repeats", default=False
-    )  # ours, when we left it: somebody keeps events of their own in it
+    # grows each time it is turned on or wanted anew: what was read before is no longer meant
+    turn = IntegerField(default=0)
+    # ours, when we left it: somebody keeps events of their own in it
+    holds_others = BooleanField(column_name="has_repeats", default=False)
 
     class Meta:
         indexes = ((("account", "calendar_id"), True),)
+
+    @property
+    def made_id(self) -> str:
+        """Its id at the provider. Raises ValueError for our calendar while it is not made yet."""
+        if self.calendar_id is None:
+            raise ValueError("the calendar is not made yet")
+        return self.calendar_id

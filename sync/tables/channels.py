@@ -14,7 +14,7 @@ from .accounts import Account, RemoteCalendar
 
 
 class Channel(Base):
-    """A push channel: the provider calls `/webhooks/<kind>/<uuid>`. Of its secret only a hash is
+    """A push channel: the provider calls `/webhooks/<kind>/<uuid>`. Only a hash of its secret is
     kept. `channel_id` is the provider's.
     """
 
@@ -35,9 +35,9 @@ class Channel(Base):
         indexes = ((("channel_id",), False),)
 
     @classmethod
-    def promise(cls, calendar: RemoteCalendar, expires_at: datetime) -> tuple["Channel", str]:
-        """A channel to be asked for, stored before, and its secret: the first call may come before
-        the answer.
+    def prepare(cls, calendar: RemoteCalendar, expires_at: datetime) -> tuple["Channel", str]:
+        """A channel and its secret, stored before the provider is asked: its first call may come
+        before its answer.
         """
         secret = secrets.token_urlsafe(32)
         ours = {"clinic": calendar.clinic_id, "account": calendar.account_id, "calendar": calendar}
@@ -45,5 +45,5 @@ class Channel(Base):
 
 
 def hash_of(secret: str) -> str:
-    """What is kept of a channel's secret."""
+    """The hash that is stored of a channel's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,6 @@
-"""What a person may do with an account that syncs. What this means outside, the next run does."""
+"""What a person may do with an account that syncs. The next run carries out what follows
+outside.
+"""
 
 from base.audit import AuditEntry
 from base.database import now, transition
@@ -10,7 +12,7 @@ from .mappings import MappingRow
 
 @transition
 def pause(account: Account, actor: User) -> None:
-    """Let everything stand as it is, outside and here, until `go_on`."""
+    """Leave everything as it is, outside and here, until `resume`."""
     if account.phase == "active":
         account.put(phase="paused")
         AuditEntry.note(account.clinic, actor, "account.paused", account)
@@ -18,14 +20,14 @@ def pause(account: Account, actor: User) -> None:
 
 @transition
 def resume(account: Account, actor: User) -> None:
-    """End a pause; what was missed is made good."""
+    """End a pause. The next run makes up for what was missed."""
     if account.phase == "paused":
         account.put(phase="active", due_at=now(), because="resume")
         AuditEntry.note(account.clinic, actor, "account.resumed", account)
 
 
 @transition
-def change(account: Account, actor: User, **settings) -> None:
+def change(account: Account, /, actor: User, **settings: object) -> None:
     """Set any of `edits`, `lock_sign`, `time_off`, `covers`, `past_days`, `future_days`; what
     stands outside follows.
     """
@@ -41,8 +43,8 @@ def change(account: Account, actor: User, **settings) -> None:
 
 @transition
 def ask(account: Account, because: str, actor: User | None = None) -> None:
-    """Look now: "check" (the person pressed), "resync" (read everything anew and compare,
-    too).
+    """Ask for a run now: "check" (the person pressed), "resync" (read everything anew and
+    compare).
     """
     if because == "resync":
         RemoteCalendar.update(

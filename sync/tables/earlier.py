@@ -1,7 +1,7 @@
-"""What is known of a person's accounts that were disconnected, where their events may be left.
+"""Accounts that were disconnected and may still hold events of ours.
 
-Who connects the same account again, or another one that reaches the same calendar, is still who
-wrote those events.
+A person who connects the same account again, or another account with access to the same calendar,
+still owns those events.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from .accounts import Account
 
 
 class EarlierAccount(Base):
-    """One account that was let go: its part of the marks, and the calendar that we made there and
-    left.
+    """One account that was disconnected: its part of the marks, and the calendar that we made and
+    left there.
     """
 
     user = ForeignKeyField(User, on_delete="CASCADE")
@@ -31,9 +31,10 @@ class EarlierAccount(Base):
 
 
 def part(account: Account) -> str:
-    """The account's part of its marks: opaque, and the same after it was disconnected and connected
-    again. It is made from the installation,
-    the person, the kind and the provider's account, and stays as it is for ever."""
+    """The account's part of its marks: opaque, and the same after the account was disconnected and
+    connected again. Made from the installation, the person, the kind and the provider's account.
+    Never changes.
+    """
     whose = (
         f"account {account.clinic.installation} {account.user_id} {account.kind}"
         f" {account.email.strip().lower()}"
@@ -42,8 +43,8 @@ def part(account: Account) -> str:
 
 
 def remember(account: Account, calendar_id: str | None) -> None:
-    """The account is let go, and this calendar of ours (None: none) is left there. It replaces what
-    was remembered before.
+    """Note that the account is disconnected, and which calendar of ours (None: none) is left there.
+    Replaces what was noted before.
     """
     row = {
         "user": account.user_id,

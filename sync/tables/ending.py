@@ -1,6 +1,6 @@
 """How an account stops being synced.
 
-What came from outside goes here at once. Then a run takes away what stands outside, and the account
+External events are removed here at once. Then a run deletes our events outside, and the account
 becomes its goal.
 """
 
@@ -17,11 +17,10 @@ from .starting import begin
 
 @transition
 def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> None:
-    """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account goes) or
-    "restart" (a clean new start).
+    """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account is removed)
+    or "restart" (a clean new start).
 
-    What came from outside is gone here at once; what stands outside is taken away by the next
-    run, if `removes`.
+    External events are removed here at once. The next run deletes our events outside, if `removes`.
     """
     others = ExternalEvent.select(ExternalEvent.calendar)
     RemoteCalendar.update(holds_others=True).where(
@@ -67,8 +66,8 @@ def _others_sync(account: Account) -> bool:
 
 @transition
 def end_now(account: Account, actor: User) -> None:
-    """Let the events stay that could not be taken away; the next run ends the departure on our
-    side alone.
+    """Leave the events outside that could not be deleted. The next run finishes on our side
+    alone.
     """
     if account.phase == "leaving" and account.removes:
         AuditEntry.note(
@@ -91,8 +90,8 @@ def end_now(account: Account, actor: User) -> None:
 
 @transition
 def finish(account: Account, calendar_gone: bool) -> None:
-    """What stood outside is taken away (`calendar_gone`: with our calendar itself), or let be:
-    become the goal.
+    """Become the goal, once our events are deleted (`calendar_gone`: with our calendar) or are left
+    there.
     """
     if account.phase != "leaving":
         return

@@ -1,22 +1,22 @@
-"""What both sides last agreed on, one row a booking and its event outside."""
+"""What both sides last agreed on: one row for each booking and its event outside."""
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, InstantField
+from base.many import tuples
 from base.outside import ID_LENGTH
 from models import Booking
 
 from .accounts import Account
+from .strays import Stray
 
 
 class MappingRow(Base):
-    """A booking and its event outside as both sides last agreed (`sync.events.event.EventMapping`).
-    `problem`: why
-    it cannot be written, in one word;
-    until `retry_at` nothing is tried. `writes` counts those of the hour that began at `counted_at`:
-    something undoes them again and again.
-    `doubted_at`: when one answer said that the event is not there. `written_at`: when we wrote what
-    no reading has told since.
+    """A booking and its event outside, as both sides last agreed
+    (`sync.events.event.EventMapping`). `problem`: why it cannot be written, in one word; nothing is
+    tried until `retry_at`. `writes` counts writes in the hour from `counted_at`, to notice
+    something that undoes them again and again. `doubted_at`: when one answer said that the event is
+    not there. `written_at`: when we wrote what no reading has confirmed since.
     """
 
     account = ForeignKeyField(Account, backref="mappings", on_delete="CASCADE")
@@ -31,9 +31,8 @@ class MappingRow(Base):
     phase = CharField(10)
     generation = IntegerField(default=1)
     updated_at = InstantField(null=True)
-    guests = IntegerField(
-        null=True
-    )  # how many somebody added to the event outside; None: not known
+    # how many somebody added to the event outside; None: not known
+    guests = IntegerField(null=True)
     guests_told = IntegerField(null=True)  # of how many the person was told
     problem = CharField(60, default="")
     tries = IntegerField(default=0)
@@ -49,21 +48,23 @@ class MappingRow(Base):
 
 
 def left_outside(account: Account) -> int:
-    """How many events of ours still stand outside, as far as our records know; strays, too."""
-    standing = MappingRow.phase.in_(("synced", "frozen", "deleting"))
-    return account.mappings.where(standing).count() + account.strays.count()
+    """How many events of ours are still outside by our records, strays included."""
+    standing = MappingRow.select().where(
+        MappingRow.account == account, MappingRow.phase.in_(("synced", "frozen", "deleting"))
+    )
+    return int(standing.count() + Stray.select().where(Stray.account == account).count())
 
 
 def counts(account: Account) -> dict[str, int]:
-    """How many bookings' events stand outside ("synced"), wait to be written ("waiting") or
-    could not be ("failed").
+    """How many bookings' events are outside ("synced"), are waiting to be written ("waiting"), or
+    failed ("failed").
     """
-    rows = dict(
+    of_phase = (
         MappingRow.select(MappingRow.phase, fn.COUNT(MappingRow.id))
         .where(MappingRow.account == account)
         .group_by(MappingRow.phase)
-        .tuples()
     )
+    rows: dict[str, int] = dict(tuples(of_phase))
     failed = (
         MappingRow.select().where(MappingRow.account == account, MappingRow.problem != "").count()
     )

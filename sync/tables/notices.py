@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from peewee import CharField, ForeignKeyField
+from peewee import CharField, ForeignKeyField, ModelSelect
 
 from base.database import Base, InstantField, JSONText, now
 from base.outside import ExternalEvent
@@ -14,15 +14,14 @@ EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
 
 
 class Notice(Base):
-    """Something that a person should know or decide. One that is open has its `topic` to itself
-    within the account.
+    """Something that a person should know or decide. At most one open notice of an account has a
+    topic.
 
     `kind`: "moved", "edited", "repeated", "deleted" (our event, outside; `is_put_back` tells what
-    we did), "deletes" and "empty" (a safety stop), "source_empty", "double" (a busy time outside
-    came to lie on a booking), "stray" (an event of ours in another calendar that we may not take
-    away), "guests" (somebody invited others to our event), "reconnect", "calendar_gone",
-    "sync_reminder" (an owner or manager reminds). `detail`: numbers and times, never a name or a
-    title.
+    we did), "deletes" and "empty" (a safety stop), "source_empty", "double" (an external event
+    overlaps a booking), "stray" (an event of ours in another calendar that we may not delete),
+    "guests" (somebody invited others to our event), "reconnect", "calendar_gone", "sync_reminder"
+    (an owner's or manager's). `detail`: numbers and times, never a name or a title.
     """
 
     SAFETY_STOP = "safety stop"  # the topic of "deletes" and "empty"
@@ -49,11 +48,10 @@ class Notice(Base):
         kind: str,
         topic: str | None = None,
         still_open: Iterable["Notice"] | None = None,
-        **columns,
+        **columns: object,
     ) -> "Notice":
-        """Tell the person; an open notice on the same topic is brought up to date instead. Inside
-        the account's lease, or a transition. `still_open`: the open ones, where they were read
-        already.
+        """Tell the person, or update the open notice on this topic. Inside the account's lease, or
+        a transition. `still_open`: the open notices, where they were read already.
         """
         topic = topic or kind
         if still_open is None:
@@ -69,9 +67,10 @@ class Notice(Base):
         return row
 
     @classmethod
-    def open_of(cls, account: Account):
+    def open_of(cls, account: Account) -> "ModelSelect[Notice]":
         """What waits for the account's person, the newest first."""
-        return account.notices.where(cls.settled_at.is_null()).order_by(cls.id.desc())
+        rows = cls.select().where(cls.account == account, cls.settled_at.is_null())
+        return rows.order_by(cls.id.desc())
 
     @classmethod
     def settle(cls, account: Account, topic: str | None, how: str) -> None:
@@ -82,7 +81,9 @@ class Notice(Base):
         ).execute()
 
     def close(self, how: str) -> bool:
-        """Settle this one. False where somebody did already: of two who press at once one acts."""
+        """Settle this one. False where somebody already did: of two who press at once, one
+        decides.
+        """
         return bool(
             Notice.update(settled_at=now(), settled_as=how)
             .where(Notice.id == self.id, Notice.settled_at.is_null())

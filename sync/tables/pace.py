@@ -1,5 +1,5 @@
-"""How fast each account's provider takes things, and what waits between two runs: messages, pages
-of unfinished reads, consents to give back.
+"""How fast each account's provider may be asked, and what waits between two runs: webhook messages,
+pages of unfinished reads, access to revoke.
 """
 
 from datetime import datetime, timedelta
@@ -16,10 +16,9 @@ KEPT_PAGES = timedelta(hours=1)
 
 
 class Pace(Base):
-    """What was learnt about one account's provider. `batch`: so many operations go through at once
-    (None: as many as the adapter sends).
-    `rest_seconds`: so long it last refused after `limited_at`. `channels_wait_until`: no push
-    channel is asked for before.
+    """What was learnt about one account's provider. `batch`: how many operations it takes at once
+    (None: as many as the adapter sends). `rest_seconds`: how long it last refused after
+    `limited_at`. `channels_wait_until`: no push channel is asked for before.
     """
 
     account = ForeignKeyField(Account, unique=True, on_delete="CASCADE")
@@ -35,8 +34,8 @@ class Pace(Base):
 
 
 class ToldChange(Base):
-    """A message about one version of an event in our calendar, which came while a run was under
-    way: it may be that run's own writing.
+    """A webhook message about one version of an event in our calendar that came during a run: it
+    may tell of that run's own writing.
     """
 
     account = ForeignKeyField(Account, on_delete="CASCADE")
@@ -45,7 +44,7 @@ class ToldChange(Base):
 
     @classmethod
     def take(cls, account: Account) -> bool:
-        """Forget the account's messages. Whether any told something that we do not know. Inside the
+        """Delete the account's messages. Whether any told something that we do not know. Inside the
         lease.
         """
         rows = list(cls.select().where(cls.account == account))
@@ -55,8 +54,8 @@ class ToldChange(Base):
 
 
 class ReadPage(Base):
-    """One page, sealed, of a read that ended with its time slice: the next slice goes on behind it.
-    `place`: a hash of its address.
+    """One page, sealed, of a read that ended with its time slice: the next slice continues after
+    it. `place`: a hash of its address.
     """
 
     calendar = ForeignKeyField(RemoteCalendar, on_delete="CASCADE")
@@ -70,9 +69,9 @@ class ReadPage(Base):
 
 
 class Revocation(Base):
-    """What a provider allowed us, sealed, and is to be given back: it could not be reached when the
-    account was disconnected. `email_hash`
-    knows the account again, should somebody connect it anew."""
+    """Sealed credentials that are to be revoked: the provider could not be reached when the account
+    was disconnected. By `email_hash` we recognise the account when somebody connects it again.
+    """
 
     kind = CharField(20)
     email_hash = CharField(64)
@@ -83,8 +82,8 @@ class Revocation(Base):
 
 
 def is_known(account_id: int, remote_id: str, etag: str) -> bool:
-    """Whether this is the version of the event that our own last write, or last look, left. `etag`
-    "": that it is deleted.
+    """Whether this is the version of the event that our last write or read left. `etag` "": that it
+    is deleted.
     """
     ours = MappingRow.select().where(
         MappingRow.account == account_id, MappingRow.remote_id == remote_id
@@ -97,5 +96,5 @@ def is_known(account_id: int, remote_id: str, etag: str) -> bool:
 
 
 def clean_up(at: datetime) -> None:
-    """Throw away pages of reads that nobody went on with."""
+    """Delete pages of reads that nobody continued."""
     ReadPage.delete().where(ReadPage.read_at < at - KEPT_PAGES).execute()

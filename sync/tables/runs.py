@@ -1,4 +1,4 @@
-"""What was done, for the progress bar and the history; and throwing old history away."""
+"""Runs, for the progress bar and the history; and deleting old history."""
 
 from datetime import datetime, timedelta
 
@@ -16,10 +16,9 @@ OVER = timedelta(days=2)  # after a booking nobody need decide about it
 
 
 class SyncRun(Base):
-    """A run that had something to do or met trouble: for the progress bar and the history. `counts`
-    holds numbers by what was done:
-    created, updated, deleted, adopted, put_back, failed; imported, changed, removed; and `held`.
-    Never a title or a name.
+    """A run that had something to do or met trouble, for the progress bar and the history. `counts`
+    by what was done: created, updated, deleted, adopted, put_back, failed; imported, changed,
+    removed; and `held` (stopped for a person). Never a title or a name.
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -40,8 +39,8 @@ class SyncRun(Base):
 
 
 def clean_up(at: datetime) -> None:
-    """Throw away the history of long ago, channels that are over, and settle what nobody need
-    decide any more.
+    """Delete old runs and notices and ended channels, and settle notices about bookings that are
+    over.
     """
     SyncRun.delete().where(SyncRun.started_at < at - KEPT_RUNS).execute()
     Notice.delete().where(Notice.settled_at < at - KEPT_RUNS).execute()

@@ -11,7 +11,7 @@ from .notices import Notice
 
 @transition
 def turn_on(calendar: RemoteCalendar, actor: User) -> None:
-    """Read it from now on, so that its busy times block booking."""
+    """Read the calendar from now on, so that its busy times block booking."""
     if calendar.role == "listed":
         calendar.role, calendar.sync_token, calendar.due_at, calendar.gone_since, calendar.turn = (
             "source",
@@ -21,9 +21,8 @@ def turn_on(calendar: RemoteCalendar, actor: User) -> None:
             calendar.turn + 1,
         )
         if calendar.rules == EARLIER_RULES and not _had(calendar, "source.on", "source.rules"):
-            calendar.rules = dict(
-                RULES
-            )  # it was listed by an earlier version, and nobody chose what was usual then
+            # it was listed by an earlier version, and nobody chose what was usual then
+            calendar.rules = dict(RULES)
         calendar.save(
             only=[
                 getattr(RemoteCalendar, name)
@@ -46,7 +45,7 @@ def _had(calendar: RemoteCalendar, *actions: str) -> bool:
 
 @transition
 def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
-    """Read it no more; its events go from here."""
+    """Stop reading the calendar. Its events are removed here."""
     if calendar.role == "source":
         calendar.role, calendar.sync_token, calendar.read_at, calendar.may_empty = (
             "listed",
@@ -70,10 +69,10 @@ def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
 
 @transition
 def set_rules(calendar: RemoteCalendar, actor: User, rules: dict[str, bool]) -> None:
-    """Say what of it blocks time: by busy kind, and whether whole days do."""
+    """Set what of it blocks time: by busy kind, and whether whole days do."""
     calendar.rules = rules
     calendar.save(only=[RemoteCalendar.rules])
-    for event in calendar.events:
+    for event in ExternalEvent.select().where(ExternalEvent.calendar == calendar):
         event.blocks = blocks(event.busy, event.all_day, rules)
         event.save(only=[ExternalEvent.blocks])
     calendar.account.show_anew()

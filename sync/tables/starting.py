@@ -1,10 +1,10 @@
-"""How an account comes to be synced: a person allows it, and says where its bookings go."""
+"""How an account comes to be synced: a person allows it and says where its bookings go."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from base.audit import AuditEntry
-from base.database import database, now, transition
+from base.database import in_one_transaction, now, transition
 from models import User
 
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
@@ -21,10 +21,10 @@ class OtherAccount(Exception):
 
 
 class CalendarTaken(Exception):
-    """The bookings of a colleague go to this calendar: it has one writer of a clinic."""
+    """A colleague's bookings go to this calendar. In a clinic each calendar has one writer."""
 
 
-@database.atomic()
+@in_one_transaction
 def connect(
     user: User,
     kind: str,
@@ -33,9 +33,10 @@ def connect(
     scopes: Iterable[str],
     refresh_expires_at: datetime | None,
 ) -> Account:
-    """The account after a person allowed it: a new one, or the one that is there with fresh
-    credentials. One that was never used gives way
-    to another; else raises OtherAccount. Its calendars are still to be listed."""
+    """The account after a person allowed it: a new row, or the one that is there with fresh
+    credentials. An account that was never used is replaced by another; else raises OtherAccount.
+    Its calendars are not listed yet.
+    """
     user.clinic.lock()
     row = Account.get_or_none(Account.user == user, Account.kind == kind)
     if row and row.email.lower() != email.lower():
@@ -72,9 +73,9 @@ def connect(
 def start(
     account: Account, actor: User, name: str, zone_name: str, calendar_id: str | None = None
 ) -> None:
-    """Begin to sync: into a new calendar of this name, or into one that is there (an earlier
-    one of ours, or where the clinic allows it
-    one of the person's own). Raises CalendarTaken; of two who choose one at once, the second.
+    """Begin to sync: into a new calendar of this name, or into an existing one (an earlier one of
+    ours, or where the clinic allows it one of the person's own). Raises CalendarTaken; of two who
+    choose one at once, the second.
     """
     if calendar_id and taken(account, [calendar_id]):
         raise CalendarTaken
@@ -100,8 +101,8 @@ def start(
 
 
 def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
-    """Which of these calendars a colleague's account at the same provider writes to, or still
-    takes its events away from.
+    """Which of these calendars a colleague's account at the same provider writes to, or is still
+    deleting its events from.
     """
     rows = (
         RemoteCalendar.select(RemoteCalendar.calendar_id)
@@ -114,20 +115,19 @@ def taken(account: Account, calendar_ids: Iterable[str]) -> set[str]:
             RemoteCalendar.calendar_id.in_(list(calendar_ids)),
         )
     )
-    return {row.calendar_id for row in rows}
+    return {row.made_id for row in rows}
 
 
 def begin(account: Account) -> None:
-    """A fresh start: nothing is remembered of what stood outside; what stands there is found by
-    its mark.
-    """
+    """A fresh start: forget all mappings. Events that are there are found by their mark."""
     MappingRow.delete().where(MappingRow.account == account).execute()
     RemoteCalendar.update(sync_token=None, due_at=None, search_at=None).where(
         RemoteCalendar.account == account
     ).execute()
+    # not in the way of a first filling
     account.put(
         searched_at=None if account.generation > 1 else now() - SEARCH_EVERY + timedelta(hours=1)
-    )  # not in the way of a first filling
+    )
     account.put(
         phase="active",
         goal="",

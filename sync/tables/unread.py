@@ -1,15 +1,15 @@
-"""What of the calendars outside could not be read, and why: whole calendars, and single events.
-Nothing of what stands in them is kept here.
+"""Calendars and single events outside that could not be read, and why. Nothing of their content is
+kept.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from peewee import CharField, ForeignKeyField, IntegerField, chunked
+from peewee import CharField, ForeignKeyField, IntegerField
 
 from base.database import Base, InstantField, now
-from base.many import insert_many_rows, tuples
+from base.many import insert_many_rows, portions, tuples
 from base.outside import ID_LENGTH
 from models import Clinic
 
@@ -17,17 +17,15 @@ from .accounts import Account, RemoteCalendar
 
 KINDS = ("calendar", "events")
 QUIET = timedelta(days=1)  # nobody is written to again so soon about the same calendar
+# before anybody is written to: most refusals pass
 PATIENCE = {
     "calendar": timedelta(hours=6),
     "events": timedelta(minutes=1),
-}  # before anybody is written to: most refusals pass
-_CHUNK = 400
+}
 
 
 class UnreadEvent(Base):
-    """An event that a provider told, and that could not be read. `reason`: see
-    `sync.events.event.Unread`.
-    """
+    """An event that could not be read. `reason`: see `sync.events.event.Unread`."""
 
     clinic = ForeignKeyField(Clinic)
     calendar = ForeignKeyField(RemoteCalendar, backref="unread", on_delete="CASCADE")
@@ -48,13 +46,14 @@ class UnreadEvent(Base):
     def keep(
         cls, calendar: RemoteCalendar, found: dict[str, str], over: Iterable[str] | None
     ) -> tuple[int, int]:
-        """Remember events that could not be read (id → reason) and forget those that are `over`;
-        None: all that were not found again. Gives how
-        many there were, and are."""
+        """Note events that could not be read (id → reason) and delete the rows of those that are
+        `over`; None: of all that were not found again. Gives how many there were, and how many
+        there are.
+        """
         known = dict(tuples(cls.select(cls.remote_id, cls.reason).where(cls.calendar == calendar)))
         gone = (known.keys() if over is None else known.keys() & set(over)) - found.keys()
         other = [key for key in found.keys() & known.keys() if found[key] != known[key]]
-        for some in chunked([*gone, *other], _CHUNK):
+        for some in portions([*gone, *other]):
             cls.delete().where(cls.calendar == calendar, cls.remote_id.in_(some)).execute()
         fresh = [*(found.keys() - known.keys()), *other]
         insert_many_rows(
@@ -72,9 +71,8 @@ class CalendarTrouble(Base):
     row for each, kept when it is over.
 
     `reason` of "calendar": "unavailable", "forbidden", "not_found", "refused", "unreadable" or
-    "endless"; `word` is the provider's own.
-    `looks`: how often in a row this reason was met. `told_at`: when somebody was last written to
-    about it.
+    "endless"; `word` is the provider's own. `looks`: how often in a row this reason was met.
+    `told_at`: when a person was last written to about it.
     """
 
     clinic = ForeignKeyField(Clinic)
@@ -85,9 +83,8 @@ class CalendarTrouble(Base):
     since = InstantField(default=now)
     looks = IntegerField(default=1)
     told_at = InstantField(null=True)
-    until = InstantField(
-        null=True
-    )  # before this it is not read again, whoever asks: each read costs too much
+    # before this it is not read again, whoever asks: each read costs too much
+    until = InstantField(null=True)
     ended_at = InstantField(null=True)
 
     class Meta:
@@ -102,7 +99,7 @@ class CalendarTrouble(Base):
         word: str = "",
         until: datetime | None = None,
     ) -> "CalendarTrouble":
-        """The trouble was met at a look: begin it, or count it."""
+        """Note the trouble: begin it, or count it."""
         row = cls.get_or_none(cls.calendar == calendar, cls.kind == kind)
         if row is None:
             return cls.create(
@@ -121,7 +118,7 @@ class CalendarTrouble(Base):
 
     @classmethod
     def end(cls, calendar: RemoteCalendar, *kinds: str) -> None:
-        """It is over."""
+        """The trouble is over."""
         cls.update(ended_at=now()).where(
             cls.calendar == calendar, cls.kind.in_(kinds), cls.ended_at.is_null()
         ).execute()
@@ -137,7 +134,7 @@ class CalendarTrouble(Base):
 
     @classmethod
     def wait(cls, account: Account) -> None:
-        """Put off the calendars that are not to be read yet, whoever asked."""
+        """Postpone the calendars that are not to be read yet, whoever asked."""
         for row in cls.open_ones(account):
             if row.until and row.until > now():
                 sooner = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at < row.until)
@@ -147,8 +144,8 @@ class CalendarTrouble(Base):
 
     @classmethod
     def open_ones(cls, account: Account) -> list["CalendarTrouble"]:
-        """What there is now about the account's calendars, each with its calendar at hand; without
-        what a person must decide (`gone_since`).
+        """The open troubles of the account's calendars, each with its calendar loaded; without
+        those that a person must decide (`gone_since`).
         """
         rows = (
             cls.select(cls, RemoteCalendar)
@@ -163,7 +160,7 @@ class CalendarTrouble(Base):
 
     @classmethod
     def to_tell(cls) -> list["CalendarTrouble"]:
-        """What the calendars' people should be written to about, once an episode."""
+        """The troubles about which a person should be written to, once an episode."""
         at = now()
         rows = (
             cls.select(cls, RemoteCalendar, Account)
@@ -179,7 +176,7 @@ class CalendarTrouble(Base):
         return [row for row in rows if row.since <= at - PATIENCE[row.kind]]
 
     def claim(self) -> bool:
-        """Whether this is the one that writes: of two at once, one is."""
+        """Whether this process writes the letter: of two at once, one does."""
         same = (
             CalendarTrouble.told_at.is_null()
             if self.told_at is None

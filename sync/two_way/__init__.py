@@ -1,1 +1,1 @@
-"""Bookings out, external events in: what is decided (`plan`), and the rounds that carry it out."""
+"""Two-way sync: what is decided (`plan`), and the rounds that carry it out."""

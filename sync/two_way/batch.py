@@ -1,4 +1,4 @@
-"""Steps that go out together: mappings are stored before the call and after it."""
+"""Steps that go out in one batch. Mappings are stored before the call and after it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from sync.events.event import (
     PutBack,
     Recreate,
     RemoteEvent,
-    Step,
+    Sent,
     UpdateRemote,
 )
 from sync.providers.base import Create, Delete, Operation, Result, Update
@@ -41,6 +41,7 @@ from .context import RunContext
 from .outcome import Outcome, tell
 from .plan import agreed
 
+# errors that end the run
 STOPPING = (
     AuthExpired,
     NotConfigured,
@@ -48,7 +49,8 @@ STOPPING = (
     ScopeMissing,
     Unanswered,
     Unavailable,
-)  # no use going on with this account now
+)
+# errors after which the operation was certainly not done
 NOT_DONE = (
     AuthExpired,
     Forbidden,
@@ -57,13 +59,13 @@ NOT_DONE = (
     RateLimited,
     ScopeMissing,
     Unsent,
-)  # surely not carried out
-MOST_WRITES = 12  # of one event an hour: more, and something outside undoes each
+)
+MOST_WRITES = 12  # of one event an hour; more means that something outside undoes them
 SEVERAL = 5
 LONGEST_RETRY = timedelta(hours=6)
 LONGEST_FAULT = timedelta(minutes=30)  # the same after a fault of the provider, which may pass
 MOST_FRUITLESS = 3
-COUNTED = {
+COUNTED: dict[type[Sent], str] = {
     DeleteRemote: "deleted",
     UpdateRemote: "updated",
     PutBack: "put_back",
@@ -71,24 +73,27 @@ COUNTED = {
     Recreate: "put_back",
 }
 
-SETTLED = {
+# the columns of a mapping after a good answer
+SETTLED: dict[str, object] = {
     "problem": "",
     "tries": 0,
     "retry_at": None,
     "doubted_at": None,
     "written_at": None,
-}  # the columns of a mapping after a good answer
+}
 
 
 class Batch:
-    """Steps of one group on their way out."""
+    """Sends steps of one group."""
 
     def __init__(self, context: RunContext, destination: RemoteCalendar, outcome: Outcome):
         self.context, self.destination, self.outcome = context, destination, outcome
         self.account, self.provider = context.account, context.provider
 
-    def send(self, steps: list[Step]) -> set[str]:
-        """Promise, call, remember. Gives the uids with which it did not work out."""
+    def send(self, steps: list[Sent]) -> set[str]:
+        """Store the mappings, call the provider, store the results. Gives the uids of the steps
+        that failed.
+        """
         before = {
             row.uid: row
             for row in MappingRow.select().where(
@@ -99,13 +104,11 @@ class Batch:
         with self.context.writing():
             steps = [
                 step
-                for step in (self._promise(step, before.get(step.mapping.uid)) for step in steps)
+                for step in (self._prepare(step, before.get(step.mapping.uid)) for step in steps)
                 if step
             ]
         results = list(
-            self.provider.write(
-                self.destination.calendar_id, [self._operation(step) for step in steps]
-            )
+            self.provider.write(self.destination.made_id, [self._operation(step) for step in steps])
         )
         looks = {
             n: self._look(result)
@@ -144,10 +147,9 @@ class Batch:
         if is_fruitless and (len(results) >= SEVERAL or self.outcome.fruitless >= MOST_FRUITLESS):
             self.outcome.trouble = self.outcome.trouble or results[0].error
 
-    def _promise(self, step: Step, row: MappingRow | None) -> Step | None:
-        """The step with its mapping stored as it will be under way; None where an event was written
-        so
-        often that something undoes it.
+    def _prepare(self, step: Sent, row: MappingRow | None) -> Sent | None:
+        """Store the mapping as it is before the call. Gives the step with it; None where an event
+        was written so often that something must be undoing it.
         """
         mapping, at = step.mapping, scheduling.utc_now()
         if isinstance(step, CreateRemote | Recreate) and not mapping.remote_id:
@@ -164,19 +166,20 @@ class Batch:
             if row and row.counted_at and row.counted_at > at - timedelta(hours=1)
             else (at, 0)
         )
-        if writes >= MOST_WRITES:
+        if row and writes >= MOST_WRITES:
+            # "": then it is written again
             undone = {
                 "problem": "undone",
                 "retry_at": counted_at + timedelta(hours=1),
                 "wanted": "",
-            }  # "": then it is written again
+            }
             MappingRow.update(**undone).where(MappingRow.id == row.id).execute()
             return None
         local.store(self.account, mapping, writes=writes + 1, counted_at=counted_at)
         tell(self.context, step)
         return replace(step, mapping=mapping)
 
-    def _operation(self, step: Step) -> Operation:
+    def _operation(self, step: Sent) -> Operation:
         mapping = step.mapping
         if isinstance(step, DeleteRemote):
             return Delete(mapping.remote_id, mapping.etag)
@@ -192,43 +195,50 @@ class Batch:
             mapping.remote_id,
             step.event,
             marks.mark(self.account, mapping),
-            resume=getattr(step, "resume", False),
+            resume=isinstance(step, CreateRemote) and step.resume,
         )
 
     def _look(self, result: Result) -> RemoteEvent | ProviderError | None:
-        """The event that somebody changed meanwhile."""
+        """The event after somebody changed it."""
         try:
-            return self.provider.get(self.destination.calendar_id, result.operation.remote_id)
+            return self.provider.get(self.destination.made_id, result.operation.remote_id)
         except ProviderError as error:
             return error
 
     def _remember(
         self,
-        step: Step,
+        step: Sent,
         result: Result,
         former: MappingRow | None,
         seen: RemoteEvent | ProviderError | None,
     ) -> bool:
-        """Store what came of a step. Whether it is done."""
+        """Store the result of a step. Whether the step is done."""
         error, mapping = result.error, step.mapping
-        if error is None:
-            self._agree(step, result)
+        if error is None and isinstance(step, DeleteRemote):
+            if mapping.phase != "stale":
+                local.store(self.account, replace(mapping, phase="gone", wanted=""), **SETTLED)
             return True
+        if error is None and not isinstance(step, DeleteRemote) and result.event:
+            written = SETTLED | {"written_at": scheduling.utc_now()}
+            local.store(self.account, agreed(step, result.event), **written)
+            return True
+        # written, and answered as deleted: somebody deleted it at the same moment
+        error = error or PreconditionFailed("deleted")
         if mapping.phase == "stale":
             self.outcome.taken_in = False
         if isinstance(error, NOT_DONE) and isinstance(step, UpdateRemote) and former:
+            # not written: the mapping is as before
             local.store(
                 self.account, EventMapping(**{name: getattr(former, name) for name in local.SHARED})
-            )  # whatever changed outside, it was not us
+            )
         creates = isinstance(step, CreateRemote | Recreate)
-        is_of_look = isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError)
-        if is_of_look:
-            error = seen
+        stopping: tuple[type[ProviderError], ...] = STOPPING
+        is_of_look = False
+        if isinstance(error, PreconditionFailed) and isinstance(seen, ProviderError):
+            error, stopping, is_of_look = seen, OF_ANY_LOOK, True
         if is_fault(error) and not is_of_look:
             self.outcome.faults.append((mapping, error))
-        elif isinstance(error, OF_ANY_LOOK if is_of_look else STOPPING) and not isinstance(
-            error, (Unreadable, Unsent)
-        ):
+        elif isinstance(error, stopping) and not isinstance(error, (Unreadable, Unsent)):
             self.outcome.trouble = self.outcome.trouble or error
         elif isinstance(error, PreconditionFailed) and isinstance(seen, RemoteEvent):
             self.outcome.learn(mapping.remote_id, seen)
@@ -245,20 +255,8 @@ class Batch:
             self._put_off(mapping, error)
         return False
 
-    def _agree(self, step: Step, result: Result) -> None:
-        mapping = step.mapping
-        if isinstance(step, DeleteRemote):
-            if mapping.phase != "stale":
-                local.store(self.account, replace(mapping, phase="gone", wanted=""), **SETTLED)
-            return
-        local.store(
-            self.account,
-            agreed(step, result.event),
-            **SETTLED | {"written_at": scheduling.utc_now()},
-        )
-
     def _put_off(self, mapping: EventMapping, error: ProviderError) -> None:
-        """This one cannot be written as it is; the others can."""
+        """This event cannot be written as it is. The other events are not affected."""
         self.context.note(failed=1)
         if row := _row(self.account, mapping):
             _put_off(row, error, LONGEST_RETRY)

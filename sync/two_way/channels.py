@@ -1,5 +1,5 @@
-"""Push channels: opened where the provider can reach us, renewed in time, closed when nobody
-listens. Polling never stops.
+"""Push channels: opened where the provider can reach us, renewed before they end, closed when no
+longer needed. Polling goes on in any case.
 """
 
 import hmac
@@ -24,16 +24,16 @@ log = logging.getLogger("kalends.channels")
 LIFE = timedelta(days=6, hours=20)  # Graph gives at most seven days, Google as a rule
 LEFT = 5  # renewed when a fifth of its life is left
 LONGEST = 200  # characters of an id or a secret of ours
-RETRY = timedelta(hours=1)  # after a provider would not open one
+RETRY = timedelta(hours=1)  # after a provider refused to open one
 LONGEST_WAIT_SECONDS = 86_400
 # why an account is due: a message came during a run, and may be about that run's own writing
 TOLD = "told"
 
 
 def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destination")) -> None:
-    """See that every calendar that is synced has a living channel, and no other. A provider that
-    will not is left alone for a while:
-    polling goes on."""
+    """Ensure that every synced calendar has one open channel. A provider that refuses is not asked
+    again for a while: polling goes on.
+    """
     base, pace = connections.setup().webhook_url, Pace.of(context.account)
     for channel in (
         Channel.select(Channel)
@@ -51,7 +51,8 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
     for calendar in context.account.calendars.where(
         RemoteCalendar.role.in_(roles), RemoteCalendar.calendar_id.is_null(False)
     ):
-        channels = list(calendar.channels.order_by(Channel.id.desc()))
+        rows = Channel.select().where(Channel.calendar == calendar)
+        channels = list(rows.order_by(Channel.id.desc()))
         if not any(_is_well(channel) for channel in channels):
             try:
                 _renew(context, calendar, channels, base)
@@ -64,21 +65,25 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
                 )
                 pace.channels_wait_until = scheduling.utc_now() + timedelta(seconds=seconds)
                 pace.save()
-                Channel.delete().where(
-                    Channel.calendar == calendar, ~Channel.is_open
-                ).execute()  # the promise; what counts is that time
+                # the row prepared for it; the stored time counts
+                Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()
                 return
 
 
 def is_live(calendar: RemoteCalendar) -> bool:
-    """Whether the provider tells us of every change in this calendar."""
+    """Whether the provider reports every change in this calendar."""
     at = scheduling.utc_now()
-    living = Channel.is_open, Channel.expires_at > at, Channel.wants == ""
-    return bool(connections.setup().webhook_url) and calendar.channels.where(*living).exists()
+    living = Channel.select().where(
+        Channel.calendar == calendar,
+        Channel.is_open,
+        Channel.expires_at > at,
+        Channel.wants == "",
+    )
+    return bool(connections.setup().webhook_url and living.exists())
 
 
 def _is_well(channel: Channel) -> bool:
-    """Whether it need not be touched now: it lives, or was refused a moment ago."""
+    """Whether the channel needs nothing now: it is open, or was refused a moment ago."""
     at = scheduling.utc_now()
     if not channel.is_open:
         return channel.opened_at > at - RETRY and not channel.wants
@@ -89,9 +94,7 @@ def _is_well(channel: Channel) -> bool:
 def _renew(
     context: RunContext, calendar: RemoteCalendar, channels: list[Channel], base: str
 ) -> None:
-    """A later end for the channel that is there, or a new one beside it; then the old ones are
-    closed.
-    """
+    """Extend the channel, or open a new one and then close the old ones."""
     living = next(
         (channel for channel in channels if channel.is_open and channel.wants != "removed"), None
     )
@@ -109,7 +112,9 @@ def _renew(
 
 
 def _prolong(context: RunContext, channel: Channel) -> Channel | None:
-    """The channel with a later end; None where the provider cannot, or has forgotten it."""
+    """The channel with a later end; None where the provider cannot extend it, or no longer knows
+    it.
+    """
     try:
         kept = context.provider.renew_channel(_as_kept(channel), scheduling.utc_now() + LIFE)
     except Gone:
@@ -123,16 +128,15 @@ def _prolong(context: RunContext, channel: Channel) -> Channel | None:
 
 
 def _open(context: RunContext, calendar: RemoteCalendar, base: str) -> Channel:
-    """A new channel: promised first, since its first call may come before the answer."""
+    """A new channel. Its row is stored first, since the first call may come before the answer."""
     account = context.account
     with context.writing():
-        Channel.delete().where(
-            Channel.calendar == calendar, ~Channel.is_open
-        ).execute()  # promises that nothing came of
-        channel, secret = Channel.promise(calendar, scheduling.utc_now() + LIFE)
+        # rows prepared for channels that were never opened
+        Channel.delete().where(Channel.calendar == calendar, ~Channel.is_open).execute()
+        channel, secret = Channel.prepare(calendar, scheduling.utc_now() + LIFE)
     address = f"{base}/webhooks/{account.kind}/{channel.uuid}"
     kept = context.provider.open_channel(
-        calendar.calendar_id, channel.uuid, address, secret, channel.expires_at
+        calendar.made_id, channel.uuid, address, secret, channel.expires_at
     )
     with context.writing():
         columns = {
@@ -146,8 +150,8 @@ def _open(context: RunContext, calendar: RemoteCalendar, base: str) -> Channel:
 
 
 def close(provider: Provider, channel: Channel) -> None:
-    """Close a channel and forget it. One that the provider does not let go of ends by itself; its
-    calls find no row.
+    """Close a channel and delete its row. One that the provider does not close ends by itself; its
+    calls then find no row.
     """
     if channel.is_open:
         try:
@@ -170,12 +174,12 @@ def called(
     remote_id: str = "",
     etag: str = "",
 ) -> bool:
-    """A provider says something of a channel; what there is to look at is due then. Whether the
-    call is to be believed.
+    """A call to a channel's webhook; what there is to read is due then. Whether its secret was
+    right.
 
-    The row is found by the provider's id, or by the address where the answer with that id is not
-    here yet; and only its secret counts.
-    Nothing is written, and no lock taken, for a call that is not believed.
+    The row is found by the provider's id, or by the address while the answer with that id is not
+    stored yet. Only the secret authenticates the call: without it nothing is written and nothing
+    locked.
     """
     if not all(
         text.isascii() and text.isprintable() and len(text) <= LONGEST
@@ -205,9 +209,9 @@ def called(
 
 
 def _pass_on(row: Channel, what: str, remote_id: str, etag: str) -> None:
-    """Have the calendar looked at, unless the message only tells the version of an event that our
-    own writing left. While a run is under way
-    nobody knows yet what its writing leaves: the run compares when it has the answer.
+    """Mark the calendar for reading, unless the message only reports a version that we wrote
+    ourselves. During a run the versions that we wrote are not all stored yet: the run compares
+    later.
     """
     if row.calendar.role == "source":
         Account.update(because="live").where(Account.id == row.account_id).execute()

@@ -1,5 +1,5 @@
-"""One pass of one worker over one account: its lease, its provider, its share of time, and what it
-has done so far.
+"""One run of one worker for one account: the lease, the provider, the time slice, and what was done
+so far.
 """
 
 import time
@@ -21,21 +21,17 @@ GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the nex
 
 
 class OutOfTime(Exception):
-    """The time slice is over with work left. What was done is stored; the next run goes on from
-    there.
-    """
+    """The time slice is over with work left. What was done is stored; the next run continues."""
 
 
 def word_of(reason: str, otherwise: str = "Unavailable") -> str:
-    """A trouble in one word, as the account's row has it: the provider's own where there is one."""
+    """A trouble in one word for the account's row: the provider's own word where there is one."""
     return (reason or otherwise)[:60]
 
 
 @dataclass
 class RunContext:
-    """One pass for one account: who holds the lease, with whom it speaks, what it counts, and until
-    when it may go on (monotonic seconds).
-    """
+    """One run for one account. `ends_at`: the end of its time slice (monotonic seconds)."""
 
     account: Account
     holder: str
@@ -49,8 +45,8 @@ class RunContext:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction that only the holder of the lease can end. It holds the clinic first, as
-        every change does. Raises LeaseLost, Overtaken.
+        """A transaction that only the holder of the lease can commit. It locks the clinic first,
+        like every transition. Raises LeaseLost, Overtaken.
         """
         with database.atomic():
             self.account.clinic.lock()
@@ -59,7 +55,7 @@ class RunContext:
 
     @property
     def batch_size(self) -> int:
-        """So many operations the provider takes at once now."""
+        """How many operations the provider takes at once now."""
         most = self.provider.batch_size
         return min(most, self.pace.batch or most)
 
@@ -69,12 +65,12 @@ class RunContext:
         return Pace.of(self.account)
 
     def was_said(self, reason: str) -> bool:
-        """Whether the last looks, and several of them, ended with this word of the provider's."""
+        """Whether the last several looks ended with this word of the provider's."""
         return self.account.failures >= SURE and self.account.health_word == word_of(reason)
 
     def learn(self, sent: int, done: int, is_limited: bool) -> None:
-        """What became of a batch, inside the transaction that stores it: the next ones are no
-        larger than what went through, and grow again.
+        """Adapt the batch size to the result of a batch: not larger than what went through, and
+        growing again. Inside the transaction that stores the result.
         """
         pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
         before = pace.batch, pace.rest_seconds, pace.limited_at
@@ -96,32 +92,32 @@ class RunContext:
             pace.save()
 
     def check_time(self) -> None:
-        """Before each batch and each calendar. Raises OutOfTime when the slice is over. The first
-        always goes, so that every slice gets on.
+        """Call before each batch and each calendar. Raises OutOfTime when the slice is over. The
+        first call never does, so that every slice makes progress.
         """
         if self.has_begun and self.ends_at and time.monotonic() > self.ends_at:
             raise OutOfTime
         self.has_begun = True
 
     def take_up(self, row: SyncRun) -> None:
-        """Count on in a run that ended with its time slice."""
+        """Continue a run that ended with its time slice."""
         self.run, self.counts = row, Counter(row.counts)
         row.total, row.word = row.done, ""
         row.save(only=[SyncRun.total, SyncRun.word])
 
     def stop_for_now(self) -> None:
-        """The slice is over: the next one counts on, and knows why it was begun."""
-        if self.run is None:
-            self.begin(0)
-        SyncRun.update(word=GOES_ON).where(SyncRun.id == self.run.id).execute()
+        """The slice is over. The next one continues this run."""
+        run = self.begin(0)
+        SyncRun.update(word=GOES_ON).where(SyncRun.id == run.id).execute()
 
-    def begin(self, total: int) -> None:
-        """So much more is to be done, for who watches."""
+    def begin(self, total: int) -> SyncRun:
+        """Add to the total of the progress bar. Gives the run."""
         if self.run is None:
             self.run = self._begun()
         if total:
             self.run.total += total
             self.run.save(only=[SyncRun.total])
+        return self.run
 
     def _begun(self, **columns: object) -> SyncRun:
         return SyncRun.create(
@@ -132,12 +128,12 @@ class RunContext:
         )
 
     def drop(self, number: int) -> None:
-        """So much of it need not be done any more."""
+        """Subtract what need not be done any more."""
         if number:
             self.begin(-number)
 
     def note(self, done: int = 0, **counts: int) -> None:
-        """What was done, inside the transaction that did it."""
+        """Count what was done, inside the transaction that did it."""
         self.counts.update({name: number for name, number in counts.items() if number})
         if self.run is None:
             self.run = self._begun(done=done, counts=dict(self.counts))

@@ -1,5 +1,5 @@
-"""What a person decides about a notice. Each decision works once: of two who press, or of two
-presses, the second raises Settled.
+"""What a person decides about a notice. A decision works once: for the second of two presses it
+raises Settled.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,12 @@ FOR_GOOD = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Settled(Exception):
-    """Somebody decided already."""
+    """Somebody has decided already."""
 
 
 @contextmanager
 def _deciding(notice: Notice, how: str) -> Iterator[Account]:
-    """One transaction that settles the notice and does what follows from it, or neither. Raises
-    Settled.
-    """
+    """One transaction that settles the notice and carries out the decision. Raises Settled."""
     with database.atomic():
         notice.clinic.lock()
         if not notice.close(how):
@@ -41,9 +39,11 @@ def leave(notice: Notice) -> None:
 
 
 def proposed(notice: Notice) -> Span | None:
-    """The time to which our event was moved outside, as a booking could take it; None where no
-    booking can.
+    """The time to which our event was moved outside, as a span for the booking; None where no
+    booking can have it.
     """
+    if notice.booking is None:
+        return None
     detail, zone = notice.detail, notice.booking.practitioner.zone
     try:
         if detail.get("starts_on"):
@@ -60,25 +60,26 @@ def proposed(notice: Notice) -> Span | None:
 
 
 def move_booking(notice: Notice, actor: User) -> None:
-    """The move outside was meant: the booking follows. Raises SlotTaken, or BadTime where no
-    booking can be then; nothing is settled then.
+    """The move outside was intended: the booking follows. Raises SlotTaken, or BadTime where no
+    booking can have that time; the notice then stays open.
     """
-    span = proposed(notice)
-    if span is None:
+    booking, span = notice.booking, proposed(notice)
+    if booking is None or span is None:
         raise scheduling.BadTime("ends_before_start")
     with _deciding(notice, "moved") as account:
-        notice.booking.change(actor, span)
+        booking.change(actor, span)
         _write_again(account, notice)
 
 
 def cancel_booking(notice: Notice, actor: User) -> None:
-    """The deletion or the move outside meant that the booking is off."""
+    """The deletion or the move outside meant a cancellation: cancel the booking."""
     with _deciding(notice, "cancelled"):
-        notice.booking.cancel(actor)
+        if notice.booking:
+            notice.booking.cancel(actor)
 
 
 def put_back(notice: Notice) -> None:
-    """What was changed outside is to be made good."""
+    """Undo what was changed outside."""
     with _deciding(notice, "put_back") as account:
         _write_again(account, notice)
         controls.ask(account, "check")
@@ -91,8 +92,8 @@ def _write_again(account: Account, notice: Notice) -> None:
 
 
 def remove_guests(notice: Notice) -> None:
-    """Those whom somebody invited to our event outside are to be no guests any more; the provider
-    may tell them so.
+    """Remove the guests whom somebody invited to our event outside. The provider may tell them
+    so.
     """
     with _deciding(notice, "removed") as account:
         none = {"wanted": "", "guests": 0, "guests_told": 0}
@@ -103,8 +104,8 @@ def remove_guests(notice: Notice) -> None:
 
 
 def approve(notice: Notice) -> None:
-    """What the plan would take away may go; or what is gone outside is to be written again. Only
-    that: a later plan asks anew.
+    """Let the plan delete these events, or write them again. Applies to these events only: a later
+    plan asks again.
     """
     with _deciding(notice, "approved") as account:
         Account.update(
@@ -114,7 +115,7 @@ def approve(notice: Notice) -> None:
 
 
 def keep_outside(notice: Notice) -> None:
-    """What the plan would take away stays there, and nobody asks about it again while it is as it
+    """Keep outside what the plan would delete. Nobody is asked again about it while it stays as it
     is.
     """
     with _deciding(notice, "kept") as account:
@@ -129,7 +130,7 @@ def keep_outside(notice: Notice) -> None:
 
 
 def believe(notice: Notice) -> None:
-    """The calendar outside really is empty now."""
+    """The calendar outside really is empty."""
     with _deciding(notice, "believed") as account:
         anew = {"may_empty": True, "due_at": None, "sync_token": None}
         RemoteCalendar.update(**anew).where(RemoteCalendar.id == notice.calendar_id).execute()
@@ -137,8 +138,8 @@ def believe(notice: Notice) -> None:
 
 
 def keep_source(notice: Notice) -> None:
-    """What a calendar outside held goes on taking time. We ask again when something changes there,
-    or in a day.
+    """Keep blocking the times that the calendar held. We ask again when something changes there, or
+    in a day.
     """
     with _deciding(notice, "kept"):
         later = scheduling.utc_now() + timedelta(days=1)
@@ -146,7 +147,7 @@ def keep_source(notice: Notice) -> None:
 
 
 def make_again(notice: Notice, actor: User) -> None:
-    """Our calendar was deleted outside: make it anew, with all that belongs in it."""
+    """Our calendar was deleted outside: make a new one with all bookings in it."""
     with _deciding(notice, "made_again") as account:
         was = account.destination
         starting.start(

@@ -1,4 +1,4 @@
-"""Our calendar outside: found again or made, and what it means when it is not there."""
+"""Our calendar outside: finding or making it, and what it means when it is not found."""
 
 from sync.connect import connecting
 from sync.providers.base import Calendar
@@ -12,9 +12,9 @@ from .trouble import CalendarGone
 
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:
-    """Our calendar: one of an earlier connection, the one whose answer was lost, or a new one.
-    One list that lacks it may lie, and a second
-    calendar would hold everything twice."""
+    """Our calendar: one of an earlier connection, one whose answer was lost, or a new one. A list
+    may omit it, and a second calendar would hold every booking twice, so we look twice.
+    """
     account, provider = context.account, context.provider
     mine = connecting.reference(account.clinic, account.user_id)
     found = _left_there(context) or _listed(context, mine)
@@ -40,8 +40,8 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
 
 
 def _left_there(context: RunContext) -> Calendar | None:
-    """Our calendar that was left at an earlier departure, asked for by its id: lists may hide
-    it. That it is gone must be said several times.
+    """Our calendar from before the account was disconnected, asked for by its id, since lists may
+    omit it. That it is gone must be said several times.
     """
     calendar_id = earlier.calendar_of(context.account)
     try:
@@ -53,7 +53,7 @@ def _left_there(context: RunContext) -> Calendar | None:
 
 
 def _listed(context: RunContext, mine: str) -> Calendar | None:
-    """Our calendar as two lists tell it."""
+    """Our calendar in one of two lists."""
     lists = (local.calendars(context.provider) for _ in range(2))
     return next(
         (
@@ -67,9 +67,10 @@ def _listed(context: RunContext, mine: str) -> Calendar | None:
 
 
 def missing(context: RunContext, destination: RemoteCalendar, error: Gone) -> ProviderError:
-    """What "not found" means for our calendar. Providers say it of what they have not spread
-    yet, so that it must be said several
-    times, and the list of calendars must agree."""
+    """What "not found" means for our calendar. Providers also say so of changes that have not
+    reached all their servers. So it must be said several times, and the list of calendars must
+    agree.
+    """
     listed = {calendar.calendar_id for calendar in context.provider.calendars()}
     is_gone = destination.calendar_id not in listed and context.was_said(error.reason)
     return (

@@ -1,39 +1,33 @@
-"""What is not known for sure about our events outside, and when it is to be made sure.
+"""What is not certain about our events outside, and when it is checked.
 
-One answer "not there" is a doubt, stored with the mapping, and nothing is done about that event
-until
-a complete list, asked for later, tells
-whether it lives. What we wrote and no reading has told since is asked for by its id, since a
-history need not tell the end of what it never
-told. And each night the ids and versions of all our events are compared with the mappings, which
-finds
-what a history has lost.
+One answer "not there" is a doubt. It is stored with the mapping, and the event is left alone until
+a later complete list decides. An event that we wrote and that no reading has reported since is
+asked for by its id: incremental readings may never report it. Each night the ids and versions of
+all our events are compared with the mappings, to find what incremental readings lost.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from peewee import chunked, fn
+from peewee import fn
 
 from base import scheduling
-from base.many import tuples
+from base.many import portions, tuples
 from base.outside import ExternalEvent
 from sync.events.event import Delta, Mark
+from sync.tables import earlier
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 
-from . import marks
-
-LATER = timedelta(
-    seconds=30
-)  # a list asked for in the same moment could be behind as the first answer was
+# a list asked for at once could be as outdated as the first answer
+LATER = timedelta(seconds=30)
 LONGEST = timedelta(hours=6)
-ECHO = timedelta(minutes=2)  # until a history may be expected to tell what we wrote
-NIGHT_MINUTES = 300  # after midnight, over which the comparisons of all accounts are spread
-_CHUNK = 400
+ECHO = timedelta(minutes=2)  # after a write, until incremental readings should report it
+NIGHT_MINUTES = 300  # from midnight, over which the comparisons are spread
 
 
 # ---- doubts ----
@@ -41,13 +35,12 @@ _CHUNK = 400
 
 def note(account: Account, uids: Iterable[str]) -> None:
     """One answer said that the events of these mappings are not there. Inside the account's lease.
-    The
-    wait grows while answers contradict each other.
+    The wait grows while answers contradict each other.
     """
     _doubt(account, MappingRow.uid.in_(list(uids)))
 
 
-def _doubt(account: Account, which) -> None:
+def _doubt(account: Account, which: Any) -> None:
     at, soonest = scheduling.utc_now(), None
     rows = list(
         MappingRow.select(MappingRow.id, MappingRow.tries).where(
@@ -68,7 +61,7 @@ def _doubt(account: Account, which) -> None:
         ).execute()
 
 
-def _due(account: Account, at: datetime):
+def _due(account: Account, at: datetime) -> tuple[Any, ...]:
     return (
         MappingRow.account == account,
         MappingRow.doubted_at.is_null(False),
@@ -77,17 +70,21 @@ def _due(account: Account, at: datetime):
 
 
 def due_since(account: Account, at: datetime) -> datetime | None:
-    """Since when there is the newest of the doubts that a complete list can end now, one asked for
-    after that; None: there is none.
+    """The time of the newest doubt that a complete list can decide now, if it was asked for after
+    that time; None: there is none.
     """
-    return MappingRow.select(fn.MAX(MappingRow.doubted_at)).where(*_due(account, at)).scalar()
+    newest: datetime | None = (
+        MappingRow.select(fn.MAX(MappingRow.doubted_at)).where(*_due(account, at)).scalar()
+    )
+    return newest
 
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
-    """Ids of our events that a complete reading of our calendar, of all times, does not tell though
-    the mappings say that they stand there, or are in doubt; those that lie in the past last. And
-    whether it tells none of ours. Where it holds an event without an id that can be read, that one
-    could be any, and none is lacking.
+    """Ids of our events that a complete reading of our calendar lacks although the mappings say
+    that they are there or in doubt, past events last. And whether the reading holds none of ours.
+
+    Where the calendar holds an event without a readable id, that one could be any of them: none
+    counts as lacking.
     """
     told = _there(delta)
     standing = MappingRow.phase.in_(("synced", "frozen", "deleting")) & (
@@ -98,21 +95,21 @@ def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:
         MappingRow.remote_id != "",
         standing | MappingRow.doubted_at.is_null(False),
     )
-    held = {row.remote_id: row.phase for row in rows.order_by(MappingRow.id)}
-    missing = [] if "" in told else [one for one in held if one not in told]
-    missing.sort(key=lambda one: held[one] == "frozen")
-    return missing, not told & held.keys()
+    mapped = {row.remote_id: row.phase for row in rows.order_by(MappingRow.id)}
+    missing = [] if "" in told else [one for one in mapped if one not in told]
+    missing.sort(key=lambda one: mapped[one] == "frozen")
+    return missing, not told & mapped.keys()
 
 
-def ended(account: Account, delta: Delta, at: datetime) -> None:
-    """After a complete reading: doubts about what it tells, or knows to be gone, are over; what it
-    is `unsure` of is in doubt. Inside the account's lease.
+def settle(account: Account, delta: Delta, at: datetime) -> None:
+    """After a complete reading: end the doubts about events that it holds or knows to be gone. Ids
+    that it is `unsure` of become doubts. Inside the account's lease.
     """
     if "" in _there(delta):
         return
     rows = MappingRow.select(MappingRow.id, MappingRow.remote_id).where(*_due(account, at))
     over = [row.id for row in rows if row.remote_id not in delta.unsure]
-    for some in chunked(over, _CHUNK):
+    for some in portions(over):
         MappingRow.update(doubted_at=None, retry_at=None).where(MappingRow.id.in_(some)).execute()
         settled = (
             MappingRow.phase.in_(("synced", "frozen")),
@@ -120,52 +117,50 @@ def ended(account: Account, delta: Delta, at: datetime) -> None:
             MappingRow.problem == "not found",
         )
         MappingRow.update(problem="", tries=0).where(MappingRow.id.in_(some), *settled).execute()
-    for some in chunked(sorted(delta.unsure), _CHUNK):
-        _doubt(account, MappingRow.remote_id.in_(some))
+    for unsure in portions(sorted(delta.unsure)):
+        _doubt(account, MappingRow.remote_id.in_(unsure))
 
 
 def _there(delta: Delta) -> set[str]:
-    """Ids of what a reading tells, also of what could not be read."""
-    return {key for seen in delta.changed for key in (seen.remote_id, seen.series_id) if key} | {
+    """Ids of the events in a reading, also of those that could not be read."""
+    return {key for seen in delta.changed for key in seen.ids} | {
         one.remote_id for one in delta.unread
     }
 
 
-def over(account: Account) -> frozenset[str]:
-    """Ids of the events that are known to be gone."""
-    return frozenset(
-        remote_id
-        for (remote_id,) in MappingRow.select(MappingRow.remote_id)
-        .where(MappingRow.account == account, MappingRow.phase == "gone")
-        .tuples()
+def known_gone(account: Account) -> frozenset[str]:
+    """Ids of the events that are known to be deleted."""
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == account, MappingRow.phase == "gone"
     )
+    return frozenset(remote_id for (remote_id,) in tuples(rows))
 
 
 # ---- echoes ----
 
 
-def heard(account: Account, delta: Delta) -> None:
-    """A reading told of these events: its history knows them. Inside the account's lease."""
+def note_told(account: Account, delta: Delta) -> None:
+    """A reading reported these events. Inside the account's lease."""
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
     told = _there(delta) | delta.tombstones
-    answered(
+    _forget_untold(
         account,
         [remote_id for (remote_id,) in tuples(waiting) if delta.complete or remote_id in told],
     )
 
 
-def answered(account: Account, remote_ids: Iterable[str]) -> None:
-    """Nothing need be asked about these events any more."""
-    for some in chunked(remote_ids, _CHUNK):
+def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:
+    """These events need not be asked for any more."""
+    for some in portions(remote_ids):
         MappingRow.update(written_at=None).where(
             MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
 
 
-def unheard(account: Account, at: datetime) -> list[str]:
-    """Ids of the events that we wrote a while ago and no reading has told since."""
+def untold(account: Account, at: datetime) -> list[str]:
+    """Ids of the events that we wrote a while ago and that no reading has reported since."""
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account,
         MappingRow.written_at <= at - ECHO,
@@ -178,8 +173,8 @@ def unheard(account: Account, at: datetime) -> list[str]:
 
 
 def is_night(account: Account, destination: RemoteCalendar, at: datetime) -> bool:
-    """Whether the calendar's comparison is due: once after a minute of the night, by its own clock,
-    that is another for each account.
+    """Whether the calendar's nightly comparison is due: once a night, by its own clock, at a minute
+    that differs between accounts.
     """
     zone = ZoneInfo(destination.zone_name if scheduling.is_zone(destination.zone_name) else "UTC")
     slot = scheduling.midnight(at.astimezone(zone).date(), zone) + timedelta(
@@ -194,28 +189,28 @@ def differs(
     destination: RemoteCalendar,
     outline: Mapping[str, tuple[str, Mark | None]],
 ) -> bool:
-    """Whether ids and versions of the events with our mark are others than the mappings say, or
-    others than those that are mirrored stand beside them.
+    """Whether ids and versions of the events with our mark differ from the mappings, or the
+    external events beside them from those that are mirrored.
     """
-    own = {"", marks.part(account)} | marks.parts_of(account)
+    own = {"", earlier.part(account)} | earlier.parts_of(account)
     rows = MappingRow.select(MappingRow.remote_id, MappingRow.etag, MappingRow.phase).where(
         MappingRow.account == account, MappingRow.remote_id != ""
     )
     known = {remote_id: (etag, phase) for remote_id, etag, phase in tuples(rows)}
-    held = {key: row for key, row in known.items() if row[1] != "gone"}
+    mapped = {key: row for key, row in known.items() if row[1] != "gone"}
     there = {
         key: etag
         for key, (etag, mark) in outline.items()
-        if (key in held or (mark and mark.account in own)) and key not in account.kept_copies
+        if (key in mapped or (mark and mark.account in own)) and key not in account.kept_copies
     }
     external = {key for key, (_, mark) in outline.items() if mark is None and key not in known}
     if external != _mirrored(destination):
         return True
     lost = any(
-        phase in ("synced", "frozen") and key not in there for key, (_, phase) in held.items()
+        phase in ("synced", "frozen") and key not in there for key, (_, phase) in mapped.items()
     )
     return lost or any(
-        key not in held or (held[key][1] == "synced" and held[key][0] != etag)
+        key not in mapped or (mapped[key][1] == "synced" and mapped[key][0] != etag)
         for key, etag in there.items()
     )
 

@@ -1,9 +1,9 @@
-"""Which calendars does an account have that was just connected? A job asks, since a provider may be
-slow; the page follows it.
+"""The first list of the calendars of an account that was just connected. A job asks, since a
+provider may be slow; the page follows it.
 
-Until that is known (`Account.listed_at` is None) nothing is offered: not where to write, and not
-what to read. `health` and `health_word` (the
-class of the error) say what went wrong, and `wait_until` when it is tried again.
+Until the calendars are known (`Account.listed_at` is None) nothing is offered: neither where to
+write, nor what to read. `health` and `health_word` (the class of the error) say what went wrong,
+and `wait_until` when it is tried again.
 """
 
 import logging
@@ -26,7 +26,7 @@ PHASES = ("naming", "off")  # all others are listed by their runs
 
 
 def due() -> "ModelSelect[Account]":
-    """Accounts to look at now that no worker holds."""
+    """Accounts to list now whose lease nobody has."""
     at = scheduling.utc_now()
     free = (
         Account.leased_until.is_null() | (Account.leased_until <= at),
@@ -42,19 +42,19 @@ def due() -> "ModelSelect[Account]":
 
 
 def ask(account: Account) -> None:
-    """Somebody wants it looked at now."""
+    """Somebody wants the list now."""
     anew = {"listed_at": None, "wait_until": None, "health": "ok", "health_word": ""}
     Account.update(**anew).where(Account.id == account.id, Account.phase.in_(PHASES)).execute()
     database.will_wake("account", account.id)
 
 
 def wake(account_id: int) -> bool:
-    """Have it looked at now. False: Redis is away, and the next sweep does it."""
+    """Run the job now. False: Redis is away, and the next sweep does it."""
     return jobs.enqueue("now", look, account_id)
 
 
 def sweep() -> None:
-    """Wake the workers about all that is due: a wake-up may be lost with Redis, or its worker may
+    """Enqueue a job for each account that is due: a job may be lost with Redis, or its worker may
     have died.
     """
     for account in due():
@@ -62,7 +62,7 @@ def sweep() -> None:
 
 
 def look(account_id: int) -> None:
-    """Job: list the account's calendars, or write down why not."""
+    """Job: list the account's calendars, or store why that failed."""
     if not due().where(Account.id == account_id).exists():
         return
     with leased(account_id) as holder:
@@ -101,9 +101,7 @@ def _trouble(account: Account, error: ProviderError) -> None:
 
 
 def _note(account: Account, **columns: object) -> None:
-    """Write it down, unless the person connected anew meanwhile: then it is about what was
-    before.
-    """
+    """Store it, unless the person connected again meanwhile."""
     same = (
         Account.id == account.id,
         Account.consented_at == account.consented_at,

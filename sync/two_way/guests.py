@@ -1,5 +1,5 @@
-"""Guests whom somebody invited to an event of ours outside. We never invite anyone; whoever is a
-guest stays one until a person decides.
+"""Guests whom somebody invited to an event of ours outside. We never invite anyone, and remove
+guests only when a person decides so.
 """
 
 from peewee import fn
@@ -11,8 +11,8 @@ from .context import RunContext
 
 
 def tell(context: RunContext) -> None:
-    """Tell the person once of guests that came to an event of ours; the notice ends by itself when
-    they are gone.
+    """Tell the person once of new guests of an event of ours; the notice is settled when they are
+    gone.
     """
     account = context.account
     stands, told = (

@@ -1,6 +1,5 @@
-"""What calendars outside hold, mirrored here: external events as locked, possibly busy time.
-Nothing
-of it is ever written back.
+"""The mirror of calendars outside: external events as locked, possibly busy time. Nothing of it is
+ever written back.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,7 +11,7 @@ from typing import Any
 from peewee import JOIN, chunked, fn
 
 from base import scheduling, text
-from base.many import insert_many_rows, tuples, update_many_rows
+from base.many import insert_many_rows, portions, tuples, update_many_rows
 from base.outside import TITLE_LENGTH, ExternalEvent, blocks
 from base.statuses import FREE_STATUSES
 from models import Booking
@@ -33,33 +32,31 @@ SPARE = timedelta(
 )
 PORTION = 1000  # rows written in one transaction
 ACCEPTED = "accepted"  # how a notice of a double booking is settled that the person left
-_CHUNK = 400
 _COLUMNS = ("series_id", "title", "busy", "blocks", "starts_at", "ends_at", "starts_on", "ends_on")
 _TIMES = {"starts_at", "ends_at", "starts_on", "ends_on", "blocks"}
 
 
 @dataclass
 class Change:
-    """What one pull changes in the mirror of a calendar. `is_sudden`: it would empty it, which a
-    person must confirm.
+    """What one pull changes in the mirror of a calendar. `is_sudden`: it would empty the mirror,
+    which a person must confirm.
     """
 
     gone: list[int] = field(default_factory=list)
     changed: list[ExternalEvent] = field(default_factory=list)
     fresh: list[ExternalEvent] = field(default_factory=list)
-    moved: list[ExternalEvent] = field(
-        default_factory=list
-    )  # now take time that they did not take before; fresh ones have no id here
+    # now take time that they did not take before; fresh ones have no id here
+    moved: list[ExternalEvent] = field(default_factory=list)
     is_sudden: bool = False
 
     def portions(self) -> Iterator["Change"]:
-        """The same, in parts that each can be written in one short transaction."""
+        """The same in parts, each for one short transaction."""
         yield from (Change(gone=some) for some in chunked(self.gone, PORTION))
         yield from (Change(changed=some) for some in chunked(self.changed, PORTION))
         yield from (Change(fresh=some) for some in chunked(self.fresh, PORTION))
 
     def store(self) -> dict[str, int]:
-        """Write it down, inside the caller's transaction. Gives the counts for the history."""
+        """Write the change, inside the caller's transaction. Gives the counts for the history."""
         if self.gone:
             ExternalEvent.delete().where(ExternalEvent.id.in_(self.gone)).execute()
         update_many_rows(ExternalEvent, self.changed, _COLUMNS)
@@ -72,19 +69,18 @@ class Change:
 
 
 def compare(
-    account: Account, calendar: RemoteCalendar, delta: Delta, held: Iterable[str] = ()
+    account: Account, calendar: RemoteCalendar, delta: Delta, mapped: Iterable[str] = ()
 ) -> Change:
-    """What a pull changes. Reads only. `held`: ids of events of ours in the calendar.
+    """What a pull changes. Reads only. `mapped`: ids of events of ours in the calendar.
 
-    A complete pull also takes away what it does not tell. What a pull tells of wins over a
-    tombstone of its series. Of what cannot be read the
-    last known stays; and where something told has no id, it could be any, so that nothing is
-    missing.
+    A complete pull also removes what it lacks. An event in the pull takes precedence over a
+    tombstone of its series. Of an event that cannot be read, the last known state stays. Where an
+    event has no id it could be any, so that nothing counts as missing.
     """
-    held, unread = set(held), {one.remote_id for one in delta.unread}
+    mapped, unread = set(mapped), {one.remote_id for one in delta.unread}
     external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
     told = {
-        seen.remote_id: seen for seen in external if not {seen.remote_id, seen.series_id} & held
+        seen.remote_id: seen for seen in external if not {seen.remote_id, seen.series_id} & mapped
     }
     bounds = delta.window and Window(delta.window.starts_at - SPARE, delta.window.ends_at + SPARE)
     inside = {
@@ -123,8 +119,8 @@ def compare(
 
 
 def remember_unread(calendar: RemoteCalendar, delta: Delta) -> None:
-    """Keep what of a pull could not be read, until it is read, or gone. What has no id is
-    remembered by its number.
+    """Store which events of a pull could not be read, until they can be read or are gone. An event
+    without an id is stored by its number.
     """
     found = {one.remote_id or f"?{number}": one.reason for number, one in enumerate(delta.unread)}
     over = None if delta.complete else {seen.remote_id for seen in delta.changed} | delta.tombstones
@@ -142,8 +138,8 @@ def _rows(
     rows = ExternalEvent.select().where(ExternalEvent.calendar == calendar)
     if delta.complete:
         return rows
-    found = {}
-    for some in chunked([*told, *delta.tombstones], _CHUNK):
+    found: dict[int, ExternalEvent] = {}
+    for some in portions([*told, *delta.tombstones]):
         found |= {
             row.id: row
             for row in rows.where(
@@ -156,17 +152,14 @@ def _rows(
 def _is_gone(
     row: ExternalEvent, delta: Delta, told: dict[str, RemoteEvent], unread: set[str]
 ) -> bool:
-    """Whether a mirrored event that the pull does not place in the window is surely not there any
-    more.
-    """
+    """Whether a mirrored event that the pull does not hold is certainly gone."""
     if row.remote_id in told or row.remote_id in delta.tombstones:
         return True
     if {row.remote_id, row.series_id} & unread:
         return False
-    series = told.get(row.series_id)
-    made_single = (
-        series is not None and not series.is_series
-    )  # a repeat no longer: not every provider removes each occurrence
+    series = told.get(row.series_id) if row.series_id else None
+    # no repeat any more: not every provider reports each removed occurrence
+    made_single = series is not None and not series.is_series
     return made_single or row.series_id in delta.tombstones or (delta.complete and "" not in unread)
 
 
@@ -193,7 +186,7 @@ def _columns(calendar: RemoteCalendar, seen: RemoteEvent) -> dict[str, Any]:
 
 
 class Ahead:
-    """The person's bookings ahead that hold time, loaded once to be compared with many events."""
+    """The person's coming bookings that take time, loaded once to be compared with many events."""
 
     def __init__(self, account: Account):
         at = scheduling.utc_now()
@@ -207,13 +200,14 @@ class Ahead:
         )
 
     def under(self, event: ExternalEvent) -> list[Booking]:
-        """Those that hold time while the event takes it."""
+        """Those that overlap the event."""
         if not event.blocks or not self._rows:
             return []
+        # an event may be very long
         first, last = (
             self._starts[0] - SPARE,
             self._starts[-1] + self._longest,
-        )  # an event may last for all of history
+        )
         starts_at, ends_at = max(event.starts_at, first), min(event.ends_at, last)
         near = self._rows[
             bisect_left(self._starts, starts_at - self._longest) : bisect_right(
@@ -227,10 +221,12 @@ Doubles = dict[str, tuple[ExternalEvent, Booking]]
 
 
 def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
-    """Where a busy time that came or moved outside lies on a booking. Reads only: it takes long
-    where both are many.
+    """Where a new or moved busy time overlaps a booking. Reads only: it takes long where both are
+    many.
     """
-    ahead = Ahead(account) if moved else None
+    if not moved:
+        return {}
+    ahead = Ahead(account)
     return {
         _clash(event, booking): (event, booking)
         for event in moved
@@ -239,10 +235,10 @@ def doubles(account: Account, moved: list[ExternalEvent]) -> Doubles:
 
 
 def tell_doubles(account: Account, calendar: RemoteCalendar, near: Doubles, is_first: bool) -> None:
-    """Tell the person of double bookings; of many, or all of a calendar's first read, in one
-    sentence.
+    """Tell the person of double bookings; of many, or of a calendar's first read, in one notice.
 
-    What the person left as it is, is not told again, however often the calendar is read anew.
+    A double booking that the person accepted is not told again, however often the calendar is read
+    anew.
     """
     if not near:
         return
@@ -293,15 +289,13 @@ def _ids(calendar: RemoteCalendar, remote_ids: list[str]) -> dict[str, int]:
     )
     return dict(
         row
-        for some in chunked(remote_ids, _CHUNK)
+        for some in portions(remote_ids)
         for row in tuples(rows.where(ExternalEvent.remote_id.in_(some)))
     )
 
 
 def _clash(event: ExternalEvent, booking: Booking) -> str:
-    """A double booking as a later reading knows it again, when the row of the event is another
-    one.
-    """
+    """The identity of a double booking, the same when the event was read anew into another row."""
     return (
         f"{booking.id} {event.starts_at.isoformat()} {event.ends_at.isoformat()}"
         f" {hash_of(event.remote_id)[:12]}"
@@ -309,7 +303,7 @@ def _clash(event: ExternalEvent, booking: Booking) -> str:
 
 
 def end_doubles(account: Account) -> None:
-    """Notices of double bookings that are none any more are settled by themselves."""
+    """Settle notices of double bookings that no longer exist."""
     open_ones = Notice.select(Notice, ExternalEvent).join(ExternalEvent, JOIN.LEFT_OUTER)
     notices = list(
         open_ones.where(
@@ -318,17 +312,17 @@ def end_doubles(account: Account) -> None:
     )
     ahead = Ahead(account) if any(notice.event_id for notice in notices) else None
     for notice in notices:
-        under = ahead.under(notice.event) if notice.event_id else []
-        if (
-            notice.booking_id not in {booking.id for booking in under}
-            if notice.event_id
-            else not clashing([notice])
-        ):
+        if ahead and notice.event_id and notice.event:
+            under = {booking.id for booking in ahead.under(notice.event)}
+            is_over = notice.booking_id not in under
+        else:
+            is_over = not clashing([notice])
+        if is_over:
             notice.close("over")
 
 
 def clashing(notices: Sequence[Notice]) -> list[Booking]:
-    """The bookings of these notices of one calendar on which a busy time of it still lies, soonest
+    """The bookings of these notices of one calendar that a busy time still overlaps, soonest
     first.
     """
     account, at = notices[0].account, scheduling.utc_now()
@@ -358,9 +352,9 @@ def clashing(notices: Sequence[Notice]) -> list[Booking]:
 
 
 def accept(notices: Iterable[Notice]) -> bool:
-    """The person leaves these double bookings as they are. The notices outlive the rows of their
-    events, so that no later reading of the
-    calendar tells the same again. False where all of them were decided before."""
+    """The person accepts these double bookings. The notices are kept when the rows of their events
+    go, so that no later reading tells the same again. False where all of them were decided before.
+    """
     ids = [notice.id for notice in notices]
     rows = Notice.update(settled_at=scheduling.utc_now(), settled_as=ACCEPTED, event=None).where(
         Notice.id.in_(ids), Notice.settled_at.is_null()

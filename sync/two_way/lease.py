@@ -1,6 +1,4 @@
-"""Holding an account's lease for as long as its work goes on, however slow its provider is, and no
-longer than its worker lives.
-"""
+"""Holding an account's lease as long as its work goes on, and no longer than its worker lives."""
 
 import logging
 import threading
@@ -13,18 +11,16 @@ from sync.tables.accounts import LEASE_SECONDS, Account
 
 log = logging.getLogger("kalends.lease")
 
-RENEWED_EVERY = (
-    LEASE_SECONDS / 4
-)  # seconds: three renewals may fail or be late before the lease ends
+# seconds: three renewals may fail or be late before the lease ends
+RENEWED_EVERY = LEASE_SECONDS / 4
 
 
 @contextmanager
 def leased(account_id: int) -> Iterator[str | None]:
     """The holder of a lease that is renewed until the block ends; None while another worker has it.
 
-    A thread renews it, so that also one slow call is covered, whatever it waits for. It dies with
-    the process: after a kill the account is
-    free within LEASE_SECONDS.
+    A thread renews it, so that it lasts through one slow call. The thread ends with the process:
+    after a kill the account is free within LEASE_SECONDS.
     """
     holder = Account.take(account_id)
     if holder is None:

@@ -1,9 +1,8 @@
-"""Taking away what we made outside, and nothing else: found by its mark and its reference, whether
-or not our own records still know it.
+"""Deleting what we made outside and nothing else. Events are found by mark and reference, whether
+or not our records know them.
 
-A departure goes on until a complete look finds no event with our mark, or a person ends it and lets
-them stay. No refusal ends it: what
-keeps an event there is raised, so that it is tried again, and the pages say so.
+This goes on until a complete list holds no event with our mark, or a person ends it and leaves
+them. A refusal never ends it: it is raised, tried again, and shown on the pages.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,11 +12,19 @@ from peewee import chunked
 
 from base import scheduling
 from base.database import database
-from base.many import tuples
+from base.many import portions, tuples
 from sync.connect import connecting, revoking
 from sync.events.event import RemoteEvent, Window
 from sync.providers.base import Calendar, Delete
-from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable, Unsent
+from sync.providers.errors import (
+    OF_THE_ACCOUNT,
+    Forbidden,
+    Gone,
+    ProviderError,
+    ScopeMissing,
+    Unavailable,
+    Unsent,
+)
 from sync.providers.writing import OF_ANY_CALL
 from sync.tables import earlier, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
@@ -28,20 +35,19 @@ from . import channels, local, marks, search, strays
 from .context import RunContext
 from .paging import KeptPages
 
+# phases of mappings whose events stand there, as far as we know
 STANDING = (
     "synced",
     "frozen",
     "deleting",
-)  # phases of mappings whose events stand there, as far as we know
-_CHUNK = 400
+)
 
 
 def leave(context: RunContext, pages: KeptPages) -> None:
-    """Carry out what a person asked for: close channels, take our events away where asked, and let
-    the account become its goal.
+    """Carry out what a person asked for: close channels, delete our events where asked, and let the
+    account become its goal.
 
-    Raises ProviderError when something is left, or when that cannot be told: it is to be tried
-    again.
+    Raises ProviderError when an event is left, or when that is not known: the run is tried again.
     """
     account = context.account
     for channel in list(Channel.select().where(Channel.account == account)):
@@ -53,18 +59,16 @@ def leave(context: RunContext, pages: KeptPages) -> None:
 
 
 def let_go(account: Account, is_gone: bool) -> None:
-    """Let the account become its goal, and remember what of ours is left there: our own calendar,
-    unless it `is_gone`.
-    """
+    """Let the account become its goal, and note our calendar there as left, unless it `is_gone`."""
     destination = account.destination
-    is_left = destination and destination.is_ours and not is_gone
+    is_left = destination is not None and destination.is_ours and not is_gone
     with database.atomic():
-        earlier.remember(account, destination.calendar_id if is_left else None)
+        earlier.remember(account, destination.calendar_id if destination and is_left else None)
         ending.finish(account, is_gone)
 
 
 class _Removal:
-    """Our calendars and events at one account, on their way out."""
+    """Deletes our calendars and events at one account."""
 
     def __init__(self, context: RunContext, pages: KeptPages):
         self.context, self.account, self.provider = context, context.account, context.provider
@@ -72,17 +76,17 @@ class _Removal:
         self.rows: dict[str, RemoteCalendar] = {}
 
     def carry_out(self) -> bool:
-        """Take our calendars away, or only our events where something else lies among them, and
-        look whether nothing is left. Whether our
-        destination itself is gone."""
-        destination, held = self.account.destination, self._held()
+        """Delete our calendars, or only our events where others keep events among them, and check
+        that none is left. Whether our destination calendar itself is gone.
+        """
+        destination, is_mapped = self.account.destination, self._is_mapped()
         known = destination.calendar_id if destination else None
         mine = connecting.reference(self.account.clinic, self.account.user_id)
         listed = local.calendars(self.provider)
         self.rows = connecting.note_new(self.account, listed)
         made = [calendar for calendar in listed if mine in calendar.description]
         removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
-        if known and known not in {calendar.calendar_id for calendar in made}:
+        if destination and known and known not in {calendar.calendar_id for calendar in made}:
             is_listed = any(calendar.calendar_id == known for calendar in listed)
             removed |= (
                 {known} if self._remove_from_own(known, destination.is_ours, is_listed) else set()
@@ -100,11 +104,11 @@ class _Removal:
             calendar.calendar_id for calendar in (self.provider.calendars() if made else ())
         }:
             raise Unavailable("calendar is left")
-        if held and not (self.found or removed):
+        if is_mapped and not (self.found or removed):
             self._believe_later(Unavailable("nothing found"))
         return known is None or known in removed
 
-    def _held(self) -> bool:
+    def _is_mapped(self) -> bool:
         """Whether our records know of events there."""
         return (
             MappingRow.select()
@@ -113,17 +117,16 @@ class _Removal:
         )
 
     def _believe_later(self, error: ProviderError) -> None:
-        """Raise this, unless it was said several times."""
+        """Raise this error, unless it was said several times."""
         if not self.context.was_said(error.reason or "not found"):
             raise Unavailable(error.reason or "not found", error.status)
 
     def _remove_calendar(self, calendar: Calendar) -> bool:
-        """The whole calendar, unless somebody keeps events of their own in it, or writes to it.
-        Whether it was taken away. A list that lies would
-        cost what others keep there: two must tell the same, and none of them other than what we
-        knew.
+        """Delete the whole calendar, unless others keep events of their own in it or write to it.
+        Whether it was deleted. A wrong list would cost others their events, so two lists must
+        agree, with each other and with our records.
         """
-        held, unread = self._everything(calendar)
+        there, unread = self._everything(calendar)
         row = RemoteCalendar.get_or_none(
             RemoteCalendar.account == self.account,
             RemoteCalendar.calendar_id == calendar.calendar_id,
@@ -133,15 +136,15 @@ class _Removal:
             or (row is not None and row.holds_others)
             or bool(starting.taken(self.account, [calendar.calendar_id]))
         )
-        if not held and self._held():
+        if not there and self._is_mapped():
             self._believe_later(Unavailable("nothing found"))
         try:
             is_all_ours = not is_shared and len(
-                marks.ours(self.account, held, is_made=True)
-            ) == len(held)
-            if is_all_ours and self._everything(calendar) == (held, unread):
+                marks.ours(self.account, there, is_made=True)
+            ) == len(there)
+            if is_all_ours and self._everything(calendar) == (there, unread):
                 self.provider.delete_calendar(calendar.calendar_id)
-                self._note_gone([seen.remote_id for seen in held])
+                self._note_gone([seen.remote_id for seen in there])
                 return True
         except Forbidden:
             # whose calendar it is may be seen otherwise after a new consent; the events bear our
@@ -155,7 +158,7 @@ class _Removal:
         return False
 
     def _everything(self, calendar: Calendar) -> tuple[tuple[RemoteEvent, ...], bool]:
-        """All that stands in a calendar, by its ids, and whether something in it cannot be read."""
+        """All events of a calendar, by id, and whether one of them cannot be read."""
         at, far = scheduling.utc_now(), self.provider.longest_window / 2
         pulled = self.provider.pull(
             calendar.calendar_id, None, Window(at - far, at + far), unrolled=False
@@ -163,9 +166,7 @@ class _Removal:
         return tuple(sorted(pulled.changed, key=attrgetter("remote_id"))), bool(pulled.unread)
 
     def _known(self, calendar_id: str) -> set[str]:
-        """Ids of the events that we wrote to this calendar, as far as our records tell: a list may
-        leave some of them out.
-        """
+        """Ids of the events that we wrote to this calendar by our records: a list may omit some."""
         destination = self.account.destination
         if destination is None or destination.calendar_id != calendar_id:
             return set()
@@ -177,9 +178,9 @@ class _Removal:
         return {remote_id for (remote_id,) in tuples(rows)}
 
     def _remove_from_own(self, calendar_id: str, is_made: bool, is_listed: bool) -> bool:
-        """Our events in one of the person's own calendars, or in one that the list lacks. Whether
-        the calendar itself is gone: what the list has
-        is there, whatever an answer says."""
+        """Delete our events in one of the person's own calendars, or in one that the list lacks.
+        Whether the calendar itself is gone; one that is listed is not, whatever an answer says.
+        """
         try:
             self._remove_events(
                 calendar_id, lambda: self._find(calendar_id, is_made), self._known(calendar_id)
@@ -192,13 +193,13 @@ class _Removal:
         return False
 
     def _remove_hidden(self, told: set[str | None]) -> None:
-        """What stands in calendars that we know and the list does not tell: one list may lie. Those
-        that are refused several times as well are not there.
+        """Delete our events in calendars that we know and the list lacks, since a list may omit
+        one. Calendars that are refused several times do not exist.
         """
         hidden = {
-            row.calendar_id: row.is_ours
+            row.made_id: row.is_ours
             for row in self.rows.values()
-            if row.is_ours or row.access in ("owner", "writer")
+            if row.calendar_id and (row.is_ours or row.access in ("owner", "writer"))
         }
         if left := earlier.calendar_of(self.account):
             hidden[left] = True
@@ -209,11 +210,11 @@ class _Removal:
                 self._believe_later(error)
 
     def _remove_strays(self, calendar_id: str) -> Unavailable | None:
-        """What somebody dragged into another calendar. Gives the refusal to look into it, or to
-        take away what is there, and leaves the other calendars to be looked into.
+        """Delete our events in another calendar. Gives the refusal, if any, so that the other
+        calendars are still searched.
         """
         row = self.rows.get(calendar_id)
-        if search.is_searched(row):
+        if row and search.is_searched(row):
             return Unavailable(row.search_word) if row.search_word else None
         self.context.check_time()
 
@@ -223,7 +224,7 @@ class _Removal:
         try:
             if find():
                 self._remove_events(calendar_id, find)
-        except strays.ENDING:
+        except OF_THE_ACCOUNT:
             raise
         except ProviderError as error:
             return Unavailable(error.reason or "not found", error.status)
@@ -232,7 +233,7 @@ class _Removal:
         return None
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
-        """Our events, none of a colleague's, in a calendar that we wrote to."""
+        """Our events, and no colleague's, in a calendar that we wrote to."""
         marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
         return {
             seen.series_id or seen.remote_id: seen
@@ -245,8 +246,8 @@ class _Removal:
         find: Callable[[], dict[str, RemoteEvent]],
         known: Iterable[str] = (),
     ) -> None:
-        """What is found there or `known` to stand there, and a look whether it is gone. Raises what
-        keeps one there.
+        """Delete the events that are found or `known`, and check that they are gone. Raises the
+        refusal of one that is left.
         """
         found = {*find(), *known}
         if not found:
@@ -271,11 +272,11 @@ class _Removal:
             raise Unavailable("events are left")
 
     def _note_gone(self, remote_ids: Iterable[str]) -> None:
-        """These are taken away: the history counts them, and the mappings do no longer."""
+        """These are deleted: count them, and remove their mappings."""
         ids = list(remote_ids)
         self.found += len(ids)
         with self.context.writing():
-            for some in chunked(ids, _CHUNK):
+            for some in portions(ids):
                 MappingRow.update(phase="gone", wanted="").where(
                     MappingRow.account == self.account, MappingRow.remote_id.in_(some)
                 ).execute()

@@ -1,4 +1,4 @@
-"""Our side of two-way sync: bookings and time off as the events that should stand outside, and the
+"""Our side of two-way sync: the events that bookings and time off should be outside, and the
 mappings as rows.
 """
 
@@ -7,28 +7,30 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
-from peewee import chunked, fn
+from peewee import fn
 
 from base import feed_presets, scheduling
+from base.many import portions, tuples
 from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Delta, Event, EventMapping, Terms, Window
 from sync.events.face import Choices, Policy
 from sync.feeds import shown
 from sync.providers.base import Calendar, Provider
 from sync.providers.errors import Unavailable
+from sync.tables import earlier
 from sync.tables.accounts import TWO_WAY, Account
 from sync.tables.mappings import MappingRow
 
 from . import away, marks
 
 LOCK = "\N{LOCK} "
+# calendars outside are read a little wider than bookings go out
 WIDER = (
     timedelta(days=7),
     timedelta(days=35),
-)  # calendars outside are read a little wider than bookings go out
+)
 RECENT = timedelta(minutes=10)
 BEHIND = timedelta(hours=1)  # so long at most an answer of a provider may be behind the last one
-_CHUNK = 400
 SHARED = (
     "uid",
     "remote_id",
@@ -59,34 +61,34 @@ def reach(account: Account) -> Window:
 
 
 def terms(account: Account) -> Terms:
-    """What a plan for the account is made under."""
+    """The terms of a plan for the account."""
     return Terms(
         account.clinic.installation,
         account.generation,
         window(account),
         account.edits,
         refresh=is_shown_otherwise(account),
-        account=marks.part(account),
+        account=earlier.part(account),
         settled=scheduling.utc_now() - BEHIND,
     )
 
 
 def shown_as(account: Account) -> str:
-    """The rules by which clients are shown now, in a short text."""
+    """The rules by which clients are shown now, as a short text."""
     rules = Policy.of(account.user, account.clinic, _choices(account))
     return f"{rules.identifier}|{rules.title}|{rules.details}|{rules.hide_sensitive}"[:200]
 
 
 def is_shown_otherwise(account: Account) -> bool:
-    """Whether what stands outside was written by other rules, so that also what has left the window
-    must be looked at.
+    """Whether events outside were written by other rules than today's, so that events outside the
+    window must be checked too.
     """
     return account.shown_as not in ("", shown_as(account))
 
 
 def calendars(provider: Provider) -> list[Calendar]:
-    """The calendars of an account. Each has one at least: an empty list is trouble, or one of ours
-    would be made twice, or left behind.
+    """The calendars of an account. There is always at least one: an empty list is an error, or our
+    calendar would be made twice, or left behind.
     """
     listed = provider.calendars()
     if not listed:
@@ -98,8 +100,8 @@ def calendars(provider: Provider) -> list[Calendar]:
 
 
 def revision(account: Account) -> int:
-    """The newest change here that a run from now on sees. Read before the bookings: whatever comes
-    later has a larger one.
+    """The newest change here that a run sees from now on. Read it before the bookings: later
+    changes have a larger one.
     """
     is_wide = account.covers is not None
     calendars = Practitioner.select(fn.MAX(Practitioner.calendar_rev)).where(
@@ -114,7 +116,8 @@ def revision(account: Account) -> int:
     newest = Clinic.select(
         Clinic.faces_rev, calendars, people, *([own] if account.time_off else [])
     ).where(Clinic.id == account.clinic_id)
-    return max(revision or 0 for revision in newest.tuples().get())
+    (revisions,) = tuples(newest)
+    return max(revision or 0 for revision in revisions)
 
 
 def events(
@@ -124,21 +127,16 @@ def events(
     mappings: Sequence[EventMapping],
     kept: Iterable[str],
 ) -> dict[str, Event | None]:
-    """What `plan` asks for: by uid the event of every booking that goes out and lies in the window,
-    has a living mapping or is named by the
-    delta; None for one that is linked or named and is not to stand outside. `sent`: the calendars
-    whose bookings go out, read once for one plan. `kept`: uids about which nothing is to be decided
-    now.
+    """What `plan` needs: by uid the event of every booking that goes out and is in the window, has
+    a mapping that is not frozen or gone, or is named by the delta; None for one that has a mapping
+    or is named and should not be outside. `sent`: the calendars whose bookings go out. `kept`: uids
+    that are not to be decided now.
     """
     bounds, kept, off = window(account), set(kept), _away(account)
     found = {event.uid: event for event in _shown(account, sent, bounds.starts_at, bounds.ends_at)}
     found |= _signed(account, off.within(bounds))
-    told = (
-        {seen.remote_id for seen in delta.changed}
-        | {seen.series_id for seen in delta.changed}
-        | delta.tombstones
-    )
-    asked = {seen.mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
+    told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
+    asked = {seen.own_mark.reference for seen in delta.changed if marks.is_ours(seen.mark, account)}
     asked |= {
         mapping.uid
         for mapping in mappings
@@ -155,8 +153,8 @@ def events(
 def going_out(
     account: Account, sent: Sequence[Practitioner], uids: Iterable[str]
 ) -> dict[str, Event]:
-    """By uid the events of those bookings and times off that are to stand outside, whenever they
-    take place.
+    """By uid the events of those bookings and times off that should be outside, whenever they take
+    place.
     """
     uids = set(uids)
     found = _signed(account, _away(account).events(uids))
@@ -173,7 +171,7 @@ def count_away(account: Account, uids: Sequence[str]) -> int:
     mine = MappingRow.account == account, MappingRow.is_away
     return sum(
         MappingRow.select().where(*mine, MappingRow.uid.in_(some)).count()
-        for some in chunked(uids, _CHUNK)
+        for some in portions(uids)
     )
 
 
@@ -186,9 +184,7 @@ def _bookings(
 ) -> dict[str, Event]:
     known = [UUID(uid) for uid in uids if marks.is_uuid(uid)]
     return {
-        event.uid: event
-        for some in chunked(known, _CHUNK)
-        for event in _shown(account, sent, only=some)
+        event.uid: event for some in portions(known) for event in _shown(account, sent, only=some)
     }
 
 
@@ -199,7 +195,7 @@ def _shown(
     end: datetime | None = None,
     only: Sequence[UUID] | None = None,
 ) -> Iterator[Event]:
-    """Bookings as they look outside: as a private link of the person's would show them, but for the
+    """Bookings as they look outside: as in a private link of the person's, apart from the
     statuses.
     """
     for event in shown.events(
@@ -224,13 +220,13 @@ def _sign(event: Event) -> Event:
 
 
 def _choices(account: Account) -> Choices:
-    """What a new private link of the person's would show, but for the statuses."""
+    """What a new private link of the person's would show, apart from the statuses."""
     preset = feed_presets.preset(account.clinic.feed_preset, account.clinic.notes_may_leave)
     return Choices(preset["title"], preset["details"], TWO_WAY)
 
 
 def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
-    """Uids of the bookings that were made or changed a moment ago."""
+    """Uids of the bookings that were made or changed in the last minutes."""
     rows = Booking.select(Booking.uuid).where(
         Booking.practitioner.in_([row.id for row in sent]),
         Booking.updated_at > at - RECENT,
@@ -239,12 +235,12 @@ def recent(sent: Sequence[Practitioner], at: datetime) -> set[str]:
 
 
 def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable[str]) -> set[str]:
-    """Which of these are bookings of people whose bookings may not stand there (any more), or time
-    off that the person does not want there: those are taken away unasked.
+    """Which of these are bookings of people who do not (any more) let them leave, or time off that
+    the person does not want there. Those are deleted outside without asking.
     """
     uids = set(uids)
     allowed, found = [row.id for row in sent], set()
-    for some in chunked([uid for uid in uids if marks.is_uuid(uid)], _CHUNK):
+    for some in portions([uid for uid in uids if marks.is_uuid(uid)]):
         rows = (
             Booking.select(Booking.uuid)
             .join(Practitioner)
@@ -261,9 +257,8 @@ def without_leave(account: Account, sent: Sequence[Practitioner], uids: Iterable
 
 
 def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
-    """Uids of frozen mappings whose booking is not to stand outside any more: nothing else would
-    look
-    at them again.
+    """Uids of frozen mappings whose booking should no longer be outside: nothing else would check
+    them.
     """
     calendars = [row.id for row in sent]
     left = (
@@ -276,14 +271,14 @@ def _withdrawn(account: Account, sent: Sequence[Practitioner]) -> set[str]:
         .left_outer_join(Booking)
         .where(MappingRow.account == account, MappingRow.phase == "frozen", left)
     )
-    return {uid for (uid,) in frozen.tuples()}
+    return {uid for (uid,) in tuples(frozen)}
 
 
 # ---- mappings ----
 
 
 def mappings(account: Account) -> list[EventMapping]:
-    """Every mapping of the account, as `plan` knows them."""
+    """Every mapping of the account, for `plan`."""
     rows = MappingRow.select(*(getattr(MappingRow, name) for name in SHARED)).where(
         MappingRow.account == account
     )
@@ -291,7 +286,7 @@ def mappings(account: Account) -> list[EventMapping]:
 
 
 def is_unfinished(account: Account) -> bool:
-    """Whether something that was promised, or could not be written, is still to be done."""
+    """Whether something that was begun, or that failed, is still to be done."""
     rows = MappingRow.select().where(
         MappingRow.account == account,
         MappingRow.phase.in_(("creating", "deleting"))
@@ -302,8 +297,8 @@ def is_unfinished(account: Account) -> bool:
 
 
 def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set[str]:
-    """Uids that are not touched now: failed writes that wait for their retry, and events that a
-    person kept outside while their booking is not sent.
+    """Uids that are not to be touched now: failed writes that wait for their retry, and events that
+    a person kept outside while their booking is not sent.
     """
     calendars = [row.id for row in sent]
     goes_out = Booking.status.in_(list(TWO_WAY)) & Booking.practitioner.in_(calendars)
@@ -312,14 +307,14 @@ def waiting(account: Account, sent: Sequence[Practitioner], at: datetime) -> set
         .left_outer_join(Booking)
         .where(MappingRow.account == account, MappingRow.retry_at > at)
     )
-    told = list(rows.tuples())
+    told = list(tuples(rows))
     found = {uid for uid, problem, out in told if problem != "kept" or not out}
     kept = {uid for uid, problem, _ in told if problem == "kept"} & found
     return found - _away(account).events(kept).keys() if kept else found
 
 
-def store(account: Account, mapping: EventMapping, **more) -> None:
-    """Write a mapping down; `more` are columns that only the row has."""
+def store(account: Account, mapping: EventMapping, **more: object) -> None:
+    """Write a mapping; `more` are columns that only the row has."""
     columns = {name: getattr(mapping, name) for name in SHARED} | more
     if (
         MappingRow.update(**columns)

@@ -1,4 +1,4 @@
-"""Two-way sync for whoever sits at the command line: what would be done, and what was."""
+"""Two-way sync for the command line: what would be done, and what was done."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ WORDS = {
 
 
 def planned(account: Account) -> Iterator[str]:
-    """What a run would do to the calendar of ours outside, in sentences without names or titles.
-    Reads there, and changes nothing anywhere.
+    """What a run would do in our calendar outside, in sentences without names or titles. Reads
+    there, and changes nothing anywhere.
     """
     destination = account.destination
     if account.phase != "active" or destination is None or destination.calendar_id is None:
@@ -55,13 +55,13 @@ def planned(account: Account) -> Iterator[str]:
         if counts
         else "nothing to do."
     )
-    held = plan(events, delta, mappings, local.terms(account)).stop
-    if held:
-        yield f"it would stop for a person: {held.count} of {held.total} events would go."
+    stop = plan(events, delta, mappings, local.terms(account)).stop
+    if stop:
+        yield f"it would stop for a person: {stop.count} of {stop.total} events would go."
 
 
 def carried_out(account: Account) -> Iterator[str]:
-    """Bring the account in step and say what was done."""
+    """Run the account's sync and say what was done."""
     before = SyncRun.select().where(SyncRun.account == account).order_by(SyncRun.id.desc()).first()
     run.run(account.id)
     row = Account.get_or_none(Account.id == account.id)

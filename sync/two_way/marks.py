@@ -1,56 +1,49 @@
-"""Whose an event is that bears our mark: a mark names the installation, the booking and the account
-that wrote it.
+"""Whose event it is: a mark names the installation, the booking and the account that wrote it.
 
-Several people may write to one calendar. What a colleague's account wrote there is neither this
-account's, to be changed or taken away, nor external, to block time. Marks of earlier versions name
-no account: see `claimed`.
+Several people may write to one calendar. What a colleague's account wrote is neither ours, to
+change or delete, nor external, to block time. Marks of earlier versions name no account: see
+`claimed`.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 from uuid import UUID
 
-from peewee import chunked
-
-from base.many import tuples
+from base.many import portions, tuples
 from models import Booking, Practitioner
 from sync.events.event import EventMapping, Mark, RemoteEvent
 from sync.tables.accounts import Account
 from sync.tables.earlier import part, parts_of
 from sync.tables.mappings import MappingRow
 
-_CHUNK = 400
-
 
 def mark(account: Account, mapping: EventMapping) -> Mark:
-    """What the event of a mapping carries."""
+    """The mark for the event of a mapping."""
     return Mark(account.clinic.installation, mapping.uid, mapping.generation, part(account))
 
 
-def is_of_clinic(seen: Mark | None, account: Account) -> bool:
-    """Whether somebody of the clinic wrote the event, this account or a colleague's: it is no
-    external time.
-    """
+def is_of_clinic(seen: Mark | None, account: Account) -> TypeGuard[Mark]:
+    """Whether this account or a colleague's wrote the event, so that it is not external."""
     return seen is not None and seen.installation == account.clinic.installation
 
 
-def is_ours(seen: Mark | None, account: Account) -> bool:
-    """Whether this account wrote the event. Ask of events that are `claimed`."""
+def is_ours(seen: Mark | None, account: Account) -> TypeGuard[Mark]:
+    """Whether this account wrote the event. For events that `claimed` gave."""
     return is_of_clinic(seen, account) and seen.account == part(account)
 
 
 def claimed(
     account: Account, seen: Sequence[RemoteEvent], is_made: bool
 ) -> tuple[RemoteEvent, ...]:
-    """The events of one calendar without those that colleagues' accounts wrote; what is this
-    account's bears its whole mark.
+    """The events of one calendar without those that colleagues' accounts wrote; this account's
+    events get its whole mark.
 
-    `is_made`: we made the calendar for this person, so that what bears our mark there is theirs,
-    unless an account of a colleague says
-    otherwise. So is what an account of theirs wrote that was disconnected since, wherever it is.
-    Marks of earlier versions name no account. Such an event is ours where a mapping of
-    ours holds it; else where no mapping of a
-    colleague's does, and the calendar or the booking is this person's.
+    `is_made`: we made the calendar for this person. Events with our mark in it are theirs, unless
+    an account of a colleague wrote them. So is what a disconnected account of this person wrote, in
+    any calendar. Marks of earlier versions name no account: such an event is ours where one of our
+    mappings has it; else where no colleague's mapping has it, and the calendar or the booking is
+    this person's.
     """
     own = part(account)
     doubtful = [
@@ -67,7 +60,9 @@ def claimed(
         or event.remote_id in ours
     )
     return tuple(
-        replace(event, mark=replace(event.mark, account=own)) if event.remote_id in ours else event
+        replace(event, mark=replace(event.own_mark, account=own))
+        if event.remote_id in ours
+        else event
         for event in kept
     )
 
@@ -78,46 +73,39 @@ def ours(account: Account, seen: Sequence[RemoteEvent], is_made: bool) -> list[R
 
 
 def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> set[str]:
-    """Ids of those events with another mark than ours that are this account's all the same."""
+    """Ids of those events with another mark that are this account's all the same."""
     colleagues = list(
         Account.select().where(Account.clinic == account.clinic_id, Account.id != account.id)
     )
-    unnamed = [event for event in doubtful if not event.mark.account]
-    ids = {key for event in unnamed for key in _keys(event)}
-    held, lent = (
-        _held([account], ids),
-        _held([row for row in colleagues if row.kind == account.kind], ids),
+    unnamed = [event for event in doubtful if not event.own_mark.account]
+    ids = {key for event in unnamed for key in event.ids}
+    mapped, lent = (
+        _mapped([account], ids),
+        _mapped([row for row in colleagues if row.kind == account.kind], ids),
     )
-    own = _of_person(account, {event.mark.reference for event in unnamed})
+    own = _of_person(account, {event.own_mark.reference for event in unnamed})
     parts, before = {part(row) for row in colleagues}, parts_of(account)
     return {
         event.remote_id
         for event in unnamed
-        if held & _keys(event)
-        or ((is_made or event.mark.reference in own) and not lent & _keys(event))
+        if mapped & event.ids
+        or ((is_made or event.own_mark.reference in own) and not lent & event.ids)
     } | {
         event.remote_id
         for event in doubtful
-        if event.mark.account
-        and (event.mark.account in before or is_made)
-        and event.mark.account not in parts
+        if (other := event.own_mark.account) and (other in before or is_made) and other not in parts
     }
 
 
-def _keys(event: RemoteEvent) -> set[str]:
-    """The ids that a mapping may know the event by."""
-    return {event.remote_id, event.series_id} - {None}
-
-
-def _held(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
-    """Which of these ids the mappings of the accounts hold."""
+def _mapped(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
+    """Which of these ids the accounts' mappings have."""
     rows = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account.in_(accounts), MappingRow.phase != "gone"
     )
     return (
         {
             remote_id
-            for some in chunked(ids, _CHUNK)
+            for some in portions(ids)
             for (remote_id,) in tuples(rows.where(MappingRow.remote_id.in_(some)))
         }
         if accounts
@@ -126,8 +114,8 @@ def _held(accounts: Sequence[Account], ids: Iterable[str]) -> set[str]:
 
 
 def _of_person(account: Account, references: Iterable[str]) -> set[str]:
-    """Which of these references are of bookings that this account's person keeps, or that it sends
-    out.
+    """Which of these references are bookings of this account's person, or bookings that it
+    sends.
     """
     sent = [row.id for row in account.practitioners()]
     rows = (
@@ -139,17 +127,11 @@ def _of_person(account: Account, references: Iterable[str]) -> set[str]:
         )
     )
     uuids = [UUID(one) for one in references if is_uuid(one)]
-    return {
-        str(row.uuid)
-        for some in chunked(uuids, _CHUNK)
-        for row in rows.where(Booking.uuid.in_(some))
-    }
+    return {str(row.uuid) for some in portions(uuids) for row in rows.where(Booking.uuid.in_(some))}
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a mark's reference can be a booking's: a mark is text that anyone may have copied and
-    changed.
-    """
+    """Whether a mark's reference can be a booking's: anyone may have copied and changed a mark."""
     try:
         return str(UUID(text)) == text
     except ValueError:

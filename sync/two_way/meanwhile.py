@@ -1,5 +1,5 @@
-"""What happens while a plan is carried out. Between two batches it is taken in, so that a change of
-today need not wait for a filling to end.
+"""Changes while a plan is carried out. They are taken in between two batches, so that today's
+changes need not wait for the end of a first filling.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,14 +33,13 @@ class Meanwhile:
         self._planned: Mapping[str, Event | None] = {}
 
     def planned(self, events: Mapping[str, Event | None]) -> None:
-        """The plan at hand was made of these."""
+        """Note the events that the current plan was made from."""
         self._planned = events
 
     def overtake(self) -> tuple[list[Step], set[str]]:
         """Read the calendars outside that somebody asked to have read. Gives the steps for bookings
-        that were changed since the plan was made,
-        and the uids whose other steps are void. Raises Overtaken where a person gave the account
-        something else to do.
+        that changed since the plan was made, and the uids whose planned steps are void. Raises
+        Overtaken where a person gave the account something else to do.
         """
         sources.read_asked(self._reader)
         revision = local.revision(self._account)
@@ -64,7 +63,7 @@ class Meanwhile:
         return list(made.steps), void
 
     def _refresh(self) -> None:
-        """What may be shown could have changed as well."""
+        """What may be shown could have changed too."""
         before = self._account.phase, self._account.generation
         self._account.refresh()
         if (self._account.phase, self._account.generation) != before:
@@ -74,10 +73,9 @@ class Meanwhile:
 def in_order(
     steps: Iterable[Step], recent: set[str], at: datetime
 ) -> tuple[list[Step], list[Step]]:
-    """The steps in the order to take them, within the plan's own: bookings that were changed lately
-    (uids), then the others, each time the next
-    to come first. Apart from the rest of them: creations that nothing but their booking asks for,
-    so that they may as well be planned anew.
+    """The steps in the order to take them: bookings that changed lately (`recent`, uids) first,
+    then the others by time, within the plan's own order. The second list holds the creations that
+    only their booking asks for, which may as well be planned anew.
     """
     steps = list(steps)
     kinds = {
@@ -97,7 +95,7 @@ def in_order(
 
 
 def _distance(step: Step, at: datetime) -> tuple[bool, float]:
-    """What is over comes after what is to come."""
+    """Past events come after coming ones."""
     event = getattr(step, "event", None)
     return (
         (event.ends_at < at, abs((event.starts_at - at).total_seconds())) if event else (False, 0.0)

@@ -1,5 +1,5 @@
-"""What a complete reading of our calendar lacks is asked for by its id before it is believed gone:
-a list may lie, and what it leaves out would then stand there twice.
+"""Events that a complete reading of our calendar lacks are asked for by id before they count as
+gone: a list may omit some, and those would then be made twice.
 """
 
 import logging
@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from sync.events.event import Delta
-from sync.providers.errors import AuthExpired, NotConfigured, ProviderError, RateLimited
+from sync.providers.errors import (
+    OF_THE_ACCOUNT,
+    ProviderError,
+)
 from sync.tables.accounts import RemoteCalendar
 
 from . import doubts
@@ -19,11 +22,11 @@ MOST_ASKED = 200  # at once; the others wait for the next complete reading
 
 
 def made_sure(context: RunContext, destination: RemoteCalendar, delta: Delta) -> Delta:
-    """The reading, with what stands at the ids that it lacks: an event, or a tombstone where there
-    is none. About the others it is `unsure`. Raises trouble of the whole account.
+    """The reading with the events that it lacked: each becomes an event, or a tombstone where there
+    is none. The rest is `unsure`. Raises errors of the whole account.
 
-    Where neither the list nor any of many looks finds one of ours, all are gone: a person is asked
-    about that, and needs the whole number.
+    Where neither the list nor any of many looks finds one of ours, all count as gone: a person is
+    asked, and needs the whole number.
     """
     lacking, has_none = doubts.lacking(context.account, delta)
     asked = lacking[:MOST_ASKED]
@@ -42,8 +45,8 @@ def made_sure(context: RunContext, destination: RemoteCalendar, delta: Delta) ->
 
 def _looks(context: RunContext, destination: RemoteCalendar, asked: list[str]) -> dict[str, Any]:
     try:
-        return context.provider.look_closely(destination.calendar_id, asked)
-    except (AuthExpired, NotConfigured, RateLimited):
+        return context.provider.look_closely(destination.made_id, asked)
+    except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
         log.warning("calendar %s not asked about what it lacks: %s", destination.id, error)

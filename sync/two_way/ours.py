@@ -1,26 +1,25 @@
-"""Reading our own calendar outside: what changed in it, and what people keep in it of their own."""
+"""Reading our own calendar outside: changes to our events, and events that people keep in it."""
 
 import logging
 from dataclasses import replace
 from datetime import datetime
 
 from base import scheduling
+from base.many import tuples
 from sync.events.event import Delta, RemoteEvent, Window
-from sync.providers.errors import ProviderError
+from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.mappings import MappingRow
 
 from . import doubts, local, marks, missing
-from .pull import OF_THE_ACCOUNT, Reader
+from .pull import Reader
 from .sources import take_in
 
 log = logging.getLogger("kalends.pull")
 
 
 def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
-    """What changed in our calendar, as `pull` tells it; as a whole where something is in doubt:
-    see `doubts`.
-    """
+    """What changed in our calendar; a complete reading where there are doubts (see `doubts`)."""
     account, at = reader.account, scheduling.utc_now()
     agrees = (
         _agrees(reader, destination)
@@ -34,17 +33,18 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
         anew=agrees is False or doubted_at is not None,
         after=doubted_at,
     )
-    looks = {} if delta.complete else _look_for_unheard(reader, destination, delta, at)
-    if None in looks.values():  # not there, or so it is said: everything tells
+    looks = {} if delta.complete else _look_for_untold(reader, destination, delta, at)
+    living = [event for event in looks.values() if event]
+    if len(living) < len(looks):  # one is not there, it is said: a complete reading decides
         delta, window = reader.pull(destination, unrolled=False, anew=True)
-    elif looks:
-        delta = replace(delta, changed=(*delta.changed, *looks.values()))
+    elif living:
+        delta = replace(delta, changed=(*delta.changed, *living))
     if delta.complete:
         delta = missing.made_sure(reader.context, destination, delta)
     with reader.context.writing():
-        doubts.heard(account, delta)
+        doubts.note_told(account, delta)
         if delta.complete:
-            doubts.ended(account, delta, at)
+            doubts.settle(account, delta, at)
         if delta.complete or agrees:
             RemoteCalendar.update(compared_at=at).where(
                 RemoteCalendar.id == destination.id
@@ -53,10 +53,10 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
 
 
 def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
-    """Whether our calendar holds what the mappings say; None where that cannot be told now."""
+    """Whether our calendar agrees with the mappings; None where that is not known now."""
     try:
         outline = reader.context.provider.outline(
-            destination.calendar_id, reader.account.clinic.installation
+            destination.made_id, reader.account.clinic.installation
         )
     except OF_THE_ACCOUNT:
         raise
@@ -66,18 +66,16 @@ def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
     return not doubts.differs(reader.account, destination, outline)
 
 
-def _look_for_unheard(
+def _look_for_untold(
     reader: Reader, destination: RemoteCalendar, delta: Delta, at: datetime
 ) -> dict[str, RemoteEvent | None]:
-    """What stands at the ids that we wrote to and that no reading has told, this one included.
-    What cannot be told now waits.
+    """What is at the ids that we wrote and that no reading has reported, this one included. An id
+    that cannot be looked up waits.
     """
-    told = {
-        key for seen in delta.changed for key in (seen.remote_id, seen.series_id)
-    } | delta.tombstones
-    asked = [remote_id for remote_id in doubts.unheard(reader.account, at) if remote_id not in told]
+    told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
+    asked = [remote_id for remote_id in doubts.untold(reader.account, at) if remote_id not in told]
     try:
-        return reader.context.provider.look(destination.calendar_id, asked) if asked else {}
+        return reader.context.provider.look(destination.made_id, asked) if asked else {}
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
@@ -86,25 +84,23 @@ def _look_for_unheard(
 
 
 def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -> bool:
-    """Events that people keep in our calendar take their time like any other. Repeats are read
-    unrolled, since this pull has them whole.
-    False: a person must decide first."""
-    held = {
-        remote_id
-        for (remote_id,) in MappingRow.select(MappingRow.remote_id)
-        .where(MappingRow.account == reader.account, MappingRow.remote_id != "")
-        .tuples()
-    }
+    """Mirror events that people keep in our calendar. Repeats are read again as single occurrences,
+    since this pull has them whole. False: a person must decide first.
+    """
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == reader.account, MappingRow.remote_id != ""
+    )
+    mapped = {remote_id for (remote_id,) in tuples(rows)}
     external = [
         seen
         for seen in delta.changed
-        if not marks.is_ours(seen.mark, reader.account) and seen.remote_id not in held
+        if not marks.is_ours(seen.mark, reader.account) and seen.remote_id not in mapped
     ]
     repeats = {seen.remote_id for seen in external if seen.is_series}
     if repeats:
         try:
             unrolled = reader.context.provider.pull(
-                destination.calendar_id, None, local.reach(reader.account)
+                destination.made_id, None, local.reach(reader.account)
             )
         except OF_THE_ACCOUNT:
             raise
@@ -125,7 +121,7 @@ def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -
             ),
         )
     return (
-        take_in(reader, destination, delta, held)
+        take_in(reader, destination, delta, mapped)
         if external or delta.complete or delta.tombstones or delta.unread
         else True
     )

@@ -1,4 +1,4 @@
-"""What came of the steps of a plan: for the next plan, and for the person."""
+"""The results of the steps of a plan: for the next plan, and for the person."""
 
 from dataclasses import dataclass, field
 
@@ -13,8 +13,8 @@ from .context import RunContext
 
 @dataclass
 class Outcome:
-    """What came of the steps: what refusals taught, whether all was done that no mapping remembers,
-    what met a fault of the provider, and the trouble that ended it.
+    """What refusals told (`changed`, `gone`), whether all was done that no mapping remembers
+    (`taken_in`), what met a fault of the provider, and the error that ended it.
     """
 
     changed: dict[str, RemoteEvent] = field(default_factory=dict)
@@ -26,21 +26,21 @@ class Outcome:
     trouble: ProviderError | None = None
 
     def learn(self, remote_id: str, event: RemoteEvent | None) -> None:
-        """Keep what the provider said of an event; None: it is gone."""
+        """Note the state of an event; None: it is gone."""
         if event is None:
             self.gone.add(remote_id)
         else:
             self.changed[remote_id] = event
 
     def delta(self) -> Delta | None:
-        """What to plan with again; None: nothing."""
+        """The delta to plan with again; None: there is none."""
         if not (self.changed or self.gone or self.plan_again):
             return None
         return Delta(tuple(self.changed.values()), frozenset(self.gone), None, False)
 
 
 def tell(context: RunContext, step: Step, refused: str = "") -> None:
-    """Let the person know what was done outside, and what we did about it. `refused`: a change that
+    """Tell the person what was changed outside and what we did about it. `refused`: a change that
     the booking could not follow.
     """
     change = refused or getattr(step, "change", "")

@@ -1,11 +1,9 @@
-"""Carrying out the steps of a plan, a batch at a time: the mappings first, with what a person is
-told;
-then the call; then the mappings again.
+"""Carrying out the steps of a plan, a batch at a time: first the mappings, with what a person is
+told; then the call; then the mappings again.
 
-Whoever dies in between leaves mappings that say what was promised, and the next plan resumes it.
-What
-a refusal teaches (somebody else was
-quicker, an id is taken) comes back as a small delta, to be planned with again.
+After a kill in between, the mappings say what was begun, and the next plan resumes it. A refusal
+that tells something new (the event changed, the id is taken) becomes a small delta for the next
+plan.
 """
 
 from collections import Counter
@@ -27,6 +25,7 @@ from sync.events.event import (
     MoveLocal,
     PutBack,
     Recreate,
+    Sent,
     Step,
     UpdateRemote,
 )
@@ -37,7 +36,6 @@ from .batch import Batch
 from .context import RunContext
 from .outcome import Outcome, tell
 
-REMOTE = DeleteRemote | UpdateRemote | PutBack | CreateRemote | Recreate
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}
 
 
@@ -51,13 +49,14 @@ def carry_out(
     overtake: Overtake | None = None,
     outcome: Outcome | None = None,
 ) -> Outcome:
-    """Carry the steps out, in their order, as far as the provider and the time go. `overtake` is
-    asked after each batch for steps that come before
-    the rest, and for the uids whose steps of this plan are void. Raises OutOfTime, LeaseLost,
-    Overtaken.
+    """Carry out the steps in order, as far as provider and time allow. After each batch `overtake`
+    gives steps that come before the rest, and the uids whose planned steps are void. Raises
+    OutOfTime, LeaseLost, Overtaken.
     """
-    outcome, failed, void = outcome or Outcome(), set(), set()
-    remote = sum(isinstance(step, REMOTE) for step in steps)
+    outcome = outcome or Outcome()
+    failed: set[str] = set()
+    void: set[str] = set()
+    remote = sum(isinstance(step, Sent) for step in steps)
     if remote and not outcome.trouble:
         context.begin(remote)
     for kinds, batch in _batches(context, steps):
@@ -82,7 +81,9 @@ def carry_out(
         if not some:
             continue
         context.check_time()
-        failed |= Batch(context, destination, outcome).send(some)
+        failed |= Batch(context, destination, outcome).send(
+            [step for step in some if isinstance(step, Sent)]
+        )
         if overtake and not outcome.trouble:
             fresh, gone = overtake()
             void |= gone
@@ -101,8 +102,8 @@ def _batches(context: RunContext, steps: Sequence[Step]) -> Iterator[tuple[str, 
 
 
 def _group(step: Step) -> str:
-    """Steps of one group may go out together; those for one booking stand on each other only across
-    groups.
+    """Steps of one group may go out together; steps for one booking depend on each other only
+    across groups.
     """
     if isinstance(step, DeleteRemote):
         return "delete"
@@ -120,7 +121,7 @@ def _group(step: Step) -> str:
 
 def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> None:
     with context.writing():
-        done = Counter()
+        done: Counter[str] = Counter()
         for step in steps:
             mapping, is_done = (
                 step.mapping,
@@ -136,9 +137,7 @@ def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> Non
 
 
 def _move(account: Account, step: MoveLocal) -> bool:
-    """Let the booking follow, where its new time is free and can be a booking's. False: it
-    stays.
-    """
+    """Move the booking, where its new time is free and valid. False: it stays."""
     booking = Booking.get_or_none(
         Booking.uuid == step.event.uid, Booking.clinic == account.clinic_id
     )
@@ -148,7 +147,7 @@ def _move(account: Account, step: MoveLocal) -> bool:
     try:
         span = (
             scheduling.whole_days(event.starts_on, event.ends_on - timedelta(days=1), zone)
-            if event.starts_on
+            if event.starts_on and event.ends_on
             else Span(event.starts_at, event.ends_at)
         )
         with database.atomic():

@@ -1,5 +1,5 @@
 """Long reads in slices: the pages of a read that ends with its time slice are kept, and the next
-slice goes on behind them.
+slice continues after them.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
 
 
 class KeptPages:
-    """See `providers.base.Pages`. `ends_at`: until when this slice may go on, in monotonic seconds;
-    None: to the end.
+    """See `providers.base.Pages`. `ends_at`: the end of this slice in monotonic seconds; None: no
+    end.
     """
 
     def __init__(self, ends_at: float | None):
@@ -39,9 +39,9 @@ class KeptPages:
     def of(
         self, calendar: RemoteCalendar, purpose: str = "", after: datetime | None = None
     ) -> Iterator[None]:
-        """Around one read of a calendar. Pages are kept, sealed, if it is cut short, and thrown
-        away when it is over or refused for good. Those that were not read `after` an instant are
-        of no use.
+        """Around one read of a calendar. Pages are kept, sealed, if the read is cut short, and
+        deleted when it is complete or refused for good. Pages that were not read `after` an instant
+        are not used.
         """
         self._purpose = purpose
         rows = list(ReadPage.select().where(*self._mine(calendar)))
@@ -60,13 +60,13 @@ class KeptPages:
                 isinstance(error, Unavailable) and error.status >= 500
             )
             if is_stale or not is_cut_short:
-                self._forget()
+                self._forget(calendar)
             if is_cut_short:
                 self._store()
             raise
         else:
             if rows:
-                self._forget()
+                self._forget(calendar)
         finally:
             self._calendar = None
 
@@ -81,8 +81,8 @@ class KeptPages:
             }
             ReadPage.insert(**row).on_conflict_ignore().execute()
 
-    def _forget(self) -> None:
-        ReadPage.delete().where(*self._mine(self._calendar)).execute()
+    def _forget(self, calendar: RemoteCalendar) -> None:
+        ReadPage.delete().where(*self._mine(calendar)).execute()
 
     def _mine(self, calendar: RemoteCalendar) -> tuple[Any, ...]:
         return ReadPage.calendar == calendar, ReadPage.purpose == self._purpose
@@ -91,7 +91,7 @@ class KeptPages:
         """The page that was kept under this address; None: read it."""
         if self._calendar is None:
             return None
-        place = self._place(address)
+        place = self._place(self._calendar, address)
         sealed = self._known.get(place)
         try:
             return self._fresh.get(place) or (_opened(sealed) if sealed else None)
@@ -99,19 +99,18 @@ class KeptPages:
             return None
 
     def keep(self, address: str, page: dict[str, Any], goes_on: bool) -> None:
-        """Raises OutOfTime behind a page that was read in this slice, once the slice is over."""
-        place = self._place(address) if self._calendar else ""
+        """Keep a page. Raises OutOfTime after it, once the slice is over."""
+        place = self._place(self._calendar, address) if self._calendar else ""
         if not place or place in self._known:
             return
         self._fresh[place], self._read_at[place] = page, scheduling.utc_now()
         if goes_on and self._ends_at and time.monotonic() > self._ends_at:
             raise OutOfTime
 
-    def _place(self, address: str) -> str:
-        """The same for the same page of the same calendar since the account's last fresh start, and
-        since a person last wanted it read anew.
+    def _place(self, calendar: RemoteCalendar, address: str) -> str:
+        """The key of a page. It changes with a fresh start of the account, and when a person wants
+        the calendar read anew.
         """
-        calendar = self._calendar
         since = f"{calendar.account.generation} {calendar.turn} {self._purpose}"
         return hashlib.sha256(f"{since} {calendar.calendar_id} {address}".encode()).hexdigest()
 
@@ -121,4 +120,4 @@ def _sealed(page: dict[str, Any]) -> str:
 
 
 def _opened(sealed: str) -> dict[str, Any]:
-    return json.loads(zlib.decompress(b64decode(vault.unseal(sealed))))
+    return dict(json.loads(zlib.decompress(b64decode(vault.unseal(sealed)))))

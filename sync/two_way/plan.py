@@ -1,26 +1,25 @@
-"""The pure core of two-way sync: what to do so that the bookings stand in a calendar outside. No
+"""The pure core of two-way sync: which steps make a calendar outside agree with the bookings. No
 table, provider, clock or log here.
 
 Its laws (cited below by number):
 
-1. Each booking is decided against its Mapping, what both sides last agreed on; never side against
-  side. An event outside has changed when its
-   etag and its fingerprint differ from the mapping's. Neither side changed: nothing. One: copy.
-   Both
-   and equal: relink. Both and unlike: ours.
-2. Absent from an incremental delta is unchanged; absent from a complete one, well inside its
-  window, is deleted, unless the delta is unsure of it.
-3. Our own echo is no change, nor is news older than what the mapping has seen, for as long as an
-  answer may be behind.
-4. An event that neither bears our mark nor is held by a mapping is external: never edited, never
-  deleted. Our mark is this account's: what a
-   colleague's account wrote into the same calendar is not ours.
-5. A plan that takes away much, or finds a calendar suddenly empty, stops for a person.
-6. The order is fixed. Planning again after carrying out yields nothing.
-7. What is promised is resumed: a creation is looked for before it is repeated, a deletion goes on.
-8. Leaving the window freezes and never deletes. Only a booking that is known not to go out is taken
-  away. What is frozen keeps its text,
-   unless the terms say that less may be shown now.
+1. Each booking is compared with its mapping, what both sides last agreed on, never with the other
+   side. An event outside has changed when its etag and its fingerprint differ from the mapping's.
+   Neither side changed: nothing. One side changed: copy it. Both changed to the same: relink. Both
+   changed differently: ours is written.
+2. An event that an incremental delta lacks is unchanged. One that a complete delta lacks, well
+   inside its window, is deleted, unless the delta is unsure of it.
+3. Our own writes, told again, are no change. Nor is a state older than the mapping's, for as long
+   as answers may be outdated.
+4. An event without our mark and without a mapping is external: never edited, never deleted. Our
+   mark is this account's: an event that a colleague's account wrote into the same calendar is not
+   ours.
+5. A plan that deletes much, or finds a calendar suddenly empty, stops for a person.
+6. The order of steps is fixed. Planning again after carrying out gives no steps.
+7. What was begun is resumed: a creation is looked for before it is repeated, a deletion goes on.
+8. Leaving the window freezes an event and never deletes it. Only the event of a booking that is
+   known not to go out is deleted. A frozen event keeps its text, unless the terms say that less may
+   be shown now.
 9. A booking changes only where the terms say that it follows.
 """
 
@@ -49,6 +48,7 @@ from sync.events.event import (
     Step,
     Terms,
     UpdateRemote,
+    Write,
 )
 from sync.events.fingerprint import fingerprint, span, times, wanted
 
@@ -60,7 +60,7 @@ _ORDER = (
     (UpdateRemote, PutBack),
     (CreateRemote, Recreate),
 )
-_RANK = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
+_RANK: dict[type[Step], int] = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -72,28 +72,22 @@ def plan(
     *,
     approved: bool = False,
 ) -> Plan:
-    """What to do, given what we know. `local`, by uid: the event of every booking that goes out and
-    lies in the window, or has a mapping
-    that is neither frozen nor gone, or is named by a mark in the delta; None for one that is linked
-    or named and is not to go out
-    (any more). About a uid that is not in it nothing is known, so nothing is done. `approved`: a
-    person has agreed to what law 5 stops.
+    """What to do. `local`, by uid: the event of every booking that goes out and is in the window,
+    has a mapping that is neither frozen nor gone, or is named by a mark in the delta; None for one
+    that has a mapping or is named and should not be outside (any more). A uid that is not in it is
+    unknown, so nothing is done about it. `approved`: a person has agreed to what law 5 stops.
     """
-    mappings = {mapping.uid: mapping for mapping in mappings}
-    reading = read(remote, mappings.values(), terms.installation, terms.account, terms.settled)
+    known = {mapping.uid: mapping for mapping in mappings}
+    reading = read(remote, known.values(), terms.installation, terms.account, terms.settled)
     steps = [
-        step
-        for uid in local
-        for step in _decide(uid, local[uid], mappings.get(uid), reading, terms)
+        step for uid in local for step in _decide(uid, local[uid], known.get(uid), reading, terms)
     ]
-    stop = None if approved else _stop(steps, mappings, reading, terms)
+    stop = None if approved else _stop(steps, known, reading, terms)
     return Plan(() if stop else tuple(sorted(steps, key=_order)), reading.external, stop)
 
 
-def agreed(
-    step: UpdateRemote | PutBack | CreateRemote | Recreate, echo: RemoteEvent
-) -> EventMapping:
-    """The mapping to store once the provider has answered with what stands there now."""
+def agreed(step: Write, echo: RemoteEvent) -> EventMapping:
+    """The mapping to store once the provider has answered with the event."""
     then = step.then if isinstance(step, UpdateRemote | CreateRemote) else "synced"
     return replace(
         step.mapping,
@@ -117,16 +111,16 @@ def _decide(
     seen, is_gone = (reading.seen(mapping), reading.is_gone(mapping)) if mapping else (None, False)
     copies = reading.copies.get(uid, [])
     found = _adoptable(mapping, seen, is_gone, copies) if event else None
-    stale = [DeleteRemote(_held(copy, "stale")) for copy in copies if copy is not found]
+    stale = [DeleteRemote(_mapping_of(copy, "stale")) for copy in copies if copy is not found]
     if event is None:
         return stale + (_withdraw(mapping, seen, is_gone) if mapping else [])
     if found:
-        held = (
-            replace(_taken(mapping, seen), phase="synced")
-            if found is seen
-            else _held(found, "synced")
+        adopted = (
+            replace(_as_seen(mapping, seen), phase="synced")
+            if mapping and found is seen
+            else _mapping_of(found, "synced")
         )
-        return stale + _adopt(event, held, terms)
+        return stale + _adopt(event, adopted, terms)
     return stale + (
         _settle(event, mapping, seen, is_gone, terms) if mapping else _create(event, terms)
     )
@@ -135,24 +129,24 @@ def _decide(
 def _adoptable(
     mapping: EventMapping | None, seen: RemoteEvent | None, is_gone: bool, copies: list[RemoteEvent]
 ) -> RemoteEvent | None:
-    """The event to hold: the one that was promised, or, where the mapping holds none, the best of
-    those that bear the mark.
+    """The event to keep: the one whose id was chosen, or, where the mapping has none, the best of
+    those with the mark.
     """
     if mapping and mapping.phase == "creating" and seen:
         return seen
-    holds_none = (
+    has_none = (
         mapping is None or is_gone or (seen is None and mapping.phase in ("creating", "gone"))
     )
-    return copies[0] if copies and holds_none else None
+    return copies[0] if copies and has_none else None
 
 
-def _adopt(event: Event, held: EventMapping, terms: Terms) -> list[Step]:
+def _adopt(event: Event, adopted: EventMapping, terms: Terms) -> list[Step]:
     then = _then(event, terms)
-    if held.fingerprint == wanted(event):
+    if adopted.fingerprint == wanted(event):
         return [
-            AdoptRemote(replace(held, phase=then, wanted=wanted(event), sequence=event.sequence))
+            AdoptRemote(replace(adopted, phase=then, wanted=wanted(event), sequence=event.sequence))
         ]
-    return [AdoptRemote(held), UpdateRemote(held, event, then)]
+    return [AdoptRemote(adopted), UpdateRemote(adopted, event, then)]
 
 
 def _create(event: Event, terms: Terms) -> list[Step]:
@@ -161,17 +155,17 @@ def _create(event: Event, terms: Terms) -> list[Step]:
 
 
 def _withdraw(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
-    """The booking is not to stand outside."""
+    """The booking should not be outside."""
     if is_gone or (mapping.phase == "gone" and seen is None):
         forgotten = replace(mapping, phase="gone", wanted="")
         return [] if forgotten == mapping else [Forget(forgotten)]
-    return [DeleteRemote(replace(_taken(mapping, seen), phase="deleting"))]
+    return [DeleteRemote(replace(_as_seen(mapping, seen), phase="deleting"))]
 
 
 def _settle(
     event: Event, mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool, terms: Terms
 ) -> list[Step]:
-    """The booking goes out, and we have a row about it."""
+    """The booking goes out and has a mapping."""
     then = _then(event, terms)
     if mapping.phase == "creating" and not is_gone:
         return [CreateRemote(mapping, event, resume=True, then=then)]
@@ -188,17 +182,17 @@ def _settle(
             and not is_gone
             and mapping.wanted != wanted(event)
         ):
-            return [UpdateRemote(replace(_taken(mapping, seen), wanted=""), event, then)]
+            return [UpdateRemote(replace(_as_seen(mapping, seen), wanted=""), event, then)]
         return _let_be(mapping, seen, is_gone)
     if (
         mapping.phase != "synced"
-        # a deletion that nobody wants any more, or a return to the window: nobody watched, so it is
-        # written again
+        # a deletion that is no longer wanted, or a return to the window: changes went unnoticed, so
+        # it is written again
     ):
         mapping = replace(mapping, phase="synced", wanted="")
     if is_gone:
         return _lost(event, mapping, then, terms)
-    news = _taken(mapping, seen)
+    news = _as_seen(mapping, seen)
     if news is not mapping and news.fingerprint == wanted(event):
         return _agree(news, mapping, event, then)
     if seen and _changed(mapping, seen):
@@ -209,17 +203,15 @@ def _settle(
 
 
 def _let_be(mapping: EventMapping, seen: RemoteEvent | None, is_gone: bool) -> list[Step]:
-    """Law 8. What happens outside is only written down."""
+    """Law 8. Changes outside are only stored."""
     if is_gone:
         return [Forget(replace(mapping, phase="gone", wanted=""))]
-    frozen = replace(_taken(mapping, seen), phase="frozen")
+    frozen = replace(_as_seen(mapping, seen), phase="frozen")
     return [] if frozen == mapping else [Freeze(frozen)]
 
 
 def _lost(event: Event, mapping: EventMapping, then: str, terms: Terms) -> list[Step]:
-    """Somebody deleted it outside, or our own deletion or creation came to nothing (`wanted`
-    "").
-    """
+    """Somebody deleted it outside, or our own deletion or creation failed (`wanted` "")."""
     if then == "frozen":
         return [Forget(replace(mapping, phase="gone", wanted=""))]
     if terms.edits == "ask" and mapping.wanted == wanted(event):
@@ -233,7 +225,7 @@ def _edited(
     """It changed outside (law 1). While a write of ours is under way nobody can tell whose change
     it is: ours is written again.
     """
-    news = _taken(mapping, seen)
+    news = _as_seen(mapping, seen)
     unchanged_here = mapping.wanted == wanted(event)
     if then == "frozen" and unchanged_here:
         return [Freeze(replace(news, phase="frozen"))]
@@ -256,7 +248,7 @@ def _edited(
 def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step]:
     """Law 9: the booking takes the new times, and the text stays ours."""
     there = {name: getattr(seen, name) for name in ("starts_at", "ends_at", "starts_on", "ends_on")}
-    moved, news = replace(event, sequence=event.sequence + 1, **there), _taken(mapping, seen)
+    moved, news = replace(event, sequence=event.sequence + 1, **there), _as_seen(mapping, seen)
     if news.fingerprint.partition(" ")[2] == mapping.fingerprint.partition(" ")[2]:
         return [
             MoveLocal(replace(news, wanted=wanted(moved), sequence=moved.sequence), moved, seen)
@@ -266,8 +258,8 @@ def _follow(event: Event, mapping: EventMapping, seen: RemoteEvent) -> list[Step
 
 
 def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
-    """Laws 1 and 3. A repeat that is known to be one stays one, whichever of its occurrences is
-    told.
+    """Laws 1 and 3. An event that is known to repeat stays a repeat, whichever of its occurrences
+    the delta holds.
     """
     still_repeats = seen.is_series and mapping.fingerprint.endswith(" repeats")
     return (
@@ -275,8 +267,8 @@ def _changed(mapping: EventMapping, seen: RemoteEvent) -> bool:
     )
 
 
-def _taken(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
-    """The mapping with what is news outside taken in."""
+def _as_seen(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
+    """The mapping, brought up to date with the event outside."""
     if seen is None or seen.etag == mapping.etag:
         return mapping
     return replace(
@@ -289,27 +281,27 @@ def _taken(mapping: EventMapping, seen: RemoteEvent | None) -> EventMapping:
 
 
 def _agree(mapping: EventMapping, before: EventMapping, event: Event, then: str) -> list[Step]:
-    """Both sides are as they should be; the row says so."""
+    """Both sides are as they should be: store that."""
     now = replace(mapping, phase=then, wanted=wanted(event), sequence=event.sequence)
     return [] if now == before else [Freeze(now) if then == "frozen" else Relink(now)]
 
 
-def _held(found: RemoteEvent, phase: str) -> EventMapping:
+def _mapping_of(found: RemoteEvent, phase: str) -> EventMapping:
     return EventMapping(
-        found.mark.reference,
+        found.own_mark.reference,
         found.remote_id,
         found.etag,
         0,
         fingerprint(found),
         phase,
-        generation=found.mark.generation,
+        generation=found.own_mark.generation,
         updated_at=found.updated_at,
         guests=found.guests,
     )
 
 
 def _anew(mapping: EventMapping, terms: Terms) -> EventMapping:
-    """The promise of a new event: an id of this booking that was never used."""
+    """The mapping of a new event: an id of this booking that was never used."""
     return EventMapping(
         mapping.uid,
         "",
@@ -331,9 +323,7 @@ def _then(event: Event, terms: Terms) -> str:
 def _stop(
     steps: list[Step], mappings: Mapping[str, EventMapping], reading: Reading, terms: Terms
 ) -> SafetyStop | None:
-    """Law 5. A deletion under way was agreed to before; what is frozen is not there to be
-    counted.
-    """
+    """Law 5. A deletion under way was approved before; frozen mappings are not counted."""
     synced = [mapping for mapping in mappings.values() if mapping.phase == "synced"]
     gone = sum(map(reading.is_gone, synced))
     told = [mapping for mapping in synced if mapping.remote_id in reading.told]
@@ -354,7 +344,7 @@ def _stop(
 
 
 def _order(step: Step) -> tuple[Any, ...]:
-    """Law 6: deletions, what is only written down, updates, creations; then by start and uid."""
+    """Law 6: deletions, steps without a call, updates, creations; then by start and uid."""
     event = getattr(step, "event", None)
     starts_at = (
         event.starts_at

@@ -1,7 +1,4 @@
-"""Reading calendars outside: pulls, the mirror of what is external, and the place in each
-calendar's
-history up to which all is taken in.
-"""
+"""Reading calendars outside, and up to which sync token all changes are taken in."""
 
 import logging
 import random
@@ -12,13 +9,11 @@ from typing import Any
 from base import scheduling
 from sync.events.event import Delta, Window
 from sync.providers.errors import (
-    AuthExpired,
+    OF_THE_ACCOUNT,
     Endless,
     Forbidden,
     Gone,
-    NotConfigured,
     ProviderError,
-    RateLimited,
     ScopeMissing,
     SyncTokenExpired,
     Unanswered,
@@ -34,17 +29,12 @@ from .paging import KeptPages
 log = logging.getLogger("kalends.pull")
 
 JITTER = 0.25
-OF_THE_ACCOUNT = (
-    AuthExpired,
-    NotConfigured,
-    RateLimited,
-)  # refusals that say nothing of one calendar
 WHOLE, WHOLE_SPREAD_MINUTES = timedelta(hours=16), 240
 ENDLESS_WAIT = timedelta(days=1)
 
 
 class Reader:
-    """Reads the calendars of one account, within one pass over it."""
+    """Reads the calendars of one account within one run."""
 
     def __init__(self, context: RunContext, poll_seconds: float):
         self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
@@ -59,22 +49,21 @@ class Reader:
         anew: bool = False,
         after: datetime | None = None,
     ) -> tuple[Delta, Window]:
-        """Changes since last time; everything where there is no last time, the window has moved on,
-        the provider has lost the place, or it is
-        wanted `anew`: pages that were read up to `after` are then of no use. With the window that
-        the sync token belongs to. Raises OutOfTime at a page; the next slice goes on
-        there.
+        """Changes since the last reading; a complete reading where there was none, the window moved
+        on, the provider dropped the sync token, or it is wanted `anew`: pages that were read up to
+        `after` are then not used. Gives the window that the new sync token belongs to. Raises
+        OutOfTime at a page; the next slice continues there.
         """
         calendar.account = self.account  # at hand: whoever asks need not read it again
-        calendar.due_at = scheduling.utc_now()  # for `_plan_next`; a read that breaks off stays due
+        calendar.due_at = scheduling.utc_now()  # for `plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(*same(calendar)).execute()
         with self.pages.of(calendar, after=after):
             delta, window = self._pull(calendar, unrolled, anew)
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
     def _with_marks(self, calendar: RemoteCalendar, delta: Delta) -> Delta:
-        """Occurrences of an event of ours that somebody made repeat elsewhere, with its mark: they
-        are no external time.
+        """Give occurrences of an event of ours, which somebody made repeat in another calendar, its
+        mark: they are not external.
         """
         provider = self.context.provider
         if provider.marks_occurrences or not any(
@@ -83,7 +72,7 @@ class Reader:
             return delta
         try:
             marked = provider.find_marked(
-                calendar.calendar_id, self.account.clinic.installation, is_quick=True
+                calendar.made_id, self.account.clinic.installation, is_quick=True
             )
         except OF_THE_ACCOUNT:
             raise
@@ -94,7 +83,7 @@ class Reader:
         return replace(
             delta,
             changed=tuple(
-                replace(seen, mark=seen.mark or series.get(seen.series_id))
+                replace(seen, mark=seen.mark or series.get(seen.series_id or ""))
                 for seen in delta.changed
             ),
         )
@@ -117,19 +106,18 @@ class Reader:
             and not (unrolled and self._is_due_whole(calendar))
         ):
             try:
-                over = frozenset() if unrolled else doubts.over(self.account)
+                over = frozenset() if unrolled else doubts.known_gone(self.account)
                 return provider.pull(
-                    calendar.calendar_id, calendar.sync_token, kept, unrolled=unrolled, over=over
+                    calendar.made_id, calendar.sync_token, kept, unrolled=unrolled, over=over
                 ), kept
             except SyncTokenExpired:
                 pass
         self._whole.add(calendar.id)
-        delta = provider.pull(calendar.calendar_id, None, reach, unrolled=unrolled)
+        delta = provider.pull(calendar.made_id, None, reach, unrolled=unrolled)
         if unrolled:
             return delta, reach
-        marked = provider.find_marked(
-            calendar.calendar_id, self.account.clinic.installation
-        )  # wherever they lie, so that none is made twice
+        # wherever they lie, so that none is made twice
+        marked = provider.find_marked(calendar.made_id, self.account.clinic.installation)
         told = {seen.remote_id for seen in delta.changed}
         return replace(
             delta,
@@ -137,14 +125,14 @@ class Reader:
         ), reach
 
     def _is_due_whole(self, calendar: RemoteCalendar) -> bool:
-        """Whether all of it is to be read again. Increments may lose a change, or say nothing of
-        what left the window: so once a day, each
-        calendar at a time of its own."""
+        """Whether the calendar is to be read completely. Incremental readings may lose a change,
+        and do not report what left the window: so once a day, each calendar at another time.
+        """
         interval = WHOLE + timedelta(minutes=calendar.id * 37 % WHOLE_SPREAD_MINUTES)
         return calendar.whole_at is None or calendar.whole_at <= scheduling.utc_now() - interval
 
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
-        """All that was told is taken in: remember the place."""
+        """All changes are taken in: store the sync token."""
         at = scheduling.utc_now()
         columns = {
             "sync_token": sync_token,
@@ -169,14 +157,14 @@ class Reader:
             self.plan_next(calendar)
 
     def plan_next(self, calendar: RemoteCalendar) -> None:
-        """Set the next regular look, unless somebody asked for one since this read began: then
-        `due_at` is another than `pull` wrote.
+        """Set the next regular read, unless somebody asked for one since this read began: then
+        `due_at` differs from what `pull` wrote.
         """
         not_asked = *same(calendar), RemoteCalendar.due_at == calendar.due_at
         RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
 
     def note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
-        """Write down why a calendar cannot be read; an endless one is let be for a day."""
+        """Store why a calendar cannot be read. One that has no end is not read for a day."""
         log.warning("calendar %s cannot be read: %s", calendar.id, error)
         with self.context.writing():
             until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
@@ -189,18 +177,20 @@ class Reader:
             )
 
     def _next_poll(self) -> datetime:
-        """The next regular look, spread so that accounts do not all come at once."""
+        """The next regular read, spread so that accounts do not all come at once."""
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
         return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:
-    """Its row, unless a person turned it on or wanted it read anew since it was loaded."""
+    """The calendar's row, unless a person turned it on or wanted it read anew since it was
+    loaded.
+    """
     return RemoteCalendar.id == calendar.id, RemoteCalendar.turn == calendar.turn
 
 
 def reason_of(error: ProviderError) -> str:
-    """Why a calendar cannot be read, as `CalendarTrouble` has it."""
+    """Why a calendar cannot be read, as a reason of `CalendarTrouble`."""
     if isinstance(error, Unavailable | Unanswered) and error.reason == "unreadable answer":
         return "unreadable"
     reasons = (

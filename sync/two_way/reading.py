@@ -1,6 +1,4 @@
-"""What one pull says, sorted: about the events that mappings hold, about others with our mark, and
-about what is external.
-"""
+"""A delta, sorted: events with a mapping, others with our mark, and external ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,9 +8,8 @@ from datetime import datetime, timedelta
 from sync.events.event import Delta, EventMapping, RemoteEvent
 from sync.events.fingerprint import times
 
-SKEW = timedelta(
-    seconds=5
-)  # between a provider's own clocks, and between the precisions of its answers
+# between a provider's own clocks, and between the precisions of its answers
+SKEW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +17,15 @@ class Reading:
     """A delta, sorted. Laws by number: see `plan`."""
 
     told: dict[str, RemoteEvent]  # by id
-    copies: dict[
-        str, list[RemoteEvent]
-    ]  # ours by their mark, held by no mapping; the one to keep comes first
+    # ours by their mark, in no mapping; the one to keep comes first
+    copies: dict[str, list[RemoteEvent]]
     external: tuple[RemoteEvent, ...]
     delta: Delta
     settled: datetime | None = None
 
     def seen(self, mapping: EventMapping) -> RemoteEvent | None:
-        """What the delta tells of a mapping's event, unless it is old news (law 3). What a complete
-        one tells lives, though it was called gone.
+        """The event of a mapping as the delta tells it, unless it is outdated (law 3). An event in
+        a complete delta exists, even where it was known as gone.
         """
         seen = self.told.get(mapping.remote_id)
         if seen is None or (
@@ -43,7 +39,7 @@ class Reading:
         return None if is_behind and not is_settled else seen
 
     def is_gone(self, mapping: EventMapping) -> bool:
-        """Whether a mapping's event is surely gone (law 2)."""
+        """Whether a mapping's event is certainly gone (law 2)."""
         unread = {one.remote_id for one in self.delta.unread}  # "": it could be any
         unread |= self.delta.unsure
         if not mapping.remote_id or mapping.remote_id in self.told or mapping.remote_id in unread:
@@ -62,22 +58,20 @@ def read(
     account: str = "",
     settled: datetime | None = None,
 ) -> Reading:
-    """The delta, sorted by what the mappings hold and what bears the mark of this installation and
-    account (law 4).
-    """
+    """The delta, sorted by mappings and by the mark of this installation and account (law 4)."""
     told = _whole(delta.changed)
-    held = {mapping.remote_id for mapping in mappings}
+    mapped = {mapping.remote_id for mapping in mappings}
     copies: defaultdict[str, list[RemoteEvent]] = defaultdict(list)
     external: list[RemoteEvent] = []
     for seen in told.values():
-        if seen.remote_id not in held:
+        if seen.remote_id not in mapped:
             ours = seen.mark is not None and (seen.mark.installation, seen.mark.account) == (
                 installation,
                 account,
             )
-            (copies[seen.mark.reference] if ours else external).append(seen)
+            (copies[seen.own_mark.reference] if ours else external).append(seen)
     for found in copies.values():
-        found.sort(key=lambda seen: (-seen.mark.generation, seen.remote_id))
+        found.sort(key=lambda seen: (-seen.own_mark.generation, seen.remote_id))
     return Reading(told, dict(copies), tuple(external), delta, settled)
 
 

@@ -1,10 +1,9 @@
-"""The shell around the plan: take the account's lease, read, decide, carry out, remember; look once
-more before letting go.
+"""The shell around the plan: take the account's lease, read, decide, carry out, store, and look
+once more before the lease ends.
 
 A round ends in one of three ways: everything is in step (`synced_rev` says up to where), a person
-must decide (a Notice), or trouble, which
-is written on the account's row with the time of the next try. Nothing else is remembered between
-rounds, so a round may die anywhere.
+must decide (a Notice), or an error is stored on the account's row with the time of the next try.
+Nothing else is kept between rounds, so a round may be killed at any point.
 """
 
 import logging
@@ -36,11 +35,11 @@ LISTED = timedelta(hours=20)
 
 
 def run(account_id: int, seconds: float | None = None) -> bool:
-    """Bring an account in step, as far as it is due and nobody else works for it. True: its time
+    """Run the account's sync, as far as it is due and no other worker has its lease. True: its time
     slice (`seconds`) ended with work left.
 
-    Safe to call at any time, twice, from anywhere. Raises nothing that a provider did; that stands
-    on the row.
+    May be called at any time, twice, from anywhere. Errors of the provider are not raised: they are
+    stored on the row.
     """
     ends_at = seconds and time.monotonic() + seconds
     for _ in range(MOST_ROUNDS):
@@ -76,9 +75,9 @@ def _rounds(account_id: int, holder: str, ends_at: float | None) -> bool:
 
 
 def _is_set_up(account: Account) -> bool:
-    """Whether the account's provider can be reached at all. Where it was taken out of the settings,
-    a departure waits until it is there again,
-    or until a person lets stay what we made."""
+    """Whether the account's provider is set up. Where it was taken out of the settings, our events
+    cannot be deleted until it is there again, or a person leaves them.
+    """
     if account.kind in connections.kinds():
         return True
     if account.phase == "leaving" and not account.removes:
@@ -98,7 +97,7 @@ def _is_set_up(account: Account) -> bool:
 
 
 class _Round:
-    """One pass over one account."""
+    """One round for one account."""
 
     def __init__(self, account: Account, holder: str, ends_at: float | None):
         setup = connections.setup()
@@ -106,11 +105,11 @@ class _Round:
         self.context = RunContext(
             account, holder, connections.open_account(account), setup.secret, ends_at
         )
-        self.reader, self.held = Reader(self.context, setup.poll_seconds), False
+        self.reader, self.is_stopped = Reader(self.context, setup.poll_seconds), False
         self.goes_on = False  # with what the last time slice left
 
     def work(self) -> None:
-        """Do what is due. What went wrong is stored; OutOfTime and LeaseLost go up."""
+        """Do what is due. Errors are stored; OutOfTime and LeaseLost are raised."""
         try:
             with self.context.writing():
                 self._take_requests()
@@ -143,7 +142,7 @@ class _Round:
             trouble.write_down(self.context, ProviderError("fault"))
 
     def _take_requests(self) -> None:
-        """Move a request to read our calendar from the account to the calendar, where it stands
+        """Move a request to read our calendar from the account to the calendar, where it stays
         until it is read. A webhook about this account's own writing is no request.
         """
         row = (
@@ -159,7 +158,7 @@ class _Round:
         Account.update(due_at=None, because=because).where(Account.id == self.account.id).execute()
 
     def _take_up_or_close(self) -> None:
-        """A run that ended with its time slice goes on. Any other that has no end was broken
+        """Continue a run that ended with its time slice. Any other run without an end was broken
         off.
         """
         for row in (
@@ -192,20 +191,20 @@ class _Round:
             channels.keep_open(self.context, ("source",))
         sender = Sender(self.context, self.reader, self.revision, self.goes_on)
         sender.send(destination)
-        self.held = sender.held
+        self.is_stopped = sender.is_stopped
         guests.tell(self.context)
         sources.read(self.reader)
         channels.keep_open(self.context)
         with self.context.writing():
             incoming.end_doubles(account)
-            shown_as = {} if self.held else {"shown_as": rules}
+            shown_as = {} if self.is_stopped else {"shown_as": rules}
             Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(
                 Account.id == account.id
             ).execute()
         strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
 
     def _end(self) -> None:
-        """No trouble: the account is well, and the history has what was done."""
+        """No error: the account is well, and the run is stored."""
         at = scheduling.utc_now()
         if self.context.run:
             SyncRun.update(ended_at=at, counts=dict(self.context.counts)).where(
@@ -220,7 +219,7 @@ class _Round:
             "wait_until": None,
             "checked_at": at,
         }
-        approved = {} if self.held else {"approved": None}
+        approved = {} if self.is_stopped else {"approved": None}
         if self.account.health == "reconnect":  # it has passed by itself
             Notice.settle(self.account, "reconnect", "over")
         Account.update(**well, **approved).where(

@@ -1,6 +1,4 @@
-"""The search for strays through all calendars of an account: each by itself, in slices, and going
-on where the last slice ended.
-"""
+"""The search for strays in all calendars of an account, one by one and in slices."""
 
 import logging
 from datetime import datetime, timedelta
@@ -8,8 +6,9 @@ from datetime import datetime, timedelta
 from base import scheduling
 from sync.connect import connecting
 from sync.events.event import RemoteEvent
-from sync.providers.errors import Endless, ProviderError
+from sync.providers.errors import OF_THE_ACCOUNT, Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
+from sync.tables.strays import Stray
 
 from . import strays
 from .context import RunContext, word_of
@@ -21,8 +20,8 @@ ENDLESS_WAIT = timedelta(days=7)  # each try costs as many requests as there are
 
 
 def search(context: RunContext, pages: KeptPages) -> bool:
-    """Look for strays in every calendar that the account can write to, where that is due. True: it
-    was. Raises OutOfTime; the next slice goes on with what is left.
+    """Search every calendar that the account can write to, where that is due. True: it was. Raises
+    OutOfTime; the next slice continues.
     """
     account, at = context.account, scheduling.utc_now()
     if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
@@ -36,7 +35,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
         context.check_time()
         try:
             found = seek(context, pages, calendar.calendar_id, row)
-        except strays.ENDING:
+        except OF_THE_ACCOUNT:
             raise
         except ProviderError as error:
             log.warning("a calendar cannot be searched: %s", error)
@@ -46,9 +45,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
             settle(row)
     known = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
-        strays.Stray.delete().where(
-            strays.Stray.account == account, strays.Stray.calendar_id.not_in(known)
-        ).execute()
+        Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(known)).execute()
         asked = (
             Account.searched_at.is_null()
             if account.searched_at is None
@@ -59,7 +56,7 @@ def search(context: RunContext, pages: KeptPages) -> bool:
 
 
 def is_searched(row: RemoteCalendar | None) -> bool:
-    """Whether a calendar was searched lately, or is let be for now since it cannot be."""
+    """Whether a calendar was searched lately, or is not to be searched now."""
     return row is not None and row.search_at is not None and row.search_at > scheduling.utc_now()
 
 
@@ -70,15 +67,15 @@ def seek(
     row: RemoteCalendar | None,
     is_quick: bool = True,
 ) -> dict[str, RemoteEvent]:
-    """`look`, in slices where it is long. Raises what keeps us from it, which the calendar's row
-    then says; one without end is let be for a week.
+    """`look`, in slices where it is long. Raises the error that prevents it and stores it on the
+    calendar's row; a list without an end is not tried again for a week.
     """
     if row is None:
         return strays.look(context, calendar_id, is_quick)
     try:
         with pages.of(row, "search"):
             return strays.look(context, calendar_id, is_quick)
-    except strays.ENDING:
+    except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
         until = scheduling.utc_now() + ENDLESS_WAIT if isinstance(error, Endless) else None
@@ -88,7 +85,7 @@ def seek(
 
 
 def settle(row: RemoteCalendar | None, until: datetime | None = None, word: str = "") -> None:
-    """A calendar was searched to its end, or (`word`) could not be."""
+    """Store that a calendar was searched to its end, or (`word`) why it could not be."""
     if row is not None:
         row.search_at = until if word else scheduling.utc_now() + SEARCH_EVERY
         row.search_word = word

@@ -1,4 +1,4 @@
-"""Taking in what changed in our calendar outside, and making it what it should be."""
+"""Reading our calendar outside, and writing to it until it agrees with the bookings."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from base import scheduling
 from models import Practitioner
-from sync.events.event import Ask, DeleteRemote, Delta, Forget, Recreate, SafetyStop, Step
+from sync.events.event import Ask, DeleteRemote, Delta, Forget, Recreate, SafetyStop, Sent, Step
 from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
@@ -17,7 +17,7 @@ from .batch import judge
 from .context import RunContext
 from .destination import missing
 from .meanwhile import NOTHING, Meanwhile, in_order
-from .outgoing import REMOTE, carry_out
+from .outgoing import carry_out
 from .plan import plan
 from .pull import Reader
 
@@ -26,27 +26,27 @@ MOST_PLANS = 6  # of one round: each is made because a refusal taught something
 
 
 class Sender:
-    """What one round sends. `goes_on`: with what the last time slice left. `held`: a person must
-    decide about the plan first.
+    """What one round sends. `goes_on`: with what the last time slice left. `is_stopped`: a person
+    must decide about the plan first.
     """
 
     def __init__(self, context: RunContext, reader: Reader, revision: int, goes_on: bool):
         self.context, self.account, self.reader = context, context.account, reader
-        self.revision, self.goes_on, self.held = revision, goes_on, False
+        self.revision, self.goes_on, self.is_stopped = revision, goes_on, False
         self.meanwhile = Meanwhile(context, reader, revision)
         self.sent: list[Practitioner] = []  # whose bookings the plan at hand sends
 
     def send(self, destination: RemoteCalendar) -> None:
-        """Take in what changed in our calendar, and make it what it should be."""
+        """Take in the changes in our calendar, and write ours."""
         if self._must_look(destination) or not self._send_blindly(destination):
             self._look_and_send(destination)
 
     def _must_look(self, destination: RemoteCalendar) -> bool:
-        """Whether our calendar is to be read before it is written. Not where live messages tell of
-        every change in it, its regular look is not
-        due and nobody asked: an event that changed a moment ago refuses the write by its etag, and
-        is then looked at. Nor in a filling that goes on
-        where its last time slice ended, just after the calendar was read."""
+        """Whether our calendar is to be read before it is written. Not where channels report every
+        change in it, its regular read is not due and nobody asked: an event that changed a moment
+        ago refuses the write by its etag, and is then read. Nor where a first filling continues
+        just after the calendar was read.
+        """
         account, at = self.account, scheduling.utc_now()
         if destination.sync_token is None or destination.due_at is None or destination.due_at <= at:
             return True
@@ -57,19 +57,19 @@ class Sender:
             and channels.is_live(destination)
         )
         was_read = self.goes_on and destination.read_at and destination.read_at > at - JUST_READ
-        return not (is_told or was_read) or self._is_held() or local.is_shown_otherwise(account)
+        return not (is_told or was_read) or self._is_stopped() or local.is_shown_otherwise(account)
 
     def _send_blindly(self, destination: RemoteCalendar) -> bool:
-        """Write what changed here. False: it is so much, or so doubtful, that our calendar is to be
-        looked at first.
+        """Write what changed here without reading first. False: it is so much, or so doubtful, that
+        our calendar is to be read first.
         """
         at, delta = scheduling.utc_now(), NOTHING
         if self.revision <= self.account.synced_rev and not local.is_unfinished(self.account):
             return True
         steps = self._decide(delta, at)
-        if self.held or (
+        if self.is_stopped or (
             not self.goes_on
-            and sum(isinstance(step, REMOTE) for step in steps) > self.context.provider.batch_size
+            and sum(isinstance(step, Sent) for step in steps) > self.context.provider.batch_size
         ):
             return False
         return self._carry_out(destination, steps, at)
@@ -87,7 +87,7 @@ class Sender:
             raise missing(self.context, destination, error) from None
         except Endless as error:
             self.reader.note_trouble(destination, error)
-            if destination.read_at is None:  # what stands there from earlier would be made twice
+            if destination.read_at is None:  # events from earlier would be made twice
                 raise
             self._send_unseen(destination)
             return
@@ -103,22 +103,22 @@ class Sender:
         steps = self._decide(delta, at)
 
         def remember() -> None:
-            if taken_in and not self.held:
+            if taken_in and not self.is_stopped:
                 self.reader.read_up_to(destination, sync_token, window)
 
         taken_in &= self._carry_out(destination, steps, at, remember)
-        if not taken_in or self.held:
+        if not taken_in or self.is_stopped:
             self.reader.plan_next(destination)
 
     def _send_unseen(self, destination: RemoteCalendar) -> None:
-        """Write what changed here though our calendar, which was read before, cannot be read for
-        now: what a write meets there, its answer tells.
-        What waits for a person goes on waiting."""
-        at, self.held = scheduling.utc_now(), self._is_held()
-        if not self.held:
+        """Write what changed here although our calendar cannot be read now: the answer to each
+        write tells what changed there. What waits for a person goes on waiting.
+        """
+        at, self.is_stopped = scheduling.utc_now(), self._is_stopped()
+        if not self.is_stopped:
             self._carry_out(destination, self._decide(NOTHING, at), at)
 
-    def _is_held(self) -> bool:
+    def _is_stopped(self) -> bool:
         """Whether a person must decide about a plan, or has just done so."""
         return (
             self.account.approved is not None
@@ -132,10 +132,9 @@ class Sender:
         at: datetime,
         remember: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Carry out a plan, and plan again with what refusals teach. `remember` is called once all
-        is done that bookings alone do not tell: if
-        the time slice ends in a long filling, the next one goes on from there. Whether all was done
-        that no mapping remembers.
+        """Carry out a plan, and plan again with what refusals told. `remember` is called once all
+        is done that bookings alone do not tell: if the slice ends in a long first filling, the next
+        one continues from there. Whether all was done that no mapping remembers.
         """
         taken_in, is_remembered = True, False
         for _ in range(MOST_PLANS):
@@ -165,7 +164,7 @@ class Sender:
         return taken_in
 
     def _without_kept(self, delta: Delta) -> Delta:
-        """Without the copies of our events that the person wants to keep there."""
+        """Without the copies of our events that the person wants to keep."""
         kept = set(self.account.kept_copies)
         return (
             replace(
@@ -176,8 +175,8 @@ class Sender:
         )
 
     def _decide(self, delta: Delta, at: datetime) -> list[Step]:
-        """The steps to take now. What a person must decide first is left out, and asked about; the
-        rest stays in step meanwhile.
+        """The steps to take now. Steps that a person must decide first are left out, and the person
+        is asked.
         """
         account, mappings = self.account, local.mappings(self.account)
         self.sent = sent = account.practitioners()
@@ -190,7 +189,7 @@ class Sender:
         judged = {uid: event for uid, event in events.items() if uid not in lost}
         made = plan(judged, delta, mappings, terms)
         if made.stop is None:
-            if not self.held:
+            if not self.is_stopped:
                 Notice.settle(account, Notice.SAFETY_STOP, "over")
             return [*withdrawn, *made.steps]
         everything = plan(judged, delta, mappings, terms, approved=True).steps
@@ -199,25 +198,24 @@ class Sender:
             account.approved
         ):
             return [*withdrawn, *everything]
-        self._stop(made.stop, doubtful)
+        self._ask(made.stop, doubtful)
         names = {_name(step) for step in doubtful}
         return [*withdrawn, *(step for step in everything if _name(step) not in names)]
 
-    def _stop(self, stop: SafetyStop, doubtful: list[Step]) -> None:
+    def _ask(self, stop: SafetyStop, doubtful: list[Step]) -> None:
         """Ask the person; the history tells it once."""
-        self.held = True
-        detail = {
+        self.is_stopped = True
+        uids = sorted({step.mapping.uid for step in doubtful if step.mapping.phase != "stale"})
+        detail: dict[str, object] = {
             "count": stop.count,
             "total": stop.total,
-            "uids": sorted(
-                {step.mapping.uid for step in doubtful if step.mapping.phase != "stale"}
-            ),
+            "uids": uids,
             "copies": sorted(
                 {step.mapping.remote_id for step in doubtful if step.mapping.phase == "stale"}
             ),
         }
         with self.context.writing():
-            detail["off"] = local.count_away(self.account, detail["uids"])
+            detail["off"] = local.count_away(self.account, uids)
             known = (
                 Notice.select()
                 .where(
@@ -233,8 +231,8 @@ class Sender:
 
 
 def _is_doubtful(step: Step, stop: SafetyStop) -> bool:
-    """Whether a held plan is held because of this step: what it takes away, or what it writes again
-    that is gone.
+    """Whether the plan stopped because of this step: a deletion, or an event that is gone and would
+    be written again.
     """
     if stop.reason == "deletes":
         return isinstance(step, DeleteRemote)

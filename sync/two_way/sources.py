@@ -1,22 +1,23 @@
-"""Reading the calendars that block time, one after another, into their mirror."""
+"""Reading the calendars that block time into the mirror."""
 
+from collections.abc import Set
 from datetime import timedelta
 
 from base import scheduling
 from sync.events.event import Delta
-from sync.providers.errors import ProviderError
+from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
 from . import incoming, strays
-from .pull import OF_THE_ACCOUNT, Reader, same
+from .pull import Reader, same
 
 SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
 
 
 def read(reader: Reader) -> None:
-    """Bring the mirrors of all calendars up to date whose turn it is. Raises OutOfTime."""
+    """Read all calendars that are due. Raises OutOfTime."""
     CalendarTrouble.wait(reader.account)
     for source in _due(reader):
         reader.context.check_time()
@@ -24,8 +25,8 @@ def read(reader: Reader) -> None:
 
 
 def read_asked(reader: Reader) -> None:
-    """Between two batches of a long filling: the calendars that somebody asked to have read, or
-    whose turn has come.
+    """Between two batches of a long first filling: read the calendars that somebody asked for, or
+    that are due.
     """
     at = scheduling.utc_now()
     asked = RemoteCalendar.due_at.is_null() | (RemoteCalendar.due_at <= at)
@@ -38,7 +39,7 @@ def read_asked(reader: Reader) -> None:
 
 
 def _due(reader: Reader) -> list[RemoteCalendar]:
-    """Those whose turn it is, or soon will be."""
+    """Those that are due, or soon will be."""
     soon = scheduling.utc_now() + timedelta(seconds=reader.poll_seconds / 2)
     rows = reader.account.calendars.where(
         RemoteCalendar.role == "source",
@@ -48,8 +49,8 @@ def _due(reader: Reader) -> list[RemoteCalendar]:
 
 
 def _read(reader: Reader, source: RemoteCalendar) -> None:
-    """Bring the mirror of one calendar up to date. One that cannot be read keeps what it
-    blocks, and the rest going.
+    """Read one calendar into the mirror. One that cannot be read keeps blocking, and does not stop
+    the rest.
     """
     try:
         delta, window = reader.pull(source, unrolled=True)
@@ -65,8 +66,8 @@ def _read(reader: Reader, source: RemoteCalendar) -> None:
 
 
 def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -> None:
-    """Write down why, and look again. That it is gone is believed once several looks and the
-    list of calendars say so.
+    """Store why, and try again later. A calendar counts as gone once several looks and the list of
+    calendars say so.
     """
     trouble = reader.note_trouble(source, error)
     gone_since = source.gone_since if trouble.reason == "not_found" and trouble.looks > 1 else None
@@ -83,9 +84,7 @@ def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -
 
 
 def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
-    """Whether the account's list of calendars still has it; also where the list cannot be
-    had.
-    """
+    """Whether the account's list of calendars still has it; also where the list cannot be read."""
     try:
         return any(
             calendar.calendar_id == source.calendar_id
@@ -98,12 +97,12 @@ def _is_listed(reader: Reader, source: RemoteCalendar) -> bool:
 
 
 def take_in(
-    reader: Reader, calendar: RemoteCalendar, delta: Delta, held: set[str] = frozenset()
+    reader: Reader, calendar: RemoteCalendar, delta: Delta, mapped: Set[str] = frozenset()
 ) -> bool:
-    """Mirror a pull, by the rules that hold now, in short transactions. False: a person must
-    decide first, or let go of the calendar
-    meanwhile."""
-    change = incoming.compare(reader.account, calendar, delta, held)
+    """Write a pull to the mirror, by the rules that hold now, in short transactions. False: a
+    person must decide first, or turned the calendar off meanwhile.
+    """
+    change = incoming.compare(reader.account, calendar, delta, mapped)
     if change.is_sudden:
         with reader.context.writing():
             detail = {"count": len(change.gone)}
@@ -125,9 +124,9 @@ def take_in(
                 reader.account.show_anew()
         if (
             now.rules != calendar.rules
-        ):  # somebody changed them meanwhile: what is left is judged by the new ones
+        ):  # somebody changed the rules meanwhile: the rest follows the new ones
             calendar.rules = now.rules
-            return take_in(reader, calendar, delta, held)
+            return take_in(reader, calendar, delta, mapped)
     if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):
         return True
     near = incoming.doubles(reader.account, change.moved)
@@ -142,7 +141,7 @@ def take_in(
 
 
 def _as_it_is(reader: Reader, calendar: RemoteCalendar) -> RemoteCalendar | None:
-    """The calendar's row; None where it was stopped, or stopped and begun anew, since this read
+    """The calendar's row; None where it was turned off, or off and on again, since this read
     began.
     """
     return RemoteCalendar.get_or_none(*same(calendar), RemoteCalendar.role == calendar.role)

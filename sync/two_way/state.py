@@ -1,5 +1,5 @@
-"""How a connected account stands: decided here alone, from its rows. The page, the banner and the
-badges, the owner's board, the history and the letters ask, and put it into words.
+"""The state of a connected account, decided here alone, from its rows. The page, the banner and the
+badges, the owner's board, the history and the letters ask for it and word it.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from . import local
 
 
 class State(StrEnum):
-    """In the order in which they count: the first that holds is how an account stands."""
+    """In order of importance: the first that applies is the account's state."""
 
     REMOVAL_STUCK = "removal_stuck"  # our events could not be taken away; a person may end it
     REMOVING = "removing"
@@ -75,7 +75,7 @@ SEVERITY = {
     State.FAILED: "waiting",
     State.IN_STEP: "ok",
 }
-HELD = ("deletes", "empty", "source_empty")  # kinds of notices: a person must say yes or no
+QUESTIONS = ("deletes", "empty", "source_empty")  # kinds of notices: a person must say yes or no
 # nothing is carried, and no notice says so: the badge of the menu counts these
 UNTOLD = (
     State.REMOVAL_STUCK,
@@ -84,13 +84,14 @@ UNTOLD = (
     State.NO_PLAN,
     State.UNREADABLE,
 )
+# told above the calendar, since it shows less than a person expects
 BANNER = (
     State.NOT_SET_UP,
     State.NO_PLAN,
     State.RECONNECT,
     State.CALENDAR_GONE,
     State.UNREADABLE,
-)  # told above the calendar, since it shows less than a person expects
+)
 STOPPED = (  # nothing goes out, and nothing comes in
     State.NOT_SET_UP,
     State.OFF,
@@ -116,8 +117,8 @@ def barred(account: Account) -> State | None:
 
 
 def at_rest(account: Account) -> State | None:
-    """How the account stands where its own row (with its person and clinic) says it; None where
-    sync goes on, and the rest counts. Asks the database nothing.
+    """The state that the account's own row (with its person and clinic) tells; None where sync goes
+    on, and other rows count. No query.
     """
     if account.phase == "leaving":
         return State.REMOVAL_STUCK if account.is_stuck_leaving else State.REMOVING
@@ -138,8 +139,8 @@ def at_rest(account: Account) -> State | None:
 
 
 class Standing:
-    """An account with its state, and the facts that surfaces word; each is asked for once, when it
-    is first needed.
+    """An account with its state and the facts that pages word; each is queried once, when first
+    needed.
     """
 
     def __init__(self, account: Account):
@@ -151,8 +152,8 @@ class Standing:
         return at_rest(self.account) or self._at_work()
 
     def _at_work(self) -> State:
-        if self.held:
-            return State.ASKS_SOURCE if self.held.kind == "source_empty" else State.ASKS
+        if self.question:
+            return State.ASKS_SOURCE if self.question.kind == "source_empty" else State.ASKS
         if self.gone or self.closed:
             return State.UNREADABLE
         if self.waits:
@@ -167,7 +168,7 @@ class Standing:
 
     @property
     def severity(self) -> str:
-        """ "ok", "busy" (it moves), "waiting", "trouble" or "off"."""
+        """ "ok", "busy" (something moves), "waiting", "trouble" or "off"."""
         return SEVERITY[self.state]
 
     @property
@@ -176,31 +177,31 @@ class Standing:
         return bool(self.account.wait_until and self.account.wait_until > self.at)
 
     @property
-    def is_held(self) -> bool:
-        """Whether a worker is at it now."""
+    def is_leased(self) -> bool:
+        """Whether a worker has its lease now."""
         return bool(self.account.leased_until and self.account.leased_until > self.at)
 
     @cached_property
     def is_due(self) -> bool:
         """Whether a run is under way or may begin now."""
-        return self.is_held or Account.due(self.at).where(Account.id == self.account.id).exists()
+        return self.is_leased or Account.due(self.at).where(Account.id == self.account.id).exists()
 
     @cached_property
     def run(self) -> SyncRun | None:
-        """The run under way, with something to show for it."""
+        """The run under way, if it has progress to show."""
         mine = SyncRun.select().where(SyncRun.account == self.account)
-        row = mine.order_by(SyncRun.id.desc()).first() if self.is_held else None
+        row = mine.order_by(SyncRun.id.desc()).first() if self.is_leased else None
         return row if row and row.ended_at is None and row.total else None
 
     @cached_property
-    def held(self) -> Notice | None:
-        """What a person must say yes or no to; a safety stop before anything else."""
-        rows = list(Notice.open_of(self.account).where(Notice.kind.in_(HELD)))
+    def question(self) -> Notice | None:
+        """What a person must answer with yes or no; a safety stop before anything else."""
+        rows = list(Notice.open_of(self.account).where(Notice.kind.in_(QUESTIONS)))
         return min(rows, key=lambda row: row.kind == "source_empty", default=None)
 
     @cached_property
     def gone(self) -> list[RemoteCalendar]:
-        """Calendars that block time and are surely gone."""
+        """Calendars that block time and are certainly gone."""
         return list(
             self.account.calendars.where(
                 RemoteCalendar.role == "source", RemoteCalendar.gone_since.is_null(False)
@@ -214,7 +215,7 @@ class Standing:
 
     @property
     def closed(self) -> list[CalendarTrouble]:
-        """What says that a whole calendar cannot be read."""
+        """The troubles of whole calendars."""
         return [
             row
             for row in self.troubles
@@ -223,7 +224,7 @@ class Standing:
 
     @cached_property
     def due(self) -> int:
-        """How many bookings are to stand outside now."""
+        """How many bookings should be outside now."""
         bounds = local.window(self.account)
         calendars = [row.id for row in self.account.practitioners()]
         return (
@@ -238,7 +239,7 @@ class Standing:
 
     @cached_property
     def in_step(self) -> int:
-        """How many bookings stand outside as they should. Time off is not counted."""
+        """How many bookings are outside as they should be. Time off is not counted."""
         mine = (
             MappingRow.account == self.account,
             MappingRow.phase == "synced",
@@ -254,7 +255,7 @@ class Standing:
 
     @property
     def has_channels(self) -> bool:
-        """Whether the provider tells of changes by itself."""
+        """Whether the provider reports changes by itself."""
         return registry.of(self.account.kind).has_channels
 
     @cached_property
@@ -265,9 +266,9 @@ class Standing:
 
     @property
     def is_live(self) -> bool:
-        """Whether messages are known to reach us: a first one came, or the provider opens none
-        before it got an answer from us. What a firewall stops is that first message, so that an
-        open channel alone proves nothing.
+        """Whether messages are known to reach us: a first one came, or the provider opens no
+        channel before we answered it. A firewall blocks that first message, so that an open channel
+        alone proves nothing.
         """
         calls_first = registry.of(self.account.kind).calls_first
         return any(calls_first or channel.called_at for channel in self.channels)
@@ -279,7 +280,7 @@ class Standing:
 
 
 def are_live() -> Expression:
-    """The same of all channels in a query, as `Standing.is_live` has it for an account's."""
+    """`Standing.is_live`, for all channels of a query."""
     sure = [kind for kind, row in registry.PROVIDERS.items() if row.calls_first]
     of_these = Account.select(Account.id).where(Account.kind.in_(sure))
     return Channel.called_at.is_null(False) | Channel.account.in_(of_these)
@@ -292,10 +293,10 @@ def ended_as_on_trial(account: Account) -> bool:
 
 
 def columns() -> tuple[Node, ...]:
-    """What a query selects beside `Account` so that `in_short` needs no other."""
+    """What a query selects beside `Account` so that `in_short` needs no further query."""
     notice = Notice.alias()
-    held = notice.select(notice.id).where(
-        notice.account == Account.id, notice.settled_at.is_null(), notice.kind.in_(HELD)
+    question = notice.select(notice.id).where(
+        notice.account == Account.id, notice.settled_at.is_null(), notice.kind.in_(QUESTIONS)
     )
     gone = RemoteCalendar.select(RemoteCalendar.id).where(
         RemoteCalendar.account == Account.id,
@@ -313,14 +314,14 @@ def columns() -> tuple[Node, ...]:
         )
     )
     return (
-        fn.EXISTS(held).alias("is_asking"),
+        fn.EXISTS(question).alias("is_asking"),
         (fn.EXISTS(gone) | fn.EXISTS(closed)).alias("is_unreadable"),
     )
 
 
 def in_short(account: Account) -> State | None:
     """The state of an account that was selected with `columns`; None where nothing of it needs a
-    person. For surfaces that stand on every page, in one query.
+    person. For what stands on every page, in one query.
     """
     if found := at_rest(account):
         return found
@@ -331,7 +332,7 @@ def in_short(account: Account) -> State | None:
 
 
 def any_of(accounts: Iterable[Account], states: Iterable[State]) -> list[tuple[Account, State]]:
-    """Those accounts that stand so, each with its state; selected with `columns`."""
+    """Those accounts with one of these states, each with its state; selected with `columns`."""
     known = ((account, in_short(account)) for account in accounts)
     wanted = set(states)
     return [(account, found) for account, found in known if found is not None and found in wanted]

@@ -1,10 +1,9 @@
 """Strays: events of ours that somebody dragged or copied into another calendar of the account. They
-are no external time, and do not stay.
+are not external, and are deleted.
 
-The calendars that are read tell of strays by themselves; the others that the account can write to
-are searched once a day and at a resync.
-Each stray is a row until a look no longer finds it, so that an answer to a deletion is not simply
-believed.
+Calendars that are read show strays by themselves; the others that the account can write to are
+searched once a day and at a resync. Each stray is a row until a look no longer finds it: the answer
+to a deletion alone is not enough.
 """
 
 import logging
@@ -12,20 +11,14 @@ from collections.abc import Iterable, Mapping, Set
 from itertools import groupby
 from operator import attrgetter
 
-from peewee import CharField, ForeignKeyField
-
-from base.database import Base
 from base.many import tuples
-from base.outside import ID_LENGTH
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers.base import Calendar, Delete
 from sync.providers.errors import (
-    AuthExpired,
-    NotConfigured,
+    OF_THE_ACCOUNT,
     PreconditionFailed,
     ProviderError,
-    RateLimited,
     Unanswered,
     Unavailable,
     Unsent,
@@ -34,52 +27,35 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import hash_of
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
+from sync.tables.strays import Stray
 
 from . import local, marks
 from .context import RunContext
 
 log = logging.getLogger("kalends.sync")
 
-ENDING = (AuthExpired, NotConfigured, RateLimited)  # these concern the whole account
 PASSING = (PreconditionFailed, Unanswered, Unavailable, Unsent)  # the next look tries again
-
-
-class Stray(Base):
-    """An event of ours in another calendar than ours. `uid`: the booking's, "" for what is none.
-    `problem`: why it cannot be taken away, in
-    one word; the person was told then."""
-
-    account = ForeignKeyField(Account, backref="strays", on_delete="CASCADE")
-    calendar_id = CharField(ID_LENGTH)
-    name = CharField(300)  # the calendar's
-    remote_id = CharField(ID_LENGTH)
-    uid = CharField(36)
-    fingerprint = CharField(120)
-    problem = CharField(60, default="")
-
 
 # ---- finding ----
 
 
 def note(account: Account, calendar: RemoteCalendar, delta: Delta) -> None:
-    """Remember the strays that a pull of a calendar tells of, inside the caller's transaction."""
+    """Store the strays in a pull of a calendar, inside the caller's transaction."""
     found = _by_id(account, delta.changed, calendar.is_ours)
-    told = {
-        key for seen in delta.changed for key in (seen.remote_id, seen.series_id)
-    } | delta.tombstones
-    remember(account, calendar.calendar_id, calendar.name, found, told)
+    told = {key for seen in delta.changed for key in seen.ids} | delta.tombstones
+    remember(account, calendar.made_id, calendar.name, found, told)
 
 
 def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
-    """The calendars that the account can write to, but for the one that our events go to."""
+    """The calendars that the account can write to, except the one that our events go to."""
     destination = account.destination
     ours = destination and destination.calendar_id
     return [calendar for calendar in listed if calendar.can_write and calendar.calendar_id != ours]
 
 
 def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:
-    """This account's events in another calendar, by the id of the whole event. `is_quick`: as the
-    provider finds them.
+    """This account's events in another calendar, by the id of the whole event. `is_quick`: use the
+    provider's own filter.
     """
     account = context.account
     row = RemoteCalendar.get_or_none(
@@ -103,8 +79,8 @@ def remember(
     found: Mapping[str, RemoteEvent],
     told: Set[str] | None = None,
 ) -> dict[str, Stray]:
-    """The rows of what was found in a calendar. Those of what was told (None: of all) and not found
-    go.
+    """The rows of the strays in a calendar. Rows of what was told (None: of all) and not found are
+    deleted.
     """
     kept = {
         row.remote_id: row
@@ -118,7 +94,7 @@ def remember(
         row.name, row.fingerprint, reference = (
             name[:300],
             fingerprint(found[key]),
-            found[key].mark.reference,
+            found[key].own_mark.reference,
         )
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
@@ -133,8 +109,8 @@ def remember(
 
 
 def clear(context: RunContext, is_searched: bool) -> None:
-    """Take away the strays that may not stay. `is_searched`: try again what could not be taken away
-    before.
+    """Delete the strays that may not stay. `is_searched`: also try again those that could not be
+    deleted before.
     """
     account = context.account
     rows = list(
@@ -150,8 +126,8 @@ def clear(context: RunContext, is_searched: bool) -> None:
         if rows
         else ({}, {})
     )
-    for calendar_id, some in groupby(rows, key=attrgetter("calendar_id")):
-        some = list(some)
+    for calendar_id, group in groupby(rows, key=attrgetter("calendar_id")):
+        some = list(group)
         if any(not _may_stay(row, events, homes) for row in some):
             context.check_time()
             _clear(context, calendar_id, some[0].name, events, homes)
@@ -159,8 +135,8 @@ def clear(context: RunContext, is_searched: bool) -> None:
 
 
 def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str]) -> bool:
-    """Whether it is all that shows its booking outside, and shows what it may: then somebody has
-    yet to decide about the one in ours.
+    """Whether it is the only event of its booking outside, and shows what it may: then a person has
+    yet to decide about the one in our calendar.
     """
     event = events.get(row.uid)
     return (
@@ -171,9 +147,10 @@ def _may_stay(row: Stray, events: Mapping[str, Event], homes: Mapping[str, str])
 
 
 def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
-    """By uid the ids of the events that surely stand in our calendar. What a held plan would write
-    again does not. "" for one that has the same
-    id as the stray and stands in both calendars, as Google's may."""
+    """By uid the ids of the events that are certainly in our calendar; not those that a stopped
+    plan would write again. "" for one that has the same id as the stray and is in both calendars,
+    as Google's may be.
+    """
     account = context.account
     stands = MappingRow.phase.in_(("synced", "frozen")), MappingRow.doubted_at.is_null()
     mappings = MappingRow.select(MappingRow.uid, MappingRow.remote_id).where(
@@ -188,9 +165,9 @@ def _at_home(context: RunContext, rows: Iterable[Stray]) -> dict[str, str]:
     if same and account.destination:
         try:
             there = context.provider.outline(
-                account.destination.calendar_id, account.clinic.installation
+                account.destination.made_id, account.clinic.installation
             )
-        except ENDING:
+        except OF_THE_ACCOUNT:
             raise
         except ProviderError as error:
             log.warning("our calendar cannot be looked at for strays: %s", error)
@@ -206,12 +183,12 @@ def _clear(
     events: Mapping[str, Event],
     homes: Mapping[str, str],
 ) -> None:
-    """One calendar. What stands there now counts: an event may have been dragged on, or home,
+    """Clear one calendar, by what is there now: an event may have been dragged on, or back,
     meanwhile.
     """
     try:
         found = look(context, calendar_id)
-    except ENDING:
+    except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
         log.warning("strays cannot be looked at: %s", error)
@@ -225,15 +202,15 @@ def _clear(
         if done := sum(result.error is None for result in results):
             context.note(deleted=done)
         for result in results:
-            if result.error and not isinstance(result.error, (*ENDING, *PASSING)):
+            if result.error and not isinstance(result.error, (*OF_THE_ACCOUNT, *PASSING)):
                 _tell(context.account, goes[result.operation.remote_id], result.error)
     for result in results:
-        if isinstance(result.error, ENDING):
+        if isinstance(result.error, OF_THE_ACCOUNT):
             raise result.error
 
 
 def _tell(account: Account, row: Stray, error: ProviderError) -> None:
-    """Once for each stray: the person must take it away."""
+    """Tell the person once of each stray that they must delete."""
     is_news, row.problem = not row.problem, (error.reason or type(error).__name__)[:60]
     row.save(only=[Stray.problem])
     if is_news:
@@ -257,17 +234,14 @@ def _topic(calendar_id: str) -> str:
 
 
 def _settle(account: Account) -> None:
-    """Notices about strays that are gone by now end by themselves."""
+    """Settle notices about strays that are gone."""
     notices = list(
         Notice.select().where(
             Notice.account == account, Notice.kind == "stray", Notice.settled_at.is_null()
         )
     )
-    left = (
-        {_topic(row.calendar_id) for row in account.strays.where(Stray.problem != "")}
-        if notices
-        else set()
-    )
+    kept = Stray.select().where(Stray.account == account, Stray.problem != "")
+    left = {_topic(row.calendar_id) for row in kept} if notices else set()
     for notice in notices:
         if notice.topic not in left:
             notice.close("over")

@@ -1,10 +1,10 @@
-"""What trouble means for an account: when it is tried again, and who must act."""
+"""What an error means for an account: when it is tried again, and who must act."""
 
 import random
 from datetime import datetime, timedelta
 
 from base import scheduling
-from base.database import database
+from base.database import in_one_transaction
 from sync.providers.errors import (
     AuthExpired,
     Forbidden,
@@ -23,20 +23,27 @@ from .context import LONGEST_WAIT_SECONDS, RunContext, word_of
 
 FIRST_WAIT_SECONDS = 5
 OPERATOR_WAIT = timedelta(minutes=30)
-DAILY = timedelta(
-    days=1
-)  # so often we try again to take away what a provider does not let us take away
+# so often we try again to take away what a provider does not let us take away
+DAILY = timedelta(days=1)
 PATIENCE = timedelta(hours=6)
 JITTER = 0.25
+RENAMED: dict[str, object] = {  # columns of an account whose calendar needs another name
+    "phase": "naming",
+    "wait_until": None,
+    "due_at": None,
+    "health": "ok",
+    "failing_since": None,
+    "failures": 0,
+}
 
 
 class CalendarGone(ProviderError):
     """Our calendar was deleted outside, or we may not see it any more."""
 
 
-@database.atomic()
+@in_one_transaction
 def write_down(context: RunContext, error: ProviderError) -> None:
-    """Write down what went wrong, when it is tried again, and who must act."""
+    """Store the error, when it is tried again, and who must act."""
     account, at = context.account, scheduling.utc_now()
     row = Account.get_or_none(Account.id == account.id)
     if row is None or row.lease != context.holder:
@@ -45,8 +52,8 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         account.phase,
         account.generation,
     ):
-        return  # it is about what was before: what the person did meanwhile is due
-    got_on = context.has_got_on  # work gets through: this trouble is a new one
+        return  # the person changed the account meanwhile: that is due, and the error is outdated
+    got_on = context.has_got_on  # some work got through: this trouble is a new one
     failures = 1 if got_on else row.failures + 1
     health, wait_until = consequence(
         error, failures, _rest(context, error) if got_on else FIRST_WAIT_SECONDS
@@ -55,28 +62,16 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         wait_until = at + DAILY
     failing_since = at if got_on or row.failing_since is None else row.failing_since
     if health == "waiting" and failing_since < at - PATIENCE:
-        health = "operator"  # by itself it has not passed: somebody should look
+        health = "operator"  # it has not passed: somebody should look
     columns = {
         "health": health,
-        # providers have many words for "too much": pages say the same for all of them
-        "health_word": (
-            TOO_MUCH_AT_ONCE
-            if isinstance(error, RateLimited)
-            else word_of(error.reason, type(error).__name__)
-        ),
+        "health_word": _health_word(error),
         "failing_since": failing_since,
         "failures": failures,
         "wait_until": wait_until,
     }
     if isinstance(error, NameTaken) and _is_unmade(account):
-        columns |= {
-            "phase": "naming",
-            "wait_until": None,
-            "due_at": None,
-            "health": "ok",
-            "failing_since": None,
-            "failures": 0,
-        }
+        columns |= RENAMED
     if wait_until:  # not where somebody asked meanwhile
         Account.update(due_at=wait_until).where(
             Account.id == account.id, Account.due_at.is_null()
@@ -91,17 +86,22 @@ def write_down(context: RunContext, error: ProviderError) -> None:
     _note(context, error, health, wait_until)
 
 
+def _health_word(error: ProviderError) -> str:
+    """Providers have many words for "too much": pages say the same for all of them."""
+    if isinstance(error, RateLimited):
+        return TOO_MUCH_AT_ONCE
+    return word_of(error.reason, type(error).__name__)
+
+
 def _is_unmade(account: Account) -> bool:
-    """Whether our calendar there is still to be made: only then is its name a person's to
-    change.
-    """
+    """Whether our calendar is still to be made: only then may a person change its name."""
     destination = account.destination
     return destination is not None and destination.calendar_id is None
 
 
 def _rest(context: RunContext, error: ProviderError) -> float:
-    """How long to let a provider be that took something and then no more, in seconds: a little
-    less than it last took until it went on.
+    """How many seconds to pause after a provider that took something and then refused: a little
+    less than it last refused.
     """
     if not isinstance(error, RateLimited):
         return FIRST_WAIT_SECONDS
@@ -114,7 +114,7 @@ def _rest(context: RunContext, error: ProviderError) -> float:
 def _note(
     context: RunContext, error: ProviderError, health: str, wait_until: datetime | None
 ) -> None:
-    """The history tells it once, however often the same comes again."""
+    """Store it in the history; the same trouble again is only counted."""
     word = word_of(error.reason, type(error).__name__)
     last = (
         SyncRun.select()
@@ -127,22 +127,21 @@ def _note(
             repeated=SyncRun.repeated + 1, ended_at=scheduling.utc_now(), wait_until=wait_until
         ).where(SyncRun.id == last.id).execute()
         return
-    if context.run is None:
-        context.begin(0)
+    run = context.begin(0)
     SyncRun.update(
         error=health,
         word=word,
         wait_until=wait_until,
         ended_at=scheduling.utc_now(),
         counts=dict(context.counts),
-    ).where(SyncRun.id == context.run.id).execute()
+    ).where(SyncRun.id == run.id).execute()
 
 
 def consequence(
     error: ProviderError, failures: int, first: float = FIRST_WAIT_SECONDS
 ) -> tuple[str, datetime | None]:
-    """Whose turn it is after an error, and when we try again by ourselves: after `first` seconds,
-    and after twice as long each time in a row.
+    """Who must act after an error, and when we try again: after `first` seconds, and twice as long
+    each time in a row.
     """
     at = scheduling.utc_now()
     if isinstance(error, (AuthExpired, ScopeMissing, NoMailbox)) and (
@@ -163,7 +162,8 @@ def consequence(
 
 
 def _is_final(error: ProviderError) -> bool:
-    """Whether access has surely ended: the provider would not give a fresh access token. That it
-    refuses a fresh one, or says that something
-    was not allowed or is not there, passes at times: it must be said again, and is tried again."""
+    """Whether access has certainly ended: the provider refuses a fresh access token. That it
+    refuses one it just gave, or says "not allowed" or "not there", may pass: it must be said again,
+    and is tried again.
+    """
     return isinstance(error, AuthExpired) and error.status != 401

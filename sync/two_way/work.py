@@ -1,6 +1,8 @@
-"""The jobs of two-way sync. Arguments are ids; each may run twice, late or never: `sweep` finds in
-the database whatever is due.
+"""The jobs of two-way sync. Arguments are ids. Each job may run twice, late or never: `sweep` finds
+in the database what is due.
 """
+
+from peewee import ModelSelect
 
 from base import jobs, scheduling
 from base.after_commit import Due
@@ -19,7 +21,7 @@ SLICE_SECONDS = 20
 
 
 def wake(account_id: int) -> bool:
-    """Have an account brought in step now. False: Redis is away, and the next sweep does it."""
+    """Run an account's sync now. False: Redis is away, and the next sweep does it."""
     return jobs.enqueue("now", woken, account_id)
 
 
@@ -40,22 +42,22 @@ def wake_due(due: Due) -> None:
 
 
 def woken(account_id: int) -> None:
-    """Job of the queue `now`: a person, or a person's calendar, waits."""
+    """Job of the queue `now`: a person waits."""
     if run.run(account_id, WOKEN_SECONDS):
         jobs.enqueue("sync", polled, account_id)
 
 
 def polled(account_id: int) -> None:
-    """Job of the queue `sync`: one time slice of regular looks, first fillings, and what a wake-up
-    had no time for.
+    """Job of the queue `sync`: one time slice of regular reads, first fillings, and work that
+    `woken` had no time for.
     """
     if run.run(account_id, SLICE_SECONDS):
         jobs.enqueue("sync", polled, account_id)
 
 
 def sweep() -> None:
-    """Wake the workers about every account that is due: a wake-up may be lost with Redis, or its
-    worker may have died.
+    """Enqueue a job for each account that is due: a job may be lost with Redis, or its worker may
+    have died.
     """
     for row in _due():
         jobs.enqueue("sync", polled, row.id)
@@ -64,9 +66,9 @@ def sweep() -> None:
     first_look.sweep()
 
 
-def _due():
-    """The accounts that are due (their ids), of providers that are set up; a departure ends
-    without one, too.
+def _due() -> "ModelSelect[Account]":
+    """The accounts that are due (their ids) of providers that are set up; an account that is
+    leaving may finish without one.
     """
     known = Account.kind.in_(connections.kinds()) | (Account.phase == "leaving")
     return Account.free(scheduling.utc_now()).select(Account.id).where(known)

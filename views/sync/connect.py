@@ -23,9 +23,8 @@ from . import connect_words
 blueprint = Blueprint("connect", __name__)
 
 KEY = "departure"
-JUST_NOW = timedelta(
-    minutes=10
-)  # a code that comes back once more within this time was used by the first return
+# a code that comes back once more within this time was used by the first return
+JUST_NOW = timedelta(minutes=10)
 
 
 @blueprint.get("/<kind>/departure")
@@ -37,9 +36,8 @@ def depart(kind: str):
         flash(refusal, "warning")
         return _back(kind)
     account = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    known = (
-        account.email if account and not account.is_unused else ""
-    )  # one that is of no use gives way to another
+    # one that is of no use gives way to another
+    known = account.email if account and not account.is_unused else ""
     leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
     session[KEY] = {
         "kind": kind,
@@ -127,9 +125,8 @@ def _refusal(kind: str) -> str | None:
             " change the plan."
         )
     known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
-    is_unfinished = (
-        known is not None and known.phase == "leaving" and known.health == "reconnect"
-    )  # our events there are still to be removed
+    # our events there are still to be removed
+    is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"
     if not current_user.sync_allowed and not is_unfinished:
         return "First tick the box that lets your bookings appear outside Kalends."
     if not current_user.identifier and not is_unfinished:

@@ -62,7 +62,7 @@ def _covers() -> dict[str, list[tuple[str, str]]]:
 
 def _shown_by_others() -> list[Feed]:
     """Working links of managers that show bookings of the signed-in person, each with its owner at
-    hand (X8).
+    hand.
     """
     if current_user.why_no_feeds():
         return []

@@ -103,8 +103,8 @@ def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Itera
 
 
 def summary(board: Iterable[Row]) -> str:
-    """Two people need help, one is worth a look, one is up to date, four do not sync: each by
-    what is weightiest with them.
+    """Two people need help, one is worth a look, one is up to date, four do not sync: each by what
+    is weightiest with them.
     """
     worst: dict[int, str] = {}
     for row in board:
@@ -221,10 +221,11 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
         case State.ASKS_SOURCE:
             return (
                 "A calendar of theirs is suddenly empty;"
-                f" {standing.held.detail.get('count', 0):,} busy times were kept until they decide."
+                f" {standing.question.detail.get('count', 0):,} busy times were kept until they"
+                " decide."
             )
         case State.ASKS:
-            count, total = (standing.held.detail.get(key) for key in ("count", "total"))
+            count, total = (standing.question.detail.get(key) for key in ("count", "total"))
             of = f" of {total:,}" if total else ""
             return (
                 f"A sync would remove {count or 0:,}{of} events, so it stopped. Nothing has been"

@@ -150,8 +150,8 @@ def stuck_accounts() -> list[tuple[Account, state.State]]:
 
 
 def _mine() -> tuple[list[Account], list[Notice]]:
-    """The signed-in person's accounts, and their open notices, the newest last: one query a
-    request for the menu and the calendar. What an answer changes is seen in the next request.
+    """The signed-in person's accounts, and their open notices, the newest last: one query a request
+    for the menu and the calendar. What an answer changes is seen in the next request.
     """
     if "accounts_of_mine" not in g:
         notice = Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking

@@ -17,7 +17,7 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.two_way import state
-from sync.two_way.state import HELD, Standing
+from sync.two_way.state import QUESTIONS, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
@@ -105,7 +105,7 @@ def _waiting(panel: dict) -> list[Notice]:
     well.
     """
     rows = list(Notice.open_of(panel["account"]))
-    if panel["status"].badge == "ok" and not any(row.kind in HELD for row in rows):
+    if panel["status"].badge == "ok" and not any(row.kind in QUESTIONS for row in rows):
         Notice.settle(panel["account"], "sync_reminder", "well")
         return [row for row in rows if row.kind != "sync_reminder"]
     return rows

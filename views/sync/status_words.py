@@ -166,8 +166,8 @@ def _sentence(standing: Standing, zone: ZoneInfo) -> str:
             )
         case State.ASKS:
             return (
-                f"We stopped before {standing.held.detail.get('count', 0)} events would go. Nothing"
-                " has been removed."
+                f"We stopped before {standing.question.detail.get('count', 0)} events would go."
+                " Nothing has been removed."
             )
         case State.ASKS_SOURCE:
             return "A calendar is suddenly empty. Its times keep blocking until you decide below."

@@ -1,9 +1,8 @@
 """Google Calendar: https://developers.google.com/workspace/calendar/api/v3/reference
 
 Reads are paged lists; writes go out as batches of single PUT, POST and DELETE calls, told to
-nobody. Ids are our own, so a write whose
-answer was lost is found again by its id. What the shapes and refusals mean stands in
-`mapping.py` and `errors.py`.
+nobody. Ids are our own, so a write whose answer was lost is found again by its id. What the shapes
+and refusals mean stands in `mapping.py` and `errors.py`.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -45,6 +44,7 @@ from sync.providers.parsing import (
     is_of_another_shape,
     of_installation,
     reading,
+    sure_identity,
 )
 from sync.providers.values import written
 from sync.providers.wire import AccessToken, Wire
@@ -83,9 +83,8 @@ PAGE_SIZE, LIST_SIZE = 2500, 250
 # single occurrences outside the window in one increment; a complete pull, which has bounds, is
 # cheaper
 MOST_OUTSIDE = 5000
-EDGE = timedelta(
-    days=1
-)  # whole days have no zone here, so windows are compared with a day to spare
+# whole days have no zone here, so windows are compared with a day to spare
+EDGE = timedelta(days=1)
 
 
 class Google:
@@ -120,15 +119,14 @@ class Google:
     def email(self) -> str:
         """The id of a primary calendar is the account's address, as implementers report."""
         with reading():
-            return self._json("GET", f"{LIST}/primary", params={"fields": "id"})["id"]
+            return sure_identity(self._json("GET", f"{LIST}/primary", params={"fields": "id"}))
 
     # ---- calendars ----
 
     def calendars(self) -> list[Calendar]:
         with reading():
-            pages = self._pages(
-                LIST, {"maxResults": LIST_SIZE, "showHidden": "true"}
-            )  # one of ours that was hidden is there all the same
+            # one of ours that was hidden is there all the same
+            pages = self._pages(LIST, {"maxResults": LIST_SIZE, "showHidden": "true"})
             return all_told((item for page in pages for item in page.get("items", ())), to_calendar)
 
     def calendar(self, calendar_id: str) -> Calendar:
@@ -175,9 +173,8 @@ class Google:
             if sync_token and gathered.outside > MOST_OUTSIDE:
                 raise SyncTokenExpired("an endless series")
         if sync_token and gathered.told_both:
-            raise SyncTokenExpired(
-                "removed and living"
-            )  # one of the two is wrong: everything tells which
+            # one of the two is wrong: everything tells which
+            raise SyncTokenExpired("removed and living")
         return Delta(
             tuple(gathered.changed.values()),
             frozenset(gathered.tombstones),
@@ -337,10 +334,8 @@ class Google:
     @staticmethod
     def calls(headers: Mapping[str, str], body: bytes) -> list[ChannelCall]:
         """Everything stands in the headers. "sync" only says that the channel was made."""
-        channel_id, state = (
-            headers.get("X-Goog-Channel-ID", ""),
-            headers.get("X-Goog-Resource-State", ""),
-        )
+        channel_id = headers.get("X-Goog-Channel-ID", "")
+        state = headers.get("X-Goog-Resource-State", "")
         if not channel_id or state not in ("sync", "exists", "not_exists"):
             return []
         return [
@@ -361,12 +356,12 @@ class Google:
 
     # ---- HTTP ----
 
-    def _json(self, method: str, path: str, **parts) -> dict[str, Any]:
+    def _json(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         _refuse(answer)
         return _body(answer)
 
-    def _done_if_gone(self, method: str, path: str, **parts) -> None:
+    def _done_if_gone(self, method: str, path: str, **parts: Any) -> None:
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         if answer.status_code not in (404, 410):
             _refuse(answer)

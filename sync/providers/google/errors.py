@@ -23,10 +23,11 @@ from sync.providers.errors import (
 )
 
 RATE_REASONS = ("rateLimitExceeded", "userRateLimitExceeded")  # with 403 as with 429
+# too many calendars, events or calls; Google recovers after hours
 USE_LIMITS = (
     "quotaExceeded",
     "dailyLimitExceeded",
-)  # too many calendars, events or calls; Google recovers after hours
+)
 USE_LIMIT_SECONDS = 4 * 3600
 LOST_TOKEN = ("fullSyncRequired", "updatedMinTooLongAgo")
 

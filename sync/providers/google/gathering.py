@@ -10,8 +10,8 @@ from .mapping import is_tombstone, to_event
 
 class Gathered:
     """What the pages of one pull add up to; the last word on an event that lives counts, and
-    `told_both` are those told as deleted as well.
-    With a window, what lies outside counts as gone."""
+    `told_both` are those told as deleted as well. With a window, what lies outside counts as gone.
+    """
 
     def __init__(self, window: Window | None):
         self.changed: dict[str, RemoteEvent] = {}

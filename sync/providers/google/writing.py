@@ -67,9 +67,8 @@ def to_result(operation: Operation, answer: Answer | ProviderError) -> Result:
         return Result(operation, error=answer)
     if answer.status >= 300:
         error = error_of(answer.status, answer.body, answer.headers)
-        is_verdict = isinstance(operation, Create) or not isinstance(
-            error, Exists
-        )  # a taken id says something of a creation alone
+        # a taken id says something of a creation alone
+        is_verdict = isinstance(operation, Create) or not isinstance(error, Exists)
         return Result(
             operation, error=error if is_verdict else Unavailable("duplicate", answer.status)
         )

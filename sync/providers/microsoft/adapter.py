@@ -6,10 +6,8 @@ https://learn.microsoft.com/graph/delta-query-events, which knows neither marks 
 whole occurrences, and calls removed what only left its window. So it says where to look, and lists
 say what stands there.
 
-What the shapes and refusals mean stands in `mapping.py` and `errors.py`; a
-calendar of ours is read in
-`contents.py` and written in `writing.py`; channels are in
-`channels.py`.
+What the shapes and refusals mean stands in `mapping.py` and `errors.py`; a calendar of ours is read
+in `contents.py` and written in `writing.py`; channels are in `channels.py`.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +21,14 @@ from sync.events.event import Delta, Mark, RemoteEvent, Unread, Window
 from sync.providers.base import Calendar, ChannelCall, OpenChannel, Operation, Pages, Result
 from sync.providers.errors import Gone, ProviderError, SyncTokenExpired
 from sync.providers.line import Client
-from sync.providers.parsing import all_apart, all_told, identity, of_installation, reading
+from sync.providers.parsing import (
+    all_apart,
+    all_told,
+    events_and_unread,
+    identity,
+    of_installation,
+    reading,
+)
 from sync.providers.values import written
 from sync.providers.wire import AccessToken
 from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
@@ -39,8 +44,8 @@ from .mapping import (
     PROPERTIES,
     VIEW_FIELDS,
     expanded,
-    is_promised,
-    promised_id,
+    is_provisional,
+    provisional_id,
     target,
     to_calendar,
     to_event,
@@ -162,27 +167,37 @@ class Microsoft:
                 {_event_of(item) for item in living if _is_of_series(item) == is_series}
                 for is_series in (False, True)
             )
-            if (
-                len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles
-            ):  # removed, and living: the list knows
+            # removed, and living: the list knows
+            if len(series) > FEW_SERIES or len(singles) > FEW_TOLD or removed & singles:
                 return self._everything(calendar_id, window, unrolled)
-            stands = Contents(self._graph, calendar_id, counts_guests=False).surely(singles)
-            occurrences = {one: self._occurrences(one, window) for one in sorted(series)}
-            if None in occurrences.values() or any(
-                map(_is_hidden, stands.values())
-            ):  # told of, and not shown: one of the two is wrong
+            looks = self._shown(calendar_id, singles, series, window)
+            if looks is None:
                 return self._everything(calendar_id, window, unrolled)
-            looks = [*stands.values(), *(one for some in occurrences.values() for one in some)]
-            changed, unread = (
-                tuple(one for one in looks if isinstance(one, kind))
-                for kind in (RemoteEvent, Unread)
-            )
+            changed, unread = events_and_unread(looks)
             gone = (removed | series) - {one.remote_id for one in looks}
-            return Delta(changed, frozenset(gone), token, False, window, unread)
+            return Delta(tuple(changed), frozenset(gone), token, False, window, tuple(unread))
+
+    def _shown(
+        self, calendar_id: str, singles: set[str], series: set[str], window: Window
+    ) -> list[RemoteEvent | Unread] | None:
+        """The events at these ids and the occurrences of these series; None where one of them was
+        told and is not shown: one of the two answers is wrong.
+        """
+        looks: list[RemoteEvent | Unread] = []
+        for one in Contents(self._graph, calendar_id, counts_guests=False).surely(singles).values():
+            if one is None or _is_hidden(one):
+                return None
+            looks.append(one)
+        for series_id in sorted(series):
+            occurrences = self._occurrences(series_id, window)
+            if occurrences is None:
+                return None
+            looks += occurrences
+        return looks
 
     def _everything(self, calendar_id: str, window: Window, unrolled: bool) -> Delta:
-        """The sync token first, then a list: what changes meanwhile will be told again. Of
-        our own calendar, events of all times.
+        """A sync token first, then a list: changes in between will be told again. Of our own
+        calendar, events of all times.
         """
         *_, token, _ = self._round(
             target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window))
@@ -207,25 +222,25 @@ class Microsoft:
         return bool(told or removed)
 
     def _since(self, sync_token: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None]:
-        """What the history tells after a place in it, as `_round` does. A place that Graph cannot
-        read is lost as well.
+        """The history since a sync token, as `_round` gives it. A token that Graph cannot read has
+        expired, too.
         """
         if not self._graph.is_ours(sync_token):
             raise SyncTokenExpired("another service")
         try:
-            *told, nameless = self._round(sync_token)
+            living, removed, token, nameless = self._round(sync_token)
             if nameless:
                 raise SyncTokenExpired("no id")  # the list tells what it is
-            return tuple(told)
+            return living, removed, token
         except ProviderError as error:
             if error.status == 400:
                 raise SyncTokenExpired(error.reason, 400) from None
             raise
 
     def _round(self, address: str) -> tuple[dict[str, dict[str, Any]], set[str], str | None, bool]:
-        """All pages of one delta: what lives, by id; what was removed; the address of the next one;
-        and whether something in it had no id.
-        What was moved away and back is told as both, in whatever order, and is then worth a look.
+        """All pages of one delta: what exists, by id; what was removed; the address of the next
+        delta; and whether something in it had no id. An event that was moved away and back is in
+        both, and needs a look.
         """
         living: dict[str, dict[str, Any]] = {}
         removed: set[str] = set()
@@ -243,8 +258,8 @@ class Microsoft:
             return living, removed, page.get("@odata.deltaLink"), nameless
 
     def _occurrences(self, series_id: str, window: Window) -> list[RemoteEvent | Unread] | None:
-        """Those of one series; None where it is not shown. The delta tells them in part only, and
-        their removal perhaps not at all.
+        """The occurrences of one series; None where it is not shown. The delta tells only some of
+        them, and perhaps no removal.
         """
         query = _bounds(window) | {
             "$select": VIEW_FIELDS,
@@ -252,16 +267,9 @@ class Microsoft:
             "$top": PAGE_SIZE,
         }
         try:
-            return [
-                one
-                for some in all_apart(
-                    self._graph.items(
-                        target(f"/me/events/{quote(series_id, safe='')}/instances", query)
-                    ),
-                    to_event,
-                )
-                for one in some
-            ]
+            address = target(f"/me/events/{quote(series_id, safe='')}/instances", query)
+            events, unread = all_apart(self._graph.items(address), to_event)
+            return [*events, *unread]
         except OF_ANY_LOOK:
             raise
         except ProviderError:
@@ -270,11 +278,10 @@ class Microsoft:
     def _ours(
         self, calendar_id: str, living: set[str], removed: set[str], token: str | None
     ) -> Delta:
-        """What stands in a calendar of ours where the delta points. Removed means out of its
-        window, or gone, and a look may find nothing
-        where something stands, or find what lies among deleted things: the list has the last word
-        on both. What it lacks and nobody removed
-        is not told."""
+        """The state of our calendar where the delta points. "Removed" may also mean out of its
+        window, and a look may find nothing where an event exists, or find a deleted one. The list
+        decides both. An event that it lacks and nobody removed is not told.
+        """
         contents, looked_at = Contents(self._graph, calendar_id), living - removed
         stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
         unsure = removed | {
@@ -283,16 +290,13 @@ class Microsoft:
         if unsure:
             listed = {one.remote_id: one for some in contents.everything() for one in some}
             stands |= {remote_id: listed.get(remote_id) for remote_id in unsure}
-        changed, unread = (
-            tuple(one for one in stands.values() if isinstance(one, kind))
-            for kind in (RemoteEvent, Unread)
-        )
+        changed, unread = events_and_unread(stands.values())
         return Delta(
-            changed,
+            tuple(changed),
             frozenset(remote_id for remote_id in removed if stands[remote_id] is None),
             token,
             False,
-            unread=unread,
+            unread=tuple(unread),
         )
 
     def get(self, calendar_id: str, remote_id: str) -> RemoteEvent | None:
@@ -307,13 +311,14 @@ class Microsoft:
         self, calendar_id: str, remote_ids: Sequence[str]
     ) -> dict[str, RemoteEvent | None]:
         found = self.look(calendar_id, remote_ids)
-        by_id = {one: event for one, event in found.items() if event and not is_promised(one)}
+        by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
         stands = Contents(self._graph, calendar_id).standing(by_id.values())
-        return {
-            one: event if one not in by_id or stands[event.remote_id] else None
-            for one, event in found.items()
-            if one not in by_id or event.remote_id in stands
-        }
+        for one, event in by_id.items():
+            if event.remote_id not in stands:
+                del found[one]
+            elif not stands[event.remote_id]:
+                found[one] = None
+        return found
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:
         with reading():
@@ -335,8 +340,8 @@ class Microsoft:
     # ---- writing ----
 
     def new_id(self, mark: Mark, secret: bytes) -> str:
-        """A promise: ids are the server's own."""
-        return promised_id(mark, secret)
+        """A provisional id: Graph gives its own."""
+        return provisional_id(mark, secret)
 
     def write(self, calendar_id: str, operations: Iterable[Operation]) -> Iterator[Result]:
         return carried_out(operations, self.batch_size, Writer(self._graph, calendar_id).write)

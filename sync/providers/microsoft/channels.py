@@ -17,10 +17,11 @@ from sync.providers.values import written
 
 from .graph import Graph
 
+# a little less than what the newer and the older page allow
 LIVES = (
     timedelta(minutes=10_070),
     timedelta(minutes=4_220),
-)  # a little less than what the newer and the older page allow
+)
 EVENTS = {"reauthorizationRequired": "renew", "subscriptionRemoved": "removed", "missed": "missed"}
 LONGEST_BODY, MOST_CALLS, LONGEST_ID, LONGEST_SECRET, LONGEST_VERSION = (
     1_000_000,
@@ -138,12 +139,15 @@ def _version(item: dict[str, Any]) -> tuple[str, str]:
     data, change = item.get("resourceData"), item.get("changeType")
     if not isinstance(data, dict) or change not in ("created", "updated", "deleted"):
         return "", ""
-    told = data.get("id"), "" if change == "deleted" else data.get("@odata.etag")
-    is_whole = all(
-        isinstance(text, str) and text.isprintable() and len(text) <= longest
-        for text, longest in zip(told, LONGEST_VERSION, strict=True)
+    remote_id, etag = (
+        text if isinstance(text, str) and text.isprintable() and len(text) <= longest else ""
+        for text, longest in zip(
+            (data.get("id"), data.get("@odata.etag")), LONGEST_VERSION, strict=True
+        )
     )
-    return told if is_whole and told[0] and (told[1] or change == "deleted") else ("", "")
+    if change == "deleted":
+        return remote_id, ""
+    return (remote_id, etag) if remote_id and etag else ("", "")
 
 
 def _path(channel_id: str) -> str:

@@ -18,12 +18,12 @@ from .mapping import (
     EVENT_FIELDS,
     MARK,
     OWN_FIELDS,
-    PROMISE,
+    PROVISIONAL,
     VIEW_FIELDS,
     begins_with_mark,
     expanded,
     found_by,
-    is_promised,
+    is_provisional,
     mark_text,
     property_of,
     target,
@@ -117,7 +117,7 @@ class Contents:
         return f"{self._path}/{quote(remote_id, safe='')}"
 
     def get(self, remote_id: str) -> RemoteEvent | None:
-        """The event with an id, or with one that was only promised; None when there is none, nor a
+        """The event with an id, or with a provisional id; None where there is none, nor a
         calendar.
         """
         (found,) = self.looks([remote_id])
@@ -133,21 +133,21 @@ class Contents:
         return found is not None and self.standing([found]).get(found.remote_id, True)
 
     def looks(self, remote_ids: Sequence[str]) -> list[Found]:
-        """What stands at each of these ids, or why that cannot be told. Gone for a promised id:
+        """The event at each of these ids, or why that is not known. Gone for a provisional id:
         there is no such calendar.
         """
         where = [
-            self._promised(one) if is_promised(one) else target(self.path(one), self._own)
+            self._by_provisional_id(one)
+            if is_provisional(one)
+            else target(self.path(one), self._own)
             for one in remote_ids
         ]
         answers = self._graph.together([Call("GET", one) for one in where])
         found = [_found(one, answer) for one, answer in zip(remote_ids, answers, strict=True)]
         refused = [
             place
-            for place, one in enumerate(remote_ids)
-            if is_promised(one)
-            and isinstance(found[place], ProviderError)
-            and found[place].status == 400
+            for place, (one, look) in enumerate(zip(remote_ids, found, strict=True))
+            if is_provisional(one) and isinstance(look, ProviderError) and look.status == 400
         ]
         for place, one in zip(
             refused, self._searched([remote_ids[place] for place in refused]), strict=True
@@ -167,9 +167,9 @@ class Contents:
         marks: a look by id also finds what lies among deleted things. One of which that cannot be
         told is left out.
         """
-        asked = [event for event in events if event.mark]
+        marks = {event.remote_id: event.mark for event in events if event.mark}
         answers = self._graph.together(
-            [Call("GET", self._bearing(mark_text(event.mark))) for event in asked]
+            [Call("GET", self._bearing(mark_text(mark))) for mark in marks.values()]
         )
         refusals = [error for error in map(failure, answers) if error]
         for error in refusals:
@@ -177,12 +177,12 @@ class Contents:
                 raise error
         if any(error.status == 400 for error in refusals):
             listed = {remote_id for remote_id, *_ in self.outline()}
-            return {event.remote_id: event.remote_id in listed for event in asked}
+            return {remote_id: remote_id in listed for remote_id in marks}
         with reading():
             return {
-                event.remote_id: event.remote_id in {item["id"] for item in answer.body["value"]}
-                for event, answer in zip(asked, answers, strict=True)
-                if failure(answer) is None
+                remote_id: remote_id in {item["id"] for item in answer.body["value"]}
+                for remote_id, answer in zip(marks, answers, strict=True)
+                if isinstance(answer, Answer) and failure(answer) is None
             }
 
     def _bearing(self, mark: str) -> str:
@@ -190,14 +190,14 @@ class Contents:
             self._path, {"$select": "id", "$filter": found_by(MARK, mark), "$top": PAGE_SIZE}
         )
 
-    def _promised(self, promise: str) -> str:
-        return target(self._path, self._own | {"$filter": found_by(PROMISE, promise)})
+    def _by_provisional_id(self, provisional_id: str) -> str:
+        return target(self._path, self._own | {"$filter": found_by(PROVISIONAL, provisional_id)})
 
-    def _searched(self, promises: list[str]) -> list[Found]:
-        """The events that were promised, where Graph does not filter one calendar by our
+    def _searched(self, provisional_ids: list[str]) -> list[Found]:
+        """The events with these provisional ids, where Graph does not filter one calendar by our
         properties, as some report.
         """
-        if not promises:
+        if not provisional_ids:
             return []
         try:
             with reading():
@@ -205,7 +205,7 @@ class Contents:
                     self._graph.items(
                         target(
                             self._path,
-                            {"$select": "id", "$expand": expanded(PROMISE), "$top": PAGE_SIZE},
+                            {"$select": "id", "$expand": expanded(PROVISIONAL), "$top": PAGE_SIZE},
                         )
                     )
                 )
@@ -213,25 +213,25 @@ class Contents:
                     item for item in items if isinstance(item, dict) and identity(item.get("id"))
                 ]
                 ids = {
-                    property_of(item, PROMISE): item["id"]
+                    property_of(item, PROVISIONAL): item["id"]
                     for item in sorted(named, key=lambda item: item["id"], reverse=True)
                 }
         except ProviderError as error:
-            return [error] * len(promises)
-        standing = [promise for promise in promises if promise in ids]
-        found = dict(zip(standing, self.looks([ids[promise] for promise in standing]), strict=True))
-        return [found.get(promise) for promise in promises]
+            return [error] * len(provisional_ids)
+        standing = [one for one in provisional_ids if one in ids]
+        found = dict(zip(standing, self.looks([ids[one] for one in standing]), strict=True))
+        return [found.get(one) for one in provisional_ids]
 
 
 def _found(remote_id: str, answer: Answer | ProviderError) -> Found:
     error = failure(answer)
-    if error:
-        return None if isinstance(error, Gone) and not is_promised(remote_id) else error
+    if error or isinstance(answer, ProviderError):
+        return None if isinstance(error, Gone) and not is_provisional(remote_id) else error
     try:
         with reading():
             return (
                 _first(answer.body["value"])
-                if is_promised(remote_id)
+                if is_provisional(remote_id)
                 else answered(answer.body, to_event)
             )
     except ProviderError as trouble:
@@ -252,5 +252,7 @@ def calendar_path(calendar_id: str) -> str:
 
 
 def _first(items: list[dict[str, Any]]) -> RemoteEvent | None:
-    """A person may have copied the event, promise and all; the copy is the plan's to find."""
+    """A person may have copied the event with its provisional id; the plan finds the copy by its
+    mark.
+    """
     return min(map(to_event, items), key=lambda event: event.remote_id, default=None)

@@ -22,11 +22,12 @@ from sync.providers.errors import (
     word,
 )
 
+# the last when a channel is opened
 NO_MAILBOX = (
     "mailboxnotenabledforrestapi",
     "resourcenotfound",
     "extensionerror",
-)  # the last when a channel is opened
+)
 NAME_TAKEN = ("errorfolderexists", "namealreadyexists")
 LOST_TOKEN = ("syncstatenotfound", "syncstateinvalid", "resyncrequired")
 TOO_MUCH = ("applicationthrottled", "toomanyrequests", "activitylimitreached")

@@ -23,7 +23,7 @@ from sync.providers.errors import (
 )
 from sync.providers.line import Client
 from sync.providers.multipart import Answer, Call
-from sync.providers.parsing import following, is_of_another_shape, reading
+from sync.providers.parsing import following, is_of_another_shape, reading, within
 from sync.providers.wire import AccessToken, Wire
 from sync.providers.writing import HOPELESS, answers_to
 
@@ -47,13 +47,13 @@ class Graph:
         """Whether a complete address, as Graph gives them for more pages, leads to Graph itself."""
         return urlsplit(address)[:2] == urlsplit(self._url)[:2]
 
-    def json(self, method: str, path: str, prefer: str = "", **parts) -> dict[str, Any]:
+    def json(self, method: str, path: str, prefer: str = "", **parts: Any) -> dict[str, Any]:
         """The body of an answer, as `send` gets it."""
         answer = self.send(method, path, prefer, **parts)
         with reading():
             return dict(answer.json())
 
-    def send(self, method: str, path: str, prefer: str = "", **parts) -> httpx.Response:
+    def send(self, method: str, path: str, prefer: str = "", **parts: Any) -> httpx.Response:
         """A good answer. `path` may be a complete address of Graph's. Raises what a refusal stands
         for.
         """
@@ -90,9 +90,8 @@ class Graph:
 
     def together(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
         """What each call came to. The calls of one batch do not wait for each other: Graph works on
-        four of them at a time, which is as many as
-        a mailbox allows, and so one batch is sent after another. None of them may stand on another
-        one.
+        four of them at a time, which is as many as a mailbox allows, and so one batch is sent after
+        another. None of them may stand on another one.
 
         After RateLimited, or a batch in which nothing went through, the rest is Unsent.
         """
@@ -146,15 +145,18 @@ def failure(answer: Answer | ProviderError) -> ProviderError | None:
     """The error that the answer to a call of a batch stands for; None when it is a good one."""
     if isinstance(answer, ProviderError):
         return answer
-    error = error_of(answer.status, answer.body, answer.headers) if answer.status >= 300 else None
+    if answer.status < 300:
+        return None
+    error = error_of(answer.status, answer.body, answer.headers)
+    # no call has a place in a history
     return (
         Gone(error.reason, error.status)
         if isinstance(error, SyncTokenExpired)
         else _nameless(error)
-    )  # no call has a place in a history
+    )
 
 
-def _nameless(error: ProviderError | None) -> ProviderError | None:
+def _nameless(error: ProviderError) -> ProviderError:
     """What a name that is taken means where no name was asked for."""
     return ProviderError(error.reason, error.status) if isinstance(error, NameTaken) else error
 
@@ -167,6 +169,6 @@ def _page(page: dict[str, Any]) -> dict[str, Any]:
 
 def _body(answer: httpx.Response) -> dict[str, Any]:
     try:
-        return answer.json()
+        return within(answer.json())
     except ValueError:
         return {}

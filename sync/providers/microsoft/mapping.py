@@ -2,9 +2,8 @@
 https://learn.microsoft.com/graph/api/resources/event?view=graph-rest-1.0
 
 Single events go out, with their text, their times and a mark, and with nothing that could reach or
-remind anyone. Ids are the server's, so
-each event also carries the id that we promised for it, to be found by when the answer to its
-creation was lost.
+remind anyone. Ids are the server's, so each event also carries a provisional id of ours, by which
+it is found when the answer to its creation was lost.
 """
 
 import json
@@ -36,7 +35,7 @@ from sync.providers.values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, zone
 # Extended properties: https://learn.microsoft.com/graph/api/resources/extended-properties-overview.
 # These names stay as they are for ever.
 OURS = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
-MARK, PROMISE, NOTE, ACCOUNT = (
+MARK, PROVISIONAL, NOTE, ACCOUNT = (
     f"{OURS}kalendsMark",
     f"{OURS}kalendsPromise",
     f"{OURS}kalendsNote",
@@ -70,12 +69,10 @@ BEFORE = {
 }
 
 _WALL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-NEAR_MIDNIGHT = timedelta(
-    hours=3
-)  # a clock change may lie between midnight and where a whole day begins
-FARTHEST_EAST = timedelta(
-    hours=13
-)  # more people live there than on the same clock a day behind (UTC-11)
+# a clock change may lie between midnight and where a whole day begins
+NEAR_MIDNIGHT = timedelta(hours=3)
+# more people live there than on the same clock a day behind (UTC-11)
+FARTHEST_EAST = timedelta(hours=13)
 
 
 def target(path: str, query: Mapping[str, object]) -> str:
@@ -116,32 +113,31 @@ def begins_with_mark(installation: str) -> str:
 # ---- out ----
 
 
-def promised_id(mark: Mark, secret: bytes) -> str:
+def provisional_id(mark: Mark, secret: bytes) -> str:
     """A stand-in for an id until the server has given one; the server also knows a repeated
     creation by it.
     """
     return f"promised-{digest(mark, secret).hex()}"
 
 
-def is_promised(remote_id: str) -> bool:
+def is_provisional(remote_id: str) -> bool:
     """Whether it is an id that we gave, before the provider gave its own."""
     return remote_id.startswith("promised-")
 
 
-def to_create(promise: str, event: Event, mark: Mark) -> dict[str, Any]:
+def to_create(provisional_id: str, event: Event, mark: Mark) -> dict[str, Any]:
     """The body that makes an event of ours."""
     return {
         **_body(event),
-        PROPERTIES: [*_from_mark(mark), _property(PROMISE, promise)],
-        "transactionId": promise,
+        PROPERTIES: [*_from_mark(mark), _property(PROVISIONAL, provisional_id)],
+        "transactionId": provisional_id,
     }
 
 
 def to_restore(event: Event, mark: Mark, keeps_guests: bool = False) -> dict[str, Any]:
     """The body that makes an event what it should be, also clearing what someone else put there: a
-    repeat, and guests unless they stay.
-    Outlook itself may write to guests, both when they go and when the event changes; Graph has no
-    switch against it.
+    repeat, and guests unless they stay. Outlook itself may write to guests, both when they go and
+    when the event changes; Graph has no switch against it.
     """
     return {**_body(event), PROPERTIES: _from_mark(mark), "recurrence": None} | (
         {} if keeps_guests else {"attendees": []}
@@ -175,26 +171,27 @@ def _from_mark(mark: Mark) -> list[dict[str, str]]:
 
 def _span(event: Event) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start and end on the clock of the venue. In UTC where Windows has no name for the zone, or
-    another idea of its time; and where an
-    hour comes twice, which no such clock can tell apart. Whole days begin at the venue's midnight,
-    as Outlook shows them.
+    another idea of its time; and where an hour comes twice, which no such clock can tell apart.
+    Whole days begin at the venue's midnight, as Outlook shows them.
     """
-    latest = tz_win.get(event.zone_name)
+    latest = tz_win.get(event.zone_name, "")
     name, place = BEFORE.get(latest, latest), zone(event.zone_name)
-    instants = [event.starts_at, event.ends_at]
     if event.starts_on is not None:
-        return tuple(
-            {"dateTime": f"{day}T00:00:00", "timeZone": name or "UTC"}
-            for day in (event.starts_on, event.ends_on)
-        )
-    if name is None or not all(
-        _is_plain(at.astimezone(place)) and _agrees(at, place, name) for at in instants
+        return _at_midnight(event.starts_on, name), _at_midnight(event.ends_on, name)
+    if not name or not all(
+        _is_plain(at.astimezone(place)) and _agrees(at, place, name)
+        for at in (event.starts_at, event.ends_at)
     ):
-        name, place = "UTC", UTC
-    return tuple(
-        {"dateTime": f"{at.astimezone(place):%Y-%m-%dT%H:%M:%S}", "timeZone": name}
-        for at in instants
-    )
+        name, place = "UTC", zone("UTC")
+    return _on_clock(event.starts_at, place, name), _on_clock(event.ends_at, place, name)
+
+
+def _at_midnight(day: date | None, zone_name: str) -> dict[str, str]:
+    return {"dateTime": f"{day}T00:00:00", "timeZone": zone_name or "UTC"}
+
+
+def _on_clock(at: datetime, place: ZoneInfo, zone_name: str) -> dict[str, str]:
+    return {"dateTime": f"{at.astimezone(place):%Y-%m-%dT%H:%M:%S}", "timeZone": zone_name}
 
 
 def _is_plain(local: datetime) -> bool:
@@ -291,11 +288,11 @@ def _day(at: datetime, zone_name: object) -> date:
     """The day that begins at an instant, by the clock it was written for.
 
     Some clocks have no name that can be looked up, and some are not the one an event lies on; then
-    it is the day whose midnight it is
-    somewhere on earth.
+    it is the day whose midnight it is somewhere on earth.
     """
     try:
-        local = at.astimezone(zone(win_tz.get(zone_name, zone_name))).replace(tzinfo=None)
+        name = zone_name if isinstance(zone_name, str) else ""
+        local = at.astimezone(zone(win_tz.get(name, name))).replace(tzinfo=None)
     except (ValueError, TypeError):
         return (at + FARTHEST_EAST).date()
     day = (local + timedelta(hours=12)).date()
@@ -315,12 +312,11 @@ def _busy(item: dict[str, Any]) -> str:
 
 def to_calendar(item: dict[str, Any], own_addresses: frozenset[str]) -> Calendar:
     """A line of the account's list. Graph does not say who may do what, but who owns it and whether
-    we may write. Raises Unreadable where it
-    has no id."""
+    we may write. Raises Unreadable where it has no id.
+    """
     address = text(within(item, "owner").get("address"), TITLE_LENGTH).lower()
-    is_own = address in own_addresses or (
-        not address and bool(item.get("canShare"))
-    )  # only the owner may share
+    # only the owner may share
+    is_own = address in own_addresses or (not address and bool(item.get("canShare")))
     access = ("owner" if is_own else "writer") if item.get("canEdit") else "reader"
     return Calendar(
         sure_identity(item),

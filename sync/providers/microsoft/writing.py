@@ -1,10 +1,9 @@
 """Writing to one calendar in Outlook:
 https://learn.microsoft.com/graph/api/user-post-events?view=graph-rest-1.0
 
-A creation gets its id from the server. So what only a promise is known of is looked for first, and
-what Graph's answers leave in doubt is
-looked at again: a repeated creation, a version that is said to be stale, a deletion that is
-refused.
+The server gives a new event its id. So an event of which only a provisional id is known is looked
+for first, and Graph's doubtful answers are checked: a repeated creation, an etag that is said to be
+outdated, a deletion that is refused.
 """
 
 from dataclasses import replace
@@ -18,7 +17,7 @@ from sync.providers.parsing import answered
 
 from .contents import Contents, Found, calendar_path
 from .graph import Graph, failure
-from .mapping import is_promised, to_create, to_event, to_restore
+from .mapping import is_provisional, to_create, to_event, to_restore
 
 
 class Writer:
@@ -34,14 +33,15 @@ class Writer:
             [operation.remote_id for operation in group if _is_unsure(operation)]
         )
         results = {
-            operation.remote_id: _settled(operation, found[operation.remote_id])
+            operation.remote_id: settled
             for operation in group
             if operation.remote_id in found
+            and (settled := _settled(operation, found[operation.remote_id]))
         }
         calls = {
             operation: self._call(operation, found.get(operation.remote_id))
             for operation in group
-            if not results.get(operation.remote_id)
+            if operation.remote_id not in results
         }
         for (operation, call), answer in zip(
             calls.items(), self._graph.together(list(calls.values())), strict=True
@@ -49,8 +49,8 @@ class Writer:
             results[operation.remote_id] = self._judged(operation, call, answer)
         return [results[operation.remote_id] for operation in group]
 
-    def _look_for(self, promises: list[str]) -> dict[str, Found]:
-        return dict(zip(promises, self._contents.looks(promises), strict=True))
+    def _look_for(self, provisional_ids: list[str]) -> dict[str, Found]:
+        return dict(zip(provisional_ids, self._contents.looks(provisional_ids), strict=True))
 
     def _call(self, operation: Operation, found: Found) -> Call:
         if isinstance(operation, Create):
@@ -98,12 +98,12 @@ class Writer:
         self, operation: Create, answer: Answer | ProviderError, error: ProviderError | None
     ) -> Result:
         """The event that was made; or that there is one already, which Graph may tell by refusing
-        or by answering with the first one, even
-        with one that is deleted by now."""
+        or by answering with the first one, even with one that is deleted by now.
+        """
         if error and error.status == 409:
             return _exists(operation, self._contents.get(operation.remote_id))
         result = _done(operation, answer, error)
-        if result.error:
+        if result.error or result.event is None:
             return result
         if operation.resume and not self._contents.holds(result.event.remote_id):
             return _exists(operation, None)
@@ -129,7 +129,9 @@ class Writer:
 
 
 def _is_unsure(operation: Operation) -> bool:
-    return operation.resume if isinstance(operation, Create) else is_promised(operation.remote_id)
+    return (
+        operation.resume if isinstance(operation, Create) else is_provisional(operation.remote_id)
+    )
 
 
 def _settled(operation: Operation, found: Found) -> Result | None:
@@ -139,7 +141,7 @@ def _settled(operation: Operation, found: Found) -> Result | None:
     if isinstance(operation, Delete) and found is None:  # a search, which found nothing
         return Result(operation)
     if found is None:
-        return Result(operation, error=Gone("promised only", 404))
+        return Result(operation, error=Gone("provisional", 404))
     return Result(operation, error=found) if isinstance(found, ProviderError) else None
 
 
@@ -150,11 +152,12 @@ def _exists(operation: Create, found: RemoteEvent | None) -> Result:
 def _done(
     operation: Operation, answer: Answer | ProviderError, error: ProviderError | None
 ) -> Result:
-    if error:
+    if error or isinstance(answer, ProviderError):
         return Result(operation, error=error)
     if isinstance(operation, Delete):
         return Result(operation)
     try:
-        return Result(operation, replace(answered(answer.body, to_event), mark=operation.mark))
+        event = answered(answer.body, to_event)
+        return Result(operation, event and replace(event, mark=operation.mark))
     except ProviderError as trouble:
         return Result(operation, error=trouble)

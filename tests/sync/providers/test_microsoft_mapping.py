@@ -37,12 +37,12 @@ from sync.providers.microsoft.errors import error_of
 from sync.providers.microsoft.mapping import (
     MARK,
     NOTE,
-    PROMISE,
     PROPERTIES,
+    PROVISIONAL,
     found_by,
-    is_promised,
-    promised_id,
+    is_provisional,
     property_of,
+    provisional_id,
     to_calendar,
     to_create,
     to_event,
@@ -263,8 +263,8 @@ def test_line_ends_that_exchange_adds_are_no_change(text, tail):
 @given(st.text(), st.text(), st.integers(1, 10**6), st.binary(min_size=1))
 def test_promises_are_known_for_what_they_are(installation, reference, generation, secret):
     own = Mark(installation, reference, generation)
-    assert is_promised(promised_id(own, secret)) and not is_promised("AAMkAGI2")
-    assert re.fullmatch("promised-[0-9a-f]{40}", promised_id(own, secret))
+    assert is_provisional(provisional_id(own, secret)) and not is_provisional("AAMkAGI2")
+    assert re.fullmatch("promised-[0-9a-f]{40}", provisional_id(own, secret))
     assert to_mark(to_create(PROMISED, event(), own)) == (
         own if installation and reference else None
     )
@@ -272,15 +272,15 @@ def test_promises_are_known_for_what_they_are(installation, reference, generatio
 
 def test_a_mark_names_nobody_and_is_found_by_the_promise():
     body = to_create(PROMISED, event("Anna Virtanen"), mark())
-    assert (property_of(body, MARK), property_of(body, PROMISE)) == (
+    assert (property_of(body, MARK), property_of(body, PROVISIONAL)) == (
         f'["{INSTALLATION}", "4f0c", 1]',
         PROMISED,
     )
-    assert found_by(PROMISE, promised_id(mark(), SECRET)).startswith(
+    assert found_by(PROVISIONAL, provisional_id(mark(), SECRET)).startswith(
         "singleValueExtendedProperties/Any(ep: ep/id eq 'String {"
     )
     with pytest.raises(ValueError, match="quotation mark"):
-        found_by(PROMISE, "x' or 'a' eq 'a")
+        found_by(PROVISIONAL, "x' or 'a' eq 'a")
 
 
 # ---- in ----

@@ -39,7 +39,7 @@ class TestWhatNeverChanges:
             == "1ujcddopm59pgoidq2tbuujgl78ih017"
         )
         assert (
-            microsoft_mapping.promised_id(Mark("b7c1", "4f0c", 1), b"secret")
+            microsoft_mapping.provisional_id(Mark("b7c1", "4f0c", 1), b"secret")
             == "promised-0fa6c6b719b15398624dd0babf7a70a9d1288027"
         )
 

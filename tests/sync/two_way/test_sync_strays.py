@@ -12,8 +12,8 @@ from models import Booking
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
+from sync.tables.strays import Stray
 from sync.two_way import decisions
-from sync.two_way.strays import Stray
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True
