@@ -119,7 +119,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         )
     )
     sources = [row for row in calendars if row.role != "destination" and not row.is_ours]
-    standing = Standing(account)
+    standing, provider = Standing(account), registry.of(account.kind)
+    may_read = {row.id: connecting.may_read(row, account.clinic) for row in sources}
     found = {
         "account": account,
         "standing": standing,
@@ -129,15 +130,11 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "run": standing.run,
         "sources": sources,
         "destination": next((row for row in calendars if row.role == "destination"), None),
-        "name": registry.of(account.kind).name,
-        "makes_calendars": registry.of(account.kind).makes_calendars,
-        "product": registry.of(account.kind).product,
-        "may_read": {row.id: connecting.may_read(row, account.clinic) for row in sources},
-        "reached": [
-            row
-            for row in sources
-            if row.role == "source" or connecting.may_read(row, account.clinic)
-        ],
+        "name": provider.name,
+        "makes_calendars": provider.makes_calendars,
+        "product": provider.product,
+        "may_read": may_read,
+        "reached": [row for row in sources if row.role == "source" or may_read[row.id]],
         "skipped": words.skipped(account),
         "left_out": words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
@@ -157,25 +154,25 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         and bool(is_filled or found["barred"])
     )
     if account.phase in ("naming", "off"):
-        is_back = naming_form and naming_form.account.id == account.id
-        form = (
-            naming_form
-            if is_back
-            else Naming(
-                account,
-                formdata=None,
-                data={"name": _default_name(found["destination"]), "into": ""},
-            )
-        )
         places = [row for row in sources if connecting.may_write(row, account)]
         found |= {
-            "form": form,
+            "form": _naming(account, found["destination"], naming_form),
             "due": standing.due,
             "earlier": [row for row in calendars if row.is_ours],
             "places": places,
             "taken": starting.taken(account, [row.calendar_id for row in places]),
         }
     return found
+
+
+def _naming(account: Account, refused: RemoteCalendar | None, back: Naming | None) -> Naming:
+    """The form that names a new calendar; the one that came `back` with a fault, if it is this
+    account's.
+    """
+    if back and back.account.id == account.id:
+        return back
+    data = {"name": _default_name(refused), "into": ""}
+    return Naming(account, formdata=None, data=data)
 
 
 def _default_name(refused: RemoteCalendar | None) -> str:
