@@ -55,14 +55,14 @@ class Policy:
 
 
 class Person(Protocol):
-    """What a person chose for every calendar outside."""
+    """What a person chose for all their calendars outside."""
 
     identifier: str | None
     hide_sensitive: bool
 
 
 class House(Protocol):
-    """What a clinic lets leave."""
+    """What a clinic lets leave it."""
 
     privacy_ceiling: str
     internal_ids: bool
@@ -143,7 +143,7 @@ _STATUS_WORDS = {"no_show": "No-show"}
 
 
 def face(subject: Subject, policy: Policy) -> Face:
-    """The face of a booking under a policy. A title never comes out empty: "Busy" stands in."""
+    """The face of a booking under a policy. Where the title would be empty it is "Busy"."""
     if policy.hide_sensitive:
         return BUSY
     blocks = {

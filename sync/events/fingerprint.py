@@ -1,6 +1,5 @@
-"""What can be seen of an event, pressed into a short text: equal texts show the same. Taken from
-what a provider answers, not from what it was asked for, since each changes texts a little on the
-way.
+"""What an event shows, as a short text: equal fingerprints show the same. Made from a provider's
+answers, not from our requests, since each provider changes texts a little.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ def fingerprint(seen: RemoteEvent) -> str:
 
 
 def wanted(event: Event) -> str:
-    """The fingerprint that we would like to see: busy and private, at these times, with this
+    """The fingerprint that the event should have: busy and private, at these times, with this
     text.
     """
     face, weight = event.face, _weight(event.status, "busy")
@@ -34,9 +33,7 @@ def wanted(event: Event) -> str:
 
 
 def span(shown: Event | RemoteEvent) -> str:
-    """Its times, as a fingerprint begins with them: instants in UTC to the second, or days; the end
-    exclusive.
-    """
+    """The times of a fingerprint: instants in UTC to the second, or days; the end exclusive."""
     ends: Sequence[date] = (
         (shown.starts_on, shown.ends_on)
         if shown.starts_on and shown.ends_on
@@ -46,7 +43,7 @@ def span(shown: Event | RemoteEvent) -> str:
 
 
 def times(printed: str) -> list[datetime]:
-    """The instants that a fingerprint begins with; whole days at UTC midnight."""
+    """The instants at the beginning of a fingerprint; whole days at UTC midnight."""
     ends = [datetime.fromisoformat(end) for end in printed.partition(" ")[0].split("/")]
     return [end if end.tzinfo else end.replace(tzinfo=UTC) for end in ends]
 
@@ -57,16 +54,16 @@ def _digest(title: str, description: str, location: str, weight: str, is_private
 
 
 def _tidy(text: str) -> str:
-    """Text without what providers change on the way and nobody sees: kinds of white space and line
-    ends, empty lines, ways to write é.
+    """Text without the invisible changes that providers make: kinds of white space and line ends,
+    empty lines, the normal form of é.
     """
     lines = unicodedata.normalize("NFC", text.translate(_VARIANTS)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
 
 def _weight(status: str, busy: str) -> str:
-    """Google says tentative in the status, Graph in the busy kind. What is tentative there and
-    takes no time is another thing.
+    """Google says tentative in the status, Graph in the busy kind. An event that is tentative and
+    takes no time differs from both.
     """
     return (
         "tentative"

@@ -1,1 +1,1 @@
-"""A private link, from the socket to the bytes."""
+"""Private links: everything from the HTTP request to the bytes of the answer."""

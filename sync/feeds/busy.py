@@ -1,5 +1,5 @@
 """What keeps people busy besides bookings, for links that show free and busy only: time off, and
-busy time in calendars outside. It says that somebody is busy and nothing else.
+busy time in calendars outside. The events say "Busy" and nothing else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ def _off(calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Eve
 
 
 def _outside(feed: Feed, calendar: Practitioner, start: datetime, end: datetime) -> Iterator[Event]:
-    """An event that is moved outside is another one here: nothing tells when it was changed."""
+    """An event that was moved outside becomes another event here: no change date is known."""
     rows = ExternalEvent.between(calendar.user_id, start, end).where(ExternalEvent.blocks)
     for row in rows:
         starts_at, ends_at = row.taken(calendar.zone)

@@ -1,6 +1,6 @@
 """Events as iCalendar text (RFC 5545), written by hand: 20 times faster than a general library, and
-every byte a function of the events. No clock and no randomness here, so that an unchanged feed is
-the same file to the last byte.
+the same bytes for the same events. No clock and no randomness here, so that an unchanged feed is an
+unchanged file.
 """
 
 from collections.abc import Iterable

@@ -1,5 +1,5 @@
-"""Who reads the feeds: families of programs, counted off the answering thread. No address is ever
-looked at.
+"""Who reads the feeds: families of programs, counted outside the answering thread. IP addresses are
+never looked at.
 """
 
 import atexit
@@ -51,11 +51,9 @@ def family(user_agent: str) -> str:
 
 
 class ReadLog:
-    """Collects reads in memory and writes them together, about a second later, on a thread of its
-    own.
-
-    A poll is so never held up by a write, and a locked database only delays the counting. What a
-    killed process had not written yet (a second's worth) is lost; it is a courtesy, not the truth.
+    """Collects reads in memory and writes them together about a second later, in a thread of its
+    own. So no request waits for a write, and a locked database only delays the counting. A killed
+    process loses the last second: the counts need not be exact.
     """
 
     def __init__(self, delay_seconds: float = 1.0):
@@ -96,8 +94,8 @@ class ReadLog:
 
 
 def _together(early: Looks | None, late: Looks) -> Looks:
-    """Both as one; where they touch, the last look of one and the first of the other were one
-    visit.
+    """Both as one. Where the last look of one and the first of the other are close together, they
+    were one visit.
     """
     if early is None:
         return late
@@ -109,7 +107,7 @@ def _is_same_visit(last: datetime, first: datetime) -> bool:
 
 
 def _add(feed_id: int, name: str, looks: Looks) -> None:
-    """Count looks of one family. Not those at a feed that is gone."""
+    """Count looks of one family. Looks at a feed that is gone are dropped."""
     first, last, count = looks
     same = FeedRead.feed == feed_id, FeedRead.family == name
     row = FeedRead.get_or_none(*same)
@@ -125,7 +123,7 @@ def _add(feed_id: int, name: str, looks: Looks) -> None:
     if row is None:
         return
     interval, again = row.interval_seconds, _is_same_visit(row.last_at, first)
-    if not again:  # a running mean that forgets: three parts habit, one part news
+    if not again:  # a running mean: three parts what was, one part the new gap
         gap = (first - row.last_at).total_seconds()
         interval = int(gap if interval is None else 0.75 * interval + 0.25 * gap)
     FeedRead.update(

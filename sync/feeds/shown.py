@@ -1,8 +1,8 @@
-"""What a private link shows: its calendars' bookings as events, each with the face that the link
-may give it.
+"""What a private link shows: the bookings of its calendars as events, each with the face that the
+link may show.
 
-Choices cut one another: the link's own, the person's, the clinic's ceiling. The preview on the page
-goes the same way as the feed.
+The link's own choices, the person's and the clinic's ceiling all apply; the strictest counts. The
+preview on the page uses the same code as the feed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,9 +57,9 @@ def render(
 
 
 def _stand_in(feed: Feed, title: str, revision: int) -> Event:
-    """What a calendar without bookings holds: one free whole day, on the first of the month of its
-    revision. Several apps take an empty file for a fault and keep every old booking; a single event
-    makes them take the rest away. It follows from stored data alone.
+    """The event in a calendar without bookings: one free whole day, on the first of the month of
+    its revision. Several apps take an empty file for a fault and keep all old bookings; one event
+    makes them remove the rest. It is made from stored data alone.
     """
     first = ical.instant(revision).date().replace(day=1)
     midnight = datetime(first.year, first.month, 1, tzinfo=UTC)
@@ -126,7 +126,7 @@ class _Origins(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """All that the text of a booking follows from, but for the booking and its client."""
+    """Everything that the text of a booking depends on, except the booking and its client."""
 
     statuses: Mapping[str, str]
     policy: Policy
@@ -186,7 +186,7 @@ class _Terms:
 
 class _History:
     """The terms of one calendar's bookings of one service: the present ones, and what they were
-    before each change, the newest first, by the second of it; None: not known any more.
+    before each change, the newest first, with the second of the change; None: not known any more.
     """
 
     def __init__(self, origins: _Origins):

@@ -53,13 +53,13 @@ AT_ONCE_SECONDS, IN_A_THREAD_SECONDS = 1, 5  # for an answer of the database
 
 
 class TakesWork(Exception):
-    """The body must be made first, or the database may be slow to answer: ask again, without
-    AT_ONCE, where that keeps nobody waiting.
+    """Rendering the body, or a slow database, would take long. Ask again without AT_ONCE, in a
+    thread where nobody else waits.
     """
 
 
 class Bodies:
-    """Finished bodies by ETag, the least used going first when they pass `limit` octets
+    """Finished bodies by ETag. The least used are dropped when they exceed `limit` octets
     together.
     """
 
@@ -72,7 +72,7 @@ class Bodies:
         return etag in self._kept
 
     def get(self, etag: str, make: Callable[[], bytes]) -> bytes:
-        """The body of this ETag, made when it is not there."""
+        """The body with this ETag; made where it is not kept."""
         with self._lock:
             if (body := self._kept.get(etag)) is not None:
                 self._kept.move_to_end(etag)
@@ -88,7 +88,9 @@ class Bodies:
 
 
 class FeedsApp:
-    """WSGI middleware that answers everything below /api/calendar/ and passes on the rest."""
+    """WSGI middleware that answers everything below /api/calendar/ and passes all other requests
+    on.
+    """
 
     def __init__(
         self, inner: Callable[..., Any], keys: Sequence[str], reads: ReadLog | None = None
@@ -170,7 +172,7 @@ class FeedsApp:
     def _sent(
         self, environ: dict[str, Any], copy: copies.Copy, now: datetime
     ) -> tuple[str, list[tuple[str, str]], bytes]:
-        """304 to a reader that has it, else the body, packed where that is asked for."""
+        """304 where the reader has the body, else the body, compressed where that is asked for."""
         zipped, body = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")), copy.body
         validators = [
             ("ETag", f'"{copy.etag}{"-gz" if zipped else ""}"'),
@@ -185,8 +187,8 @@ class FeedsApp:
 
 
 class Keeper:
-    """Keeps copies of what was served, on a thread of its own: no poll waits for it. A link is
-    looked after once an hour, and when it changed.
+    """Keeps copies of served bodies, in a thread of its own so that no request waits. Each link at
+    most once an hour, and when it changed.
     """
 
     def __init__(self, most: int = 10_000):
@@ -222,7 +224,7 @@ class Keeper:
                 )
             else:
                 copies.look_after(key)
-        except Exception as error:  # a copy is a courtesy, and its fault no reader's
+        except Exception as error:  # the reader was answered; only the copy failed
             log.error("a copy was not kept: %s at %s", type(error).__name__, places(error))
         finally:
             self._waiting.release()

@@ -105,7 +105,7 @@ def ask(account_id: int):
 @blueprint.post("/accounts/<int:account_id>/end")
 @manager_required
 def end(account_id: int):
-    """End one person's departure that cannot be finished, and let our events stay there."""
+    """Stop deleting one person's events where that cannot be finished, and leave them there."""
     account = access.account_to_look_after(account_id)
     ending.end_now(account, current_user)
     return _done(

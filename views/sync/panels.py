@@ -80,8 +80,8 @@ def context(**more) -> dict:
 
 
 def _refresh_list(account: Account) -> None:
-    """Calendars that were made at the provider meanwhile are asked for, not in this request: they
-    stand here a moment later (C17).
+    """Calendars that were made at the provider meanwhile are asked for in a job, and appear here a
+    moment later.
     """
     old = (
         account.listed_at is None
@@ -101,9 +101,7 @@ def _refresh_list(account: Account) -> None:
 
 
 def _waiting(panel: dict) -> list[Notice]:
-    """The open notices of an account. That somebody asked to look after it is over once it is
-    well.
-    """
+    """The open notices of an account. A reminder is settled once the account is well."""
     rows = list(Notice.open_of(panel["account"]))
     if panel["status"].badge == "ok" and not any(row.kind in QUESTIONS for row in rows):
         Notice.settle(panel["account"], "sync_reminder", "well")

@@ -254,7 +254,7 @@ def _unsearched(account: Account, is_own: bool) -> str:
 
 
 def why_waiting(account: Account, name: str) -> str:
-    """Why the account's provider is left alone for a while."""
+    """Why the account's provider is not asked for a while."""
     if account.health_word == TOO_MUCH_AT_ONCE:
         return f"{name} asked us to slow down."
     return f"{name} does not answer as it should."
@@ -270,7 +270,7 @@ def since(account: Account) -> str:
 
 
 def how_changes_arrive(standing: Standing) -> str:
-    """Live is said only where messages come through."""
+    """ "Instant" is said only where messages are known to arrive."""
     return (
         "instant updates on"
         if standing.is_live

@@ -1,5 +1,5 @@
-"""Switches that save themselves. Each says the state it wants and the one that its page showed, so
-that a second press, or one from an older page, takes nothing back.
+"""Switches that save themselves. Each sends the state that it wants and the one that its page
+showed, so that a second press, or a press on an older page, reverses nothing.
 """
 
 from flask_login import current_user
@@ -27,7 +27,7 @@ def opt_in(user: User, **kwargs) -> OptIn:
 
 
 def hide(user: User, **kwargs) -> Hide:
-    """Whether the person's links say "Busy" alone."""
+    """Whether the person's links say only "Busy"."""
     return Hide(data={"hide_sensitive": user.hide_sensitive}, **kwargs)
 
 

@@ -27,8 +27,8 @@ def show():
 @blueprint.post("/opt-in")
 @login_required
 def allow():
-    """The person's own switch (B4); nobody else has it. With calendars outside connected, switching
-    it off asks first what becomes of them.
+    """The person's own switch; nobody else has it. With calendars outside connected, switching it
+    off first asks what becomes of them.
     """
     form = switches.opt_in(current_user)
     if (

@@ -366,7 +366,7 @@ def leave(goal: str, account_id: int | None = None):
 @blueprint.post("/<int:account_id>/end")
 @login_required
 def end(account_id: int):
-    """End a departure that cannot be finished, and let our events stay there."""
+    """Stop deleting our events where that cannot be finished, and leave them there."""
     account = access.account_of_mine(account_id)
     ending.end_now(account, current_user)
     return sync_page.changed(

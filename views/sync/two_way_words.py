@@ -146,7 +146,7 @@ def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
 
 
 def named(notice: Notice) -> list[Booking]:
-    """The bookings whose events a held plan would take away, soonest first, as many as can be
+    """The bookings whose events a stopped plan would delete, soonest first, as many as can be
     read.
     """
     uids = [UUID(uid) for uid in notice.detail.get("uids", [])[:MOST_NAMED]]
