@@ -180,8 +180,13 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
 
 
 def _why(standing: Standing, zone: ZoneInfo) -> str:
-    account = standing.account
-    provider, name = registry.of(account.kind).name, account.user.name.split()[0]
+    provider = registry.of(standing.account.kind).name
+    return _while_stopped(standing, provider, zone) or _while_synced(standing, provider)
+
+
+def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | None:
+    """About an account that is not synced: not yet, not now, or no more; None for any other."""
+    account, name = standing.account, standing.account.user.name.split()[0]
     match standing.state:
         case State.REMOVAL_STUCK:
             return f"{name} stopped sync. {status_words.unfinished(account, zone, is_own=False)}"
@@ -209,6 +214,12 @@ def _why(standing: Standing, zone: ZoneInfo) -> str:
             return f"{name} has switched sync off."
         case State.PAUSED:
             return f"{name} paused it. Nothing goes out and nothing comes in."
+    return None
+
+
+def _while_synced(standing: Standing, provider: str) -> str:
+    account = standing.account
+    match standing.state:
         case State.RECONNECT:
             return f"Access to {provider} has ended, {_episode(standing)}"
         case State.CALENDAR_GONE:

@@ -109,8 +109,13 @@ def first_look(standing: Standing, zone: ZoneInfo) -> Status | None:
 
 
 def _sentence(standing: Standing, zone: ZoneInfo) -> str:
+    name = registry.of(standing.account.kind).name
+    return _while_stopped(standing, name, zone) or _while_synced(standing, name)
+
+
+def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
+    """About an account that is not synced: not yet, not now, or no more; None for any other."""
     account = standing.account
-    name = registry.of(account.kind).name
     match standing.state:
         case State.REMOVAL_STUCK:
             return f"{unfinished(account, zone)} What came from there is gone here already."
@@ -155,6 +160,12 @@ def _sentence(standing: Standing, zone: ZoneInfo) -> str:
                 "Nothing goes out and nothing comes in until you go on. Busy times we last saw"
                 " still block."
             )
+    return None
+
+
+def _while_synced(standing: Standing, name: str) -> str:
+    account = standing.account
+    match standing.state:
         case State.RECONNECT:
             return f"Access to {name} has ended, {since(account)}. Your bookings here are safe."
         case State.CALENDAR_GONE:
