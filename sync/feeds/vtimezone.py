@@ -176,9 +176,8 @@ def vtimezone(zone_name: str, first_year: int, last_year: int) -> list[str]:
     parts = [_part(change) for change in single] + [
         _part(change, _rule_of(change, yearly)) for change in tail[:2]
     ]
-    if (
-        single or not tail
-    ):  # the time before the first change; yearly rules alone reach back far enough
+    # the time before the first change; yearly rules alone reach back far enough
+    if single or not tail:
         offset, name = _state(zone, datetime(first_year - 1, 1, 1, tzinfo=UTC))
         base = datetime(min(1970, first_year - 1), 1, 1)  # noqa: DTZ001  wall time
         parts.insert(0, _part(_Change(base, offset, offset, name)))

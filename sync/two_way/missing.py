@@ -4,13 +4,9 @@ gone: a list may omit some, and those would then be made twice.
 
 import logging
 from dataclasses import replace
-from typing import Any
 
-from sync.events.event import Delta
-from sync.providers.errors import (
-    OF_THE_ACCOUNT,
-    ProviderError,
-)
+from sync.events.event import Delta, RemoteEvent
+from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
 
 from . import doubts
@@ -43,7 +39,9 @@ def made_sure(context: RunContext, destination: RemoteCalendar, delta: Delta) ->
     )
 
 
-def _looks(context: RunContext, destination: RemoteCalendar, asked: list[str]) -> dict[str, Any]:
+def _looks(
+    context: RunContext, destination: RemoteCalendar, asked: list[str]
+) -> dict[str, RemoteEvent | None]:
     try:
         return context.provider.look_closely(destination.made_id, asked)
     except OF_THE_ACCOUNT:

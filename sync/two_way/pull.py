@@ -149,9 +149,8 @@ class Reader:
             if calendar.sync_token
             else RemoteCalendar.sync_token.is_null()
         )
-        with (
-            self.context.writing()
-        ):  # somebody may have asked meanwhile for everything to be read anew
+        # somebody may have asked meanwhile for everything to be read anew
+        with self.context.writing():
             RemoteCalendar.update(**columns).where(*same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")
             self.plan_next(calendar)

@@ -125,9 +125,8 @@ class _Round:
             self._end()
         except (LeaseLost, OutOfTime, Overtaken, jobs.TooLong) as error:
             at = scheduling.utc_now()
-            if isinstance(
-                error, (OutOfTime, jobs.TooLong)
-            ):  # what was to be read and is not is due by itself
+            # what was to be read and is not is due by itself
+            if isinstance(error, (OutOfTime, jobs.TooLong)):
                 Account.update(due_at=at, because=channels.TOLD).where(
                     Account.id == self.account.id, Account.due_at.is_null()
                 ).execute()

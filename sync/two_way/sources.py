@@ -122,9 +122,8 @@ def take_in(
             if now.rules == calendar.rules:
                 reader.context.note(**portion.store())
                 reader.account.show_anew()
-        if (
-            now.rules != calendar.rules
-        ):  # somebody changed the rules meanwhile: the rest follows the new ones
+        # somebody changed the rules meanwhile: the rest follows the new ones
+        if now.rules != calendar.rules:
             calendar.rules = now.rules
             return take_in(reader, calendar, delta, mapped)
     if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):

@@ -15,15 +15,7 @@ import httpx
 
 from sync.events.event import Delta, Mark, RemoteEvent, Window
 from sync.providers import multipart
-from sync.providers.base import (
-    Calendar,
-    ChannelCall,
-    OpenChannel,
-    Operation,
-    Pages,
-    Result,
-    Unkept,
-)
+from sync.providers.base import Calendar, ChannelCall, OpenChannel, Operation, Pages, Result, Unkept
 from sync.providers.errors import (
     Exists,
     Gone,
@@ -52,14 +44,7 @@ from sync.providers.writing import answers_to, carried_out, told_by
 
 from .errors import error_of
 from .gathering import Gathered, living
-from .mapping import (
-    EVENT_FIELDS,
-    INSTALLATION,
-    event_id,
-    is_tombstone,
-    to_calendar,
-    to_mark,
-)
+from .mapping import EVENT_FIELDS, INSTALLATION, event_id, is_tombstone, to_calendar, to_mark
 from .writing import (
     ANSWER,
     API,
