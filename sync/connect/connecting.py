@@ -145,16 +145,12 @@ def _keep(account: Account, row: RemoteCalendar | None, calendar: Calendar, ours
     row = row or RemoteCalendar(
         clinic=account.clinic_id, account=account, role="listed", calendar_id=calendar.calendar_id
     )
-    row.name, row.access, row.is_primary = (
-        calendar.name[:300] or "Calendar",
-        calendar.access,
-        calendar.is_primary,
-    )
-    row.zone_name, row.is_ours, row.gone_since = (
-        calendar.zone_name[:60] or row.zone_name,
-        mine,
-        None,
-    )
+    row.name = calendar.name[:300] or "Calendar"
+    row.access = calendar.access
+    row.is_primary = calendar.is_primary
+    row.zone_name = calendar.zone_name[:60] or row.zone_name
+    row.is_ours = mine
+    row.gone_since = None
     row.save()
 
 

@@ -258,10 +258,8 @@ def _refusal(query: Mapping[str, str]) -> ProviderError:
     """The meaning of an error that came back instead of a code. Microsoft's number is more exact
     than the error beside it.
     """
-    error, number = (
-        word(query["error"]),
-        re.search(r"AADSTS(\d{4,8})\b", query.get("error_description", "")),
-    )
+    error = word(query["error"])
+    number = re.search(r"AADSTS(\d{4,8})\b", query.get("error_description", ""))
     for reason, numbers in AADSTS.items():
         if number and int(number[1]) in numbers:
             return Declined(reason)

@@ -83,10 +83,8 @@ def _yearly(rule: str) -> list[_Yearly]:
     """
     if not (match := _POSIX.match(rule)):
         return []
-    standard, summer = (
-        -_span(match[3]),
-        -_span(match[6]) if match[6] else -_span(match[3]) + timedelta(hours=1),
-    )
+    standard = -_span(match[3])
+    summer = -_span(match[6]) if match[6] else -_span(match[3]) + timedelta(hours=1)
     found = []
     for first, before, after, name in (
         (7, standard, summer, match[4] or match[5]),

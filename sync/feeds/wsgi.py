@@ -146,10 +146,8 @@ class FeedsApp:
     def _found(
         self, environ: dict[str, Any], found: Check, now: datetime, address: tuple[str, str]
     ) -> tuple[str, list[tuple[str, str]], bytes]:
-        zipped, is_current = (
-            _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
-            _is_current(environ, found),
-        )
+        zipped = _asks_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        is_current = _is_current(environ, found)
         if (
             AT_ONCE in environ
             and not is_current

@@ -13,13 +13,11 @@ from .notices import Notice
 def turn_on(calendar: RemoteCalendar, actor: User) -> None:
     """Read the calendar from now on, so that its busy times block booking."""
     if calendar.role == "listed":
-        calendar.role, calendar.sync_token, calendar.due_at, calendar.gone_since, calendar.turn = (
-            "source",
-            None,
-            None,
-            None,
-            calendar.turn + 1,
-        )
+        calendar.role = "source"
+        calendar.sync_token = None
+        calendar.due_at = None
+        calendar.gone_since = None
+        calendar.turn = calendar.turn + 1
         if calendar.rules == EARLIER_RULES and not _had(calendar, "source.on", "source.rules"):
             # it was listed by an earlier version, and nobody chose what was usual then
             calendar.rules = dict(RULES)
@@ -47,12 +45,10 @@ def _had(calendar: RemoteCalendar, *actions: str) -> bool:
 def turn_off(calendar: RemoteCalendar, actor: User | None) -> None:
     """Stop reading the calendar. Its events are removed here."""
     if calendar.role == "source":
-        calendar.role, calendar.sync_token, calendar.read_at, calendar.may_empty = (
-            "listed",
-            None,
-            None,
-            False,
-        )
+        calendar.role = "listed"
+        calendar.sync_token = None
+        calendar.read_at = None
+        calendar.may_empty = False
         calendar.save(
             only=[
                 RemoteCalendar.role,

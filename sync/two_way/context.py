@@ -75,10 +75,10 @@ class RunContext:
         pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
         before = pace.batch, pace.rest_seconds, pace.limited_at
         if done and pace.limited_at:
-            pace.rest_seconds, pace.limited_at = (
-                min(int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS),
-                None,
+            pace.rest_seconds = min(
+                int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS
             )
+            pace.limited_at = None
         if is_limited:  # after others it may be all together that was too much
             pace.batch = (
                 max(1, self.batch_size * 3 // 4)

@@ -47,10 +47,8 @@ def proposed(notice: Notice) -> Span | None:
     detail, zone = notice.detail, notice.booking.practitioner.zone
     try:
         if detail.get("starts_on"):
-            first, end = (
-                date.fromisoformat(detail["starts_on"]),
-                date.fromisoformat(detail["ends_on"]),
-            )
+            first = date.fromisoformat(detail["starts_on"])
+            end = date.fromisoformat(detail["ends_on"])
             return scheduling.whole_days(first, end - timedelta(days=1), zone)
         return Span(
             datetime.fromisoformat(detail["starts_at"]), datetime.fromisoformat(detail["ends_at"])

@@ -29,11 +29,9 @@ def make(context: RunContext, destination: RemoteCalendar) -> None:
             RemoteCalendar.id != destination.id,
         )
         RemoteCalendar.delete().where(*others).execute()
-        destination.calendar_id, destination.is_ours, destination.name = (
-            found.calendar_id,
-            True,
-            found.name or destination.name,
-        )
+        destination.calendar_id = found.calendar_id
+        destination.is_ours = True
+        destination.name = found.name or destination.name
         destination.save(
             only=[RemoteCalendar.calendar_id, RemoteCalendar.is_ours, RemoteCalendar.name]
         )

@@ -15,10 +15,8 @@ def tell(context: RunContext) -> None:
     gone.
     """
     account = context.account
-    stands, told = (
-        MappingRow.phase.in_(("synced", "frozen")),
-        fn.COALESCE(MappingRow.guests_told, 0),
-    )
+    stands = MappingRow.phase.in_(("synced", "frozen"))
+    told = fn.COALESCE(MappingRow.guests_told, 0)
     news = stands & (fn.COALESCE(MappingRow.guests, 0) != told) | ~stands & (told != 0)
     rows = list(MappingRow.select().where(MappingRow.account == account, news))
     if not rows:

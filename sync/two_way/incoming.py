@@ -204,10 +204,8 @@ class Ahead:
         if not event.blocks or not self._rows:
             return []
         # an event may be very long
-        first, last = (
-            self._starts[0] - SPARE,
-            self._starts[-1] + self._longest,
-        )
+        first = self._starts[0] - SPARE
+        last = self._starts[-1] + self._longest
         starts_at, ends_at = max(event.starts_at, first), min(event.ends_at, last)
         near = self._rows[
             bisect_left(self._starts, starts_at - self._longest) : bisect_right(

@@ -79,10 +79,8 @@ def _ours(account: Account, doubtful: Sequence[RemoteEvent], is_made: bool) -> s
     )
     unnamed = [event for event in doubtful if not event.own_mark.account]
     ids = {key for event in unnamed for key in event.ids}
-    mapped, lent = (
-        _mapped([account], ids),
-        _mapped([row for row in colleagues if row.kind == account.kind], ids),
-    )
+    mapped = _mapped([account], ids)
+    lent = _mapped([row for row in colleagues if row.kind == account.kind], ids)
     own = _of_person(account, {event.own_mark.reference for event in unnamed})
     parts, before = {part(row) for row in colleagues}, parts_of(account)
     return {

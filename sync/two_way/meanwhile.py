@@ -24,12 +24,10 @@ class Meanwhile:
     """
 
     def __init__(self, context: RunContext, reader: Reader, revision: int):
-        self._context, self._account, self._reader, self._revision = (
-            context,
-            context.account,
-            reader,
-            revision,
-        )
+        self._context = context
+        self._account = context.account
+        self._reader = reader
+        self._revision = revision
         self._planned: Mapping[str, Event | None] = {}
 
     def planned(self, events: Mapping[str, Event | None]) -> None:

@@ -107,10 +107,8 @@ def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -
         except ProviderError as error:  # bookings go out all the same, and the sync token stays
             reader.note_trouble(destination, error)
             return False
-        singles, known = (
-            (seen for seen in unrolled.changed if seen.series_id in repeats),
-            {one.remote_id for one in delta.unread},
-        )
+        singles = (seen for seen in unrolled.changed if seen.series_id in repeats)
+        known = {one.remote_id for one in delta.unread}
         delta = replace(
             delta,
             changed=(*delta.changed, *singles),

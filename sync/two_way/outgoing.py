@@ -123,10 +123,8 @@ def _write_down(context: RunContext, steps: list[Step], outcome: Outcome) -> Non
     with context.writing():
         done: Counter[str] = Counter()
         for step in steps:
-            mapping, is_done = (
-                step.mapping,
-                not isinstance(step, MoveLocal) or _move(context.account, step),
-            )
+            mapping = step.mapping
+            is_done = not isinstance(step, MoveLocal) or _move(context.account, step)
             if not is_done:
                 mapping, outcome.plan_again = replace(mapping, wanted=""), True
             local.store(context.account, mapping)

@@ -47,11 +47,9 @@ class KeptPages:
         rows = list(ReadPage.select().where(*self._mine(calendar)))
         oldest = scheduling.utc_now() - KEPT_PAGES
         is_stale = any(row.read_at < oldest or (after and row.read_at <= after) for row in rows)
-        self._calendar, self._known, self._fresh = (
-            calendar,
-            {} if is_stale else {row.place: row.sealed for row in rows},
-            {},
-        )
+        self._calendar = calendar
+        self._known = {} if is_stale else {row.place: row.sealed for row in rows}
+        self._fresh = {}
         self._read_at = {}
         try:
             yield

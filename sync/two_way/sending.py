@@ -94,11 +94,9 @@ class Sender:
         delta = replace(
             delta, changed=marks.claimed(self.account, delta.changed, destination.is_ours)
         )
-        at, taken_in, sync_token = (
-            scheduling.utc_now(),
-            ours.mirror_external(self.reader, destination, delta),
-            delta.sync_token,
-        )
+        at = scheduling.utc_now()
+        taken_in = ours.mirror_external(self.reader, destination, delta)
+        sync_token = delta.sync_token
         delta = self._without_kept(delta)
         steps = self._decide(delta, at)
 

@@ -91,11 +91,9 @@ def remember(
         for key in found
     }
     for key, row in rows.items():
-        row.name, row.fingerprint, reference = (
-            name[:300],
-            fingerprint(found[key]),
-            found[key].own_mark.reference,
-        )
+        row.name = name[:300]
+        row.fingerprint = fingerprint(found[key])
+        reference = found[key].own_mark.reference
         row.uid = reference if marks.is_uuid(reference) else ""
         row.save()
     if gone := [

@@ -238,10 +238,8 @@ def _live() -> Part:
         state.are_live(),
     )
     total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
-    first, last = (
-        channels.select(fn.MIN(Channel.expires_at)).scalar(),
-        channels.select(fn.MAX(Channel.called_at)).scalar(),
-    )
+    first = channels.select(fn.MIN(Channel.expires_at)).scalar()
+    last = channels.select(fn.MAX(Channel.called_at)).scalar()
     more = [f"the last one {display.ago(last)}"] if last else []
     more += (
         [

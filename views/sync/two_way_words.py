@@ -110,10 +110,8 @@ def left_out(account: Account) -> list[str]:
     """How many bookings are not sent, and why, so that nobody looks for them outside."""
     bounds, calendars = local.window(account), [row.id for row in account.practitioners()]
     own = Booking.select().where(Booking.practitioner.in_(calendars))
-    going, inside = (
-        Booking.status.in_(list(TWO_WAY)),
-        Booking.touching(bounds.starts_at, bounds.ends_at),
-    )
+    going = Booking.status.in_(list(TWO_WAY))
+    inside = Booking.touching(bounds.starts_at, bounds.ends_at)
     beyond = own.where(going).count() - own.where(going, *inside).count()
     unfit = own.where(~going, *inside).count()
     said = (

@@ -149,10 +149,10 @@ class Google:
         }
         bounds = {"timeMin": written(window.starts_at), "timeMax": written(window.ends_at)}
         query |= {"syncToken": sync_token} if sync_token else bounds  # Google refuses both together
-        gathered, page = (
-            Gathered(Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None),
-            {},
+        gathered = Gathered(
+            Window(window.starts_at - EDGE, window.ends_at + EDGE) if unrolled else None
         )
+        page = {}
         for page in self._pages(f"{calendar_path(calendar_id)}/events", query):
             gathered.add(page)
             if sync_token and gathered.outside > MOST_OUTSIDE:

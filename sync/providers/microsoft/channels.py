@@ -23,13 +23,11 @@ LIVES = (
     timedelta(minutes=4_220),
 )
 EVENTS = {"reauthorizationRequired": "renew", "subscriptionRemoved": "removed", "missed": "missed"}
-LONGEST_BODY, MOST_CALLS, LONGEST_ID, LONGEST_SECRET, LONGEST_VERSION = (
-    1_000_000,
-    1000,
-    200,
-    128,
-    (1200, 300),
-)
+LONGEST_BODY = 1_000_000
+MOST_CALLS = 1000
+LONGEST_ID = 200
+LONGEST_SECRET = 128
+LONGEST_VERSION = (1200, 300)
 
 
 class Channels:
@@ -116,11 +114,9 @@ def calls(body: bytes) -> list[ChannelCall]:
 def _call(item: object) -> ChannelCall | None:
     if not isinstance(item, dict):
         return None
-    channel_id, secret, event = (
-        item.get("subscriptionId"),
-        item.get("clientState") or "",
-        item.get("lifecycleEvent"),
-    )
+    channel_id = item.get("subscriptionId")
+    secret = item.get("clientState") or ""
+    event = item.get("lifecycleEvent")
     if not (
         isinstance(channel_id, str)
         and isinstance(secret, str)

@@ -35,12 +35,10 @@ from sync.providers.values import TEXT_LENGTH, TITLE_LENGTH, digest, plain, zone
 # Extended properties: https://learn.microsoft.com/graph/api/resources/extended-properties-overview.
 # These names stay as they are for ever.
 OURS = "String {6d1f0f7e-5c0b-4a52-9b0e-3f2d9a7c41e8} Name "
-MARK, PROVISIONAL, NOTE, ACCOUNT = (
-    f"{OURS}kalendsMark",
-    f"{OURS}kalendsPromise",
-    f"{OURS}kalendsNote",
-    f"{OURS}kalendsAccount",
-)
+MARK = f"{OURS}kalendsMark"
+PROVISIONAL = f"{OURS}kalendsPromise"
+NOTE = f"{OURS}kalendsNote"
+ACCOUNT = f"{OURS}kalendsAccount"
 PROPERTIES = "singleValueExtendedProperties"
 
 # Only what is read is asked for. Where occurrences are listed, `lastModifiedDateTime` is said not
