@@ -13,6 +13,8 @@ from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from typing import Any
 
+import httpx
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -26,7 +28,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one call; `body` {} when there is none, and headers as in "Retry-After"."""
+    """The answer to one call; `body` {} when there is none."""
 
     status: int
     body: dict[str, Any]
@@ -91,5 +93,9 @@ def _answer(content: bytes) -> Answer | None:
     if not status or not isinstance(value, dict):
         return None
     told = BytesHeaderParser().parsebytes(headers + b"\n\n").items()
-    # of one that comes twice the first counts
-    return Answer(int(status[1]), value, {name.title(): str(text) for name, text in told[::-1]})
+    # of one that comes twice the first counts; any octets may stand in it
+    named = {
+        name.lower().encode(errors="replace"): str(text).encode(errors="replace")
+        for name, text in told[::-1]
+    }
+    return Answer(int(status[1]), value, httpx.Headers(named))
