@@ -2,8 +2,10 @@
 both providers.
 """
 
+import re
 from datetime import timedelta
 
+import httpx
 import pytest
 from sync_world import WORLDS, lie
 
@@ -211,3 +213,27 @@ def test_a_night_that_finds_all_of_it_reads_nothing_whole(world, repeats):
     destination = Account.get_by_id(account.id).destination
     assert destination.whole_at == whole_at
     assert destination.compared_at > world.clock.now - timedelta(hours=1)
+
+
+@pytest.mark.parametrize("world", ["google"], indirect=True)
+def test_what_was_written_and_is_answered_as_deleted_is_made_sure(world, monkeypatch):
+    account = begin(world, 1)
+    answer = httpx.WSGITransport.handle_request
+
+    def deleted(self, request):
+        told = answer(self, request)
+        if not request.url.path.startswith("/batch/"):
+            return told
+        content = re.sub(rb'"status": ?"confirmed"', b'"status": "cancelled"', told.read())
+        kind = {"Content-Type": told.headers["Content-Type"]}
+        return httpx.Response(told.status_code, headers=kind, content=content)
+
+    with monkeypatch.context() as lies:
+        lies.setattr(httpx.WSGITransport, "handle_request", deleted)
+        booking = world.book(days=4)
+        world.run(account)
+    row = MappingRow.get(MappingRow.uid == str(booking.uuid))
+    assert Account.get_by_id(account.id).health == "ok" and row.doubted_at
+    read_anew(world, account)
+    assert not MappingRow.get_by_id(row.id).doubted_at and world.notices(account) == []
+    world.assert_in_step(account)
