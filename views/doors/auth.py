@@ -337,13 +337,7 @@ def change_password():
 @login_required
 def end_session(session_id: int):
     """Sign out one of one's own browsers."""
-    row = (
-        Session.get_or_none(Session.id == session_id, Session.user == current_user.id)
-        if session_id < 2**31
-        else None
-    )
-    if row is None:
-        abort(404)
+    row = access.session_of_mine(session_id)
     if row.id == session.row.id:
         return sign_out()
     row.delete_instance()

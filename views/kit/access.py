@@ -17,6 +17,7 @@ from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, 
 from operate.intake.upload import Import
 from people import leftover
 from people.security import SecurityEvent
+from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 
@@ -389,6 +390,13 @@ def calendar_outside_of_mine(calendar_id: int) -> RemoteCalendar:
     return _mine(calendar, calendar.account.user_id)
 
 
+def calendar_of_account(account: Account, calendar_id: int | None) -> RemoteCalendar | None:
+    """A calendar that a form chose of this account of the signed-in person; None where it has none
+    with this id, so that the form can say so.
+    """
+    return next((row for row in account.calendars if row.id == calendar_id), None)
+
+
 def source_of_mine(calendar_id: int) -> RemoteCalendar:
     """The same, which we never made or write to: it may be read to block time."""
     calendar = calendar_outside_of_mine(calendar_id)
@@ -399,6 +407,12 @@ def notice_of_mine(notice_id: int) -> Notice:
     """What the signed-in person should decide."""
     notice = _load(Notice, notice_id)
     return _mine(notice, notice.account.user_id)
+
+
+def session_of_mine(session_id: int) -> Session:
+    """A browser in which the signed-in person is signed in."""
+    row = Session.get_or_none(Session.id == session_id) if session_id < 2**31 else None
+    return _mine(row, row.user_id) if row else abort(404)
 
 
 def feed_of_mine(feed_id: int) -> Feed:

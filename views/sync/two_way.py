@@ -151,9 +151,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
     into = form.into.data or ""
     if not into and registry.of(account.kind).makes_calendars:
         return None
-    row = RemoteCalendar.get_or_none(
-        RemoteCalendar.account == account, RemoteCalendar.id == arg_int(into)
-    )
+    row = access.calendar_of_account(account, arg_int(into))
     if row is None or not connecting.may_write(row, account):
         form.fault("into", "Choose one from the list")
         return None

@@ -167,14 +167,71 @@ def test_managers_see_no_private_thing_of_a_colleague_either(app, rows, signed_i
 
 
 def test_views_load_rows_by_number_through_named_loaders_alone():
-    """`get_by_id` knows no clinic; the loader of any row at all is private to `access`."""
-    calls = [
+    """`get_by_id` knows no clinic; the loader of any row at all is private to `access`; and a query
+    for one id is a loader of its own.
+    """
+    found = [
         f"{path.relative_to(VIEWS)}: {node.func.attr}"
         for path in VIEWS.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("load", "_load", "_managed", "get_by_id")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and loads(node)
     ]
-    own = "doors/auth.py", "clinic/team.py", "calendar/outside_card.py"  # of rows at hand
-    assert sorted(calls) == sorted(f"{path}: get_by_id" for path in own)
+    own = [f"{path}: get_by_id" for path in ("calendar/outside_card.py", "clinic/team.py")]
+    own.append("doors/auth.py: get_by_id")  # rows at hand
+    own.append("clinic/team.py: get_or_none")  # the link that the session remembers
+    own += ["kit/letter_words.py: get_or_none", "sync/notice_words.py: get_or_none"]  # of a row's
+    own += ["kit/access.py: get_or_none"] * 2  # the loaders
+    assert sorted(found) == sorted(own)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Feed.get_by_id(n)",
+        "access._load(Feed, n)",
+        "Feed.get_or_none(Feed.id == n)",
+        "Feed.get_or_none(Feed.user == me, Feed.id == n)",
+        "Feed.get(Feed.id == n)",
+        "Feed.select().where(Feed.id == n).get_or_none()",
+        "Feed.select().where((Feed.id == n) & (Feed.user == me)).first()",
+        "Feed.select().join(User).where(n == Feed.id).get()",
+        "Feed.select().where(Feed.id.in_([n])).first()",
+    ],
+)
+def test_every_way_to_load_a_row_by_number_is_seen(line):
+    assert loads(ast.parse(line, mode="eval").body)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Feed.get_or_none(Feed.user == me.id)", "Feed.select().where(Feed.user == me.id).first()"],
+)
+def test_a_row_that_is_found_by_its_person_is_none_of_them(line):
+    assert not loads(ast.parse(line, mode="eval").body)
+
+
+def loads(call):
+    """Whether a call loads the row with a certain id."""
+    if call.func.attr in ("load", "_load", "_managed", "get_by_id"):
+        return True
+    return call.func.attr in ("get", "get_or_none", "first") and any(
+        is_id(side)
+        for node in ast.walk(call)
+        for side in (
+            [node.left, *node.comparators]
+            if isinstance(node, ast.Compare)
+            else [node.func.value]
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "in_"
+            else []
+        )
+    )
+
+
+def is_id(node):
+    """Whether it is the column `id` of a table: `Feed.id`, `table.id`."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "id"
+        and isinstance(node.value, ast.Name)
+        and (node.value.id[0].isupper() or node.value.id == "table")
+    )
