@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tarfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import program
@@ -44,10 +44,10 @@ def founded(server):
 # ---- cut off ----
 
 
-def lines_of(work) -> list[tuple[str, int]]:
-    """Each line of a restore's own code that `work` comes by, once."""
+def lines_of(work, modules=(restores, archive, files)) -> list[tuple[str, int]]:
+    """Each line of these modules that `work` comes by, once."""
     found = {}
-    own = {module.__file__ for module in (restores, archive, files)}
+    own = {module.__file__ for module in modules}
 
     def trace(frame, event, argument):
         if frame.f_code.co_filename not in own:
@@ -67,18 +67,26 @@ def lines_of(work) -> list[tuple[str, int]]:
 def killed_at(place: tuple[str, int], work) -> None:
     """Run `work` in a process of its own that ends, as if killed, when it first comes there."""
     if not (child := os.fork()):
-
-        def trace(frame, event, argument):
-            if event == "line" and (frame.f_code.co_filename, frame.f_lineno) == place:
-                os._exit(9)
-            return trace if frame.f_code.co_filename == place[0] else None
-
-        sys.settrace(trace)
         try:
-            work()
+            done_at(place, lambda: os._exit(9), work)
         finally:
             os._exit(0)
     os.waitpid(child, 0)
+
+
+def done_at(place: tuple[str, int], act, work) -> None:
+    """Run `work`, and `act` whenever it comes there."""
+
+    def trace(frame, event, argument):
+        if event == "line" and (frame.f_code.co_filename, frame.f_lineno) == place:
+            act()
+        return trace if frame.f_code.co_filename == place[0] else None
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
 
 
 @on_sqlite_alone
@@ -199,18 +207,28 @@ def test_a_backup_that_was_unpacked_once_is_taken(founded, tmp_path):
 
 
 @on_sqlite_alone
-def test_a_backup_never_takes_the_place_of_another(founded, tmp_path, monkeypatch):
-    file = tmp_path / "kalends.tar.gz"
-    packing = archive.pack
+def test_a_backup_never_takes_the_place_of_another(founded, tmp_path):
+    """Another is written meanwhile, once for each line at which that may happen."""
+    refused = 0
+    for place in lines_of(lambda: backups.write(founded, tmp_path / "first"), (archive, backups)):
+        file = tmp_path / "kalends.tar.gz"
+        file.unlink(missing_ok=True)
+        was_faster = []
 
-    def another_was_faster(folder, target):
-        target.write_bytes(b"another's")
-        packing(folder, target)
+        def another(file=file, was_faster=was_faster):
+            with suppress(FileExistsError), file.open("xb") as there:
+                there.write(b"another's")
+                was_faster.append(True)
 
-    monkeypatch.setattr(archive, "pack", another_was_faster)
-    with pytest.raises(backups.Refused, match="exists already"):
-        backups.write(founded, file)
-    assert file.read_bytes() == b"another's"
+        try:
+            done_at(place, another, lambda file=file: backups.write(founded, file))
+            said = ""
+        except backups.Refused as refusal:
+            said = str(refusal)
+            refused += 1
+        assert ("exists already" in said) == bool(was_faster)
+        assert (file.read_bytes() == b"another's") == bool(was_faster)
+    assert refused > 20
 
 
 # ---- others who work there ----
