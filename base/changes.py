@@ -15,7 +15,7 @@ class Changed(list[Any]):
     """The bookings that were changed.
 
     `kept` counts the others by reason, `skipped` are the times that were taken and left out,
-    `entry` is the id of the change of status in the history.
+    `entry` is the id in the history of a change that can be taken back: of status, or one move.
 
     Reasons: "colleague" (another person's booking), "settled" (delivered, paid, cancelled … keep
     status, time and rate), "own" (a value that was set for that one alone).

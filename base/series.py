@@ -26,11 +26,14 @@ from .clashes import (
     write_down,
 )
 from .database import Base, transition
+from .moving import place_before
 from .notes import NoteVersion
 from .rows import Booked, Calendar
 from .scheduling import Span
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
+
+PLACE = {"time", "practitioner"}  # what of a change is a move
 
 if TYPE_CHECKING:
 
@@ -216,6 +219,8 @@ class InSeries(_Booking):
         detail: dict[str, Any] = (
             {"from": handed.row.practitioner_id, "to": handed.calendar.id} if handed else {}
         )
+        if len(changed) == 1 and not was.all_day and {*named} & PLACE and "status" not in named:
+            detail |= place_before(self)
         rows = self._carry_out(changed, actor, agreed)
         detail |= {
             "was": was.starts_at.isoformat(),
@@ -225,8 +230,10 @@ class InSeries(_Booking):
         if self.status != was_status:
             detail["status"] = self.status
         action = "booking.moved" if moved else "booking.given" if handed else "booking.changed"
-        self._note(actor, action, rows, **detail)
-        return Changed(rows, kept | {"colleague": colleagues}, skipped)
+        entry = self._note(actor, action, rows, **detail)
+        can_go_back = "place" in detail and PLACE.issuperset(named)
+        kept |= {"colleague": colleagues}
+        return Changed(rows, kept, skipped, entry if can_go_back else None)
 
     @transition
     def set_status(

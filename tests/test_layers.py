@@ -42,7 +42,7 @@ ROOMS = {  # the same, inside the rooms
         {"many", "steps"},
         {"agreements", "audit", "jobs", "notes", "outbox", "outside", "time_off"},
         {"clashes", "traits"},
-        {"numbered", "placed", "changes", "rezoning", "series"},
+        {"numbered", "placed", "changes", "moving", "rezoning", "series"},
         {"revisions"},
     ),
     "free_times": ({"offers", "overlaps", "reading"}, {"finding"}, {"why"}),

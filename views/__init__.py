@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from .calendar import bookings, merges, next_free, patients, team_day, time_off, week, why
+from .calendar import bookings, merges, moves, next_free, patients, team_day, time_off, week, why
 from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, tokens
@@ -20,6 +20,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(week.blueprint)  # / and /calendar
     app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
+    app.register_blueprint(moves.blueprint, url_prefix="/bookings")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
     app.register_blueprint(why.blueprint, url_prefix="/free-times/why")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
@@ -39,6 +39,7 @@ class Card:
     place: str
     may_change: bool
     may_book: bool
+    may_shorten: bool
     next: tuple[str, ...]
     others: list[str]
     overlaps: list[tuple[str, str, str]]
@@ -78,6 +79,7 @@ def card(
         f"{practitioner.user.name}, {practitioner.venue.name}{zone}",
         may_change,
         access.may_book(practitioner),
+        booking.span.duration > timedelta(minutes=15),
         NEXT[status],
         [one for one in STATUSES if one not in (*NEXT[status], status, "cancelled")],
         _overlaps(booking) if booking.is_busy and not refusal else [],

@@ -57,6 +57,22 @@ def clock(value: str | None) -> time | None:
     return abort(404) if wall and wall.tzinfo else wall
 
 
+def wish(form: BookingForm) -> None:
+    """Fill in the time and calendar that the address asks for, of a booking that is to move there.
+
+    What the form held before stays what it is compared with when it is saved.
+    """
+    starts, ends = (clock(request.args.get(name)) for name in ("from", "to"))
+    if starts is None or ends is None:
+        return
+    form.seen.data = form.snapshot()
+    there = calendar(form.booking)
+    form.put("calendar", there.id)
+    form.put("day", week.chosen_day(there.zone))
+    form.put("starts", starts)
+    form.put("ends", ends)
+
+
 def taken(form: BookingForm) -> BookingForm:
     """The form with the free time that was pressed in it ("2026-11-20T15:20 50")."""
     if "find" in request.form:

@@ -113,7 +113,9 @@ def show(booking_id: int):
 @blueprint.get("/<int:booking_id>/edit")
 @login_required
 def edit(booking_id: int):
-    return booking_page.show(booking_form.of(access.booking_to_change(booking_id)))
+    form = booking_form.of(access.booking_to_change(booking_id))
+    booking_page.wish(form)
+    return booking_page.show(form)
 
 
 @blueprint.post("/<int:booking_id>")
@@ -354,7 +356,9 @@ def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Boo
         if form.new_client and first.patient.internal_id
         else ""
     )
-    flash(f"{done}: {when(first)}{many}.{client}")
+    sentence = f"{done}: {when(first)}{many}.{client}"
+    undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
+    flash({"text": sentence, **undo} if rows.entry else sentence)
     if said := booking_words.left_alone(rows):
         flash(" ".join(said), "warning")
     if form.remarks:

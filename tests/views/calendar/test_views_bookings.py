@@ -859,6 +859,8 @@ CHANGES = [
     ("get", "cancellation"),
     ("post", "cancellation"),
     ("post", "undo"),
+    ("post", "move"),
+    ("post", "move/undo"),
 ]
 
 

@@ -324,11 +324,14 @@ NO_EDITS = {
     "dates.tick": "all of its boxes are one field, asked as a whole: test_views_dates",
     "bookings.set_status": "says the status it wants and the one it showed",
     "bookings.cancel": "says the status it showed",
+    "moves.move": "says where the booking lay, and is refused where it lies elsewhere now",
     "handover.decide": "each booking is moved only as it was read",
     "services.set_people": "about rows of calendars: two people try it in test_views_offers",
     "settings.change_plan": "says the plan it wants, and asks where something ends",
     **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
-    **dict.fromkeys(("patients.archive", "patients.bring_back", "merges.undo"), STEPS),
+    **dict.fromkeys(
+        ("patients.archive", "patients.bring_back", "merges.undo", "moves.undo"), STEPS
+    ),
     "merges.matches": "asks",
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",
     "merges.merge": "says what both records said, and asks where they say something else now",

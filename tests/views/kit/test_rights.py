@@ -37,6 +37,8 @@ AT_THE_DESK = {
     "bookings.ask_cancel",
     "bookings.cancel",
     "bookings.undo",
+    "moves.move",
+    "moves.undo",
     "time_off.edit",
     "time_off.update",
     "time_off.delete",

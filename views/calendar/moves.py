@@ -1,0 +1,169 @@
+"""A booking moved or made longer by hand: from its card, by dragging, by keyboard; and taken back.
+
+What the booking form would ask about is not saved: the form opens with the wish filled in.
+"""
+
+from datetime import date
+
+from flask import Blueprint, abort, flash, request, url_for
+from flask_login import current_user
+
+from base import moving, scheduling
+from base.clashes import ClosedCalendar, SlotTaken
+from base.database import alone
+from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
+from models import Booking, Practitioner
+from views.kit import access, htmx
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import booking_card, booking_times, booking_words, places
+
+MOST = 31 * 24 * 60  # minutes
+
+ODD = {
+    "gap": "That time does not exist on this day: the clocks go forward.",
+    "twice": "That time comes twice on this day: the clocks go back.",
+}
+
+blueprint = Blueprint("moves", __name__)
+places.carry(blueprint)
+
+
+@blueprint.post("/<int:booking_id>/move")
+@login_required
+def move(booking_id: int):
+    """This booking alone: `day` and `by` (minutes) move it, `longer` its end, `calendar` gives it.
+
+    `seen` is the booking's `sequence` on the page: one that moved since stays where it is.
+    """
+    booking = access.booking_to_change(booking_id)
+    there, day = _calendar(booking), _day()
+    by, longer, seen = _minutes("by"), _minutes("longer"), arg_int(request.form.get("seen"))
+    span, ask = booking.span, ""
+    try:
+        with alone(booking):
+            if seen != booking.sequence:
+                return _leave(
+                    booking,
+                    "Someone else changed this booking, so it was not moved. Look at it again.",
+                )
+            was, zone = booking.span, booking.practitioner.zone
+            span, odd = moving.shifted(was, zone, there.zone, day, by, longer)
+            is_placed = span == was and there == booking.practitioner
+            if odd:
+                ask = ODD[odd]
+            elif _leaves_hours(booking, there, span):
+                ask = "This is outside the working hours."
+            changed = (
+                None if ask or is_placed else booking.change(current_user, span, practitioner=there)
+            )
+    except SlotTaken:
+        ask = "The time is taken."
+    except ClosedCalendar:
+        return _leave(booking, "This calendar is closed, so the booking was not moved.")
+    except BadTime as error:
+        return _leave(booking, f"{_why(error)}. The booking was not changed.")
+    if ask:
+        return _ask(booking, there, span, ask)
+    if changed:
+        done = (
+            "Moved"
+            if span.starts_at != was.starts_at or span.duration == was.duration
+            else "Changed"
+        )
+        flash(
+            {
+                "text": f"{done}: {booking_card.when(booking)}.",
+                "undo": url_for("moves.undo", booking_id=booking.id),
+                "change": changed.entry,
+            }
+        )
+    return htmx.done(_back(booking))
+
+
+@blueprint.post("/<int:booking_id>/move/undo")
+@login_required
+def undo(booking_id: int):
+    """Take back one move, if nothing moved the booking or changed its status since."""
+    booking = access.booking_to_change(booking_id)
+    entry = arg_int(request.form.get("change"), 0)
+    try:
+        undone = moving.take_back(booking, current_user, entry)
+    except SlotTaken:
+        return _leave(
+            booking, "The time before has been taken since, so the booking stays where it is."
+        )
+    except ClosedCalendar:
+        return _leave(
+            booking, "The calendar before was closed since, so the booking stays where it is."
+        )
+    if undone is None:
+        return _leave(booking, "The booking was changed since, so it stays where it is.")
+    flash(f"Taken back: {booking_card.when(booking)} again.")
+    return htmx.done(_back(booking))
+
+
+def _calendar(booking: Booking) -> Practitioner:
+    """The calendar that the request names; without a name the booking's."""
+    named = arg_int(request.form.get("calendar"), booking.practitioner_id)
+    if named == booking.practitioner_id:
+        return booking.practitioner
+    return access.calendar_to_book(access.calendar_to_read(named))
+
+
+def _day() -> date | None:
+    try:
+        day = date.fromisoformat(request.form["day"]) if request.form.get("day") else None
+    except ValueError:
+        abort(404)
+    return day if day is None or FIRST_DAY <= day <= LAST_DAY else abort(404)
+
+
+def _minutes(name: str) -> int:
+    """Whole minutes, which may go back ("-15")."""
+    text = request.form.get(name) or "0"
+    found = arg_int(text.removeprefix("-"), 0)
+    if found > MOST:
+        abort(404)
+    return -found if text.startswith("-") else found
+
+
+def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
+    """Whether it would take time outside the working hours that it does not take already."""
+    was = booking.span
+    kept = was.starts_at <= span.starts_at and span.ends_at <= was.ends_at
+    return not (kept and there == booking.practitioner) and bool(
+        booking_words.leaving_hours(there, [span])
+    )
+
+
+def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
+    """The form, filled in with the wish: what stands in the way is decided there."""
+    starts, ends = (at.astimezone(there.zone) for at in (span.starts_at, span.ends_at))
+    filled, _ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
+    wish = {"calendar": there.id, "day": starts.date().isoformat()}
+    wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
+    if filled == span:
+        said = "Nothing is saved yet: choose another time, or save it in this form."
+    else:  # longer than a day, or in the second pass of an hour: no two times of day say that
+        said, wish = "The booking was not changed: set its time in this form.", {}
+    flash(f"{why} {said}", "warning")
+    return htmx.done(url_for("bookings.edit", booking_id=booking.id, **wish))
+
+
+def _why(error: BadTime) -> str:
+    if error.fact == "whole_days":
+        return "Whole days are changed in the form"
+    if error.fact == "ends_before_start":
+        return "It would end before it starts"
+    return booking_times.FACTS[error.fact][1]
+
+
+def _leave(booking: Booking, sentence: str):
+    flash(sentence, "warning")
+    return htmx.done(_back(booking))
+
+
+def _back(booking: Booking) -> str:
+    return booking_card.back(booking, places.came_from())
