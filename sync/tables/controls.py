@@ -2,12 +2,16 @@
 outside.
 """
 
+from datetime import timedelta
+
 from base.audit import AuditEntry
 from base.database import now, transition
 from models import User
 
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow
+
+LIST_IS_OLD = timedelta(minutes=10)
 
 
 @transition
@@ -60,3 +64,18 @@ def ask(account: Account, because: str, actor: User | None = None) -> None:
             RemoteCalendar.account == account, RemoteCalendar.role == "source"
         ).execute()
     account.put(due_at=now(), because=because)
+
+
+def is_list_old(account: Account) -> bool:
+    """Whether calendars may have been made at the provider since they were last listed, and a run
+    could list them now.
+    """
+    is_old = account.listed_at is None or now() - account.listed_at > LIST_IS_OLD
+    return is_old and account.phase == "active" and account.health == "ok"
+
+
+@transition
+def list_anew(account: Account) -> None:
+    """Have the calendars listed by a run now, if the list is old."""
+    if is_list_old(account):
+        account.put(listed_at=None, due_at=now())

@@ -27,6 +27,7 @@ from .destination import make
 from .lease import leased
 from .pull import Reader
 from .sending import Sender
+from .state import Standing
 
 log = logging.getLogger("kalends.sync")
 
@@ -224,3 +225,10 @@ class _Round:
         Account.update(**well, **approved).where(
             Account.id == self.account.id, Account.lease == self.context.holder
         ).execute()
+        self._settle_reminder()
+
+    def _settle_reminder(self) -> None:
+        """Nobody has to look at an account that is well again."""
+        reminders = Notice.open_of(self.account).where(Notice.kind == "sync_reminder")
+        if reminders.exists() and Standing(Account.get_by_id(self.account.id)).is_well:
+            Notice.settle(self.account, "sync_reminder", "well")

@@ -172,6 +172,11 @@ class Standing:
         return SEVERITY[self.state]
 
     @property
+    def is_well(self) -> bool:
+        """Whether all is in step, or about to be: so it can be asked during a run."""
+        return self.state in (State.IN_STEP, State.DUE) and not self.failed
+
+    @property
     def waits(self) -> bool:
         """Whether the next run has to wait."""
         return bool(self.account.wait_until and self.account.wait_until > self.at)

@@ -7,12 +7,10 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
-from base import scheduling
-from base.database import database
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
-from sync.tables import mappings, starting
+from sync.tables import controls, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
@@ -23,8 +21,6 @@ from views.kit.forms import Form, Line
 
 from . import notice_words, reading_words, status_words
 from . import two_way_words as words
-
-LISTED_MINUTES = 10
 
 
 class Naming(Form):
@@ -44,7 +40,8 @@ def context(**more) -> dict:
     accounts = list(Account.select().where(Account.user == current_user.id).order_by(Account.id))
     for account in accounts:
         account.user = current_user
-        _refresh_list(account)
+        if request.method == "GET" and not htmx.is_partial() and controls.is_list_old(account):
+            controls.list_anew(account)  # in a job: what was made there appears a moment later
     panels = [panel(account, zone, more.get("naming_form")) for account in accounts]
     notices = notice_words.shown([notice for one in panels for notice in _waiting(one)])
     runs = (
@@ -79,32 +76,12 @@ def context(**more) -> dict:
     }
 
 
-def _refresh_list(account: Account) -> None:
-    """Calendars that were made at the provider meanwhile are asked for in a job, and appear here a
-    moment later.
-    """
-    old = (
-        account.listed_at is None
-        or (scheduling.utc_now() - account.listed_at).total_seconds() > LISTED_MINUTES * 60
-    )
-    if (
-        account.phase == "active"
-        and account.health == "ok"
-        and old
-        and request.method == "GET"
-        and not htmx.is_partial()
-    ):
-        Account.update(listed_at=None, due_at=scheduling.utc_now()).where(
-            Account.id == account.id
-        ).execute()
-        database.will_wake("account", account.id)
-
-
 def _waiting(panel: dict) -> list[Notice]:
-    """The open notices of an account. A reminder is settled once the account is well."""
+    """The open notices of an account. Once it is well, a reminder is no longer shown; the next run
+    settles it.
+    """
     rows = list(Notice.open_of(panel["account"]))
     if panel["status"].badge == "ok" and not any(row.kind in QUESTIONS for row in rows):
-        Notice.settle(panel["account"], "sync_reminder", "well")
         return [row for row in rows if row.kind != "sync_reminder"]
     return rows
 

@@ -120,6 +120,18 @@ def test_a_source_that_is_refused_for_good_costs_the_bookings_nothing(world, acc
     ]
 
 
+def test_a_reminder_is_over_once_a_run_finds_all_well(world, account):
+    reminder = Notice.give(account, "sync_reminder", detail={"at": world.clock.now.isoformat()})
+    world.sandbox.faults.fail(
+        400, world.refusal(400), path=world.reading(source(account).calendar_id), times=None
+    )
+    world.poll(account)
+    assert Account.get().health == "ok" and Notice.get_by_id(reminder.id).settled_at is None
+    world.sandbox.faults.clear()
+    world.poll(account)
+    assert Notice.get_by_id(reminder.id).settled_as == "well"
+
+
 @pytest.mark.parametrize("where", ["channel", "source"])
 def test_what_is_not_allowed_for_one_part_does_not_stop_the_whole(world, account, where):
     Channel.delete().execute()

@@ -310,6 +310,23 @@ class TestStarting:
 
 
 class TestPanel:
+    def test_a_look_at_it_changes_nothing_while_the_list_of_calendars_is_new(
+        self, pat, world, account
+    ):
+        Notice.give(account, "sync_reminder", detail={"at": world.clock.now.isoformat()})
+        before = row(account).__data__, Notice.get().__data__
+        assert "Up to date." in page(pat) and "asks you" not in page(pat)
+        assert (row(account).__data__, Notice.get().__data__) == before
+
+    def test_a_look_at_it_has_an_old_list_of_calendars_made_anew(self, pat, world, account):
+        world.later(minutes=11)
+        page(pat, **HTMX)
+        assert row(account).listed_at
+        page(pat)
+        asked = row(account)
+        assert asked.listed_at is None and asked.due_at == world.clock.now
+        assert (world.run(account), row(account).listed_at)[1] == world.clock.now
+
     def test_it_says_how_things_stand(self, pat, account):
         assert "none has come yet" in page(pat)
         Channel.update(called_at=Channel.opened_at).execute()
