@@ -289,15 +289,6 @@ class Account(Base):
         ).first()
         return found
 
-    @property
-    def barred(self) -> str | None:
-        """Why a connected account is not synced: "plan" (the clinic's plan lacks this provider),
-        "opt_in" (the person has not allowed it), or None.
-        """
-        if not self.clinic.allows(self.kind):
-            return "plan"
-        return None if self.user.sync_allowed else "opt_in"
-
     def practitioners(self) -> list[Practitioner]:
         """The calendars whose bookings go there: the person's own, or those chosen, of people who
         let their bookings leave.

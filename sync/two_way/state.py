@@ -9,7 +9,7 @@ from functools import cached_property
 from peewee import Expression, Node, fn
 
 from base import scheduling
-from models import Booking
+from models import Booking, Clinic, User
 from sync.connect import connections
 from sync.providers import registry
 from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar
@@ -111,9 +111,18 @@ _HEALTH = {
 
 def barred(account: Account) -> State | None:
     """Why nothing can be synced now, whatever is pressed; None: it can."""
-    if account.kind not in connections.kinds():
+    return barred_from(account.kind, account.clinic, account.user)
+
+
+def barred_from(kind: str, clinic: Clinic, user: User) -> State | None:
+    """Why this person of the clinic cannot sync with a provider, connected or not; None: they
+    can.
+    """
+    if kind not in connections.kinds():
         return State.NOT_SET_UP
-    return {"plan": State.NO_PLAN, "opt_in": State.NOT_ALLOWED, None: None}[account.barred]
+    if not clinic.allows(kind):
+        return State.NO_PLAN
+    return None if user.sync_allowed else State.NOT_ALLOWED
 
 
 def at_rest(account: Account) -> State | None:

@@ -15,7 +15,8 @@ from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
-from sync.two_way import first_look
+from sync.two_way import first_look, state
+from sync.two_way.state import State
 from views.kit.access import login_required
 
 from . import connect_words
@@ -116,10 +117,11 @@ def _way_back(kind: str) -> str:
 
 def _refusal(kind: str) -> str | None:
     """Why this person cannot connect now, and what helps; None when they can."""
-    if kind not in connections.kinds() or registry.of(kind).sign_in != "oauth":
+    why = state.barred_from(kind, current_user.clinic, current_user)
+    if why == State.NOT_SET_UP or registry.of(kind).sign_in != "oauth":
         abort(404)
     name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
-    if not current_user.clinic.allows(kind):
+    if why == State.NO_PLAN:
         return (
             f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
             " change the plan."
@@ -127,7 +129,7 @@ def _refusal(kind: str) -> str | None:
     known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
     # our events there are still to be removed
     is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"
-    if not current_user.sync_allowed and not is_unfinished:
+    if why == State.NOT_ALLOWED and not is_unfinished:
         return "First tick the box that lets your bookings appear outside Kalends."
     if not current_user.identifier and not is_unfinished:
         return "First choose how clients appear, and save it."

@@ -158,10 +158,10 @@ def _ready() -> list[Account]:
         Account.phase == "active",
         Account.health.not_in(("reconnect", "calendar_gone")),
     )
-    is_wanted = User.sync_allowed & Account.kind.in_(
-        [kind for kind in connections.kinds() if clinic.allows(kind)]
-    )
-    return list(Account.select().join(User).where(*where, is_wanted).order_by(Account.id))
+    rows = list(Account.select(Account, User).join(User).where(*where).order_by(Account.id))
+    for account in rows:
+        account.clinic = clinic
+    return [account for account in rows if state.barred(account) is None]
 
 
 def _done(sentence: str) -> Response:

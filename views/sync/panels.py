@@ -114,11 +114,6 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "left_out": words.left_out(account),
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
-        "may_sync": (
-            account.clinic.allows(account.kind)
-            and current_user.sync_allowed
-            and account.kind in connections.kinds()
-        ),
     }
     if account.is_stuck_leaving:
         found["left_outside"] = mappings.left_outside(account)

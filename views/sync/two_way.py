@@ -113,12 +113,8 @@ def start(account_id: int):
     form = panels.Naming(account)
     if account.phase not in ("naming", "off"):
         return sync_page.changed(None)
-    if not (current_user.sync_allowed and account.clinic.allows(account.kind)):
-        flash(
-            "Nothing can start now: your bookings may not leave, or your clinic’s plan has no"
-            " two-way sync.",
-            "warning",
-        )
+    if why := words.no_start(account):
+        flash(f"Nothing can start now. {why}", "warning")
         return htmx.done(url_for("sync_settings.show"))
     into = _place(account, form) if form.validate() else None
     if form.errors:

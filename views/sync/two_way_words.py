@@ -106,6 +106,18 @@ def barred(account: Account) -> str | None:
     return f"Not possible now: {why}. Nothing was changed." if why else None
 
 
+def no_start(account: Account) -> str | None:
+    """Why sync cannot be started now, and what helps; None: it can."""
+    name = registry.of(account.kind).name
+    return {
+        State.NOT_SET_UP: f"{name} is not set up on this server.",
+        State.NO_PLAN: f"Your clinic’s plan has no two-way sync with {name}.",
+        State.NOT_ALLOWED: (
+            "Tick the box that lets your bookings appear outside Kalends, and you can start."
+        ),
+    }.get(state.barred(account))
+
+
 def left_out(account: Account) -> list[str]:
     """How many bookings are not sent, and why, so that nobody looks for them outside."""
     bounds, calendars = local.window(account), [row.id for row in account.practitioners()]

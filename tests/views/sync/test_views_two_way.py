@@ -204,6 +204,7 @@ class TestStarting:
         [
             lambda pat: pat.change_sync(sync_allowed=False),
             lambda pat: pat.clinic.change_plan("basic", None),
+            lambda pat: connections.set_up(connections.Setup({})),
         ],
     )
     def test_nothing_begins_that_may_not(self, pat, world, connected, lost):
