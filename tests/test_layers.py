@@ -58,7 +58,7 @@ ROOMS = {  # the same, inside the rooms
         {"away"},
         {"doubts", "local", "plan"},
         {"state"},
-        {"decisions", "context", "incoming", "lease", "outcome"},
+        {"actions", "decisions", "context", "incoming", "lease", "outcome"},
         {"batch"},
         {"outgoing"},
         {"channels", "guests", "missing", "paging", "strays"},

@@ -9,6 +9,8 @@ from base.audit import AuditEntry
 from base.database import Base, InstantField, JSONText, database, now
 from models import Clinic, User
 
+from .report import MOST_KEPT
+
 
 class TooManyOpen(Exception):
     """So many files of the clinic wait already."""
@@ -84,6 +86,8 @@ class Import(Base):
     problems = JSONText(default=dict)
     created_at = InstantField(default=now)
 
+    BEGUN_WITHIN = timedelta(seconds=30)  # by a worker that has nothing else to do
+
     # Nobody decides for so long: the file is deleted.
     RUNNING, KEPT = (
         ("checking", "taking"),
@@ -149,9 +153,20 @@ class Import(Base):
         return self.phase in self.RUNNING
 
     @property
+    def is_kept_waiting(self) -> bool:
+        """Whether it runs, and nobody has begun for so long that a person should know."""
+        waited = now() - self.created_at
+        return self.is_running and self.done == 0 and waited > self.BEGUN_WITHIN
+
+    @property
     def bad(self) -> int:
         """How many lines stay out."""
         return self.total - self.good
+
+    @property
+    def reasons_given(self) -> int | None:
+        """For how many bad lines reasons were kept, where that is not all of them."""
+        return MOST_KEPT if self.bad > MOST_KEPT else None
 
     def progress(self, done: int) -> None:
         """Say how many lines are done, for who watches."""

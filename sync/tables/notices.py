@@ -10,6 +10,22 @@ from models import Booking, Clinic
 
 from .accounts import Account, RemoteCalendar
 
+# what a notice may be about, as `Notice` tells
+KINDS = (
+    "moved",
+    "edited",
+    "repeated",
+    "deleted",
+    "deletes",
+    "empty",
+    "source_empty",
+    "double",
+    "stray",
+    "guests",
+    "reconnect",
+    "calendar_gone",
+    "sync_reminder",
+)
 EDIT_NOTICES = ("moved", "edited", "repeated", "deleted", "double", "guests")
 
 
@@ -53,6 +69,8 @@ class Notice(Base):
         """Tell the person, or update the open notice on this topic. Inside the account's lease, or
         a transition. `still_open`: the open notices, where they were read already.
         """
+        if kind not in KINDS:  # its page would have no words for it
+            raise ValueError(kind)
         topic = topic or kind
         if still_open is None:
             still_open = cls.select().where(

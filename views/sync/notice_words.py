@@ -15,6 +15,7 @@ ONE_BY_ONE = (
     3  # so many double bookings of a calendar are told each by itself; more are told at once
 )
 MOST_LISTED = 20
+CHANGES = "moved", "edited", "repeated", "deleted"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Doubles:
     @property
     def id(self) -> str:
         return f"calendar-{self.calendar.id}"
+
+
+def template(notice: Notice | Doubles) -> str:
+    """The file that tells it: one a kind, and one for whatever was changed outside."""
+    name = "changed" if notice.kind in CHANGES else notice.kind
+    return f"sync/notices/{name}.html"
 
 
 def shown(notices: Iterable[Notice]) -> list[Notice | Doubles]:

@@ -10,16 +10,16 @@ from flask_login import current_user
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
-from sync.tables import controls, mappings, starting
+from sync.tables import controls, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way import state
+from sync.two_way import actions, state
 from sync.two_way.state import QUESTIONS, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 
-from . import notice_words, reading_words, status_words
+from . import action_words, notice_words, reading_words, status_words
 from . import two_way_words as words
 
 
@@ -100,6 +100,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "account": account,
         "standing": standing,
         "barred": state.barred(account),
+        "menu": action_words.menu(account, actions.in_menu(account)),
+        "foot": action_words.foot(account, actions.at_foot(account)),
         "status": status_words.status(standing, zone),
         "look": status_words.first_look(standing, zone),
         "run": standing.run,
@@ -115,8 +117,6 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         "troubles": reading_words.of_account(standing, zone),
         "unread": reading_words.coverage(standing),
     }
-    if account.is_stuck_leaving:
-        found["left_outside"] = mappings.left_outside(account)
     is_filled = found["destination"] is not None and found["destination"].read_at is not None
     found["shows_sources"] = (
         bool(sources)

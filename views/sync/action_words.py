@@ -1,0 +1,90 @@
+"""What a person can do with a connected account, as buttons; nothing decided."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import url_for
+
+from sync.providers import registry
+from sync.tables import mappings
+from sync.tables.accounts import Account
+from sync.two_way.actions import Action
+
+
+@dataclass(frozen=True)
+class Button:
+    """`how`: "swap" (a form whose answer takes the place of the accounts), "form", "link", or
+    "button" (a link that looks like one).
+    """
+
+    words: str
+    url: str
+    icon: str = ""
+    how: str = "link"
+    kind: str = ""
+
+
+def menu(account: Account, actions: Iterable[Action]) -> list[Button]:
+    """These actions, as the menu of the account has them."""
+    return [_in_menu(account, action) for action in actions]
+
+
+def foot(account: Account, actions: Iterable[Action]) -> list[Button]:
+    """These actions, as they stand below the account."""
+    return [_at_foot(account, action) for action in actions]
+
+
+def _in_menu(account: Account, action: Action) -> Button:
+    match action:
+        case Action.RESYNC:
+            return Button("Resync this calendar", _act(account, "resync"), "sync", "swap")
+        case Action.PAUSE:
+            return Button("Pause", _act(account, "pause"), "pause", "swap")
+        case Action.RESUME:
+            return Button("Go on", _act(account, "resumption"), "sync", "swap")
+        case Action.START_OVER:
+            return Button("Start over", _leave(account, "new-start"), "undo")
+        case Action.SETTINGS:
+            url = url_for("two_way.edit", account_id=account.id)
+            return Button("Settings", url, "settings")
+        case Action.ONE_WAY:
+            return Button("Go one way", _leave(account, "one-way"), "link")
+        case Action.CHANGE_ACCOUNT:
+            return Button("Change account", _leave(account, "disconnection", change=1), "person")
+        case Action.DISCONNECT:
+            return Button("Disconnect", _leave(account, "disconnection"), "cross")
+    raise ValueError(action)
+
+
+def _at_foot(account: Account, action: Action) -> Button:
+    name = registry.of(account.kind).name
+    match action:
+        case Action.CHECK:
+            return Button("Check now", _act(account, "check"), "sync", "swap")
+        case Action.RESUME:
+            return Button("Go on", _act(account, "resumption"), "sync", "swap", "primary")
+        case Action.RECONNECT:
+            url = url_for("connect.depart", kind=account.kind)
+            if account.phase == "leaving":
+                return Button(f"Connect {name} again", url, how="button", kind="primary")
+            return Button(f"Reconnect {name}", url, how="button")
+        case Action.END_NOW:
+            url = url_for("two_way.end", account_id=account.id)
+            return Button(f"End now{_staying(account, name)}", url, how="form", kind="danger")
+    raise ValueError(action)
+
+
+def _staying(account: Account, name: str) -> str:
+    """How many events of ours stay outside, where any do."""
+    count = mappings.left_outside(account)
+    if not count:
+        return ""
+    return f", {count:,} {'event stays' if count == 1 else 'events stay'} in {name}"
+
+
+def _act(account: Account, what: str) -> str:
+    return url_for("two_way.act", account_id=account.id, what=what)
+
+
+def _leave(account: Account, goal: str, **more: int) -> str:
+    return url_for("two_way.ask_to_leave", account_id=account.id, goal=goal, **more)
