@@ -91,7 +91,7 @@ def test_a_new_client_with_a_telephone_number_takes_five(desk, linden):
 
 
 def test_moving_to_thursday_takes_four_without_dragging(desk, linden, booked):
-    desk.press(desk.page.locator(f'[data-booking="{booked[0].id}"] a'))
+    desk.press(desk.page.locator(f'a.booking[href^="/bookings/{booked[0].id}?"]'))
     desk.press(desk.page.get_by_role("link", name="Change or move"))
     desk.enter(desk.page.get_by_label("Day", exact=True), "2026-11-26")
     moved = Booking.get_by_id(booked[0].id)
@@ -161,7 +161,7 @@ def test_arrows_turn_the_day_and_go_from_block_to_block(desk, linden, booked):
     desk.page.wait_for_url("**/calendar/team?day=2026-11-21")
     desk.page.keyboard.press("ArrowLeft")
     desk.page.wait_for_url("**/calendar/team?day=2026-11-20")
-    first = desk.page.locator(f'[data-booking="{booked[0].id}"] a')
+    first = desk.page.locator(f'a.booking[href^="/bookings/{booked[0].id}?"]')
     first.focus()
     desk.page.keyboard.press("ArrowDown")
     href = "document.activeElement.getAttribute('href')"

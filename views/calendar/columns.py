@@ -45,6 +45,7 @@ class Block:
     start: str = ""
     end: str = ""
     lane: str | None = None
+    sequence: int = 0  # of a booking: whoever moves it says which one they saw
     is_elsewhere: bool = False  # a booking in another calendar of the person
 
 
@@ -256,6 +257,7 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
             times,
             _detail(item, calendar),
             booking_id=item.id,
+            sequence=item.sequence,
             is_elsewhere=item.practitioner_id != calendar.id,
             **place,
         )

@@ -68,7 +68,7 @@ def test_everyone_has_a_column_with_bookings_and_free_stretches(desk, linden, bo
     assert blocks(html, linden.calendar) == [("12:00", "12:50", "Małgorzata Wójcik")]
     assert blocks(html, linden.colleague_calendar) == [("14:00", "15:00", "Małgorzata Wójcik")]
     assert free(html, linden.calendar) == ["11:40", "12:50", "14:00", "15:00", "16:00"]
-    assert f'data-booking="{booking.id}"' in column(html, linden.calendar)
+    assert f'data-seen="{booking.sequence}"' in column(html, linden.calendar)
     assert f'href="/bookings/{booking.id}?view=team&amp;shown=2026-11-20"' in html
     listed = desk.get("/calendar/team/list?day=2026-11-20", headers=PARTIAL).get_data(as_text=True)
     assert "<span>12:00–12:50</span> <strong>Małgorzata Wójcik</strong>" in listed
@@ -185,7 +185,7 @@ def test_whole_day_bookings_stand_on_top(desk, linden, clock):
 def test_one_press_books_the_time_of_what_was_called_off(desk, linden, book, status):
     booking = book("13:20", "14:10", status=status)
     html = page(desk)
-    assert f'data-lane="side" data-booking="{booking.id}"' in column(html, linden.calendar)
+    assert f'data-lane="side" data-seen="{booking.sequence}"' in column(html, linden.calendar)
     pressed = ["11:40", "12:00", "13:00", "13:20", "14:10", "15:00", "16:00"]
     assert free(html, linden.calendar) == pressed
     again = desk.get(
@@ -209,7 +209,7 @@ def test_two_zones_say_theirs_and_each_has_its_own_now(desk, linden, book, clock
     assert re.findall(now, column(html, linden.calendar)) == ["11:40"]
     assert re.findall(now, column(html, linden.abroad)) == []  # before the first hour: 06:40 there
     assert "<span>at Harbour House</span>" in column(html, linden.colleague_calendar)
-    assert not re.search(r"data-booking", column(html, linden.colleague_calendar))
+    assert not re.search(r"data-seen", column(html, linden.colleague_calendar))
 
 
 def test_the_venue_is_remembered_with_the_person_not_in_a_cookie(desk, linden, receptionist, clock):
@@ -257,7 +257,7 @@ def test_a_closed_calendar_stays_while_it_holds_bookings_of_the_day(desk, linden
 def test_practitioners_see_all_and_book_in_their_own(signed_in, linden, book):
     booking = book("12:00", "13:00")
     html = page(signed_in(linden.quinn))
-    assert f"/bookings/{booking.id}?" in html and "data-booking" not in html
+    assert f"/bookings/{booking.id}?" in html and "data-seen" not in html
     assert free(html, linden.calendar) == [] and free(html, linden.colleague_calendar)
 
 

@@ -91,7 +91,7 @@ def test_a_press_that_comes_twice_lengthens_once(pat, booking):
 
 def test_the_shortest_is_not_made_shorter(pat, linden, clock):
     row = book(linden, length=15)
-    assert "15 min shorter" not in text(pat.get(f"/bookings/{row.id}"))
+    assert "−15 min" not in text(pat.get(f"/bookings/{row.id}"))
     answer = move(pat, row, longer="-15")
     assert place(row) == (NINE, NINE + QUARTER)
     assert "It would end before it starts." in text(pat.get(answer.location))
@@ -297,7 +297,7 @@ def test_whole_days_are_not_moved_so(pat, linden, clock):
         date(2026, 11, 27),
     )
     row = Booking.book(linden.calendar, [span], linden.pat)[0]
-    assert "15 min longer" not in text(pat.get(f"/bookings/{row.id}"))
+    assert "+15 min" not in text(pat.get(f"/bookings/{row.id}"))
     answer = move(pat, row, by="60")
     assert "changed in the form" in text(pat.get(answer.location))
     assert again(row).span == span

@@ -1,0 +1,225 @@
+// A booking moved in the columns of the calendar: dragged by mouse or pen, or by keyboard (M, arrows, Enter).
+// Only how far it goes is sent; what may be is decided on the server, which asks where the form would.
+(() => {
+  "use strict";
+
+  const CALLED_OFF = ["cancelled", "no_show"];
+  const EDGE = 7; // pixels at the lower edge that make it longer
+  const SLACK = 5; // pixels that a press may wander
+  const minutes = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
+  const two = (number) => String(number).padStart(2, "0");
+  const wall = (total) => `${two(Math.floor(total / 60) % 24)}:${two(total % 60)}`;
+  const columnOf = (element) => element.closest("section").querySelector("ol[data-kind=timed]");
+  const columns = () =>
+    [...document.querySelectorAll("#week > section[data-open] > ol[data-kind=timed]")].filter(
+      (column) => column.getClientRects().length,
+    );
+
+  let move = null; // what is being moved, and how far
+  let pressed = null; // a press on a booking that may become a drag
+
+  // What can be moved at this place: a booking of the page that begins and ends on one day.
+  const movable = (target) => {
+    const link = target.closest?.("#week section[data-open] li[data-seen] > a.booking");
+    if (!link || CALLED_OFF.includes(link.dataset.status)) return null;
+    const block = link.parentElement;
+    const times = link.querySelector("span");
+    const said = /^(\d\d:\d\d)\u2013(\d\d:\d\d)$/.exec(times?.textContent ?? "");
+    if (!said || minutes(said[2]) <= minutes(said[1])) return null;
+    return { link, block, times, start: minutes(said[1]), end: minutes(said[2]) };
+  };
+
+  const status = () => {
+    let bar = document.getElementById("moving");
+    if (!bar) {
+      bar = document.createElement("p");
+      bar.id = "moving";
+      bar.setAttribute("role", "status");
+      document.body.append(bar);
+    }
+    return bar;
+  };
+
+  const begin = (found, keys) => {
+    const grid = document.getElementById("week");
+    const hours = grid.querySelectorAll("[data-kind=clock] > li:not([data-kind])");
+    const hour = hours[0].getBoundingClientRect().height;
+    move = {
+      ...found,
+      keys,
+      home: columnOf(found.link),
+      column: columnOf(found.link),
+      by: 0,
+      longer: 0,
+      step: Number(grid.dataset.snap),
+      pixels: hour / 60, // of a minute
+      first: minutes(hours[0].dataset.from),
+      last: minutes(hours[0].dataset.from) + hours.length * 60,
+      said: found.times.textContent,
+    };
+    move.block.dataset.moving = "";
+    show();
+  };
+
+  const show = () => {
+    const { block, column, home, by, longer, pixels, times, start, end } = move;
+    const aside = column.getBoundingClientRect().left - home.getBoundingClientRect().left;
+    block.style.translate = `${aside}px ${by * pixels}px`;
+    block.style.marginBlockEnd = `${-longer * pixels}px`;
+    times.textContent = `${wall(start + by)}\u2013${wall(end + by + longer)}`;
+    const heading = column.closest("section").querySelector("h2");
+    const link = heading.querySelector("a");
+    const where = link.getAttribute("aria-label") ?? link.textContent.replace(/\s+/g, " ").trim();
+    const keys = "Arrows move it. Shift with ↑ ↓ changes its length. Enter saves, Escape leaves it.";
+    status().textContent = `${where}, ${times.textContent}.${move.keys ? ` ${keys}` : ""}`;
+  };
+
+  const leave = (sentence = "") => {
+    const { block, times, said } = move;
+    delete block.dataset.moving;
+    block.style.translate = block.style.marginBlockEnd = "";
+    times.textContent = said;
+    status().textContent = sentence;
+    if (sentence) setTimeout(() => move || status().replaceChildren(), 4000);
+    move = null;
+  };
+
+  // Within the hours that are shown, by whole steps from where it lay.
+  const shift = (by, longer, column) => {
+    const { start, end, first, last, step } = move;
+    const steps = (least, most, wanted) =>
+      Math.min(
+        Math.floor(most / step),
+        Math.max(Math.ceil(least / step), Math.round(wanted / step)),
+      ) * step || 0;
+    move.longer = steps(Math.min(5 - (end - start), 0), last - end - move.by, longer);
+    move.by = steps(first - start, last - end - move.longer, by);
+    move.column = column;
+    show();
+  };
+
+  const save = () => {
+    const { block, link, by, longer, column, home, keys } = move;
+    if (!by && !longer && column === home) return leave();
+    const section = column.closest("section");
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = `${link.pathname}/move${link.search}`;
+    const token = document.querySelector("input[name=csrf_token]").value;
+    const { calendar, day } = section.dataset;
+    const values = { csrf_token: token, seen: block.dataset.seen, by, longer, calendar, day };
+    for (const [name, value] of Object.entries(values)) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      form.append(field);
+    }
+    if (keys) sessionStorage.setItem("moved", link.pathname);
+    document.body.append(form);
+    move.isSent = true;
+    form.submit();
+  };
+
+  // ---- by mouse or pen; a finger scrolls ----
+
+  document.addEventListener("pointerdown", (down) => {
+    if (move && !move.isSent) leave();
+    const found = down.button === 0 && down.pointerType !== "touch" && movable(down.target);
+    if (!found || down.ctrlKey || down.metaKey || down.shiftKey || move) return;
+    const { bottom, height } = found.block.getBoundingClientRect();
+    const isEdge = bottom - down.clientY <= Math.min(EDGE, height / 3);
+    const top = columnOf(found.link).getBoundingClientRect().top;
+    pressed = { found, isEdge, x: down.clientX, y: down.clientY, depth: down.clientY - top };
+  });
+  document.addEventListener("dragstart", (drag) => {
+    if (pressed) drag.preventDefault(); // of the link as a link
+  });
+  document.addEventListener("pointermove", (to) => {
+    if (!pressed) return;
+    if (!move) {
+      if (Math.hypot(to.clientX - pressed.x, to.clientY - pressed.y) < SLACK) return;
+      begin(pressed.found, false);
+    }
+    if (move.isSent) return;
+    const far = to.clientY - move.home.getBoundingClientRect().top - pressed.depth;
+    const under = columns().find((column) => {
+      const { left, right } = column.getBoundingClientRect();
+      return left <= to.clientX && to.clientX < right;
+    });
+    if (pressed.isEdge) shift(0, far / move.pixels, move.home);
+    else shift(far / move.pixels, 0, under ?? move.column);
+  });
+  document.addEventListener("pointerup", () => {
+    if (pressed && move && !move.isSent) {
+      const swallow = (click) => {
+        click.preventDefault();
+        click.stopPropagation();
+      };
+      addEventListener("click", swallow, { capture: true, once: true });
+      setTimeout(() => removeEventListener("click", swallow, { capture: true }));
+      save();
+    }
+    pressed = null;
+  });
+  const drop = () => {
+    pressed = null;
+    if (move && !move.isSent) leave();
+  };
+  document.addEventListener("pointercancel", drop);
+
+  // ---- by keyboard ----
+
+  document.addEventListener(
+    "keydown",
+    (press) => {
+      const { key, shiftKey } = press;
+      if (press.altKey || press.ctrlKey || press.metaKey) return;
+      if (!move) {
+        const found = key.toLowerCase() === "m" && !pressed && movable(press.target);
+        if (!found || document.querySelector("dialog[open]")) return;
+        press.preventDefault();
+        begin(found, true);
+        return;
+      }
+      if (move.isSent) return;
+      if (key === "Escape") {
+        pressed = null;
+        leave("Not moved.");
+      } else if (!move.keys) return;
+      else if (key === "Enter") save();
+      else if (key === "Tab") {
+        leave("Not moved.");
+        return;
+      } else if (key === "ArrowUp" || key === "ArrowDown") {
+        const step = key === "ArrowUp" ? -move.step : move.step;
+        if (shiftKey) shift(move.by, move.longer + step, move.column);
+        else shift(move.by + step, move.longer, move.column);
+      } else if (key === "ArrowLeft" || key === "ArrowRight") {
+        const all = columns();
+        const beside = all[all.indexOf(move.column) + (key === "ArrowLeft" ? -1 : 1)];
+        shift(move.by, move.longer, beside ?? move.column);
+      } else return;
+      press.preventDefault();
+      press.stopPropagation();
+    },
+    true,
+  );
+
+  // The page is not renewed under what is being moved; it looks again later.
+  document.addEventListener("htmx:beforeRequest", (request) => {
+    if (move && request.detail.requestConfig?.triggeringEvent?.type === "look")
+      request.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (swap) => {
+    if (move && swap.detail.target?.id === "week") swap.detail.shouldSwap = false;
+  });
+  addEventListener("pageshow", (shown) => {
+    if (shown.persisted && move) leave();
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const moved = sessionStorage.getItem("moved");
+    sessionStorage.removeItem("moved");
+    [...document.querySelectorAll("#week a.booking")].find((link) => link.pathname === moved)?.focus();
+  });
+})();
