@@ -806,7 +806,8 @@ class Booking(Placed, InSeries, Base):
         """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and
         one audit entry for all.
 
-        Looks for no conflicts: who calls has, inside the same transaction and after `hold`.
+        Looks for no conflicts: who calls has, inside the same transaction, which holds the
+        clinic by `lock`.
         """
         calendars = set()
 

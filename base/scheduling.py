@@ -320,7 +320,7 @@ def check_walls(walls: Walls) -> Walls:
     return stretches
 
 
-class Held:
+class HeldTimes:
     """Time that is held, by person (any key).
 
     It is laid out by day, so that one span is compared with few.
@@ -346,7 +346,7 @@ class Held:
 def first_free(
     starts: Iterable[datetime],
     spans_of: Callable[[datetime], Iterable[tuple[int, Span]]],
-    held: Held,
+    held: HeldTimes,
 ) -> datetime | None:
     """The first of these starts for which every span is free.
 

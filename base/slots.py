@@ -15,7 +15,7 @@ DAY = 24 * 60 * MINUTE
 Stretch = tuple[int, int]  # from, to (not included)
 
 
-class Taken(NamedTuple):
+class TakenTime(NamedTuple):
     """Time that is held, and what must stay free before and after it."""
 
     starts: int
@@ -45,12 +45,12 @@ class Rules(NamedTuple):
 
 
 def slots(
-    openings: Iterable[Stretch], taken: Iterable[Taken], need: Need, rules: Rules, now: int
+    openings: Iterable[Stretch], taken: Iterable[TakenTime], need: Need, rules: Rules, now: int
 ) -> list[int]:
     """Every start at which the need fits, in order.
 
     A visit lies in one opening; its gaps may reach past the opening, since nobody else comes then.
-    What is taken may carry more than `Taken` says.
+    What is taken may carry more than `TakenTime` says.
     """
     if need.length <= 0 or rules.step <= 0:
         raise ValueError("a visit lasts, and starts lie apart")
@@ -82,7 +82,7 @@ class Hindrance(NamedTuple):
 
 def hindrances(
     openings: Iterable[Stretch],
-    taken: Iterable[Taken],
+    taken: Iterable[TakenTime],
     need: Need,
     rules: Rules,
     now: int,
@@ -107,7 +107,7 @@ def hindrances(
     return found
 
 
-def _barred(taken: Iterable[Taken], need: Need) -> list[Stretch]:
+def _barred(taken: Iterable[TakenTime], need: Need) -> list[Stretch]:
     """Where no start may lie: strictly between the two ends, in order and apart.
 
     A start at an end touches what is taken and does not overlap it.

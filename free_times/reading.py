@@ -16,7 +16,7 @@ from base import scheduling, time_off
 from base.database import EPOCH, InstantField, database
 from base.outside import ExternalEvent
 from base.sharing import LOOK_BACK_DAYS, Share
-from base.slots import DAY, MINUTE, Stretch, Taken
+from base.slots import DAY, MINUTE, Stretch, TakenTime
 from base.statuses import FREE_STATUSES
 from base.working_time import Rota
 from base.working_time import Stretch as WorkingStretch
@@ -39,7 +39,7 @@ class Working:
 
     calendar: Practitioner
     openings: list[Stretch]
-    taken: list[Sequence]  # each begins as `Taken` does
+    taken: list[Sequence]  # each begins as `TakenTime` does
     share: Share | None = None
     sources: list[tuple[str, Any]] = field(default_factory=list)
     rota: Rota | None = None
@@ -81,7 +81,7 @@ def read(
             Working(
                 calendar,
                 [one for one in openings if one[1] > first],
-                [*taken, *(Taken(*one) for one in closed)],
+                [*taken, *(TakenTime(*one) for one in closed)],
                 share,
                 _sources(rows[calendar.user_id], off) if with_sources else [],
                 rota,
@@ -145,9 +145,9 @@ def held(
     return [(begins, ends) for begins, ends in found if begins < ends]
 
 
-# what a row of `rows_of` holds: from, to, gaps before and after (microseconds) as `Taken` has them,
-# person, calendar (0: an event), whether anyone was asked for, and the dates of an event of whole
-# days
+# what a row of `rows_of` holds: from, to, gaps before and after (microseconds) as `TakenTime` has
+# them, person, calendar (0: an event), whether anyone was asked for, and the dates of an event of
+# whole days
 _STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 4, 5, 6, 7, 8
 _ID = 9  # only where it was asked for
 
@@ -212,9 +212,9 @@ def _gap(minutes):
     return fn.COALESCE(minutes, 0).cast("BIGINT") * MINUTE
 
 
-def _whole_days(row: Sequence, zone: ZoneInfo) -> Taken:
+def _whole_days(row: Sequence, zone: ZoneInfo) -> TakenTime:
     """What an event of whole days takes: those of the zone."""
-    return Taken(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
+    return TakenTime(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
 def _openings(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:

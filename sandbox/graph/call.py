@@ -3,16 +3,13 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
 from ..store import Store
 from . import calendars, ids, spec
 from .errors import Refused
-
-if TYPE_CHECKING:
-    from .app import Graph
+from .service import Service
 
 
 @dataclass
@@ -22,7 +19,7 @@ class Call:
     `target` is its path as it stands in links.
     """
 
-    app: "Graph"
+    app: Service
     operation: spec.Operation
     account: dict
     client_id: str

@@ -127,7 +127,7 @@ def keep_outside(notice: Notice) -> None:
         controls.ask(account, "check")
 
 
-def believe(notice: Notice) -> None:
+def accept_empty(notice: Notice) -> None:
     """The calendar outside really is empty."""
     with _deciding(notice, "believed") as account:
         anew = {"may_empty": True, "due_at": None, "sync_token": None}

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from base.sharing import Share, Turns, week
-from base.slots import DAY, MINUTE, Need, Rules, Taken, slots
+from base.slots import DAY, MINUTE, Need, Rules, TakenTime, slots
 
 HOUR = 60 * MINUTE
 FIRST = 20_003  # a Monday, in days since 1970
@@ -46,7 +46,7 @@ def history() -> dict[int, Share]:
         free: dict[int, list[int]] = {}
         for p in here:
             that_day = [one for one in opened[p] if one[0] // DAY == day]
-            taken = [Taken(*one) for one in booked[p] if one[0] // DAY == day]
+            taken = [TakenTime(*one) for one in booked[p] if one[0] // DAY == day]
             for start in slots(that_day, taken, Need(length), Rules(15 * MINUTE), now):
                 free.setdefault(start, []).append(p)
         start = chance.choice(sorted(free))

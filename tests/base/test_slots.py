@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import scheduling
-from base.slots import DAY, MINUTE, Hindrance, Need, Rules, Taken, hindrances, slots
+from base.slots import DAY, MINUTE, Hindrance, Need, Rules, TakenTime, hindrances, slots
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE, TEN, HOUR = 5 * MINUTE, 10 * MINUTE, 60 * MINUTE
@@ -20,7 +20,7 @@ lengths = st.integers(1, 300).map(lambda minutes: minutes * MINUTE)
 gaps = st.one_of(st.just(0), st.integers(0, 90), st.just(26 * 60)).map(lambda m: m * MINUTE)
 stretches = st.builds(lambda start, length: (start, start + length), moments, lengths)
 held = st.builds(
-    lambda start, length, before, after: Taken(start, start + length, before, after),
+    lambda start, length, before, after: TakenTime(start, start + length, before, after),
     moments,
     st.one_of(st.just(0), lengths),
     gaps,
@@ -89,7 +89,10 @@ def test_every_step_of_the_openings_is_a_slot_or_hindered(asked):
 
 
 def test_a_hindrance_says_what_is_in_the_way():
-    taken = [Taken(NOON, NOON + HOUR, 0, 15 * MINUTE), Taken(NOON + 2 * HOUR, NOON + 3 * HOUR)]
+    taken = [
+        TakenTime(NOON, NOON + HOUR, 0, 15 * MINUTE),
+        TakenTime(NOON + 2 * HOUR, NOON + 3 * HOUR),
+    ]
 
     def why(at, length=HOUR, before=0, now=0):
         need, rules = Need(length, before), Rules(10 * MINUTE, 0, DAY)
@@ -128,20 +131,20 @@ def test_the_order_of_what_is_given_does_not_matter(asked, chance: random.Random
     ],
 )
 def test_the_larger_of_two_neighbours_gaps_counts(need, expected):
-    before = Taken(NOON - HOUR, NOON, 0, 15 * MINUTE)
+    before = TakenTime(NOON - HOUR, NOON, 0, 15 * MINUTE)
     assert slots([(NOON - HOUR, NOON + 30 * MINUTE)], [before], need, Rules(FIVE), 0)[:1] == (
         expected
     )
 
 
 def test_a_slot_fits_exactly_between_two():
-    taken = [Taken(EIGHT, NOON), Taken(NOON + HOUR, NOON + 2 * HOUR)]
+    taken = [TakenTime(EIGHT, NOON), TakenTime(NOON + HOUR, NOON + 2 * HOUR)]
     assert slots([(EIGHT, NOON + 2 * HOUR)], taken, Need(HOUR), Rules(FIVE), 0) == [NOON]
 
 
 def test_a_gap_longer_than_a_day_reaches_over_the_night():
     openings = [(EIGHT + day * DAY, NOON + day * DAY) for day in range(3)]
-    taken = [Taken(EIGHT, EIGHT + HOUR, 0, 26 * HOUR)]
+    taken = [TakenTime(EIGHT, EIGHT + HOUR, 0, 26 * HOUR)]
     assert slots(openings, taken, Need(HOUR), Rules(HOUR), 0) == [
         DAY + 11 * HOUR,
         *(2 * DAY + hour * HOUR for hour in (8, 9, 10, 11)),

@@ -321,7 +321,7 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
     people = {person for person, _ in asked}
     wish = _wish(together.form, wanted)
     gaps = wish.before, wish.after
-    held = scheduling.Held(
+    held = scheduling.HeldTimes(
         {
             person: reading.held(person, start, end, practitioner.zone, together.moving, gaps)
             for person in people

@@ -167,7 +167,7 @@ def _keep(session: PageSession) -> None:
     try:
         if session.is_changed:
             with database.atomic():
-                row = _held(session.row)
+                row = _locked(session.row)
                 if row:
                     Session.update(held=session.packed_onto(row.held)).where(
                         Session.id == row.id
@@ -178,7 +178,7 @@ def _keep(session: PageSession) -> None:
         log.warning("session not kept: %s", type(error).__name__)
 
 
-def _held(row: Session) -> Session | None:
+def _locked(row: Session) -> Session | None:
     """The row as it is now, locked: another page of the same browser may have changed it since."""
     query = Session.select(Session.id, Session.held).where(Session.id == row.id)
     return (query if is_sqlite() else query.for_update()).get_or_none()

@@ -59,7 +59,7 @@ _HOW = {  # what is pressed: on which kinds, what it does, what is said then
     ),
     "believe": (
         ("source_empty",),
-        lambda notice: decisions.believe(notice),
+        lambda notice: decisions.accept_empty(notice),
         "Its times are free here now.",
     ),
     "again": (

@@ -348,7 +348,7 @@ class TwoWaySync(RuleBasedStateMachine):
                 if notice.topic == Notice.SAFETY_STOP:
                     decisions.approve(notice)
                 elif notice.kind == "source_empty":
-                    decisions.believe(notice)
+                    decisions.accept_empty(notice)
         self.clock.now += timedelta(hours=21)  # all calendars are searched for strays
         for _ in range(2):
             self.run()

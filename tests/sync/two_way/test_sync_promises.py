@@ -254,7 +254,7 @@ def test_our_own_calendar_emptied_of_foreign_events_can_be_believed(world, accou
     controls.ask(account, "resync", world.user)
     world.run(account)
     assert len(world.mirrored(account)) == 4
-    decisions.believe(Notice.get(Notice.kind == "source_empty"))
+    decisions.accept_empty(Notice.get(Notice.kind == "source_empty"))
     world.run(account)
     assert world.mirrored(account) == []
     world.assert_in_step(account)

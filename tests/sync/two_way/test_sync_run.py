@@ -310,7 +310,7 @@ def test_a_source_that_is_suddenly_empty_keeps_blocking_until_a_person_agrees(wo
     world.sandbox.expire_sync_tokens()
     world.poll(reading)
     assert len(world.mirrored(reading)) == 4 and world.notices(reading) == ["source_empty"]
-    decisions.believe(Notice.get())
+    decisions.accept_empty(Notice.get())
     world.run(reading)
     assert world.mirrored(reading) == []
 
