@@ -57,7 +57,7 @@ ROOMS = {  # the same, inside the rooms
         {"marks", "reading"},
         {"away"},
         {"doubts", "local", "plan"},
-        {"state"},
+        {"planning", "state"},
         {"actions", "decisions", "context", "incoming", "lease", "outcome"},
         {"batch"},
         {"outgoing"},

@@ -10,8 +10,7 @@ from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 from sync.tables.runs import SyncRun
 
-from . import local, marks, run
-from .plan import plan
+from . import local, marks, planning, run
 
 WORDS = {
     "DeleteRemote": "remove",
@@ -44,19 +43,21 @@ def planned(account: Account) -> Iterator[str]:
         yield f"the provider refused: {error}."
         return
     delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
-    mappings = local.mappings(account)
-    sent = account.practitioners()
-    kept = local.waiting(account, sent, scheduling.utc_now())
-    events = local.events(account, sent, delta, mappings, kept)
-    made = plan(events, delta, mappings, local.terms(account), approved=True)
-    counts = Counter(WORDS[type(step).__name__] for step in made.steps)
+    found = planning.planned(
+        account,
+        account.practitioners(),
+        planning.without_kept(account, delta),
+        scheduling.utc_now(),
+    )
+    steps = [*found.steps, *found.held]
+    counts = Counter(WORDS[type(step).__name__] for step in steps)
     yield (
         ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
         if counts
         else "nothing to do."
     )
-    stop = plan(events, delta, mappings, local.terms(account)).stop
-    if stop:
+    if found.stop:
+        stop = found.stop
         yield f"it would stop for a person: {stop.count} of {stop.total} events would go."
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from base import scheduling
 from models import Practitioner
-from sync.events.event import Ask, DeleteRemote, Delta, Forget, Recreate, SafetyStop, Sent, Step
+from sync.events.event import Delta, SafetyStop, Sent, Step
 from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
@@ -18,7 +18,7 @@ from .context import RunContext
 from .destination import missing
 from .meanwhile import NOTHING, Meanwhile, in_order
 from .outgoing import carry_out
-from .plan import plan
+from .planning import planned, without_kept
 from .pull import Reader
 
 JUST_READ = timedelta(minutes=2)
@@ -97,7 +97,7 @@ class Sender:
         at = scheduling.utc_now()
         taken_in = ours.mirror_external(self.reader, destination, delta)
         sync_token = delta.sync_token
-        delta = self._without_kept(delta)
+        delta = without_kept(self.account, delta)
         steps = self._decide(delta, at)
 
         def remember() -> None:
@@ -161,55 +161,29 @@ class Sender:
             remember()
         return taken_in
 
-    def _without_kept(self, delta: Delta) -> Delta:
-        """Without the copies of our events that the person wants to keep."""
-        kept = set(self.account.kept_copies)
-        return (
-            replace(
-                delta, changed=tuple(seen for seen in delta.changed if seen.remote_id not in kept)
-            )
-            if kept
-            else delta
-        )
-
     def _decide(self, delta: Delta, at: datetime) -> list[Step]:
         """The steps to take now. Steps that a person must decide first are left out, and the person
         is asked.
         """
-        account, mappings = self.account, local.mappings(self.account)
-        self.sent = sent = account.practitioners()
-        kept, terms = local.waiting(account, sent, at), local.terms(account)
-        events = local.events(account, sent, delta, mappings, kept)
-        self.meanwhile.planned(events)
-        nowhere = [uid for uid, event in events.items() if event is None]
-        lost = local.without_leave(account, sent, nowhere)
-        withdrawn = plan(dict.fromkeys(lost), delta, mappings, terms, approved=True).steps
-        judged = {uid: event for uid, event in events.items() if uid not in lost}
-        made = plan(judged, delta, mappings, terms)
-        if made.stop is None:
-            if not self.is_stopped:
-                Notice.settle(account, Notice.SAFETY_STOP, "over")
-            return [*withdrawn, *made.steps]
-        everything = plan(judged, delta, mappings, terms, approved=True).steps
-        doubtful = [step for step in everything if _is_doubtful(step, made.stop)]
-        if account.approved is not None and {_name(step) for step in doubtful} <= set(
-            account.approved
-        ):
-            return [*withdrawn, *everything]
-        self._ask(made.stop, doubtful)
-        names = {_name(step) for step in doubtful}
-        return [*withdrawn, *(step for step in everything if _name(step) not in names)]
+        self.sent = self.account.practitioners()
+        found = planned(self.account, self.sent, delta, at)
+        self.meanwhile.planned(found.events)
+        if found.stop:
+            self._ask(found.stop, found.held)
+        elif not self.is_stopped and not found.is_approved:
+            Notice.settle(self.account, Notice.SAFETY_STOP, "over")
+        return found.steps
 
-    def _ask(self, stop: SafetyStop, doubtful: list[Step]) -> None:
+    def _ask(self, stop: SafetyStop, held: list[Step]) -> None:
         """Ask the person; the history tells it once."""
         self.is_stopped = True
-        uids = sorted({step.mapping.uid for step in doubtful if step.mapping.phase != "stale"})
+        uids = sorted({step.mapping.uid for step in held if step.mapping.phase != "stale"})
         detail: dict[str, object] = {
             "count": stop.count,
             "total": stop.total,
             "uids": uids,
             "copies": sorted(
-                {step.mapping.remote_id for step in doubtful if step.mapping.phase == "stale"}
+                {step.mapping.remote_id for step in held if step.mapping.phase == "stale"}
             ),
         }
         with self.context.writing():
@@ -226,17 +200,3 @@ class Sender:
             Notice.give(self.account, stop.reason, Notice.SAFETY_STOP, detail=detail)
             if not known:
                 self.context.note(held=stop.count)
-
-
-def _is_doubtful(step: Step, stop: SafetyStop) -> bool:
-    """Whether the plan stopped because of this step: a deletion, or an event that is gone and would
-    be written again.
-    """
-    if stop.reason == "deletes":
-        return isinstance(step, DeleteRemote)
-    return isinstance(step, Recreate | Ask | Forget)
-
-
-def _name(step: Step) -> str:
-    """What a step is about: a booking, or one copy of it."""
-    return step.mapping.remote_id if step.mapping.phase == "stale" else step.mapping.uid

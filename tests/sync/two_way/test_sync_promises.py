@@ -23,7 +23,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
-from sync.two_way import channels, decisions, run
+from sync.two_way import channels, decisions, look, run
 from sync.two_way.context import RunContext
 
 
@@ -205,6 +205,23 @@ def test_a_booking_that_was_kept_outside_and_comes_back_is_synced_again(world, a
     assert world.times_of(world.event_of(account, back)) == (back.starts_at, back.ends_at)
 
 
+def test_a_dry_run_tells_of_the_stop_that_the_run_makes_until_somebody_said_yes(world, account):
+    for booking in Booking.select():
+        booking.cancel(world.user)
+    told = list(look.planned(Account.get_by_id(account.id)))
+    world.run(account)
+    (notice,) = Notice.select()
+    count, total = notice.detail["count"], notice.detail["total"]
+    assert told == [
+        f"remove {count}.",
+        f"it would stop for a person: {count} of {total} events would go.",
+    ]
+    decisions.approve(notice)
+    assert list(look.planned(Account.get_by_id(account.id))) == [f"remove {count}."]
+    world.run(account)
+    assert world.standing(account) == {}
+
+
 def test_yes_to_some_deletions_is_no_yes_to_others(world, account):
     rows = list(Booking.select().order_by(Booking.id))
     for row in rows[:6]:
@@ -295,6 +312,7 @@ def test_a_colleague_who_says_no_is_not_overruled(world, linden):
     controls.change(account, linden.maya, covers=[linden.calendar.id])
     world.run(account)
     User.get_by_id(linden.pat.id).change_sync(sync_allowed=False)
+    assert list(look.planned(Account.get_by_id(account.id))) == ["remove 10."]
     world.run(account)
     assert world.standing(account) == {} and world.notices(account) == []
 
