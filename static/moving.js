@@ -123,6 +123,10 @@
 
   // ---- by mouse or pen; a finger scrolls ----
 
+  const drop = () => {
+    pressed = null;
+    if (move && !move.isSent) leave();
+  };
   document.addEventListener("pointerdown", (down) => {
     if (move && !move.isSent) leave();
     const found = down.button === 0 && down.pointerType !== "touch" && movable(down.target);
@@ -137,6 +141,7 @@
   });
   document.addEventListener("pointermove", (to) => {
     if (!pressed) return;
+    if (!to.buttons) return drop(); // let go outside the window
     if (!move) {
       if (Math.hypot(to.clientX - pressed.x, to.clientY - pressed.y) < SLACK) return;
       begin(pressed.found, false);
@@ -162,10 +167,6 @@
     }
     pressed = null;
   });
-  const drop = () => {
-    pressed = null;
-    if (move && !move.isSent) leave();
-  };
   document.addEventListener("pointercancel", drop);
 
   // ---- by keyboard ----
