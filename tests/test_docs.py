@@ -3,6 +3,7 @@
 Each setting, command, target and file that it should name, and none that is not there.
 """
 
+import ast
 import re
 import runpy
 from pathlib import Path
@@ -101,6 +102,35 @@ def test_every_place_in_the_guide_for_developers_is_there():
     ]
     missing = [place for place in places if not (TOP / place).exists()]
     assert len(places) > 20 and missing == []
+
+
+def places_and_names(line: str) -> tuple[list[Path], list[str]]:
+    """The files and folders that a line of the guide names, and the names in code."""
+    words = re.findall(r"`([\w./]+)`", line)
+    places = [TOP / word for word in words if "/" in word or "." in word]
+    return places, [word for word in words if "/" not in word and "." not in word]
+
+
+def defined(place: Path) -> set[str]:
+    """What a file, or any file of a folder, defines: classes, functions, methods, constants."""
+    files = place.rglob("*.py") if place.is_dir() else [place] if place.suffix == ".py" else []
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    targets = [to for node in nodes if isinstance(node, ast.Assign) for to in node.targets]
+    kinds = ast.FunctionDef | ast.ClassDef
+    return {node.name for node in nodes if isinstance(node, kinds)} | {
+        to.id for to in targets if isinstance(to, ast.Name)
+    }
+
+
+def test_every_name_in_the_guide_for_developers_is_in_a_file_named_beside_it():
+    rows = [
+        places_and_names(line)
+        for line in (TOP / "CONTRIBUTING.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    assert sum(len(names) for _, names in rows) > 5
+    for places, names in rows:
+        assert set(names) - set().union(*(defined(place) for place in places)) == set()
 
 
 def test_the_makefile_is_short():
