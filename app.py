@@ -72,13 +72,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.teardown_request(_disconnect)
     app.after_request(_harden)
     app.register_error_handler(Exception, _show_error)
+    _wrap(app, settings)
+    return app
+
+
+def _wrap(app: Flask, settings: Settings) -> None:
+    """Put before the pages what answers or changes a request before they see it."""
     app.wsgi_app = wsgi.FeedsApp(app.wsgi_app, settings.secret_keys)
     if not settings.secret_keys:  # commands may run all the same, each as far as it can
         app.wsgi_app = _answer_not_installed
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
-    return app
 
 
 def _answer_not_installed(environ: dict, start_response) -> list[bytes]:

@@ -31,7 +31,7 @@ from base import feed_presets, passwords, scheduling
 from base.agreements import Agreement
 from base.audit import AuditEntry
 from base.changes import Changed
-from base.clashes import ClosedCalendar, SlotTaken, refuse_taken
+from base.clashes import ClosedCalendar, refuse_taken, untaken
 from base.database import (
     Base,
     InstantField,
@@ -757,10 +757,9 @@ class Booking(Placed, InSeries, Base):
         and then makes none; BadTime where the spans overlap each other; ClosedCalendar.
 
         `allow_overlap`: True, or the keys of what a person agreed to overlap. `skip_taken` leaves
-        out the times that are taken, and
-        is refused like any other where none is left. A second call with the same `key` and times
-        makes nothing and gives what the
-        first one made. `new_client` is `name`, `phone` and `email` of a client to be added with it.
+        out the times that are taken, and is refused like any other where none is left. A second
+        call with the same `key` and times makes nothing and gives what the first one made.
+        `new_client` is `name`, `phone` and `email` of a client to be added with it.
         """
         practitioner.clinic.lock()
         if key and (earlier := cls.made_before(practitioner, key, spans)):
@@ -769,26 +768,20 @@ class Booking(Placed, InSeries, Base):
         scheduling.check_apart(spans)
         taken = cls.taken(practitioner, spans) if status not in FREE_STATUSES else []
         if skip_taken:
-            refused = [clash.span for clash in taken]
-            spans = [span for span in spans if span not in refused]
-            if not spans:
-                raise SlotTaken(taken)
+            spans = untaken(spans, taken)
         else:
             refuse_taken(taken, allow_overlap)
         if fields.get("patient"):
             fields["patient"] = fields["patient"].standing
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
+        fields["status"] = status
         series = uuid.uuid4() if len(spans) > 1 else None
         made = Changed(skipped=taken if skip_taken else ())
         agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}
         for span in spans:
             booking = cls(
-                clinic=practitioner.clinic,
-                practitioner=practitioner,
-                status=status,
-                series=series,
-                **fields,
+                clinic=practitioner.clinic, practitioner=practitioner, series=series, **fields
             )
             if key and not cls.select().where(cls.uuid == form_uuid(key, span)).exists():
                 booking.uuid = form_uuid(key, span)

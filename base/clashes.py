@@ -206,6 +206,15 @@ def refuse_taken(taken: Sequence[Clash], agreed: bool | Collection[str]) -> None
         raise SlotTaken(taken)
 
 
+def untaken(spans: Sequence[Span], taken: Sequence[Clash]) -> list[Span]:
+    """Those that are not taken. Raises SlotTaken where none is left."""
+    refused = [clash.span for clash in taken]
+    left = [span for span in spans if span not in refused]
+    if not left:
+        raise SlotTaken(taken)
+    return left
+
+
 def overlapped_now(rows: Sequence[Any]) -> dict[str, list[str]]:
     """What each of these bookings overlaps now, by its id: somebody agreed to that."""
     found: dict[str, list[str]] = {}

@@ -216,17 +216,13 @@ class InSeries(_Booking):
         if skipped and not named:
             raise SlotTaken(skipped)
         handed = next((step for step in changed if "practitioner" in step.changes), None)
-        detail: dict[str, Any] = (
-            {"from": handed.row.practitioner_id, "to": handed.calendar.id} if handed else {}
-        )
+        detail: dict[str, Any] = {"fields": named}
+        if handed:
+            detail |= {"from": handed.row.practitioner_id, "to": handed.calendar.id}
         if len(changed) == 1 and not was.all_day and {*named} & PLACE and "status" not in named:
             detail |= place_before(self)
         rows = self._carry_out(changed, actor, agreed)
-        detail |= {
-            "was": was.starts_at.isoformat(),
-            "now": self.starts_at.isoformat(),
-            "fields": named,
-        }
+        detail |= {"was": was.starts_at.isoformat(), "now": self.starts_at.isoformat()}
         if self.status != was_status:
             detail["status"] = self.status
         action = "booking.moved" if moved else "booking.given" if handed else "booking.changed"

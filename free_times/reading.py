@@ -162,9 +162,15 @@ def rows_of(
     """Bookings and blocking events of these people near [start, end): one statement, and plain
     numbers, since there may be thousands.
     """
-    ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
     near = start - LONGEST_GAP, end + LONGEST_GAP
-    bookings = (
+    ids = ([Booking.id], [ExternalEvent.id]) if with_ids else ([], [])
+    return _bookings(users, near, but, ids[0]).union_all(_events(users, near, ids[1]))
+
+
+def _bookings(
+    users: Collection[int], near: tuple[datetime, datetime], but: Collection[int], more: list
+):
+    return (
         Booking.select(
             Booking.starts_at,
             Booking.ends_at,
@@ -175,7 +181,7 @@ def rows_of(
             Booking.anyone,
             SQL("NULL"),
             SQL("NULL"),
-            *ids[0],
+            *more,
         )
         .join(Practitioner)
         .switch(Booking)
@@ -187,7 +193,10 @@ def rows_of(
             Booking.id.not_in(list(but)),
         )
     )
-    events = ExternalEvent.select(
+
+
+def _events(users: Collection[int], near: tuple[datetime, datetime], more: list):
+    return ExternalEvent.select(
         ExternalEvent.starts_at,
         ExternalEvent.ends_at,
         SQL("0"),
@@ -197,14 +206,13 @@ def rows_of(
         SQL("FALSE"),
         ExternalEvent.starts_on,
         ExternalEvent.ends_on,
-        *ids[1],
+        *more,
     ).where(
         ExternalEvent.user.in_(list(users)),
         ExternalEvent.blocks,
         ExternalEvent.ends_at > near[0] - timedelta(days=1),
         ExternalEvent.starts_at < near[1] + timedelta(days=1),
     )
-    return bookings.union_all(events)
 
 
 def _gap(minutes):

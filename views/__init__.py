@@ -5,13 +5,14 @@ from flask import Flask
 from .calendar import bookings, merges, moves, next_free, patients, team_day, time_off, week, why
 from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
-from .kit import access, display, htmx, tokens
+from .kit import access, display, htmx, menu, tokens
 from .sync import connect, feeds, health, notices, sources, sync_settings, two_way
 
 
 def register(app: Flask) -> None:
     """Mount all pages. Sign-in and the helpers that templates use come with them."""
     access.init_app(app)
+    menu.init_app(app)
     tokens.init_app(app)
     htmx.init_app(app)
     display.init_app(app)

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from flask import url_for
 from flask_login import current_user
-from wtforms import BooleanField, Field
-from wtforms.widgets import NumberInput, TelInput
+from wtforms import BooleanField
+from wtforms.widgets import TelInput
 
 from base import scheduling
 from base.statuses import STATUSES
@@ -29,6 +29,7 @@ from views.kit.forms import (
     Needed,
     Options,
     Paragraph,
+    Whole,
 )
 
 from . import clients, places
@@ -36,21 +37,6 @@ from .booking_times import Times
 
 MOST_FOUND = 6
 WHICH = [("one", "Only this one"), ("following", "This and following"), ("all", "The whole series")]
-
-
-class Whole(Field):
-    """A whole number; empty: None."""
-
-    widget = NumberInput()
-
-    def _value(self):
-        return self.raw_data[0] if self.raw_data else "" if self.data is None else str(self.data)
-
-    def process_formdata(self, valuelist):
-        raw = valuelist[0].strip() if valuelist else ""
-        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
-        if raw and self.data is None:
-            raise ValueError("Write a whole number")
 
 
 class BookingForm(Times):

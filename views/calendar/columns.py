@@ -116,28 +116,7 @@ def fill(
     )
     touching = [item for item in items if touches(item, column.date, window)]
     column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
-    places = [(item, _place(item, window, zone)) for item in touching if not item.all_day]
-    aside = _aside(places)
-    abreast = [one for one in places if one[0] not in aside]
-    lanes = scheduling.lanes([place for _, place in abreast])
-    named = [f"{lane}/{of}" if of > 1 else None for lane, of in lanes]
-    column.items = sorted(
-        (
-            _block(
-                item,
-                calendar,
-                _times(item, window, zone),
-                start=wall(start),
-                end=wall(end),
-                lane=lane,
-            )
-            for (item, (start, end)), lane in [
-                *zip(abreast, named, strict=True),
-                *((one, ASIDE) for one in places if one[0] in aside),
-            ]
-        ),
-        key=attrgetter("start"),
-    )
+    column.items, aside = _timed([item for item in touching if not item.all_day], calendar, window)
     column.note = rota.names.get(column.date, "")
     column.off = [item for item in touching if isinstance(item, Stretch) and item.all_day]
     if not column.off:
@@ -152,18 +131,48 @@ def fill(
             for span in rota.open_on(column.date)
             if span.ends_at > now
         ]
-        taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
-        taken += outside.cut(
-            [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
+        free = _free(ahead, items, aside, zone)
+        column.items = _in_order([*column.items, *_slots(free, column.items, zone)])
+
+
+def _in_order(items: Iterable[Block | Free]) -> list[Block | Free]:
+    return sorted(items, key=attrgetter("start"))
+
+
+def _timed(
+    touching: Iterable[Item], calendar: Practitioner, window: Span
+) -> tuple[list[Block | Free], list[Item]]:
+    """The blocks of what is not for whole days, and what of it stands aside."""
+    zone = calendar.zone
+    places = [(item, _place(item, window, zone)) for item in touching]
+    aside = _aside(places)
+    abreast = [one for one in places if one[0] not in aside]
+    lanes = scheduling.lanes([place for _, place in abreast])
+    named = [f"{lane}/{of}" if of > 1 else None for lane, of in lanes]
+    laid = [
+        *zip(abreast, named, strict=True),
+        *((one, ASIDE) for one in places if one[0] in aside),
+    ]
+    blocks = (
+        _block(
+            item, calendar, _times(item, window, zone), start=wall(start), end=wall(end), lane=lane
         )
-        taken += working_time.cut([item for item in items if isinstance(item, Stretch)], ahead)
-        free = [
-            list(_divided(gap, [item.span for item in aside]))
-            for gap in scheduling.gaps(ahead, taken)
-        ]
-        column.items = sorted(
-            [*column.items, *_slots(free, column.items, zone)], key=attrgetter("start")
-        )
+        for (item, (start, end)), lane in laid
+    )
+    return _in_order(blocks), aside
+
+
+def _free(
+    ahead: list[Span], items: Sequence[Item], aside: Sequence[Item], zone: ZoneInfo
+) -> list[list[tuple[Span, bool]]]:
+    """What is free of the working time ahead, gap by gap, each cut by what stands aside."""
+    taken = [item.span for item in items if isinstance(item, Booking) and item.is_busy]
+    taken += outside.cut(
+        [item for item in items if isinstance(item, ExternalEvent) and item.blocks], ahead, zone
+    )
+    taken += working_time.cut([item for item in items if isinstance(item, Stretch)], ahead)
+    freed = [item.span for item in aside]
+    return [list(_divided(gap, freed)) for gap in scheduling.gaps(ahead, taken)]
 
 
 def _aside(places: Sequence[tuple[Item, tuple[int, int]]]) -> list[Item]:

@@ -13,10 +13,9 @@ from free_times.finding import Free, Wish
 from models import Patient, Practitioner, Service
 from views.kit import access, display, sync_words
 from views.kit.access import login_required
-from views.kit.forms import Choice, Day, Form, arg_int
+from views.kit.forms import Choice, Day, Form, Whole, arg_int
 
 from . import booking_form, places
-from .booking_form import Whole
 
 blueprint = Blueprint("next_free", __name__)
 places.carry(blueprint)

@@ -15,7 +15,7 @@ from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.series import STATUSES
 from models import Booking, Patient, Practitioner, Service, Venue
-from views.kit import access, display, htmx, sync_words
+from views.kit import access, display, htmx, menu, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -145,7 +145,7 @@ def _calendars(day: date | None, now: datetime) -> list[Practitioner]:
     """The clinic's open calendars, and closed ones with bookings on the day, in any zone."""
     utc = ZoneInfo("UTC")
     noon = scheduling.midnight(day, utc) + timedelta(hours=12) if day else now
-    return access.calendars_of_day(noon - timedelta(hours=36), noon + timedelta(hours=36))
+    return menu.calendars_of_day(noon - timedelta(hours=36), noon + timedelta(hours=36))
 
 
 def _mark(calendars: Sequence[Practitioner], now: datetime) -> str:

@@ -11,7 +11,7 @@ from peewee import fn
 from base import scheduling, time_off
 from base.statuses import STATUSES
 from models import Booking, Practitioner, User
-from views.kit import access, display, htmx
+from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -45,7 +45,7 @@ def index():
     view = request.args.get("view", "week")
     if view not in VIEWS:
         abort(404)
-    if not access.menu_calendars()[0]:
+    if not menu.menu_calendars()[0]:
         return render_template("week/none.html")
     calendar = chosen_calendar()
     return render_template("week/index.html", **page(calendar, chosen_day(calendar.zone), view))
@@ -96,8 +96,8 @@ def chosen_calendar() -> Practitioner:
     """The calendar of the query string; else one's own; else the first."""
     asked = arg_int(request.values.get("calendar"))
     if asked is None:
-        return next(iter(access.menu_calendars()[0]), None) or abort(404)  # one's own come first
-    listed = (one for one in access.menu_calendars()[0] if one.id == asked)
+        return next(iter(menu.menu_calendars()[0]), None) or abort(404)  # one's own come first
+    listed = (one for one in menu.menu_calendars()[0] if one.id == asked)
     return next(listed, None) or access.calendar_to_read(asked)
 
 
@@ -153,7 +153,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "one_day": display.day(day, year=True),
         "calendars": switcher(),
         "statuses": [s for s in (*STATUSES, "external", "away") if s in shown],
-        "more_calendars": access.menu_calendars()[1],
+        "more_calendars": menu.menu_calendars()[1],
         "says_zone": booking_form.zone_differs(calendar),
         "may_book": access.may_book(calendar),
         "first_steps": None
@@ -201,7 +201,7 @@ def _months(first: date, last: date) -> str:
 def switcher() -> list[tuple[str, list[Practitioner]]]:
     """The calendars of the menu in groups: one's own, then each venue's."""
     groups: dict[str, list[Practitioner]] = {}
-    for one in access.menu_calendars()[0]:
+    for one in menu.menu_calendars()[0]:
         groups.setdefault(
             "Your calendars" if one.user_id == current_user.id else one.venue.name, []
         ).append(one)

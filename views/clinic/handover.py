@@ -11,7 +11,7 @@ from flask_login import current_user
 from base.clashes import ClosedCalendar
 from models import Booking, Practitioner
 from people import leftover
-from views.kit import access, display, htmx
+from views.kit import access, display, htmx, menu
 from views.kit.access import manager_required
 from views.kit.forms import arg_int
 
@@ -104,7 +104,7 @@ def _page(calendar: Practitioner, status: int = 200, **more) -> tuple[str, int]:
         if one.user_id != calendar.user_id or one.id != calendar.id
     ]
     free = (
-        {one.id: leftover.free_for(one, rows) for one in open_ones[: access.MOST_IN_MENU]}
+        {one.id: leftover.free_for(one, rows) for one in open_ones[: menu.MOST_IN_MENU]}
         if rows
         else {}
     )

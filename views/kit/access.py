@@ -2,7 +2,6 @@
 another clinic's row is 404.
 """
 
-from datetime import datetime
 from functools import wraps
 from typing import TypeVar
 
@@ -15,7 +14,6 @@ from base.outside import ExternalEvent
 from base.time_off import UNDO_FOR, DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
-from people import leftover
 from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables.accounts import Account, RemoteCalendar
@@ -23,8 +21,6 @@ from sync.tables.notices import Notice
 
 from . import brakes, devices, htmx, signing_in, tokens
 from .sessions import UNATTENDED, Sessions
-
-MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
 
 logins = LoginManager()
 
@@ -41,7 +37,6 @@ def init_app(app: Flask) -> None:
         lambda: {
             "current_user": current_user,
             "clinic": clinic() if current_user.is_authenticated else None,
-            "left_over": left_over,
         }
     )
 
@@ -134,47 +129,6 @@ def calendars() -> list[Practitioner]:
     if "calendars" not in g:
         g.calendars = list(Practitioner.listed(clinic()))
     return g.calendars
-
-
-def menu_calendars() -> tuple[list[Practitioner], bool]:
-    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold;
-    and whether there are more. Closed ones that hold
-    bookings to come stand behind them until none is left."""
-    _load_menu()
-    return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
-
-
-def left_over() -> list[Practitioner]:
-    """The clinic's closed calendars that still hold bookings to come, each with their number as
-    `left`.
-    """
-    _load_menu()
-    return g.left_over
-
-
-def _load_menu() -> None:
-    """One query a request for both: every page of the calendar needs them."""
-    if "menu_calendars" in g:
-        return
-    order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
-    rows = (
-        leftover.with_open_ones(clinic())
-        .order_by(*(one.desc() for one in order), Venue.id, User.name)
-        .limit(2 * MOST_IN_MENU + 1)
-    )
-    g.menu_calendars = [row for row in rows if row.left is None]
-    g.left_over = [row for row in rows if row.left is not None]
-
-
-def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
-    """The clinic's open calendars, and closed ones with bookings in [start, end) or to come, by
-    venue and name. One query, which also answers `left_over`.
-    """
-    rows = leftover.with_open_ones(clinic(), Booking.touching(start, end))
-    found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
-    g.left_over = [row for row in found if row.left]
-    g.menu_calendars = [row for row in found if row.left is None]
-    return found
 
 
 def may_book(practitioner: Practitioner) -> bool:

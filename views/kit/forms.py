@@ -24,6 +24,7 @@ from wtforms.widgets import (
     EmailInput,
     HiddenInput,
     ListWidget,
+    NumberInput,
     RadioInput,
     TextInput,
     TimeInput,
@@ -168,6 +169,21 @@ class Needed(InputRequired):
             raise StopValidation()
         if not field.data:
             raise StopValidation(self.message)
+
+
+class Whole(Field):
+    """A whole number; empty: None."""
+
+    widget = NumberInput()
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else "" if self.data is None else str(self.data)
+
+    def process_formdata(self, valuelist):
+        raw = valuelist[0].strip() if valuelist else ""
+        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
+        if raw and self.data is None:
+            raise ValueError("Write a whole number")
 
 
 class Money(Field):

@@ -1,0 +1,58 @@
+"""Which calendars stand in the menu, read once a request."""
+
+from datetime import datetime
+
+from flask import Flask, g
+from flask_login import current_user
+
+from models import Booking, Practitioner, User, Venue
+from people import leftover
+
+from . import access
+
+MOST_IN_MENU = 20  # calendars; a large clinic chooses through its team
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(lambda: {"left_over": left_over})
+
+
+def menu_calendars() -> tuple[list[Practitioner], bool]:
+    """One's own calendars, then colleagues' by venue, the oldest first, as many as a menu can hold;
+    and whether there are more. Closed ones that hold
+    bookings to come stand behind them until none is left."""
+    _load_menu()
+    return [*g.menu_calendars[:MOST_IN_MENU], *g.left_over], len(g.menu_calendars) > MOST_IN_MENU
+
+
+def left_over() -> list[Practitioner]:
+    """The clinic's closed calendars that still hold bookings to come, each with their number as
+    `left`.
+    """
+    _load_menu()
+    return g.left_over
+
+
+def _load_menu() -> None:
+    """One query a request for both: every page of the calendar needs them."""
+    if "menu_calendars" in g:
+        return
+    order = Practitioner.user == current_user.id, Practitioner.archived | Venue.archived
+    rows = (
+        leftover.with_open_ones(access.clinic())
+        .order_by(*(one.desc() for one in order), Venue.id, User.name)
+        .limit(2 * MOST_IN_MENU + 1)
+    )
+    g.menu_calendars = [row for row in rows if row.left is None]
+    g.left_over = [row for row in rows if row.left is not None]
+
+
+def calendars_of_day(start: datetime, end: datetime) -> list[Practitioner]:
+    """The clinic's open calendars, and closed ones with bookings in [start, end) or to come, by
+    venue and name. One query, which also answers `left_over`.
+    """
+    rows = leftover.with_open_ones(access.clinic(), Booking.touching(start, end))
+    found = list(rows.order_by(Venue.name, Venue.id, User.name, Practitioner.id))
+    g.left_over = [row for row in found if row.left]
+    g.menu_calendars = [row for row in found if row.left is None]
+    return found
