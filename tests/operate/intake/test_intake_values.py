@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operate.intake import values
+from operate.intake.upload import Import
 from operate.intake.values import DAY_FIRST, MONTH_FIRST, NoValue, When
 
 MARCH = date(2027, 3, 12)
@@ -247,3 +248,8 @@ def test_a_year_of_two_digits_is_not_taken_for_the_day_unasked(cells, order):
 
 def test_a_year_of_two_digits_may_come_first():
     assert values.when("27/3/13", "year-first").date == date(2027, 3, 13)
+
+
+def test_where_many_lines_are_bad_it_is_said_for_how_many_there_are_reasons():
+    assert Import(total=1_000, good=0).reasons_given is None
+    assert Import(total=1_500, good=499).reasons_given == 1_000
