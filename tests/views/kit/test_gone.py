@@ -80,7 +80,7 @@ def test_what_is_removed_while_its_form_is_saved_is_said(app, signed_in, linden,
     count, tried = len(list(addresses(app, **{gone: 1}))), 0
     for n in range(count):
         for kind in (
-            ("moved", "deletes", "double", "source_empty") if gone == "notice_id" else ("",)
+            ("moved", "deletes", "double", "source_empty") if gone == "notice_id" else ("moved",)
         ):
             row = one_more(kind)
             endpoint, address = list(addresses(app, **{gone: row.id}))[n]
