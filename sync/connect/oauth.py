@@ -291,8 +291,9 @@ def _judge(answer: httpx.Response) -> httpx.Response:
     error, status = word(body.get("error")), answer.status_code
     if error in FINAL:  # the subtype tells a policy of the organisation from access taken back
         raise AuthExpired(word(body.get("error_subtype")) or error, status)
-    if status == 429:
-        raise RateLimited(error, status, retry_after_seconds(answer.headers))
+    waiting = retry_after_seconds(answer.headers)
+    if status == 429 or (status >= 500 and waiting is not None):
+        raise RateLimited(error, status, waiting)
     if status >= 500 or error in PASSING:
         raise Unavailable(error, status)
     raise (NotConfigured if error in MISCONFIGURED else ProviderError)(error, status)

@@ -23,6 +23,7 @@ FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(9000, 1, 1)
 EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 ID_LENGTH, ETAG_LENGTH = 1200, 300
 MOST_PAGES = 1000
+MOST_LIST_PAGES = 50  # of a list of calendars or channels, which are hundreds to a page
 Told = TypeVar("Told")
 Bound = TypeVar("Bound", date, datetime)
 _YEAR = re.compile(r"([+-]?\d{4,9})-")
@@ -59,13 +60,13 @@ def reading() -> Iterator[None]:
         raise Unavailable("unreadable answer") from None
 
 
-def following(seen: set[str], place: object) -> str:
-    """The place of the next page, after those that were `seen` (the set grows). Raises Endless, and
-    TypeError for a value that is no place.
+def following(seen: set[str], place: object, is_short: bool = False) -> str:
+    """The place of the next page, after those that were `seen` (the set grows). `is_short`: of a
+    list that is no calendar's. Raises Endless, and TypeError for a value that is no place.
     """
     if not isinstance(place, str):
         raise TypeError("no place")
-    if place in seen or len(seen) >= MOST_PAGES:
+    if place in seen or len(seen) >= (MOST_LIST_PAGES if is_short else MOST_PAGES):
         raise Endless("endless pages")
     seen.add(place)
     return place

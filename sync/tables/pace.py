@@ -12,7 +12,9 @@ from base.outside import ID_LENGTH
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow
 
-KEPT_PAGES = timedelta(hours=1)
+KEPT_PAGES = timedelta(hours=1)  # beyond the time that the provider wanted us to wait
+LONGEST_READ = timedelta(days=2)  # a page that is older is read again
+LONGEST_REST_SECONDS = 900
 
 
 class Pace(Base):
@@ -31,6 +33,16 @@ class Pace(Base):
     def of(cls, account: Account) -> "Pace":
         """The account's row, new where nothing was learnt yet."""
         return cls.get_or_none(cls.account == account) or cls(account=account)
+
+    def went_on(self, at: datetime) -> bool:
+        """Something went through at this instant: whether that is news, after a refusal. Saves
+        nothing.
+        """
+        if self.limited_at is None:
+            return False
+        rest = int((at - self.limited_at).total_seconds())
+        self.rest_seconds, self.limited_at = min(max(rest, 0), LONGEST_REST_SECONDS), None
+        return True
 
 
 class ToldChange(Base):
@@ -96,5 +108,11 @@ def is_known(account_id: int, remote_id: str, etag: str) -> bool:
 
 
 def clean_up(at: datetime) -> None:
-    """Delete pages of reads that nobody continued."""
-    ReadPage.delete().where(ReadPage.read_at < at - KEPT_PAGES).execute()
+    """Delete pages of reads that nobody continued, though the provider let us."""
+    waiting = (
+        RemoteCalendar.select(RemoteCalendar.id)
+        .join(Account)
+        .where(Account.wait_until > at - KEPT_PAGES)
+    )
+    is_given_up = (ReadPage.read_at < at - KEPT_PAGES) & ReadPage.calendar.not_in(waiting)
+    ReadPage.delete().where(is_given_up | (ReadPage.read_at < at - LONGEST_READ)).execute()

@@ -15,7 +15,7 @@ from sync.providers.base import OpenChannel, Provider
 from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel, hash_of
-from sync.tables.pace import Pace, ToldChange, is_known
+from sync.tables.pace import ToldChange, is_known
 
 from .context import RunContext
 
@@ -34,7 +34,7 @@ def keep_open(context: RunContext, roles: Sequence[str] = ("source", "destinatio
     """Ensure that every synced calendar has one open channel. A provider that refuses is not asked
     again for a while: polling goes on.
     """
-    base, pace = connections.setup().webhook_url, Pace.of(context.account)
+    base, pace = connections.setup().webhook_url, context.pace
     for channel in (
         Channel.select(Channel)
         .join(RemoteCalendar)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from base import scheduling
@@ -16,7 +17,6 @@ from sync.tables.accounts import SURE, Account
 from sync.tables.pace import Pace
 from sync.tables.runs import SyncRun
 
-LONGEST_WAIT_SECONDS = 900
 GOES_ON = "goes_on"  # the word of a run that ended with its time slice: the next one counts on
 
 
@@ -42,6 +42,7 @@ class RunContext:
     counts: Counter[str] = field(default_factory=Counter)
     has_begun: bool = False
     has_got_on: bool = False  # something went through
+    has_read_on: bool = False  # a long read got further, and goes on there
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -74,11 +75,8 @@ class RunContext:
         """
         pace, most, at = self.pace, self.provider.batch_size, scheduling.utc_now()
         before = pace.batch, pace.rest_seconds, pace.limited_at
-        if done and pace.limited_at:
-            pace.rest_seconds = min(
-                int((at - pace.limited_at).total_seconds()), LONGEST_WAIT_SECONDS
-            )
-            pace.limited_at = None
+        if done:
+            pace.went_on(at)
         if is_limited:  # after others it may be all together that was too much
             pace.batch = (
                 max(1, self.batch_size * 3 // 4)
@@ -90,6 +88,12 @@ class RunContext:
         self.has_got_on |= bool(done)
         if (pace.batch, pace.rest_seconds, pace.limited_at) != before:
             pace.save()
+
+    def read_on(self, at: datetime) -> None:
+        """Something was read at this instant that need not be read again, though not all was."""
+        self.has_read_on = True
+        if self.pace.went_on(at):
+            self.pace.save()
 
     def check_time(self) -> None:
         """Call before each batch and each calendar. Raises OutOfTime when the slice is over. The

@@ -15,20 +15,18 @@ from typing import Any
 from base import jobs, scheduling, vault
 from sync.providers.errors import RateLimited, Unanswered, Unavailable
 from sync.tables.accounts import RemoteCalendar
-from sync.tables.pace import KEPT_PAGES, ReadPage
+from sync.tables.pace import KEPT_PAGES, LONGEST_READ, ReadPage
 
-from .context import OutOfTime
+from .context import OutOfTime, RunContext
 
 CUT_SHORT = (OutOfTime, RateLimited, Unanswered, jobs.TooLong)
 
 
 class KeptPages:
-    """See `providers.base.Pages`. `ends_at`: the end of this slice in monotonic seconds; None: no
-    end.
-    """
+    """See `providers.base.Pages`. The context says when this slice ends."""
 
-    def __init__(self, ends_at: float | None):
-        self._ends_at = ends_at
+    def __init__(self, context: RunContext):
+        self._context, self._ends_at = context, context.ends_at
         self._calendar: RemoteCalendar | None = None
         self._known: dict[str, str] = {}
         self._fresh: dict[str, dict[str, Any]] = {}
@@ -45,8 +43,7 @@ class KeptPages:
         """
         self._purpose = purpose
         rows = list(ReadPage.select().where(*self._mine(calendar)))
-        oldest = scheduling.utc_now() - KEPT_PAGES
-        is_stale = any(row.read_at < oldest or (after and row.read_at <= after) for row in rows)
+        is_stale = self._are_old(rows) or any(after and row.read_at <= after for row in rows)
         self._calendar = calendar
         self._known = {} if is_stale else {row.place: row.sealed for row in rows}
         self._fresh = {}
@@ -68,7 +65,21 @@ class KeptPages:
         finally:
             self._calendar = None
 
+    def _are_old(self, rows: list[ReadPage]) -> bool:
+        """Whether the read began too long ago, or nobody went on with it. Waiting as long as the
+        provider wants is going on.
+        """
+        if not rows:
+            return False
+        at, read_at = scheduling.utc_now(), [row.read_at for row in rows]
+        went_on_at = max(read_at)
+        if waited := self._context.account.wait_until:
+            went_on_at = max(went_on_at, waited)
+        return bool(min(read_at) < at - LONGEST_READ or went_on_at < at - KEPT_PAGES)
+
     def _store(self) -> None:
+        if self._read_at:
+            self._context.read_on(min(self._read_at.values()))
         for place, page in self._fresh.items():
             row = {
                 "calendar": self._calendar,

@@ -39,7 +39,7 @@ class Reader:
     def __init__(self, context: RunContext, poll_seconds: float):
         self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
         self._whole: set[int] = set()  # calendars that this pass reads as a whole
-        self.pages = KeptPages(context.ends_at)
+        self.pages = KeptPages(context)
         context.provider.keep_pages(self.pages)
 
     def pull(
@@ -154,6 +154,8 @@ class Reader:
             RemoteCalendar.update(**columns).where(*same(calendar), unchanged).execute()
             CalendarTrouble.end(calendar, "calendar")
             self.plan_next(calendar)
+            if calendar.id in self._whole:
+                self.context.read_on(at)
 
     def plan_next(self, calendar: RemoteCalendar) -> None:
         """Set the next regular read, unless somebody asked for one since this read began: then

@@ -14,7 +14,7 @@ from datetime import timedelta
 from base import jobs, scheduling
 from base.text import places
 from sync.connect import connecting, connections
-from sync.providers.errors import ProviderError
+from sync.providers.errors import Endless, ProviderError
 from sync.tables import ending
 from sync.tables.accounts import Account, LeaseLost, Overtaken, RemoteCalendar
 from sync.tables.notices import Notice
@@ -178,7 +178,7 @@ class _Round:
         account = self.account
         today, rules = scheduling.utc_now().date(), local.shown_as(account)
         if account.listed_at is None or account.listed_at < scheduling.utc_now() - LISTED:
-            connecting.list_calendars(account, self.context.provider)
+            self._list_calendars()
         destination = account.destination
         if destination is None:
             return
@@ -202,6 +202,17 @@ class _Round:
                 Account.id == account.id
             ).execute()
         strays.clear(self.context, is_searched=search.search(self.context, self.reader.pages))
+
+    def _list_calendars(self) -> None:
+        """Bring the list of calendars up to date. One without end is let be until the next time:
+        those that are known go on.
+        """
+        try:
+            connecting.list_calendars(self.account, self.context.provider)
+        except Endless as error:
+            log.warning("account %s: its calendars cannot be listed: %s", self.account.id, error)
+            with self.context.writing():
+                self.account.put(listed_at=scheduling.utc_now())
 
     def _end(self) -> None:
         """No error: the account is well, and the run is stored."""

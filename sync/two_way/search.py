@@ -26,7 +26,13 @@ def search(context: RunContext, pages: KeptPages) -> bool:
     account, at = context.account, scheduling.utc_now()
     if account.searched_at is not None and account.searched_at > at - SEARCH_EVERY:
         return False
-    listed = strays.elsewhere(account, context.provider.calendars())
+    try:
+        listed = strays.elsewhere(account, context.provider.calendars())
+    except Endless as error:
+        log.warning("account %s: its calendars cannot be listed: %s", account.id, error)
+        with context.writing():
+            _put_off(account, at)
+        return False
     rows = connecting.note_new(account, listed)
     for calendar in listed:
         row = rows.get(calendar.calendar_id)
@@ -46,13 +52,18 @@ def search(context: RunContext, pages: KeptPages) -> bool:
     known = {calendar.calendar_id for calendar in listed} | rows.keys()
     with context.writing():
         Stray.delete().where(Stray.account == account, Stray.calendar_id.not_in(known)).execute()
-        asked = (
-            Account.searched_at.is_null()
-            if account.searched_at is None
-            else Account.searched_at == account.searched_at
-        )
-        Account.update(searched_at=at).where(Account.id == account.id, asked).execute()
+        _put_off(account, at)
     return True
+
+
+def _put_off(account: Account, at: datetime) -> None:
+    """The next search is a day from this one, unless somebody asked meanwhile."""
+    asked = (
+        Account.searched_at.is_null()
+        if account.searched_at is None
+        else Account.searched_at == account.searched_at
+    )
+    Account.update(searched_at=at).where(Account.id == account.id, asked).execute()
 
 
 def is_searched(row: RemoteCalendar | None) -> bool:

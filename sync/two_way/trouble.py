@@ -7,6 +7,7 @@ from base import scheduling
 from base.database import in_one_transaction
 from sync.providers.errors import (
     AuthExpired,
+    Endless,
     Forbidden,
     NameTaken,
     NoMailbox,
@@ -17,15 +18,17 @@ from sync.providers.errors import (
 )
 from sync.tables.accounts import SURE, TOO_MUCH_AT_ONCE, Account
 from sync.tables.notices import Notice
+from sync.tables.pace import LONGEST_REST_SECONDS
 from sync.tables.runs import SyncRun
 
-from .context import LONGEST_WAIT_SECONDS, RunContext, word_of
+from .context import RunContext, word_of
 
 FIRST_WAIT_SECONDS = 5
 OPERATOR_WAIT = timedelta(minutes=30)
 # so often we try again to take away what a provider does not let us take away
 DAILY = timedelta(days=1)
 PATIENCE = timedelta(hours=6)
+ENDLESS_WAIT = timedelta(hours=6)  # each try costs as many requests as there are pages at most
 JITTER = 0.25
 RENAMED: dict[str, object] = {  # columns of an account whose calendar needs another name
     "phase": "naming",
@@ -53,7 +56,8 @@ def write_down(context: RunContext, error: ProviderError) -> None:
         account.generation,
     ):
         return  # the person changed the account meanwhile: that is due, and the error is outdated
-    got_on = context.has_got_on  # some work got through: this trouble is a new one
+    # some work got through, or a long read got on: this trouble is a new one
+    got_on = context.has_got_on or context.has_read_on
     failures = 1 if got_on else row.failures + 1
     health, wait_until = consequence(
         error, failures, _rest(context, error) if got_on else FIRST_WAIT_SECONDS
@@ -152,12 +156,14 @@ def consequence(
         return "calendar_gone", None
     if isinstance(error, (NotConfigured, Forbidden)):
         return "operator", at + OPERATOR_WAIT
+    if isinstance(error, Endless):
+        return "waiting", at + ENDLESS_WAIT
     seconds = (
         getattr(error, "retry_after_seconds", None) if isinstance(error, RateLimited) else None
     )
     if seconds is None:
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-        seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_WAIT_SECONDS) * spread
+        seconds = min(first * 2 ** min(failures - 1, 12), LONGEST_REST_SECONDS) * spread
     return "waiting", at + timedelta(seconds=min(seconds, 86400))
 
 

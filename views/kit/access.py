@@ -22,6 +22,8 @@ from sync.tables.notices import Notice
 from . import brakes, devices, htmx, signing_in, tokens
 from .sessions import UNATTENDED, Sessions
 
+_WITH_A_CODE = "connect.arrive"  # what came in its address must stand in no other one
+
 logins = LoginManager()
 
 
@@ -82,10 +84,9 @@ def _ask_to_sign_in():
     if htmx.is_partial() or (token and token.user_id):
         return signing_in.ask_again(token and token.user_id, "ended")
     if request.method == "GET":
+        is_shown = request.query_string and request.endpoint != _WITH_A_CODE
         return redirect(
-            url_for(
-                "auth.sign_in", next=request.full_path if request.query_string else request.path
-            )
+            url_for("auth.sign_in", next=request.full_path if is_shown else request.path)
         )
     flash("You were signed out, so nothing was saved. Sign in, then do it once more.", "warning")
     return redirect(url_for("auth.sign_in"), 303)

@@ -23,7 +23,8 @@ from . import connect_words
 
 blueprint = Blueprint("connect", __name__)
 
-KEY = "departure"
+KEY = "departure "  # and the state: each tab that leaves is known when it is back
+MOST_UNDER_WAY = 4
 # a code that comes back once more within this time was used by the first return
 JUST_NOW = timedelta(minutes=10)
 
@@ -40,9 +41,11 @@ def depart(kind: str):
     # one that is of no use gives way to another
     known = account.email if account and not account.is_unused else ""
     leaving = connecting.depart(kind, current_user.clinic, _way_back(kind), known)
-    session[KEY] = {
+    for key in _under_way()[MOST_UNDER_WAY - 1 :]:
+        session.pop(key)
+    session[KEY + leaving.state] = {
+        "at": scheduling.utc_now().isoformat(),
         "kind": kind,
-        "state": leaving.state,
         "verifier": leaving.verifier,
         "redirect_uri": leaving.redirect_uri,
     }
@@ -55,13 +58,9 @@ def arrive(kind: str):
     """Back from the provider. What came with the address must not stay in it, so every answer leads
     on.
     """
-    kept = session.pop(KEY, None)
     if kind not in connections.kinds():
         abort(404)
-    known = (
-        kept if kept and kept["kind"] == kind else {"state": "", "verifier": "", "redirect_uri": ""}
-    )
-    leaving = Departure("", known["state"], known["verifier"], known["redirect_uri"])
+    leaving = _departure(kind, request.args.get("state", ""))
     refusal = _refusal(kind)
     if refusal:
         flash(refusal, "warning")
@@ -69,11 +68,7 @@ def arrive(kind: str):
     try:
         account = connecting.arrive(current_user, kind, leaving, request.args)
     except OtherAccount as other:
-        flash(
-            f"You chose another account. {other.email} is connected here; to change it, disconnect"
-            " it first.",
-            "warning",
-        )
+        flash(f"You chose another account. {_what_helps(kind, other.email)}", "warning")
         return _back(kind)
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
@@ -84,6 +79,34 @@ def arrive(kind: str):
             connecting.note_missing(current_user, kind, word)
             return _back(kind)
     return _connected(account)
+
+
+def _under_way() -> list[str]:
+    """Keys of the departures that are not back yet, the newest first."""
+    keys = [key for key in session if key.startswith(KEY)]
+    return sorted(keys, key=lambda key: session[key]["at"], reverse=True)
+
+
+def _departure(kind: str, state: str) -> Departure:
+    """The departure that this return belongs to, which is used with it; one that nothing belongs
+    to where there is none. Others of the same person go on.
+    """
+    kept = session.get(KEY + state)
+    if not state or not kept or kept["kind"] != kind:
+        return Departure("", "", "", "")
+    del session[KEY + state]
+    return Departure("", state, kept["verifier"], kept["redirect_uri"])
+
+
+def _what_helps(kind: str, email: str) -> str:
+    """What somebody can do who chose another account than the one that is known."""
+    known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
+    if known and known.phase == "leaving":
+        return (
+            f"Our events in {email} are still to be removed. Connect {email} once more for that, or"
+            " press “End now” and let them stay."
+        )
+    return f"{email} is connected here; to change it, disconnect it first."
 
 
 def _connected(account: Account):

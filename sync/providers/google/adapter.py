@@ -366,7 +366,8 @@ class Google:
             if "nextPageToken" not in page:
                 return
             with reading():
-                query = {**query, "pageToken": following(seen, page["nextPageToken"])}
+                place = following(seen, page["nextPageToken"], is_short=path == LIST)
+            query = {**query, "pageToken": place}
 
 
 def _refuse(answer: httpx.Response) -> None:

@@ -35,8 +35,9 @@ LOST_TOKEN = ("fullSyncRequired", "updatedMinTooLongAgo")
 def error_of(status: int, body: dict[str, Any], headers: Mapping[str, str]) -> ProviderError:
     """The error that an answer with this status (400 or above) stands for."""
     reason, location = _reason(body)
-    if status == 429 or (status == 403 and reason in (*RATE_REASONS, *USE_LIMITS)):
-        waiting = retry_after_seconds(headers)
+    waiting = retry_after_seconds(headers)
+    is_limited = status == 403 and reason in (*RATE_REASONS, *USE_LIMITS)
+    if status == 429 or is_limited or (status >= 500 and waiting is not None):
         return RateLimited(
             reason,
             status,

@@ -106,13 +106,12 @@ class Microsoft:
         """With the notes by which ours are found again, if these can be had."""
         query = {"$top": LIST_SIZE}
         try:
-            return list(
-                self._graph.items(target("/me/calendars", query | {"$expand": expanded(NOTE)}))
-            )
+            noted = target("/me/calendars", query | {"$expand": expanded(NOTE)})
+            return list(self._graph.items(noted, is_short=True))
         except ProviderError as error:
             if error.status != 400:
                 raise
-        return list(self._graph.items(target("/me/calendars", query)))
+        return list(self._graph.items(target("/me/calendars", query), is_short=True))
 
     def calendar(self, calendar_id: str) -> Calendar:
         with reading():

@@ -92,7 +92,7 @@ class Channels:
 
     def _close_lost(self, resource: str, address: str) -> None:
         with reading():
-            for item in list(self._graph.items("/subscriptions")):
+            for item in list(self._graph.items("/subscriptions", is_short=True)):
                 if (
                     item["resource"].lstrip("/") == resource.lstrip("/")
                     and urlsplit(item["notificationUrl"]).netloc == urlsplit(address).netloc

@@ -66,9 +66,11 @@ class Graph:
             raise error if (method, path) == NAMING else _nameless(error)
         return answer
 
-    def pages(self, path: str, prefer: str = "") -> Iterator[dict[str, Any]]:
+    def pages(
+        self, path: str, prefer: str = "", is_short: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """Every page of one list; a page may be empty and not the last. What is no page is an
-        error, not an empty list.
+        error, not an empty list. `is_short`: see `parsing.following`.
         """
         seen, address = {path}, path
         while True:
@@ -80,11 +82,12 @@ class Graph:
                 return
             if not isinstance(link, str) or not self.is_ours(link):
                 raise Unavailable("a page elsewhere")
-            address = following(seen, link)
+            address = following(seen, link, is_short)
 
-    def items(self, path: str) -> Iterator[dict[str, Any]]:
+    def items(self, path: str, is_short: bool = False) -> Iterator[dict[str, Any]]:
         """What the pages of one list hold."""
-        return (item for page in self.pages(path) for item in page["value"])
+        pages = self.pages(path, is_short=is_short)
+        return (item for page in pages for item in page["value"])
 
     # ---- batches ----
 

@@ -15,6 +15,7 @@ from sync_world import WORLDS
 import models
 from base import jobs
 from sync.connect import connecting, connections
+from sync.tables import ending
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import first_look
 
@@ -220,11 +221,65 @@ def test_a_second_return_of_one_that_worked_says_that_it_is_connected(pat, world
     assert "Connected to" in lands_on(pat, pat.get(back)) and Account.select().count() == 1
 
 
+def test_a_session_that_ends_meanwhile_leads_back_without_the_code(pat, world):
+    back = consent(world, depart(pat, world))
+    pat.post("/sign-out")
+    answer = pat.get(back)
+    assert answer.status_code == 302 and answer.headers["Location"].endswith(
+        f"next=/connect/{world.kind}"
+    )
+
+
 def test_an_old_return_is_refused_later(pat, world, clock):
     back = consent(world, depart(pat, world))
     pat.get(back)
     clock.now += timedelta(minutes=11)
     assert "This page had expired" in lands_on(pat, pat.get(back))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_tabs_that_leave_are_both_known_when_they_are_back(pat, world, order):
+    backs = [consent(world, depart(pat, world)) for _ in range(2)]
+    for number in order:
+        assert "Connected to" in lands_on(pat, pat.get(backs[number]))
+    assert Account.select().count() == 1
+
+
+def test_a_return_that_belongs_to_nothing_spoils_no_departure(pat, world):
+    back = consent(world, depart(pat, world))
+    for query in ("", "state=&code=x", "state=another&code=x", "state=another&error=access_denied"):
+        pat.get(f"/connect/{world.kind}?{query}")
+        pat.get(f"/connect/caldav?{query}")
+    assert "Connected to" in lands_on(pat, pat.get(back))
+
+
+def test_of_many_departures_the_last_few_are_known(pat, world, clock):
+    backs = []
+    for _ in range(6):
+        backs.append(consent(world, depart(pat, world)))
+        clock.now += timedelta(seconds=1)
+    assert "This page had expired" in lands_on(pat, pat.get(backs[0]))
+    assert "Connected to" in lands_on(pat, pat.get(backs[5]))
+
+
+def test_a_return_at_another_provider_is_none(pat, world):
+    back = consent(world, depart(pat, world))
+    other = {"google": "microsoft", "microsoft": "google"}[world.kind]
+    assert pat.get(back.replace(world.kind, other)).status_code in (303, 404)
+    assert not Account.select().exists()
+
+
+def test_another_account_during_a_removal_is_told_what_to_do(pat, world):
+    account = world.start()
+    world.book()
+    world.run(account)
+    ending.leave(Account.get_by_id(account.id), account.user, "disconnect")
+    world.revoke()
+    world.run(account)
+    assert "End now" in page(pat)
+    text = lands_on(pat, connect(pat, world, account=world.other_email))
+    assert "still to be removed" in text and "disconnect it first" not in text
+    assert "End now" in text and f"/connect/{world.kind}/departure" in text
 
 
 def test_a_return_in_another_persons_session_connects_nothing(pat, world, signed_in, linden):

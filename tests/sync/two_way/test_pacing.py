@@ -152,12 +152,13 @@ def test_trouble_without_progress_is_waited_for_longer_each_time(world):
     assert all(later > 1.1 * before for before, later in pairwise(waits)) and row.failures == 5
 
 
-def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(world):
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(world, status):
     book_many(world, 120)
     account = world.connect()
     starting.start(account, world.user, "Kalends", "Europe/London")
     world.sandbox.faults.fail(
-        429, reason=world.refusal(429), path=world.batch, skip=1, retry_after_seconds=77
+        status, reason=world.refusal(status), path=world.batch, skip=1, retry_after_seconds=77
     )
     run.run(account.id)
     row = Account.get_by_id(account.id)
@@ -167,17 +168,18 @@ def test_a_time_to_wait_that_the_provider_names_is_kept_also_after_progress(worl
 # ---- channels ----
 
 
-def test_a_refused_channel_s_time_to_wait_is_kept_for_the_next_channel(world):
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refused_channel_s_time_to_wait_is_kept_for_the_next_channel(world, status):
     world.book()
     path = "/events/watch$" if world.kind == "google" else "/subscriptions$"
     world.sandbox.faults.fail(
-        429, reason=world.refusal(429), path=path, retry_after_seconds=600, times=None
+        status, reason=world.refusal(status), path=path, retry_after_seconds=600, times=None
     )
     account = world.start(sources=[world.source()])
 
     def asked():
         return sum(
-            record.method == "POST" and record.status == 429 for record in world.sandbox.requests
+            record.method == "POST" and record.status == status for record in world.sandbox.requests
         )
 
     assert asked() == 1 and Account.get_by_id(account.id).health == "ok"

@@ -115,6 +115,64 @@ def test_a_page_that_is_refused_for_good_begins_the_read_anew(world, account, st
     assert len(world.mirrored(account)) == 2 * PAGES - 1 and not ReadPage.select().exists()
 
 
+def until_read(world, account, most):
+    """Run the account whenever it is due: the hours that passed until all was read."""
+    begun = world.clock.now
+    for _ in range(most):
+        run(account.id)
+        row = Account.get_by_id(account.id)
+        if len(world.mirrored(account)) == 2 * PAGES - 1:
+            return (world.clock.now - begun).total_seconds() / 3600
+        assert row.failures < 6  # waits do not grow while pages come
+        pace.clean_up(row.wait_until)
+        world.clock.now = row.wait_until + timedelta(seconds=1)
+    raise AssertionError("it never ended")
+
+
+def test_a_long_read_gets_through_a_small_quota(world, account):
+    """The provider does not say how long to wait. It says no again as soon as three pages are
+    read, and for a minute.
+    """
+    seen = []
+
+    def refuse(moment, request):
+        if moment == "before" and request.method == "GET":
+            seen[:] = [at for at in seen if at > world.clock.now - timedelta(minutes=1)]
+            if len(seen) >= 3:
+                world.sandbox.faults.fail(429, reason=world.refusal(429), method="GET")
+            else:
+                seen.append(world.clock.now)
+
+    world.watch(refuse)
+    assert until_read(world, account, 60) < 1 / 3
+    assert not ReadPage.select().exists()
+
+
+def test_a_long_read_goes_on_after_each_wait_that_the_provider_names(world, account):
+    numbers = itertools.count(1)
+
+    def refuse(moment, request):
+        if moment == "before" and request.method == "GET" and next(numbers) % 7 == 0:
+            world.sandbox.faults.fail(
+                429, reason=world.refusal(429), method="GET", retry_after_seconds=3 * 3600
+            )
+
+    world.watch(refuse)
+    assert until_read(world, account, 20) > 2
+    assert not ReadPage.select().exists()
+
+
+def test_trouble_at_the_same_page_is_waited_for_longer_each_time(world, account):
+    refusal = {"reason": world.refusal(429), "method": "GET", "times": None}
+    world.sandbox.faults.fail(429, skip=4, **refusal)
+    for number in range(1, 4):
+        run(account.id)
+        assert Account.get_by_id(account.id).failures == number
+        world.clock.now = Account.get_by_id(account.id).wait_until
+        world.sandbox.faults.clear()
+        world.sandbox.faults.fail(429, **refusal)
+
+
 def test_old_pages_are_not_believed(world, account):
     for _ in range(4):
         run(account.id, 1e-9)
