@@ -14,14 +14,20 @@ from .mappings import MappingRow, left_outside
 from .notices import Notice
 from .starting import begin
 
+FURTHER = ("restart", "off", "disconnect")  # each goal ends more than the one before it
+
 
 @transition
-def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> None:
+def leave(account: Account, actor: User | None, goal: str, removes: bool = True) -> bool:
     """Stop syncing: to "off" (one way again, still allowed), "disconnect" (the account is removed)
     or "restart" (a clean new start).
 
     External events are removed here at once. The next run deletes our events outside, if `removes`.
+    An account that is leaving already may go further, and not less far: then nothing changes, and
+    the answer is False. Asked for the same once more, it goes on.
     """
+    if account.phase == "leaving" and FURTHER.index(goal) <= FURTHER.index(account.goal):
+        return goal == account.goal
     others = ExternalEvent.select(ExternalEvent.calendar)
     RemoteCalendar.update(holds_others=True).where(
         RemoteCalendar.account == account, RemoteCalendar.id.in_(others)
@@ -50,6 +56,7 @@ def leave(account: Account, actor: User | None, goal: str, removes: bool = True)
     if goal != "restart" and not _others_sync(account):
         account.user.change_sync(mode="one_way")
     AuditEntry.note(account.clinic, actor, "account.leaving", account, goal=goal, removes=removes)
+    return True
 
 
 def _others_sync(account: Account) -> bool:

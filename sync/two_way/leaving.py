@@ -53,6 +53,7 @@ def leave(context: RunContext, pages: KeptPages) -> None:
     for channel in list(Channel.select().where(Channel.account == account)):
         channels.close(context.provider, channel)
     gone = _Removal(context, pages).carry_out() if account.removes else False
+    account.refresh()  # somebody may want it to go further by now
     if account.goal == "disconnect":
         revoking.revoke(account)
     let_go(account, gone)

@@ -128,7 +128,8 @@ def panel(account: Account, zone: ZoneInfo, naming_form: Naming | None = None) -
         found |= {
             "form": _naming(account, found["destination"], naming_form),
             "due": standing.due,
-            "earlier": [row for row in calendars if row.is_ours],
+            # where a name was refused another is asked for, whatever the last list told
+            "earlier": [] if found["destination"] else [row for row in calendars if row.is_ours],
             "places": places,
             "taken": starting.taken(account, [row.calendar_id for row in places]),
         }

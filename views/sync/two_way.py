@@ -309,7 +309,8 @@ def _leaving(goal: str, account_id: int | None) -> dict:
 def _syncing() -> list[Account]:
     return list(
         Account.select().where(
-            Account.user == current_user.id, Account.phase.in_(("active", "paused", "naming"))
+            Account.user == current_user.id,
+            Account.phase.in_(("active", "paused", "naming")) | (Account.goal == "restart"),
         )
     )
 
@@ -327,11 +328,7 @@ def leave(goal: str, account_id: int | None = None):
             "Start over is not possible now: sync is off, so nothing could be created again."
             " Nothing was removed."
         )
-    for account in accounts:
-        if account.phase == "leaving" and not removes:
-            ending.end_now(account, current_user)
-        elif account.phase != "leaving":
-            ending.leave(account, current_user, GOALS[goal], removes)
+    is_ending = [_leave(account, GOALS[goal], removes) for account in accounts]
     if (
         not accounts and "opt_out" not in request.form
     ):  # gone since the page was opened, or never connected
@@ -342,6 +339,8 @@ def leave(goal: str, account_id: int | None = None):
             "Nothing leaves any more: two-way sync stops, and your private links stopped answering."
             " Your bookings here are as they were."
         )
+    if accounts and not any(is_ending):
+        return sync_page.changed("Sync there is being ended already, so nothing new was begun.")
     if "change" in request.form:
         flash(
             "Disconnecting. What came from outside is gone here. Connect the other account below."
@@ -355,6 +354,14 @@ def leave(goal: str, account_id: int | None = None):
         "new-start": "Starting over: our calendar there is removed and created again.",
     }[goal]
     return sync_page.changed(said)
+
+
+def _leave(account: Account, goal: str, removes: bool) -> bool:
+    """Whether the account is on its way to this goal now."""
+    goes = ending.leave(account, current_user, goal, removes)
+    if goes and not removes:
+        ending.end_now(account, current_user)  # also where it was to take our events away before
+    return goes
 
 
 @blueprint.post("/<int:account_id>/end")

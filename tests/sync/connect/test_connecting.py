@@ -447,6 +447,33 @@ def test_a_name_that_is_taken_brings_the_form_back_with_the_reason(pat, microsof
     )
 
 
+def test_a_taken_name_can_be_changed_though_a_calendar_of_ours_was_there_before(pat, microsoft):
+    """It was left there, deleted in Outlook, and another calendar has its name by now."""
+    account = microsoft.start()
+    ours = microsoft.destination(account)
+    ending.leave(Account.get_by_id(account.id), account.user, "disconnect", False)
+    microsoft.run(account)
+    account = microsoft.connect()
+    microsoft.robin.delete_calendar(ours)
+    earlier = RemoteCalendar.get(RemoteCalendar.account == account, RemoteCalendar.is_ours).name
+    assert f"“{earlier}” is there from an earlier" in page(pat)
+    microsoft.robin.add_calendar(earlier)
+    pat.post(f"/sync/accounts/{account.id}/start", data={"name": earlier})
+    models.database.connect(reuse_if_open=True)
+    for _ in range(5):
+        microsoft.run(account)
+        microsoft.later(hours=1)
+    assert Account.get().phase == "naming"
+    form = page(pat).split(f"/sync/accounts/{account.id}/start", 1)[1].split("</form>")[0]
+    assert "Name of the new calendar" in form and "from an earlier connection" not in form
+    pat.post(f"/sync/accounts/{account.id}/start", data={"name": "Praxis 2"})
+    models.database.connect(reuse_if_open=True)
+    for _ in range(5):
+        microsoft.run(account)
+        microsoft.later(hours=1)
+    assert (Account.get().phase, Account.get().health) == ("active", "ok")
+
+
 def test_a_word_that_means_a_taken_name_elsewhere_does_not_ask_for_a_name_again(microsoft):
     account = microsoft.start()
     microsoft.sandbox.faults.fail(409, "ErrorFolderExists", path=microsoft.lists, times=1)

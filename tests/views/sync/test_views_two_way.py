@@ -352,6 +352,48 @@ class TestPanel:
             answer.get_data(as_text=True)
         )
 
+    @pytest.mark.parametrize("removes", [{"removes": "y"}, {}])
+    @pytest.mark.parametrize(("last", "phase"), [("one-way", "off"), ("disconnection", None)])
+    @pytest.mark.parametrize("first", ["new-start", "one-way"])
+    @pytest.mark.parametrize("begun", [False, True])
+    def test_of_two_ways_out_the_one_that_ends_more_counts(
+        self, pat, world, account, first, last, phase, removes, begun
+    ):
+        """Two tabs: the page of the second was opened before the first was pressed."""
+        if begun:  # the second is pressed while the first is being carried out
+            presses = iter([lambda: pat.post(f"/sync/accounts/{account.id}/{last}", data=removes)])
+
+            def press(moment, request):
+                if moment == "before" and request.method == "DELETE":
+                    next(presses, lambda: None)()
+
+            world.watch(press)
+        pat.post(f"/sync/accounts/{account.id}/{first}", data={"removes": "y"})
+        if not begun:
+            said = pat.post(f"/sync/accounts/{account.id}/{last}", data=removes, headers=HTMX)
+            assert "Nothing is connected" not in said.get_data(as_text=True)
+        world.run(times=2)
+        left = Account.get_or_none(Account.id == account.id)
+        assert (left and left.phase) == phase and not world.user.clinic.accounts.where(
+            Account.phase == "active"
+        )
+        if removes:
+            assert world.standing(account) == {}
+
+    def test_less_than_what_is_under_way_changes_nothing_and_is_said(self, pat, world, account):
+        pat.post(f"/sync/accounts/{account.id}/disconnection", data={"removes": "y"})
+        for goal in ("new-start", "one-way"):
+            said = pat.post(f"/sync/accounts/{account.id}/{goal}", data={"removes": "y"})
+            assert "being ended already" in page(pat, said.headers["Location"].split("#")[0])
+        world.run(times=2)
+        assert not Account.select().exists() and world.standing(account) == {}
+
+    def test_one_way_for_all_reaches_an_account_that_starts_over(self, pat, world, account):
+        pat.post(f"/sync/accounts/{account.id}/new-start")
+        pat.post("/sync/accounts/one-way", data={"removes": "y"})
+        world.run(times=2)
+        assert row(account).phase == "off" and world.standing(account) == {}
+
     @pytest.mark.parametrize("goal", ["off", "disconnect", "restart"])
     def test_an_open_page_sees_a_departure_to_its_end(self, pat, world, account, goal):
         ending.leave(account, world.user, goal)
