@@ -21,6 +21,7 @@ from sync.providers.errors import (
     Forbidden,
     Gone,
     ProviderError,
+    RateLimited,
     ScopeMissing,
     Unavailable,
     Unsent,
@@ -259,9 +260,11 @@ class _Removal:
         for results in chunked(
             self.provider.write(calendar_id, deletions), self.provider.batch_size
         ):
-            self._note_gone(
-                [result.operation.remote_id for result in results if result.error is None]
-            )
+            gone = [result.operation.remote_id for result in results if result.error is None]
+            is_limited = any(isinstance(result.error, RateLimited) for result in results)
+            self._note_gone(gone)
+            with self.context.writing():
+                self.context.learn(len(results), len(gone), is_limited)
             refusals += [
                 result.error
                 for result in results

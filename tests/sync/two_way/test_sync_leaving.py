@@ -3,6 +3,7 @@
 Nothing of ours stays outside, and nothing of the person's own goes, on both providers.
 """
 
+import random
 import re
 from datetime import timedelta
 
@@ -169,6 +170,36 @@ def test_what_lists_leave_out_goes_as_well(world, is_existing, monkeypatch):
     lie(monkeypatch, 6, lambda items: items[::2])
     leave(world, account)
     assert world.standing(account) == {} and not Account.select().exists()
+
+
+def test_a_departure_at_a_small_quota_takes_little_longer_than_it_must(world):
+    """Forty events, of which each minute takes four, and nobody says how long to wait."""
+    account = begin(world, is_existing=True, bookings=40)
+    random.seed(40)  # waits are spread at random: the same ones each time
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    begun, taken = world.clock.now, []
+    refuse = world.sandbox.faults.fail
+
+    def delete_some(moment, request):
+        """Of what goes at once the first few get through, and then no more for a minute."""
+        if moment == "before" and re.search(world.batch, request.url.path):
+            taken[:] = [at for at in taken if at > world.clock.now - timedelta(minutes=1)]
+            left = 4 - len(taken)
+            taken.extend([world.clock.now] * left)
+            refuse(429, world.refusal(429), method="DELETE", skip=left, times=50)
+        elif moment == "after":
+            world.sandbox.faults.clear()
+
+    world.watch(delete_some)
+    for _ in range(60):
+        world.run()
+        row = Account.get_or_none(Account.id == account.id)
+        if row is None:
+            break
+        assert row.health == "waiting"
+        world.clock.now = row.wait_until + timedelta(seconds=1)
+    assert world.standing(account) == {} and not Account.select().exists()
+    assert world.clock.now - begun < timedelta(minutes=15)
 
 
 # ---- and begun again ----
