@@ -226,16 +226,11 @@ def test_who_asks_is_named_and_it_is_over_once_all_is_well(pat, signed_in, linde
     world.poll(account)
     signed_in(linden.olive).post(f"/health/accounts/{account.id}/nudges")
     assert "Olive Linden asks you to look" in page(pat) and page(pat).count("Reconnect Google") == 3
-    Account.update(health="ok", health_word="", failing_since=None).execute()
-    Notice.settle(account, "reconnect", "reconnected")
+    world.connect()
     assert "asks you to look" in page(pat)  # not before a run says that it works
-    RemoteCalendar.update(due_at=world.clock.now + timedelta(minutes=5)).execute()
-    Account.update(due_at=None, checked_at=world.clock.now, listed_at=world.clock.now).execute()
-    assert (
-        "Up to date." in page(pat)
-        and "asks you to look" not in page(pat)
-        and world.notices(account) == []
-    )
+    world.run(account)
+    assert world.notices(account) == []
+    assert "Up to date." in page(pat) and "asks you to look" not in page(pat)
 
 
 # ---- names ----
