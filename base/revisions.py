@@ -37,10 +37,11 @@ class Revised(Shown):
             row: Any = table.select(table.id).where(table.id == self.id)
             row.for_update("FOR NO KEY UPDATE").execute()
 
-    def next_rev(self) -> int:
+    def next_rev(self, *, wakes: bool = True) -> int:
         """A new revision, greater than all before it.
 
-        Call it inside the transaction of the change it stands for.
+        Call it inside the transaction of the change it stands for. `wakes`: whether it may put
+        accounts behind, so that they are looked for after the commit.
         """
         table, second = type(self), this_second()
         bumped = Case(None, [(table.latest_rev >= second, table.latest_rev + 1)], second)
@@ -51,7 +52,8 @@ class Revised(Shown):
             .execute()
         )
         self.latest_rev = next(iter(rows)).latest_rev
-        database.will_wake("clinic", self.id)
+        if wakes:
+            database.will_wake("clinic", self.id)
         return int(self.latest_rev)
 
     def bump_faces(self) -> None:

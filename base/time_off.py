@@ -278,8 +278,8 @@ class DatedHours(Base):
         """The date has the hours of its weekday again. Gives what `bring_back` needs."""
         were = {"hours": self.hours, "name": self.name}
         were |= {"venue": self.venue_id, "practitioner": self.practitioner_id}
-        day, what = self.day.isoformat(), "dated_hours.removed"
-        entry = AuditEntry.note(self.clinic, actor, what, self, day=day, were=were)
+        facts = {"day": self.day.isoformat(), "were": were}
+        entry = AuditEntry.note(self.clinic, actor, "dated_hours.removed", self, **facts)
         self.delete_instance()
         return entry
 

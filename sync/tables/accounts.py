@@ -221,7 +221,7 @@ class Account(Base):
         """The external events of this person changed: refresh open pages, and private links that
         show busy times. Inside a transaction that locks the clinic.
         """
-        rev = Clinic(id=self.clinic_id).next_rev()
+        rev = Clinic(id=self.clinic_id).next_rev(wakes=False)
         User.update(outside_rev=rev).where(User.id == self.user_id).execute()
 
     # ---- the lease ----

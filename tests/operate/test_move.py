@@ -45,6 +45,7 @@ def small_clinic(tmp_path):
     link = Feed.generate(owner, "my phone", owner, practitioner=calendar)
     path = feeds.path(KEY, link)
     text = app.test_client().get(path).data
+    app.wsgi_app.reads.flush()  # now, and not from a thread of its own beside a later test
     models.database.close()
     models.database.obj.close_all()
     return file, path, text

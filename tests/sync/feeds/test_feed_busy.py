@@ -158,7 +158,8 @@ def test_time_off_wakes_no_account(linden, clock):
     calendar = source(linden.quinn)
     account = Account.get_by_id(calendar.account_id)
     rev = linden.clinic.next_rev()
-    Account.update(synced_rev=rev, synced_on=clock.now.date()).execute()
+    # one that shows no time off outside: where it does, time off is a change like any other
+    Account.update(synced_rev=rev, synced_on=clock.now.date(), time_off=False).execute()
     type(calendar).update(due_at=clock.now + timedelta(days=1)).execute()
     assert list(Account.due(clock.now)) == []
     off(linden.quinn, first_on=date(2027, 3, 1))
