@@ -233,6 +233,28 @@ def go_on_saying(theirs: socket.socket | None, also: Callable[[], None] = lambda
     threading.Thread(target=go_on, daemon=True, name="signs of life").start()
 
 
+class Stop:
+    """Whether a signal has told this process to stop.
+
+    A plain flag. The handler runs between two steps of the very code it interrupts, and an event
+    of `threading` that is set there may wait for ever for the lock which that code holds.
+    """
+
+    def __init__(self, *signals: signal.Signals):
+        self.is_asked = False
+        for number in signals:
+            signal.signal(number, self._ask)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, unless it was told already. Gives whether it was."""
+        if not self.is_asked:
+            time.sleep(seconds)
+        return self.is_asked
+
+    def _ask(self, *_: object) -> None:
+        self.is_asked = True
+
+
 def end_with_parent() -> None:
     """On Linux: have the system send us SIGTERM when the parent is gone, even if killed."""
     if sys.platform == "linux":

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from .keeper import (
     Keeper,
     Part,
     Ready,
+    Stop,
     begin_child,
     say,
     signal_group,
@@ -49,12 +49,9 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
     Prints `greeting` once the web answers. Gives the exit status: 0 when it was told to stop.
     Raises CannotStart.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if (
-            number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-        ):  # whoever used nohup wants it to go on
-            signal.signal(number, lambda *_: stop.set())
+    # whoever used nohup wants it to go on
+    hang_up = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)
+    stop = Stop(signal.SIGINT, signal.SIGTERM, *hang_up)
     with (
         _redis(settings) as parts,
         _kept({**parts, **_parts(settings, listening)}, settings.frozen_seconds) as keeper,

@@ -14,7 +14,6 @@ import resource
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 
@@ -32,6 +31,7 @@ from .keeper import (
     Keeper,
     Part,
     Ready,
+    Stop,
     say,
     say_ready,
 )
@@ -83,9 +83,7 @@ def serve(
 
     Gives the exit status. `ready`: see `keeper.say_ready`; `frozen_seconds`: see `Keeper`.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop(signal.SIGINT, signal.SIGTERM)
     _allow_files()
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [None]
     keeper = Keeper(

@@ -179,3 +179,20 @@ def test_a_log_that_cannot_be_written_stops_nothing(keep, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             print("x", flush=True)
         monkeypatch.undo()
+
+
+def test_a_signal_between_any_two_steps_of_waiting_stops_a_process():
+    code = (
+        "import os, signal, threading\n"
+        "from operate.keeper import Stop\n"
+        "stop, sent = Stop(signal.SIGTERM), []\n"
+        "def send():\n"
+        "    for _ in range(20_000):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    sent.append(True)\n"
+        "threading.Thread(target=send).start()\n"
+        "while not sent:\n"
+        "    stop.wait(0)\n"
+        "assert stop.wait(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
