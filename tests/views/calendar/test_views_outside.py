@@ -362,7 +362,7 @@ def test_a_full_week_of_both_stays_small_in_bytes_and_queries(pat, linden, add, 
         add(f"Elsewhere {n}", f"2026-11-20 {n:02}:00", f"2026-11-20 {n:02}:30")
     with caplog.at_level(logging.DEBUG, logger="peewee"):
         answer = pat.get("/calendar")
-    assert len(answer.data) < 65_000, len(answer.data)
+    assert len(answer.data) < 62_000, len(answer.data)
     queries = [
         record
         for record in caplog.records
