@@ -11,10 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import letters
-import models
 import views
 from base import after_commit, copies, jobs, outbox
-from base.database import connect_afresh, open_database, trouble, wait_at_most
+from base.database import connect_afresh, database, open_database, trouble, wait_at_most
 from base.settings import Settings, SettingsError
 from base.text import places
 from operate import commands, keys
@@ -133,8 +132,8 @@ def _connect() -> None:
 
 
 def _disconnect(error: BaseException | None) -> None:
-    if not models.database.is_closed() and not models.database.in_transaction():
-        models.database.close()
+    if not database.is_closed() and not database.in_transaction():
+        database.close()
 
 
 def _harden(response):

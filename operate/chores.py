@@ -9,6 +9,7 @@ it.
 import letters
 from base import outbox, scheduling
 from base.time_off import TimeOff
+from free_times.online import proofs
 from letters import trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
@@ -44,6 +45,7 @@ def clean_up() -> None:
     """
     now = scheduling.utc_now()
     credentials.clean_up(now)
+    proofs.clean_up(now)
     runs.clean_up(now)
     pace.clean_up(now)
     outbox.clean_up(now)

@@ -16,6 +16,7 @@ from base.outbox import Letter
 from base.outside import ExternalEvent
 from base.time_off import DatedHours, TimeOff
 from free_times.offers import Offer
+from free_times.online.proofs import SpentProof
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
@@ -49,6 +50,7 @@ TABLES = (
     FeedRead,
     OneTimeToken,
     Throttle,
+    SpentProof,
     AuditEntry,
     NoteVersion,
     Import,

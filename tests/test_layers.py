@@ -12,7 +12,8 @@ TOP = Path(__file__).parent.parent
 FLOORS = (  # from the ground up; what stands on one floor may look at the same floor and below
     {"base"},
     {"models"},
-    {"free_times", "people", "sync"},
+    {"people", "sync"},
+    {"free_times"},
     {"letters"},
     {"operate"},
     {"views"},
@@ -45,7 +46,7 @@ ROOMS = {  # the same, inside the rooms
         {"numbered", "placed", "changes", "moving", "rezoning", "series"},
         {"revisions"},
     ),
-    "free_times": ({"offers", "overlaps", "reading"}, {"finding"}, {"why"}),
+    "free_times": ({"offers", "overlaps", "reading"}, {"finding"}, {"why"}, {"online"}),
     "sync": (
         {"events"},
         {"feeds", "providers"},
