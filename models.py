@@ -30,6 +30,7 @@ from peewee import (
 from base import feed_presets, passwords, scheduling
 from base.agreements import Agreement
 from base.audit import AuditEntry
+from base.bookable import OnlineCalendar, OnlineService
 from base.changes import Changed
 from base.clashes import ClosedCalendar, refuse_taken, untaken
 from base.database import (
@@ -491,7 +492,7 @@ class User(Shown, UserMixin):
         AuditEntry.note(self.clinic, actor, "user.returned", self)
 
 
-class Practitioner(Archivable):
+class Practitioner(Archivable, OnlineCalendar):
     """One user at one venue. `calendar_rev` moves with every visible change of a booking in it."""
 
     clinic = ForeignKeyField(Clinic, backref="practitioners")
@@ -638,7 +639,7 @@ Patient.add_index(
 LONGEST_GAP = timedelta(days=2)  # kept free beside a booking
 
 
-class Service(Archivable, Shown):
+class Service(Archivable, Shown, OnlineService):
     """What is booked. Price in minor units of the clinic's currency."""
 
     clinic = ForeignKeyField(Clinic, backref="services")
@@ -718,6 +719,8 @@ class Booking(Placed, InSeries, Base):
     updated_at = InstantField(default=now)
     # whoever was free was asked for: what counts for a fair share
     anyone = BooleanField(null=True)
+    # a client booked it online: what counts for the most of a day
+    online = BooleanField(null=True)
 
     class Meta:
         indexes = (

@@ -24,7 +24,7 @@ An *instant* is whole microseconds since 1970 in UTC, a *revision* (`…_rev`) a
 ROOMS = {
     "models": "The clinic",
     "base": "What changes write",
-    "free_times": "Who offers what",
+    "free_times": "Who offers what, and how clients book it",
     "people": "Who may come in",
     "sync": "Two-way sync",
     "operate": "The server",

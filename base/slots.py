@@ -6,7 +6,7 @@ serves the other to get ready.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 MINUTE = 60_000_000
@@ -35,13 +35,23 @@ class Need(NamedTuple):
 class Rules(NamedTuple):
     """Which starts are offered.
 
-    They lie every `step` from the opening hour on, at least `notice` after now, and at most
-    `horizon` after now (None: however late).
+    They lie every `step` from the opening hour on, at least `notice` after now, at most `horizon`
+    after now (None: however late), and in none of the stretches that are `full`.
     """
 
     step: int
     notice: int = 0
     horizon: int | None = None
+    full: Sequence[Stretch] = ()
+
+
+def full(days: Iterable[Stretch], starts: Collection[int], most: int) -> list[Stretch]:
+    """Those of the days in which `most` visits or more begin already."""
+    return [
+        (begins, ends)
+        for begins, ends in days
+        if sum(begins <= start < ends for start in starts) >= most
+    ]
 
 
 def slots(
@@ -56,7 +66,7 @@ def slots(
         raise ValueError("a visit lasts, and starts lie apart")
     earliest = now + rules.notice
     latest = None if rules.horizon is None else now + rules.horizon
-    barred = _barred(taken, need)
+    barred = _barred(taken, need, rules.full)
     begins = [stretch[0] for stretch in barred]
     found: set[int] = set()
     for opens, closes in openings:
@@ -71,9 +81,9 @@ def slots(
 class Hindrance(NamedTuple):
     """Why no slot begins at a time.
 
-    "notice", "horizon", "hours" (no opening holds the visit), "step" (a start between two steps),
-    "taken", or "gap" (too near to what is taken). `which` is the place in the list of what is
-    taken.
+    "notice", "horizon", "full", "hours" (no opening holds the visit), "step" (a start between two
+    steps), "taken", or "gap" (too near to what is taken). `which` is the place in the list of what
+    is taken.
     """
 
     why: str
@@ -94,6 +104,8 @@ def hindrances(
         found.append(Hindrance("notice"))
     if rules.horizon is not None and at > now + rules.horizon:
         found.append(Hindrance("horizon"))
+    if any(begins <= at < ends for begins, ends in rules.full):
+        found.append(Hindrance("full"))
     end = at + need.length
     around = [opens for opens, closes in openings if opens <= at and end <= closes]
     if not around:
@@ -107,10 +119,11 @@ def hindrances(
     return found
 
 
-def _barred(taken: Iterable[TakenTime], need: Need) -> list[Stretch]:
+def _barred(taken: Iterable[TakenTime], need: Need, full: Iterable[Stretch] = ()) -> list[Stretch]:
     """Where no start may lie: strictly between the two ends, in order and apart.
 
-    A start at an end touches what is taken and does not overlap it.
+    A start at an end touches what is taken and does not overlap it. Nothing begins in what is full,
+    its first moment included.
     """
     length, wants_before, wants_after = need
     single = [  # written without calls, since thousands may be taken
@@ -121,6 +134,7 @@ def _barred(taken: Iterable[TakenTime], need: Need) -> list[Stretch]:
         for one in taken
         if one[0] < one[1]
     ]
+    single += [(begins - 1, ends) for begins, ends in full if begins < ends]
     single.sort()
     joined: list[Stretch] = []
     for low, high in single:

@@ -17,6 +17,7 @@ from base.outside import ExternalEvent
 from base.time_off import DatedHours, TimeOff
 from free_times.offers import Offer
 from free_times.online.proofs import SpentProof
+from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
@@ -81,6 +82,7 @@ TABLES = (
     DatedHours,
     Agreement,
     ClientMerge,
+    OnlineSettings,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"

@@ -42,11 +42,11 @@ ROOMS = {  # the same, inside the rooms
         {"database"},
         {"many", "steps"},
         {"agreements", "audit", "jobs", "notes", "outbox", "outside", "time_off"},
-        {"clashes", "traits"},
+        {"bookable", "clashes", "traits"},
         {"numbered", "placed", "changes", "moving", "rezoning", "series"},
         {"revisions"},
     ),
-    "free_times": ({"offers", "overlaps", "reading"}, {"finding"}, {"why"}, {"online"}),
+    "free_times": ({"offers", "overlaps", "rules"}, {"reading"}, {"finding"}, {"why"}, {"online"}),
     "sync": (
         {"events"},
         {"feeds", "providers"},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import scheduling
-from base.slots import DAY, MINUTE, Hindrance, Need, Rules, TakenTime, hindrances, slots
+from base.slots import DAY, MINUTE, Hindrance, Need, Rules, TakenTime, full, hindrances, slots
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE, TEN, HOUR = 5 * MINUTE, 10 * MINUTE, 60 * MINUTE
@@ -32,6 +32,7 @@ rules = st.builds(
     st.sampled_from([5, 7, 10, 15, 20, 30, 45]).map(lambda minutes: minutes * MINUTE),
     st.one_of(st.just(0), lengths),
     st.one_of(st.none(), moments),
+    st.one_of(st.just([]), st.lists(stretches, max_size=3)),
 )
 questions = st.fixed_dictionaries(
     {
@@ -54,13 +55,14 @@ def fits(start: int, openings, taken, need, rules, now) -> bool:
     in_time = now + rules.notice <= start and (
         rules.horizon is None or start <= now + rules.horizon
     )
+    in_full = any(begins <= start < ends for begins, ends in rules.full)
     apart = all(
         one.starts >= end + max(need.after, one.before)
         or start >= one.ends + max(need.before, one.after)
         for one in taken
         if one.starts < one.ends
     )
-    return in_step and in_time and apart
+    return in_step and in_time and not in_full and apart
 
 
 @given(questions)
@@ -104,9 +106,19 @@ def test_a_hindrance_says_what_is_in_the_way():
     assert why(2 * NOON) == [Hindrance("hours")]
     assert why(2 * NOON + DAY) == [Hindrance("horizon"), Hindrance("hours")]
     assert why(NOON + HOUR) == [Hindrance("gap", 0)]
+    rules = Rules(HOUR, full=[(EIGHT, NOON)])
+    assert hindrances([(EIGHT, 2 * NOON)], [], Need(HOUR), rules, 0, NOON) == []
+    assert hindrances([(EIGHT, 2 * NOON)], [], Need(HOUR), rules, 0, EIGHT) == [Hindrance("full")]
     assert why(NOON + 30 * MINUTE) == [Hindrance("taken", 0)]
     assert why(NOON + 30 * MINUTE, 2 * HOUR) == [Hindrance("taken", 0), Hindrance("taken", 1)]
     assert why(NOON + 3 * HOUR, HOUR, 10 * MINUTE) == [Hindrance("gap", 1)]
+
+
+@given(st.lists(stretches, max_size=4), st.lists(moments, max_size=9), st.integers(0, 4))
+def test_a_day_is_full_once_as_many_begin_in_it(days, starts, most):
+    for day in days:
+        inside = [start for start in starts if day[0] <= start < day[1]]
+        assert (day in full(days, starts, most)) == (len(inside) >= most)
 
 
 @given(questions, held)

@@ -18,6 +18,7 @@ from base.audit import AuditEntry
 from base.database import is_sqlite
 from base.outbox import Letter
 from base.outside import ExternalEvent
+from free_times.rules import OnlineSettings
 from letters import kinds, sending
 from models import Booking, Feed, Patient, User
 from operate import migrate
@@ -101,6 +102,17 @@ def test_two_way_sync_goes_on_where_it_was(upgraded):
     assert source.sync_token == "token" and source.rules == {"busy": True, "all_day": False}
     assert ExternalEvent.select().where(ExternalEvent.blocks).count() == 2
     assert Notice.select().where(Notice.settled_at.is_null()).count() == 1
+
+
+def test_nobody_can_be_booked_online_by_an_upgrade(upgraded):
+    assert OnlineSettings.select().count() == 0
+    assert not any(OnlineSettings.of(clinic).is_on for clinic in models.Clinic.select())
+    for service in models.Service.select():
+        assert (service.online_choice, service.online_approval) == ("either", "clinic")
+        assert service.online_notice_hours is service.online_horizon_days is None
+    for calendar in models.Practitioner.select():
+        assert calendar.takes_online and calendar.takes_new_online
+        assert calendar.online_most is None
 
 
 def test_booking_goes_on(upgraded):

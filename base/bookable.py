@@ -1,0 +1,56 @@
+"""What clients may book themselves: the rules that services and practitioners have of their own.
+
+Columns that say None follow the clinic (`free_times.rules`, where all of them come together).
+"""
+
+from typing import Any
+
+from peewee import BooleanField, CharField, IntegerField
+
+from .audit import AuditEntry
+from .database import Base, transition
+
+# With whom a client books: a person or anyone, a person that must be chosen, or whoever is free.
+CHOICES = ("either", "person", "anyone")
+# Whether the clinic confirms each booking itself: as its settings say, always, or never.
+APPROVALS = ("clinic", "always", "never")
+
+
+class OnlineService(Base):
+    """What a service asks of a booking that a client makes online."""
+
+    online_choice = CharField(10, default="either")  # one of CHOICES
+    online_approval = CharField(10, default="clinic")  # one of APPROVALS
+    online_notice_hours = IntegerField(null=True)  # from now to the start, at least
+    online_horizon_days = IntegerField(null=True)  # from now to the start, at most
+
+
+class OnlineCalendar(Base):
+    """Which online bookings a practitioner takes at a venue."""
+
+    clinic: Any
+    takes_online = BooleanField(default=True)
+    takes_new_online = BooleanField(default=True)  # clients who were never here
+    online_most = IntegerField(null=True)  # online bookings that begin on one day of the venue
+
+    @transition
+    def set_online(
+        self,
+        actor: Base | None,
+        *,
+        takes_online: bool,
+        takes_new_online: bool,
+        online_most: int | None,
+    ) -> None:
+        """Change which online bookings the practitioner takes here."""
+        columns = {
+            "takes_online": takes_online,
+            "takes_new_online": takes_new_online,
+            "online_most": online_most,
+        }
+        changed = [name for name, value in columns.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, columns[name])
+        if changed:
+            self.save(only=changed)
+            AuditEntry.note(self.clinic, actor, "practitioner.online", self, fields=changed)
