@@ -14,6 +14,7 @@ from pathlib import Path
 from app import Settings, create_app
 from operate import migrate
 
+from .actors import ACTS
 from .histories import Crew, History, Outcome
 from .render import KEY
 from .scale import databases
@@ -21,6 +22,7 @@ from .tables import show, verdict
 
 HISTORIES = 10_000
 MOST = 50  # actors at once
+SAY_EVERY = 500
 SIZES = (2, 2, 3, 3, 4, 5, 6, 8, 12, 25, MOST)  # small ones are many: each finds other orders
 
 
@@ -59,7 +61,7 @@ def _histories(url: str, folder: str, count: int) -> tuple[Outcome, int]:
     total, actors, crew = Outcome(), 0, Crew(MOST)
     for seed in range(count):
         size = random.Random(seed).choice(SIZES)
-        one = History(seed, size, each=5).run(crew)
+        one = History(seed, size, 5, ACTS).run(crew)
         actors += size
         total.done += one.done
         total.refused += one.refused
@@ -68,7 +70,9 @@ def _histories(url: str, folder: str, count: int) -> tuple[Outcome, int]:
         total.nobody += one.nobody
         total.misjudged += one.misjudged
         total.faults += one.faults
-        if one.nobody or one.misjudged:
-            print(f"  history {seed}: {one.nobody} {one.misjudged}")
+        if one.nobody or one.misjudged or one.faults:
+            print(f"  history {seed}: {one.nobody} {one.misjudged} {one.faults}", flush=True)
+        if (seed + 1) % SAY_EVERY == 0:
+            print(f"  {seed + 1:,} histories, {actors:,} actors", flush=True)
     crew.dismiss()
     return total, actors

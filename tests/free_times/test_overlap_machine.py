@@ -4,6 +4,7 @@ No two bookings of a person overlap unless somebody was shown it and agreed. `ma
 thousands.
 """
 
+from bench.actors import ACTS
 from bench.histories import Crew, History
 
 SIZES = (50, 4, 12, 2, 25, 8)  # actors at once, history by history
@@ -12,7 +13,7 @@ SIZES = (50, 4, 12, 2, 25, 8)  # actors at once, history by history
 def test_nothing_overlaps_that_nobody_agreed_to(db):
     crew = Crew(max(SIZES))
     try:
-        outcomes = [History(seed, actors, each=6).run(crew) for seed, actors in enumerate(SIZES)]
+        outcomes = [History(seed, actors, 6, ACTS).run(crew) for seed, actors in enumerate(SIZES)]
     finally:
         crew.dismiss()
     for outcome in outcomes:
