@@ -59,6 +59,7 @@ ROOMS = {  # the same, inside the rooms
         {"away"},
         {"doubts", "local", "plan"},
         {"planning", "state"},
+        {"freshness"},
         {"actions", "decisions", "context", "incoming", "lease", "outcome"},
         {"batch"},
         {"outgoing"},
@@ -70,6 +71,7 @@ ROOMS = {  # the same, inside the rooms
         {"sending"},
         {"run"},
         {"first_look", "look", "work"},
+        {"live"},
     ),
     "views": (
         {"kit"},

@@ -28,6 +28,7 @@ from .oauth import Application, OAuth, Tokens
 
 HURRIED = httpx.Timeout(4, connect=2)  # of each step
 HURRIED_SECONDS = 10  # of each call; whoever waits goes on before
+AT_ONCE_SECONDS = 4  # of each call where an answer that comes later helps nobody
 EARLY = timedelta(seconds=90)  # an access token that ends so soon is replaced before it is used
 
 
@@ -107,17 +108,16 @@ def with_tokens(kind: str, tokens: Tokens, http: Client) -> Provider:
     return providers.open_provider(kind, http, access_token, _setup.endpoints[kind].api_url)
 
 
-def in_a_hurry(kind: str) -> Client:
-    """An HTTP client with short time-outs, for the one request in which a person waits for a
-    provider.
-    """
-    return http_client(_setup.transport and _setup.transport(kind), HURRIED, HURRIED_SECONDS)
+def in_a_hurry(kind: str, longest_seconds: float = HURRIED_SECONDS) -> Client:
+    """An HTTP client with short time-outs, for where a person waits for a provider."""
+    return http_client(_setup.transport and _setup.transport(kind), HURRIED, longest_seconds)
 
 
-def open_account(account: Account) -> Provider:
-    """The provider of an account, with its credentials. Asks the provider nothing yet. A refresh
-    token that was refused is not tried again.
+def open_account(account: Account, http: Client | None = None) -> Provider:
+    """The provider of an account, with its credentials, over our own HTTP client or this one. Asks
+    the provider nothing yet. A refresh token that was refused is not tried again.
     """
+    http = http or _http(account.kind)
     dead: dict[str, AuthExpired] = {}  # sealed credentials → how they were refused
 
     def access_token(stale: str | None) -> str:
@@ -127,14 +127,14 @@ def open_account(account: Account) -> Provider:
         tokens = opened(kept)
         if tokens.access_token == stale or tokens.expires_at - EARLY <= scheduling.utc_now():
             try:
-                tokens = _refreshed(account, kept, tokens)
+                tokens = _refreshed(account, kept, tokens, http)
             except AuthExpired as error:
                 dead[kept] = error
                 raise
         return tokens.access_token
 
     return providers.open_provider(
-        account.kind, _http(account.kind), access_token, _setup.endpoints[account.kind].api_url
+        account.kind, http, access_token, _setup.endpoints[account.kind].api_url
     )
 
 
@@ -165,11 +165,11 @@ def opened(kept: str) -> Tokens:
     )
 
 
-def _refreshed(account: Account, kept: str, tokens: Tokens) -> Tokens:
+def _refreshed(account: Account, kept: str, tokens: Tokens, http: Client) -> Tokens:
     """Fresh credentials, stored before they are used. Where the person connected again meanwhile,
     those of the new consent.
     """
-    fresh = sign_in(account.kind).refresh(tokens)
+    fresh = sign_in(account.kind, http).refresh(tokens)
     columns = {"sealed": sealed(fresh), "refresh_expires_at": fresh.refresh_expires_at}
     is_stored = (
         Account.update(**columns).where(Account.id == account.id, Account.sealed == kept).execute()

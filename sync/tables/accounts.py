@@ -334,6 +334,8 @@ class RemoteCalendar(Base):
     rules = JSONText(default=lambda: dict(RULES))
     due_at = InstantField(null=True)
     read_at = InstantField(null=True)
+    # when it last did not answer while somebody waited for it: see `sync.two_way.live`
+    unanswered_at = InstantField(null=True)
     gone_since = InstantField(null=True)
     may_empty = BooleanField(default=False)  # a person agreed that it is empty now
     # ours: when it was last compared with our records as a whole

@@ -34,10 +34,13 @@ ENDLESS_WAIT = timedelta(days=1)
 
 
 class Reader:
-    """Reads the calendars of one account within one run."""
+    """Reads the calendars of one account within one run; where somebody waits (`is_urgent`) what
+    changed alone, and not everything once a day.
+    """
 
-    def __init__(self, context: RunContext, poll_seconds: float):
+    def __init__(self, context: RunContext, poll_seconds: float, is_urgent: bool = False):
         self.context, self.account, self.poll_seconds = context, context.account, poll_seconds
+        self.is_urgent = is_urgent
         self._whole: set[int] = set()  # calendars that this pass reads as a whole
         self.pages = KeptPages(context)
         context.provider.keep_pages(self.pages)
@@ -103,7 +106,7 @@ class Reader:
             not anew
             and calendar.sync_token
             and is_inside
-            and not (unrolled and self._is_due_whole(calendar))
+            and not (unrolled and not self.is_urgent and self._is_due_whole(calendar))
         ):
             try:
                 over = frozenset() if unrolled else doubts.known_gone(self.account)

@@ -21,7 +21,7 @@ def read(reader: Reader) -> None:
     CalendarTrouble.wait(reader.account)
     for source in _due(reader):
         reader.context.check_time()
-        _read(reader, source)
+        read_one(reader, source)
 
 
 def read_asked(reader: Reader) -> None:
@@ -35,7 +35,7 @@ def read_asked(reader: Reader) -> None:
             RemoteCalendar.role == "source", RemoteCalendar.sync_token.is_null(False), asked
         )
     ):
-        _read(reader, source)
+        read_one(reader, source)
 
 
 def _due(reader: Reader) -> list[RemoteCalendar]:
@@ -48,21 +48,23 @@ def _due(reader: Reader) -> list[RemoteCalendar]:
     return list(rows.order_by(RemoteCalendar.id))
 
 
-def _read(reader: Reader, source: RemoteCalendar) -> None:
+def read_one(reader: Reader, source: RemoteCalendar) -> bool:
     """Read one calendar into the mirror. One that cannot be read keeps blocking, and does not stop
-    the rest.
+    the rest. False: it is not up to date.
     """
     try:
         delta, window = reader.pull(source, unrolled=True)
     except OF_THE_ACCOUNT:
         raise
     except ProviderError as error:
-        _cannot_read(reader, source, error)
-        return
+        if not (reader.is_urgent and error.status == 0):  # it may answer who has more patience
+            _cannot_read(reader, source, error)
+        return False
     if take_in(reader, source, delta):
         reader.read_up_to(source, delta.sync_token, window)
-    else:
-        reader.plan_next(source)
+        return True
+    reader.plan_next(source)
+    return False
 
 
 def _cannot_read(reader: Reader, source: RemoteCalendar, error: ProviderError) -> None:
