@@ -5,7 +5,7 @@ A kind whose reason is gone gives None, and is not sent.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -15,6 +15,7 @@ from models import User
 from people import zones
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken
+from people.mailed_codes import LASTS, MailedCode
 from sync.providers import registry
 from sync.tables import mappings
 from sync.tables.accounts import PERSONAL, Account
@@ -108,6 +109,25 @@ def _proof(letter: Letter) -> AddressProof | None:
         AddressProof.expires_at > scheduling.utc_now(),
     )
     return proof if proof and proof.secret and vault.opens(proof.sealed) else None
+
+
+def _visitor_code(letter: Letter) -> Text | None:
+    """The digits that a visitor types into the form of a clinic's page."""
+    row = MailedCode.get_or_none(
+        MailedCode.id == letter.about,
+        MailedCode.salt == letter.sequence,
+        MailedCode.expires_at > scheduling.utc_now(),
+    )
+    if row is None or not vault.opens(row.sealed):
+        return None
+    clinic = one_line(row.clinic.name)
+    body = _body(
+        "visitor_code",
+        code=row.digits[0].decode(),
+        clinic=clinic,
+        minutes=LASTS // timedelta(minutes=1),
+    )
+    return Text(row.email, f"Your code for {clinic}", body)
 
 
 def _reminder(letter: Letter) -> Text | None:
@@ -244,6 +264,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "sync_trouble": _sync_trouble,
     "address": _address,
     "sign_up": _sign_up,
+    "visitor_code": _visitor_code,
     "calendar_trouble": _calendar_trouble,
     "removal": _removal,
 }

@@ -15,6 +15,7 @@ from models import Clinic, database
 from operate import holidays, intake, overlaps
 from people import credentials
 from people.addresses import AddressProof
+from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session
 from sync.tables import pace, runs
@@ -51,6 +52,7 @@ def clean_up() -> None:
     outbox.clean_up(now)
     TimeOff.clean_up(now)
     AddressProof.clean_up()
+    MailedCode.clean_up()
     Session.clean_up()
     SecurityEvent.clean_up()
     undecided = ("checked", "mapping", "failed")

@@ -22,6 +22,7 @@ from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Servi
 from people.addresses import AddressProof
 from people.credentials import OneTimeToken, ResetRequest, Throttle
 from people.id_changes import IdChange
+from people.mailed_codes import MailedCode
 from people.merges import ClientMerge
 from people.security import SecurityEvent
 from people.sessions import Session
@@ -52,6 +53,7 @@ TABLES = (
     OneTimeToken,
     Throttle,
     SpentProof,
+    MailedCode,
     AuditEntry,
     NoteVersion,
     Import,

@@ -1,0 +1,125 @@
+"""Codes by e-mail: whoever cannot compute a proof of work shows that an address is read.
+
+A visitor of a clinic's page gives an address, gets six digits there, and types them into the form
+that is still open. The digits follow from the server's key and a salt; no row holds them.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from peewee import CharField, ForeignKeyField, IntegerField, TextField
+
+from base import vault
+from base.database import Base, InstantField, database, now
+from base.outbox import Letter
+from models import Clinic
+
+LASTS = timedelta(minutes=30)
+TRIES = 5  # for one code
+WITHIN = timedelta(hours=1)
+MOST_TO_ADDRESS, MOST_OF_VISIT, MOST_OF_CLINIC = 3, 3, 200  # codes within that time
+
+
+class MailedCode(Base):
+    """A code on its way to an address, for one visit of a clinic's page. It works once.
+
+    `visit` and `key` are hashes: of the form, and of the address. The address is encrypted.
+    `tries`: wrong ones too.
+    """
+
+    clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
+    visit = CharField(64, index=True)
+    key = CharField(43, index=True)
+    sealed = TextField()
+    salt = CharField(32)
+    tries = IntegerField(default=0)
+    created_at = InstantField(default=now)
+    expires_at = InstantField(index=True)
+
+    @classmethod
+    @database.atomic()
+    def send(cls, clinic: Clinic, visit: str, email: str) -> bool:
+        """Send a code, unless the newest of this visit went to the same address and still works.
+
+        False, and nothing is sent, where too many went to the address, for the visit or from the
+        clinic within the last hour.
+        """
+        clinic.lock()
+        key = _key(email)
+        newest = cls._newest(visit, key)
+        if newest and newest.tries < TRIES:
+            return True
+        recent = cls.created_at > now() - WITHIN
+        bounds = (
+            (cls.key == key, MOST_TO_ADDRESS),
+            (cls.visit == visit, MOST_OF_VISIT),
+            (cls.clinic == clinic, MOST_OF_CLINIC),
+        )
+        if any(cls.select().where(which, recent).count() >= most for which, most in bounds):
+            return False
+        row = cls.create(
+            clinic=clinic,
+            visit=visit,
+            key=key,
+            sealed=vault.seal(email),
+            salt=secrets.token_hex(16),
+            expires_at=now() + LASTS,
+        )
+        Letter.write(clinic, "visitor_code", row, row.salt, email)
+        return True
+
+    @classmethod
+    @database.atomic()
+    def accept(cls, visit: str, email: str, typed: str) -> bool:
+        """Whether these are the digits that were sent to this address for this visit.
+
+        Each try counts, and a code works once: call it in the transaction of what it is good for.
+        """
+        row = cls._newest(visit, _key(email))
+        digits = "".join(typed.split())
+        known = [
+            hmac.compare_digest(one, digits.encode("utf-8", "replace"))
+            for one in (row.digits if row else [b"      "])
+        ]
+        if row is None:
+            return False
+        counted = (
+            cls.update(tries=TRIES if any(known) else cls.tries + 1)
+            .where(cls.id == row.id, cls.tries < TRIES)
+            .execute()
+        )
+        return bool(counted) and any(known)
+
+    @classmethod
+    def _newest(cls, visit: str, key: str) -> "MailedCode | None":
+        return (
+            cls.select()
+            .where(cls.visit == visit, cls.key == key, cls.expires_at > now())
+            .order_by(cls.id.desc())
+            .first()
+        )
+
+    @property
+    def digits(self) -> list[bytes]:
+        """The six digits, for each key in force, the newest first."""
+        found = vault.derived("mailed code", f"{self.visit}|{self.salt}")
+        return [
+            b"%06d" % (int.from_bytes(hashlib.sha256(one.encode()).digest()[:8]) % 10**6)
+            for one in found
+        ]
+
+    @property
+    def email(self) -> str:
+        """The address. Raises vault.CannotOpen."""
+        return vault.unseal(self.sealed)
+
+    @classmethod
+    def clean_up(cls) -> None:
+        """Delete codes that ended long ago."""
+        cls.delete().where(cls.expires_at < now() - WITHIN).execute()
+
+
+def _key(email: str) -> str:
+    return vault.derived("address", email.casefold())[0]
