@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
+from free_times.rules import OnlineSettings
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
 from sync.providers import registry
@@ -59,6 +60,7 @@ def context(**more) -> dict:
         "two_way": words,
         "status_words": status_words,
         "kinds": connections.kinds(),
+        "online": OnlineSettings.of(current_user.clinic),
         "notice_words": notice_words,
         "is_connected": any(account.phase != "off" for account in accounts),
         "connected": {

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sync.connect.connections import setup
 from sync.providers import registry
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
+from sync.two_way.freshness import Freshness
 from sync.two_way.state import Standing
 from views.kit import display
 
@@ -113,6 +115,17 @@ def unread(calendar: RemoteCalendar) -> str:
     )
     listed = ", ".join(name if len(named) == 1 else f"{name} ({count})" for name, count in named)
     return f"{total:,} {'event' if total == 1 else 'events'} could not be read: {listed}."
+
+
+def freshness(known: Freshness) -> str:
+    """When a calendar was last read, and how soon a change there is known here."""
+    read_at = known.calendar.read_at
+    last = f"Last read {display.ago(read_at)}" if read_at else "Not read yet"
+    if not known.can_ask:
+        return f"{last}. It cannot be read at the moment, see Calendar sync."
+    if known.is_live:
+        return f"{last}. Instant updates are on."
+    return f"{last}. It is checked every {display.duration(setup().poll_seconds)}."
 
 
 def coverage(standing: Standing) -> list[str]:

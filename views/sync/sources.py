@@ -6,11 +6,12 @@ from wtforms import BooleanField
 
 from base import scheduling
 from base.outside import ExternalEvent
+from free_times.rules import OnlineSettings
 from sync.connect import connecting
 from sync.providers import registry
 from sync.tables import sources
 from sync.tables.accounts import RemoteCalendar
-from sync.two_way import incoming
+from sync.two_way import freshness, incoming
 from sync.two_way.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
@@ -108,6 +109,14 @@ def _show(row: RemoteCalendar, form: Rules, status: int = 200) -> Response:
         blocking=words.blocking(row),
         troubles=reading_words.of_account(Standing(row.account), zone).get(row.id, []),
         name=registry.of(row.account.kind).name,
+        fresh=_freshness(row),
+        online=OnlineSettings.of(row.account.clinic),
         most=MOST_SHOWN,
         from_to=display.from_to,
     )
+
+
+def _freshness(row: RemoteCalendar) -> str | None:
+    """When it was last read, and how soon a change is known here; None: it is not read."""
+    known = freshness.of_people([row.account.user_id])[row.account.user_id]
+    return next((reading_words.freshness(one) for one in known if one.calendar.id == row.id), None)
