@@ -34,6 +34,10 @@ class Worked(Calendar, Protocol):
         """The id of the venue."""
 
     @property
+    def venue(self) -> Any:
+        """The venue, with its weekly hours."""
+
+    @property
     def hours(self) -> Any:
         """The hours of each weekday (`scheduling.Hours`)."""
 

@@ -312,6 +312,7 @@ def rotas(calendars: Iterable[Worked], start: datetime, end: datetime) -> dict[i
             venues[calendar.venue_id],
             off[calendar.user_id],
             names["venue", calendar.venue_id] | names["own", calendar.id],
+            calendar.venue.hours,
         )
         for calendar in calendars
     }

@@ -5,7 +5,7 @@ which they are meant, so that both changes of the clocks come out right.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -138,7 +138,9 @@ class Rota:
     holiday has none), and time off.
 
     Hours on a date of one's own take the place of the weekly ones. Those of the venue cut either:
-    nobody works in a closed house, and an open one makes nobody work.
+    nobody works in a closed house, and an open one makes nobody work. The weekly hours of the venue
+    (`house`) cut them only where clients book themselves (`within_house`); a venue without any says
+    nothing.
     """
 
     zone: ZoneInfo
@@ -147,11 +149,21 @@ class Rota:
     venue: Mapping[date, Walls]
     off: Sequence[Off] = ()
     names: Mapping[date, str] = field(default_factory=dict)  # why a date has other hours
+    house: Hours = field(default_factory=dict)
+    is_within_house: bool = False
+
+    def within_house(self) -> "Rota":
+        """The same, cut to the weekly hours of the venue as well."""
+        return replace(self, is_within_house=True)
 
     def hours_on(self, day: date) -> Walls:
         """The working hours of a local day as wall times."""
         walls = self.own.get(day, scheduling.walls_of(self.weekly, day))
-        return common(walls, self.venue[day]) if day in self.venue else walls
+        if day in self.venue:
+            return common(walls, self.venue[day])
+        if self.is_within_house and any(self.house.values()):
+            return common(walls, scheduling.walls_of(self.house, day))
+        return walls
 
     def open_on(self, day: date) -> list[Span]:
         """The working hours of a local day as instants."""

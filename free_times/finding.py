@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
+from base import scheduling
 from base.sharing import Turns
 from base.slots import MINUTE, Need, Rules, slots
 from models import Practitioner, Service
 
 from .offers import Terms
 from .reading import instant, number, read
+from .rules import OnlineRules, OnlineSettings
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,21 @@ class Wish:
     minutes: int
     before: int = 0
     after: int = 0
+    rules: OnlineRules | None = None  # None: as the team books
 
     @classmethod
     def of(cls, terms: Terms, service: Service, minutes: int | None = None) -> "Wish":
         """For the service as the calendar offers it, or for so many minutes."""
         before, after = service.gap_before_minutes, service.buffer_minutes
         return cls(terms.calendar, minutes or terms.minutes, before, after)
+
+    @classmethod
+    def online(cls, terms: Terms, service: Service, settings: OnlineSettings) -> "Wish":
+        """The same as clients book it themselves, by the rules of the clinic, the service and the
+        calendar.
+        """
+        rules = OnlineRules.of(settings, service, terms.calendar)
+        return replace(cls.of(terms, service), rules=rules)
 
     @property
     def need(self) -> Need:
@@ -60,19 +71,33 @@ def free_times(
     *,
     but: Collection[int] = (),
     suits: Callable[[datetime, Practitioner], bool] = lambda at, calendar: True,
+    now: datetime | None = None,
 ) -> Iterator[Free]:
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
-    hour. `suits` leaves out times of the day. Gaps are kept.
+    hour. `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the
+    notice and horizon of these, counted from `now` (None: the present).
     """
     if end < start:
         return
-    rules = Rules(step * MINUTE, 0, number(end) - number(start))
+    now = now or scheduling.utc_now()
     several = len(wishes) > 1
-    working = read([wish.calendar for wish in wishes], start, end, but=but, with_shares=several)
+    working = read(
+        [wish.calendar for wish in wishes],
+        start,
+        end,
+        but=but,
+        rules=[wish.rules for wish in wishes],
+        with_shares=several,
+    )
     by_start: dict[tuple[int, str], list[int]] = defaultdict(list)
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
         zone = wish.calendar.venue.zone_name
-        for at in slots(one.openings, one.taken, wish.need, rules, number(start)):
+        soonest, latest = start, end
+        if wish.rules:
+            soonest = max(start, now + wish.rules.notice)
+            latest = min(end, now + wish.rules.horizon)
+        rules = Rules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
+        for at in slots(one.openings, one.taken, wish.need, rules, number(soonest)):
             by_start[at, zone].append(n)
     turns = Turns([one.share for one in working if one.share])
     for at, zone in sorted(by_start):

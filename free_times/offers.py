@@ -70,6 +70,15 @@ def offering(service: Service) -> list[Terms]:
     return [one for one in found if one.is_offered]
 
 
+def offering_online(service: Service) -> list[Terms]:
+    """The same, of those who take online bookings; nobody for a service that clients cannot book
+    themselves.
+    """
+    if service.archived or not service.bookable_online:
+        return []
+    return [one for one in offering(service) if one.calendar.takes_online]
+
+
 def _there(own: Offer | None) -> Offer | None:
     """The row, unless the join found none."""
     return own if own is not None and own.id is not None else None

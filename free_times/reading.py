@@ -16,11 +16,13 @@ from base import scheduling, time_off
 from base.database import EPOCH, InstantField, database
 from base.outside import ExternalEvent
 from base.sharing import LOOK_BACK_DAYS, Share
-from base.slots import DAY, MINUTE, Stretch, TakenTime
+from base.slots import DAY, MINUTE, Stretch, TakenTime, full
 from base.statuses import FREE_STATUSES
 from base.working_time import Rota
 from base.working_time import Stretch as WorkingStretch
 from models import LONGEST_GAP, Booking, Practitioner, Service
+
+from .rules import OnlineRules
 
 number = InstantField().db_value  # an instant as microseconds since 1970
 
@@ -43,6 +45,7 @@ class Working:
     share: Share | None = None
     sources: list[tuple[str, Any]] = field(default_factory=list)
     rota: Rota | None = None
+    full: list[Stretch] = field(default_factory=list)  # days with as many online bookings as may be
 
 
 def read(
@@ -51,11 +54,13 @@ def read(
     end: datetime,
     *,
     but: Collection[int] = (),
+    rules: Sequence[OnlineRules | None] = (),
     with_shares: bool = False,
     with_sources: bool = False,
 ) -> list[Working]:
     """The calendars (with user and venue at hand) as they are in [start, end); bookings in `but` do
-    not count.
+    not count. `rules`: for each calendar those by which clients book there (none, or None: as the
+    team books).
     """
     start, end = _within_history(start), _within_history(end)
     since = _within_history(start - timedelta(days=LOOK_BACK_DAYS)) if with_shares else start
@@ -66,16 +71,17 @@ def read(
     for row in database.execute(rows_of(people, since, end, but, with_sources)).fetchall():
         rows[row[_USER]].append(row)
     found = []
-    for calendar in calendars:
+    for calendar, own in zip(calendars, rules or [None] * len(calendars), strict=True):
         rota, zone = rotas[calendar.id], calendar.zone
+        rota = rota.within_house() if own else rota
+        held = rows[calendar.user_id]
+        if own and not own.outside_blocks:
+            held = [row for row in held if row[_CALENDAR]]
         off = rota.closed(*near)
         closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
         openings = _openings(rota, since, end)
-        taken = [
-            row if row[_STARTS_ON] is None else _whole_days(row, zone)
-            for row in rows[calendar.user_id]
-        ]
-        share = _share(calendar, openings, closed, rows[calendar.user_id]) if with_shares else None
+        taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in held]
+        share = _share(calendar, openings, closed, held) if with_shares else None
         first = number(start) - DAY
         found.append(
             Working(
@@ -83,8 +89,9 @@ def read(
                 [one for one in openings if one[1] > first],
                 [*taken, *(TakenTime(*one) for one in closed)],
                 share,
-                _sources(rows[calendar.user_id], off) if with_sources else [],
+                _sources(held, off) if with_sources else [],
                 rota,
+                _full(calendar, start, end, held, own) if own else [],
             )
         )
     return found
@@ -146,10 +153,10 @@ def held(
 
 
 # what a row of `rows_of` holds: from, to, gaps before and after (microseconds) as `TakenTime` has
-# them, person, calendar (0: an event), whether anyone was asked for, and the dates of an event of
-# whole days
-_STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON = 0, 4, 5, 6, 7, 8
-_ID = 9  # only where it was asked for
+# them, person, calendar (0: an event), whether anyone was asked for, the dates of an event of whole
+# days, and whether a client booked it online
+_STARTS, _USER, _CALENDAR, _ANYONE, _STARTS_ON, _ENDS_ON, _ONLINE = 0, 4, 5, 6, 7, 8, 9
+_ID = 10  # only where it was asked for
 
 
 def rows_of(
@@ -181,6 +188,7 @@ def _bookings(
             Booking.anyone,
             SQL("NULL"),
             SQL("NULL"),
+            Booking.online,
             *more,
         )
         .join(Practitioner)
@@ -206,6 +214,7 @@ def _events(users: Collection[int], near: tuple[datetime, datetime], more: list)
         SQL("FALSE"),
         ExternalEvent.starts_on,
         ExternalEvent.ends_on,
+        SQL("FALSE"),
         *more,
     ).where(
         ExternalEvent.user.in_(list(users)),
@@ -279,6 +288,29 @@ def _share(
         [one for one in without(openings, closed) if one[0] // DAY >= came],
         own,
         [row[_STARTS] for row in own if row[_ANYONE]],
+    )
+
+
+def _full(
+    calendar: Practitioner,
+    start: datetime,
+    end: datetime,
+    rows: Iterable[Sequence],
+    rules: OnlineRules,
+) -> list[Stretch]:
+    """The local days of the window on which no further online booking may begin."""
+    if rules.most_a_day is None:
+        return []
+    first, last = (scheduling.local_day(at, calendar.zone) for at in (start, end))
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    starts = [row[_STARTS] for row in rows if row[_ONLINE] and row[_CALENDAR] == calendar.id]
+    return full(
+        [
+            (_midnight(day, calendar.zone), _midnight(day + timedelta(days=1), calendar.zone))
+            for day in days
+        ],
+        starts,
+        rules.most_a_day,
     )
 
 

@@ -22,7 +22,9 @@ from .reading import Working, number, read
 class Reason:
     """One thing that is in the way.
 
-    `kind`: "past" (before the earliest that was asked for), "hours" (`hours` are those of the day,
+    `kind`: "past" (before the earliest that was asked for), "notice" and "horizon" (online only:
+    fewer or more than so many `minutes` ahead), "full" (online only: as many bookings as may be on
+    that day, `most`), "hours" (`hours` are those of the day,
     `name` why they are not the usual ones), "step" (starts lie `minutes` apart), "booking", "event"
     (a calendar outside) or "time_off" where it is overlapped, and "gap" where a booking, event or
     time off leaves fewer than the `minutes` that are kept free `side` ("before" or "after") the
@@ -34,6 +36,7 @@ class Reason:
     event: ExternalEvent | None = None
     off: Stretch | None = None
     minutes: int = 0
+    most: int = 0
     side: str = ""
     hours: Walls = field(default_factory=list)
     name: str = ""
@@ -49,21 +52,53 @@ def reasons(
 ) -> list[list[Reason]]:
     """For each visit that is wished for: what is in the way of it at the time; nothing exactly
     where `finding.free_times` with the same step lists it. `earliest`: no visit begins before it
-    (None: however early); bookings in `but` do not count. Six queries at most.
+    (None: however early), and notice and horizon of wishes with rules are counted from it (None:
+    from the present); bookings in `but` do not count. Six queries at most.
     """
     longest = timedelta(minutes=max((wish.minutes for wish in wishes), default=0))
     calendars = [wish.calendar for wish in wishes]
-    working = read(calendars, at - DAY, at + longest + DAY, but=but, with_sources=True)
-    since, rules = number(at if earliest is None else earliest), Rules(step * MINUTE)
+    own = [wish.rules for wish in wishes]
+    working = read(calendars, at - DAY, at + longest + DAY, but=but, rules=own, with_sources=True)
+    since = earliest or (scheduling.utc_now() if any(own) else at)
     found = [
-        hindrances(there.openings, there.taken, wish.need, rules, since, number(at))
+        hindrances(
+            there.openings,
+            there.taken,
+            wish.need,
+            _rules(wish, step, there, since),
+            number(since if wish.rules or earliest else at),
+            number(at),
+        )
         for wish, there in zip(wishes, working, strict=True)
     ]
     rows = _rows(working, found)
     return [
-        [_reason(one, wish, at, step, there, rows) for one in hindering]
+        [
+            _of_rules(one, wish, at, since) or _reason(one, wish, at, step, there, rows)
+            for one in hindering
+        ]
         for wish, there, hindering in zip(wishes, working, found, strict=True)
     ]
+
+
+def _rules(wish: Wish, step: int, there: Working, since: datetime) -> Rules:
+    """As whole numbers; the team's own ways know no notice and no horizon."""
+    if wish.rules is None:
+        return Rules(step * MINUTE)
+    notice, horizon = (
+        number(since + ahead) - number(since) for ahead in (wish.rules.notice, wish.rules.horizon)
+    )
+    return Rules(step * MINUTE, notice, horizon, there.full)
+
+
+def _of_rules(one: Hindrance, wish: Wish, at: datetime, since: datetime) -> Reason | None:
+    """The reason, where it is neither hours nor step nor anything that is taken."""
+    if one.why == "notice" and (wish.rules is None or at < since):
+        return Reason("past")
+    if wish.rules is None or one.why not in ("notice", "horizon", "full"):
+        return None
+    ahead = wish.rules.notice if one.why == "notice" else wish.rules.horizon
+    return Reason(one.why, minutes=ahead // timedelta(minutes=1), most=wish.rules.most_a_day or 0)
 
 
 def _reason(
@@ -74,8 +109,6 @@ def _reason(
     there: Working,
     rows: dict[tuple[str, Any], Any],
 ) -> Reason:
-    if one.why == "notice":
-        return Reason("past")
     if one.why == "step":
         return Reason("step", minutes=step)
     if one.which is None:

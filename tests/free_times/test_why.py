@@ -12,6 +12,7 @@ import pytest
 from base.scheduling import Span
 from base.time_off import DatedHours, TimeOff
 from free_times.finding import Wish, free_times
+from free_times.rules import OnlineRules
 from free_times.why import Reason, reasons
 from models import Booking, Service
 
@@ -94,6 +95,8 @@ def test_it_never_disagrees_with_the_list_of_free_times(linden, clock):
     chance = random.Random(7)
     calendar = external.source(linden.pat)
     plain = {"clinic": linden.clinic, "practitioner": linden.calendar}
+    linden.calendar.venue.hours = {"fri": [["20:00", "00:00"]], "sat": [["00:00", "03:00"]]}
+    ever = [False, False]  # by the team's ways, by clients
     services = [
         Service.create(
             clinic=linden.clinic, name=f"{n}", gap_before_minutes=n, buffer_minutes=25 - n
@@ -119,24 +122,27 @@ def test_it_never_disagrees_with_the_list_of_free_times(linden, clock):
                 starts_at=at,
                 ends_at=at + chance.choice((20, 50)) * MINUTE,
                 status=chance.choice(("confirmed", "pending", "cancelled")),
+                online=chance.choice((True, False, None, None)),
             )
         at = some()
         external.event(calendar, f"{n}", f"{at:%Y-%m-%d %H:%M}", f"{at + HOUR:%Y-%m-%d %H:%M}")
         off = {"first_on": at.date(), "last_on": at.date(), "zone_name": "Europe/London"}
         TimeOff.add(linden.pat, None, kind="lunch", starts="01:00", ends="02:30", **off)
-        for step in (5, 15, 20):
-            wish = Wish(linden.calendar, 35, 5, 15)
+        rules = OnlineRules(8 * HOUR, 60 * HOUR, 1, outside_blocks=False)
+        for step, own in ((5, None), (15, None), (20, None), (5, rules), (15, rules)):
+            wish = Wish(linden.calendar, 35, 5, 15, own)
             earliest = some(30)
-            listed = {
-                one.starts_at for one in free_times([wish], earliest, first + 84 * HOUR, step)
-            }
+            last = first + 84 * HOUR
+            found = free_times([wish], earliest, last, step, now=earliest)
+            listed = {one.starts_at for one in found}
             asked = {some(80) for _ in range(25)} | set(
                 chance.sample(sorted(listed), min(8, len(listed)))
             )
             for at in asked:
                 (found,) = reasons([wish], at, step, earliest=earliest)
                 assert (at in listed) == (not found), (at, step, found)
-    assert listed
+            ever[own is not None] |= bool(listed)
+    assert ever == [True, True]
 
 
 def test_it_takes_six_queries_at_most_for_everybody(busy, linden, caplog):
