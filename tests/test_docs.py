@@ -155,3 +155,9 @@ def test_the_picture_of_the_tables_is_up_to_date():
     assert (TOP / "docs" / "tables.md").read_text() == picture(), "run: python .ci/tables.py"
     named = set(re.findall(r"^- `(\w+)`", picture(), re.MULTILINE))
     assert named == {table._meta.table_name for table in TABLES}
+
+
+def test_the_catalogue_of_sentences_is_up_to_date():
+    catalogue = runpy.run_path(str(TOP / ".ci" / "catalogue.py"))["catalogue"]
+    page = (TOP / "translations" / "messages.pot").read_text()
+    assert page == catalogue(), "run: python .ci/catalogue.py"

@@ -23,6 +23,7 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
         {
+            "catalogue",
             "endpoints",
             "feed_presets",
             "guarded",

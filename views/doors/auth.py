@@ -20,6 +20,7 @@ from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
 from base import outbox
+from base.catalogue import _, lazy
 from base.database import Taken, database
 from models import User
 from operate import keys
@@ -42,10 +43,10 @@ class NewPassword(PasswordField):
 
     own: tuple[str | None, ...] = ()
 
-    def __init__(self, label="New password", **kwargs):
+    def __init__(self, label=lazy("New password"), **kwargs):
         super().__init__(
             label,
-            [Needed("Choose a password")],
+            [Needed(_("Choose a password"))],
             render_kw={"autocomplete": "new-password"},
             **kwargs,
         )
@@ -58,7 +59,7 @@ class NewPassword(PasswordField):
 
 class Forgotten(Form):
     email = SignInName(
-        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+        lazy("E-mail"), lazy("Write your e-mail address"), render_kw={"autocomplete": "username"}
     )
 
 
@@ -68,26 +69,30 @@ class SetPassword(Form):
 
 class ChangePassword(Form):
     current = PasswordField(
-        "Password now",
-        [Needed("Write your password"), Length(max=200)],
+        lazy("Password now"),
+        [Needed(lazy("Write your password")), Length(max=200)],
         render_kw={"autocomplete": "current-password"},
     )
     password = NewPassword()
 
 
 class Welcome(Form):
-    clinic = Line("Name of the clinic", 120, "Write the clinic's name")
-    zone_name = Zone("Time zone")
-    name = Line("Your name", 120, "Write your name")
+    clinic = Line(lazy("Name of the clinic"), 120, lazy("Write the clinic's name"))
+    zone_name = Zone(lazy("Time zone"))
+    name = Line(lazy("Your name"), 120, lazy("Write your name"))
     email = Email(
-        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+        lazy("Your e-mail"),
+        lazy("Write your e-mail address"),
+        render_kw={"autocomplete": "username"},
     )
-    password = NewPassword("Password")
+    password = NewPassword(lazy("Password"))
 
 
 class SignUp(Form):
     email = Email(
-        "Your e-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+        lazy("Your e-mail"),
+        lazy("Write your e-mail address"),
+        render_kw={"autocomplete": "username"},
     )
 
 
@@ -183,7 +188,7 @@ def accept(secret: str):
         if user is None:  # meanwhile
             return _used_up()
         access.sign_in(user, remember=False, how="link_used")
-        flash("Your password is set.")
+        flash(_("Your password is set."))
         return redirect(access.first_page(), 303)
     return render_template(
         "auth/accept.html", form=form, user=token.user, purpose=token.purpose
@@ -194,8 +199,8 @@ def _used_up() -> tuple[str, int]:
     return render_template(
         "error.html",
         status=404,
-        heading="This link was used before or has expired",
-        advice="Ask the owner of your clinic for a new one, or sign in if you have a password.",
+        heading=_("This link was used before or has expired"),
+        advice=_("Ask the owner of your clinic for a new one, or sign in if you have a password."),
     ), 404
 
 
@@ -266,7 +271,7 @@ def _found_clinic(form: Welcome, is_open: bool, proof: AddressProof | None = Non
         except Taken:
             form.fault(
                 "email",
-                "This did not work with these details. If you have an account, sign in instead",
+                _("This did not work with these details. If you have an account, sign in instead"),
             )
         except founding.Closed:
             abort(404)
@@ -296,7 +301,7 @@ def confirm_address(secret: str):
         person = None
     if person is None:
         return _used_up()
-    flash(f"You sign in as {person.email} from now on.")
+    flash(_("You sign in as {email} from now on.", email=person.email))
     return redirect(url_for("auth.profile"), 303)
 
 
@@ -327,9 +332,9 @@ def change_password():
         if current_user.check_password(form.current.data):
             current_user.set_password(form.password.data, current_user)
             access.sign_in(User.get_by_id(current_user.id), session.row.remembered, how="password")
-            flash("Your password is changed. Everywhere else you are signed out.")
+            flash(_("Your password is changed. Everywhere else you are signed out."))
             return htmx.done(url_for("auth.profile"))
-        form.fault("current", "That is not your password")
+        form.fault("current", _("That is not your password"))
     return _profile(form), 422
 
 
@@ -342,7 +347,7 @@ def end_session(session_id: int):
         return sign_out()
     row.delete_instance()
     access.note("session_ended", current_user)
-    flash("That browser is signed out.")
+    flash(_("That browser is signed out."))
     return htmx.done(url_for("auth.profile"))
 
 
@@ -352,5 +357,5 @@ def sign_out_everywhere():
     current_user.sign_out_everywhere()
     access.note("everywhere", current_user)
     access.sign_out()
-    flash("You are signed out on every device.")
+    flash(_("You are signed out on every device."))
     return redirect(url_for("auth.sign_in"), 303)

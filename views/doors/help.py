@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flask import Blueprint, abort, render_template
 from flask_login import current_user
 
+from base.catalogue import _, lazy
 from base.feed_presets import CLINIC, LOCUM
 from base.statuses import FREE_STATUSES, STATUSES
 from sync.connect import connections
@@ -30,104 +31,119 @@ class Page(NamedTuple):
 
 
 _APPS, _BOTH, _LINKS, _DAILY = (
-    "Subscribe in your app",
-    "Both ways",
-    "Links and privacy",
-    "In the clinic",
+    lazy("Subscribe in your app"),
+    lazy("Both ways"),
+    lazy("Links and privacy"),
+    lazy("In the clinic"),
 )
 
 PAGES = {
     "apple": Page(
         _APPS,
         "Apple Calendar",
-        "Subscribe in Apple Calendar",
-        "Two minutes, once per device. Your bookings then stand beside your own appointments.",
+        lazy("Subscribe in Apple Calendar"),
+        lazy(
+            "Two minutes, once per device. Your bookings then stand beside your own appointments."
+        ),
     ),
     "google": Page(
         _APPS,
         "Google Calendar",
-        "Subscribe in Google Calendar",
-        "Once, on a computer. Google’s phone app then shows your bookings by itself.",
+        lazy("Subscribe in Google Calendar"),
+        lazy("Once, on a computer. Google’s phone app then shows your bookings by itself."),
     ),
     "outlook": Page(
         _APPS,
         "Outlook",
-        "Subscribe in Outlook",
-        "On the web, in the new Outlook, or in Outlook for Windows.",
+        lazy("Subscribe in Outlook"),
+        lazy("On the web, in the new Outlook, or in Outlook for Windows."),
     ),
     "other-apps": Page(
         _APPS,
-        "Any other app",
-        "Subscribe in any other app",
-        "Thunderbird, Fantastical, Android, Nextcloud: whatever can subscribe from an address.",
+        lazy("Any other app"),
+        lazy("Subscribe in any other app"),
+        lazy(
+            "Thunderbird, Fantastical, Android, Nextcloud: whatever can subscribe from an address."
+        ),
     ),
     "refresh": Page(
         _APPS,
-        "How soon changes show",
-        "How soon do changes show?",
-        "The link is always up to date. Each app decides when to look; that cannot be forced.",
+        lazy("How soon changes show"),
+        lazy("How soon do changes show?"),
+        lazy(
+            "The link is always up to date. Each app decides when to look; that cannot be forced."
+        ),
     ),
     "troubleshooting": Page(
         _APPS,
-        "If something looks wrong",
-        "If something looks wrong",
-        "No events, old events, wrong times, doubles: what it is and what helps.",
+        lazy("If something looks wrong"),
+        lazy("If something looks wrong"),
+        lazy("No events, old events, wrong times, doubles: what it is and what helps."),
     ),
     "two-way": Page(
         _BOTH,
-        "One way or both ways",
-        "One way or both ways?",
-        "What a private link does, what two-way Calendar Sync does, and what holds here.",
+        lazy("One way or both ways"),
+        lazy("One way or both ways?"),
+        lazy("What a private link does, what two-way Calendar Sync does, and what holds here."),
     ),
     "two-way-google": Page(
         _BOTH,
-        "Two-way sync with Google",
-        "Two-way sync with Google",
-        "Your bookings in a Google calendar of their own, and your Google appointments as busy time"
-        " here.",
+        lazy("Two-way sync with Google"),
+        lazy("Two-way sync with Google"),
+        lazy(
+            "Your bookings in a Google calendar of their own, and your Google appointments as"
+            " busy time here."
+        ),
     ),
     "two-way-outlook": Page(
         _BOTH,
-        "Two-way sync with Outlook",
-        "Two-way sync with Outlook",
-        "Your bookings in an Outlook calendar of their own, and your Outlook appointments as busy"
-        " time here.",
+        lazy("Two-way sync with Outlook"),
+        lazy("Two-way sync with Outlook"),
+        lazy(
+            "Your bookings in an Outlook calendar of their own, and your Outlook appointments"
+            " as busy time here."
+        ),
     ),
     "two-way-trouble": Page(
         _BOTH,
-        "If two-way sync looks wrong",
-        "If two-way sync looks wrong",
-        "Delays, doubles, a missing calendar, or starting over: what it is and what helps.",
+        lazy("If two-way sync looks wrong"),
+        lazy("If two-way sync looks wrong"),
+        lazy("Delays, doubles, a missing calendar, or starting over: what it is and what helps."),
     ),
     "private-links": Page(
         _LINKS,
-        "What a private link is",
-        "Private links",
-        "A read-only address that shows your bookings to a calendar app, always as they are now.",
+        lazy("What a private link is"),
+        lazy("Private links"),
+        lazy(
+            "A read-only address that shows your bookings to a calendar app, always as they are"
+            " now."
+        ),
     ),
     "privacy": Page(
         _LINKS,
-        "How clients appear outside",
-        "How clients appear outside Kalends",
-        "You choose how much of a client’s name leaves, from nothing at all to the full name.",
+        lazy("How clients appear outside"),
+        lazy("How clients appear outside Kalends"),
+        lazy(
+            "You choose how much of a client’s name leaves, from nothing at all to the full name."
+        ),
     ),
     "internal-ids": Page(
         _LINKS,
-        "Internal IDs",
-        "Internal IDs",
-        "A code instead of a name: it means nothing outside, and you can look it up here.",
+        lazy("Internal IDs"),
+        lazy("Internal IDs"),
+        lazy("A code instead of a name: it means nothing outside, and you can look it up here."),
     ),
     "bookings": Page(
         _DAILY,
-        "How bookings show outside",
-        "Bookings and how they show outside",
-        "Statuses, series, overlaps and whole days, here and in your own calendar.",
+        lazy("How bookings show outside"),
+        lazy("Bookings and how they show outside"),
+        lazy("Statuses, series, overlaps and whole days, here and in your own calendar."),
     ),
     "for-clients": Page(
         _DAILY,
-        "Can my clients subscribe?",
-        "Can my clients subscribe?",
-        "No. Private links are for the people who work here.",
+        lazy("Can my clients subscribe?"),
+        lazy("Can my clients subscribe?"),
+        lazy("No. Private links are for the people who work here."),
     ),
 }
 
@@ -135,25 +151,25 @@ _REFRESH = (  # families of reader · name · how often at the widest (X22) · c
     (
         ("Apple Calendar",),
         "Apple Calendar",
-        "every 5 minutes to once a week; on an iPhone every 15 minutes at best",
-        "yes; every hour is good",
+        lazy("every 5 minutes to once a week; on an iPhone every 15 minutes at best"),
+        lazy("yes; every hour is good"),
     ),
     (
         ("Google Calendar",),
         "Google Calendar",
-        "every few hours to once a day, now and then later still",
-        "no, and it cannot be forced",
+        lazy("every few hours to once a day, now and then later still"),
+        lazy("no, and it cannot be forced"),
     ),
     (
         ("Outlook",),
         "Outlook",
-        "every 1 to 24 hours, by version",
-        "no; Outlook for Windows also looks when you send and receive",
+        lazy("every 1 to 24 hours, by version"),
+        lazy("no; Outlook for Windows also looks when you send and receive"),
     ),
     (
         ("Thunderbird", "Fantastical"),
         "Thunderbird, Fantastical",
-        "as often as you like; Thunderbird every 30 minutes unless told otherwise",
+        lazy("as often as you like; Thunderbird every 30 minutes unless told otherwise"),
         "yes",
     ),
 )
@@ -202,7 +218,7 @@ def _refresh() -> list[tuple[str, str, str, str]]:
         for families, *row in _REFRESH
     ]
     return rows + [
-        (name, "as the app decides", "look in its settings", _measured([habits[name]]))
+        (name, _("as the app decides"), _("look in its settings"), _measured([habits[name]]))
         for name in sorted(set(habits) - known)
     ]
 
@@ -212,7 +228,7 @@ def _measured(intervals: list[int | None]) -> str:
     known = [seconds for seconds in intervals if seconds]
     if known:
         return display.rhythm(min(known))
-    return "read, too few times to tell" if intervals else "not used"
+    return _("read, too few times to tell") if intervals else _("not used")
 
 
 def _statuses() -> list[tuple[str, bool, str, str]]:

@@ -6,6 +6,7 @@ No address is ever shown.
 from flask import Blueprint, render_template, request
 from flask_login import current_user
 
+from base.catalogue import lazy
 from people.security import KEPT, SecurityEvent
 from views.kit import access, sync_words
 from views.kit.access import owner_required
@@ -14,19 +15,19 @@ from views.kit.forms import arg_int
 
 blueprint = Blueprint("sign_ins", __name__)
 
-_SOMEONE = "somebody whose e-mail is not known here"
+_SOMEONE = lazy("somebody whose e-mail is not known here")
 _WORDS = {
-    "signed_in": "{who} signed in",
-    "new_device": "{who} signed in with a browser that is new",
-    "refused": "Wrong password for {who}",
-    "braked": "Too many tries for {who}: made to wait",
-    "form_refused": "A form was refused that did not come from an open page",
-    "signed_out": "{who} signed out",
-    "session_ended": "{who} signed out one of their browsers",
-    "everywhere": "{who} signed out on every device",
-    "password": "{who} changed their password",
-    "link_used": "{who} chose a password with a one-time link",
-    "link_refused": "A one-time link was tried that does not work",
+    "signed_in": lazy("{who} signed in"),
+    "new_device": lazy("{who} signed in with a browser that is new"),
+    "refused": lazy("Wrong password for {who}"),
+    "braked": lazy("Too many tries for {who}: made to wait"),
+    "form_refused": lazy("A form was refused that did not come from an open page"),
+    "signed_out": lazy("{who} signed out"),
+    "session_ended": lazy("{who} signed out one of their browsers"),
+    "everywhere": lazy("{who} signed out on every device"),
+    "password": lazy("{who} changed their password"),
+    "link_used": lazy("{who} chose a password with a one-time link"),
+    "link_refused": lazy("A one-time link was tried that does not work"),
 }
 
 

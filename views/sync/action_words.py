@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flask import url_for
 
+from base.catalogue import _
 from sync.providers import registry
 from sync.tables import mappings
 from sync.tables.accounts import Account
@@ -37,22 +38,22 @@ def foot(account: Account, actions: Iterable[Action]) -> list[Button]:
 def _in_menu(account: Account, action: Action) -> Button:
     match action:
         case Action.RESYNC:
-            return Button("Resync this calendar", _act(account, "resync"), "sync", "swap")
+            return Button(_("Resync this calendar"), _act(account, "resync"), "sync", "swap")
         case Action.PAUSE:
-            return Button("Pause", _act(account, "pause"), "pause", "swap")
+            return Button(_("Pause"), _act(account, "pause"), "pause", "swap")
         case Action.RESUME:
-            return Button("Go on", _act(account, "resumption"), "sync", "swap")
+            return Button(_("Go on"), _act(account, "resumption"), "sync", "swap")
         case Action.START_OVER:
-            return Button("Start over", _leave(account, "new-start"), "undo")
+            return Button(_("Start over"), _leave(account, "new-start"), "undo")
         case Action.SETTINGS:
             url = url_for("two_way.edit", account_id=account.id)
-            return Button("Settings", url, "settings")
+            return Button(_("Settings"), url, "settings")
         case Action.ONE_WAY:
-            return Button("Go one way", _leave(account, "one-way"), "link")
+            return Button(_("Go one way"), _leave(account, "one-way"), "link")
         case Action.CHANGE_ACCOUNT:
-            return Button("Change account", _leave(account, "disconnection", change=1), "person")
+            return Button(_("Change account"), _leave(account, "disconnection", change=1), "person")
         case Action.DISCONNECT:
-            return Button("Disconnect", _leave(account, "disconnection"), "cross")
+            return Button(_("Disconnect"), _leave(account, "disconnection"), "cross")
     raise ValueError(action)
 
 
@@ -60,17 +61,24 @@ def _at_foot(account: Account, action: Action) -> Button:
     name = registry.of(account.kind).name
     match action:
         case Action.CHECK:
-            return Button("Check now", _act(account, "check"), "sync", "swap")
+            return Button(_("Check now"), _act(account, "check"), "sync", "swap")
         case Action.RESUME:
-            return Button("Go on", _act(account, "resumption"), "sync", "swap", "primary")
+            return Button(_("Go on"), _act(account, "resumption"), "sync", "swap", "primary")
         case Action.RECONNECT:
             url = url_for("connect.depart", kind=account.kind)
             if account.phase == "leaving":
-                return Button(f"Connect {name} again", url, how="button", kind="primary")
-            return Button(f"Reconnect {name}", url, how="button")
+                return Button(
+                    _("Connect {name} again", name=name), url, how="button", kind="primary"
+                )
+            return Button(_("Reconnect {name}", name=name), url, how="button")
         case Action.END_NOW:
             url = url_for("two_way.end", account_id=account.id)
-            return Button(f"End now{_staying(account, name)}", url, how="form", kind="danger")
+            return Button(
+                _("End now{staying}", staying=_staying(account, name)),
+                url,
+                how="form",
+                kind="danger",
+            )
     raise ValueError(action)
 
 

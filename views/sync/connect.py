@@ -9,6 +9,7 @@ from flask import Blueprint, abort, current_app, flash, redirect, request, sessi
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _
 from sync.connect import connecting, connections
 from sync.connect.oauth import Departure, Mismatch
 from sync.providers import registry
@@ -68,14 +69,17 @@ def arrive(kind: str):
     try:
         account = connecting.arrive(current_user, kind, leaving, request.args)
     except OtherAccount as other:
-        flash(f"You chose another account. {_what_helps(kind, other.email)}", "warning")
+        flash(
+            _("You chose another account. {what_helps}", what_helps=_what_helps(kind, other.email)),
+            "warning",
+        )
         return _back(kind)
     except ProviderError as error:
         account = _just_connected(kind) if isinstance(error, Mismatch | AuthExpired) else None
         if account is None:
             word = type(error).__name__
             why = connect_words.refusal(word, registry.of(kind).name, error.reason)
-            flash(f"Not connected. {why}", "warning")
+            flash(_("Not connected. {why}", why=why), "warning")
             connecting.note_missing(current_user, kind, word)
             return _back(kind)
     return _connected(account)
@@ -102,18 +106,19 @@ def _what_helps(kind: str, email: str) -> str:
     """What somebody can do who chose another account than the one that is known."""
     known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
     if known and known.phase == "leaving":
-        return (
-            f"Our events in {email} are still to be removed. Connect {email} once more for that, or"
-            " press “End now” and let them stay."
+        return _(
+            "Our events in {email} are still to be removed. Connect {email} once more for that, or"
+            " press “End now” and let them stay.",
+            email=email,
         )
-    return f"{email} is connected here; to change it, disconnect it first."
+    return _("{email} is connected here; to change it, disconnect it first.", email=email)
 
 
 def _connected(account: Account):
     """The account is there: its calendars are looked at next, or its sync goes on."""
     flash(
-        f"Connected to {account.email}."
-        + (" Next, give the new calendar a name." if account.phase in first_look.PHASES else "")
+        _("Connected to {email}.", email=account.email)
+        + (_(" Next, give the new calendar a name.") if account.phase in first_look.PHASES else "")
     )
     return redirect(url_for("sync_settings.show", _anchor=f"account-{account.id}"), 303)
 
@@ -145,19 +150,26 @@ def _refusal(kind: str) -> str | None:
         abort(404)
     name, base = registry.of(kind).name, urlsplit(current_app.config["SETTINGS"].base_url)
     if why == State.NO_PLAN:
-        return (
-            f"Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
-            " change the plan."
+        return _(
+            "Your clinic’s plan has no two-way sync with {name}. Whoever owns the clinic can"
+            " change the plan.",
+            name=name,
         )
     known = Account.get_or_none(Account.user == current_user.id, Account.kind == kind)
     # our events there are still to be removed
     is_unfinished = known is not None and known.phase == "leaving" and known.health == "reconnect"
     if why == State.NOT_ALLOWED and not is_unfinished:
-        return "First tick the box that lets your bookings appear outside Kalends."
+        return _("First tick the box that lets your bookings appear outside Kalends.")
     if not current_user.identifier and not is_unfinished:
-        return "First choose how clients appear, and save it."
+        return _("First choose how clients appear, and save it.")
     if known is not None and known.phase == "leaving" and not is_unfinished:
-        return f"We are still removing our events in {name}. Connect again in a moment."
+        return _(
+            "We are still removing our events in {name}. Connect again in a moment.", name=name
+        )
     if request.host != base.netloc:
-        return f"Open Kalends at {base.geturl()} and connect there: {name} knows only that address."
+        return _(
+            "Open Kalends at {geturl} and connect there: {name} knows only that address.",
+            geturl=base.geturl(),
+            name=name,
+        )
     return None

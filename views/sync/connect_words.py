@@ -3,52 +3,72 @@
 One sentence for each kind of refusal, on the way back and at the first look.
 """
 
-_ORGANISATION = "whoever looks after your organisation’s {name} accounts"
+from base.catalogue import lazy
+
+_ORGANISATION = lazy("whoever looks after your organisation’s {name} accounts")
 _DECLINED = {
     "access_denied": (
-        "{name} says that access was not given. If you pressed Cancel there, nothing has"
-        f" changed. If {{name}} asked for an administrator’s approval, ask {_ORGANISATION} to allow"
-        " Kalends, then connect again."
+        lazy(
+            "{name} says that access was not given. If you pressed Cancel there, nothing has"
+            " changed. If {name} asked for an administrator’s approval, ask {organisation} to"
+            " allow Kalends, then connect again.",
+        )
     ),
     "admin_needed": (
-        f"{{name}} wants an administrator’s approval first. Ask {_ORGANISATION} to allow Kalends,"
-        " then connect again."
+        lazy(
+            "{name} wants an administrator’s approval first. Ask {organisation} to allow Kalends,"
+            " then connect again.",
+        )
     ),
     "blocked": (
-        "Your organisation’s rules keep this account out of Kalends. Choose another account, or"
-        f" ask {_ORGANISATION}."
+        lazy(
+            "Your organisation’s rules keep this account out of Kalends. Choose another account, or"
+            " ask {organisation}.",
+        )
     ),
     "interaction": (
-        "{name} wants you to confirm something first. Connect again, and answer what it asks."
+        lazy("{name} wants you to confirm something first. Connect again, and answer what it asks.")
     ),
     "refused": (
-        "{name} refused, and gave no reason that we know. Try again; if it goes on, tell whoever"
-        " runs Kalends."
+        lazy(
+            "{name} refused, and gave no reason that we know. Try again; if it goes on, tell"
+            " whoever runs Kalends."
+        )
     ),
 }
 _KINDS = {  # class of the error → sentence
     "Mismatch": (
-        "This page had expired, or it was opened in another browser. Press Connect once more."
+        lazy("This page had expired, or it was opened in another browser. Press Connect once more.")
     ),
     "ScopeMissing": (
-        "{name} did not allow everything that sync needs. Connect again, and tick every box that"
-        " {name} shows."
+        lazy(
+            "{name} did not allow everything that sync needs. Connect again, and tick every box"
+            " that {name} shows."
+        )
     ),
-    "AuthExpired": "That took too long for {name}, or access has ended. Connect again.",
+    "AuthExpired": lazy("That took too long for {name}, or access has ended. Connect again."),
     "NoMailbox": (
-        "This account has no calendar that other programs can use. Choose another account, or ask"
-        " whoever looks after it."
+        lazy(
+            "This account has no calendar that other programs can use. Choose another account,"
+            " or ask whoever looks after it."
+        )
     ),
     "NotConfigured": (
-        "{name} does not accept this Kalends: its set-up is wrong. Tell the server administrator:"
-        " flask --app app doctor says what to change."
+        lazy(
+            "{name} does not accept this Kalends: its set-up is wrong. Tell the server"
+            " administrator: flask --app app doctor says what to change."
+        )
     ),
     "Forbidden": (
-        "{name} does not let Kalends see the calendars of this account. Choose another account, or"
-        " ask whoever looks after it."
+        lazy(
+            "{name} does not let Kalends see the calendars of this account. Choose another"
+            " account, or ask whoever looks after it."
+        )
     ),
 }
-_PASSING = "{name} does not answer as it should. Try again in a few minutes; nothing has changed."
+_PASSING = lazy(
+    "{name} does not answer as it should. Try again in a few minutes; nothing has changed."
+)
 
 
 def refusal(kind: str, name: str, reason: str = "") -> str:
@@ -60,4 +80,4 @@ def refusal(kind: str, name: str, reason: str = "") -> str:
     ):
         kind, reason = "Declined", "interaction"
     sentence = _DECLINED[reason] if kind == "Declined" else _KINDS.get(kind, _PASSING)
-    return sentence.format(name=name)
+    return sentence.format(name=name, organisation=_ORGANISATION.format(name=name))

@@ -10,6 +10,7 @@ from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationE
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import CheckboxInput
 
+from base.catalogue import _, lazy
 from base.feed_presets import STATUS_PRESETS, WINDOWS
 from base.statuses import STATUSES
 from models import Feed
@@ -18,8 +19,8 @@ from views.kit.display import STATUS_NAMES
 from views.kit.forms import Choice, Line
 from views.kit.merging import Merging
 
-_OWN = ("own", "My own choice")
-_BLOCK_CHOICES = [("", "Nothing"), *sync_words.BLOCKS.items()]
+_OWN = ("own", lazy("My own choice"))
+_BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]
 
 
 class BusySettings(Merging):
@@ -27,20 +28,22 @@ class BusySettings(Merging):
 
     together: ClassVar = {"Time span": ("window", "past_days", "future_days")}
 
-    name = Line("Name", 80, "Name the link")
-    window = Choice("Time span", choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
+    name = Line(lazy("Name"), 80, lazy("Name the link"))
+    window = Choice(lazy("Time span"), choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
     past_days = IntegerField(
-        "Days back",
+        lazy("Days back"),
         [
             Optional(),
-            NumberRange(0, 3650, "Write 0 to 3650 days back, or leave it empty for all of it"),
+            NumberRange(
+                0, 3650, lazy("Write 0 to 3650 days back, or leave it empty for all of it")
+            ),
         ],
     )
     future_days = IntegerField(
-        "Days ahead",
+        lazy("Days ahead"),
         [
             Optional(),
-            NumberRange(1, 3650, "Write 1 to 3650 days ahead, or leave it empty for no end"),
+            NumberRange(1, 3650, lazy("Write 1 to 3650 days ahead, or leave it empty for no end")),
         ],
     )
 
@@ -59,37 +62,37 @@ class FeedSettings(BusySettings):
         "Which bookings it shows": ("preset", *(f"status_{status}" for status in STATUSES)),
     }
 
-    title = Choice("What the title says", choices=[*sync_words.TITLES.items(), _OWN])
-    first = Choice("First", choices=_BLOCK_CHOICES)
-    second = Choice("Then", choices=_BLOCK_CHOICES)
-    third = Choice("Last", choices=_BLOCK_CHOICES)
+    title = Choice(lazy("What the title says"), choices=[*sync_words.TITLES.items(), _OWN])
+    first = Choice(lazy("First"), choices=_BLOCK_CHOICES)
+    second = Choice(lazy("Then"), choices=_BLOCK_CHOICES)
+    third = Choice(lazy("Last"), choices=_BLOCK_CHOICES)
     details = SelectMultipleField(
-        "What the description says",
+        lazy("What the description says"),
         option_widget=CheckboxInput(),
-        choices=[("status", "Status"), ("rate", "Rate"), ("notes", "Notes")],
+        choices=[("status", lazy("Status")), ("rate", lazy("Rate")), ("notes", lazy("Notes"))],
     )
-    identifier = Choice("How clients appear in this link")
-    hide_sensitive = BooleanField("Hide sensitive information in this link")
+    identifier = Choice(lazy("How clients appear in this link"))
+    hide_sensitive = BooleanField(lazy("Hide sensitive information in this link"))
     preset = Choice(
-        "Which bookings it shows",
+        lazy("Which bookings it shows"),
         choices=[
-            ("clinic", "Clinic: pending as tentative, cancelled as cancelled, no offers"),
-            ("locum", "Locum: only confirmed, completed, invoiced and paid"),
+            ("clinic", lazy("Clinic: pending as tentative, cancelled as cancelled, no offers")),
+            ("locum", lazy("Locum: only confirmed, completed, invoiced and paid")),
             _OWN,
         ],
     )
 
     def validate_title(self, field):
         if not self.pattern:
-            raise ValidationError("Choose at least one part for the title")
+            raise ValidationError(_("Choose at least one part for the title"))
 
     def validate_details(self, field):
         if "notes" in field.data and not current_user.clinic.notes_may_leave:
-            raise ValidationError("Your clinic keeps notes inside Kalends")
+            raise ValidationError(_("Your clinic keeps notes inside Kalends"))
 
     def validate_preset(self, field):
         if not self.shown:
-            raise ValidationError("Show at least one status, or stop the link")
+            raise ValidationError(_("Show at least one status, or stop the link"))
 
     @property
     def pattern(self) -> str:
@@ -128,7 +131,8 @@ for _status in STATUSES:
         FeedSettings,
         f"status_{_status}",
         Choice(
-            STATUS_NAMES[_status], choices=[("", "Left out"), *sync_words.EVENT_STATUSES.items()]
+            STATUS_NAMES[_status],
+            choices=[("", lazy("Left out")), *sync_words.EVENT_STATUSES.items()],
         ),
     )
 
@@ -147,7 +151,7 @@ def settings_form(feed: Feed, **kwargs) -> BusySettings:
     form = FeedSettings(data={**fields, **_shown_fields(feed)}, **kwargs)
     usual = sync_words.IDENTIFIER_NAMES[sync_words.in_effect(feed.user)]
     form.identifier.choices = [
-        ("", f"As I chose for everything: {usual}"),
+        ("", _("As I chose for everything: {usual}", usual=usual)),
         *sync_words.safer_identifiers(feed.user).items(),
     ]
     return form

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _, lazy
 from models import MOST_FEEDS, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.events.face import Policy, face
 from sync.feeds import owned, shown
@@ -19,39 +20,48 @@ from .feed_settings import settings_form
 blueprint = Blueprint("links", __name__)
 
 _REFUSALS = {
-    "plan": "Your clinic’s plan has no private links",
+    "plan": lazy("Your clinic’s plan has no private links"),
     "opt_in": (
-        "Switch on “Let my bookings appear in calendars outside Kalends” first; until then no link"
-        " answers"
+        lazy(
+            "Switch on “Let my bookings appear in calendars outside Kalends” first; until then"
+            " no link answers"
+        )
     ),
-    "calendar": "You have no calendar here yet. Ask whoever manages the team to give you one",
-    "most": f"You have {MOST_FEEDS} links. Stop one that nothing reads, then make a new one",
+    "calendar": lazy("You have no calendar here yet. Ask whoever manages the team to give you one"),
+    "most": lazy(
+        "You have {most_feeds} links. Stop one that nothing reads, then make a new one",
+        most_feeds=MOST_FEEDS,
+    ),
 }
 
 
 class NewFeed(Form):
     name = Line(
-        "Who or what is it for?", 80, render_kw={"placeholder": "My phone", "autocomplete": "off"}
+        lazy("Who or what is it for?"),
+        80,
+        render_kw={"placeholder": lazy("My phone"), "autocomplete": "off"},
     )
     kind = Choice(
-        "What does it show?",
-        choices=[("bookings", "Bookings"), ("availability", "Free and busy only")],
+        lazy("What does it show?"),
+        choices=[("bookings", lazy("Bookings")), ("availability", lazy("Free and busy only"))],
         default="bookings",
     )
-    covers = Choice("Whose bookings?", choices=[], validate_choice=False)
+    covers = Choice(lazy("Whose bookings?"), choices=[], validate_choice=False)
 
 
 def _covers() -> dict[str, list[tuple[str, str]]]:
     """Whose bookings a new link can show, in groups; the first choice is the usual one."""
     calendars = access.calendars()
     own = [
-        (str(c.id), f"Mine at {c.venue.name}") for c in calendars if c.user_id == current_user.id
+        (str(c.id), _("Mine at {venue}", venue=c.venue.name))
+        for c in calendars
+        if c.user_id == current_user.id
     ]
     if len(own) > 1:
-        own.append(("person", "Mine at every venue, in one link"))
+        own.append(("person", _("Mine at every venue, in one link")))
     groups = {"Mine": own}
     if current_user.is_manager and calendars:
-        groups["The clinic"] = [("clinic", "All calendars in one link")]
+        groups["The clinic"] = [("clinic", _("All calendars in one link"))]
         groups["One calendar of a colleague"] = [
             (str(c.id), f"{c.user.name} at {c.venue.name}")
             for c in calendars
@@ -160,14 +170,15 @@ def create():
     if not form.validate() or not columns:
         return _refused(form, None if form.errors else "calendar")
     name = form.name.data or (
-        "Free and busy" if form.kind.data == "availability" else "My calendar"
+        _("Free and busy") if form.kind.data == "availability" else _("My calendar")
     )
     try:
         feed = Feed.generate(current_user, name, current_user, kind=form.kind.data, **columns)
     except NoFeeds as refusal:
         return _refused(form, refusal.why)
     return _changed(
-        f"“{feed.name}” is ready. Copy its address into your calendar app.", f"link-{feed.id}"
+        _("“{feed}” is ready. Copy its address into your calendar app.", feed=feed.name),
+        f"link-{feed.id}",
     )
 
 
@@ -201,7 +212,12 @@ def update(feed_id: int):
         abort(404)
     if not saved:
         return htmx.show("links/edit.html", "links/_settings.html", 422, feed=feed, form=form)
-    flash(f"“{feed.name}” is changed. Its address stays; apps show the change when they next look.")
+    flash(
+        _(
+            "“{feed}” is changed. Its address stays; apps show the change when they next look.",
+            feed=feed.name,
+        )
+    )
     return htmx.done(url_for("links.index", _anchor=f"link-{feed.id}"))
 
 
@@ -222,8 +238,11 @@ def rotate(feed_id: int):
     except Stopped:  # meanwhile
         abort(404)
     return _changed(
-        f"“{feed.name}” has a new address; the old one is dead. Add the new one in each app that"
-        " used it.",
+        _(
+            "“{feed}” has a new address; the old one is dead. Add the new one in each app that"
+            " used it.",
+            feed=feed.name,
+        ),
         f"link-{feed.id}",
     )
 
@@ -240,11 +259,11 @@ def revoke(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
-        f"“{feed.name}” is stopped. "
+        _("“{feed}” is stopped. ", feed=feed.name)
         + (
-            "For 30 days its address gives one entry, “This link was stopped”."
+            _("For 30 days its address gives one entry, “This link was stopped”.")
             if feed.clinic.empty_when_stopped
-            else "Whoever still has its address gets nothing."
+            else _("Whoever still has its address gets nothing.")
         ),
         f"link-{feed.id}",
     )
@@ -257,7 +276,7 @@ def clear(feed_id: int):
     if not feed.is_stopped:
         abort(404)
     feed.clear()
-    return _changed(f"“{feed.name}” is off the list.")
+    return _changed(_("“{feed}” is off the list.", feed=feed.name))
 
 
 @blueprint.post("/privacy")
@@ -267,11 +286,11 @@ def hide():
     if not switches.saved(switches.hide, form, "hide_sensitive"):
         return _show(422, hiding=form)
     now = (
-        "Every link of yours now says “Busy” and nothing else."
+        _("Every link of yours now says “Busy” and nothing else.")
         if form.hide_sensitive.data
-        else "Your links show again what you chose for each."
+        else _("Your links show again what you chose for each.")
     )
-    return _changed(f"{now} Apps show it when they next look.", "hide")
+    return _changed(_("{now} Apps show it when they next look.", now=now), "hide")
 
 
 @blueprint.get("/<int:feed_id>/card")

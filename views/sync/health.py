@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from base import jobs, outbox, scheduling
 from base.audit import AuditEntry
+from base.catalogue import _, ngettext
 from base.database import alone
 from base.outbox import Letter
 from models import User
@@ -68,8 +69,11 @@ def resync(account_id: int):
         return _done(why)
     controls.ask(account, "resync", current_user)
     return _done(
-        f"{account.user.name}’s {registry.of(account.kind).name} calendar is being read again"
-        " and compared. Nothing is doubled."
+        _(
+            "{user}’s {provider} calendar is being read again and compared. Nothing is doubled.",
+            user=account.user.name,
+            provider=registry.of(account.kind).name,
+        )
     )
 
 
@@ -94,12 +98,14 @@ def ask(account_id: int):
         )
         AuditEntry.note(account.clinic, current_user, "account.reminded", account)
     again = (
-        "No second e-mail is sent within the hour."
+        _("No second e-mail is sent within the hour.")
         if outbox.is_set_up()
-        else "Mail is not set up here, so tell them yourself as well."
+        else _("Mail is not set up here, so tell them yourself as well.")
     )
-    mailed = "An e-mail is on its way too." if written else again
-    return _done(f"{account.user.name} finds a notice on Calendar sync. {mailed}")
+    mailed = _("An e-mail is on its way too.") if written else again
+    return _done(
+        _("{user} finds a notice on Calendar sync. {mailed}", user=account.user.name, mailed=mailed)
+    )
 
 
 @blueprint.post("/accounts/<int:account_id>/end")
@@ -109,8 +115,11 @@ def end(account_id: int):
     account = access.account_to_look_after(account_id)
     ending.end_now(account, current_user)
     return _done(
-        f"Ended. What is left of {account.user.name}’s events in"
-        f" {registry.of(account.kind).name} stays there."
+        _(
+            "Ended. What is left of {user}’s events in {provider} stays there.",
+            user=account.user.name,
+            provider=registry.of(account.kind).name,
+        )
     )
 
 
@@ -145,8 +154,12 @@ def resync_all():
     for account in ready:
         controls.ask(account, "resync", current_user)
     return _done(
-        f"{sync_words.count(len(ready), 'calendar')} {'is' if len(ready) < 2 else 'are'} being read"
-        " again and compared."
+        ngettext(
+            "{calendars} is being read again and compared.",
+            "{calendars} are being read again and compared.",
+            max(len(ready), 1),
+            calendars=sync_words.count(len(ready), "calendar"),
+        )
     )
 
 
@@ -192,9 +205,11 @@ def _parts() -> list[Part]:
 def _waiting() -> Part:
     due = Account.free(scheduling.utc_now()).where(Account.clinic == access.clinic()).count()
     return (
-        Part("Work waiting", "waiting", sync_words.count(due, "account"), "to be looked at now")
+        Part(
+            _("Work waiting"), "waiting", sync_words.count(due, "account"), _("to be looked at now")
+        )
         if due
-        else Part("Work waiting", "ok", "None")
+        else Part(_("Work waiting"), "ok", _("None"))
     )
 
 
@@ -202,28 +217,29 @@ def _queue() -> Part:
     count = jobs.workers()
     if count is None:
         return Part(
-            "Workers",
+            _("Workers"),
             "trouble",
-            "The queue is away",
-            "Redis does not answer. Nothing is lost: what is due stays in the database.",
+            _("The queue is away"),
+            _("Redis does not answer. Nothing is lost: what is due stays in the database."),
         )
     if not count:
         return Part(
-            "Workers",
+            _("Workers"),
             "trouble",
-            "None is running",
-            "Nothing goes out until the server administrator starts one.",
+            _("None is running"),
+            _("Nothing goes out until the server administrator starts one."),
         )
-    return Part("Workers", "ok", f"{count} running")
+    return Part(_("Workers"), "ok", f"{count} running")
 
 
 def _live() -> Part:
     if not connections.setup().webhook_url:
-        every = (
-            f"{registry.companies()} cannot reach this address, so we look every"
-            f" {display.duration(connections.setup().poll_seconds)}."
+        every = _(
+            "{companies} cannot reach this address, so we look every {duration}.",
+            companies=registry.companies(),
+            duration=display.duration(connections.setup().poll_seconds),
         )
-        return Part("Instant updates", "waiting", "Not possible here", every, "two-way")
+        return Part(_("Instant updates"), "waiting", _("Not possible here"), every, "two-way")
     kinds = [kind for kind, row in registry.PROVIDERS.items() if row.has_channels]
     active = Account.select(Account.id).where(
         Account.clinic == access.clinic(),
@@ -240,36 +256,48 @@ def _live() -> Part:
     total, opened = active.count(), channels.select(fn.COUNT(Channel.account.distinct())).scalar()
     first = channels.select(fn.MIN(Channel.expires_at)).scalar()
     last = channels.select(fn.MAX(Channel.called_at)).scalar()
-    more = [f"the last one {display.ago(last)}"] if last else []
+    more = [_("the last one {ago}", ago=display.ago(last))] if last else []
     more += (
         [
-            "the first is renewed before"
-            f" {display.moment(first, sync_words.zone(access.calendars(), current_user))}"
+            _(
+                "the first is renewed before {first}",
+                first=display.moment(first, sync_words.zone(access.calendars(), current_user)),
+            )
         ]
         if first
         else []
     )
-    how = f"On for {opened} of {total}" if total else "None needed now"
-    return Part("Instant updates", "ok" if opened == total else "waiting", how, ", ".join(more))
+    how = (
+        _("On for {opened} of {total}", opened=opened, total=total)
+        if total
+        else _("None needed now")
+    )
+    return Part(_("Instant updates"), "ok" if opened == total else "waiting", how, ", ".join(more))
 
 
 def _checks() -> Part:
     last = (
         Account.select(fn.MAX(Account.checked_at)).where(Account.clinic == access.clinic()).scalar()
     )
-    more = f"last one {display.ago(last)}" if last else "none yet"
+    more = _("last one {ago}", ago=display.ago(last)) if last else _("none yet")
     return Part(
-        "Regular check", "ok", f"Every {display.duration(connections.setup().poll_seconds)}", more
+        _("Regular check"),
+        "ok",
+        _("Every {duration}", duration=display.duration(connections.setup().poll_seconds)),
+        more,
     )
 
 
 def _mail() -> Part:
     if not outbox.is_set_up():
         return Part(
-            "Mail", "waiting", "Not set up", "Notices stay in Kalends, and no e-mails are sent."
+            _("Mail"),
+            "waiting",
+            _("Not set up"),
+            _("Notices stay in Kalends, and no e-mails are sent."),
         )
     return Part(
-        "Mail",
+        _("Mail"),
         *letter_words.mail(access.clinic(), sync_words.zone(access.calendars(), current_user)),
     )
 
@@ -283,8 +311,8 @@ def _providers() -> list[Part]:
                 Part(
                     name,
                     "off",
-                    "Not set up",
-                    f"{row.guide} tells the server administrator how.",
+                    _("Not set up"),
+                    _("{guide} tells the server administrator how.", guide=row.guide),
                     page,
                 )
             )
@@ -293,13 +321,13 @@ def _providers() -> list[Part]:
                 Part(
                     name,
                     "waiting",
-                    "Test mode",
-                    f"Nothing reaches the real {name}.",
+                    _("Test mode"),
+                    _("Nothing reaches the real {name}.", name=name),
                     page,
                 )
             )
         else:
-            parts.append(Part(name, "ok", "Set up", "", page))
+            parts.append(Part(name, "ok", _("Set up"), "", page))
     return parts
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from peewee import fn
 
 from base import scheduling
+from base.catalogue import _, ngettext
 from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
@@ -98,8 +99,12 @@ def _of_person(user: User, accounts: Iterable[Account], zone: ZoneInfo) -> Itera
     if feeds:
         yield _of_feeds(user, feeds)
     if not used and not feeds:
-        why = "Sync is allowed. Nothing is connected yet." if user.sync_allowed else "Sync is off."
-        yield Row(user, "Nothing connected", "off", "Off", why)
+        why = (
+            _("Sync is allowed. Nothing is connected yet.")
+            if user.sync_allowed
+            else _("Sync is off.")
+        )
+        yield Row(user, _("Nothing connected"), "off", _("Off"), why)
 
 
 def summary(board: Iterable[Row]) -> str:
@@ -112,21 +117,44 @@ def summary(board: Iterable[Row]) -> str:
     kinds = "trouble", "waiting", "busy", "ok", "off"
     counts = [sum(badge == kind for badge in worst.values()) for kind in kinds]
     words = [
-        f"{_people(counts[0])} {'needs' if counts[0] == 1 else 'need'} help" if counts[0] else "",
+        ngettext("{people} needs help", "{people} need help", counts[0], people=_people(counts[0]))
+        if counts[0]
+        else "",
         (
-            f"{_people(counts[1])} {'is' if counts[1] == 1 else 'are'} worth a look"
+            ngettext(
+                "{people} is worth a look",
+                "{people} are worth a look",
+                counts[1],
+                people=_people(counts[1]),
+            )
             if counts[1]
             else ""
         ),
         (
-            f"{_people(counts[2])} {'is' if counts[2] == 1 else 'are'} being brought up to date"
+            ngettext(
+                "{people} is being brought up to date",
+                "{people} are being brought up to date",
+                counts[2],
+                people=_people(counts[2]),
+            )
             if counts[2]
             else ""
         ),
-        f"{_people(counts[3])} {'is' if counts[3] == 1 else 'are'} up to date" if counts[3] else "",
-        f"{_people(counts[4])} {'does' if counts[4] == 1 else 'do'} not sync" if counts[4] else "",
+        ngettext(
+            "{people} is up to date",
+            "{people} are up to date",
+            counts[3],
+            people=_people(counts[3]),
+        )
+        if counts[3]
+        else "",
+        ngettext(
+            "{people} does not sync", "{people} do not sync", counts[4], people=_people(counts[4])
+        )
+        if counts[4]
+        else "",
     ]
-    sentence = ", ".join(filter(None, words)) or "nobody has a calendar yet"
+    sentence = ", ".join(filter(None, words)) or _("nobody has a calendar yet")
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
@@ -169,7 +197,7 @@ def of_account(account: Account, zone: ZoneInfo) -> Row:
         user,
         registry.of(account.kind).name,
         standing.severity,
-        "Waits for a person" if asks else status_words.name_of(standing, zone),
+        _("Waits for a person") if asks else status_words.name_of(standing, zone),
         _why(standing, zone),
         _facts(standing, zone),
         account,
@@ -189,31 +217,46 @@ def _while_stopped(standing: Standing, provider: str, zone: ZoneInfo) -> str | N
     account, name = standing.account, standing.account.user.name.split()[0]
     match standing.state:
         case State.REMOVAL_STUCK:
-            return f"{name} stopped sync. {status_words.unfinished(account, zone, is_own=False)}"
+            return _(
+                "{name} stopped sync. {unfinished}",
+                name=name,
+                unfinished=status_words.unfinished(account, zone, is_own=False),
+            )
         case State.REMOVING:
-            return f"{name} stopped sync; our events in {provider} are being removed."
+            return _(
+                "{name} stopped sync; our events in {provider} are being removed.",
+                name=name,
+                provider=provider,
+            )
         case State.NOT_SET_UP:
-            return (
-                f"{provider} is not set up on this server now. Nothing goes there, and"
-                f" {status_words.old_times(account, is_own=False)}"
+            return _(
+                "{provider} is not set up on this server now. Nothing goes there, and {old_times}",
+                provider=provider,
+                old_times=status_words.old_times(account, is_own=False),
             )
         case State.LOOKING:
-            return f"{name} has just connected {provider}."
+            return _("{name} has just connected {provider}.", name=name, provider=provider)
         case State.LOOK_FAILED | State.LOOK_WAITS:
             return connect_words.refusal(account.health_word, provider)
         case State.OFF:
-            return f"{name} ended sync with {provider}."
+            return _("{name} ended sync with {provider}.", name=name, provider=provider)
         case State.UNNAMED:
-            return f"{name} has connected {provider} and not started sync yet."
+            return _(
+                "{name} has connected {provider} and not started sync yet.",
+                name=name,
+                provider=provider,
+            )
         case State.NO_PLAN:
-            return (
-                f"The clinic’s plan has no sync with {provider}. Nothing goes there, and"
-                f" {status_words.old_times(account, is_own=False)}"
+            return _(
+                "The clinic’s plan has no sync with {provider}. Nothing goes there, and"
+                " {old_times}",
+                provider=provider,
+                old_times=status_words.old_times(account, is_own=False),
             )
         case State.NOT_ALLOWED:
-            return f"{name} has switched sync off."
+            return _("{name} has switched sync off.", name=name)
         case State.PAUSED:
-            return f"{name} paused it. Nothing goes out and nothing comes in."
+            return _("{name} paused it. Nothing goes out and nothing comes in.", name=name)
     return None
 
 
@@ -221,37 +264,53 @@ def _while_synced(standing: Standing, provider: str) -> str:
     account = standing.account
     match standing.state:
         case State.RECONNECT:
-            return f"Access to {provider} has ended, {_episode(standing)}"
+            return _(
+                "Access to {provider} has ended, {episode}",
+                provider=provider,
+                episode=_episode(standing),
+            )
         case State.CALENDAR_GONE:
-            return f"The calendar that we write to was deleted in {provider}, {_episode(standing)}"
+            return _(
+                "The calendar that we write to was deleted in {provider}, {episode}",
+                provider=provider,
+                episode=_episode(standing),
+            )
         case State.OPERATOR:
-            return (
-                f"{provider} refuses this Kalends as a whole ({account.health_word}),"
-                f" {_episode(standing)}"
+            return _(
+                "{provider} refuses this Kalends as a whole ({health_word}), {episode}",
+                provider=provider,
+                health_word=account.health_word,
+                episode=_episode(standing),
             )
         case State.ASKS_SOURCE:
-            return (
+            return _(
                 "A calendar of theirs is suddenly empty;"
-                f" {standing.question.detail.get('count', 0):,} busy times were kept until they"
-                " decide."
+                " {count} busy times were kept until they"
+                " decide.",
+                count=f"{standing.question.detail.get('count', 0):,}",
             )
         case State.ASKS:
             count, total = (standing.question.detail.get(key) for key in ("count", "total"))
             of = f" of {total:,}" if total else ""
-            return (
-                f"A sync would remove {count or 0:,}{of} events, so it stopped. Nothing has been"
-                " removed."
+            return _(
+                "A sync would remove {count}{of} events, so it stopped. Nothing has been removed.",
+                count=f"{count or 0:,}",
+                of=of,
             )
         case State.UNREADABLE | State.IN_PART:
             return reading_words.in_short(standing)[1]
         case State.WAITING:
-            return f"{status_words.why_waiting(account, provider)} The rest follows by itself."
+            return _(
+                "{why_waiting} The rest follows by itself.",
+                why_waiting=status_words.why_waiting(account, provider),
+            )
         case State.RUNNING | State.DUE:
             return status_words.how_far(standing)
         case State.FAILED:
-            return (
-                f"{standing.failed:,} booking{'' if standing.failed == 1 else 's'} could not be"
-                " written. We try again by ourselves."
+            return ngettext(
+                "{count} booking could not be written. We try again by ourselves.",
+                "{count} bookings could not be written. We try again by ourselves.",
+                standing.failed,
             )
     how = status_words.how_changes_arrive(standing)
     return f"{how[0].upper()}{how[1:]}."
@@ -261,11 +320,15 @@ def _episode(standing: Standing) -> str:
     """Since when nothing goes out, and what waits meanwhile."""
     left = standing.due - standing.in_step
     waiting = (
-        f" {left:,} booking{'' if left == 1 else 's'} {'is' if left == 1 else 'are'} not there yet."
+        ngettext(" {count} booking is not there yet.", " {count} bookings are not there yet.", left)
         if left > 0
         else ""
     )
-    return f"{status_words.since(standing.account)}.{waiting} Everything here is safe."
+    return _(
+        "{since}.{waiting} Everything here is safe.",
+        since=status_words.since(standing.account),
+        waiting=waiting,
+    )
 
 
 def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
@@ -289,19 +352,22 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
     )
     done = min(standing.in_step, due)
     facts = [
-        f"Checked {display.ago(account.checked_at)}" if account.checked_at else "Never checked yet",
-        f"Last change {display.ago(last)}" if last else "No change yet",
-        f"{done:,} of {due:,} bookings there",
-        f"{blocking:,} busy time{'' if blocking == 1 else 's'} from there",
+        _("Checked {ago}", ago=display.ago(account.checked_at))
+        if account.checked_at
+        else _("Never checked yet"),
+        _("Last change {ago}", ago=display.ago(last)) if last else _("No change yet"),
+        _("{done} of {due} bookings there", done=f"{done:,}", due=f"{due:,}"),
+        ngettext("{count} busy time from there", "{count} busy times from there", blocking),
     ]
     if connections.setup().webhook_url:
-        facts.append(f"Instant updates {status_words.live(standing, zone)}")
-    facts.append(f"Connected {display.ago(account.consented_at)}")
+        facts.append(_("Instant updates {live}", live=status_words.live(standing, zone)))
+    facts.append(_("Connected {ago}", ago=display.ago(account.consented_at)))
     if account.refresh_expires_at:
         facts.append(
-            "Access ends on"
-            f" {display.short_day(account.refresh_expires_at.astimezone(zone).date())} unless"
-            " renewed"
+            _(
+                "Access ends on {date} unless renewed",
+                date=display.short_day(account.refresh_expires_at.astimezone(zone).date()),
+            )
         )
     return facts
 
@@ -311,15 +377,15 @@ def _facts(standing: Standing, zone: ZoneInfo) -> list[str]:
 
 def _of_feeds(user: User, feeds: list[Feed]) -> Row:
     """The person's links, by the one that is worst off."""
-    what = f"{len(feeds)} private links" if len(feeds) > 1 else "Private link"
+    what = _("{count} private links", count=len(feeds)) if len(feeds) > 1 else _("Private link")
     refusal = user.why_no_feeds()
     if refusal:
         why = (
-            "The clinic’s plan has no private links."
+            _("The clinic’s plan has no private links.")
             if refusal == "plan"
-            else "Does not let bookings appear outside, so the links do not answer."
+            else _("Does not let bookings appear outside, so the links do not answer.")
         )
-        return Row(user, what, "off", "Not answering", why)
+        return Row(user, what, "off", _("Not answering"), why)
     found = [_of_feed(feed) for feed in feeds]
     badge, state, why = min(found, key=lambda one: WEIGHT[one[0]])
     return Row(user, what, badge, state, why)
@@ -331,20 +397,37 @@ def _of_feed(feed: Feed) -> tuple[str, str, str]:
         badge = "ok" if scheduling.utc_now() - feed.created_at < NEW else "waiting"
         return (
             badge,
-            "Not read yet",
+            _("Not read yet"),
             (
-                f"No app has read “{feed.name}” yet. It is"
-                f" {display.duration(_age(feed.created_at))} old."
+                _(
+                    "No app has read “{feed}” yet. It is {duration} old.",
+                    feed=feed.name,
+                    duration=display.duration(_age(feed.created_at)),
+                )
             ),
         )
     rhythm, age = sync_words.rhythm(read), display.duration(_age(read.last_at))
     if sync_words.is_regular(feed):
-        return "ok", "Read regularly", f"Read {display.ago(read.last_at)} by {read.family}{rhythm}."
-    was = rhythm.removeprefix(", ") or "now and then"
+        return (
+            "ok",
+            _("Read regularly"),
+            _(
+                "Read {ago} by {family}{rhythm}.",
+                ago=display.ago(read.last_at),
+                family=read.family,
+                rhythm=rhythm,
+            ),
+        )
+    was = rhythm.removeprefix(", ") or _("now and then")
     return (
         "waiting",
-        f"Not read for {age}",
-        f"“{feed.name}” used to be read {was} by {read.family}. The app may have dropped it.",
+        _("Not read for {age}", age=age),
+        _(
+            "“{feed}” used to be read {was} by {family}. The app may have dropped it.",
+            feed=feed.name,
+            was=was,
+            family=read.family,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from flask_login import current_user
 from wtforms import BooleanField
 
+from base.catalogue import _, lazy
 from base.text import IDENTIFIERS
 from models import User
 from views.kit import sync_words
@@ -13,23 +14,23 @@ from views.kit.merging import Merging
 class Identifier(Merging):
     not_stored = ("confirm_full_name",)
 
-    identifier = Line("How clients appear", 30, "Choose how clients appear")
-    confirm_full_name = BooleanField("I understand, and I want full names in my calendar")
+    identifier = Line(lazy("How clients appear"), 30, lazy("Choose how clients appear"))
+    confirm_full_name = BooleanField(lazy("I understand, and I want full names in my calendar"))
 
     def in_words(self, names: tuple[str, ...]) -> str:
-        return sync_words.IDENTIFIER_NAMES.get(self.identifier.data, "Not chosen yet")
+        return sync_words.IDENTIFIER_NAMES.get(self.identifier.data, _("Not chosen yet"))
 
     def validate_identifier(self, field):
         if field.data not in IDENTIFIERS:
-            self.fault("identifier", "Choose how clients appear")
+            self.fault("identifier", _("Choose how clients appear"))
         elif field.data not in current_user.clinic.allowed_identifiers():
-            self.fault("identifier", "Your clinic does not allow this one. Choose one above it")
+            self.fault("identifier", _("Your clinic does not allow this one. Choose one above it"))
 
     def validate_confirm_full_name(self, field):
         if self.identifier.data == "full_name" != current_user.identifier and not field.data:
             self.fault(
                 "confirm_full_name",
-                "Tick that you understand what full names tell, or choose another way",
+                _("Tick that you understand what full names tell, or choose another way"),
             )
 
 

@@ -6,6 +6,7 @@ Rows are grouped here; nothing is decided.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from base.catalogue import _
 from models import Booking, User
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
@@ -97,4 +98,4 @@ def is_news(notice: Notice) -> bool:
 def asker(notice: Notice) -> str:
     """Who asks the person to look after their calendar sync."""
     user = User.get_or_none(User.id == notice.detail.get("by", 0), User.clinic == notice.clinic_id)
-    return user.name if user else "Your clinic"
+    return user.name if user else _("Your clinic")

@@ -7,6 +7,7 @@ from flask_login import current_user
 from peewee import JOIN
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.clashes import SlotTaken
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
@@ -24,48 +25,48 @@ _HOW = {  # what is pressed: on which kinds, what it does, what is said then
     "leave": (
         (*_EDITED, "double", "sync_reminder", "stray", "guests"),
         lambda notice: _leave(notice),
-        "It stays as it is.",
+        lazy("It stays as it is."),
     ),
     "move": (
         ("moved",),
         lambda notice: decisions.move_booking(notice, current_user),
-        "The booking is moved, and its event outside with it.",
+        lazy("The booking is moved, and its event outside with it."),
     ),
     "cancel": (
         ("moved", "deleted"),
         lambda notice: decisions.cancel_booking(notice, current_user),
-        "The booking is cancelled.",
+        lazy("The booking is cancelled."),
     ),
-    "put-back": (_EDITED, lambda notice: decisions.put_back(notice), "It is put back."),
+    "put-back": (_EDITED, lambda notice: decisions.put_back(notice), lazy("It is put back.")),
     "remove-guests": (
         ("guests",),
         lambda notice: decisions.remove_guests(notice),
-        "The guests are being removed.",
+        lazy("The guests are being removed."),
     ),
     "approve": (
         ("deletes", "empty"),
         lambda notice: decisions.approve(notice),
-        "It is being done.",
+        lazy("It is being done."),
     ),
     "keep": (
         ("deletes",),
         lambda notice: decisions.keep_outside(notice),
-        "They stay there. We do not ask again.",
+        lazy("They stay there. We do not ask again."),
     ),
     "wait": (
         ("source_empty",),
         lambda notice: decisions.keep_source(notice),
-        "Its times go on blocking. We ask again tomorrow.",
+        lazy("Its times go on blocking. We ask again tomorrow."),
     ),
     "believe": (
         ("source_empty",),
         lambda notice: decisions.accept_empty(notice),
-        "Its times are free here now.",
+        lazy("Its times are free here now."),
     ),
     "again": (
         ("calendar_gone",),
         lambda notice: decisions.make_again(notice, current_user),
-        "Our calendar is being made again.",
+        lazy("Our calendar is being made again."),
     ),
 }
 
@@ -101,18 +102,21 @@ def ask_to_cancel(notice_id: int):
 )
 @login_required
 def decide(notice_id: int, what: str):
-    notice, (_, act, said) = _own(notice_id, what), _HOW[what]
+    notice = _own(notice_id, what)
+    _kinds, act, said = _HOW[what]
     try:
         act(notice)
     except decisions.Settled:
-        said = "That is decided already."
+        said = _("That is decided already.")
     except SlotTaken as refusal:
         return _refused(
-            f"{'another booking' if refusal.conflicts else 'a busy time outside'} is there. Move"
-            " that first, or open the booking"
+            _(
+                "{what} is there. Move that first, or open the booking",
+                what=_("another booking") if refusal.conflicts else _("a busy time outside"),
+            )
         )
     except scheduling.BadTime:
-        return _refused("no booking can be then. Open the booking to give it another time")
+        return _refused(_("no booking can be then. Open the booking to give it another time"))
     return sync_page.changed(said, "notices")
 
 
@@ -128,7 +132,7 @@ def leave_all(calendar_id: int):
     )
     is_done = incoming.accept(Notice.select().where(*seen))
     return sync_page.changed(
-        "They stay as they are." if is_done else "That is decided already.", "notices"
+        _("They stay as they are.") if is_done else _("That is decided already."), "notices"
     )
 
 
@@ -176,7 +180,7 @@ def _refused(why: str):
     """The booking cannot follow: say why, without a client's name, since flashes travel in a
     cookie. The notice stays.
     """
-    sentence = f"Not moved: {why}."
+    sentence = _("Not moved: {why}.", why=why)
     if htmx.is_partial():
         return htmx.say(sentence, 422)
     flash(sentence, "warning")

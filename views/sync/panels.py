@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_login import current_user
 
+from base.catalogue import lazy
 from free_times.rules import OnlineSettings
 from models import Practitioner, Venue
 from sync.connect import connecting, connections
@@ -25,8 +26,8 @@ from . import two_way_words as words
 
 
 class Naming(Form):
-    name = Line("Name of the new calendar", 100, "Write a name, such as Kalends")
-    into = Line("Where to", 20)  # "": a new calendar; else the number of one that is there
+    name = Line(lazy("Name of the new calendar"), 100, lazy("Write a name, such as Kalends"))
+    into = Line(lazy("Where to"), 20)  # "": a new calendar; else the number of one that is there
 
     def __init__(self, account: Account, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from base.catalogue import _, lazy, ngettext
 from sync.connect.connections import setup
 from sync.providers import registry
 from sync.tables.accounts import RemoteCalendar
@@ -16,16 +17,16 @@ from sync.two_way.state import Standing
 from views.kit import display
 
 REASONS = {
-    "no_start": "no start time",
-    "no_end": "no end time",
-    "bad_start": "the start time is not a date",
-    "bad_end": "the end time is not a date",
-    "backwards": "it ends before it starts",
-    "zone": "unknown time zone",
-    "no_id": "it has no ID",
-    "refused": "access to it was refused",
+    "no_start": lazy("no start time"),
+    "no_end": lazy("no end time"),
+    "bad_start": lazy("the start time is not a date"),
+    "bad_end": lazy("the end time is not a date"),
+    "backwards": lazy("it ends before it starts"),
+    "zone": lazy("unknown time zone"),
+    "no_id": lazy("it has no ID"),
+    "refused": lazy("access to it was refused"),
 }
-KEPT = "The busy times we last read keep blocking."
+KEPT = lazy("The busy times we last read keep blocking.")
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
     found: dict[int, list[Trouble]] = {}
     provider = registry.of(standing.account.kind).name
     for calendar in standing.gone:
-        words = (
-            f"{_since(calendar.gone_since, zone)} it was deleted in {provider}, or is no longer"
-            " shared with you."
+        words = _(
+            "{since} it was deleted in {provider}, or is no longer shared with you.",
+            since=_since(calendar.gone_since, zone),
+            provider=provider,
         )
         found[calendar.id] = [
             Trouble(
-                "Not there",
-                f"{words} Its busy times keep blocking until you free them.",
+                _("Not there"),
+                _("{words} Its busy times keep blocking until you free them.", words=words),
                 "trouble",
                 may_free=True,
             )
@@ -72,12 +74,12 @@ def of_account(standing: Standing, zone: ZoneInfo) -> dict[int, list[Trouble]]:
             found.setdefault(row.calendar_id, []).append(_events(row, provider))
         elif row.calendar.gone_since is None:
             words = f"{_since(row.since, zone)} {why(row, provider)} {KEPT}"
-            found.setdefault(row.calendar_id, []).append(Trouble("Cannot be read", words))
+            found.setdefault(row.calendar_id, []).append(Trouble(_("Cannot be read"), words))
     return found
 
 
 def _since(at: datetime, zone: ZoneInfo) -> str:
-    return f"Since {display.moment(at, zone)} we cannot read it:"
+    return _("Since {at} we cannot read it:", at=display.moment(at, zone))
 
 
 def why(row: CalendarTrouble, provider: str) -> str:
@@ -85,25 +87,47 @@ def why(row: CalendarTrouble, provider: str) -> str:
     word = f" ({row.word})" if row.word else ""
     return {
         "forbidden": (
-            f"{provider} refuses access to it{word}. Check in {provider} that you can still"
-            " open it."
+            _(
+                "{provider} refuses access to it{word}. Check in {provider} that you can still"
+                " open it.",
+                provider=provider,
+                word=word,
+            )
         ),
         "not_found": (
-            f"{provider} does not find it at the moment. We look several times more before we say"
-            " that it is gone."
+            _(
+                "{provider} does not find it at the moment. We look several times more before"
+                " we say that it is gone.",
+                provider=provider,
+            )
         ),
-        "refused": f"{provider} refuses to show it{word}. We try again at each check.",
-        "unreadable": f"the answer of {provider} could not be read. We try again at each check.",
-        "endless": "it has more entries than we can read. We try again once a day.",
-    }.get(row.reason, f"{provider} does not answer as it should{word}. We try again at each check.")
+        "refused": _(
+            "{provider} refuses to show it{word}. We try again at each check.",
+            provider=provider,
+            word=word,
+        ),
+        "unreadable": _(
+            "the answer of {provider} could not be read. We try again at each check.",
+            provider=provider,
+        ),
+        "endless": _("it has more entries than we can read. We try again once a day."),
+    }.get(
+        row.reason,
+        _(
+            "{provider} does not answer as it should{word}. We try again at each check.",
+            provider=provider,
+            word=word,
+        ),
+    )
 
 
 def _events(row: CalendarTrouble, provider: str) -> Trouble:
-    helps = (
-        f"What we last knew of them stays. Open them in {provider} and save them again, or delete"
-        " them."
+    helps = _(
+        "What we last knew of them stays. Open them in {provider} and save them again, or delete"
+        " them.",
+        provider=provider,
     )
-    return Trouble("Read in part", f"{unread(row.calendar)} {helps}", in_part=True)
+    return Trouble(_("Read in part"), f"{unread(row.calendar)} {helps}", in_part=True)
 
 
 def unread(calendar: RemoteCalendar) -> str:
@@ -114,18 +138,27 @@ def unread(calendar: RemoteCalendar) -> str:
         (REASONS.get(reason, "not understood"), count) for reason, count in reasons.items()
     )
     listed = ", ".join(name if len(named) == 1 else f"{name} ({count})" for name, count in named)
-    return f"{total:,} {'event' if total == 1 else 'events'} could not be read: {listed}."
+    return ngettext(
+        "{count} event could not be read: {listed}.",
+        "{count} events could not be read: {listed}.",
+        total,
+        listed=listed,
+    )
 
 
 def freshness(known: Freshness) -> str:
     """When a calendar was last read, and how soon a change there is known here."""
     read_at = known.calendar.read_at
-    last = f"Last read {display.ago(read_at)}" if read_at else "Not read yet"
+    last = _("Last read {ago}", ago=display.ago(read_at)) if read_at else _("Not read yet")
     if not known.can_ask:
-        return f"{last}. It cannot be read at the moment, see Calendar sync."
+        return _("{last}. It cannot be read at the moment, see Calendar sync.", last=last)
     if known.is_live:
-        return f"{last}. Instant updates are on."
-    return f"{last}. It is checked every {display.duration(setup().poll_seconds)}."
+        return _("{last}. Instant updates are on.", last=last)
+    return _(
+        "{last}. It is checked every {duration}.",
+        last=last,
+        duration=display.duration(setup().poll_seconds),
+    )
 
 
 def coverage(standing: Standing) -> list[str]:
@@ -146,17 +179,22 @@ def in_short(standing: Standing) -> tuple[str, str]:
     provider = registry.of(standing.account.kind).name
     if len(closed) + len(gone) > 1:
         return (
-            "Calendars cannot be read",
-            f"{len(closed) + len(gone)} calendars cannot be read. {KEPT}",
+            _("Calendars cannot be read"),
+            _("{count} calendars cannot be read. {kept}", count=len(closed) + len(gone), kept=KEPT),
         )
     if gone:
         return (
-            "A calendar is not there",
+            _("A calendar is not there"),
             (
-                f"One calendar was deleted in {provider}, or is no longer shared. Its busy times"
-                " keep blocking."
+                _(
+                    "One calendar was deleted in {provider}, or is no longer shared. Its busy times"
+                    " keep blocking.",
+                    provider=provider,
+                )
             ),
         )
     if closed:
-        return "A calendar cannot be read", f"One calendar: {why(closed[0], provider)} {KEPT}"
-    return "Read in part", " ".join(unread(row.calendar) for row in standing.troubles)
+        return _("A calendar cannot be read"), _(
+            "One calendar: {why} {kept}", why=why(closed[0], provider), kept=KEPT
+        )
+    return _("Read in part"), " ".join(unread(row.calendar) for row in standing.troubles)

@@ -5,6 +5,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.outside import ExternalEvent
 from free_times.rules import OnlineSettings
 from sync.connect import connecting
@@ -26,11 +27,11 @@ MOST_SHOWN = 60
 
 
 class Rules(Merging):
-    busy = BooleanField("Busy")
-    tentative = BooleanField("Tentative")
-    away = BooleanField("Away (out of office)")
-    elsewhere = BooleanField("Working elsewhere")
-    all_day = BooleanField("All-day events")
+    busy = BooleanField(lazy("Busy"))
+    tentative = BooleanField(lazy("Tentative"))
+    away = BooleanField(lazy("Away (out of office)"))
+    elsewhere = BooleanField(lazy("Working elsewhere"))
+    all_day = BooleanField(lazy("All-day events"))
 
 
 @blueprint.post("/<int:calendar_id>/sync")
@@ -52,7 +53,8 @@ def stop(calendar_id: int):
     sources.turn_off(row, current_user)
     incoming.end_doubles(row.account)
     return sync_page.changed(
-        f"“{display.called(row)}” blocks nothing here any more.", f"source-{row.id}"
+        _("“{called}” blocks nothing here any more.", called=display.called(row)),
+        f"source-{row.id}",
     )
 
 
@@ -79,7 +81,7 @@ def update(calendar_id: int):
     ):
         return _show(row, form, 422)
     incoming.end_doubles(row.account)
-    flash(f"Saved. “{display.called(row)}” blocks by these rules from now on.")
+    flash(_("Saved. “{called}” blocks by these rules from now on.", called=display.called(row)))
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 
 

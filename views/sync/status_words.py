@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _, lazy, ngettext
 from sync.connect import connections
 from sync.providers import registry
 from sync.tables import mappings
@@ -48,24 +49,24 @@ class Status:
 
 
 NAMES = {  # on the page and on the owner's board alike
-    State.REMOVAL_STUCK: "Removal is not finished",
-    State.REMOVING: "Removing our events",
-    State.NOT_SET_UP: "Not set up any more",
-    State.LOOKING: "Connected",
-    State.LOOK_FAILED: "Not usable yet",
-    State.LOOK_WAITS: "Not usable yet",
-    State.OFF: "Off",
-    State.UNNAMED: "Not started",
-    State.NO_PLAN: "Not in the plan",
-    State.NOT_ALLOWED: "Off",
-    State.PAUSED: "Paused",
-    State.RECONNECT: "Needs reconnecting",
-    State.CALENDAR_GONE: "Calendar is gone",
-    State.OPERATOR: "Needs the server administrator",
-    State.ASKS: "Waits for you",
-    State.ASKS_SOURCE: "Waits for you",
-    State.FAILED: "Updating",
-    State.IN_STEP: "Up to date",
+    State.REMOVAL_STUCK: lazy("Removal is not finished"),
+    State.REMOVING: lazy("Removing our events"),
+    State.NOT_SET_UP: lazy("Not set up any more"),
+    State.LOOKING: lazy("Connected"),
+    State.LOOK_FAILED: lazy("Not usable yet"),
+    State.LOOK_WAITS: lazy("Not usable yet"),
+    State.OFF: lazy("Off"),
+    State.UNNAMED: lazy("Not started"),
+    State.NO_PLAN: lazy("Not in the plan"),
+    State.NOT_ALLOWED: lazy("Off"),
+    State.PAUSED: lazy("Paused"),
+    State.RECONNECT: lazy("Needs reconnecting"),
+    State.CALENDAR_GONE: lazy("Calendar is gone"),
+    State.OPERATOR: lazy("Needs the server administrator"),
+    State.ASKS: lazy("Waits for you"),
+    State.ASKS_SOURCE: lazy("Waits for you"),
+    State.FAILED: lazy("Updating"),
+    State.IN_STEP: lazy("Up to date"),
 }
 MOVING = (  # something changes by itself: look again in a moment
     State.REMOVAL_STUCK,
@@ -82,10 +83,13 @@ def name_of(standing: Standing, zone: ZoneInfo) -> str:
     """The state in a few words."""
     state = standing.state
     if state == State.WAITING:
-        return f"Waiting until {display.clock(standing.account.wait_until, zone)}"
+        return _(
+            "Waiting until {wait_until}",
+            wait_until=display.clock(standing.account.wait_until, zone),
+        )
     if state in (State.RUNNING, State.DUE):
         is_behind = state == State.RUNNING or standing.in_step < standing.due
-        return "Under way" if is_behind else "Looking for changes"
+        return _("Under way") if is_behind else _("Looking for changes")
     if state in (State.UNREADABLE, State.IN_PART):
         return reading_words.in_short(standing)[0]
     return NAMES[state]
@@ -118,45 +122,60 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
     account = standing.account
     match standing.state:
         case State.REMOVAL_STUCK:
-            return f"{unfinished(account, zone)} What came from there is gone here already."
+            return _(
+                "{unfinished} What came from there is gone here already.",
+                unfinished=unfinished(account, zone),
+            )
         case State.REMOVING:
-            return (
-                f"We are removing our events in {name}. What came from there is gone here already."
+            return _(
+                "We are removing our events in {name}. What came from there is gone here already.",
+                name=name,
             )
         case State.NOT_SET_UP:
-            return (
-                f"{name} is not set up on this server now. The person who runs it can change that."
-                f"{_still_blocking(account)}"
+            return _(
+                "{name} is not set up on this server now. The person who runs it can change that."
+                "{still_blocking}",
+                name=name,
+                still_blocking=_still_blocking(account),
             )
         case State.LOOKING:
-            return f"We are asking {name} which calendars you have. You can leave this page."
+            return _(
+                "We are asking {name} which calendars you have. You can leave this page.", name=name
+            )
         case State.LOOK_FAILED:
             return connect_words.refusal(account.health_word, name)
         case State.LOOK_WAITS:
             why = connect_words.refusal(account.health_word, name)
             if standing.waits:
-                return f"{why} We try again at {display.clock(account.wait_until, zone)}."
-            return f"{why} We are trying again."
+                return _(
+                    "{why} We try again at {wait_until}.",
+                    why=why,
+                    wait_until=display.clock(account.wait_until, zone),
+                )
+            return _("{why} We are trying again.", why=why)
         case State.OFF if account.kind not in connections.kinds():
-            return f"Nothing is synced. {name} is not set up on this server now."
+            return _("Nothing is synced. {name} is not set up on this server now.", name=name)
         case State.OFF:
-            return (
-                f"Nothing is synced. {name} is still connected, so you can start again at any time."
+            return _(
+                "Nothing is synced. {name} is still connected, so you can start again at any time.",
+                name=name,
             )
         case State.UNNAMED:
-            return "Give the new calendar a name, and you can start."
+            return _("Give the new calendar a name, and you can start.")
         case State.NO_PLAN:
-            return (
-                f"Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
-                f" {old_times(account)}"
+            return _(
+                "Your clinic’s plan has no sync with {name}. Nothing goes there any more, and"
+                " {old_times}",
+                name=name,
+                old_times=old_times(account),
             )
         case State.NOT_ALLOWED:
-            return (
+            return _(
                 "Bookings may not appear outside Kalends now. Tick the box that lets them, to go"
                 " on."
             )
         case State.PAUSED:
-            return (
+            return _(
                 "Nothing goes out and nothing comes in until you go on. Busy times we last saw"
                 " still block."
             )
@@ -167,48 +186,77 @@ def _while_synced(standing: Standing, name: str) -> str:
     account = standing.account
     match standing.state:
         case State.RECONNECT:
-            return f"Access to {name} has ended, {since(account)}. Your bookings here are safe."
+            return _(
+                "Access to {name} has ended, {since}. Your bookings here are safe.",
+                name=name,
+                since=since(account),
+            )
         case State.CALENDAR_GONE:
-            return f"Our calendar in {name} was deleted there. Your bookings here are safe."
+            return _(
+                "Our calendar in {name} was deleted there. Your bookings here are safe.", name=name
+            )
         case State.OPERATOR:
-            return (
-                f"{name} refuses this Kalends, or does not answer ({account.health_word}),"
-                f" {since(account)}. We go on trying."
+            return _(
+                "{name} refuses this Kalends, or does not answer ({health_word}),"
+                " {since}. We go on trying.",
+                name=name,
+                health_word=account.health_word,
+                since=since(account),
             )
         case State.ASKS:
-            return (
-                f"We stopped before {standing.question.detail.get('count', 0)} events would go."
-                " Nothing has been removed."
+            return _(
+                "We stopped before {count} events would go. Nothing has been removed.",
+                count=standing.question.detail.get("count", 0),
             )
         case State.ASKS_SOURCE:
-            return "A calendar is suddenly empty. Its times keep blocking until you decide below."
+            return _(
+                "A calendar is suddenly empty. Its times keep blocking until you decide below."
+            )
         case State.UNREADABLE | State.IN_PART:
-            return f"{reading_words.in_short(standing)[1]} See below."
+            return _("{in_short} See below.", in_short=reading_words.in_short(standing)[1])
         case State.WAITING:
-            return f"{why_waiting(account, name)} The rest follows by itself."
+            return _(
+                "{why_waiting} The rest follows by itself.", why_waiting=why_waiting(account, name)
+            )
         case State.RUNNING:
-            return (
-                f"{standing.run.done:,} of {standing.run.total:,} changes are in {name}. You can"
-                " leave this page: it carries on."
+            return _(
+                "{done} of {total} changes are in {name}. You can leave this page: it carries on.",
+                done=f"{standing.run.done:,}",
+                total=f"{standing.run.total:,}",
+                name=name,
             )
         case State.DUE:
             return how_far(standing)
     done, due = min(standing.in_step, standing.due), standing.due
-    counted = f"{done:,} of {due:,} bookings, checked {display.ago(account.checked_at)}"
+    counted = _(
+        "{done} of {due} bookings, checked {ago}",
+        done=f"{done:,}",
+        due=f"{due:,}",
+        ago=display.ago(account.checked_at),
+    )
     if standing.state == State.FAILED:
-        return f"{counted}. See below which are not."
+        return _("{counted}. See below which are not.", counted=counted)
     return f"{counted}, {how_changes_arrive(standing)}."
 
 
 def how_far(standing: Standing) -> str:
     """How many bookings are in step while an account is being looked at."""
     done, due = standing.in_step, standing.due
-    rest = "; the rest is on its way" if done < due else ""
-    return f"{min(done, due):,} of {due:,} bookings are up to date{rest}."
+    rest = _("; the rest is on its way") if done < due else ""
+    return _(
+        "{done} of {due} bookings are up to date{rest}.",
+        done=f"{min(done, due):,}",
+        due=f"{due:,}",
+        rest=rest,
+    )
 
 
 def _still_blocking(account: Account) -> str:
-    return "" if account.phase == "naming" else f" Nothing goes there, and {old_times(account)}"
+    return (
+        ""
+        if account.phase == "naming"
+        else _(" Nothing goes there, and {old_times}", old_times=old_times(account))
+    )
 
 
 def old_times(account: Account, is_own: bool = True) -> str:
@@ -217,9 +265,9 @@ def old_times(account: Account, is_own: bool = True) -> str:
         RemoteCalendar.role == "source", RemoteCalendar.read_at.is_null(False)
     ).exists()
     if not reads:
-        return "no busy times come from there."
-    how = ": stop a calendar below to free them" if is_own else ""
-    return f"busy times that we read last still block booking{how}."
+        return _("no busy times come from there.")
+    how = _(": stop a calendar below to free them") if is_own else ""
+    return _("busy times that we read last still block booking{how}.", how=how)
 
 
 def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
@@ -228,21 +276,27 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
     """
     name, count = registry.of(account.kind).name, mappings.left_outside(account)
     left = (
-        f"Up to {count:,} of our events {'is' if count == 1 else 'are'} still there."
+        ngettext(
+            "Up to {count} of our events is still there.",
+            "Up to {count} of our events are still there.",
+            count,
+        )
         if count
-        else "We could not make sure that none is left."
+        else _("We could not make sure that none is left.")
     )
     left += _unsearched(account, is_own)
     if account.health == "reconnect":
-        return (
-            f"{name} does not let us in any more. {left} Connect again and we remove them, or end"
-            " now and remove them by hand."
+        return _(
+            "{name} does not let us in any more. {left} Connect again and we remove them, or end"
+            " now and remove them by hand.",
+            name=name,
+            left=left,
         )
-    why = {"not set up": f"This Kalends is not set up for {name} now."}.get(
-        account.health_word, f"{name} refused it or did not answer."
+    why = {"not set up": _("This Kalends is not set up for {name} now.", name=name)}.get(
+        account.health_word, _("{name} refused it or did not answer.", name=name)
     )
     again = (
-        f" We try again at {display.moment(account.wait_until, zone)}."
+        _(" We try again at {wait_until}.", wait_until=display.moment(account.wait_until, zone))
         if Standing(account).waits
         else ""
     )
@@ -255,20 +309,24 @@ def _unsearched(account: Account, is_own: bool) -> str:
     if not places:
         return ""
     if not is_own:
-        return f" {len(places):,} of the calendars there could not be looked into."
+        return _(
+            " {count} of the calendars there could not be looked into.", count=f"{len(places):,}"
+        )
     named = ", ".join(f"“{place}”" for place in places[:3])
-    more = f" and {len(places) - 3:,} more" if len(places) > 3 else ""
-    return (
-        f" We could not look into {named}{more}. If you moved or copied a booking there, remove it"
-        " by hand."
+    more = _(" and {count} more", count=f"{len(places) - 3:,}") if len(places) > 3 else ""
+    return _(
+        " We could not look into {named}{more}. If you moved or copied a booking there, remove it"
+        " by hand.",
+        named=named,
+        more=more,
     )
 
 
 def why_waiting(account: Account, name: str) -> str:
     """Why the account's provider is not asked for a while."""
     if account.health_word == TOO_MUCH_AT_ONCE:
-        return f"{name} asked us to slow down."
-    return f"{name} does not answer as it should."
+        return _("{name} asked us to slow down.", name=name)
+    return _("{name} does not answer as it should.", name=name)
 
 
 def since(account: Account) -> str:
@@ -276,33 +334,39 @@ def since(account: Account) -> str:
     return (
         f"for {display.duration((scheduling.utc_now() - account.failing_since).total_seconds())}"
         if account.failing_since
-        else "since just now"
+        else _("since just now")
     )
 
 
 def how_changes_arrive(standing: Standing) -> str:
     """ "Instant" is said only where messages are known to arrive."""
     return (
-        "instant updates on"
+        _("instant updates on")
         if standing.is_live
-        else f"changes arrive within {display.duration(connections.setup().poll_seconds * 1.25)}"
+        else _(
+            "changes arrive within {duration}",
+            duration=display.duration(connections.setup().poll_seconds * 1.25),
+        )
     )
 
 
 def live(standing: Standing, zone: ZoneInfo) -> str:
     """About the channels, for the list of facts."""
     if standing.state in state.STOPPED:
-        return f"none while {'paused' if standing.state == State.PAUSED else 'disconnected'}"
+        return _(
+            "none while {words}",
+            words="paused" if standing.state == State.PAUSED else "disconnected",
+        )
     every = display.duration(connections.setup().poll_seconds)
     if not connections.setup().webhook_url or not standing.has_channels:
-        return f"not possible here; we check every {every}"
+        return _("not possible here; we check every {every}", every=every)
     rows = standing.channels
     if not rows:
-        return f"off now; we check every {every}"
+        return _("off now; we check every {every}", every=every)
     if not standing.is_live:
-        return f"none has come yet; we check every {every}"
+        return _("none has come yet; we check every {every}", every=every)
     last = max((row.called_at for row in rows if row.called_at), default=None)
-    return (
-        f"on until {display.short_day(rows[0].expires_at.astimezone(zone).date())}, renewed"
-        " automatically" + (f"; the last one {display.ago(last)}" if last else "")
-    )
+    return _(
+        "on until {date}, renewed automatically",
+        date=display.short_day(rows[0].expires_at.astimezone(zone).date()),
+    ) + (_("; the last one {ago}", ago=display.ago(last)) if last else "")

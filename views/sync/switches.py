@@ -5,6 +5,7 @@ showed, so that a second press, or a press on an older page, reverses nothing.
 from flask_login import current_user
 from wtforms import BooleanField
 
+from base.catalogue import lazy
 from models import User
 from views.kit.merging import Merging
 
@@ -14,11 +15,11 @@ class _Switch(Merging):
 
 
 class OptIn(_Switch):
-    allow = BooleanField("Let my bookings appear in calendars outside Kalends")
+    allow = BooleanField(lazy("Let my bookings appear in calendars outside Kalends"))
 
 
 class Hide(_Switch):
-    hide_sensitive = BooleanField("Hide sensitive information in all my links")
+    hide_sensitive = BooleanField(lazy("Hide sensitive information in all my links"))
 
 
 def opt_in(user: User, **kwargs) -> OptIn:

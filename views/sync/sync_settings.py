@@ -5,6 +5,7 @@ way they go.
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
 
+from base.catalogue import _
 from sync.feeds import owned
 from sync.tables.accounts import Account
 from views.kit import htmx, sync_words
@@ -38,20 +39,26 @@ def allow():
         .where(Account.user == current_user.id, Account.phase.in_(("active", "paused")))
         .exists()
     ):
-        flash("Nothing has changed yet: say first what becomes of your bookings outside.")
+        flash(_("Nothing has changed yet: say first what becomes of your bookings outside."))
         return htmx.done(url_for("two_way.ask_to_leave", goal="one-way", opt_out=1))
     if not switches.saved(switches.opt_in, form, "sync_allowed"):
         return sync_page.show(422, _SYNC, opt_in=form)
     count = sync_words.count(owned.living(current_user).count(), "link")
     if form.allow.data:
         return sync_page.changed(
-            f"Your bookings may appear in outside calendars. {count} of yours can be read.",
+            _(
+                "Your bookings may appear in outside calendars. {count} of yours can be read.",
+                count=count,
+            ),
             "opt-in",
             _SYNC,
         )
     return sync_page.changed(
-        f"Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
-        " they answer as before.",
+        _(
+            "Nothing leaves any more. {count} of yours stopped answering; switch this on again and"
+            " they answer as before.",
+            count=count,
+        ),
         "opt-in",
         _SYNC,
     )
@@ -77,7 +84,9 @@ def choose():
     connected = (
         Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
     )
-    where = " Events outside are rewritten in place." if connected else ""
+    where = _(" Events outside are rewritten in place.") if connected else ""
     return sync_page.changed(
-        f"Saved. Private links show it when they are next read.{where}", "identifier", _SYNC
+        _("Saved. Private links show it when they are next read.{where}", where=where),
+        "identifier",
+        _SYNC,
     )

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
 
+from base.catalogue import _, lazy
 from base.outside import ExternalEvent
 from models import Practitioner, User
 from sync.connect import connecting
@@ -32,9 +33,9 @@ blueprint = Blueprint("two_way", __name__)
 
 GOALS = {"one-way": "off", "disconnection": "disconnect", "new-start": "restart"}
 WINDOWS = {
-    "30 365": "30 days back, 12 months ahead",
-    "30 183": "30 days back, 6 months ahead",
-    "365 730": "12 months back, 24 months ahead",
+    "30 365": lazy("30 days back, 12 months ahead"),
+    "30 183": lazy("30 days back, 6 months ahead"),
+    "365 730": lazy("12 months back, 24 months ahead"),
 }
 
 
@@ -42,14 +43,14 @@ class Settings(Merging):
     together: ClassVar = {"Whose bookings go there": ("others", "covers")}
 
     edits = Choice(
-        "If someone edits a booking there",
+        lazy("If someone edits a booking there"),
         choices=[(key, name) for key, (name, _) in words.EDITS.items()],
     )
-    window = Choice("Which bookings go there", choices=list(WINDOWS.items()))
-    lock_sign = BooleanField("Put a padlock in front of each title")
-    time_off = BooleanField("Show my time off there as “Away”")
-    others = BooleanField("Choose calendars of the clinic, in place of my own")
-    covers = SelectMultipleField("Whose bookings go there", coerce=int, validate_choice=False)
+    window = Choice(lazy("Which bookings go there"), choices=list(WINDOWS.items()))
+    lock_sign = BooleanField(lazy("Put a padlock in front of each title"))
+    time_off = BooleanField(lazy("Show my time off there as “Away”"))
+    others = BooleanField(lazy("Choose calendars of the clinic, in place of my own"))
+    covers = SelectMultipleField(lazy("Whose bookings go there"), coerce=int, validate_choice=False)
 
 
 # ---- watching ----
@@ -114,7 +115,7 @@ def start(account_id: int):
     if account.phase not in ("naming", "off"):
         return sync_page.changed(None)
     if why := words.no_start(account):
-        flash(f"Nothing can start now. {why}", "warning")
+        flash(_("Nothing can start now. {why}", why=why), "warning")
         return htmx.done(url_for("sync_settings.show"))
     into = _place(account, form) if form.validate() else None
     if form.errors:
@@ -131,12 +132,14 @@ def start(account_id: int):
     except CalendarTaken:
         form.fault(
             "into",
-            "A colleague’s bookings already go to this calendar. Choose another one, or a new"
-            " calendar",
+            _(
+                "A colleague’s bookings already go to this calendar. Choose another one, or a new"
+                " calendar"
+            ),
         )
         return sync_page.show(422, naming_form=form)
     return sync_page.changed(
-        "Started. You can leave this page; it carries on.", f"account-{account.id}"
+        _("Started. You can leave this page; it carries on."), f"account-{account.id}"
     )
 
 
@@ -149,7 +152,7 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
         return None
     row = access.calendar_of_account(account, arg_int(into))
     if row is None or not connecting.may_write(row, account):
-        form.fault("into", "Choose one from the list")
+        form.fault("into", _("Choose one from the list"))
         return None
     form.name.data = form.name.data or row.name
     return row
@@ -163,10 +166,10 @@ def _place(account: Account, form: panels.Naming) -> RemoteCalendar | None:
 def act(account_id: int, what: str):
     account = access.account_of_mine(account_id)
     said = {
-        "check": "We are looking.",
-        "resync": "Everything is read again and compared. Nothing is doubled.",
-        "pause": "Paused. Everything stays as it is until you go on.",
-        "resumption": "Going on. What was missed is made good.",
+        "check": _("We are looking."),
+        "resync": _("Everything is read again and compared. Nothing is doubled."),
+        "pause": _("Paused. Everything stays as it is until you go on."),
+        "resumption": _("Going on. What was missed is made good."),
     }[what]
     if what != "pause" and account.phase in ("active", "paused") and (why := words.barred(account)):
         return sync_page.changed(why, f"account-{account.id}")
@@ -196,7 +199,7 @@ def update(account_id: int):
     if not form.validate():
         return _show_settings(account, form, 422)
     if form.others and form.others.data and not _chosen(form):
-        form.fault("covers", "Choose at least one calendar, or untick the box above them")
+        form.fault("covers", _("Choose at least one calendar, or untick the box above them"))
         return _show_settings(account, form, 422)
     if not form.store(
         account,
@@ -206,9 +209,9 @@ def update(account_id: int):
         return _show_settings(account, form, 422)
     name = registry.of(account.kind).name
     flash(
-        f"Saved. It counts once there is sync with {name} again."
+        _("Saved. It counts once there is sync with {name} again.", name=name)
         if state.barred(account)
-        else f"Saved. {name} is brought up to date now."
+        else _("Saved. {name} is brought up to date now.", name=name)
     )
     return htmx.done(url_for("sync_settings.show", _anchor=f"account-{account.id}"))
 
@@ -325,33 +328,40 @@ def leave(goal: str, account_id: int | None = None):
         state.barred(account) for account in accounts
     ):  # the removal would be all that happens
         return sync_page.changed(
-            "Start over is not possible now: sync is off, so nothing could be created again."
-            " Nothing was removed."
+            _(
+                "Start over is not possible now: sync is off, so nothing could be created again."
+                " Nothing was removed."
+            )
         )
     is_ending = [_leave(account, GOALS[goal], removes) for account in accounts]
     if (
         not accounts and "opt_out" not in request.form
     ):  # gone since the page was opened, or never connected
-        return sync_page.changed("Nothing is connected, so there was nothing to end.")
+        return sync_page.changed(_("Nothing is connected, so there was nothing to end."))
     if "opt_out" in request.form:
         current_user.change_sync(sync_allowed=False)
         return sync_page.changed(
-            "Nothing leaves any more: two-way sync stops, and your private links stopped answering."
-            " Your bookings here are as they were."
+            _(
+                "Nothing leaves any more: two-way sync stops, and your private links stopped"
+                " answering. Your bookings here are as they were."
+            )
         )
     if accounts and not any(is_ending):
-        return sync_page.changed("Sync there is being ended already, so nothing new was begun.")
+        return sync_page.changed(_("Sync there is being ended already, so nothing new was begun."))
     if "change" in request.form:
         flash(
-            "Disconnecting. What came from outside is gone here. Connect the other account below."
+            _(
+                "Disconnecting. What came from outside is gone here. Connect the other account"
+                " below."
+            )
         )
         return htmx.done(url_for("sync_settings.show", mode=accounts[0].kind, _anchor="mode"))
     said = {
         "one-way": (
-            "One way from now on. What came from outside is gone here; your private links go on."
+            _("One way from now on. What came from outside is gone here; your private links go on.")
         ),
-        "disconnection": "Disconnecting. What came from outside is gone here.",
-        "new-start": "Starting over: our calendar there is removed and created again.",
+        "disconnection": _("Disconnecting. What came from outside is gone here."),
+        "new-start": _("Starting over: our calendar there is removed and created again."),
     }[goal]
     return sync_page.changed(said)
 
@@ -371,6 +381,9 @@ def end(account_id: int):
     account = access.account_of_mine(account_id)
     ending.end_now(account, current_user)
     return sync_page.changed(
-        f"Ended. What is left of our events in {registry.of(account.kind).name} stays there;"
-        " you can remove it by hand."
+        _(
+            "Ended. What is left of our events in {provider} stays there;"
+            " you can remove it by hand.",
+            provider=registry.of(account.kind).name,
+        )
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.providers import registry
@@ -19,36 +20,38 @@ from views.kit import display
 MOST_NAMED = 100
 EDITS = {
     "put_back": (
-        "Put it back and tell me",
-        "Your bookings stay as they are here. A notice offers to take the change over.",
+        lazy("Put it back and tell me"),
+        lazy("Your bookings stay as they are here. A notice offers to take the change over."),
     ),
-    "ask": ("Ask me first", "The change stays there until you decide."),
+    "ask": (lazy("Ask me first"), lazy("The change stays there until you decide.")),
     "follow": (
-        "Follow new times",
+        lazy("Follow new times"),
         (
-            "A booking that is moved there moves here, where its new time is free. Texts and"
-            " deletions are put back."
+            lazy(
+                "A booking that is moved there moves here, where its new time is free. Texts and"
+                " deletions are put back."
+            )
         ),
     ),
 }
 PROBLEMS = {
-    "undone": "something there undoes it each time; we try again in an hour",
-    "kept": "you chose to keep it there",
-    "invalid": "the provider does not take it",
-    "unreadable": "its event there cannot be read; we try again by ourselves",
+    "undone": lazy("something there undoes it each time; we try again in an hour"),
+    "kept": lazy("you chose to keep it there"),
+    "invalid": lazy("the provider does not take it"),
+    "unreadable": lazy("its event there cannot be read; we try again by ourselves"),
 }
 BECAUSE = {
-    "connect": "You connected",
-    "start": "You started sync",
-    "resume": "You ended the pause",
-    "change": "You changed a setting",
-    "check": "You asked for a check",
-    "resync": "A resync was asked for",
-    "leave": "You stopped sync",
-    "live": "Instant update",
-    "poll": "Regular check",
-    "source": "You chose a calendar",
-    "owner": "Your owner asked for a resync",
+    "connect": lazy("You connected"),
+    "start": lazy("You started sync"),
+    "resume": lazy("You ended the pause"),
+    "change": lazy("You changed a setting"),
+    "check": lazy("You asked for a check"),
+    "resync": lazy("A resync was asked for"),
+    "leave": lazy("You stopped sync"),
+    "live": lazy("Instant update"),
+    "poll": lazy("Regular check"),
+    "source": lazy("You chose a calendar"),
+    "owner": lazy("Your owner asked for a resync"),
 }
 WHAT = (
     ("created", "added"),
@@ -61,11 +64,11 @@ WHAT = (
     ("held", "held"),
 )
 BUSY_NAMES = {
-    "busy": "Busy",
-    "free": "Free",
-    "tentative": "Tentative",
-    "away": "Away",
-    "elsewhere": "Working elsewhere",
+    "busy": lazy("Busy"),
+    "free": lazy("Free"),
+    "tentative": lazy("Tentative"),
+    "away": lazy("Away"),
+    "elsewhere": lazy("Working elsewhere"),
 }
 
 
@@ -88,7 +91,8 @@ def skipped(account: Account) -> list[tuple[Booking | None, str]]:
         (
             row.booking,
             PROBLEMS.get(
-                row.problem, f"the provider says “{row.problem}”; we try again by ourselves"
+                row.problem,
+                _("the provider says “{problem}”; we try again by ourselves", problem=row.problem),
             ),
         )
         for row in rows
@@ -99,21 +103,21 @@ def barred(account: Account) -> str | None:
     """Why the account cannot do now what was asked, as a sentence; None: it can."""
     name = registry.of(account.kind).name
     why = {
-        State.NOT_SET_UP: f"{name} is not set up on this server",
-        State.NO_PLAN: f"the clinic’s plan has no sync with {name}",
-        State.NOT_ALLOWED: "bookings may not appear outside Kalends",
+        State.NOT_SET_UP: _("{name} is not set up on this server", name=name),
+        State.NO_PLAN: _("the clinic’s plan has no sync with {name}", name=name),
+        State.NOT_ALLOWED: _("bookings may not appear outside Kalends"),
     }.get(state.barred(account))
-    return f"Not possible now: {why}. Nothing was changed." if why else None
+    return _("Not possible now: {why}. Nothing was changed.", why=why) if why else None
 
 
 def no_start(account: Account) -> str | None:
     """Why sync cannot be started now, and what helps; None: it can."""
     name = registry.of(account.kind).name
     return {
-        State.NOT_SET_UP: f"{name} is not set up on this server.",
-        State.NO_PLAN: f"Your clinic’s plan has no two-way sync with {name}.",
+        State.NOT_SET_UP: _("{name} is not set up on this server.", name=name),
+        State.NO_PLAN: _("Your clinic’s plan has no two-way sync with {name}.", name=name),
         State.NOT_ALLOWED: (
-            "Tick the box that lets your bookings appear outside Kalends, and you can start."
+            _("Tick the box that lets your bookings appear outside Kalends, and you can start.")
         ),
     }.get(state.barred(account))
 
@@ -127,8 +131,8 @@ def left_out(account: Account) -> list[str]:
     beyond = own.where(going).count() - own.where(going, *inside).count()
     unfit = own.where(~going, *inside).count()
     said = (
-        (beyond, f"{beyond:,} outside these dates"),
-        (unfit, f"{unfit:,} offered, cancelled or no-show"),
+        (beyond, _("{beyond} outside these dates", beyond=f"{beyond:,}")),
+        (unfit, _("{unfit} offered, cancelled or no-show", unfit=f"{unfit:,}")),
     )
     return [words for count, words in said if count]
 
@@ -144,7 +148,7 @@ def proposed(notice: Notice, zone: ZoneInfo) -> str | None:
     if span is None:
         return None
     if span.all_day:
-        return f"{display.short_day(span.starts_on)}, all day"
+        return _("{starts_on}, all day", starts_on=display.short_day(span.starts_on))
     place = notice.booking.practitioner.zone
     starts_on, was_on = (
         scheduling.local_day(at, place) for at in (span.starts_at, notice.booking.starts_at)
@@ -192,12 +196,14 @@ def why(event: ExternalEvent, rules: dict) -> str:
     """Why an event blocks booking or not."""
     kind = BUSY_NAMES[event.busy].lower()
     if event.busy == "free":
-        return "marked free there, so it does not block"
+        return _("marked free there, so it does not block")
     if not rules.get(event.busy):
-        return f"{kind}, which does not block in this calendar"
+        return _("{kind}, which does not block in this calendar", kind=kind)
     if event.all_day and not rules["all_day"]:
-        return "all day, which does not block in this calendar"
-    return f"{kind}{', all day' if event.all_day else ''}, so it blocks"
+        return _("all day, which does not block in this calendar")
+    return _(
+        "{kind}{words}, so it blocks", kind=kind, words=_(", all day") if event.all_day else ""
+    )
 
 
 # ---- history ----
@@ -223,25 +229,28 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
     """Badge, icon and words of how a run ended."""
     again = f", {run.repeated + 1} times" if run.repeated else ""
     if run.ended_at is None:
-        return "waiting", "clock", "Under way or broken off"
+        return "waiting", "clock", _("Under way or broken off")
     if run.error == "broken":
-        return "waiting", "undo", "Broken off, then taken up again"
+        return "waiting", "undo", _("Broken off, then taken up again")
     if run.error == "waiting":
         until = f" until {display.clock(run.wait_until, zone)}" if run.wait_until else ""
-        return "waiting", "warn", f"Waited{until}{again}"
+        return "waiting", "warn", _("Waited{until}{again}", until=until, again=again)
     if run.error:
         return (
             "trouble",
             "stop",
-            {"reconnect": "No access", "calendar_gone": "Calendar gone"}.get(
-                run.error, f"Refused ({run.word})"
+            {"reconnect": _("No access"), "calendar_gone": _("Calendar gone")}.get(
+                run.error, _("Refused ({word})", word=run.word)
             )
             + again,
         )
     if run.counts.get("held"):
-        return "waiting", "warn", "Waits for you"
+        return "waiting", "warn", _("Waits for you")
     return (
         "ok",
         "check",
-        f"Up to date, {max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f} s",
+        _(
+            "Up to date, {max} s",
+            max=f"{max(0.1, (run.ended_at - run.started_at).total_seconds()):.1f}",
+        ),
     )
