@@ -16,6 +16,9 @@ from base.outbox import Letter
 from base.outside import ExternalEvent
 from base.time_off import DatedHours, TimeOff
 from free_times.offers import Offer
+from free_times.online.bookings import OnlineBooking
+from free_times.online.holds import Hold
+from free_times.online.names import PageName
 from free_times.online.proofs import SpentProof
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, FeedRead, Patient, Practitioner, Service, User, Venue
@@ -85,6 +88,9 @@ TABLES = (
     Agreement,
     ClientMerge,
     OnlineSettings,
+    PageName,
+    Hold,
+    OnlineBooking,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"

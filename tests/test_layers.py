@@ -76,7 +76,7 @@ ROOMS = {  # the same, inside the rooms
     ),
     "views": (
         {"kit"},
-        {"calendar", "clinic", "doors", "sync"},
+        {"calendar", "clinic", "doors", "sync", "visitor"},
     ),
 }
 

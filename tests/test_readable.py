@@ -7,6 +7,7 @@ import pytest
 from jinja2 import Environment
 
 from views.kit.display import STYLESHEETS, Wrapped
+from views.visitor import pages
 
 TOP = Path(__file__).parent.parent
 FILES = [
@@ -30,7 +31,9 @@ def test_a_line_of_style_holds_one_declaration(path):
 
 
 def test_every_stylesheet_is_used():
-    assert sorted(STYLESHEETS) == sorted(path.name for path in (TOP / "static").glob("*.css"))
+    assert sorted({*STYLESHEETS, *pages.STYLESHEETS}) == sorted(
+        path.name for path in (TOP / "static").glob("*.css")
+    )
 
 
 def test_a_wrapped_line_of_a_template_is_one_line_in_the_page():

@@ -7,6 +7,7 @@ from .clinic import dates, handover, imports, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
 from .sync import connect, feeds, health, notices, sources, sync_settings, two_way
+from .visitor import choosing, details, managed
 
 
 def register(app: Flask) -> None:
@@ -41,6 +42,10 @@ def register(app: Flask) -> None:
     app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")
+    # For the clinic's clients: /book/<name>
+    app.register_blueprint(choosing.blueprint)
+    app.register_blueprint(details.blueprint)
+    app.register_blueprint(managed.blueprint)
     # For providers, not for people.
     app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")
     app.register_blueprint(help.blueprint, url_prefix="/help")

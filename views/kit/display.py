@@ -112,6 +112,7 @@ def init_app(app: Flask) -> None:
         short_day=short_day,
         clock=clock,
         money=money,
+        dial=dial,
         ago=ago,
         zone_name=zone_name,
         zone_city=zone_city,
@@ -255,6 +256,12 @@ def money(cents: int | None, currency: str) -> str:
         return ""
     amount = f"{cents / 100:,.2f}".removesuffix(".00")
     return f"{CURRENCIES[currency]}{amount}" if currency in CURRENCIES else f"{amount} {currency}"
+
+
+def dial(phone: str) -> str:
+    """A phone number as an address of its own takes it: its digits, and a plus in front."""
+    digits = "".join(one for one in phone if one.isdecimal())
+    return f"+{digits}" if phone.strip().startswith("+") else digits
 
 
 def duration(seconds: float) -> str:

@@ -22,7 +22,9 @@ from . import brakes, devices, htmx, signing_in
 
 FIELD, HEADER = "csrf_token", "X-CSRFToken"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
-EXEMPT = {"webhooks"}  # blueprints whose callers prove themselves by a secret of their own
+# Blueprints whose callers prove themselves by a secret of their own, and those for visitors: they
+# are not signed in, and their forms carry a signed ticket.
+EXEMPT = {"webhooks", "choosing", "details", "managed"}
 # For people who are not signed in yet.
 DOORS = {
     "auth.sign_in",

@@ -1,0 +1,42 @@
+"""What is known of a booking that a visitor made, beside the booking itself.
+
+Names and contacts stand in the client's record alone.
+"""
+
+import secrets
+
+from peewee import BooleanField, CharField, ForeignKeyField, TextField
+
+from base.database import Base, InstantField, now
+from models import Booking, Clinic
+
+
+class OnlineBooking(Base):
+    """A booking that was made on the clinic's page, one to one.
+
+    `form`: the visit that made it, as a hash. `approve_by`: when a request lapses (None: it was
+    confirmed at once). `outcome`: "" (still open, or confirmed at once), "confirmed", "declined"
+    or "lapsed". `looked`: "" or, where a calendar outside could not be asked, what the clinic
+    lets happen then ("open", "pending"). `is_to_check`: the client was added by it, and nobody
+    has looked yet whether the record is a double. `salt`: of the link
+    to manage it; `salt_before`: of the one before the visitor moved the booking, at `moved_at`.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="online_bookings")
+    booking = ForeignKeyField(Booking, unique=True, backref="made_online", on_delete="CASCADE")
+    form = CharField(64, unique=True)
+    salt = CharField(40, default=lambda: secrets.token_urlsafe(24))
+    salt_before = CharField(40, default="")
+    moved_at = InstantField(null=True)
+    made_at = InstantField(default=now)
+    approve_by = InstantField(null=True)
+    outcome = CharField(12, default="")
+    decided_at = InstantField(null=True)
+    looked = CharField(12, default="")
+    consent = TextField(default="")
+    consented_at = InstantField(null=True)
+    zone_name = CharField(60, default="")
+    is_to_check = BooleanField(default=False)
+
+    class Meta:
+        indexes = ((("clinic", "made_at"), False),)

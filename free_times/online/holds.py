@@ -1,0 +1,65 @@
+"""Times that are held for a while, since a visitor has chosen them and is typing."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import timedelta
+
+from peewee import CharField, ForeignKeyField, TextField
+
+from base import scheduling
+from base.database import Base, InstantField
+from base.slots import MINUTE, TakenTime
+from free_times.reading import number
+from models import Clinic, Practitioner, Service
+
+LASTS = timedelta(minutes=10)
+
+
+class Hold(Base):
+    """A time in one calendar that one visitor has chosen.
+
+    `visitor`: the visit, as a hash; `origin`: where it comes from, as a keyed hash. `sealed` and
+    `asked_at`: what the visitor has sent, encrypted, and since when calendars outside are being
+    asked for it.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="holds")
+    practitioner = ForeignKeyField(Practitioner, backref="holds", on_delete="CASCADE")
+    service = ForeignKeyField(Service, on_delete="CASCADE")
+    visitor = CharField(64, unique=True)
+    origin = CharField(64)
+    starts_at = InstantField()
+    ends_at = InstantField()
+    expires_at = InstantField(index=True)
+    sealed = TextField(default="")
+    asked_at = InstantField(null=True)
+
+    class Meta:
+        indexes = ((("practitioner", "starts_at"), False),)
+
+
+def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, list[TakenTime]]:
+    """What other visitors hold of the time of these people (ids), by person. One query."""
+    rows = (
+        Hold.select(
+            Practitioner.user,
+            Hold.starts_at,
+            Hold.ends_at,
+            Service.gap_before_minutes,
+            Service.buffer_minutes,
+        )
+        .join(Practitioner)
+        .switch(Hold)
+        .join(Service)
+        .where(
+            Practitioner.user.in_(list(people)),
+            Hold.expires_at > scheduling.utc_now(),
+            Hold.visitor != (visitor or ""),
+        )
+    )
+    found: dict[int, list[TakenTime]] = defaultdict(list)
+    for person, starts_at, ends_at, before, after in rows.tuples():
+        found[person].append(
+            TakenTime(number(starts_at), number(ends_at), before * MINUTE, after * MINUTE)
+        )
+    return found

@@ -1,0 +1,160 @@
+"""The link by which a visitor sees, moves and cancels the booking: whoever has it may.
+
+It follows from the server's key, the booking and a salt, as a private link does; moving gives the
+booking another salt, and so another link. It ends 30 days after the appointment.
+"""
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from base import scheduling, vault
+from base.clashes import ClosedCalendar, SlotTaken
+from base.database import database
+from base.scheduling import Span
+from base.statuses import OPEN_STATUSES
+from free_times.finding import Free
+from models import Booking, Clinic, Practitioner, Service, User, Venue
+
+from . import times
+from .bookings import OnlineBooking
+from .page import Page
+from .taking import JustTaken, current
+
+ENDS_AFTER = timedelta(days=30)  # the appointment
+_SAME_PRESS = timedelta(minutes=2)
+_PURPOSE = "manage an online booking"
+
+
+class TooLate(Exception):
+    """The clinic's rule lets nobody change the booking any more, or it is over or cancelled."""
+
+
+def token(made: OnlineBooking) -> str:
+    """The secret part of the link: 43 characters."""
+    return _candidates(made.booking.uuid, made.salt)[0]
+
+
+def _candidates(uuid: UUID, salt: str) -> list[str]:
+    return vault.derived(_PURPOSE, f"{uuid}|{salt}")
+
+
+def find(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, bool]:
+    """The booking behind a link of this clinic, and whether the link is the one from before the
+    booking was moved. (None, False) for every kind of refusal: the same query and the same
+    comparison whatever the answer.
+    """
+    try:
+        wanted = UUID(uuid)
+    except ValueError:
+        wanted = UUID(int=0)
+    row = (
+        OnlineBooking.select(OnlineBooking, Booking, Practitioner, Venue, User, Service)
+        .join(Booking)
+        .join(Practitioner)
+        .join(Venue)
+        .switch(Practitioner)
+        .join(User)
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(Booking.uuid == wanted, OnlineBooking.clinic == clinic)
+        .get_or_none()
+    )
+    salts = (row.salt, row.salt_before) if row else ("", "")
+    is_now, is_old = (_matches(wanted, salt, given) for salt in salts)
+    if row is None or not (is_now or (is_old and row.salt_before)):
+        return None, False
+    if scheduling.utc_now() >= row.booking.ends_at + ENDS_AFTER:
+        return None, False
+    return row, not is_now
+
+
+def _matches(uuid: UUID, salt: str, given: str) -> bool:
+    known = [hmac.compare_digest(one.encode(), given.encode()) for one in _candidates(uuid, salt)]
+    return any(known)
+
+
+def was_moved_just_now(made: OnlineBooking, at: datetime | None) -> bool:
+    """Whether it was moved to this time a moment ago: by the same press, which came twice."""
+    return (
+        made.moved_at is not None
+        and scheduling.utc_now() - made.moved_at < _SAME_PRESS
+        and made.booking.starts_at == at
+    )
+
+
+def until(page: Page, made: OnlineBooking) -> datetime:
+    """Until when the visitor may move or cancel it."""
+    return made.booking.starts_at - timedelta(hours=page.settings.change_hours)
+
+
+def may_change(page: Page, made: OnlineBooking) -> bool:
+    """Whether the visitor may move or cancel it now."""
+    is_open = made.booking.status in OPEN_STATUSES and made.booking.status != "arrived"
+    return is_open and scheduling.utc_now() < until(page, made)
+
+
+def may_move(page: Page, made: OnlineBooking) -> bool:
+    """Whether it can be moved on the page: its service is still offered there."""
+    return may_change(page, made) and _terms(page, made) != []
+
+
+def cancel(page: Page, made: OnlineBooking) -> None:
+    """Cancel it; a second press changes nothing. Raises TooLate."""
+    with database.atomic():
+        page.clinic.lock()
+        made = OnlineBooking.get_by_id(made.id)
+        if made.booking.status == "cancelled":
+            return
+        if not may_change(page, made):
+            raise TooLate
+        made.booking.cancel(None)
+
+
+def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
+    """Times to which the booking can be moved: with the same person at the same venue."""
+    booking, terms = made.booking, _terms(page, made)
+    if not terms:
+        return
+    found = times.free_times(page, booking.service, terms, start, end, but=[booking.id])
+    yield from (free for free in found if free.starts_at != booking.starts_at)
+
+
+def latest(page: Page, made: OnlineBooking) -> datetime:
+    """Until when there may be other times at all."""
+    return times.latest(page, made.booking.service, _terms(page, made))
+
+
+def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
+    """Move it; the link changes. Pressed twice it moves once. Raises TooLate and JustTaken."""
+    with database.atomic():
+        page.clinic.lock()
+        made = OnlineBooking.get_by_id(made.id)
+        booking = made.booking
+        if booking.starts_at == starts_at:
+            return made
+        if not may_change(page, made):
+            raise TooLate
+        page = current(page)
+        free = next(other_times(page, made, starts_at, starts_at), None)
+        if free is None:
+            raise JustTaken
+        try:
+            booking.change(None, Span(free.starts_at, free.ends_at))
+        except (SlotTaken, ClosedCalendar):
+            raise JustTaken from None
+        made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
+        made.moved_at = scheduling.utc_now()
+        if made.approve_by:
+            made.approve_by = min(made.approve_by, booking.starts_at)
+        made.save()
+        return made
+
+
+def _terms(page: Page, made: OnlineBooking) -> list:
+    service = made.booking.service
+    if service is None or page.service(service.id) is None:
+        return []
+    return [one for one in page.at(service) if one.calendar.id == made.booking.practitioner_id]

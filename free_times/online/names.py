@@ -1,0 +1,82 @@
+"""The address of a clinic's page for online booking: a short name that may be changed."""
+
+import re
+from datetime import timedelta
+
+from peewee import CharField, ForeignKeyField
+
+from base import scheduling
+from base.audit import AuditEntry
+from base.database import Base, InstantField, alone, now, unique
+from base.text import search_key
+from free_times.rules import OnlineSettings
+from models import Clinic, User
+
+LEADS_ON = timedelta(days=90)  # for so long an old name leads to the new one
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38}[a-z0-9])", re.ASCII)
+
+
+class PageName(Base):
+    """A short name in the address of a clinic's page, in lower case. `until` None: it is in
+    force; else it leads to the one in force until then.
+    """
+
+    clinic = ForeignKeyField(Clinic, backref="page_names")
+    name = CharField(40, unique=True)
+    since = InstantField(default=now)
+    until = InstantField(null=True)
+
+
+def is_name(name: str) -> bool:
+    """Whether it can be a name: 3 to 40 small letters, digits and hyphens inside."""
+    return bool(_NAME.fullmatch(name))
+
+
+def suggested(text: str, fallback: str = "clinic") -> str:
+    """A name made of any text, such as that of a clinic, a venue or a person."""
+    plain = search_key(text).encode("ascii", "ignore").decode()
+    joined = re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "")).strip("-")[:40].strip("-")
+    return joined if len(joined) > 1 else fallback
+
+
+def find(name: str) -> tuple[PageName, OnlineSettings] | None:
+    """The name with its clinic, as somebody wrote it, and the clinic's settings. None where no
+    page has it, and where the page is switched off. One query, whatever the answer.
+    """
+    row = (
+        PageName.select(PageName, Clinic, OnlineSettings)
+        .join(Clinic)
+        .join(OnlineSettings, on=(OnlineSettings.clinic == Clinic.id), attr="own_settings")
+        .where(
+            PageName.name == (name.lower() if is_name(name.lower()) else ""),
+            PageName.until.is_null() | (PageName.until > scheduling.utc_now()),
+            OnlineSettings.is_on,
+        )
+        .get_or_none()
+    )
+    return (row, row.clinic.own_settings) if row else None
+
+
+def in_force(clinic: Clinic) -> str | None:
+    """The clinic's name; None where it has none yet."""
+    row = PageName.get_or_none(PageName.clinic == clinic, PageName.until.is_null())
+    return row and row.name
+
+
+def rename(clinic: Clinic, actor: User | None, name: str) -> None:
+    """Give the clinic's page another name; the one before leads to it for 90 days.
+
+    Raises Taken where another clinic has the name, or had it within that time.
+    """
+    with alone(clinic):
+        at = scheduling.utc_now()
+        PageName.delete().where(PageName.until <= at).execute()
+        if in_force(clinic) == name:
+            return
+        PageName.update(until=at + LEADS_ON).where(
+            PageName.clinic == clinic, PageName.until.is_null()
+        ).execute()
+        PageName.delete().where(PageName.clinic == clinic, PageName.name == name).execute()
+        with unique():
+            PageName.create(clinic=clinic, name=name, since=at)
+        AuditEntry.note(clinic, actor, "online.named", clinic, name=name)

@@ -1,0 +1,101 @@
+"""What a clinic's page shows: who takes online bookings of what, and where."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from free_times.offers import Offer, Terms
+from free_times.rules import OnlineSettings
+from models import Clinic, Practitioner, Service, User, Venue
+
+from .names import suggested
+
+RESERVED = {"times", "people", "hold", "details", "book", "wait", "booking"}  # ways of the page
+
+
+@dataclass(frozen=True)
+class Page:
+    """A clinic that is booked online: its address, its settings, and who offers what."""
+
+    clinic: Clinic
+    name: str
+    settings: OnlineSettings
+    services: Sequence[Service]
+    terms: dict[int, list[Terms]]  # by service
+
+    @classmethod
+    def of(cls, clinic: Clinic, name: str, settings: OnlineSettings) -> "Page":
+        """The page as it is now: three queries, whatever there is."""
+        services = list(Service.listed(clinic).where(Service.bookable_online))
+        calendars = [one for one in Practitioner.listed(clinic) if one.takes_online]
+        own: dict[tuple[int, int], Offer] = {
+            (row.service_id, row.practitioner_id): row
+            for row in Offer.select().where(Offer.clinic == clinic)
+        }
+        terms: dict[int, list[Terms]] = {}
+        for service in services:
+            offered = [Terms.of(one, service, own.get((service.id, one.id))) for one in calendars]
+            terms[service.id] = [one for one in offered if one.is_offered]
+        shown = [service for service in services if terms[service.id]]
+        return cls(clinic, name, settings, shown, terms)
+
+    def at(
+        self, service: Service, venue: Venue | None = None, user: User | None = None
+    ) -> list[Terms]:
+        """How the service is offered, at one venue or by one person where asked."""
+        return [
+            one
+            for one in self.terms.get(service.id, [])
+            if (venue is None or one.calendar.venue_id == venue.id)
+            and (user is None or one.calendar.user_id == user.id)
+        ]
+
+    def service(self, service_id: int) -> Service | None:
+        """One that is offered online, by its id."""
+        return next((one for one in self.services if one.id == service_id), None)
+
+    @cached_property
+    def calendars(self) -> list[Practitioner]:
+        """Every calendar that takes online bookings of something."""
+        found = {one.calendar.id: one.calendar for every in self.terms.values() for one in every}
+        return list(found.values())
+
+    @cached_property
+    def venues(self) -> list[Venue]:
+        """Where something can be booked, by name."""
+        found = {one.venue_id: one.venue for one in self.calendars}
+        return sorted(found.values(), key=lambda venue: (venue.name, venue.id))
+
+    @cached_property
+    def services_by_slug(self) -> dict[str, Service]:
+        """The services by what stands for each in an address."""
+        return by_slug((one.id, one.name, one) for one in self.services)
+
+    @cached_property
+    def venues_by_slug(self) -> dict[str, Venue]:
+        """The venues by what stands for each in an address."""
+        return by_slug((one.id, one.name, one) for one in self.venues)
+
+    @cached_property
+    def people_by_slug(self) -> dict[str, User]:
+        """The practitioners by what stands for each in an address; no venue has the same."""
+        people = {one.user_id: one.user for one in self.calendars}
+        rows = ((one.id, one.name, one) for one in people.values())
+        return by_slug(rows, {*RESERVED, *self.venues_by_slug})
+
+
+def by_slug(rows: Iterable[tuple[int, str, object]], taken: Iterable[str] = RESERVED) -> dict:
+    """Rows (id, name, row) by a word made of the name. Of two alike the older has it alone, the
+    others carry a number.
+    """
+    found: dict[str, object] = {}
+    count: dict[str, int] = defaultdict(int)
+    barred = set(taken)
+    for _, name, row in sorted(rows, key=lambda one: one[0]):
+        word = slug = suggested(name, "place")
+        while slug in found or slug in barred:
+            count[word] += 1
+            slug = f"{word}-{count[word] + 1}"
+        found[slug] = row
+    return found

@@ -1,0 +1,201 @@
+"""Taking a time: the one way in which a visitor's booking is made, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from base import scheduling
+from base.clashes import Clash, ClosedCalendar, SlotTaken
+from base.database import database
+from base.outside import ExternalEvent
+from base.scheduling import Span
+from base.text import search_key
+from free_times.finding import Free
+from free_times.offers import Terms
+from free_times.rules import OnlineSettings, needs_approval
+from models import Booking, Clinic, Patient, Service
+
+from . import times
+from .bookings import OnlineBooking
+from .forms import Ticket
+from .holds import Hold
+from .page import Page
+
+
+class JustTaken(Exception):
+    """The time is not free any more, or not offered."""
+
+
+class TermsChanged(Exception):
+    """Length or price of the service are not what the visitor was shown, but these."""
+
+    def __init__(self, minutes: int, price_cents: int):
+        super().__init__(minutes, price_cents)
+        self.minutes, self.price_cents = minutes, price_cents
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a visitor says of themselves, cleaned."""
+
+    name: str
+    email: str = ""
+    phone: str = ""
+    note: str = ""
+    agrees: bool = False
+    zone_name: str = ""
+
+
+def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
+    """The service of a ticket and the calendars it may be booked in. Raises JustTaken."""
+    service = page.service(ticket.service)
+    every = page.at(service) if service else []
+    chosen = next((one for one in every if one.calendar.id == ticket.calendar), None)
+    if service is None or (chosen is None and not ticket.anyone):
+        raise JustTaken
+    if not ticket.anyone:
+        return service, [one for one in every if one is chosen]
+    if chosen is not None:
+        return service, page.at(service, chosen.calendar.venue)
+    raise JustTaken
+
+
+def still_free(
+    page: Page, ticket: Ticket, *, but: Sequence[int] = (), judged_at: datetime | None = None
+) -> tuple[Service, Free]:
+    """The ticket's time, if it can be taken now: in the calendar that was proposed, or for anyone
+    in another of the venue. Raises JustTaken.
+    """
+    service, terms = offered(page, ticket)
+    at = ticket.starts_at
+    found = times.free_times(
+        page, service, terms, at, at, visitor=ticket.visitor, but=but, judged_at=judged_at
+    )
+    free = next(found, None)
+    if free is None:
+        raise JustTaken
+    same = [one for one in (free.wish, *free.others) if one.calendar.id == ticket.calendar]
+    return service, Free(free.starts_at, same[0], []) if same else free
+
+
+def take(
+    page: Page, ticket: Ticket, details: Details, *, as_request: bool = False, looked: str = ""
+) -> OnlineBooking:
+    """Book the time, as confirmed or as a request. A second call with the same ticket gives what
+    the first one made. `as_request`: whatever the clinic's rules say.
+
+    Raises JustTaken and TermsChanged, and then books nothing.
+    """
+    with database.atomic():
+        page.clinic.lock()
+        earlier = OnlineBooking.get_or_none(
+            OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
+        )
+        if earlier:
+            return earlier
+        page = current(page)
+        hold = Hold.get_or_none(Hold.visitor == ticket.visitor)
+        is_held = hold is not None and hold.expires_at > scheduling.utc_now()
+        judged_at = ticket.issued_at if is_held else None
+        service, free = still_free(page, ticket, judged_at=judged_at)
+        check_terms(page, ticket, service, free)
+        settings, asks = page.settings, as_request or is_request(page, service, free)
+        client, is_new = _client(page.clinic, details)
+        booking = _book(ticket, free, service, client, details, asks)
+        made = OnlineBooking.create(
+            clinic=page.clinic,
+            booking=booking,
+            form=ticket.visitor,
+            approve_by=_approve_by(settings, booking.starts_at) if asks else None,
+            looked=looked,
+            consent=settings.consent if details.agrees else "",
+            consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
+            zone_name=details.zone_name,
+            is_to_check=is_new,
+        )
+        Hold.delete().where(Hold.visitor == ticket.visitor).execute()
+        return made
+
+
+def is_request(page: Page, service: Service, free: Free) -> bool:
+    """Whether the clinic has to confirm the booking: by its rules, and, for everybody alike, where
+    the practitioner takes no new clients online. Nobody learns whether somebody is known.
+    """
+    return needs_approval(page.settings, service) or not free.wish.calendar.takes_new_online
+
+
+def current(page: Page) -> Page:
+    """The page as it is now. Raises JustTaken where it was switched off meanwhile."""
+    settings = OnlineSettings.of(page.clinic)
+    if not settings.is_on:
+        raise JustTaken
+    return Page.of(Clinic.get_by_id(page.clinic.id), page.name, settings)
+
+
+def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> None:
+    """Raise TermsChanged where the visitor was shown another length or price."""
+    terms = next(one for one in page.at(service) if one.calendar.id == free.wish.calendar.id)
+    if (terms.minutes, terms.price_cents) != (ticket.minutes, ticket.price_cents):
+        raise TermsChanged(terms.minutes, terms.price_cents)
+
+
+def _book(
+    ticket: Ticket,
+    free: Free,
+    service: Service,
+    client: Patient,
+    details: Details,
+    is_request: bool,
+) -> Booking:
+    """Raises JustTaken."""
+    try:
+        made = Booking.book(
+            free.wish.calendar,
+            [Span(free.starts_at, free.ends_at)],
+            None,
+            status="pending" if is_request else "confirmed",
+            allow_overlap=_ignored(free),
+            service=service,
+            patient=client,
+            notes=details.note,
+            anyone=True if ticket.anyone else None,
+            online=True,
+            key=ticket.key,
+        )
+    except (SlotTaken, ClosedCalendar):
+        raise JustTaken from None
+    return made[0]
+
+
+def _ignored(free: Free) -> set[str]:
+    """The keys of events outside at this time, where the clinic lets them block nothing online."""
+    if free.wish.rules is None or free.wish.rules.outside_blocks:
+        return set()
+    calendar, span = free.wish.calendar, Span(free.starts_at, free.ends_at)
+    events = ExternalEvent.blocking(calendar.user_id, [span], calendar.zone)
+    return Clash(calendar, span, [], events).keys
+
+
+def _approve_by(settings: OnlineSettings, starts_at: datetime) -> datetime:
+    """When a request lapses: after the clinic's time, never past its start."""
+    return min(scheduling.utc_now() + timedelta(hours=settings.lapse_hours), starts_at)
+
+
+def _client(clinic: Clinic, details: Details) -> tuple[Patient, bool]:
+    """The client's record, and whether it is a new one. One that is there counts where e-mail and
+    name are the same, and only one is; the same work is done in either case.
+    """
+    wanted = search_key(details.name)
+    alike = Patient.select().where(
+        Patient.clinic == clinic,
+        Patient.email == details.email,
+        Patient.email != "",
+        ~Patient.archived,
+        Patient.merged_into.is_null(),
+    )
+    same = [one for one in alike if search_key(one.name) == wanted]
+    number = Patient.next_internal_id(clinic)
+    if len(same) == 1:
+        return same[0], False
+    contact = {"email": details.email, "phone": details.phone}
+    return Patient.named(clinic, None, details.name, internal_id=number, **contact), True

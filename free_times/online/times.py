@@ -1,0 +1,67 @@
+"""Free times as visitors see them: by the clinic's rules, and without what others hold."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from base import scheduling
+from base.slots import Need, TakenTime
+from free_times import finding
+from free_times.finding import Free, Wish
+from free_times.offers import Terms
+from free_times.reading import number
+from free_times.rules import OnlineRules
+from models import Practitioner, Service
+
+from .holds import held_of_others
+from .page import Page
+
+
+def free_times(
+    page: Page,
+    service: Service,
+    terms: Sequence[Terms],
+    start: datetime,
+    end: datetime,
+    *,
+    visitor: str | None = None,
+    but: Collection[int] = (),
+    judged_at: datetime | None = None,
+) -> Iterator[Free]:
+    """Times at which one of these calendars is free for the service, that begin in [start, end],
+    soonest first. `visitor`: whose own hold does not count. Bookings in `but` do not count.
+    `judged_at`: when the visitor chose, where that was earlier (the notice counts from then).
+    """
+    now = scheduling.utc_now()
+    wishes = [Wish.online(one, service, page.settings) for one in terms]
+    needs = {wish.calendar.id: wish.need for wish in wishes}
+    held = held_of_others({one.calendar.user_id for one in terms}, visitor)
+
+    def suits(at: datetime, calendar: Practitioner) -> bool:
+        taken = held.get(calendar.user_id)
+        return not taken or not _meets(number(at), needs[calendar.id], taken)
+
+    yield from finding.free_times(
+        wishes,
+        max(start, now),
+        end,
+        page.clinic.step_minutes,
+        but=but,
+        suits=suits,
+        now=judged_at,
+    )
+
+
+def _meets(at: int, need: Need, taken: Collection[TakenTime]) -> bool:
+    """Whether a visit that begins then would come too near to something of this."""
+    return any(
+        one.starts - need.length - max(one.before, need.after)
+        < at
+        < one.ends + max(one.after, need.before)
+        for one in taken
+    )
+
+
+def latest(page: Page, service: Service, terms: Sequence[Terms]) -> datetime:
+    """Until when there may be times at all."""
+    horizons = [OnlineRules.of(page.settings, service, one.calendar).horizon for one in terms]
+    return scheduling.utc_now() + max(horizons, default=timedelta())

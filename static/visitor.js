@@ -1,0 +1,32 @@
+// What the booking pages do besides working without it: one press per form, the visitor's own zone,
+// focus on what was said or opened.
+(() => {
+  "use strict";
+
+  document.addEventListener("submit", (submit) => {
+    if (submit.defaultPrevented || submit.target.method !== "post") return;
+    if (submit.target.dataset.sent) return submit.preventDefault();
+    submit.target.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () =>
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent),
+  );
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("[data-errors]")?.focus();
+    for (const day of document.querySelectorAll("[data-day]"))
+      day.querySelector("summary").addEventListener("click", () =>
+        setTimeout(() => day.open && day.querySelector("li button").focus()),
+      );
+    const zone = document.querySelector("[data-zone]");
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const address = new URL(location.href);
+    if (zone && own && own !== zone.dataset.zone && !address.searchParams.has("zone")) {
+      const at = new Date();
+      const wall = (name) => at.toLocaleString("en", { timeZone: name });
+      if (wall(own) === wall(zone.dataset.zone)) return;
+      address.searchParams.set("zone", own);
+      if (address.pathname.endsWith("/times")) location.replace(address);
+    }
+  });
+})();

@@ -1,0 +1,68 @@
+"""A visitor books, moves and cancels, without JavaScript, cookie or account."""
+
+import pytest
+from online_world import TYPED, book, links, only_form, switch_on, text_of, times_of, to_details
+
+from free_times.online.bookings import OnlineBooking
+from models import Booking, Patient
+
+
+@pytest.fixture
+def page(linden, clock):
+    return switch_on(linden)
+
+
+@pytest.fixture
+def visitor(app, page):
+    return app.test_client(use_cookies=False)
+
+
+def test_from_the_first_page_to_a_booking(visitor, page, linden):
+    first = visitor.get(f"{page.path}/")
+    assert "Set-Cookie" not in first.headers
+    way = next(one for one in links(first) if "/times" in one and "linden-street" in one)
+    listed = visitor.get(way)
+    assert "Earliest" in text_of(listed)
+    chosen = only_form(listed, "/hold").put(time=times_of(listed)[0]).send(visitor)
+    details = visitor.get(chosen.location)
+    checked = only_form(details, "/details").put(**TYPED).send(visitor)
+    assert "Is this right?" in text_of(checked) and "Nora Visitor" in text_of(checked)
+    done = only_form(checked, "/book").send(visitor)
+    assert done.status_code == 303 and "Nora" not in done.location
+    shown = visitor.get(done.location)
+    assert "You are booked" in text_of(shown)
+    assert "Nora" not in text_of(shown) and "visitor.test" not in shown.get_data(as_text=True)
+    row = Booking.get()
+    assert (row.status, row.online, row.service_id) == ("confirmed", True, linden.service.id)
+    assert row.patient.name == "Nora Visitor" and row.patient.email == "nora@visitor.test"
+    assert int(row.starts_at.timestamp()) == int(times_of(listed)[0])
+    assert OnlineBooking.get().is_to_check
+
+
+def test_the_same_form_twice_is_one_booking(visitor, page):
+    answer = to_details(visitor, page.path)
+    checked = only_form(answer, "/details").put(**TYPED).send(visitor)
+    form = only_form(checked, "/book")
+    first, second = form.send(visitor), form.send(visitor)
+    assert first.location == second.location
+    assert Booking.select().count() == Patient.select().where(Patient.email != "").count() == 1
+
+
+def test_moving_and_cancelling(visitor, page, clock):
+    done = book(visitor, page.path, at=20)
+    before = Booking.get().starts_at
+    shown = visitor.get(done.location)
+    move = visitor.get(next(one for one in links(shown) if one.endswith("/move")))
+    form = only_form(move, "/move").put(time=times_of(move)[-1])
+    moved, again = form.send(visitor), form.send(visitor)
+    assert moved.status_code == again.status_code == 303 and moved.location == again.location
+    row = Booking.get()
+    assert row.starts_at != before and int(row.starts_at.timestamp()) == int(times_of(move)[-1])
+    old = visitor.get(done.location)
+    assert old.status_code == 410 and "moved" in text_of(old)
+    ask = visitor.get(f"{moved.location}/cancel")
+    assert Booking.get().status == "confirmed"
+    gone = only_form(ask, "/cancel").send(visitor)
+    assert "Cancelled" in text_of(visitor.get(gone.location))
+    assert Booking.get().status == "cancelled"
+    assert only_form(ask, "/cancel").send(visitor).status_code == 303

@@ -1,0 +1,63 @@
+"""Linden's page as visitors use it: without JavaScript, cookie or account."""
+
+import re
+from types import SimpleNamespace
+
+from free_times.online import names
+from free_times.rules import OnlineSettings
+from tests.pages import Filled, forms_of
+
+
+def switch_on(linden, name="linden", **settings):
+    """The page is on, under this name, and the clinic's service is offered there."""
+    linden.service.change(None, bookable_online=True)
+    names.rename(linden.clinic, None, name)
+    OnlineSettings.stored(linden.clinic).change(None, is_on=True, **settings)
+    return SimpleNamespace(name=name, path=f"/book/{name}")
+
+
+def text_of(answer) -> str:
+    """The words of a page."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))
+
+
+def links(answer) -> list[str]:
+    """Where a page leads."""
+    return [
+        one.replace("&amp;", "&")
+        for one in re.findall(r'<a[^>]* href="([^"#]+)"', answer.get_data(as_text=True))
+    ]
+
+
+def only_form(answer, action: str) -> Filled:
+    """The form that posts to an address with this end."""
+    return Filled(next(one for one in forms_of(answer) if one["action"].endswith(action)))
+
+
+def times_of(answer) -> list[str]:
+    """What the buttons of a list of times send, the earliest button left out."""
+    found = re.findall(r'<li><button name="time" value="(\d+)"', answer.get_data(as_text=True))
+    return list(dict.fromkeys(found))
+
+
+def to_details(browser, path, service="shoulder", at=0, **said):
+    """Choose a time: the answer is the form for the details."""
+    asked = {"service": service, "venue": "linden-street", **said}
+    page = browser.get(f"{path}/times", query_string=asked)
+    assert page.status_code == 200, text_of(page)
+    answer = only_form(page, "/hold").put(time=times_of(page)[at]).send(browser)
+    return browser.get(answer.location) if answer.status_code == 303 else answer
+
+
+def to_check(browser, path, typed=None, **chosen):
+    """The last look before the booking."""
+    form = only_form(to_details(browser, path, **chosen), "/details")
+    return form.put(**(TYPED if typed is None else typed)).send(browser)
+
+
+def book(browser, path, typed=None, **chosen):
+    """The answer to the last press."""
+    return only_form(to_check(browser, path, typed, **chosen), "/book").send(browser)
+
+
+TYPED = {"name": "Nora Visitor", "email": "nora@visitor.test"}

@@ -1,0 +1,73 @@
+"""What a visitor has chosen so far, as it stands in addresses: words of the page, no numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from free_times.offers import Terms
+from free_times.online.page import Page
+from models import Service, User, Venue
+
+from . import pages
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
+    it is another than the venue's.
+    """
+
+    page: Page
+    service: Service | None
+    venue: Venue | None
+    person: User | None
+    zone: str
+
+    @classmethod
+    def of(cls, page: Page, said: Mapping[str, str]) -> "Asked":
+        """From an address or a form. What the page does not offer counts as not said."""
+        zone = said.get("zone", "")
+        return cls(
+            page,
+            page.services_by_slug.get(said.get("service", "")),
+            page.venues_by_slug.get(said.get("venue", "")),
+            page.people_by_slug.get(said.get("with", "")),
+            zone if pages.is_zone(zone) else "",
+        )
+
+    @property
+    def terms(self) -> list[Terms]:
+        """The calendars in which it may be booked."""
+        return self.page.at(self.service, self.venue, self.person) if self.service else []
+
+    @property
+    def venues(self) -> list[Venue]:
+        """Where the service can be booked with whom was asked for, by name."""
+        offered = self.page.at(self.service, None, self.person) if self.service else []
+        ids = {one.calendar.venue_id for one in offered}
+        return [venue for venue in self.page.venues if venue.id in ids]
+
+    @property
+    def people(self) -> list[User]:
+        """With whom the service can be booked at the venue, by name."""
+        offered = self.page.at(self.service, self.venue) if self.service else []
+        return list({one.calendar.user_id: one.calendar.user for one in offered}.values())
+
+    def said(self, **changed: object) -> dict[str, str]:
+        """The words for an address; those that nothing stands for are left out."""
+        words = {
+            "service": _slug(self.page.services_by_slug, self.service),
+            "venue": _slug(self.page.venues_by_slug, self.venue),
+            "with": _slug(self.page.people_by_slug, self.person),
+            "zone": self.zone,
+        }
+        return {name: word for name, word in (words | changed).items() if word}
+
+    @property
+    def other_zone(self) -> ZoneInfo | None:
+        """The visitor's zone, where times are shown in it, too."""
+        return ZoneInfo(self.zone) if self.zone else None
+
+
+def _slug(rows: Mapping, row: object) -> str:
+    return next((word for word, one in rows.items() if one == row), "")

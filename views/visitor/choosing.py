@@ -1,0 +1,310 @@
+"""The visitor's first questions: what, where, with whom and when."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import redirect, request, url_for
+
+from base import scheduling
+from base.catalogue import _, ngettext
+from free_times.finding import Free
+from free_times.offers import Terms
+from free_times.online import times
+from free_times.online.page import Page
+from models import User, Venue
+from views.kit import display
+
+from . import pages
+from .asked import Asked
+from .pages import with_page
+
+blueprint = pages.blueprint(__name__)
+
+MOST_VENUES = 3  # whose services stand on the first page; of more one is chosen before
+MOST_DAYS = 7  # with free times on one page
+AT_ONCE = timedelta(days=14)  # looked through first; further only where nothing is free
+
+
+@dataclass(frozen=True)
+class Line:
+    """A service as it is offered at a venue, and where choosing it leads."""
+
+    name: str
+    facts: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Time:
+    """A free time: what the form sends, how it reads, and how it reads in the visitor's zone."""
+
+    value: str
+    clock: str
+    there: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day with free times."""
+
+    day: date
+    name: str
+    times: list[Time]
+
+
+@blueprint.get("/")
+@with_page
+def start(page: Page):
+    return first_page(page)
+
+
+@blueprint.get("/<place>/")
+@with_page
+def place(page: Page, place: str):
+    """The page of one venue or one practitioner; any other word leads to the clinic's."""
+    place = place.lower()
+    if place in page.venues_by_slug:
+        return first_page(page, page.venues_by_slug[place])
+    if place in page.people_by_slug:
+        return first_page(page, person=page.people_by_slug[place])
+    return redirect(url_for("choosing.start", name=page.name))
+
+
+def first_page(
+    page: Page, venue: Venue | None = None, person: User | None = None, notice: str = "", status=200
+):
+    """What can be booked, by venue."""
+    venues = [venue] if venue else page.venues
+    if len(venues) > MOST_VENUES and person is None:
+        places = [
+            (one, url_for("choosing.place", name=page.name, place=word))
+            for word, one in page.venues_by_slug.items()
+        ]
+        return pages.show("venues.html", page, status, places=places, notice=notice)
+    groups = [(one, _lines(page, one, person)) for one in venues]
+    groups = [(one, lines) for one, lines in groups if lines]
+    return pages.show(
+        "services.html",
+        page,
+        status,
+        groups=groups,
+        person=person,
+        notice=notice,
+        has_venues=len(page.venues) > 1,
+    )
+
+
+def _lines(page: Page, venue: Venue, person: User | None) -> list[Line]:
+    found = []
+    for service in page.services:
+        terms = page.at(service, venue, person)
+        if not terms or (person and service.online_choice == "anyone"):
+            continue
+        asked = Asked(page, service, venue, person, "")
+        needs_choice = service.online_choice == "person" and not person and len(terms) > 1
+        endpoint = "choosing.people" if needs_choice else "choosing.free"
+        url = url_for(endpoint, name=page.name, **asked.said())
+        found.append(Line(service.name, facts(page, terms), url))
+    return found
+
+
+def facts(page: Page, terms: list[Terms]) -> str:
+    """ "40 minutes, £52", or from how much where practitioners differ."""
+    minutes = sorted({one.minutes for one in terms})
+    prices = sorted({one.price_cents for one in terms})
+    if minutes[1:]:
+        length = _("{shortest} to {longest} minutes", shortest=minutes[0], longest=minutes[-1])
+    else:
+        length = ngettext("{count} minute", "{count} minutes", minutes[0])
+    cost = pages.price(prices[0], page)
+    if cost and prices[1:]:
+        return _("{length}, from {price}", length=length, price=cost)
+    return _("{length}, {price}", length=length, price=cost) if cost else length
+
+
+@blueprint.get("/people")
+@with_page
+def people(page: Page):
+    """With whom: a person, or whoever is free first."""
+    asked = Asked.of(page, request.args)
+    if asked.service is None or not asked.terms:
+        return gone(page)
+    choices = [
+        (one.name, url_for("choosing.free", name=page.name, **replace(asked, person=one).said()))
+        for one in asked.people
+    ]
+    anyone = (
+        url_for("choosing.free", name=page.name, **replace(asked, person=None).said())
+        if asked.service.online_choice != "person"
+        else ""
+    )
+    return pages.show("people.html", page, asked=asked, choices=choices, anyone=anyone)
+
+
+def gone(page: Page):
+    """What was chosen is not offered, any more or ever."""
+    return first_page(
+        page, notice=_("That can’t be booked online at the moment. Choose again below."), status=404
+    )
+
+
+@blueprint.get("/times")
+@with_page
+def free(page: Page):
+    """When."""
+    asked = Asked.of(page, request.args)
+    if asked.service is None:
+        return gone(page)
+    if asked.venue is None and len(asked.venues) > 1:
+        choices = [
+            (one, url_for("choosing.free", name=page.name, **replace(asked, venue=one).said()))
+            for one in asked.venues
+        ]
+        return pages.show("where.html", page, asked=asked, choices=choices)
+    if not asked.terms:
+        return gone(page)
+    if asked.person is None and asked.service.online_choice == "person":
+        if len(asked.people) > 1:
+            return redirect(url_for("choosing.people", name=page.name, **asked.said()))
+        asked = replace(asked, person=asked.people[0])
+    return times_page(asked, since=request.args.get("from", ""))
+
+
+def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 200, **more):
+    """The free times of what was chosen, from a day on."""
+    page, service, terms = asked.page, asked.service, asked.terms
+    zone = terms[0].calendar.zone
+    if asked.other_zone and not in_zone(scheduling.utc_now(), zone, asked.other_zone):
+        asked = replace(asked, zone="")
+    last = times.latest(page, service, terms)
+
+    def find(begin: datetime, end: datetime) -> Iterator[Free]:
+        return times.free_times(page, service, terms, begin, end)
+
+    days, later, is_first = look(find, zone, asked.other_zone, since, last)
+    return pages.show(
+        "times.html",
+        page,
+        status,
+        asked=asked,
+        service=service,
+        facts=facts(page, terms),
+        zone=zone,
+        venue=terms[0].calendar.venue,
+        days=days,
+        is_first=is_first,
+        soonest=url_for("choosing.free", name=page.name, **asked.said()),
+        later=later
+        and url_for("choosing.free", name=page.name, **asked.said(**{"from": str(later)})),
+        change=_change(asked),
+        notice=notice,
+        others=[] if days else _elsewhere(asked, last),
+        zones=scheduling.zone_names(),
+        **more,
+    )
+
+
+def look(
+    find: Callable[[datetime, datetime], Iterator[Free]],
+    zone: ZoneInfo,
+    other: ZoneInfo | None,
+    since: str,
+    last: datetime,
+) -> tuple[list[Day], date | None, bool]:
+    """The first days with free times from the day `since` on (else today), where to look on (None:
+    no further), and whether it began today. `find` gives free times between two instants.
+    """
+    now = scheduling.utc_now()
+    today = scheduling.local_day(now, zone)
+    first = max(_day(since) or today, today)
+    begin = max(now, scheduling.midnight(first, zone))
+    middle = begin + AT_ONCE
+    days, later = _days(find(begin, min(middle, last)), zone, other)
+    if not days and middle < last:
+        days, later = _days(find(middle, last), zone, other)
+    elif later is None and middle < last:
+        later = scheduling.local_day(middle, zone)
+    return days, later, first == today
+
+
+def _days(
+    free_times: Iterable[Free], zone: ZoneInfo, other: ZoneInfo | None
+) -> tuple[list[Day], date | None]:
+    """The first days with free times, and the day after them that has some, too."""
+    found: dict[date, list[Time]] = {}
+    today = scheduling.local_day(scheduling.utc_now(), zone)
+    for free in free_times:
+        day = scheduling.local_day(free.starts_at, zone)
+        if day not in found and len(found) == MOST_DAYS:
+            return _named(found, today), day
+        value = str(int(free.starts_at.timestamp()))
+        found.setdefault(day, []).append(
+            Time(value, clock(free.starts_at, zone), in_zone(free.starts_at, zone, other))
+        )
+    return _named(found, today), None
+
+
+def _named(found: dict[date, list[Time]], today: date) -> list[Day]:
+    return [Day(day, day_name(day, today), every) for day, every in found.items()]
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """14:30; in the hour that the clocks show twice with the name of its time: 01:30 BST."""
+    local = at.astimezone(zone)
+    is_twice = local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+    return f"{local:%H:%M %Z}" if is_twice else f"{local:%H:%M}"
+
+
+def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
+    """How a time reads on the visitor's clock: "14:20", with the day where it is another one."""
+    if other is None:
+        return ""
+    here, there = at.astimezone(zone), at.astimezone(other)
+    if here.utcoffset() == there.utcoffset():
+        return ""
+    day = f"{display.short_day(there)}, " if here.date() != there.date() else ""
+    return f"{day}{there:%H:%M}"
+
+
+def day_name(day: date, today: date) -> str:
+    """ "Today, Friday 20 November"; with the year where it is another one."""
+    said = display.day(day, year=day.year != today.year)
+    near = {0: _("Today, {day}", day=said), 1: _("Tomorrow, {day}", day=said)}
+    return near.get((day - today).days, said)
+
+
+def _change(asked: Asked) -> str:
+    """Where another person is chosen; nothing where there is nobody else, or no choice."""
+    if len(asked.people) < 2 or asked.service.online_choice == "anyone":
+        return ""
+    return url_for("choosing.people", name=asked.page.name, **replace(asked, person=None).said())
+
+
+def _elsewhere(asked: Asked, last: datetime) -> list[tuple[str, str, str]]:
+    """Where else the service has free times: who or where, the earliest time, and the way there."""
+    now, page, service = scheduling.utc_now(), asked.page, asked.service
+    found = []
+    others = [
+        (f"{one.calendar.user.name}, {one.calendar.venue.name}", one)
+        for one in page.at(service)
+        if one not in asked.terms
+    ]
+    for name, terms in others[:5]:
+        free = next(times.free_times(page, service, [terms], now, last), None)
+        if free:
+            zone = terms.calendar.zone
+            day = scheduling.local_day(free.starts_at, zone)
+            way = Asked(page, service, terms.calendar.venue, terms.calendar.user, asked.zone)
+            url = url_for("choosing.free", name=page.name, **way.said())
+            found.append((name, f"{display.day(day)}, {display.clock(free.starts_at, zone)}", url))
+    return found
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return day if scheduling.FIRST_DAY <= day < scheduling.LAST_DAY else None

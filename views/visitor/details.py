@@ -1,0 +1,251 @@
+"""From a chosen time to a booking: who comes, a last look, and the booking itself.
+
+The form carries a signed ticket of the time, and what was typed; nothing is kept on the server
+before the booking is made.
+"""
+
+from collections.abc import Mapping
+
+from flask import redirect, request, url_for
+from wtforms import BooleanField
+
+from base import scheduling, text
+from base.catalogue import _, lazy
+from free_times.finding import Free
+from free_times.online import managing, taking, times
+from free_times.online.forms import NoForm, Ticket
+from free_times.online.page import Page
+from free_times.online.taking import Details, JustTaken, TermsChanged
+from models import Service
+from views.kit import display
+from views.kit.forms import Email, Form, Line, Paragraph
+
+from . import choosing, pages
+from .asked import Asked
+from .pages import with_page
+
+blueprint = pages.blueprint(__name__)
+
+LONGEST_NOTE = 500
+
+
+class DetailsForm(Form):
+    """Who comes. What the clinic does not ask for is not there."""
+
+    name = Line(lazy("Your name"), 120, lazy("Write your name"), render_kw={"autocomplete": "name"})
+    email = Email(lazy("E-mail"), render_kw={"autocomplete": "email"})
+    phone = Line(lazy("Phone"), 40, render_kw={"autocomplete": "tel", "inputmode": "tel"})
+    note = Paragraph(lazy("Note for the clinic (optional)"), LONGEST_NOTE)
+    agrees = BooleanField(lazy("I agree"))
+
+    def __init__(self, page: Page, said: Mapping[str, str] | None = None):
+        super().__init__(formdata=said, meta={"csrf": False})
+        self.asks = page.settings.asks
+        if self.asks == "phone":
+            del self.email
+        if self.asks == "email":
+            del self.phone
+        if not page.settings.note_allowed:
+            del self.note
+        if not page.settings.consent:
+            del self.agrees
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        first, _, rest = (self.name.data or "").partition(" ")
+        if max(len(first), len(rest)) > 80 and not self.name.errors:
+            self.fault("name", _("Write a shorter name"))
+        if self._said("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
+            self.fault("phone", _("Write a phone number, such as +44 7700 900123"))
+        if not self.errors.keys() & {"email", "phone"} and not (
+            self._said("email") or self._said("phone")
+        ):
+            if self.asks == "either":
+                self.fault("email", _("Write an e-mail address or a phone number"))
+            else:
+                self.fault(self.asks, _NEEDED[self.asks])
+        if "agrees" in self and not self.agrees.data:
+            self.fault("agrees", _("Tick the box to go on"))
+        return not self.errors
+
+    def _said(self, name: str) -> str:
+        return (self[name].data or "") if name in self else ""
+
+    def details(self, zone: str) -> Details:
+        """What was typed, cleaned."""
+        agrees = bool("agrees" in self and self.agrees.data)
+        said = {name: self._said(name) for name in ("name", "email", "phone", "note")}
+        return Details(**said, agrees=agrees, zone_name=zone)
+
+
+_NEEDED = {
+    "email": lazy("Write your e-mail address"),
+    "phone": lazy("Write your phone number"),
+}
+
+
+@blueprint.post("/hold")
+@with_page
+def choose(page: Page):
+    """A time was chosen. Whoever has typed something already goes on with it."""
+    asked = Asked.of(page, request.form)
+    if asked.service is None or not asked.terms:
+        return choosing.gone(page)
+    at = pages.instant(request.form.get("time", ""))
+    free = at and next(times.free_times(page, asked.service, asked.terms, at, at), None)
+    if not free:
+        return _just_taken(page, asked)
+    terms = next(one for one in asked.terms if one.calendar.id == free.wish.calendar.id)
+    ticket = Ticket.issue(
+        clinic=page.clinic.id,
+        service=asked.service.id,
+        calendar=terms.calendar.id,
+        anyone=asked.person is None,
+        minutes=terms.minutes,
+        price_cents=terms.price_cents,
+        starts_at=free.starts_at,
+    )
+    if request.form.get("name"):
+        return _check(page, ticket)
+    address = url_for(".details", name=page.name, form=ticket.text, zone=asked.zone or None)
+    return redirect(address, 303)
+
+
+def _ticket(page: Page, text: str) -> Ticket | None:
+    """What the form carried; None where no page of this clinic did."""
+    try:
+        return Ticket.read(text[:400], page.clinic.id)
+    except NoForm:
+        return None
+
+
+def _zone() -> str:
+    zone = request.values.get("zone", "")
+    return zone if pages.is_zone(zone) else ""
+
+
+@blueprint.get("/details")
+@with_page
+def details(page: Page):
+    ticket = _ticket(page, request.args.get("form", ""))
+    if ticket is None:
+        return choosing.gone(page)
+    return _ask(page, ticket, DetailsForm(page))
+
+
+def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200):
+    """The form, as long as the time is free."""
+    try:
+        service, free = taking.still_free(page, ticket)
+    except JustTaken:
+        return _just_taken(page, _asked(page, ticket))
+    if ticket.is_old:
+        ticket = ticket.again()
+    return pages.show(
+        "details.html", page, status, form=form, **_summary(page, ticket, service, free)
+    )
+
+
+@blueprint.post("/details")
+@with_page
+def check(page: Page):
+    """A last look before the booking; or the form again, with what was typed."""
+    ticket = _ticket(page, request.form.get("form", ""))
+    if ticket is None:
+        return choosing.gone(page)
+    if request.form.get("change"):
+        return _ask(page, ticket, DetailsForm(page, request.form))
+    return _check(page, ticket)
+
+
+def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200):
+    form = DetailsForm(page, request.form)
+    if not form.validate():
+        return _ask(page, ticket, form, 422)
+    try:
+        service, free = taking.still_free(page, ticket)
+    except JustTaken:
+        return _just_taken(page, _asked(page, ticket))
+    if ticket.is_old:
+        ticket = ticket.again()
+    return pages.show(
+        "check.html",
+        page,
+        status,
+        form=form,
+        typed=typed(),
+        notice=notice,
+        is_request=taking.is_request(page, service, free),
+        **_summary(page, ticket, service, free),
+    )
+
+
+@blueprint.post("/book")
+@with_page
+def book(page: Page):
+    ticket = _ticket(page, request.form.get("form", ""))
+    if ticket is None:
+        return choosing.gone(page)
+    form = DetailsForm(page, request.form)
+    if not form.validate():
+        return _ask(page, ticket, form, 422)
+    if ticket.is_old:
+        return _check(page, ticket, _("This form was a day old. Please look at it once more."))
+    try:
+        made = taking.take(page, ticket, form.details(_zone()))
+    except JustTaken:
+        return _just_taken(page, _asked(page, ticket))
+    except TermsChanged as changed:
+        fresh = ticket.again(minutes=changed.minutes, price_cents=changed.price_cents)
+        notice = _("The clinic has changed length or price. Please look at it once more.")
+        return _check(page, fresh, notice, 409)
+    address = url_for(
+        "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
+    )
+    return redirect(address, 303)
+
+
+def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
+    """What is being booked, in words."""
+    calendar = free.wish.calendar
+    asked = _asked(page, ticket)
+    day = scheduling.local_day(free.starts_at, calendar.zone)
+    today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
+    return {
+        "ticket": ticket,
+        "service": service,
+        "calendar": calendar,
+        "day": choosing.day_name(day, today),
+        "clock": display.clock(free.starts_at, calendar.zone),
+        "ends": display.clock(ticket.ends_at, calendar.zone),
+        "there": choosing.in_zone(free.starts_at, calendar.zone, asked.other_zone),
+        "zone": calendar.zone,
+        "asked": asked,
+        "price": pages.price(ticket.price_cents, page),
+        "other_time": url_for("choosing.free", name=page.name, **asked.said()),
+    }
+
+
+def _asked(page: Page, ticket: Ticket) -> Asked:
+    """What the ticket is for, as far as the page offers it still."""
+    calendar = next((one for one in page.calendars if one.id == ticket.calendar), None)
+    person = calendar.user if calendar and not ticket.anyone else None
+    return Asked(page, page.service(ticket.service), calendar and calendar.venue, person, _zone())
+
+
+def typed() -> list[tuple[str, str]]:
+    """What was typed, to be carried on."""
+    return [(name, request.form[name]) for name in pages.DETAILS if request.form.get(name)]
+
+
+def _just_taken(page: Page, asked: Asked):
+    """Somebody was faster, or it is not offered any more: the next times, and nothing typed is
+    lost.
+    """
+    notice = _("This time was just taken. Nothing was booked. Choose another one.")
+    kept = typed() if request.method == "POST" else []
+    if kept:
+        notice = f"{notice} {_('What you typed is kept.')}"
+    if asked.service is None or not asked.terms:
+        return choosing.gone(page)
+    return choosing.times_page(asked, notice=notice, status=409, kept=kept)

@@ -1,0 +1,219 @@
+"""A visitor's own booking: to see it, put it into a calendar, move it or cancel it.
+
+Looking changes nothing, since programs that check mail follow every link.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import NAMESPACE_URL, uuid5
+
+from flask import make_response, redirect, request, url_for
+
+from base import outbox, scheduling
+from base.catalogue import _
+from free_times.finding import Free
+from free_times.online import managing
+from free_times.online.bookings import OnlineBooking
+from free_times.online.managing import TooLate
+from free_times.online.page import Page
+from free_times.online.taking import JustTaken
+from sync.events.event import Event, Face
+from sync.feeds import ical
+from views.kit import display
+
+from . import choosing, pages
+from .pages import with_page
+
+blueprint = pages.blueprint(__name__)
+_WAY = "/booking/<uuid>/<token>"
+
+
+@blueprint.get(_WAY)
+@with_page
+def show(page: Page, uuid: str, token: str):
+    made, is_old = managing.find(page.clinic, uuid, token)
+    return _show(page, made, is_old)
+
+
+def _show(
+    page: Page, made: OnlineBooking | None, is_old: bool, notice: str = "", status: int = 200
+):
+    if made is None or is_old:
+        return pages.show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
+    return pages.show("booking.html", page, status, notice=notice, **_facts(page, made))
+
+
+def _facts(page: Page, made: OnlineBooking) -> dict:
+    booking = made.booking
+    calendar = booking.practitioner
+    zone = calendar.zone
+    day = scheduling.local_day(booking.starts_at, zone)
+    today = scheduling.local_day(scheduling.utc_now(), zone)
+    way = {"name": page.name, "uuid": booking.uuid, "token": managing.token(made)}
+    other = pages.zone_of(made.zone_name)
+    return {
+        "made": made,
+        "booking": booking,
+        "calendar": calendar,
+        "service": booking.service,
+        "day": choosing.day_name(day, today),
+        "clock": display.clock(booking.starts_at, zone),
+        "ends": display.clock(booking.ends_at, zone),
+        "zone": zone,
+        "there": choosing.in_zone(booking.starts_at, zone, other),
+        "other_zone": other,
+        "may_change": managing.may_change(page, made),
+        "may_move": managing.may_move(page, made),
+        "until": managing.until(page, made),
+        "now": scheduling.utc_now(),
+        "way": way,
+        "has_mail": outbox.is_set_up(),
+        "google": _google(page, made),
+        "outlook": _outlook(page, made),
+    }
+
+
+def _title(page: Page) -> str:
+    """Neutral: in a family's calendar the name of a service would tell too much."""
+    return _("Appointment, {clinic}", clinic=page.clinic.name)
+
+
+def _google(page: Page, made: OnlineBooking) -> str:
+    start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in (made.booking.starts_at, made.booking.ends_at))
+    asked = {
+        "action": "TEMPLATE",
+        "text": _title(page),
+        "dates": f"{start}/{end}",
+        "location": made.booking.practitioner.venue.address,
+    }
+    return f"https://calendar.google.com/calendar/render?{urlencode(asked)}"
+
+
+def _outlook(page: Page, made: OnlineBooking) -> str:
+    start, end = (
+        f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (made.booking.starts_at, made.booking.ends_at)
+    )
+    asked = {
+        "path": "/calendar/action/compose",
+        "rru": "addevent",
+        "subject": _title(page),
+        "startdt": start,
+        "enddt": end,
+        "location": made.booking.practitioner.venue.address,
+    }
+    return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(asked)}"
+
+
+@blueprint.get(f"{_WAY}/appointment.ics")
+@with_page
+def appointment(page: Page, uuid: str, token: str):
+    """One entry for any calendar app."""
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None or is_old:
+        return _show(page, made, is_old)
+    booking = made.booking
+    statuses = {"cancelled": "cancelled", "pending": "tentative"}
+    zone_name = booking.practitioner.venue.zone_name
+    entry = Event(
+        f"{uuid5(NAMESPACE_URL, f'visitor:{booking.uuid}')}",
+        booking.sequence,
+        statuses.get(booking.status, "confirmed"),
+        Face(_title(page), "", booking.practitioner.venue.address),
+        booking.starts_at,
+        booking.ends_at,
+        booking.created_at,
+        booking.updated_at,
+        zone_name,
+    )
+    answer = make_response(ical.calendar("Appointment", zone_name, [entry]))
+    answer.content_type = "text/calendar; charset=utf-8"
+    answer.headers["Content-Disposition"] = 'attachment; filename="appointment.ics"'
+    return answer
+
+
+@blueprint.get(f"{_WAY}/cancel")
+@with_page
+def ask_cancel(page: Page, uuid: str, token: str):
+    """Whether to cancel: nothing happens before the button is pressed."""
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None or is_old or not managing.may_change(page, made):
+        return _show(page, made, is_old)
+    return pages.show("cancel.html", page, **_facts(page, made))
+
+
+@blueprint.post(f"{_WAY}/cancel")
+@with_page
+def cancel(page: Page, uuid: str, token: str):
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None or is_old:
+        return _show(page, made, is_old)
+    try:
+        managing.cancel(page, made)
+    except TooLate:
+        return _show(page, made, False, _too_late(), 409)
+    return redirect(url_for(".show", name=page.name, uuid=uuid, token=token), 303)
+
+
+def _too_late() -> str:
+    return _("It is too late to change this online. Nothing was changed.")
+
+
+@blueprint.get(f"{_WAY}/move")
+@with_page
+def ask_move(page: Page, uuid: str, token: str):
+    """Other times for it."""
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None or is_old or not managing.may_move(page, made):
+        return _show(page, made, is_old)
+    return _move_page(page, made)
+
+
+def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
+    facts = _facts(page, made)
+
+    def find(begin: datetime, end: datetime) -> Iterator[Free]:
+        return managing.other_times(page, made, begin, end)
+
+    days, later, _ = choosing.look(
+        find,
+        facts["zone"],
+        facts["other_zone"],
+        request.args.get("from", ""),
+        managing.latest(page, made),
+    )
+    return pages.show(
+        "move.html",
+        page,
+        status,
+        days=days,
+        later=later and url_for(".ask_move", **facts["way"], **{"from": str(later)}),
+        notice=notice,
+        **facts,
+    )
+
+
+@blueprint.post(f"{_WAY}/move")
+@with_page
+def move(page: Page, uuid: str, token: str):
+    made, is_old = managing.find(page.clinic, uuid, token)
+    at: datetime | None = pages.instant(request.form.get("time", ""))
+    if made is not None and is_old and managing.was_moved_just_now(made, at):
+        return _done(page, made)  # the same button was pressed twice
+    if made is None or is_old:
+        return _show(page, made, is_old)
+    if at is None:
+        return _move_page(page, made)
+    try:
+        made = managing.move(page, made, at)
+    except TooLate:
+        return _show(page, made, False, _too_late(), 409)
+    except JustTaken:
+        notice = _("This time was just taken. Your booking is unchanged. Choose another time.")
+        return _move_page(page, made, notice, 409)
+    return _done(page, made)
+
+
+def _done(page: Page, made: OnlineBooking):
+    token = managing.token(made)
+    return redirect(url_for(".show", name=page.name, uuid=made.booking.uuid, token=token), 303)
