@@ -259,12 +259,11 @@ def _show_error(error: Exception):
     else:
         status = error.code if isinstance(error, HTTPException) else 500
     reference = None
-    if status not in _PAGES or status == 500:
-        status, reference = (
-            (status, None) if status in _PAGES and status != 500 else (500, secrets.token_hex(4))
-        )
+    if status is None or status >= 500:
+        status, reference = 500, secrets.token_hex(4)
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
-    heading, advice = _GONE if (status, request.method) == (404, "POST") else _PAGES[status]
+    said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: no fault of ours
+    heading, advice = _GONE if (status, request.method) == (404, "POST") else said
     try:
         return (
             render_template(

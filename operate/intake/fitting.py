@@ -1,6 +1,6 @@
 """The bookings of a file beside those that are there, and beside each other."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,13 +74,11 @@ class Diary:
         One that `shares` takes it beside whoever has it.
         """
         last = bisect_left(self._starts, row.span.ends_at)
-        first = last
-        while first and self._ends[first - 1] > row.span.starts_at:
-            first -= 1
+        first = bisect_right(self._ends, row.span.starts_at, hi=last)
         if first == last:
             self._put(last, row.span.starts_at, row.span.ends_at, row.line)
             return None
-        taken = list(zip(self._starts, self._ends, strict=True))[first:last]
+        taken = list(zip(self._starts[first:last], self._ends[first:last], strict=True))
         line = self._lines[last - 1]
         if shares:
             starts = min(row.span.starts_at, self._starts[first])

@@ -29,6 +29,8 @@ MOST_COLUMNS, MOST_HEAD, MOST_ROW = (
 MOST_BREAKS = 2_000_000
 # What Outlook puts before the subject of a meeting that is off.
 _CALLED_OFF = re.compile(r"\s*(cancell?ed|abgesagt|annul[eé]e?):", re.I)
+# A column of hours: a bare number there is no number of minutes.
+_HOURS = re.compile(r"\b(hours?|hrs?|h)\b", re.I)
 HEAD_LINES = 10  # where the names of the columns are looked for
 
 
@@ -87,6 +89,8 @@ class Sheet:
         for heading, name, cell in zip(self.header, self.names, cells, strict=False):
             if not name or (not cell.strip() and name in found):
                 continue
+            if name == "duration" and _is_of_hours(heading) and cell.strip()[-1:].isdigit():
+                cell = cell if ":" in cell else f"{cell.strip()} hours"
             if name in shared:
                 told = (
                     f"{heading.strip()}: {cell.strip()}"
@@ -324,6 +328,10 @@ def _plain(name: str) -> str:
     "First Name" and "first_name" are one.
     """
     return "".join(c for c in search_key(name[:80]) if c.isalnum())
+
+
+def _is_of_hours(heading: str) -> bool:
+    return bool(_HOURS.search(heading)) and "min" not in heading.lower()
 
 
 def short(value: str) -> str:

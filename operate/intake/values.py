@@ -39,6 +39,7 @@ _MONTHS = {
 }
 _MONTH = "(" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _NUMBERS = re.compile(r"(\d{1,2})[./\-\s](\d{1,2})[./\-\s](\d{4}|\d{2})", re.A)
+_DOTTED = re.compile(r"([01]?\d|2[0-4])\.[0-5]\d\.00(?!\d)", re.A)  # 09.30.00: no year 2000
 _YEAR_FIRST = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})", re.A)
 _DAY_MONTH = re.compile(
     rf"(\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]*{_MONTH},?[\s-]*(\d{{4}}|\d{{2}})", re.A
@@ -183,7 +184,7 @@ def _numeric(raw: str) -> tuple[int, int, str] | None:
     found = _NUMBERS.match(_WEEKDAY.sub("", raw.strip().lower()))
     return (
         (int(found[1]), int(found[2]), found[3])
-        if found and not _YEAR_FIRST.match(raw.strip())
+        if found and not _YEAR_FIRST.match(raw.strip()) and not _DOTTED.match(raw.strip())
         else None
     )
 
@@ -251,7 +252,7 @@ def _date(rest: str, order: str) -> tuple[date | None, str]:
             day = date(int(found[3]), _MONTHS[found[1]], int(found[2]))
         elif found := _DAY_MONTH.match(rest):
             day = date(_year(found[3]), _MONTHS[found[2]], int(found[1]))
-        elif found := _NUMBERS.match(rest):
+        elif (found := _NUMBERS.match(rest)) and not _DOTTED.match(rest):
             numbers = found[1], found[2], found[3]
             if order == YEAR_FIRST and len(found[3]) == 2:
                 numbers = numbers[::-1]
@@ -290,6 +291,8 @@ def length(raw: str) -> timedelta:
     """How long: 50, "50 min", 1:30, "1h 15min", "1.5 hours". Raises NoValue."""
     text = raw.strip().lower().removeprefix("pt")
     if found := re.fullmatch(r"(\d{1,3}):(\d{2})(?::\d{2})?", text, re.A):
+        if int(found[1]) > 24:  # 45:00 is more likely minutes and seconds
+            raise NoValue("hours or minutes")
         return timedelta(hours=int(found[1]), minutes=int(found[2]))
     if found := re.fullmatch(r"(\d{1,2})[.,](\d{1,2})\s*(?:h|hr|hrs|hours?)", text, re.A):
         return timedelta(minutes=round(float(f"{found[1]}.{found[2]}") * 60))

@@ -56,7 +56,7 @@ class Seen(Field):
         self.data, self.is_unknown = None, True
         try:
             was, asked = json.loads(base64.urlsafe_b64decode(valuelist[0][:LONGEST_SEEN].encode()))
-        except (IndexError, binascii.Error, ValueError, TypeError):
+        except (IndexError, binascii.Error, ValueError, TypeError, RecursionError):
             return  # a page of an earlier version, or of another program: see `Merging.merge`
         if isinstance(was, dict) and isinstance(asked, list):
             self.data, self.asked, self.is_unknown = was, asked, False

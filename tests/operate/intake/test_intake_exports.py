@@ -12,7 +12,7 @@ from base.scheduling import Span
 from models import Booking, Patient, Service
 from operate import intake
 from operate.intake import asking
-from operate.intake.sheet import MOST_BYTES, peek
+from operate.intake.sheet import MOST_BYTES, keys, peek
 from operate.intake.upload import ColumnMeaning, Import
 from sync.tables.accounts import Account, RemoteCalendar
 
@@ -307,6 +307,26 @@ def test_a_zone_that_nobody_knows_is_refused_not_dropped(read):
             )
         )[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "minutes"),
+    [
+        ("Duration (hours)", "1", 60),
+        ("Hours", "0.75", 45),
+        ("Length (hrs)", "1:30", 90),
+        ("Duration (hours and minutes)", "50", 50),
+        ("Duration (h)", "2 h", 120),
+        ("Duration", "45:00", None),
+    ],
+)
+def test_a_length_is_meant_as_its_heading_says(linden, heading, cell, minutes):
+    text = f"calendar,date,start,{heading}\nPat Linden,2027-03-13,09.30.00,{cell}\n"
+    key = keys([heading])[0]
+    sheet = open_text("bookings", text, columns={key: "duration"})
+    rows = intake.look(sheet, linden.clinic).rows
+    lengths = [row.span.duration for row in rows]
+    assert lengths == ([timedelta(minutes=minutes)] if minutes else [])
 
 
 def test_several_days_are_not_cut_to_the_first(read):

@@ -12,6 +12,7 @@ from base.scheduling import Span
 from free_times import overlaps
 from models import Booking
 from operate import intake
+from operate.intake.fitting import Diary, Row
 from operate.intake.sheet import open_sheet
 from operate.intake.upload import Import
 
@@ -73,3 +74,25 @@ def test_a_line_for_a_calendar_that_was_closed_meanwhile_stays_out(linden):
     sheet = open_sheet("bookings", HEAD + line("10:30", "11:30"), None, {})
     found = intake.store(sheet, linden.clinic, None, lambda report: True, close)
     assert sorted(found.bad) == [2] and not Booking.select().exists()
+
+
+def test_what_a_line_overlaps_is_found_without_walking_through_all_lines():
+    class Counted(list):
+        def __iter__(self):
+            raise AssertionError("every stretch was looked at")
+
+    diary = Diary()
+    diary._starts, diary._ends, diary._lines = Counted(), Counted(), Counted()
+
+    def claim(at: int, minutes: int, line: int, shares: bool = False):
+        start = TEN + timedelta(minutes=at)
+        span = Span(start, start + timedelta(minutes=minutes))
+        found = diary.claim(Row(line, None, None, None, span, "", None, ""), shares)
+        return found and found[0]
+
+    for n in range(50):
+        assert claim(n * 10, 10, n + 2) is None
+    assert claim(35, 5, 90) == "line 5" and claim(100, 10, 91) == "line 12"
+    assert claim(95, 20, 92) == "line 13" and claim(500, 60, 93) is None
+    assert claim(0, 500, 94, shares=True) == "line 51"
+    assert claim(250, 1, 95) == "line 51" and claim(-10, 10, 96) is None

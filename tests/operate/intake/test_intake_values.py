@@ -39,6 +39,8 @@ MARCH = date(2027, 3, 12)
         ("3/12/2027 12:00:00 AM", MONTH_FIRST, When(MARCH, time(0))),
         ("09:30", DAY_FIRST, When(None, time(9, 30))),
         ("9.30", DAY_FIRST, When(None, time(9, 30))),
+        ("09.30.00", MONTH_FIRST, When(None, time(9, 30))),
+        ("12.03.27", DAY_FIRST, When(MARCH, None)),
         ("9 pm", DAY_FIRST, When(None, time(21))),
         ("24:00", DAY_FIRST, When(None, time(0))),
         ("2027-03-12 22:00:00 UTC", DAY_FIRST, When(MARCH, time(22), timedelta(0))),
@@ -87,6 +89,7 @@ def test_what_is_no_time_is_refused(raw):
         ([], DAY_FIRST),
         (["12/31/26 9:00 AM"], MONTH_FIRST),
         (["Mon 13.1.27"], DAY_FIRST),
+        (["01/02/2027", "09.30.00", "13.15.00"], None),  # times tell nothing of dates
     ],
 )
 def test_the_order_is_one_for_the_whole_file(cells, order):

@@ -144,3 +144,18 @@ def test_what_was_typed_into_a_form_of_a_calendar_that_was_closed_is_shown(
 def test_a_stranger_is_shown_nothing_of_what_was_sent(app, linden):
     page = app.test_client().post("/nowhere", data={"notes": "Allergic to latex"})
     assert "latex" not in page.get_data(as_text=True)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/static/app.css", {"Range": "bytes=5-1"}, 416),
+        ("/static/app.css", {"Range": "bytes=9999999-"}, 416),
+        ("/static/app.css", {"If-Match": '"another"'}, None),
+    ],
+)
+def test_what_a_request_may_not_ask_for_is_no_fault_of_ours(app, caplog, path, headers, status):
+    answer = app.test_client().get(path, headers=headers)
+    assert answer.status_code == status if status else answer.status_code < 500
+    assert not caplog.records

@@ -585,7 +585,9 @@ def test_both_notes_can_be_kept(signed_in, linden):
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("seen", ["", "x", "e30=", "W10=", "W3t9LDFd", "A" * 200_000])
+@pytest.mark.parametrize(
+    "seen", ["", "x", "e30=", "W10=", "W3t9LDFd", "A" * 200_000, "W1tb" * 50_000]
+)
 def test_a_record_of_what_was_seen_that_we_did_not_write_saves_nothing_unasked(
     signed_in, linden, seen
 ):
