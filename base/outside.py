@@ -36,6 +36,7 @@ class ExternalEvent(Base):
     Whole days carry `starts_on`/`ends_on` (exclusive) and are laid on whichever zone is asked
     about; their instants are UTC midnights. `busy` is "busy", "free", "tentative", "away" or
     "elsewhere"; `blocks` is what the calendar's rules make of it.
+    `doubted_at`: since when readings lack it without saying that it is gone; it blocks meanwhile.
     """
 
     clinic = DeferredForeignKey("Clinic", backref="external_events")
@@ -50,6 +51,7 @@ class ExternalEvent(Base):
     ends_at = InstantField()
     starts_on = DateField(null=True)
     ends_on = DateField(null=True)
+    doubted_at = InstantField(null=True)
 
     class Meta:
         indexes = (

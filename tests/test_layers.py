@@ -64,7 +64,7 @@ ROOMS = {  # the same, inside the rooms
         {"actions", "decisions", "context", "incoming", "lease", "outcome"},
         {"batch"},
         {"outgoing"},
-        {"channels", "guests", "missing", "paging", "strays"},
+        {"channels", "guests", "lacking", "missing", "paging", "strays"},
         {"search"},
         {"leaving", "pull"},
         {"sources", "trouble"},

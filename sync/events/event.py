@@ -128,7 +128,8 @@ class Delta:
     """The result of one pull. `complete`: it holds everything in the window (None: of all times),
     so that what it lacks is gone; else only changes. A tombstone names a deleted event, which may
     be unknown to us. Of `unread` events we know only that they exist. `unsure` are ids that a
-    complete pull lacks and that could not be looked up: neither there nor gone.
+    pull lacks and that could not be looked up: neither there nor gone. `relisted`: series whose
+    occurrences were all listed anew, so that those which the list lacks are gone.
     """
 
     changed: tuple[RemoteEvent, ...]
@@ -138,6 +139,7 @@ class Delta:
     window: Window | None = None
     unread: tuple[Unread, ...] = ()
     unsure: frozenset[str] = frozenset()
+    relisted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

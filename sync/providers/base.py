@@ -163,7 +163,8 @@ class Provider(Protocol):
         `unrolled`: repeats come as single occurrences, and what left the window counts as a
         tombstone. Otherwise, for our own calendar, a repeat comes as one event (`is_series`), and a
         change outside the window is told like any other. A tombstone may be of an unknown event, or
-        of a whole series: its occurrences are then gone, except those in `changed`.
+        of a whole series: its occurrences are then gone, except those in `changed`. Of a series
+        that is `relisted` they are those in `changed`, as far as a list can be believed.
 
         A look that finds nothing where a change was told is no tombstone: the answer is then a
         complete one. `over`: ids of events that are known to be deleted, which cost no further
@@ -184,8 +185,8 @@ class Provider(Protocol):
     def look_closely(
         self, calendar_id: str, remote_ids: Sequence[str]
     ) -> dict[str, RemoteEvent | None]:
-        """As `look`, for events that a list lacks: one that was deleted and can still be looked up
-        counts as not there.
+        """As `look`, for events that a list lacks: one of ours that was deleted and can still be
+        looked up counts as not there; an external one of that kind is left out.
         """
 
     def outline(self, calendar_id: str, installation: str) -> dict[str, tuple[str, Mark | None]]:

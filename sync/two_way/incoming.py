@@ -39,7 +39,8 @@ _TIMES = {"starts_at", "ends_at", "starts_on", "ends_on", "blocks"}
 @dataclass
 class Change:
     """What one pull changes in the mirror of a calendar. `is_sudden`: it would empty the mirror,
-    which a person must confirm.
+    which a person must confirm. `is_empty`: the pull holds everything, and that is nothing.
+    `lacking`: rows that it does not hold and would hold if their events existed.
     """
 
     gone: list[int] = field(default_factory=list)
@@ -48,6 +49,11 @@ class Change:
     # now take time that they did not take before; fresh ones have no id here
     moved: list[ExternalEvent] = field(default_factory=list)
     is_sudden: bool = False
+    is_empty: bool = False
+    lacking: list[ExternalEvent] = field(default_factory=list)
+    # lacking rows that stay for now, and such rows that are told again
+    doubted: list[int] = field(default_factory=list)
+    certain: list[int] = field(default_factory=list)
 
     def portions(self) -> Iterator["Change"]:
         """The same in parts, each for one short transaction."""
@@ -67,15 +73,22 @@ class Change:
             "imported": len(self.fresh),
         }
 
+    def store_doubts(self) -> None:
+        """Write which rows are in doubt, inside the caller's transaction."""
+        for rows, at in ((self.doubted, scheduling.utc_now()), (self.certain, None)):
+            for some in portions(rows):
+                ExternalEvent.update(doubted_at=at).where(ExternalEvent.id.in_(some)).execute()
+
 
 def compare(
     account: Account, calendar: RemoteCalendar, delta: Delta, mapped: Iterable[str] = ()
 ) -> Change:
     """What a pull changes. Reads only. `mapped`: ids of events of ours in the calendar.
 
-    A complete pull also removes what it lacks. An event in the pull takes precedence over a
-    tombstone of its series. Of an event that cannot be read, the last known state stays. Where an
-    event has no id it could be any, so that nothing counts as missing.
+    A complete pull also removes what it lacks, and a series that was listed anew its occurrences,
+    unless the pull is unsure of it. An event in the pull takes precedence over a tombstone of its
+    series. Of an event that cannot be read, the last known state stays. Where an event has no id it
+    could be any, so that nothing counts as missing.
     """
     mapped, unread = set(mapped), {one.remote_id for one in delta.unread}
     external = [seen for seen in delta.changed if not marks.is_of_clinic(seen.mark, account)]
@@ -89,13 +102,21 @@ def compare(
         if not seen.is_series and (bounds is None or bounds.touches(seen.starts_at, seen.ends_at))
     }
     kept = {row.remote_id: row for row in _rows(calendar, delta, told)}
-    gone = [
-        row for key, row in kept.items() if key not in inside and _is_gone(row, delta, told, unread)
-    ]
-    change = Change(gone=[row.id for row in gone])
-    change.is_sudden = (
-        delta.complete and not inside and len(_ahead(gone)) >= SUDDEN and not calendar.may_empty
+    absent = [row for key, row in kept.items() if key not in inside]
+    repeats = {seen.series_id for seen in told.values()}
+    gone = [row for row in absent if _is_told_gone(row, delta, told, repeats, unread)]
+    known = {row.id for row in gone}
+    lacking = [row for row in absent if row.id not in known and _is_lacking(row, delta, unread)]
+    unsure = [row for row in lacking if row.remote_id in delta.unsure]
+    gone += [row for row in lacking if row.remote_id not in delta.unsure]
+    change = Change(
+        gone=[row.id for row in gone],
+        is_empty=delta.complete and not inside,
+        lacking=lacking,
+        doubted=[row.id for row in unsure if row.doubted_at is None],
+        certain=[row.id for key, row in kept.items() if key in inside and row.doubted_at],
     )
+    change.is_sudden = change.is_empty and len(_ahead(gone)) >= SUDDEN and not calendar.may_empty
     for key, seen in inside.items():
         row, columns = kept.get(key), _columns(calendar, seen)
         if row is None:
@@ -139,7 +160,7 @@ def _rows(
     if delta.complete:
         return rows
     found: dict[int, ExternalEvent] = {}
-    for some in portions([*told, *delta.tombstones]):
+    for some in portions([*told, *delta.tombstones, *delta.relisted]):
         found |= {
             row.id: row
             for row in rows.where(
@@ -149,18 +170,33 @@ def _rows(
     return found.values()
 
 
-def _is_gone(
-    row: ExternalEvent, delta: Delta, told: dict[str, RemoteEvent], unread: set[str]
+def _is_told_gone(
+    row: ExternalEvent,
+    delta: Delta,
+    told: dict[str, RemoteEvent],
+    repeats: set[str | None],
+    unread: set[str],
 ) -> bool:
-    """Whether a mirrored event that the pull does not hold is certainly gone."""
+    """Whether the pull says that a mirrored event, which it does not hold, is gone: also where it
+    is a repeat now.
+    """
     if row.remote_id in told or row.remote_id in delta.tombstones:
         return True
     if {row.remote_id, row.series_id} & unread:
         return False
+    if row.remote_id in repeats:
+        return True
     series = told.get(row.series_id) if row.series_id else None
     # no repeat any more: not every provider reports each removed occurrence
     made_single = series is not None and not series.is_series
-    return made_single or row.series_id in delta.tombstones or (delta.complete and "" not in unread)
+    return made_single or row.series_id in delta.tombstones
+
+
+def _is_lacking(row: ExternalEvent, delta: Delta, unread: set[str]) -> bool:
+    """Whether the pull would hold a mirrored event if it existed."""
+    if {row.remote_id, row.series_id} & unread:
+        return False
+    return row.series_id in delta.relisted or (delta.complete and "" not in unread)
 
 
 def _ahead(rows: Iterable[ExternalEvent]) -> list[ExternalEvent]:

@@ -112,7 +112,7 @@ def mirror_external(reader: Reader, destination: RemoteCalendar, delta: Delta) -
         delta = replace(
             delta,
             changed=(*delta.changed, *singles),
-            tombstones=delta.tombstones | repeats,
+            relisted=frozenset(repeats),
             unread=(
                 *delta.unread,
                 *(one for one in unrolled.unread if one.remote_id not in known),

@@ -22,7 +22,7 @@ from sync.providers.errors import (
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.unread import CalendarTrouble
 
-from . import doubts, local
+from . import doubts, lacking, local
 from .context import RunContext
 from .paging import KeptPages
 
@@ -60,7 +60,10 @@ class Reader:
         calendar.account = self.account  # at hand: whoever asks need not read it again
         calendar.due_at = scheduling.utc_now()  # for `plan_next`; a read that breaks off stays due
         RemoteCalendar.update(due_at=calendar.due_at).where(*same(calendar)).execute()
+        doubted = lacking.Doubts.of(calendar)
+        after = max((at for at in (after, doubted.newest) if at), default=None)
         with self.pages.of(calendar, after=after):
+            anew |= doubted.is_due and not self.is_urgent
             delta, window = self._pull(calendar, unrolled, anew)
         return (self._with_marks(calendar, delta) if unrolled else delta), window
 
@@ -137,6 +140,7 @@ class Reader:
     def read_up_to(self, calendar: RemoteCalendar, sync_token: str | None, window: Window) -> None:
         """All changes are taken in: store the sync token."""
         at = scheduling.utc_now()
+        calendar.whole_at = at if calendar.id in self._whole else calendar.whole_at
         columns = {
             "sync_token": sync_token,
             "read_at": at,
@@ -145,7 +149,7 @@ class Reader:
             "holds_others": False,
             "window_from": window.starts_at,
             "window_to": window.ends_at,
-            **({"whole_at": at} if calendar.id in self._whole else {}),
+            "whole_at": calendar.whole_at,
         }
         unchanged = (
             RemoteCalendar.sync_token == calendar.sync_token
@@ -165,7 +169,7 @@ class Reader:
         `due_at` differs from what `pull` wrote.
         """
         not_asked = *same(calendar), RemoteCalendar.due_at == calendar.due_at
-        RemoteCalendar.update(due_at=self._next_poll()).where(*not_asked).execute()
+        RemoteCalendar.update(due_at=self._next_poll(calendar)).where(*not_asked).execute()
 
     def note_trouble(self, calendar: RemoteCalendar, error: ProviderError) -> CalendarTrouble:
         """Store why a calendar cannot be read. One that has no end is not read for a day."""
@@ -180,10 +184,13 @@ class Reader:
                 until,
             )
 
-    def _next_poll(self) -> datetime:
-        """The next regular read, spread so that accounts do not all come at once."""
+    def _next_poll(self, calendar: RemoteCalendar) -> datetime:
+        """The next regular read, spread so that accounts do not all come at once; sooner where
+        busy time is in doubt.
+        """
         spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-        return scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
+        regular = scheduling.utc_now() + timedelta(seconds=self.poll_seconds * spread)
+        return lacking.Doubts.of(calendar).before(regular)
 
 
 def same(calendar: RemoteCalendar) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
-from . import incoming, strays
+from . import incoming, lacking, strays
 from .pull import Reader, same
 
 SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
@@ -105,6 +105,19 @@ def take_in(
     person must decide first, or turned the calendar off meanwhile.
     """
     change = incoming.compare(reader.account, calendar, delta, mapped)
+    if change.lacking:
+        delta = lacking.made_sure(reader.context, calendar, delta, change)
+        change = incoming.compare(reader.account, calendar, delta, mapped)
+    return _write(reader, calendar, delta, mapped, change)
+
+
+def _write(
+    reader: Reader,
+    calendar: RemoteCalendar,
+    delta: Delta,
+    mapped: Set[str],
+    change: incoming.Change,
+) -> bool:
     if change.is_sudden:
         with reader.context.writing():
             detail = {"count": len(change.gone)}
@@ -127,8 +140,10 @@ def take_in(
         # somebody changed the rules meanwhile: the rest follows the new ones
         if now.rules != calendar.rules:
             calendar.rules = now.rules
-            return take_in(reader, calendar, delta, mapped)
-    if not (change.moved or delta.complete or delta.changed or delta.tombstones or delta.unread):
+            change = incoming.compare(reader.account, calendar, delta, mapped)
+            return _write(reader, calendar, delta, mapped, change)
+    is_told = delta.changed or delta.tombstones or delta.relisted or delta.unread
+    if not (change.moved or delta.complete or is_told):
         return True
     near = incoming.doubles(reader.account, change.moved)
     with reader.context.writing():
@@ -138,6 +153,7 @@ def take_in(
             strays.note(reader.account, calendar, delta)
         incoming.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
         incoming.remember_unread(calendar, delta)
+        change.store_doubts()
     return True
 
 

@@ -173,8 +173,15 @@ class Microsoft:
             if looks is None:
                 return self._everything(calendar_id, window, unrolled)
             changed, unread = events_and_unread(looks)
-            gone = (removed | series) - {one.remote_id for one in looks}
-            return Delta(tuple(changed), frozenset(gone), token, False, window, tuple(unread))
+            return Delta(
+                tuple(changed),
+                frozenset(removed - {one.remote_id for one in looks}),
+                token,
+                False,
+                window,
+                tuple(unread),
+                relisted=frozenset(series - removed),
+            )
 
     def _shown(
         self, calendar_id: str, singles: set[str], series: set[str], window: Window
@@ -311,7 +318,14 @@ class Microsoft:
     ) -> dict[str, RemoteEvent | None]:
         found = self.look(calendar_id, remote_ids)
         by_id = {one: event for one, event in found.items() if event and not is_provisional(one)}
-        stands = Contents(self._graph, calendar_id).standing(by_id.values())
+        contents = Contents(self._graph, calendar_id)
+        external = [event for event in by_id.values() if event.mark is None]
+        shown = contents.shown(external)
+        for event in external:
+            if not event.is_series and event.remote_id not in shown:
+                del found[event.remote_id]
+        by_id = {one: event for one, event in by_id.items() if event.mark}
+        stands = contents.standing(by_id.values())
         for one, event in by_id.items():
             if event.remote_id not in stands:
                 del found[one]

@@ -3,6 +3,7 @@ https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from sync.events.event import Mark, RemoteEvent, Unread
 from sync.providers.errors import Gone, ProviderError, Unreadable
 from sync.providers.multipart import Answer, Call
 from sync.providers.parsing import all_apart, answered, each, etag, identity, reading
+from sync.providers.values import written
 from sync.providers.writing import OF_ANY_LOOK
 
 from .graph import Graph, failure
@@ -163,9 +165,9 @@ class Contents:
         return {remote_id: _shown(remote_id, found) for remote_id, found in stands.items()}
 
     def standing(self, events: Iterable[RemoteEvent]) -> dict[str, bool]:
-        """Whether each of these events stands in this calendar, as its own filter tells by their
-        marks: a look by id also finds what lies among deleted things. One of which that cannot be
-        told is left out.
+        """Whether each of these events of ours stands in this calendar, as its own filter tells by
+        their marks: a look by id also finds what lies among deleted things. One of which that
+        cannot be told is left out.
         """
         marks = {event.remote_id: event.mark for event in events if event.mark}
         answers = self._graph.together(
@@ -184,6 +186,33 @@ class Contents:
                 for remote_id, answer in zip(marks, answers, strict=True)
                 if isinstance(answer, Answer) and failure(answer) is None
             }
+
+    def shown(self, events: Sequence[RemoteEvent]) -> set[str]:
+        """Ids of those of these events that the calendar's view shows at their own times. Raises
+        what meets all of them.
+        """
+        answers = self._graph.together([Call("GET", self._at(event)) for event in events])
+        for error in map(failure, answers):
+            if isinstance(error, OF_ANY_LOOK):
+                raise error
+        with reading():
+            return {
+                item["id"]
+                for answer in answers
+                if isinstance(answer, Answer) and failure(answer) is None
+                for item in each(answer.body["value"])
+            }
+
+    def _at(self, event: RemoteEvent) -> str:
+        """The view of the times of an event; whole days lie on the clock of the calendar."""
+        spare = timedelta(days=1) if event.starts_on else timedelta(seconds=1)
+        bounds = {
+            "startDateTime": written(event.starts_at - spare),
+            "endDateTime": written(event.ends_at + spare),
+        }
+        return target(
+            f"{self._calendar}/calendarView", bounds | {"$select": "id", "$top": PAGE_SIZE}
+        )
 
     def _bearing(self, mark: str) -> str:
         return target(

@@ -36,14 +36,13 @@ def world(request):
 def applied(known, delta):
     """What we hold of a source after a pull, by id.
 
-    A tombstone of a series takes its occurrences along.
+    A tombstone of a series takes its occurrences along, as does a list of them.
     """
+    gone = delta.tombstones | delta.relisted
     kept = (
         {}
         if delta.complete
-        else {
-            one: seen for one, seen in known.items() if not {one, seen.series_id} & delta.tombstones
-        }
+        else {one: seen for one, seen in known.items() if not {one, seen.series_id} & gone}
     )
     return kept | {seen.remote_id: seen for seen in delta.changed}
 

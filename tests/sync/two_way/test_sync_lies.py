@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sync_world import WORLDS, lie
 
+from base.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls
 from sync.tables.accounts import Account
@@ -171,10 +172,7 @@ def test_what_lies_among_deleted_things_is_gone(world, filters):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("repeats", [False, True])
-def test_busy_time_in_our_calendar_that_a_list_left_out_is_back_by_the_next_day(
-    world, repeats, monkeypatch
-):
-    """No later change would tell of it again."""
+def test_busy_time_in_our_calendar_that_a_list_left_out_stays(world, repeats, monkeypatch):
     account, at = begin(world, 2), world.clock.now + timedelta(days=2)
     there = world.destination(account)
     if repeats:
@@ -188,11 +186,24 @@ def test_busy_time_in_our_calendar_that_a_list_left_out_is_back_by_the_next_day(
     with monkeypatch.context() as told:
         lie(told, None, lambda items: [item for item in items if item.get("id") in ours])
         read_anew(world, account)
-    assert world.mirrored(account) == []
+        assert world.mirrored(account) == before
     world.later(hours=26)
     for _ in range(2):
         world.poll(account)
     assert world.mirrored(account) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_busy_time_in_our_calendar_that_nobody_mirrored_is_there_by_the_next_day(world):
+    """No later change would tell of it again."""
+    account, at = begin(world, 2), world.clock.now + timedelta(days=2)
+    world.robin.add("Mine", at, at + timedelta(hours=1), world.destination(account))
+    world.poll(account)
+    ExternalEvent.delete().execute()
+    world.later(hours=26)
+    for _ in range(2):
+        world.poll(account)
+    assert world.mirrored(account) == ["Mine"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

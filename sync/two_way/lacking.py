@@ -1,0 +1,122 @@
+"""Busy time that a reading of a calendar outside lacks, without saying that it is gone.
+
+A list may omit events. Time that is given free on its word lets clients double-book. So the events
+of the future that it lacks are asked for by their ids, as many as one batch takes. What the answers
+leave open stays, and blocks, until a second list a little later lacks it, too. A list that lacks an
+event which is there is not believed about the others.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from peewee import fn
+
+from base import scheduling
+from base.outside import ExternalEvent
+from sync.events.event import Delta, RemoteEvent
+from sync.providers.errors import AuthExpired, NotConfigured, ProviderError
+from sync.tables.accounts import RemoteCalendar
+
+from .context import RunContext
+from .incoming import Change
+
+log = logging.getLogger("kalends.pull")
+
+LATER = timedelta(seconds=30)  # a list asked for at once could be as outdated as the first
+LONGEST = timedelta(hours=20)  # so long a list that was wrong about one event is doubted
+
+
+def made_sure(context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change) -> Delta:
+    """The pull with the events that it lacks: each becomes an event, a tombstone, or `unsure`. At
+    most two requests. Raises errors of the whole account.
+
+    An empty list, none of whose events is found, counts for all: a person is then asked, and needs
+    the whole number.
+    """
+    asked_for = _ahead(delta, change)
+    if not asked_for or (change.is_empty and calendar.may_empty):
+        return delta
+    some = asked_for[: context.provider.batch_size]
+    looks = _looks(context, calendar, [row.remote_id for row in some])
+    living = [event for event in looks.values() if event]
+    gone = {remote_id for remote_id, event in looks.items() if event is None}
+    if change.is_empty and len(gone) == len(some):
+        return delta
+    before = scheduling.utc_now() - (LONGEST if living else LATER)
+    gone |= {
+        row.remote_id
+        for row in asked_for
+        if row.remote_id not in looks and row.doubted_at and row.doubted_at <= before
+    }
+    return replace(
+        delta,
+        changed=(*delta.changed, *living),
+        tombstones=delta.tombstones | gone,
+        unsure=delta.unsure
+        | ({row.remote_id for row in asked_for} - gone - {event.remote_id for event in living}),
+    )
+
+
+def _ahead(delta: Delta, change: Change) -> list[ExternalEvent]:
+    """The lacking rows that are not over and that lie in the window of the pull, those that block
+    time first, and the soonest first.
+    """
+    at, window = scheduling.utc_now(), delta.window
+    rows = [
+        row
+        for row in change.lacking
+        if row.ends_at > at and (window is None or window.touches(row.starts_at, row.ends_at))
+    ]
+    return sorted(rows, key=lambda row: (not row.blocks, row.starts_at, row.id))
+
+
+def _looks(
+    context: RunContext, calendar: RemoteCalendar, remote_ids: Sequence[str]
+) -> dict[str, RemoteEvent | None]:
+    try:
+        return context.provider.look_closely(calendar.made_id, remote_ids)
+    except (AuthExpired, NotConfigured):
+        raise
+    except ProviderError as error:
+        log.warning("calendar %s not asked about what it lacks: %s", calendar.id, error)
+        return {}
+
+
+# ---- when it is read again ----
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Busy time of a calendar that is in doubt: since when at most and at least, and when all of
+    the calendar is to be read again. That is half a minute after a doubt arose, and while it lasts
+    after waits that grow with it.
+    """
+
+    newest: datetime | None
+    due_at: datetime | None
+
+    @classmethod
+    def of(cls, calendar: RemoteCalendar) -> "Doubts":
+        """The doubts about a calendar, with one query."""
+        at = ExternalEvent.doubted_at
+        mine = ExternalEvent.calendar == calendar, at.is_null(False)
+        oldest, newest = (
+            ExternalEvent.select(fn.MIN(at), fn.MAX(at)).where(*mine).scalar(as_tuple=True)
+        )
+        if oldest is None:
+            return cls(None, None)
+        read_at = max(oldest, calendar.whole_at or oldest)
+        return cls(newest, read_at + max(LATER, (read_at - oldest) / 2))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether all of the calendar is to be read now."""
+        return self.due_at is not None and self.due_at <= scheduling.utc_now()
+
+    def before(self, regular: datetime) -> datetime:
+        """When the calendar is read next, if nothing else asks for it before `regular`."""
+        if self.due_at is None:
+            return regular
+        return min(regular, scheduling.utc_now() + LATER if self.is_due else self.due_at)

@@ -1,0 +1,165 @@
+"""Lists that lack busy time which is there: it is not given free on a list alone, and what is
+really gone is free soon, on both providers.
+"""
+
+from datetime import timedelta
+
+import pytest
+from sync_world import WORLDS, lie
+
+from base.outside import ExternalEvent
+from sync.tables.accounts import RemoteCalendar
+from sync.two_way.lacking import LATER
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+LIES = {
+    "empty": lambda items: [],
+    "half": lambda items: items[::2],
+    "last": lambda items: items[:-1],
+}
+VIEWS = "/(events|calendarView|instances)$"  # lists, not histories
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def account(world):
+    world.book(days=1)
+    return world.start(sources=[world.source()])
+
+
+def add(world, number, first_day=2) -> list[str]:
+    """That many busy times, an hour a day."""
+    at = world.clock.now + timedelta(days=first_day)
+    return [
+        world.robin.add(f"Busy {n}", *(at + timedelta(days=n, hours=h) for h in (0, 1)))
+        for n in range(number)
+    ]
+
+
+def read_whole(world, account):
+    world.sandbox.expire_sync_tokens()
+    world.poll(account)
+
+
+def vanish(world, *events):
+    """Somebody deletes them, and no history tells it."""
+    calendar = world.robin.calendar(world.source())
+    for event in events:
+        for key in [key for key, one in calendar["events"].items() if event in (key, one["id"])]:
+            del calendar["events"][key]
+
+
+def asked(world, since) -> int:
+    """Batches in which events were asked for by their ids, or by their times."""
+    return sum("batch" in record.path for record in list(world.sandbox.requests)[since:])
+
+
+@pytest.mark.parametrize(
+    ("number", "shorten", "times"),
+    [
+        (1, "empty", 1),
+        (2, "last", 1),
+        (7, "empty", 1),
+        (7, "half", 3),
+        (2, "empty", None),
+        (70, "half", 1),
+        (70, "empty", None),
+    ],
+)
+def test_a_list_that_lies_frees_no_busy_time(world, account, number, shorten, times, monkeypatch):
+    add(world, number)
+    before = world.poll(account) and world.mirrored(account)
+    assert len(before) == number
+    with monkeypatch.context() as told:
+        lie(told, times, LIES[shorten], VIEWS)
+        for _ in range(6):
+            read_whole(world, account)
+            assert world.mirrored(account) == before and world.notices(account) == []
+            world.later(minutes=5)
+    for _ in range(3):
+        world.later(hours=1)
+        world.run(account)
+        assert world.mirrored(account) == before and world.notices(account) == []
+    assert not ExternalEvent.select().where(ExternalEvent.doubted_at.is_null(False)).exists()
+    world.assert_in_step(account)
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["gone", "among deleted things"])
+@pytest.mark.parametrize("number", [1, 5, 60])
+def test_what_is_gone_is_free_by_the_next_look(world, account, number, is_kept):
+    """No history tells it. Some providers still show by its id what was deleted."""
+    gone, _ = add(world, number), add(world, 5, first_day=100)
+    world.poll(account)
+    if is_kept and world.kind == "microsoft":
+        world.sandbox.deleted_items_found = True
+        for event in gone:
+            world.robin.delete(event)
+    else:
+        vanish(world, *gone)
+    before = len(world.sandbox.requests)
+    read_whole(world, account)
+    assert asked(world, before) <= 2
+    world.later(seconds=LATER.seconds + 1)
+    world.run(account)
+    assert len(world.mirrored(account)) == 5 and asked(world, before) <= 4
+
+
+def test_what_cannot_be_asked_for_waits_for_a_second_list(world, account):
+    (gone,) = add(world, 1)
+    add(world, 1, first_day=9)
+    world.poll(account)
+    vanish(world, gone)
+    world.sandbox.faults.fail(500, path=f"/events/{gone}", times=None, minutes=60)
+    read_whole(world, account)
+    assert len(world.mirrored(account)) == 2
+    world.later(seconds=LATER.seconds - 1)
+    RemoteCalendar.update(due_at=None).where(RemoteCalendar.role == "source").execute()
+    world.run(account)  # a message that something changed there
+    assert len(world.mirrored(account)) == 2
+    world.later(seconds=2)
+    world.run(account)
+    assert len(world.mirrored(account)) == 1
+
+
+@pytest.mark.parametrize("times", [1, None])
+def test_occurrences_that_a_list_of_their_series_lacks_stay(world, account, times, monkeypatch):
+    at = world.clock.now + timedelta(days=1)
+    series = world.add_repeating("Yoga", at, world.source(), times=9)
+    before = world.poll(account) and world.mirrored(account)
+    assert len(before) == 9
+    with monkeypatch.context() as told:
+        lie(told, times, LIES["half"], VIEWS)
+        world.robin.change(series, **{"summary" if world.kind == "google" else "subject": "Yoga"})
+        for _ in range(3):
+            world.poll(account)
+            assert world.mirrored(account) == before
+    world.later(hours=22)
+    for _ in range(2):
+        world.poll(account)
+    assert world.mirrored(account) == before
+
+
+def test_an_emptied_calendar_asks_a_person_with_all_in_the_number(world, account):
+    vanish(world, *add(world, 70))
+    gone = add(world, 70)
+    world.poll(account)
+    vanish(world, *gone)
+    read_whole(world, account)
+    assert world.notices(account) == ["source_empty"]
+    assert len(world.mirrored(account)) == 70
+
+
+def test_what_left_the_window_is_not_asked_for(world, account):
+    add(world, 2, first_day=360)
+    world.poll(account)
+    account.put(future_days=90)  # and some more is read
+    RemoteCalendar.update(window_to=None).where(RemoteCalendar.role == "source").execute()
+    before = len(world.sandbox.requests)
+    world.poll(account)
+    assert world.mirrored(account) == [] and asked(world, before) == 0
