@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import letters
 import views
 from base import after_commit, copies, jobs, outbox
+from base.catalogue import lazy
 from base.database import connect_afresh, database, open_database, trouble, wait_at_most
 from base.settings import Settings, SettingsError
 from base.text import places
@@ -156,58 +157,72 @@ def _harden(response):
 
 
 _PAGES = {  # status → heading, what to do
-    400: ("That did not arrive whole", "Go back, reload the page and try once more."),
+    400: (lazy("That did not arrive whole"), lazy("Go back, reload the page and try once more.")),
     403: (
-        "You don’t have permission",
-        "Your role in this clinic does not include it. Ask the owner if it should.",
+        lazy("You don’t have permission"),
+        lazy("Your role in this clinic does not include it. Ask the owner if it should."),
     ),
     404: (
-        "There is nothing here",
+        lazy("There is nothing here"),
         (
-            "It may have been removed, or it belongs to another clinic. Check the address, or start"
-            " from the calendar."
+            lazy(
+                "It may have been removed, or it belongs to another clinic. Check the address,"
+                " or start from the calendar."
+            )
         ),
     ),
-    405: ("That cannot be done here", "Go back and use the buttons on the page."),
-    413: ("That is too much at once", "Send a smaller file, or split it in two."),
-    429: ("Too many tries", "Wait a minute, then try again."),
+    405: (lazy("That cannot be done here"), lazy("Go back and use the buttons on the page.")),
+    413: (lazy("That is too much at once"), lazy("Send a smaller file, or split it in two.")),
+    429: (lazy("Too many tries"), lazy("Wait a minute, then try again.")),
     500: (
-        "That went wrong on our side",
+        lazy("That went wrong on our side"),
         (
-            "Your last change may not be saved: check it, then try again. If it happens again, tell"
-            " the server administrator the reference."
+            lazy(
+                "Your last change may not be saved: check it, then try again. If it happens"
+                " again, tell the server administrator the reference."
+            )
         ),
     ),
 }
 
 
 _GONE = (  # for a form whose row is no longer there
-    "This is not there any more",
+    lazy("This is not there any more"),
     (
-        "It was removed, stopped or disconnected after you opened the page, or it belongs to"
-        " another clinic. Nothing was saved. Open the page again from the menu."
+        lazy(
+            "It was removed, stopped or disconnected after you opened the page, or it belongs to"
+            " another clinic. Nothing was saved. Open the page again from the menu."
+        )
     ),
 )
 
 _UNAVAILABLE = {  # what is wrong with the database → heading, what to do
     "full": (
-        "The disk of the server is full",
+        lazy("The disk of the server is full"),
         (
-            "Nothing can be saved until the server administrator makes room. What was saved before"
-            " is safe."
+            lazy(
+                "Nothing can be saved until the server administrator makes room. What was saved"
+                " before is safe."
+            )
         ),
     ),
     "read-only": (
-        "Nothing can be saved at the moment",
-        "The database is read-only. Tell the server administrator. What was saved before is safe.",
+        lazy("Nothing can be saved at the moment"),
+        lazy(
+            "The database is read-only. Tell the server administrator. What was saved before is"
+            " safe."
+        ),
     ),
     "busy": (
-        "Kalends is busy",
-        "Your last change was not saved. Go back and try again in a minute.",
+        lazy("Kalends is busy"),
+        lazy("Your last change was not saved. Go back and try again in a minute."),
     ),
     "away": (
-        "Kalends is not available at the moment",
-        "Its database does not answer. Your last change may not be saved. Try again in a minute.",
+        lazy("Kalends is not available at the moment"),
+        lazy(
+            "Its database does not answer. Your last change may not be saved. Try again in a"
+            " minute."
+        ),
     ),
 }
 RETRY_SECONDS = 30

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from base.catalogue import _
+
 
 @dataclass(frozen=True)
 class Endpoints:
@@ -33,7 +35,11 @@ def read_endpoints(
         client_id, secret = read(f"{name}_CLIENT_ID"), read(f"{name}_CLIENT_SECRET")
         if bool(client_id) != bool(secret):
             faults.append(
-                f"{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or neither."
+                _(
+                    "{name}_CLIENT_ID and {name}_CLIENT_SECRET belong together: set both, or"
+                    " neither.",
+                    name=name,
+                )
             )
         is_sandbox = bool(sandbox_url) and not client_id
         if (client_id and secret) or is_sandbox:
@@ -45,7 +51,9 @@ def read_endpoints(
                 and not is_url(url, "https")
                 and ((production and not is_loopback(url)) or not is_url(url, "http"))
             ]
-            faults.extend(f"{name}: {url} must be an https:// address." for url in wrong)
+            faults.extend(
+                _("{name}: {url} must be an https:// address.", name=name, url=url) for url in wrong
+            )
             authorize, token, revoke, api = urls
             found[kind] = Endpoints(
                 client_id or SANDBOX_CLIENT[0],

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from base.catalogue import _
+
 from .endpoints import Endpoints, is_loopback, is_url, read_endpoints, sandbox_port
 from .occupied import CannotAsk, has_clinic
 
@@ -103,7 +105,7 @@ class Settings:
         )
         read.refuse(
             bool(settings.smtp_url) and not settings.mail_from,
-            "MAIL_FROM is required with SMTP_URL: the address that notices come from.",
+            _("MAIL_FROM is required with SMTP_URL: the address that notices come from."),
         )
         if read.faults:
             raise SettingsError(read.faults)
@@ -145,7 +147,7 @@ class _Reader:
             try:
                 return Path(path).read_text().strip()
             except (OSError, UnicodeDecodeError):
-                self.faults.append(f"{name}_FILE names a file that cannot be read.")
+                self.faults.append(_("{name}_FILE names a file that cannot be read.", name=name))
         return self.environ.get(name, "").strip() or default
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
@@ -153,13 +155,18 @@ class _Reader:
         value = self.text(name, str(default))
         if value.isascii() and value.isdigit() and low <= int(value) <= high:
             return int(value)
-        self.faults.append(f"{name} must be a whole number from {low} to {high}.")
+        self.faults.append(
+            _("{name} must be a whole number from {low} to {high}.", name=name, low=low, high=high)
+        )
         return low
 
     def one_of(self, name: str, default: str, other: str) -> str:
         """One of two words."""
         value = self.text(name, default)
-        self.refuse(value not in (default, other), f"{name} must be {default} or {other}.")
+        self.refuse(
+            value not in (default, other),
+            _("{name} must be {default} or {other}.", name=name, default=default, other=other),
+        )
         return value
 
     def base_url(self, port: int) -> str:
@@ -167,8 +174,10 @@ class _Reader:
         url = self.text("KALENDS_BASE_URL", f"http://localhost:{port}").rstrip("/")
         self.refuse(
             not is_url(url, "http", "https"),
-            "KALENDS_BASE_URL must be the address people open, such as"
-            " https://calendar.example.org.",
+            _(
+                "KALENDS_BASE_URL must be the address people open, such as"
+                " https://calendar.example.org."
+            ),
         )
         return url
 
@@ -177,7 +186,7 @@ class _Reader:
         url = self.text("DATABASE_URL", f"sqlite:///{instance / 'kalends.db'}")
         self.refuse(
             not url.startswith(("sqlite:///", "postgresql://", "postgres://")),
-            "DATABASE_URL must begin with sqlite:/// or postgresql://.",
+            _("DATABASE_URL must begin with sqlite:/// or postgresql://."),
         )
         if url.startswith("sqlite:///"):  # parts of Kalends run in another folder
             return f"sqlite:///{Path(url.removeprefix('sqlite:///')).absolute()}"
@@ -188,7 +197,7 @@ class _Reader:
         url = self.text("REDIS_URL")
         self.refuse(
             bool(url) and not url.startswith("unix:///") and not is_url(url, "redis", "rediss"),
-            "REDIS_URL must begin with redis://, rediss:// or unix:///.",
+            _("REDIS_URL must begin with redis://, rediss:// or unix:///."),
         )
         return url
 
@@ -197,8 +206,10 @@ class _Reader:
         url = self.text("SMTP_URL")
         self.refuse(
             bool(url) and not is_url(url, "smtp", "smtps"),
-            "SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with"
-            " smtps://.",
+            _(
+                "SMTP_URL must look like smtp://name:password@mail.example.org:587, or begin with"
+                " smtps://."
+            ),
         )
         return url
 
@@ -208,7 +219,7 @@ class _Reader:
         url = self.text("KALENDS_WEBHOOK_URL", reachable).rstrip("/")
         self.refuse(
             bool(url) and not _is_webhook_url(url),
-            "KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach.",
+            _("KALENDS_WEBHOOK_URL must be an https:// address that Google and Microsoft reach."),
         )
         return url or None
 
@@ -223,7 +234,7 @@ def _read_keys(
     keys = tuple(key.strip() for key in read.text("KALENDS_SECRET_KEY").split(",") if key.strip())
     read.refuse(
         production and any(len(key) < 16 for key in keys),
-        "Each key of KALENDS_SECRET_KEY needs at least 16 characters.",
+        _("Each key of KALENDS_SECRET_KEY needs at least 16 characters."),
     )
     try:
         keys = keys or _kept_keys(instance)
@@ -234,8 +245,10 @@ def _read_keys(
     fault = _why_no_key(database_url)
     read.refuse(
         not fault and production and bool(read.text("DATABASE_URL")),  # other machines need it, too
-        "KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one"
-        " with: openssl rand -base64 48",
+        _(
+            "KALENDS_SECRET_KEY is required with DATABASE_URL when KALENDS_ENV=production. Make one"
+            " with: openssl rand -base64 48"
+        ),
     )
     return (), fault
 
@@ -260,8 +273,12 @@ def environment() -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError):
         raise SettingsError(
             [
-                f"{path} cannot be read. It holds the service's settings: run this as the service's"
-                " user (sudo -u), let that user read the file, or correct KALENDS_SETTINGS_FILE."
+                _(
+                    "{path} cannot be read. It holds the service's settings: run this as the"
+                    " service's user (sudo -u), let that user read the file, or correct"
+                    " KALENDS_SETTINGS_FILE.",
+                    path=path,
+                )
             ]
         ) from None
     pairs = [
@@ -313,8 +330,11 @@ def _kept_keys(instance: Path) -> tuple[str, ...]:
     if not key:
         raise SettingsError(
             [
-                f"{path} is empty. Put the secret key back into it, from a backup or from"
-                " where you noted it down."
+                _(
+                    "{path} is empty. Put the secret key back into it, from a backup or from"
+                    " where you noted it down.",
+                    path=path,
+                )
             ]
         )
     return (key,)
@@ -343,9 +363,11 @@ def _make_key(instance: Path) -> None:
 
 def _unusable(instance: Path, error: Exception) -> str:
     why = getattr(error, "strerror", None) or type(error).__name__
-    return (
-        f"The folder {instance} cannot be used ({why}). Run this as the service's user (sudo -u),"
-        " make the folder writable, or name another in KALENDS_INSTANCE."
+    return _(
+        "The folder {instance} cannot be used ({why}). Run this as the service's user (sudo -u),"
+        " make the folder writable, or name another in KALENDS_INSTANCE.",
+        instance=instance,
+        why=why,
     )
 
 
@@ -361,13 +383,16 @@ def _why_no_key(database_url: str) -> str:
     except CannotAsk as error:  # it may hold data
         raise SettingsError(
             [
-                f"Error: There is no secret key yet, and the database cannot be used: {error}."
-                " Check that its file or server exists and may be read. If its file is damaged,"
-                " move it elsewhere, then restore a backup."
+                _(
+                    "Error: There is no secret key yet, and the database cannot be used: {error}."
+                    " Check that its file or server exists and may be read. If its file is damaged,"
+                    " move it elsewhere, then restore a backup.",
+                    error=error,
+                )
             ],
             status=1,
         ) from None
-    return (
+    return _(
         "There is a database, but not its secret key. Run this with the service's own settings"
         " (KALENDS_SETTINGS_FILE names the file that holds them), set KALENDS_SECRET_KEY to the key"
         " that was used before, or restore a backup that holds the key. If that key is lost, set a"

@@ -7,6 +7,8 @@ import re
 import traceback
 import unicodedata
 
+from base.catalogue import _
+
 # Direction embeddings, overrides and isolates can make one name look like another (Unicode UAX #9,
 # "Trojan Source").
 # The plain marks U+200E and U+200F stay: Hebrew and Arabic names need them.
@@ -107,10 +109,12 @@ def line(value: str | None, limit: int) -> str:
     for place, character in enumerate("" if _is_plain(value) else value):
         if _is_hidden(value, place, character):
             if character in "\r\n\v\f\x85\u2028\u2029":
-                raise NotOneLine("Write this in one line")
+                raise NotOneLine(_("Write this in one line"))
             before = "".join(one for one in value[:place][-12:] if one.isprintable())
-            where = f"after “{before}”" if before else "at the start"
-            raise NotOneLine(f"There is a hidden character {where}. Check the text and save again")
+            where = _("after “{before}”", before=before) if before else _("at the start")
+            raise NotOneLine(
+                _("There is a hidden character {where}. Check the text and save again", where=where)
+            )
     if len(value) > limit:
         raise TooLong(limit)
     return value
@@ -270,7 +274,7 @@ def cents(raw: str) -> int | None:
     Raises ValueError.
     """
     raw = raw.replace(",", ".").replace(" ", "")
-    whole, _, rest = raw.partition(".")
+    whole, __, rest = raw.partition(".")
     if not raw:
         return None
     if not (

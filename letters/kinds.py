@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from base import scheduling, vault
+from base.catalogue import _
 from base.outbox import Letter
 from models import User
 from people import zones
@@ -51,7 +52,7 @@ def _one_time_token(letter: Letter) -> Text | None:
     )
     if link is None or not link.user.is_active or not (secret := link.secret):
         return None
-    subject = {"invite": "Your invitation to Kalends", "reset": "A new password for Kalends"}[
+    subject = {"invite": _("Your invitation to Kalends"), "reset": _("A new password for Kalends")}[
         letter.kind
     ]
     clinic = one_line(link.user.clinic.name)
@@ -84,7 +85,7 @@ def _address(letter: Letter) -> Text | None:
         name=one_line(proof.user.name),
         address=address("auth.confirm_address", secret=proof.secret),
     )
-    return Text(proof.email, "Your e-mail address in Kalends", body)
+    return Text(proof.email, _("Your e-mail address in Kalends"), body)
 
 
 def _sign_up(letter: Letter) -> Text | None:
@@ -98,7 +99,7 @@ def _sign_up(letter: Letter) -> Text | None:
     is_known = User.select().where(User.email == proof.email).exists()
     place = address("auth.sign_in") if is_known else address("auth.sign_up", secret=proof.secret)
     return Text(
-        proof.email, "Your clinic in Kalends", _body("sign_up", is_known=is_known, address=place)
+        proof.email, _("Your clinic in Kalends"), _body("sign_up", is_known=is_known, address=place)
     )
 
 
@@ -127,7 +128,7 @@ def _visitor_code(letter: Letter) -> Text | None:
         clinic=clinic,
         minutes=LASTS // timedelta(minutes=1),
     )
-    return Text(row.email, f"Your code for {clinic}", body)
+    return Text(row.email, _("Your code for {clinic}", clinic=clinic), body)
 
 
 def _reminder(letter: Letter) -> Text | None:
@@ -153,7 +154,7 @@ def _reminder(letter: Letter) -> Text | None:
         provider=registry.of(account.kind).name,
         address=address("sync_settings.show"),
     )
-    return Text(account.user.email, "Please check your calendar sync", body)
+    return Text(account.user.email, _("Please check your calendar sync"), body)
 
 
 def _sync_trouble(letter: Letter) -> Text | None:
@@ -191,7 +192,9 @@ def _sync_trouble(letter: Letter) -> Text | None:
     )
     return Text(
         to.email,
-        "Your calendar sync needs help" if is_own else f"The calendar sync of {owner} needs help",
+        _("Your calendar sync needs help")
+        if is_own
+        else _("The calendar sync of {owner} needs help", owner=owner),
         body,
     )
 
@@ -227,7 +230,9 @@ def _calendar_trouble(letter: Letter) -> Text | None:
     )
     return Text(
         account.user.email,
-        "A calendar cannot be read" if trouble.kind == "calendar" else "Some events cannot be read",
+        _("A calendar cannot be read")
+        if trouble.kind == "calendar"
+        else _("Some events cannot be read"),
         body,
     )
 
@@ -254,7 +259,9 @@ def _removal(letter: Letter) -> Text | None:
         since=_day(since, to),
         address=address("sync_settings.show" if is_own else "health.show"),
     )
-    return Text(to.email, f"Not everything is removed from {provider} yet", body)
+    return Text(
+        to.email, _("Not everything is removed from {provider} yet", provider=provider), body
+    )
 
 
 KINDS: dict[str, Callable[[Letter], Text | None]] = {

@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
 from base import jobs, outbox, scheduling
+from base.catalogue import _
 from base.outbox import Letter
 from base.text import places
 from people.credentials import ResetRequest
@@ -99,8 +100,8 @@ def try_out(to: str) -> None:
     """
     text = kinds.Text(
         to,
-        "Kalends can send e-mail",
-        "This is a trial. If you read it, e-mail from Kalends arrives.\n",
+        _("Kalends can send e-mail"),
+        _("This is a trial. If you read it, e-mail from Kalends arrives.\n"),
     )
     with closing(MailServer(outbox.setup())) as server:
         server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), to)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from base import scheduling
+from base.catalogue import _
 from base.database import is_sqlite
 from base.occupied import CannotAsk, has_clinic
 
@@ -27,12 +28,15 @@ def write(settings, file: Path) -> str:
 
     Gives what to say. Raises Refused, OSError.
     """
-    taken = f"{file} exists already. Name another file."
+    taken = _("{file} exists already. Name another file.", file=file)
     if file.exists():
         raise Refused(taken)
     if not file.absolute().parent.is_dir():
         raise Refused(
-            f"There is no folder {file.absolute().parent}. Make it, or name a file in another."
+            _(
+                "There is no folder {parent}. Make it, or name a file in another.",
+                parent=file.absolute().parent,
+            )
         )
     _check_worth(settings)
     # another one may be at work
@@ -52,7 +56,7 @@ def write(settings, file: Path) -> str:
                     else postgres_tools.dump(settings.database_url, there / "kalends.dump")
                 )
         except sqlite3.Error as error:
-            raise Refused(f"The backup was not written: {error}.") from None
+            raise Refused(_("The backup was not written: {error}.", error=error)) from None
         key = _kept_key(settings)
         if key:
             shutil.copyfile(key, there / "secret_key")
@@ -60,10 +64,10 @@ def write(settings, file: Path) -> str:
             archive.pack(there, file)
         except FileExistsError:
             raise Refused(taken) from None
-    return f"Written: {file}. " + (
-        "The secret key is in it."
+    return _("Written: {file}. ", file=file) + (
+        _("The secret key is in it.")
         if key
-        else "The secret key is not in it: keep KALENDS_SECRET_KEY as safe."
+        else _("The secret key is not in it: keep KALENDS_SECRET_KEY as safe.")
     )
 
 
@@ -72,21 +76,24 @@ def _check_worth(settings) -> None:
 
     It would be of an empty database, or with a key that is not its own.
     """
-    where = sqlite_path(settings) if is_sqlite() else "that DATABASE_URL names"
+    where = sqlite_path(settings) if is_sqlite() else _("that DATABASE_URL names")
     if not _has_clinic(settings):
         raise Refused(
-            f"There is no clinic in the database {where}. Nothing was written. Run this with the"
-            " service's own settings: KALENDS_SETTINGS_FILE names the file that holds them."
+            _(
+                "There is no clinic in the database {where}. Nothing was written. Run this with the"
+                " service's own settings: KALENDS_SETTINGS_FILE names the file that holds them.",
+                where=where,
+            )
         )
     if keys.state(settings.secret_keys) == "foreign":
-        raise Refused(f"Nothing was written. {keys.FOREIGN}")
+        raise Refused(_("Nothing was written. {foreign}", foreign=keys.FOREIGN))
 
 
 def _has_clinic(settings) -> bool:
     try:
         return has_clinic(settings.database_url)
     except CannotAsk as error:
-        raise Refused(f"The database cannot be used: {error}.") from None
+        raise Refused(_("The database cannot be used: {error}.", error=error)) from None
 
 
 def inspect(file: Path) -> datetime:
@@ -99,14 +106,14 @@ def inspect(file: Path) -> datetime:
         raise Refused(damaged(file)) from None
     if newer:
         raise Refused(
-            "This backup was made by a newer version of Kalends. Update the program first."
+            _("This backup was made by a newer version of Kalends. Update the program first.")
         )
     return made_at
 
 
 def damaged(file: Path) -> str:
     """What to say of a file that is none of ours, or not whole."""
-    return f"{file} is not a backup of Kalends, or is damaged."
+    return _("{file} is not a backup of Kalends, or is damaged.", file=file)
 
 
 def before_update(settings) -> Path | None:

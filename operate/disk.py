@@ -10,6 +10,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from base.catalogue import _
+
 OCTETS = 256 * 1024  # what the try writes: SQLite and Redis need some room for each change
 _WORDS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "read-only"}
 
@@ -34,5 +36,5 @@ def _fault(folder: Path) -> str | None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return f"disk {_WORDS.get(error.errno, 'cannot be written')}"
+        return f"disk {_WORDS.get(error.errno, _('cannot be written'))}"
     return None

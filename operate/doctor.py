@@ -10,6 +10,7 @@ from peewee import PeeweeException
 
 import models
 from base import jobs, outbox, scheduling
+from base.catalogue import _
 from base.database import is_sqlite
 from letters import sending
 from letters.smtp import MailServer, Refused
@@ -23,7 +24,13 @@ def examine(settings, mail_to: str | None = None) -> Iterator[tuple[bool, str]]:
     Settings, clock, database, queue, base URL, mail and two-way sync. `mail_to`: send a trial
     letter there.
     """
-    yield True, f"The settings can be read. Kalends keeps its files in {settings.instance}."
+    yield (
+        True,
+        _(
+            "The settings can be read. Kalends keeps its files in {instance}.",
+            instance=settings.instance,
+        ),
+    )
     yield _clock()
     if not settings.secret_keys:
         yield False, settings.key_fault or keys.MISSING
@@ -45,11 +52,14 @@ def _clock() -> tuple[bool, str]:
         return (
             False,
             (
-                f"The clock says {now:%d %B %Y}, before this program was installed. Set the"
-                " machine's clock (Debian: systemd-timesyncd)."
+                _(
+                    "The clock says {now}, before this program was installed. Set the"
+                    " machine's clock (Debian: systemd-timesyncd).",
+                    now=f"{now:%d %B %Y}",
+                )
             ),
         )
-    return True, f"The clock says {now:%d %B %Y, %H:%M} UTC."
+    return True, _("The clock says {now} UTC.", now=f"{now:%d %B %Y, %H:%M}")
 
 
 def _database(settings) -> Iterator[tuple[bool, str]]:
@@ -65,15 +75,15 @@ def _database(settings) -> Iterator[tuple[bool, str]]:
         if not models.database.is_closed():
             models.database.close()
     advice = {
-        "behind": "is behind this program. Run: flask --app app migrate",
-        "newer": "was made by a newer version of Kalends. Update the program.",
-        "current": "can be read and written, and has this program's tables.",
+        "behind": _("is behind this program. Run: flask --app app migrate"),
+        "newer": _("was made by a newer version of Kalends. Update the program."),
+        "current": _("can be read and written, and has this program's tables."),
     }
-    yield state == "current", f"The database ({kind}) {advice[state]}"
+    yield state == "current", _("The database ({kind}) {advice}", kind=kind, advice=advice[state])
     if state == "current":
         yield from _key(settings)
     if settings.production and is_sqlite():
-        yield True, "SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL."
+        yield True, _("SQLite serves one machine. For several, set DATABASE_URL to PostgreSQL.")
 
 
 def _key(settings) -> Iterator[tuple[bool, str]]:
@@ -88,17 +98,26 @@ def _key(settings) -> Iterator[tuple[bool, str]]:
     yield (
         found != "foreign",
         {
-            "ours": "The secret key is this database's.",
-            "new": "The secret key will be this database's with its first clinic.",
+            "ours": _("The secret key is this database's."),
+            "new": _("The secret key will be this database's with its first clinic."),
             "foreign": keys.FOREIGN,
             "unproved": (
-                "Nothing here tells whether the secret key is this database's. If private links"
-                " work, confirm it: flask --app app key accept"
+                _(
+                    "Nothing here tells whether the secret key is this database's. If private links"
+                    " work, confirm it: flask --app app key accept"
+                )
             ),
         }[found],
     )
     if welcome:
-        yield True, f"There is no clinic yet. Create it here: {settings.base_url}{welcome}"
+        yield (
+            True,
+            _(
+                "There is no clinic yet. Create it here: {base_url}{welcome}",
+                base_url=settings.base_url,
+                welcome=welcome,
+            ),
+        )
 
 
 def _disk(settings) -> tuple[bool, str]:
@@ -107,11 +126,15 @@ def _disk(settings) -> tuple[bool, str]:
         return (
             False,
             (
-                f"{' and '.join(faults).capitalize()}: nothing can be saved in {settings.instance}."
-                " Make room, or make it writable. Kalends then goes on by itself."
+                _(
+                    "{faults}: nothing can be saved in {instance}."
+                    " Make room, or make it writable. Kalends then goes on by itself.",
+                    faults=" and ".join(faults).capitalize(),
+                    instance=settings.instance,
+                )
             ),
         )
-    return True, "There is room on the disk."
+    return True, _("There is room on the disk.")
 
 
 def _queue(settings) -> Iterator[tuple[bool, str]]:
@@ -120,19 +143,19 @@ def _queue(settings) -> Iterator[tuple[bool, str]]:
         yield (
             False,
             (
-                "Redis does not answer. It runs with `make run`; start that."
+                _("Redis does not answer. It runs with `make run`; start that.")
                 if settings.embedded_redis
-                else "Redis does not answer. Check REDIS_URL and that its server runs."
+                else _("Redis does not answer. Check REDIS_URL and that its server runs.")
             ),
         )
         return
-    yield True, "Redis answers."
+    yield True, _("Redis answers.")
     yield (
         workers > 0,
         (
-            f"Workers running: {workers}."
+            _("Workers running: {workers}.", workers=workers)
             if workers
-            else "No worker runs. Start: flask --app app worker"
+            else _("No worker runs. Start: flask --app app worker")
         ),
     )
 
@@ -144,34 +167,45 @@ def _base_url(settings) -> tuple[bool, str]:
         return (
             False,
             (
-                f"KALENDS_BASE_URL is {settings.base_url}. Set it to the https:// address that"
-                " people open, and put a TLS proxy in front."
+                _(
+                    "KALENDS_BASE_URL is {base_url}. Set it to the https:// address that"
+                    " people open, and put a TLS proxy in front.",
+                    base_url=settings.base_url,
+                )
             ),
         )
     if url.scheme == "https" and not settings.trusted_proxies:
         return (
             False,
             (
-                "KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0. Set it to the number"
-                " of proxies in front, usually 1."
+                _(
+                    "KALENDS_BASE_URL is https, but KALENDS_TRUSTED_PROXIES is 0. Set it to the"
+                    " number of proxies in front, usually 1."
+                )
             ),
         )
     if local:
         return (
             True,
             (
-                f"People open {settings.base_url}. Only this machine can; calendar programs"
-                " elsewhere cannot read private links there."
+                _(
+                    "People open {base_url}. Only this machine can; calendar programs"
+                    " elsewhere cannot read private links there.",
+                    base_url=settings.base_url,
+                )
             ),
         )
-    return True, f"People open {settings.base_url}."
+    return True, _("People open {base_url}.", base_url=settings.base_url)
 
 
 def _mail(mail_to: str | None) -> tuple[bool, str]:
     if not outbox.is_set_up():
         return (
             not mail_to,
-            "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by hand.",
+            _(
+                "No mail is sent: SMTP_URL is not set. Invitations and resets are passed on by"
+                " hand."
+            ),
         )
     try:
         if mail_to:
@@ -179,24 +213,45 @@ def _mail(mail_to: str | None) -> tuple[bool, str]:
             return (
                 True,
                 (
-                    f"The mail server took a letter for {mail_to}. Look whether it arrives, in the"
-                    " junk folder too."
+                    _(
+                        "The mail server took a letter for {mail_to}. Look whether it arrives,"
+                        " in the junk folder too.",
+                        mail_to=mail_to,
+                    )
                 ),
             )
         with closing(MailServer(outbox.setup())) as server:
             server.open()
         return (
             True,
-            "The mail server takes our sign-in. To send a trial letter: doctor --mail-to ADDRESS",
+            _(
+                "The mail server takes our sign-in. To send a trial letter: doctor --mail-to"
+                " ADDRESS"
+            ),
         )
     except sending.BadAddress:
-        return False, f"{mail_to} is not an e-mail address. Write one such as name@example.org."
+        return False, _(
+            "{mail_to} is not an e-mail address. Write one such as name@example.org.",
+            mail_to=mail_to,
+        )
     except Refused as refused:
-        what = f"a letter from {outbox.setup().mail_from} for {mail_to}" if mail_to else "us"
+        what = (
+            _(
+                "a letter from {mail_from} for {mail_to}",
+                mail_from=outbox.setup().mail_from,
+                mail_to=mail_to,
+            )
+            if mail_to
+            else _("us")
+        )
         return (
             False,
             (
-                f"The mail server does not take {what} ({refused.word}). Check"
-                f" SMTP_URL{' and MAIL_FROM' if mail_to else ''}."
+                _(
+                    "The mail server does not take {what} ({word}). Check SMTP_URL{and_sender}.",
+                    what=what,
+                    word=refused.word,
+                    and_sender=" and MAIL_FROM" if mail_to else "",
+                )
             ),
         )

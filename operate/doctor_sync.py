@@ -11,6 +11,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
+from base.catalogue import _
 from base.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
@@ -37,18 +38,29 @@ def examine(settings) -> Iterator[tuple[bool, str]]:
         guides = " and ".join(row.guide for row in registry.PROVIDERS.values())
         yield (
             True,
-            f"No calendar provider is set up, so sync goes one way. {guides} lead through it.",
+            _(
+                "No calendar provider is set up, so sync goes one way. {guides} lead through it.",
+                guides=guides,
+            ),
         )
     real = [kind for kind, known in settings.providers.items() if not known.is_sandbox]
     for kind, known in settings.providers.items():
         yield (
             True,
             (
-                f"{registry.of(kind).company} is the imitation that comes with Kalends."
+                _(
+                    "{company} is the imitation that comes with Kalends.",
+                    company=registry.of(kind).company,
+                )
                 if known.is_sandbox
                 else (
-                    f"{registry.of(kind).company} is set up. Register there this redirect URI,"
-                    f" exactly: {settings.base_url}/connect/{kind}"
+                    _(
+                        "{company} is set up. Register there this redirect URI,"
+                        " exactly: {base_url}/connect/{kind}",
+                        company=registry.of(kind).company,
+                        base_url=settings.base_url,
+                        kind=kind,
+                    )
                 )
             ),
         )
@@ -68,35 +80,47 @@ def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
         return (
             True,
             (
-                "Redirects to this machine itself are accepted. That does for trying out; a clinic"
-                " needs an https:// address."
+                _(
+                    "Redirects to this machine itself are accepted. That does for trying out; a"
+                    " clinic needs an https:// address."
+                )
             ),
         )
     if url.scheme != "https":
         return (
             False,
             (
-                f"Redirects to {base_url} are refused by {whom}. Give Kalends an https:// address"
-                " in KALENDS_BASE_URL."
+                _(
+                    "Redirects to {base_url} are refused by {whom}. Give Kalends an https://"
+                    " address in KALENDS_BASE_URL.",
+                    base_url=base_url,
+                    whom=whom,
+                )
             ),
         )
     if _is_ip(url.hostname):
         return (
             False,
             (
-                f"Google refuses a bare IP address such as {url.hostname}. Give Kalends a name in a"
-                " domain of yours."
+                _(
+                    "Google refuses a bare IP address such as {hostname}. Give Kalends a name in a"
+                    " domain of yours.",
+                    hostname=url.hostname,
+                )
             ),
         )
     if "." not in url.hostname or url.hostname.rsplit(".", 1)[-1] in INVENTED:
         return (
             False,
             (
-                f"Google refuses {url.hostname}: its ending is no public one. Give Kalends a name"
-                " in a domain of yours."
+                _(
+                    "Google refuses {hostname}: its ending is no public one. Give Kalends a name"
+                    " in a domain of yours.",
+                    hostname=url.hostname,
+                )
             ),
         )
-    return True, f"Redirects to {base_url} are accepted by {whom}."
+    return True, _("Redirects to {base_url} are accepted by {whom}.", base_url=base_url, whom=whom)
 
 
 def _is_ip(host: str) -> bool:
@@ -112,24 +136,34 @@ def _live(settings) -> tuple[bool, str]:
         return (
             True,
             (
-                "No instant updates: they need an https:// address. Kalends looks for changes every"
-                f" {settings.poll_seconds} seconds instead."
+                _(
+                    "No instant updates: they need an https:// address. Kalends looks for"
+                    " changes every {poll_seconds} seconds instead.",
+                    poll_seconds=settings.poll_seconds,
+                )
             ),
         )
     if is_loopback(settings.webhook_url):
         return (
             False,
             (
-                f"{registry.companies()} cannot reach {settings.webhook_url}. Set"
-                " KALENDS_WEBHOOK_URL to a public https:// address."
+                _(
+                    "{companies} cannot reach {webhook_url}. Set"
+                    " KALENDS_WEBHOOK_URL to a public https:// address.",
+                    companies=registry.companies(),
+                    webhook_url=settings.webhook_url,
+                )
             ),
         )
     return (
         True,
         (
-            f"Instant updates come to {settings.webhook_url}/webhooks/. That path must be open to"
-            " the internet, under a certificate that browsers trust, and no robots.txt may forbid"
-            " it."
+            _(
+                "Instant updates come to {webhook_url}/webhooks/. That path must be open to the"
+                " internet, under a certificate that browsers trust, and no robots.txt may"
+                " forbid it.",
+                webhook_url=settings.webhook_url,
+            )
         ),
     )
 
@@ -149,7 +183,7 @@ def _accounts() -> Iterator[tuple[bool, str]]:
     faults = [*_locked_out(accounts), *_refused(accounts)]
     yield from ((False, fault) for fault in faults)
     if not faults:
-        yield True, f"Connected accounts: {len(accounts)}."
+        yield True, _("Connected accounts: {count}.", count=len(accounts))
 
 
 def _locked_out(accounts: list[Account]) -> Iterator[str]:
@@ -158,18 +192,29 @@ def _locked_out(accounts: list[Account]) -> Iterator[str]:
     stuck = [account for account in accounts if account.health == "reconnect"]
     if sealed:
         yield (
-            f"{_count(sealed)} cannot be used: no key of KALENDS_SECRET_KEY opens the credentials."
-            " Add the former key after the present one, or have their owners reconnect."
+            _(
+                "{count} cannot be used: no key of KALENDS_SECRET_KEY opens the credentials."
+                " Add the former key after the present one, or have their owners reconnect.",
+                count=_count(sealed),
+            )
         )
     if stuck:
         whose = "its owner" if len(stuck) == 1 else "their owners"
-        yield f"{_count(stuck)} must be reconnected by {whose}, on Calendar sync."
+        yield _(
+            "{count} must be reconnected by {whose}, on Calendar sync.",
+            count=_count(stuck),
+            whose=whose,
+        )
     for kind in sorted({account.kind for account in stuck if _is_testing(account)}):
         row = registry.of(kind)
         yield (
-            f"{row.company} ended access about seven days after it was given. The project is"
-            f" probably still in “Testing”: publish it (“In production”, see {row.guide}),"
-            " then reconnect once more."
+            _(
+                "{company} ended access about seven days after it was given. The project is"
+                " probably still in “Testing”: publish it (“In production”, see {guide}),"
+                " then reconnect once more.",
+                company=row.company,
+                guide=row.guide,
+            )
         )
 
 
@@ -181,8 +226,13 @@ def _refused(accounts: list[Account]) -> Iterator[str]:
     for kind, word in sorted(words):
         row = registry.of(kind)
         yield (
-            f"{row.company} refuses this Kalends as a whole ({word}). Check its client id and"
-            f" secret, and see {row.guide}."
+            _(
+                "{company} refuses this Kalends as a whole ({word}). Check its client id and"
+                " secret, and see {guide}.",
+                company=row.company,
+                word=word,
+                guide=row.guide,
+            )
         )
 
 
@@ -200,4 +250,8 @@ def _is_testing(account: Account) -> bool:
 
 
 def _count(accounts: list[Account]) -> str:
-    return "One connected account" if len(accounts) == 1 else f"{len(accounts)} connected accounts"
+    return (
+        _("One connected account")
+        if len(accounts) == 1
+        else _("{count} connected accounts", count=len(accounts))
+    )

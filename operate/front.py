@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from base.catalogue import _
 from base.text import places
 from sync.feeds.wsgi import AT_ONCE, TakesWork
 
@@ -112,15 +113,17 @@ class Front:
                 ) is not None:
                     return refusal
             except _CutShort:
-                return _plain(400, "This did not arrive whole. Go back and send it again.")
+                return _plain(400, _("This did not arrive whole. Go back and send it again."))
             except _TooSlow:
-                return _plain(408, "This did not arrive in time. Go back and send it again.")
+                return _plain(408, _("This did not arrive in time. Go back and send it again."))
             except (OSError, _NoRoom) as error:  # the disk is full, or others hold too much
                 log.error("a request could not be kept: %s", type(error).__name__)
                 return _plain(
                     503,
-                    "The server has no room for this at the moment. Nothing was saved. Try again"
-                    " later.",
+                    _(
+                        "The server has no room for this at the moment. Nothing was saved. Try"
+                        " again later."
+                    ),
                     60,
                 )
             body.seek(0)
@@ -154,7 +157,9 @@ class Front:
                 )
         except _Busy:
             return _plain(
-                503, "Too many requests at once. Nothing was saved. Try again in a few seconds.", 5
+                503,
+                _("Too many requests at once. Nothing was saved. Try again in a few seconds."),
+                5,
             )
 
     def _run(self, environ: dict) -> Answer:
@@ -175,7 +180,7 @@ class Front:
             Exception
         ) as error:  # the application answers for its own faults: this is one of its answering
             log.error("no answer: %s at %s", type(error).__name__, places(error))
-            return _plain(500, "That went wrong on our side. Your last change may not be saved.")
+            return _plain(500, _("That went wrong on our side. Your last change may not be saved."))
         status, headers = begun[-1]
         return int(status[:3]), headers, body
 
@@ -229,7 +234,7 @@ async def _take(
     if length is None and environ.get("CONTENT_TYPE", "").lower().startswith(
         ("application/x-www-form-urlencoded", "multipart/form-data")
     ):
-        return _plain(411, "A form needs its length (Content-Length).")
+        return _plain(411, _("A form needs its length (Content-Length)."))
     if length is not None and int(length) > most:
         _mark_too_long(environ)
         return None
@@ -278,7 +283,7 @@ def _environ(scope, body) -> dict:
 
     Repeated headers are one (RFC 9110 §5.3; cookies by a semicolon).
     """
-    host, _, port = scope.server.rpartition(":")
+    host, __, port = scope.server.rpartition(":")
     environ = {
         **_ALWAYS,
         "REQUEST_METHOD": scope.method,

@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from base.catalogue import _
+
 TOP = Path(__file__).parent.parent
 TRIES = 5  # ends in a row before it was ready, after which a part is given up
 STEADY_SECONDS = 60  # after so long a life the next end counts as the first again
@@ -149,19 +151,24 @@ class Keeper:
             part.child = part.begin()
         except (OSError, CannotStart) as fault:  # no more processes, no more memory
             self._again(
-                name, part, f"could not be started ({getattr(fault, 'strerror', None) or fault})"
+                name,
+                part,
+                _(
+                    "could not be started ({why})",
+                    why=getattr(fault, "strerror", None) or fault,
+                ),
             )
 
     def _end(self, name: str, part: Part) -> None:
         """End a process that is frozen: it would heed no gentler signal."""
-        say(f"{name} gives no sign of life. It is ended.")
+        say(_("{name} gives no sign of life. It is ended.", name=name))
         part.silence = Silence()
         os.kill(part.child.pid, signal.SIGKILL)
 
     def _ended(self, name: str, part: Part, status: int) -> None:
         part.ended.append(part.child.pid)
         part.child = None
-        self._again(name, part, f"ended by itself (status {status})")
+        self._again(name, part, _("ended by itself (status {status})", status=status))
 
     def _again(self, name: str, part: Part, what: str) -> None:
         """Have the part begun again, or raise GivenUp."""
@@ -170,11 +177,23 @@ class Keeper:
         part.ends_unready = 0 if part.ready else part.ends_unready + 1
         if part.ends_unready >= TRIES and not part.was_ready:
             raise GivenUp(
-                f"{name} {what}, {TRIES} times in a row before it was ready. It cannot run here;"
-                " what it said above tells why."
+                _(
+                    "{name} {what}, {tries} times in a row before it was ready. It cannot run here;"
+                    " what it said above tells why.",
+                    name=name,
+                    what=what,
+                    tries=TRIES,
+                )
             )
         pause = 0 if part.ends == 1 else min(2.0 ** (part.ends - 3), part.longest_pause)
-        say(f"{name} {what}. It is started again{f' in {pause:g} s' if pause else ''}.")
+        say(
+            _(
+                "{name} {what}. It is started again{pause}.",
+                name=name,
+                what=what,
+                pause=_(" in {pause} s", pause=f"{pause:g}") if pause else "",
+            )
+        )
         part.again_at = now + pause
 
     def ended(self) -> list[int]:

@@ -15,19 +15,20 @@ from collections.abc import Sequence
 from peewee import CharField, OperationalError
 
 from base import vault
+from base.catalogue import lazy
 from base.database import Base, InstantField, database, now
 from models import Clinic, User
 from sync.tables.accounts import Account
 
 from .keeper import say
 
-FOREIGN = (
+FOREIGN = lazy(
     "This database was used with another secret key. With this one every private link and every"
     " connected account would stop. Set KALENDS_SECRET_KEY as before, or put the file secret_key"
     " back. If the old key is lost, or must not be used any more, run: flask --app app key accept"
 )
 
-MISSING = (
+MISSING = lazy(
     "There is no secret key here: nothing is installed with these settings. If Kalends is installed"
     " already, run this with the service's own settings, as the service's user:"
     " KALENDS_SETTINGS_FILE names the file that holds them. To install it here, run: flask --app"

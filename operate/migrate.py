@@ -10,6 +10,7 @@ from playhouse.migrations import Runner
 import models
 from base.agreements import Agreement
 from base.audit import AuditEntry
+from base.catalogue import _
 from base.database import is_sqlite
 from base.notes import NoteVersion
 from base.outbox import Letter
@@ -139,8 +140,10 @@ def migrate() -> list[str]:
         models.database.connect(reuse_if_open=True)
         if state() == "newer":
             raise CannotMigrate(
-                "This database was made by a newer version of Kalends. Update the program, or"
-                " restore a backup made before."
+                _(
+                    "This database was made by a newer version of Kalends. Update the program, or"
+                    " restore a backup made before."
+                )
             )
         try_writing()
         with _alone():
@@ -159,9 +162,13 @@ def _bring_up() -> list[str]:
     lost = models.database.execute_sql("PRAGMA foreign_key_check").fetchall() if is_sqlite() else []
     if lost:
         raise CannotMigrate(
-            f"After the update {len(lost)} rows refer to others that are not there"
-            f" ({', '.join(sorted({row[0] for row in lost}))}). Restore the backup that was made"
-            " before the update, and report this."
+            _(
+                "After the update {count} rows refer to others that are not there"
+                " ({tables}). Restore the backup that was made"
+                " before the update, and report this.",
+                count=len(lost),
+                tables=", ".join(sorted({row[0] for row in lost})),
+            )
         )
     return names
 
@@ -169,8 +176,11 @@ def _bring_up() -> list[str]:
 def unusable(error: PeeweeException) -> CannotMigrate:
     """What to say when the database refuses."""
     return CannotMigrate(
-        f"The database cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}. "
-        "Check that its file or server exists and may be written to."
+        _(
+            "The database cannot be used: {error}. "
+            "Check that its file or server exists and may be written to.",
+            error=(str(error).splitlines() or [type(error).__name__])[0],
+        )
     )
 
 

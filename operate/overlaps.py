@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from base import scheduling
+from base.catalogue import _
 from free_times import overlaps
 from models import Clinic
 
@@ -54,8 +55,18 @@ def examine() -> Iterator[tuple[bool, str]]:
         ids = ", ".join(f"{pair.first} and {pair.second}" for pair in nobody[:5])
         yield (
             False,
-            f"Bookings: {len(nobody)} overlaps that nobody agreed to (bookings {ids}). Open Health"
-            " to see them, and move one of each.",
+            _(
+                "Bookings: {count} overlaps that nobody agreed to (bookings {ids}). Open Health"
+                " to see them, and move one of each.",
+                count=len(nobody),
+                ids=ids,
+            ),
         )
     else:
-        yield True, f"Bookings: 0 overlaps that nobody agreed to, {agreed} that somebody did."
+        yield (
+            True,
+            _(
+                "Bookings: 0 overlaps that nobody agreed to, {agreed} that somebody did.",
+                agreed=agreed,
+            ),
+        )

@@ -15,9 +15,11 @@ from typing import BinaryIO
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from base.catalogue import _, lazy
+
 from .keeper import end_with_parent
 
-_CLIENT = (
+_CLIENT = lazy(
     "Install PostgreSQL's client tools of the server's version or newer (Debian:"
     " postgresql-client)."
 )
@@ -43,7 +45,7 @@ def refusing(error: type[Exception]) -> Iterator[None]:
 def check() -> None:
     """Raises ToolRefused where a backup could not be made."""
     if shutil.which("pg_dump") is None:
-        raise ToolRefused(f"pg_dump is not installed here. {_CLIENT}")
+        raise ToolRefused(_("pg_dump is not installed here. {client}", client=_CLIENT))
 
 
 def dump(url: str, target: Path) -> None:
@@ -65,7 +67,9 @@ def _schema(url: str) -> str | None:
         with psycopg.connect(url, connect_timeout=5) as server:
             row = server.execute("SELECT current_schema()").fetchone()
     except psycopg.Error as error:
-        raise ToolRefused(f"The database cannot be used: {str(error).splitlines()[0]}.") from None
+        raise ToolRefused(
+            _("The database cannot be used: {error}.", error=str(error).splitlines()[0])
+        ) from None
     return row[0] if row else None
 
 
@@ -87,12 +91,16 @@ def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
         re.findall(r"^\d+; \d+ \d+ TABLE (?!DATA )(.+) schema_migration \S+$", listed, re.MULTILINE)
     )
     if len(homes) != 1:
-        raise ToolRefused("There are no tables of Kalends in this backup.")
+        raise ToolRefused(_("There are no tables of Kalends in this backup."))
     [schema] = homes
     if (present := _schema(url)) not in (None, schema):
         raise ToolRefused(
-            f"The tables of this backup lie in the schema {schema}, and DATABASE_URL leads to the"
-            f" schema {present}. Add ?options=-csearch_path%3D{schema} to it."
+            _(
+                "The tables of this backup lie in the schema {schema}, and DATABASE_URL leads"
+                " to the schema {present}. Add ?options=-csearch_path%3D{schema} to it.",
+                schema=schema,
+                present=present,
+            )
         )
     table = re.compile(rf"^\d+; \d+ \d+ TABLE {re.escape(schema)} (\S+) ", re.MULTILINE)
     names = sorted({*ours, *table.findall(listed)})
@@ -170,7 +178,7 @@ def _run(tool: str, url: str, *arguments: str) -> None:
 
 def _output(tool: str, *arguments: str) -> str:
     if shutil.which(tool) is None:
-        raise ToolRefused(f"{tool} is not installed here. {_CLIENT}")
+        raise ToolRefused(_("{tool} is not installed here. {client}", tool=tool, client=_CLIENT))
     # its refusals are read below
     command = ["/usr/bin/env", "LC_ALL=C.UTF-8", tool, *arguments]
     done = subprocess.run(  # noqa: S603 (no shell)
@@ -189,13 +197,15 @@ def _sentence(tool: str, said: str) -> str:
     """Why a tool refused; two versions that do not go together are told as what to install."""
     versions = re.search(r"server version: (\d+)[^;]*; pg_dump version: (\d+)", said)
     if versions:
-        return (
-            f"pg_dump here is version {versions[2]}, the server's is {versions[1]}. Install"
-            f" PostgreSQL's client tools of version {versions[1]}."
+        return _(
+            "pg_dump here is version {here}, the server's is {there}. Install"
+            " PostgreSQL's client tools of version {there}.",
+            here=versions[2],
+            there=versions[1],
         )
     if "unsupported version" in said:
-        return f"{tool} here is too old for this backup. {_CLIENT}"
+        return _("{tool} here is too old for this backup. {client}", tool=tool, client=_CLIENT)
     lines = [line for line in said.strip().splitlines() if line]
     faults = [line for line in lines if re.search(r"\b(error|fatal|ERROR|FATAL):", line)]
-    why = next(iter(faults or lines), "it did not say why")
+    why = next(iter(faults or lines), _("it did not say why"))
     return f"{tool} refused: {re.sub(r'^psql:[^:]*:[0-9]+: ', '', why)}"

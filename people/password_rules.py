@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
+from base.catalogue import lazy
+
 SHORTEST, LONGEST = 12, 200
 COMMONEST = 10_000  # of a public list, the commonest first
 _EVERYBODYS = ("kalends", "clinic", "calendar", "physio", "therapy", "praxis", "practice")
@@ -28,10 +30,10 @@ _LEET = str.maketrans(
     }
 )
 
-TOO_SHORT = f"Use at least {SHORTEST} characters; a short sentence is good"
-TOO_LONG = f"Use at most {LONGEST} characters"
-TOO_EASY = "This password is easy to guess. Write a short sentence of your own"
-TOO_CLOSE = (
+TOO_SHORT = lazy("Use at least {shortest} characters; a short sentence is good", shortest=SHORTEST)
+TOO_LONG = lazy("Use at most {longest} characters", longest=LONGEST)
+TOO_EASY = lazy("This password is easy to guess. Write a short sentence of your own")
+TOO_CLOSE = lazy(
     "Use more than your name, your e-mail or the clinic in the password; a short sentence is good"
 )
 

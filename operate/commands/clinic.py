@@ -7,6 +7,7 @@ import click
 
 import models
 from base import scheduling
+from base.catalogue import _, lazy
 from base.database import Taken
 from models import Clinic, Feed, User, Venue
 from people import founding
@@ -37,12 +38,12 @@ def clinic() -> None:
 @clinic.command("create")
 @click.argument("name", callback=line_of(120))
 @click.option(
-    "--zone", required=True, callback=zone_of, help="IANA time zone, such as Europe/London."
+    "--zone", required=True, callback=zone_of, help=lazy("IANA time zone, such as Europe/London.")
 )
 @click.option("--owner-email", required=True, callback=email_of)
 @click.option("--owner-name", required=True, callback=line_of(120))
 @click.option(
-    "--password-stdin", is_flag=True, help="Read the owner's password from standard input."
+    "--password-stdin", is_flag=True, help=lazy("Read the owner's password from standard input.")
 )
 @with_key
 def create_clinic(
@@ -54,7 +55,9 @@ def create_clinic(
     """
     with opened_database():
         if User.select().where(User.email == owner_email).exists():
-            raise click.ClickException(f"{owner_email} signs in already.")
+            raise click.ClickException(
+                _("{owner_email} signs in already.", owner_email=owner_email)
+            )
         password = ask_password(owner_name, owner_email, name) if password_stdin else None
         welcome(founding.found(name, zone, owner_name, owner_email), password)
 
@@ -68,14 +71,14 @@ def user() -> None:
 @click.argument("email", callback=email_of)
 @click.option("--name", required=True, callback=line_of(120))
 @click.option("--role", type=click.Choice(models.ROLES), default="practitioner", show_default=True)
-@click.option("--clinic", "clinic_name", help="Needed where there are several clinics.")
+@click.option("--clinic", "clinic_name", help=lazy("Needed where there are several clinics."))
 @click.option(
     "--venue",
     "venue_names",
     multiple=True,
-    help="Where they have a calendar; may be repeated. Practitioners: the only venue.",
+    help=lazy("Where they have a calendar; may be repeated. Practitioners: the only venue."),
 )
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--password-stdin", is_flag=True, help=lazy("Read the password from standard input."))
 @with_key
 def create_user(
     email: str,
@@ -95,7 +98,7 @@ def create_user(
         try:
             person = User.invite(there, None, venues, name=name, email=email, role=role)
         except Taken:
-            raise click.ClickException(f"{email} signs in already.") from None
+            raise click.ClickException(_("{email} signs in already.", email=email)) from None
         welcome(person, password)
 
 
@@ -104,14 +107,16 @@ def _find_venue(there: Clinic, name: str | None) -> Venue:
     rows = [venue for venue in Venue.listed(there) if name in (None, venue.name)]
     if len(rows) != 1:
         names = ", ".join(venue.name for venue in Venue.listed(there))
-        raise click.ClickException(f"Name a venue of {there.name} with --venue: {names}.")
+        raise click.ClickException(
+            _("Name a venue of {clinic} with --venue: {names}.", clinic=there.name, names=names)
+        )
     return rows[0]
 
 
 @user.command("password")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--link", is_flag=True, help="Print a link under which the person chooses one.")
+@click.option("--password-stdin", is_flag=True, help=lazy("Read the password from standard input."))
+@click.option("--link", is_flag=True, help=lazy("Print a link under which the person chooses one."))
 @with_key
 def change_password(email: str, password_stdin: bool, link: bool) -> None:
     """Set a person's password and sign them out everywhere.
@@ -125,7 +130,10 @@ def change_password(email: str, password_stdin: bool, link: bool) -> None:
             return
         person.set_password(ask_password(*person.own_words), None)
         click.echo(
-            f"The password of {person.email} is changed, and every session of theirs has ended."
+            _(
+                "The password of {email} is changed, and every session of theirs has ended.",
+                email=person.email,
+            )
         )
 
 
@@ -139,8 +147,12 @@ def plan(clinic_name: str, name: str) -> None:
         there = find_clinic(clinic_name)
         there.change_plan(name, None)
         click.echo(
-            f"{there.name} is on the plan {name}:"
-            f" {', '.join(models.PLANS[name]) or 'no calendars outside'}."
+            _(
+                "{clinic} is on the plan {plan}: {places}.",
+                clinic=there.name,
+                plan=name,
+                places=", ".join(models.PLANS[name]) or _("no calendars outside"),
+            )
         )
 
 
@@ -155,13 +167,13 @@ def feed() -> None:
 @click.option(
     "--venue",
     "venue_name",
-    help="Only the person's calendar at this venue. Default: all of theirs.",
+    help=lazy("Only the person's calendar at this venue. Default: all of theirs."),
 )
 @click.option(
     "--all",
     "whole_clinic",
     is_flag=True,
-    help="Every calendar of the clinic; for owners and managers.",
+    help=lazy("Every calendar of the clinic; for owners and managers."),
 )
 @with_key
 def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: bool) -> None:
@@ -173,28 +185,38 @@ def create_feed(email: str, name: str, venue_name: str | None, whole_clinic: boo
         person = find_user(email)
         scope = {"scope": "clinic"} if whole_clinic else _own_scope(person, venue_name)
         if not person.is_active:
-            raise click.ClickException(f"{email} has left the clinic.")
+            raise click.ClickException(_("{email} has left the clinic.", email=email))
         try:
             with models.database.atomic():
                 if not person.sync_allowed:
                     person.change_sync(sync_allowed=True)
                     click.echo(
-                        f"From now on bookings of {person.name} may leave Kalends through private"
-                        " links.",
+                        _(
+                            "From now on bookings of {person} may leave Kalends through private"
+                            " links.",
+                            person=person.name,
+                        ),
                         err=True,
                     )
                 made = Feed.generate(person, name, None, **scope)
         except models.NotYours:
             raise click.ClickException(
-                "Only owners and managers may link every calendar of the clinic."
+                _("Only owners and managers may link every calendar of the clinic.")
             ) from None
         except models.NoFeeds as refusal:
-            many = f"{person.name} has {models.MOST_FEEDS} links already. Stop one."
+            many = _(
+                "{person} has {most_feeds} links already. Stop one.",
+                person=person.name,
+                most_feeds=models.MOST_FEEDS,
+            )
             raise click.ClickException(
-                f"The plan of {person.clinic.name} has no feeds." if refusal.why == "plan" else many
+                _("The plan of {clinic} has no feeds.", clinic=person.clinic.name)
+                if refusal.why == "plan"
+                else many
             ) from None
         click.echo(
-            f"Link {made.id} can be stopped with: flask --app app feed revoke {made.id}", err=True
+            _("Link {made} can be stopped with: flask --app app feed revoke {made}", made=made.id),
+            err=True,
         )
         click.echo(own_settings().base_url + feeds.path(own_settings().secret_keys[0], made))
 
@@ -210,8 +232,10 @@ def _own_scope(person: User, venue_name: str | None) -> dict:
         if row.user_id == person.id and venue_name in (None, row.venue.name)
     ]
     if not calendars:
-        where = f" at {venue_name}" if venue_name else "; owners and managers may use --all"
-        raise click.ClickException(f"{person.name} has no calendar{where}.")
+        where = f" at {venue_name}" if venue_name else _("; owners and managers may use --all")
+        raise click.ClickException(
+            _("{person} has no calendar{where}.", person=person.name, where=where)
+        )
     return (
         {"scope": "practitioner", "practitioner": calendars[0]}
         if len(calendars) == 1
@@ -235,10 +259,16 @@ def revoke_feed(feed_id: str) -> None:
         except ValueError:
             found = None
         if found is None:
-            raise click.ClickException(f"There is no private link {feed_id}.")
+            raise click.ClickException(_("There is no private link {feed_id}.", feed_id=feed_id))
         if found.revoked_at is None:
             found.revoke(None)
-        click.echo(f"The private link {found.name} of {found.user.email} is stopped.")
+        click.echo(
+            _(
+                "The private link {found} of {email} is stopped.",
+                found=found.name,
+                email=found.user.email,
+            )
+        )
 
 
 @click.group()
@@ -251,9 +281,9 @@ def sync() -> None:
     "--account",
     "account_id",
     type=int,
-    help="Only this account; the health page names it. Default: every account that is due.",
+    help=lazy("Only this account; the health page names it. Default: every account that is due."),
 )
-@click.option("--dry-run", is_flag=True, help="Only print what would be done outside.")
+@click.option("--dry-run", is_flag=True, help=lazy("Only print what would be done outside."))
 @with_key
 def run_sync(account_id: int | None, dry_run: bool) -> None:
     """Bring accounts in step, in the foreground, and print what was done."""
@@ -264,9 +294,11 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
             else Account.free(scheduling.utc_now())
         )
         if account_id and not rows:
-            raise click.ClickException(f"There is no account {account_id}.")
+            raise click.ClickException(
+                _("There is no account {account_id}.", account_id=account_id)
+            )
         for row in rows:
             for line in look.planned(row) if dry_run else look.carried_out(row):
                 click.echo(f"Account {row.id} ({row.kind}): {line}")
         if not rows:
-            click.echo("Nothing is due.")
+            click.echo(_("Nothing is due."))

@@ -6,6 +6,7 @@ import sys
 import click
 
 import models
+from base.catalogue import _, lazy
 from operate import intake
 from operate import sample as sample_clinic
 from operate.intake.values import ORDERS
@@ -22,9 +23,9 @@ def load_sample() -> tuple[list[tuple[str, str]], str]:
 def sample_sign_ins(people: list[tuple[str, str]], password: str) -> list[str]:
     """The sign-ins of the sample as lines to print."""
     return [
-        "The sample clinic is loaded. Sign in as",
+        _("The sample clinic is loaded. Sign in as"),
         *(f"  {role:14}{email}" for role, email in people),
-        f"with the password {password}",
+        _("with the password {password}", password=password),
     ]
 
 
@@ -37,8 +38,10 @@ def sample() -> None:
             people, password = load_sample()
         except sample_clinic.NotEmpty:
             raise click.ClickException(
-                "There is a clinic in this database already. Name an empty database in"
-                " DATABASE_URL."
+                _(
+                    "There is a clinic in this database already. Name an empty database in"
+                    " DATABASE_URL."
+                )
             ) from None
     click.echo("\n".join(sample_sign_ins(people, password)))
 
@@ -46,34 +49,34 @@ def sample() -> None:
 @click.command("import")
 @click.argument("kind", type=click.Choice(["clients", "bookings"]))
 @click.argument("file", type=click.File("rb"))
-@click.option("--dry-run", is_flag=True, help="Only look; change nothing.")
+@click.option("--dry-run", is_flag=True, help=lazy("Only look; change nothing."))
 @click.option(
-    "--good-ones", is_flag=True, help="Take the good lines in, even where others are bad."
+    "--good-ones", is_flag=True, help=lazy("Take the good lines in, even where others are bad.")
 )
 @click.option(
     "--dates",
     type=click.Choice(ORDERS),
-    help="How dates such as 03/04/2027 are meant, where the file does not tell.",
+    help=lazy("How dates such as 03/04/2027 are meant, where the file does not tell."),
 )
 @click.option(
     "--map",
     "meanings",
     multiple=True,
     metavar="HEADING=COLUMN",
-    help="What a column means; empty after = leaves it out. Repeat it.",
+    help=lazy("What a column means; empty after = leaves it out. Repeat it."),
 )
 @click.option(
     "--calendar",
     "whose",
     metavar="EMAIL",
-    help="Whose bookings they are, where the file does not say.",
+    help=lazy("Whose bookings they are, where the file does not say."),
 )
-@click.option("--overlaps", is_flag=True, help="Take overlapping bookings as they are.")
+@click.option("--overlaps", is_flag=True, help=lazy("Take overlapping bookings as they are."))
 @click.option(
     "--clinic",
     "clinic_name",
     callback=line_of(120),
-    help="Name of the clinic, where there are several.",
+    help=lazy("Name of the clinic, where there are several."),
 )
 @with_key
 def imports(
@@ -99,7 +102,9 @@ def imports(
             None,
         )
         if whose and calendar is None:
-            raise click.ClickException(f"Nobody with a calendar signs in as {whose}.")
+            raise click.ClickException(
+                _("Nobody with a calendar signs in as {whose}.", whose=whose)
+            )
         try:
             text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
             choices = {
@@ -114,7 +119,7 @@ def imports(
             )
         except intake.Unreadable as error:
             raise click.ClickException(
-                f"{error} Options that answer it: --dates, --map, --calendar."
+                _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
             ) from None
     for entry in report.entries():
         click.echo(
@@ -123,6 +128,12 @@ def imports(
         )
     stored = report.rows if report.taken else ()
     click.echo(
-        f"{sheet.total:,} lines, {len(report.bad):,} of them bad. Imported: {len(stored):,} {kind}."
+        _(
+            "{total} lines, {bad} of them bad. Imported: {stored} {kind}.",
+            total=f"{sheet.total:,}",
+            bad=f"{len(report.bad):,}",
+            stored=f"{len(stored):,}",
+            kind=kind,
+        )
     )
     sys.exit(1 if report.bad else 0)

@@ -13,6 +13,7 @@ from peewee import PeeweeException
 import letters
 import models
 from base import scheduling, text
+from base.catalogue import _
 from base.settings import Settings
 from models import Clinic, User
 from operate import files, keys, restores
@@ -41,7 +42,9 @@ def with_key(function: Callable) -> Callable:
                 settle_key()
                 return function(*arguments, **options)
         except files.InUse:
-            raise click.ClickException("A restore is at work here. Try again after it.") from None
+            raise click.ClickException(
+                _("A restore is at work here. Try again after it.")
+            ) from None
 
     return checked
 
@@ -74,7 +77,7 @@ def opened_database(with_any_key: bool = False) -> Iterator[None]:
         models.database.connect(reuse_if_open=True)
         if migrations.state() != "current":
             raise click.ClickException(
-                f"The database is {migrations.state()}. Run: flask --app app migrate"
+                _("The database is {state}. Run: flask --app app migrate", state=migrations.state())
             )
         if not with_any_key and keys.state(own_settings().secret_keys) == "foreign":
             raise click.ClickException(keys.FOREIGN)
@@ -93,7 +96,9 @@ def line_of(limit: int):
         try:
             cleaned = text.line(value, limit)
         except text.TooLong as error:
-            raise click.BadParameter(f"use at most {error.limit} characters") from None
+            raise click.BadParameter(
+                _("use at most {limit} characters", limit=error.limit)
+            ) from None
         except text.NotOneLine as error:
             raise click.BadParameter(str(error)) from None
         if value is not None and not cleaned:
@@ -108,13 +113,13 @@ def email_of(context, parameter, value: str) -> str:
     try:
         return text.email(value)
     except text.NoAddress:
-        raise click.BadParameter("write an address such as name@example.org") from None
+        raise click.BadParameter(_("write an address such as name@example.org")) from None
 
 
 def zone_of(context, parameter, value: str) -> str:
     """For click: the name of a zone that exists, or a refusal."""
     if not scheduling.is_zone(value):
-        raise click.BadParameter("write an IANA time zone such as Europe/London")
+        raise click.BadParameter(_("write an IANA time zone such as Europe/London"))
     return value
 
 
@@ -124,11 +129,13 @@ def find_clinic(name: str | None) -> Clinic:
     if len(rows) == 1:
         return rows[0]
     if name:
-        raise click.ClickException(f"{len(rows) or 'No'} clinics are called {name}.")
+        raise click.ClickException(
+            _("{count} clinics are called {name}.", count=len(rows) or _("No"), name=name)
+        )
     raise click.ClickException(
-        "There are several clinics. Name one with --clinic."
+        _("There are several clinics. Name one with --clinic.")
         if rows
-        else "There is no clinic yet. Run: clinic create"
+        else _("There is no clinic yet. Run: clinic create")
     )
 
 
@@ -136,7 +143,7 @@ def find_user(email: str) -> User:
     """The person with this address, or a refusal."""
     user = User.get_or_none(User.email == email.strip().lower())
     if user is None:
-        raise click.ClickException(f"Nobody signs in as {email}.")
+        raise click.ClickException(_("Nobody signs in as {email}.", email=email))
     return user
 
 
@@ -166,7 +173,16 @@ def welcome(person: User, password: str | None) -> None:
     """Give a new person the password, or print a link under which they choose one."""
     if password:
         person.set_password(password, None)
-        click.echo(f"{person.email} can sign in at {own_settings().base_url}.")
+        click.echo(
+            _(
+                "{email} can sign in at {base_url}.",
+                email=person.email,
+                base_url=own_settings().base_url,
+            )
+        )
     else:
-        click.echo(f"{person.name} chooses a password here, once, within 7 days:", err=True)
+        click.echo(
+            _("{person} chooses a password here, once, within 7 days:", person=person.name),
+            err=True,
+        )
         click.echo(one_time_link(person, "invite"))

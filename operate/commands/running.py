@@ -13,6 +13,7 @@ from peewee import PeeweeException
 
 import models
 from base import jobs
+from base.catalogue import _, lazy
 from base.endpoints import sandbox_port
 from base.settings import Settings, SettingsError, hand_down
 from models import Clinic
@@ -55,11 +56,19 @@ def _keep_before_update() -> None:
         raise migrations.unusable(error) from None
     except backups.Refused as refusal:
         raise click.ClickException(
-            f"The update needs a backup first, and none could be made. {refusal} Or make one your"
-            " own way, then run: flask --app app migrate"
+            _(
+                "The update needs a backup first, and none could be made. {refusal} Or make one"
+                " your own way, then run: flask --app app migrate",
+                refusal=refusal,
+            )
         ) from None
     if kept:
-        click.echo(f"The database is brought up to date. A backup of what was there is in {kept}.")
+        click.echo(
+            _(
+                "The database is brought up to date. A backup of what was there is in {kept}.",
+                kept=kept,
+            )
+        )
 
 
 def _check_key() -> None:
@@ -86,14 +95,14 @@ def _check_part() -> None:
         except PeeweeException:
             if not restores.is_unfinished(own_settings()):
                 return
-            why = "the database does not answer. Check DATABASE_URL"
+            why = _("the database does not answer. Check DATABASE_URL")
         except processes.AlreadyRuns:
-            why = "it is still at work, or another part finishes it"
+            why = _("it is still at work, or another part finishes it")
         finally:
             if not models.database.is_closed():
                 models.database.close()
         if attempt == 0:
-            say(f"A restore is not finished, and {why}. Waiting for it.")
+            say(_("A restore is not finished, and {why}. Waiting for it.", why=why))
         time.sleep(1)
 
 
@@ -113,8 +122,10 @@ def _check_database() -> None:
     if migrations.state() != "current":
         if restores.is_unfinished(own_settings()):
             raise click.ClickException(
-                "A restore is not finished, and the database is behind this program. Run: flask"
-                " --app app migrate"
+                _(
+                    "A restore is not finished, and the database is behind this program. Run: flask"
+                    " --app app migrate"
+                )
             )
         return
     restores.finish_restore(own_settings())
@@ -129,12 +140,17 @@ def migrate() -> None:
             applied = _bring_up_to_date()
     except CannotStart as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+    click.echo(
+        _("Applied {applied}.", applied=", ".join(applied))
+        if applied
+        else _("The database is up to date.")
+    )
 
 
-_FIRST = (
-    "This is a new installation: its secret key was made now, and is kept in {}. If you meant one"
-    " that exists already, stop this and set KALENDS_SETTINGS_FILE to the file of its settings."
+_FIRST = lazy(
+    "This is a new installation: its secret key was made now, and is kept in {folder}. If you"
+    " meant one that exists already, stop this and set KALENDS_SETTINGS_FILE to the file of its"
+    " settings."
 )
 
 
@@ -164,18 +180,27 @@ def start() -> None:
             _bring_up_to_date(keep=True)
             sign_ins = _load_sample_if_empty()
             if welcome := keys.welcome_path(settings.secret_keys):
-                sign_ins = [f"Create your clinic here, once: {settings.base_url}{welcome}"]
+                sign_ins = [
+                    _(
+                        "Create your clinic here, once: {base_url}{welcome}",
+                        base_url=settings.base_url,
+                        welcome=welcome,
+                    )
+                ]
             models.database.close()
             imitations = [
-                f"Imitations of Google and Outlook: http://localhost:{sandbox_port(settings.port)}/"
+                _(
+                    "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
+                    sandbox_port=sandbox_port(settings.port),
+                )
             ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
             words = [
                 "",
-                *[_FIRST.format(settings.instance)] * is_first,
-                f"Kalends is ready: {settings.base_url}",
+                *[_FIRST.format(folder=settings.instance)] * is_first,
+                _("Kalends is ready: {base_url}", base_url=settings.base_url),
                 *imitations,
                 *sign_ins,
-                "Stop it with Ctrl-C.",
+                _("Stop it with Ctrl-C."),
                 "",
             ]
             status = processes.start(settings, listening, "\n".join(words))
@@ -209,7 +234,7 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
     "--workers",
     type=click.IntRange(1, 64),
     default=max(2, min(6, os.cpu_count() or 1)),
-    show_default="one a core, 2 to 6",
+    show_default=lazy("one a core, 2 to 6"),
     help="Processes.",
 )
 @click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
@@ -234,7 +259,7 @@ def web(workers: int, listening: socket.socket | None, ready: socket.socket | No
 
 @click.command()
 @click.argument("queues", nargs=-1, type=click.Choice(tuple(jobs.LIMITS)))
-@click.option("--burst", is_flag=True, help="Stop when the queues are empty.")
+@click.option("--burst", is_flag=True, help=lazy("Stop when the queues are empty."))
 @_ready
 @with_key
 def worker(queues: tuple[str, ...], burst: bool, ready: socket.socket | None) -> None:

@@ -11,6 +11,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
+from base.catalogue import _, lazy
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
 from base.version import VERSION
@@ -39,8 +40,12 @@ def reseal() -> None:
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
         click.echo(
-            f"{done} accounts are sealed under the newest key."
-            + (f" {lost} can be opened by no key: they ask to reconnect." if lost else "")
+            _("{done} accounts are sealed under the newest key.", done=done)
+            + (
+                _(" {lost} can be opened by no key: they ask to reconnect.", lost=lost)
+                if lost
+                else ""
+            )
         )
 
 
@@ -50,7 +55,7 @@ def key() -> None:
 
 
 @key.command("accept")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help=lazy("Do not ask."))
 @with_key
 def accept_key(yes: bool) -> None:
     """Say that the secret key that is set now is this database's from now on.
@@ -60,12 +65,14 @@ def accept_key(yes: bool) -> None:
     with opened_database(with_any_key=True):
         if keys.state(own_settings().secret_keys) == "foreign" and not yes:
             click.confirm(
-                "Every private link gets a new address, everybody signs in again, and connected"
-                " accounts must be connected again. Go on?",
+                _(
+                    "Every private link gets a new address, everybody signs in again, and connected"
+                    " accounts must be connected again. Go on?"
+                ),
                 abort=True,
             )
         keys.accept(own_settings().secret_keys)
-        click.echo("This key is the database's from now on.")
+        click.echo(_("This key is the database's from now on."))
 
 
 def _reseal(table: type[models.Base], column) -> tuple[int, int]:
@@ -96,18 +103,22 @@ def backup(file: Path) -> None:
     except backups.Refused as refusal:
         raise click.ClickException(str(refusal)) from None
     except OSError as error:
-        raise click.ClickException(f"The backup was not written. {files.sentence(error)}") from None
+        raise click.ClickException(
+            _("The backup was not written. {sentence}", sentence=files.sentence(error))
+        ) from None
     except PeeweeException as error:
         raise click.ClickException(str(migrations.unusable(error))) from None
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help=lazy("Do not ask."))
 @click.option(
     "--as-it-was",
     is_flag=True,
-    help="Leave an older backup's tables as they are, to go back to the version that made it.",
+    help=lazy(
+        "Leave an older backup's tables as they are, to go back to the version that made it."
+    ),
 )
 @with_appcontext
 def restore(file: Path, yes: bool, as_it_was: bool) -> None:
@@ -117,7 +128,10 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
         made_at = backups.inspect(file)
         if not yes:
             click.confirm(
-                f"Replace the present database with the backup of {made_at:%d %B %Y, %H:%M} UTC?",
+                _(
+                    "Replace the present database with the backup of {made_at} UTC?",
+                    made_at=f"{made_at:%d %B %Y, %H:%M}",
+                ),
                 abort=True,
             )
         click.echo(restores.restore(own_settings(), file))
@@ -125,7 +139,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
         raise click.ClickException(files.sentence(error)) from None
     if as_it_was and migrations.state() != "current":
         restores.finish_restore(own_settings())
-        click.echo("It is as it was. Start it with the version of Kalends that made the backup.")
+        click.echo(_("It is as it was. Start it with the version of Kalends that made the backup."))
         return
     try:
         migrations.migrate()
@@ -135,21 +149,21 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
     try:  # the backup's own key is in force from here on
         keys.put_in_force(current_app, Settings.from_env())
     except SettingsError as error:
-        click.echo(f"Before you start it: {error}")
+        click.echo(_("Before you start it: {error}", error=error))
         return
     if fault := own_settings().key_fault:
-        click.echo(f"Before you start it: {fault}")
+        click.echo(_("Before you start it: {fault}", fault=fault))
         return
     with opened_database(with_any_key=True):
         if keys.state(own_settings().secret_keys) == "foreign":
-            click.echo(f"Before you start it: {keys.FOREIGN}")
+            click.echo(_("Before you start it: {foreign}", foreign=keys.FOREIGN))
 
 
 @click.command()
 @click.option(
     "--mail-to",
     metavar="ADDRESS",
-    help="Send a trial letter there, and say what the mail server answers.",
+    help=lazy("Send a trial letter there, and say what the mail server answers."),
 )
 @with_appcontext
 def doctor(mail_to: str | None) -> None:
@@ -157,4 +171,4 @@ def doctor(mail_to: str | None) -> None:
     found = list(checks.examine(own_settings(), mail_to))
     for is_well, sentence in found:
         click.echo(f"{'ok  ' if is_well else 'FIX '} {sentence}")
-    sys.exit(0 if all(is_well for is_well, _ in found) else 1)
+    sys.exit(0 if all(is_well for is_well, __ in found) else 1)

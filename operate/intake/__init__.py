@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from base import jobs
+from base.catalogue import _
 from base.text import clean, places
 from models import Clinic, User, database
 
@@ -68,14 +69,24 @@ def _read(sheet: Sheet, clinic: Clinic, progress: Progress) -> Report:
         report.note(
             1,
             "",
-            f"The file is not in UTF-8, so we read it as {sheet.guessed}. Look at a few names with"
-            " accents once they are in.",
+            _(
+                "The file is not in UTF-8, so we read it as {guessed}. Look at a few names with"
+                " accents once they are in.",
+                guessed=sheet.guessed,
+            ),
         )
     unknown = [short(clean(heading[:200], 200)) for heading in sheet.unknown] + [
-        f"the {n + 1}. without a name" for n in sorted(sheet.nameless)
+        _("the {n}. without a name", n=n + 1) for n in sorted(sheet.nameless)
     ]
     if unknown:
-        report.note(1, "", f"We leave out columns that we do not know: {', '.join(unknown[:20])}.")
+        report.note(
+            1,
+            "",
+            _(
+                "We leave out columns that we do not know: {unknown}.",
+                unknown=", ".join(unknown[:20]),
+            ),
+        )
     read_lines(sheet, _KINDS[sheet.kind].reader(clinic, sheet), report, progress)
     return report
 
@@ -122,7 +133,10 @@ def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
         row = Import.begin(clinic, user, kind, text, sheet.total, {"guessed": guessed}, choices)
     except TooManyOpen:
         raise Unreadable(
-            f"{Import.MOST_OPEN} files wait already. Import or delete one of them first."
+            _(
+                "{most_open} files wait already. Import or delete one of them first.",
+                most_open=Import.MOST_OPEN,
+            )
         ) from None
     if not (sheet.total and _ask(row, sheet)):
         jobs.enqueue(_QUEUE, check, row.id)
@@ -141,11 +155,14 @@ def meanings(kind: str, clinic: Clinic, text: str, given: Iterable[str]) -> dict
     """
     said = ColumnMeaning.of(clinic, kind, peek(kind, text).preset)
     for one in given:
-        heading, _, meaning = one.rpartition("=")
+        heading, __, meaning = one.rpartition("=")
         if meaning not in ("", *(column.name for column in COLUMNS[kind])):
             raise Unreadable(
-                f"There is no column {meaning}. Use one of"
-                f" {', '.join(column.name for column in COLUMNS[kind])}."
+                _(
+                    "There is no column {meaning}. Use one of {column}.",
+                    meaning=meaning,
+                    column=", ".join(column.name for column in COLUMNS[kind]),
+                )
             )
         said |= dict.fromkeys(keys([heading]), meaning)
     return said
@@ -300,8 +317,10 @@ def take(import_id: int) -> None:
             report.note(
                 1,
                 "",
-                "The clinic changed since the last check, so we looked again. Nothing is imported"
-                " yet.",
+                _(
+                    "The clinic changed since the last check, so we looked again. Nothing is"
+                    " imported yet."
+                ),
             )
             row.advance(("taking",), "checked", None, **_found(sheet, report))
 
@@ -335,7 +354,7 @@ def bad_lines(row: Import) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=sheet.delimiter)
     writer.writerow([*map(_harmless, sheet.header), *OURS])
-    for number, cells, _ in sheet.lines():
+    for number, cells, __ in sheet.lines():
         if number in bad:
             padded = [*cells, *[""] * (len(sheet.header) - len(cells))]
             writer.writerow([*map(_harmless, padded), number, " ".join(why[number])])

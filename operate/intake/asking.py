@@ -5,6 +5,7 @@ What its columns mean, which number of a date is the day, whose bookings they ar
 
 from itertools import islice
 
+from base.catalogue import _
 from base.text import clean
 from models import Clinic, Practitioner
 
@@ -33,7 +34,7 @@ def questions(sheet: Sheet, clinic: Clinic, always: bool = False) -> dict:
         or sheet.dates is None
     ):
         return {}
-    first = [cells for _, cells, fault in islice(sheet.lines(), 50) if not fault]
+    first = [cells for __, cells, fault in islice(sheet.lines(), 50) if not fault]
     columns = []
     for n, (heading, key, name) in enumerate(zip(sheet.header, headings, sheet.names, strict=True)):
         samples = [
@@ -67,7 +68,7 @@ def _both_ways(sheet: Sheet) -> list[dict]:
     wanted = [
         n for n, name in enumerate(sheet.names) if name in ("date", "start", "end", "last_day")
     ]
-    for _, cells, _ in sheet.lines():
+    for __, cells, __ in sheet.lines():
         for raw in (values.plain_spaces(cells[n])[:40] for n in wanted if n < len(cells)):
             try:
                 is_open = values.order_of([raw]) is None
@@ -122,19 +123,29 @@ def settled(sheet: Sheet) -> None:
     """
     if missing := sheet.missing:
         raise Unreadable(
-            f"We do not find {' and '.join(missing)} in the file. A line at its top must name the"
-            " columns, with commas, semicolons or tabs between them:"
-            f" {', '.join(column.name for column in COLUMNS[sheet.kind])}."
+            _(
+                "We do not find {missing} in the file. A line at its top must name the"
+                " columns, with commas, semicolons or tabs between them:"
+                " {column}.",
+                missing=" and ".join(missing),
+                column=", ".join(column.name for column in COLUMNS[sheet.kind]),
+            )
         )
     if doubled := sheet.doubled:
         raise Unreadable(
-            f"Two columns both mean {doubled[0]}. Keep one of them, or say what the other means."
+            _(
+                "Two columns both mean {doubled}. Keep one of them, or say what the other means.",
+                doubled=doubled[0],
+            )
         )
     if sheet.dates is None:
         example = _both_ways(sheet)[0]
         raise Unreadable(
-            f"Dates such as {example['raw']} can be read with the day or the month first, and"
-            " nothing in the file tells which."
+            _(
+                "Dates such as {example} can be read with the day or the month first, and"
+                " nothing in the file tells which.",
+                example=example["raw"],
+            )
         )
 
 
@@ -144,7 +155,7 @@ def faults(
     """What is wrong with a person's answers, as sentences."""
     meanings = [meaning for meaning in columns.values() if meaning]
     found = [
-        f"Say which column is the {column.name.replace('_', ' ')}."
+        _("Say which column is the {column}.", column=column.name.replace("_", " "))
         for column in COLUMNS[kind]
         if column.needed
         and not (
@@ -154,12 +165,15 @@ def faults(
         )
     ]
     found += [
-        f"Two columns are both {name.replace('_', ' ')}. Choose another meaning for one of them."
+        _(
+            "Two columns are both {name}. Choose another meaning for one of them.",
+            name=name.replace("_", " "),
+        )
         for name in dict.fromkeys(meanings)
         if meanings.count(name) > 1 and name not in SEVERAL
     ]
     return (
-        [*found, "Say whether the dates have the day or the month first."]
+        [*found, _("Say whether the dates have the day or the month first.")]
         if asked["dates"] and not dates
         else found
     )

@@ -8,6 +8,7 @@ from functools import lru_cache
 from peewee import fn
 
 from base import scheduling
+from base.catalogue import _
 from base.text import search_key
 from free_times import overlaps
 from models import Booking, Clinic, Patient, Practitioner, Service, User
@@ -71,7 +72,7 @@ class _Known:
         )
 
     def _calendar(self, cells: Cells) -> Practitioner | None:
-        needed = "" if self.usual else "Write the e-mail or name of the person it is with."
+        needed = "" if self.usual else _("Write the e-mail or name of the person it is with.")
         name, venue = cells.take("calendar", 254, needed), cells.take("venue", 120)
         if not name and self.usual and venue:
             name = self.usual.user.email
@@ -86,8 +87,11 @@ class _Known:
         if name and not found:
             cells.fault(
                 "calendar",
-                f"Nobody with a calendar is called “{short(name)}”. Write the e-mail or name as"
-                " Team shows it.",
+                _(
+                    "Nobody with a calendar is called “{name}”. Write the e-mail or name as"
+                    " Team shows it.",
+                    name=short(name),
+                ),
             )
         elif found:
             venues = " or ".join(sorted(calendar.venue.name for calendar in found))
@@ -95,9 +99,9 @@ class _Known:
             cells.fault(
                 "venue",
                 (
-                    f"Write at which venue: {venues}."
+                    _("Write at which venue: {venues}.", venues=venues)
                     if one
-                    else "Several people are called so. Write the e-mail under calendar."
+                    else _("Several people are called so. Write the e-mail under calendar.")
                 ),
             )
         return None
@@ -108,8 +112,11 @@ class _Known:
         if name and not service:
             cells.fault(
                 "service",
-                f"There is no service called “{short(name)}”. Add it to Services first, or leave"
-                " this empty.",
+                _(
+                    "There is no service called “{name}”. Add it to Services first, or leave"
+                    " this empty.",
+                    name=short(name),
+                ),
             )
         return service
 
@@ -123,8 +130,10 @@ class _Known:
         if values.is_spoiled(internal_id) or values.is_spoiled(name):
             cells.fault(
                 "client",
-                "A spreadsheet has spoiled this number (it ends in E+…). Format the column as text"
-                " and export it again.",
+                _(
+                    "A spreadsheet has spoiled this number (it ends in E+…). Format the column"
+                    " as text and export it again."
+                ),
             )
             return None
         found = self.ids.get(search_key(internal_id), ()) if internal_id else ()
@@ -133,9 +142,11 @@ class _Known:
             cells.fault(
                 "client",
                 (
-                    "Several clients are called so. Write the internal ID."
+                    _("Several clients are called so. Write the internal ID.")
                     if found
-                    else "There is no such client. Import clients first, or write the internal ID."
+                    else _(
+                        "There is no such client. Import clients first, or write the internal ID."
+                    )
                 ),
             )
         return next(iter(found), None) if len(found) == 1 else None
@@ -146,13 +157,17 @@ def _rate(cells: Cells, currency: str) -> int | None:
     if raw and values.currency(raw) not in ("", currency):
         cells.note_once(
             "rate",
-            f"Amounts are in {values.currency(raw)} there, and are taken as {currency}, the"
-            " currency of the clinic.",
+            _(
+                "Amounts are in {theirs} there, and are taken as {ours}, the"
+                " currency of the clinic.",
+                theirs=values.currency(raw),
+                ours=currency,
+            ),
         )
     try:
         return values.amount(raw)
     except NoValue:
-        cells.fault("rate", "Write an amount such as 65 or 65.50.")
+        cells.fault("rate", _("Write an amount such as 65 or 65.50."))
         return None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from base.catalogue import _
 from base.text import NoAddress, email, search_key
 from models import Clinic, Patient, User
 
@@ -24,10 +25,13 @@ def _read(cells: Cells) -> tuple[int, dict]:
     if whole and not first and not last:
         first, last = (part[:80] for part in values.names(whole))
     if not first:
-        cells.fault("first_name", "Write a first name, or the single name.")
+        cells.fault("first_name", _("Write a first name, or the single name."))
     phone, others = _phones(cells)
     notes = "\n".join(
-        [*filter(None, [cells.take("notes", 4000)]), *(f"Other phone: {other}" for other in others)]
+        [
+            *filter(None, [cells.take("notes", 4000)]),
+            *(_("Other phone: {other}", other=other) for other in others),
+        ]
     )
     row = {
         "first_name": first,
@@ -41,15 +45,17 @@ def _read(cells: Cells) -> tuple[int, dict]:
         if values.is_spoiled(row[column]):
             cells.fault(
                 column,
-                "A spreadsheet has spoiled this number (it ends in E+…). Format the column as text"
-                " and export it again.",
+                _(
+                    "A spreadsheet has spoiled this number (it ends in E+…). Format the column"
+                    " as text and export it again."
+                ),
             )
     if len(row["phone"]) > 40:
-        cells.fault("phone", "Use at most 40 characters.")
+        cells.fault("phone", _("Use at most 40 characters."))
     try:
         row["email"] = row["email"] and email(row["email"])
     except NoAddress:
-        cells.fault("email", "Write an address such as name@example.org.")
+        cells.fault("email", _("Write an address such as name@example.org."))
     return cells.number, row
 
 
@@ -85,9 +91,9 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
         for internal_id, *rest in Patient.select(*columns).where(Patient.clinic == clinic).tuples()
     ]
     ids: dict[str, int | None] = {
-        internal_id.lower(): None for internal_id, _ in there if internal_id
+        internal_id.lower(): None for internal_id, __ in there if internal_id
     }
-    people: dict[tuple, int | None] = {person: None for _, person in there}
+    people: dict[tuple, int | None] = {person: None for __, person in there}
     kept = []
     for line, row in report.rows:
         person = _person(row["first_name"], row["last_name"], row["email"], row["phone"])
@@ -97,9 +103,14 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             else ("first_name", people, person)
         )
         if key in seen:
-            what = "this ID" if column == "internal_id" else "this name, e-mail and phone"
-            where = f"Line {seen[key]} has" if seen[key] else "A client in Kalends has"
-            report.fault(line, column, f"{where} {what} already.")
+            what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
+            report.fault(
+                line,
+                column,
+                _("Line {line} has {what} already.", line=seen[key], what=what)
+                if seen[key]
+                else _("A client in Kalends has {what} already.", what=what),
+            )
             continue
         seen[key] = people[person] = line
         kept.append(row)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from base.catalogue import lazy
+
 OURS = ("line", "why")  # columns that the download of bad lines adds
 
 
@@ -21,56 +23,58 @@ class Column:
 
 
 LABELS = {  # where the name of the column would not do
-    "calendar": "Practitioner",
-    "client_id": "Client’s internal ID",
-    "internal_id": "Internal ID",
-    "invoice_status": "Invoice status",
-    "no_show": "No-show",
-    "shown_as": "Shown as",
-    "zone": "Time zone",
+    "calendar": lazy("Practitioner"),
+    "client_id": lazy("Client’s internal ID"),
+    "internal_id": lazy("Internal ID"),
+    "invoice_status": lazy("Invoice status"),
+    "no_show": lazy("No-show"),
+    "shown_as": lazy("Shown as"),
+    "zone": lazy("Time zone"),
 }
 
 
 COLUMNS = {
     "clients": (
-        Column("first_name", "first, given name, forename", "Up to 80 characters.", True),
+        Column("first_name", "first, given name, forename", lazy("Up to 80 characters."), True),
         Column(
             "last_name",
             "last, surname, family name",
-            "Up to 80 characters. Leave it empty for a single name.",
+            lazy("Up to 80 characters. Leave it empty for a single name."),
         ),
         Column(
             "name",
             "full name, client name, patient name, client, patient, customer, customer name",
-            "The whole name in one cell, in place of first_name: Ada Example, or Example, Ada.",
+            lazy(
+                "The whole name in one cell, in place of first_name: Ada Example, or Example, Ada."
+            ),
         ),
         Column(
             "internal_id",
             "ID, client ID, patient ID, client number, patient number, number, reference, reference"
             " number, customer ID",
-            "Your own ID, up to 20 characters. Left empty, we give the next one.",
+            lazy("Your own ID, up to 20 characters. Left empty, we give the next one."),
         ),
         Column(
             "email",
             "e-mail, email address, mail, email 1, email 1 value",
-            "Such as name@example.org.",
+            lazy("Such as name@example.org."),
         ),
         Column(
             "phone",
             "telephone, mobile, phone number, tel, mobile number, mobile phone, phone mobile, cell"
             " phone, cell, phone 1, phone 1 value",
-            "Up to 40 characters.",
+            lazy("Up to 40 characters."),
         ),
         Column(
             "other_phone",
             "home phone, work phone, landline, phone 2, phone home, phone work, secondary phone,"
             " telephone 2, phone numbers, business phone, phone 2 value, phone 3 value",
-            "The phone where there is no other; else it goes to the notes.",
+            lazy("The phone where there is no other; else it goes to the notes."),
         ),
         Column(
             "notes",
             "note, comment, comments, remarks, client notes, patient notes",
-            "Up to 4,000 characters.",
+            lazy("Up to 4,000 characters."),
         ),
     ),
     "bookings": (
@@ -78,135 +82,142 @@ COLUMNS = {
             "calendar",
             "practitioner, therapist, staff, provider, practitioner email, practitioner name, staff"
             " member, team member, employee, clinician, clinician name, staff name, provider name",
-            "E-mail or name of the person it is with.",
+            lazy("E-mail or name of the person it is with."),
             True,
         ),
         Column(
             "venue",
             "location, site, place, business, clinic, location name, office",
-            "Needed only for people who work at several venues.",
+            lazy("Needed only for people who work at several venues."),
         ),
         Column(
             "client",
             "patient, client name, patient name, customer, customer name",
-            "Internal ID or full name of a client who is in Kalends. May be empty.",
+            lazy("Internal ID or full name of a client who is in Kalends. May be empty."),
         ),
         Column(
             "client_id",
             "patient ID, internal ID, patient number, client number, customer ID",
-            "The client's internal ID in a column of its own.",
+            lazy("The client's internal ID in a column of its own."),
         ),
         Column(
             "client_first_name",
             "first name, patient first name, client first",
-            "The client's first name, where it has a column of its own.",
+            lazy("The client's first name, where it has a column of its own."),
         ),
         Column(
             "client_last_name",
             "last name, surname, patient last name, client last",
-            "The client's last name, likewise.",
+            lazy("The client's last name, likewise."),
         ),
         Column(
             "service",
             "treatment, appointment type, type, service name, treatment name, treatment type, item",
-            "Name of one of your services. May be empty.",
+            lazy("Name of one of your services. May be empty."),
         ),
         Column(
             "date",
             "day, start date, appointment date, appt date, scheduled date, date of service, booking"
             " date, starts on, service date",
-            "2026-11-20, 20.11.2026, 20 Nov 2026 … One order of day and month for the whole file.",
+            lazy(
+                "2026-11-20, 20.11.2026, 20 Nov 2026 … One order of day and month for the whole"
+                " file."
+            ),
             True,
         ),
         Column(
             "start",
             "start time, from, time, starts at, start at, begin, begins, appointment time,"
             " appointment start, starts, scheduled time, start date time",
-            "09:30 or 9:30 am, at the venue. May hold the date, too. Empty for whole days.",
+            lazy("09:30 or 9:30 am, at the venue. May hold the date, too. Empty for whole days."),
         ),
         Column(
             "end",
             "end time, to, until, ends at, end at, finish, appointment end, ends, finish time, end"
             " date time",
-            "An end at or before the start lies on the next day.",
+            lazy("An end at or before the start lies on the next day."),
         ),
         Column(
             "duration",
             "minutes, duration minutes, length, duration in minutes, appointment duration, duration"
             " mins",
-            "50, 1:30, 1h 15min. Left empty with no end, it is the service's.",
+            lazy("50, 1:30, 1h 15min. Left empty with no end, it is the service's."),
         ),
-        Column("all_day", "whole day, full day, all day event", "yes for whole days."),
+        Column("all_day", "whole day, full day, all day event", lazy("yes for whole days.")),
         Column(
             "last_day",
             "end date, until date, ends on",
-            "For several whole days: the last of them (in Outlook's files the day after).",
+            lazy("For several whole days: the last of them (in Outlook's files the day after)."),
         ),
         Column(
             "zone",
             "time zone, timezone, tz",
-            "Where the times are not those of the venue: Europe/London, +01:00.",
+            lazy("Where the times are not those of the venue: Europe/London, +01:00."),
         ),
         Column(
             "status",
             "state, appointment status, booking status, arrival status, attendance",
-            "One of offered, pending, confirmed, arrived, delivered, invoiced, paid, cancelled,"
-            " no-show, or another program's word for it. Left empty: confirmed.",
+            lazy(
+                "One of offered, pending, confirmed, arrived, delivered, invoiced, paid, cancelled,"
+                " no-show, or another program's word for it. Left empty: confirmed."
+            ),
         ),
         Column(
             "cancelled",
             "canceled, cancelled at, canceled at, cancellation date, is cancelled, cancellation"
             " time, cancelled on, cancelled date",
-            "yes, or when it was cancelled.",
+            lazy("yes, or when it was cancelled."),
         ),
         Column(
             "no_show",
             "did not arrive, did not attend, dna, noshow, did not arrive at, missed, no show at",
-            "yes where the client did not come.",
+            lazy("yes where the client did not come."),
         ),
         Column(
             "arrived",
             "patient arrived, client arrived, arrived at, patient arrived at, client arrived at,"
             " arrival time, checked in, checked in at, check in time",
-            "yes, or when the client came.",
+            lazy("yes, or when the client came."),
         ),
         Column(
             "attended",
             "attended at, client attended, patient attended, showed, showed up, came",
-            "yes where the client came. no, of a time that is past: the client did not come.",
+            lazy("yes where the client came. no, of a time that is past: the client did not come."),
         ),
         Column(
             "invoiced",
             "billed, is invoiced, invoiced at, invoiced on, invoice sent",
-            "yes, or when it was invoiced.",
+            lazy("yes, or when it was invoiced."),
         ),
         Column(
             "paid",
             "is paid, paid at, paid on, date paid, payment date, payment status, paid status",
-            "yes, when it was paid, or the amount that was paid.",
+            lazy("yes, when it was paid, or the amount that was paid."),
         ),
         Column(
             "invoice_status",
             "invoice state, invoice, billing status",
-            "paid, invoiced or not invoiced, or another program's word for it.",
+            lazy("paid, invoiced or not invoiced, or another program's word for it."),
         ),
         Column(
             "shown_as",
             "show time as, show as, busy status, availability, transparency",
-            "tentative comes in as pending. What is shown as free is not taken, since a booking"
-            " takes time.",
+            lazy(
+                "tentative comes in as pending. What is shown as free is not taken, since a booking"
+                " takes time."
+            ),
         ),
         Column(
             "rate",
             "price, fee, amount, daily rate, cost, appointment price, total, gross sales, net"
             " sales, gross total, fees, total fee",
-            "65, 65.50, 65 GBP, 1,234.50.",
+            lazy("65, 65.50, 65 GBP, 1,234.50."),
         ),
         Column(
             "notes",
             "note, comment, comments, remarks, appointment notes, subject, description, client"
             " notes",
-            "Up to 4,000 characters.",
+            lazy("Up to 4,000 characters."),
         ),
     ),
 }

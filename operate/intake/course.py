@@ -3,6 +3,7 @@
 These change what a booking means, so none is passed over.
 """
 
+from base.catalogue import _
 from base.statuses import STATUSES
 
 from . import values
@@ -49,7 +50,11 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     except NoValue:
         cells.fault(
             "status",
-            f"“{short(raw)}” is no status that we know. Write one of {', '.join(STATUSES)}.",
+            _(
+                "“{raw}” is no status that we know. Write one of {statuses}.",
+                raw=short(raw),
+                statuses=", ".join(STATUSES),
+            ),
         )
     if _is_tentative(cells) and not raw:
         word = "pending"
@@ -65,7 +70,7 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     }
     if is_missed and (said["arrived"] or said["delivered"]):
         column = "arrived" if said["arrived"] else "attended"
-        cells.fault(column, "This line says that the client came, and that the client did not.")
+        cells.fault(column, _("This line says that the client came, and that the client did not."))
     if is_missed:
         word = "no_show"
     if is_cancelled:
@@ -73,7 +78,14 @@ def status(cells: Cells, order: str, rate: int | None, is_over: bool) -> str:
     for column, is_so in said.items():
         if is_so and word not in _COURSE:
             what = "attended" if column == "delivered" else column
-            cells.note(what, f"It is {what} as well. It comes in as {word.replace('_', '-')}.")
+            cells.note(
+                what,
+                _(
+                    "It is {what} as well. It comes in as {word}.",
+                    what=what,
+                    word=word.replace("_", "-"),
+                ),
+            )
         elif is_so and _COURSE.index(column) > _COURSE.index(word):
             word = column
     return word
@@ -85,13 +97,15 @@ def _is_tentative(cells: Cells) -> bool:
     try:
         shown = shown_as(raw) if raw else "busy"
     except NoValue:
-        cells.fault("shown_as", "Write free, tentative or busy.")
+        cells.fault("shown_as", _("Write free, tentative or busy."))
         return False
     if shown == "free":
         cells.fault(
             "shown_as",
-            "It is shown as free there, so it takes no time. A booking here would. Leave this"
-            " column out if it should come in.",
+            _(
+                "It is shown as free there, so it takes no time. A booking here would. Leave this"
+                " column out if it should come in."
+            ),
         )
     return shown == "tentative"
 
@@ -106,7 +120,7 @@ def _attended(cells: Cells, order: str, is_over: bool) -> str | None:
         try:
             word = _came(raw, order)
         except NoValue:
-            cells.fault("attended", "Write yes or no.")
+            cells.fault("attended", _("Write yes or no."))
             continue
         if word == "no_show" and not is_over:
             continue
@@ -137,12 +151,15 @@ def _invoice(cells: Cells) -> str | None:
         try:
             word = invoice(raw)
         except NoValue:
-            cells.fault("invoice_status", "Write paid, invoiced or not invoiced.")
+            cells.fault("invoice_status", _("Write paid, invoiced or not invoiced."))
             continue
         if word == "partly":
-            cells.note("invoice_status", "Only a part is paid. It comes in as not paid.")
+            cells.note("invoice_status", _("Only a part is paid. It comes in as not paid."))
         elif word == "ended":
-            cells.note("invoice_status", f"Its invoice is “{short(raw)}”. It comes in as not paid.")
+            cells.note(
+                "invoice_status",
+                _("Its invoice is “{raw}”. It comes in as not paid.", raw=short(raw)),
+            )
         found = {"partly": "invoiced", "ended": None}.get(word, word) or found
     return found
 
@@ -154,10 +171,10 @@ def _is_paid(cells: Cells, order: str, rate: int | None) -> bool:
         try:
             found = values.paid(raw, rate, order)
         except NoValue:
-            cells.fault("paid", "Write yes or no, when it was paid, or how much.")
+            cells.fault("paid", _("Write yes or no, when it was paid, or how much."))
             continue
         if found is None:
-            cells.note("paid", "Only a part is paid. It comes in as not paid.")
+            cells.note("paid", _("Only a part is paid. It comes in as not paid."))
         said |= bool(found)
     return said
 
@@ -174,7 +191,7 @@ def _is_said(cells: Cells, column: str, order: str) -> bool:
         try:
             said |= bool(values.when(raw, order))
         except NoValue:
-            cells.fault(column, "Write yes or no, or when it happened.")
+            cells.fault(column, _("Write yes or no, or when it happened."))
     return said
 
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from base.catalogue import _
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.statuses import FREE_STATUSES
@@ -85,7 +86,7 @@ class Diary:
             ends = max(row.span.ends_at, *self._ends[first:last])
             del self._starts[first:last], self._ends[first:last], self._lines[first:last]
             self._put(first, starts, ends, line)
-        return f"line {line}" if line else "a booking that is in Kalends", str(taken)
+        return f"line {line}" if line else _("a booking that is in Kalends"), str(taken)
 
     def is_taken(self, row: Row) -> bool:
         """Whether some of the row's time is taken. Takes nothing."""
@@ -118,28 +119,30 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
         user, is_free = row.calendar.user, row.status in FREE_STATUSES
         key = row.key, is_free
         if row.calendar.id not in still_open:
-            report.fault(row.line, "calendar", "This calendar was closed meanwhile.")
+            report.fault(row.line, "calendar", _("This calendar was closed meanwhile."))
             continue
         if row.key in there:
-            report.fault(row.line, "", "This booking is in Kalends already.")
+            report.fault(row.line, "", _("This booking is in Kalends already."))
             continue
         if key in lines:
-            report.fault(row.line, "", f"Line {lines[key]} is the same booking.")
+            report.fault(row.line, "", _("Line {line} is the same booking.", line=lines[key]))
             continue
         found = None if is_free else diaries[user.id].claim(row, takes_overlaps)
         if found:
             other, which = found
             report.overlap(row.line, which)
-            sentence = f"{user.name} is busy then: it overlaps {other}."
+            sentence = _("{user} is busy then: it overlaps {other}.", user=user.name, other=other)
             if not takes_overlaps:
                 report.fault(row.line, "start", sentence)
                 continue
             report.note(row.line, "start", sentence)
             row.shares = True
         if not is_free and outside[user.id].is_taken(row):
-            report.note(row.line, "start", f"Another calendar of {user.name} is busy then.")
+            report.note(
+                row.line, "start", _("Another calendar of {user} is busy then.", user=user.name)
+            )
         if not is_free and away[user.id].is_taken(row):
-            report.note(row.line, "start", f"{user.name} has time off then.")
+            report.note(row.line, "start", _("{user} has time off then.", user=user.name))
         lines[key] = row.line
         kept.append(row)
     report.rows = kept

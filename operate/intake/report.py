@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from base.catalogue import _
 from base.text import TooLong, clean, mended
 
 from .sheet import Sheet
@@ -95,7 +96,7 @@ class Cells:
         try:
             return clean(raw, limit) if column == "notes" else mended(raw, limit)
         except TooLong as error:
-            self.fault(column, f"Use at most {error.limit:,} characters.")
+            self.fault(column, _("Use at most {limit} characters.", limit=f"{error.limit:,}"))
             return ""
 
     def take_all(self, column: str, limit: int) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from base.catalogue import _
 from base.text import search_key
 
 from . import values
@@ -74,7 +75,7 @@ class Sheet:
             except StopIteration:
                 return
             except csv.Error:
-                cells, fault = [], "A quotation mark stands in the wrong place, or never closes."
+                cells, fault = [], _("A quotation mark stands in the wrong place, or never closes.")
             if number > self.head_at and (fault or any(cell.strip() for cell in cells)):
                 yield number, cells, fault
             number = reader.line_num + 1
@@ -136,24 +137,32 @@ class Sheet:
         Elsewhere too few are fine: spreadsheets drop empty ones.
         """
         if any(cells[len(self.header) :]):
-            return (
-                f"It has {len(cells)} cells, the first line only {len(self.header)}. "
-                f"Put quotation marks around text that holds a “{self.delimiter}”."
+            return _(
+                "It has {count} cells, the first line only {names}. "
+                "Put quotation marks around text that holds a “{delimiter}”.",
+                count=len(cells),
+                names=len(self.header),
+                delimiter=self.delimiter,
             )
         if is_last and len(cells) < len(self.header) and self.text[-1] not in "\r\n":
-            return "The file breaks off in this line. Export it once more."
+            return _("The file breaks off in this line. Export it once more.")
         return None
 
 
 def decode(raw: bytes) -> tuple[str, str | None]:
     """The file as text, and the encoding we had to guess, if so. Raises Unreadable."""
     if not raw.strip():
-        raise Unreadable("The file is empty. Choose the one that you exported.")
+        raise Unreadable(_("The file is empty. Choose the one that you exported."))
     if len(raw) > MOST_BYTES:
-        raise Unreadable(f"The file is larger than {MOST_BYTES // 2**20} MB. Split it in two.")
+        raise Unreadable(
+            _(
+                "The file is larger than {most_bytes} MB. Split it in two.",
+                most_bytes=MOST_BYTES // 2**20,
+            )
+        )
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Unreadable(
-            "This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”."
+            _("This is a workbook, not a CSV file. Open it, choose Save as, and take “CSV UTF-8”.")
         )
     try:
         wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
@@ -161,12 +170,14 @@ def decode(raw: bytes) -> tuple[str, str | None]:
     except UnicodeDecodeError as error:
         if wide or (error.start > len(raw) - 4 and "end of data" in error.reason):
             raise Unreadable(
-                "The file ends in the middle of a letter: it did not arrive whole. Export it once"
-                " more."
+                _(
+                    "The file ends in the middle of a letter: it did not arrive whole. Export"
+                    " it once more."
+                )
             ) from None
         text, guessed = _single_bytes(raw)
     if "\0" in text:
-        raise Unreadable("This is not a text file. Export the list as CSV and choose that.")
+        raise Unreadable(_("This is not a text file. Export the list as CSV and choose that."))
     return text, guessed
 
 
@@ -194,17 +205,22 @@ def open_sheet(
     unnamed = [
         n for n, name in enumerate(sheet.names) if name is None and not sheet.header[n].strip()
     ]
-    for _, cells, _ in sheet.lines():
+    for __, cells, __ in sheet.lines():
         sheet.total += 1
         sheet.nameless.update(n for n in unnamed if n < len(cells) and cells[n].strip())
         if sheet.total > MOST_LINES:
-            raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
+            raise Unreadable(
+                _(
+                    "The file has more than {most_lines} lines. Split it.",
+                    most_lines=f"{MOST_LINES:,}",
+                )
+            )
         dates.update(cells[n][:40] for n in columns if n < len(cells))
     if not sheet.total:
         raise Unreadable(
-            "The file has nothing below the first line."
+            _("The file has nothing below the first line.")
             if sheet.head_at == 1
-            else "The file has nothing below its column names."
+            else _("The file has nothing below its column names.")
         )
     sheet.dates = sheet.choices.get("dates") or _order(dates)
     return sheet
@@ -215,8 +231,10 @@ def _order(cells: Iterable[str]) -> str | None:
         return values.order_of(values.plain_spaces(cell) for cell in cells)
     except values.NoValue:
         raise Unreadable(
-            "Some dates of the file have the day first, others the month. Give all of them one"
-            " form, best 2026-11-20."
+            _(
+                "Some dates of the file have the day first, others the month. Give all of them one"
+                " form, best 2026-11-20."
+            )
         ) from None
 
 
@@ -226,12 +244,17 @@ def check_bounds(text: str) -> None:
     Raises Unreadable.
     """
     if text.count("\n") + text.count("\r") > MOST_BREAKS:
-        raise Unreadable(f"The file has more than {MOST_LINES:,} lines. Split it.")
+        raise Unreadable(
+            _("The file has more than {most_lines} lines. Split it.", most_lines=f"{MOST_LINES:,}")
+        )
     blocks = (text[at : at + MOST_ROW] for at in range(0, len(text) - MOST_ROW, MOST_ROW))
     if any("\n" not in block and "\r" not in block for block in blocks):
         raise Unreadable(
-            f"A line of the file is longer than {MOST_ROW:,} letters. Export it once more; a line"
-            " holds one client or booking."
+            _(
+                "A line of the file is longer than {most_row} letters. Export it once more; a line"
+                " holds one client or booking.",
+                most_row=f"{MOST_ROW:,}",
+            )
         )
 
 
@@ -255,16 +278,19 @@ def peek(kind: str, text: str, guessed: str | None = None, choices: Mapping | No
     ]
     if not sheets:
         raise Unreadable(
-            "The file has nothing that names its columns."
+            _("The file has nothing that names its columns.")
             if text.strip()
-            else "The file is empty. Choose the one that you exported."
+            else _("The file is empty. Choose the one that you exported.")
         )
     sheet = max(
         sheets, key=lambda one: (sum(map(bool, one.names)), len(one.header) > 1, -one.head_at)
     )
     if len(sheet.header) > MOST_COLUMNS:
         raise Unreadable(
-            f"The file has more than {MOST_COLUMNS} columns. Export only those that are needed."
+            _(
+                "The file has more than {most_columns} columns. Export only those that are needed.",
+                most_columns=MOST_COLUMNS,
+            )
         )
     sheet.choices = choices
     chosen = choices.get("columns") or {}

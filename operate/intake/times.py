@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import win_tz
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from models import Practitioner, Service
 
@@ -17,9 +18,9 @@ from .sheet import short
 from .values import NoValue, When
 
 _BAD_TIMES = {
-    "year": "The year must lie between 1970 and 2099.",
-    "ends_before_start": "It ends before it starts.",
-    "too_long": "A booking lasts at most 31 days.",
+    "year": lazy("The year must lie between 1970 and 2099."),
+    "ends_before_start": lazy("It ends before it starts."),
+    "too_long": lazy("A booking lasts at most 31 days."),
 }
 
 
@@ -40,19 +41,21 @@ class Time:
         try:
             is_whole = values.yes(cells.take("all_day", 20))
         except NoValue:
-            cells.fault("all_day", "Write yes or no.")
+            cells.fault("all_day", _("Write yes or no."))
             return None
         dated, start, end, last = (
             self._when(column) for column in ("date", "start", "end", "last_day")
         )
         day = (dated and dated.date) or (start and start.date)
         if cells.fine and day is None:
-            cells.fault("date", "Write the date.")
+            cells.fault("date", _("Write the date."))
         if dated and start and start.date and start.date != dated.date:
             cells.fault(
                 "start",
-                "This is another day than the one under date. Say which of the two columns counts,"
-                " and leave the other out.",
+                _(
+                    "This is another day than the one under date. Say which of the two columns"
+                    " counts, and leave the other out."
+                ),
             )
         if not cells.fine:
             return None
@@ -84,9 +87,9 @@ class Time:
             self.cells.fault(
                 column,
                 (
-                    "Write a date such as 2026-11-20 or 20/11/2026."
+                    _("Write a date such as 2026-11-20 or 20/11/2026.")
                     if is_date
-                    else "Write a time such as 09:30."
+                    else _("Write a time such as 09:30.")
                 ),
             )
             return None
@@ -110,14 +113,14 @@ class Time:
         begins = next((one for one in (start, dated) if one and one.time is not None), None)
         length = self._length()
         if begins is None:
-            cells.fault("start", "Write the time it starts, or yes under all_day.")
+            cells.fault("start", _("Write the time it starts, or yes under all_day."))
         elif (
             cells.fine
             and (end is None or end.time is None)
             and length is None
             and self.service is None
         ):
-            cells.fault("end", "Write when it ends or how long it lasts.")
+            cells.fault("end", _("Write when it ends or how long it lasts."))
         zone = self._zone(begins)
         if not cells.fine:
             return None
@@ -158,13 +161,22 @@ class Time:
         where = self.calendar.venue.name if zone == self.calendar.zone else str(zone)
         if odd == "gap":
             self.cells.fault(
-                column, f"{wall:%H:%M} does not exist that day: the clocks at {where} skip it."
+                column,
+                _(
+                    "{wall} does not exist that day: the clocks at {where} skip it.",
+                    wall=f"{wall:%H:%M}",
+                    where=where,
+                ),
             )
         if odd == "twice" and is_told:
             self.cells.note(
                 column,
-                f"{wall:%H:%M} comes twice that day, as the clocks at {where} go back. We take the"
-                " first.",
+                _(
+                    "{wall} comes twice that day, as the clocks at {where} go back. We take the"
+                    " first.",
+                    wall=f"{wall:%H:%M}",
+                    where=where,
+                ),
             )
         return at, odd
 
@@ -176,7 +188,7 @@ class Time:
             found = timedelta(0)
         if found is not None and not timedelta(0) < found <= scheduling.LONGEST:
             self.cells.fault(
-                "duration", "Write the minutes, such as 50, or hours and minutes, such as 1:30."
+                "duration", _("Write the minutes, such as 50, or hours and minutes, such as 1:30.")
             )
         return found or None
 
@@ -192,7 +204,10 @@ class Time:
         if found is None:
             self.cells.fault(
                 "zone",
-                f"“{short(raw)}” is no time zone that we know. Write one such as Europe/London.",
+                _(
+                    "“{raw}” is no time zone that we know. Write one such as Europe/London.",
+                    raw=short(raw),
+                ),
             )
         return found or self.calendar.zone
 

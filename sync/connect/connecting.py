@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from base import scheduling
 from base.audit import AuditEntry
+from base.catalogue import _
 from base.database import database
 from models import Clinic, User
 from sync.providers import registry
@@ -97,9 +98,10 @@ def description(reference: str) -> str:
     """The description of our calendar outside. By the reference in it we find the calendar
     again.
     """
-    return (
+    return _(
         "Kalends writes bookings here. Change them in Kalends; what is changed here is put back."
-        f" ({reference})"
+        " ({reference})",
+        reference=reference,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from base import feed_presets, scheduling
+from base.catalogue import _, lazy
 from base.past_values import AsOf, Unknown
 from base.statuses import FREE_STATUSES, STATUSES
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
@@ -21,7 +22,7 @@ from sync.events.face import BUSY, Choices, Chosen, Policy, Subject, face
 
 from . import busy, ical
 
-STOPPED, EMPTY = "This link was stopped", "No bookings in this calendar"
+STOPPED, EMPTY = lazy("This link was stopped"), lazy("No bookings in this calendar")
 
 
 def render(
@@ -44,7 +45,9 @@ def render(
     name = venues[0].name if feed.scope == "practitioner" and venues else feed.clinic.name
     people = {calendar.user.name for calendar in calendars.values()}
     if feed.kind == "availability":
-        name = f"{people.pop() if len(people) == 1 else feed.clinic.name}, busy times"
+        name = _(
+            "{people}, busy times", people=people.pop() if len(people) == 1 else feed.clinic.name
+        )
     shows = [] if is_empty else list(events(feed.user, feed.clinic, feed, calendars, start, end))
     if feed.kind == "availability" and not is_empty and start and end:  # it has both
         shows = sorted(
@@ -194,7 +197,7 @@ class _History:
         self.past: list[tuple[int, _Terms | None]] = []
         later = self.now
         for second in sorted(
-            {end for row in origins if row for end, _ in row.before}, reverse=True
+            {end for row in origins if row for end, __ in row.before}, reverse=True
         ):
             try:
                 terms = _Terms.of(origins.as_of(second))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from base.catalogue import _, lazy
+
 from .base import Provider
 from .google.adapter import Google
 from .microsoft.adapter import Microsoft
@@ -75,7 +77,9 @@ PROVIDERS: Mapping[str, Row] = {
             name="Google",
             product="Google Calendar",
             company="Google",
-            pitch="Bookings in Google within seconds, and busy times there block booking here.",
+            pitch=lazy(
+                "Bookings in Google within seconds, and busy times there block booking here."
+            ),
             guide="docs/google-setup.md",
             help_page="two-way-google",
             # without "consent" a refresh token comes only the first time a person allows it
@@ -89,7 +93,7 @@ PROVIDERS: Mapping[str, Row] = {
             name="Outlook",
             product="Outlook",
             company="Microsoft",
-            pitch="The same for Outlook.com and Microsoft 365.",
+            pitch=lazy("The same for Outlook.com and Microsoft 365."),
             guide="docs/outlook-setup.md",
             help_page="two-way-outlook",
             oauth_extra={"prompt": "select_account", "response_mode": "query"},
@@ -117,4 +121,4 @@ def name(kind: str | None) -> str:
 
     "a calendar provider" for one that is not here any more.
     """
-    return PROVIDERS[kind].name if kind and kind in PROVIDERS else "a calendar provider"
+    return PROVIDERS[kind].name if kind and kind in PROVIDERS else _("a calendar provider")

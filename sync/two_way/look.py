@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from base import scheduling
+from base.catalogue import _
 from sync.connect import connections
 from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
@@ -33,14 +34,14 @@ def planned(account: Account) -> Iterator[str]:
     """
     destination = account.destination
     if account.phase != "active" or destination is None or destination.calendar_id is None:
-        yield f"it is {account.phase}, and nothing can be planned."
+        yield _("it is {phase}, and nothing can be planned.", phase=account.phase)
         return
     try:
         delta = connections.open_account(account).pull(
             destination.calendar_id, destination.sync_token, local.reach(account), unrolled=False
         )
     except ProviderError as error:
-        yield f"the provider refused: {error}."
+        yield _("the provider refused: {error}.", error=error)
         return
     delta = replace(delta, changed=marks.claimed(account, delta.changed, destination.is_ours))
     found = planning.planned(
@@ -54,11 +55,15 @@ def planned(account: Account) -> Iterator[str]:
     yield (
         ", ".join(f"{word} {count}" for word, count in counts.items()) + "."
         if counts
-        else "nothing to do."
+        else _("nothing to do.")
     )
     if found.stop:
         stop = found.stop
-        yield f"it would stop for a person: {stop.count} of {stop.total} events would go."
+        yield _(
+            "it would stop for a person: {count} of {total} events would go.",
+            count=stop.count,
+            total=stop.total,
+        )
 
 
 def carried_out(account: Account) -> Iterator[str]:
@@ -67,7 +72,7 @@ def carried_out(account: Account) -> Iterator[str]:
     run.run(account.id)
     row = Account.get_or_none(Account.id == account.id)
     if row is None:
-        yield "it is disconnected."
+        yield _("it is disconnected.")
         return
     for done in (
         SyncRun.select()
@@ -78,6 +83,6 @@ def carried_out(account: Account) -> Iterator[str]:
             ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in done.counts.items())
             + "."
             if done.counts
-            else "nothing to do."
+            else _("nothing to do.")
         )
     yield f"{row.phase}, {row.health}" + (f" ({row.health_word})" if row.health_word else "") + "."

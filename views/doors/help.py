@@ -210,9 +210,9 @@ def _refresh() -> list[tuple[str, str, str, str]]:
     App, how often, settable, and the measured rhythm ("" for a visitor).
     """
     if not current_user.is_authenticated:
-        return [(*row, "") for _, *row in _REFRESH]
+        return [(*row, "") for __, *row in _REFRESH]
     habits = owned.habits(current_user)
-    known = {family for families, *_ in _REFRESH for family in families}
+    known = {family for families, *__ in _REFRESH for family in families}
     rows = [
         (*row, _measured([habits[f] for f in families if f in habits]))
         for families, *row in _REFRESH

@@ -160,7 +160,7 @@ def settings_form(feed: Feed, **kwargs) -> BusySettings:
 def _shown_fields(feed: Feed) -> dict:
     """What a link shows of bookings, as the form has it."""
     presets = [name for name, statuses in STATUS_PRESETS.items() if statuses == feed.statuses]
-    first, second, third, *_ = [*feed.title.split(), "", "", ""]
+    first, second, third, *__ = [*feed.title.split(), "", "", ""]
     return {
         "title": feed.title if feed.title in sync_words.TITLES else "own",
         "first": first,

@@ -59,11 +59,11 @@ def _covers() -> dict[str, list[tuple[str, str]]]:
     ]
     if len(own) > 1:
         own.append(("person", _("Mine at every venue, in one link")))
-    groups = {"Mine": own}
+    groups = {_("Mine"): own}
     if current_user.is_manager and calendars:
-        groups["The clinic"] = [("clinic", _("All calendars in one link"))]
-        groups["One calendar of a colleague"] = [
-            (str(c.id), f"{c.user.name} at {c.venue.name}")
+        groups[_("The clinic")] = [("clinic", _("All calendars in one link"))]
+        groups[_("One calendar of a colleague")] = [
+            (str(c.id), _("{name} at {venue}", name=c.user.name, venue=c.venue.name))
             for c in calendars
             if c.user_id != current_user.id
         ]
@@ -98,7 +98,7 @@ def _scope(covers: str | None) -> dict:
     """The columns for one of `_covers`. What the list did not offer is refused: 403, or 404. Empty:
     there is no calendar to show.
     """
-    covers = covers or next((value for choices in _covers().values() for value, _ in choices), "")
+    covers = covers or next((value for choices in _covers().values() for value, __ in choices), "")
     if covers == "clinic":
         return {"scope": "clinic"} if current_user.is_manager else abort(403)
     if covers == "person":

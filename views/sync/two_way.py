@@ -44,7 +44,7 @@ class Settings(Merging):
 
     edits = Choice(
         lazy("If someone edits a booking there"),
-        choices=[(key, name) for key, (name, _) in words.EDITS.items()],
+        choices=[(key, name) for key, (name, __) in words.EDITS.items()],
     )
     window = Choice(lazy("Which bookings go there"), choices=list(WINDOWS.items()))
     lock_sign = BooleanField(lazy("Put a padlock in front of each title"))
