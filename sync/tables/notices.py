@@ -57,6 +57,13 @@ class Notice(Base):
     class Meta:
         indexes = ((("account", "topic"), False), (("account", "settled_at"), False))
 
+    @property
+    def is_of_whole(self) -> bool:
+        """Whether a complete reading of our calendar raised it, so that only another one can tell
+        the same again.
+        """
+        return bool(self.detail.get("whole"))
+
     @classmethod
     def give(
         cls,
@@ -89,6 +96,12 @@ class Notice(Base):
         """What waits for the account's person, the newest first."""
         rows = cls.select().where(cls.account == account, cls.settled_at.is_null())
         return rows.order_by(cls.id.desc())
+
+    @classmethod
+    def question(cls, account: Account) -> "Notice | None":
+        """What the account's person is asked about a plan, and has not answered yet."""
+        found: Notice | None = cls.open_of(account).where(cls.topic == cls.SAFETY_STOP).first()
+        return found
 
     @classmethod
     def settle(cls, account: Account, topic: str | None, how: str) -> None:

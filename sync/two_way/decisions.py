@@ -109,6 +109,9 @@ def approve(notice: Notice) -> None:
         Account.update(
             approved=[*notice.detail.get("uids", []), *notice.detail.get("copies", [])]
         ).where(Account.id == account.id).execute()
+        if notice.is_of_whole:
+            mine = RemoteCalendar.account == account, RemoteCalendar.role == "destination"
+            RemoteCalendar.update(sync_token=None).where(*mine).execute()
         controls.ask(account, "check")
 
 

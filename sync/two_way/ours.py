@@ -10,6 +10,7 @@ from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.mappings import MappingRow
+from sync.tables.notices import Notice
 
 from . import doubts, local, marks, missing
 from .pull import Reader
@@ -53,7 +54,11 @@ def pull(reader: Reader, destination: RemoteCalendar) -> tuple[Delta, Window]:
 
 
 def _agrees(reader: Reader, destination: RemoteCalendar) -> bool | None:
-    """Whether our calendar agrees with the mappings; None where that is not known now."""
+    """Whether our calendar agrees with the mappings; None where that is not known now. Not while
+    a person is asked about what a complete reading found: another one tells whether it is over.
+    """
+    if (asked := Notice.question(reader.account)) and asked.is_of_whole:
+        return False
     try:
         outline = reader.context.provider.outline(
             destination.made_id, reader.account.clinic.installation

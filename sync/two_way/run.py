@@ -108,6 +108,7 @@ class _Round:
         )
         self.reader, self.is_stopped = Reader(self.context, setup.poll_seconds), False
         self.goes_on = False  # with what the last time slice left
+        self.is_answered = False  # a person has agreed to a plan before this round
 
     def work(self) -> None:
         """Do what is due. Errors are stored; OutOfTime and LeaseLost are raised."""
@@ -117,6 +118,7 @@ class _Round:
                 self._take_up_or_close()
             self.revision = local.revision(self.account)
             self.account.refresh()  # what was changed, and asked for, before `due_at` was cleared
+            self.is_answered = self.account.approved is not None
             if self.account.user.left_at and self.account.phase != "leaving":
                 ending.leave(self.account, None, "disconnect")
             if self.account.phase == "leaving":
@@ -230,7 +232,7 @@ class _Round:
             "wait_until": None,
             "checked_at": at,
         }
-        approved = {} if self.is_stopped else {"approved": None}
+        approved = {"approved": None} if self.is_answered and not self.is_stopped else {}
         if self.account.health == "reconnect":  # it has passed by itself
             Notice.settle(self.account, "reconnect", "over")
         Account.update(**well, **approved).where(

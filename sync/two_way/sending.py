@@ -118,10 +118,7 @@ class Sender:
 
     def _is_stopped(self) -> bool:
         """Whether a person must decide about a plan, or has just done so."""
-        return (
-            self.account.approved is not None
-            or Notice.open_of(self.account).where(Notice.topic == Notice.SAFETY_STOP).exists()
-        )
+        return self.account.approved is not None or Notice.question(self.account) is not None
 
     def _carry_out(
         self,
@@ -168,15 +165,20 @@ class Sender:
         self.sent = self.account.practitioners()
         found = planned(self.account, self.sent, delta, at)
         self.meanwhile.planned(found.events)
+        # what only a complete reading tells, an incremental one neither repeats nor ends
+        is_kept = (
+            not delta.complete and (asked := Notice.question(self.account)) and asked.is_of_whole
+        )
         if found.stop:
-            self._ask(found.stop, found.held)
-        elif not self.is_stopped and not found.is_approved:
+            self.is_stopped = True
+            if not is_kept:
+                self._ask(found.stop, found.held, delta.complete)
+        elif not self.is_stopped and not found.is_approved and not is_kept:
             Notice.settle(self.account, Notice.SAFETY_STOP, "over")
         return found.steps
 
-    def _ask(self, stop: SafetyStop, held: list[Step]) -> None:
+    def _ask(self, stop: SafetyStop, held: list[Step], is_of_whole: bool) -> None:
         """Ask the person; the history tells it once."""
-        self.is_stopped = True
         uids = sorted({step.mapping.uid for step in held if step.mapping.phase != "stale"})
         detail: dict[str, object] = {
             "count": stop.count,
@@ -185,18 +187,11 @@ class Sender:
             "copies": sorted(
                 {step.mapping.remote_id for step in held if step.mapping.phase == "stale"}
             ),
+            "whole": is_of_whole,
         }
         with self.context.writing():
             detail["off"] = local.count_away(self.account, uids)
-            known = (
-                Notice.select()
-                .where(
-                    Notice.account == self.account,
-                    Notice.topic == Notice.SAFETY_STOP,
-                    Notice.settled_at.is_null(),
-                )
-                .exists()
-            )
+            is_news = Notice.question(self.account) is None
             Notice.give(self.account, stop.reason, Notice.SAFETY_STOP, detail=detail)
-            if not known:
+            if is_news:
                 self.context.note(held=stop.count)
