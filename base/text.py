@@ -172,6 +172,22 @@ def email(value: str | None) -> str:
     return value.lower()
 
 
+_ORIGIN = re.compile(
+    r"https://((?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{2,63})(?::([0-9]{1,5}))?/?", re.ASCII
+)
+
+
+def origin(value: str) -> str:
+    """The address of a website without any page of it, as browsers compare it (RFC 6454):
+    "https://www.example.org". Raises NoAddress.
+    """
+    found = _ORIGIN.fullmatch(value.strip().lower())
+    if not found or len(found[1]) > 253 or not 0 < int(found[2] or 443) < 65536:
+        raise NoAddress
+    port = int(found[2] or 443)
+    return f"https://{found[1]}" + (f":{port}" if port != 443 else "")
+
+
 def clean(value: str | None, limit: int) -> str:
     """The text without control characters, ends trimmed, lines ended by "\\n".
 

@@ -57,6 +57,12 @@ class OnlineSettings(Base):
         """
         return cls.get_or_create(clinic=clinic)[0]
 
+    def blocks_outside(self, somebody_syncs: bool) -> bool:
+        """Whether events outside block online booking: as it was set, else as soon as somebody in
+        the clinic syncs both ways.
+        """
+        return somebody_syncs if self.outside_blocks is None else self.outside_blocks
+
     @transition
     def change(self, actor: User | None, **columns) -> None:
         """Set columns. Nothing outside shows them, so no calendar is woken."""
@@ -92,6 +98,11 @@ class OnlineRules:
             calendar.online_most,
             settings.outside_blocks is not False,
         )
+
+
+def leaves_nothing(notice_hours: int, horizon_days: int) -> bool:
+    """Whether nobody could ever book: the notice is as long as the horizon, or longer."""
+    return notice_hours >= 24 * horizon_days
 
 
 def needs_approval(settings: OnlineSettings, service: Service) -> bool:

@@ -112,6 +112,7 @@ _OPENED_AT = (  # where a form is saved: the page on which it stands
     (r"/services/(\d+)/people", r"/services/\1/people"),
     (r"/sync/accounts/(\d+)/settings", r"/sync/accounts/\1/settings"),
     (r"/team/(\d+)/calendars/\d+", r"/team/\1"),
+    (r"/settings/online-booking/", r"/settings/online-booking/"),
     (r"/settings/(clinic|privacy|links|calendars)?", "/settings/"),
     (r"/sync/(opt-in|identifier)", "/sync/"),
     (r"/sync/links/privacy", "/sync/links/"),

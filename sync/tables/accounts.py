@@ -154,6 +154,12 @@ class Account(Base):
         fresh.user.clinic = fresh.clinic
         self.__data__, self.__rel__ = fresh.__data__, fresh.__rel__
 
+    @classmethod
+    def people_syncing(cls, clinic: Clinic) -> int:
+        """How many people of the clinic sync both ways."""
+        living = cls.clinic == clinic, cls.phase.in_(("active", "paused"))
+        return cls.select(cls.user).where(*living).distinct().count()
+
     # ---- being due ----
 
     @classmethod

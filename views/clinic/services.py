@@ -4,15 +4,16 @@ from datetime import timedelta
 
 from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
-from wtforms import BooleanField, IntegerField
+from wtforms import BooleanField
 
-from free_times import offers
+from free_times import offers, rules
 from free_times.offers import Offer
+from free_times.rules import OnlineSettings
 from models import LONGEST_GAP, Booking, Practitioner, Service
 from people import leftover
 from views.kit import access, htmx
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Line, Money, Options
+from views.kit.forms import Choice, Line, Minutes, Money, Number, Options
 from views.kit.merging import Merging
 
 blueprint = Blueprint("services", __name__)
@@ -31,27 +32,17 @@ WHO = [
     ("everyone", "Everyone, also people who join later"),
     ("chosen", "Only the people you choose"),
 ]
+CHOICES = [
+    ("either", "A person or anyone"),
+    ("person", "A person, to be chosen"),
+    ("anyone", "Whoever is free"),
+]
+APPROVALS = [
+    ("clinic", "As the clinic’s settings say"),
+    ("always", "You confirm each booking"),
+    ("never", "Confirm it at once"),
+]
 LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
-
-
-class Minutes(IntegerField):
-    """Whole minutes between two bounds; empty only where that `may_be_empty`."""
-
-    def __init__(self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs):
-        super().__init__(label, render_kw={"min": least, "max": most, "step": 5}, **kwargs)
-        self._bounds, self._may_be_empty = (least, most), may_be_empty
-
-    def process_formdata(self, valuelist):
-        least, most = self._bounds
-        written = "".join(valuelist).strip()
-        if self._may_be_empty and not written:
-            self.data = None
-            return
-        self.data = (
-            int(written) if written.isascii() and written.isdigit() and len(written) < 5 else None
-        )
-        if self.data is None or not least <= self.data <= most:
-            raise ValueError(f"Write whole minutes from {least} to {most}")
 
 
 class ServiceForm(Merging):
@@ -67,6 +58,24 @@ class ServiceForm(Merging):
     price_cents = Money("Price")
     colour = Choice("Colour", choices=COLOURS)
     bookable_online = BooleanField("Clients may book it online")
+    online_choice = Choice("With whom", choices=CHOICES, default="either")
+    online_approval = Choice("When a client books it", choices=APPROVALS, default="clinic")
+    online_notice_hours = Number("Least notice, in hours", 0, 720, True)
+    online_horizon_days = Number("Furthest ahead, in days", 1, 730, True)
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        settings = _online()
+        notice, days = self.online_notice_hours.data, self.online_horizon_days.data
+        if not self.errors and rules.leaves_nothing(
+            settings.notice_hours if notice is None else notice,
+            settings.horizon_days if days is None else days,
+        ):
+            self.fault(
+                "online_horizon_days",
+                "Nobody could book: the least notice is longer. Write more days",
+            )
+        return not self.errors
 
 
 class NewServiceForm(ServiceForm):
@@ -128,6 +137,11 @@ def _values(form: ServiceForm) -> dict:
     return values | {name: values[name] or 0 for name in numbers}
 
 
+def _online() -> OnlineSettings:
+    """What the clinic says of online booking, which services may say otherwise."""
+    return OnlineSettings.of(access.clinic())
+
+
 @blueprint.get("/")
 @login_required
 def index():
@@ -143,7 +157,9 @@ def index():
 @blueprint.get("/new")
 @manager_required
 def new():
-    return render_template("services/edit.html", form=NewServiceForm(obj=Service()), service=None)
+    return render_template(
+        "services/edit.html", form=NewServiceForm(obj=Service()), service=None, online=_online()
+    )
 
 
 @blueprint.post("/")
@@ -163,14 +179,18 @@ def create():
         if service:
             flash(f"{service.name} can be booked now.")
             return htmx.done(url_for("services.index"))
-    return htmx.show("services/edit.html", "services/_form.html", 422, form=form, service=None)
+    return htmx.show(
+        "services/edit.html", "services/_form.html", 422, form=form, service=None, online=_online()
+    )
 
 
 @blueprint.get("/<int:service_id>")
 @manager_required
 def edit(service_id: int):
     service = access.service_to_change(service_id)
-    return render_template("services/edit.html", form=ServiceForm(obj=service), service=service)
+    return render_template(
+        "services/edit.html", form=ServiceForm(obj=service), service=service, online=_online()
+    )
 
 
 @blueprint.post("/<int:service_id>")
@@ -193,6 +213,7 @@ def update(service_id: int):
         422,
         form=form,
         service=access.service_to_change(service_id),
+        online=_online(),
     )
 
 

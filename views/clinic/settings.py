@@ -9,6 +9,7 @@ from wtforms import BooleanField
 from base import text
 from base.clashes import SlotTaken
 from base.database import alone
+from free_times.rules import OnlineSettings
 from models import PLANS, AuditEntry, LastVenue, Practitioner, User, Venue
 from people import leftover
 from sync.feeds import owned
@@ -138,6 +139,7 @@ def _page(**forms) -> dict:
         **fresh,
         "examples": examples,
         "presets": PRESETS,
+        "online": OnlineSettings.of(clinic),
         "venues": list(Venue.listed(clinic)),
         "plan_names": PLAN_NAMES,
         "archived_venues": list(Venue.listed(clinic, archived=True)),

@@ -4,7 +4,7 @@ managers change it.
 
 from flask import Blueprint, abort, flash, render_template, request, session, url_for
 from flask_login import current_user
-from wtforms import SelectMultipleField
+from wtforms import BooleanField, SelectMultipleField
 from wtforms.widgets import CheckboxInput, ListWidget
 
 import letters
@@ -16,7 +16,7 @@ from people.credentials import OneTimeToken
 from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Email, Form, Line, WeekHours
+from views.kit.forms import Choice, Email, Form, Line, Number, WeekHours
 from views.kit.merging import Merging
 
 blueprint = Blueprint("team", __name__)
@@ -60,6 +60,13 @@ class CalendarForm(Form):
 
 class HoursForm(Merging):
     hours = WeekHours("Working hours")
+    takes_online = BooleanField("Takes online bookings")
+    takes_new_online = BooleanField("Also of new clients")
+    online_most = Number("Most online bookings a day", 1, 99, may_be_empty=True)
+
+    def online(self) -> dict:
+        """The columns that say which online bookings the practitioner takes here."""
+        return {name: value for name, value in self.values().items() if name != "hours"}
 
 
 def _with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
@@ -249,7 +256,7 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
                 elif form:
                     flash(f"{person.name} is changed.")
                 else:
-                    flash(f"The hours at {next(iter(hours)).venue.name} are changed.")
+                    flash(f"The calendar at {next(iter(hours)).venue.name} is changed.")
                 return htmx.done(url_for("team.show", user_id=person.id))
     return _show_faults(person, form, hours)
 
@@ -279,6 +286,7 @@ def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, Hou
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
             calendar.set_hours(current_user, one.hours.data)
+        calendar.set_online(current_user, **one.online())
 
 
 @blueprint.post("/<int:user_id>/one-time-links")

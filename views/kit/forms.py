@@ -186,6 +186,39 @@ class Whole(Field):
             raise ValueError("Write a whole number")
 
 
+class Number(Whole):
+    """A whole number between two bounds, as whoever writes reads them; empty only where that
+    `may_be_empty`.
+    """
+
+    sentence = "Write a whole number from {} to {}"
+
+    def __init__(
+        self, label: str, least: int, most: int, may_be_empty: bool = False, step: int = 1, **kwargs
+    ):
+        bounds = {"min": least, "max": most, "step": step}
+        super().__init__(label, render_kw=bounds, **kwargs)
+        self._bounds, self._may_be_empty = (least, most), may_be_empty
+
+    def process_formdata(self, valuelist):
+        least, most = self._bounds
+        raw = "".join(valuelist).strip()
+        self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
+        if self._may_be_empty and not raw:
+            return
+        if self.data is None or not least <= self.data <= most:
+            raise ValueError(self.sentence.format(least, most))
+
+
+class Minutes(Number):
+    """Whole minutes between two bounds."""
+
+    sentence = "Write whole minutes from {} to {}"
+
+    def __init__(self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs):
+        super().__init__(label, least, most, may_be_empty, step=5, **kwargs)
+
+
 class Money(Field):
     """An amount such as "65" or "65.50", kept in minor units; empty: None."""
 

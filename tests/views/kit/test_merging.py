@@ -15,6 +15,7 @@ import pytest
 import views
 from base.scheduling import Span
 from base.time_off import DatedHours, TimeOff
+from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from tests.pages import form_of
 from views.kit.forms import Form
@@ -171,6 +172,17 @@ def hours(linden):
     )
 
 
+def online(linden):
+    return Place(
+        "/settings/online-booking/",
+        "online-form",
+        OnlineSettings.stored(linden.clinic),
+        {"welcome": "Hello"},
+        {"notice_hours": "5"},
+        ({"welcome": "Hello"}, {"welcome": "Good day"}),
+    )
+
+
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     return Place(
@@ -278,6 +290,7 @@ PLACES = [
     clinic_one_card,
     person,
     hours,
+    online,
     link,
     account,
     off,
@@ -293,6 +306,7 @@ EDITS = {
     "time_off.update": off,
     "links.hide": hidden,
     "links.update": link,
+    "online_booking.update": online,
     "patients.update": client,
     "services.update": service,
     "settings.update": clinic,

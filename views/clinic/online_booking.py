@@ -1,0 +1,145 @@
+"""Settings → Online booking: by which rules clients book, and what they read and leave."""
+
+from flask import Blueprint, flash, render_template, url_for
+from flask_login import current_user
+from wtforms import BooleanField
+
+from base import text
+from base.database import alone
+from free_times import rules
+from free_times.rules import OnlineSettings
+from models import Practitioner, Service
+from sync.tables.accounts import Account
+from views.kit import access, htmx
+from views.kit.access import manager_required
+from views.kit.forms import Choice, Line, Number, Options, Paragraph
+from views.kit.merging import Merging
+
+from .services import COLOURS
+
+blueprint = Blueprint("online_booking", __name__)
+
+MOST_ORIGINS = 20
+CONFIRMING = [
+    (False, "Confirm each booking at once"),
+    (True, "You confirm each booking"),
+]
+WHEN_STALE = [
+    ("pending", "Take the booking as a request"),
+    ("open", "Book it anyway"),
+    ("close", "Do not offer the time"),
+]
+ASKS = [
+    ("either", "E-mail or phone, as they like"),
+    ("email", "E-mail"),
+    ("phone", "Phone"),
+]
+
+
+class Origins(Paragraph):
+    """Addresses of other websites, one a line, as a list."""
+
+    def _value(self):
+        return self.raw_data[0] if self.raw_data else "\n".join(self.data or [])
+
+    def process_formdata(self, valuelist):
+        super().process_formdata(valuelist)
+        lines = [line.strip() for line in (self.data or "").splitlines() if line.strip()]
+        self.data = []
+        try:
+            self.data = list(dict.fromkeys(text.origin(line) for line in lines))
+        except text.NoAddress:
+            raise ValueError(
+                "Write one address a line, such as https://www.example.org, without a page"
+            ) from None
+        if len(self.data) > MOST_ORIGINS:
+            raise ValueError(f"Write at most {MOST_ORIGINS} addresses")
+
+
+class OnlineForm(Merging):
+    is_on = BooleanField("Clients can book online")
+    welcome = Paragraph("Welcome", 1000)
+    phone = Line("Phone for clients", 40)
+    colour = Choice("Colour of the page", choices=COLOURS)
+    notice_hours = Number("Least notice, in hours", 0, 720)
+    horizon_days = Number("Furthest ahead, in days", 1, 730)
+    needs_approval = Options(
+        "When a client books",
+        coerce=lambda value: value in (True, "True"),
+        choices=CONFIRMING,
+    )
+    lapse_hours = Number("A request ends after, in hours", 1, 168)
+    change_hours = Number("Clients can move or cancel until, in hours before", 0, 720)
+    cancellation = Paragraph("Your cancellation rule", 1000)
+    outside_blocks = BooleanField("Outside events block online booking")
+    when_stale = Options("If a calendar outside does not answer", choices=WHEN_STALE)
+    stale_minutes = Number("Read again after, in minutes", 1, 1440, may_be_empty=True)
+    asks = Options("How can you reach them?", choices=ASKS)
+    note_allowed = BooleanField("Clients may write a note")
+    consent = Paragraph("Consent", 500)
+    embed_origins = Origins("Websites that may show the page inside theirs", 4000)
+
+    @classmethod
+    def opened(cls, settings: OnlineSettings) -> "OnlineForm":
+        """The form as the settings are now."""
+        return cls(formdata=None, data=_columns(settings))
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        if not self.errors and rules.leaves_nothing(self.notice_hours.data, self.horizon_days.data):
+            self.fault(
+                "horizon_days", "Nobody could book: the least notice is longer. Write more days"
+            )
+        return not self.errors
+
+    def columns(self, settings: OnlineSettings) -> dict:
+        """What is to be stored. The switch for outside events goes on by itself until somebody has
+        set it.
+        """
+        values = self.values()
+        if values["outside_blocks"] == _columns(settings)["outside_blocks"]:
+            values["outside_blocks"] = settings.outside_blocks
+        return values
+
+
+def _columns(settings: OnlineSettings) -> dict:
+    found = {name: getattr(settings, name) for name in settings.__data__ if name != "id"}
+    return found | {"outside_blocks": settings.blocks_outside(_syncing() > 0)}
+
+
+def _syncing() -> int:
+    """How many people sync both ways."""
+    return Account.people_syncing(access.clinic())
+
+
+def _page(form: OnlineForm) -> dict:
+    services = Service.listed(access.clinic()).where(Service.bookable_online).count()
+    people = Practitioner.listed(access.clinic()).where(Practitioner.takes_online).count()
+    return {"form": form, "services": services, "people": people, "syncing": _syncing()}
+
+
+@blueprint.get("/")
+@manager_required
+def show():
+    form = OnlineForm.opened(OnlineSettings.of(access.clinic()))
+    return render_template("settings/online.html", **_page(form))
+
+
+@blueprint.post("/")
+@manager_required
+def update():
+    clinic, form = access.clinic(), OnlineForm()
+    if form.validate():
+        with alone(clinic):
+            settings = OnlineSettings.stored(clinic)
+            saved = form.merge(OnlineForm.opened(settings), settings)
+            if saved:
+                settings.change(current_user, **form.columns(settings))
+        if saved:
+            flash(
+                "Saved. Clients can book online."
+                if settings.is_on
+                else "Saved. Clients cannot book online."
+            )
+            return htmx.done(url_for("online_booking.show"))
+    return htmx.show("settings/online.html", "settings/_online.html", 422, **_page(form))
