@@ -9,7 +9,7 @@ it.
 import letters
 from base import outbox, scheduling
 from base.time_off import TimeOff
-from free_times.online import proofs
+from free_times.online import holds, names, proofs
 from letters import trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
@@ -47,6 +47,8 @@ def clean_up() -> None:
     now = scheduling.utc_now()
     credentials.clean_up(now)
     proofs.clean_up(now)
+    names.clean_up()
+    holds.clean_up()
     runs.clean_up(now)
     pace.clean_up(now)
     outbox.clean_up(now)

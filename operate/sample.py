@@ -14,6 +14,8 @@ from datetime import date, datetime, time, timedelta
 from base import passwords, scheduling
 from base.scheduling import Span
 from free_times import overlaps
+from free_times.online import names
+from free_times.rules import OnlineSettings
 from models import (
     AuditEntry,
     Booking,
@@ -28,7 +30,7 @@ from models import (
     database,
 )
 
-from .sample_names import CLIENTS, NOTES, PEOPLE, SERIES, SERVICES, VENUES, _week
+from .sample_names import CLIENTS, NOTES, ONLINE, PEOPLE, SERIES, SERVICES, VENUES, _week
 
 DAYS_BACK, DAYS_AHEAD = 91, 395
 
@@ -134,6 +136,7 @@ def load(password: str) -> list[tuple[str, str]]:
     Booking.add_many(clinic, diary.rows, None)
     overlaps.agree_to_new(clinic, 0, None, "person")
     _links(diary, calendars[0].user)
+    _page(clinic)
     return [(role.capitalize(), f"{login}@sample.test") for _, login, role, _ in PEOPLE]
 
 
@@ -333,6 +336,12 @@ def _links(diary: _Diary, user: User) -> None:
             count=count,
             interval_seconds=seconds,
         )
+
+
+def _page(clinic: Clinic) -> None:
+    """Clients book online, at /book/linden."""
+    names.rename(clinic, None, "linden")
+    OnlineSettings.stored(clinic).change(None, is_on=True, **ONLINE)
 
 
 def _later(start: time, minutes: int) -> time:

@@ -63,3 +63,8 @@ def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, li
             TakenTime(number(starts_at), number(ends_at), before * MINUTE, after * MINUTE)
         )
     return found
+
+
+def clean_up() -> None:
+    """Forget holds that ran out."""
+    Hold.delete().where(Hold.expires_at <= scheduling.utc_now()).execute()

@@ -7,7 +7,7 @@ from peewee import CharField, ForeignKeyField
 
 from base import scheduling
 from base.audit import AuditEntry
-from base.database import Base, InstantField, alone, now, unique
+from base.database import Base, InstantField, Taken, alone, now, unique
 from base.text import search_key
 from free_times.rules import OnlineSettings
 from models import Clinic, User
@@ -80,3 +80,33 @@ def rename(clinic: Clinic, actor: User | None, name: str) -> None:
         with unique():
             PageName.create(clinic=clinic, name=name, since=at)
         AuditEntry.note(clinic, actor, "online.named", clinic, name=name)
+
+
+def ensure(clinic: Clinic, actor: User | None) -> str:
+    """The clinic's name; where it has none yet one made of what it is called."""
+    name = in_force(clinic)
+    if name:
+        return name
+    base = suggested(clinic.name)
+    for number in range(1, 100):
+        name = base if number == 1 and is_name(base) else f"{base[:36]}-{number}"
+        try:
+            rename(clinic, actor, name)
+        except Taken:
+            continue
+        return name
+    raise Taken
+
+
+def switched_on() -> list[str]:
+    """The names of all pages that are on."""
+    rows = PageName.select(PageName.name).join(
+        OnlineSettings, on=(OnlineSettings.clinic == PageName.clinic)
+    )
+    wanted = OnlineSettings.is_on, PageName.until.is_null()
+    return [name for (name,) in rows.where(*wanted).order_by(PageName.id).tuples()]
+
+
+def clean_up() -> None:
+    """Let go of names that have led on for long enough."""
+    PageName.delete().where(PageName.until <= scheduling.utc_now()).execute()

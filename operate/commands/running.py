@@ -16,6 +16,7 @@ from base import jobs
 from base.catalogue import _, lazy
 from base.endpoints import sandbox_port
 from base.settings import Settings, SettingsError, hand_down
+from free_times.online import names
 from models import Clinic
 from operate import backups, files, keys, processes, restores, workers
 from operate import migrate as migrations
@@ -187,6 +188,10 @@ def start() -> None:
                         welcome=welcome,
                     )
                 ]
+            booking = [
+                _("Clients book here: {address}", address=f"{settings.base_url}/book/{name}")
+                for name in names.switched_on()[:3]
+            ]
             models.database.close()
             imitations = [
                 _(
@@ -198,6 +203,7 @@ def start() -> None:
                 "",
                 *[_FIRST.format(folder=settings.instance)] * is_first,
                 _("Kalends is ready: {base_url}", base_url=settings.base_url),
+                *booking,
                 *imitations,
                 *sign_ins,
                 _("Stop it with Ctrl-C."),

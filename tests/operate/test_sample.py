@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from base.statuses import FREE_STATUSES, STATUSES
+from free_times.online.names import PageName
+from free_times.rules import OnlineSettings
 from models import (
     AuditEntry,
     Booking,
@@ -137,6 +139,8 @@ def test_the_same_day_gives_the_same_bookings(clinic, clock):
     )
     for table in (
         AuditEntry,
+        PageName,
+        OnlineSettings,
         FeedRead,
         Feed,
         Booking,

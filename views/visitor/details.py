@@ -47,12 +47,14 @@ class DetailsForm(Form):
             del self.phone
         if not page.settings.note_allowed:
             del self.note
-        if not page.settings.consent:
+        if page.settings.consent:
+            self.agrees.label.text = page.settings.consent
+        else:
             del self.agrees
 
     def validate(self, **kwargs) -> bool:
         super().validate(**kwargs)
-        first, _, rest = (self.name.data or "").partition(" ")
+        first, rest = [*(self.name.data or "").split(" ", 1), ""][:2]
         if max(len(first), len(rest)) > 80 and not self.name.errors:
             self.fault("name", _("Write a shorter name"))
         if self._said("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
