@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from .errors import Unanswered, Unavailable
+from .errors import AuthExpired, ProviderError, Unanswered, Unavailable
 from .line import Client, until
 
 # Google compresses only what a User-Agent with "gzip" in it asks for.
@@ -67,10 +67,19 @@ def request(http: Client, method: str, url: str, **parts: Any) -> httpx.Response
 
 
 class Wire:
-    """HTTP for one account, with its access token; a dead token is replaced once."""
+    """HTTP for one account, with its access token; a dead token is replaced once. `known` is an
+    address that the provider answers for every good token. `headers` go with every request.
+    """
 
-    def __init__(self, http: Client, access_token: AccessToken):
-        self._http, self._access_token = http, access_token
+    def __init__(
+        self,
+        http: Client,
+        access_token: AccessToken,
+        known: str,
+        headers: Mapping[str, str] | None = None,
+    ):
+        self._http, self._access_token, self._known = http, access_token, known
+        self._headers = dict(headers or {})
         self._used: str | None = None
 
     def send(self, method: str, url: str, **parts: Any) -> httpx.Response:
@@ -87,6 +96,22 @@ class Wire:
         """Get another access token."""
         self._used = self._access_token(self._used)
 
+    def judged(self, error: ProviderError) -> ProviderError:
+        """What a refusal with a fresh token means. Where it is 401, another request with the same
+        token tells whether the token is refused, or only what was asked for; Unavailable where it
+        does not tell.
+        """
+        if not isinstance(error, AuthExpired) or error.status != 401:
+            return error
+        try:
+            status = self._send("GET", self._known).status_code
+        except ProviderError as trouble:
+            return trouble
+        if status == 401:
+            return error
+        kind = ProviderError if status < 300 else Unavailable
+        return kind(error.reason, error.status)
+
     def _send(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts: Any
     ) -> httpx.Response:
@@ -95,6 +120,6 @@ class Wire:
             self._http,
             method,
             url,
-            headers={"Authorization": f"Bearer {self._used}", **(headers or {})},
+            headers=self._headers | {"Authorization": f"Bearer {self._used}", **(headers or {})},
             **parts,
         )

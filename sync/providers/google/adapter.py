@@ -81,7 +81,9 @@ class Google:
     marks_occurrences = True
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
-        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self._url = api_url.rstrip("/")
+        known = f"{self._url}{API}{LIST}/primary?{urlencode({'fields': 'id'})}"
+        self._wire = Wire(http, access_token, known)
         self._kept: Pages = Unkept()
 
     def keep_pages(self, pages: Pages) -> None:
@@ -271,7 +273,19 @@ class Google:
             repeated = [error] * len(again)
         for number, answer in zip(again, repeated, strict=True):
             answers[number] = answer
-        return answers
+        return self._judged(answers)
+
+    def _judged(self, answers: list[Answer | ProviderError]) -> list[Answer | ProviderError]:
+        """The answers; those that a fresh token was refused for, as what that means."""
+        refused = next(
+            (one for one in answers if isinstance(one, Answer) and one.status == 401), None
+        )
+        if refused is None:
+            return answers
+        meaning = self._wire.judged(error_of(401, refused.body, refused.headers))
+        return [
+            meaning if isinstance(one, Answer) and one.status == 401 else one for one in answers
+        ]
 
     def _send_once(self, calls: Sequence[Call]) -> list[Answer | ProviderError]:
         """The answers to one batch. Raises what refuses it as a whole."""
@@ -279,7 +293,7 @@ class Google:
         answer = self._wire.send(
             "POST", f"{self._url}{BATCH}", content=content, headers={"Content-Type": content_type}
         )
-        _refuse(answer)
+        self._refuse(answer)
         parts = multipart.read(answer.headers.get("Content-Type", ""), answer.content, len(calls))
         return [part or Unanswered("no part") for part in parts]
 
@@ -343,13 +357,22 @@ class Google:
 
     def _json(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
-        _refuse(answer)
+        self._refuse(answer)
         return _body(answer)
 
     def _done_if_gone(self, method: str, path: str, **parts: Any) -> None:
         answer = self._wire.send(method, f"{self._url}{API}{path}", **parts)
         if answer.status_code not in (404, 410):
-            _refuse(answer)
+            self._refuse(answer)
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        """Raises the error that a refusal stands for."""
+        if answer.status_code >= 300:
+            try:
+                body = answer.json()
+            except ValueError:
+                body = {}
+            raise self._wire.judged(error_of(answer.status_code, body, answer.headers))
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Every page of one query; a page may be empty and not the last. What is no page is an
@@ -368,16 +391,6 @@ class Google:
             with reading():
                 place = following(seen, page["nextPageToken"], is_short=path == LIST)
             query = {**query, "pageToken": place}
-
-
-def _refuse(answer: httpx.Response) -> None:
-    """Raises the error that a refusal stands for."""
-    if answer.status_code >= 300:
-        try:
-            body = answer.json()
-        except ValueError:
-            body = {}
-        raise error_of(answer.status_code, body, answer.headers)
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from sync.providers.writing import HOPELESS, answers_to
 
 from . import json_batch
 from .errors import error_of
+from .mapping import target
 
 # Ids that outlast a move, plain text, UTC: on every request, since each answers for itself.
 # https://learn.microsoft.com/graph/outlook-immutable-id
@@ -40,7 +41,9 @@ class Graph:
     """Graph for one account. `api_url` is https://graph.microsoft.com/v1.0, or a sandbox."""
 
     def __init__(self, http: Client, access_token: AccessToken, api_url: str):
-        self._wire, self._url = Wire(http, access_token), api_url.rstrip("/")
+        self._url = api_url.rstrip("/")
+        known = f"{self._url}{target('/me', {'$select': 'id'})}"
+        self._wire = Wire(http, access_token, known, {"Prefer": PREFER})
         self.kept: Pages = Unkept()
 
     def is_ours(self, address: str) -> bool:
@@ -58,11 +61,10 @@ class Graph:
         for.
         """
         address = path if self.is_ours(path) else f"{self._url}{path}"
-        answer = self._wire.send(
-            method, address, headers={"Prefer": ", ".join(filter(None, (PREFER, prefer)))}, **parts
-        )
+        headers = {"Prefer": f"{PREFER}, {prefer}"} if prefer else {}
+        answer = self._wire.send(method, address, headers=headers, **parts)
         if answer.status_code >= 300:
-            error = error_of(answer.status_code, _body(answer), answer.headers)
+            error = self._wire.judged(error_of(answer.status_code, _body(answer), answer.headers))
             raise error if (method, path) == NAMING else _nameless(error)
         return answer
 
@@ -114,11 +116,7 @@ class Graph:
         once more with another.
         """
         answers = answers_to(calls, self._batch)
-        refused = [
-            number
-            for number, answer in enumerate(answers)
-            if isinstance(answer, Answer) and answer.status == 401
-        ]
+        refused = _unsigned(answers)
         if refused and self._renew():
             for number, answer in zip(
                 refused,
@@ -126,7 +124,17 @@ class Graph:
                 strict=True,
             ):
                 answers[number] = answer
+            answers = self._judged(answers)
         return answers
+
+    def _judged(self, answers: list[Answer | ProviderError]) -> list[Answer | ProviderError]:
+        """The answers; those that a fresh token was refused for, as what that means."""
+        refused = _unsigned(answers)
+        error = failure(answers[refused[0]]) if refused else None
+        if error is None:
+            return answers
+        meaning = self._wire.judged(error)
+        return [meaning if n in refused else answer for n, answer in enumerate(answers)]
 
     def _renew(self) -> bool:
         """Whether another access token could be had."""
@@ -142,6 +150,15 @@ class Graph:
         with reading():
             answers = json_batch.read(document, len(calls))
         return [answer or Unanswered("no answer in the batch") for answer in answers]
+
+
+def _unsigned(answers: Sequence[Answer | ProviderError]) -> list[int]:
+    """Which answers refuse the access token."""
+    return [
+        number
+        for number, answer in enumerate(answers)
+        if isinstance(answer, Answer) and answer.status == 401
+    ]
 
 
 def failure(answer: Answer | ProviderError) -> ProviderError | None:

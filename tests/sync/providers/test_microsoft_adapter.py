@@ -382,10 +382,12 @@ def test_too_much_at_once_stops_what_is_not_sent_yet_and_keeps_what_went_through
 
 def test_calls_that_met_a_dead_access_token_are_sent_once_more_and_no_others():
     done = (201, MADE)
-    graph = Answers(batch(done, (401, ERROR), (401, ERROR)), batch(done, (401, ERROR)))
+    graph = Answers(
+        batch(done, (401, ERROR), (401, ERROR)), batch(done, (401, ERROR)), answer(401, **ERROR)
+    )
     errors = [type(result.error) for result in graph.provider.write("c1", creates(3))]
     assert errors == [type(None), type(None), AuthExpired]
-    assert [len(body["requests"]) for body in graph.bodies()] == [3, 2]
+    assert [len(json.loads(one.content)["requests"]) for one in graph.asked[:2]] == [3, 2]
 
 
 def test_a_call_without_an_answer_is_unknown_and_not_failed():

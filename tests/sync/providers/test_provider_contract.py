@@ -333,8 +333,28 @@ class TestTrouble:
         assert words == ["AuthExpired"] * batch + ["Unsent"] * (60 - batch)
 
     def test_a_fresh_token_that_is_refused_too_is_final(self, world):
-        world.refuse_reads(401, times=2)
+        world.sandbox.faults.fail(401, path="v3|v1.0|batch|/me", times=None, minutes=5)
         with pytest.raises(AuthExpired):
+            world.pull()
+        assert outcomes(world.write(world.create())) == ["AuthExpired"]
+
+    def test_what_alone_is_refused_with_401_is_not_the_access(self, world):
+        made = world.made()
+        world.refuse_reads(401, times=2)
+        with pytest.raises(ProviderError) as told:
+            world.pull()
+        assert type(told.value) is ProviderError
+        world.refuse(401, times=2)
+        assert outcomes(world.write(world.create(7))) == ["ProviderError"]
+        world.refuse_batches(401, times=2)
+        assert outcomes(world.write(world.create(8))) == ["Unavailable"]
+        world.sandbox.faults.fail(401, path="/events/", method="GET", times=2)
+        assert world.provider.look(world.destination, [made.remote_id]) == {}
+
+    def test_where_nothing_tells_whose_a_401_is_it_is_trouble_that_passes(self, world):
+        world.refuse_reads(401, times=2)
+        world.sandbox.faults.fail(503, path="/me$|/primary$", times=1)
+        with pytest.raises(Unavailable):
             world.pull()
 
     @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ import models
 from base import scheduling
 from base.database import open_database
 from base.outside import ExternalEvent
+from base.scheduling import Span
 from models import Booking
 from sync.connect import connections
 from sync.tables import ending, mappings, sources, starting
@@ -159,6 +160,30 @@ def test_disconnecting_goes_on_once_access_is_given_anew(world, account):
     world.connect()
     world.run()
     assert not Account.select().exists() and world.standing(account) == {}
+
+
+@pytest.mark.parametrize("times", [2, 6, None])
+@pytest.mark.parametrize("number", [1, 3])
+def test_401_over_one_event_is_not_the_whole_accounts(world, account, times, number):
+    """Only where another request is refused as well has access ended."""
+    bookings = [world.book(days=day, hour=14) for day in range(1, number + 1)]
+    world.run()
+    victim = world.event_of(account, bookings[0])["id"]
+    world.sandbox.faults.fail(401, path=f"/events/{victim}", times=times)
+    for booking in bookings:
+        booking.change(world.user, Span(booking.starts_at, booking.ends_at + timedelta(minutes=5)))
+    other = world.book(days=6, hour=15)
+    for _ in range(8):
+        world.run()
+        assert Account.get_by_id(account.id).health != "reconnect"
+        world.later(minutes=20)
+    assert world.notices(account) == []
+    assert str(other.uuid) in world.standing(account)
+    world.sandbox.faults.clear()
+    for _ in range(3):
+        world.later(hours=7)
+        world.run()
+    world.assert_in_step(account)
 
 
 @pytest.mark.parametrize("goal", ["disconnect", "off", "restart"])
