@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from flask import Blueprint, render_template, request, url_for
 
 from base import scheduling
-from free_times import why
+from free_times import offers, why
 from free_times.finding import Wish
+from free_times.rules import OnlineSettings
 from free_times.why import Reason
 from views.kit import access, display
 from views.kit.access import login_required
@@ -49,6 +50,7 @@ class Answer:
     url: str
     is_free: bool
     reasons: list[tuple[str, str]]  # a sentence, and where to see it ("": nowhere)
+    online: list[str]  # whether clients can book it themselves, and why not
 
 
 @blueprint.get("/")
@@ -64,15 +66,22 @@ def show():
 
 
 def _answers(form: WhyForm) -> dict:
-    wishes = form.wishes()
+    wishes, online = form.wishes(), _online_wishes(form)
     by_time: dict[tuple[datetime, str | None], list[Wish]] = defaultdict(list)
     for wish in wishes[:MOST]:
         by_time[scheduling.instant(form.day.data, form.at.data, wish.calendar.zone)].append(wish)
-    found, step = {}, access.clinic().step_minutes
+    found, step, now = {}, access.clinic().step_minutes, scheduling.utc_now()
     for (at, odd), asked in by_time.items():
-        reasons = why.reasons(asked, at, step, earliest=scheduling.utc_now())
-        for wish, said in zip(asked, reasons, strict=True):
-            found[wish.calendar.id] = _answer(wish, at, odd, said, form)
+        by_clients = [online[one.calendar.id] for one in asked if one.calendar.id in online]
+        reasons = why.reasons([*asked, *by_clients], at, step, earliest=now)
+        theirs = {
+            one.calendar.id: found
+            for one, found in zip(by_clients, reasons[len(asked) :], strict=True)
+        }
+        for wish, said in zip(asked, reasons[: len(asked)], strict=True):
+            own = theirs.get(wish.calendar.id)
+            said_online = why_words.online(own, said, wish, form.day.data, bool(online))
+            found[wish.calendar.id] = _answer(wish, at, odd, said, said_online, form)
     return {
         "answers": [found[wish.calendar.id] for wish in wishes[:MOST]],
         "nobody": not wishes,
@@ -80,8 +89,26 @@ def _answers(form: WhyForm) -> dict:
     }
 
 
+def _online_wishes(form: WhyForm) -> dict[int, Wish]:
+    """The same as clients book it themselves, by calendar; nothing where they cannot book the
+    service at all, or not for so many minutes.
+    """
+    settings, service = OnlineSettings.of(access.clinic()), form.chosen_service
+    if not settings.is_on or service is None or form.minutes.data is not None:
+        return {}
+    return {
+        terms.calendar.id: Wish.online(terms, service, settings)
+        for terms in offers.offering_online(service)
+    }
+
+
 def _answer(
-    wish: Wish, at: datetime, odd: str | None, reasons: list[Reason], form: WhyForm
+    wish: Wish,
+    at: datetime,
+    odd: str | None,
+    reasons: list[Reason],
+    online: list[str],
+    form: WhyForm,
 ) -> Answer:
     zone, day = wish.calendar.zone, form.day.data
     said = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
@@ -99,7 +126,7 @@ def _answer(
         **{"from": f"{local:%H:%M}"},
     )
     name = f"{wish.calendar.user.name}, {wish.calendar.venue.name}"
-    return Answer(name, f"{start}–{end}", url, is_free, said)
+    return Answer(name, f"{start}–{end}", url, is_free, said, [] if odd == "gap" else online)
 
 
 def _place(reason: Reason) -> str:

@@ -1,5 +1,6 @@
 """Why somebody is not free at a time, in words: facts turned into sentences, nothing decided."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from flask_login import current_user
@@ -37,6 +38,46 @@ def sentence(reason: Reason, wish: Wish, day: date) -> str:
         return f"{what}, {times}, {display.STATUS_NAMES[reason.booking.status].lower()}."
     age = f" {_age(reason.event, wish)}" if reason.event else ""
     return f"{what}, {times}.{age}"
+
+
+def online(
+    theirs: Sequence[Reason] | None,
+    ours: Sequence[Reason],
+    wish: Wish,
+    day: date,
+    others_do: bool,
+) -> list[str]:
+    """Whether clients can book it themselves, and what is in their way besides what is in the
+    team's (`ours`). `theirs` None: the calendar takes no online bookings, or nobody can be booked
+    online for this (not `others_do`), of which nothing is said.
+    """
+    if theirs is None:
+        return ["Clients cannot book here online."] if others_do else []
+    if not theirs:
+        return ["Clients can book it online."]
+    rules = [_of_clients(one, wish, day) for one in theirs if one not in ours]
+    return ["Clients cannot book it online:", *rules] if rules else []
+
+
+def _of_clients(reason: Reason, wish: Wish, day: date) -> str:
+    """A rule of online booking that is in the way."""
+    if reason.kind == "notice":
+        return f"Too soon. They must book at least {_long(reason.minutes)} before."
+    if reason.kind == "horizon":
+        return f"Too far ahead. They can book at most {_long(reason.minutes)} ahead."
+    if reason.kind == "full":
+        return (
+            "No more online bookings that day: it has as many as this calendar takes"
+            f" ({reason.most})."
+        )
+    if reason.kind == "hours":
+        return f"{_hours(reason, wish, day)} The opening hours of the venue count for them."
+    return sentence(reason, wish, day)
+
+
+def _long(minutes: int) -> str:
+    count, unit = (minutes // 1440, "day") if minutes % 1440 == 0 else (minutes // 60, "hour")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def gap(reason: Reason, wish: Wish, day: date) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from base.scheduling import Span
 from base.time_off import DatedHours, TimeOff
+from free_times.rules import OnlineSettings
 from models import Booking, Service
 
 DAY = "2026-11-23"  # the Monday after the clock's now
@@ -120,3 +121,50 @@ def test_the_booking_form_names_the_gap_and_leads_to_all_reasons(signed_in, busy
     taken = pat.get("/bookings/check", query_string=query | {"starts": "10:30"})
     place = html.unescape(re.search(r'href="(/free-times/why/[^"]*)"', taken.get_data(True))[1])
     assert "Małgorzata Wójcik, 10:00–11:00, confirmed." in text(pat.get(place))
+
+
+# ---- what clients can book themselves ----
+
+
+@pytest.fixture
+def online(busy):
+    """Clients can book the first visit: two hours before, two months ahead."""
+    Service.update(bookable_online=True).where(Service.id == busy.first.id).execute()
+    OnlineSettings.stored(busy.clinic).change(None, is_on=True)
+    return busy
+
+
+def first(browser, linden, at: str, **more) -> str:
+    return asked(browser, linden, at, minutes="", service=str(linden.first.id), **more)
+
+
+def test_what_keeps_clients_from_booking_is_told_apart(signed_in, online, clock):
+    pat = signed_in(online.pat)
+    assert "Clients can book it online." in first(pat, online, "13:30", day="2026-11-24")
+    said = first(pat, online, "13:30", day="2027-02-23")
+    assert "Free." in said and "Too far ahead. They can book at most 60 days ahead." in said
+    assert "Clients c" not in first(pat, online, "12:15")  # lunch is in the way of everybody
+    online.first.change(None, online_notice_hours=100)
+    said = first(pat, online, "10:30", day="2026-11-24")
+    assert "Free." in said and "Too soon. They must book at least 100 hours before." in said
+
+
+def test_a_full_day_and_the_hours_of_the_venue_are_named(signed_in, online):
+    pat, day = signed_in(online.pat), "2026-11-24"
+    online.calendar.set_online(None, takes_online=True, takes_new_online=True, online_most=1)
+    tuesday = Span(NINE + 24 * HOUR, NINE + 25 * HOUR)
+    Booking.book(online.calendar, [tuesday], None)
+    Booking.update(online=True).where(Booking.starts_at == tuesday.starts_at).execute()
+    said = first(pat, online, "13:00", day=day)
+    assert "Free." in said and "as many as this calendar takes (1)." in said
+    online.street.hours = {"tue": [["09:00", "11:00"]]}
+    online.street.save()
+    assert "The opening hours of the venue count for them." in first(pat, online, "13:00", day=day)
+
+
+def test_who_takes_no_online_bookings_is_named_where_others_do(signed_in, online):
+    maya, day = signed_in(online.maya), "2026-11-24"
+    online.calendar.set_online(None, takes_online=False, takes_new_online=True, online_most=None)
+    assert "Clients cannot book here online." in first(maya, online, "13:00", day=day)
+    OnlineSettings.stored(online.clinic).change(None, is_on=False)
+    assert "online" not in first(maya, online, "13:00", day=day)
