@@ -18,6 +18,16 @@
       day.querySelector("summary").addEventListener("click", () =>
         setTimeout(() => day.open && day.querySelector("li button").focus()),
       );
+    const hold = document.querySelector("[data-until]");
+    if (hold) {
+      const left = () => Number(hold.dataset.until) * 1000 - Date.now();
+      const tell = () => {
+        for (const part of hold.querySelectorAll("[data-at]"))
+          part.hidden = part.dataset.at !== (left() > 120_000 ? "held" : left() > 0 ? "soon" : "over");
+      };
+      setInterval(tell, 5_000);
+      tell();
+    }
     const zone = document.querySelector("[data-zone]");
     const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const address = new URL(location.href);

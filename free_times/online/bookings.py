@@ -40,3 +40,8 @@ class OnlineBooking(Base):
 
     class Meta:
         indexes = ((("clinic", "made_at"), False),)
+
+
+def of_visit(visitor: str) -> OnlineBooking | None:
+    """What a visit has booked already."""
+    return OnlineBooking.get_or_none(OnlineBooking.form == visitor)

@@ -104,3 +104,11 @@ class Ticket:
             EPOCH + issued * _SECOND,
             nonce,
         )
+
+
+def visitor_of(text: str, clinic: int) -> str | None:
+    """Whose ticket it is; None for no ticket of this clinic's page."""
+    try:
+        return Ticket.read(text, clinic).visitor if text else None
+    except NoForm:
+        return None

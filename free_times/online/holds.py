@@ -38,6 +38,11 @@ class Hold(Base):
         indexes = ((("practitioner", "starts_at"), False),)
 
 
+def alive(visitor: str) -> Hold | None:
+    """What the visit holds now."""
+    return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())
+
+
 def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, list[TakenTime]]:
     """What other visitors hold of the time of these people (ids), by person. One query."""
     rows = (

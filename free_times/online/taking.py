@@ -1,6 +1,5 @@
 """Taking a time: the one way in which a visitor's booking is made, in one transaction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,11 +14,13 @@ from free_times.offers import Terms
 from free_times.rules import OnlineSettings, needs_approval
 from models import Booking, Clinic, Patient, Service
 
-from . import times
+from . import holds, times
 from .bookings import OnlineBooking
 from .forms import Ticket
 from .holds import Hold
 from .page import Page
+
+TYPING = timedelta(minutes=30)  # how long the notice may count from a time that is not held
 
 
 class JustTaken(Exception):
@@ -60,17 +61,17 @@ def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
     raise JustTaken
 
 
-def still_free(
-    page: Page, ticket: Ticket, *, but: Sequence[int] = (), judged_at: datetime | None = None
-) -> tuple[Service, Free]:
+def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
     """The ticket's time, if it can be taken now: in the calendar that was proposed, or for anyone
-    in another of the venue. Raises JustTaken.
+    in another of the venue. The notice counts from when the time was chosen, while it is held and
+    a little longer. Raises JustTaken.
     """
     service, terms = offered(page, ticket)
-    at = ticket.starts_at
-    found = times.free_times(
-        page, service, terms, at, at, visitor=ticket.visitor, but=but, judged_at=judged_at
-    )
+    since = ticket.issued_at
+    if not holds.alive(ticket.visitor):
+        since = max(since, scheduling.utc_now() - TYPING)
+    at, visitor = ticket.starts_at, ticket.visitor
+    found = times.free_times(page, service, terms, at, at, visitor=visitor, judged_at=since)
     free = next(found, None)
     if free is None:
         raise JustTaken
@@ -94,10 +95,7 @@ def take(
         if earlier:
             return earlier
         page = current(page)
-        hold = Hold.get_or_none(Hold.visitor == ticket.visitor)
-        is_held = hold is not None and hold.expires_at > scheduling.utc_now()
-        judged_at = ticket.issued_at if is_held else None
-        service, free = still_free(page, ticket, judged_at=judged_at)
+        service, free = still_free(page, ticket)
         check_terms(page, ticket, service, free)
         settings, asks = page.settings, as_request or is_request(page, service, free)
         client, is_new = _client(page.clinic, details)

@@ -26,19 +26,22 @@ def free_times(
     visitor: str | None = None,
     but: Collection[int] = (),
     judged_at: datetime | None = None,
+    with_holds: bool = True,
 ) -> Iterator[Free]:
     """Times at which one of these calendars is free for the service, that begin in [start, end],
     soonest first. `visitor`: whose own hold does not count. Bookings in `but` do not count.
     `judged_at`: when the visitor chose, where that was earlier (the notice counts from then).
+    `with_holds`: whether what visitors hold is taken.
     """
     now = scheduling.utc_now()
     wishes = [Wish.online(one, service, page.settings) for one in terms]
     needs = {wish.calendar.id: wish.need for wish in wishes}
-    held = held_of_others({one.calendar.user_id for one in terms}, visitor)
+    people = {one.calendar.user_id for one in terms}
+    held = held_of_others(people, visitor) if with_holds else {}
 
     def suits(at: datetime, calendar: Practitioner) -> bool:
         taken = held.get(calendar.user_id)
-        return not taken or not _meets(number(at), needs[calendar.id], taken)
+        return not taken or not meets(at, needs[calendar.id], taken)
 
     yield from finding.free_times(
         wishes,
@@ -51,11 +54,12 @@ def free_times(
     )
 
 
-def _meets(at: int, need: Need, taken: Collection[TakenTime]) -> bool:
+def meets(at: datetime, need: Need, taken: Collection[TakenTime]) -> bool:
     """Whether a visit that begins then would come too near to something of this."""
+    start = number(at)
     return any(
         one.starts - need.length - max(one.before, need.after)
-        < at
+        < start
         < one.ends + max(one.after, need.before)
         for one in taken
     )

@@ -14,7 +14,7 @@ from . import pages
 @dataclass(frozen=True)
 class Asked:
     """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
-    it is another than the venue's.
+    it is another than the venue's. `form`: the ticket of a time that was chosen before, if any.
     """
 
     page: Page
@@ -22,6 +22,7 @@ class Asked:
     venue: Venue | None
     person: User | None
     zone: str
+    form: str = ""
 
     @classmethod
     def of(cls, page: Page, said: Mapping[str, str]) -> "Asked":
@@ -33,6 +34,7 @@ class Asked:
             page.venues_by_slug.get(said.get("venue", "")),
             page.people_by_slug.get(said.get("with", "")),
             zone if pages.is_zone(zone) else "",
+            said.get("form", "")[:400],
         )
 
     @property
@@ -60,6 +62,7 @@ class Asked:
             "venue": _slug(self.page.venues_by_slug, self.venue),
             "with": _slug(self.page.people_by_slug, self.person),
             "zone": self.zone,
+            "form": self.form,
         }
         return {name: word for name, word in (words | changed).items() if word}
 

@@ -11,7 +11,7 @@ from base import scheduling
 from base.catalogue import _, ngettext
 from free_times.finding import Free
 from free_times.offers import Terms
-from free_times.online import times
+from free_times.online import forms, times
 from free_times.online.page import Page
 from models import User, Venue
 from views.kit import display
@@ -179,9 +179,10 @@ def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 20
     if asked.other_zone and not in_zone(scheduling.utc_now(), zone, asked.other_zone):
         asked = replace(asked, zone="")
     last = times.latest(page, service, terms)
+    visitor = forms.visitor_of(asked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:
-        return times.free_times(page, service, terms, begin, end)
+        return times.free_times(page, service, terms, begin, end, visitor=visitor)
 
     days, later, is_first = look(find, zone, asked.other_zone, since, last)
     return pages.show(

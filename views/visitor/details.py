@@ -12,12 +12,12 @@ from wtforms import BooleanField
 from base import scheduling, text
 from base.catalogue import _, lazy
 from free_times.finding import Free
-from free_times.online import managing, taking, times
+from free_times.online import bookings, holding, holds, managing, taking, times
 from free_times.online.forms import NoForm, Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
 from models import Service
-from views.kit import display
+from views.kit import brakes, display
 from views.kit.forms import Email, Form, Line, Paragraph
 
 from . import choosing, pages
@@ -94,29 +94,44 @@ def choose(page: Page):
     if asked.service is None or not asked.terms:
         return choosing.gone(page)
     at = pages.instant(request.form.get("time", ""))
-    free = at and next(times.free_times(page, asked.service, asked.terms, at, at), None)
+    before = _ticket(page, asked.form)
+    visitor = before and before.visitor
+    free = at and next(
+        times.free_times(page, asked.service, asked.terms, at, at, visitor=visitor), None
+    )
     if not free:
         return _just_taken(page, asked)
     terms = next(one for one in asked.terms if one.calendar.id == free.wish.calendar.id)
-    ticket = Ticket.issue(
-        clinic=page.clinic.id,
-        service=asked.service.id,
-        calendar=terms.calendar.id,
-        anyone=asked.person is None,
-        minutes=terms.minutes,
-        price_cents=terms.price_cents,
-        starts_at=free.starts_at,
-    )
+    chosen = {
+        "service": asked.service.id,
+        "calendar": terms.calendar.id,
+        "anyone": asked.person is None,
+        "minutes": terms.minutes,
+        "price_cents": terms.price_cents,
+        "starts_at": free.starts_at,
+    }
+    if before is None or bookings.of_visit(before.visitor):
+        ticket = Ticket.issue(clinic=page.clinic.id, **chosen)
+    else:
+        ticket = before.again(**chosen)
+    try:
+        holding.hold(page, ticket, _origin())
+    except JustTaken:
+        return _just_taken(page, asked)
     if request.form.get("name"):
         return _check(page, ticket)
     address = url_for(".details", name=page.name, form=ticket.text, zone=asked.zone or None)
     return redirect(address, 303)
 
 
+def _origin() -> str:
+    return brakes.key("hold", brakes.network())
+
+
 def _ticket(page: Page, text: str) -> Ticket | None:
     """What the form carried; None where no page of this clinic did."""
     try:
-        return Ticket.read(text[:400], page.clinic.id)
+        return Ticket.read(text[:400], page.clinic.id) if text else None
     except NoForm:
         return None
 
@@ -155,7 +170,12 @@ def check(page: Page):
     ticket = _ticket(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    if request.form.get("change"):
+    if request.form.get("extend"):
+        try:
+            holding.hold(page, ticket, _origin())
+        except JustTaken:
+            return _just_taken(page, _asked(page, ticket))
+    if request.form.get("change") or request.form.get("extend") == "form":
         return _ask(page, ticket, DetailsForm(page, request.form))
     return _check(page, ticket)
 
@@ -224,6 +244,7 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
         "zone": calendar.zone,
         "asked": asked,
         "price": pages.price(ticket.price_cents, page),
+        "hold": holds.alive(ticket.visitor),
         "other_time": url_for("choosing.free", name=page.name, **asked.said()),
     }
 
@@ -232,7 +253,8 @@ def _asked(page: Page, ticket: Ticket) -> Asked:
     """What the ticket is for, as far as the page offers it still."""
     calendar = next((one for one in page.calendars if one.id == ticket.calendar), None)
     person = calendar.user if calendar and not ticket.anyone else None
-    return Asked(page, page.service(ticket.service), calendar and calendar.venue, person, _zone())
+    venue = calendar and calendar.venue
+    return Asked(page, page.service(ticket.service), venue, person, _zone(), ticket.text)
 
 
 def typed() -> list[tuple[str, str]]:

@@ -1,0 +1,80 @@
+"""Holding a chosen time while the visitor types, within bounds: holds help, and nobody can shut a
+clinic with them. Beyond the bounds times are booked without.
+"""
+
+from datetime import timedelta
+
+from base import scheduling
+from base.database import database
+from base.slots import TakenTime
+from free_times.finding import Wish
+from free_times.offers import Terms
+from free_times.reading import number
+from models import Service
+
+from . import taking, times
+from .forms import Ticket
+from .holds import LASTS, Hold
+from .page import Page
+
+MOST_OF_ORIGIN = 5  # holds at a time from one network
+ALWAYS = 3  # holds of one practitioner on one day, however few times are left
+EXTENDED_FOR = timedelta(hours=2)  # after the time was chosen
+
+
+def hold(page: Page, ticket: Ticket, origin: str) -> Hold | None:
+    """Hold the ticket's time for ten minutes from now, in place of what this visit held before.
+    `origin`: where the visitor comes from, as a keyed hash. None where the bounds do not allow it.
+
+    Raises JustTaken where the time is not free.
+    """
+    with database.atomic():
+        page.clinic.lock()
+        before = Hold.get_or_none(Hold.visitor == ticket.visitor)
+        service, free = taking.still_free(page, ticket)
+        calendar = free.wish.calendar
+        terms = next(one for one in page.at(service) if one.calendar.id == calendar.id)
+        if before is not None and before.sealed:
+            return before  # it is being booked
+        if before is not None:
+            before.delete_instance()
+        if not _is_within_bounds(page, service, terms, free.wish, ticket, origin):
+            return None
+        return Hold.create(
+            clinic=page.clinic,
+            practitioner=calendar,
+            service=service,
+            visitor=ticket.visitor,
+            origin=origin,
+            starts_at=free.starts_at,
+            ends_at=free.ends_at,
+            expires_at=scheduling.utc_now() + LASTS,
+        )
+
+
+def _is_within_bounds(
+    page: Page, service: Service, terms: Terms, wish: Wish, ticket: Ticket, origin: str
+) -> bool:
+    now = scheduling.utc_now()
+    if now - ticket.issued_at > EXTENDED_FOR:
+        return False
+    living = Hold.select().where(Hold.clinic == page.clinic, Hold.expires_at > now)
+    if living.where(Hold.origin == origin).count() >= MOST_OF_ORIGIN:
+        return False
+    zone = terms.calendar.zone
+    day = scheduling.local_day(ticket.starts_at, zone)
+    begin, end = (scheduling.midnight(day + timedelta(days=n), zone) for n in (0, 1))
+    that_day = living.where(
+        Hold.practitioner == terms.calendar, Hold.starts_at >= begin, Hold.starts_at < end
+    )
+    if that_day.count() < ALWAYS:
+        return True
+    every = [
+        free.starts_at
+        for free in times.free_times(page, service, [terms], begin, end, with_holds=False)
+    ]
+    left = times.free_times(page, service, [terms], begin, end, visitor=ticket.visitor)
+    gaps = wish.need
+    own = [TakenTime(number(ticket.starts_at), number(ticket.ends_at), gaps.before, gaps.after)]
+    still = [free for free in left if not times.meets(free.starts_at, gaps, own)]
+    return 2 * len(still) >= len(every)
