@@ -151,7 +151,7 @@ def _keep(account: Account, row: RemoteCalendar | None, calendar: Calendar, ours
     row.access = calendar.access
     row.is_primary = calendar.is_primary
     row.zone_name = calendar.zone_name[:60] or row.zone_name
-    row.is_ours = mine
+    row.is_ours = row.is_ours or mine  # a person may change the description
     row.gone_since = None
     row.save()
 

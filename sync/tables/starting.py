@@ -1,7 +1,7 @@
 """How an account comes to be synced: a person allows it and says where its bookings go."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from base.audit import AuditEntry
 from base.database import in_one_transaction, now, transition
@@ -10,6 +10,8 @@ from models import User
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .mappings import MappingRow
 from .notices import Notice
+
+FIRST = datetime(2020, 1, 1, tzinfo=UTC)  # generations are seconds since then
 
 
 class OtherAccount(Exception):
@@ -82,10 +84,10 @@ def start(
     RemoteCalendar.delete().where(
         RemoteCalendar.account == account, RemoteCalendar.role == "destination"
     ).execute()
-    if calendar_id:
-        RemoteCalendar.delete().where(
-            RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
-        ).execute()
+    same = RemoteCalendar.account == account, RemoteCalendar.calendar_id == calendar_id
+    was = RemoteCalendar.get_or_none(*same) if calendar_id else None
+    if was:
+        was.delete_instance()
     RemoteCalendar.create(
         clinic=account.clinic,
         account=account,
@@ -94,6 +96,7 @@ def start(
         zone_name=zone_name,
         calendar_id=calendar_id,
         access="owner",
+        is_ours=bool(was and was.is_ours),
     )
     begin(account)
     account.user.change_sync(mode="two_way")
@@ -131,7 +134,9 @@ def begin(account: Account) -> None:
     account.put(
         phase="active",
         goal="",
-        generation=account.generation + 1,
+        # no other fresh start of this person had it: rows end, and providers remember ids and
+        # transactions of what was deleted; nor had one after which a backup was put back
+        generation=max(account.generation + 1, int((now() - FIRST).total_seconds())),
         approved=None,
         kept_copies=[],
         shown_as="",

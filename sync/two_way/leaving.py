@@ -86,7 +86,11 @@ class _Removal:
         mine = connecting.reference(self.account.clinic, self.account.user_id)
         listed = local.calendars(self.provider)
         self.rows = connecting.note_new(self.account, listed)
-        made = [calendar for calendar in listed if mine in calendar.description]
+        made = [
+            calendar
+            for calendar in listed
+            if mine in calendar.description or self._is_ours(calendar.calendar_id)
+        ]
         removed = {calendar.calendar_id for calendar in made if self._remove_calendar(calendar)}
         if destination and known and known not in {calendar.calendar_id for calendar in made}:
             is_listed = any(calendar.calendar_id == known for calendar in listed)
@@ -109,6 +113,11 @@ class _Removal:
         if is_mapped and not (self.found or removed):
             self._believe_later(Unavailable("nothing found"))
         return known is None or known in removed
+
+    def _is_ours(self, calendar_id: str) -> bool:
+        """Whether our records say that we made the calendar, whatever its description says now."""
+        row = self.rows.get(calendar_id)
+        return row is not None and row.is_ours
 
     def _is_mapped(self) -> bool:
         """Whether our records know of events there."""

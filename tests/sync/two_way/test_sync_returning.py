@@ -127,3 +127,48 @@ def test_what_a_colleague_left_there_stays_theirs(world):
     ending.leave(account, world.user, "disconnect")
     settle(world)
     assert set(ids(world, account)) == theirs
+
+
+def test_after_a_removal_no_name_of_a_deleted_event_is_used_again(world):
+    """Providers remember the names of events and of creations: they refuse one that was used, or
+    answer with what was deleted.
+    """
+    shared = world.robin.add_calendar("Practice")
+    account, booking = world.connect(), world.book()
+    refused = []
+    for _ in range(3):
+        starting.start(account, world.user, "Practice", "Europe/London", shared)
+        settle(world)
+        assert world.event_of(Account.get(), booking)
+        refused += [record for record in world.sandbox.requests if record.status == 409]
+        ending.leave(Account.get(), world.user, "disconnect")
+        settle(world)
+        account = world.connect()
+    assert refused == []
+
+
+def undescribe(world, calendar_id):
+    """Somebody removes from our calendar what says that it is ours."""
+    calendar = world.robin.calendar(calendar_id)
+    calendar["_properties" if world.kind == "microsoft" else "description"] = (
+        {} if world.kind == "microsoft" else "My appointments"
+    )
+
+
+@pytest.mark.parametrize("goal", ["off", "disconnect"])
+def test_our_calendar_stays_ours_under_another_description(world, goal):
+    account = begin(world)
+    there, before = world.destination(account), ids(world, account)
+    undescribe(world, there)
+    world.later(days=1)  # the list of calendars is brought up to date
+    world.run()
+    account = go(world, account, goal)
+    starting.start(account, world.user, "Kalends Pat", "Europe/London")
+    settle(world)
+    assert world.destination(account) == there and ids(world, account) == before
+    world.assert_in_step(account)
+    world.later(days=1)
+    world.run()
+    ending.leave(Account.get(), world.user, "disconnect")
+    settle(world)
+    assert there not in world.robin.calendars and not Account.select().exists()

@@ -217,10 +217,11 @@ class TestStarting:
         assert row(connected).phase == "naming" and "Nothing can start now" in page(pat)
 
     def test_a_second_press_begins_no_second_time(self, pat, world, connected):
-        for _ in range(2):
-            pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "Praxis"})
+        pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "Praxis"})
+        begun = row(connected).generation
+        pat.post(f"/sync/accounts/{connected.id}/start", data={"name": "Praxis"})
         world.run(connected)
-        assert row(connected).generation == 2 and len(world.calendars_of_ours(connected)) == 1
+        assert row(connected).generation == begun and len(world.calendars_of_ours(connected)) == 1
 
     def test_the_main_calendar_is_never_written_to(self, pat, world, connected, linden):
         linden.clinic.change(linden.olive, sync_existing=True)
