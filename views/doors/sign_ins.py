@@ -6,7 +6,7 @@ No address is ever shown.
 from flask import Blueprint, render_template, request
 from flask_login import current_user
 
-from base.catalogue import lazy
+from base.catalogue import _, lazy
 from people.security import KEPT, SecurityEvent
 from views.kit import access, sync_words
 from views.kit.access import owner_required
@@ -48,5 +48,5 @@ def listed():
 
 def _what(event: SecurityEvent) -> str:
     words = _WORDS.get(event.kind, event.kind.replace("_", " ").capitalize())
-    times = f", {event.count} times" if event.count > 1 else ""
-    return words.replace("{who}", event.user.name if event.user else _SOMEONE) + times
+    times = _(", {count} times", count=event.count) if event.count > 1 else ""
+    return words.format(who=event.user.name if event.user else _SOMEONE) + times

@@ -10,6 +10,7 @@ from flask_login import LoginManager, current_user, login_required, login_user, 
 
 from base import scheduling
 from base.audit import AuditEntry
+from base.catalogue import _
 from base.outside import ExternalEvent
 from base.time_off import UNDO_FOR, DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
@@ -88,7 +89,7 @@ def _ask_to_sign_in():
         return redirect(
             url_for("auth.sign_in", next=request.full_path if is_shown else request.path)
         )
-    flash("You were signed out, so nothing was saved. Sign in, then do it once more.", "warning")
+    flash(_("You were signed out, so nothing was saved. Sign in, then do it once more."), "warning")
     return redirect(url_for("auth.sign_in"), 303)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from flask import abort, current_app, make_response, render_template, request
 
+from base.catalogue import _
 from models import User
 from people.credentials import Throttle
 
@@ -30,7 +31,7 @@ LINKS, RESETS, SIGN_UPS = (
     5,
     5,
 )
-_TURNS, _PATIENCE_SECONDS = [threading.Lock() for _ in range(64)], 5
+_TURNS, _PATIENCE_SECONDS = [threading.Lock() for __ in range(64)], 5
 INVITATIONS = 60  # invitations and one-time links that one person makes
 
 
@@ -80,10 +81,12 @@ class SignInBrake:
 def slow_down(door: str, who: str, free: int) -> None:
     """The same for another door: count one try of `who`, or say how long to wait."""
     if wait := Throttle.admit({key(door, who): free}):
-        sentence = f"Wait {display.minutes(wait)}, then try again."
+        sentence = _("Wait {minutes}, then try again.", minutes=display.minutes(wait))
         if htmx.is_partial():
-            abort(htmx.say(f"Too many tries. {sentence}", 429))
-        page = render_template("error.html", status=429, heading="Too many tries", advice=sentence)
+            abort(htmx.say(_("Too many tries. {sentence}", sentence=sentence), 429))
+        page = render_template(
+            "error.html", status=429, heading=_("Too many tries"), advice=sentence
+        )
         abort(make_response(page, 429, {"Retry-After": str(wait)}))
 
 

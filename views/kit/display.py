@@ -16,6 +16,7 @@ from flask_login import current_user
 from jinja2.ext import Extension
 
 from base import scheduling
+from base.catalogue import _, lazy, ngettext
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.version import VERSION
@@ -23,30 +24,30 @@ from models import Booking
 from sync.providers import registry
 
 STATUS_NAMES = {
-    "offered": "Offered",
-    "pending": "Pending",
-    "confirmed": "Confirmed",
-    "arrived": "Arrived",
-    "delivered": "Completed",
-    "invoiced": "Invoiced",
-    "paid": "Paid",
-    "cancelled": "Cancelled",
-    "no_show": "No-show",
+    "offered": lazy("Offered"),
+    "pending": lazy("Pending"),
+    "confirmed": lazy("Confirmed"),
+    "arrived": lazy("Arrived"),
+    "delivered": lazy("Completed"),
+    "invoiced": lazy("Invoiced"),
+    "paid": lazy("Paid"),
+    "cancelled": lazy("Cancelled"),
+    "no_show": lazy("No-show"),
 }
-AWAY = "Away"
+AWAY = lazy("Away")
 OFF_NAMES = {
-    "leave": "Leave",
-    "sick": "Sick leave",
-    "training": "Training",
-    "lunch": "Lunch",
-    "other": "Time off",
+    "leave": lazy("Leave"),
+    "sick": lazy("Sick leave"),
+    "training": lazy("Training"),
+    "lunch": lazy("Lunch"),
+    "other": lazy("Time off"),
 }
 BUSY_NAMES = {
-    "busy": "Busy",
-    "free": "Free",
-    "tentative": "Tentative",
-    "away": "Away",
-    "elsewhere": "Working elsewhere",
+    "busy": lazy("Busy"),
+    "free": lazy("Free"),
+    "tentative": lazy("Tentative"),
+    "away": lazy("Away"),
+    "elsewhere": lazy("Working elsewhere"),
 }
 CURRENCIES = {"GBP": "£", "EUR": "€", "USD": "$"}
 
@@ -61,15 +62,15 @@ STYLESHEETS = (  # in the order in which they apply
 )
 
 _MENU = (  # name, endpoint, icon, who sees it
-    ("Team’s day", "team_day.index", "columns", "all"),
-    ("Calendar", "week.index", "calendar", "all"),
-    ("Clients", "patients.index", "clients", "all"),
-    ("Services", "services.index", "services", "all"),
-    ("Team", "team.index", "team", "all"),
-    ("Calendar sync", "sync_settings.show", "sync", "own calendar"),
-    ("Health", "health.show", "health", "manager"),
-    ("Settings", "settings.show", "settings", "manager"),
-    ("Help", "help.index", "help", "all"),
+    (lazy("Team’s day"), "team_day.index", "columns", "all"),
+    (lazy("Calendar"), "week.index", "calendar", "all"),
+    (lazy("Clients"), "patients.index", "clients", "all"),
+    (lazy("Services"), "services.index", "services", "all"),
+    (lazy("Team"), "team.index", "team", "all"),
+    (lazy("Calendar sync"), "sync_settings.show", "sync", "own calendar"),
+    (lazy("Health"), "health.show", "health", "manager"),
+    (lazy("Settings"), "settings.show", "settings", "manager"),
+    (lazy("Help"), "help.index", "help", "all"),
 )
 
 
@@ -118,7 +119,7 @@ def init_app(app: Flask) -> None:
         zone_city=zone_city,
         when=when,
         moment=moment,
-        status_name=(STATUS_NAMES | {"external": "Other calendar", "away": AWAY}).__getitem__,
+        status_name=(STATUS_NAMES | {"external": _("Other calendar"), "away": AWAY}).__getitem__,
     )
 
 
@@ -160,7 +161,7 @@ def site_map() -> list[tuple[str, str, str]]:
 
 def called(calendar) -> str:
     """The name of a calendar outside, for its owner: Google names the main one by the address."""
-    return "Your main calendar" if calendar.is_primary else calendar.name
+    return _("Your main calendar") if calendar.is_primary else calendar.name
 
 
 def day(value: date, year: bool = False) -> str:
@@ -195,7 +196,7 @@ def when(booking: Booking) -> str:
         if last == booking.starts_on
         else f"{short_day(booking.starts_on)} to {short_day(last)}"
     )
-    return f"{days} {last.year}, all day"
+    return _("{days} {year}, all day", days=days, year=last.year)
 
 
 def first_day(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> date:
@@ -214,7 +215,11 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
     year = {first.year, last.year} != {scheduling.local_day(scheduling.utc_now(), zone).year}
     start = day(first, year)
     if item.all_day:
-        return f"{start}, all day" if last == first else f"{start} to {day(last, year)}, all day"
+        return (
+            _("{start}, all day", start=start)
+            if last == first
+            else _("{start} to {last}, all day", start=start, last=day(last, year))
+        )
     end = clock(item.ends_at, zone)
     midnight = last == first or item.ends_at == scheduling.midnight(last, zone)
     return (
@@ -269,11 +274,14 @@ def duration(seconds: float) -> str:
 
     "40 seconds", "12 minutes", "5 hours", "9 days".
     """
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' * (count != 1)}"
-    return f"{int(seconds)} seconds"
+    if seconds >= 86400:
+        days = int(seconds // 86400)
+        return ngettext("{count} day", "{count} days", days, count=days)
+    if seconds >= 3600:
+        return ngettext("{count} hour", "{count} hours", int(seconds // 3600))
+    if seconds >= 60:
+        return ngettext("{count} minute", "{count} minutes", int(seconds // 60))
+    return _("{count} seconds", count=int(seconds))
 
 
 def plain_action(action: str) -> str:
@@ -281,13 +289,22 @@ def plain_action(action: str) -> str:
 
     "account.some_thing" → "account: some thing".
     """
-    kind, _, deed = action.partition(".")
+    kind, __, deed = action.partition(".")
     return f"{kind}: {deed or 'changed'}".replace("_", " ")
 
 
 def minutes(seconds: int) -> str:
     """How long to wait, rounded up: "a minute", "5 minutes"."""
-    return "a minute" if seconds <= 60 else f"{-(-seconds // 60)} minutes"
+    if seconds <= 60:
+        return _("a minute")
+    return _("{count} minutes", count=-(-seconds // 60))
+
+
+_RHYTHMS = (  # seconds of the unit, each once, every few
+    (86400, lazy("about daily"), lazy("about every {count} days")),
+    (3600, lazy("about hourly"), lazy("about every {count} hours")),
+    (60, lazy("about every minute"), lazy("about every {count} minutes")),
+)
 
 
 def rhythm(seconds: float) -> str:
@@ -295,18 +312,14 @@ def rhythm(seconds: float) -> str:
 
     "about every 15 minutes", "about hourly", "about every 6 hours", "about daily".
     """
-    for size, unit, name in (
-        (86400, "day", "daily"),
-        (3600, "hour", "hourly"),
-        (60, "minute", "every minute"),
-    ):
+    for size, once, often in _RHYTHMS:
         if seconds >= 0.75 * size:
             count = max(1, round(seconds / size))
-            return f"about {name}" if count == 1 else f"about every {count} {unit}s"
-    return "about every minute"
+            return str(once) if count == 1 else often.format(count=count)
+    return _("about every minute")
 
 
 def ago(at: datetime) -> str:
     """ "12 minutes ago"."""
     seconds = (scheduling.utc_now() - at).total_seconds()
-    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+    return _("just now") if seconds < 10 else _("{duration} ago", duration=duration(seconds))

@@ -31,6 +31,7 @@ from wtforms.widgets import (
 )
 
 from base import scheduling, text
+from base.catalogue import _, lazy
 
 
 class _PageToken(CSRF):
@@ -86,7 +87,9 @@ class _Cleaned:
         try:
             self.data = self.cleaned(raw)
         except text.TooLong as error:
-            raise ValueError(f"Use at most {error.limit:,} characters") from None
+            raise ValueError(
+                _("Use at most {limit} characters", limit=f"{error.limit:,}")
+            ) from None
 
 
 class Line(_Cleaned, StringField):
@@ -129,7 +132,7 @@ class Email(Line):
         try:
             return text.email(raw) if raw.strip() else ""
         except text.NoAddress:
-            raise ValueError("Write an address such as name@example.org") from None
+            raise ValueError(_("Write an address such as name@example.org")) from None
 
 
 class SignInName(Line):
@@ -143,7 +146,7 @@ class SignInName(Line):
     def cleaned(self, raw: str) -> str:
         found = text.clean(raw, self.limit).lower()
         if found and not re.fullmatch(r"[^@\s]+@[^@\s]+", found):
-            raise ValueError("Write an address such as name@example.org")
+            raise ValueError(_("Write an address such as name@example.org"))
         return found
 
 
@@ -153,12 +156,12 @@ class Zone(Line):
     names = staticmethod(scheduling.zone_names)
 
     def __init__(self, label: str, **kwargs):
-        super().__init__(label, 60, "Choose a time zone", render_kw={"list": "zones"}, **kwargs)
+        super().__init__(label, 60, _("Choose a time zone"), render_kw={"list": "zones"}, **kwargs)
 
     def process_formdata(self, valuelist):
         super().process_formdata(valuelist)
         if self.data and not scheduling.is_zone(self.data):
-            raise ValueError("Choose one from the list, such as Europe/London")
+            raise ValueError(_("Choose one from the list, such as Europe/London"))
 
 
 class Needed(InputRequired):
@@ -183,7 +186,7 @@ class Whole(Field):
         raw = valuelist[0].strip() if valuelist else ""
         self.data = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 7 else None
         if raw and self.data is None:
-            raise ValueError("Write a whole number")
+            raise ValueError(_("Write a whole number"))
 
 
 class Number(Whole):
@@ -233,7 +236,7 @@ class Money(Field):
         try:
             self.data = text.cents(text.line(valuelist[0] if valuelist else "", 20))
         except ValueError:
-            raise ValueError("Write an amount such as 65 or 65.50") from None
+            raise ValueError(_("Write an amount such as 65 or 65.50")) from None
 
 
 class Clock(Field):
@@ -257,7 +260,7 @@ class Clock(Field):
             wall = None
         self.data = None if wall is None or wall.tzinfo else wall
         if self.data is None:
-            raise ValueError("Write a time such as 09:30")
+            raise ValueError(_("Write a time such as 09:30"))
 
 
 class Day(Field):
@@ -275,9 +278,9 @@ class Day(Field):
             try:
                 found = date.fromisoformat(raw[:10])
             except ValueError:
-                raise ValueError("Choose a day, such as 2026-11-20") from None
+                raise ValueError(_("Choose a day, such as 2026-11-20")) from None
             if not scheduling.FIRST_DAY <= found <= scheduling.LAST_DAY:
-                raise ValueError("Choose a day from 1970 to 2099")
+                raise ValueError(_("Choose a day from 1970 to 2099"))
             self.data = found
 
 
@@ -303,7 +306,10 @@ class DayHours(Field):
             self.data = scheduling.check_walls(stretches)
         except scheduling.BadTime:
             raise ValueError(
-                "Write a start and a later end; a second stretch begins after the first has ended"
+                _(
+                    "Write a start and a later end; a second stretch begins after the first has"
+                    " ended"
+                )
             ) from None
 
 
@@ -320,7 +326,15 @@ class WeekHours(Field):
     28 time inputs of one name, in order (`templates/_hours.html`).
     """
 
-    DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    DAYS = (
+        lazy("Monday"),
+        lazy("Tuesday"),
+        lazy("Wednesday"),
+        lazy("Thursday"),
+        lazy("Friday"),
+        lazy("Saturday"),
+        lazy("Sunday"),
+    )
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """For each day its name and four wall times: from, to, from, to; else empty."""
@@ -344,8 +358,11 @@ class WeekHours(Field):
                 self.data.update(scheduling.check_hours({day: stretches}))
             except scheduling.BadTime:
                 raise ValueError(
-                    f"{name}: write a start and a later end; a second stretch begins after the"
-                    " first has ended"
+                    _(
+                        "{name}: write a start and a later end; a second stretch begins after the"
+                        " first has ended",
+                        name=name,
+                    )
                 ) from None
 
 
@@ -356,7 +373,7 @@ class Choice(SelectField):
         try:
             super().pre_validate(form)
         except ValidationError:
-            raise ValidationError("Choose one from the list") from None
+            raise ValidationError(_("Choose one from the list")) from None
 
 
 class Options(Choice):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import url_for
 
+from base.catalogue import _, lazy
 from models import AuditEntry, Clinic, Feed, Practitioner, Service, User, Venue
 from sync.providers import registry
 from sync.tables.accounts import Account
@@ -16,162 +17,168 @@ from . import sync_words
 from .display import STATUS_NAMES, moment, plain_action
 
 _DEEDS = {
-    "booking.made": "made {it}",
-    "booking.moved": "moved {it}",
-    "booking.given": "gave {it} to another calendar",
-    "booking.changed": "changed {it}",
-    "booking.undone": "undid a change of {it}",
-    "bookings.added": "imported {count} bookings",
-    "patients.added": "imported {count} clients",
-    "patient.added": "added {it}",
-    "patient.changed": "changed {it}",
-    "patient.archived": "archived {it}",
-    "patient.returned": "brought back {it}",
-    "patient.merged": "merged another record into {it}",
-    "patient.parted": "undid merging another record into {it}",
-    "clinic.ids_read": "put away the list of changed internal IDs",
-    "service.added": "added {it}",
-    "service.changed": "changed {it}",
-    "service.archived": "archived {it}",
-    "service.returned": "brought back {it}",
-    "venue.added": "added {it}",
-    "venue.changed": "changed {it}",
-    "venue.archived": "archived {it}",
-    "venue.returned": "brought back {it}",
-    "practitioner.added": "opened {it}",
-    "practitioner.hours": "changed the hours of {it}",
-    "practitioner.online": "changed which online bookings {it} takes",
-    "online.changed": "changed online booking",
-    "time_off.added": "added time off",
-    "time_off.changed": "changed time off",
-    "time_off.removed": "deleted time off",
-    "time_off.returned": "brought back time off",
-    "dated_hours.added": "set other hours on {day}",
-    "dated_hours.changed": "changed other hours on {day}",
-    "dated_hours.removed": "removed the other hours on {day}",
-    "venue.holidays": "changed the public holidays of {it}",
-    "practitioner.archived": "closed {it}",
-    "practitioner.returned": "opened {it} again",
-    "user.invited": "invited {it}",
-    "user.invite_link": "made an invitation link for {it}",
-    "user.reset_link": "made a link for a new password for {it}",
-    "user.address_asked": "sent {it} a link for a new e-mail address",
-    "user.password": "set the password of {it}",
-    "user.changed": "changed the record of {it}",
-    "user.left": "noted that {it} left",
-    "user.returned": "brought back {it}",
-    "user.signed_out_everywhere": "signed out on every device",
-    "sync.settings": "changed how bookings of {it} appear outside: {settings}",
-    "feed.generated": "made {it}",
-    "feed.changed": "changed what {it} shows",
-    "feed.rotated": "regenerated the URL of {it}",
-    "feed.revoked": "stopped {it}",
-    "account.connected": "connected {it}",
-    "account.reconnected": "reconnected {it}",
-    "account.refused": "could not connect {provider} ({why})",
-    "account.started": "began to sync with {it}",
-    "account.paused": "paused {it}",
-    "account.resumed": "went on with {it}",
-    "account.changed": "changed how {it} syncs",
-    "account.resync": "asked for a resync of {it}",
-    "account.leaving": "stopped {it}: {goal}",
-    "account.ended": "ended the removal of our events in {provider}; up to {count} stay there",
-    "account.reminded": "sent a reminder to look at {it}",
-    "account.gone": "finished disconnecting {provider}",
-    "source.on": "let {it} block booking",
-    "source.off": "let {it} block booking no more",
-    "source.rules": "changed what blocks booking in {it}",
-    "clinic.founded": "set up the clinic",
-    "clinic.changed": "changed the settings: {settings}",
-    "clinic.plan": "moved the clinic to the plan “{plan}”",
-    "import.begun": "sent in a CSV file",
-    "import.discarded": "threw a CSV file away",
-    "import.failed": "could not check a CSV file",
+    "booking.made": lazy("made {it}"),
+    "booking.moved": lazy("moved {it}"),
+    "booking.given": lazy("gave {it} to another calendar"),
+    "booking.changed": lazy("changed {it}"),
+    "booking.undone": lazy("undid a change of {it}"),
+    "bookings.added": lazy("imported {count} bookings"),
+    "patients.added": lazy("imported {count} clients"),
+    "patient.added": lazy("added {it}"),
+    "patient.changed": lazy("changed {it}"),
+    "patient.archived": lazy("archived {it}"),
+    "patient.returned": lazy("brought back {it}"),
+    "patient.merged": lazy("merged another record into {it}"),
+    "patient.parted": lazy("undid merging another record into {it}"),
+    "clinic.ids_read": lazy("put away the list of changed internal IDs"),
+    "service.added": lazy("added {it}"),
+    "service.changed": lazy("changed {it}"),
+    "service.archived": lazy("archived {it}"),
+    "service.returned": lazy("brought back {it}"),
+    "venue.added": lazy("added {it}"),
+    "venue.changed": lazy("changed {it}"),
+    "venue.archived": lazy("archived {it}"),
+    "venue.returned": lazy("brought back {it}"),
+    "practitioner.added": lazy("opened {it}"),
+    "practitioner.hours": lazy("changed the hours of {it}"),
+    "practitioner.online": lazy("changed which online bookings {it} takes"),
+    "online.changed": lazy("changed online booking"),
+    "time_off.added": lazy("added time off"),
+    "time_off.changed": lazy("changed time off"),
+    "time_off.removed": lazy("deleted time off"),
+    "time_off.returned": lazy("brought back time off"),
+    "dated_hours.added": lazy("set other hours on {day}"),
+    "dated_hours.changed": lazy("changed other hours on {day}"),
+    "dated_hours.removed": lazy("removed the other hours on {day}"),
+    "venue.holidays": lazy("changed the public holidays of {it}"),
+    "practitioner.archived": lazy("closed {it}"),
+    "practitioner.returned": lazy("opened {it} again"),
+    "user.invited": lazy("invited {it}"),
+    "user.invite_link": lazy("made an invitation link for {it}"),
+    "user.reset_link": lazy("made a link for a new password for {it}"),
+    "user.address_asked": lazy("sent {it} a link for a new e-mail address"),
+    "user.password": lazy("set the password of {it}"),
+    "user.changed": lazy("changed the record of {it}"),
+    "user.left": lazy("noted that {it} left"),
+    "user.returned": lazy("brought back {it}"),
+    "user.signed_out_everywhere": lazy("signed out on every device"),
+    "sync.settings": lazy("changed how bookings of {it} appear outside: {settings}"),
+    "feed.generated": lazy("made {it}"),
+    "feed.changed": lazy("changed what {it} shows"),
+    "feed.rotated": lazy("regenerated the URL of {it}"),
+    "feed.revoked": lazy("stopped {it}"),
+    "account.connected": lazy("connected {it}"),
+    "account.reconnected": lazy("reconnected {it}"),
+    "account.refused": lazy("could not connect {provider} ({why})"),
+    "account.started": lazy("began to sync with {it}"),
+    "account.paused": lazy("paused {it}"),
+    "account.resumed": lazy("went on with {it}"),
+    "account.changed": lazy("changed how {it} syncs"),
+    "account.resync": lazy("asked for a resync of {it}"),
+    "account.leaving": lazy("stopped {it}: {goal}"),
+    "account.ended": lazy(
+        "ended the removal of our events in {provider}; up to {count} stay there"
+    ),
+    "account.reminded": lazy("sent a reminder to look at {it}"),
+    "account.gone": lazy("finished disconnecting {provider}"),
+    "source.on": lazy("let {it} block booking"),
+    "source.off": lazy("let {it} block booking no more"),
+    "source.rules": lazy("changed what blocks booking in {it}"),
+    "clinic.founded": lazy("set up the clinic"),
+    "clinic.changed": lazy("changed the settings: {settings}"),
+    "clinic.plan": lazy("moved the clinic to the plan “{plan}”"),
+    "import.begun": lazy("sent in a CSV file"),
+    "import.discarded": lazy("threw a CSV file away"),
+    "import.failed": lazy("could not check a CSV file"),
 }
 _SETTINGS = {
-    "name": "name",
-    "contact": "contact for help",
-    "currency": "currency",
-    "privacy_ceiling": "what may leave of a client’s name",
-    "notes_may_leave": "whether notes may leave",
-    "internal_ids": "internal IDs",
-    "feed_preset": "how new links begin",
-    "empty_when_stopped": "what stopped links show",
-    "sync_allowed": "bookings may leave",
-    "identifier": "clients appear as",
-    "hide_sensitive": "hide sensitive information",
-    "mode": "way of syncing",
-    "sync_shared": "shared calendars may block time",
-    "sync_existing": "bookings may go to calendars that are there",
+    "name": lazy("name"),
+    "contact": lazy("contact for help"),
+    "currency": lazy("currency"),
+    "privacy_ceiling": lazy("what may leave of a client’s name"),
+    "notes_may_leave": lazy("whether notes may leave"),
+    "internal_ids": lazy("internal IDs"),
+    "feed_preset": lazy("how new links begin"),
+    "empty_when_stopped": lazy("what stopped links show"),
+    "sync_allowed": lazy("bookings may leave"),
+    "identifier": lazy("clients appear as"),
+    "hide_sensitive": lazy("hide sensitive information"),
+    "mode": lazy("way of syncing"),
+    "sync_shared": lazy("shared calendars may block time"),
+    "sync_existing": lazy("bookings may go to calendars that are there"),
 }
 _VALUES = {
-    True: "on",
-    False: "off",
-    None: "not chosen",
-    "one_way": "one way, by private link",
-    "two_way": "both ways",
+    True: lazy("on"),
+    False: lazy("off"),
+    None: lazy("not chosen"),
+    "one_way": lazy("one way, by private link"),
+    "two_way": lazy("both ways"),
 }
 # Whose, and what it is called, is private.
 _GONE = {
-    "account": "an account outside",
-    "remote_calendar": "a calendar outside",
+    "account": lazy("an account outside"),
+    "remote_calendar": lazy("a calendar outside"),
 }
-_GOALS = {"off": "one way from then on", "disconnect": "disconnect", "restart": "start over"}
+_GOALS = {
+    "off": lazy("one way from then on"),
+    "disconnect": lazy("disconnect"),
+    "restart": lazy("start over"),
+}
 
 
 # columns of bookings, clients, services, venues … as a person reads them; what moved or changed
 # hands is told apart
 FIELDS = {
-    "patient": "client",
-    "service": "service",
-    "rate_cents": "rate",
-    "notes": "notes",
-    "first_name": "first name",
-    "last_name": "last name",
-    "internal_id": "internal ID",
-    "email": "e-mail",
-    "phone": "phone",
-    "name": "name",
-    "duration_minutes": "length",
-    "gap_before_minutes": "gap before",
-    "buffer_minutes": "gap after",
-    "offers": "who offers it",
-    "price_cents": "price",
-    "colour": "colour",
-    "bookable_online": "online booking",
-    "online_choice": "with whom clients book",
-    "online_approval": "approval",
-    "online_notice_hours": "least notice",
-    "online_horizon_days": "furthest ahead",
-    "takes_online": "online bookings",
-    "takes_new_online": "new clients",
-    "online_most": "most online bookings a day",
-    "is_on": "on or off",
-    "needs_approval": "approval",
-    "lapse_hours": "how long requests wait",
-    "change_hours": "until when clients change bookings",
-    "notice_hours": "least notice",
-    "horizon_days": "furthest ahead",
-    "outside_blocks": "whether outside events block",
-    "when_stale": "what happens while calendars cannot be asked",
-    "stale_minutes": "how old calendars may be",
-    "asks": "what clients must leave",
-    "note_allowed": "notes of clients",
-    "consent": "consent",
-    "welcome": "welcome",
-    "cancellation": "cancellation rule",
-    "embed_origins": "sites that may embed the page",
-    "address": "address",
-    "zone_name": "time zone",
-    "hours": "hours",
-    "role": "role",
-    "title": "title",
-    "details": "description",
-    "identifier": "how clients appear",
-    "hide_sensitive": "hide sensitive information",
-    "statuses": "which bookings",
-    "past_days": "days back",
-    "future_days": "days ahead",
+    "patient": lazy("client"),
+    "service": lazy("service"),
+    "rate_cents": lazy("rate"),
+    "notes": lazy("notes"),
+    "first_name": lazy("first name"),
+    "last_name": lazy("last name"),
+    "internal_id": lazy("internal ID"),
+    "email": lazy("e-mail"),
+    "phone": lazy("phone"),
+    "name": lazy("name"),
+    "duration_minutes": lazy("length"),
+    "gap_before_minutes": lazy("gap before"),
+    "buffer_minutes": lazy("gap after"),
+    "offers": lazy("who offers it"),
+    "price_cents": lazy("price"),
+    "colour": lazy("colour"),
+    "bookable_online": lazy("online booking"),
+    "online_choice": lazy("with whom clients book"),
+    "online_approval": lazy("approval"),
+    "online_notice_hours": lazy("least notice"),
+    "online_horizon_days": lazy("furthest ahead"),
+    "takes_online": lazy("online bookings"),
+    "takes_new_online": lazy("new clients"),
+    "online_most": lazy("most online bookings a day"),
+    "is_on": lazy("on or off"),
+    "needs_approval": lazy("approval"),
+    "lapse_hours": lazy("how long requests wait"),
+    "change_hours": lazy("until when clients change bookings"),
+    "notice_hours": lazy("least notice"),
+    "horizon_days": lazy("furthest ahead"),
+    "outside_blocks": lazy("whether outside events block"),
+    "when_stale": lazy("what happens while calendars cannot be asked"),
+    "stale_minutes": lazy("how old calendars may be"),
+    "asks": lazy("what clients must leave"),
+    "note_allowed": lazy("notes of clients"),
+    "consent": lazy("consent"),
+    "welcome": lazy("welcome"),
+    "cancellation": lazy("cancellation rule"),
+    "embed_origins": lazy("sites that may embed the page"),
+    "address": lazy("address"),
+    "zone_name": lazy("time zone"),
+    "hours": lazy("hours"),
+    "role": lazy("role"),
+    "title": lazy("title"),
+    "details": lazy("description"),
+    "identifier": lazy("how clients appear"),
+    "hide_sensitive": lazy("hide sensitive information"),
+    "statuses": lazy("which bookings"),
+    "past_days": lazy("days back"),
+    "future_days": lazy("days ahead"),
 }
 
 
@@ -208,21 +215,22 @@ def _names(clinic: Clinic) -> dict[str, dict]:
         .tuples()
     )
     tables = (
-        (Service, "the service “{}”"),
-        (Venue, "the venue “{}”"),
-        (Feed, "the private link “{}”"),
+        (Service, _("the service “{name}”")),
+        (Venue, _("the venue “{name}”")),
+        (Feed, _("the private link “{name}”")),
     )
     named = {}
     for table, phrase in tables:
         rows = table.select(table.id, table.name).where(table.clinic == clinic).tuples()
-        named[table._meta.table_name] = {row: phrase.format(name) for row, name in rows}
+        named[table._meta.table_name] = {row: phrase.format(name=name) for row, name in rows}
     return {
         **named,
         "user": users,
         "practitioner": {
-            row: f"the calendar of {users[user]} at {venue}" for row, user, venue in calendars
+            row: _("the calendar of {name} at {venue}", name=users[user], venue=venue)
+            for row, user, venue in calendars
         },
-        "owner_of": {row: user for row, user, _ in calendars},
+        "owner_of": {row: user for row, user, __ in calendars},
         **_connected(clinic, users),
     }
 
@@ -232,7 +240,11 @@ def _connected(clinic: Clinic, users: dict[int, str]) -> dict[str, dict[int, str
     rows = list(Account.select().where(Account.clinic == clinic))
     return {
         "account": {
-            row.id: f"the {registry.of(row.kind).name} account of {users[row.user_id]}"
+            row.id: _(
+                "the {provider} account of {name}",
+                provider=registry.of(row.kind).name,
+                name=users[row.user_id],
+            )
             for row in rows
         },
         "since": {row.id: row.created_at for row in rows},
@@ -243,17 +255,21 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
     detail, deed = entry.detail, entry.action.partition(".")[2]
     count = detail.get("count", 1)
     it = {
-        "booking": "a booking" if count == 1 else f"{count} bookings",
-        "patient": "a client’s record",
+        "booking": _("a booking") if count == 1 else _("{count} bookings", count=count),
+        "patient": _("a client’s record"),
     }.get(entry.kind)
     it = it or names.get(entry.kind, {}).get(
-        entry.subject, _GONE.get(entry.kind, "something that is gone")
+        entry.subject, _GONE.get(entry.kind, _("something that is gone"))
     )
     if entry.kind == "account" and names["since"].get(entry.subject, entry.at) > entry.at:
         it = _GONE["account"]
     if entry.kind == "user" and entry.subject == entry.user_id:
-        it = "their own"
-    other = f"set {{it}} to {STATUS_NAMES[deed].lower()}" if deed in STATUS_NAMES else None
+        it = _("their own")
+    other = (
+        _("set {it} to {status}", it="{it}", status=STATUS_NAMES[deed].lower())
+        if deed in STATUS_NAMES
+        else None
+    )
     pattern = _DEEDS.get(entry.action, other) or plain_action(entry.action).replace(
         "{", ""
     ).replace("}", "")
@@ -269,21 +285,21 @@ def _what(entry: AuditEntry, names: dict[str, dict], zone: ZoneInfo) -> str:
         plan=detail.get("plan", ""),
         provider=registry.name(detail.get("kind")),
         why=detail.get("why", ""),
-        day=detail.get("day", "a date"),
+        day=detail.get("day", _("a date")),
         goal=_GOALS.get(detail.get("goal"), ""),
     )
     if entry.action == "booking.moved" and "was" in detail and "now" in detail:
         was, now = (moment(datetime.fromisoformat(detail[key]), zone) for key in ("was", "now"))
-        words += f" from {was} to {now}"
+        words += _(" from {was} to {now}", was=was, now=now)
     if "from" in detail and "to" in detail:
-        words += ", " + ", ".join(
-            f"{side} {names['practitioner'].get(detail[side], 'a calendar')}"
-            for side in ("from", "to")
+        was, now = (
+            names["practitioner"].get(detail[side], _("a calendar")) for side in ("from", "to")
         )
+        words += _(", from {was}, to {now}", was=was, now=now)
     if fields := field_words(detail):
         words += f" ({fields})"
     if entry.kind == "booking" and detail.get("status") in STATUS_NAMES:
-        words += f", now {STATUS_NAMES[detail['status']].lower()}"
+        words += _(", now {status}", status=STATUS_NAMES[detail["status"]].lower())
     return words
 
 
@@ -291,7 +307,7 @@ def _value(name: str, value) -> str:
     if name in ("identifier", "privacy_ceiling") and value in sync_words.IDENTIFIER_NAMES:
         return sync_words.IDENTIFIER_NAMES[value].lower()
     if name == "empty_when_stopped":
-        return "empty for 30 days" if value else "nothing, at once"
+        return _("empty for 30 days") if value else _("nothing, at once")
     return (
         _VALUES[value]
         if value is None or isinstance(value, bool)

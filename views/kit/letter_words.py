@@ -7,6 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.outbox import Letter
 from models import Clinic, User
 
@@ -15,9 +16,9 @@ from . import display, sync_words
 LATELY = timedelta(days=7)
 MOST_NAMED = 3
 _WHY = {
-    "address": "it is not a usable address",
-    "restored": "a backup was restored before it was sent",
-    "fault": "something went wrong on our side",
+    "address": lazy("it is not a usable address"),
+    "restored": lazy("a backup was restored before it was sent"),
+    "fault": lazy("something went wrong on our side"),
 }
 
 
@@ -43,24 +44,30 @@ def of_person(person: User) -> tuple[str, str] | None:
     if row is None:
         return None
     if row.phase == "sent":
-        return "info", f"The link was e-mailed {display.ago(row.ended_at)}."
+        return "info", _("The link was e-mailed {ago}.", ago=display.ago(row.ended_at))
     if row.phase == "failed":
         return (
             "warning",
             (
-                f"The e-mail with the link could not be delivered: {_why(row)}. Check the address,"
-                " or make a new link and pass it on."
+                _(
+                    "The e-mail with the link could not be delivered: {why}. Check the address,"
+                    " or make a new link and pass it on.",
+                    why=_why(row),
+                )
             ),
         )
     if row.failing_since:
         return (
             "warning",
             (
-                f"The e-mail with the link is not sent yet: {_why(row)}. We go on trying for a day."
-                " You can pass the link on yourself."
+                _(
+                    "The e-mail with the link is not sent yet: {why}. We go on trying for a day."
+                    " You can pass the link on yourself.",
+                    why=_why(row),
+                )
             ),
         )
-    return "info", "The e-mail with the link is on its way."
+    return "info", _("The e-mail with the link is on its way.")
 
 
 def mail(clinic: Clinic, zone: ZoneInfo) -> tuple[str, str, str]:
@@ -78,25 +85,37 @@ def mail(clinic: Clinic, zone: ZoneInfo) -> tuple[str, str, str]:
         .where(Letter.phase == "sent", Letter.ended_at > at - timedelta(days=1))
         .count()
     )
-    counted = f"{sent:,} sent within a day, {waiting.count():,} waiting."
+    counted = _(
+        "{sent} sent within a day, {count} waiting.", sent=f"{sent:,}", count=f"{waiting.count():,}"
+    )
     if stuck:
         since = display.moment(stuck.failing_since, zone)
         return (
             "trouble",
-            "Not working",
-            f"E-mails cannot be sent since {since}: {_why(stuck)}. We go on trying. {counted}",
+            _("Not working"),
+            _(
+                "E-mails cannot be sent since {since}: {why}. We go on trying. {counted}",
+                since=since,
+                why=_why(stuck),
+                counted=counted,
+            ),
         )
     if failed:
-        return "waiting", "Not all delivered", f"{_named(failed)} {counted}"
-    return "ok", "Set up", counted
+        return "waiting", _("Not all delivered"), f"{_named(failed)} {counted}"
+    return "ok", _("Set up"), counted
 
 
 def _named(failed: list[Letter]) -> str:
     """To whom something could not be delivered, and why."""
-    said = [f"To {name}: {_why(row)}." for row in failed[:MOST_NAMED] if (name := _reader(row))]
-    return (
-        f"{sync_words.count(len(failed), 'e-mail')} could not be delivered within the last week."
-        f" {' '.join(said)}"
+    said = [
+        _("To {name}: {why}.", name=name, why=_why(row))
+        for row in failed[:MOST_NAMED]
+        if (name := _reader(row))
+    ]
+    return _(
+        "{count} could not be delivered within the last week. {said}",
+        count=sync_words.count(len(failed), "e-mail"),
+        said=" ".join(said),
     )
 
 
@@ -117,5 +136,5 @@ def _why(letter: Letter) -> str:
     if letter.word in _WHY:
         return _WHY[letter.word]
     if letter.word[:1].isdigit():
-        return f"the mail server answered {letter.word}"
-    return f"the mail server cannot be reached ({letter.word})"
+        return _("the mail server answered {word}", word=letter.word)
+    return _("the mail server cannot be reached ({word})", word=letter.word)

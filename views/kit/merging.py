@@ -22,6 +22,7 @@ from wtforms.widgets import HiddenInput
 
 from base import scheduling
 from base.audit import AuditEntry
+from base.catalogue import _
 from base.database import Base, Taken, alone
 
 from . import access, display, sync_words
@@ -234,9 +235,9 @@ class Merging(Form):
     def in_words(self, names: tuple[str, ...]) -> str:
         """What the fields say, for a person to compare."""
         if len(names) == 1:
-            return in_words(self[names[0]]) or "Empty"
+            return in_words(self[names[0]]) or _("Empty")
         said = [(self[name].label.text, in_words(self[name])) for name in names]
-        return ", ".join(f"{label}: {words}" for label, words in said if words not in ("", "No"))
+        return ", ".join(f"{label}: {words}" for label, words in said if words not in ("", _("No")))
 
 
 def plain(value):
@@ -257,7 +258,7 @@ def plain(value):
 def in_words(field: Field) -> str:
     """What a field says, in one line or as the text that it is; "" when it is empty."""
     if isinstance(field, BooleanField):
-        return "Yes" if field.data else "No"
+        return _("Yes") if field.data else _("No")
     if isinstance(field, WeekHours):
         return "; ".join(
             f"{name} {', '.join(f'{a}–{b}' for a, b in (field.data or {})[day])}"
@@ -265,14 +266,14 @@ def in_words(field: Field) -> str:
             if (field.data or {}).get(day)
         )
     if isinstance(field, DayHours):
-        return ", ".join(f"{a}–{b}" for a, b in field.data or []) or "Closed"
+        return ", ".join(f"{a}–{b}" for a, b in field.data or []) or _("Closed")
     if field.data is None or field.data == "":
         return ""
     if isinstance(field, SelectMultipleField):
-        return ", ".join(str(label) for value, label, chosen, *_ in field.iter_choices() if chosen)
+        return ", ".join(str(label) for value, label, chosen, *__ in field.iter_choices() if chosen)
     if isinstance(field, SelectField):
         return next(
-            (str(label) for value, label, chosen, *_ in field.iter_choices() if chosen),
+            (str(label) for value, label, chosen, *__ in field.iter_choices() if chosen),
             str(field.data),
         )
     if isinstance(field, Money):
@@ -288,7 +289,7 @@ def _last_change(row: Base) -> str:
     if entry is None:
         return ""
     who = (
-        "You, in another window"
+        _("You, in another window")
         if entry.user_id == current_user.id
         else entry.user.name
         if entry.user

@@ -18,6 +18,7 @@ from wtforms import BooleanField, PasswordField
 from wtforms.validators import Length
 
 from base import vault
+from base.catalogue import _, lazy
 from base.database import now
 from models import User
 
@@ -28,22 +29,22 @@ LONGEST = timedelta(days=2)  # how long what was typed waits
 MOST_CHARACTERS = 200_000
 SECRET_FIELDS = ("password", "current")  # never kept: they are written anew
 _WHY = {  # why the form is not taken yet: heading, and the sentence for a part of a page
-    "ended": ("You were signed out", "You are signed out."),
-    "other": ("Someone else is signed in now", "Someone else is signed in now."),
-    "old": ("Please sign in again", "This page was open for more than a month."),
+    "ended": (lazy("You were signed out"), lazy("You are signed out.")),
+    "other": (lazy("Someone else is signed in now"), lazy("Someone else is signed in now.")),
+    "old": (lazy("Please sign in again"), lazy("This page was open for more than a month.")),
 }
 
 
 class SignIn(Form):
     email = SignInName(
-        "E-mail", "Write your e-mail address", render_kw={"autocomplete": "username"}
+        lazy("E-mail"), lazy("Write your e-mail address"), render_kw={"autocomplete": "username"}
     )
     password = PasswordField(
-        "Password",
-        [Needed("Write your password"), Length(max=200)],
+        lazy("Password"),
+        [Needed(lazy("Write your password")), Length(max=200)],
         render_kw={"autocomplete": "current-password"},
     )
-    remember = BooleanField("Stay signed in on this device")
+    remember = BooleanField(lazy("Stay signed in on this device"))
 
 
 def ask_again(user_id: int | None, why: str):
@@ -56,9 +57,12 @@ def ask_again(user_id: int | None, why: str):
     if htmx.is_partial():
         page = url_for("auth.sign_in")
         return htmx.say(
-            Markup(
-                '{} <a href="{}" target="_blank">Sign in in another tab</a>, then go on here.'
-            ).format(sentence, page),
+            Markup(  # noqa: S704 — the sentence is ours, and what fills it is escaped
+                _(
+                    '{why} <a href="{page}" target="_blank">Sign in in another tab</a>,'
+                    " then go on here."
+                )
+            ).format(why=sentence, page=page),
             401,
         )
     kept = _sealed(user_id) if user_id else ""
@@ -106,12 +110,14 @@ def resume(user: User, sealed: str):
         or now().timestamp() - kept["at"] > LONGEST.total_seconds()
     ):
         if kept:
-            flash("That form was opened by someone else, so nothing was saved.", "warning")
+            flash(_("That form was opened by someone else, so nothing was saved."), "warning")
         return None
     if kept["again"]:
         flash(
-            "You are signed in again. Passwords and files are not kept: please enter them once"
-            " more.",
+            _(
+                "You are signed in again. Passwords and files are not kept: please enter them once"
+                " more."
+            ),
             "warning",
         )
         return redirect(_page_of(kept["to"]), 303)

@@ -6,6 +6,7 @@ Facts turned into words, nothing decided.
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _, lazy, ngettext
 from base.text import IDENTIFIERS, cut
 from models import AuditEntry, Feed, FeedRead, Practitioner, User
 from people import zones
@@ -15,56 +16,64 @@ from sync.providers import registry
 from . import display
 
 IDENTIFIER_NAMES = {
-    "none": "Not at all",
-    "internal_id": "Internal ID",
-    "initials": "Initials",
-    "first_name": "First name",
-    "first_name_last_initial": "First name, last initial",
-    "full_name": "Full name",
+    "none": lazy("Not at all"),
+    "internal_id": lazy("Internal ID"),
+    "initials": lazy("Initials"),
+    "first_name": lazy("First name"),
+    "first_name_last_initial": lazy("First name, last initial"),
+    "full_name": lazy("Full name"),
 }
 TITLES = {
-    "{service} {client}": "Service, then client",
-    "{client} {service}": "Client, then service",
-    "{organisation}": "Organisation",
+    "{service} {client}": lazy("Service, then client"),
+    "{client} {service}": lazy("Client, then service"),
+    "{organisation}": lazy("Organisation"),
 }
-BLOCKS = {"{organisation}": "Organisation", "{service}": "Service", "{client}": "Client"}
+BLOCKS = {
+    "{organisation}": lazy("Organisation"),
+    "{service}": lazy("Service"),
+    "{client}": lazy("Client"),
+}
 WINDOW_NAMES = {
-    "year": "30 days back, 12 months ahead",
-    "half_year": "30 days back, 6 months ahead",
-    "everything": "Everything",
+    "year": lazy("30 days back, 12 months ahead"),
+    "half_year": lazy("30 days back, 6 months ahead"),
+    "everything": lazy("Everything"),
 }
-EVENT_STATUSES = {"confirmed": "Confirmed", "tentative": "Tentative", "cancelled": "Cancelled"}
+EVENT_STATUSES = {
+    "confirmed": lazy("Confirmed"),
+    "tentative": lazy("Tentative"),
+    "cancelled": lazy("Cancelled"),
+}
 _RARELY_SECONDS = 36 * 3600
 _SETTINGS = {
-    ("sync_allowed", True): "let bookings appear in outside calendars",
-    ("sync_allowed", False): "kept all bookings inside Kalends",
-    ("mode", "two_way"): "turned two-way sync on",
-    ("mode", "one_way"): "went one way",
-    ("hide_sensitive", True): "hid sensitive information in all links",
-    ("hide_sensitive", False): "showed details in links again",
+    ("sync_allowed", True): lazy("let bookings appear in outside calendars"),
+    ("sync_allowed", False): lazy("kept all bookings inside Kalends"),
+    ("mode", "two_way"): lazy("turned two-way sync on"),
+    ("mode", "one_way"): lazy("went one way"),
+    ("hide_sensitive", True): lazy("hid sensitive information in all links"),
+    ("hide_sensitive", False): lazy("showed details in links again"),
 }
 _ACCOUNT_DEEDS = {
-    "account.connected": "connected {}",
-    "account.reconnected": "reconnected {}",
-    "account.refused": "tried to connect {}, and it did not work out",
-    "account.started": "started to sync with {}",
-    "account.paused": "paused sync",
-    "account.resumed": "ended the pause",
-    "account.changed": "changed how a connected calendar syncs",
-    "account.resync": "asked for a resync",
-    "account.leaving": "stopped sync",
-    "account.ended": "ended the removal and let our events stay",
-    "account.gone": "finished disconnecting {}",
-    "account.reminded": "reminded someone of their calendar",
-    "source.on": "let a calendar outside block booking",
-    "source.off": "let a calendar outside block booking no more",
-    "source.rules": "changed what blocks booking in a calendar outside",
+    "account.connected": lazy("connected {provider}"),
+    "account.reconnected": lazy("reconnected {provider}"),
+    "account.refused": lazy("tried to connect {provider}, and it did not work out"),
+    "account.started": lazy("started to sync with {provider}"),
+    "account.paused": lazy("paused sync"),
+    "account.resumed": lazy("ended the pause"),
+    "account.changed": lazy("changed how a connected calendar syncs"),
+    "account.resync": lazy("asked for a resync"),
+    "account.leaving": lazy("stopped sync"),
+    "account.ended": lazy("ended the removal and let our events stay"),
+    "account.gone": lazy("finished disconnecting {provider}"),
+    "account.reminded": lazy("reminded someone of their calendar"),
+    "source.on": lazy("let a calendar outside block booking"),
+    "source.off": lazy("let a calendar outside block booking no more"),
+    "source.rules": lazy("changed what blocks booking in a calendar outside"),
 }
 _LINK_DEEDS = {
-    "feed.generated": "made the link",
-    "feed.changed": "changed what the link shows:",
-    "feed.rotated": "regenerated the URL of the link",
-    "feed.revoked": "stopped the link",
+    "feed.generated": lazy("made the link"),
+    "feed.changed": lazy("changed what the link shows:"),
+    "feed.rotated": lazy("regenerated the URL of the link"),
+    "feed.revoked": lazy("stopped the link"),
 }
 
 
@@ -95,12 +104,12 @@ def safer_identifiers(user: User) -> dict[str, str]:
 def covers(feed: Feed) -> str:
     """Whose bookings a link shows: "Yours at Linden Street"."""
     if feed.scope == "clinic":
-        return "All calendars of the clinic"
+        return _("All calendars of the clinic")
     if feed.scope == "person":
-        return "Yours at every venue"
-    whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else "Yours"
+        return _("Yours at every venue")
+    whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else _("Yours")
     if feed.kind == "availability":
-        return f"{whose} at every venue"
+        return _("{whose} at every venue", whose=whose)
     return f"{whose} at {feed.practitioner.venue.name}"
 
 
@@ -115,14 +124,17 @@ def lacks_role(feed: Feed, user: User) -> bool:
 def shows(feed: Feed, user: User) -> str:
     """In a few words, for a table: "Bookings with internal ID"."""
     if feed.kind == "availability":
-        return "Free and busy only"
+        return _("Free and busy only")
     if feed.hide_sensitive or user.hide_sensitive:
-        return "Bookings as “Busy”"
+        return _("Bookings as “Busy”")
     identifier = in_effect(user, feed) if "{client}" in feed.title else "none"
     return (
-        "Bookings without clients"
+        _("Bookings without clients")
         if identifier == "none"
-        else f"Bookings with {IDENTIFIER_NAMES[identifier].lower().replace(' id', ' ID')}"
+        else _(
+            "Bookings with {identifier}",
+            identifier=IDENTIFIER_NAMES[identifier].lower().replace(" id", " ID"),
+        )
     )
 
 
@@ -136,22 +148,28 @@ def window(feed: Feed) -> str:
     """The time span that a link covers."""
     if feed.past_days is None and feed.future_days is None:
         return WINDOW_NAMES["everything"]
-    back = "everything past" if feed.past_days is None else f"{feed.past_days} days back"
-    ahead = (
-        "everything ahead"
-        if feed.future_days is None
-        else {365: "12 months", 183: "6 months"}.get(feed.future_days, f"{feed.future_days} days")
+    back = (
+        _("everything past")
+        if feed.past_days is None
+        else _("{count} days back", count=feed.past_days)
     )
-    return f"{back}, {ahead}" + ("" if feed.future_days is None else " ahead")
+    ahead = (
+        _("everything ahead")
+        if feed.future_days is None
+        else {365: _("12 months ahead"), 183: _("6 months ahead")}.get(
+            feed.future_days, _("{count} days ahead", count=feed.future_days)
+        )
+    )
+    return f"{back}, {ahead}"
 
 
 def statuses(feed: Feed) -> list[tuple[str, str]]:
     """(how it shows, which statuses) for each way in use, and what stays out."""
     groups = [
-        (f"As {key}", [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key])
+        (_("As {key}", key=key), [s for s in display.STATUS_NAMES if feed.statuses.get(s) == key])
         for key in EVENT_STATUSES
     ]
-    groups.append(("Left out", [s for s in display.STATUS_NAMES if s not in feed.statuses]))
+    groups.append((_("Left out"), [s for s in display.STATUS_NAMES if s not in feed.statuses]))
     return [
         (name, ", ".join(display.STATUS_NAMES[s] for s in members))
         for name, members in groups
@@ -164,7 +182,11 @@ def rhythm(read: FeedRead) -> str:
     seconds = read.interval_seconds or 0
     twice_a_day = 9 * 3600 <= seconds <= 16 * 3600
     return (
-        ", about twice a day" if twice_a_day else f", {display.rhythm(seconds)}" if seconds else ""
+        _(", about twice a day")
+        if twice_a_day
+        else f", {display.rhythm(seconds)}"
+        if seconds
+        else ""
     )
 
 
@@ -174,16 +196,13 @@ def going_stale(feed: Feed) -> str:
     "Outlook gets nothing more and goes stale; …".
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
-    families = list(dict.fromkeys(read.family for read in reads)) or ["any app that uses it"]
+    families = list(dict.fromkeys(read.family for read in reads)) or [_("any app that uses it")]
     names = " and ".join(name for name in (", ".join(families[:-1]), families[-1]) if name)
-    fate = (
-        "gets nothing more and goes stale"
-        if len(families) == 1
-        else "get nothing more and go stale"
-    )
-    return (
-        f"{names[0].upper()}{names[1:]} {fate}; add the new address"
-        f" {'there' if len(families) == 1 else 'in each'} by hand."
+    return ngettext(
+        "{names} gets nothing more and goes stale; add the new address there by hand.",
+        "{names} get nothing more and go stale; add the new address in each by hand.",
+        len(families),
+        names=f"{names[0].upper()}{names[1:]}",
     )
 
 
@@ -196,12 +215,12 @@ def is_regular(feed: Feed) -> bool:
 
 def deed(entry: AuditEntry, link_name: str, user: User) -> str:
     """One line of the history: "You made the link “My phone”"."""
-    who = "You" if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
+    who = _("You") if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
     if entry.action == "sync.settings":
         return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
         name = registry.name(entry.detail.get("kind"))
-        return f"{who} {_ACCOUNT_DEEDS[entry.action].format(name)}"
+        return f"{who} {_ACCOUNT_DEEDS[entry.action].format(provider=name)}"
     if entry.action in _LINK_DEEDS:
         return f"{who} {_LINK_DEEDS[entry.action]} “{link_name}”"
     return f"{who}: {display.plain_action(entry.action)}"
@@ -209,12 +228,16 @@ def deed(entry: AuditEntry, link_name: str, user: User) -> str:
 
 def _setting(name: str, value) -> str:
     if name == "identifier":
-        return (
-            "chose how clients appear:"
-            f" {IDENTIFIER_NAMES.get(value, 'not chosen').lower().replace(' id', ' ID')}"
+        return _(
+            "chose how clients appear: {identifier}",
+            identifier=IDENTIFIER_NAMES.get(value, _("not chosen")).lower().replace(" id", " ID"),
         )
     known = isinstance(value, str | bool)
-    return _SETTINGS.get((name, value), "changed how to sync") if known else "changed how to sync"
+    return (
+        _SETTINGS.get((name, value), _("changed how to sync"))
+        if known
+        else _("changed how to sync")
+    )
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:
@@ -253,9 +276,22 @@ def _history(user: User, most: int) -> list[tuple[AuditEntry, str]]:
     return [(row, names.get(row.subject, "") if row.kind == "feed" else "") for row in rows]
 
 
+_COUNTED = {  # none, one, many
+    "account": (lazy("No account"), lazy("One account"), lazy("{count} accounts")),
+    "calendar": (lazy("No calendar"), lazy("One calendar"), lazy("{count} calendars")),
+    "e-mail": (lazy("No e-mail"), lazy("One e-mail"), lazy("{count} e-mails")),
+    "link": (lazy("No link"), lazy("One link"), lazy("{count} links")),
+    "private link": (
+        lazy("No private link"),
+        lazy("One private link"),
+        lazy("{count} private links"),
+    ),
+}
+
+
 def count(number: int, noun: str) -> str:
     """ "No link", "One link", "3 links"."""
-    return {0: f"No {noun}", 1: f"One {noun}"}.get(number, f"{number} {noun}s")
+    return _COUNTED[noun][min(number, 2)].format(count=number)
 
 
 def taking_part(calendars: list[Practitioner]) -> str:
@@ -263,7 +299,11 @@ def taking_part(calendars: list[Practitioner]) -> str:
 
     People who have not allowed it are left out.
     """
-    return f"{sum(c.user.sync_allowed for c in calendars)} of {len(calendars)} take part"
+    return _(
+        "{some} of {all} take part",
+        some=sum(c.user.sync_allowed for c in calendars),
+        all=len(calendars),
+    )
 
 
 def zone(calendars: list[Practitioner], user: User) -> ZoneInfo:

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, render_template, request
 from flask_login import current_user
 from itsdangerous import BadData
 
+from base.catalogue import _
 from base.database import now
 from people.security import SecurityEvent
 
@@ -82,7 +83,7 @@ def _browser() -> str:
 def sent() -> Token | None:
     """The token that came with the request, if we made it."""
     try:
-        holder, made_at, _ = devices.signer("kalends page").loads(
+        holder, made_at, __ = devices.signer("kalends page").loads(
             request.form.get(FIELD) or request.headers.get(HEADER, "")
         )
         return Token(str(holder), int(made_at))
@@ -123,9 +124,11 @@ def _refuse():
     )
     SecurityEvent.note("form_refused", *person, brakes.source(), devices.label())
     heading, advice = (
-        "This page was open for too long",
-        "Nothing was saved. Go back, reload the page and send it again.",
+        _("This page was open for too long"),
+        _("Nothing was saved. Go back, reload the page and send it again."),
     )
     if htmx.is_partial():
-        return htmx.say(f"{heading}. Nothing was saved: reload it and send it again.", 401)
+        return htmx.say(
+            _("{heading}. Nothing was saved: reload it and send it again.", heading=heading), 401
+        )
     return render_template("error.html", heading=heading, advice=advice, status=400), 400

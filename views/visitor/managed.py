@@ -175,7 +175,7 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:
         return managing.other_times(page, made, begin, end)
 
-    days, later, _ = choosing.look(
+    days, later, __ = choosing.look(
         find,
         facts["zone"],
         facts["other_zone"],
