@@ -84,6 +84,6 @@ def _held(account: Account, work) -> float:
     """Seconds of one transaction that holds the clinic."""
     started = time.perf_counter()
     with database.atomic():
-        account.clinic.hold()
+        account.clinic.lock()
         work()
     return time.perf_counter() - started
