@@ -23,10 +23,10 @@ MOST_TO_ADDRESS, MOST_OF_VISIT, MOST_OF_CLINIC = 3, 3, 200  # codes within that 
 
 
 class MailedCode(Base):
-    """A code on its way to an address, for one visit of a clinic's page. It works once.
+    """A code on its way to an address, for one visit of a clinic's page.
 
     `visit` and `key` are hashes: of the form, and of the address. The address is encrypted.
-    `tries`: wrong ones too.
+    `tries`: wrong ones.
     """
 
     clinic = ForeignKeyField(Clinic, on_delete="CASCADE")
@@ -71,26 +71,26 @@ class MailedCode(Base):
         return True
 
     @classmethod
-    @database.atomic()
     def accept(cls, visit: str, email: str, typed: str) -> bool:
         """Whether these are the digits that were sent to this address for this visit.
 
-        Each try counts, and a code works once: call it in the transaction of what it is good for.
+        A wrong try counts, and is counted before it is judged: not in a transaction that may be
+        rolled back. The right digits stay good until the code ends, since a visit makes one
+        booking.
         """
         row = cls._newest(visit, _key(email))
-        digits = "".join(typed.split())
-        known = [
-            hmac.compare_digest(one, digits.encode("utf-8", "replace"))
-            for one in (row.digits if row else [b"      "])
-        ]
-        if row is None:
-            return False
-        counted = (
-            cls.update(tries=TRIES if any(known) else cls.tries + 1)
-            .where(cls.id == row.id, cls.tries < TRIES)
+        tried = (
+            cls.update(tries=cls.tries + 1)
+            .where(cls.id == (row.id if row else 0), cls.tries < TRIES)
             .execute()
         )
-        return bool(counted) and any(known)
+        if row is None or not tried:
+            return False
+        digits = "".join(typed.split()).encode("utf-8", "replace")
+        is_right = True in [hmac.compare_digest(one, digits) for one in row.digits]
+        if is_right:
+            cls.update(tries=cls.tries - 1).where(cls.id == row.id).execute()
+        return is_right
 
     @classmethod
     def _newest(cls, visit: str, key: str) -> "MailedCode | None":

@@ -31,12 +31,12 @@ class SpentProof(Base):
     expires_at = InstantField(index=True)
 
 
-def challenge(form: str, tries: range = TRIES) -> str:
+def challenge(form: str, tries: range | None = None) -> str:
     """What a browser has to solve for the form with this token, as JSON for ALTCHA's widget."""
     made = altcha.create_challenge(
         ALGORITHM,
         COST,
-        counter=secrets.choice(tries),
+        counter=secrets.choice(tries or TRIES),
         # In our own field and by our own clock: ALTCHA's is the machine's.
         data={"form": _mark(form), "until": int((now() + LASTS).timestamp())},
         hmac_secret=_secrets()[0],

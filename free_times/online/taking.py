@@ -89,11 +89,8 @@ def take(
     """
     with database.atomic():
         page.clinic.lock()
-        earlier = OnlineBooking.get_or_none(
-            OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
-        )
-        if earlier:
-            return earlier
+        if done := earlier(page, ticket):
+            return done
         page = current(page)
         service, free = still_free(page, ticket)
         check_terms(page, ticket, service, free)
@@ -113,6 +110,13 @@ def take(
         )
         Hold.delete().where(Hold.visitor == ticket.visitor).execute()
         return made
+
+
+def earlier(page: Page, ticket: Ticket) -> OnlineBooking | None:
+    """What this ticket has booked already."""
+    return OnlineBooking.get_or_none(
+        OnlineBooking.form == ticket.visitor, OnlineBooking.clinic == page.clinic
+    )
 
 
 def is_request(page: Page, service: Service, free: Free) -> bool:

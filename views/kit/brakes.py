@@ -32,6 +32,7 @@ LINKS, RESETS, SIGN_UPS = (
     5,
 )
 _TURNS, _PATIENCE_SECONDS = [threading.Lock() for __ in range(64)], 5
+BOOKINGS, CONTACT = 40, 20  # presses to book: from one network, for one address or number
 INVITATIONS = 60  # invitations and one-time links that one person makes
 
 

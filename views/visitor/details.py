@@ -12,7 +12,8 @@ from wtforms import BooleanField
 from base import scheduling, text
 from base.catalogue import _, lazy
 from free_times.finding import Free
-from free_times.online import bookings, holding, holds, managing, taking, times
+from free_times.online import bookings, holding, holds, managing, proofs, taking, times
+from free_times.online.admission import NeedsCode, TooMany
 from free_times.online.forms import NoForm, Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
@@ -20,13 +21,17 @@ from models import Service
 from views.kit import brakes, display
 from views.kit.forms import Email, Form, Line, Paragraph
 
-from . import choosing, pages
+from . import choosing, gate, pages
 from .asked import Asked
 from .pages import with_page
 
 blueprint = pages.blueprint(__name__)
 
 LONGEST_NOTE = 500
+
+
+# A field for programs that fill in whatever they find. Nobody else sees it.
+_UNSEEN = {"autocomplete": "off", "tabindex": "-1"}
 
 
 class DetailsForm(Form):
@@ -37,6 +42,7 @@ class DetailsForm(Form):
     phone = Line(lazy("Phone"), 40, render_kw={"autocomplete": "tel", "inputmode": "tel"})
     note = Paragraph(lazy("Note for the clinic (optional)"), LONGEST_NOTE)
     agrees = BooleanField(lazy("I agree"))
+    website = Line(lazy("Leave this empty"), 200, render_kw=_UNSEEN)
 
     def __init__(self, page: Page, said: Mapping[str, str] | None = None):
         super().__init__(formdata=said, meta={"csrf": False})
@@ -66,6 +72,8 @@ class DetailsForm(Form):
                 self.fault("email", _("Write an e-mail address or a phone number"))
             else:
                 self.fault(self.asks, _NEEDED[self.asks])
+        if self.website.data:
+            self.fault("website", _("Leave the last field empty"))
         if "agrees" in self and not self.agrees.data:
             self.fault("agrees", _("Tick the box to go on"))
         return not self.errors
@@ -180,7 +188,7 @@ def check(page: Page):
     return _check(page, ticket)
 
 
-def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200):
+def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200, code: bool = False):
     form = DetailsForm(page, request.form)
     if not form.validate():
         return _ask(page, ticket, form, 422)
@@ -197,6 +205,8 @@ def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200):
         form=form,
         typed=typed(),
         notice=notice,
+        code=code,
+        challenge=proofs.challenge(ticket.visitor),
         is_request=taking.is_request(page, service, free),
         **_summary(page, ticket, service, free),
     )
@@ -213,8 +223,18 @@ def book(page: Page):
         return _ask(page, ticket, form, 422)
     if ticket.is_old:
         return _check(page, ticket, _("This form was a day old. Please look at it once more."))
+    said = form.details(_zone())
+    if seconds := gate.wait_seconds(said):
+        notice = _("Wait {minutes}, then press the button again. Nothing is booked yet.")
+        answer = _check(page, ticket, notice.format(minutes=display.minutes(seconds)), 429)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
     try:
-        made = taking.take(page, ticket, form.details(_zone()))
+        made = gate.admit(page, ticket, said)
+    except NeedsCode:
+        return _ask_code(page, ticket, said)
+    except TooMany:
+        return _check(page, ticket, _("This cannot be booked online. Please call the clinic."), 409)
     except JustTaken:
         return _just_taken(page, _asked(page, ticket))
     except TermsChanged as changed:
@@ -225,6 +245,15 @@ def book(page: Page):
         "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
     )
     return redirect(address, 303)
+
+
+def _ask_code(page: Page, ticket: Ticket, said: Details):
+    """The last look once more, with a field for the code that is on its way."""
+    if not gate.send_code(page, ticket, said):
+        notice = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
+        return _check(page, ticket, notice, 429)
+    typed_wrong = _("This code is not right. Look at the newest message.")
+    return _check(page, ticket, typed_wrong if request.form.get("code") else "", 422, code=True)
 
 
 def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
