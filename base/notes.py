@@ -52,3 +52,9 @@ class NoteVersion(Base):
             )
             .order_by(cls.id.desc())
         )
+
+    @classmethod
+    def forget(cls, row: Any) -> None:
+        """Delete the earlier texts of a row's notes."""
+        mine = cls.kind == row._meta.table_name, cls.subject == row.id
+        cls.delete().where(*mine, cls.clinic == row.clinic_id).execute()

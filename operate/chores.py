@@ -9,7 +9,7 @@ it.
 import letters
 from base import outbox, scheduling
 from base.time_off import TimeOff
-from free_times.online import holds, names, proofs
+from free_times.online import holds, names, proofs, requests
 from letters import trouble
 from models import Clinic, database
 from operate import holidays, intake, overlaps
@@ -33,6 +33,7 @@ def sweep() -> None:
     work.sweep()
     letters.sweep()
     Clinic.void_late()
+    requests.lapse()
 
 
 @database.atomic()
@@ -49,6 +50,7 @@ def clean_up() -> None:
     proofs.clean_up(now)
     names.clean_up()
     holds.clean_up()
+    requests.forget(now)
     runs.clean_up(now)
     pace.clean_up(now)
     outbox.clean_up(now)

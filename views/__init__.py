@@ -2,7 +2,18 @@
 
 from flask import Flask
 
-from .calendar import bookings, merges, moves, next_free, patients, team_day, time_off, week, why
+from .calendar import (
+    bookings,
+    merges,
+    moves,
+    next_free,
+    patients,
+    requests,
+    team_day,
+    time_off,
+    week,
+    why,
+)
 from .clinic import dates, handover, imports, online_booking, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
@@ -14,6 +25,7 @@ def register(app: Flask) -> None:
     """Mount all pages. Sign-in and the helpers that templates use come with them."""
     access.init_app(app)
     menu.init_app(app)
+    requests.init_app(app)
     tokens.init_app(app)
     htmx.init_app(app)
     display.init_app(app)
@@ -23,6 +35,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(team_day.blueprint)  # /calendar/team
     app.register_blueprint(bookings.blueprint, url_prefix="/bookings")
     app.register_blueprint(moves.blueprint, url_prefix="/bookings")
+    app.register_blueprint(requests.blueprint, url_prefix="/requests")
     app.register_blueprint(time_off.blueprint, url_prefix="/time-off")
     app.register_blueprint(next_free.blueprint, url_prefix="/free-times")
     app.register_blueprint(why.blueprint, url_prefix="/free-times/why")

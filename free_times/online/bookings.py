@@ -5,7 +5,7 @@ Names and contacts stand in the client's record alone.
 
 import secrets
 
-from peewee import BooleanField, CharField, ForeignKeyField, TextField
+from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
 from base.database import Base, InstantField, now
 from models import Booking, Clinic
@@ -15,11 +15,13 @@ class OnlineBooking(Base):
     """A booking that was made on the clinic's page, one to one.
 
     `form`: the visit that made it, as a hash. `approve_by`: when a request lapses (None: it was
-    confirmed at once). `outcome`: "" (still open, or confirmed at once), "confirmed", "declined"
-    or "lapsed". `looked`: "" or, where a calendar outside could not be asked, what the clinic
-    lets happen then ("open", "pending"). `is_to_check`: the client was added by it, and nobody
-    has looked yet whether the record is a double. `salt`: of the link
-    to manage it; `salt_before`: of the one before the visitor moved the booking, at `moved_at`.
+    confirmed at once, or lapses no more). `outcome`: "" (none), "declined" or "lapsed";
+    `answered_sequence`: of the booking when the clinic declined, offered another time, or let it
+    lapse: what changed since is no such answer any more (`answer`). `looked`: "" or, where a
+    calendar outside could not be asked, what the clinic lets happen then ("open", "pending").
+    `is_to_check`: the client was added by it, and nobody has looked yet whether the record is a
+    double. `salt`: of the link to manage it; `salt_before`: of the one before the visitor moved the
+    booking, at `moved_at`.
     """
 
     clinic = ForeignKeyField(Clinic, backref="online_bookings")
@@ -30,6 +32,7 @@ class OnlineBooking(Base):
     moved_at = InstantField(null=True)
     made_at = InstantField(default=now)
     approve_by = InstantField(null=True)
+    answered_sequence = IntegerField(null=True)
     outcome = CharField(12, default="")
     decided_at = InstantField(null=True)
     looked = CharField(12, default="")
@@ -39,7 +42,17 @@ class OnlineBooking(Base):
     is_to_check = BooleanField(default=False)
 
     class Meta:
-        indexes = ((("clinic", "made_at"), False),)
+        indexes = ((("clinic", "made_at"), False), (("clinic", "approve_by"), False))
+
+    @property
+    def answer(self) -> str:
+        """What the clinic last said to the request, while that stands: "offered" (the time at which
+        the booking lies now), "declined", "lapsed", or "".
+        """
+        booking = self.booking
+        if self.answered_sequence != booking.sequence:
+            return ""
+        return {"pending": "offered", "cancelled": self.outcome}.get(booking.status, "")
 
 
 def of_visit(visitor: str) -> OnlineBooking | None:

@@ -9,7 +9,13 @@ from models import Practitioner
 
 OTHER_VIEWS = ("day", "agenda", "team")  # than the week
 DAYS = {"agenda": 7}  # that a view shows; else one
-CARRIERS = ("bookings", "moves", "time_off", "next_free")  # blueprints whose addresses carry it on
+CARRIERS = (
+    "bookings",
+    "moves",
+    "time_off",
+    "next_free",
+    "requests",
+)  # blueprints whose addresses carry it on
 
 
 def came_from() -> dict[str, str]:

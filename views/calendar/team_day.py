@@ -19,7 +19,7 @@ from views.kit import access, display, htmx, menu, sync_words
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import columns, week
+from . import columns, requests, week
 
 blueprint = Blueprint("team_day", __name__)
 
@@ -124,6 +124,7 @@ def page(day: date | None = None) -> dict | None:
         "today": today,
         "view": "team",
         "came": {"view": "team", "shown": day.isoformat()},
+        "requests": requests.lines(),
         "heading": display.day(day, year=True),
         "columns": shown,
         "lines": _lines(shown),

@@ -23,7 +23,7 @@ from sync.two_way import state
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
 
-from . import health_words, overlaps, two_way_words
+from . import health_words, notices, overlaps, two_way_words
 
 blueprint = Blueprint("health", __name__)
 
@@ -333,15 +333,6 @@ def _providers() -> list[Part]:
 
 @blueprint.app_template_global()
 def to_fix() -> int:
-    """How many accounts of the clinic are in trouble, as the board has it: for the menu, in one
-    query.
-    """
-    accounts = list(
-        Account.select(Account, User, *state.columns())
-        .join(User)
-        .where(Account.clinic == access.clinic())
-    )
-    for account in accounts:
-        account.clinic = access.clinic()
+    """How many accounts of the clinic are in trouble, as the board has it: for the menu."""
     severe = [kind for kind, severity in state.SEVERITY.items() if severity == "trouble"]
-    return len(state.any_of(accounts, severe))
+    return len(state.any_of(notices.accounts_of_the_clinic(), severe))

@@ -9,6 +9,7 @@ from peewee import JOIN
 from base import scheduling
 from base.catalogue import _, lazy
 from base.clashes import SlotTaken
+from models import User
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.two_way import decisions, incoming, state
@@ -154,26 +155,41 @@ def stuck_accounts() -> list[tuple[Account, state.State]]:
 
 
 def _mine() -> tuple[list[Account], list[Notice]]:
-    """The signed-in person's accounts, and their open notices, the newest last: one query a request
-    for the menu and the calendar. What an answer changes is seen in the next request.
+    """The signed-in person's accounts, and their open notices, the newest last."""
+    accounts, notices = _known()
+    return [account for account in accounts if account.user_id == current_user.id], notices
+
+
+def accounts_of_the_clinic() -> list[Account]:
+    """For managers: every account, with its person at hand."""
+    return _known()[0]
+
+
+def _known() -> tuple[list[Account], list[Notice]]:
+    """The signed-in person's accounts, of managers the clinic's, and the person's open notices: one
+    query a request for the menu and the calendar. What an answer changes is seen in the next
+    request.
     """
-    if "accounts_of_mine" not in g:
+    if "known_accounts" not in g:
         notice = Notice.id, Notice.kind, Notice.detail, Notice.calendar, Notice.booking
-        is_open = (Notice.account == Account.id) & Notice.settled_at.is_null()
+        is_own = Account.user == current_user.id
+        is_open = (Notice.account == Account.id) & Notice.settled_at.is_null() & is_own
         rows = (
-            Account.select(Account, *notice, *state.columns())
+            Account.select(Account, User, *notice, *state.columns())
+            .join(User)
+            .switch(Account)
             .join(Notice, JOIN.LEFT_OUTER, on=is_open, attr="open_notice")
-            .where(Account.user == current_user.id)
+            .where(Account.clinic == access.clinic() if current_user.is_manager else is_own)
             .order_by(Account.id, Notice.id)
         )
         accounts, notices = {}, []
         for row in rows:
-            row.user = current_user
+            row.clinic = row.user.clinic = access.clinic()
             accounts.setdefault(row.id, row)
             if open_notice := getattr(row, "open_notice", None):  # missing where there is none
                 notices.append(open_notice)
-        g.accounts_of_mine = list(accounts.values()), notices
-    return g.accounts_of_mine
+        g.known_accounts = list(accounts.values()), notices
+    return g.known_accounts
 
 
 def _refused(why: str):

@@ -12,8 +12,9 @@ from flask import make_response, redirect, request, url_for
 
 from base import outbox, scheduling
 from base.catalogue import _
+from base.clashes import SlotTaken
 from free_times.finding import Free
-from free_times.online import managing
+from free_times.online import managing, requests
 from free_times.online.bookings import OnlineBooking
 from free_times.online.managing import TooLate
 from free_times.online.page import Page
@@ -152,6 +153,22 @@ def cancel(page: Page, uuid: str, token: str):
         managing.cancel(page, made)
     except TooLate:
         return _show(page, made, False, _too_late(), 409)
+    return redirect(url_for(".show", name=page.name, uuid=uuid, token=token), 303)
+
+
+@blueprint.post(f"{_WAY}/accept")
+@with_page
+def accept(page: Page, uuid: str, token: str):
+    """Take the other time that the clinic offered."""
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None or is_old:
+        return _show(page, made, is_old)
+    try:
+        if not requests.accept(made):
+            return _show(page, made, False, _("This time is not offered any more."), 409)
+    except SlotTaken:
+        notice = _("This time was just taken. Choose another time, or wait for the clinic.")
+        return _show(page, made, False, notice, 409)
     return redirect(url_for(".show", name=page.name, uuid=uuid, token=token), 303)
 
 

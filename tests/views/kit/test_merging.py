@@ -324,6 +324,8 @@ APART = {
     "auth": "about whoever signs in, not about a shared row",
     "imports": "steps of a file, each good in one phase alone",
     "webhooks": "of programs",
+    "details": "a visitor's form makes one booking, whoever else changes what",
+    "managed": "a visitor's own booking: each press says the time it wants",
 }
 NO_EDITS = {
     **dict.fromkeys(("bookings.create", "links.create", "patients.create"), NEW),
@@ -338,6 +340,7 @@ NO_EDITS = {
     "dates.tick": "all of its boxes are one field, asked as a whole: test_views_dates",
     "bookings.set_status": "says the status it wants and the one it showed",
     "bookings.cancel": "says the status it showed",
+    **dict.fromkeys(("requests.decline", "requests.offer"), "say the version they showed"),
     "moves.move": "says where the booking lay, and is refused where it lies elsewhere now",
     "handover.decide": "each booking is moved only as it was read",
     "services.set_people": "about rows of calendars: two people try it in test_views_offers",

@@ -1,0 +1,195 @@
+"""Requests: bookings that visitors made and the clinic has not confirmed yet.
+
+A request holds its time as a booking does. The clinic confirms it (as any pending booking), offers
+another time or declines; unanswered it lapses. What a visitor said of themselves is forgotten a
+while after a request came to nothing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from peewee import ModelSelect
+
+from base import scheduling
+from base.changes import Changed, ChangedMeanwhile
+from base.clashes import SlotTaken
+from base.database import alone
+from base.notes import NoteVersion
+from base.scheduling import Span
+from free_times import finding
+from free_times.finding import Free, Wish
+from free_times.offers import terms
+from free_times.rules import OnlineSettings
+from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
+
+from .bookings import OnlineBooking
+
+KEPT = timedelta(days=30)  # what visitors said, after a request came to nothing
+NOTHING = ("declined", "lapsed")
+MOST = 100  # at once on a page
+
+
+def open_ones(clinic: Clinic, user: User | None = None) -> "ModelSelect[OnlineBooking]":
+    """The clinic's requests that wait for an answer, the soonest first, with booking, client,
+    service and calendar at hand: one query. `user`: in this person's calendars alone.
+    """
+    rows = (
+        _open()
+        .select(OnlineBooking, Booking, Practitioner, Venue, User, Patient, Service)
+        .join(Practitioner)
+        .join(Venue)
+        .switch(Practitioner)
+        .join(User)
+        .switch(Booking)
+        .left_outer_join(Patient, on=(Booking.patient == Patient.id))
+        .switch(Booking)
+        .left_outer_join(Service, on=(Booking.service == Service.id))
+        .where(OnlineBooking.clinic == clinic)
+        .order_by(Booking.starts_at, OnlineBooking.id)
+        .limit(MOST)
+    )
+    return rows if user is None else rows.where(Practitioner.user == user)
+
+
+def _open() -> "ModelSelect[OnlineBooking]":
+    return (
+        OnlineBooking.select()
+        .join(Booking)
+        .where(OnlineBooking.approve_by.is_null(False), Booking.status == "pending")
+    )
+
+
+def of(booking: Booking) -> OnlineBooking | None:
+    """The request that this booking is; None where it is none, or was answered."""
+    return _open().where(OnlineBooking.booking == booking).get_or_none()
+
+
+def decline(made: OnlineBooking, actor: User, seen: int | None = None) -> Changed | None:
+    """Say no: the time is free again. None where it was answered meanwhile. Raises ChangedMeanwhile
+    where `seen` is not the booking's sequence any more.
+    """
+    with alone(made.booking) as booking:
+        if of(booking) is None:
+            return None
+        if seen not in (None, booking.sequence):
+            raise ChangedMeanwhile
+        changed = booking.cancel(actor)
+        _come_to(made, "declined")
+        return changed
+
+
+def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
+    """Times that can be offered instead, in the same calendar and as long, by the rules of the
+    team's own ways: without notice and horizon.
+    """
+    booking = made.booking
+    minutes = int(booking.span.duration.total_seconds()) // 60
+    calendar, service = booking.practitioner, booking.service
+    wish = Wish(calendar, minutes)
+    if service is not None:
+        wish = Wish.of(terms(calendar, service), service, minutes)
+    step = booking.clinic.step_minutes
+    for free in finding.free_times([wish], start, end, step, but=[booking.id]):
+        if free.starts_at != booking.starts_at:
+            yield free
+
+
+def offer(
+    made: OnlineBooking, starts_at: datetime, actor: User, seen: int | None = None
+) -> Changed | None:
+    """Offer another time: the booking moves there, and waits for the visitor. None where it was
+    answered meanwhile. Raises SlotTaken, and ChangedMeanwhile as `decline`.
+    """
+    with alone(made.booking) as booking:
+        if of(booking) is None:
+            return None
+        if seen not in (None, booking.sequence):
+            raise ChangedMeanwhile
+        if next(other_times(made, starts_at, starts_at), None) is None:
+            raise SlotTaken
+        changed = booking.change(actor, Span(starts_at, starts_at + booking.span.duration))
+        hours = OnlineSettings.of(booking.clinic).lapse_hours
+        made.answered_sequence = booking.sequence
+        made.approve_by = min(scheduling.utc_now() + timedelta(hours=hours), starts_at)
+        made.save(only=[OnlineBooking.answered_sequence, OnlineBooking.approve_by])
+        return changed
+
+
+def accept(made: OnlineBooking) -> bool:
+    """The visitor takes the time that was offered. False where it is offered no more; a second
+    press changes nothing. Raises SlotTaken.
+    """
+    with alone(made.booking) as booking:
+        if booking.status == "confirmed":
+            return True
+        made.answered_sequence = OnlineBooking.get_by_id(made.id).answered_sequence
+        if made.answer != "offered" or booking.starts_at <= scheduling.utc_now():
+            return False
+        booking.set_status("confirmed", None)
+        return True
+
+
+def lapse() -> int:
+    """End the requests that nobody answered in time, in short transactions. How many."""
+    at, ended = scheduling.utc_now(), 0
+    late = (OnlineBooking.approve_by <= at) | (Booking.starts_at <= at)
+    due = OnlineBooking.select(OnlineBooking, Booking).join(Booking)
+    for made in due.where(OnlineBooking.approve_by.is_null(False), late).limit(MOST):
+        with alone(made.booking) as booking:
+            fresh = OnlineBooking.get_by_id(made.id)
+            if booking.status != "pending":  # answered: nothing lapses any more
+                _forget_the_end(fresh)
+            elif fresh.approve_by and min(fresh.approve_by, booking.starts_at) <= at:
+                booking.cancel(None)
+                fresh.booking = booking
+                _come_to(fresh, "lapsed")
+                _forget_the_end(fresh)
+                ended += 1
+    return ended
+
+
+def _come_to(made: OnlineBooking, outcome: str) -> None:
+    made.outcome, made.decided_at = outcome, scheduling.utc_now()
+    made.answered_sequence = made.booking.sequence
+    columns = OnlineBooking.outcome, OnlineBooking.decided_at, OnlineBooking.answered_sequence
+    made.save(only=columns)
+
+
+def _forget_the_end(made: OnlineBooking) -> None:
+    made.approve_by = None
+    made.save(only=[OnlineBooking.approve_by])
+
+
+def forget(at: datetime) -> None:
+    """Delete what visitors said of themselves where their request came to nothing long ago: note,
+    consent, and the client's record where it was made for the request and nobody has used or
+    checked it since.
+    """
+    rows = (
+        OnlineBooking.select(OnlineBooking, Booking)
+        .join(Booking)
+        .where(
+            OnlineBooking.outcome.in_(NOTHING),
+            OnlineBooking.decided_at < at - KEPT,
+            Booking.status == "cancelled",
+            OnlineBooking.answered_sequence == Booking.sequence,
+        )
+        .limit(MOST)
+    )
+    for made in rows:
+        with alone(made.booking) as booking:
+            client = booking.patient if made.is_to_check else None
+            unnamed = {"notes": ""} | ({"patient": None} if client else {})
+            Booking.update(**unnamed).where(Booking.id == booking.id).execute()
+            NoteVersion.forget(booking)
+            made.delete_instance()
+            if client is not None and _is_unused(client):
+                NoteVersion.forget(client)
+                client.delete_instance()
+            Booking.bump(booking.clinic, booking.practitioner)
+
+
+def _is_unused(client: Patient) -> bool:
+    """Whether nothing but the request refers to the record, and nobody wrote in it."""
+    refers = client.bookings, client.led_on, client.merges, client.merges_away
+    return not (client.notes or client.merged_into_id or any(rows.exists() for rows in refers))

@@ -1,0 +1,228 @@
+"""Requests of visitors: confirmed, declined, moved to another time, lapsed and forgotten."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from online_world import TYPED, book, switch_on, text_of
+
+from base.notes import NoteVersion
+from base.outside import ExternalEvent
+from free_times.online import requests
+from free_times.online.bookings import OnlineBooking
+from models import AuditEntry, Booking, Patient
+from operate import chores
+from sync.tables.accounts import Account, RemoteCalendar
+
+
+@pytest.fixture
+def page(linden, clock):
+    return switch_on(linden, needs_approval=True, note_allowed=True)
+
+
+@pytest.fixture
+def visitor(app, page):
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture
+def made(visitor, page):
+    answer = book(visitor, page.path, TYPED | {"note": "Please call"}, at=20)
+    row = OnlineBooking.get()
+    row.link = answer.location
+    return row
+
+
+@pytest.fixture
+def maya(signed_in, linden):
+    return signed_in(linden.maya)
+
+
+def day(made) -> str:
+    return f"view=team&shown={made.booking.starts_at.date()}"
+
+
+def of(made) -> Booking:
+    return Booking.get_by_id(made.booking_id)
+
+
+def test_a_request_stands_on_top_of_the_day_and_in_the_menu(made, maya, linden):
+    shown = text_of(maya.get("/calendar/team"))
+    assert "1 request to answer" in shown and "Nora Visitor" in shown and "Please call" in shown
+    assert "Client to check" in shown and linden.service.name in shown
+    assert 'aria-label="1 to answer"' in maya.get("/clients/").text
+
+
+def test_it_is_for_whoever_may_answer(made, signed_in, linden, stranger):
+    whose = of(made).practitioner.user
+    own, colleague, sam = map(signed_in, (whose, linden.quinn, stranger))
+    assert whose != linden.quinn
+    assert "1 request to answer" in text_of(own.get("/calendar/team"))
+    assert "request to answer" not in text_of(colleague.get("/calendar/team"))
+    for path in ("decline", "offer"):
+        assert colleague.post(f"/requests/{made.booking_id}/{path}").status_code == 403
+        assert sam.post(f"/requests/{made.booking_id}/{path}").status_code == 404
+    assert of(made).status == "pending"
+
+
+def test_confirming_asks_once_more_whether_the_time_is_free(made, maya, visitor, linden):
+    confirm = f"/bookings/{made.booking_id}/status?{day(made)}"
+    said = {"status": "confirmed", "was": "pending"}
+    booking = of(made)
+    event = ExternalEvent.create(
+        clinic=linden.clinic,
+        user=booking.practitioner.user,
+        calendar=_calendar(linden, booking.practitioner.user),
+        remote_id="e",
+        title="Dentist",
+        busy="busy",
+        blocks=True,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+    )
+    refused = maya.post(confirm, data=said)
+    assert refused.status_code == 422 and "The time is taken now" in text_of(refused)
+    assert of(made).status == "pending"
+    event.delete_instance()
+    assert maya.post(confirm, data=said).status_code == 303
+    assert of(made).status == "confirmed" and requests.of(of(made)) is None
+    assert "You are booked" in text_of(visitor.get(made.link))
+    assert "to answer" not in text_of(maya.get("/calendar/team")).replace(
+        "0 requests to answer", ""
+    )
+
+
+def _calendar(linden, user):
+    account = Account.create(
+        clinic=linden.clinic, user=user, kind="google", email="x@x.test", sealed=""
+    )
+    return RemoteCalendar.create(
+        clinic=linden.clinic, account=account, calendar_id="c", role="source", name="Private"
+    )
+
+
+def test_declining_frees_the_time_and_can_be_undone(made, maya, visitor):
+    assert maya.post(f"/requests/{made.booking_id}/decline?{day(made)}").status_code == 303
+    assert of(made).status == "cancelled" and OnlineBooking.get().outcome == "declined"
+    assert "cannot offer this time" in text_of(visitor.get(made.link))
+    page = maya.get("/calendar/team").text
+    assert "Declined: " in page and f"/bookings/{made.booking_id}/undo" in page
+    assert maya.post(f"/bookings/{made.booking_id}/undo").status_code == 303
+    assert of(made).status == "pending" and requests.of(of(made))
+    assert "Request sent" in text_of(visitor.get(made.link))
+    # and a second press of a page that is old
+    maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
+    maya.post(f"/requests/{made.booking_id}/decline")
+    assert of(made).status == "confirmed"
+
+
+def test_another_time_is_offered_and_the_client_takes_it(made, maya, visitor):
+    was = of(made).starts_at
+    listed = maya.get(f"/requests/{made.booking_id}/offer?{day(made)}")
+    at = _first_time(listed)
+    assert at != int(was.timestamp())
+    answer = maya.post(f"/requests/{made.booking_id}/offer?{day(made)}", data={"time": str(at)})
+    assert answer.status_code == 303
+    assert (int(of(made).starts_at.timestamp()), of(made).status) == (at, "pending")
+    row = OnlineBooking.get()
+    assert row.answer == "offered"
+    shown = text_of(maya.get("/calendar/team"))
+    assert "Waiting for the client" in shown and "You offered this time" in shown
+    there = visitor.get(made.link)
+    assert "offers you another time" in text_of(there)
+    accepted = visitor.post(f"{made.link}/accept")
+    assert accepted.status_code == 303 and of(made).status == "confirmed"
+    assert visitor.post(f"{made.link}/accept").status_code == 303
+    assert "You are booked" in text_of(visitor.get(made.link))
+
+
+def test_an_offer_that_was_taken_back_is_a_request_again(made, maya, visitor):
+    was = of(made).starts_at
+    at = _first_time(maya.get(f"/requests/{made.booking_id}/offer"))
+    maya.post(f"/requests/{made.booking_id}/offer", data={"time": str(at)})
+    change = AuditEntry.about(of(made)).first().id
+    maya.post(f"/bookings/{made.booking_id}/move/undo", data={"change": str(change)})
+    assert of(made).starts_at == was
+    assert OnlineBooking.get().answer == ""
+    visitor.post(f"{made.link}/accept")
+    assert of(made).status == "pending"
+
+
+def test_an_old_page_declines_nothing_that_was_moved_meanwhile(made, maya):
+    opened = {"seen": str(of(made).sequence)}
+    at = _first_time(maya.get(f"/requests/{made.booking_id}/offer"))
+    maya.post(f"/requests/{made.booking_id}/offer", data={"time": str(at)})
+    maya.post(f"/requests/{made.booking_id}/decline", data=opened)
+    assert of(made).status == "pending"
+    assert "It was moved meanwhile" in maya.get("/calendar/team").text
+    maya.post(f"/requests/{made.booking_id}/offer", data={"time": str(at + 3600), **opened})
+    assert int(of(made).starts_at.timestamp()) == at
+
+
+@pytest.mark.parametrize("time", ["", "x", "99999999999", "-1", "1"])
+def test_times_that_are_none_are_not_offered(made, maya, time):
+    answer = maya.post(f"/requests/{made.booking_id}/offer", data={"time": time})
+    assert answer.status_code in (404, 422)
+    assert OnlineBooking.get().answered_sequence is None
+
+
+def _first_time(answer) -> int:
+    return int(re.search(r'name="time" value="(\d+)"', answer.text)[1])
+
+
+def test_a_request_lapses_and_never_past_its_start(made, clock, visitor, page, linden):
+    chores.sweep()
+    assert of(made).status == "pending"
+    clock.now += timedelta(hours=24)
+    chores.sweep()
+    assert of(made).status == "cancelled" and OnlineBooking.get().outcome == "lapsed"
+    assert "did not answer in time" in text_of(visitor.get(made.link))
+    chores.sweep()
+    OnlineBooking.update(approve_by=clock.now + timedelta(days=1)).execute()
+    Booking.update(
+        status="pending", starts_at=clock.now, ends_at=clock.now + timedelta(hours=1)
+    ).execute()
+    requests.lapse()
+    assert of(made).status == "cancelled"
+
+
+def test_what_was_answered_does_not_lapse(made, maya, clock):
+    maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
+    clock.now += timedelta(hours=25)
+    requests.lapse()
+    assert of(made).status == "confirmed" and OnlineBooking.get().approve_by is None
+
+
+def test_what_was_said_is_forgotten_after_30_days(made, maya, clock):
+    client = of(made).patient
+    NoteVersion.keep(of(made), None)
+    maya.post(f"/requests/{made.booking_id}/decline")
+    clock.now += timedelta(days=29)
+    chores.clean_up()
+    assert Patient.get_or_none(Patient.id == client.id) and of(made).notes == "Please call"
+    clock.now += timedelta(days=2)
+    chores.clean_up()
+    assert Patient.get_or_none(Patient.id == client.id) is None
+    assert (of(made).patient_id, of(made).notes, of(made).status) == (None, "", "cancelled")
+    assert OnlineBooking.select().count() == 0 and NoteVersion.select().count() == 0
+
+
+@pytest.mark.parametrize("use", ["another booking", "checked", "notes", "taken up again"])
+def test_a_client_that_is_used_stays(made, maya, clock, linden, use):
+    client = of(made).patient
+    maya.post(f"/requests/{made.booking_id}/decline")
+    if use == "another booking":
+        other = Booking(**{k: v for k, v in of(made).__data__.items() if k not in ("id", "uuid")})
+        other.save(force_insert=True)
+    elif use == "checked":
+        OnlineBooking.update(is_to_check=False).execute()
+    elif use == "notes":
+        Patient.update(notes="allergic").where(Patient.id == client.id).execute()
+    else:
+        maya.post(f"/bookings/{made.booking_id}/undo")
+        maya.post(
+            f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"}
+        )
+    clock.now += timedelta(days=31)
+    chores.clean_up()
+    assert Patient.get_or_none(Patient.id == client.id)

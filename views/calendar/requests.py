@@ -1,0 +1,222 @@
+"""Requests: what clients booked online and nobody has confirmed yet, on top of the team's day."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from flask import Blueprint, Flask, abort, flash, g, render_template, request, url_for
+from flask_login import current_user
+
+from base import scheduling
+from base.catalogue import _
+from base.changes import ChangedMeanwhile
+from base.clashes import ClosedCalendar, SlotTaken
+from free_times.online import requests
+from free_times.online.bookings import OnlineBooking
+from views.kit import access, display, htmx
+from views.kit.access import login_required
+from views.kit.forms import arg_int
+
+from . import booking_card, places
+
+blueprint = Blueprint("requests", __name__)
+places.carry(blueprint)
+
+MOST_DAYS, LOOK_AHEAD = 7, timedelta(days=91)
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(lambda: {"requests_open": open_ones, "requests_waiting": waiting})
+
+
+def open_ones() -> list[OnlineBooking]:
+    """The requests that the signed-in person may answer, one query a request."""
+    if "requests" not in g:
+        own = None if current_user.books_for_all else current_user
+        g.requests = list(requests.open_ones(access.clinic(), own))
+    return g.requests
+
+
+def waiting() -> int:
+    """How many of them wait for the clinic, and not for the client."""
+    return sum(made.answer != "offered" for made in open_ones())
+
+
+@dataclass(frozen=True)
+class Line:
+    """One request as the page says it."""
+
+    made: OnlineBooking
+    when: str
+    whom: str
+    facts: list[str]
+    is_offer: bool
+    is_new: bool
+
+
+def lines() -> list[Line]:
+    """The open requests in words."""
+    several = len({made.booking.practitioner_id for made in open_ones()}) > 1
+    return [_line(made, several) for made in open_ones()]
+
+
+def _line(made: OnlineBooking, several: bool) -> Line:
+    booking, calendar = made.booking, made.booking.practitioner
+    zone = calendar.zone
+    until = display.moment(made.approve_by, zone)
+    is_offer = made.answer == "offered"
+    facts = [
+        _("You offered this time. The client answers until {until}, else it ends.", until=until)
+        if is_offer
+        else _(
+            "Asked {ago}. Without an answer it ends {until}.",
+            ago=display.ago(made.made_at),
+            until=until,
+        )
+    ]
+    if made.looked == "pending":
+        facts.append(
+            _("Calendars outside could not be checked when it was made. Look there first.")
+        )
+    if booking.notes:
+        facts.append(_("Note: {note}", note=booking.notes))
+    whom = (
+        f"{calendar.user.name}, {calendar.venue.name}"
+        if several or current_user.books_for_all
+        else ""
+    )
+    return Line(made, display.when(booking), whom, facts, is_offer, made.is_to_check)
+
+
+def _load(booking_id: int) -> OnlineBooking | None:
+    """The request that this booking is, if the person may answer it; None where it is none any
+    more.
+    """
+    return requests.of(access.booking_to_change(booking_id))
+
+
+@blueprint.post("/<int:booking_id>/decline")
+@login_required
+def decline(booking_id: int):
+    made = _load(booking_id)
+    try:
+        changed = made and requests.decline(made, current_user, _seen())
+    except ChangedMeanwhile:
+        return _moved(booking_id)
+    if not made or not changed:
+        return _gone(booking_id)
+    flash(
+        {
+            "text": _(
+                "Declined: {when}. The time is free again.", when=booking_card.when(made.booking)
+            ),
+            "undo": url_for("bookings.undo", booking_id=booking_id),
+            "change": changed.entry,
+        }
+    )
+    return htmx.done(_back(made))
+
+
+@blueprint.get("/<int:booking_id>/offer")
+@login_required
+def times(booking_id: int):
+    """Other times for the request."""
+    made = _load(booking_id)
+    return _gone(booking_id) if made is None else _times(made)
+
+
+@blueprint.post("/<int:booking_id>/offer")
+@login_required
+def offer(booking_id: int):
+    made = _load(booking_id)
+    if made is None:
+        return _gone(booking_id)
+    at = _instant(request.form.get("time", ""))
+    try:
+        changed = requests.offer(made, at, current_user, _seen()) if at else abort(404)
+    except ChangedMeanwhile:
+        return _moved(booking_id)
+    except (SlotTaken, ClosedCalendar):
+        return _times(made, _("This time was just taken. Choose another time."), 422)
+    if not changed:
+        return _gone(booking_id)
+    undo = {"undo": url_for("moves.undo", booking_id=booking_id), "change": changed.entry}
+    sentence = _(
+        "Offered: {when}. The client sees it on the page of the booking.",
+        when=booking_card.when(made.booking),
+    )
+    flash({"text": sentence, **undo} if changed.entry else sentence)
+    return htmx.done(_back(made))
+
+
+def _times(made: OnlineBooking, notice: str = "", status: int = 200):
+    booking = made.booking
+    zone, now = booking.practitioner.zone, scheduling.utc_now()
+    today = scheduling.local_day(now, zone)
+    first = max(_day(request.args.get("from", "")) or today, today)
+    start = max(now, scheduling.midnight(first, zone))
+    days: dict[date, list[tuple[int, str]]] = {}
+    later = None
+    for free in requests.other_times(made, start, start + LOOK_AHEAD):
+        day = scheduling.local_day(free.starts_at, zone)
+        if day not in days and len(days) == MOST_DAYS:
+            later = day
+            break
+        clock = display.clock(free.starts_at, zone)
+        days.setdefault(day, []).append((int(free.starts_at.timestamp()), clock))
+    shown = {
+        "booking": booking,
+        "when": booking_card.when(booking),
+        "days": [
+            (display.day(day, year=day.year != today.year), found) for day, found in days.items()
+        ],
+        "later": later and url_for("requests.times", booking_id=booking.id, **{"from": str(later)}),
+        "notice": notice,
+        "back": _back(made),
+    }
+    return render_template("requests/times.html", **shown), status
+
+
+def _gone(booking_id: int):
+    """Somebody answered meanwhile, or the client did."""
+    booking = access.booking_to_change(booking_id)
+    flash(
+        _(
+            "This request was answered meanwhile. It is {status} now.",
+            status=display.STATUS_NAMES[booking.status].lower(),
+        ),
+        "warning",
+    )
+    return htmx.done(booking_card.back(booking, places.came_from()))
+
+
+def _moved(booking_id: int):
+    """The client, or somebody here, gave it another time meanwhile."""
+    booking = access.booking_to_change(booking_id)
+    when = booking_card.when(booking)
+    flash(_("It was moved meanwhile, to {when}. Nothing was changed.", when=when), "warning")
+    return htmx.done(booking_card.back(booking, places.came_from()))
+
+
+def _seen() -> int | None:
+    """The booking's sequence as the page with the button showed it."""
+    return arg_int(request.form.get("seen"))
+
+
+def _back(made: OnlineBooking) -> str:
+    return booking_card.back(made.booking, places.came_from())
+
+
+def _instant(seconds: str) -> datetime | None:
+    """A time of the list, as its button sent it: seconds since 1970."""
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
+        return None
+    at = datetime.fromtimestamp(int(seconds), UTC)
+    return at if scheduling.FIRST_DAY <= at.date() < scheduling.LAST_DAY else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+    return day if scheduling.FIRST_DAY <= day < scheduling.LAST_DAY else None
