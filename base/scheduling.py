@@ -263,7 +263,7 @@ def gaps(
             yield Span(cursor, stretch.ends_at)
 
 
-def lanes(spans: Sequence[tuple[int, int]], most: int = 3) -> list[tuple[int, int]]:
+def lanes(spans: Sequence[tuple[int, int]], most: int = 12) -> list[tuple[int, int]]:
     """Side-by-side places for blocks of (from, to) minutes.
 
     For each its lane and the lanes of its group, both from 1.

@@ -4,6 +4,7 @@ Cards open over it, the form answers while one types, the keyboard is enough.
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,7 @@ from console import is_fault
 from playwright.sync_api import expect
 
 from base.scheduling import Span
-from models import Booking
+from models import Booking, User
 from tests.conftest import PASSWORD
 
 # Pages are the same on both.
@@ -248,3 +249,22 @@ def test_the_arrows_step_by_what_is_shown_and_clients_are_found_everywhere(visit
     search.fill("K-2041")
     search.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Wójcik")
+
+
+def test_five_at_once_stand_side_by_side_and_nothing_is_wider_than_a_small_screen(visit, linden):
+    User.update(name="Pat Featherstonehaugh Linden").where(User.id == linden.pat.id).execute()
+    for n in range(4):
+        span = Span(NINE + timedelta(minutes=5 * n), NINE + timedelta(minutes=50))
+        Booking.create(
+            clinic=linden.clinic,
+            practitioner=linden.calendar,
+            starts_at=span.starts_at,
+            ends_at=span.ends_at,
+        )
+    page = visit(WEEK, 320)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    blocks = page.locator('.week section li[data-lane] > a[href*="/bookings/"]:visible')
+    assert blocks.count() == 5
+    boxes = [block.bounding_box() for block in blocks.all()]
+    edges = sorted((box["x"], box["x"] + box["width"]) for box in boxes)
+    assert all(right <= left + 0.5 for (_, right), (left, _) in pairwise(edges))

@@ -148,7 +148,7 @@ def _timed(
     aside = _aside(places)
     abreast = [one for one in places if one[0] not in aside]
     lanes = scheduling.lanes([place for _, place in abreast])
-    named = [f"{lane}/{of}" if of > 1 else None for lane, of in lanes]
+    named = [f"{lane}/{_fitting(of)}" if of > 1 else None for lane, of in lanes]
     laid = [
         *zip(abreast, named, strict=True),
         *((one, ASIDE) for one in places if one[0] in aside),
@@ -160,6 +160,11 @@ def _timed(
         for (item, (start, end)), lane in laid
     )
     return _in_order(blocks), aside
+
+
+def _fitting(lanes: int) -> int:
+    """Into how many lanes the twelve columns of a day's grid are cut for so many."""
+    return next(of for of in (1, 2, 3, 4, 6, 12) if of >= lanes)
 
 
 def _free(

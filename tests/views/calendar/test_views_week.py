@@ -80,6 +80,13 @@ def test_overlapping_blocks_stand_side_by_side(pat, book):
     assert re.findall(r'data-lane="(\d/\d)"', page(pat)) == ["1/2", "2/2"]
 
 
+def test_each_of_five_at_once_has_a_place_of_its_own(pat, book):
+    for n in range(5):
+        book(MONDAY, f"09:{n:02}", "10:00")
+    found = re.findall(r'data-lane="(.*?)"', page(pat))
+    assert found == ["1/6", "2/6", "3/6", "4/6", "5/6"]
+
+
 def test_a_booking_past_midnight_shows_on_both_days(pat, book):
     book(MONDAY, "22:00", "02:00")
     html = page(pat)
