@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _
 from base.clashes import SlotTaken
 from base.notes import NoteVersion
 from base.outside import ExternalEvent
@@ -140,7 +141,7 @@ def _told(
         (
             columns.external_title(event, is_own),
             display.brief(event, zone, day),
-            "in a calendar outside",
+            _("in a calendar outside"),
         )
         for event in events
     ]
@@ -172,31 +173,37 @@ def when(booking: Booking) -> str:
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:
     """What was done, by whom, when."""
     verb, detail = entry.action.removeprefix("booking."), entry.detail
-    said = {"made": "Booked", "changed": "Changed", "undone": "Last change taken back"}.get(
-        verb
-    ) or display.STATUS_NAMES.get(verb, "Changed")
+    said = {
+        "made": _("Booked"),
+        "changed": _("Changed"),
+        "undone": _("Last change taken back"),
+    }.get(verb) or display.STATUS_NAMES.get(verb, _("Changed"))
     if verb == "moved":
         was, now = (
             datetime.fromisoformat(detail[key]) if key in detail else None for key in ("was", "now")
         )
         said = (
-            "Moved"
+            _("Moved")
             if was is None
-            else f"Moved from {_short(was, zone)} to {_short(now, zone)}"
+            else _("Moved from {was} to {now}", was=_short(was, zone), now=_short(now, zone))
             if was != now
-            else "Made longer or shorter"
+            else _("Made longer or shorter")
         )
     if "from" in detail:
-        start, end = (calendars.get(detail[side], "a calendar") for side in ("from", "to"))
-        said = f"{'Given' if verb == 'given' else f'{said}, given'} from {start} to {end}"
+        start, end = (calendars.get(detail[side], _("a calendar")) for side in ("from", "to"))
+        said = (
+            _("Given from {start} to {end}", start=start, end=end)
+            if verb == "given"
+            else _("{said}, given from {start} to {end}", said=said, start=start, end=end)
+        )
     if fields := history.field_words(detail):
-        said += f" ({fields})" if verb == "changed" else f", changed {fields}"
+        said += f" ({fields})" if verb == "changed" else _(", changed {fields}", fields=fields)
     if verb in ("moved", "changed", "given") and detail.get("status"):
-        said += f", now {display.STATUS_NAMES[detail['status']].lower()}"
+        said += _(", now {status}", status=display.STATUS_NAMES[detail["status"]].lower())
     if detail.get("count", 1) > 1:
-        said += f", with {detail['count'] - 1} more of the series"
+        said += _(", with {count} more of the series", count=detail["count"] - 1)
     return (
-        said + (", with its series" if entry.part_of else ""),
+        said + (_(", with its series") if entry.part_of else ""),
         entry.user.name if entry.user else "Kalends",
         display.moment(entry.at, zone),
     )

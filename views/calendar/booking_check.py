@@ -9,6 +9,7 @@ from flask import url_for
 from flask_login import current_user
 
 from base import scheduling, time_off
+from base.catalogue import _
 from base.clashes import Clash, SlotTaken
 from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
@@ -66,7 +67,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
     words += [_external(event, form.practitioner, day) for event in taken.outside]
     words += [_off(stretch, form.practitioner, day) for stretch in taken.away]
     if len(words) > MOST_SAID:
-        words[MOST_SAID:] = [f"And {len(words) - MOST_SAID} more."]
+        words[MOST_SAID:] = [_("And {count} more.", count=len(words) - MOST_SAID)]
     asked = _Together.of(form, spans).count
     dates = (
         [(_date(clash, form), " ".join(_what(clash))) for clash in taken.clashes]
@@ -135,7 +136,14 @@ def _not_offered(form: BookingForm) -> list[str]:
     if form.terms is None or form.terms.is_offered:
         return []
     who, venue = form.practitioner.user.name, form.practitioner.venue.name
-    return [f"{who} does not offer {form.chosen_service.name} at {venue}. You can book it anyway."]
+    return [
+        _(
+            "{who} does not offer {chosen_service} at {venue}. You can book it anyway.",
+            who=who,
+            chosen_service=form.chosen_service.name,
+            venue=venue,
+        )
+    ]
 
 
 def _clashes(form: BookingForm, spans: list[Span]) -> list[Clash]:
@@ -209,17 +217,21 @@ class _Together:
 def _heading(taken: SlotTaken, form: BookingForm) -> str:
     zone, day = form.practitioner.zone, form.day.data
     if taken.conflicts:
-        return f"{taken.conflicts[0].title} is here {_until(taken.conflicts[0].span, zone, day)}"
+        return _(
+            "{title} is here {until}",
+            title=taken.conflicts[0].title,
+            until=_until(taken.conflicts[0].span, zone, day),
+        )
     if not taken.outside:
         off = taken.away[0]
         name = form.practitioner.user.name
-        return f"{name} is away {_until(off, zone, day)}"
+        return _("{name} is away {until}", name=name, until=_until(off, zone, day))
     event = taken.outside[0]
     title = event.title if event.user_id == current_user.id else ""
-    return (
-        f"{f'{title} is in your other calendar' if title else 'Busy outside'}"
-        f" {_until(event, zone, day)}"
-    )
+    until = _until(event, zone, day)
+    if title:
+        return _("{title} is in your other calendar {until}", title=title, until=until)
+    return _("Busy outside {until}", until=until)
 
 
 def _date(clash: Clash, form: BookingForm) -> str:
@@ -268,9 +280,9 @@ def _off(stretch: Stretch, calendar: Practitioner, day: date) -> str:
 
 def _calendar(event: ExternalEvent) -> str:
     return (
-        "your main calendar"
+        _("your main calendar")
         if event.calendar.is_primary
-        else f"your calendar {event.calendar.name}"
+        else _("your calendar {calendar}", calendar=event.calendar.name)
     )
 
 
@@ -315,10 +327,10 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
     except BadTime:
         return None
     start, end = (
-        min(span.starts_at for _, span in asked) - spare,
-        max(span.ends_at for _, span in asked) + spare,
+        min(span.starts_at for __, span in asked) - spare,
+        max(span.ends_at for __, span in asked) + spare,
     )
-    people = {person for person, _ in asked}
+    people = {person for person, __ in asked}
     wish = _wish(together.form, wanted)
     gaps = wish.before, wish.after
     held = scheduling.HeldTimes(

@@ -12,6 +12,7 @@ from wtforms import BooleanField
 from wtforms.widgets import TelInput
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
@@ -36,7 +37,11 @@ from . import clients, places
 from .booking_times import Times
 
 MOST_FOUND = 6
-WHICH = [("one", "Only this one"), ("following", "This and following"), ("all", "The whole series")]
+WHICH = [
+    ("one", lazy("Only this one")),
+    ("following", lazy("This and following")),
+    ("all", lazy("The whole series")),
+]
 
 
 class BookingForm(Times):
@@ -60,42 +65,46 @@ class BookingForm(Times):
 
     key = Hidden()
     anyone = Hidden(limit=1)  # "1": whoever is free was asked for
-    calendar = Choice("Calendar", coerce=int)
-    q = Line("Client", 100)
+    calendar = Choice(lazy("Calendar"), coerce=int)
+    q = Line(lazy("Client"), 100)
     patient = Hidden()
     matched = Hidden()  # the client whom the text chose, or "new" where it found nobody
-    phone = Line("Phone", 40, widget=TelInput())  # of a new client
-    email = Email("E-mail")
+    phone = Line(lazy("Phone"), 40, widget=TelInput())  # of a new client
+    email = Email(lazy("E-mail"))
     told = Hidden(limit=200)  # who was named as perhaps the same person
-    service = Choice("Service", default="")
-    day = Day("Day", [Needed("Choose a day")])
-    last_day = Day("Last day")
-    starts = Clock("From")
-    ends = Clock("To")
-    all_day = BooleanField("All day")
+    service = Choice(lazy("Service"), default="")
+    day = Day(lazy("Day"), [Needed(lazy("Choose a day"))])
+    last_day = Day(lazy("Last day"))
+    starts = Clock(lazy("From"))
+    ends = Clock(lazy("To"))
+    all_day = BooleanField(lazy("All day"))
     overlap = Choice(
-        "When the time is taken",
-        choices=[("", ""), ("ok", "Book anyway"), ("skip", "Skip these")],
+        lazy("When the time is taken"),
+        choices=[("", ""), ("ok", lazy("Book anyway")), ("skip", lazy("Skip these"))],
         default="",
         validate_choice=False,
     )
     agreed = Hidden(limit=40_000)  # what was in the way on the page on which somebody agreed to it
-    rate = Money("Rate")
+    rate = Money(lazy("Rate"))
     status = Choice(
-        "Status",
+        lazy("Status"),
         choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES],
         default="confirmed",
     )
-    notes = Paragraph("Notes", 4000)
+    notes = Paragraph(lazy("Notes"), 4000)
     repeat = Options(
-        "Repeat",
-        choices=[("once", "Once"), ("weekly", "Every week"), ("weeks", "Every 2, 3, 4 … weeks")],
+        lazy("Repeat"),
+        choices=[
+            ("once", lazy("Once")),
+            ("weekly", lazy("Every week")),
+            ("weeks", lazy("Every 2, 3, 4 … weeks")),
+        ],
         default="once",
     )
-    every = Whole("Every how many weeks?")
-    count = Whole("Number of appointments")
-    until = Day("Or until")
-    which = Options("Change", choices=WHICH, default="one")
+    every = Whole(lazy("Every how many weeks?"))
+    count = Whole(lazy("Number of appointments"))
+    until = Day(lazy("Or until"))
+    which = Options(lazy("Change"), choices=WHICH, default="one")
 
     def __init__(self, practitioner: Practitioner, booking: Booking | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -111,7 +120,7 @@ class BookingForm(Times):
             (one.id, f"{one.user.name}, {one.venue.name}") for one in bookable(practitioner)
         ]
         self.service.choices = [
-            ("", "No service"),
+            ("", _("No service")),
             *((str(s.id), _service_label(s)) for s in self.services),
         ]
 
@@ -239,19 +248,21 @@ class BookingForm(Times):
             self.phone.process_errors = self.email.process_errors = []  # of nobody
         super().validate(**kwargs)
         if self.patient.data == "new" and not self.q.data:
-            self.fault("q", "Write the name of the new client")
+            self.fault("q", _("Write the name of the new client"))
         elif {str(one.id) for one in self.doubles} - set((self.told.data or "").split()):
             self.fault(
                 "q",
-                "This client may be in your list already. Choose one of those below, or save once"
-                " more to add a new client",
+                _(
+                    "This client may be in your list already. Choose one of those below, or"
+                    " save once more to add a new client"
+                ),
             )
         elif self.q.data and not self.patient.data:
-            self.fault("q", "Choose a client, or add a new one")
+            self.fault("q", _("Choose a client, or add a new one"))
             self.take_text()
         elif self.chosen_patient and self.chosen_patient.archived and not self._keeps_patient():
             self.fault(
-                "q", "This client is archived. Bring the record back first, or choose another"
+                "q", _("This client is archived. Bring the record back first, or choose another")
             )
         if self.repeat.data != "once":
             self.check_repeat()
@@ -277,7 +288,7 @@ class BookingForm(Times):
             return super().in_words(names)
         if self.chosen_patient:
             return self.chosen_patient.name
-        return self.new_client["name"] if self.new_client else "No client"
+        return self.new_client["name"] if self.new_client else _("No client")
 
     def is_as_stored(self) -> bool:
         return bool(self.booking) and self.times() == of(self.booking).times()

@@ -10,6 +10,7 @@ from flask import abort, request
 from flask_login import current_user
 
 from base import scheduling, time_off
+from base.catalogue import _
 from base.clashes import ClosedCalendar, SlotTaken
 from base.scheduling import BadTime, Span
 from free_times.offers import terms
@@ -77,7 +78,7 @@ def taken(form: BookingForm) -> BookingForm:
     """The form with the free time that was pressed in it ("2026-11-20T15:20 50")."""
     if "find" in request.form:
         form.take_text()
-    start, _, minutes = request.form.get("take", "").partition(" ")
+    start, __, minutes = request.form.get("take", "").partition(" ")
     try:
         start = datetime.fromisoformat(start)
         end = start + timedelta(minutes=int(minutes[:4]))
@@ -146,9 +147,9 @@ def show(
         form.fault(
             "overlap",
             (
-                "Some times are taken. Choose other times, “Skip these” or “Book anyway”"
+                _("Some times are taken. Choose other times, “Skip these” or “Book anyway”")
                 if several
-                else "The time is taken. Choose another, or tick “Book anyway”"
+                else _("The time is taken. Choose another, or tick “Book anyway”")
             ),
         )
     return htmx.show(
@@ -162,7 +163,7 @@ def show(
 def show_fault(form: BookingForm, error: BadTime | ClosedCalendar):
     """The form again with what the booking itself refused."""
     if isinstance(error, ClosedCalendar):
-        form.fault("calendar", "This calendar was closed meanwhile. Choose another one")
+        form.fault("calendar", _("This calendar was closed meanwhile. Choose another one"))
     else:
         form.fault(*booking_times.FACTS[error.fact])
     return show(form, 422)

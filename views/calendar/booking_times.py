@@ -4,6 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.scheduling import BadTime, Span
 from views.kit import display
 from views.kit.merging import Merging
@@ -11,12 +12,18 @@ from views.kit.merging import Merging
 # An end before the start means the next day when it is at most so long; else it is a slip.
 OVERNIGHT = timedelta(hours=12)
 FACTS = {  # BadTime → the field and the sentence
-    "year": ("day", "Choose a day from 1970 to 2099"),
-    "ends_before_start": ("ends", "It ends before it starts. Check both times"),
-    "too_long": ("last_day", "One booking lasts at most 31 days. Make several"),
-    "interval": ("every", "Repeat every 1 to 52 weeks"),
-    "each_other": ("every", "Each one would run into the next. Leave more weeks between them"),
-    "too_many": ("count", f"Make at most {scheduling.MOST_REPEATS} bookings at once"),
+    "year": ("day", lazy("Choose a day from 1970 to 2099")),
+    "ends_before_start": ("ends", lazy("It ends before it starts. Check both times")),
+    "too_long": ("last_day", lazy("One booking lasts at most 31 days. Make several")),
+    "interval": ("every", lazy("Repeat every 1 to 52 weeks")),
+    "each_other": (
+        "every",
+        lazy("Each one would run into the next. Leave more weeks between them"),
+    ),
+    "too_many": (
+        "count",
+        lazy("Make at most {most_repeats} bookings at once", most_repeats=scheduling.MOST_REPEATS),
+    ),
 }
 
 
@@ -57,10 +64,19 @@ class Times(Merging):
         if self.count.data is None and self.until.data is None:
             self.fault(
                 "count",
-                f"Say how many times, from 2 to {scheduling.MOST_REPEATS}, or until which day",
+                _(
+                    "Say how many times, from 2 to {most_repeats}, or until which day",
+                    most_repeats=scheduling.MOST_REPEATS,
+                ),
             )
         elif self.count.data is not None and not 2 <= self.count.data <= scheduling.MOST_REPEATS:
-            self.fault("count", f"Say how many times, from 2 to {scheduling.MOST_REPEATS}")
+            self.fault(
+                "count",
+                _(
+                    "Say how many times, from 2 to {most_repeats}",
+                    most_repeats=scheduling.MOST_REPEATS,
+                ),
+            )
 
     def span(self) -> Span | None:
         """What was typed as a span in the calendar's zone, or None with a fault beside the field.
@@ -108,7 +124,7 @@ class Times(Merging):
     def _span(self) -> Span:
         self.remarks.clear()
         if self.day.data is None:
-            raise _Slip("day", "Choose a day")
+            raise _Slip("day", _("Choose a day"))
         if self.is_as_stored():
             return self.booking.span  # also the second pass of a repeated hour stays what it is
         try:
@@ -128,13 +144,13 @@ class Times(Merging):
     def _whole_days(self) -> Span:
         last = self.last_day.data or self.day.data
         if last < self.day.data:
-            raise _Slip("last_day", "The last day lies before the first")
+            raise _Slip("last_day", _("The last day lies before the first"))
         return scheduling.whole_days(self.day.data, last, self.practitioner.zone)
 
     def _timed(self) -> Span:
         day, zone = self.day.data, self.practitioner.zone
         if self.starts.data is None:
-            raise _Slip("starts", "Say when it starts, or tick All day")
+            raise _Slip("starts", _("Say when it starts, or tick All day"))
         starts_at, odd_start = scheduling.instant(day, self.starts.data, zone)
         self._remark(day, self.starts.data, starts_at, odd_start)
         length = self._length(day)
@@ -144,7 +160,7 @@ class Times(Merging):
         ends_at, odd_end = scheduling.instant(last, self.ends.data, zone)
         self._remark(last, self.ends.data, ends_at, odd_end)
         if last > day:
-            self.remarks.append(f"It ends on {display.day(last)}.")
+            self.remarks.append(_("It ends on {last}.", last=display.day(last)))
         if ends_at <= starts_at and odd_start == "gap":
             ends_at = starts_at + length  # the start was moved past the end
         return Span(starts_at, ends_at)
@@ -153,7 +169,7 @@ class Times(Merging):
         """How long it lasts on the clock: from the two times, or the service's."""
         if self.ends.data is None:
             if self.chosen_service is None:
-                raise _Slip("ends", "Say when it ends, or choose a service")
+                raise _Slip("ends", _("Say when it ends, or choose a service"))
             return timedelta(minutes=self.terms.minutes)
         length = datetime.combine(day, self.ends.data) - datetime.combine(day, self.starts.data)
         overnight = length <= timedelta(0)
@@ -163,16 +179,29 @@ class Times(Merging):
 
     def _remark(self, day: date, wall: time, at: datetime, odd: str | None) -> None:
         zone = self.practitioner.zone
-        where = f"{wall:%H:%M} on {display.day(day, year=True)} in {display.zone_city(zone)}"
+        where = _(
+            "{wall} on {day} in {city}",
+            wall=f"{wall:%H:%M}",
+            day=display.day(day, year=True),
+            city=display.zone_city(zone),
+        )
         if odd == "gap":
             self.remarks.append(
-                f"{where} does not exist: the clocks go forward. We take {display.clock(at, zone)}."
+                _(
+                    "{where} does not exist: the clocks go forward. We take {at}.",
+                    where=where,
+                    at=display.clock(at, zone),
+                )
             )
         elif odd == "twice":
             local = at.astimezone(zone)
             self.remarks.append(
-                f"{where} comes twice: the clocks go back. We take the first, {local:%H:%M}"
-                f" {local.tzname()}."
+                _(
+                    "{where} comes twice: the clocks go back. We take the first, {time} {zone}.",
+                    where=where,
+                    time=f"{local:%H:%M}",
+                    zone=local.tzname(),
+                )
             )
 
     def spans(self) -> list[Span]:
@@ -187,11 +216,13 @@ class Times(Merging):
             )
         except BadTime as error:
             self.fault(
-                *("until", "Choose a day up to 2099") if error.fact == "year" else FACTS[error.fact]
+                *("until", _("Choose a day up to 2099"))
+                if error.fact == "year"
+                else FACTS[error.fact]
             )
             return []
         if len(spans) < 2:
-            self.fault("until", "Choose a day on which it has happened at least twice")
+            self.fault("until", _("Choose a day on which it has happened at least twice"))
         elif spans[0].overlaps(spans[1]):
             self.fault("every", FACTS["each_other"][1])
         return spans

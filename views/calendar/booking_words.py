@@ -6,6 +6,7 @@ Sentences without a client's name, since they travel in a cookie.
 from collections.abc import Sequence
 
 from base import scheduling, time_off
+from base.catalogue import _, lazy, ngettext
 from base.changes import Changed
 from base.scheduling import Span
 from models import Practitioner
@@ -14,21 +15,24 @@ from views.kit import display
 MOST_TIMES = 5
 _KEPT = {
     "colleague": (
-        "1 booking of a colleague was not changed. They or a manager can change it.",
-        "{count} bookings of colleagues were not changed. They or a manager can change them.",
+        lazy("1 booking of a colleague was not changed. They or a manager can change it."),
+        lazy("{count} bookings of colleagues were not changed. They or a manager can change them."),
     ),
     "settled": (
-        "1 {delivered}, paid, missed or cancelled booking kept its status, time and rate.",
-        "{count} {delivered}, paid, missed or cancelled bookings kept their status, time and rate.",
+        lazy("1 {delivered}, paid, missed or cancelled booking kept its status, time and rate."),
+        lazy(
+            "{count} {delivered}, paid, missed or cancelled bookings kept their status, time"
+            " and rate."
+        ),
     ),
     "own": (
-        "1 booking kept what was set for it alone.",
-        "{count} bookings kept what was set for them alone.",
+        lazy("1 booking kept what was set for it alone."),
+        lazy("{count} bookings kept what was set for them alone."),
     ),
 }
 
 
-def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
+def left_alone(changed: Changed, skipped: str = lazy("Skipped")) -> list[str]:
     """A sentence for each reason."""
     said = [
         _KEPT[why][count > 1].format(
@@ -38,7 +42,9 @@ def left_alone(changed: Changed, skipped: str = "Skipped") -> list[str]:
     ]
     if changed.skipped:
         times = [display.from_to(clash.span, clash.calendar.zone) for clash in changed.skipped]
-        said.append(f"{skipped}, because the time is taken: {_some(times)}.")
+        said.append(
+            _("{skipped}, because the time is taken: {some}.", skipped=skipped, some=_some(times))
+        )
     return said
 
 
@@ -63,15 +69,21 @@ def leaving_hours(practitioner: Practitioner, spans: Sequence[Span]) -> list[Spa
 
 def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "") -> str:
     """Which of these times leave the working hours, holidays among them; "" where none does."""
-    found, words = leaving_hours(practitioner, spans), f"outside the working hours{at}"
+    found, words = leaving_hours(practitioner, spans), _("outside the working hours{at}", at=at)
     if len(spans) == 1 or not found:
-        return f"This is {words}." if found else ""
+        return _("This is {words}.", words=words) if found else ""
     times = _some([display.from_to(span, practitioner.zone) for span in found])
-    return (
-        f"{len(found)} of {len(spans)} times {'is' if len(found) == 1 else 'are'} {words}: {times}."
+    return ngettext(
+        "{some} of {all} times is {words}: {times}.",
+        "{some} of {all} times are {words}: {times}.",
+        len(found),
+        some=len(found),
+        all=len(spans),
+        words=words,
+        times=times,
     )
 
 
 def _some(times: Sequence[str]) -> str:
     more = len(times) - MOST_TIMES
-    return "; ".join(times[:MOST_TIMES]) + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(times[:MOST_TIMES]) + (_("; and {more} more", more=more) if more > 0 else "")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
+from base.catalogue import _, lazy
 from base.changes import Changed
 from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
@@ -35,16 +36,16 @@ places.carry(blueprint)
 
 class StatusForm(Form):
     status = Choice(
-        "Status", choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES]
+        lazy("Status"), choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES]
     )
     was = Hidden(limit=20)  # the status on the page on which the button was
-    overlap = Choice("Overlap", choices=[("", ""), ("ok", "")], default="")
+    overlap = Choice(lazy("Overlap"), choices=[("", ""), ("ok", "")], default="")
     agreed = Hidden(limit=40_000)
 
 
 class CancelForm(Form):
     was = Hidden(limit=20)
-    which = Options("Cancel", choices=booking_form.WHICH, default="one")
+    which = Options(lazy("Cancel"), choices=booking_form.WHICH, default="one")
 
 
 @blueprint.get("/")
@@ -100,7 +101,7 @@ def create():
         return booking_page.show(form, 422, spans, refusal)
     except (BadTime, ClosedCalendar) as error:
         return booking_page.show_fault(form, error)
-    _say_saved(form, made, "Booked", made)
+    _say_saved(form, made, _("Booked"), made)
     return htmx.done(_back(made[0]))
 
 
@@ -147,7 +148,7 @@ def update(booking_id: int):
         return booking_page.show_fault(form, error)
     if changed is None:
         return booking_page.show(form, 422)
-    _say_saved(form, changed, "Changed", changed if is_moved else changed[:1])
+    _say_saved(form, changed, _("Changed"), changed if is_moved else changed[:1])
     return htmx.done(_back(booking))
 
 
@@ -232,8 +233,12 @@ def set_status(booking_id: int):
         _say_undoable(
             booking,
             changed,
-            f"{display.STATUS_NAMES[booking.status]}: {when(booking)}. It was"
-            f" {display.STATUS_NAMES[was].lower()}.",
+            _(
+                "{status}: {when}. It was {was}.",
+                status=display.STATUS_NAMES[booking.status],
+                when=when(booking),
+                was=display.STATUS_NAMES[was].lower(),
+            ),
         )
     return htmx.done(_back(booking))
 
@@ -255,8 +260,10 @@ def cancel(booking_id: int):
             return _show_card(booking, 422, changed_meanwhile=True)
         cancelled = booking.cancel(current_user, which=form.which.data)
     if cancelled:
-        many = f"{len(cancelled)} bookings are cancelled. Their times are free again."
-        one = f"Cancelled: {when(booking)}. The time is free again."
+        many = _(
+            "{count} bookings are cancelled. Their times are free again.", count=len(cancelled)
+        )
+        one = _("Cancelled: {when}. The time is free again.", when=when(booking))
         _say_undoable(
             booking,
             cancelled,
@@ -279,20 +286,26 @@ def undo(booking_id: int):
         undone = booking.undo_status(current_user, arg_int(request.form.get("change")))
     except SlotTaken:
         flash(
-            "The time has been taken since, so it stays as it is. Open the booking to decide.",
+            _("The time has been taken since, so it stays as it is. Open the booking to decide."),
             "warning",
         )
     else:
         if not undone:
-            flash("There is nothing to take back any more.")
+            flash(_("There is nothing to take back any more."))
         else:
-            many = f"Taken back: {len(undone)} bookings have the status again that they had before."
+            many = _(
+                "Taken back: {count} bookings have the status again that they had before.",
+                count=len(undone),
+            )
             flash(
-                f"Taken back: {display.STATUS_NAMES[booking.status].lower()} again."
+                _(
+                    "Taken back: {status} again.",
+                    status=display.STATUS_NAMES[booking.status].lower(),
+                )
                 if len(undone) == 1 and booking in undone
                 else many
             )
-            if said := booking_words.left_alone(undone, "Not taken back"):
+            if said := booking_words.left_alone(undone, _("Not taken back")):
                 flash(" ".join(said), "warning")
     return htmx.done(_back(booking))
 
@@ -350,9 +363,9 @@ def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Boo
     No client’s name: flashes travel in a cookie.
     """
     first = rows[0]
-    many = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    many = _(" and {count} more", count=len(rows) - 1) if len(rows) > 1 else ""
     client = (
-        f" The new client has the ID {first.patient.internal_id}."
+        _(" The new client has the ID {internal_id}.", internal_id=first.patient.internal_id)
         if form.new_client and first.patient.internal_id
         else ""
     )

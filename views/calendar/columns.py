@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from flask_login import current_user
 
 from base import outside, scheduling, working_time
+from base.catalogue import _
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.working_time import Rota, Stretch
@@ -115,7 +116,7 @@ def fill(
         scheduling.midnight(column.date + timedelta(days=1), zone),
     )
     touching = [item for item in items if touches(item, column.date, window)]
-    column.whole = [_block(item, calendar, "All day") for item in touching if item.all_day]
+    column.whole = [_block(item, calendar, _("All day")) for item in touching if item.all_day]
     column.items, aside = _timed([item for item in touching if not item.all_day], calendar, window)
     column.note = rota.names.get(column.date, "")
     column.off = [item for item in touching if isinstance(item, Stretch) and item.all_day]
@@ -147,7 +148,7 @@ def _timed(
     places = [(item, _place(item, window, zone)) for item in touching]
     aside = _aside(places)
     abreast = [one for one in places if one[0] not in aside]
-    lanes = scheduling.lanes([place for _, place in abreast])
+    lanes = scheduling.lanes([place for __, place in abreast])
     named = [f"{lane}/{_fitting(of)}" if of > 1 else None for lane, of in lanes]
     laid = [
         *zip(abreast, named, strict=True),
@@ -216,8 +217,8 @@ def bounds(days: Sequence[Day]) -> tuple[int, int]:
     edges = [edge for day in days for edge in day.hours] + [
         _edge(item) for day in days for item in day.items
     ]
-    return min([8, *(int(start[:2]) for start, _ in edges)]), max(
-        [18, *(-(-minutes(end) // 60) for _, end in edges)]
+    return min([8, *(int(start[:2]) for start, __ in edges)]), max(
+        [18, *(-(-minutes(end) // 60) for __, end in edges)]
     )
 
 
@@ -293,7 +294,7 @@ def external_title(event: ExternalEvent, is_own: bool) -> str:
     return (
         (event.title or "(no title)")
         if is_own
-        else f"{display.BUSY_NAMES[event.busy]} (other calendar)"
+        else _("{busy} (other calendar)", busy=display.BUSY_NAMES[event.busy])
     )
 
 
@@ -302,7 +303,10 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
     if booking.practitioner_id != calendar.id:
         return f"at {booking.practitioner.venue.name}"
     if booking.all_day and booking.rate_cents:
-        return f"{display.money(booking.rate_cents, access.clinic().currency)} a day"
+        return _(
+            "{rate_cents} a day",
+            rate_cents=display.money(booking.rate_cents, access.clinic().currency),
+        )
     return booking.service.name if booking.service and booking.patient else ""
 
 
@@ -341,7 +345,7 @@ def _slots(
     for parts in gaps:
         cut = [(list(_pieces(part, zone)), is_freed) for part, is_freed in parts]
         freed = {pieces[0] for pieces, is_freed in cut if pieces and is_freed}
-        pieces = [piece for pieces, _ in cut for piece in pieces if piece not in freed]
+        pieces = [piece for pieces, __ in cut for piece in pieces if piece not in freed]
         open_ones = (
             piece
             for piece in pieces

@@ -7,6 +7,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import text
+from base.catalogue import _, lazy
 from models import Patient
 from people import doubles, merges
 from views.kit import access, htmx
@@ -19,13 +20,13 @@ blueprint = Blueprint("merges", __name__)
 
 MOST_FOUND = 8
 WORDS = {
-    "name": "Name",
-    "internal_id": "Internal ID",
-    "phone": "Phone",
-    "email": "E-mail",
-    "first_name": "first name",
-    "last_name": "last name",
-    "notes": "notes",
+    "name": lazy("Name"),
+    "internal_id": lazy("Internal ID"),
+    "phone": lazy("Phone"),
+    "email": lazy("E-mail"),
+    "first_name": lazy("first name"),
+    "last_name": lazy("last name"),
+    "notes": lazy("notes"),
 }
 
 
@@ -78,16 +79,16 @@ def merge(patient_id: int):
     if not form.validate():
         return _compare(client, other, form, 422)
     if client == other:
-        flash("These two are one record already.")
+        flash(_("These two are one record already."))
         return htmx.done(url_for("patients.show", patient_id=client.id))
     if form.showed.data != _digest(client, other):
         return _compare(client, other, form, 422, changed=True)
     try:
         merges.merge(client, other, current_user, form.take)
     except merges.CannotMerge:
-        flash("These two are one record already.")
+        flash(_("These two are one record already."))
     else:
-        flash("The two records are one now. It can be undone here for a day.")
+        flash(_("The two records are one now. It can be undone here for a day."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
 
@@ -99,12 +100,12 @@ def undo(patient_id: int):
     is_this = done is not None and request.form.get("merge") == str(done.id)
     stays = merges.undo(done, current_user) if is_this else None
     if stays is None:
-        flash("This merge cannot be undone any more.")
+        flash(_("This merge cannot be undone any more."))
         return htmx.done(url_for("patients.show", patient_id=client.id))
-    flash("There are two records again. Bookings made since stay with this one.")
+    flash(_("There are two records again. Bookings made since stay with this one."))
     if stays:
         words = ", ".join(WORDS[column].lower() for column in stays)
-        flash(f"Changed since, and left as it is: {words}.", "warning")
+        flash(_("Changed since, and left as it is: {words}.", words=words), "warning")
     return redirect(url_for("patients.show", patient_id=client.id), 303)
 
 

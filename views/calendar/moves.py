@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
 from base import moving, scheduling
+from base.catalogue import _, lazy
 from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
@@ -22,8 +23,8 @@ from . import booking_card, booking_times, booking_words, places
 MOST = 31 * 24 * 60  # minutes
 
 ODD = {
-    "gap": "That time does not exist on this day: the clocks go forward.",
-    "twice": "That time comes twice on this day: the clocks go back.",
+    "gap": lazy("That time does not exist on this day: the clocks go forward."),
+    "twice": lazy("That time comes twice on this day: the clocks go back."),
 }
 
 blueprint = Blueprint("moves", __name__)
@@ -46,7 +47,7 @@ def move(booking_id: int):
             if seen != booking.sequence:
                 return _leave(
                     booking,
-                    "Someone else changed this booking, so it was not moved. Look at it again.",
+                    _("Someone else changed this booking, so it was not moved. Look at it again."),
                 )
             was, zone = booking.span, booking.practitioner.zone
             span, odd = moving.shifted(was, zone, there.zone, day, by, longer)
@@ -54,23 +55,23 @@ def move(booking_id: int):
             if odd:
                 ask = ODD[odd]
             elif _leaves_hours(booking, there, span):
-                ask = "This is outside the working hours."
+                ask = _("This is outside the working hours.")
             changed = (
                 None if ask or is_placed else booking.change(current_user, span, practitioner=there)
             )
     except SlotTaken:
-        ask = "The time is taken."
+        ask = _("The time is taken.")
     except ClosedCalendar:
-        return _leave(booking, "This calendar is closed, so the booking was not moved.")
+        return _leave(booking, _("This calendar is closed, so the booking was not moved."))
     except BadTime as error:
-        return _leave(booking, f"{_why(error)}. The booking was not changed.")
+        return _leave(booking, _("{why}. The booking was not changed.", why=_why(error)))
     if ask:
         return _ask(booking, there, span, ask)
     if changed:
         done = (
-            "Moved"
+            _("Moved")
             if span.starts_at != was.starts_at or span.duration == was.duration
-            else "Changed"
+            else _("Changed")
         )
         flash(
             {
@@ -92,15 +93,15 @@ def undo(booking_id: int):
         undone = moving.take_back(booking, current_user, entry)
     except SlotTaken:
         return _leave(
-            booking, "The time before has been taken since, so the booking stays where it is."
+            booking, _("The time before has been taken since, so the booking stays where it is.")
         )
     except ClosedCalendar:
         return _leave(
-            booking, "The calendar before was closed since, so the booking stays where it is."
+            booking, _("The calendar before was closed since, so the booking stays where it is.")
         )
     if undone is None:
-        return _leave(booking, "The booking was changed since, so it stays where it is.")
-    flash(f"Taken back: {booking_card.when(booking)} again.")
+        return _leave(booking, _("The booking was changed since, so it stays where it is."))
+    flash(_("Taken back: {when} again.", when=booking_card.when(booking)))
     return htmx.done(_back(booking))
 
 
@@ -141,22 +142,22 @@ def _leaves_hours(booking: Booking, there: Practitioner, span: Span) -> bool:
 def _ask(booking: Booking, there: Practitioner, span: Span, why: str):
     """The form, filled in with the wish: what stands in the way is decided there."""
     starts, ends = (at.astimezone(there.zone) for at in (span.starts_at, span.ends_at))
-    filled, _ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
+    filled, __ = scheduling.timed(starts.date(), starts.time(), ends.time(), there.zone)
     wish = {"calendar": there.id, "day": starts.date().isoformat()}
     wish |= {"from": f"{starts:%H:%M}", "to": f"{ends:%H:%M}"}
     if filled == span:
-        said = "Nothing is saved yet: choose another time, or save it in this form."
+        said = _("Nothing is saved yet: choose another time, or save it in this form.")
     else:  # longer than a day, or in the second pass of an hour: no two times of day say that
-        said, wish = "The booking was not changed: set its time in this form.", {}
+        said, wish = _("The booking was not changed: set its time in this form."), {}
     flash(f"{why} {said}", "warning")
     return htmx.done(url_for("bookings.edit", booking_id=booking.id, **wish))
 
 
 def _why(error: BadTime) -> str:
     if error.fact == "whole_days":
-        return "Whole days are changed in the form"
+        return _("Whole days are changed in the form")
     if error.fact == "ends_before_start":
-        return "It would end before it starts"
+        return _("It would end before it starts")
     return booking_times.FACTS[error.fact][1]
 
 

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _, lazy
 from free_times import finding, offers
 from free_times.finding import Free, Wish
 from models import Patient, Practitioner, Service
@@ -24,29 +25,29 @@ OF_THE_WAY = ("patient", "calendar", "view", "shown")  # say for whom and from w
 MOST_DAYS, AT_ONCE = 5, 4  # days with free times on one page, and times of a day before "more"
 LOOK_FURTHER = timedelta(days=91)
 PARTS = [
-    ("any", "Any time of day"),
-    ("morning", "Mornings, before 12:00"),
-    ("afternoon", "Afternoons, 12:00 to 17:00"),
-    ("evening", "Evenings, from 17:00"),
+    ("any", lazy("Any time of day")),
+    ("morning", lazy("Mornings, before 12:00")),
+    ("afternoon", lazy("Afternoons, 12:00 to 17:00")),
+    ("evening", lazy("Evenings, from 17:00")),
 ]
 WHEN = [
-    ("soon", "Soonest, in the next 2 weeks"),
-    ("this_week", "This week"),
-    ("next_week", "Next week"),
-    ("month", "In the next 4 weeks"),
+    ("soon", lazy("Soonest, in the next 2 weeks")),
+    ("this_week", lazy("This week")),
+    ("next_week", lazy("Next week")),
+    ("month", lazy("In the next 4 weeks")),
 ]
 
 
 class WishForm(Form):
     """What is looked for. Sent with GET: it names no client."""
 
-    service = Choice("Service", default="")
-    minutes = Whole("Minutes")
-    calendar = Choice("With", default="")
-    venue = Choice("Where", default="")
-    when = Choice("When", choices=WHEN, default="soon")
-    day = Day("Or from this day")
-    part = Choice("Time of day", choices=PARTS, default="any")
+    service = Choice(lazy("Service"), default="")
+    minutes = Whole(lazy("Minutes"))
+    calendar = Choice(lazy("With"), default="")
+    venue = Choice(lazy("Where"), default="")
+    when = Choice(lazy("When"), choices=WHEN, default="soon")
+    day = Day(lazy("Or from this day"))
+    part = Choice(lazy("Time of day"), choices=PARTS, default="any")
 
     def __init__(self, calendars: list[Practitioner], **kwargs):
         super().__init__(meta={"csrf": False}, **kwargs)
@@ -54,21 +55,21 @@ class WishForm(Form):
         self.services = list(Service.listed(access.clinic()))
         self.service.choices = [
             *((str(one.id), f"{one.name}, {one.duration_minutes} min") for one in self.services),
-            ("", "No service"),
+            ("", _("No service")),
         ]
         self.calendar.choices = [
-            ("", "Anyone"),
+            ("", _("Anyone")),
             *((str(one.id), f"{one.user.name}, {one.venue.name}") for one in calendars),
         ]
         venues = {str(one.venue_id): one.venue.name for one in calendars}
-        self.venue.choices = [("", "Any venue"), *sorted(venues.items(), key=lambda one: one[1])]
+        self.venue.choices = [("", _("Any venue")), *sorted(venues.items(), key=lambda one: one[1])]
 
     def validate(self, **kwargs) -> bool:
         super().validate(**kwargs)
         if self.minutes.data is None and not self.chosen_service and not self.errors:
-            self.fault("minutes", "Choose a service, or write how many minutes it takes")
+            self.fault("minutes", _("Choose a service, or write how many minutes it takes"))
         elif self.minutes.data is not None and not 5 <= self.minutes.data <= 720:
-            self.fault("minutes", "Write whole minutes from 5 to 720")
+            self.fault("minutes", _("Write whole minutes from 5 to 720"))
         return not self.errors
 
     @property

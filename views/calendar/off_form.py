@@ -10,6 +10,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.scheduling import BadTime
 from base.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
@@ -22,17 +23,20 @@ DATES = ("first_on", "last_on")
 WEEKDAYS = [(str(n), day.capitalize()) for n, day in enumerate(scheduling.WEEKDAYS)]
 LOOK_AHEAD = timedelta(days=2 * 366)  # for bookings in what repeats without end
 FACTS = {  # BadTime → the field and the sentence
-    "year": ("first_on", "Choose days from 1970 to 2099"),
-    "ends_before_start": ("ends", "It ends before it starts. Check days and times"),
+    "year": ("first_on", lazy("Choose days from 1970 to 2099")),
+    "ends_before_start": ("ends", lazy("It ends before it starts. Check days and times")),
     "off_too_long": (
         "last_on",
-        f"Time off lasts at most {LONGEST_DAYS // 366} years. Check the last day",
+        lazy(
+            "Time off lasts at most {longest_days} years. Check the last day",
+            longest_days=LONGEST_DAYS // 366,
+        ),
     ),
     "off_overlaps_itself": (
         "last_on",
-        "What repeats every week must end before it begins again. Choose an earlier last day",
+        lazy("What repeats every week must end before it begins again. Choose an earlier last day"),
     ),
-    "until": ("until", "Choose a day after the first one, or leave it empty"),
+    "until": ("until", lazy("Choose a day after the first one, or leave it empty")),
 }
 
 
@@ -44,16 +48,16 @@ class OffForm(Merging):
 
     key = Hidden()
     kept = Hidden(limit=10_000)  # the bookings that were listed, and stay
-    kind = Choice("What for", choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
-    whole = BooleanField("Whole days")
-    first_on = Day("From", [Needed("Choose the first day")])
-    starts = Clock("At")
-    last_on = Day("To")
-    ends = Clock("Until")
-    weekly = BooleanField("Every week")
-    until = Day("Until which day")
-    days = Ticks("On these days", choices=WEEKDAYS)
-    note = Paragraph("Note", 2000)
+    kind = Choice(lazy("What for"), choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
+    whole = BooleanField(lazy("Whole days"))
+    first_on = Day(lazy("From"), [Needed(lazy("Choose the first day"))])
+    starts = Clock(lazy("At"))
+    last_on = Day(lazy("To"))
+    ends = Clock(lazy("Until"))
+    weekly = BooleanField(lazy("Every week"))
+    until = Day(lazy("Until which day"))
+    days = Ticks(lazy("On these days"), choices=WEEKDAYS)
+    note = Paragraph(lazy("Note"), 2000)
 
     def __init__(self, calendar: Practitioner, row: TimeOff | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -105,7 +109,7 @@ class OffForm(Merging):
     def offs(self) -> list[Off]:
         """What was typed as rules, one for each weekday; none with a fault beside the field."""
         if self.days and self.days.data and not self.weekly.data:
-            self.fault("weekly", "Tick “Every week” too, or no weekdays")
+            self.fault("weekly", _("Tick “Every week” too, or no weekdays"))
         off = self.off()
         if off is None or self.errors:
             return []
@@ -121,8 +125,8 @@ class OffForm(Merging):
         """What was typed as a rule, or None with a fault beside the field."""
         if not self.whole.data:
             for clock, sentence in (
-                (self.starts, "Say when it starts, or tick Whole days"),
-                (self.ends, "Say when it ends, or tick Whole days"),
+                (self.starts, _("Say when it starts, or tick Whole days")),
+                (self.ends, _("Say when it ends, or tick Whole days")),
             ):
                 if clock.data is None and not clock.errors:
                     self.fault(clock.name, sentence)

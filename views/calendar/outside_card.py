@@ -6,6 +6,7 @@ When, from which calendar, whether it blocks booking here and why.
 from dataclasses import dataclass
 from datetime import date
 
+from base.catalogue import _
 from base.outside import ExternalEvent
 from models import Practitioner
 from sync.providers import registry
@@ -59,9 +60,17 @@ def _why(event: ExternalEvent, source: RemoteCalendar, provider: str) -> str:
     """Whether it blocks booking, and by which rule (C44, X23)."""
     busy = display.BUSY_NAMES[event.busy].lower()
     if event.blocks:
-        return f"It is marked {busy} in {provider}, so it blocks booking here."
+        return _(
+            "It is marked {busy} in {provider}, so it blocks booking here.",
+            busy=busy,
+            provider=provider,
+        )
     if event.busy == "free":
-        return f"It is marked free in {provider}, so it does not block booking here."
+        return _(
+            "It is marked free in {provider}, so it does not block booking here.", provider=provider
+        )
     if event.all_day and not source.rules["all_day"]:
-        return "It lasts whole days, and whole days of this calendar do not block booking here."
-    return f"It is marked {busy}, and such times of this calendar do not block booking here."
+        return _("It lasts whole days, and whole days of this calendar do not block booking here.")
+    return _(
+        "It is marked {busy}, and such times of this calendar do not block booking here.", busy=busy
+    )

@@ -8,6 +8,7 @@ from flask_login import current_user
 from wtforms.widgets import TelInput
 
 from base import scheduling, text
+from base.catalogue import _, lazy
 from models import Feed, Patient
 from people import doubles
 from people.id_changes import IdChange
@@ -31,21 +32,23 @@ SHOWN_BEFORE = 10  # of what is over; the rest on demand
 class ClientForm(Merging):
     taken = (
         "internal_id",
-        "{} belongs to another client, perhaps an archived one. Choose another, or leave the field"
-        " empty for the next free ID",
+        lazy(
+            "{value} belongs to another client, perhaps an archived one. Choose another, or leave"
+            " the field empty for the next free ID"
+        ),
     )
 
     first_name = Line(
-        "First name",
+        lazy("First name"),
         80,
-        "Write a first name; one name is enough",
+        lazy("Write a first name; one name is enough"),
         render_kw={"autocomplete": "off"},
     )
-    last_name = Line("Last name", 80, render_kw={"autocomplete": "off"})
-    internal_id = Line("Internal ID", 20, render_kw={"autocomplete": "off"})
-    email = Email("E-mail", render_kw={"autocomplete": "off"})
-    phone = Line("Phone", 40, widget=TelInput(), render_kw={"autocomplete": "off"})
-    notes = Paragraph("Notes", 4000)
+    last_name = Line(lazy("Last name"), 80, render_kw={"autocomplete": "off"})
+    internal_id = Line(lazy("Internal ID"), 20, render_kw={"autocomplete": "off"})
+    email = Email(lazy("E-mail"), render_kw={"autocomplete": "off"})
+    phone = Line(lazy("Phone"), 40, widget=TelInput(), render_kw={"autocomplete": "off"})
+    notes = Paragraph(lazy("Notes"), 4000)
 
 
 def _form(client: Patient | None = None, **kwargs) -> ClientForm:
@@ -123,7 +126,7 @@ def create():
     if form.validate():
         client = form.add(lambda: Patient.add(access.clinic(), current_user, **form.values()))
         if client:
-            flash(f"{client.name} is in your list of clients.")
+            flash(_("{client} is in your list of clients.", client=client.name))
             return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show("patients/edit.html", "patients/_form.html", 422, form=form, client=None)
 
@@ -172,7 +175,7 @@ def update(patient_id: int):
             lambda: client.change(current_user, **form.values()),
         )
         if saved:
-            flash("The record is changed.")
+            flash(_("The record is changed."))
             return htmx.done(url_for("patients.show", patient_id=client.id))
     return htmx.show(
         "patients/edit.html",
@@ -188,7 +191,7 @@ def update(patient_id: int):
 def archive(patient_id: int):
     client = access.client_to_change(patient_id)
     client.set_archived(True, current_user)
-    flash("Archived. The record and its bookings stay; lists and search leave it out.")
+    flash(_("Archived. The record and its bookings stay; lists and search leave it out."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
 
@@ -197,7 +200,7 @@ def archive(patient_id: int):
 def bring_back(patient_id: int):
     client = access.client_to_change(patient_id)
     client.set_archived(False, current_user)
-    flash("The client is back in lists and search.")
+    flash(_("The client is back in lists and search."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
 

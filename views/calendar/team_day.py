@@ -11,6 +11,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask_login import current_user
 
 from base import scheduling, time_off
+from base.catalogue import lazy
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.series import STATUSES
@@ -23,7 +24,12 @@ from . import columns, requests, week
 
 blueprint = Blueprint("team_day", __name__)
 
-JUMPS = [("In 1 week", 7), ("In 2 weeks", 14), ("In 4 weeks", 28), ("In 6 weeks", 42)]
+JUMPS = [
+    (lazy("In 1 week"), 7),
+    (lazy("In 2 weeks"), 14),
+    (lazy("In 4 weeks"), 28),
+    (lazy("In 6 weeks"), 42),
+]
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.catalogue import _
 from base.outside import ExternalEvent
 from base.scheduling import Span
 from base.statuses import STATUSES
@@ -62,15 +63,17 @@ def entries(form: BookingForm, day: date, spans: list[Span]) -> list[Entry]:
     if spans:
         status = form.status.data if form.status.data in STATUSES else "confirmed"
         found.append(
-            Entry(_entry_start(spans[0], window.starts_at, zone), "This one", status, is_new=True)
+            Entry(
+                _entry_start(spans[0], window.starts_at, zone), _("This one"), status, is_new=True
+            )
         )
     return sorted(found, key=lambda entry: (entry.start[0].isdigit(), entry.start))
 
 
 def _entry_title(event: ExternalEvent, practitioner: Practitioner) -> str:
     title = columns.external_title(event, columns.shows_titles(practitioner))
-    return title if event.blocks else f"{title}, does not block"
+    return title if event.blocks else _("{title}, does not block", title=title)
 
 
 def _entry_start(span: Span | ExternalEvent | Stretch, midnight: datetime, zone: ZoneInfo) -> str:
-    return "All day" if span.all_day else display.clock(max(span.starts_at, midnight), zone)
+    return _("All day") if span.all_day else display.clock(max(span.starts_at, midnight), zone)

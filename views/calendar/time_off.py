@@ -9,6 +9,7 @@ from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _
 from base.time_off import TimeOff
 from models import Practitioner
 from views.kit import access, display, htmx
@@ -69,7 +70,9 @@ def create():
         return _show(form, 422)
     rows = TimeOff.add_all(form.practitioner.user, current_user, form.form_key, form.every())
     said = "; ".join(words(row) for row in rows)
-    flash({"text": f"Blocked: {said}.", "undo": _undo(rows[0], "delete", also=rows[1:])})
+    flash(
+        {"text": _("Blocked: {said}.", said=said), "undo": _undo(rows[0], "delete", also=rows[1:])}
+    )
     return htmx.done(_back(form.practitioner, rows[0].first_on))
 
 
@@ -96,7 +99,7 @@ def update(off_id: int):
     )
     if not saved or form.errors:
         return _show(form, 422)
-    flash(f"Changed: {words(row)}.")
+    flash(_("Changed: {words}.", words=words(row)))
     return htmx.done(_back(form.practitioner, _on(row) or row.first_on))
 
 
@@ -111,7 +114,9 @@ def delete(off_id: int):
         other.remove(current_user)
     row.remove(current_user, one)
     said = f"{display.OFF_NAMES[row.kind]} on {display.day(one)}" if one else words(row)
-    flash({"text": f"Deleted: {said}.", "undo": _undo(row, "bring_back", one, _also())})
+    flash(
+        {"text": _("Deleted: {said}.", said=said), "undo": _undo(row, "bring_back", one, _also())}
+    )
     return htmx.done(_back(calendar, on or row.first_on))
 
 
@@ -125,7 +130,7 @@ def bring_back(off_id: int):
         other.bring_back(current_user)
     row.bring_back(current_user, day)
     calendar = _calendar(row)
-    flash(f"Blocked again: {words(row)}.")
+    flash(_("Blocked again: {words}.", words=words(row)))
     return htmx.done(_back(calendar, day or row.first_on))
 
 

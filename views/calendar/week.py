@@ -9,6 +9,7 @@ from flask_login import current_user
 from peewee import fn
 
 from base import scheduling, time_off
+from base.catalogue import _
 from base.statuses import STATUSES
 from models import Booking, Practitioner, User
 from views.kit import access, display, htmx, menu
@@ -203,6 +204,6 @@ def switcher() -> list[tuple[str, list[Practitioner]]]:
     groups: dict[str, list[Practitioner]] = {}
     for one in menu.menu_calendars()[0]:
         groups.setdefault(
-            "Your calendars" if one.user_id == current_user.id else one.venue.name, []
+            _("Your calendars") if one.user_id == current_user.id else one.venue.name, []
         ).append(one)
     return list(groups.items())

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, render_template, request, url_for
 
 from base import scheduling
+from base.catalogue import _, lazy
 from free_times import offers, why
 from free_times.finding import Wish
 from free_times.rules import OnlineSettings
@@ -27,15 +28,15 @@ class WhyForm(next_free.WishForm):
     """
 
     when = part = None
-    day = Day("Day")
-    at = Clock("Time")
+    day = Day(lazy("Day"))
+    at = Clock(lazy("Time"))
 
     def validate(self, **kwargs) -> bool:
         super().validate(**kwargs)
         if not self.day.data and not self.day.errors:
-            self.fault("day", "Write the day")
+            self.fault("day", _("Write the day"))
         if not self.at.data and not self.at.errors:
-            self.fault("at", "Write the time, such as 14:00")
+            self.fault("at", _("Write the time, such as 14:00"))
         return not self.errors
 
 
@@ -114,7 +115,9 @@ def _answer(
     said = [(why_words.sentence(one, wish, day), _place(one)) for one in reasons]
     is_free = all(one.kind == "step" for one in reasons) and odd != "gap"
     if odd == "gap":
-        said = [(f"{form.at.data:%H:%M} does not exist that day: the clocks skip it.", "")]
+        said = [
+            (_("{at} does not exist that day: the clocks skip it.", at=f"{form.at.data:%H:%M}"), "")
+        ]
     start, end = (display.clock(one, zone) for one in (at, at + timedelta(minutes=wish.minutes)))
     local = at.astimezone(zone)
     url = url_for(

@@ -6,6 +6,7 @@ from datetime import date
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _, ngettext
 from base.outside import ExternalEvent
 from free_times.finding import Wish
 from free_times.why import Reason
@@ -21,11 +22,12 @@ def sentence(reason: Reason, wish: Wish, day: date) -> str:
     `day` is the one that was asked for, so that its date need not be said again.
     """
     if reason.kind == "past":
-        return "This time is in the past."
+        return _("This time is in the past.")
     if reason.kind == "step":
-        return (
-            f"Free times are listed every {reason.minutes} minutes from the start of the working"
-            " hours, so this one is not in the list."
+        return _(
+            "Free times are listed every {minutes} minutes from the start of the working"
+            " hours, so this one is not in the list.",
+            minutes=reason.minutes,
         )
     if reason.kind == "hours":
         return _hours(reason, wish, day)
@@ -52,32 +54,38 @@ def online(
     online for this (not `others_do`), of which nothing is said.
     """
     if theirs is None:
-        return ["Clients cannot book here online."] if others_do else []
+        return [_("Clients cannot book here online.")] if others_do else []
     if not theirs:
-        return ["Clients can book it online."]
+        return [_("Clients can book it online.")]
     rules = [_of_clients(one, wish, day) for one in theirs if one not in ours]
-    return ["Clients cannot book it online:", *rules] if rules else []
+    return [_("Clients cannot book it online:"), *rules] if rules else []
 
 
 def _of_clients(reason: Reason, wish: Wish, day: date) -> str:
     """A rule of online booking that is in the way."""
     if reason.kind == "notice":
-        return f"Too soon. They must book at least {_long(reason.minutes)} before."
+        return _("Too soon. They must book at least {long} before.", long=_long(reason.minutes))
     if reason.kind == "horizon":
-        return f"Too far ahead. They can book at most {_long(reason.minutes)} ahead."
+        return _("Too far ahead. They can book at most {long} ahead.", long=_long(reason.minutes))
     if reason.kind == "full":
-        return (
-            "No more online bookings that day: it has as many as this calendar takes"
-            f" ({reason.most})."
+        return _(
+            "No more online bookings that day: it has as many as this calendar takes ({most}).",
+            most=reason.most,
         )
     if reason.kind == "hours":
-        return f"{_hours(reason, wish, day)} The opening hours of the venue count for them."
+        return _(
+            "{hours} The opening hours of the venue count for them.",
+            hours=_hours(reason, wish, day),
+        )
     return sentence(reason, wish, day)
 
 
 def _long(minutes: int) -> str:
-    count, unit = (minutes // 1440, "day") if minutes % 1440 == 0 else (minutes // 60, "hour")
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    if minutes % 1440 == 0:
+        days = minutes // 1440
+        return ngettext("{count} day", "{count} days", days, count=days)
+    hours = minutes // 60
+    return ngettext("{count} hour", "{count} hours", hours, count=hours)
 
 
 def gap(reason: Reason, wish: Wish, day: date) -> str:
@@ -86,20 +94,38 @@ def gap(reason: Reason, wish: Wish, day: date) -> str:
     at = item.ends_at if reason.side == "before" else item.starts_at
     clock = display.clock(at, zone)
     if scheduling.local_day(at, zone) != day:
-        clock += f" on {display.short_day(scheduling.local_day(at, zone))}"
-    verb = "ends" if reason.side == "before" else "begins"
-    return (
-        f"{reason.minutes} minutes must stay free {reason.side} it, and"
-        f" {_what(reason, wish, day)} {verb} at {clock}."
+        clock = _(
+            "{clock} on {day}",
+            clock=clock,
+            day=display.short_day(scheduling.local_day(at, zone)),
+        )
+    what = _what(reason, wish, day)
+    if reason.side == "before":
+        return _(
+            "{minutes} minutes must stay free before it, and {what} ends at {clock}.",
+            minutes=reason.minutes,
+            what=what,
+            clock=clock,
+        )
+    return _(
+        "{minutes} minutes must stay free after it, and {what} begins at {clock}.",
+        minutes=reason.minutes,
+        what=what,
+        clock=clock,
     )
 
 
 def _hours(reason: Reason, wish: Wish, day: date) -> str:
     named = f" ({reason.name})" if reason.name else ""
     if not reason.hours:
-        return f"No working hours on {display.day(day)}{named}."
+        return _("No working hours on {day}{named}.", day=display.day(day), named=named)
     hours = " and ".join(f"{opens} to {closes}" for opens, closes in reason.hours)
-    return f"Outside the working hours on {display.day(day)}{named}: {hours}."
+    return _(
+        "Outside the working hours on {day}{named}: {hours}.",
+        day=display.day(day),
+        named=named,
+        hours=hours,
+    )
 
 
 def _what(reason: Reason, wish: Wish, day: date) -> str:
@@ -120,8 +146,12 @@ def _age(event: ExternalEvent, wish: Wish) -> str:
     """Which calendar outside says so, and when it was last read."""
     if event.user_id == current_user.id:
         is_main, name = event.calendar.is_primary, event.calendar.name
-        whose = "Your main calendar" if is_main else f"Your calendar {name}"
+        whose = _("Your main calendar") if is_main else _("Your calendar {name}", name=name)
     else:
-        whose = f"A calendar of {wish.calendar.user.name} outside Kalends"
+        whose = _("A calendar of {user} outside Kalends", user=wish.calendar.user.name)
     read_at = event.calendar.read_at
-    return f"{whose} was last read {display.ago(read_at)}." if read_at else f"{whose} says so."
+    return (
+        _("{whose} was last read {ago}.", whose=whose, ago=display.ago(read_at))
+        if read_at
+        else _("{whose} says so.", whose=whose)
+    )

@@ -48,7 +48,7 @@ LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
 class ServiceForm(Merging):
     taken = (
         "name",
-        "There is a service called {} already, perhaps an archived one. Choose another name",
+        "There is a service called {value} already, perhaps an archived one. Choose another name",
     )
 
     name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})

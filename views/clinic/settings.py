@@ -105,7 +105,7 @@ class CalendarsForm(Merging):
 class VenueForm(Merging):
     taken = (
         "name",
-        "There is a venue called {} already, perhaps an archived one. Choose another name",
+        "There is a venue called {value} already, perhaps an archived one. Choose another name",
     )
 
     name = Line("Name", 120, "Write a name, such as the street")

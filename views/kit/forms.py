@@ -194,7 +194,7 @@ class Number(Whole):
     `may_be_empty`.
     """
 
-    sentence = "Write a whole number from {} to {}"
+    sentence = lazy("Write a whole number from {least} to {most}")
 
     def __init__(
         self, label: str, least: int, most: int, may_be_empty: bool = False, step: int = 1, **kwargs
@@ -210,13 +210,13 @@ class Number(Whole):
         if self._may_be_empty and not raw:
             return
         if self.data is None or not least <= self.data <= most:
-            raise ValueError(self.sentence.format(least, most))
+            raise ValueError(self.sentence.format(least=least, most=most))
 
 
 class Minutes(Number):
     """Whole minutes between two bounds."""
 
-    sentence = "Write whole minutes from {} to {}"
+    sentence = lazy("Write whole minutes from {least} to {most}")
 
     def __init__(self, label: str, least: int, most: int, may_be_empty: bool = False, **kwargs):
         super().__init__(label, least, most, may_be_empty, step=5, **kwargs)

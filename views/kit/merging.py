@@ -144,7 +144,7 @@ class Merging(Form):
         if self.taken is None:
             raise error
         name, sentence = self.taken
-        self.fault(name, sentence.format(self[name].data))
+        self.fault(name, sentence.format(value=self[name].data))
 
     def merge(self, now: "Merging", row: Base) -> bool:
         """Put into every field what is to be stored, given the form as it would open now.

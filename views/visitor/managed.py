@@ -127,7 +127,7 @@ def appointment(page: Page, uuid: str, token: str):
         booking.updated_at,
         zone_name,
     )
-    answer = make_response(ical.calendar("Appointment", zone_name, [entry]))
+    answer = make_response(ical.calendar(_("Appointment"), zone_name, [entry]))
     answer.content_type = "text/calendar; charset=utf-8"
     answer.headers["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return answer
