@@ -10,7 +10,7 @@ import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -212,8 +212,13 @@ def walls_of(hours: Hours, day: date) -> Walls:
 
 def minutes_of(stretch: Sequence[str]) -> tuple[int, int]:
     """From and to in minutes of the day. One that closes at "00:00" closes at its end."""
-    opens, closes = (60 * int(wall[:2]) + int(wall[3:5]) for wall in stretch)
-    return opens, closes or 24 * 60
+    opens, closes = stretch
+    return _minutes(opens), _minutes(closes) or 24 * 60
+
+
+@lru_cache(maxsize=24 * 60)
+def _minutes(wall: str) -> int:
+    return 60 * int(wall[:2]) + int(wall[3:5])
 
 
 def spans_of(walls: Walls, day: date, zone: ZoneInfo) -> list[Span]:

@@ -5,10 +5,11 @@ the day of the visit, of the days on which its person was there. Nobody gets mor
 equal share of a week's visits that way, so that a newcomer, who is booked least, is not flooded.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 
 from .slots import DAY, MINUTE, Stretch
 
@@ -29,7 +30,7 @@ class Share:
     booked: dict[int, int]
     starts: Sequence[int]
     given: dict[int, int]
-    _use: dict[int, float] = field(default_factory=dict)
+    _sums: "_Sums | None" = None
 
     @classmethod
     def of(
@@ -50,18 +51,30 @@ class Share:
 
     def use(self, at: int) -> float:
         """Booked ÷ open time of the 28 days that end with the day of `at`."""
-        last = at // DAY
-        if last not in self._use:
-            days = range(last - LOOK_BACK_DAYS + 1, last + 1)
-            there = [day for day in days if day in self.open]
-            is_open = sum(self.open[day] for day in there)
-            self._use[last] = sum(self.booked.get(day, 0) for day in there) / max(1, is_open)
-        return self._use[last]
+        if self._sums is None:
+            self._sums = _Sums(self.open, self.booked)
+        return self._sums.use(at // DAY)
 
     def last_start(self, before: int) -> int:
         """When it was booked last; 0: never."""
         earlier = bisect_left(self.starts, before)
         return self.starts[earlier - 1] if earlier else 0
+
+
+class _Sums:
+    """Open and booked time up to each open day, so that no question adds up its days again."""
+
+    def __init__(self, opened: dict[int, int], booked: dict[int, int]):
+        self._days = sorted(opened)
+        self._open = [0, *accumulate(opened[day] for day in self._days)]
+        self._booked = [0, *accumulate(booked.get(day, 0) for day in self._days)]
+
+    def use(self, last: int) -> float:
+        """Booked ÷ open time of the 28 days up to and including `last`."""
+        since, until = (bisect_right(self._days, day) for day in (last - LOOK_BACK_DAYS, last))
+        return (self._booked[until] - self._booked[since]) / max(
+            1, self._open[until] - self._open[since]
+        )
 
 
 def week(at: int) -> int:

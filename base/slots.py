@@ -6,11 +6,12 @@ serves the other to get ready.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 MINUTE = 60_000_000
 DAY = 24 * 60 * MINUTE
+FAR = 10**18  # thirty thousand years
 
 Stretch = tuple[int, int]  # from, to (not included)
 
@@ -66,15 +67,20 @@ def slots(
         raise ValueError("a visit lasts, and starts lie apart")
     earliest = now + rules.notice
     latest = None if rules.horizon is None else now + rules.horizon
-    barred = _barred(taken, need, rules.full)
-    begins = [stretch[0] for stretch in barred]
+    left = _left(taken, need, rules.full)
+    ends = [last for _, last in left]
     found: set[int] = set()
     for opens, closes in openings:
-        last = closes - need.length
+        first, last = max(opens, earliest), closes - need.length
         if latest is not None:
             last = min(last, latest)
-        for start, stop in _left(max(opens, earliest), last, barred, begins):
-            found.update(range(opens + _up(start - opens, rules.step), stop + 1, rules.step))
+        for start, stop in left[bisect_left(ends, first) :]:
+            if start > last:
+                break
+            start = max(start, first)
+            found.update(
+                range(opens + _up(start - opens, rules.step), min(stop, last) + 1, rules.step)
+            )
     return sorted(found)
 
 
@@ -113,51 +119,50 @@ def hindrances(
     elif all((at - opens) % rules.step for opens in around):
         found.append(Hindrance("step"))
     for place, one in enumerate(taken):
-        if any(low < at < high for low, high in _barred([one], need)):
+        low, high = _barred(one, need)
+        if one[0] < one[1] and low < at < high:
             overlaps = one[0] < end and at < one[1]
             found.append(Hindrance("taken" if overlaps else "gap", place))
     return found
 
 
-def _barred(taken: Iterable[TakenTime], need: Need, full: Iterable[Stretch] = ()) -> list[Stretch]:
-    """Where no start may lie: strictly between the two ends, in order and apart.
+def _barred(one: TakenTime, need: Need) -> Stretch:
+    """Where no start may lie: strictly between the two.
 
-    A start at an end touches what is taken and does not overlap it. Nothing begins in what is full,
-    its first moment included.
+    A start at an end touches what is taken and does not overlap it.
     """
-    length, wants_before, wants_after = need
-    single = [  # written without calls, since thousands may be taken
-        (
-            one[0] - length - (one[2] if one[2] > wants_after else wants_after),
-            one[1] + (one[3] if one[3] > wants_before else wants_before),
-        )
-        for one in taken
-        if one[0] < one[1]
+    return (
+        one[0] - need.length - max(one[2], need.after),
+        one[1] + max(one[3], need.before),
+    )
+
+
+def _left(taken: Iterable[TakenTime], need: Need, full: Iterable[Stretch]) -> list[Stretch]:
+    """Where a start may lie, both ends included, in order: what all that is taken leaves.
+
+    Nothing begins in what is full, its first moment included. Written without calls for each, since
+    thousands may be taken.
+    """
+    days = [day for day in full if day[0] < day[1]]
+    lows, highs = [begins - 1 for begins, _ in days], [ends for _, ends in days]
+    columns = list(zip(*taken, strict=False))  # rows may carry more
+    if columns:
+        starts, ends, before, after = columns[:4]
+        ahead = {gap: need.length + max(gap, need.after) for gap in set(before)}
+        behind = {gap: max(gap, need.before) for gap in set(after)}
+        lows += [
+            at - ahead[gap] for at, end, gap in zip(starts, ends, before, strict=True) if at < end
+        ]
+        highs += [
+            end + behind[gap] for at, end, gap in zip(starts, ends, after, strict=True) if at < end
+        ]
+    # A start is free where as many are over as have begun. So the gaps lie between an end and the
+    # next beginning, each in its own order, whichever belong together.
+    lows.sort()
+    highs.sort()
+    return [
+        (high, low) for high, low in zip([-FAR, *highs], [*lows, FAR], strict=True) if high <= low
     ]
-    single += [(begins - 1, ends) for begins, ends in full if begins < ends]
-    single.sort()
-    joined: list[Stretch] = []
-    for low, high in single:
-        if joined and low < joined[-1][1]:
-            joined[-1] = joined[-1][0], max(high, joined[-1][1])
-        else:
-            joined.append((low, high))
-    return joined
-
-
-def _left(
-    first: int, last: int, barred: Sequence[Stretch], begins: Sequence[int]
-) -> Iterator[Stretch]:
-    """What is left of the starts from `first` to `last` (both included)."""
-    at = bisect_left(begins, first)
-    if at and barred[at - 1][1] > first:
-        first = barred[at - 1][1]
-    while first <= last:
-        if at == len(barred) or barred[at][0] >= last:
-            yield first, last
-            return
-        yield first, barred[at][0]
-        first, at = barred[at][1], at + 1
 
 
 def _up(distance: int, step: int) -> int:

@@ -70,7 +70,7 @@ def free_times(
     step: int,
     *,
     but: Collection[int] = (),
-    suits: Callable[[datetime, Practitioner], bool] = lambda at, calendar: True,
+    suits: Callable[[datetime, Practitioner], bool] | None = None,
     now: datetime | None = None,
 ) -> Iterator[Free]:
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
@@ -89,20 +89,21 @@ def free_times(
         rules=[wish.rules for wish in wishes],
         with_shares=several,
     )
-    by_start: dict[tuple[int, str], list[int]] = defaultdict(list)
+    by_zone: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
-        zone = wish.calendar.venue.zone_name
+        by_start = by_zone[wish.calendar.venue.zone_name]
         soonest, latest = start, end
         if wish.rules:
             soonest = max(start, now + wish.rules.notice)
             latest = min(end, now + wish.rules.horizon)
         rules = Rules(step * MINUTE, 0, number(latest) - number(soonest), one.full)
         for at in slots(one.openings, one.taken, wish.need, rules, number(soonest)):
-            by_start[at, zone].append(n)
+            by_start[at].append(n)
     turns = Turns([one.share for one in working if one.share])
-    for at, zone in sorted(by_start):
-        begins = instant(at)
-        there = [n for n in by_start[at, zone] if suits(begins, wishes[n].calendar)]
+    for at, zone in sorted((at, zone) for zone, starts in by_zone.items() for at in starts):
+        begins, there = instant(at), by_zone[zone][at]
+        if suits:
+            there = [n for n in there if suits(begins, wishes[n].calendar)]
         if there:
             first = there[0] if len(there) == 1 else turns.first(at, there)
             yield Free(begins, wishes[first], [wishes[n] for n in there if n != first])
