@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import re
 from html import unescape
 from types import SimpleNamespace
@@ -20,6 +21,14 @@ def switch_on(linden, name="linden", **settings):
     names.rename(linden.clinic, None, name)
     OnlineSettings.stored(linden.clinic).change(None, is_on=True, **settings)
     return SimpleNamespace(name=name, path=f"/book/{name}")
+
+
+def statements(caplog, call) -> list[str]:
+    """What a call asks the database."""
+    with caplog.at_level(logging.DEBUG, "peewee"):
+        caplog.clear()
+        call()
+        return [str(one.msg) for one in caplog.records if one.name == "peewee"]
 
 
 def text_of(answer) -> str:

@@ -7,6 +7,7 @@ from wtforms import BooleanField
 from base import text
 from base.database import alone
 from free_times import rules
+from free_times.online import names
 from free_times.rules import OnlineSettings
 from models import Practitioner, Service
 from sync.tables.accounts import Account
@@ -15,6 +16,7 @@ from views.kit.access import manager_required
 from views.kit.forms import Choice, Line, Number, Options, Paragraph
 from views.kit.merging import Merging
 
+from . import page_name
 from .services import COLOURS
 
 blueprint = Blueprint("online_booking", __name__)
@@ -115,7 +117,8 @@ def _syncing() -> int:
 def _page(form: OnlineForm) -> dict:
     services = Service.listed(access.clinic()).where(Service.bookable_online).count()
     people = Practitioner.listed(access.clinic()).where(Practitioner.takes_online).count()
-    return {"form": form, "services": services, "people": people, "syncing": _syncing()}
+    counts = {"services": services, "people": people, "syncing": _syncing()}
+    return {"form": form, **counts, **page_name.shown()}
 
 
 @blueprint.get("/")
@@ -135,6 +138,8 @@ def update():
             saved = form.merge(OnlineForm.opened(settings), settings)
             if saved:
                 settings.change(current_user, **form.columns(settings))
+                if settings.is_on:
+                    names.ensure(clinic, current_user)
         if saved:
             flash(
                 "Saved. Clients can book online."

@@ -5,14 +5,13 @@ Plain, webcal, Outlook's page, a code for cameras.
 It stands on the pages of its owner and nowhere else: not in a URL of ours, a log or the audit.
 """
 
-from itertools import groupby
 from urllib.parse import quote, urlsplit
 
-import segno
 from flask import current_app
 
 from models import Feed
 from sync.feeds import feed as feeds
+from views.kit import qr as qr_codes
 
 GOOGLE = "https://calendar.google.com/calendar/u/0/r/settings/addbyurl"
 OUTLOOKS = {"Outlook.com": "outlook.live.com", "Microsoft 365": "outlook.office.com"}
@@ -50,15 +49,7 @@ def outlook(host: str, feed: Feed) -> str:
 
 def qr(feed: Feed) -> tuple[int, str]:
     """The link as a code for phone cameras: its width in modules, and the path that draws it."""
-    rows = list(segno.make(webcal(feed), error="m", micro=False).matrix_iter(border=2))
-    pieces = []
-    for y, row in enumerate(rows):
-        x = 0
-        for is_dark, run in groupby(row):
-            width = len(list(run))
-            pieces.append(f"M{x} {y}h{width}v1h-{width}z" if is_dark else "")
-            x += width
-    return len(rows), "".join(pieces)
+    return qr_codes.code(webcal(feed))
 
 
 def is_local() -> bool:

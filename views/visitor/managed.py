@@ -21,7 +21,6 @@ from free_times.online.page import Page
 from free_times.online.taking import JustTaken
 from sync.events.event import Event, Face
 from sync.feeds import ical
-from views.kit import display
 
 from . import choosing, pages
 from .pages import with_page
@@ -59,8 +58,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "calendar": calendar,
         "service": booking.service,
         "day": choosing.day_name(day, today),
-        "clock": display.clock(booking.starts_at, zone),
-        "ends": display.clock(booking.ends_at, zone),
+        "clock": choosing.clock(booking.starts_at, zone),
+        "ends": choosing.clock(booking.ends_at, zone),
         "zone": zone,
         "there": choosing.in_zone(booking.starts_at, zone, other),
         "other_zone": other,

@@ -1,0 +1,54 @@
+"""The address of the booking page, on the page of its settings."""
+
+import pytest
+
+from free_times.online import names
+from free_times.rules import OnlineSettings
+from tests.pages import form_of
+
+ADDRESS = "/settings/online-booking/"
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def manager(signed_in, linden):
+    return signed_in(linden.maya)
+
+
+def test_an_address_is_proposed_and_shown_once_it_is_there(manager, linden):
+    form = form_of(manager.get(ADDRESS), "page-name")
+    assert form["page_name"] == "linden-physiotherapy"
+    form.put(page_name="Linden-Physio").send(manager)
+    assert names.in_force(linden.clinic) == "linden-physio"
+    text = manager.get(ADDRESS).get_data(as_text=True)
+    assert 'href="http://localhost/book/linden-physio"' in text and 'data-kind="qr"' in text
+
+
+def test_switching_the_page_on_gives_it_an_address(manager, linden):
+    form_of(manager.get(ADDRESS), "online-form").put(is_on="y").send(manager)
+    assert OnlineSettings.get().is_on
+    assert names.in_force(linden.clinic) == "linden-physiotherapy"
+    assert manager.get("/book/linden-physiotherapy/").status_code == 200
+
+
+@pytest.mark.parametrize("typed", ["", "ab", "two words", "ümlaut", "elsewhere", "-a-b-", "x" * 41])
+def test_what_cannot_be_an_address_is_said_beside_the_field(manager, linden, stranger, typed):
+    names.rename(stranger.clinic, None, "elsewhere")
+    answer = form_of(manager.get(ADDRESS), "page-name").put(page_name=typed).send(manager)
+    assert answer.status_code == 422 and 'href="#page_name"' in answer.get_data(as_text=True)
+    assert names.in_force(linden.clinic) is None
+
+
+def test_two_people_change_it_at_once(manager, linden):
+    form = form_of(manager.get(ADDRESS), "page-name")
+    names.rename(linden.clinic, None, "by-a-colleague")
+    answer = form.put(page_name="mine").send(manager)
+    assert answer.status_code == 422 and "by-a-colleague" in answer.get_data(as_text=True)
+    again = form_of(answer, "page-name")
+    assert again["page_name"] == "mine" and again.send(manager).status_code == 303
+    assert names.in_force(linden.clinic) == "mine"
+
+
+def test_only_managers_change_it(signed_in, linden):
+    browser = signed_in(linden.pat)
+    assert browser.post(f"{ADDRESS}address/", data={"page_name": "mine"}).status_code == 403
