@@ -79,7 +79,7 @@ def read(
             held = [row for row in held if row[_CALENDAR]]
         off = rota.closed(*near)
         closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
-        openings = _openings(rota, since, end)
+        openings = openings_of(rota, since, end)
         taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in held]
         share = _share(calendar, openings, closed, held) if with_shares else None
         first = number(start) - DAY
@@ -234,9 +234,9 @@ def _whole_days(row: Sequence, zone: ZoneInfo) -> TakenTime:
     return TakenTime(_midnight(row[_STARTS_ON], zone), _midnight(row[_ENDS_ON], zone))
 
 
-def _openings(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
-    """The working hours of the local days that [start, end) touches. Hours that end at midnight go
-    on in those that begin there.
+def openings_of(rota: Rota, start: datetime, end: datetime) -> list[Stretch]:
+    """The working hours of the local days that [start, end) touches, not cut to it. Hours that end
+    at midnight go on in those that begin there.
     """
     first, last = (scheduling.local_day(at, rota.zone) for at in (start, end))
     joined: list[Stretch] = []

@@ -82,7 +82,7 @@ def test_taken_times_of_a_series_are_shown_while_one_fills_in_the_form(
         with page.expect_response("**/bookings/check**"):
             fill()
     expect(page.locator("#overlap")).to_contain_text("3 of 6 times are taken")
-    expect(page.locator("#overlap")).to_contain_text("The next free time for all of them is 09:50")
+    expect(page.locator("#overlap")).to_contain_text("The next free time for all of them is 10:00")
     no_barriers(page)
     look(page, f"series-{scheme}")
     page.get_by_label("Skip these").check()

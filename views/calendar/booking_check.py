@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 from flask_login import current_user
 
-from base import scheduling, time_off
+from base import scheduling, slots, time_off
 from base.catalogue import _
 from base.clashes import Clash, SlotTaken
 from base.outside import ExternalEvent
@@ -18,14 +18,14 @@ from base.statuses import FREE_STATUSES, STATUSES
 from base.working_time import Stretch
 from free_times import finding, reading, why
 from models import Booking, Practitioner
-from views.kit import display
+from views.kit import access, display
 
 from . import booking_words, columns, why_words
 from .booking_form import BookingForm
 
 MOST_SAID = 3  # of what is in the way of one time
 MINUTE = timedelta(minutes=1)
-STEP = timedelta(minutes=5)  # between the starts that are tried for a series
+SOON = timedelta(minutes=5)  # what is offered has not begun before it is pressed
 DAYS_AHEAD = 14
 
 
@@ -109,7 +109,7 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
     if len(spans) > 1 or first.all_day or form.status.data in FREE_STATUSES:
         return []
     wish, moving = _wish(form, first), _Together.of(form, spans).moving
-    (found,) = why.reasons([wish], first.starts_at, STEP // MINUTE, but=moving)
+    (found,) = why.reasons([wish], first.starts_at, _step(), but=moving)
     day = scheduling.local_day(first.starts_at, form.practitioner.zone)
     return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
 
@@ -287,19 +287,16 @@ def _calendar(event: ExternalEvent) -> str:
 
 
 def _offer(form: BookingForm, spans: list[Span]) -> tuple[str, str] | None:
-    """The next free time of that length that has not begun, free for all of a series: in words and
-    as "2026-11-20T15:20 50".
+    """The next free time of that length that has not begun, free for all of a series, in the steps
+    of the clinic: in words and as "2026-11-20T15:20 50".
     """
     zone, wanted = form.practitioner.zone, spans[0]
-    after = max(wanted.starts_at, scheduling.utc_now() + STEP)
-    after = after.replace(minute=after.minute // 5 * 5, second=0, microsecond=0)
+    after = max(wanted.starts_at, scheduling.utc_now() + SOON)
     together = _Together.of(form, spans)
     if together.count > 1:
         start = _free_for_all(together, wanted, after)
     else:
-        start = finding.next_free(
-            _wish(form, wanted), after, DAYS_AHEAD, STEP // MINUTE, together.moving
-        )
+        start = finding.next_free(_wish(form, wanted), after, DAYS_AHEAD, _step(), together.moving)
     if start is None:
         return None
     span = Span(start, start + wanted.duration)
@@ -346,13 +343,19 @@ def _free_for_all(together: _Together, wanted: Span, after: datetime) -> datetim
 
 
 def _starts(practitioner: Practitioner, after: datetime, length: timedelta) -> Iterator[datetime]:
-    """Every five minutes of working time for two weeks at which that length still fits."""
+    """Every start of two weeks' working time, in the steps of the clinic from the opening hour, at
+    which that length still fits.
+    """
     until = after + timedelta(days=DAYS_AHEAD)
-    for stretch in time_off.rota(practitioner, after, until).openings(after, until):
-        start = stretch.starts_at
-        while start + length <= stretch.ends_at:
-            yield start
-            start += STEP
+    hours = reading.openings_of(time_off.rota(practitioner, after, until), after, until)
+    need = slots.Need(length // timedelta(microseconds=1))
+    rules = slots.Rules(_step() * slots.MINUTE)
+    return map(reading.instant, slots.slots(hours, [], need, rules, reading.number(after)))
+
+
+def _step() -> int:
+    """Minutes between offered times."""
+    return access.clinic().step_minutes
 
 
 def _at_other(row: Booking, calendar: Practitioner) -> str:

@@ -376,7 +376,7 @@ def test_taken_time_is_refused_with_who_is_there_and_what_is_free_next(pat, type
     answer = pat.post("/bookings/", data=typed(starts="09:30", ends="10:20"))
     assert answer.status_code == 422
     assert "Małgorzata Wójcik is here until 09:50" in text(answer)
-    assert "The next free time is 09:50–10:40" in text(answer)
+    assert "The next free time is 10:00–10:50" in text(answer)
     assert "Book anyway" in text(answer)
     assert Booking.select().count() == 1
 

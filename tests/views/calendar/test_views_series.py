@@ -167,6 +167,7 @@ def test_the_next_free_time_for_a_series_keeps_the_gaps_of_both_neighbours(pat, 
     first = Service.create(
         clinic=linden.clinic, name="First", gap_before_minutes=10, buffer_minutes=20
     )
+    linden.clinic.change(None, step_minutes=5)
     Booking.book(linden.calendar, [span(4, 0)], linden.pat, service=first)
     answer = new(pat).send(pat)  # ends at 10:00, and 20 minutes stay free
     assert "The next free time for all of them is 10:20–11:20" in text(answer)
@@ -175,6 +176,18 @@ def test_the_next_free_time_for_a_series_keeps_the_gaps_of_both_neighbours(pat, 
     Booking.book(linden.calendar, [span(3, 3)], linden.pat)
     answer = new(pat, starts="09:30", ends="10:50", service=str(first.id)).send(pat)
     assert "The next free time for all of them is 10:20–11:40" in text(answer)
+
+
+def test_the_next_free_time_keeps_the_steps_of_the_clinic(pat, linden):
+    Booking.book(linden.calendar, [span(4, 0)], linden.pat)
+    linden.clinic.change(None, step_minutes=20)
+    linden.calendar.set_hours(linden.pat, {"thu": [["08:30", "17:00"]]})
+    assert "The next free time for all of them is 10:10–11:10" in text(new(pat).send(pat))
+    Booking.book(linden.calendar, [span(0, 0)], linden.pat)
+    once = new(pat, repeat="once", count="").send(pat)
+    assert "The next free time is 10:10–11:10" in text(once)
+    linden.clinic.change(None, step_minutes=5)
+    assert "The next free time for all of them is 10:00–11:00" in text(new(pat).send(pat))
 
 
 def test_the_next_free_time_of_a_moved_series_is_free_for_each_in_its_calendar(
