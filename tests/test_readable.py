@@ -1,11 +1,17 @@
-"""Pages, styles and scripts are written for people to read: short lines, one declaration a line."""
+"""Pages, styles and scripts are written for people to read: short lines, one declaration a line.
+Sentences in Python go through the catalogue, and what fills them has a name.
+"""
 
+import ast
 import re
+import string
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment
 
+from tests.sentences import CALLS, SPEAKING, outside
+from tests.test_layers import sources
 from views.kit.display import STYLESHEETS, Wrapped
 from views.visitor import pages
 
@@ -44,3 +50,54 @@ def test_a_wrapped_line_of_a_template_is_one_line_in_the_page():
       else "five" }}</p>
 <p>six</p>"""
     assert env.from_string(source).render() == '<p title="one two">three four</p>\n<p>six</p>'
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(TOP)))
+def test_every_sentence_goes_through_the_catalogue(path):
+    assert outside(path) == []
+
+
+def test_what_fills_a_sentence_has_the_name_that_stands_in_it():
+    wrong = []
+    for path in SPEAKING:
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", None) in CALLS:
+                given = {value.arg for value in call.keywords}
+                for said in call.args[: CALLS[call.func.id]]:
+                    asked = {name for __, name, *__ in string.Formatter().parse(said.value) if name}
+                    optional = {"count"} if call.func.id == "ngettext" else set()
+                    if given and asked - optional != given - optional:
+                        wrong.append((path.name, call.lineno, asked ^ given))
+                    assert all(name.isidentifier() for name in asked), (path.name, said.value)
+    assert wrong == []
+
+
+def test_no_module_that_speaks_calls_something_else_by_the_catalogues_name():
+    for path in sources():
+        source = path.read_text()
+        if "from base.catalogue import" in source:
+            names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+            assert [
+                node.lineno
+                for node in names
+                if node.id in CALLS and isinstance(node.ctx, ast.Store)
+            ] == [], path
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('flash("The record is changed.")', 1),
+        ('flash(f"{name} is back in lists")', 1),
+        ('NAMES = {"a": "one two three"}', 1),
+        ('say(_("It is {what}", what="all that we know"))', 1),
+        ('flash(_("The record is changed."))', 0),
+        ('log.info("nothing to do here")', 0),
+        ('"""A docstring of three words."""', 0),
+        ('if text == "not one of these": pass', 0),
+    ],
+)
+def test_the_search_finds_what_it_should(tmp_path, monkeypatch, source, found):
+    monkeypatch.setattr("tests.sentences.TOP", tmp_path)
+    (tmp_path / "module.py").write_text(source)
+    assert len(outside(tmp_path / "module.py")) == found

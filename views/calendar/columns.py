@@ -304,8 +304,8 @@ def _detail(booking: Booking, calendar: Practitioner) -> str:
         return f"at {booking.practitioner.venue.name}"
     if booking.all_day and booking.rate_cents:
         return _(
-            "{rate_cents} a day",
-            rate_cents=display.money(booking.rate_cents, access.clinic().currency),
+            "{rate} a day",
+            rate=display.money(booking.rate_cents, access.clinic().currency),
         )
     return booking.service.name if booking.service and booking.patient else ""
 

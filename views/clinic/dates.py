@@ -8,6 +8,7 @@ from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
+from base.catalogue import _, lazy
 from base.database import Taken
 from base.time_off import DatedHours
 from models import Practitioner, Venue
@@ -21,26 +22,26 @@ blueprint = Blueprint("dates", __name__)
 
 
 class DateForm(Merging):
-    day = Day("Date", [Needed("Choose a date")])
-    hours = DayHours("Hours on that date")
-    name = Line("Why", 120)
+    day = Day(lazy("Date"), [Needed(lazy("Choose a date"))])
+    hours = DayHours(lazy("Hours on that date"))
+    name = Line(lazy("Why"), 120)
 
 
 class CountryForm(Merging):
-    country = Choice("Country")
-    region = Choice("Region")
+    country = Choice(lazy("Country"))
+    region = Choice(lazy("Region"))
 
     def __init__(self, venue: Venue, **kwargs):
         super().__init__(**kwargs)
-        self.country.choices = [("", "No holidays"), *holidays.countries().items()]
+        self.country.choices = [("", _("No holidays")), *holidays.countries().items()]
         regions = holidays.regions(self.country.data or "")
-        self.region.choices = [("", "The whole country"), *regions.items()]
+        self.region.choices = [("", _("The whole country")), *regions.items()]
         if self.region.data not in regions:  # of the country that was chosen before
             self.region.data, self.region.raw_data = "", None
 
 
 class HolidaysForm(Merging):
-    closed = Ticks("Closed on")
+    closed = Ticks(lazy("Closed on"))
 
     def __init__(self, venue: Venue, **kwargs):
         rows = holidays.listed(venue)
@@ -74,9 +75,9 @@ def add(calendar_id: int | None = None, venue_id: int | None = None):
                 owner, form.day.data, form.hours.data, current_user, form.name.data
             )
         except Taken:
-            form.fault("day", "This date has other hours already. Change or remove those below")
+            form.fault("day", _("This date has other hours already. Change or remove those below"))
         else:
-            flash(f"Saved: {words(row)}.")
+            flash(_("Saved: {words}.", words=words(row)))
             return htmx.done(_address(owner))
     return _show(owner, 422, form=form)
 
@@ -101,10 +102,10 @@ def update(row_id: int):
                 lambda: row.change(current_user, **form.values()),
             )
         except Taken:
-            form.fault("day", "This date has other hours already. Choose another date")
+            form.fault("day", _("This date has other hours already. Choose another date"))
         else:
             if saved:
-                flash(f"Saved: {words(row)}.")
+                flash(_("Saved: {words}.", words=words(row)))
                 return htmx.done(_address(owner))
     return htmx.show(
         "dates/edit.html", "dates/_date.html", 422, row=row, form=form, back=_address(owner)
@@ -116,7 +117,7 @@ def update(row_id: int):
 def remove(row_id: int):
     row, owner = _row(row_id)
     day, entry = row.day, row.remove(current_user)
-    said = f"Removed. {display.day(day, year=True)} has the usual hours again."
+    said = _("Removed. {day} has the usual hours again.", day=display.day(day, year=True))
     flash({"text": said, "undo": url_for("dates.bring_back", entry_id=entry.id)})
     return htmx.done(_address(owner))
 
@@ -131,9 +132,9 @@ def bring_back(entry_id: int):
     try:
         row = DatedHours.bring_back(entry, owner, current_user)
     except Taken:
-        flash("This date has other hours by now, so nothing was changed.", "warning")
+        flash(_("This date has other hours by now, so nothing was changed."), "warning")
     else:
-        flash(f"Back again: {words(row)}.")
+        flash(_("Back again: {words}.", words=words(row)))
     return htmx.done(_address(owner))
 
 
@@ -152,9 +153,9 @@ def choose_country(venue_id: int):
     if not saved:
         return _show(venue, 422, country=form)
     flash(
-        f"{venue.name} is closed on the holidays that are ticked below."
+        _("{venue} is closed on the holidays that are ticked below.", venue=venue.name)
         if form.country.data
-        else f"{venue.name} keeps no public holidays."
+        else _("{venue} keeps no public holidays.", venue=venue.name)
     )
     return htmx.done(_address(venue))
 
@@ -176,7 +177,11 @@ def tick(venue_id: int):
     if not saved:
         return _show(venue, 422, ticks=form)
     flash(
-        f"Saved. {venue.name} is closed on {len(form.closed.data)} holidays of the next 12 months."
+        _(
+            "Saved. {venue} is closed on {count} holidays of the next 12 months.",
+            venue=venue.name,
+            count=len(form.closed.data),
+        )
     )
     return htmx.done(_address(venue))
 

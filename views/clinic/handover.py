@@ -8,6 +8,7 @@ from datetime import date
 from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 
+from base.catalogue import _, ngettext
 from base.clashes import ClosedCalendar
 from models import Booking, Practitioner
 from people import leftover
@@ -35,7 +36,7 @@ def decide(calendar_id: int):
     ]
     to = request.form.get("to", "")
     if not rows:
-        return _page(calendar, 422, fault="Tick at least one booking.", to=to)
+        return _page(calendar, 422, fault=_("Tick at least one booking."), to=to)
     if to == CANCEL:
         return _cancel(calendar, rows)
     chosen = arg_int(to)
@@ -43,11 +44,11 @@ def decide(calendar_id: int):
         (one for one in access.calendars() if one.id == chosen and one.id != calendar.id), None
     )
     if colleague is None:
-        return _page(calendar, 422, fault="Choose who takes the bookings.")
+        return _page(calendar, 422, fault=_("Choose who takes the bookings."))
     try:
         result = leftover.hand_over(rows, colleague, current_user, _agreed())
     except ClosedCalendar:
-        fault = "That calendar was closed meanwhile. Choose somebody else."
+        fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
     if result.taken:
         return _page(
@@ -59,7 +60,15 @@ def decide(calendar_id: int):
             done=len(result.done),
             colleague=colleague,
         )
-    flash(f"{_bookings(len(result.done))} handed over to {colleague.user.name}.")
+    flash(
+        ngettext(
+            "{count} booking handed over to {name}.",
+            "{count} bookings handed over to {name}.",
+            len(result.done),
+            count=len(result.done),
+            name=colleague.user.name,
+        )
+    )
     return _done(calendar)
 
 
@@ -79,7 +88,11 @@ def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:
         return _page(calendar, to=CANCEL, cancelling=rows)
     for row in rows:
         row.cancel(current_user)
-    flash(f"{_bookings(len(rows))} cancelled.")
+    flash(
+        ngettext(
+            "{count} booking cancelled.", "{count} bookings cancelled.", len(rows), count=len(rows)
+        )
+    )
     return _done(calendar)
 
 
@@ -90,10 +103,6 @@ def _done(calendar: Practitioner) -> Response:
         if leftover.bookings(calendar)
         else url_for("team.index")
     )
-
-
-def _bookings(count: int) -> str:
-    return f"{count} booking" + "s" * (count != 1)
 
 
 def _page(calendar: Practitioner, status: int = 200, **more) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from flask_wtf.file import FileField
 from wtforms import RadioField
 from wtforms.validators import InputRequired
 
+from base.catalogue import _, lazy
 from operate import intake
 from operate.intake.upload import Import
 from views.kit import access, htmx
@@ -17,18 +18,18 @@ from views.kit.forms import Form, arg_int
 
 blueprint = Blueprint("imports", __name__)
 
-KINDS = {"clients": "Clients", "bookings": "Bookings"}
+KINDS = {"clients": lazy("Clients"), "bookings": lazy("Bookings")}
 SHOWN = 100  # lines with problems on one page, before "Show more"
 
 
 class Upload(Form):
     kind = RadioField(
-        "What does the file hold?",
-        [InputRequired("Choose what the file holds")],
+        lazy("What does the file hold?"),
+        [InputRequired(lazy("Choose what the file holds"))],
         choices=list(KINDS.items()),
         default="clients",
     )
-    file = FileField("CSV file")
+    file = FileField(lazy("CSV file"))
 
 
 def _new(form: Upload) -> dict:
@@ -51,7 +52,7 @@ def create():
             row = intake.begin(access.clinic(), current_user, form.kind.data, raw)
             return htmx.done(url_for("imports.show", import_id=row.id))
         except intake.Unreadable as error:
-            form.fault("file", str(error) if form.file.data else "Choose a file.")
+            form.fault("file", str(error) if form.file.data else _("Choose a file."))
     return htmx.show("imports/index.html", "imports/_new.html", 422, **_new(form))
 
 
@@ -102,7 +103,7 @@ def answer(import_id: int):
         for n, column in enumerate(asked["columns"])
         if (meaning := request.form.get(f"column-{n}", "")) in allowed
     }
-    offered = {order for order, _ in intake.orders(asked["dates"])}
+    offered = {order for order, __ in intake.orders(asked["dates"])}
     dates = request.form.get("dates") if request.form.get("dates") in offered else None
     calendar = arg_int(request.form.get("calendar"))
     calendar = calendar if calendar in {one["id"] for one in asked["calendars"]} else None
@@ -149,7 +150,7 @@ def check(import_id: int):
 def discard(import_id: int):
     row = access.import_to_take(import_id, *Import.light())
     if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
-        flash("The file is deleted. Nothing of it was imported.")
+        flash(_("The file is deleted. Nothing of it was imported."))
         return htmx.done(url_for("imports.index"))
     return htmx.done(url_for("imports.show", import_id=row.id))
 

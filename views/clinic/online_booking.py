@@ -5,6 +5,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import text
+from base.catalogue import _, lazy
 from base.database import alone
 from free_times import rules
 from free_times.online import names
@@ -23,18 +24,18 @@ blueprint = Blueprint("online_booking", __name__)
 
 MOST_ORIGINS = 20
 CONFIRMING = [
-    (False, "Confirm each booking at once"),
-    (True, "You confirm each booking"),
+    (False, lazy("Confirm each booking at once")),
+    (True, lazy("You confirm each booking")),
 ]
 WHEN_STALE = [
-    ("pending", "Take the booking as a request"),
-    ("open", "Book it anyway"),
-    ("close", "Do not offer the time"),
+    ("pending", lazy("Take the booking as a request")),
+    ("open", lazy("Book it anyway")),
+    ("close", lazy("Do not offer the time")),
 ]
 ASKS = [
-    ("either", "E-mail or phone, as they like"),
-    ("email", "E-mail"),
-    ("phone", "Phone"),
+    ("either", lazy("E-mail or phone, as they like")),
+    ("email", lazy("E-mail")),
+    ("phone", lazy("Phone")),
 ]
 
 
@@ -52,34 +53,34 @@ class Origins(Paragraph):
             self.data = list(dict.fromkeys(text.origin(line) for line in lines))
         except text.NoAddress:
             raise ValueError(
-                "Write one address a line, such as https://www.example.org, without a page"
+                _("Write one address a line, such as https://www.example.org, without a page")
             ) from None
         if len(self.data) > MOST_ORIGINS:
-            raise ValueError(f"Write at most {MOST_ORIGINS} addresses")
+            raise ValueError(_("Write at most {most_origins} addresses", most_origins=MOST_ORIGINS))
 
 
 class OnlineForm(Merging):
-    is_on = BooleanField("Clients can book online")
-    welcome = Paragraph("Welcome", 1000)
-    phone = Line("Phone for clients", 40)
-    colour = Choice("Colour of the page", choices=COLOURS)
-    notice_hours = Number("Least notice, in hours", 0, 720)
-    horizon_days = Number("Furthest ahead, in days", 1, 730)
+    is_on = BooleanField(lazy("Clients can book online"))
+    welcome = Paragraph(lazy("Welcome"), 1000)
+    phone = Line(lazy("Phone for clients"), 40)
+    colour = Choice(lazy("Colour of the page"), choices=COLOURS)
+    notice_hours = Number(lazy("Least notice, in hours"), 0, 720)
+    horizon_days = Number(lazy("Furthest ahead, in days"), 1, 730)
     needs_approval = Options(
-        "When a client books",
+        lazy("When a client books"),
         coerce=lambda value: value in (True, "True"),
         choices=CONFIRMING,
     )
-    lapse_hours = Number("A request ends after, in hours", 1, 168)
-    change_hours = Number("Clients can move or cancel until, in hours before", 0, 720)
-    cancellation = Paragraph("Your cancellation rule", 1000)
-    outside_blocks = BooleanField("Outside events block online booking")
-    when_stale = Options("If a calendar outside does not answer", choices=WHEN_STALE)
-    stale_minutes = Number("Read again after, in minutes", 1, 1440, may_be_empty=True)
-    asks = Options("How can you reach them?", choices=ASKS)
-    note_allowed = BooleanField("Clients may write a note")
-    consent = Paragraph("Consent", 500)
-    embed_origins = Origins("Websites that may show the page inside theirs", 4000)
+    lapse_hours = Number(lazy("A request ends after, in hours"), 1, 168)
+    change_hours = Number(lazy("Clients can move or cancel until, in hours before"), 0, 720)
+    cancellation = Paragraph(lazy("Your cancellation rule"), 1000)
+    outside_blocks = BooleanField(lazy("Outside events block online booking"))
+    when_stale = Options(lazy("If a calendar outside does not answer"), choices=WHEN_STALE)
+    stale_minutes = Number(lazy("Read again after, in minutes"), 1, 1440, may_be_empty=True)
+    asks = Options(lazy("How can you reach them?"), choices=ASKS)
+    note_allowed = BooleanField(lazy("Clients may write a note"))
+    consent = Paragraph(lazy("Consent"), 500)
+    embed_origins = Origins(lazy("Websites that may show the page inside theirs"), 4000)
 
     @classmethod
     def opened(cls, settings: OnlineSettings) -> "OnlineForm":
@@ -90,7 +91,7 @@ class OnlineForm(Merging):
         super().validate(**kwargs)
         if not self.errors and rules.leaves_nothing(self.notice_hours.data, self.horizon_days.data):
             self.fault(
-                "horizon_days", "Nobody could book: the least notice is longer. Write more days"
+                "horizon_days", _("Nobody could book: the least notice is longer. Write more days")
             )
         return not self.errors
 
@@ -142,9 +143,9 @@ def update():
                     names.ensure(clinic, current_user)
         if saved:
             flash(
-                "Saved. Clients can book online."
+                _("Saved. Clients can book online.")
                 if settings.is_on
-                else "Saved. Clients cannot book online."
+                else _("Saved. Clients cannot book online.")
             )
             return htmx.done(url_for("online_booking.show"))
     return htmx.show("settings/online.html", "settings/_online.html", 422, **_page(form))

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField
 
+from base.catalogue import _, lazy
 from free_times import offers, rules
 from free_times.offers import Offer
 from free_times.rules import OnlineSettings
@@ -19,28 +20,28 @@ from views.kit.merging import Merging
 blueprint = Blueprint("services", __name__)
 
 COLOURS = [
-    ("teal", "Teal"),
-    ("blue", "Blue"),
-    ("green", "Green"),
-    ("amber", "Amber"),
-    ("red", "Red"),
-    ("grey", "Grey"),
+    ("teal", lazy("Teal")),
+    ("blue", lazy("Blue")),
+    ("green", lazy("Green")),
+    ("amber", lazy("Amber")),
+    ("red", lazy("Red")),
+    ("grey", lazy("Grey")),
 ]
 
 
 WHO = [
-    ("everyone", "Everyone, also people who join later"),
-    ("chosen", "Only the people you choose"),
+    ("everyone", lazy("Everyone, also people who join later")),
+    ("chosen", lazy("Only the people you choose")),
 ]
 CHOICES = [
-    ("either", "A person or anyone"),
-    ("person", "A person, to be chosen"),
-    ("anyone", "Whoever is free"),
+    ("either", lazy("A person or anyone")),
+    ("person", lazy("A person, to be chosen")),
+    ("anyone", lazy("Whoever is free")),
 ]
 APPROVALS = [
-    ("clinic", "As the clinic’s settings say"),
-    ("always", "You confirm each booking"),
-    ("never", "Confirm it at once"),
+    ("clinic", lazy("As the clinic’s settings say")),
+    ("always", lazy("You confirm each booking")),
+    ("never", lazy("Confirm it at once")),
 ]
 LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
 
@@ -48,20 +49,28 @@ LONGEST_GAP_MINUTES = LONGEST_GAP // timedelta(minutes=1)
 class ServiceForm(Merging):
     taken = (
         "name",
-        "There is a service called {value} already, perhaps an archived one. Choose another name",
+        lazy(
+            "There is a service called {value} already, perhaps an archived one. Choose another"
+            " name"
+        ),
     )
 
-    name = Line("Name", 120, "Write a name, such as First visit", render_kw={"autocomplete": "off"})
-    duration_minutes = Minutes("Minutes", 5, 720)
-    gap_before_minutes = Minutes("Gap before it, in minutes", 0, LONGEST_GAP_MINUTES, True)
-    buffer_minutes = Minutes("Gap after it, in minutes", 0, LONGEST_GAP_MINUTES, True)
-    price_cents = Money("Price")
-    colour = Choice("Colour", choices=COLOURS)
-    bookable_online = BooleanField("Clients may book it online")
-    online_choice = Choice("With whom", choices=CHOICES, default="either")
-    online_approval = Choice("When a client books it", choices=APPROVALS, default="clinic")
-    online_notice_hours = Number("Least notice, in hours", 0, 720, True)
-    online_horizon_days = Number("Furthest ahead, in days", 1, 730, True)
+    name = Line(
+        lazy("Name"),
+        120,
+        lazy("Write a name, such as First visit"),
+        render_kw={"autocomplete": "off"},
+    )
+    duration_minutes = Minutes(lazy("Minutes"), 5, 720)
+    gap_before_minutes = Minutes(lazy("Gap before it, in minutes"), 0, LONGEST_GAP_MINUTES, True)
+    buffer_minutes = Minutes(lazy("Gap after it, in minutes"), 0, LONGEST_GAP_MINUTES, True)
+    price_cents = Money(lazy("Price"))
+    colour = Choice(lazy("Colour"), choices=COLOURS)
+    bookable_online = BooleanField(lazy("Clients may book it online"))
+    online_choice = Choice(lazy("With whom"), choices=CHOICES, default="either")
+    online_approval = Choice(lazy("When a client books it"), choices=APPROVALS, default="clinic")
+    online_notice_hours = Number(lazy("Least notice, in hours"), 0, 720, True)
+    online_horizon_days = Number(lazy("Furthest ahead, in days"), 1, 730, True)
 
     def validate(self, **kwargs) -> bool:
         super().validate(**kwargs)
@@ -73,20 +82,20 @@ class ServiceForm(Merging):
         ):
             self.fault(
                 "online_horizon_days",
-                "Nobody could book: the least notice is longer. Write more days",
+                _("Nobody could book: the least notice is longer. Write more days"),
             )
         return not self.errors
 
 
 class NewServiceForm(ServiceForm):
     not_stored = ("who",)
-    who = Options("Who offers it?", choices=WHO, default="everyone")
+    who = Options(lazy("Who offers it?"), choices=WHO, default="everyone")
 
 
 class OffersForm(Merging):
     """Who offers a service: everyone or some, and for each calendar own minutes and price."""
 
-    who = Options("Who offers it?", choices=WHO, default="everyone")
+    who = Options(lazy("Who offers it?"), choices=WHO, default="everyone")
 
     @classmethod
     def of(cls, calendars: list[Practitioner]) -> type["OffersForm"]:
@@ -95,9 +104,9 @@ class OffersForm(Merging):
         for one in calendars:
             label = f"{one.user.name}, {one.venue.name}"
             own = {
-                f"offers_{one.id}": BooleanField("Offers it"),
-                f"minutes_{one.id}": Minutes("Minutes", 5, 720, may_be_empty=True),
-                f"price_{one.id}": Money("Price"),
+                f"offers_{one.id}": BooleanField(_("Offers it")),
+                f"minutes_{one.id}": Minutes(_("Minutes"), 5, 720, may_be_empty=True),
+                f"price_{one.id}": Money(_("Price")),
             }
             fields |= own
             together[label] = tuple(own)
@@ -174,10 +183,10 @@ def create():
             )
         )
         if service and not for_everyone:
-            flash(f"{service.name} is added. Choose who offers it.")
+            flash(_("{service} is added. Choose who offers it.", service=service.name))
             return htmx.done(url_for("services.people", service_id=service.id))
         if service:
-            flash(f"{service.name} can be booked now.")
+            flash(_("{service} can be booked now.", service=service.name))
             return htmx.done(url_for("services.index"))
     return htmx.show(
         "services/edit.html", "services/_form.html", 422, form=form, service=None, online=_online()
@@ -205,7 +214,7 @@ def update(service_id: int):
             lambda: service.change(current_user, **_values(form)),
         )
         if saved:
-            flash(f"{service.name} is changed, here and in every private link.")
+            flash(_("{service} is changed, here and in every private link.", service=service.name))
             return htmx.done(url_for("services.index"))
     return htmx.show(
         "services/edit.html",
@@ -240,7 +249,7 @@ def set_people(service_id: int):
             ),
         )
         if saved:
-            flash(f"Saved who offers {service.name}.")
+            flash(_("Saved who offers {service}.", service=service.name))
             return htmx.done(url_for("services.index"))
     return htmx.show(
         "services/people.html",
@@ -259,8 +268,12 @@ def archive(service_id: int):
     service.set_archived(True, current_user)
     left = leftover.ahead(Booking.service == service).count()
     flash(
-        f"{service.name} is archived. "
-        + (f"Its {left} bookings to come stay." if left else "It has no bookings to come.")
+        _("{service} is archived. ", service=service.name)
+        + (
+            _("Its {left} bookings to come stay.", left=left)
+            if left
+            else _("It has no bookings to come.")
+        )
     )
     return htmx.done(url_for("services.index"))
 
@@ -270,5 +283,5 @@ def archive(service_id: int):
 def bring_back(service_id: int):
     service = access.service_to_change(service_id)
     service.set_archived(False, current_user)
-    flash(f"{service.name} can be booked again.")
+    flash(_("{service} can be booked again.", service=service.name))
     return htmx.done(url_for("services.index"))

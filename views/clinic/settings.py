@@ -7,6 +7,7 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import text
+from base.catalogue import _, lazy
 from base.clashes import SlotTaken
 from base.database import alone
 from free_times.rules import OnlineSettings
@@ -24,37 +25,46 @@ from views.kit.merging import Merging, Seen
 blueprint = Blueprint("settings", __name__)
 
 CURRENCIES = [
-    ("GBP", "Pound (GBP)"),
-    ("EUR", "Euro (EUR)"),
-    ("USD", "US dollar (USD)"),
-    ("AUD", "Australian dollar (AUD)"),
-    ("CAD", "Canadian dollar (CAD)"),
-    ("CHF", "Swiss franc (CHF)"),
-    ("CZK", "Czech koruna (CZK)"),
-    ("DKK", "Danish krone (DKK)"),
-    ("JPY", "Yen (JPY)"),
-    ("NOK", "Norwegian krone (NOK)"),
-    ("NZD", "New Zealand dollar (NZD)"),
+    ("GBP", lazy("Pound (GBP)")),
+    ("EUR", lazy("Euro (EUR)")),
+    ("USD", lazy("US dollar (USD)")),
+    ("AUD", lazy("Australian dollar (AUD)")),
+    ("CAD", lazy("Canadian dollar (CAD)")),
+    ("CHF", lazy("Swiss franc (CHF)")),
+    ("CZK", lazy("Czech koruna (CZK)")),
+    ("DKK", lazy("Danish krone (DKK)")),
+    ("JPY", lazy("Yen (JPY)")),
+    ("NOK", lazy("Norwegian krone (NOK)")),
+    ("NZD", lazy("New Zealand dollar (NZD)")),
     ("PLN", "Złoty (PLN)"),
-    ("SEK", "Swedish krona (SEK)"),
+    ("SEK", lazy("Swedish krona (SEK)")),
 ]
 PRESETS = {
     "clinic": (
-        "Clinic",
-        "Pending as tentative, cancelled struck through. 30 days back, 12 months ahead.",
+        lazy("Clinic"),
+        lazy("Pending as tentative, cancelled struck through. 30 days back, 12 months ahead."),
     ),
     "locum": (
-        "Locum",
+        lazy("Locum"),
         (
-            "Confirmed, completed, invoiced and paid work, named by place, with status and rate."
-            " All of it, past and to come."
+            lazy(
+                "Confirmed, completed, invoiced and paid work, named by place, with status and"
+                " rate. All of it, past and to come."
+            )
         ),
     ),
 }
-PLAN_NAMES = {"self-hosted": "Self-hosted", "pro": "Pro", "plus": "Plus", "basic": "Basic"}
+PLAN_NAMES = {
+    "self-hosted": lazy("Self-hosted"),
+    "pro": lazy("Pro"),
+    "plus": lazy("Plus"),
+    "basic": lazy("Basic"),
+}
 FEATURES = {
-    "feed": "Private links",
-    **{kind: f"Both ways with {row.name}" for kind, row in registry.PROVIDERS.items()},
+    "feed": lazy("Private links"),
+    **{
+        kind: lazy("Both ways with {row}", row=row.name) for kind, row in registry.PROVIDERS.items()
+    },
 }
 
 
@@ -63,11 +73,11 @@ STEPS = (5, 10, 15, 20, 30)  # minutes between offered times
 
 class ClinicForm(Merging):
     seen = Seen(name="clinic-seen")
-    name = Line("Name of the clinic", 120, "Write the clinic's name")
-    contact = Line("Contact for help", 200)
-    currency = Choice("Currency", choices=CURRENCIES)
+    name = Line(lazy("Name of the clinic"), 120, lazy("Write the clinic's name"))
+    contact = Line(lazy("Contact for help"), 200)
+    currency = Choice(lazy("Currency"), choices=CURRENCIES)
     step_minutes = Choice(
-        "Free times every",
+        lazy("Free times every"),
         coerce=int,
         choices=[(minutes, f"{minutes} minutes") for minutes in STEPS],
         default=15,
@@ -77,60 +87,67 @@ class ClinicForm(Merging):
 class PrivacyForm(Merging):
     seen = Seen(name="privacy-seen")
     privacy_ceiling = Choice(
-        "How much of a client’s name may leave at most?",
+        lazy("How much of a client’s name may leave at most?"),
         choices=list(sync_words.IDENTIFIER_NAMES.items()),
     )
-    notes_may_leave = BooleanField("Notes may leave Kalends")
-    internal_ids = BooleanField("Use internal IDs")
+    notes_may_leave = BooleanField(lazy("Notes may leave Kalends"))
+    internal_ids = BooleanField(lazy("Use internal IDs"))
 
 
 class LinksForm(Merging):
     seen = Seen(name="links-seen")
     feed_preset = Choice(
-        "New links begin as", choices=[(key, name) for key, (name, _) in PRESETS.items()]
+        lazy("New links begin as"), choices=[(key, name) for key, (name, __) in PRESETS.items()]
     )
     empty_when_stopped = Choice(
-        "Stopped links, also of people who left and after a change of plan",
+        lazy("Stopped links, also of people who left and after a change of plan"),
         coerce=bool,
-        choices=[(False, "Refuse at once"), (True, "Empty for 30 days")],
+        choices=[(False, lazy("Refuse at once")), (True, lazy("Empty for 30 days"))],
     )
 
 
 class CalendarsForm(Merging):
     seen = Seen(name="calendars-seen")
-    sync_shared = BooleanField("Calendars that others share with a person may block their time")
-    sync_existing = BooleanField("Bookings may go to a calendar that a person has already")
+    sync_shared = BooleanField(
+        lazy("Calendars that others share with a person may block their time")
+    )
+    sync_existing = BooleanField(lazy("Bookings may go to a calendar that a person has already"))
 
 
 class VenueForm(Merging):
     taken = (
         "name",
-        "There is a venue called {value} already, perhaps an archived one. Choose another name",
+        lazy(
+            "There is a venue called {value} already, perhaps an archived one. Choose another name"
+        ),
     )
 
-    name = Line("Name", 120, "Write a name, such as the street")
-    address = Line("Address", 300)
-    zone_name = Zone("Time zone")
-    hours = WeekHours("Opening hours")
+    name = Line(lazy("Name"), 120, lazy("Write a name, such as the street"))
+    address = Line(lazy("Address"), 300)
+    zone_name = Zone(lazy("Time zone"))
+    hours = WeekHours(lazy("Opening hours"))
 
 
 class PlanForm(Form):
-    plan = Choice("Plan", choices=[(plan, PLAN_NAMES[plan]) for plan in PLANS])
-    confirmed = BooleanField("Stop the links")
+    plan = Choice(lazy("Plan"), choices=[(plan, PLAN_NAMES[plan]) for plan in PLANS])
+    confirmed = BooleanField(lazy("Stop the links"))
 
 
 _FORMS = {
-    "clinic": (ClinicForm, "The clinic is changed."),
-    "privacy": (PrivacyForm, "Saved. Every private link shows it from now on."),
-    "links": (LinksForm, "Saved. Links that are there already keep what they show."),
-    "calendars": (CalendarsForm, "Saved. Everyone’s Calendar sync page offers it from now on."),
+    "clinic": (ClinicForm, lazy("The clinic is changed.")),
+    "privacy": (PrivacyForm, lazy("Saved. Every private link shows it from now on.")),
+    "links": (LinksForm, lazy("Saved. Links that are there already keep what they show.")),
+    "calendars": (
+        CalendarsForm,
+        lazy("Saved. Everyone’s Calendar sync page offers it from now on."),
+    ),
 }
 
 
 def _page(**forms) -> dict:
     """What the settings page shows; `forms` replaces one that came back with faults."""
     clinic = access.clinic()
-    fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, _) in _FORMS.items()}
+    fresh = {f"{name}_form": form(formdata=None, obj=clinic) for name, (form, __) in _FORMS.items()}
     examples = {
         key: text.client_label(key, "Małgorzata", "Wójcik", "K-2041")
         for key in sync_words.IDENTIFIER_NAMES
@@ -179,7 +196,7 @@ def update(part: str = "clinic"):
                 )
         if all(merged):
             flash(
-                "Saved. Every private link shows it from now on."
+                _("Saved. Every private link shows it from now on.")
                 if len(forms) > 1
                 else _FORMS[part][1]
             )
@@ -212,7 +229,7 @@ def create_venue():
     if form.validate():
         venue = form.add(lambda: Venue.add(access.clinic(), current_user, **form.values()))
         if venue:
-            flash(f"{venue.name} is there. In Team, give people a calendar at it.")
+            flash(_("{venue} is there. In Team, give people a calendar at it.", venue=venue.name))
             return htmx.done(url_for("settings.show"))
     return htmx.show("settings/venue.html", "settings/_venue.html", 422, form=form, venue=None)
 
@@ -240,7 +257,7 @@ def update_venue(venue_id: int):
             saved = False
             form.fault("zone_name", _would_overlap(refusal))
         if saved:
-            flash(f"{venue.name} is changed, here and in every private link.")
+            flash(_("{venue} is changed, here and in every private link.", venue=venue.name))
             return htmx.done(url_for("settings.show"))
     return htmx.show(
         "settings/venue.html",
@@ -255,9 +272,11 @@ def _would_overlap(refusal: SlotTaken) -> str:
     """Why whole days keep the venue from moving to another zone."""
     clash = refusal.clashes[0]
     day = display.day(clash.span.starts_on, year=True)
-    return (
-        f"In this zone a booking of whole days would overlap another one of"
-        f" {clash.calendar.user.name} on {day}. Move one of them first"
+    return _(
+        "In this zone a booking of whole days would overlap another one of"
+        " {user} on {day}. Move one of them first",
+        user=clash.calendar.user.name,
+        day=day,
     )
 
 
@@ -285,9 +304,9 @@ def archive_venue(venue_id: int):
     try:
         venue.set_archived(True, current_user)
     except LastVenue:
-        flash("A clinic keeps at least one venue. Add the new one first.", "warning")
+        flash(_("A clinic keeps at least one venue. Add the new one first."), "warning")
     else:
-        flash(f"{venue.name} is archived. Its bookings stay.")
+        flash(_("{venue} is archived. Its bookings stay.", venue=venue.name))
     return htmx.done(url_for("settings.show"))
 
 
@@ -296,7 +315,7 @@ def archive_venue(venue_id: int):
 def bring_back_venue(venue_id: int):
     venue = access.venue_to_change(venue_id)
     venue.set_archived(False, current_user)
-    flash(f"{venue.name} is open again, and so are its calendars.")
+    flash(_("{venue} is open again, and so are its calendars.", venue=venue.name))
     return htmx.done(url_for("settings.show"))
 
 
@@ -340,7 +359,7 @@ def change_plan():
             syncs=syncs,
         )
     clinic.change_plan(form.plan.data, current_user)
-    flash(f"Your clinic is on the plan {PLAN_NAMES[clinic.plan]} now.")
+    flash(_("Your clinic is on the plan {plan} now.", plan=PLAN_NAMES[clinic.plan]))
     return htmx.done(url_for("settings.plan"))
 
 

@@ -9,6 +9,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 import letters
 from base import outbox, scheduling
+from base.catalogue import _, lazy
 from base.database import Taken, alone
 from models import Booking, LastOwner, Practitioner, User, Venue
 from people import addresses, leftover
@@ -23,30 +24,37 @@ blueprint = Blueprint("team", __name__)
 
 ROLES = {  # role → name, what it may do
     "practitioner": (
-        "Practitioner",
-        "Sees every calendar, books in their own, looks after clients",
+        lazy("Practitioner"),
+        lazy("Sees every calendar, books in their own, looks after clients"),
     ),
     "receptionist": (
-        "Receptionist",
-        "Books for everyone, looks after clients and time off; no settings",
+        lazy("Receptionist"),
+        lazy("Books for everyone, looks after clients and time off; no settings"),
     ),
-    "manager": ("Manager", "Books for everyone; changes services, settings and practitioners"),
-    "owner": ("Owner", "Everything, also roles, the plan and the history of changes"),
+    "manager": (
+        lazy("Manager"),
+        lazy("Books for everyone; changes services, settings and practitioners"),
+    ),
+    "owner": (lazy("Owner"), lazy("Everything, also roles, the plan and the history of changes")),
 }
 LINK_DAYS = 7
 
 
 class PersonForm(Merging):
-    name = Line("Name", 120, "Write the person's name", render_kw={"autocomplete": "off"})
-    email = Email(
-        "E-mail", "Write the address this person signs in with", render_kw={"autocomplete": "off"}
+    name = Line(
+        lazy("Name"), 120, lazy("Write the person's name"), render_kw={"autocomplete": "off"}
     )
-    role = Choice("Role")
+    email = Email(
+        lazy("E-mail"),
+        lazy("Write the address this person signs in with"),
+        render_kw={"autocomplete": "off"},
+    )
+    role = Choice(lazy("Role"))
 
 
 class InviteForm(PersonForm):
     venues = SelectMultipleField(
-        "Has a calendar at",
+        lazy("Has a calendar at"),
         coerce=int,
         validate_choice=False,
         widget=ListWidget(),
@@ -55,14 +63,14 @@ class InviteForm(PersonForm):
 
 
 class CalendarForm(Form):
-    venue = Choice("Venue", coerce=int)
+    venue = Choice(lazy("Venue"), coerce=int)
 
 
 class HoursForm(Merging):
-    hours = WeekHours("Working hours")
-    takes_online = BooleanField("Takes online bookings")
-    takes_new_online = BooleanField("Also of new clients")
-    online_most = Number("Most online bookings a day", 1, 99, may_be_empty=True)
+    hours = WeekHours(lazy("Working hours"))
+    takes_online = BooleanField(lazy("Takes online bookings"))
+    takes_new_online = BooleanField(lazy("Also of new clients"))
+    online_most = Number(lazy("Most online bookings a day"), 1, 99, may_be_empty=True)
 
     def online(self) -> dict:
         """The columns that say which online bookings the practitioner takes here."""
@@ -248,15 +256,23 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
         except Taken:
             _say_taken(form)
         except LastOwner:
-            form.fault("role", "A clinic needs an owner. Make someone else an owner first")
+            form.fault("role", _("A clinic needs an owner. Make someone else an owner first"))
         else:
             if may:
                 if opening:
-                    flash(f"{person.name} has a calendar at {venue.name} now.")
+                    flash(
+                        _(
+                            "{person} has a calendar at {venue} now.",
+                            person=person.name,
+                            venue=venue.name,
+                        )
+                    )
                 elif form:
-                    flash(f"{person.name} is changed.")
+                    flash(_("{person} is changed.", person=person.name))
                 else:
-                    flash(f"The calendar at {next(iter(hours)).venue.name} is changed.")
+                    flash(
+                        _("The calendar at {venue} is changed.", venue=next(iter(hours)).venue.name)
+                    )
                 return htmx.done(url_for("team.show", user_id=person.id))
     return _show_faults(person, form, hours)
 
@@ -280,8 +296,11 @@ def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, Hour
 def _change(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> None:
     if form and addresses.change_person(person, current_user, **form.values()):
         flash(
-            f"A link was sent to {form.email.data}. {person.name} opens it, signed in, to use the"
-            " new address."
+            _(
+                "A link was sent to {email}. {person} opens it, signed in, to use the new address.",
+                email=form.email.data,
+                person=person.name,
+            )
         )
     for calendar, one in hours.items():
         if one.hours.data != calendar.hours:
@@ -307,7 +326,7 @@ def _hand_over_link(person: User, purpose: str) -> None:
     secret = OneTimeToken.issue(person, purpose, current_user, days=LINK_DAYS, by_mail=True)
     session["one_time_link"] = OneTimeToken.find(secret).id
     if outbox.is_set_up():
-        flash("The link is on its way by e-mail as well.")
+        flash(_("The link is on its way by e-mail as well."))
 
 
 @blueprint.post("/<int:user_id>/calendars/<int:calendar_id>")
@@ -331,7 +350,7 @@ def ask_to_close(user_id: int, calendar_id: int):
 def close_calendar(user_id: int, calendar_id: int):
     calendar = access.calendar_of_managed(user_id, calendar_id)
     calendar.set_archived(True, current_user)
-    flash(f"The calendar at {calendar.venue.name} is closed for new bookings.")
+    flash(_("The calendar at {venue} is closed for new bookings.", venue=calendar.venue.name))
     if leftover.ahead(Booking.practitioner == calendar).exists():
         return htmx.done(url_for("handover.show", calendar_id=calendar.id))
     return htmx.done(url_for("team.show", user_id=user_id))
@@ -359,9 +378,17 @@ def leave(user_id: int):
     try:
         person.leave(current_user)
     except LastOwner:
-        flash(f"{person.name} is the only owner. Make someone else an owner first.", "warning")
+        flash(
+            _("{person} is the only owner. Make someone else an owner first.", person=person.name),
+            "warning",
+        )
     else:
-        flash(f"{person.name} has left. Sign-in and private links are off; bookings stay.")
+        flash(
+            _(
+                "{person} has left. Sign-in and private links are off; bookings stay.",
+                person=person.name,
+            )
+        )
         if left := next(
             (one for one in leftover.calendars(access.clinic()) if one.user_id == person.id), None
         ):
@@ -375,10 +402,13 @@ def come_back(user_id: int):
     person = access.person_to_manage(user_id)
     person.come_back(current_user)
     flash(
-        f"{person.name} is back. The calendars are open again; private links must be created again."
+        _(
+            "{person} is back. The calendars are open again; private links must be created again.",
+            person=person.name,
+        )
     )
     return htmx.done(url_for("team.show", user_id=person.id))
 
 
 def _say_taken(form: PersonForm) -> None:
-    form.fault("email", "This address cannot be used. Use another")
+    form.fault("email", _("This address cannot be used. Use another"))
