@@ -18,7 +18,7 @@ from .clinic import dates, handover, imports, online_booking, page_name, service
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
 from .sync import connect, feeds, health, notices, sources, sync_settings, two_way
-from .visitor import choosing, details, managed
+from .visitor import choosing, details, managed, wait
 
 
 def register(app: Flask) -> None:
@@ -60,6 +60,7 @@ def register(app: Flask) -> None:
     # For the clinic's clients: /book/<name>
     app.register_blueprint(choosing.blueprint)
     app.register_blueprint(details.blueprint)
+    app.register_blueprint(wait.blueprint)
     app.register_blueprint(managed.blueprint)
     # For providers, not for people.
     app.register_blueprint(webhooks.blueprint, url_prefix="/webhooks")

@@ -7,17 +7,21 @@ before the booking is made.
 from collections.abc import Mapping
 
 from flask import redirect, request, url_for
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField
 
 from base import scheduling, text
 from base.catalogue import _, lazy
 from free_times.finding import Free
-from free_times.online import bookings, holding, holds, managing, proofs, taking, times
+from free_times.online import bookings, holding, holds, managing, proofs, taking, times, waiting
 from free_times.online.admission import NeedsCode, TooMany
+from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import NoForm, Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
+from free_times.online.waiting import CannotCheck, Sent
 from models import Service
+from sync.two_way.freshness import Outcome
 from views.kit import brakes, display
 from views.kit.forms import Email, Form, Line, Paragraph
 
@@ -102,7 +106,7 @@ def choose(page: Page):
     if asked.service is None or not asked.terms:
         return choosing.gone(page)
     at = pages.instant(request.form.get("time", ""))
-    before = _ticket(page, asked.form)
+    before = ticket_of(page, asked.form)
     visitor = before and before.visitor
     free = at and next(
         times.free_times(page, asked.service, asked.terms, at, at, visitor=visitor), None
@@ -136,7 +140,7 @@ def _origin() -> str:
     return brakes.key("hold", brakes.network())
 
 
-def _ticket(page: Page, text: str) -> Ticket | None:
+def ticket_of(page: Page, text: str) -> Ticket | None:
     """What the form carried; None where no page of this clinic did."""
     try:
         return Ticket.read(text[:400], page.clinic.id) if text else None
@@ -152,9 +156,14 @@ def _zone() -> str:
 @blueprint.get("/details")
 @with_page
 def details(page: Page):
-    ticket = _ticket(page, request.args.get("form", ""))
+    ticket = ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
+    return _ask(page, ticket, DetailsForm(page))
+
+
+def ask_again(page: Page, ticket: Ticket):
+    """The form, empty: what was sent is not there any more."""
     return _ask(page, ticket, DetailsForm(page))
 
 
@@ -175,7 +184,7 @@ def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200):
 @with_page
 def check(page: Page):
     """A last look before the booking; or the form again, with what was typed."""
-    ticket = _ticket(page, request.form.get("form", ""))
+    ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
     if request.form.get("extend"):
@@ -188,14 +197,22 @@ def check(page: Page):
     return _check(page, ticket)
 
 
-def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200, code: bool = False):
-    form = DetailsForm(page, request.form)
+def _check(
+    page: Page,
+    ticket: Ticket,
+    notice: str = "",
+    status: int = 200,
+    code: bool = False,
+    said: MultiDict[str, str] | None = None,
+):
+    """`said`: what was typed, where this request does not bring it."""
+    form = DetailsForm(page, request.form if said is None else said)
     if not form.validate():
         return _ask(page, ticket, form, 422)
     try:
         service, free = taking.still_free(page, ticket)
     except JustTaken:
-        return _just_taken(page, _asked(page, ticket))
+        return _just_taken(page, _asked(page, ticket), said)
     if ticket.is_old:
         ticket = ticket.again()
     return pages.show(
@@ -203,7 +220,7 @@ def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200, code
         page,
         status,
         form=form,
-        typed=typed(),
+        typed=typed(said),
         notice=notice,
         code=code,
         challenge=proofs.challenge(ticket.visitor),
@@ -215,7 +232,7 @@ def _check(page: Page, ticket: Ticket, notice: str = "", status: int = 200, code
 @blueprint.post("/book")
 @with_page
 def book(page: Page):
-    ticket = _ticket(page, request.form.get("form", ""))
+    ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
     form = DetailsForm(page, request.form)
@@ -229,31 +246,79 @@ def book(page: Page):
         answer = _check(page, ticket, notice.format(minutes=display.minutes(seconds)), 429)
         answer.headers["Retry-After"] = str(seconds)
         return answer
+    if made := taking.earlier(page, ticket):
+        return booked(page, made)
     try:
-        made = gate.admit(page, ticket, said)
+        sent = gate.sent(ticket, said, dict(typed()))
+        outcome = waiting.ask(page, ticket)
+        if outcome == Outcome.ASKING:
+            waiting.begin(page, ticket, sent, _origin())
+            way = url_for("wait.show", name=page.name, form=ticket.text, zone=_zone() or None)
+            return redirect(way, 303)
     except NeedsCode:
         return _ask_code(page, ticket, said)
-    except TooMany:
-        return _check(page, ticket, _("This cannot be booked online. Please call the clinic."), 409)
     except JustTaken:
-        return _just_taken(page, _asked(page, ticket))
+        return _taken_meanwhile(page, ticket)
+    return finish(page, ticket, sent, outcome)
+
+
+def finish(
+    page: Page,
+    ticket: Ticket,
+    sent: Sent,
+    outcome: Outcome,
+    said: MultiDict[str, str] | None = None,
+):
+    """Book with what was sent, once it is known whether the time is free outside. `said`: as
+    `_check` has it.
+    """
+    try:
+        made = waiting.finish(page, ticket, sent, outcome)
+    except NeedsCode:
+        return _ask_code(page, ticket, sent.details, said)
+    except TooMany:
+        notice = _("This cannot be booked online. Please call the clinic.")
+        return _check(page, ticket, notice, 409, said=said)
+    except CannotCheck:
+        notice = _(
+            "We cannot make sure at the moment that this time is free. Nothing was booked. Try"
+            " again in a minute, or call the clinic."
+        )
+        return _check(page, ticket, notice, 409, said=said)
+    except JustTaken:
+        return _taken_meanwhile(page, ticket, said)
     except TermsChanged as changed:
         fresh = ticket.again(minutes=changed.minutes, price_cents=changed.price_cents)
         notice = _("The clinic has changed length or price. Please look at it once more.")
-        return _check(page, fresh, notice, 409)
+        return _check(page, fresh, notice, 409, said=said)
+    return booked(page, made)
+
+
+def booked(page: Page, made: OnlineBooking):
+    """On to the page of the booking."""
     address = url_for(
         "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
     )
     return redirect(address, 303)
 
 
-def _ask_code(page: Page, ticket: Ticket, said: Details):
+def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | None = None):
+    """By somebody else; or by this very form, pressed twice."""
+    if made := taking.earlier(page, ticket):
+        return booked(page, made)
+    return _just_taken(page, _asked(page, ticket), said)
+
+
+def _ask_code(
+    page: Page, ticket: Ticket, details: Details, said: MultiDict[str, str] | None = None
+):
     """The last look once more, with a field for the code that is on its way."""
-    if not gate.send_code(page, ticket, said):
+    if not gate.send_code(page, ticket, details):
         notice = _("We cannot send more codes now. Try again in an hour, or call the clinic.")
-        return _check(page, ticket, notice, 429)
+        return _check(page, ticket, notice, 429, said=said)
     typed_wrong = _("This code is not right. Look at the newest message.")
-    return _check(page, ticket, typed_wrong if request.form.get("code") else "", 422, code=True)
+    notice = typed_wrong if request.form.get("code") else ""
+    return _check(page, ticket, notice, 422, code=True, said=said)
 
 
 def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
@@ -286,17 +351,18 @@ def _asked(page: Page, ticket: Ticket) -> Asked:
     return Asked(page, page.service(ticket.service), venue, person, _zone(), ticket.text)
 
 
-def typed() -> list[tuple[str, str]]:
+def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """What was typed, to be carried on."""
-    return [(name, request.form[name]) for name in pages.DETAILS if request.form.get(name)]
+    there = request.form if said is None else said
+    return [(name, there[name]) for name in pages.DETAILS if there.get(name)]
 
 
-def _just_taken(page: Page, asked: Asked):
+def _just_taken(page: Page, asked: Asked, said: Mapping[str, str] | None = None):
     """Somebody was faster, or it is not offered any more: the next times, and nothing typed is
     lost.
     """
     notice = _("This time was just taken. Nothing was booked. Choose another one.")
-    kept = typed() if request.method == "POST" else []
+    kept = typed(said)
     if kept:
         notice = f"{notice} {_('What you typed is kept.')}"
     if asked.service is None or not asked.terms:

@@ -1,13 +1,16 @@
 """Before a visitor's booking is made: brakes on presses, and what stands for a proof of work."""
 
+from collections.abc import Mapping
+
 from flask import request
 
 from base import outbox, text
-from free_times.online import admission, proofs
-from free_times.online.bookings import OnlineBooking
+from free_times.online import proofs
+from free_times.online.admission import NeedsCode
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import Details
+from free_times.online.waiting import Sent
 from people.credentials import Throttle
 from people.mailed_codes import MailedCode
 from views.kit import brakes
@@ -28,17 +31,22 @@ def wait_seconds(details: Details) -> int:
     )
 
 
-def admit(page: Page, ticket: Ticket, details: Details) -> OnlineBooking:
-    """Book with what the form brought. Raises what `admission.take` raises."""
+def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
+    """What the form brought. Raises NeedsCode where nothing in it stands for a proof, and a code
+    can be sent.
+    """
     code = request.form.get("code", "")[:LONGEST_CODE]
-    return admission.take(
-        page,
-        ticket,
+    brought = Sent(
         details,
+        typed,
         proof=request.form.get("proof", "")[: proofs.LONGEST + 1],
         reads_mail=bool(code) and MailedCode.accept(ticket.visitor, details.email, code),
         may_mail=bool(details.email) and outbox.is_set_up(),
     )
+    is_shown = brought.reads_mail or proofs.nonce_of(brought.proof, ticket.visitor) is not None
+    if not is_shown and brought.may_mail:
+        raise NeedsCode
+    return brought
 
 
 def send_code(page: Page, ticket: Ticket, details: Details) -> bool:

@@ -1,0 +1,211 @@
+"""A time is promised to a visitor only once calendars outside were asked, where what is known of
+them is too old; and what becomes of it where they give no answer.
+"""
+
+from datetime import datetime, timedelta
+
+import pytest
+from online_world import only_form, switch_on, text_of, to_check
+from sync_world import WORLDS
+
+from base.scheduling import Span
+from free_times.online.bookings import OnlineBooking
+from free_times.online.holds import Hold
+from free_times.rules import OnlineSettings
+from models import Booking
+from sync.tables.accounts import Account
+from sync.tables.channels import Channel
+from sync.two_way import live
+
+ONE = pytest.mark.parametrize("world", ["google"], indirect=True)
+
+
+@pytest.fixture(params=WORLDS)
+def world(request, linden, clock):
+    linden.pat.change_sync(sync_allowed=True, identifier="internal_id")
+    return WORLDS[request.param](linden, clock)
+
+
+@pytest.fixture
+def page(linden, world):
+    linden.colleague_calendar.set_online(
+        None, takes_online=False, takes_new_online=True, online_most=None
+    )
+    world.account = world.start(sources=[world.source()])
+    Channel.update(called_at=world.clock.now).execute()
+    world.later(minutes=3)
+    return switch_on(linden)
+
+
+@pytest.fixture
+def jobs(monkeypatch, page):
+    waiting = []
+    monkeypatch.setattr(
+        live.jobs, "enqueue", lambda queue, job, *ids: waiting.append((job, ids)) is None
+    )
+
+    def work():
+        while waiting:
+            job, ids = waiting.pop()
+            job(*ids)
+
+    work.looks = lambda: [ids for job, ids in waiting if job is live.look]
+    return work
+
+
+@pytest.fixture
+def visitor(app, page):
+    return app.test_client(use_cookies=False)
+
+
+def press(visitor, page):
+    """The answer to "Book", and the page that comes then."""
+    answer = only_form(to_check(visitor, page.path, at=20), "/book").send(visitor)
+    assert answer.status_code == 303, text_of(answer)
+    return answer
+
+
+def starts() -> datetime:
+    return Hold.get().starts_at
+
+
+def test_the_visitor_waits_a_moment_and_is_booked(visitor, page, jobs, world):
+    answer = press(visitor, page)
+    assert "/wait?" in answer.location and "Nora" not in answer.location
+    assert "nora" not in Hold.get().sealed.lower()
+    waits = visitor.get(answer.location)
+    assert waits.status_code == 200 and 'http-equiv="refresh"' in waits.text
+    assert Booking.select().count() == 0
+    before = len(world.sandbox.requests)
+    jobs()
+    assert len(world.sandbox.requests) > before
+    done = visitor.get(answer.location)
+    assert done.status_code == 303 and "/booking/" in done.location
+    assert "You are booked" in text_of(visitor.get(done.location))
+    assert (Booking.get().status, OnlineBooking.get().looked) == ("confirmed", "")
+    assert Hold.select().count() == 0
+    again = visitor.get(answer.location)  # the page was asked for twice
+    assert again.location == done.location and Booking.select().count() == 1
+    world.later(minutes=3)
+    assert visitor.get(answer.location).status_code == 404
+
+
+def test_what_came_meanwhile_outside_is_not_booked_over(visitor, page, jobs, world):
+    answer = press(visitor, page)
+    at = starts()
+    world.robin.add("Dentist", at, at + timedelta(minutes=30))
+    jobs()
+    refused = visitor.get(answer.location)
+    assert refused.status_code == 409
+    shown = text_of(refused)
+    assert "This time was just taken. Nothing was booked." in shown
+    assert "What you typed is kept." in shown and "Dentist" not in shown
+    assert 'value="Nora Visitor"' in refused.text
+    assert Booking.select().count() == 0 and not Hold.get().sealed
+
+
+@ONE
+def test_what_is_free_outside_does_not_stand_in_the_way(visitor, page, jobs, world):
+    answer = press(visitor, page)
+    at = starts()
+    event = world.robin.add("Dentist", at, at + timedelta(minutes=30))
+    world.robin.show_busy(event, False)
+    jobs()
+    assert "/booking/" in visitor.get(answer.location).location
+
+
+@ONE
+@pytest.mark.parametrize(
+    ("choice", "status", "looked"),
+    [("open", "confirmed", "open"), ("pending", "pending", "pending")],
+)
+def test_without_an_answer_it_is_as_the_clinic_chose(
+    visitor, page, jobs, world, linden, choice, status, looked, signed_in
+):
+    OnlineSettings.update(when_stale=choice).execute()
+    answer = press(visitor, page)
+    world.later(seconds=5)
+    done = visitor.get(answer.location)
+    assert done.status_code == 303
+    assert (Booking.get().status, OnlineBooking.get().looked) == (status, looked)
+    said = text_of(visitor.get(done.location))
+    assert ("Request sent" in said) == (choice == "pending")
+    day = text_of(signed_in(linden.maya).get("/calendar/team"))
+    assert ("could not be checked" in day) == (choice == "pending")
+
+
+@ONE
+def test_without_an_answer_nothing_is_booked_where_the_clinic_closes(
+    visitor, page, jobs, world, linden
+):
+    OnlineSettings.update(when_stale="close").execute()
+    answer = press(visitor, page)
+    world.sandbox.faults.fail(path=world.lists, status=503, times=None)
+    jobs()
+    refused = visitor.get(answer.location)
+    assert refused.status_code == 409
+    assert "We cannot make sure at the moment that this time is free" in text_of(refused)
+    assert Booking.select().count() == 0 and not Hold.get().sealed
+    # what was typed is there still, and a minute later it works
+    world.sandbox.faults.clear()
+    world.later(minutes=1)
+    Account.update(wait_until=None).execute()
+    again = only_form(refused, "/book").send(visitor)
+    jobs()
+    assert "/booking/" in visitor.get(again.location).location
+
+
+@ONE
+def test_who_cannot_be_asked_makes_nobody_wait(visitor, page, jobs, world):
+    Account.update(health="reconnect").execute()
+    answer = press(visitor, page)
+    assert "/booking/" in answer.location and jobs.looks() == []
+    assert (Booking.get().status, OnlineBooking.get().looked) == ("pending", "pending")
+
+
+@ONE
+def test_where_events_outside_block_nothing_nobody_is_asked(visitor, page, jobs, world):
+    OnlineSettings.update(outside_blocks=False).execute()
+    answer = press(visitor, page)
+    assert "/booking/" in answer.location and jobs.looks() == []
+    assert Booking.get().status == "confirmed"
+
+
+@ONE
+def test_what_was_read_just_now_is_not_asked(visitor, page, jobs, world):
+    world.run(world.account)
+    live.look(world.user.id)
+    assert "/booking/" in press(visitor, page).location and jobs.looks() == []
+
+
+@ONE
+def test_pressed_twice_it_is_one_booking(visitor, page, jobs, world):
+    checked = to_check(visitor, page.path, at=20)
+    first, second = (only_form(checked, "/book").send(visitor) for _ in range(2))
+    assert "/wait?" in first.location and "/wait?" in second.location
+    jobs()
+    ends = {visitor.get(one.location).location for one in (first, second)}
+    assert len(ends) == 1 and Booking.select().count() == 1
+    assert only_form(checked, "/book").send(visitor).location in ends
+
+
+@ONE
+def test_somebody_of_the_team_takes_it_meanwhile(visitor, page, jobs, world, linden):
+    answer = press(visitor, page)
+    at = starts()
+    Booking.book(linden.calendar, [Span(at, at + timedelta(minutes=50))], linden.pat)
+    refused = visitor.get(answer.location)
+    assert refused.status_code == 409 and "just taken" in text_of(refused)
+    assert OnlineBooking.select().count() == 0
+
+
+@ONE
+def test_an_address_that_waits_for_nothing_books_nothing(visitor, page, jobs, world):
+    checked = to_check(visitor, page.path, at=20)
+    form = only_form(checked, "/book")
+    ticket = dict(form.fields)["form"]
+    shown = visitor.get(f"{page.path}/wait?form={ticket}")
+    assert shown.status_code == 200 and "Your name" in text_of(shown)
+    for text in ("", "x", ticket[:-1], "1.2.3"):
+        assert visitor.get(f"{page.path}/wait?form={text}").status_code == 404
+    assert Booking.select().count() == 0

@@ -1,0 +1,58 @@
+"""The page on which a visitor waits while calendars outside are asked: it looks again by itself,
+also without script.
+"""
+
+from datetime import timedelta
+
+from flask import request, url_for
+from werkzeug.datastructures import MultiDict
+
+from base import scheduling, vault
+from free_times.online import taking, waiting
+from free_times.online.forms import Ticket
+from free_times.online.page import Page
+from free_times.online.taking import JustTaken
+from sync.two_way.freshness import Outcome
+
+from . import choosing, details, pages
+from .pages import with_page
+
+blueprint = pages.blueprint(__name__)
+
+# for so long an address without what was sent leads on to the booking it made: pressed twice
+JUST_MADE = timedelta(minutes=2)
+
+
+@blueprint.get("/wait")
+@with_page
+def show(page: Page):
+    """Book as soon as it is known whether the time is free: the visitor has pressed the button."""
+    ticket = details.ticket_of(page, request.args.get("form", ""))
+    if ticket is None:
+        return choosing.gone(page)
+    hold = waiting.waits(ticket)
+    if hold is None or not hold.sealed:
+        return _over(page, ticket)
+    try:
+        sent = waiting.sent_with(hold)
+    except vault.CannotOpen:
+        waiting.give_up(hold)
+        return details.ask_again(page, ticket)
+    try:
+        outcome = waiting.look_again(page, ticket, hold)
+    except JustTaken:
+        outcome = Outcome.FRESH  # which says it
+    if outcome == Outcome.ASKING:
+        again = url_for("wait.show", **{"name": page.name, **request.args.to_dict()})
+        return pages.show("wait.html", page, again=again)
+    answer = details.finish(page, ticket, sent, outcome, MultiDict(sent.typed))
+    waiting.give_up(hold)
+    return answer
+
+
+def _over(page: Page, ticket: Ticket):
+    """Nothing waits any more: the same page was asked for twice, or too late."""
+    made = taking.earlier(page, ticket)
+    if made and made.made_at > scheduling.utc_now() - JUST_MADE:
+        return details.booked(page, made)
+    return choosing.gone(page) if made else details.ask_again(page, ticket)
