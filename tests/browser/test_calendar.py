@@ -158,7 +158,7 @@ def test_cancelling_one_of_a_series_asks_in_the_card_and_can_be_undone(visit):
 def test_a_status_is_two_presses_away(visit):
     page = visit(WEEK)
     page.locator("#week .booking").first.click()
-    page.get_by_role("button", name="Arrived").click()
+    page.get_by_role("button", name="Mark as arrived").click()
     expect(page.locator('#week .booking[data-status="arrived"]')).to_have_count(1)
 
 
@@ -181,7 +181,7 @@ def test_a_conflict_shows_while_one_types_and_the_free_time_is_one_press(visit):
     expect(page.locator("#overlap")).to_contain_text("Małgorzata Wójcik is here until 09:50")
     expect(page.locator("#that-day")).to_contain_text("This one")
     page.get_by_role("button", name="Use this time").click()
-    expect(page.get_by_label("From", exact=True)).to_have_value("09:50")
+    expect(page.get_by_label("From", exact=True)).to_have_value("10:00")
     expect(page.locator("#overlap")).not_to_contain_text("is here")
 
 

@@ -31,8 +31,12 @@ def came_from() -> dict[str, str]:
 def carry(blueprint: Blueprint) -> None:
     """Have every address of these pages carry the view one came from.
 
-    So a change leads back there.
+    So a change leads back there, and the menu marks where one is.
     """
+
+    @blueprint.context_processor
+    def _part() -> dict[str, str]:
+        return {"calendar_part": "team_day" if came_from().get("view") == "team" else "week"}
 
     @blueprint.url_defaults
     def _carry(endpoint: str, values: dict) -> None:

@@ -34,6 +34,17 @@ STATUS_NAMES = {
     "cancelled": lazy("Cancelled"),
     "no_show": lazy("No-show"),
 }
+STATUS_DEEDS = {  # what a press that sets the status does
+    "offered": lazy("Offer"),
+    "pending": lazy("Set to pending"),
+    "confirmed": lazy("Confirm"),
+    "arrived": lazy("Mark as arrived"),
+    "delivered": lazy("Mark as completed"),
+    "invoiced": lazy("Mark as invoiced"),
+    "paid": lazy("Mark as paid"),
+    "cancelled": lazy("Cancel"),
+    "no_show": lazy("Mark as no-show"),
+}
 AWAY = lazy("Away")
 OFF_NAMES = {
     "leave": lazy("Leave"),
@@ -119,6 +130,7 @@ def init_app(app: Flask) -> None:
         zone_city=zone_city,
         when=when,
         moment=moment,
+        status_deed=STATUS_DEEDS.__getitem__,
         status_name=(STATUS_NAMES | {"external": _("Other calendar"), "away": AWAY}).__getitem__,
     )
 

@@ -352,3 +352,14 @@ def test_clinics_keep_apart_in_closed_calendars(desk, linden, stranger, book):
     book("12:00", "13:00")
     assert Clinic.select().count() == 2
     assert page(desk).count("data-calendar=") == 3
+
+
+@pytest.mark.parametrize("page", ["", "/edit"])
+@pytest.mark.parametrize(
+    ("query", "part"), [("?view=team&shown=2026-11-20", "/calendar/team"), ("", "/calendar")]
+)
+def test_the_menu_marks_the_view_one_came_from(desk, linden, book, page, query, part):
+    booking = book("14:00", "14:50")
+    html = desk.get(f"/bookings/{booking.id}{page}{query}").get_data(as_text=True)
+    menu = html[html.index('<nav id="menu"') : html.index("<main")]
+    assert re.findall(r'href="([^"]*)" aria-current="page"', menu) == [part]

@@ -517,7 +517,7 @@ def test_the_card_is_a_page_with_its_week_behind_it(pat, linden, booking):
         "Shoulder, £65",
         "K-2041",
         "left shoulder",
-        "Arrived",
+        "Mark as arrived",
         "Book again",
         "Booked by Pat Linden",
     ):
