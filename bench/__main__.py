@@ -1,12 +1,12 @@
 """`python -m bench [day] [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled]
-[sync]`.
+[sync] [visitors]`.
 
 All of them without a name.
 """
 
 import sys
 
-from . import day, http, kills, mirror, overlaps, render, scale, slots, stalled, sync
+from . import day, http, kills, mirror, overlaps, render, scale, slots, stalled, sync, visitors
 
 PARTS = {
     "day": day.run,
@@ -19,6 +19,7 @@ PARTS = {
     "slots": slots.run,
     "stalled": stalled.run,
     "sync": sync.run,
+    "visitors": visitors.run,
 }
 
 for name in sys.argv[1:] or PARTS:

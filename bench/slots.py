@@ -56,7 +56,7 @@ def _measure(url: str, folder: str, more: int) -> dict[str, float]:
     )
     migrate.migrate()
     clinics.fill(more, 1000) if more else None
-    service, start, end = _busy_clinic()
+    service, start, end = busy_clinic()
     wishes = [finding.Wish.of(one, service) for one in offers.offering(service)]
     people = {wish.calendar.user_id for wish in wishes}
 
@@ -72,7 +72,7 @@ def _measure(url: str, folder: str, more: int) -> dict[str, float]:
     return {"raw SELECT of the same rows": _median(raw), "free times": _median(whole)}
 
 
-def _busy_clinic() -> tuple:
+def busy_clinic() -> tuple:
     """A clinic whose bookings and events outside all lie in the four weeks from tomorrow on."""
     chance = random.Random(1)
     owner = founding.found("Busy", clinics.ZONE.key, "Robin", "robin@busy.test")
