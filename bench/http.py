@@ -95,12 +95,14 @@ def _feed(environment: dict[str, str]) -> tuple[str, bytes]:
     return feeds.path(key, link), body
 
 
-def _ours(servers: contextlib.ExitStack, target: str, environment: dict[str, str]) -> int:
-    """An application on our own server, one process."""
+def _ours(
+    servers: contextlib.ExitStack, target: str, environment: dict[str, str], processes: int = 1
+) -> int:
+    """An application on our own server, with so many processes."""
     port = _free_port()
     code = (
         f"from operate import web; web.APPLICATION = {target!r}; web.serve(web.listen('127.0.0.1',"
-        f" {port}), 1)"
+        f" {port}), {processes})"
     )
     _start(servers, [sys.executable, "-c", code], {**os.environ, **environment}, port)
     return port

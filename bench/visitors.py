@@ -35,6 +35,7 @@ from .tables import show, verdict
 MORE = 995  # further practitioners with 1,000 bookings each
 PAGES, BOOKINGS = 60, 60
 VISITORS, WITHIN_SECONDS = 200, 10
+PROCESSES = 2  # of the web, as on a machine with two cores
 FEED_SECONDS = 0.05  # between two polls
 PAGE = "/book/busy"
 
@@ -176,7 +177,7 @@ def _timed(do):
 
 
 def _crowd(name: str, url: str, folder: str) -> None:
-    """Two hundred visitors, and a feed that is polled all the while, on one process."""
+    """Two hundred visitors, and a feed that is polled all the while."""
     _fill(url, folder, 0)
     create_app(Settings.from_env(_settings(url, folder)))
     calendar = models.Practitioner.select().get()
@@ -187,7 +188,7 @@ def _crowd(name: str, url: str, folder: str) -> None:
     models.database.close()
     with contextlib.ExitStack() as servers:
         environment = {**os.environ, **_settings(url, folder)}
-        port = _ours(servers, "app:create_front", environment)
+        port = _ours(servers, "app:create_front", environment, PROCESSES)
         times = _times_page(lambda *how: _over_http(port, 0, *how))
         crowd = [
             Visitor(lambda *how, number=number: _over_http(port, number, *how), times, number)

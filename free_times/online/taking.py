@@ -71,12 +71,12 @@ def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
     if not holds.alive(ticket.visitor):
         since = max(since, scheduling.utc_now() - TYPING)
     at, visitor = ticket.starts_at, ticket.visitor
-    found = times.free_times(page, service, terms, at, at, visitor=visitor, judged_at=since)
-    free = next(found, None)
-    if free is None:
-        raise JustTaken
-    same = [one for one in (free.wish, *free.others) if one.calendar.id == ticket.calendar]
-    return service, Free(free.starts_at, same[0], []) if same else free
+    proposed = [one for one in terms if one.calendar.id == ticket.calendar]
+    for some in (proposed, terms):  # one calendar costs less to ask than all of them
+        found = times.free_times(page, service, some, at, at, visitor=visitor, judged_at=since)
+        if free := next(found, None):
+            return service, free
+    raise JustTaken
 
 
 def take(
