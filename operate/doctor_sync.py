@@ -35,7 +35,7 @@ INVENTED = (
 def examine(settings) -> Iterator[tuple[bool, str]]:
     """(whether it is well, sentence) for providers that are set up and connected accounts."""
     if not settings.providers:
-        guides = " and ".join(row.guide for row in registry.PROVIDERS.values())
+        guides = _(" and ").join(row.guide for row in registry.PROVIDERS.values())
         yield (
             True,
             _(
@@ -75,7 +75,7 @@ def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
 
     They take https or this machine, no bare IP address, no invented ending.
     """
-    url, whom = urlsplit(base_url), " and ".join(names)
+    url, whom = urlsplit(base_url), _(" and ").join(names)
     if is_loopback(base_url):
         return (
             True,
@@ -199,7 +199,7 @@ def _locked_out(accounts: list[Account]) -> Iterator[str]:
             )
         )
     if stuck:
-        whose = "its owner" if len(stuck) == 1 else "their owners"
+        whose = _("its owner") if len(stuck) == 1 else _("their owners")
         yield _(
             "{count} must be reconnected by {whose}, on Calendar sync.",
             count=_count(stuck),

@@ -208,4 +208,4 @@ def _sentence(tool: str, said: str) -> str:
     lines = [line for line in said.strip().splitlines() if line]
     faults = [line for line in lines if re.search(r"\b(error|fatal|ERROR|FATAL):", line)]
     why = next(iter(faults or lines), _("it did not say why"))
-    return f"{tool} refused: {re.sub(r'^psql:[^:]*:[0-9]+: ', '', why)}"
+    return _("{tool} refused: {why}", tool=tool, why=re.sub(r"^psql:[^:]*:[0-9]+: ", "", why))

@@ -232,7 +232,11 @@ def _own_scope(person: User, venue_name: str | None) -> dict:
         if row.user_id == person.id and venue_name in (None, row.venue.name)
     ]
     if not calendars:
-        where = f" at {venue_name}" if venue_name else _("; owners and managers may use --all")
+        where = (
+            _(" at {venue}", venue=venue_name)
+            if venue_name
+            else _("; owners and managers may use --all")
+        )
         raise click.ClickException(
             _("{person} has no calendar{where}.", person=person.name, where=where)
         )
@@ -299,6 +303,8 @@ def run_sync(account_id: int | None, dry_run: bool) -> None:
             )
         for row in rows:
             for line in look.planned(row) if dry_run else look.carried_out(row):
-                click.echo(f"Account {row.id} ({row.kind}): {line}")
+                click.echo(
+                    _("Account {row} ({kind}): {line}", row=row.id, kind=row.kind, line=line)
+                )
         if not rows:
             click.echo(_("Nothing is due."))

@@ -122,10 +122,8 @@ def imports(
                 _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
             ) from None
     for entry in report.entries():
-        click.echo(
-            f"Line {entry['line']}{', ' * bool(entry['column'])}{entry['column']}:"
-            f" {entry['sentence']}"
-        )
+        where = f"{entry['line']}, {entry['column']}" if entry["column"] else entry["line"]
+        click.echo(_("Line {where}: {sentence}", where=where, sentence=entry["sentence"]))
     stored = report.rows if report.taken else ()
     click.echo(
         _(

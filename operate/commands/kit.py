@@ -102,7 +102,7 @@ def line_of(limit: int):
         except text.NotOneLine as error:
             raise click.BadParameter(str(error)) from None
         if value is not None and not cleaned:
-            raise click.BadParameter("write something")
+            raise click.BadParameter(_("write something"))
         return cleaned or None
 
     return check
@@ -153,7 +153,7 @@ def ask_password(*own: str) -> str:
     `own`: what it should not consist of.
     """
     value = (
-        click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        click.prompt(_("New password"), hide_input=True, confirmation_prompt=True)
         if sys.stdin.isatty()
         else sys.stdin.readline().rstrip("\r\n")
     )

@@ -241,7 +241,7 @@ _ready = click.option("--ready-fd", "ready", type=int, callback=_socket, hidden=
     type=click.IntRange(1, 64),
     default=max(2, min(6, os.cpu_count() or 1)),
     show_default=lazy("one a core, 2 to 6"),
-    help="Processes.",
+    help=lazy("Processes."),
 )
 @click.option("--listen-fd", "listening", type=int, callback=_socket, hidden=True)
 @_ready

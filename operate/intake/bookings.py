@@ -94,7 +94,7 @@ class _Known:
                 ),
             )
         elif found:
-            venues = " or ".join(sorted(calendar.venue.name for calendar in found))
+            venues = _(" or ").join(sorted(calendar.venue.name for calendar in found))
             one = len({calendar.user_id for calendar in found}) == 1
             cells.fault(
                 "venue",

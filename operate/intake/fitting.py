@@ -86,7 +86,9 @@ class Diary:
             ends = max(row.span.ends_at, *self._ends[first:last])
             del self._starts[first:last], self._ends[first:last], self._lines[first:last]
             self._put(first, starts, ends, line)
-        return f"line {line}" if line else _("a booking that is in Kalends"), str(taken)
+        return _("line {line}", line=line) if line else _("a booking that is in Kalends"), str(
+            taken
+        )
 
     def is_taken(self, row: Row) -> bool:
         """Whether some of the row's time is taken. Takes nothing."""

@@ -134,7 +134,7 @@ def _told(
         for row in others
     ]
     told += [
-        (columns.off_title(stretch), display.brief(stretch, zone, day), "time off")
+        (columns.off_title(stretch), display.brief(stretch, zone, day), _("time off"))
         for stretch in off
     ]
     return told + [

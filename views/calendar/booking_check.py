@@ -269,7 +269,7 @@ def _external(event: ExternalEvent, calendar: Practitioner, day: date) -> str:
     times = display.brief(event, calendar.zone, day)
     return (
         f"{columns.external_title(event, is_own)},"
-        f" {times}{f', in {_calendar(event)}' if is_own else ''}."
+        f" {times}{_(', in {calendar}', calendar=_calendar(event)) if is_own else ''}."
     )
 
 
@@ -359,13 +359,17 @@ def _step() -> int:
 
 
 def _at_other(row: Booking, calendar: Practitioner) -> str:
-    return "" if row.practitioner_id == calendar.id else f" at {row.practitioner.venue.name}"
+    return (
+        ""
+        if row.practitioner_id == calendar.id
+        else _(" at {venue}", venue=row.practitioner.venue.name)
+    )
 
 
 def _until(span: Span | ExternalEvent | Stretch, zone: ZoneInfo, day: date) -> str:
     if span.all_day:
-        return "all day"
+        return _("all day")
     ends_on = scheduling.local_day(span.ends_at, zone)
-    return f"until {display.clock(span.ends_at, zone)}" + (
-        "" if ends_on == day else f" on {display.short_day(ends_on)}"
+    return _("until {time}", time=display.clock(span.ends_at, zone)) + (
+        "" if ends_on == day else _(" on {day}", day=display.short_day(ends_on))
     )

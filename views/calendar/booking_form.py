@@ -316,7 +316,12 @@ def _service_label(service: Service) -> str:
         if service.price_cents
         else ""
     )
-    return f"{service.name}, {service.duration_minutes} min{price}"
+    return _(
+        "{service}, {minutes} min{price}",
+        service=service.name,
+        minutes=service.duration_minutes,
+        price=price,
+    )
 
 
 def bookable(current: Practitioner | None = None) -> list[Practitioner]:

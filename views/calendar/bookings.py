@@ -377,6 +377,6 @@ def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Boo
     if form.remarks:
         flash(" ".join(form.remarks), "warning")
     own = [row.span for row in placed if row.practitioner_id == form.practitioner.id]
-    at = f" at {form.practitioner.venue.name}"
+    at = _(" at {venue}", venue=form.practitioner.venue.name)
     if said := own and booking_words.outside_hours(form.practitioner, own, at):
         flash(said, "warning")

@@ -292,7 +292,7 @@ def _block(item: Item, calendar: Practitioner, times: str, **place) -> Block:
 def external_title(event: ExternalEvent, is_own: bool) -> str:
     """What an external event is called here: for anyone but its owner only that time is taken."""
     return (
-        (event.title or "(no title)")
+        (event.title or _("(no title)"))
         if is_own
         else _("{busy} (other calendar)", busy=display.BUSY_NAMES[event.busy])
     )
@@ -301,7 +301,7 @@ def external_title(event: ExternalEvent, is_own: bool) -> str:
 def _detail(booking: Booking, calendar: Practitioner) -> str:
     """What is done, or where, when that is another venue than the one looked at."""
     if booking.practitioner_id != calendar.id:
-        return f"at {booking.practitioner.venue.name}"
+        return _("at {venue}", venue=booking.practitioner.venue.name)
     if booking.all_day and booking.rate_cents:
         return _(
             "{rate} a day",
@@ -329,9 +329,9 @@ def _times(item: Item, window: Span, zone: ZoneInfo) -> str:
         return (
             f"{start}–{end}"
             if item.ends_at - item.starts_at <= timedelta(days=1)
-            else f"from {start}"
+            else _("from {start}", start=start)
         )
-    return f"until {end}" if item.ends_at <= window.ends_at else "all day"
+    return _("until {end}", end=end) if item.ends_at <= window.ends_at else _("all day")
 
 
 def _slots(

@@ -54,7 +54,17 @@ class WishForm(Form):
         self.calendars = calendars
         self.services = list(Service.listed(access.clinic()))
         self.service.choices = [
-            *((str(one.id), f"{one.name}, {one.duration_minutes} min") for one in self.services),
+            *(
+                (
+                    str(one.id),
+                    _(
+                        "{service}, {minutes} min",
+                        service=one.name,
+                        minutes=one.duration_minutes,
+                    ),
+                )
+                for one in self.services
+            ),
             ("", _("No service")),
         ]
         self.calendar.choices = [

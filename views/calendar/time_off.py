@@ -113,7 +113,11 @@ def delete(off_id: int):
     for other in _also():
         other.remove(current_user)
     row.remove(current_user, one)
-    said = f"{display.OFF_NAMES[row.kind]} on {display.day(one)}" if one else words(row)
+    said = (
+        _("{kind} on {day}", kind=display.OFF_NAMES[row.kind], day=display.day(one))
+        if one
+        else words(row)
+    )
     flash(
         {"text": _("Deleted: {said}.", said=said), "undo": _undo(row, "bring_back", one, _also())}
     )
@@ -138,17 +142,26 @@ def words(row: TimeOff) -> str:
     """Lunch, every Monday 12:00–13:00; Leave, Monday 3 August to Friday 14 August."""
     kind, one_day = display.OFF_NAMES[row.kind], row.first_on == row.last_on
     if row.weekly:
-        days = f"every {row.first_on:%A}" + ("" if one_day else f" to {row.last_on:%A}")
+        days = _("every {weekday}", weekday=f"{row.first_on:%A}") + (
+            "" if one_day else _(" to {weekday}", weekday=f"{row.last_on:%A}")
+        )
         times = f" {row.starts}–{row.ends}" if row.starts else ""
-        end = f", until {display.day(row.until, year=True)}" if row.until else ""
+        end = _(", until {until}", until=display.day(row.until, year=True)) if row.until else ""
         return f"{kind}, {days}{times}{end}"
     year = {row.first_on.year, row.last_on.year} != {scheduling.utc_now().year}
     first, last = display.day(row.first_on, year), display.day(row.last_on, year)
     if not row.starts:
-        return f"{kind}, {first}" + ("" if one_day else f" to {last}")
+        return f"{kind}, {first}" + ("" if one_day else _(" to {last}", last=last))
     if one_day:
         return f"{kind}, {first}, {row.starts}–{row.ends}"
-    return f"{kind}, {first}, {row.starts} to {last}, {row.ends}"
+    return _(
+        "{kind}, {first}, {starts} to {last}, {ends}",
+        kind=kind,
+        first=first,
+        starts=row.starts,
+        last=last,
+        ends=row.ends,
+    )
 
 
 def _is_good(form: OffForm) -> bool:

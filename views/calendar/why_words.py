@@ -119,7 +119,9 @@ def _hours(reason: Reason, wish: Wish, day: date) -> str:
     named = f" ({reason.name})" if reason.name else ""
     if not reason.hours:
         return _("No working hours on {day}{named}.", day=display.day(day), named=named)
-    hours = " and ".join(f"{opens} to {closes}" for opens, closes in reason.hours)
+    hours = _(" and ").join(
+        _("{opens} to {closes}", opens=opens, closes=closes) for opens, closes in reason.hours
+    )
     return _(
         "Outside the working hours on {day}{named}: {hours}.",
         day=display.day(day),
@@ -139,7 +141,7 @@ def _what(reason: Reason, wish: Wish, day: date) -> str:
 
 def _elsewhere(booking: Booking, wish: Wish) -> str:
     at_other = booking.practitioner.venue_id != wish.calendar.venue_id
-    return f" at {booking.practitioner.venue.name}" if at_other else ""
+    return _(" at {venue}", venue=booking.practitioner.venue.name) if at_other else ""
 
 
 def _age(event: ExternalEvent, wish: Wish) -> str:

@@ -36,7 +36,7 @@ CURRENCIES = [
     ("JPY", lazy("Yen (JPY)")),
     ("NOK", lazy("Norwegian krone (NOK)")),
     ("NZD", lazy("New Zealand dollar (NZD)")),
-    ("PLN", "Złoty (PLN)"),
+    ("PLN", lazy("Złoty (PLN)")),
     ("SEK", lazy("Swedish krona (SEK)")),
 ]
 PRESETS = {
@@ -79,7 +79,7 @@ class ClinicForm(Merging):
     step_minutes = Choice(
         lazy("Free times every"),
         coerce=int,
-        choices=[(minutes, f"{minutes} minutes") for minutes in STEPS],
+        choices=[(minutes, lazy("{minutes} minutes", minutes=minutes)) for minutes in STEPS],
         default=15,
     )
 

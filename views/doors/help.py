@@ -237,10 +237,10 @@ def _statuses() -> list[tuple[str, bool, str, str]]:
     Whether it takes time here, and how it shows under each preset.
     """
     words = {
-        None: "left out",
-        "confirmed": "confirmed",
-        "tentative": "tentative",
-        "cancelled": "cancelled",
+        None: _("left out"),
+        "confirmed": _("confirmed"),
+        "tentative": _("tentative"),
+        "cancelled": _("cancelled"),
     }
     return [
         (status, status not in FREE_STATUSES, words[CLINIC.get(status)], words[LOCUM.get(status)])

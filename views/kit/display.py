@@ -206,7 +206,9 @@ def when(booking: Booking) -> str:
     days = (
         short_day(last)
         if last == booking.starts_on
-        else f"{short_day(booking.starts_on)} to {short_day(last)}"
+        else _(
+            "{starts_on} to {last}", starts_on=short_day(booking.starts_on), last=short_day(last)
+        )
     )
     return _("{days} {year}, all day", days=days, year=last.year)
 
@@ -237,7 +239,13 @@ def from_to(item: Span | Booking | ExternalEvent, zone: ZoneInfo) -> str:
     return (
         f"{start}, {clock(item.starts_at, zone)}–{end}"
         if midnight
-        else f"{start}, {clock(item.starts_at, zone)} to {day(last, year)}, {end}"
+        else _(
+            "{start}, {starts_at} to {last}, {end}",
+            start=start,
+            starts_at=clock(item.starts_at, zone),
+            last=day(last, year),
+            end=end,
+        )
     )
 
 
@@ -252,7 +260,9 @@ def brief(item: Span | Booking | ExternalEvent, zone: ZoneInfo, among: date) -> 
         return from_to(item, zone)
     first = first_day(item, zone)
     times = (
-        "all day" if item.all_day else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
+        _("all day")
+        if item.all_day
+        else f"{clock(item.starts_at, zone)}–{clock(item.ends_at, zone)}"
     )
     return times if first == among else f"{short_day(first)} {times}"
 
@@ -264,7 +274,7 @@ def zone_city(zone: ZoneInfo) -> str:
 
 def zone_name(zone: ZoneInfo) -> str:
     """How to say in which zone a time is: "New York time"."""
-    return f"{zone_city(zone)} time"
+    return _("{city} time", city=zone_city(zone))
 
 
 def money(cents: int | None, currency: str) -> str:

@@ -110,7 +110,7 @@ def covers(feed: Feed) -> str:
     whose = f"{feed.practitioner.user.name}’s" if feed.shows_others else _("Yours")
     if feed.kind == "availability":
         return _("{whose} at every venue", whose=whose)
-    return f"{whose} at {feed.practitioner.venue.name}"
+    return _("{whose} at {venue}", whose=whose, venue=feed.practitioner.venue.name)
 
 
 def lacks_role(feed: Feed, user: User) -> bool:
@@ -141,7 +141,7 @@ def shows(feed: Feed, user: User) -> str:
 def title(feed: Feed) -> str:
     """The order of the blocks in the title: "Service, then client"."""
     names = [BLOCKS[block].lower() for block in feed.title.split()]
-    return ", then ".join(names).capitalize()
+    return _(", then ").join(names).capitalize()
 
 
 def window(feed: Feed) -> str:
@@ -197,7 +197,7 @@ def going_stale(feed: Feed) -> str:
     """
     reads = sorted(feed.reads, key=lambda read: read.last_at, reverse=True)
     families = list(dict.fromkeys(read.family for read in reads)) or [_("any app that uses it")]
-    names = " and ".join(name for name in (", ".join(families[:-1]), families[-1]) if name)
+    names = _(" and ").join(name for name in (", ".join(families[:-1]), families[-1]) if name)
     return ngettext(
         "{names} gets nothing more and goes stale; add the new address there by hand.",
         "{names} get nothing more and go stale; add the new address in each by hand.",
@@ -217,7 +217,7 @@ def deed(entry: AuditEntry, link_name: str, user: User) -> str:
     """One line of the history: "You made the link “My phone”"."""
     who = _("You") if entry.user_id == user.id else entry.user.name if entry.user else "Kalends"
     if entry.action == "sync.settings":
-        return f"{who} {' and '.join(_setting(*item) for item in entry.detail.items())}"
+        return f"{who} {_(' and ').join(_setting(*item) for item in entry.detail.items())}"
     if entry.action in _ACCOUNT_DEEDS:
         name = registry.name(entry.detail.get("kind"))
         return f"{who} {_ACCOUNT_DEEDS[entry.action].format(provider=name)}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flask import url_for
 
-from base.catalogue import _
+from base.catalogue import _, ngettext
 from sync.providers import registry
 from sync.tables import mappings
 from sync.tables.accounts import Account
@@ -87,7 +87,9 @@ def _staying(account: Account, name: str) -> str:
     count = mappings.left_outside(account)
     if not count:
         return ""
-    return f", {count:,} {'event stays' if count == 1 else 'events stay'} in {name}"
+    return ngettext(
+        ", {count} event stays in {name}", ", {count} events stay in {name}", count, name=name
+    )
 
 
 def _act(account: Account, what: str) -> str:

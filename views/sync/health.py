@@ -229,7 +229,7 @@ def _queue() -> Part:
             _("None is running"),
             _("Nothing goes out until the server administrator starts one."),
         )
-    return Part(_("Workers"), "ok", f"{count} running")
+    return Part(_("Workers"), "ok", _("{count} running", count=count))
 
 
 def _live() -> Part:

@@ -159,7 +159,7 @@ def summary(board: Iterable[Row]) -> str:
 
 
 def _people(count: int) -> str:
-    return "one person" if count == 1 else f"{count} people"
+    return _("one person") if count == 1 else _("{count} people", count=count)
 
 
 # ---- accounts ----
@@ -291,7 +291,7 @@ def _while_synced(standing: Standing, provider: str) -> str:
             )
         case State.ASKS:
             count, total = (standing.question.detail.get(key) for key in ("count", "total"))
-            of = f" of {total:,}" if total else ""
+            of = _(" of {total}", total=f"{total:,}") if total else ""
             return _(
                 "A sync would remove {count}{of} events, so it stopped. Nothing has been removed.",
                 count=f"{count or 0:,}",

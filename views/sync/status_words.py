@@ -332,7 +332,12 @@ def why_waiting(account: Account, name: str) -> str:
 def since(account: Account) -> str:
     """Since when there is trouble."""
     return (
-        f"for {display.duration((scheduling.utc_now() - account.failing_since).total_seconds())}"
+        _(
+            "for {duration}",
+            duration=display.duration(
+                (scheduling.utc_now() - account.failing_since).total_seconds()
+            ),
+        )
         if account.failing_since
         else _("since just now")
     )

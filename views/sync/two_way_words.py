@@ -54,14 +54,14 @@ BECAUSE = {
     "owner": lazy("Your owner asked for a resync"),
 }
 WHAT = (
-    ("created", "added"),
-    ("updated", "changed"),
-    ("deleted", "removed"),
-    ("put_back", "put back"),
-    ("adopted", "already there"),
-    ("followed", "followed"),
-    ("failed", "not taken"),
-    ("held", "held"),
+    ("created", lazy("added")),
+    ("updated", lazy("changed")),
+    ("deleted", lazy("removed")),
+    ("put_back", lazy("put back")),
+    ("adopted", lazy("already there")),
+    (lazy("followed"), lazy("followed")),
+    ("failed", lazy("not taken")),
+    (lazy("held"), lazy("held")),
 )
 BUSY_NAMES = {
     "busy": lazy("Busy"),
@@ -212,28 +212,30 @@ def why(event: ExternalEvent, rules: dict) -> str:
 def to_there(run: SyncRun) -> str:
     """What a run did outside: "3 added, 1 removed"."""
     done = [f"{run.counts[key]:,} {word}" for key, word in WHAT if run.counts.get(key)]
-    return ", ".join(done) or "nothing new"
+    return ", ".join(done) or _("nothing new")
 
 
 def from_there(run: SyncRun) -> str:
     """What a run took in."""
     read = [
         f"{run.counts[key]:,} {word}"
-        for key, word in (("imported", "new"), ("changed", "changed"), ("removed", "gone"))
+        for key, word in (("imported", "new"), (_("changed"), _("changed")), (_("removed"), "gone"))
         if run.counts.get(key)
     ]
-    return ", ".join(read) or "nothing new"
+    return ", ".join(read) or _("nothing new")
 
 
 def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
     """Badge, icon and words of how a run ended."""
-    again = f", {run.repeated + 1} times" if run.repeated else ""
+    again = _(", {count} times", count=run.repeated + 1) if run.repeated else ""
     if run.ended_at is None:
         return "waiting", "clock", _("Under way or broken off")
     if run.error == "broken":
         return "waiting", "undo", _("Broken off, then taken up again")
     if run.error == "waiting":
-        until = f" until {display.clock(run.wait_until, zone)}" if run.wait_until else ""
+        until = (
+            _(" until {time}", time=display.clock(run.wait_until, zone)) if run.wait_until else ""
+        )
         return "waiting", "warn", _("Waited{until}{again}", until=until, again=again)
     if run.error:
         return (
@@ -244,7 +246,7 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
             )
             + again,
         )
-    if run.counts.get("held"):
+    if run.counts.get(_("held")):
         return "waiting", "warn", _("Waits for you")
     return (
         "ok",
