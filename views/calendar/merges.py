@@ -8,6 +8,7 @@ from wtforms import BooleanField
 
 from base import text
 from base.catalogue import _, lazy
+from free_times.online import newcomers
 from models import Patient
 from people import doubles, merges
 from views.kit import access, htmx
@@ -81,13 +82,14 @@ def merge(patient_id: int):
     if client == other:
         flash(_("These two are one record already."))
         return htmx.done(url_for("patients.show", patient_id=client.id))
-    if form.showed.data != _digest(client, other):
+    if form.showed.data != digest(client, other):
         return _compare(client, other, form, 422, changed=True)
     try:
         merges.merge(client, other, current_user, form.take)
     except merges.CannotMerge:
         flash(_("These two are one record already."))
     else:
+        newcomers.check(client, current_user)
         flash(_("The two records are one now. It can be undone here for a day."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
@@ -116,7 +118,7 @@ def _other(client: Patient, other_id: int | None) -> Patient:
 def _compare(client: Patient, other: Patient, form: MergeForm, status=200, changed=False):
     if client == other:
         return redirect(url_for("patients.show", patient_id=client.id), 303)
-    form.showed.data = _digest(client, other)
+    form.showed.data = digest(client, other)
     form.other.data = str(other.id)
     return htmx.show(
         "patients/compare.html",
@@ -132,7 +134,7 @@ def _compare(client: Patient, other: Patient, form: MergeForm, status=200, chang
     )
 
 
-def _digest(*records: Patient) -> str:
+def digest(*records: Patient) -> str:
     """Of what both say, so that a change meanwhile is noticed. Not reversible: it stands in a page,
     but so does what it is made of.
     """

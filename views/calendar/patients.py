@@ -9,8 +9,10 @@ from wtforms.widgets import TelInput
 
 from base import scheduling, text
 from base.catalogue import _, lazy
+from free_times.online import newcomers
 from models import Feed, Patient
 from people import doubles
+from people import merges as merging
 from people.id_changes import IdChange
 from people.merges import ClientMerge
 from sync.events.face import identifier_of
@@ -21,7 +23,7 @@ from views.kit.display import Page
 from views.kit.forms import Email, Line, Paragraph, arg_int
 from views.kit.merging import Merging
 
-from . import clients
+from . import clients, merges
 from .booking_card import earlier_notes
 
 blueprint = Blueprint("patients", __name__)
@@ -75,6 +77,7 @@ def _list(query: str):
         query=query,
         archived=archived,
         id_changes=changes,
+        to_check=[] if archived or htmx.is_partial() else newcomers.waiting(access.clinic()),
     )
 
 
@@ -152,6 +155,7 @@ def show(patient_id: int):
         earlier=earlier_notes(client, zone),
         merged=ClientMerge.latest(client),
         doubles=_doubles(client),
+        is_to_check=newcomers.is_to_check(client),
         zone=zone,
     )
 
@@ -204,10 +208,28 @@ def bring_back(patient_id: int):
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
 
-def _doubles(client: Patient) -> list[Patient]:
-    """Records that may be of the same person."""
+@blueprint.post("/<int:patient_id>/checked")
+@login_required
+def check(patient_id: int):
+    """Somebody who booked online is a client of their own."""
+    client = access.client_to_change(patient_id)
+    if newcomers.check(client, current_user):
+        flash(_("Checked: this is a new client."))
+    return htmx.done(url_for("patients.show", patient_id=client.id))
+
+
+def _doubles(client: Patient) -> list[tuple[Patient, str]]:
+    """Records that may be of the same person; with each what both say as a mark, where this client
+    can be made part of it with nothing to choose between.
+    """
     reach = {"phone": client.phone, "email": client.email}
-    return doubles.likely(client.clinic, client.name, besides=client, **reach)
+    likely = doubles.likely(client.clinic, client.name, besides=client, **reach)
+    return [(one, _mark(one, client)) for one in likely]
+
+
+def _mark(kept: Patient, gone: Patient) -> str:
+    is_plain = set(merging.differences(kept, gone)) <= {"internal_id"}
+    return merges.digest(kept, gone) if is_plain else ""
 
 
 def _outside(client: Patient) -> dict:

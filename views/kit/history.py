@@ -29,6 +29,7 @@ _DEEDS = {
     "patient.archived": lazy("archived {it}"),
     "patient.returned": lazy("brought back {it}"),
     "patient.merged": lazy("merged another record into {it}"),
+    "patient.checked": lazy("checked {it}, who booked online"),
     "patient.parted": lazy("undid merging another record into {it}"),
     "clinic.ids_read": lazy("put away the list of changed internal IDs"),
     "service.added": lazy("added {it}"),

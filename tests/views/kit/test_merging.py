@@ -347,7 +347,8 @@ NO_EDITS = {
     "settings.change_plan": "says the plan it wants, and asks where something ends",
     **dict.fromkeys(("bookings.undo", "links.rotate", "links.revoke", "links.clear"), STEPS),
     **dict.fromkeys(
-        ("patients.archive", "patients.bring_back", "merges.undo", "moves.undo"), STEPS
+        ("patients.archive", "patients.bring_back", "patients.check", "merges.undo", "moves.undo"),
+        STEPS,
     ),
     "merges.matches": "asks",
     "team_day.choose": "what one person wants to see: theirs alone, each choice as it is pressed",

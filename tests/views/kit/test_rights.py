@@ -25,7 +25,11 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PRIVATE = {"two_way", "sources", "notices", "links"}
 # what a colleague who is no manager may read of Pat's, and of the clinic's
 OPEN = {"bookings.show", "week.outside", "patients.show", "patients.edit", "patients.update"}
-OPEN |= {"patients.archive", "patients.bring_back"}  # everyone of a clinic looks after its clients
+OPEN |= {
+    "patients.archive",
+    "patients.bring_back",
+    "patients.check",
+}  # everyone of a clinic looks after its clients
 OPEN |= {"merges.choose", "merges.matches", "merges.undo"}
 
 
