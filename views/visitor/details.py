@@ -224,6 +224,7 @@ def _check(
         notice=notice,
         code=code,
         challenge=proofs.challenge(ticket.visitor),
+        by_mail=gate.may_mail(form.details("")),
         is_request=taking.is_request(page, service, free),
         **_summary(page, ticket, service, free),
     )

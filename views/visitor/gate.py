@@ -41,12 +41,17 @@ def sent(ticket: Ticket, details: Details, typed: Mapping[str, str]) -> Sent:
         typed,
         proof=request.form.get("proof", "")[: proofs.LONGEST + 1],
         reads_mail=bool(code) and MailedCode.accept(ticket.visitor, details.email, code),
-        may_mail=bool(details.email) and outbox.is_set_up(),
+        may_mail=may_mail(details),
     )
     is_shown = brought.reads_mail or proofs.nonce_of(brought.proof, ticket.visitor) is not None
     if not is_shown and brought.may_mail:
         raise NeedsCode
     return brought
+
+
+def may_mail(details: Details) -> bool:
+    """Whether a code can be sent to the visitor."""
+    return bool(details.email) and outbox.is_set_up()
 
 
 def send_code(page: Page, ticket: Ticket, details: Details) -> bool:
