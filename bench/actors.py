@@ -25,6 +25,7 @@ from people import leftover
 from sync.tables.notices import Notice
 from sync.two_way import decisions
 
+from . import visiting
 from .histories import DAY, LENGTHS, MINUTE, START, WEEK, History
 
 ZONES = ("America/New_York", "America/Chicago", "Europe/Lisbon")  # of the second venue
@@ -277,4 +278,5 @@ ACTS: list[Callable[[History, random.Random], None]] = [
     _hand_over,
     _rezone,
     _open_or_close,
+    *visiting.ACTS,
 ]

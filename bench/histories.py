@@ -24,6 +24,9 @@ from base.clashes import Clash, ClosedCalendar, SlotTaken
 from base.scheduling import BadTime, Span, whole_days
 from base.statuses import FREE_STATUSES
 from free_times import overlaps
+from free_times.online.managing import TooLate
+from free_times.online.taking import JustTaken, TermsChanged
+from free_times.rules import OnlineSettings
 from models import Booking, Practitioner, Service, User, Venue
 from people import founding
 from sync.tables.accounts import Account, RemoteCalendar
@@ -37,6 +40,9 @@ REFUSALS = (
     ChangedMeanwhile,
     ClosedCalendar,
     decisions.Settled,
+    JustTaken,
+    TermsChanged,
+    TooLate,
     Booking.DoesNotExist,
 )
 LENGTHS = (5, 10, 20, 25, 50, 80, 180)
@@ -131,9 +137,11 @@ class History:
                 duration_minutes=length,
                 gap_before_minutes=before,
                 buffer_minutes=after,
+                bookable_online=True,
             )
             for n, (length, before, after) in enumerate(((20, 0, 10), (50, 10, 0), (25, 5, 30)))
         ]
+        OnlineSettings.create(clinic=self.clinic, is_on=True, horizon_days=3650, change_hours=0)
         account = Account.create(
             clinic=self.clinic, user=self.calendars[0].user, kind="google", email="x", sealed=""
         )
