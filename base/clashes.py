@@ -1,6 +1,6 @@
 """Which times of a change are taken, by what, and whether a person agreed to that."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -92,6 +92,22 @@ def spare_taken(steps: Sequence[Step]) -> list[Clash]:
     while taken := clashes(steps):  # one that stays may be in the way of another
         for step, clash in taken:
             step.stay()
+            skipped.append(clash)
+    return skipped
+
+
+def spare_untold(steps: list[Step], agreed: Mapping[int, Collection[str]]) -> list[Clash]:
+    """Leave out every step whose time holds more than was agreed to (keys, by booking), and give
+    what was in the way.
+    """
+    skipped: list[Clash] = []
+    while taken := [
+        (step, clash)
+        for step, clash in clashes(steps)
+        if clash.unagreed(agreed.get(step.row.id, ()))
+    ]:
+        for step, clash in taken:
+            steps.remove(step)
             skipped.append(clash)
     return skipped
 

@@ -1,5 +1,6 @@
-"""One booking moved by hand: where it comes to lie, and how that is taken back."""
+"""Bookings moved by hand: where one comes to lie, and how moves are taken back."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -7,10 +8,11 @@ from zoneinfo import ZoneInfo
 from . import scheduling
 from .audit import AuditEntry
 from .changes import Changed
-from .clashes import overlapped_now
+from .clashes import SlotTaken, clashes, overlapped_now, spare_untold
 from .database import alone
 from .rows import Calendar
 from .scheduling import BadTime, Span
+from .steps import Step
 
 
 def shifted(
@@ -39,34 +41,93 @@ def shifted(
     return Span(starts_at, starts_at + length), odd
 
 
-def place_before(row: Any) -> dict[str, Any]:
-    """What the history keeps of a timed booking that is about to move alone: enough to go back."""
+def places_before(rows: Sequence[Any]) -> dict[str, Any]:
+    """What the history keeps of bookings that are about to move together: enough to go back."""
     return {
-        "place": [row.starts_at.isoformat(), row.ends_at.isoformat(), row.practitioner_id],
-        "over": overlapped_now([row]).get(str(row.id), []),
-        "sequence": row.sequence + 1,
+        "places": {
+            str(row.id): [*_written(row.span), row.practitioner_id, row.sequence + 1]
+            for row in rows
+        },
+        "over": overlapped_now(rows),
     }
 
 
 def take_back(row: Any, actor: Any, entry: int) -> Changed | None:
-    """Move a booking back to where it lay before the change that the history has as `entry`.
+    """Move a booking, and those that went with it, back to where they lay before the change that
+    the history has as `entry`.
 
-    None where that was no move of this booking alone, where time, calendar or status changed since,
-    or where the earlier calendar is not the person's to book in. What else was changed since stays.
-    Raises SlotTaken where the time holds more than it did then, and ClosedCalendar.
+    None where that was no move of this booking, where its time, calendar or status changed since,
+    or where the earlier calendar is not the person's to book in. What else was changed since stays,
+    and so does another of them that was moved since (`kept`, "since"), is a colleague's, or whose
+    time holds more than it did then (`skipped`). Raises SlotTaken where none could go back, and
+    ClosedCalendar.
     """
     with alone(row):
         found = AuditEntry.about(row).where(AuditEntry.id == entry).first()
-        detail = found.detail if found else {}
-        if "place" not in detail or detail["sequence"] != row.sequence:
+        if found is None or "places" not in found.detail:
             return None
-        starts_at, ends_at, calendar_id = detail["place"]
-        calendars: Any = row.practitioner.__class__
-        calendar: Calendar = calendars.get_by_id(calendar_id)
-        if not (actor.books_for_all or calendar.user_id == actor.id):
+        steps, kept = _steps_back(row, actor, found.detail["places"])
+        if not steps or steps[0].row.id != row.id:
             return None
-        span = Span(datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
-        changed: Changed = row.change(
-            actor, span, practitioner=calendar, allow_overlap=set(detail["over"])
-        )
-        return changed
+        over = {int(key): set(names) for key, names in found.detail["over"].items()}
+        skipped = spare_untold(steps, over)
+        if not steps:
+            raise SlotTaken(skipped)
+        was = row.span
+        rows = row.carry_out(steps, actor, clashes(steps))
+        moved = {name for step in steps for name in step.changes}
+        times = {"was": was.starts_at.isoformat(), "now": row.starts_at.isoformat()}
+        row.note(actor, "booking.moved", rows, fields=sorted(moved), **times)
+        return Changed(rows, kept, skipped)
+
+
+def _steps_back(
+    row: Any, actor: Any, places: Mapping[str, Sequence[Any]]
+) -> tuple[list[Step], dict[str, int]]:
+    """For each booking that may go back where it lay: this one first, if it may."""
+    table, calendars = type(row), type(row.practitioner)
+    venue = calendars.venue.rel_model
+    named = {place[2] for place in places.values()}
+    there = {
+        calendar.id: calendar
+        for calendar in calendars.select(calendars, venue)
+        .join(venue)
+        .where(calendars.id.in_(list(named)), calendars.clinic == row.clinic_id)
+    }
+    others = (
+        table.select(table, calendars)
+        .join(calendars)
+        .where(table.id.in_([int(key) for key in places]), table.clinic == row.clinic_id)
+        .order_by(table.starts_at, table.id)
+    )
+    steps, kept = [], {"since": 0, "colleague": 0}
+    for one in [row, *(other for other in others if other.id != row.id)]:
+        starts, ends, calendar_id, sequence = places.get(str(one.id), ("", "", 0, -1))
+        calendar = there.get(calendar_id)
+        if sequence != one.sequence or calendar is None:
+            kept["since"] += 1
+        elif not all(_may_reach(actor, each) for each in (calendar, one.practitioner)):
+            kept["colleague"] += 1
+        else:
+            steps.append(Step(one, _read(starts, ends, calendar.zone), calendar))
+    for calendar in {step.calendar for step in steps if "practitioner" in step.changes}:
+        calendar.check_open()
+    return steps, kept
+
+
+def _may_reach(actor: Any, calendar: Calendar) -> bool:
+    return bool(actor.books_for_all or calendar.user_id == actor.id)
+
+
+def _written(span: Span) -> tuple[str, str]:
+    """A span as two texts: dates for whole days, else instants."""
+    if span.starts_on and span.ends_on:
+        return span.starts_on.isoformat(), span.ends_on.isoformat()
+    return span.starts_at.isoformat(), span.ends_at.isoformat()
+
+
+def _read(starts: str, ends: str, zone: ZoneInfo) -> Span:
+    if len(starts) == len("2026-11-26"):
+        last = date.fromisoformat(ends) - timedelta(days=1)
+        return scheduling.whole_days(date.fromisoformat(starts), last, zone)
+    return Span(datetime.fromisoformat(starts), datetime.fromisoformat(ends))

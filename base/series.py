@@ -22,11 +22,12 @@ from .clashes import (
     overlapped_now,
     refuse_taken,
     spare_taken,
+    spare_untold,
     void_agreements,
     write_down,
 )
 from .database import Base, transition
-from .moving import place_before
+from .moving import places_before
 from .notes import NoteVersion
 from .rows import Booked, Calendar
 from .scheduling import Span
@@ -219,15 +220,15 @@ class InSeries(_Booking):
         detail: dict[str, Any] = {"fields": named}
         if handed:
             detail |= {"from": handed.row.practitioner_id, "to": handed.calendar.id}
-        if len(changed) == 1 and not was.all_day and {*named} & PLACE and "status" not in named:
-            detail |= place_before(self)
-        rows = self._carry_out(changed, actor, agreed)
+        if {*named} & PLACE and "status" not in named:
+            detail |= places_before([step.row for step in changed if step.moves])
+        rows = self.carry_out(changed, actor, agreed)
         detail |= {"was": was.starts_at.isoformat(), "now": self.starts_at.isoformat()}
         if self.status != was_status:
             detail["status"] = self.status
         action = "booking.moved" if moved else "booking.given" if handed else "booking.changed"
-        entry = self._note(actor, action, rows, **detail)
-        can_go_back = "place" in detail and PLACE.issuperset(named)
+        entry = self.note(actor, action, rows, **detail)
+        can_go_back = "places" in detail and PLACE.issuperset(named)
         kept |= {"colleague": colleagues}
         return Changed(rows, kept, skipped, entry if can_go_back else None)
 
@@ -256,9 +257,9 @@ class InSeries(_Booking):
         kept = {"colleague": colleagues, "settled": len(other) - len(rows)}
         was = {str(step.row.id): step.row.status for step in changed}
         over = {} if status not in FREE_STATUSES else overlapped_now([step.row for step in changed])
-        done, entry = self._carry_out(changed, actor, agreed), None
+        done, entry = self.carry_out(changed, actor, agreed), None
         if done:
-            entry = self._note(
+            entry = self.note(
                 actor, f"booking.{status}", done, was=was, **({"over": over} if over else {})
             )
         return Changed(done, kept, skipped, entry)
@@ -297,19 +298,11 @@ class InSeries(_Booking):
         own = [row for row in reached if row is self or _may_reach(actor, row)]
         steps = [Step(row, row.span, row.practitioner, {"status": was[str(row.id)]}) for row in own]
         agreed = {int(row_id): set(keys) for row_id, keys in latest.detail.get("over", {}).items()}
-        skipped = []
-        while taken := [
-            (step, clash)
-            for step, clash in clashes(steps)
-            if clash.unagreed(agreed.get(step.row.id, ()))
-        ]:
-            for step, clash in taken:
-                steps.remove(step)
-                skipped.append(clash)
+        skipped = spare_untold(steps, agreed)
         if not steps:
             raise SlotTaken(skipped)
-        rows = self._carry_out(steps, actor, clashes(steps))
-        self._note(actor, "booking.undone", rows, status=self.status)
+        rows = self.carry_out(steps, actor, clashes(steps))
+        self.note(actor, "booking.undone", rows, status=self.status)
         return Changed(rows, {"colleague": len(reached) - len(own)}, skipped)
 
     def cancel(self, actor: Base | None, *, which: str = "one") -> Changed:
@@ -332,7 +325,7 @@ class InSeries(_Booking):
         refuse_taken([clash for _, clash in found], allow_overlap)
         return [], found
 
-    def _carry_out(
+    def carry_out(
         self,
         steps: Sequence[Step],
         actor: Base | None,
@@ -362,7 +355,7 @@ class InSeries(_Booking):
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]
 
-    def _note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:
+    def note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:
         """Note one entry for all, and one beneath it for each of the others.
 
         So the history of each is whole. Gives the id of the first.

@@ -8,9 +8,11 @@ from conftest import NOW
 from races import ROUNDS, at_once
 
 import models
+from base import moving
 from base.changes import ChangedMeanwhile
 from base.clashes import SlotTaken
 from base.scheduling import Span
+from free_times import overlaps
 from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.tables import starting
 from sync.tables.accounts import RemoteCalendar
@@ -193,3 +195,44 @@ def test_taking_back_a_cancelled_time_asks_whether_it_is_free(linden, booking):
     Booking.book(linden.calendar, [booking.span], linden.pat)
     with pytest.raises(SlotTaken):
         stale.change(linden.pat, stale.span, status="confirmed")
+
+
+def test_of_a_move_a_booking_and_a_way_back_at_once_each_time_has_one(linden):
+    """A booking moves to ten and back to nine, while others want nine and ten: what comes second is
+    refused, and nothing overlaps.
+    """
+    hour, meet, refused = timedelta(hours=1), threading.Barrier(3), []
+
+    def span(n, hours):
+        start = NOW.replace(hour=9, minute=0) + timedelta(days=3 + n) + hours * hour
+        return Span(start, start + hour)
+
+    rows = [Booking.book(linden.calendar, [span(n, 0)], linden.pat)[0] for n in range(ROUNDS)]
+
+    def tried(take):
+        try:
+            return take()
+        except SlotTaken:
+            refused.append(take)
+
+    def move_and_back(n):
+        meet.wait()
+        row = Booking.get_by_id(rows[n].id)
+        moved = tried(lambda: row.change(linden.pat, span(n, 1)))
+        if moved:
+            tried(lambda: moving.take_back(row, linden.pat, moved.entry))
+
+    def want(hours):
+        def book(n):
+            meet.wait()
+            tried(lambda: Booking.book(linden.calendar, [span(n, hours)], linden.quinn))
+
+        return book
+
+    assert at_once(move_and_back, want(0), want(1)) == []
+    assert overlaps.pairs(linden.clinic) == []
+    assert Booking.select().count() + len(refused) >= 2 * ROUNDS
+    for n in range(ROUNDS):
+        day = [row for row in Booking.select() if span(n, 0).starts_at <= row.starts_at]
+        held = {row.starts_at for row in day if row.starts_at < span(n, 2).starts_at}
+        assert held <= {span(n, 0).starts_at, span(n, 1).starts_at} and held

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base import moving
+from base import moving, scheduling
+from base.clashes import ClosedCalendar
 from base.scheduling import BadTime, Span
 from models import AuditEntry, Booking
 
@@ -62,12 +63,77 @@ def test_a_move_is_taken_back_once_and_by_its_own_entry_alone(linden, clock):
     assert moving.take_back(fresh, linden.pat, moved.entry) is None
 
 
-def test_what_is_more_than_a_move_offers_no_way_back(linden, clock):
-    spans = [
-        Span(NINE + timedelta(days=7 * n), NINE + timedelta(days=7 * n, hours=1)) for n in (0, 1)
-    ]
-    first, _ = Booking.book(linden.calendar, spans, linden.pat, patient=linden.patient)
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def series(linden, clock):
+    """Four Thursdays at nine."""
+    spans = [Span(NINE + n * WEEK, NINE + n * WEEK + HOUR) for n in range(4)]
+    return Booking.book(linden.calendar, spans, linden.pat, patient=linden.patient)
+
+
+def starts(series) -> list[int]:
+    """How many hours after nine each of them begins."""
+    rows = Booking.select().where(Booking.id.in_([row.id for row in series])).order_by(Booking.id)
+    return [(row.starts_at - NINE - n * WEEK) // HOUR for n, row in enumerate(rows)]
+
+
+def test_what_is_more_than_a_move_offers_no_way_back(linden, series):
+    first = series[0]
+    assert first.change(linden.pat, first.span, notes="left shoulder").entry is None
     later = Span(NINE + HOUR, NINE + 2 * HOUR)
-    assert first.change(linden.pat, later, which="all").entry is None
-    assert first.change(linden.pat, spans[0], notes="left shoulder").entry is None
-    assert first.change(linden.pat, spans[0], notes="").entry is None
+    assert first.change(linden.pat, later, which="all", notes="right").entry is None
+
+
+def test_a_moved_series_goes_back_as_one(linden, series):
+    second = series[1]
+    later = Span(second.starts_at + 2 * HOUR, second.ends_at + 2 * HOUR)
+    moved = second.change(linden.pat, later, which="following")
+    assert starts(series) == [0, 2, 2, 2]
+    back = moving.take_back(second, linden.pat, moved.entry)
+    assert (len(back), starts(series)) == (3, [0, 0, 0, 0])
+    assert [AuditEntry.about(row).first().action for row in series[1:]] == ["booking.moved"] * 3
+    assert moving.take_back(second, linden.pat, moved.entry) is None
+
+
+def test_of_a_moved_series_what_was_moved_since_and_what_is_taken_stays(linden, series):
+    moved = series[0].change(linden.pat, Span(NINE + 2 * HOUR, NINE + 3 * HOUR), which="all")
+    second = Booking.get_by_id(series[1].id)
+    second.change(linden.pat, Span(NINE + WEEK + 5 * HOUR, NINE + WEEK + 6 * HOUR))
+    Booking.get_by_id(series[3].id).set_status("cancelled", linden.pat)
+    Booking.book(linden.calendar, [Span(NINE + 2 * WEEK, NINE + 2 * WEEK + HOUR)], linden.pat)
+    back = moving.take_back(series[0], linden.pat, moved.entry)
+    assert starts(series) == [0, 5, 2, 2]
+    assert (len(back), back.kept, len(back.skipped)) == (1, {"since": 2}, 1)
+
+
+def test_of_a_moved_series_a_colleague_s_goes_back_only_by_who_may(linden, series):
+    series[2].change(linden.maya, series[2].span, practitioner=linden.colleague_calendar)
+    moved = series[0].change(linden.maya, Span(NINE + HOUR, NINE + 2 * HOUR), which="all")
+    assert starts(series) == [1, 1, 1, 1]
+    back = moving.take_back(series[0], linden.pat, moved.entry)
+    assert (starts(series), back.kept) == ([0, 0, 1, 0], {"colleague": 1})
+
+
+def test_a_series_goes_back_to_its_calendar_while_that_is_open(linden, series):
+    there = linden.colleague_calendar
+    moved = series[0].change(linden.maya, series[0].span, which="all", practitioner=there)
+    linden.calendar.set_archived(True, linden.maya)
+    with pytest.raises(ClosedCalendar):
+        moving.take_back(series[0], linden.maya, moved.entry)
+    linden.calendar.set_archived(False, linden.maya)
+    assert len(moving.take_back(Booking.get_by_id(series[0].id), linden.maya, moved.entry)) == 4
+    rows = Booking.select().where(Booking.practitioner == linden.calendar)
+    assert rows.count() == 4
+
+
+@pytest.mark.parametrize("to", ["days", "times"])
+def test_whole_days_go_back_to_whole_days(linden, clock, to):
+    day = date(2026, 11, 26)
+    was = scheduling.whole_days(day, day + timedelta(days=1), linden.street.zone)
+    row = Booking.book(linden.calendar, [was], linden.pat)[0]
+    later = scheduling.whole_days(date(2026, 12, 1), date(2026, 12, 1), linden.street.zone)
+    moved = row.change(linden.pat, later if to == "days" else Span(NINE, NINE + HOUR))
+    moving.take_back(row, linden.pat, moved.entry)
+    assert Booking.get_by_id(row.id).span == was

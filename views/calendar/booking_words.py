@@ -25,6 +25,10 @@ _KEPT = {
             " and rate."
         ),
     ),
+    "since": (
+        lazy("1 booking was changed since, so it stays where it is."),
+        lazy("{count} bookings were changed since, so they stay where they are."),
+    ),
     "own": (
         lazy("1 booking kept what was set for it alone."),
         lazy("{count} bookings kept what was set for them alone."),

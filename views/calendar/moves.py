@@ -9,7 +9,7 @@ from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
 from base import moving, scheduling
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext
 from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
@@ -101,7 +101,15 @@ def undo(booking_id: int):
         )
     if undone is None:
         return _leave(booking, _("The booking was changed since, so it stays where it is."))
-    flash(_("Taken back: {when} again.", when=booking_card.when(booking)))
+    many = ngettext(
+        "Taken back: {count} booking is where it was.",
+        "Taken back: {count} bookings are where they were.",
+        len(undone),
+    )
+    is_one = len(undone) == 1 and booking in undone
+    flash(_("Taken back: {when} again.", when=booking_card.when(booking)) if is_one else many)
+    if said := booking_words.left_alone(undone, _("Not taken back")):
+        flash(" ".join(said), "warning")
     return htmx.done(_back(booking))
 
 

@@ -200,6 +200,16 @@ def test_the_next_free_time_of_a_moved_series_is_free_for_each_in_its_calendar(
     assert "The next free time for all of them is 12:00–13:00" in text(answer)
 
 
+def test_a_moved_series_can_be_taken_back(pat, linden, series):
+    answer = edit(pat, series[0], starts="11:00", ends="12:00", which="all").send(pat)
+    assert times() == [n * WEEK + 2 * HOUR for n in range(4)]
+    page = pat.get(answer.location)
+    undo = next(one for one in forms_of(page) if one["action"].endswith("/move/undo"))
+    said = text(pat.get(Filled(undo).send(pat).location))
+    assert "Taken back: 4 bookings are where they were." in said
+    assert times() == [n * WEEK for n in range(4)]
+
+
 def test_a_move_of_a_series_shows_every_clash_and_skips_it(pat, linden, series):
     Booking.book(linden.calendar, [span(2, 2)], linden.pat)
     answer = edit(pat, series[0], starts="11:00", ends="12:00", which="all").send(pat)
