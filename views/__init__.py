@@ -17,7 +17,7 @@ from .calendar import (
 from .clinic import dates, handover, imports, online_booking, page_name, services, settings, team
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
-from .sync import connect, feeds, health, notices, sources, sync_settings, two_way
+from .sync import booking_page, connect, feeds, health, notices, sources, sync_settings, two_way
 from .visitor import choosing, details, managed, wait
 
 
@@ -45,6 +45,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(team.blueprint, url_prefix="/team")
     app.register_blueprint(handover.blueprint, url_prefix="/team/hand-over")
     app.register_blueprint(sync_settings.blueprint, url_prefix="/sync")
+    app.register_blueprint(booking_page.blueprint, url_prefix="/sync/booking-page")
     app.register_blueprint(feeds.blueprint, url_prefix="/sync/links")
     app.register_blueprint(two_way.blueprint, url_prefix="/sync/accounts")
     app.register_blueprint(sources.blueprint, url_prefix="/sync/calendars")

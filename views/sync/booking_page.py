@@ -1,0 +1,63 @@
+"""The page on which clients book with the signed-in person, to be given to them: they cannot
+subscribe to a calendar of the clinic's.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flask import Blueprint, abort, current_app, render_template, url_for
+from flask_login import current_user
+
+from free_times.online import names
+from free_times.online.page import Page
+from free_times.rules import OnlineSettings
+from views.kit import access, qr
+from views.kit.access import login_required
+
+from . import feed_address
+
+blueprint = Blueprint("booking_page", __name__)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where clients book. `is_own`: with this person; else with whoever takes online bookings."""
+
+    url: str
+    is_own: bool
+
+    @cached_property
+    def code(self) -> tuple[int, str]:
+        """The same for phone cameras, as `qr.code` has it."""
+        return qr.code(self.url)
+
+
+@blueprint.app_template_global("my_booking_page")
+def address() -> Address | None:
+    """The signed-in person's page; the clinic's where they take no online bookings; None where the
+    clinic takes none.
+    """
+    clinic = access.clinic()
+    settings = OnlineSettings.of(clinic)
+    name = names.in_force(clinic) if settings.is_on else None
+    if name is None:
+        return None
+    people = Page.of(clinic, name, settings).people_by_slug
+    place = next((word for word, one in people.items() if one.id == current_user.id), None)
+    way = (
+        url_for("choosing.place", name=name, place=place)
+        if place
+        else url_for("choosing.start", name=name)
+    )
+    base = current_app.config["SETTINGS"].base_url
+    return Address(base + way.rstrip("/"), place is not None)
+
+
+@blueprint.get("/card")
+@login_required
+def card():
+    """One sheet to print, for the desk or to hand out."""
+    found = address()
+    if found is None:
+        abort(404)
+    return render_template("sync/booking_card.html", page=found, addresses=feed_address)
