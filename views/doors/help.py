@@ -139,6 +139,12 @@ PAGES = {
         lazy("Bookings and how they show outside"),
         lazy("Statuses, series, overlaps and whole days, here and in your own calendar."),
     ),
+    "online-booking": Page(
+        _DAILY,
+        lazy("Online booking"),
+        lazy("Online booking"),
+        lazy("Your own page where clients book, move and cancel without an account."),
+    ),
     "for-clients": Page(
         _DAILY,
         lazy("Can my clients subscribe?"),

@@ -359,6 +359,7 @@ SAID = [  # requirement, page, the words of ours that say it
         "Copy the whole address. Do not type it, shorten it or build one from parts",
     ),
     ("D51", "troubleshooting", "A slow app looks as often as it chooses"),
+    ("C44", "online-booking", "busy events in connected calendars take time"),
     ("D52", "for-clients", "Your clients cannot subscribe to their appointments"),
     ("D52", "for-clients", "Clients get the details of an appointment from your clinic"),
     (
