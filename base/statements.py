@@ -1,26 +1,36 @@
-"""How statements are put into words: as Peewee does it, with a short way for what is most of each.
+"""How statements are put into words: as Peewee does it, with a short way for what is most of them.
 
 A statement names dozens of columns and compares several of them, and Peewee takes a dozen calls for
 each name and value. The names are known beforehand; only the table's short name in this statement
 is not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from peewee import (
     OP,
+    SCOPE_NORMAL,
+    SCOPE_SOURCE,
     SCOPE_VALUES,
     SQL,
     Context,
     Expression,
     Field,
     ForeignKeyField,
+    Function,
+    Join,
     Model,
+    ModelInsert,
+    ModelSelect,
     Node,
     NodeList,
+    Ordering,
+    Select,
     SelectBase,
+    State,
+    Table,
     Value,
     multi_types,
 )
@@ -38,7 +48,8 @@ class ShortContext(Context):
     """Peewee's own, which writes columns and comparisons of them in one step.
 
     As `Field.__sql__`, `Column.__sql__`, `NodeList.__sql__`, `Expression.__sql__` and
-    `Value.__sql__` do, for databases that quote names with `"`.
+    `Value.__sql__` do, for databases that quote names with `"`; and whole statements that select,
+    or insert one row, where they hold nothing uncommon.
     """
 
     __slots__ = ()
@@ -55,6 +66,8 @@ class ShortContext(Context):
         if _IS_COLUMN[kind]:
             self._sql.extend(self._columns((obj,)))
             return self
+        if short := _SHORT.get(kind):
+            return short(self, obj)
         if kind is NodeList and not obj.parens:
             if all(_IS_COLUMN[type(node)] for node in obj.nodes):
                 self._sql.append(obj.glue.join(self._columns(obj.nodes)))
@@ -74,11 +87,12 @@ class ShortContext(Context):
         names: list[str] = []
         last, short = None, ""
         for field in fields:
-            table = field.model._meta.table
-            if table is not last:
+            if field.model is not last:
+                last = field.model
+                table = last._meta.table
                 if table._alias:
                     self.alias_manager[table] = table._alias
-                last, short = table, self.alias_manager[table]
+                short = self.alias_manager[table]
             names.append(_quoted(short, field.column_name))
         return names
 
@@ -141,6 +155,200 @@ class ShortContext(Context):
             self.state = self.state(**state)
             self.sql(right)
             self.state = self.stack.pop()
+
+    # ---- whole statements ----
+
+    def _in(self, scope: int, parentheses: bool, settings: dict[str, Any]) -> None:
+        """Go on in this state, until `stack` gives the one before."""
+        self.stack.append(self.state)
+        self.state = State(scope, parentheses, settings)
+
+    def _select(self, obj: Any) -> "ShortContext":
+        outer = self.state
+        settings, is_in_from = outer.settings, outer.scope == SCOPE_SOURCE
+        if (
+            outer.scope not in (SCOPE_NORMAL, SCOPE_SOURCE)
+            or obj._cte_list
+            or obj._lateral
+            or obj._distinct is not None
+            or obj._windows is not None
+            or obj._for_update is not None
+        ):
+            return self._as_peewee_does(obj)
+        is_inner = settings.get("subquery")
+        parentheses = not settings.get("bare_subquery") and (is_inner or is_in_from)
+        inner = {**settings, **_INNER}
+        self._in(SCOPE_NORMAL, parentheses, inner)
+        self._sql.append("(SELECT " if parentheses else "SELECT ")
+        if obj._simple_distinct:
+            self._sql.append("DISTINCT ")
+        self._in(SCOPE_SOURCE, False, {**inner, "in_projection": True})
+        is_operand = is_inner and (not is_in_from or settings.get("in_projection"))
+        obj.__sql_selection__(self, is_operand)
+        self.state = self.stack.pop()
+        if obj._from_list:
+            self._sql.append(" FROM ")
+            self._in(SCOPE_SOURCE, False, inner)
+            for number, source in enumerate(obj._from_list):
+                if number:
+                    self._sql.append(", ")
+                self._source(source)
+            self.state = self.stack.pop()
+        if obj._where is not None:
+            self._sql.append(" WHERE ")
+            self.sql(obj._where)
+        if obj._group_by:
+            self._sql.append(" GROUP BY ")
+            self.sql(NodeList(obj._group_by, ", "))
+        if obj._having is not None:
+            self._sql.append(" HAVING ")
+            self.sql(obj._having)
+        self._order(obj)
+        if parentheses:
+            self._sql.append(")")
+        self.state = self.stack.pop()
+        if is_in_from:
+            obj._apply_subquery_alias(self)
+        return self
+
+    def _order(self, obj: Any) -> None:
+        limit = obj._limit
+        if obj._offset is not None or not (limit is None or type(limit) is int):
+            obj._apply_ordering(self)
+            return
+        if obj._order_by:
+            self._sql.append(" ORDER BY ")
+            self.sql(NodeList(obj._order_by, ", "))
+        if limit is not None:
+            self._sql.append(" LIMIT ")
+            self.value(limit)
+
+    def _source(self, source: Any) -> None:
+        """A table, or tables that are joined, in the list after `FROM`."""
+        kind = type(source)
+        if kind is Join:
+            self._source(source.lhs)
+            self._sql.append(f" {source.join_type} ")
+            self._source(source.rhs)
+            if source._on is not None:
+                self._sql.append(" ON ")
+                self.sql(source._on)
+            return
+        table = source._meta.table if _is_table(source) else source
+        kind = type(table)
+        if kind is Table:
+            if table._alias:
+                self.alias_manager[table] = table._alias
+            name = self.alias_manager[table]
+            self._sql.append(f"{_quoted(*table._path)} AS {_quoted(name)}")
+        else:
+            self.sql(source)
+
+    def _function(self, obj: Any) -> "ShortContext":
+        given = obj.arguments
+        if (
+            not given
+            or obj._filter is not None
+            or obj._order_by
+            or self.state.settings.get("value_literals")
+            or any(isinstance(one, multi_types) or _is_table(one) for one in given)
+        ):
+            return self._as_peewee_does(obj)
+        first = given[0]
+        is_bare = (
+            len(given) == 1
+            and isinstance(first, SelectBase)
+            and obj.name.lower() in obj.subquery_functions
+        )
+        if len(given) == 1 and isinstance(first, Expression) and not first.flat:
+            first = first.clone()  # the parentheses are there already
+            first.flat = True
+            given = (first,)
+        self._sql.append(f"{obj.name}(")
+        settings = {**self.state.settings, "in_function": True, "bare_subquery": is_bare}
+        self._in(self.state.scope, True, settings)
+        for number, one in enumerate(given):
+            if number:
+                self._sql.append(", ")
+            if isinstance(one, Node):
+                self.sql(one)
+            else:
+                self.value(one, False)
+        self._sql.append(")")
+        self.state = self.stack.pop()
+        return self
+
+    def _ordering(self, obj: Any) -> "ShortContext":
+        if obj.nulls or obj.collation:
+            return self._as_peewee_does(obj)
+        self.sql(obj.node)
+        self._sql.append(f" {obj.direction}")
+        return self
+
+    def _insert(self, obj: Any) -> "ShortContext":
+        """One new row, as `save` and `create` make it."""
+        row, settings = obj._insert, self.state.settings
+        if (
+            not isinstance(row, Mapping)
+            or not row
+            or obj._columns
+            or obj._on_conflict is not None
+            or obj._cte_list
+            or self.stack
+            or settings.get("value_literals")
+            or not all(_IS_COLUMN[type(field)] for field in row)
+        ):
+            return self._as_peewee_does(obj)
+        pairs = list(row.items())
+        there = {id(field) for field, _ in pairs}
+        pairs += [
+            (field, default() if callable(default) else default)
+            for field, default in obj.get_default_data().items()
+            if id(field) not in there
+        ]
+        pairs.sort(key=lambda pair: pair[0]._sort_key)
+        if any(
+            (isinstance(value, Node) and not _is_plain(value, field)) or _is_table(value)
+            for field, value in pairs
+        ):
+            return self._as_peewee_does(obj)
+        values = [field.db_value(value) for field, value in pairs]
+        if any(isinstance(value, Node) for value in values):
+            return self._as_peewee_does(obj)
+        table, mark = obj.model._meta.table, settings.get("param") or "?"
+        self.alias_manager[table] = table.__name__
+        names = ", ".join([_quoted(field.column_name) for field, _ in pairs])
+        marks = ", ".join([mark] * len(values))
+        self._sql.append(f"INSERT INTO {_quoted(*table._path)} ({names}) VALUES ({marks})")
+        self._values += values
+        self._in(SCOPE_VALUES, False, settings)
+        obj.apply_returning(self)
+        self.state = self.stack.pop()
+        return self
+
+    def _value(self, obj: Any) -> "ShortContext":
+        if obj.multi:
+            return self._as_peewee_does(obj)
+        self.value(obj.value, obj.converter)
+        return self
+
+
+_INNER = {  # what a SELECT sets for all that stands in it
+    "converter": None,
+    "in_expr": False,
+    "in_function": False,
+    "in_projection": False,
+    "bare_subquery": False,
+    "subquery": True,
+}
+_SHORT: dict[type, Callable[[ShortContext, Any], ShortContext]] = {
+    Select: ShortContext._select,
+    ModelSelect: ShortContext._select,
+    ModelInsert: ShortContext._insert,
+    Function: ShortContext._function,
+    Ordering: ShortContext._ordering,
+    Value: ShortContext._value,
+}
 
 
 class _Columns(dict[type, bool]):

@@ -1,9 +1,10 @@
 """Statements are the same with the short way as with Peewee's own."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
-from peewee import JOIN, Case, CharField, Column, Context, Expression, State, fn
+from peewee import JOIN, SQL, Case, CharField, Column, Context, Expression, Select, State, fn
 
 import models
 from base.database import Base, is_sqlite
@@ -70,6 +71,31 @@ def statements():
         ),
         "joined words": User.select(User.name.concat("x")).where(~(User.name == "a")),
         "a table with an alias": Nicknamed.select().where(Nicknamed.name == "x"),
+        "how many": Select([busy.alias("_wrapped")], [fn.COUNT(SQL("1"))]).limit(1),
+        "whether there is one": Select(columns=[fn.EXISTS(Booking.select().limit(1))]).limit(1),
+        "a page of them": Booking.select().order_by(Booking.id.desc(nulls="last")).paginate(3, 20),
+        "no order, no limit, an offset": Booking.select().offset(2),
+        "without doubles": Booking.select(Booking.status).distinct(True),
+        "one of each": Booking.select().distinct(Booking.status),
+        "a subquery among the columns": Practitioner.select(
+            Practitioner.id,
+            Booking.select(fn.COUNT(Booking.id)).where(Booking.practitioner == Practitioner.id),
+            Booking.select(fn.MAX(Booking.id)).alias("latest"),
+        ),
+        "functions": Booking.select(
+            fn.COALESCE(Booking.notes, "none", None),
+            fn.SUM(Booking.id + 1),
+            fn.COUNT(Booking.id.distinct()).filter(Booking.id > 4),
+            fn.RANDOM(),
+            fn.LOWER(User.name.concat("x")),
+        ).where(fn.NULLIF(Booking.id, 4).is_null(), fn.ABS(fn.MIN(Booking.id, 3)) > 2),
+        "a join of a subquery": User.select(User.id, inner.c.address).join(
+            inner, JOIN.LEFT_OUTER, on=(User.id == inner.c.id) & (User.name == "x")
+        ),
+        "a table beside another": Booking.select(Booking.id).from_(Booking, Patient, inner),
+        "a window": Booking.select(
+            fn.RANK().over(partition_by=[Booking.status], order_by=[Booking.id])
+        ),
         "an update": Account.update(failures=Account.failures + 1).where(Account.id == 4),
         "an update by a subquery": Account.update(due_at=None).where(
             Account.user << User.select(User.id)
@@ -78,6 +104,17 @@ def statements():
             MappingRow.account << Account.select().where(Account.phase == "off")
         ),
         "an insertion": User.insert(email="a", name="b", clinic=1),
+        "an insertion of rows": Booking.insert(
+            practitioner=Practitioner(id=3),
+            patient=None,
+            starts_at=NOW,
+            ends_at=NOW,
+            uuid=UUID(int=3),
+        ),
+        "an insertion of a subquery": User.insert(
+            email=Patient.select(fn.MAX(Patient.email)), name="b", clinic=1
+        ),
+        "an insertion of arithmetic": User.insert(email=fn.LOWER("A"), name="b", clinic=1),
         "several": RemoteCalendar.insert_many([{"account": 1, "name": "x"}]),
         "from rows": MappingRow.insert_from(
             MappingRow.select(MappingRow.account, MappingRow.uid),
