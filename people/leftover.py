@@ -97,12 +97,13 @@ def free_for(calendar: Practitioner, rows: Sequence[Booking]) -> int:
 class HandedOver:
     """What became of the bookings.
 
-    Those that were handed over, and those that stayed since their new person is busy then, with the
-    keys of what is in the way by booking (id).
+    Those that were handed over; those that stayed since their new person is busy then, with the
+    keys of what is in the way by booking (id); and those that somebody `changed` meanwhile.
     """
 
     done: list[Booking] = field(default_factory=list)
     taken: list[Booking] = field(default_factory=list)
+    changed: list[Booking] = field(default_factory=list)
     keys: dict[int, set[str]] = field(default_factory=dict)
 
 
@@ -110,7 +111,7 @@ def hand_over(
     rows: Iterable[Booking],
     to: Practitioner,
     actor: User,
-    anyway: Mapping[int, bool | Collection[str]] = MappingProxyType({}),
+    anyway: Mapping[int, Collection[str]] = MappingProxyType({}),
 ) -> HandedOver:
     """Give bookings to another calendar at their own times, one by one.
 
@@ -124,7 +125,7 @@ def hand_over(
                 actor,
                 _there(booking, to),
                 practitioner=to,
-                allow_overlap=anyway.get(booking.id, False),
+                allow_overlap=anyway.get(booking.id, ()),
                 seen_sequence=booking.sequence,
             )
             result.done.append(booking)
@@ -132,7 +133,7 @@ def hand_over(
             result.taken.append(booking)
             result.keys[booking.id] = {key for clash in refusal.clashes for key in clash.keys}
         except ChangedMeanwhile:
-            result.taken.append(booking)
+            result.changed.append(booking)
     return result
 
 

@@ -15,6 +15,9 @@ from models import Clinic, Practitioner
 from . import standing
 from .report import Report
 
+# Overlaps of two bookings that one file may bring in: each is written down.
+MOST_OVERLAPS = 100_000
+
 
 @dataclass(slots=True)
 class Row:
@@ -113,7 +116,7 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
         return
     first = min(row.span.starts_at for row in report.rows)
     last = max(row.span.ends_at for row in report.rows)
-    there, diaries = _booked(clinic, first, last)
+    there, diaries, spans = _booked(clinic, first, last)
     outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
     kept, still_open = [], {calendar.id for calendar in Practitioner.listed(clinic)}
@@ -147,20 +150,60 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             report.note(row.line, "start", _("{user} has time off then.", user=user.name))
         lines[key] = row.line
         kept.append(row)
+    if takes_overlaps and _overlaps(kept, spans) > MOST_OVERLAPS:
+        kept = _refuse_overlaps(report, kept)
     report.rows = kept
 
 
-def _booked(clinic: Clinic, first: datetime, last: datetime) -> tuple[set[tuple], dict[int, Diary]]:
-    """The bookings that are there by what no two share, and when they keep each person busy."""
+def _overlaps(rows: list[Row], spans: dict[int, list[tuple[datetime, datetime]]]) -> int:
+    """How many overlaps of two bookings these rows bring in, beside the times that are taken."""
+    new: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for row in rows:
+        if row.status not in FREE_STATUSES:
+            new[row.calendar.user_id].append((row.span.starts_at, row.span.ends_at))
+    return sum(_pairs([*spans[user], *own]) - _pairs(spans[user]) for user, own in new.items())
+
+
+def _pairs(spans: list[tuple[datetime, datetime]]) -> int:
+    """How many of these stretches overlap another one, two by two: counted, not listed."""
+    ends = sorted(span[1] for span in spans)
+    starts = sorted(span[0] for span in spans)
+    return sum(n - bisect_right(ends, start) for n, start in enumerate(starts))
+
+
+def _refuse_overlaps(report: Report, rows: list[Row]) -> list[Row]:
+    """The rows without those that overlap, each refused."""
+    for row in rows:
+        if row.shares:
+            report.fault(
+                row.line,
+                "start",
+                _(
+                    "The file has more than {most} overlaps, so none is imported. Check whose"
+                    " bookings these are and how long they last.",
+                    most=f"{MOST_OVERLAPS:,}",
+                ),
+            )
+    return [row for row in rows if not row.shares]
+
+
+def _booked(
+    clinic: Clinic, first: datetime, last: datetime
+) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]]]:
+    """The bookings that are there by what no two share, and when they keep each person busy: as a
+    diary, and each by itself.
+    """
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
+    spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
     for user, calendar, patient, starts_at, ends_at, status in standing.bookings(
         clinic, first, last
     ):
         there.add((calendar, patient, starts_at, ends_at))
         if status not in FREE_STATUSES:
             diaries[user].block(starts_at, ends_at)
-    return there, diaries
+            spans[user].append((starts_at, ends_at))
+    return there, diaries, spans
 
 
 def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:

@@ -50,11 +50,12 @@ def decide(calendar_id: int):
     except ClosedCalendar:
         fault = _("That calendar was closed meanwhile. Choose somebody else.")
         return _page(calendar, 409, fault=fault)
-    if result.taken:
+    if result.taken or result.changed:
         return _page(
             calendar,
             409,
             taken={row.id for row in result.taken},
+            changed=len(result.changed),
             keys=result.keys,
             to=to,
             done=len(result.done),
@@ -72,15 +73,14 @@ def decide(calendar_id: int):
     return _done(calendar)
 
 
-def _agreed() -> dict[int, bool | set[str]]:
+def _agreed() -> dict[int, set[str]]:
     """What may be overlapped, by booking.
 
-    What the page named when its box was ticked, so that nothing is agreed to for another colleague;
-    whatever is there where it named nothing.
+    What the page named when its box was ticked, so that nothing is agreed to that was not shown, or
+    for another colleague.
     """
     ticked = [int(one) for one in request.form.getlist("anyway") if arg_int(one)]
-    named = {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}
-    return {one: keys or True for one, keys in named.items()}
+    return {one: set(request.form.get(f"agreed-{one}", "").split()) for one in ticked}
 
 
 def _cancel(calendar: Practitioner, rows: list[Booking]) -> Response:

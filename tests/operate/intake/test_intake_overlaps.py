@@ -12,6 +12,7 @@ from base.scheduling import Span
 from free_times import overlaps
 from models import Booking
 from operate import intake
+from operate.intake import fitting
 from operate.intake.fitting import Diary, Row
 from operate.intake.sheet import open_sheet
 from operate.intake.upload import Import
@@ -96,3 +97,16 @@ def test_what_a_line_overlaps_is_found_without_walking_through_all_lines():
     assert claim(95, 20, 92) == "line 13" and claim(500, 60, 93) is None
     assert claim(0, 500, 94, shares=True) == "line 51"
     assert claim(250, 1, 95) == "line 51" and claim(-10, 10, 96) is None
+
+
+def test_more_overlaps_than_can_be_written_down_are_refused(linden, monkeypatch):
+    Booking.book(linden.calendar, [Span(TEN, TEN + HOUR)], None)
+    lines = [line(f"10:{n:02}", "12:00") for n in range(6)]  # 15 with each other, 6 with the other
+    monkeypatch.setattr(fitting, "MOST_OVERLAPS", 21)
+    assert len(report(linden, *lines).rows) == 6
+    monkeypatch.setattr(fitting, "MOST_OVERLAPS", 20)
+    free = line("13:00", "14:00")
+    found = report(linden, *lines, free)
+    assert [row.line for row in found.rows] == [8] and len(found.bad) == 6
+    assert "more than 20 overlaps" in found.faults[0]["sentence"]
+    assert len(report(linden, free, lines[0], line("12:00", "13:00")).rows) == 3

@@ -111,7 +111,16 @@ def test_where_the_colleague_is_busy_the_booking_stays_unless_one_says_otherwise
         and "Book anyway" in answer.text
     )
     assert Booking.get_by_id(left[0].id).practitioner_id == linden.colleague_calendar.id
-    hand_over(browser, linden.colleague_calendar, left[:1], linden.calendar, anyway=left[0].id)
+    unseen = {"anyway": left[0].id}  # agreed to without having been shown what is there
+    assert (
+        hand_over(
+            browser, linden.colleague_calendar, left[:1], linden.calendar, **unseen
+        ).status_code
+        == 409
+    )
+    keys = re.search(rf'name="agreed-{left[0].id}"\s+value="([^"]+)"', answer.text)[1]
+    agreed = unseen | {f"agreed-{left[0].id}": keys}
+    hand_over(browser, linden.colleague_calendar, left[:1], linden.calendar, **agreed)
     assert Booking.get_by_id(left[0].id).practitioner_id == linden.calendar.id
 
 
@@ -197,6 +206,7 @@ def test_what_somebody_moves_meanwhile_is_not_moved_back(linden, left):
     Booking.get_by_id(left[1].id).cancel(linden.olive)
     result = leftover.hand_over(rows, linden.calendar, linden.olive)
     assert [row.id for row in result.done] == [left[2].id]
+    assert [row.id for row in result.changed] == [left[0].id, left[1].id] and not result.taken
     moved = Booking.get_by_id(left[0].id)
     assert (moved.practitioner_id, moved.span) == (linden.colleague_calendar.id, later)
 
