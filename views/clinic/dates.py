@@ -188,7 +188,7 @@ def tick(venue_id: int):
 
 def words(row: DatedHours) -> str:
     """Saturday 21 November 2026: 10:00–13:00; … : closed (stocktaking)."""
-    hours = ", ".join(f"{opens}–{closes}" for opens, closes in row.hours) or "closed"
+    hours = ", ".join(f"{opens}–{closes}" for opens, closes in row.hours) or _("closed")
     return f"{display.day(row.day, year=True)}: {hours}" + (f" ({row.name})" if row.name else "")
 
 

@@ -198,7 +198,7 @@ def update(part: str = "clinic"):
             flash(
                 _("Saved. Every private link shows it from now on.")
                 if len(forms) > 1
-                else _FORMS[part][1]
+                else str(_FORMS[part][1])
             )
             return htmx.done(url_for("settings.show"))
     return htmx.show(

@@ -186,7 +186,7 @@ FIELDS = {
 
 def field_words(detail: dict) -> str:
     """Which fields changed, by name and never with what they say: "notes and rate"."""
-    named = [FIELDS[name] for name in detail.get("fields", []) if name in FIELDS]
+    named = [str(FIELDS[name]) for name in detail.get("fields", []) if name in FIELDS]
     return _(" and ").join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 

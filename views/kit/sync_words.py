@@ -171,7 +171,7 @@ def statuses(feed: Feed) -> list[tuple[str, str]]:
     ]
     groups.append((_("Left out"), [s for s in display.STATUS_NAMES if s not in feed.statuses]))
     return [
-        (name, ", ".join(display.STATUS_NAMES[s] for s in members))
+        (name, ", ".join(str(display.STATUS_NAMES[s]) for s in members))
         for name, members in groups
         if members
     ]
@@ -232,12 +232,8 @@ def _setting(name: str, value) -> str:
             "chose how clients appear: {identifier}",
             identifier=IDENTIFIER_NAMES.get(value, _("not chosen")).lower().replace(" id", " ID"),
         )
-    known = isinstance(value, str | bool)
-    return (
-        _SETTINGS.get((name, value), _("changed how to sync"))
-        if known
-        else _("changed how to sync")
-    )
+    known = _SETTINGS.get((name, value)) if isinstance(value, str | bool) else None
+    return str(known or _("changed how to sync"))
 
 
 def changes(user: User, most: int) -> list[tuple[AuditEntry, str]]:

@@ -135,7 +135,7 @@ def unread(calendar: RemoteCalendar) -> str:
     reasons = UnreadEvent.reasons(calendar)
     total = sum(reasons.values())
     named = sorted(
-        (REASONS.get(reason, _("not understood")), count) for reason, count in reasons.items()
+        (str(REASONS.get(reason, _("not understood"))), count) for reason, count in reasons.items()
     )
     listed = ", ".join(name if len(named) == 1 else f"{name} ({count})" for name, count in named)
     return ngettext(

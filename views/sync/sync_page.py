@@ -64,7 +64,7 @@ def changed(
 ) -> Response:
     """After a change: the part anew, with a sentence on top of the page."""
     if sentence:
-        flash(sentence)
+        flash(str(sentence))
     return (
         show(partial=partial)
         if htmx.is_partial()
