@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import CharField, ForeignKeyField, TextField
 
@@ -67,6 +67,27 @@ def held_of_others(people: Collection[int], visitor: str | None) -> dict[int, li
         found[person].append(
             TakenTime(number(starts_at), number(ends_at), before * MINUTE, after * MINUTE)
         )
+    return found
+
+
+def touching(people: Collection[int], start: datetime, end: datetime) -> dict[int, list[Hold]]:
+    """What visitors hold now of the time of these people (ids) in [start, end), by person, the
+    earliest first. One query.
+    """
+    rows = (
+        Hold.select(Hold, Practitioner)
+        .join(Practitioner)
+        .where(
+            Practitioner.user.in_(list(people)),
+            Hold.expires_at > scheduling.utc_now(),
+            Hold.starts_at < end,
+            Hold.ends_at > start,
+        )
+        .order_by(Hold.starts_at)
+    )
+    found: dict[int, list[Hold]] = defaultdict(list)
+    for row in rows:
+        found[row.practitioner.user_id].append(row)
     return found
 
 

@@ -17,6 +17,7 @@ from base.series import going_along
 from base.statuses import FREE_STATUSES, STATUSES
 from base.working_time import Stretch
 from free_times import finding, reading, why
+from free_times.online import holds
 from models import Booking, Practitioner
 from views.kit import access, display
 
@@ -84,7 +85,7 @@ def obstacle(form: BookingForm, spans: list[Span], refusal: SlotTaken | None = N
         keys,
         offer,
         booking_words.outside_hours(form.practitioner, _own_spans(form, spans)),
-        [*remarks, *_gaps(form, spans)],
+        [*remarks, *_gaps(form, spans), *_held(form, spans)],
         _why_url(form, first) if words else "",
     )
 
@@ -112,6 +113,19 @@ def _gaps(form: BookingForm, spans: list[Span]) -> list[str]:
     (found,) = why.reasons([wish], first.starts_at, _step(), but=moving)
     day = scheduling.local_day(first.starts_at, form.practitioner.zone)
     return [why_words.gap(one, wish, day) for one in found if one.kind == "gap"]
+
+
+def _held(form: BookingForm, spans: list[Span]) -> list[str]:
+    """What clients are booking online at this moment. The team may take the time: a warning."""
+    if form.status.data in FREE_STATUSES:
+        return []
+    calendar, last = form.practitioner, max(span.ends_at for span in spans)
+    held = holds.touching([calendar.user_id], spans[0].starts_at, last)[calendar.user_id]
+    return [
+        why_words.held(hold, calendar.zone)
+        for hold in held
+        if any(hold.starts_at < span.ends_at and span.starts_at < hold.ends_at for span in spans)
+    ]
 
 
 def _why_url(form: BookingForm, first: Span) -> str:

@@ -10,6 +10,7 @@ from base import scheduling
 from base.catalogue import _, lazy
 from free_times import offers, why
 from free_times.finding import Wish
+from free_times.online import holds
 from free_times.rules import OnlineSettings
 from free_times.why import Reason
 from views.kit import access, display
@@ -75,13 +76,17 @@ def _answers(form: WhyForm) -> dict:
     for (at, odd), asked in by_time.items():
         by_clients = [online[one.calendar.id] for one in asked if one.calendar.id in online]
         reasons = why.reasons([*asked, *by_clients], at, step, earliest=now)
+        ends = at + timedelta(minutes=max(one.minutes for one in asked))
+        held = holds.touching({one.calendar.user_id for one in asked}, at, ends)
         theirs = {
             one.calendar.id: found
             for one, found in zip(by_clients, reasons[len(asked) :], strict=True)
         }
         for wish, said in zip(asked, reasons[: len(asked)], strict=True):
             own = theirs.get(wish.calendar.id)
-            said_online = why_words.online(own, said, wish, form.day.data, bool(online))
+            said_online = why_words.online(
+                own, said, wish, form.day.data, bool(online), held[wish.calendar.user_id]
+            )
             found[wish.calendar.id] = _answer(wish, at, odd, said, said_online, form)
     return {
         "answers": [found[wish.calendar.id] for wish in wishes[:MOST]],

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
@@ -9,6 +10,7 @@ from base import scheduling
 from base.catalogue import _, ngettext
 from base.outside import ExternalEvent
 from free_times.finding import Wish
+from free_times.online.holds import Hold
 from free_times.why import Reason
 from models import Booking
 from views.kit import display
@@ -48,17 +50,30 @@ def online(
     wish: Wish,
     day: date,
     others_do: bool,
+    holds: Sequence[Hold] = (),
 ) -> list[str]:
     """Whether clients can book it themselves, and what is in their way besides what is in the
-    team's (`ours`). `theirs` None: the calendar takes no online bookings, or nobody can be booked
-    online for this (not `others_do`), of which nothing is said.
+    team's (`ours`): rules, and times that others hold. `theirs` None: the calendar takes no online
+    bookings, or nobody can be booked online for this (not `others_do`), of which nothing is said.
     """
     if theirs is None:
         return [_("Clients cannot book here online.")] if others_do else []
-    if not theirs:
+    if not theirs and not holds:
         return [_("Clients can book it online.")]
     rules = [_of_clients(one, wish, day) for one in theirs if one not in ours]
+    rules += [held(one, wish.calendar.zone) for one in holds]
     return [_("Clients cannot book it online:"), *rules] if rules else []
+
+
+def held(hold: Hold, zone: ZoneInfo) -> str:
+    """That a client is booking online at this moment."""
+    return _(
+        "A client is booking {start}–{end} online. The time is held for them until {until}; your"
+        " team can still book it.",
+        start=display.clock(hold.starts_at, zone),
+        end=display.clock(hold.ends_at, zone),
+        until=display.clock(hold.expires_at, zone),
+    )
 
 
 def _of_clients(reason: Reason, wish: Wish, day: date) -> str:
