@@ -241,7 +241,7 @@ class Batch:
         elif isinstance(error, stopping) and not isinstance(error, (Unreadable, Unsent)):
             self.outcome.trouble = self.outcome.trouble or error
         elif isinstance(error, PreconditionFailed) and isinstance(seen, RemoteEvent):
-            self.outcome.learn(mapping.remote_id, seen)
+            self._learn(mapping, result.operation, seen, error)
         elif isinstance(error, Exists) and creates and (error.event or error.etag):
             self.outcome.learn(mapping.remote_id, error.event)
         elif isinstance(error, (Exists, PreconditionFailed)) or (
@@ -254,6 +254,24 @@ class Batch:
         elif not isinstance(error, Unsent):
             self._put_off(mapping, error)
         return False
+
+    def _learn(
+        self,
+        mapping: EventMapping,
+        operation: Operation,
+        seen: RemoteEvent,
+        error: ProviderError,
+    ) -> None:
+        """The event changed, so that it is decided anew. One that was called changed twice, and is
+        the version that was asked for, is refused: it waits.
+        """
+        is_changed = isinstance(operation, Create) or seen.etag != operation.etag
+        if is_changed or mapping.uid not in self.context.called_changed:
+            self.outcome.learn(mapping.remote_id, seen)
+        else:
+            self._put_off(mapping, error)
+        if not is_changed:
+            self.context.called_changed.add(mapping.uid)
 
     def _put_off(self, mapping: EventMapping, error: ProviderError) -> None:
         """This event cannot be written as it is. The other events are not affected."""

@@ -43,6 +43,8 @@ class RunContext:
     has_begun: bool = False
     has_got_on: bool = False  # something went through
     has_read_on: bool = False  # a long read got further, and goes on there
+    # uids of events that were called changed and had not changed
+    called_changed: set[str] = field(default_factory=set)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -6,7 +6,9 @@ them. A refusal never ends it: it is raised, tried again, and shown on the pages
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
+from zoneinfo import ZoneInfo
 
 from peewee import chunked
 
@@ -14,7 +16,7 @@ from base import scheduling
 from base.database import database
 from base.many import portions, tuples
 from sync.connect import connecting, revoking
-from sync.events.event import RemoteEvent, Window
+from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers.base import Calendar, Delete
 from sync.providers.errors import (
     OF_THE_ACCOUNT,
@@ -23,6 +25,7 @@ from sync.providers.errors import (
     ProviderError,
     RateLimited,
     ScopeMissing,
+    SyncTokenExpired,
     Unavailable,
     Unsent,
 )
@@ -36,6 +39,8 @@ from . import channels, local, marks, search, strays
 from .context import RunContext
 from .paging import KeptPages
 
+# the two lists that must agree before a calendar is deleted
+FIRST, SECOND = "leave", "leave, again"
 # phases of mappings whose events stand there, as far as we know
 STANDING = (
     "synced",
@@ -69,6 +74,10 @@ def let_go(account: Account, is_gone: bool) -> None:
         ending.finish(account, is_gone)
 
 
+def _in_order(delta: Delta) -> tuple[RemoteEvent, ...]:
+    return tuple(sorted(delta.changed, key=attrgetter("remote_id")))
+
+
 class _Removal:
     """Deletes our calendars and events at one account."""
 
@@ -86,6 +95,8 @@ class _Removal:
         mine = connecting.reference(self.account.clinic, self.account.user_id)
         listed = local.calendars(self.provider)
         self.rows = connecting.note_new(self.account, listed)
+        for row in self.rows.values():
+            row.account = self.account  # at hand for each page
         made = [
             calendar
             for calendar in listed
@@ -137,13 +148,11 @@ class _Removal:
         Whether it was deleted. A wrong list would cost others their events, so two lists must
         agree, with each other and with our records.
         """
-        there, unread = self._everything(calendar)
-        row = RemoteCalendar.get_or_none(
-            RemoteCalendar.account == self.account,
-            RemoteCalendar.calendar_id == calendar.calendar_id,
-        )
+        row = self.rows.get(calendar.calendar_id)
+        delta = self._everything(calendar, FIRST)
+        there = _in_order(delta)
         is_shared = (
-            unread
+            bool(delta.unread)
             or (row is not None and row.holds_others)
             or bool(starting.taken(self.account, [calendar.calendar_id]))
         )
@@ -153,7 +162,7 @@ class _Removal:
             is_all_ours = not is_shared and len(
                 marks.ours(self.account, there, is_made=True)
             ) == len(there)
-            if is_all_ours and self._everything(calendar) == (there, unread):
+            if is_all_ours and self._is_told_again(calendar, row, there):
                 self.provider.delete_calendar(calendar.calendar_id)
                 self._note_gone([seen.remote_id for seen in there])
                 return True
@@ -166,15 +175,48 @@ class _Removal:
             lambda: self._find(calendar.calendar_id, is_made=True),
             self._known(calendar.calendar_id),
         )
+        if row:
+            self.pages.forget(row, (FIRST, SECOND))
         return False
 
-    def _everything(self, calendar: Calendar) -> tuple[tuple[RemoteEvent, ...], bool]:
-        """All events of a calendar, by id, and whether one of them cannot be read."""
-        at, far = scheduling.utc_now(), self.provider.longest_window / 2
-        pulled = self.provider.pull(
-            calendar.calendar_id, None, Window(at - far, at + far), unrolled=False
-        )
-        return tuple(sorted(pulled.changed, key=attrgetter("remote_id"))), bool(pulled.unread)
+    def _is_told_again(
+        self, calendar: Calendar, row: RemoteCalendar | None, there: tuple[RemoteEvent, ...]
+    ) -> bool:
+        """Whether a second list tells the same events. One that took several slices is old where it
+        began: the history since then must tell nothing. Raises Unavailable where it does.
+        """
+        is_long = row is not None and self.pages.was_kept(row, SECOND)
+        delta = self._everything(calendar, SECOND)
+        is_same = not delta.unread and _in_order(delta) == there
+        if row and is_same and is_long and self._has_changed(calendar, delta.sync_token):
+            self.pages.forget(row, (FIRST, SECOND))
+            raise Unavailable("changed meanwhile")
+        return is_same
+
+    def _has_changed(self, calendar: Calendar, sync_token: str | None) -> bool:
+        try:
+            since = self.provider.pull(
+                calendar.calendar_id, sync_token, self._all_times(), unrolled=False
+            )
+        except SyncTokenExpired:
+            return True
+        return since.complete or bool(since.changed or since.tombstones or since.unread)
+
+    def _everything(self, calendar: Calendar, purpose: str) -> Delta:
+        """All events of a calendar, in slices where it is long."""
+        with self._in_slices(self.rows.get(calendar.calendar_id), purpose, stays=True):
+            return self.provider.pull(calendar.calendar_id, None, self._all_times(), unrolled=False)
+
+    def _all_times(self) -> Window:
+        """The longest window, the same for the whole of a day."""
+        today, far = scheduling.utc_now().date(), self.provider.longest_window / 2
+        midnight = scheduling.midnight(today, ZoneInfo("UTC"))
+        return Window(midnight - far, midnight + far)
+
+    def _in_slices(
+        self, row: RemoteCalendar | None, purpose: str, stays: bool = False
+    ) -> AbstractContextManager[None]:
+        return self.pages.of(row, purpose, stays=stays) if row else nullcontext()
 
     def _known(self, calendar_id: str) -> set[str]:
         """Ids of the events that we wrote to this calendar by our records: a list may omit some."""
@@ -245,7 +287,8 @@ class _Removal:
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
         """Our events, and no colleague's, in a calendar that we wrote to."""
-        marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
+        with self._in_slices(self.rows.get(calendar_id), "find ours"):
+            marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
         return {
             seen.series_id or seen.remote_id: seen
             for seen in marks.ours(self.account, marked, is_made)
@@ -257,15 +300,23 @@ class _Removal:
         find: Callable[[], dict[str, RemoteEvent]],
         known: Iterable[str] = (),
     ) -> None:
-        """Delete the events that are found or `known`, and check that they are gone. Raises the
-        refusal of one that is left.
+        """Delete the events that are `known`, and those that are found after that, and check that
+        they are gone. Raises the refusal of one that is left; OutOfTime between two batches.
         """
-        found = {*find(), *known}
-        if not found:
-            return
-        self.context.begin(len(found))
-        refusals = []
-        deletions = [Delete(remote_id) for remote_id in sorted(found)]
+        refusals = self._delete(calendar_id, known)
+        if found := find():
+            refusals += self._delete(calendar_id, found)
+        if refusals:  # about the account first: a limit tells how long to wait
+            raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
+        if found and find():
+            raise Unavailable("events are left")
+
+    def _delete(self, calendar_id: str, remote_ids: Iterable[str]) -> list[ProviderError]:
+        """Delete these events. Gives the refusals."""
+        deletions = [Delete(remote_id) for remote_id in sorted(remote_ids)]
+        refusals: list[ProviderError] = []
+        left = len(deletions)
+        self.context.begin(left)
         for results in chunked(
             self.provider.write(calendar_id, deletions), self.provider.batch_size
         ):
@@ -279,10 +330,10 @@ class _Removal:
                 for result in results
                 if result.error and not isinstance(result.error, (Gone, Unsent))
             ]
-        if refusals:  # about the account first: a limit tells how long to wait
-            raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
-        if find():
-            raise Unavailable("events are left")
+            left -= len(results)
+            if left and not refusals:
+                self.context.check_time()
+        return refusals
 
     def _note_gone(self, remote_ids: Iterable[str]) -> None:
         """These are deleted: count them, and remove their mappings."""

@@ -7,7 +7,7 @@ import json
 import time
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -35,11 +35,16 @@ class KeptPages:
 
     @contextmanager
     def of(
-        self, calendar: RemoteCalendar, purpose: str = "", after: datetime | None = None
+        self,
+        calendar: RemoteCalendar,
+        purpose: str = "",
+        after: datetime | None = None,
+        stays: bool = False,
     ) -> Iterator[None]:
         """Around one read of a calendar. Pages are kept, sealed, if the read is cut short, and
         deleted when it is complete or refused for good. Pages that were not read `after` an instant
-        are not used.
+        are not used. `stays`: one that was cut short is kept when it is complete, too, until
+        `forget`.
         """
         self._purpose = purpose
         rows = list(ReadPage.select().where(*self._mine(calendar)))
@@ -60,7 +65,9 @@ class KeptPages:
                 self._store()
             raise
         else:
-            if rows:
+            if rows and stays and not is_stale:
+                self._store()
+            elif rows:
                 self._forget(calendar)
         finally:
             self._calendar = None
@@ -89,6 +96,16 @@ class KeptPages:
                 "read_at": self._read_at[place],
             }
             ReadPage.insert(**row).on_conflict_ignore().execute()
+
+    def was_kept(self, calendar: RemoteCalendar, purpose: str) -> bool:
+        """Whether pages of a read that is not complete are kept."""
+        mine = ReadPage.calendar == calendar, ReadPage.purpose == purpose
+        return ReadPage.select().where(*mine).exists()
+
+    def forget(self, calendar: RemoteCalendar, purposes: Iterable[str]) -> None:
+        """Delete what is kept of reads."""
+        mine = ReadPage.calendar == calendar, ReadPage.purpose.in_(list(purposes))
+        ReadPage.delete().where(*mine).execute()
 
     def _forget(self, calendar: RemoteCalendar) -> None:
         ReadPage.delete().where(*self._mine(calendar)).execute()

@@ -74,16 +74,20 @@ class Contents:
         )
 
     def view(
-        self, bounds: Mapping[str, str], has_changed: Callable[[], bool] = lambda: False
+        self,
+        bounds: Mapping[str, str],
+        is_in_doubt: Callable[[set[str]], bool] = lambda told: False,
     ) -> Listed:
         """Single events and occurrences within a window.
 
         The next page of a list says how many items to skip, so that what goes in between hides
-        another. Where `has_changed` tells so of a list of several pages, it is read once more, with
-        its pages cut elsewhere, and what either tells is there.
+        another. Where `is_in_doubt` says so of the ids in a list of several pages, it is read once
+        more, with its pages cut elsewhere, and what either tells is there.
         """
         changed, unread, is_long = self._view(bounds, PAGE_SIZE)
-        if not is_long or not has_changed():
+        if not is_long or not is_in_doubt(
+            {one.remote_id for one in changed} | {one.remote_id for one in unread}
+        ):
             return changed, unread
         again, unread_again, _ = self._view(bounds, PAGE_SIZE - 1)
         found: dict[str, RemoteEvent] = {one.remote_id: one for one in (*changed, *again)}

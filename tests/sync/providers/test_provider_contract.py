@@ -449,8 +449,10 @@ class TestReading:
         with pytest.raises(SyncTokenExpired):
             world.pull(token)
 
+    @pytest.mark.parametrize("lag_seconds", [0, 60])
     @pytest.mark.parametrize("change", ["delete", "move"])
-    def test_what_goes_between_two_pages_of_a_list_hides_nothing(self, world, change):
+    def test_what_goes_between_two_pages_of_a_list_hides_nothing(self, world, change, lag_seconds):
+        """Also where the history tells of it later."""
         world.sandbox.page_cap = 3
         first, *others = [
             world.outside(f"Event {number}", SOON + timedelta(hours=number)) for number in range(10)
@@ -465,9 +467,12 @@ class TestReading:
                 else:
                     world.outside_move(first, NOW + timedelta(days=800))
 
+        world.clock.now += timedelta(minutes=5)
+        world.sandbox.delta_lag_seconds = lag_seconds
         world.http.event_hooks["response"].append(act)
         before = world.pull()
         assert world.http.event_hooks["response"][-1] is not act
+        world.clock.now += timedelta(minutes=5)
         after = applied(applied({}, before), world.pull(before.sync_token))
         assert after.keys() == set(others)
 

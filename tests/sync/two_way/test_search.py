@@ -5,6 +5,7 @@ until a departure, on both providers.
 """
 
 import itertools
+from datetime import timedelta
 from urllib.parse import unquote
 
 import httpx
@@ -13,6 +14,8 @@ from sync_world import WORLDS, lie
 
 from models import Booking
 from sync.providers import parsing
+from sync.providers.google.adapter import Google
+from sync.providers.microsoft.adapter import Microsoft
 from sync.tables import controls, ending
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.pace import ReadPage
@@ -128,3 +131,61 @@ def test_a_list_of_calendars_that_hides_one_forgets_no_stray_there(world, accoun
         world.later(minutes=minutes)
         world.run()
     assert world.standing(account) == {} and not Account.select().exists()
+
+
+# ---- departures in slices ----
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    for adapter in (Google, Microsoft):
+        monkeypatch.setattr(adapter, "batch_size", 3)
+    monkeypatch.setattr("sync.providers.google.adapter.BATCH_SIZE", 3)
+    monkeypatch.setattr("sync.providers.microsoft.json_batch.MOST", 3)
+
+
+def left(world) -> list[str]:
+    """Titles of all that stands outside, in every calendar."""
+    return [
+        world.title_of(event)
+        for calendar_id in world.robin.calendars
+        for event in world.robin.events(calendar_id)
+    ]
+
+
+@pytest.mark.parametrize("removes", ["the calendar", "events alone"])
+def test_a_departure_goes_on_where_its_slice_ended(
+    world, account, monkeypatch, small_batches, removes
+):
+    if removes == "events alone":  # others keep something in it
+        at = world.clock.now + timedelta(days=3)
+        world.robin.add("Mine", at, at + timedelta(hours=1), world.destination(account))
+        world.run(account)
+    world.sandbox.page_cap = 2
+    there = world.destination(account)
+    asked = searches(world, monkeypatch, there)
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    assert in_slices(account) > COPIES // 2
+    assert left(world) == (["Mine"] if removes == "events alone" else [])
+    assert (there in world.robin.calendars) == (removes == "events alone")
+    for _ in range(3):  # until "not there" was said several times
+        world.later(minutes=2)
+        in_slices(account)
+    assert not Account.select().exists() and not ReadPage.select().exists()
+    lists_of_all = 7 if world.kind == "google" else 10  # with what comes before each list
+    assert len(asked) <= lists_of_all * (COPIES // 2 + 2)
+
+
+def test_a_calendar_in_which_somebody_puts_something_between_two_slices_stays(world, account):
+    """Not before both lists, but while the second is read."""
+    world.sandbox.page_cap = 2
+    there, at = world.destination(account), world.clock.now + timedelta(days=1)
+    ending.leave(Account.get_by_id(account.id), world.user, "disconnect")
+    while not ReadPage.select().where(ReadPage.purpose == "leave, again").exists():
+        assert run(account.id, 1e-9)
+    world.robin.add("Mine", at - timedelta(hours=20), at - timedelta(hours=19), there)
+    in_slices(account)
+    world.later(minutes=10)
+    in_slices(account)
+    assert left(world) == ["Mine"] and there in world.robin.calendars
+    assert not Account.select().exists()

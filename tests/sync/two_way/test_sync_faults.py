@@ -186,6 +186,46 @@ def test_401_over_one_event_is_not_the_whole_accounts(world, account, times, num
     world.assert_in_step(account)
 
 
+@pytest.mark.parametrize("what", ["change", "cancel"])
+def test_an_event_that_is_called_changed_for_good_is_named_and_waits(world, account, what):
+    """It did not change: nobody undoes what we write, and each try costs a few requests."""
+    booking, other = world.book(days=2, hour=8), world.book(days=3, hour=8)
+    world.run()
+    victim = world.event_of(account, booking)["id"]
+    for method in ("PUT", "PATCH", "DELETE"):
+        world.sandbox.faults.fail(
+            412, world.refusal(412), method=method, path=f"/events/{victim}", times=None
+        )
+    if what == "change":
+        booking.change(world.user, Span(booking.starts_at, booking.ends_at + timedelta(minutes=5)))
+    else:
+        booking.cancel(world.user)
+    other.cancel(world.user)
+    world.run()
+    assert str(other.uuid) not in world.standing(account)
+    row = MappingRow.get(MappingRow.uid == str(booking.uuid))
+    assert row.problem == world.refusal(412) and row.retry_at > world.clock.now
+    before = world.writes()
+    for minutes in (1, 2, 5, 15, 60):
+        world.later(minutes=minutes)
+        world.run()
+    assert world.writes() - before <= 15 and Account.get().health == "ok"
+    world.sandbox.faults.clear()
+    world.later(hours=7)
+    world.run()
+    world.assert_in_step(account)
+    assert not MappingRow.select().where(MappingRow.problem != "").exists()
+
+
+def test_an_event_that_is_called_changed_once_is_written_at_once(world, account):
+    booking = world.book(days=2, hour=8)
+    world.run()
+    world.sandbox.faults.fail(412, world.refusal(412), path="/events/.", method=world.updating)
+    booking.change(world.user, Span(booking.starts_at, booking.ends_at + timedelta(minutes=5)))
+    world.run()
+    world.assert_in_step(account)
+
+
 @pytest.mark.parametrize("goal", ["disconnect", "off", "restart"])
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 503])
 @pytest.mark.parametrize("times", [1, 3])
