@@ -4,7 +4,10 @@ The form carries a signed ticket of the time, and what was typed; nothing is kep
 before the booking is made.
 """
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 from flask import redirect, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -32,6 +35,7 @@ from .pages import with_page
 blueprint = pages.blueprint(__name__)
 
 LONGEST_NOTE = 500
+JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 
 
 # A field for programs that fill in whatever they find. Nobody else sees it.
@@ -59,6 +63,7 @@ class DetailsForm(Form):
             del self.note
         if page.settings.consent:
             self.agrees.label.text = page.settings.consent
+            self.consent_mark = hashlib.sha256(page.settings.consent.encode()).hexdigest()[:16]
         else:
             del self.agrees
 
@@ -80,6 +85,9 @@ class DetailsForm(Form):
             self.fault("website", _("Leave the last field empty"))
         if "agrees" in self and not self.agrees.data:
             self.fault("agrees", _("Tick the box to go on"))
+        elif "agrees" in self and self.agrees.raw_data != [self.consent_mark]:
+            self.agrees.data = False
+            self.fault("agrees", _("This sentence has changed. Read it again, and tick the box"))
         return not self.errors
 
     def _said(self, name: str) -> str:
@@ -169,6 +177,8 @@ def ask_again(page: Page, ticket: Ticket):
 
 def _ask(page: Page, ticket: Ticket, form: DetailsForm, status: int = 200):
     """The form, as long as the time is free."""
+    if made := taking.earlier(page, ticket):
+        return _used(page, ticket, made)
     try:
         service, free = taking.still_free(page, ticket)
     except JustTaken:
@@ -187,7 +197,7 @@ def check(page: Page):
     ticket = ticket_of(page, request.form.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    if request.form.get("extend"):
+    if request.form.get("extend") and not taking.earlier(page, ticket):
         try:
             holding.hold(page, ticket, _origin())
         except JustTaken:
@@ -207,6 +217,8 @@ def _check(
 ):
     """`said`: what was typed, where this request does not bring it."""
     form = DetailsForm(page, request.form if said is None else said)
+    if made := taking.earlier(page, ticket):
+        return _used(page, ticket, made)
     if not form.validate():
         return _ask(page, ticket, form, 422)
     try:
@@ -301,6 +313,19 @@ def booked(page: Page, made: OnlineBooking):
         "managed.show", name=page.name, uuid=made.booking.uuid, token=managing.token(made)
     )
     return redirect(address, 303)
+
+
+def _used(page: Page, ticket: Ticket, made: OnlineBooking):
+    """Somebody came back to a form that was sent: a moment later on to the booking, else the way
+    to another one. The address alone does not lead to a booking of long ago.
+    """
+    if made.made_at > scheduling.utc_now() - JUST_MADE:
+        return booked(page, made)
+    asked = replace(_asked(page, ticket), form="")
+    if asked.service is None or not asked.terms:
+        return choosing.gone(page)
+    notice = _("You have already booked with this form. To book once more, choose another time.")
+    return choosing.times_page(asked, notice=notice)
 
 
 def _taken_meanwhile(page: Page, ticket: Ticket, said: MultiDict[str, str] | None = None):

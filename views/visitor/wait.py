@@ -2,13 +2,11 @@
 also without script.
 """
 
-from datetime import timedelta
-
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
-from base import scheduling, vault
-from free_times.online import taking, waiting
+from base import vault
+from free_times.online import waiting
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
@@ -18,9 +16,6 @@ from . import choosing, details, pages
 from .pages import with_page
 
 blueprint = pages.blueprint(__name__)
-
-# for so long an address without what was sent leads on to the booking it made: pressed twice
-JUST_MADE = timedelta(minutes=2)
 
 
 @blueprint.get("/wait")
@@ -52,7 +47,4 @@ def show(page: Page):
 
 def _over(page: Page, ticket: Ticket):
     """Nothing waits any more: the same page was asked for twice, or too late."""
-    made = taking.earlier(page, ticket)
-    if made and made.made_at > scheduling.utc_now() - JUST_MADE:
-        return details.booked(page, made)
-    return choosing.gone(page) if made else details.ask_again(page, ticket)
+    return details.ask_again(page, ticket)

@@ -205,9 +205,13 @@ def test_the_form_asks_for_what_the_clinic_says(visitor, page):
     form = only_form(details, "/details").put(name="Nora", email="a@b.test")
     refused = form.send(visitor)
     assert "Write your phone number" in text_of(refused) and "Tick the box" in text_of(refused)
-    form = only_form(refused, "/details").put(
-        phone="+44 7700 900123", agrees="y", note="I use\na wheelchair \u202e"
-    )
+    form = only_form(refused, "/details")
+    ticked = form.choices["agrees"][0]
+    form.put(phone="+44 7700 900123", agrees=ticked, note="I use\na wheelchair \u202e")
+    settings.change(None, consent="I agree to more.")
+    changed = form.send(visitor)
+    assert changed.status_code == 422 and "sentence has changed" in text_of(changed)
+    settings.change(None, consent="I agree to all of it.")
     done = only_form(form.send(visitor), "/book").send(visitor)
     row, made = Booking.get(), OnlineBooking.get()
     assert row.notes == "I use\na wheelchair" and row.patient.email == ""
@@ -314,6 +318,24 @@ def test_another_price_or_length_is_shown_before_it_is_booked(visitor, page, lin
     assert "changed length or price" in text_of(answer) and not Booking.select().exists()
     assert only_form(answer, "/book").send(visitor).status_code == 303
     assert Booking.get().span.duration == timedelta(minutes=40)
+
+
+def test_a_form_that_was_sent_says_so(visitor, page, clock):
+    details = to_details(visitor, page.path)
+    checked = only_form(details, "/details").put(**TYPED).send(visitor)
+    done = only_form(checked, "/book").send(visitor)
+    way = f"{page.path}/details?form={only_form(details, '/details')['form']}"
+    assert visitor.get(way).location == done.location
+    clock.now += timedelta(minutes=3)
+    later = visitor.get(way)
+    assert "already booked" in text_of(later) and "taken" not in text_of(later)
+    assert done.location not in later.get_data(as_text=True)
+    again = only_form(details, "/details").put(**TYPED, extend="check").send(visitor)
+    assert "already booked" in text_of(again)
+    chosen = only_form(later, "/hold").put(time=times_of(later)[-1]).send(visitor)
+    second = only_form(visitor.get(chosen.location), "/details").put(**TYPED).send(visitor)
+    assert only_form(second, "/book").send(visitor).status_code == 303
+    assert Booking.select().count() == 2
 
 
 # ---- the link to a booking ----
