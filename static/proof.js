@@ -15,7 +15,9 @@ for (const place of document.querySelectorAll("[data-proof]")) {
     widget.addEventListener("statechange", ({ detail }) => OVER.includes(detail.state) && resolve());
     setTimeout(resolve, PATIENCE);
   }).then(() => (isOver = true));
-  place.closest("form").addEventListener(
+  const form = place.closest("form");
+  form.noValidate = true; // the widget's own box must be ticked, and nobody sees it
+  form.addEventListener(
     "submit",
     async (event) => {
       if (isOver) return;

@@ -6,6 +6,8 @@ import pytest
 from console import is_fault
 from online_world import switch_on
 
+from free_times.online import proofs
+from free_times.online.proofs import SpentProof
 from models import Booking, Patient
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -152,3 +154,18 @@ def test_a_kept_time_is_told_and_kept_longer(open_page, linden, clock, no_barrie
     page.get_by_role("button", name="Keep it longer").click()
     assert page.locator("#name").input_value() == "Half a name"
     no_barriers(page)
+
+
+def test_a_press_before_the_proof_of_work_is_done_waits_for_it(open_page, linden, clock):
+    switch_on(linden)
+    proofs.TRIES = range(3_000, 3_001)
+    way = open_page(390)
+    way.page.goto("/book/linden/linden-street/")
+    way.press("Shoulder")
+    way.press("Earliest")
+    way.type("name", "Nora Visitor")
+    way.type("email", "nora@visitor.test")
+    way.press("Continue")
+    way.press("Book")
+    way.page.get_by_role("heading", name="You are booked").wait_for()
+    assert (Booking.get().status, SpentProof.select().count()) == ("confirmed", 1)
