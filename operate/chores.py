@@ -18,7 +18,7 @@ from people.addresses import AddressProof
 from people.mailed_codes import MailedCode
 from people.security import SecurityEvent
 from people.sessions import Session
-from sync.tables import pace, runs
+from sync.tables import clocks, pace, runs
 from sync.two_way import work
 
 from .intake.upload import Import
@@ -41,7 +41,7 @@ def clean_up() -> None:
     """Remove what has had its time.
 
     Dead one-time tokens, failed tries of yesterday, letters and the history of runs of long ago,
-    and the text of files that nobody decided about.
+    and the text of files that nobody decided about; and what a clock that was ahead left.
 
     The audit stays.
     """
@@ -53,6 +53,7 @@ def clean_up() -> None:
     requests.forget(now)
     runs.clean_up(now)
     pace.clean_up(now)
+    clocks.set_right(now)
     outbox.clean_up(now)
     TimeOff.clean_up(now)
     AddressProof.clean_up()

@@ -5,7 +5,7 @@ This goes on until a complete list holds no event with our mark, or a person end
 them. A refusal never ends it: it is raised, tried again, and shown on the pages.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from sync.tables import earlier, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
+from sync.tables.strays import Stray
 
 from . import channels, local, marks, search, strays
 from .context import RunContext
@@ -47,6 +48,7 @@ STANDING = (
     "frozen",
     "deleting",
 )
+BEGUN = ("creating",)  # the answer may have been lost
 
 
 def leave(context: RunContext, pages: KeptPages) -> None:
@@ -225,7 +227,7 @@ class _Removal:
             return set()
         rows = MappingRow.select(MappingRow.remote_id).where(
             MappingRow.account == self.account,
-            MappingRow.phase.in_(STANDING),
+            MappingRow.phase.in_(STANDING + BEGUN),
             MappingRow.remote_id != "",
         )
         return {remote_id for (remote_id,) in tuples(rows)}
@@ -272,11 +274,14 @@ class _Removal:
         self.context.check_time()
 
         def find() -> dict[str, RemoteEvent]:
-            return search.seek(self.context, self.pages, calendar_id, row, is_quick=False)
+            listed = search.seek(self.context, self.pages, calendar_id, row, is_quick=False)
+            return listed | self._by_id(self._filtered(calendar_id), bool(row and row.is_ours))
 
+        strayed = Stray.select(Stray.remote_id).where(
+            Stray.account == self.account, Stray.calendar_id == calendar_id
+        )
         try:
-            if find():
-                self._remove_events(calendar_id, find)
+            self._remove_events(calendar_id, find, [one for (one,) in tuples(strayed)])
         except OF_THE_ACCOUNT:
             raise
         except ProviderError as error:
@@ -287,8 +292,27 @@ class _Removal:
 
     def _find(self, calendar_id: str, is_made: bool) -> dict[str, RemoteEvent]:
         """Our events, and no colleague's, in a calendar that we wrote to."""
-        with self._in_slices(self.rows.get(calendar_id), "find ours"):
-            marked = self.provider.find_marked(calendar_id, self.account.clinic.installation)
+        listed = self._listed(calendar_id, "find ours")
+        return self._by_id((*listed, *self._filtered(calendar_id)), is_made)
+
+    def _filtered(self, calendar_id: str) -> list[RemoteEvent]:
+        """The events there with our mark by the provider's own filter: a list may omit some. Where
+        it cannot filter, by another list.
+        """
+        try:
+            return self.provider.find_marked(
+                calendar_id, self.account.clinic.installation, is_quick=True
+            )
+        except OF_THE_ACCOUNT:
+            raise
+        except ProviderError:
+            return self._listed(calendar_id, "find again")
+
+    def _listed(self, calendar_id: str, purpose: str) -> list[RemoteEvent]:
+        with self._in_slices(self.rows.get(calendar_id), purpose):
+            return self.provider.find_marked(calendar_id, self.account.clinic.installation)
+
+    def _by_id(self, marked: Sequence[RemoteEvent], is_made: bool) -> dict[str, RemoteEvent]:
         return {
             seen.series_id or seen.remote_id: seen
             for seen in marks.ours(self.account, marked, is_made)

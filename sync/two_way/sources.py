@@ -149,6 +149,8 @@ def _write(
     with reader.context.writing():
         if _as_it_is(reader, calendar) is None:
             return False
+        if delta.complete:
+            Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
             strays.note(reader.account, calendar, delta)
         incoming.tell_doubles(reader.account, calendar, near, calendar.read_at is None)

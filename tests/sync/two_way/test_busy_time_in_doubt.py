@@ -155,6 +155,19 @@ def test_an_emptied_calendar_asks_a_person_with_all_in_the_number(world, account
     assert len(world.mirrored(account)) == 70
 
 
+def test_a_question_about_an_empty_calendar_is_over_once_its_events_are_back(world, account):
+    gone = add(world, 4)
+    world.poll(account)
+    calendar = world.robin.calendar(world.source())["events"]
+    kept = dict(calendar)
+    vanish(world, *gone)
+    read_whole(world, account)
+    assert world.notices(account) == ["source_empty"]
+    calendar |= kept
+    read_whole(world, account)
+    assert world.notices(account) == [] and len(world.mirrored(account)) == 4
+
+
 def test_what_left_the_window_is_not_asked_for(world, account):
     add(world, 2, first_day=360)
     world.poll(account)

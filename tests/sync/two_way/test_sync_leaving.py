@@ -13,6 +13,7 @@ from sync_world import LISTS, WORLDS, lie
 from models import Booking
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account
+from sync.tables.strays import Stray
 
 # What is said to providers is the same on both.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -79,6 +80,25 @@ def test_a_calendar_that_may_hold_strays_is_looked_into_later(world, status, is_
         world.sandbox.faults.clear()
     refuse_for_an_hour(world, status, f"{re.escape(ideas)}{LISTS}")
     leave(world, account)
+    assert world.standing(account) == {} and not Account.select().exists()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_list_that_leaves_out_a_stray_leaves_none_behind(world, is_known, monkeypatch):
+    """Once for a stray that nobody knows of, and as often as it is asked for one that is known."""
+    account, ideas = begin(world, is_existing=False), world.robin.add_calendar("Ideas")
+    world.robin.drag(
+        world.event_of(account, Booking.select().first())["id"], ideas, world.destination(account)
+    )
+    if is_known:
+        world.sandbox.faults.fail(403, world.refusal(403), method="DELETE", times=None)
+        controls.ask(account, "resync")
+        world.run(account)
+        world.sandbox.faults.clear()
+        assert Stray.select().exists()
+    with monkeypatch.context() as told:
+        lie(told, None if is_known else 1, lambda items: [], f"{re.escape(ideas)}{LISTS}")
+        leave(world, account)
     assert world.standing(account) == {} and not Account.select().exists()
 
 

@@ -1,0 +1,43 @@
+"""The clock of the computer may have been ahead for a while: it started with a wrong time, or was
+set back. What was stored then lies in the future, and would hold sync up until that time.
+"""
+
+from datetime import datetime, timedelta
+
+from .accounts import Account, RemoteCalendar
+from .channels import Channel
+from .mappings import MappingRow
+from .pace import Pace
+from .unread import CalendarTrouble
+
+SKEW = timedelta(minutes=5)  # between the clocks of several machines
+# longer than anything is put off
+FAR = timedelta(days=2)
+VERY_FAR = timedelta(days=8)
+
+
+def set_right(at: datetime) -> None:
+    """End all waiting that only a clock that was ahead can have begun, and forget what was read or
+    compared in the future: it is due.
+    """
+    future, far = at + SKEW, at + FAR
+    calendar, account = RemoteCalendar, Account
+    anew = {"due_at": None, "whole_at": None, "compared_at": None, "read_at": at}
+    calendar.update(anew).where(calendar.read_at > future).execute()
+    calendar.update(due_at=None).where(calendar.due_at > far).execute()
+    calendar.update(whole_at=None).where(calendar.whole_at > future).execute()
+    calendar.update(compared_at=None).where(calendar.compared_at > future).execute()
+    calendar.update(search_at=None).where(calendar.search_at > at + VERY_FAR).execute()
+    account.update(wait_until=None).where(account.wait_until > far).execute()
+    account.update(due_at=at).where(account.due_at > far).execute()
+    account.update(lease=None, leased_until=None).where(account.leased_until > future).execute()
+    account.update(searched_at=None).where(account.searched_at > future).execute()
+    account.update(listed_at=at - FAR).where(account.listed_at > future).execute()
+    account.update(checked_at=at).where(account.checked_at > future).execute()
+    account.update(synced_on=at.date()).where(account.synced_on > future.date()).execute()
+    Channel.update(opened_at=at - FAR).where(Channel.opened_at > future).execute()
+    CalendarTrouble.update(until=None).where(CalendarTrouble.until > far).execute()
+    Pace.update(channels_wait_until=None).where(Pace.channels_wait_until > far).execute()
+    put_off = MappingRow.retry_at > at + timedelta(days=1), MappingRow.problem != "kept"
+    MappingRow.update(retry_at=None).where(*put_off).execute()
+    MappingRow.update(written_at=at).where(MappingRow.written_at > future).execute()
