@@ -4,7 +4,7 @@ set back. What was stored then lies in the future, and would hold sync up until 
 
 from datetime import datetime, timedelta
 
-from .accounts import Account, RemoteCalendar
+from .accounts import SEARCH_EVERY, Account, RemoteCalendar
 from .channels import Channel
 from .mappings import MappingRow
 from .pace import Pace
@@ -13,7 +13,7 @@ from .unread import CalendarTrouble
 SKEW = timedelta(minutes=5)  # between the clocks of several machines
 # longer than anything is put off
 FAR = timedelta(days=2)
-VERY_FAR = timedelta(days=8)
+VERY_FAR = timedelta(days=8)  # than a search of a calendar without an end
 
 
 def set_right(at: datetime) -> None:
@@ -27,7 +27,8 @@ def set_right(at: datetime) -> None:
     calendar.update(due_at=None).where(calendar.due_at > far).execute()
     calendar.update(whole_at=None).where(calendar.whole_at > future).execute()
     calendar.update(compared_at=None).where(calendar.compared_at > future).execute()
-    calendar.update(search_at=None).where(calendar.search_at > at + VERY_FAR).execute()
+    searched = (calendar.search_word == "") & (calendar.search_at > at + SEARCH_EVERY + SKEW)
+    calendar.update(search_at=None).where(searched | (calendar.search_at > at + VERY_FAR)).execute()
     account.update(wait_until=None).where(account.wait_until > far).execute()
     account.update(due_at=at).where(account.due_at > far).execute()
     account.update(lease=None, leased_until=None).where(account.leased_until > future).execute()
