@@ -4,6 +4,7 @@ It follows from the server's key, the booking and a salt, as a private link does
 booking another salt, and so another link. It ends 30 days after the appointment.
 """
 
+import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator
@@ -15,13 +16,17 @@ from base.clashes import ClosedCalendar, SlotTaken
 from base.database import database
 from base.scheduling import Span
 from base.statuses import OPEN_STATUSES
+from free_times import rules
 from free_times.finding import Free
 from models import Booking, Clinic, Practitioner, Service, User, Venue
+from sync.two_way import freshness, live
+from sync.two_way.freshness import Outcome
 
-from . import times
+from . import holds, times, waiting
 from .bookings import OnlineBooking
+from .holds import Hold
 from .page import Page
-from .taking import JustTaken, current
+from .taking import JustTaken, approve_by, current, ignored
 
 ENDS_AFTER = timedelta(days=30)  # the appointment
 _SAME_PRESS = timedelta(minutes=2)
@@ -118,7 +123,9 @@ def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime)
     booking, terms = made.booking, _terms(page, made)
     if not terms:
         return
-    found = times.free_times(page, booking.service, terms, start, end, but=[booking.id])
+    found = times.free_times(
+        page, booking.service, terms, start, end, but=[booking.id], visitor=visit_of(made)
+    )
     yield from (free for free in found if free.starts_at != booking.starts_at)
 
 
@@ -127,8 +134,71 @@ def latest(page: Page, made: OnlineBooking) -> datetime:
     return times.latest(page, made.booking.service, _terms(page, made))
 
 
+def visit_of(made: OnlineBooking) -> str:
+    """What the hold of a move belongs to."""
+    return hashlib.sha256(f"move|{made.id}|{made.salt}".encode()).hexdigest()
+
+
+def needs_approval(page: Page, made: OnlineBooking) -> bool:
+    """Whether the clinic confirms the new time of a move: as it confirms a new booking."""
+    return rules.needs_approval(page.settings, made.booking.service)
+
+
+def ask(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> Outcome:
+    """Before a move: whether the time is known to be free outside. ASKING: a worker is on it, and
+    the time is held meanwhile. Raises TooLate and JustTaken. Call it outside of a transaction.
+    """
+    if made.booking.starts_at == starts_at:
+        return Outcome.FRESH
+    if not may_change(page, made):
+        raise TooLate
+    free = next(other_times(page, made, starts_at, starts_at), None)
+    if free is None:
+        raise JustTaken
+    if page.settings.outside_blocks is False:
+        return Outcome.FRESH
+    outcome = live.ask(made.booking.practitioner.user_id, waiting.bound(page))
+    if outcome == Outcome.ASKING:
+        _hold(page, made, free, origin)
+    return outcome
+
+
+def _hold(page: Page, made: OnlineBooking, free: Free, origin: str) -> None:
+    now = scheduling.utc_now()
+    with database.atomic():
+        page.clinic.lock()
+        Hold.delete().where(Hold.visitor == visit_of(made)).execute()
+        Hold.create(
+            clinic=page.clinic,
+            practitioner=made.booking.practitioner,
+            service=made.booking.service,
+            visitor=visit_of(made),
+            origin=origin,
+            starts_at=free.starts_at,
+            ends_at=free.ends_at,
+            expires_at=now + waiting.KEPT,
+            asked_at=now,
+        )
+
+
+def look_again(page: Page, made: OnlineBooking) -> tuple[datetime, Outcome] | None:
+    """To which time a move waits, and what became of asking; None where none waits."""
+    hold = holds.alive(visit_of(made))
+    if hold is None or hold.asked_at is None:
+        return None
+    user_id = made.booking.practitioner.user_id
+    return hold.starts_at, freshness.outcome(user_id, hold.asked_at, waiting.bound(page))
+
+
+def give_up(made: OnlineBooking) -> None:
+    """A move waits no more."""
+    Hold.delete().where(Hold.visitor == visit_of(made)).execute()
+
+
 def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
-    """Move it; the link changes. Pressed twice it moves once. Raises TooLate and JustTaken."""
+    """Move it; the link changes. Pressed twice it moves once. Where the clinic confirms each
+    booking it is a request again. Raises TooLate and JustTaken.
+    """
     with database.atomic():
         page.clinic.lock()
         made = OnlineBooking.get_by_id(made.id)
@@ -141,13 +211,22 @@ def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
         free = next(other_times(page, made, starts_at, starts_at), None)
         if free is None:
             raise JustTaken
+        asks = needs_approval(page, made)
         try:
-            booking.change(None, Span(free.starts_at, free.ends_at))
+            booking.change(
+                None,
+                Span(free.starts_at, free.ends_at),
+                status="pending" if asks else booking.status,
+                allow_overlap=ignored(free),
+            )
         except (SlotTaken, ClosedCalendar):
             raise JustTaken from None
+        give_up(made)
         made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
         made.moved_at = scheduling.utc_now()
-        if made.approve_by:
+        if asks:
+            made.approve_by = approve_by(page.settings, booking.starts_at)
+        elif made.approve_by:
             made.approve_by = min(made.approve_by, booking.starts_at)
         made.save()
         return made

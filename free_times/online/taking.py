@@ -101,7 +101,7 @@ def take(
             clinic=page.clinic,
             booking=booking,
             form=ticket.visitor,
-            approve_by=_approve_by(settings, booking.starts_at) if asks else None,
+            approve_by=approve_by(settings, booking.starts_at) if asks else None,
             looked=looked,
             consent=settings.consent if details.agrees else "",
             consented_at=scheduling.utc_now() if details.agrees and settings.consent else None,
@@ -156,7 +156,7 @@ def _book(
             [Span(free.starts_at, free.ends_at)],
             None,
             status="pending" if is_request else "confirmed",
-            allow_overlap=_ignored(free),
+            allow_overlap=ignored(free),
             service=service,
             patient=client,
             notes=details.note,
@@ -169,7 +169,7 @@ def _book(
     return made[0]
 
 
-def _ignored(free: Free) -> set[str]:
+def ignored(free: Free) -> set[str]:
     """The keys of events outside at this time, where the clinic lets them block nothing online."""
     if free.wish.rules is None or free.wish.rules.outside_blocks:
         return set()
@@ -178,7 +178,7 @@ def _ignored(free: Free) -> set[str]:
     return Clash(calendar, span, [], events).keys
 
 
-def _approve_by(settings: OnlineSettings, starts_at: datetime) -> datetime:
+def approve_by(settings: OnlineSettings, starts_at: datetime) -> datetime:
     """When a request lapses: after the clinic's time, never past its start."""
     return min(scheduling.utc_now() + timedelta(hours=settings.lapse_hours), starts_at)
 

@@ -49,7 +49,7 @@ def ask(page: Page, ticket: Ticket) -> Outcome:
     _service, free = taking.still_free(page, ticket)
     if page.settings.outside_blocks is False:
         return Outcome.FRESH
-    return live.ask(free.wish.calendar.user_id, _bound(page))
+    return live.ask(free.wish.calendar.user_id, bound(page))
 
 
 def look_again(page: Page, ticket: Ticket, hold: Hold) -> Outcome:
@@ -58,9 +58,9 @@ def look_again(page: Page, ticket: Ticket, hold: Hold) -> Outcome:
     if page.settings.outside_blocks is False:
         return Outcome.FRESH
     user_id, since = free.wish.calendar.user_id, _since(hold)
-    found = freshness.outcome(user_id, since, _bound(page))
+    found = freshness.outcome(user_id, since, bound(page))
     if found == Outcome.ASKING and user_id != hold.practitioner.user_id:
-        live.ask(user_id, _bound(page))  # anyone will do, and somebody else is free now
+        live.ask(user_id, bound(page))  # anyone will do, and somebody else is free now
     return found
 
 
@@ -68,7 +68,8 @@ def _since(hold: Hold) -> datetime:
     return hold.asked_at or scheduling.utc_now()
 
 
-def _bound(page: Page) -> timedelta | None:
+def bound(page: Page) -> timedelta | None:
+    """How old what is known of a calendar outside may be; None: the usual bound."""
     minutes = page.settings.stale_minutes
     return None if minutes is None else timedelta(minutes=minutes)
 

@@ -21,6 +21,8 @@ from free_times.online.page import Page
 from free_times.online.taking import JustTaken
 from sync.events.event import Event, Face
 from sync.feeds import ical
+from sync.two_way.freshness import Outcome
+from views.kit import brakes
 
 from . import choosing, pages
 from .pages import with_page
@@ -205,6 +207,7 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
         days=days,
         later=later and url_for(".ask_move", **facts["way"], **{"from": str(later)}),
         notice=notice,
+        asks=managing.needs_approval(page, made),
         **facts,
     )
 
@@ -220,14 +223,62 @@ def move(page: Page, uuid: str, token: str):
         return _show(page, made, is_old)
     if at is None:
         return _move_page(page, made)
+    origin = brakes.key("hold", brakes.network())
     try:
-        made = managing.move(page, made, at)
+        outcome = managing.ask(page, made, at, origin)
     except TooLate:
         return _show(page, made, False, _too_late(), 409)
     except JustTaken:
-        notice = _("This time was just taken. Your booking is unchanged. Choose another time.")
+        return _taken(page, made)
+    if outcome == Outcome.ASKING:
+        way = url_for("managed.wait", name=page.name, uuid=uuid, token=token)
+        return redirect(way, 303)
+    return _carry_out(page, made, at, outcome)
+
+
+@blueprint.get(f"{_WAY}/move/wait")
+@with_page
+def wait(page: Page, uuid: str, token: str):
+    """Move as soon as it is known whether the time is free: the visitor has pressed the button.
+    Where nobody has, nothing happens.
+    """
+    made, is_old = managing.find(page.clinic, uuid, token)
+    if made is None:
+        return _show(page, made, is_old)
+    if is_old:
+        is_now = managing.was_moved_just_now(made, made.booking.starts_at)
+        return _done(page, made) if is_now else _show(page, made, is_old)
+    waits = managing.look_again(page, made)
+    if waits is None:
+        return _show(page, made, False)
+    at, outcome = waits
+    if outcome == Outcome.ASKING:
+        return pages.show("wait.html", page, again=request.path)
+    return _carry_out(page, made, at, outcome)
+
+
+def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Outcome):
+    """Move it, unless a calendar outside could not be asked and the clinic wants it asked: what
+    is booked is not given up for what may be taken.
+    """
+    if outcome == Outcome.UNANSWERED and page.settings.when_stale != "open":
+        managing.give_up(made)
+        notice = _(
+            "We cannot make sure at the moment that this time is free. Your booking is unchanged."
+            " Try again in a minute, or call the clinic."
+        )
         return _move_page(page, made, notice, 409)
-    return _done(page, made)
+    try:
+        return _done(page, managing.move(page, made, at))
+    except TooLate:
+        return _show(page, made, False, _too_late(), 409)
+    except JustTaken:
+        return _taken(page, made)
+
+
+def _taken(page: Page, made: OnlineBooking):
+    notice = _("This time was just taken. Your booking is unchanged. Choose another time.")
+    return _move_page(page, made, notice, 409)
 
 
 def _done(page: Page, made: OnlineBooking):

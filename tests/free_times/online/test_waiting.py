@@ -5,7 +5,7 @@ them is too old; and what becomes of it where they give no answer.
 from datetime import datetime, timedelta
 
 import pytest
-from online_world import only_form, switch_on, text_of, to_check
+from online_world import only_form, switch_on, text_of, times_of, to_check
 from sync_world import WORLDS
 
 from base.scheduling import Span
@@ -209,3 +209,73 @@ def test_an_address_that_waits_for_nothing_books_nothing(visitor, page, jobs, wo
     for text in ("", "x", ticket[:-1], "1.2.3"):
         assert visitor.get(f"{page.path}/wait?form={text}").status_code == 404
     assert Booking.select().count() == 0
+
+
+def a_move(visitor, page, jobs, world):
+    """The page of a booking, and the form that moves it, while calendars are too old."""
+    answer = press(visitor, page)
+    jobs()
+    done = visitor.get(answer.location)
+    world.later(minutes=10)
+    ask = visitor.get(f"{done.location}/move")
+    return done.location, only_form(ask, "/move").put(time=times_of(ask)[-1])
+
+
+@ONE
+def test_a_move_waits_for_calendars_outside_too(visitor, page, jobs, world):
+    way, form = a_move(visitor, page, jobs, world)
+    before = Booking.get().starts_at
+    assert visitor.get(f"{way}/move/wait").status_code == 200  # nobody has pressed the button
+    assert Booking.get().starts_at == before
+    answer = form.send(visitor)
+    assert answer.location == f"{way}/move/wait"
+    assert 'http-equiv="refresh"' in visitor.get(answer.location).text
+    assert Booking.get().starts_at == before and Hold.select().count() == 1
+    jobs()
+    moved = visitor.get(answer.location)
+    assert "You are booked" in text_of(visitor.get(moved.location))
+    assert int(Booking.get().starts_at.timestamp()) == int(form["time"])
+    assert Hold.select().count() == 0
+    assert visitor.get(answer.location).location == moved.location  # the same page twice
+
+
+@ONE
+@pytest.mark.parametrize("choice", ["open", "pending", "close"])
+def test_a_move_that_cannot_be_checked(visitor, page, jobs, world, choice):
+    OnlineSettings.get().change(None, when_stale=choice)
+    way, form = a_move(visitor, page, jobs, world)
+    before = Booking.get().starts_at
+    answer = form.send(visitor)
+    world.later(seconds=6)
+    said = visitor.get(answer.location)
+    if choice == "open":
+        assert said.status_code == 303 and Booking.get().starts_at != before
+    else:
+        assert said.status_code == 409 and "Your booking is unchanged" in text_of(said)
+        assert Booking.get().starts_at == before and Hold.select().count() == 0
+        assert visitor.get(way).status_code == 200
+    assert Booking.get().status == "confirmed"
+
+
+@ONE
+def test_a_move_onto_a_busy_event_outside(visitor, page, jobs, world):
+    way, form = a_move(visitor, page, jobs, world)
+    before = Booking.get().starts_at
+    at = datetime.fromtimestamp(int(form["time"]), before.tzinfo)
+    answer = form.send(visitor)
+    world.robin.add("Dentist", at, at + timedelta(hours=1))
+    jobs()
+    said = visitor.get(answer.location)
+    assert said.status_code == 409 and "just taken" in text_of(said)
+    assert Booking.get().starts_at == before and visitor.get(way).status_code == 200
+
+
+@ONE
+def test_a_move_is_a_request_where_the_clinic_confirms(visitor, page, jobs, world):
+    way, form = a_move(visitor, page, jobs, world)
+    Booking.get().set_status("confirmed", None)
+    OnlineSettings.get().change(None, needs_approval=True, outside_blocks=False)
+    assert "has to confirm" in text_of(visitor.get(f"{way}/move"))
+    moved = form.send(visitor)
+    assert "Request sent" in text_of(visitor.get(moved.location))
+    assert Booking.get().status == "pending" and OnlineBooking.get().approve_by
