@@ -66,6 +66,11 @@ class Lazy(str):
         return str(self).lower()
 
 
+def together(*sentences: str) -> str:
+    """Sentences one after another; those that are "" are left out."""
+    return " ".join(str(sentence) for sentence in sentences if sentence)
+
+
 def lazy(message: str, /, **values: object) -> Lazy:
     """The same for tables of modules and classes: looked up when it is shown."""
     return Lazy(message, values)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from base import scheduling
-from base.catalogue import _
+from base.catalogue import _, ngettext
 from free_times import overlaps
 from models import Clinic
 
@@ -55,9 +55,12 @@ def examine() -> Iterator[tuple[bool, str]]:
         ids = ", ".join(f"{pair.first} and {pair.second}" for pair in nobody[:5])
         yield (
             False,
-            _(
+            ngettext(
+                "Bookings: {count} overlap that nobody agreed to (bookings {ids}). Open Health"
+                " to see it, and move one of the two.",
                 "Bookings: {count} overlaps that nobody agreed to (bookings {ids}). Open Health"
                 " to see them, and move one of each.",
+                len(nobody),
                 count=len(nobody),
                 ids=ids,
             ),

@@ -11,7 +11,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext, together
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
 from base.version import VERSION
@@ -40,11 +40,16 @@ def reseal() -> None:
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
         click.echo(
-            _("{done} accounts are sealed under the newest key.", done=done)
-            + (
-                _(" {lost} can be opened by no key: they ask to reconnect.", lost=lost)
+            together(
+                ngettext(
+                    "{count} account is sealed under the newest key.",
+                    "{count} accounts are sealed under the newest key.",
+                    done,
+                    count=done,
+                ),
+                _("{lost} can be opened by no key: they ask to reconnect.", lost=lost)
                 if lost
-                else ""
+                else "",
             )
         )
 

@@ -9,7 +9,7 @@ import pytest
 from flask import render_template_string
 from markupsafe import Markup
 
-from base.catalogue import Lazy, _, lazy, ngettext, translations
+from base.catalogue import Lazy, _, lazy, ngettext, together, translations
 
 
 class Loud(NullTranslations):
@@ -75,3 +75,7 @@ def test_a_sentence_of_a_table_is_its_english_words_to_the_program(loud):
     assert json.loads(json.dumps(late)) == "Up to date"
     for twin in (copy.copy(late), copy.deepcopy(late), pickle.loads(pickle.dumps(late))):
         assert isinstance(twin, Lazy) and twin == late and str(twin) == "Up to date!"
+
+
+def test_sentences_stand_together_without_those_that_are_not_said(loud):
+    assert together("Saved.", "", lazy("Look again.")) == "Saved. Look again.!"

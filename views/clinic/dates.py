@@ -8,7 +8,7 @@ from flask import Blueprint, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext
 from base.database import Taken
 from base.time_off import DatedHours
 from models import Practitioner, Venue
@@ -177,8 +177,10 @@ def tick(venue_id: int):
     if not saved:
         return _show(venue, 422, ticks=form)
     flash(
-        _(
+        ngettext(
+            "Saved. {venue} is closed on {count} holiday of the next 12 months.",
             "Saved. {venue} is closed on {count} holidays of the next 12 months.",
+            len(form.closed.data),
             venue=venue.name,
             count=len(form.closed.data),
         )

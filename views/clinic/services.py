@@ -6,7 +6,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField
 
-from base.catalogue import _, lazy
+from base.catalogue import _, lazy, ngettext, together
 from free_times import offers, rules
 from free_times.offers import Offer
 from free_times.rules import OnlineSettings
@@ -268,11 +268,16 @@ def archive(service_id: int):
     service.set_archived(True, current_user)
     left = leftover.ahead(Booking.service == service).count()
     flash(
-        _("{service} is archived. ", service=service.name)
-        + (
-            _("Its {left} bookings to come stay.", left=left)
+        together(
+            _("{service} is archived.", service=service.name),
+            ngettext(
+                "Its {count} booking to come stays.",
+                "Its {count} bookings to come stay.",
+                left,
+                count=left,
+            )
             if left
-            else _("It has no bookings to come.")
+            else _("It has no bookings to come."),
         )
     )
     return htmx.done(url_for("services.index"))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from peewee import fn
 
 from base import scheduling
-from base.catalogue import _, ngettext
+from base.catalogue import _, ngettext, together
 from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
@@ -283,19 +283,26 @@ def _while_synced(standing: Standing, provider: str) -> str:
                 episode=_episode(standing),
             )
         case State.ASKS_SOURCE:
-            return _(
-                "A calendar of theirs is suddenly empty;"
-                " {count} busy times were kept until they"
+            return ngettext(
+                "A calendar of theirs is suddenly empty; {count} busy time was kept until they"
                 " decide.",
-                count=f"{standing.question.detail.get('count', 0):,}",
+                "A calendar of theirs is suddenly empty; {count} busy times were kept until"
+                " they decide.",
+                standing.question.detail.get("count", 0),
             )
         case State.ASKS:
             count, total = (standing.question.detail.get(key) for key in ("count", "total"))
-            of = _(" of {total}", total=f"{total:,}") if total else ""
+            if not total:
+                return ngettext(
+                    "A sync would remove {count} event, so it stopped. Nothing has been removed.",
+                    "A sync would remove {count} events, so it stopped. Nothing has been removed.",
+                    count or 0,
+                )
             return _(
-                "A sync would remove {count}{of} events, so it stopped. Nothing has been removed.",
+                "A sync would remove {count} of {total} events, so it stopped. Nothing has been"
+                " removed.",
                 count=f"{count or 0:,}",
-                of=of,
+                total=f"{total:,}",
             )
         case State.UNREADABLE | State.IN_PART:
             return reading_words.in_short(standing)[1]
@@ -319,15 +326,12 @@ def _while_synced(standing: Standing, provider: str) -> str:
 def _episode(standing: Standing) -> str:
     """Since when nothing goes out, and what waits meanwhile."""
     left = standing.due - standing.in_step
-    waiting = (
-        ngettext(" {count} booking is not there yet.", " {count} bookings are not there yet.", left)
+    return together(
+        f"{status_words.since(standing.account)}.",
+        ngettext("{count} booking is not there yet.", "{count} bookings are not there yet.", left)
         if left > 0
-        else ""
-    )
-    return _(
-        "{since}.{waiting} Everything here is safe.",
-        since=status_words.since(standing.account),
-        waiting=waiting,
+        else "",
+        _("Everything here is safe."),
     )
 
 

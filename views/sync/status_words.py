@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.catalogue import _, lazy, ngettext
+from base.catalogue import _, lazy, ngettext, together
 from sync.connect import connections
 from sync.providers import registry
 from sync.tables import mappings
@@ -132,11 +132,13 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 name=name,
             )
         case State.NOT_SET_UP:
-            return _(
-                "{name} is not set up on this server now. The person who runs it can change that."
-                "{still_blocking}",
-                name=name,
-                still_blocking=_still_blocking(account),
+            return together(
+                _(
+                    "{name} is not set up on this server now. The person who runs it can change"
+                    " that.",
+                    name=name,
+                ),
+                _still_blocking(account),
             )
         case State.LOOKING:
             return _(
@@ -255,7 +257,7 @@ def _still_blocking(account: Account) -> str:
     return (
         ""
         if account.phase == "naming"
-        else _(" Nothing goes there, and {old_times}", old_times=old_times(account))
+        else _("Nothing goes there, and {old_times}", old_times=old_times(account))
     )
 
 
@@ -284,7 +286,7 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         if count
         else _("We could not make sure that none is left.")
     )
-    left += _unsearched(account, is_own)
+    left = together(left, _unsearched(account, is_own))
     if account.health == "reconnect":
         return _(
             "{name} does not let us in any more. {left} Connect again and we remove them, or end"
@@ -296,11 +298,11 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         account.health_word, _("{name} refused it or did not answer.", name=name)
     )
     again = (
-        _(" We try again at {wait_until}.", wait_until=display.moment(account.wait_until, zone))
+        _("We try again at {wait_until}.", wait_until=display.moment(account.wait_until, zone))
         if Standing(account).waits
         else ""
     )
-    return f"{why} {left}{again}"
+    return together(why, left, again)
 
 
 def _unsearched(account: Account, is_own: bool) -> str:
@@ -310,12 +312,12 @@ def _unsearched(account: Account, is_own: bool) -> str:
         return ""
     if not is_own:
         return _(
-            " {count} of the calendars there could not be looked into.", count=f"{len(places):,}"
+            "{count} of the calendars there could not be looked into.", count=f"{len(places):,}"
         )
     named = ", ".join(f"“{place}”" for place in places[:3])
     more = _(" and {count} more", count=f"{len(places) - 3:,}") if len(places) > 3 else ""
     return _(
-        " We could not look into {named}{more}. If you moved or copied a booking there, remove it"
+        "We could not look into {named}{more}. If you moved or copied a booking there, remove it"
         " by hand.",
         named=named,
         more=more,

@@ -5,7 +5,7 @@ way they go.
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
 
-from base.catalogue import _
+from base.catalogue import _, together
 from sync.feeds import owned
 from sync.tables.accounts import Account
 from views.kit import htmx, sync_words
@@ -84,9 +84,11 @@ def choose():
     connected = (
         Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
     )
-    where = _(" Events outside are rewritten in place.") if connected else ""
     return sync_page.changed(
-        _("Saved. Private links show it when they are next read.{where}", where=where),
+        together(
+            _("Saved. Private links show it when they are next read."),
+            _("Events outside are rewritten in place.") if connected else "",
+        ),
         "identifier",
         _SYNC,
     )
