@@ -1,4 +1,5 @@
-// A booking moved in the columns of the calendar: dragged by mouse or pen, or by keyboard (M, arrows, Enter).
+// A booking moved in the columns of the calendar: dragged by mouse or pen, by a finger that rests on it
+// first, or by keyboard (M, arrows, Enter).
 // Only how far it goes is sent; what may be is decided on the server, which asks where the form would.
 (() => {
   "use strict";
@@ -6,6 +7,7 @@
   const CALLED_OFF = ["cancelled", "no_show"];
   const EDGE = 7; // pixels at the lower edge that make it longer
   const SLACK = 5; // pixels that a press may wander
+  const REST = 450; // milliseconds that a finger rests on a booking before it drags
   const minutes = (clock) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3, 5));
   const two = (number) => String(number).padStart(2, "0");
   const wall = (total) => `${two(Math.floor(total / 60) % 24)}:${two(total % 60)}`;
@@ -121,21 +123,31 @@
     form.submit();
   };
 
-  // ---- by mouse or pen; a finger scrolls ----
+  // ---- by mouse, pen or finger; a finger that moves at once scrolls ----
 
   const drop = () => {
+    clearTimeout(pressed?.rest);
     pressed = null;
     if (move && !move.isSent) leave();
   };
   document.addEventListener("pointerdown", (down) => {
-    if (move && !move.isSent) leave();
-    const found = down.button === 0 && down.pointerType !== "touch" && movable(down.target);
+    drop();
+    const found = down.button === 0 && down.isPrimary && movable(down.target);
     if (!found || down.ctrlKey || down.metaKey || down.shiftKey || move) return;
+    const isTouch = down.pointerType === "touch";
     const { bottom, height } = found.block.getBoundingClientRect();
-    const isEdge = bottom - down.clientY <= Math.min(EDGE, height / 3);
+    const isEdge = !isTouch && bottom - down.clientY <= Math.min(EDGE, height / 3);
     const top = columnOf(found.link).getBoundingClientRect().top;
-    pressed = { found, isEdge, x: down.clientX, y: down.clientY, depth: down.clientY - top };
+    const depth = down.clientY - top;
+    pressed = { found, isEdge, isTouch, x: down.clientX, y: down.clientY, depth };
+    if (isTouch) pressed.rest = setTimeout(() => begin(found, false), REST);
   });
+  // Once a booking is held, the page neither scrolls under the finger nor opens a menu of the link.
+  const hold = (event) => {
+    if (pressed?.isTouch && move) event.preventDefault();
+  };
+  document.addEventListener("touchmove", hold, { passive: false });
+  document.addEventListener("contextmenu", hold);
   document.addEventListener("dragstart", (drag) => {
     if (pressed) drag.preventDefault(); // of the link as a link
   });
@@ -143,7 +155,9 @@
     if (!pressed) return;
     if (!to.buttons) return drop(); // let go outside the window
     if (!move) {
-      if (Math.hypot(to.clientX - pressed.x, to.clientY - pressed.y) < SLACK) return;
+      const far = Math.hypot(to.clientX - pressed.x, to.clientY - pressed.y);
+      if (pressed.isTouch && far > 2 * SLACK) return drop();
+      if (pressed.isTouch || far < SLACK) return;
       begin(pressed.found, false);
     }
     if (move.isSent) return;
@@ -165,6 +179,7 @@
       setTimeout(() => removeEventListener("click", swallow, { capture: true }));
       save();
     }
+    clearTimeout(pressed?.rest);
     pressed = null;
   });
   document.addEventListener("pointercancel", drop);
@@ -183,7 +198,11 @@
         begin(found, true);
         return;
       }
-      if (move.isSent) return;
+      if (move.isSent) {
+        press.preventDefault(); // the answer is on its way: nothing else is opened meanwhile
+        press.stopPropagation();
+        return;
+      }
       if (key === "Escape") {
         pressed = null;
         leave("Not moved.");

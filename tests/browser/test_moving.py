@@ -133,3 +133,71 @@ def test_a_drop_on_taken_time_opens_the_form_with_the_wish(page, linden, booking
     expect(page.get_by_label("From", exact=True)).to_have_value("12:07")
     expect(page.locator("#flash")).to_contain_text("The time is taken")
     assert place(booking) == (SEVEN_PAST, MINUTES)
+
+
+class Finger:
+    """One finger on a screen of that size, by the browser's own protocol."""
+
+    def __init__(self, page, x: float, y: float):
+        self._send = page.context.new_cdp_session(page).send
+        self.x, self.y = x, y
+        self._touch("touchStart")
+
+    def _touch(self, kind: str) -> None:
+        points = [] if kind == "touchEnd" else [{"x": self.x, "y": self.y}]
+        self._send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def go(self, x: float = 0, y: float = 0) -> None:
+        for _ in range(4):
+            self.x, self.y = self.x + x / 4, self.y + y / 4
+            self._touch("touchMove")
+
+    def lift(self) -> None:
+        self._touch("touchEnd")
+
+
+@pytest.fixture
+def phone(enter, address, receptionist, linden, booking):
+    size = {"width": 390, "height": 844}
+    page = enter(receptionist.email, viewport=size, has_touch=True, is_mobile=True)
+    page.goto(f"{address}/calendar?calendar={linden.calendar.id}&day=2026-11-26&view=day")
+    page.set_default_timeout(10_000)
+    block(page).scroll_into_view_if_needed()
+    return page
+
+
+def finger_on(page) -> Finger:
+    box = block(page).bounding_box()
+    return Finger(page, box["x"] + box["width"] / 2, box["y"] + 15)
+
+
+def test_a_finger_that_rests_on_a_booking_drags_it(phone, booking):
+    finger = finger_on(phone)
+    phone.locator("#week [data-moving]").wait_for()
+    scrolled = phone.evaluate("scrollY")
+    finger.go(y=hour(phone))
+    expect(phone.locator("#moving")).to_contain_text("11:07–11:55")
+    assert phone.evaluate("scrollY") == scrolled
+    with phone.expect_navigation():
+        finger.lift()
+    assert place(booking) == (SEVEN_PAST + HOUR, MINUTES)
+
+
+def test_a_finger_that_moves_at_once_scrolls_and_a_tap_opens_the_card(phone, booking):
+    finger = finger_on(phone)
+    finger.go(y=-200)
+    finger.lift()
+    phone.wait_for_function("scrollY > 0")
+    assert phone.locator("#week [data-moving]").count() == 0
+    block(phone).tap()
+    expect(phone.get_by_role("dialog")).to_contain_text("+15 min")
+    assert place(booking) == (SEVEN_PAST, MINUTES)
+
+
+def test_a_finger_that_rests_and_lifts_changes_nothing(phone, booking):
+    finger = finger_on(phone)
+    phone.locator("#week [data-moving]").wait_for()
+    finger.lift()
+    expect(phone.locator("#week [data-moving]")).to_have_count(0)
+    assert phone.get_by_role("dialog").count() == 0
+    assert place(booking) == (SEVEN_PAST, MINUTES)
