@@ -36,6 +36,7 @@ from sync.two_way import run
 
 BASE = "http://sandbox"
 LISTS = "/(events|calendarView)(/delta)?$"
+VIEWS = "/(events|calendarView|instances)$"  # lists, not histories
 
 
 class SyncWorld:
@@ -52,6 +53,7 @@ class SyncWorld:
     def __init__(self, linden, clock, webhook_url="http://localhost:8000"):
         self.linden, self.clock, self.user = linden, clock, linden.pat
         self.messages, self.look = [], lambda moment, request: None
+        self.lies = []  # how the next lists are shortened
         self.sandbox = self.imitation()
         connections.set_up(
             connections.Setup(
@@ -87,7 +89,7 @@ class SyncWorld:
         )
 
     def transport(self, kind):
-        return Watched(self.sandbox, self.look)
+        return Watched(self.sandbox, self.look, self.lies)
 
     def watch(self, look):
         """`look("before", request)` and `look("after", request)` are called around each request's
@@ -189,6 +191,13 @@ class SyncWorld:
     # ---- connecting and running ----
 
     def connect(self, user=None, email=None, *granted) -> Account:
+        """Connected, and its calendars listed."""
+        account = self.arrive(user, email, *granted)
+        connecting.list_calendars(account, connections.open_account(account))
+        return account
+
+    def arrive(self, user=None, email=None, *granted) -> Account:
+        """Connected, and nothing asked yet."""
         made, user, email = (
             self.grant(email or self.email, *granted),
             user or self.user,
@@ -200,11 +209,9 @@ class SyncWorld:
             self.clock.now + timedelta(hours=1),
             frozenset(made["scope"].split()),
         )
-        account = starting.connect(
+        return starting.connect(
             user, self.kind, email, connections.sealed(tokens), tokens.scopes, None
         )
-        connecting.list_calendars(account, connections.open_account(account))
-        return account
 
     def start(self, user=None, email=None, sources=()) -> Account:
         """Connected, named, started, and run once; with these calendars to read."""
@@ -491,18 +498,34 @@ class MicrosoftSyncWorld(SyncWorld):
 class Watched(httpx.WSGITransport):
     """An imitation provider, with somebody looking on before each request's work and after it."""
 
-    def __init__(self, app, look):
+    def __init__(self, app, look, lies=()):
         super().__init__(app=app)
-        self.look = look
+        self.look, self.lies = look, lies
 
     def handle_request(self, request):
         self.look("before", request)
         answer = super().handle_request(request)
         self.look("after", request)
+        is_list = request.method == "GET" and re.search(VIEWS, unquote(request.url.path))
+        if self.lies and is_list and answer.status_code == 200:
+            return shortened(answer, self.lies.pop())
         return answer
 
 
 WORLDS = {"google": SyncWorld, "microsoft": MicrosoftSyncWorld}
+
+
+def shortened(good: httpx.Response, shorten) -> httpx.Response:
+    """A complete answer, but shorter."""
+    good.read()
+    page = json.loads(good.content)
+    return httpx.Response(
+        200,
+        json={
+            name: shorten(value) if name in ("items", "value") else value
+            for name, value in page.items()
+        },
+    )
 
 
 def lie(monkeypatch, times: int | None, shorten, lists=LISTS) -> None:
@@ -517,14 +540,6 @@ def lie(monkeypatch, times: int | None, shorten, lists=LISTS) -> None:
             or next(lies, None) is None
         ):
             return good
-        good.read()
-        page = json.loads(good.content)
-        return httpx.Response(
-            200,
-            json={
-                name: shorten(value) if name in ("items", "value") else value
-                for name, value in page.items()
-            },
-        )
+        return shortened(good, shorten)
 
     monkeypatch.setattr(httpx.WSGITransport, "handle_request", told)

@@ -5,7 +5,7 @@ really gone is free soon, on both providers.
 from datetime import timedelta
 
 import pytest
-from sync_world import WORLDS, lie
+from sync_world import VIEWS, WORLDS, lie
 
 from base.outside import ExternalEvent
 from sync.tables.accounts import RemoteCalendar
@@ -18,7 +18,6 @@ LIES = {
     "half": lambda items: items[::2],
     "last": lambda items: items[:-1],
 }
-VIEWS = "/(events|calendarView|instances)$"  # lists, not histories
 
 
 @pytest.fixture(params=WORLDS)

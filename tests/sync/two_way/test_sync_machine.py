@@ -34,12 +34,21 @@ from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.earlier import EarlierAccount
 from sync.tables.notices import Notice
-from sync.two_way import decisions
+from sync.two_way import decisions, first_look
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 hours = st.integers(-40 * 24, 400 * 24)
 near = st.integers(24, 60 * 24)
 which = st.integers(0, 30)
+mishaps = st.tuples(
+    st.sampled_from(("time_out", "reset", "fail", "fail 429")),
+    st.sampled_from(("batch", "events", "")),
+    st.integers(0, 5),
+) | st.tuples(
+    st.sampled_from((400, 401, 403, 404, 410, 412, 423)),
+    st.sampled_from(("items", "lists")),
+    st.integers(0, 5),
+)
 
 
 class Crash(BaseException):
@@ -51,9 +60,12 @@ class TwoWaySync(RuleBasedStateMachine):
     linden = clock = None
 
     @initialize(
-        edits=st.sampled_from(("put_back", "ask", "follow")), first=st.lists(near, max_size=6)
+        edits=st.sampled_from(("put_back", "ask", "follow")),
+        first=st.lists(near, max_size=6),
+        mishaps=st.lists(mishaps, max_size=2),
+        crash=st.none() | st.tuples(st.integers(0, 8), st.booleans()),
     )
-    def begin(self, edits, first):
+    def begin(self, edits, first, mishaps, crash):
         self.clock.now = NOW
         type(self).fresh()
         self.linden = type(self).linden
@@ -64,7 +76,7 @@ class TwoWaySync(RuleBasedStateMachine):
         self.world.watch(self.maybe_crash)
         for hour in first:
             self.book(hour, False)
-        self.account = self.world.start(sources=[self.world.source()])
+        self.connect(mishaps, crash)
         controls.change(self.account, self.world.user, edits=edits)
         self.make_calendar()
         self.edits = edits
@@ -72,16 +84,44 @@ class TwoWaySync(RuleBasedStateMachine):
         self.begin_colleague()
         self.expected = self.rows()
 
+    def connect(self, mishaps, crash):
+        """Connect and start, with these mishaps on the way, and perhaps a kill."""
+        self.account = self.world.arrive()
+        for kind, path, skip in mishaps:
+            if isinstance(kind, int):
+                self.deny(kind, path, skip)
+            else:
+                self.trouble(kind, path, skip)
+        self.crash_at = crash and list(crash)
+        for _ in range(8):
+            with suppress(Crash):
+                first_look.look(self.account.id)
+            if Account.get_by_id(self.account.id).listed_at:
+                break
+            self.crash_at = None
+            self.clock.now += timedelta(minutes=40)
+        self.account = Account.get_by_id(self.account.id)
+        starting.start(self.account, self.world.user, "Kalends Pat", "Europe/London")
+        source = RemoteCalendar.get(
+            RemoteCalendar.account == self.account,
+            RemoteCalendar.calendar_id == self.world.source(),
+        )
+        sources.turn_on(source, self.world.user)
+        with suppress(Crash):
+            self.world.run(self.account)
+        self.crash_at = None
+
     def make_calendar(self):
         """Wait until our calendar is made.
 
         On a machine that stalls, the bound of one exchange in seconds may end the first round
         before that.
         """
-        for _ in range(5):
+        for _ in range(8):
             if self.world.destination(self.account):
+                self.world.sandbox.faults.clear()
                 return
-            self.clock.now += timedelta(minutes=1)
+            self.clock.now += timedelta(minutes=40)
             self.world.run(self.account)
         raise AssertionError(f"no calendar: {Account.get_by_id(self.account.id).health_word}")
 
@@ -247,7 +287,7 @@ class TwoWaySync(RuleBasedStateMachine):
         self.world.trouble(kind, path, skip)
 
     @rule(
-        status=st.sampled_from((400, 403, 404, 410, 412, 423)),
+        status=st.sampled_from((400, 401, 403, 404, 410, 412, 423)),
         path=st.sampled_from(("items", "lists")),
         skip=st.integers(0, 3),
     )
@@ -271,6 +311,11 @@ class TwoWaySync(RuleBasedStateMachine):
     @rule(after=st.integers(0, 3))
     def cut_batch(self, after):
         self.world.sandbox.faults.reset_batch(after)
+
+    @rule(step=st.sampled_from((1, 2, 99)), times=st.integers(1, 2))
+    def lie(self, step, times):
+        """The next complete lists lack some or all of what stands there."""
+        self.world.lies[:] = [lambda items: items[1::step]] * times
 
     @rule(at=st.integers(0, 8), after=st.booleans())
     def crash(self, at, after):
@@ -340,6 +385,7 @@ class TwoWaySync(RuleBasedStateMachine):
 
     @rule()
     def settle(self):
+        self.world.lies.clear()
         self.settle_leaving()
         for _ in range(10):
             self.clock.now += timedelta(minutes=20)
