@@ -45,7 +45,9 @@ WHICH = [
 
 
 class BookingForm(Times):
-    together: ClassVar = {"When": ("calendar", "day", "last_day", "starts", "ends", "all_day")}
+    together: ClassVar = {
+        lazy("When"): ("calendar", "day", "last_day", "starts", "ends", "all_day")
+    }
     not_stored = (
         "key",
         "anyone",

@@ -42,7 +42,7 @@ FACTS = {  # BadTime → the field and the sentence
 
 class OffForm(Merging):
     together: ClassVar = {
-        "When": ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")
+        lazy("When"): ("first_on", "last_on", "whole", "starts", "ends", "weekly", "until")
     }
     not_stored = ("key", "kept", "days")
 

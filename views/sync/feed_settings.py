@@ -26,7 +26,7 @@ _BLOCK_CHOICES = [("", lazy("Nothing")), *sync_words.BLOCKS.items()]
 class BusySettings(Merging):
     """What can be chosen for a link that shows free and busy alone."""
 
-    together: ClassVar = {"Time span": ("window", "past_days", "future_days")}
+    together: ClassVar = {lazy("Time span"): ("window", "past_days", "future_days")}
 
     name = Line(lazy("Name"), 80, lazy("Name the link"))
     window = Choice(lazy("Time span"), choices=[*sync_words.WINDOW_NAMES.items(), _OWN])
@@ -58,8 +58,8 @@ class FeedSettings(BusySettings):
 
     together: ClassVar = {
         **BusySettings.together,
-        "What the title says": ("title", "first", "second", "third"),
-        "Which bookings it shows": ("preset", *(f"status_{status}" for status in STATUSES)),
+        lazy("What the title says"): ("title", "first", "second", "third"),
+        lazy("Which bookings it shows"): ("preset", *(f"status_{status}" for status in STATUSES)),
     }
 
     title = Choice(lazy("What the title says"), choices=[*sync_words.TITLES.items(), _OWN])

@@ -40,7 +40,7 @@ WINDOWS = {
 
 
 class Settings(Merging):
-    together: ClassVar = {"Whose bookings go there": ("others", "covers")}
+    together: ClassVar = {lazy("Whose bookings go there"): ("others", "covers")}
 
     edits = Choice(
         lazy("If someone edits a booking there"),
