@@ -46,15 +46,20 @@ def _candidates(uuid: UUID, salt: str) -> list[str]:
     return vault.derived(_PURPOSE, f"{uuid}|{salt}")
 
 
+def uuid_of(text: str) -> UUID:
+    """The booking that an address names; none has the one for anything else."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
 def find(clinic: Clinic, uuid: str, given: str) -> tuple[OnlineBooking | None, bool]:
     """The booking behind a link of this clinic, and whether the link is the one from before the
     booking was moved. (None, False) for every kind of refusal: the same query and the same
     comparison whatever the answer.
     """
-    try:
-        wanted = UUID(uuid)
-    except ValueError:
-        wanted = UUID(int=0)
+    wanted = uuid_of(uuid)
     row = (
         OnlineBooking.select(OnlineBooking, Booking, Practitioner, Venue, User, Service)
         .join(Booking)
@@ -102,8 +107,8 @@ def may_change(page: Page, made: OnlineBooking) -> bool:
 
 
 def may_move(page: Page, made: OnlineBooking) -> bool:
-    """Whether it can be moved on the page: its service is still offered there."""
-    return may_change(page, made) and _terms(page, made) != []
+    """Whether it can be moved on the page: the page is on, and its service offered there."""
+    return page.settings.is_on and may_change(page, made) and _terms(page, made) != []
 
 
 def cancel(page: Page, made: OnlineBooking) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
 from peewee import CharField, ForeignKeyField
 
@@ -10,7 +11,9 @@ from base.audit import AuditEntry
 from base.database import Base, InstantField, Taken, alone, now, unique
 from base.text import search_key
 from free_times.rules import OnlineSettings
-from models import Clinic, User
+from models import Booking, Clinic, User
+
+from .bookings import OnlineBooking
 
 LEADS_ON = timedelta(days=90)  # for so long an old name leads to the new one
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38}[a-z0-9])", re.ASCII)
@@ -43,15 +46,27 @@ def find(name: str) -> tuple[PageName, OnlineSettings] | None:
     """The name with its clinic, as somebody wrote it, and the clinic's settings. None where no
     page has it, and where the page is switched off. One query, whatever the answer.
     """
+    return _find(
+        PageName.name == (name.lower() if is_name(name.lower()) else ""),
+        PageName.until.is_null() | (PageName.until > scheduling.utc_now()),
+        OnlineSettings.is_on,
+    )
+
+
+def of_booking(uuid: UUID) -> tuple[PageName, OnlineSettings] | None:
+    """The name in force of the clinic where this was booked online, also while its page is off:
+    who has booked goes on seeing the booking.
+    """
+    booked = OnlineBooking.select(OnlineBooking.clinic).join(Booking).where(Booking.uuid == uuid)
+    return _find(PageName.clinic.in_(booked), PageName.until.is_null())
+
+
+def _find(*wanted: object) -> tuple[PageName, OnlineSettings] | None:
     row = (
         PageName.select(PageName, Clinic, OnlineSettings)
         .join(Clinic)
         .join(OnlineSettings, on=(OnlineSettings.clinic == Clinic.id), attr="own_settings")
-        .where(
-            PageName.name == (name.lower() if is_name(name.lower()) else ""),
-            PageName.until.is_null() | (PageName.until > scheduling.utc_now()),
-            OnlineSettings.is_on,
-        )
+        .where(*wanted)
         .get_or_none()
     )
     return (row, row.clinic.own_settings) if row else None

@@ -25,24 +25,19 @@ from sync.two_way.freshness import Outcome
 from views.kit import brakes
 
 from . import choosing, pages
-from .pages import with_page
+from .pages import with_any_link, with_booking
 
 blueprint = pages.blueprint(__name__)
 _WAY = "/booking/<uuid>/<token>"
 
 
 @blueprint.get(_WAY)
-@with_page
-def show(page: Page, uuid: str, token: str):
-    made, is_old = managing.find(page.clinic, uuid, token)
-    return _show(page, made, is_old)
+@with_booking
+def show(page: Page, made: OnlineBooking):
+    return _show(page, made)
 
 
-def _show(
-    page: Page, made: OnlineBooking | None, is_old: bool, notice: str = "", status: int = 200
-):
-    if made is None or is_old:
-        return pages.show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
+def _show(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
     return pages.show("booking.html", page, status, notice=notice, **_facts(page, made))
 
 
@@ -108,12 +103,9 @@ def _outlook(page: Page, made: OnlineBooking) -> str:
 
 
 @blueprint.get(f"{_WAY}/appointment.ics")
-@with_page
-def appointment(page: Page, uuid: str, token: str):
+@with_booking
+def appointment(page: Page, made: OnlineBooking):
     """One entry for any calendar app."""
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None or is_old:
-        return _show(page, made, is_old)
     booking = made.booking
     statuses = {"cancelled": "cancelled", "pending": "tentative"}
     zone_name = booking.practitioner.venue.zone_name
@@ -135,42 +127,35 @@ def appointment(page: Page, uuid: str, token: str):
 
 
 @blueprint.get(f"{_WAY}/cancel")
-@with_page
-def ask_cancel(page: Page, uuid: str, token: str):
+@with_booking
+def ask_cancel(page: Page, made: OnlineBooking):
     """Whether to cancel: nothing happens before the button is pressed."""
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None or is_old or not managing.may_change(page, made):
-        return _show(page, made, is_old)
+    if not managing.may_change(page, made):
+        return _show(page, made)
     return pages.show("cancel.html", page, **_facts(page, made))
 
 
 @blueprint.post(f"{_WAY}/cancel")
-@with_page
-def cancel(page: Page, uuid: str, token: str):
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None or is_old:
-        return _show(page, made, is_old)
+@with_booking
+def cancel(page: Page, made: OnlineBooking):
     try:
         managing.cancel(page, made)
     except TooLate:
-        return _show(page, made, False, _too_late(), 409)
-    return redirect(url_for(".show", name=page.name, uuid=uuid, token=token), 303)
+        return _show(page, made, _too_late(), 409)
+    return _done(page, made)
 
 
 @blueprint.post(f"{_WAY}/accept")
-@with_page
-def accept(page: Page, uuid: str, token: str):
+@with_booking
+def accept(page: Page, made: OnlineBooking):
     """Take the other time that the clinic offered."""
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None or is_old:
-        return _show(page, made, is_old)
     try:
         if not requests.accept(made):
-            return _show(page, made, False, _("This time is not offered any more."), 409)
+            return _show(page, made, _("This time is not offered any more."), 409)
     except SlotTaken:
         notice = _("This time was just taken. Choose another time, or wait for the clinic.")
-        return _show(page, made, False, notice, 409)
-    return redirect(url_for(".show", name=page.name, uuid=uuid, token=token), 303)
+        return _show(page, made, notice, 409)
+    return _done(page, made)
 
 
 def _too_late() -> str:
@@ -178,12 +163,11 @@ def _too_late() -> str:
 
 
 @blueprint.get(f"{_WAY}/move")
-@with_page
-def ask_move(page: Page, uuid: str, token: str):
+@with_booking
+def ask_move(page: Page, made: OnlineBooking):
     """Other times for it."""
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None or is_old or not managing.may_move(page, made):
-        return _show(page, made, is_old)
+    if not managing.may_move(page, made):
+        return _show(page, made)
     return _move_page(page, made)
 
 
@@ -213,44 +197,38 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
 
 
 @blueprint.post(f"{_WAY}/move")
-@with_page
-def move(page: Page, uuid: str, token: str):
-    made, is_old = managing.find(page.clinic, uuid, token)
+@with_any_link
+def move(page: Page, made: OnlineBooking, is_old: bool):
     at: datetime | None = pages.instant(request.form.get("time", ""))
-    if made is not None and is_old and managing.was_moved_just_now(made, at):
-        return _done(page, made)  # the same button was pressed twice
-    if made is None or is_old:
-        return _show(page, made, is_old)
+    if is_old:
+        is_same = managing.was_moved_just_now(made, at)  # the same button was pressed twice
+        return _done(page, made) if is_same else pages.no_link(page, is_old)
     if at is None:
         return _move_page(page, made)
     origin = brakes.key("hold", brakes.network())
     try:
         outcome = managing.ask(page, made, at, origin)
     except TooLate:
-        return _show(page, made, False, _too_late(), 409)
+        return _show(page, made, _too_late(), 409)
     except JustTaken:
         return _taken(page, made)
     if outcome == Outcome.ASKING:
-        way = url_for("managed.wait", name=page.name, uuid=uuid, token=token)
-        return redirect(way, 303)
+        return _to("managed.wait", page, made)
     return _carry_out(page, made, at, outcome)
 
 
 @blueprint.get(f"{_WAY}/move/wait")
-@with_page
-def wait(page: Page, uuid: str, token: str):
+@with_any_link
+def wait(page: Page, made: OnlineBooking, is_old: bool):
     """Move as soon as it is known whether the time is free: the visitor has pressed the button.
     Where nobody has, nothing happens.
     """
-    made, is_old = managing.find(page.clinic, uuid, token)
-    if made is None:
-        return _show(page, made, is_old)
     if is_old:
         is_now = managing.was_moved_just_now(made, made.booking.starts_at)
-        return _done(page, made) if is_now else _show(page, made, is_old)
+        return _done(page, made) if is_now else pages.no_link(page, is_old)
     waits = managing.look_again(page, made)
     if waits is None:
-        return _show(page, made, False)
+        return _show(page, made)
     at, outcome = waits
     if outcome == Outcome.ASKING:
         return pages.show("wait.html", page, again=request.path)
@@ -271,7 +249,7 @@ def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Outcome):
     try:
         return _done(page, managing.move(page, made, at))
     except TooLate:
-        return _show(page, made, False, _too_late(), 409)
+        return _show(page, made, _too_late(), 409)
     except JustTaken:
         return _taken(page, made)
 
@@ -282,5 +260,9 @@ def _taken(page: Page, made: OnlineBooking):
 
 
 def _done(page: Page, made: OnlineBooking):
-    token = managing.token(made)
-    return redirect(url_for(".show", name=page.name, uuid=made.booking.uuid, token=token), 303)
+    return _to("managed.show", page, made)
+
+
+def _to(endpoint: str, page: Page, made: OnlineBooking):
+    way = {"name": page.name, "uuid": made.booking.uuid, "token": managing.token(made)}
+    return redirect(url_for(endpoint, **way), 303)

@@ -6,13 +6,16 @@ They use no session: nothing here asks who is signed in, and no answer sets a co
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, request, url_for
 
 from base import scheduling
-from free_times.online import names
+from free_times.online import managing, names
+from free_times.online.bookings import OnlineBooking
 from free_times.online.page import Page
+from free_times.rules import OnlineSettings
 from views.kit import display
 
 STYLESHEETS = ("app.css", "layout.css", "components.css", "screens.css", "visitor.css")
@@ -41,17 +44,63 @@ def with_page(view: Callable) -> Callable:
         row, settings = found
         if row.until is not None:
             return _led_on(names.in_force(row.clinic), kwargs)
-        g.visited = Page.of(row.clinic, row.name, settings)
-        return view(g.visited, **kwargs)
+        return _on(view, row, settings, kwargs)
 
     return shown
+
+
+def with_booking(view: Callable) -> Callable:
+    """Give a view the clinic's page and the visitor's own booking. What its address does not open
+    is refused here, and so is a link from before the booking was moved.
+    """
+
+    def unless_old(page: Page, made: OnlineBooking, is_old: bool, **kwargs):
+        return no_link(page, is_old) if is_old else view(page, made, **kwargs)
+
+    return wraps(view)(with_any_link(unless_old))
+
+
+def with_any_link(view: Callable) -> Callable:
+    """The same, and whether the link is from before the booking was moved.
+
+    A link outlives the name that stands in it, and a page that is switched off.
+    """
+
+    @wraps(view)
+    def shown(name: str, uuid: str, token: str, **kwargs):
+        found = names.find(name)
+        if found is None or found[0].until is not None:
+            found = names.of_booking(managing.uuid_of(uuid))
+            if found is None or managing.find(found[0].clinic, uuid, token)[0] is None:
+                return missing()
+            if found[0].name != name.lower():
+                return _led_on(found[0].name, {"uuid": uuid, "token": token, **kwargs})
+        row, settings = found
+        made, is_old = managing.find(row.clinic, uuid, token)
+
+        def opened(page: Page, **kwargs):
+            return no_link(page) if made is None else view(page, made, is_old=is_old, **kwargs)
+
+        return _on(opened, row, settings, kwargs)
+
+    return shown
+
+
+def no_link(page: Page, is_old: bool = False) -> Response:
+    """The answer to a link that opens no booking of this clinic, any more or ever."""
+    return show("no_link.html", page, 410 if is_old else 404, is_old=is_old)
+
+
+def _on(view: Callable, row: names.PageName, settings: OnlineSettings, kwargs: dict):
+    g.visited = Page.of(row.clinic, row.name, settings)
+    return view(g.visited, **kwargs)
 
 
 def _led_on(name: str | None, kwargs: dict) -> Response:
     if name is None:
         return missing()
-    address = url_for(request.endpoint, name=name, **kwargs, **request.args.to_dict())
-    return redirect(address, 307)
+    asked = f"?{urlencode(request.args)}" if request.args else ""  # never as arguments of `url_for`
+    return redirect(url_for(request.endpoint, name=name, **kwargs) + asked, 307)
 
 
 def show(template: str, page: Page, status: int = 200, **shown) -> Response:

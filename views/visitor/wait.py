@@ -38,7 +38,8 @@ def show(page: Page):
     except JustTaken:
         outcome = Outcome.FRESH  # which says it
     if outcome == Outcome.ASKING:
-        again = url_for("wait.show", **{"name": page.name, **request.args.to_dict()})
+        said = {word: request.args[word] for word in ("form", "zone") if word in request.args}
+        again = url_for("wait.show", name=page.name, **said)
         return pages.show("wait.html", page, again=again)
     answer = details.finish(page, ticket, sent, outcome, MultiDict(sent.typed))
     waiting.give_up(hold)

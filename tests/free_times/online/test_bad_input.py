@@ -400,6 +400,24 @@ def test_it_ends_30_days_after_the_appointment(visitor, page, clock):
     assert Booking.get().status == "confirmed"
 
 
+def test_a_link_outlives_the_address_and_the_page(visitor, page, linden, stranger, clock):
+    OnlineSettings.get().change(None, horizon_days=200, notice_hours=24 * 150)
+    done = book(visitor, page.path)
+    names.rename(linden.clinic, None, "linden-physio")
+    clock.now += timedelta(days=100)
+    led = visitor.get(f"{done.location}/cancel")
+    assert led.status_code == 307 and led.location.startswith("/book/linden-physio/booking/")
+    wrong = visitor.get(done.location[:-3] + "abc")
+    assert wrong.status_code == 404 and wrong.data == visitor.get("/book/nobody/").data
+    OnlineSettings.get().change(None, is_on=False)
+    shown = visitor.get(led.location.removesuffix("/cancel"))
+    assert "You are booked" in text_of(shown) and "/move" not in shown.get_data(as_text=True)
+    gone = only_form(visitor.get(led.location), "/cancel").send(visitor)
+    assert "Cancelled" in text_of(visitor.get(gone.location))
+    assert Booking.get().status == "cancelled"
+    assert visitor.get("/book/linden-physio/").status_code == 404
+
+
 def test_the_clinics_rule_ends_changes(visitor, page, clock):
     OnlineSettings.get().change(None, change_hours=24, phone="+44 20 7946 0000")
     done = book(visitor, page.path, at=60)

@@ -53,6 +53,8 @@ def test_a_name_leads_on_for_90_days_and_belongs_to_nobody_else_until_then(
     led = visitor.get("/book/linden/times?service=shoulder&venue=linden-street")
     assert led.status_code == 307
     assert led.location == "/book/linden-physio/times?service=shoulder&venue=linden-street"
+    odd = visitor.get("/book/linden/?name=x&_external=1&_scheme=javascript&_anchor=a&endpoint=b")
+    assert odd.location.startswith("/book/linden-physio/?")
     with pytest.raises(Taken):
         names.rename(stranger.clinic, None, "linden")
     names.rename(linden.clinic, None, "linden")  # and back
