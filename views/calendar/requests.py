@@ -12,7 +12,8 @@ from base.changes import ChangedMeanwhile
 from base.clashes import ClosedCalendar, SlotTaken
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
-from views.kit import access, display, htmx
+from models import Practitioner
+from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -56,10 +57,18 @@ class Line:
 def lines() -> list[Line]:
     """The open requests in words."""
     several = len({made.booking.practitioner_id for made in open_ones()}) > 1
-    return [_line(made, several) for made in open_ones()]
+    unchecked = {made.booking.patient_id for made in open_ones() if made.is_to_check}
+    return [_line(made, several, made.booking.patient_id in unchecked) for made in open_ones()]
 
 
-def _line(made: OnlineBooking, several: bool) -> Line:
+def _zone(calendar: Practitioner) -> str:
+    """The zone of the time, where the clinic has several."""
+    zones = {one.venue.zone_name for one in menu.menu_calendars()[0]}
+    is_one = zones <= {calendar.venue.zone_name}
+    return "" if is_one else f", {display.zone_name(calendar.zone)}"
+
+
+def _line(made: OnlineBooking, several: bool, is_new: bool) -> Line:
     booking, calendar = made.booking, made.booking.practitioner
     zone = calendar.zone
     until = display.moment(made.approve_by, zone)
@@ -84,7 +93,7 @@ def _line(made: OnlineBooking, several: bool) -> Line:
         if several or current_user.books_for_all
         else ""
     )
-    return Line(made, display.when(booking), whom, facts, is_offer, made.is_to_check)
+    return Line(made, display.when(booking) + _zone(calendar), whom, facts, is_offer, is_new)
 
 
 def _load(booking_id: int) -> OnlineBooking | None:
@@ -165,7 +174,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
         days.setdefault(day, []).append((int(free.starts_at.timestamp()), clock))
     shown = {
         "booking": booking,
-        "when": booking_card.when(booking),
+        "when": booking_card.when(booking) + _zone(booking.practitioner),
         "days": [
             (display.day(day, year=day.year != today.year), found) for day, found in days.items()
         ],
