@@ -603,8 +603,11 @@ class Patient(Numbered):
         """Change any columns; where name or ID changes, every calendar with a booking of this
         client shows it at once.
 
-        An emptied internal ID becomes the next free one. Raises Taken for one in use.
+        An emptied internal ID becomes the next free one. Raises Taken for one in use, DoesNotExist
+        where the record was merged into another: what is written there nobody would see.
         """
+        if self.merged_into_id:
+            raise Patient.DoesNotExist
         if fields.get("internal_id") == "":
             fields["internal_id"] = Patient.next_internal_id(self.clinic)
         changed = [name for name, value in fields.items() if getattr(self, name) != value]

@@ -112,8 +112,8 @@ def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
     kept = done.kept
     with alone(kept):
         latest = ClientMerge.latest(kept)
-        if latest is None or latest.id != done.id:
-            return None
+        if latest is None or latest.id != done.id or kept.merged_into_id:
+            return None  # of a chain the end comes apart first: there the bookings are
         gone, facts = Patient.get_by_id(done.gone_id), latest.facts
         back, stays = {}, []
         for column, value in facts["after"].items():
@@ -126,7 +126,8 @@ def undo(done: ClientMerge, actor: User | None) -> list[str] | None:
             _swap_ids(kept, gone, back)
         gone.save()
         kept.change(actor, **back)
-        Patient.update(merged_into=gone).where(Patient.id.in_(facts["led_on"])).execute()
+        led_on = Patient.id.in_(facts["led_on"]), Patient.merged_into == kept
+        Patient.update(merged_into=gone).where(*led_on).execute()
         _move(kept.clinic, facts["bookings"], kept, gone)
         NoteVersion.update(subject=gone.id).where(NoteVersion.id.in_(facts["notes"])).execute()
         latest.undone_at = scheduling.utc_now()

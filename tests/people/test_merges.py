@@ -98,10 +98,29 @@ def test_a_chain_leads_to_its_end_and_comes_apart_in_order(linden, double):
     first = merges.merge(linden.patient, double, linden.pat, [])
     second = merges.merge(third, linden.patient, linden.pat, [])
     assert {double.standing, linden.patient.standing} == {third}
+    assert merges.undo(first, linden.pat) is None  # its bookings are the third record's by now
+    assert {double.standing, linden.patient.standing} == {third}
     assert merges.undo(second, linden.pat) == []
     assert double.standing == linden.patient.standing == linden.patient
     assert merges.undo(first, linden.pat) == []
     assert double.standing == double
+
+
+def test_what_came_apart_before_a_chain_does_not_follow_it(linden, double):
+    third = Patient.add(linden.clinic, linden.pat, first_name="M", last_name="W")
+    merges.merge(linden.patient, double, linden.pat, [])
+    second = merges.merge(third, linden.patient, linden.pat, [])
+    Patient.update(merged_into=None, archived=False).where(Patient.id == double.id).execute()
+    assert merges.undo(second, linden.pat) == []
+    assert double.standing == double
+
+
+def test_nothing_is_written_into_a_record_that_was_merged_at_the_same_moment(linden, double):
+    was = Patient.get_by_id(double.id).notes
+    merges.merge(linden.patient, Patient.get_by_id(double.id), linden.pat, [])
+    with pytest.raises(Patient.DoesNotExist):
+        double.change(linden.quinn, notes="allergic to latex")
+    assert Patient.get_by_id(double.id).notes == was
 
 
 def test_after_a_day_it_stays(linden, double, clock):
