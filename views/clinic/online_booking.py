@@ -88,8 +88,13 @@ class OnlineForm(Merging):
         return cls(formdata=None, data=_columns(settings))
 
     def validate(self, **kwargs) -> bool:
-        super().validate(**kwargs)
-        if not self.errors and rules.leaves_nothing(self.notice_hours.data, self.horizon_days.data):
+        return super().validate(**kwargs) and self.leaves_times()
+
+    def leaves_times(self) -> bool:
+        """Whether there can be times at all; a fault beside the field where there are none. Asked
+        again after merging: two people may have set one limit each.
+        """
+        if rules.leaves_nothing(self.notice_hours.data, self.horizon_days.data):
             self.fault(
                 "horizon_days", _("Nobody could book: the least notice is longer. Write more days")
             )
@@ -136,7 +141,7 @@ def update():
     if form.validate():
         with alone(clinic):
             settings = OnlineSettings.stored(clinic)
-            saved = form.merge(OnlineForm.opened(settings), settings)
+            saved = form.merge(OnlineForm.opened(settings), settings) and form.leaves_times()
             if saved:
                 settings.change(current_user, **form.columns(settings))
                 if settings.is_on:

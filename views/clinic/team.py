@@ -69,7 +69,7 @@ class CalendarForm(Form):
 class HoursForm(Merging):
     hours = WeekHours(lazy("Working hours"))
     takes_online = BooleanField(lazy("Takes online bookings"))
-    takes_new_online = BooleanField(lazy("Also of new clients"))
+    takes_new_online = BooleanField(lazy("Also from new clients"))
     online_most = Number(lazy("Most online bookings a day"), 1, 99, may_be_empty=True)
 
     def online(self) -> dict:

@@ -127,6 +127,15 @@ def test_bad_settings_come_back_and_store_nothing(manager, linden, bad, said):
     assert OnlineSettings.select().count() == 0
 
 
+def test_two_limits_of_two_people_that_leave_nothing_are_refused(manager, linden):
+    form(manager).put(is_on="y").send(manager)
+    mine = form(manager).put(horizon_days="2")
+    form(manager).put(notice_hours="48").send(manager)
+    answer = mine.send(manager)
+    assert answer.status_code == 422 and "Nobody could book" in text_of(answer)
+    assert (stored(linden).notice_hours, stored(linden).horizon_days) == (48, 60)
+
+
 def syncing(linden) -> None:
     Account.create(
         clinic=linden.clinic, user=linden.pat, kind="google", email="p@x.test", sealed="-"
