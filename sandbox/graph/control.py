@@ -29,6 +29,7 @@ PLAIN_SWITCHES = (
     "original_start_missing",
     "delta_select",
     "delta_lag_seconds",
+    "list_lag_seconds",
     "stubs",
     "removals_told_by_master",
     "removed_series_alone",

@@ -40,9 +40,15 @@ def list_events(call) -> dict:
         [
             (calendar, event)
             for calendar, event in every
-            if not event["_gone"] and not event["seriesMasterId"]
+            if not event["_gone"] and not event["seriesMasterId"] and not _is_new(call.app, event)
         ],
     )
+
+
+def _is_new(app, event: dict) -> bool:
+    """Whether lists and their filters do not know the event yet."""
+    made_at = datetime.fromisoformat(event["createdDateTime"])
+    return (app.clock() - made_at).total_seconds() < app.list_lag_seconds
 
 
 def unrolled(calendar: dict, low: datetime, high: datetime) -> list[dict]:

@@ -39,6 +39,7 @@ class Service:
         self.original_start_missing = False  # exceptions do not tell when they were due
         self.delta_select = True  # deltas take $select
         self.delta_lag_seconds = 0  # how long changes take until deltas tell them
+        self.list_lag_seconds = 0  # how long new events take until lists hold them
         # deltas tell masters and little of occurrences; False: whole occurrences and no masters
         self.stubs = True
         self.removals_told_by_master = (

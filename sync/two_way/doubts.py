@@ -144,10 +144,14 @@ def note_told(account: Account, delta: Delta) -> None:
     waiting = MappingRow.select(MappingRow.remote_id).where(
         MappingRow.account == account, MappingRow.written_at.is_null(False)
     )
-    told = _there(delta) | delta.tombstones
+    told, unsure = _there(delta) | delta.tombstones, delta.unsure
     _forget_untold(
         account,
-        [remote_id for (remote_id,) in tuples(waiting) if delta.complete or remote_id in told],
+        [
+            remote_id
+            for (remote_id,) in tuples(waiting)
+            if remote_id in told or (delta.complete and remote_id not in unsure)
+        ],
     )
 
 
@@ -157,6 +161,14 @@ def _forget_untold(account: Account, remote_ids: Iterable[str]) -> None:
         MappingRow.update(written_at=None).where(
             MappingRow.account == account, MappingRow.remote_id.in_(some)
         ).execute()
+
+
+def fresh(account: Account, at: datetime) -> set[str]:
+    """Ids of the events that we wrote so lately that no reading need hold them yet."""
+    rows = MappingRow.select(MappingRow.remote_id).where(
+        MappingRow.account == account, MappingRow.written_at > at - ECHO
+    )
+    return {remote_id for (remote_id,) in tuples(rows)}
 
 
 def untold(account: Account, at: datetime) -> list[str]:

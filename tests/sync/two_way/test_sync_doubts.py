@@ -228,3 +228,23 @@ def test_an_empty_list_of_calendars_makes_no_second_one(world, account, monkeypa
     world.poll(account)
     assert len(world.calendars_of_ours(account)) == 1
     world.assert_in_step(account)
+
+
+# ---- what lists do not know yet ----
+
+
+@pytest.mark.parametrize("world", ["microsoft"], indirect=True)
+@pytest.mark.parametrize("number", [1, 8])
+def test_what_was_just_written_is_not_missed_in_lists_that_lag(world, number):
+    """Neither is it written again, nor is anybody told or asked."""
+    world.sandbox.list_lag_seconds = 60
+    for day in range(number):
+        world.book(days=2 + day)
+    account = world.start()
+    for seconds in (10, 25, 40, 60, 120, 240):
+        world.later(seconds=seconds)
+        controls.ask(Account.get_by_id(account.id), "resync", world.user)
+        world.run(account)
+        assert sum(map(len, world.standing(account).values())) == number
+        assert world.notices(account) == []
+    world.assert_in_step(account)
