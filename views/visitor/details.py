@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import redirect, request, url_for
+from flask import make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField
 
@@ -167,7 +167,11 @@ def details(page: Page):
     ticket = ticket_of(page, request.args.get("form", ""))
     if ticket is None:
         return choosing.gone(page)
-    return _ask(page, ticket, DetailsForm(page))
+    answer = make_response(_ask(page, ticket, DetailsForm(page)))
+    # Whoever comes back to it from the last look finds what was typed: the browser may keep the
+    # page, unlike all that show it.
+    answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
 
 
 def ask_again(page: Page, ticket: Ticket):
