@@ -31,7 +31,7 @@ class OnlineBooking(Base):
     salt_before = CharField(40, default="")
     moved_at = InstantField(null=True)
     made_at = InstantField(default=now)
-    approve_by = InstantField(null=True)
+    approve_by = InstantField(null=True, index=True)
     answered_sequence = IntegerField(null=True)
     outcome = CharField(12, default="")
     decided_at = InstantField(null=True)

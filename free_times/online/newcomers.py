@@ -2,8 +2,11 @@
 second one of somebody known.
 """
 
+from datetime import timedelta
+
 from peewee import ModelSelect
 
+from base import scheduling
 from base.audit import AuditEntry
 from base.database import alone
 from models import Booking, Clinic, Patient, User
@@ -11,11 +14,13 @@ from models import Booking, Clinic, Patient, User
 from .bookings import OnlineBooking
 
 MOST = 50  # named at once
+LATELY = timedelta(days=90)  # of whom the list tells; their own page tells it for longer
 
 
 def waiting(clinic: Clinic) -> list[Patient]:
     """The clients to check, the latest first: one query. Whose booking was called off is none."""
-    ids = _unchecked().where(OnlineBooking.clinic == clinic)
+    since = scheduling.utc_now() - LATELY
+    ids = _unchecked().where(OnlineBooking.clinic == clinic, OnlineBooking.made_at > since)
     rows = Patient.select().where(Patient.id.in_(ids), Patient.merged_into.is_null())
     return list(rows.order_by(Patient.id.desc()).limit(MOST))
 
