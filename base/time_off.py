@@ -17,6 +17,7 @@ from peewee import (
     Check,
     DateField,
     DeferredForeignKey,
+    DoesNotExist,
     IntegerField,
     ModelSelect,
     TextField,
@@ -161,7 +162,9 @@ class TimeOff(Base):
 
     @transition
     def change(self, /, actor: Base | None, **fields: Any) -> None:
-        """Change any columns. Raises BadTime."""
+        """Change any columns. Raises BadTime, and DoesNotExist where it was removed."""
+        if self.removed_at is not None:
+            raise DoesNotExist
         changed = [name for name, value in fields.items() if getattr(self, name) != value]
         for name in changed:
             setattr(self, name, fields[name])

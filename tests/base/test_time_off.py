@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from peewee import DoesNotExist
 
 from base.audit import AuditEntry
 from base.database import Taken
@@ -121,6 +122,15 @@ def test_what_is_removed_blocks_nothing_and_comes_back_for_a_day(linden, clock):
     assert TimeOff.select().count() == 1
     TimeOff.clean_up(clock.now + timedelta(hours=25))
     assert TimeOff.select().count() == 0
+
+
+def test_nothing_is_written_into_what_was_removed_at_the_same_moment(linden):
+    fields = {"kind": "leave", "first_on": date(2026, 12, 1), "last_on": date(2026, 12, 2)}
+    row = TimeOff.add(linden.pat, linden.pat, **fields)
+    TimeOff.get_by_id(row.id).remove(linden.maya)
+    with pytest.raises(DoesNotExist):
+        row.change(linden.pat, note="with the children")
+    assert TimeOff.get_by_id(row.id).note == ""
 
 
 def test_bad_times_are_refused_and_nothing_is_kept(linden):
