@@ -66,7 +66,7 @@ class Lazy(str):
         return str(self).lower()
 
 
-def together(*sentences: str) -> str:
+def paragraph(*sentences: str) -> str:
     """Sentences one after another; those that are "" are left out."""
     return " ".join(str(sentence) for sentence in sentences if sentence)
 

@@ -270,7 +270,7 @@ class Stop:
             time.sleep(seconds)
         return self.is_asked
 
-    def _ask(self, *_: object) -> None:
+    def _ask(self, *__: object) -> None:
         self.is_asked = True
 
 

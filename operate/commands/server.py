@@ -11,7 +11,7 @@ from peewee import PeeweeException
 
 import models
 from base import vault
-from base.catalogue import _, lazy, ngettext, together
+from base.catalogue import _, lazy, ngettext, paragraph
 from base.outbox import Letter
 from base.settings import Settings, SettingsError
 from base.version import VERSION
@@ -40,7 +40,7 @@ def reseal() -> None:
         done, lost = _reseal(Account, Account.sealed)
         _reseal(Letter, Letter.sealed_to)
         click.echo(
-            together(
+            paragraph(
                 ngettext(
                     "{count} account is sealed under the newest key.",
                     "{count} accounts are sealed under the newest key.",

@@ -9,7 +9,7 @@ import pytest
 from flask import render_template_string
 from markupsafe import Markup
 
-from base.catalogue import Lazy, _, lazy, ngettext, together, translations
+from base.catalogue import Lazy, _, lazy, ngettext, paragraph, translations
 
 
 class Loud(NullTranslations):
@@ -78,4 +78,4 @@ def test_a_sentence_of_a_table_is_its_english_words_to_the_program(loud):
 
 
 def test_sentences_stand_together_without_those_that_are_not_said(loud):
-    assert together("Saved.", "", lazy("Look again.")) == "Saved. Look again.!"
+    assert paragraph("Saved.", "", lazy("Look again.")) == "Saved. Look again.!"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from base.catalogue import _, lazy, together
+from base.catalogue import _, lazy, paragraph
 from base.changes import Changed
 from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
@@ -369,7 +369,7 @@ def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Boo
         if form.new_client and first.patient.internal_id
         else ""
     )
-    sentence = together(f"{done}: {when(first)}{many}.", client)
+    sentence = paragraph(f"{done}: {when(first)}{many}.", client)
     undo = {"undo": url_for("moves.undo", booking_id=first.id), "change": rows.entry}
     flash({"text": sentence, **undo} if rows.entry else sentence)
     if said := booking_words.left_alone(rows):

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, render_template, request, url_for
 from flask_login import current_user
 from wtforms import BooleanField
 
-from base.catalogue import _, lazy, ngettext, together
+from base.catalogue import _, lazy, ngettext, paragraph
 from free_times import offers, rules
 from free_times.offers import Offer
 from free_times.rules import OnlineSettings
@@ -268,7 +268,7 @@ def archive(service_id: int):
     service.set_archived(True, current_user)
     left = leftover.ahead(Booking.service == service).count()
     flash(
-        together(
+        paragraph(
             _("{service} is archived.", service=service.name),
             ngettext(
                 "Its {count} booking to come stays.",

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, current_app, flash, redirect, request, sessi
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _, together
+from base.catalogue import _, paragraph
 from sync.connect import connecting, connections
 from sync.connect.oauth import Departure, Mismatch
 from sync.providers import registry
@@ -117,7 +117,7 @@ def _what_helps(kind: str, email: str) -> str:
 def _connected(account: Account):
     """The account is there: its calendars are looked at next, or its sync goes on."""
     flash(
-        together(
+        paragraph(
             _("Connected to {email}.", email=account.email),
             _("Next, give the new calendar a name.") if account.phase in first_look.PHASES else "",
         )

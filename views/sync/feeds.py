@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, flash, render_template, url_for
 from flask_login import current_user
 
 from base import scheduling
-from base.catalogue import _, lazy, together
+from base.catalogue import _, lazy, paragraph
 from models import MOST_FEEDS, Feed, NoFeeds, Practitioner, Stopped, User
 from sync.events.face import Policy, face
 from sync.feeds import owned, shown
@@ -259,7 +259,7 @@ def revoke(feed_id: int):
     feed = access.living_feed_of_mine(feed_id)
     feed.revoke(current_user)
     return _changed(
-        together(
+        paragraph(
             _("“{feed}” is stopped.", feed=feed.name),
             _("For 30 days its address gives one entry, “This link was stopped”.")
             if feed.clinic.empty_when_stopped

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from peewee import fn
 
 from base import scheduling
-from base.catalogue import _, ngettext, together
+from base.catalogue import _, ngettext, paragraph
 from base.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
@@ -326,7 +326,7 @@ def _while_synced(standing: Standing, provider: str) -> str:
 def _episode(standing: Standing) -> str:
     """Since when nothing goes out, and what waits meanwhile."""
     left = standing.due - standing.in_step
-    return together(
+    return paragraph(
         f"{status_words.since(standing.account)}.",
         ngettext("{count} booking is not there yet.", "{count} bookings are not there yet.", left)
         if left > 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.catalogue import _, lazy, ngettext, together
+from base.catalogue import _, lazy, ngettext, paragraph
 from sync.connect import connections
 from sync.providers import registry
 from sync.tables import mappings
@@ -132,7 +132,7 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 name=name,
             )
         case State.NOT_SET_UP:
-            return together(
+            return paragraph(
                 _(
                     "{name} is not set up on this server now. The person who runs it can change"
                     " that.",
@@ -286,7 +286,7 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         if count
         else _("We could not make sure that none is left.")
     )
-    left = together(left, _unsearched(account, is_own))
+    left = paragraph(left, _unsearched(account, is_own))
     if account.health == "reconnect":
         return _(
             "{name} does not let us in any more. {left} Connect again and we remove them, or end"
@@ -302,7 +302,7 @@ def unfinished(account: Account, zone: ZoneInfo, is_own: bool = True) -> str:
         if Standing(account).waits
         else ""
     )
-    return together(why, left, again)
+    return paragraph(why, left, again)
 
 
 def _unsearched(account: Account, is_own: bool) -> str:

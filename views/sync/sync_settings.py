@@ -5,7 +5,7 @@ way they go.
 from flask import Blueprint, flash, request, url_for
 from flask_login import current_user
 
-from base.catalogue import _, together
+from base.catalogue import _, paragraph
 from sync.feeds import owned
 from sync.tables.accounts import Account
 from views.kit import htmx, sync_words
@@ -85,7 +85,7 @@ def choose():
         Account.select().where(Account.user == current_user.id, Account.phase == "active").exists()
     )
     return sync_page.changed(
-        together(
+        paragraph(
             _("Saved. Private links show it when they are next read."),
             _("Events outside are rewritten in place.") if connected else "",
         ),
