@@ -232,17 +232,24 @@ def untaken(spans: Sequence[Span], taken: Sequence[Clash]) -> list[Span]:
 
 
 def overlapped_now(rows: Sequence[Any]) -> dict[str, list[str]]:
-    """What each of these bookings overlaps now, by its id: somebody agreed to that."""
+    """What each of these bookings overlaps now, by its id: somebody agreed to that. Three queries
+    for each calendar.
+    """
     found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.is_busy:
-            person, zone = row.practitioner.user_id, row.practitioner.zone
+    busy = [row for row in rows if row.is_busy]
+    for calendar in {row.practitioner_id: row.practitioner for row in busy}.values():
+        own = [row for row in busy if row.practitioner_id == calendar.id]
+        spans, zone = [row.span for row in own], calendar.zone
+        booked = type(own[0]).conflicts(calendar.user_id, spans)
+        events = ExternalEvent.blocking(calendar.user_id, spans, zone)
+        off = TimeOff.blocking(calendar.user_id, spans, zone)
+        for row, span in zip(own, spans, strict=True):
             clash = Clash(
-                row.practitioner,
-                row.span,
-                row.conflicts(person, [row.span], [row.id]),
-                ExternalEvent.blocking(person, [row.span], zone),
-                TimeOff.blocking(person, [row.span], zone),
+                calendar,
+                span,
+                [one for one in booked if one.id != row.id and one.span.overlaps(span)],
+                [event for event in events if event.overlaps(span, zone)],
+                [stretch for stretch in off if stretch.overlaps(span)],
             )
             if clash.keys:
                 found[str(row.id)] = sorted(clash.keys)

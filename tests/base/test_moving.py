@@ -3,12 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import external
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from base import moving, scheduling
-from base.clashes import ClosedCalendar
+from base.clashes import ClosedCalendar, overlapped_now
 from base.scheduling import BadTime, Span
 from models import AuditEntry, Booking
 
@@ -137,3 +138,16 @@ def test_whole_days_go_back_to_whole_days(linden, clock, to):
     moved = row.change(linden.pat, later if to == "days" else Span(NINE, NINE + HOUR))
     moving.take_back(row, linden.pat, moved.entry)
     assert Booking.get_by_id(row.id).span == was
+
+
+def test_what_a_series_overlaps_is_read_with_few_queries(linden, series, caplog):
+    spans = [Span(NINE + n * WEEK, NINE + n * WEEK + HOUR / 2) for n in (1, 3)]
+    over = Booking.book(linden.calendar, spans, linden.pat, allow_overlap=True)
+    external.event(external.source(linden.pat), "Call", "2026-11-26 09:30", "2026-11-26 10:30")
+    rows = Booking.get_by_id(series[0].id).in_series("all")
+    caplog.set_level("DEBUG", "peewee")
+    caplog.clear()
+    found = overlapped_now(rows)
+    assert len([one for one in caplog.records if one.name == "peewee"]) <= 4
+    assert [len(found.get(str(row.id), [])) for row in rows] == [1, 1, 0, 1]
+    assert found[str(rows[1].id)][0].startswith(f"b{over[0].id}.")
