@@ -169,21 +169,3 @@ def test_a_press_before_the_proof_of_work_is_done_waits_for_it(open_page, linden
     way.press("Book")
     way.page.get_by_role("heading", name="You are booked").wait_for()
     assert (Booking.get().status, SpentProof.select().count()) == ("confirmed", 1)
-
-
-def test_back_from_the_last_look_finds_what_was_typed(open_page, linden, clock):
-    switch_on(linden)
-    way = open_page(390)
-    page = way.page
-    page.goto("/book/linden/linden-street/")
-    way.press("Shoulder")
-    way.press("Earliest")
-    page.locator("#name").fill("Nora Visitor")
-    page.locator("#email").fill("nora@visitor.test")
-    way.press("Continue")
-    page.get_by_role("heading", name="Is this right?").wait_for()
-    page.go_back()
-    page.get_by_role("heading", name="Your details").wait_for()
-    assert page.locator("#name").input_value() == "Nora Visitor"
-    way.press("Continue")
-    page.get_by_role("heading", name="Is this right?").wait_for()

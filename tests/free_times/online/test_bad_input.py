@@ -320,6 +320,15 @@ def test_another_price_or_length_is_shown_before_it_is_booked(visitor, page, lin
     assert Booking.get().span.duration == timedelta(minutes=40)
 
 
+def test_only_the_empty_form_may_be_kept_by_a_browser(visitor, page):
+    details = to_details(visitor, page.path)  # so that going back finds what was typed
+    assert details.headers["Cache-Control"] == "private, no-cache"
+    checked = only_form(details, "/details").put(**TYPED).send(visitor)
+    refused = only_form(details, "/details").put(name="").send(visitor)
+    done = visitor.get(only_form(checked, "/book").send(visitor).location)
+    assert {one.headers["Cache-Control"] for one in (checked, refused, done)} == {"no-store"}
+
+
 def test_a_form_that_was_sent_says_so(visitor, page, clock):
     details = to_details(visitor, page.path)
     checked = only_form(details, "/details").put(**TYPED).send(visitor)
