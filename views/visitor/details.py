@@ -35,6 +35,7 @@ from .pages import with_page
 blueprint = pages.blueprint(__name__)
 
 LONGEST_NOTE = 500
+_MINUTE = timedelta(minutes=1)
 JUST_MADE = timedelta(minutes=2)  # a booking, to whose page its form leads on
 
 
@@ -354,7 +355,7 @@ def _ask_code(
 def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
     """What is being booked, in words."""
     calendar = free.wish.calendar
-    asked = _asked(page, ticket)
+    asked, hold = _asked(page, ticket), holds.alive(ticket.visitor)
     day = scheduling.local_day(free.starts_at, calendar.zone)
     today = scheduling.local_day(scheduling.utc_now(), calendar.zone)
     return {
@@ -368,7 +369,8 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
         "zone": calendar.zone,
         "asked": asked,
         "price": pages.price(ticket.price_cents, page),
-        "hold": holds.alive(ticket.visitor),
+        "hold": hold,
+        "hold_minutes": hold and -(-(hold.expires_at - scheduling.utc_now()) // _MINUTE),
         "other_time": url_for("choosing.free", name=page.name, **asked.said()),
     }
 
