@@ -80,6 +80,8 @@ def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator
     team's own ways: without notice and horizon.
     """
     booking = made.booking
+    if booking.practitioner.archived or booking.practitioner.venue.archived:
+        return  # nothing new is booked there
     minutes = int(booking.span.duration.total_seconds()) // 60
     calendar, service = booking.practitioner, booking.service
     wish = Wish(calendar, minutes)
@@ -102,7 +104,8 @@ def offer(
             return None
         if seen not in (None, booking.sequence):
             raise ChangedMeanwhile
-        if next(other_times(made, starts_at, starts_at), None) is None:
+        is_over = starts_at <= scheduling.utc_now()
+        if is_over or next(other_times(made, starts_at, starts_at), None) is None:
             raise SlotTaken
         changed = booking.change(actor, Span(starts_at, starts_at + booking.span.duration))
         hours = OnlineSettings.of(booking.clinic).lapse_hours

@@ -166,6 +166,17 @@ def test_times_that_are_none_are_not_offered(made, maya, time):
     assert OnlineBooking.get().answered_sequence is None
 
 
+def test_a_time_that_is_over_or_with_who_has_left_is_not_offered(made, maya, clock, linden):
+    at = _first_time(maya.get(f"/requests/{made.booking_id}/offer"))
+    clock.now += timedelta(hours=1)
+    answer = maya.post(f"/requests/{made.booking_id}/offer", data={"time": str(at)})
+    assert answer.status_code == 422 and "just taken" in text_of(answer)
+    of(made).practitioner.user.leave(linden.olive)
+    shown = maya.get(f"/requests/{made.booking_id}/offer")
+    assert "No time of this length is free" in text_of(shown) and 'name="time"' not in shown.text
+    assert of(made).status == "pending"
+
+
 def _first_time(answer) -> int:
     return int(re.search(r'name="time" value="(\d+)"', answer.text)[1])
 
