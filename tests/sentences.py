@@ -6,6 +6,7 @@ of a sentence.
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from tests.test_layers import TOP, sources
@@ -54,6 +55,11 @@ FEW = {  # one by one
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def text_of(node: ast.AST) -> str | None:
     if isinstance(node, ast.JoinedStr):
         return "".join(
@@ -77,7 +83,7 @@ def outside(path: Path) -> list[str]:
     name = path.relative_to(TOP).as_posix()
     if name in FILES:
         return []
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
     def is_free(node: ast.AST) -> bool:
