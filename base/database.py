@@ -1,6 +1,8 @@
 """The ground of the tables: the database, field types, and the one way into a transaction."""
 
 import json
+import os
+import platform
 import sqlite3
 import threading
 import time
@@ -106,8 +108,14 @@ class _Connection(psycopg.Connection):
         return answer
 
 
+def name_of_this_process() -> str:
+    """What this process's connections to PostgreSQL are called there."""
+    return f"Kalends {os.getpid()} on {platform.node()}"[:63]
+
+
 class _Adapter(Psycopg3Adapter):
     def connect(self, db: "_Postgresql", **parameters: Any) -> "_Connection":
+        parameters["application_name"] = name_of_this_process()
         if db.is_doubtful:
             parameters["connect_timeout"] = 2  # the least that PostgreSQL's library takes
         connection = _Connection.connect(db.database, **parameters)

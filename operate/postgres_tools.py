@@ -73,6 +73,28 @@ def _schema(url: str) -> str | None:
     return row[0] if row else None
 
 
+def others(url: str, own: str) -> list[str]:
+    """Who else is connected to the database as the same user: each program with its address.
+
+    `own`: the name of connections that are this process's. Raises ToolRefused.
+    """
+    query = (
+        "SELECT DISTINCT coalesce(nullif(application_name, ''), '?'),"
+        " coalesce(host(client_addr), '') FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = current_user"
+        " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        " AND application_name <> %s ORDER BY 1, 2"
+    )
+    try:
+        with psycopg.connect(url, connect_timeout=5) as server:
+            rows = server.execute(query, (own,)).fetchall()
+    except psycopg.Error as error:
+        raise ToolRefused(
+            _("The database cannot be used: {error}.", error=str(error).splitlines()[0])
+        ) from None
+    return [f"{name} ({address})" if address else name for name, address in rows]
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import models
 from base import scheduling
 from base.catalogue import _
-from base.database import is_sqlite
+from base.database import is_sqlite, name_of_this_process
 from base.outbox import Letter
 from models import Clinic
 from people.sessions import Session
 
-from . import archive, files, migrate, postgres_tools, processes
+from . import archive, files, kept, migrate, postgres_tools, processes
 from .backups import Refused, copy_sqlite, damaged, inspect, key_file, sqlite_path
 from .keeper import CannotStart
 
@@ -59,6 +59,8 @@ def _restore(settings, file: Path) -> str:
     files.clear_away(settings.instance, ".restore-")
     files.give_back(settings.instance / "running")
     settle_key(settings)  # of an earlier one that was killed: what is kept aside goes together
+    if not is_sqlite():
+        _refuse_while_used(settings)
     aside = settings.instance / f"before-restore-{scheduling.utc_now():%Y%m%d-%H%M%S-%f}"
     with (
         archive.unpacked(file, settings.instance) as there,
@@ -104,7 +106,22 @@ def _restore(settings, file: Path) -> str:
             raise
         settle_key(settings)
     _take_back()
+    kept.clear(settings.instance)
     return _("Restored. What was there before is kept in {aside}.", aside=aside)
+
+
+def _refuse_while_used(settings) -> None:
+    """Raises Refused where parts of Kalends, on whichever machine, are connected to PostgreSQL."""
+    with postgres_tools.refusing(Refused):
+        others = postgres_tools.others(settings.database_url, name_of_this_process())
+    if others:
+        raise Refused(
+            _(
+                "The database is still used by: {others}. Stop these parts of Kalends first, on"
+                " every machine.",
+                others="; ".join(others),
+            )
+        )
 
 
 @dataclass(frozen=True)

@@ -478,3 +478,17 @@ def test_the_state_of_the_key_can_be_asked_of_an_earlier_database(server, versio
     with closing(sqlite3.connect(server.instance / "kalends.db")) as there:
         tables = {name for (name,) in there.execute("SELECT name FROM sqlite_master")}
     assert "server_key" not in tables
+
+
+@on_postgresql_alone
+def test_a_restore_names_who_else_uses_the_database_and_changes_nothing(founded, tmp_path):
+    """Parts on other machines do not lock the folder."""
+    backups.write(founded, tmp_path / "good.tar.gz")
+    models.database.close()
+    with psycopg.connect(founded.database_url, application_name="Kalends 7 on desk") as elsewhere:
+        elsewhere.execute("SELECT 1")
+        with pytest.raises(backups.Refused, match="Kalends 7 on desk"):
+            restores.restore(founded, tmp_path / "good.tar.gz")
+        assert not list(founded.instance.glob("before-restore-*"))
+        assert not restores.is_unfinished(founded)
+    assert "Restored" in restore(founded, tmp_path / "good.tar.gz")
