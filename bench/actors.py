@@ -247,7 +247,7 @@ def _rezone(history: History, chance: random.Random) -> None:
         venue = Venue.get_by_id(history.harbour.id)
         with models.database.atomic():
             history.clinic.lock()
-            before = history.standing()
+            before = history.places()
             kept = {"name": venue.name, "address": venue.address, "hours": venue.hours}
             venue.change(history.owner, zone_name=chance.choice(ZONES), **kept)
             history.carry(before)

@@ -109,7 +109,7 @@ class History:
         self.chance, self.actors, self.each = random.Random(seed), actors, each
         self.acts, self.outcome = acts, Outcome()
         self._agreed: list[tuple] = []  # what an actor was shown and agreed to, and what came of it
-        self._carried: list[tuple] = []  # pairs that came to lie otherwise without being moved
+        self._carried: list[tuple] = []  # places before and after, of what nobody moved
         self._lock = threading.Lock()
         with models.database.atomic():
             self._found()
@@ -207,22 +207,19 @@ class History:
         with self._lock:
             self._agreed += [(row.id, row.span, there) for row in rows]
 
-    def carry(self, before: dict[tuple[int, int], tuple[Booking, Booking]]) -> None:
-        """Those that stood before, and stand now, lie otherwise by no act upon them: what was
-        agreed to of them goes on.
-        """
-        now = self.standing()
-        there = [
-            (ids, _apart(*(one.span for one in before[ids])), _apart(*(one.span for one in pair)))
-            for ids, pair in now.items()
-            if ids in before
-        ]
+    def places(self) -> dict[int, Span]:
+        """Where every booking lies."""
+        return {row.id: row.span for row in Booking.select().where(Booking.clinic == self.clinic)}
+
+    def carry(self, before: dict[int, Span]) -> None:
+        """Some lie elsewhere now by no act upon them: what was agreed to of them goes on."""
+        now = self.places()
         with self._lock:
-            self._carried += there
+            self._carried.append((before, now))
 
     # ---- the judgement ----
 
-    def standing(self) -> dict[tuple[int, int], tuple[Booking, Booking]]:
+    def _standing(self) -> dict[tuple[int, int], tuple[Booking, Booking]]:
         """Bookings of one person that overlap now, two by two."""
         rows = (
             Booking.select(Booking, Practitioner)
@@ -241,13 +238,17 @@ class History:
         }
 
     def _judge(self) -> None:
-        standing, agreed = self.standing(), set()
+        standing = self._standing()
+        agreed: set[tuple] = set()
         for moved, at, there in self._agreed:
             for other, where in there:
                 agreed |= {(moved, other, *_apart(at, where)), (other, moved, *_apart(where, at))}
-        for ids, before, after in self._carried:
-            if (*ids, *before) in agreed:
-                agreed.add((*ids, *after))
+        for before, after in self._carried:
+            agreed |= {
+                (one, two, *_apart(after[one], after[two]))
+                for one, two, *apart in agreed
+                if {one, two} <= before.keys() and _apart(before[one], before[two]) == (*apart,)
+            }
         self.outcome.agreed = len(standing)
         self.outcome.nobody = [
             ids

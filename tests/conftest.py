@@ -310,9 +310,8 @@ def providers_as_before():
 
 @pytest.fixture(scope="session")
 def pool(migrated_app):
-    """The connections of the tests' database. Those with PostgreSQL are kept.
-
-    It takes longer to begin with a new one there than for most tests.
+    """The connections of the tests' database, which are kept: to begin with a new one takes as long
+    as many a test.
     """
     open_database(migrated_app.config["SETTINGS"].database_url)
     pool = models.database.obj
@@ -334,9 +333,10 @@ def db(pool):
     yield models.database
     if models.database.obj is not pool:
         models.database.obj.close_all()
+    if isinstance(pool, SqliteDatabase) and not pool.is_closed():  # what the test set for it
+        pool._set_pragmas(pool.connection())
     pool.close()
-    is_kept = not isinstance(pool, SqliteDatabase)  # which cannot take back what a test set
-    if not is_kept or pool._in_use:  # by other threads, which may hold what the next test needs
+    if pool._in_use:  # by other threads, which may hold what the next test needs
         pool.close_all()
     pool.__dict__.pop("is_doubtful", None)
     pool.__dict__.pop("_again_at", None)
