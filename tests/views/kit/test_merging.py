@@ -341,6 +341,7 @@ NO_EDITS = {
     "bookings.set_status": "says the status it wants and the one it showed",
     "bookings.cancel": "says the status it showed",
     **dict.fromkeys(("requests.decline", "requests.offer"), "say the version they showed"),
+    "page_name.update": "says the name that the page showed, and is refused where it is another",
     "moves.move": "says where the booking lay, and is refused where it lies elsewhere now",
     "handover.decide": "each booking is moved only as it was read",
     "services.set_people": "about rows of calendars: two people try it in test_views_offers",
