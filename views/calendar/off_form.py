@@ -47,7 +47,7 @@ class OffForm(Merging):
     not_stored = ("key", "kept", "days")
 
     key = Hidden()
-    kept = Hidden(limit=10_000)  # the bookings that were listed, and stay
+    kept = Hidden(limit=200_000)  # the bookings that were listed, and stay: years hold thousands
     kind = Choice(lazy("What for"), choices=[(kind, display.OFF_NAMES[kind]) for kind in KINDS])
     whole = BooleanField(lazy("Whole days"))
     first_on = Day(lazy("From"), [Needed(lazy("Choose the first day"))])

@@ -360,3 +360,18 @@ def test_one_end_for_all_of_the_weekdays(pat, linden):
     answer = send(pat, linden.calendar, until="2026-11-24", days=[0, 3], **typed)
     assert answer.status_code == 422  # no Thursday before that day
     assert not TimeOff.select().exists()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_years_of_leave_may_hold_thousands_of_bookings(linden, pat):
+    begins = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    length, apart = timedelta(minutes=10), timedelta(minutes=20)
+    spans = [Span(begins + n * apart, begins + n * apart + length) for n in range(1500)]
+    row = {"practitioner": linden.calendar.id, "status": "confirmed"}
+    rows = [row | {"starts_at": one.starts_at, "ends_at": one.ends_at} for one in spans]
+    Booking.add_many(linden.clinic, rows, linden.pat)
+    Booking.update(id=Booking.id + 1_000_000).execute()  # numbers as they are after years
+    asked = form_of(send(pat, linden.calendar, whole="y", last_on="2028-11-22"), "off-form")
+    assert len(asked["kept"]) > 10_000
+    assert asked.send(pat).status_code == 303
+    assert TimeOff.select().count() == 1
