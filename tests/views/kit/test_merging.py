@@ -674,8 +674,10 @@ OTHERS = {
     "views.calendar.why": {"WhyForm"},  # asks only
     "views.sync.feeds": {"NewFeed"},
     "views.sync.panels": {"Naming"},
+    "views.clinic.page_name": {"NameForm"},  # says the name that it showed
     "views.clinic.settings": {"PlanForm"},
     "views.clinic.team": {"InviteForm", "CalendarForm"},
+    "views.visitor.details": {"DetailsForm"},  # makes something new
 }
 
 
