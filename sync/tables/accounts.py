@@ -223,6 +223,13 @@ class Account(Base):
         cls.update(due_at=now(), because=because).where(cls.id == account_id).execute()
         database.will_wake("account", account_id)
 
+    @classmethod
+    def be_due(cls, account_id: int, at: datetime, because: str | None = None) -> None:
+        """Note that there is something to do at this time, unless there is something before."""
+        why = {} if because is None else {"because": because}
+        later = cls.due_at.is_null() | (cls.due_at > at)
+        cls.update(due_at=at, **why).where(cls.id == account_id, later).execute()
+
     def show_anew(self) -> None:
         """The external events of this person changed: refresh open pages, and private links that
         show busy times. Inside a transaction that locks the clinic.

@@ -223,8 +223,6 @@ def _pass_on(row: Channel, what: str, remote_id: str, etag: str) -> None:
             return
         if row.account.leased_until and row.account.leased_until > scheduling.utc_now():
             ToldChange.create(account=row.account_id, remote_id=remote_id, etag=etag)
-            Account.update(due_at=scheduling.utc_now(), because=TOLD).where(
-                Account.id == row.account_id, Account.due_at.is_null()
-            ).execute()
+            Account.be_due(row.account_id, scheduling.utc_now(), TOLD)
             return
     Account.wake(row.account_id, "live")

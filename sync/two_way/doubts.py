@@ -55,10 +55,7 @@ def _doubt(account: Account, which: Any) -> None:
         ).execute()
         soonest = min(soonest or retry_at, retry_at)
     if soonest:
-        sooner = Account.due_at.is_null() | (Account.due_at > soonest)
-        Account.update(due_at=soonest, because="poll").where(
-            Account.id == account.id, sooner
-        ).execute()
+        Account.be_due(account.id, soonest, "poll")
 
 
 def _due(account: Account, at: datetime) -> tuple[Any, ...]:
@@ -77,6 +74,20 @@ def due_since(account: Account, at: datetime) -> datetime | None:
         MappingRow.select(fn.MAX(MappingRow.doubted_at)).where(*_due(account, at)).scalar()
     )
     return newest
+
+
+def soonest(account: Account, at: datetime) -> datetime | None:
+    """When the next doubt after this time can be decided; None: there is none."""
+    found: datetime | None = (
+        MappingRow.select(fn.MIN(MappingRow.retry_at))
+        .where(
+            MappingRow.account == account,
+            MappingRow.doubted_at.is_null(False),
+            MappingRow.retry_at > at,
+        )
+        .scalar()
+    )
+    return found
 
 
 def lacking(account: Account, delta: Delta) -> tuple[list[str], bool]:

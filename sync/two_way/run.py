@@ -21,7 +21,7 @@ from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun
 
-from . import channels, guests, incoming, leaving, local, search, sources, strays, trouble
+from . import channels, doubts, guests, incoming, leaving, local, search, sources, strays, trouble
 from .context import GOES_ON, OutOfTime, RunContext
 from .destination import make
 from .lease import leased
@@ -130,9 +130,7 @@ class _Round:
             at = scheduling.utc_now()
             # what was to be read and is not is due by itself
             if isinstance(error, (OutOfTime, jobs.TooLong)):
-                Account.update(due_at=at, because=channels.TOLD).where(
-                    Account.id == self.account.id, Account.due_at.is_null()
-                ).execute()
+                Account.be_due(self.account.id, at, channels.TOLD)
                 self.context.stop_for_now()
                 raise OutOfTime from None
             Account.update(due_at=at).where(Account.id == self.account.id).execute()
@@ -152,12 +150,15 @@ class _Round:
             .where(Account.id == self.account.id)
             .get()
         )
-        is_news = ToldChange.take(self.account)
-        if row.due_at is not None and (is_news or row.because != channels.TOLD):
+        is_news, at = ToldChange.take(self.account), scheduling.utc_now()
+        is_asked = row.due_at is not None and row.due_at <= at
+        if is_news or (is_asked and row.because != channels.TOLD):
             mine = RemoteCalendar.account == self.account, RemoteCalendar.role == "destination"
             RemoteCalendar.update(due_at=None).where(*mine).execute()
         because = "live" if row.because == channels.TOLD else row.because
-        Account.update(due_at=None, because=because).where(Account.id == self.account.id).execute()
+        # this round comes too early for doubts that are to be made sure later
+        taken = {"due_at": doubts.soonest(self.account, at)} if is_asked else {}
+        Account.update(because=because, **taken).where(Account.id == self.account.id).execute()
 
     def _take_up_or_close(self) -> None:
         """Continue a run that ended with its time slice. Any other run without an end was broken

@@ -77,9 +77,7 @@ def write_down(context: RunContext, error: ProviderError) -> None:
     if isinstance(error, NameTaken) and _is_unmade(account):
         columns |= RENAMED
     if wait_until:  # not where somebody asked meanwhile
-        Account.update(due_at=wait_until).where(
-            Account.id == account.id, Account.due_at.is_null()
-        ).execute()
+        Account.be_due(account.id, wait_until)
     Account.update(**columns).where(Account.id == account.id).execute()
     if health in ("reconnect", "calendar_gone") and account.phase != "leaving":
         Notice.give(

@@ -164,6 +164,21 @@ def test_one_refused_deletion_is_made_sure_before_the_link_is_closed(world, acco
     assert MappingRow.get(MappingRow.booking == booking).phase == "gone"
 
 
+def test_a_round_in_between_does_not_put_off_what_is_to_be_made_sure(world, account):
+    world.sandbox.faults.fail(404, "notFound", method="DELETE", path="/events/", times=1)
+    Booking.select().first().cancel(world.user)
+    world.run(account)
+    for seconds in (10, 10):
+        world.later(seconds=seconds)
+        world.book(days=9)
+        world.run(account)
+    world.later(seconds=15)
+    world.run(account)
+    assert {uid: len(events) for uid, events in world.standing(account).items()} == dict.fromkeys(
+        world.due(), 1
+    )
+
+
 def test_a_deletion_of_what_is_gone_ends_without_a_second_try(world, account):
     booking = Booking.select().first()
     vanish(world, account, booking)
