@@ -23,6 +23,7 @@ from sync.connect import connections
 from sync.feeds import feed, wsgi
 from sync.two_way import work
 from views.kit import signing_in
+from views.kit.access import Closed
 
 log = logging.getLogger("kalends")
 
@@ -279,6 +280,8 @@ def _show_error(error: Exception):
         log.error("error %s: %s at %s", reference, type(error).__name__, places(error))
     said = _PAGES.get(status, _PAGES[400])  # whatever else a request may lack: no fault of ours
     heading, advice = _GONE if (status, request.method) == (404, "POST") else said
+    if isinstance(error, Closed):
+        heading, advice = error.heading, error.advice
     try:
         return (
             render_template(

@@ -17,7 +17,7 @@ from sync.providers.errors import ScopeMissing, Unanswered
 from sync.tables import earlier, starting
 from sync.tables.accounts import Account, RemoteCalendar
 
-from . import connections
+from . import connections, revoking
 from .oauth import Departure, Tokens, missing_scopes
 
 MOST_LISTED = 250
@@ -51,14 +51,18 @@ def arrive(user: User, kind: str, departure: Departure, query: Mapping[str, str]
     calendars.
 
     The only request that waits for a provider, for at most ARRIVAL_SECONDS. Raises Mismatch,
-    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount, Unanswered where the
-    provider was too slow, and the other errors of `providers.errors`.
+    Declined, ScopeMissing (boxes were left empty), starting.OtherAccount (what it allowed us is
+    given back by a job), Unanswered where the provider was too slow, and the other errors of
+    `providers.errors`.
     """
     asked = connections.scopes(kind, user.clinic)
     tokens, email = _within(ARRIVAL_SECONDS, lambda: _ask_who(kind, asked, departure, query))
-    return starting.connect(
-        user, kind, email, connections.sealed(tokens), tokens.scopes, tokens.refresh_expires_at
-    )
+    sealed = connections.sealed(tokens)
+    try:
+        return starting.connect(user, kind, email, sealed, tokens.scopes, tokens.refresh_expires_at)
+    except starting.OtherAccount:
+        revoking.revoke_later(kind, email, sealed)
+        raise
 
 
 def _ask_who(

@@ -34,15 +34,20 @@ def revoke(account: Account) -> None:
         return
     except ProviderError as error:
         log.warning("consent of account %s not given back yet: %s", account.id, error)
-        at = scheduling.utc_now()
         sealed = Account.select(Account.sealed).where(Account.id == account.id).scalar()
-        Revocation.create(
-            kind=account.kind,
-            email_hash=_hash(account.kind, account.email),
-            sealed=sealed,
-            retry_at=at + FIRST_RETRY,
-            given_up_at=at + PATIENCE,
-        )
+        revoke_later(account.kind, account.email, sealed, FIRST_RETRY)
+
+
+def revoke_later(kind: str, email: str, sealed: str, wait: timedelta = timedelta()) -> None:
+    """Let the job revoke what an account allowed us, unless somebody uses that account."""
+    at = scheduling.utc_now()
+    Revocation.create(
+        kind=kind,
+        email_hash=_hash(kind, email),
+        sealed=sealed,
+        retry_at=at + wait,
+        given_up_at=at + PATIENCE,
+    )
 
 
 def is_due() -> bool:

@@ -19,7 +19,7 @@ from models import Feed
 
 PREFIX = "/api/calendar/"
 _FORMAT = f"4|{version('tzdata')}"  # grows with the writer; other zone data also make another body
-_EMPTY_DAYS = 30
+EMPTY_DAYS = 30
 BUSY_DAYS = 731  # a link without a span that shows free and busy reaches so far back and ahead
 _CHECK = """
 SELECT f.id, f.salt, f.revoked_at, f.revoked_because, f.suspended_at, f.past_days, f.future_days,
@@ -154,4 +154,4 @@ def _empties(revoked_at: int | None, because: str, suspended_at: int | None, now
     themselves. One that was cleared away ends at once, and so does a regenerated address.
     """
     ended = suspended_at if not revoked_at else revoked_at if because != "cleared" else None
-    return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=_EMPTY_DAYS)
+    return bool(ended) and InstantField().python_value(ended) > now - timedelta(days=EMPTY_DAYS)

@@ -1,11 +1,15 @@
 """Private links as their owners see them: which there are, and who reads them."""
 
+from datetime import timedelta
 from typing import Any
 
 from peewee import ModelSelect, fn, prefetch
 
+from base import scheduling
 from base.many import tuples
 from models import Clinic, Feed, FeedRead, Practitioner, User, Venue
+
+from .feed import EMPTY_DAYS
 
 
 def living(owner: "User | Clinic") -> "ModelSelect[Feed]":
@@ -44,3 +48,10 @@ def habits(user: User) -> dict[str, int | None]:
         .where(Feed.user == user, Feed.revoked_at.is_null(), FeedRead.family != "a browser")
     )
     return dict(tuples(rows.group_by(FeedRead.family)))
+
+
+def still_answers(feed: Feed) -> bool:
+    """Whether the address of a stopped link still gives its one entry."""
+    ended = feed.revoked_at or feed.suspended_at
+    since = scheduling.utc_now() - timedelta(days=EMPTY_DAYS)
+    return bool(feed.clinic.empty_when_stopped and ended and ended > since)

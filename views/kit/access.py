@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from werkzeug.exceptions import NotFound
 
 from base import scheduling
 from base.audit import AuditEntry
-from base.catalogue import _
+from base.catalogue import _, lazy
 from base.outside import ExternalEvent
 from base.time_off import UNDO_FOR, DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
@@ -208,12 +209,24 @@ def calendar_to_read(calendar_id: int) -> Practitioner:
 
 
 def calendar_to_book(practitioner: Practitioner) -> Practitioner:
-    """This calendar, if one may book in it: 403 where it is not one's own, 404 where it or its
-    venue is closed.
+    """This calendar, if one may book in it: 403 where it is not one's own, 404 with a sentence
+    where it or its venue is closed.
     """
     if not is_own(practitioner):
         abort(403)
-    return practitioner if may_book(practitioner) else abort(404)
+    if not may_book(practitioner):
+        raise Closed
+    return practitioner
+
+
+class Closed(NotFound):
+    """A calendar, or its venue, that takes no new bookings any more."""
+
+    heading = lazy("This calendar is closed")
+    advice = lazy(
+        "It takes no new bookings any more, and nothing was saved. Go to the calendar, choose"
+        " another one, and book there."
+    )
 
 
 def calendar_to_change(practitioner: Practitioner) -> Practitioner:

@@ -132,6 +132,7 @@ def _context(**more) -> dict:
         "addresses": feed_address,
         "hiding": switches.hide(current_user, formdata=None),
         "words": sync_words,
+        "still_answers": owned.still_answers,
         "zone": sync_words.zone(access.calendars(), current_user),
         **more,
     }
@@ -267,6 +268,13 @@ def revoke(feed_id: int):
         ),
         f"link-{feed.id}",
     )
+
+
+@blueprint.get("/<int:feed_id>/clearing")
+@login_required
+def ask_clearing(feed_id: int):
+    feed = access.feed_of_mine(feed_id)
+    return _show(partial="links/_clearing.html", clearing=feed if feed.is_stopped else abort(404))
 
 
 @blueprint.post("/<int:feed_id>/clearing")

@@ -14,7 +14,7 @@ from sync_world import WORLDS
 
 import models
 from base import jobs
-from sync.connect import connecting, connections
+from sync.connect import connecting, connections, revoking
 from sync.tables import ending
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.two_way import first_look
@@ -414,6 +414,12 @@ def test_one_that_is_in_use_does_not_give_way(pat, world):
     assert "You chose another account" in text and [row.email for row in Account.select()] == [
         account.email
     ]
+    if world.kind == "google":  # what the other one allowed is given back, by a job
+        before = sum(one.path == "/revoke" for one in world.sandbox.requests)
+        revoking.retry()
+        assert sum(one.path == "/revoke" for one in world.sandbox.requests) == before + 1
+    assert Account.get_by_id(account.id).health == "ok"
+    assert world.poll(account).health == "ok"
 
 
 # ---- the name ----

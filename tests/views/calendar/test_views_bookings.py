@@ -941,7 +941,10 @@ def test_nothing_new_in_a_closed_calendar(manager, linden, typed, booking, close
     close(linden)
     assert manager.get(f"/bookings/new?calendar={linden.calendar.id}").status_code == 404
     assert manager.get(f"/bookings/new?again={booking.id}").status_code == 404
-    assert manager.post("/bookings/", data=typed(day="2026-11-27")).status_code == 404
+    refused = manager.post("/bookings/", data=typed(day="2026-11-27", notes="Left shoulder"))
+    told = refused.get_data(as_text=True)
+    assert refused.status_code == 404 and "This calendar is closed" in told
+    assert "choose another one" in told and "Left shoulder" in told
     assert (
         manager.post(
             f"/bookings/{elsewhere.id}", data=filled | {"calendar": linden.calendar.id}

@@ -644,6 +644,19 @@ class TestStop:
         assert not FeedRead.select().exists()
         assert pat.post(f"/sync/links/{link.id}/clearing").status_code == 404
 
+    def test_clearing_a_link_that_still_gives_its_entry_asks_first(self, pat, linden, link, clock):
+        linden.clinic.change(linden.olive, empty_when_stopped=True)
+        where = f"/sync/links/{link.id}/clearing"
+        assert pat.get(where).status_code == 404
+        link.revoke(None)
+        assert f'href="{where}"' in page(pat) and f'action="{where}"' not in page(pat)
+        asked = " ".join(pat.get(where).get_data(as_text=True).split())
+        assert "still gives one entry" in asked and f'action="{where}"' in asked
+        assert "still gives one entry" in pat.get(where, headers=HTMX).get_data(as_text=True)
+        assert read(pat, link) is not None
+        Feed.update(revoked_at=clock.now - timedelta(days=31)).execute()
+        assert f'action="{where}"' in page(pat) and f'href="{where}"' not in page(pat)
+
     def test_htmx_clears_too_but_not_a_living_link(self, pat, link):
         assert pat.post(f"/sync/links/{link.id}/clearing", headers=HTMX).status_code == 404
         link.revoke(None)
