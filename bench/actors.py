@@ -50,9 +50,10 @@ def _book(history: History, chance: random.Random) -> None:
         "service": chance.choice([None, *history.services]),
         "key": uuid4(),
     }
-    made = Booking.book(calendar, spans, history.owner, **asked)
-    if chance.random() < 0.1:  # the button was pressed twice
-        Booking.book(calendar, spans, history.owner, **asked)
+    made = list(Booking.book(calendar, spans, history.owner, **asked))
+    if chance.random() < 0.1:  # the button was pressed twice; the first may have another calendar
+        again = Booking.book(calendar, spans, history.owner, **asked)
+        made += [row for row in again if row not in made]
     if consent and not skip and status not in FREE_STATUSES:
         history.write_down(made, shown)
 
