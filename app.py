@@ -15,7 +15,8 @@ import views
 from base import after_commit, copies, jobs, outbox
 from base.catalogue import lazy
 from base.database import connect_afresh, database, open_database, trouble, wait_at_most
-from base.settings import Settings, SettingsError
+from base.environment import SettingsError
+from base.settings import Settings
 from base.text import places
 from operate import commands, keys
 from operate.front import Front, Lane

@@ -12,8 +12,9 @@ from peewee import PeeweeException
 import models
 from base import vault
 from base.catalogue import _, lazy, ngettext, paragraph
+from base.environment import SettingsError
 from base.outbox import Letter
-from base.settings import Settings, SettingsError
+from base.settings import Settings
 from base.version import VERSION
 from operate import backups, files, keys, restores
 from operate import doctor as checks

@@ -239,8 +239,8 @@ def test_what_somebody_else_may_not_read_is_a_sentence(tmp_path):
     (tmp_path / "closed" / "kalends.env").write_text("KALENDS_PORT=8123")
     code = f"""
 import os, sys
-from base import settings
-settings.SERVICE_FILE = settings.Path({str(tmp_path / "closed" / "kalends.env")!r})
+from base import environment, settings
+environment.SERVICE_FILE = settings.Path({str(tmp_path / "closed" / "kalends.env")!r})
 os.setuid(65534)
 for environ in (None, {{"KALENDS_INSTANCE": {str(tmp_path / "closed")!r}}}):
     try:
@@ -264,7 +264,7 @@ def shell(tmp_path, monkeypatch):
     ]:
         monkeypatch.delenv(name)
     file = tmp_path / "kalends.env"
-    monkeypatch.setattr("base.settings.SERVICE_FILE", file)
+    monkeypatch.setattr("base.environment.SERVICE_FILE", file)
     monkeypatch.setenv("KALENDS_INSTANCE", str(tmp_path / "instance"))
     return file
 

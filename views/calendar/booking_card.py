@@ -16,7 +16,7 @@ from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
 from views.kit import access, display, history
 
-from . import booking_form, columns, places
+from . import columns, places
 
 MOST_EARLIER = 50  # versions of a note on one page
 NEXT = {  # what usually comes next, the likeliest first
@@ -66,11 +66,7 @@ def card(
     """
     practitioner, status = booking.practitioner, booking.status
     may_change = access.is_own(practitioner)
-    zone = (
-        f", {display.zone_name(practitioner.zone)}"
-        if booking_form.zone_differs(practitioner)
-        else ""
-    )
+    zone = f", {display.zone_name(practitioner.zone)}" if places.zone_differs(practitioner) else ""
     entries = list(AuditEntry.about(booking).limit(30)) if may_change else []
     calendars = _calendar_names(entries)
     return Card(

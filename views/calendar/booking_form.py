@@ -16,7 +16,7 @@ from base.catalogue import _, lazy
 from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
-from models import Booking, Patient, Practitioner, Service, Venue
+from models import Booking, Patient, Practitioner, Service
 from people import doubles
 from views.kit import access, display
 from views.kit.forms import (
@@ -33,7 +33,7 @@ from views.kit.forms import (
     Whole,
 )
 
-from . import clients, places
+from . import booking_words, clients, places
 from .booking_times import Times
 
 MOST_FOUND = 6
@@ -123,7 +123,7 @@ class BookingForm(Times):
         ]
         self.service.choices = [
             ("", _("No service")),
-            *((str(s.id), _service_label(s)) for s in self.services),
+            *((str(s.id), booking_words.service_label(s)) for s in self.services),
         ]
 
     @property
@@ -312,20 +312,6 @@ class BookingForm(Times):
         }
 
 
-def _service_label(service: Service) -> str:
-    price = (
-        f", {display.money(service.price_cents, access.clinic().currency)}"
-        if service.price_cents
-        else ""
-    )
-    return _(
-        "{service}, {minutes} min{price}",
-        service=service.name,
-        minutes=service.duration_minutes,
-        price=price,
-    )
-
-
 def bookable(current: Practitioner | None = None) -> list[Practitioner]:
     """The calendars in which the signed-in person may book, with `current` even if closed."""
     own = [
@@ -405,12 +391,3 @@ def close_url(form: BookingForm) -> str:
     if form.booking:
         return url_for("bookings.show", booking_id=form.booking.id)
     return places.address(form.practitioner, form.day.data, places.came_from())
-
-
-def zone_differs(practitioner: Practitioner) -> bool:
-    """Whether a calendar of this clinic lies in another zone, so that times must say theirs."""
-    return (
-        Practitioner.listed(practitioner.clinic_id)
-        .where(Venue.zone_name != practitioner.venue.zone_name)
-        .exists()
-    )

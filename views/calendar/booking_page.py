@@ -18,7 +18,7 @@ from models import Booking, Practitioner
 from views.kit import access, htmx
 from views.kit.forms import arg_int
 
-from . import booking_check, booking_form, booking_times, that_day, week
+from . import booking_check, booking_form, booking_times, places, that_day, week
 from .booking_form import BookingForm
 
 
@@ -129,7 +129,7 @@ def context(
         "obstacle": booking_check.obstacle(form, list(spans), refusal),
         "that_day": that_day.entries(form, day, list(spans)),
         "hours": time_off.rota(form.practitioner, *bounds).hours_on(day),
-        "says_zone": booking_form.zone_differs(form.practitioner),
+        "says_zone": places.zone_differs(form.practitioner),
         "close_url": booking_form.close_url(form),
         "colleagues": form.booking.reach(current_user, "all")[1] if form.booking else 0,
     }

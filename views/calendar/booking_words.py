@@ -9,8 +9,8 @@ from base import scheduling, time_off
 from base.catalogue import _, lazy, ngettext
 from base.changes import Changed
 from base.scheduling import Span
-from models import Practitioner
-from views.kit import display
+from models import Practitioner, Service
+from views.kit import access, display
 
 MOST_TIMES = 5
 _KEPT = {
@@ -91,3 +91,18 @@ def outside_hours(practitioner: Practitioner, spans: Sequence[Span], at: str = "
 def _some(times: Sequence[str]) -> str:
     more = len(times) - MOST_TIMES
     return "; ".join(times[:MOST_TIMES]) + (_("; and {more} more", more=more) if more > 0 else "")
+
+
+def service_label(service: Service) -> str:
+    """A service in the list of a form, with its length and price."""
+    price = (
+        f", {display.money(service.price_cents, access.clinic().currency)}"
+        if service.price_cents
+        else ""
+    )
+    return _(
+        "{service}, {minutes} min{price}",
+        service=service.name,
+        minutes=service.duration_minutes,
+        price=price,
+    )

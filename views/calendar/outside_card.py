@@ -13,7 +13,7 @@ from sync.providers import registry
 from sync.tables.accounts import Account, RemoteCalendar
 from views.kit import display
 
-from . import booking_form, columns
+from . import columns, places
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def card(event: ExternalEvent, calendar: Practitioner) -> Card:
     provider = registry.of(account.kind).name
     zone = (
         f", {display.zone_name(calendar.zone)}"
-        if booking_form.zone_differs(calendar) and not event.all_day
+        if places.zone_differs(calendar) and not event.all_day
         else ""
     )
     private = {"calendar": display.called(source), "account": account.email} if is_own else {}

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from flask import Blueprint, request, url_for
 
 from base import scheduling
-from models import Practitioner
+from models import Practitioner, Venue
 
 OTHER_VIEWS = ("day", "agenda", "team")  # than the week
 DAYS = {"agenda": 7}  # that a view shows; else one
@@ -69,3 +69,12 @@ def _is_day(value: str) -> bool:
         return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY
     except ValueError:
         return False
+
+
+def zone_differs(practitioner: Practitioner) -> bool:
+    """Whether a calendar of this clinic lies in another zone, so that times must say theirs."""
+    return (
+        Practitioner.listed(practitioner.clinic_id)
+        .where(Venue.zone_name != practitioner.venue.zone_name)
+        .exists()
+    )

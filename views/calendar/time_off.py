@@ -16,7 +16,7 @@ from views.kit import access, display, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import booking_form, off_form, places, week
+from . import off_form, places, week
 from .off_form import OffForm
 
 blueprint = Blueprint("time_off", __name__)
@@ -245,7 +245,7 @@ def _show(form: OffForm, status: int = 200):
         row=row,
         calendar=form.practitioner,
         on=on,
-        says_zone=booking_form.zone_differs(form.practitioner),
+        says_zone=places.zone_differs(form.practitioner),
         zone=form.zone_name,
         when=display.when,
         back=_back(

@@ -16,7 +16,7 @@ from views.kit import access, display, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
-from . import booking_form, columns, outside_card, places
+from . import columns, outside_card, places
 from .first_steps import first_steps
 
 blueprint = Blueprint("week", __name__)
@@ -155,7 +155,7 @@ def page(calendar: Practitioner, day: date, view: str) -> dict:
         "calendars": switcher(),
         "statuses": [s for s in (*STATUSES, "external", "away") if s in shown],
         "more_calendars": menu.menu_calendars()[1],
-        "says_zone": booking_form.zone_differs(calendar),
+        "says_zone": places.zone_differs(calendar),
         "may_book": access.may_book(calendar),
         "first_steps": None
         if shown or access.clinic().bookings.exists()

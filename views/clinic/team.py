@@ -4,12 +4,10 @@ managers change it.
 
 from flask import Blueprint, abort, flash, render_template, request, session, url_for
 from flask_login import current_user
-from wtforms import BooleanField, SelectMultipleField
-from wtforms.widgets import CheckboxInput, ListWidget
 
 import letters
 from base import outbox, scheduling
-from base.catalogue import _, lazy
+from base.catalogue import _
 from base.database import Taken, alone
 from models import Booking, LastOwner, Practitioner, User, Venue
 from people import addresses, leftover
@@ -17,75 +15,12 @@ from people.credentials import OneTimeToken
 from sync.feeds import owned
 from views.kit import access, brakes, htmx, letter_words, sync_words
 from views.kit.access import login_required, manager_required
-from views.kit.forms import Choice, Email, Form, Line, Number, WeekHours
-from views.kit.merging import Merging
+
+from .team_forms import ROLES, CalendarForm, HoursForm, PersonForm, invite_form, with_roles
 
 blueprint = Blueprint("team", __name__)
 
-ROLES = {  # role → name, what it may do
-    "practitioner": (
-        lazy("Practitioner"),
-        lazy("Sees every calendar, books in their own, looks after clients"),
-    ),
-    "receptionist": (
-        lazy("Receptionist"),
-        lazy("Books for everyone, looks after clients and time off; no settings"),
-    ),
-    "manager": (
-        lazy("Manager"),
-        lazy("Books for everyone; changes services, settings and practitioners"),
-    ),
-    "owner": (lazy("Owner"), lazy("Everything, also roles, the plan and the history of changes")),
-}
 LINK_DAYS = 7
-
-
-class PersonForm(Merging):
-    name = Line(
-        lazy("Name"), 120, lazy("Write the person's name"), render_kw={"autocomplete": "off"}
-    )
-    email = Email(
-        lazy("E-mail"),
-        lazy("Write the address this person signs in with"),
-        render_kw={"autocomplete": "off"},
-    )
-    role = Choice(lazy("Role"))
-
-
-class InviteForm(PersonForm):
-    venues = SelectMultipleField(
-        lazy("Has a calendar at"),
-        coerce=int,
-        validate_choice=False,
-        widget=ListWidget(),
-        option_widget=CheckboxInput(),
-    )
-
-
-class CalendarForm(Form):
-    venue = Choice(lazy("Venue"), coerce=int)
-
-
-class HoursForm(Merging):
-    hours = WeekHours(lazy("Working hours"))
-    takes_online = BooleanField(lazy("Takes online bookings"))
-    takes_new_online = BooleanField(lazy("Also from new clients"))
-    online_most = Number(lazy("Most online bookings a day"), 1, 99, may_be_empty=True)
-
-    def online(self) -> dict:
-        """The columns that say which online bookings the practitioner takes here."""
-        return {name: value for name, value in self.values().items() if name != "hours"}
-
-
-def _with_roles(form: PersonForm, person: User | None = None) -> PersonForm:
-    form.role.choices = [(role, ROLES[role][0]) for role in current_user.roles_to_give(person)]
-    return form
-
-
-def _invite_form() -> InviteForm:
-    form = _with_roles(InviteForm())
-    form.venues.choices = [(venue.id, venue.name) for venue in Venue.listed(access.clinic())]
-    return form
 
 
 def _page(person: User, form: PersonForm | None = None, **more) -> dict:
@@ -93,7 +28,7 @@ def _page(person: User, form: PersonForm | None = None, **more) -> dict:
     calendars = [calendar for calendar in person.calendars() if not calendar.archived]
     return {
         "person": person,
-        "form": form or _with_roles(PersonForm(formdata=None, obj=person), person),
+        "form": form or with_roles(PersonForm(formdata=None, obj=person), person),
         "roles": ROLES,
         "calendars": calendars,
         "hours": {
@@ -144,14 +79,14 @@ def index():
 @manager_required
 def new():
     return render_template(
-        "team/invite.html", form=_invite_form(), roles=ROLES, can_mail=outbox.is_set_up()
+        "team/invite.html", form=invite_form(), roles=ROLES, can_mail=outbox.is_set_up()
     )
 
 
 @blueprint.post("/")
 @manager_required
 def invite():
-    form = _invite_form()
+    form = invite_form()
     if form.validate():
         brakes.slow_down("invite", str(current_user.id), brakes.INVITATIONS)
         values = form.values()
@@ -215,7 +150,7 @@ def _sent(
     person: User, parts: list[str]
 ) -> tuple[PersonForm | None, dict[Practitioner, HoursForm]]:
     """The cards that were sent."""
-    form = _with_roles(PersonForm(obj=person), person) if "person" in parts else None
+    form = with_roles(PersonForm(obj=person), person) if "person" in parts else None
     hours = {
         calendar: HoursForm(obj=calendar, prefix=f"c{calendar.id}-")
         for calendar in person.calendars()
@@ -279,7 +214,7 @@ def _save(person: User, parts: list[str], opening: CalendarForm | None = None):
 
 def _merge(person: User, form: PersonForm | None, hours: dict[Practitioner, HoursForm]) -> bool:
     may = form is None or form.merge(
-        _with_roles(PersonForm(formdata=None, obj=person), person), person
+        with_roles(PersonForm(formdata=None, obj=person), person), person
     )
     merged = [
         one.merge(

@@ -29,7 +29,6 @@ from sync.providers.parsing import (
     of_installation,
     reading,
 )
-from sync.providers.values import written
 from sync.providers.wire import AccessToken
 from sync.providers.writing import OF_ANY_LOOK, carried_out, told_by
 
@@ -37,6 +36,7 @@ from . import json_batch
 from .channels import Channels, calls
 from .contents import PAGE_SIZE, Contents, calendar_path
 from .graph import Graph
+from .items import bounds, event_of, is_hidden, is_of_series
 from .mapping import (
     ACCOUNT,
     MARK,
@@ -158,12 +158,12 @@ class Microsoft:
             if not unrolled:
                 return self._ours(
                     calendar_id,
-                    {_event_of(item) for item in living},
+                    {event_of(item) for item in living},
                     {one for one in removed if one not in over},
                     token,
                 )
             singles, series = (
-                {_event_of(item) for item in living if _is_of_series(item) == is_series}
+                {event_of(item) for item in living if is_of_series(item) == is_series}
                 for is_series in (False, True)
             )
             # removed, and living: the list knows
@@ -191,7 +191,7 @@ class Microsoft:
         """
         looks: list[RemoteEvent | Unread] = []
         for one in Contents(self._graph, calendar_id, counts_guests=False).surely(singles).values():
-            if one is None or _is_hidden(one):
+            if one is None or is_hidden(one):
                 return None
             looks.append(one)
         for series_id in sorted(series):
@@ -207,14 +207,14 @@ class Microsoft:
         went in between, or another event that went hides it: histories lag.
         """
         told, _, token, _ = self._round(
-            target(f"{calendar_path(calendar_id)}/calendarView/delta", _bounds(window))
+            target(f"{calendar_path(calendar_id)}/calendarView/delta", bounds(window))
         )
         stood = {key for key, item in told.items() if item.get("type") != "seriesMaster"}
         with reading():
             contents = Contents(self._graph, calendar_id)
             changed, unread = (
                 contents.view(
-                    _bounds(window), lambda listed: bool(stood - listed) or self._tells(token)
+                    bounds(window), lambda listed: bool(stood - listed) or self._tells(token)
                 )
                 if unrolled
                 else contents.everything()
@@ -271,7 +271,7 @@ class Microsoft:
         """The occurrences of one series; None where it is not shown. The delta tells only some of
         them, and perhaps no removal.
         """
-        query = _bounds(window) | {
+        query = bounds(window) | {
             "$select": VIEW_FIELDS,
             "$expand": expanded(MARK, ACCOUNT),
             "$top": PAGE_SIZE,
@@ -295,7 +295,7 @@ class Microsoft:
         contents, looked_at = Contents(self._graph, calendar_id), living - removed
         stands = contents.surely(looked_at) if len(looked_at) <= FEW_TOLD else {}
         unsure = removed | {
-            remote_id for remote_id in looked_at if _is_hidden(stands.get(remote_id))
+            remote_id for remote_id in looked_at if is_hidden(stands.get(remote_id))
         }
         if unsure:
             listed = {one.remote_id: one for some in contents.everything() for one in some}
@@ -390,23 +390,3 @@ class Microsoft:
     def answer_to_calls(is_believed: bool) -> int:
         """202 in any case: anything else is called again and again, and then no more."""
         return 202
-
-
-def _bounds(window: Window) -> dict[str, str]:
-    return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
-
-
-def _is_hidden(found: RemoteEvent | Unread | None) -> bool:
-    """Whether a look did not show what the delta tells of. The list may."""
-    return found is None or (isinstance(found, Unread) and found.reason == "refused")
-
-
-def _is_of_series(item: dict[str, Any]) -> bool:
-    return item.get("type") in ("seriesMaster", "occurrence", "exception")
-
-
-def _event_of(item: dict[str, Any]) -> str:
-    """The event that an item of a delta is about: itself, or the series of which it is one
-    occurrence.
-    """
-    return identity(item.get("seriesMasterId")) or item["id"]

@@ -1,0 +1,31 @@
+"""What an item of a list or of a delta is about."""
+
+from typing import Any
+
+from sync.events.event import RemoteEvent, Unread, Window
+from sync.providers.parsing import (
+    identity,
+)
+from sync.providers.values import written
+
+
+def bounds(window: Window) -> dict[str, str]:
+    """The window as parameters of a list of occurrences."""
+    return {"startDateTime": written(window.starts_at), "endDateTime": written(window.ends_at)}
+
+
+def is_hidden(found: RemoteEvent | Unread | None) -> bool:
+    """Whether a look did not show what the delta tells of. The list may."""
+    return found is None or (isinstance(found, Unread) and found.reason == "refused")
+
+
+def is_of_series(item: dict[str, Any]) -> bool:
+    """Whether it is a series, or one occurrence of one."""
+    return item.get("type") in ("seriesMaster", "occurrence", "exception")
+
+
+def event_of(item: dict[str, Any]) -> str:
+    """The event that an item of a delta is about: itself, or the series of which it is one
+    occurrence.
+    """
+    return identity(item.get("seriesMasterId")) or item["id"]

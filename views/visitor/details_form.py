@@ -1,0 +1,82 @@
+"""Who comes: the form that a visitor fills in."""
+
+import hashlib
+from collections.abc import Mapping
+
+from wtforms import BooleanField
+
+from base import text
+from base.catalogue import _, lazy
+from free_times.online.page import Page
+from free_times.online.taking import Details
+from views.kit.forms import Email, Form, Line, Paragraph
+
+LONGEST_NOTE = 500
+
+
+# A field for programs that fill in whatever they find. Nobody else sees it.
+_UNSEEN = {"autocomplete": "off", "tabindex": "-1"}
+
+
+class DetailsForm(Form):
+    """Who comes. What the clinic does not ask for is not there."""
+
+    name = Line(lazy("Your name"), 120, lazy("Write your name"), render_kw={"autocomplete": "name"})
+    email = Email(lazy("E-mail"), render_kw={"autocomplete": "email"})
+    phone = Line(lazy("Phone"), 40, render_kw={"autocomplete": "tel", "inputmode": "tel"})
+    note = Paragraph(lazy("Note for the clinic (optional)"), LONGEST_NOTE)
+    agrees = BooleanField(lazy("I agree"))
+    website = Line(lazy("Leave this empty"), 200, render_kw=_UNSEEN)
+
+    def __init__(self, page: Page, said: Mapping[str, str] | None = None):
+        super().__init__(formdata=said, meta={"csrf": False})
+        self.asks = page.settings.asks
+        if self.asks == "phone":
+            del self.email
+        if self.asks == "email":
+            del self.phone
+        if not page.settings.note_allowed:
+            del self.note
+        if page.settings.consent:
+            self.agrees.label.text = page.settings.consent
+            self.consent_mark = hashlib.sha256(page.settings.consent.encode()).hexdigest()[:16]
+        else:
+            del self.agrees
+
+    def validate(self, **kwargs) -> bool:
+        super().validate(**kwargs)
+        first, rest = [*(self.name.data or "").split(" ", 1), ""][:2]
+        if max(len(first), len(rest)) > 80 and not self.name.errors:
+            self.fault("name", _("Write a shorter name"))
+        if self._said("phone") and not self.phone.errors and not text.is_phone(self.phone.data):
+            self.fault("phone", _("Write a phone number, such as +44 7700 900123"))
+        if not self.errors.keys() & {"email", "phone"} and not (
+            self._said("email") or self._said("phone")
+        ):
+            if self.asks == "either":
+                self.fault("email", _("Write an e-mail address or a phone number"))
+            else:
+                self.fault(self.asks, _NEEDED[self.asks])
+        if self.website.data:
+            self.fault("website", _("Leave the last field empty"))
+        if "agrees" in self and not self.agrees.data:
+            self.fault("agrees", _("Tick the box to go on"))
+        elif "agrees" in self and self.agrees.raw_data != [self.consent_mark]:
+            self.agrees.data = False
+            self.fault("agrees", _("This sentence has changed. Read it again, and tick the box"))
+        return not self.errors
+
+    def _said(self, name: str) -> str:
+        return (self[name].data or "") if name in self else ""
+
+    def details(self, zone: str) -> Details:
+        """What was typed, cleaned."""
+        agrees = bool("agrees" in self and self.agrees.data)
+        said = {name: self._said(name) for name in ("name", "email", "phone", "note")}
+        return Details(**said, agrees=agrees, zone_name=zone)
+
+
+_NEEDED = {
+    "email": lazy("Write your e-mail address"),
+    "phone": lazy("Write your phone number"),
+}
