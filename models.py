@@ -781,14 +781,11 @@ class Booking(Placed, InSeries, Base):
             fields["patient"] = fields["patient"].standing
         if new_client:
             fields["patient"] = Patient.named(practitioner.clinic, actor, **new_client)
-        fields["status"] = status
-        series = uuid.uuid4() if len(spans) > 1 else None
+        fields |= {"status": status, "series": uuid.uuid4() if len(spans) > 1 else None}
         made = Changed(skipped=taken if skip_taken else ())
         agreed = {} if skip_taken else {clash.span: clash.keys for clash in taken}
         for span in spans:
-            booking = cls(
-                clinic=practitioner.clinic, practitioner=practitioner, series=series, **fields
-            )
+            booking = cls(clinic=practitioner.clinic, practitioner=practitioner, **fields)
             if key and not cls.select().where(cls.uuid == form_uuid(key, span)).exists():
                 booking.uuid = form_uuid(key, span)
             booking.place(span)
@@ -884,7 +881,7 @@ class Feed(Shown):
     @classmethod
     @database.atomic()
     def generate(cls, user: User, name: str, actor: User | None, **settings) -> "Feed":
-        """Make a link ("Generate feed URL"). Raises NoLinks, and NotYours when it would show
+        """Make a link ("Generate feed URL"). Raises NoFeeds, and NotYours when it would show
         calendars of others and the user is no manager.
         """
         user.clinic.lock()

@@ -13,7 +13,7 @@ from models import User, database
 from operate import migrate
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.two_way import incoming
+from sync.two_way import double_bookings, incoming
 
 from . import clinics
 from .render import KEY
@@ -75,8 +75,10 @@ def _measure(url: str, folder: str) -> tuple[float, float]:
         Delta(told, frozenset(), None, True, Window(at, at + timedelta(days=400))),
     )
     spans.extend(_held(account, portion.store) for portion in change.portions())
-    near = incoming.doubles(account, change.moved)
-    spans.append(_held(account, lambda: incoming.tell_doubles(account, calendar, near, True)))
+    near = double_bookings.doubles(account, change.moved)
+    spans.append(
+        _held(account, lambda: double_bookings.tell_doubles(account, calendar, near, True))
+    )
     return max(spans) * 1000, (time.perf_counter() - begin) * 1000
 
 

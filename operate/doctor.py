@@ -235,23 +235,22 @@ def _mail(mail_to: str | None) -> tuple[bool, str]:
             mail_to=mail_to,
         )
     except Refused as refused:
-        what = (
-            _(
-                "a letter from {mail_from} for {mail_to}",
-                mail_from=outbox.setup().mail_from,
-                mail_to=mail_to,
-            )
-            if mail_to
-            else _("us")
+        return False, _not_taken(refused, mail_to)
+
+
+def _not_taken(refused: Refused, mail_to: str | None) -> str:
+    what = (
+        _(
+            "a letter from {mail_from} for {mail_to}",
+            mail_from=outbox.setup().mail_from,
+            mail_to=mail_to,
         )
-        return (
-            False,
-            (
-                _(
-                    "The mail server does not take {what} ({word}). Check SMTP_URL{and_sender}.",
-                    what=what,
-                    word=refused.word,
-                    and_sender=" and MAIL_FROM" if mail_to else "",
-                )
-            ),
-        )
+        if mail_to
+        else _("us")
+    )
+    return _(
+        "The mail server does not take {what} ({word}). Check SMTP_URL{and_sender}.",
+        what=what,
+        word=refused.word,
+        and_sender=" and MAIL_FROM" if mail_to else "",
+    )

@@ -77,48 +77,28 @@ def _registrable(base_url: str, names: list[str]) -> tuple[bool, str]:
     """
     url, whom = urlsplit(base_url), _(" and ").join(names)
     if is_loopback(base_url):
-        return (
-            True,
-            (
-                _(
-                    "Redirects to this machine itself are accepted. That does for trying out; a"
-                    " clinic needs an https:// address."
-                )
-            ),
+        return True, _(
+            "Redirects to this machine itself are accepted. That does for trying out; a"
+            " clinic needs an https:// address."
         )
     if url.scheme != "https":
-        return (
-            False,
-            (
-                _(
-                    "Redirects to {base_url} are refused by {whom}. Give Kalends an https://"
-                    " address in KALENDS_BASE_URL.",
-                    base_url=base_url,
-                    whom=whom,
-                )
-            ),
+        return False, _(
+            "Redirects to {base_url} are refused by {whom}. Give Kalends an https://"
+            " address in KALENDS_BASE_URL.",
+            base_url=base_url,
+            whom=whom,
         )
     if _is_ip(url.hostname):
-        return (
-            False,
-            (
-                _(
-                    "Google refuses a bare IP address such as {hostname}. Give Kalends a name in a"
-                    " domain of yours.",
-                    hostname=url.hostname,
-                )
-            ),
+        return False, _(
+            "Google refuses a bare IP address such as {hostname}. Give Kalends a name in a"
+            " domain of yours.",
+            hostname=url.hostname,
         )
     if "." not in url.hostname or url.hostname.rsplit(".", 1)[-1] in INVENTED:
-        return (
-            False,
-            (
-                _(
-                    "Google refuses {hostname}: its ending is no public one. Give Kalends a name"
-                    " in a domain of yours.",
-                    hostname=url.hostname,
-                )
-            ),
+        return False, _(
+            "Google refuses {hostname}: its ending is no public one. Give Kalends a name"
+            " in a domain of yours.",
+            hostname=url.hostname,
         )
     return True, _("Redirects to {base_url} are accepted by {whom}.", base_url=base_url, whom=whom)
 

@@ -137,10 +137,6 @@ class Keeper:
             if part.gives_signs and part.silence.after(is_heard) > longest:
                 self._end(name, part)
 
-    def all_ready(self) -> bool:
-        """Whether each part said that it is ready."""
-        return all(part.ready for part in self.parts.values())
-
     def children(self) -> list[Child]:
         """The processes that run now."""
         return [part.child for part in self.parts.values() if part.child is not None]

@@ -141,15 +141,9 @@ def replace(url: str, dumped: Path, ours: Sequence[str], mark: str) -> None:
             )
             _copy_for_any_server(body, into)
             into.write(f"COMMENT ON TABLE {home}.schema_migration IS '{mark}';\n".encode())
+        quiet = ("--no-psqlrc", "--quiet", "--output=/dev/null")
         _run(
-            "psql",
-            url,
-            "--no-psqlrc",
-            "--quiet",
-            "--output=/dev/null",
-            "--set=ON_ERROR_STOP=1",
-            "--single-transaction",
-            f"--file={whole}",
+            "psql", url, *quiet, "--set=ON_ERROR_STOP=1", "--single-transaction", f"--file={whole}"
         )
 
 

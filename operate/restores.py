@@ -55,6 +55,25 @@ def restore(settings, file: Path) -> str:
         raise Refused(damaged(file)) from None
 
 
+def _put_in_place(settings, wanted: Path, aside: Path, mark: "_Mark") -> None:
+    """Replace the database by the wanted one; what was there before is kept aside."""
+    if is_sqlite():
+        _replace_sqlite(sqlite_path(settings), wanted, aside)
+    else:
+        postgres_tools.dump(settings.database_url, aside)
+        files.give_back(aside)
+        postgres_tools.replace(
+            settings.database_url,
+            wanted,
+            [
+                *(table._meta.table_name for table in migrate.TABLES),
+                # the database may never have been brought up to date
+                *migrate.EARLIER_NAMES,
+            ],
+            str(mark.number),
+        )
+
+
 def _restore(settings, file: Path) -> str:
     files.clear_away(settings.instance, ".restore-")
     files.give_back(settings.instance / "running")
@@ -85,21 +104,7 @@ def _restore(settings, file: Path) -> str:
         files.give_back(aside)
         files.write_whole(_mark_file(settings), json.dumps(asdict(mark)))
         try:
-            if is_sqlite():
-                _replace_sqlite(sqlite_path(settings), there / wanted, aside / wanted)
-            else:
-                postgres_tools.dump(settings.database_url, aside / wanted)
-                files.give_back(aside / wanted)
-                postgres_tools.replace(
-                    settings.database_url,
-                    there / wanted,
-                    [
-                        *(table._meta.table_name for table in migrate.TABLES),
-                        # the database may never have been brought up to date
-                        *migrate.EARLIER_NAMES,
-                    ],
-                    str(mark.number),
-                )
+            _put_in_place(settings, there / wanted, aside / wanted, mark)
         except (Refused, postgres_tools.ToolRefused, OSError):
             if _is_there(settings, mark) is False:
                 _leave_as_before(settings, before, aside)

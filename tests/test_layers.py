@@ -62,7 +62,7 @@ ROOMS = {  # the same, inside the rooms
         {"doubts", "local", "plan"},
         {"planning", "state"},
         {"freshness"},
-        {"actions", "decisions", "context", "incoming", "lease", "outcome"},
+        {"actions", "decisions", "context", "double_bookings", "incoming", "lease", "outcome"},
         {"batch"},
         {"outgoing"},
         {"channels", "guests", "lacking", "missing", "paging", "strays"},

@@ -93,18 +93,7 @@ def imports(
     """Take in clients or bookings from the CSV file FILE. Ends with 1 where lines are bad."""
     with opened_database():
         there = find_clinic(clinic_name)
-        calendar = next(
-            (
-                row.id
-                for row in models.Practitioner.listed(there)
-                if whose and row.user.email == whose.strip().lower()
-            ),
-            None,
-        )
-        if whose and calendar is None:
-            raise click.ClickException(
-                _("Nobody with a calendar signs in as {whose}.", whose=whose)
-            )
+        calendar = _calendar_of(whose, there) if whose else None
         try:
             text, guessed = intake.decode(file.read(intake.MOST_BYTES + 1))
             choices = {
@@ -121,6 +110,20 @@ def imports(
             raise click.ClickException(
                 _("{error} Options that answer it: --dates, --map, --calendar.", error=error)
             ) from None
+    _say(report, sheet.total, kind)
+    sys.exit(1 if report.bad else 0)
+
+
+def _calendar_of(whose: str, clinic: models.Clinic) -> int:
+    """The calendar (id) of whoever signs in with this address."""
+    for row in models.Practitioner.listed(clinic):
+        if row.user.email == whose.strip().lower():
+            return row.id
+    raise click.ClickException(_("Nobody with a calendar signs in as {whose}.", whose=whose))
+
+
+def _say(report, lines: int, kind: str) -> None:
+    """What came of an import."""
     for entry in report.entries():
         where = f"{entry['line']}, {entry['column']}" if entry["column"] else entry["line"]
         click.echo(_("Line {where}: {sentence}", where=where, sentence=entry["sentence"]))
@@ -128,10 +131,9 @@ def imports(
     click.echo(
         _(
             "{total} lines, {bad} of them bad. Imported: {stored} {kind}.",
-            total=f"{sheet.total:,}",
+            total=f"{lines:,}",
             bad=f"{len(report.bad):,}",
             stored=f"{len(stored):,}",
             kind=kind,
         )
     )
-    sys.exit(1 if report.bad else 0)

@@ -28,6 +28,29 @@ from .data import load_sample, sample_sign_ins
 from .kit import own_settings, with_key
 
 
+def _greeting(
+    settings: Settings, is_first: bool, sign_ins: list[str], pages: list[str]
+) -> list[str]:
+    """What whoever started it reads: where it is, where clients book, and who signs in."""
+    imitations = [
+        _(
+            "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
+            sandbox_port=sandbox_port(settings.port),
+        )
+    ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
+    addresses = (f"{settings.base_url}/book/{name}" for name in pages)
+    return [
+        "",
+        *[_FIRST.format(folder=settings.instance)] * is_first,
+        _("Kalends is ready: {base_url}", base_url=settings.base_url),
+        *(_("Clients book here: {address}", address=one) for one in addresses),
+        *imitations,
+        *sign_ins,
+        _("Stop it with Ctrl-C."),
+        "",
+    ]
+
+
 def _bring_up_to_date(keep: bool = False) -> list[str]:
     """Migrate, in a folder that only we can read; with `keep` after a backup of what is there.
 
@@ -190,27 +213,9 @@ def start() -> None:
                         welcome=welcome,
                     )
                 ]
-            booking = [
-                _("Clients book here: {address}", address=f"{settings.base_url}/book/{name}")
-                for name in names.switched_on()[:3]
-            ]
+            pages = names.switched_on()[:3]
             models.database.close()
-            imitations = [
-                _(
-                    "Imitations of Google and Outlook: http://localhost:{sandbox_port}/",
-                    sandbox_port=sandbox_port(settings.port),
-                )
-            ] * any(endpoints.is_sandbox for endpoints in settings.providers.values())
-            words = [
-                "",
-                *[_FIRST.format(folder=settings.instance)] * is_first,
-                _("Kalends is ready: {base_url}", base_url=settings.base_url),
-                *booking,
-                *imitations,
-                *sign_ins,
-                _("Stop it with Ctrl-C."),
-                "",
-            ]
+            words = _greeting(settings, is_first, sign_ins, pages)
             status = processes.start(settings, listening, "\n".join(words))
     except (web_server.CannotStart, SettingsError) as error:
         raise click.ClickException(str(error)) from None

@@ -21,7 +21,18 @@ from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun
 
-from . import channels, doubts, guests, incoming, leaving, local, search, sources, strays, trouble
+from . import (
+    channels,
+    double_bookings,
+    doubts,
+    guests,
+    leaving,
+    local,
+    search,
+    sources,
+    strays,
+    trouble,
+)
 from .context import GOES_ON, OutOfTime, RunContext
 from .destination import make
 from .lease import leased
@@ -199,7 +210,7 @@ class _Round:
         sources.read(self.reader)
         channels.keep_open(self.context)
         with self.context.writing():
-            incoming.end_doubles(account)
+            double_bookings.end_doubles(account)
             shown_as = {} if self.is_stopped else {"shown_as": rules}
             Account.update(synced_on=today, synced_rev=self.revision, **shown_as).where(
                 Account.id == account.id

@@ -10,7 +10,7 @@ from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
 
-from . import incoming, lacking, strays
+from . import double_bookings, incoming, lacking, strays
 from .pull import Reader, same
 
 SURE, DOUBTED = 2, timedelta(minutes=5)  # looks without it, and how long, before "not found" counts
@@ -145,7 +145,7 @@ def _write(
     is_told = delta.changed or delta.tombstones or delta.relisted or delta.unread
     if not (change.moved or delta.complete or is_told):
         return True
-    near = incoming.doubles(reader.account, change.moved)
+    near = double_bookings.doubles(reader.account, change.moved)
     with reader.context.writing():
         if _as_it_is(reader, calendar) is None:
             return False
@@ -153,7 +153,7 @@ def _write(
             Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
             strays.note(reader.account, calendar, delta)
-        incoming.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
+        double_bookings.tell_doubles(reader.account, calendar, near, calendar.read_at is None)
         incoming.remember_unread(calendar, delta)
         change.store_doubts()
     return True

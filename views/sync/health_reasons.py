@@ -94,19 +94,7 @@ def _while_synced(standing: Standing, provider: str) -> str:
                 standing.question.detail.get("count", 0),
             )
         case State.ASKS:
-            count, total = (standing.question.detail.get(key) for key in ("count", "total"))
-            if not total:
-                return ngettext(
-                    "A sync would remove {count} event, so it stopped. Nothing has been removed.",
-                    "A sync would remove {count} events, so it stopped. Nothing has been removed.",
-                    count or 0,
-                )
-            return _(
-                "A sync would remove {count} of {total} events, so it stopped. Nothing has been"
-                " removed.",
-                count=f"{count or 0:,}",
-                total=f"{total:,}",
-            )
+            return _asks(standing)
         case State.UNREADABLE | State.IN_PART:
             return reading_words.in_short(standing)[1]
         case State.WAITING:
@@ -124,6 +112,22 @@ def _while_synced(standing: Standing, provider: str) -> str:
             )
     how = status_words.how_changes_arrive(standing)
     return f"{how[0].upper()}{how[1:]}."
+
+
+def _asks(standing: Standing) -> str:
+    """A safety stop: how many events a sync would have removed."""
+    count, total = (standing.question.detail.get(key) for key in ("count", "total"))
+    if not total:
+        return ngettext(
+            "A sync would remove {count} event, so it stopped. Nothing has been removed.",
+            "A sync would remove {count} events, so it stopped. Nothing has been removed.",
+            count or 0,
+        )
+    return _(
+        "A sync would remove {count} of {total} events, so it stopped. Nothing has been removed.",
+        count=f"{count or 0:,}",
+        total=f"{total:,}",
+    )
 
 
 def _episode(standing: Standing) -> str:

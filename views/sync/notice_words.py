@@ -10,7 +10,7 @@ from base.catalogue import _
 from models import Booking, User
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
-from sync.two_way import incoming
+from sync.two_way import double_bookings
 
 ONE_BY_ONE = (
     3  # so many double bookings of a calendar are told each by itself; more are told at once
@@ -51,7 +51,7 @@ def shown(notices: Iterable[Notice]) -> list[Notice | Doubles]:
 
 def _as_one(rows: list[Notice]) -> list[Doubles]:
     """Nothing where the last of these double bookings has ended by itself."""
-    bookings = incoming.clashing(rows)
+    bookings = double_bookings.clashing(rows)
     return (
         [Doubles(rows[0].account, rows[0].calendar, bookings, [row.id for row in rows])]
         if bookings

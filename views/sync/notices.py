@@ -12,7 +12,7 @@ from base.clashes import SlotTaken
 from models import User
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
-from sync.two_way import decisions, incoming, state
+from sync.two_way import decisions, double_bookings, state
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -75,7 +75,7 @@ _HOW = {  # what is pressed: on which kinds, what it does, what is said then
 def _leave(notice: Notice) -> None:
     if notice.kind != "double":
         decisions.leave(notice)
-    elif not incoming.accept([notice]):
+    elif not double_bookings.accept([notice]):
         raise decisions.Settled
 
 
@@ -131,7 +131,7 @@ def leave_all(calendar_id: int):
         Notice.calendar == calendar,
         Notice.kind == "double",
     )
-    is_done = incoming.accept(Notice.select().where(*seen))
+    is_done = double_bookings.accept(Notice.select().where(*seen))
     return sync_page.changed(
         _("They stay as they are.") if is_done else _("That is decided already."), "notices"
     )

@@ -12,7 +12,7 @@ from sync.connect import connecting
 from sync.providers import registry
 from sync.tables import sources
 from sync.tables.accounts import RemoteCalendar
-from sync.two_way import freshness, incoming
+from sync.two_way import double_bookings, freshness
 from sync.two_way.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
@@ -51,7 +51,7 @@ def start(calendar_id: int):
 def stop(calendar_id: int):
     row = access.source_of_mine(calendar_id)
     sources.turn_off(row, current_user)
-    incoming.end_doubles(row.account)
+    double_bookings.end_doubles(row.account)
     return sync_page.changed(
         _("“{called}” blocks nothing here any more.", called=display.called(row)),
         f"source-{row.id}",
@@ -80,7 +80,7 @@ def update(calendar_id: int):
         ),
     ):
         return _show(row, form, 422)
-    incoming.end_doubles(row.account)
+    double_bookings.end_doubles(row.account)
     flash(_("Saved. “{called}” blocks by these rules from now on.", called=display.called(row)))
     return htmx.done(url_for("sources.show", calendar_id=row.id))
 

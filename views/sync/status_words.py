@@ -140,28 +140,10 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 ),
                 _still_blocking(account),
             )
-        case State.LOOKING:
-            return _(
-                "We are asking {name} which calendars you have. You can leave this page.", name=name
-            )
-        case State.LOOK_FAILED:
-            return connect_words.refusal(account.health_word, name)
-        case State.LOOK_WAITS:
-            why = connect_words.refusal(account.health_word, name)
-            if standing.waits:
-                return _(
-                    "{why} We try again at {wait_until}.",
-                    why=why,
-                    wait_until=display.clock(account.wait_until, zone),
-                )
-            return _("{why} We are trying again.", why=why)
-        case State.OFF if account.kind not in connections.kinds():
-            return _("Nothing is synced. {name} is not set up on this server now.", name=name)
+        case State.LOOKING | State.LOOK_FAILED | State.LOOK_WAITS:
+            return _while_looking(standing, name, zone)
         case State.OFF:
-            return _(
-                "Nothing is synced. {name} is still connected, so you can start again at any time.",
-                name=name,
-            )
+            return _while_off(account, name)
         case State.UNNAMED:
             return _("Give the new calendar a name, and you can start.")
         case State.NO_PLAN:
@@ -182,6 +164,33 @@ def _while_stopped(standing: Standing, name: str, zone: ZoneInfo) -> str | None:
                 " still block."
             )
     return None
+
+
+def _while_off(account: Account, name: str) -> str:
+    if account.kind not in connections.kinds():
+        return _("Nothing is synced. {name} is not set up on this server now.", name=name)
+    return _(
+        "Nothing is synced. {name} is still connected, so you can start again at any time.",
+        name=name,
+    )
+
+
+def _while_looking(standing: Standing, name: str, zone: ZoneInfo) -> str:
+    """While the provider is asked for the account's calendars."""
+    if standing.state == State.LOOKING:
+        return _(
+            "We are asking {name} which calendars you have. You can leave this page.", name=name
+        )
+    why = connect_words.refusal(standing.account.health_word, name)
+    if standing.state == State.LOOK_FAILED:
+        return why
+    if standing.waits:
+        return _(
+            "{why} We try again at {wait_until}.",
+            why=why,
+            wait_until=display.clock(standing.account.wait_until, zone),
+        )
+    return _("{why} We are trying again.", why=why)
 
 
 def _while_synced(standing: Standing, name: str) -> str:
@@ -229,6 +238,11 @@ def _while_synced(standing: Standing, name: str) -> str:
             )
         case State.DUE:
             return how_far(standing)
+    return _counted(standing)
+
+
+def _counted(standing: Standing) -> str:
+    account = standing.account
     done, due = min(standing.in_step, standing.due), standing.due
     counted = _(
         "{done} of {due} bookings, checked {ago}",

@@ -59,9 +59,9 @@ WHAT = (
     ("deleted", lazy("removed")),
     ("put_back", lazy("put back")),
     ("adopted", lazy("already there")),
-    (lazy("followed"), lazy("followed")),
+    ("followed", lazy("followed")),
     ("failed", lazy("not taken")),
-    (lazy("held"), lazy("held")),
+    ("held", lazy("held")),
 )
 BUSY_NAMES = {
     "busy": lazy("Busy"),
@@ -219,7 +219,7 @@ def from_there(run: SyncRun) -> str:
     """What a run took in."""
     read = [
         f"{run.counts[key]:,} {word}"
-        for key, word in (("imported", "new"), (_("changed"), _("changed")), (_("removed"), "gone"))
+        for key, word in (("imported", _("new")), ("changed", _("changed")), ("removed", _("gone")))
         if run.counts.get(key)
     ]
     return ", ".join(read) or _("nothing new")
@@ -246,7 +246,7 @@ def result(run: SyncRun, zone: ZoneInfo) -> tuple[str, str, str]:
             )
             + again,
         )
-    if run.counts.get(_("held")):
+    if run.counts.get("held"):
         return "waiting", "warn", _("Waits for you")
     return (
         "ok",
