@@ -97,3 +97,29 @@ def test_the_search_finds_what_it_should(tmp_path, monkeypatch, source, found):
     monkeypatch.setattr("tests.sentences.TOP", tmp_path)
     (tmp_path / "module.py").write_text(source)
     assert len(outside(tmp_path / "module.py")) == found
+
+
+PROGRAMS = [
+    path for path in sources() if path.relative_to(TOP).parts[0] not in ("sandbox", "bench")
+]
+
+
+def test_no_module_is_longer_than_400_lines_but_the_tables():
+    long = {path.name: path.read_text().count("\n") for path in PROGRAMS}
+    assert {
+        name: n for name, n in long.items() if n > (1_000 if name == "models.py" else 400)
+    } == {}
+
+
+def test_no_function_is_longer_than_50_lines():
+    long = {}
+    for path in PROGRAMS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 50:
+                long[f"{path.relative_to(TOP)}: {node.name}"] = node.end_lineno - node.lineno + 1
+    assert long == {}
+
+
+def test_no_template_is_longer_than_120_lines():
+    long = {path: path.read_text().count("\n") for path in (TOP / "templates").rglob("*.html")}
+    assert {str(path): n for path, n in long.items() if n > 120} == {}
