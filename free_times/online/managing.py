@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from base.scheduling import Span
 from base.statuses import OPEN_STATUSES
 from free_times import rules
 from free_times.finding import Free
+from free_times.offers import Terms
 from models import Booking, Clinic, Practitioner, Service, User, Venue
 from sync.two_way import freshness, live
 from sync.two_way.freshness import Outcome
@@ -237,8 +239,17 @@ def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
         return made
 
 
-def _terms(page: Page, made: OnlineBooking) -> list:
-    service = made.booking.service
+def _terms(page: Page, made: OnlineBooking) -> list[Terms]:
+    """How the calendar offers it, and as long as the booking is: the clinic may have given it
+    another length than the service has.
+    """
+    booking = made.booking
+    service = booking.service
     if service is None or page.service(service.id) is None:
         return []
-    return [one for one in page.at(service) if one.calendar.id == made.booking.practitioner_id]
+    minutes = int(booking.span.duration.total_seconds()) // 60
+    return [
+        replace(one, minutes=minutes)
+        for one in page.at(service)
+        if one.calendar.id == booking.practitioner_id
+    ]

@@ -115,15 +115,16 @@ def offer(
         return changed
 
 
-def accept(made: OnlineBooking) -> bool:
-    """The visitor takes the time that was offered. False where it is offered no more; a second
-    press changes nothing. Raises SlotTaken.
+def accept(made: OnlineBooking, starts_at: datetime | None) -> bool:
+    """The visitor takes the time that was offered, and that the page showed. False where it is
+    offered no more; a second press changes nothing. Raises SlotTaken.
     """
     with alone(made.booking) as booking:
         if booking.status == "confirmed":
             return True
         made.answered_sequence = OnlineBooking.get_by_id(made.id).answered_sequence
-        if made.answer != "offered" or booking.starts_at <= scheduling.utc_now():
+        is_there = made.answer == "offered" and booking.starts_at == starts_at
+        if not is_there or booking.starts_at <= scheduling.utc_now():
             return False
         booking.set_status("confirmed", None)
         return True

@@ -67,8 +67,8 @@ def still_free(page: Page, ticket: Ticket) -> tuple[Service, Free]:
     a little longer. Raises JustTaken.
     """
     service, terms = offered(page, ticket)
-    since = ticket.issued_at
-    if not holds.alive(ticket.visitor):
+    since, hold = ticket.issued_at, holds.alive(ticket.visitor)
+    if hold is None or hold.starts_at != ticket.starts_at:  # an older form of the same visit
         since = max(since, scheduling.utc_now() - TYPING)
     at, visitor = ticket.starts_at, ticket.visitor
     proposed = [one for one in terms if one.calendar.id == ticket.calendar]

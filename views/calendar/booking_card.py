@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask import flash
+
 from base import scheduling
 from base.catalogue import _
 from base.clashes import SlotTaken
@@ -164,6 +166,12 @@ def back(booking: Booking, came: dict[str, str]) -> str:
 def when(booking: Booking) -> str:
     """From when to when, in words, in the venue's zone."""
     return display.from_to(booking, booking.practitioner.zone)
+
+
+def say_moved(booking: Booking) -> None:
+    """On the next page: the client, or somebody here, gave it another time meanwhile."""
+    sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
+    flash(sentence, "warning")
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:

@@ -39,6 +39,7 @@ class StatusForm(Form):
         lazy("Status"), choices=[(status, display.STATUS_NAMES[status]) for status in STATUSES]
     )
     was = Hidden(limit=20)  # the status on the page on which the button was
+    seen = Hidden(limit=20)  # and the booking's sequence, where the button is for that time alone
     overlap = Choice(lazy("Overlap"), choices=[("", ""), ("ok", "")], default="")
     agreed = Hidden(limit=40_000)
 
@@ -224,8 +225,12 @@ def set_status(booking_id: int):
         return _show_card(booking, 422)
     try:
         with alone(booking):
-            if _is_stale(form, booking) and booking.status != form.status.data:
-                return _show_card(booking, 422, changed_meanwhile=True)
+            if booking.status != form.status.data:
+                if _is_stale(form, booking):
+                    return _show_card(booking, 422, changed_meanwhile=True)
+                if form.seen.data and form.seen.data != str(booking.sequence):
+                    booking_card.say_moved(booking)
+                    return htmx.done(_back(booking))
             changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)

@@ -201,8 +201,7 @@ def _gone(booking_id: int):
 def _moved(booking_id: int):
     """The client, or somebody here, gave it another time meanwhile."""
     booking = access.booking_to_change(booking_id)
-    when = booking_card.when(booking)
-    flash(_("It was moved meanwhile, to {when}. Nothing was changed.", when=when), "warning")
+    booking_card.say_moved(booking)
     return htmx.done(booking_card.back(booking, places.came_from()))
 
 

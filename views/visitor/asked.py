@@ -1,7 +1,7 @@
 """What a visitor has chosen so far, as it stands in addresses: words of the page, no numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from free_times.offers import Terms
@@ -15,6 +15,7 @@ from . import pages
 class Asked:
     """The service, and where and with whom, as far as that was said. `zone`: the visitor's, where
     it is another than the venue's. `form`: the ticket of a time that was chosen before, if any.
+    `is_lost`: a venue or a person was said that the page does not offer (any more).
     """
 
     page: Page
@@ -23,24 +24,29 @@ class Asked:
     person: User | None
     zone: str
     form: str = ""
+    is_lost: bool = False
 
     @classmethod
     def of(cls, page: Page, said: Mapping[str, str]) -> "Asked":
-        """From an address or a form. What the page does not offer counts as not said."""
-        zone = said.get("zone", "")
-        return cls(
+        """From an address or a form."""
+        zone, venue, person = (said.get(word, "") for word in ("zone", "venue", "with"))
+        asked = cls(
             page,
             page.services_by_slug.get(said.get("service", "")),
-            page.venues_by_slug.get(said.get("venue", "")),
-            page.people_by_slug.get(said.get("with", "")),
+            page.venues_by_slug.get(venue),
+            page.people_by_slug.get(person),
             zone if pages.is_zone(zone) else "",
             said.get("form", "")[:400],
         )
+        is_lost = bool((venue and not asked.venue) or (person and not asked.person))
+        return replace(asked, is_lost=is_lost)
 
     @property
     def terms(self) -> list[Terms]:
-        """The calendars in which it may be booked."""
-        return self.page.at(self.service, self.venue, self.person) if self.service else []
+        """The calendars in which it may be booked: never others than were asked for."""
+        if self.service is None or self.is_lost:
+            return []
+        return self.page.at(self.service, self.venue, self.person)
 
     @property
     def venues(self) -> list[Venue]:

@@ -155,7 +155,7 @@ def gone(page: Page):
 def free(page: Page):
     """When."""
     asked = Asked.of(page, request.args)
-    if asked.service is None:
+    if asked.service is None or asked.is_lost:
         return gone(page)
     if asked.venue is None and len(asked.venues) > 1:
         choices = [

@@ -150,7 +150,7 @@ def cancel(page: Page, made: OnlineBooking):
 def accept(page: Page, made: OnlineBooking):
     """Take the other time that the clinic offered."""
     try:
-        if not requests.accept(made):
+        if not requests.accept(made, pages.instant(request.form.get("time", ""))):
             return _show(page, made, _("This time is not offered any more."), 409)
     except SlotTaken:
         notice = _("This time was just taken. Choose another time, or wait for the clinic.")

@@ -78,6 +78,34 @@ def test_services_and_people_that_are_not_offered(visitor, page, linden, clock):
     assert choose(visitor, page, at).status_code == 404 and nothing_came_of_it()
 
 
+def test_whoever_asked_for_a_person_gets_nobody_else(visitor, page, linden, clock):
+    asked = {"service": "shoulder", "venue": "linden-street", "with": "pat-linden"}
+    listed = visitor.get(f"{page.path}/times", query_string=asked)
+    form = only_form(listed, "/hold").put(time=times_of(listed)[4])
+    linden.pat.leave(linden.olive)
+    assert form.send(visitor).status_code == 404 and nothing_came_of_it()
+    for said in (asked, {**asked, "with": "", "venue": "somewhere-else"}):
+        answer = visitor.get(f"{page.path}/times", query_string=said)
+        assert answer.status_code == 404 and "Choose again below" in text_of(answer)
+        assert (
+            choose(visitor, page, times_of(listed)[4], **said).status_code == 404
+            and nothing_came_of_it()
+        )
+
+
+def test_an_older_form_of_a_visit_does_not_escape_the_notice(visitor, page, linden, clock):
+    OnlineSettings.get().change(None, notice_hours=4)
+    old = to_details(visitor, page.path).request.args["form"]
+    early = Ticket.read(old, linden.clinic.id).starts_at
+    clock.now = early - timedelta(minutes=30)
+    asked = {"service": "shoulder", "venue": "linden-street", "form": old}
+    listed = visitor.get(f"{page.path}/times", query_string=asked)
+    form = only_form(listed, "/hold").put(time=times_of(listed)[3])
+    assert form.send(visitor).status_code == 303 and Hold.get().starts_at > early
+    answer = visitor.post(f"{page.path}/details", data={"form": old, **TYPED})
+    assert answer.status_code == 409 and not Booking.select().exists()
+
+
 def test_what_is_taken_is_not_given(visitor, page, linden, clock):
     at = clock.now.replace(hour=10, minute=0) + timedelta(days=3)
     span = Span(at - timedelta(minutes=10), at + timedelta(minutes=5))
@@ -455,6 +483,17 @@ def test_a_move_to_a_time_that_is_no_other(visitor, page, linden, clock):
         assert answer.status_code in (200, 409)
     assert Booking.get_by_id(row.id).starts_at == row.starts_at
     assert visitor.get(done.location).status_code == 200
+
+
+def test_a_move_keeps_the_length_that_the_team_gave_it(visitor, page, linden):
+    done = book(visitor, page.path, at=10)
+    row = Booking.get()
+    longer = row.span.duration + timedelta(minutes=20)
+    row.change(linden.olive, Span(row.starts_at, row.starts_at + longer))
+    ask = visitor.get(f"{done.location}/move")
+    moved = only_form(ask, "/move").put(time=times_of(ask)[-1]).send(visitor)
+    assert moved.status_code == 303
+    assert Booking.get().starts_at != row.starts_at and Booking.get().span.duration == longer
 
 
 def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):

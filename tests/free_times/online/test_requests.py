@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from online_world import TYPED, book, switch_on, text_of
+from online_world import TYPED, book, only_form, switch_on, text_of, times_of
 
 from base.notes import NoteVersion
 from base.outside import ExternalEvent
@@ -13,6 +13,7 @@ from free_times.online.bookings import OnlineBooking
 from models import AuditEntry, Booking, Patient
 from operate import chores
 from sync.tables.accounts import Account, RemoteCalendar
+from tests.pages import Filled, forms_of
 
 
 @pytest.fixture
@@ -130,9 +131,9 @@ def test_another_time_is_offered_and_the_client_takes_it(made, maya, visitor):
     assert "Waiting for the client" in shown and "You offered this time" in shown
     there = visitor.get(made.link)
     assert "offers you another time" in text_of(there)
-    accepted = visitor.post(f"{made.link}/accept")
-    assert accepted.status_code == 303 and of(made).status == "confirmed"
-    assert visitor.post(f"{made.link}/accept").status_code == 303
+    form = only_form(there, "/accept")
+    assert form.send(visitor).status_code == 303 and of(made).status == "confirmed"
+    assert form.send(visitor).status_code == 303
     assert "You are booked" in text_of(visitor.get(made.link))
 
 
@@ -144,7 +145,7 @@ def test_an_offer_that_was_taken_back_is_a_request_again(made, maya, visitor):
     maya.post(f"/bookings/{made.booking_id}/move/undo", data={"change": str(change)})
     assert of(made).starts_at == was
     assert OnlineBooking.get().answer == ""
-    visitor.post(f"{made.link}/accept")
+    visitor.post(f"{made.link}/accept", data={"time": str(at)})
     assert of(made).status == "pending"
 
 
@@ -157,6 +158,37 @@ def test_an_old_page_declines_nothing_that_was_moved_meanwhile(made, maya):
     assert "It was moved meanwhile" in maya.get("/calendar/team").text
     maya.post(f"/requests/{made.booking_id}/offer", data={"time": str(at + 3600), **opened})
     assert int(of(made).starts_at.timestamp()) == at
+
+
+def test_only_the_offer_that_the_page_shows_is_taken(made, maya, visitor):
+    times = f"/requests/{made.booking_id}/offer"
+    at = _first_time(maya.get(times))
+    maya.post(times, data={"time": str(at)})
+    shown = only_form(visitor.get(made.link), "/accept")
+    maya.post(times, data={"time": str(at + 3600)})
+    for form in (shown, shown.put(time=""), shown.put(time="x")):
+        answer = form.send(visitor)
+        assert answer.status_code == 409 and "not offered any more" in text_of(answer)
+    assert of(made).status == "pending"
+    assert only_form(visitor.get(made.link), "/accept").send(visitor).status_code == 303
+    assert (int(of(made).starts_at.timestamp()), of(made).status) == (at + 3600, "confirmed")
+
+
+def test_an_old_page_confirms_no_time_that_it_did_not_show(made, maya, visitor):
+    confirm = _confirm(maya.get(f"/calendar/team?{day(made)}"))
+    ask = visitor.get(f"{made.link}/move")
+    moved = only_form(ask, "/move").put(time=times_of(ask)[-1]).send(visitor)
+    assert moved.status_code == 303
+    confirm.put(status="confirmed").send(maya)
+    assert of(made).status == "pending"
+    page = maya.get("/calendar/team")
+    assert "It was moved meanwhile" in page.text
+    _confirm(page).put(status="confirmed").send(maya)
+    assert of(made).status == "confirmed"
+
+
+def _confirm(page) -> Filled:
+    return Filled(next(one for one in forms_of(page) if "/status" in one["action"]))
 
 
 @pytest.mark.parametrize("time", ["", "x", "99999999999", "-1", "1"])
