@@ -93,7 +93,7 @@ def answer(history: History, chance: random.Random) -> None:
             raise JustTaken
         requests.offer(row, chance.choice(found).starts_at, history.owner)
         if chance.random() < 0.7:
-            requests.accept(row)
+            requests.accept(row, row.booking.starts_at)
 
 
 def _made(history: History, chance: random.Random) -> OnlineBooking:
