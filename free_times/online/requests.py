@@ -80,8 +80,8 @@ def other_times(made: OnlineBooking, start: datetime, end: datetime) -> Iterator
     team's own ways: without notice and horizon.
     """
     booking = made.booking
-    if booking.practitioner.archived or booking.practitioner.venue.archived:
-        return  # nothing new is booked there
+    if _is_closed(booking):
+        return
     minutes = int(booking.span.duration.total_seconds()) // 60
     calendar, service = booking.practitioner, booking.service
     wish = Wish(calendar, minutes)
@@ -124,10 +124,15 @@ def accept(made: OnlineBooking, starts_at: datetime | None) -> bool:
             return True
         made.answered_sequence = OnlineBooking.get_by_id(made.id).answered_sequence
         is_there = made.answer == "offered" and booking.starts_at == starts_at
-        if not is_there or booking.starts_at <= scheduling.utc_now():
+        if not is_there or _is_closed(booking) or booking.starts_at <= scheduling.utc_now():
             return False
         booking.set_status("confirmed", None)
         return True
+
+
+def _is_closed(booking: Booking) -> bool:
+    """Whether nothing new is booked in its calendar."""
+    return booking.practitioner.archived or booking.practitioner.venue.archived
 
 
 def lapse() -> int:

@@ -172,6 +172,9 @@ def ask_move(page: Page, made: OnlineBooking):
 
 
 def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 200):
+    if not managing.may_move(page, made):
+        sentence = _("The booking cannot be moved online any more. Nothing was changed.")
+        return _show(page, made, sentence, 409)
     facts = _facts(page, made)
 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:

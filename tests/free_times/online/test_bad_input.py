@@ -496,6 +496,27 @@ def test_a_move_keeps_the_length_that_the_team_gave_it(visitor, page, linden):
     assert Booking.get().starts_at != row.starts_at and Booking.get().span.duration == longer
 
 
+@pytest.mark.parametrize("happens", ["no service", "switched off", "archived", "left"])
+def test_what_can_be_moved_no_more_stays_and_says_so(visitor, page, linden, happens):
+    done = book(visitor, page.path, at=10, **{"with": "pat-linden"})
+    form = only_form(ask := visitor.get(f"{done.location}/move"), "/move")
+    row = Booking.get()
+    if happens == "no service":
+        row.change(linden.olive, row.span, service=None)
+    elif happens == "switched off":
+        switch_off(linden)
+    elif happens == "archived":
+        archive(linden)
+    else:
+        leave(linden)
+    for time in (times_of(ask)[-1], "", "soon"):
+        answer = form.put(time=time).send(visitor)
+        assert answer.status_code == 409, happens
+        assert "cannot be moved online any more" in text_of(answer) and not times_of(answer)
+    assert visitor.get(f"{done.location}/move").status_code == 200
+    assert Booking.get().starts_at == row.starts_at
+
+
 def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):
     done = book(visitor, page.path, at=10)
     row = Booking.get()

@@ -187,6 +187,18 @@ def test_an_old_page_confirms_no_time_that_it_did_not_show(made, maya, visitor):
     assert of(made).status == "confirmed"
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_an_offer_of_a_calendar_that_is_closed_is_none(made, maya, visitor, linden, leaves):
+    times = f"/requests/{made.booking_id}/offer"
+    maya.post(times, data={"time": str(_first_time(maya.get(times)))})
+    form = only_form(visitor.get(made.link), "/accept")
+    calendar = of(made).practitioner
+    calendar.user.leave(linden.olive) if leaves else calendar.set_archived(True, None)
+    answer = form.send(visitor)
+    assert answer.status_code == 409 and "not offered any more" in text_of(answer)
+    assert of(made).status == "pending"
+
+
 def _confirm(page) -> Filled:
     return Filled(next(one for one in forms_of(page) if "/status" in one["action"]))
 
