@@ -2,7 +2,7 @@
 ever written back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -47,6 +47,12 @@ class Change:
     # lacking rows that stay for now, and such rows that are told again
     doubted: list[int] = field(default_factory=list)
     certain: list[int] = field(default_factory=list)
+
+    def doubt(self, rows: Sequence[ExternalEvent]) -> None:
+        """Keep a doubt about the list that lacked these rows, though their events are there."""
+        ids = {row.id for row in rows}
+        self.doubted += [row.id for row in rows if row.doubted_at is None]
+        self.certain = [one for one in self.certain if one not in ids]
 
     def portions(self) -> Iterator["Change"]:
         """The same in parts, each for one short transaction."""

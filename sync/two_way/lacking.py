@@ -3,7 +3,8 @@
 A list may omit events. Time that is given free on its word lets clients double-book. So the events
 of the future that it lacks are asked for by their ids, as many as one batch takes. What the answers
 leave open stays, and blocks, until a second list a little later lacks it, too. A list that lacks an
-event which is there is not believed about the others.
+event which is there is not believed about the others, and as it may lack new ones, too, the
+calendar is read again.
 """
 
 import logging
@@ -28,35 +29,39 @@ LATER = timedelta(seconds=30)  # a list asked for at once could be as outdated a
 LONGEST = timedelta(hours=20)  # so long a list that was wrong about one event is doubted
 
 
-def made_sure(context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change) -> Delta:
-    """The pull with the events that it lacks: each becomes an event, a tombstone, or `unsure`. At
-    most two requests. Raises errors of the whole account.
+def made_sure(
+    context: RunContext, calendar: RemoteCalendar, delta: Delta, change: Change
+) -> tuple[Delta, set[str]]:
+    """The pull with the events that it lacks: each becomes an event, a tombstone, or `unsure`; and
+    the ids of those that are there all the same. At most two requests. Raises errors of the whole
+    account.
 
     An empty list, none of whose events is found, counts for all: a person is then asked, and needs
     the whole number.
     """
     asked_for = _ahead(delta, change)
     if not asked_for or (change.is_empty and calendar.may_empty):
-        return delta
+        return delta, set()
     some = asked_for[: context.provider.batch_size]
     looks = _looks(context, calendar, [row.remote_id for row in some])
-    living = [event for event in looks.values() if event]
+    living = {remote_id: event for remote_id, event in looks.items() if event}
     gone = {remote_id for remote_id, event in looks.items() if event is None}
     if change.is_empty and len(gone) == len(some):
-        return delta
+        return delta, set()
     before = scheduling.utc_now() - (LONGEST if living else LATER)
     gone |= {
         row.remote_id
         for row in asked_for
         if row.remote_id not in looks and row.doubted_at and row.doubted_at <= before
     }
-    return replace(
+    unsure = {row.remote_id for row in asked_for} - gone - living.keys()
+    surer = replace(
         delta,
-        changed=(*delta.changed, *living),
+        changed=(*delta.changed, *living.values()),
         tombstones=delta.tombstones | gone,
-        unsure=delta.unsure
-        | ({row.remote_id for row in asked_for} - gone - {event.remote_id for event in living}),
+        unsure=delta.unsure | unsure,
     )
+    return surer, set(living)
 
 
 def _ahead(delta: Delta, change: Change) -> list[ExternalEvent]:

@@ -106,8 +106,10 @@ def take_in(
     """
     change = incoming.compare(reader.account, calendar, delta, mapped)
     if change.lacking:
-        delta = lacking.made_sure(reader.context, calendar, delta, change)
+        rows = change.lacking
+        delta, living = lacking.made_sure(reader.context, calendar, delta, change)
         change = incoming.compare(reader.account, calendar, delta, mapped)
+        change.doubt([row for row in rows if row.remote_id in living])
     return _write(reader, calendar, delta, mapped, change)
 
 

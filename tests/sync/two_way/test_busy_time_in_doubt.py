@@ -89,6 +89,22 @@ def test_a_list_that_lies_frees_no_busy_time(world, account, number, shorten, ti
     world.assert_in_step(account)
 
 
+@pytest.mark.parametrize("shorten", ["empty", "half"])
+def test_a_list_that_lied_is_read_again_soon_for_what_is_new(world, account, shorten, monkeypatch):
+    """What is there for the first time cannot be asked for by its id."""
+    add(world, 7)
+    world.poll(account)
+    fresh = add(world, 2, first_day=40)
+    with monkeypatch.context() as told:
+        lie(told, None, {"empty": LIES["empty"], "half": lambda items: items[:3]}[shorten], VIEWS)
+        read_whole(world, account)
+    assert len(world.mirrored(account)) < 9 and len(fresh) == 2
+    world.later(seconds=LATER.seconds + 1)
+    world.run(account)
+    assert len(world.mirrored(account)) == 9
+    assert not ExternalEvent.select().where(ExternalEvent.doubted_at.is_null(False)).exists()
+
+
 @pytest.mark.parametrize("is_kept", [False, True], ids=["gone", "among deleted things"])
 @pytest.mark.parametrize("number", [1, 5, 60])
 def test_what_is_gone_is_free_by_the_next_look(world, account, number, is_kept):
