@@ -14,6 +14,7 @@ from operator import attrgetter
 from base.many import tuples
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
+from sync.providers import registry
 from sync.providers.base import Calendar, Delete
 from sync.providers.errors import (
     OF_THE_ACCOUNT,
@@ -51,6 +52,18 @@ def elsewhere(account: Account, listed: Iterable[Calendar]) -> list[Calendar]:
     destination = account.destination
     ours = destination and destination.calendar_id
     return [calendar for calendar in listed if calendar.can_write and calendar.calendar_id != ours]
+
+
+def out_of_reach(account: Account) -> list[str]:
+    """The names of calendars that others share with the account for writing, and that its consent
+    does not let us search: whether one of our events lies there cannot be made sure.
+    """
+    row = registry.of(account.kind)
+    wider = set(row.scopes(shared=True)) - set(row.scopes())
+    if wider <= set(account.scopes.split()):
+        return []
+    shared = RemoteCalendar.account == account, RemoteCalendar.access == "writer"
+    return [name for (name,) in tuples(RemoteCalendar.select(RemoteCalendar.name).where(*shared))]
 
 
 def look(context: RunContext, calendar_id: str, is_quick: bool = True) -> dict[str, RemoteEvent]:

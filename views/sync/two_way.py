@@ -18,7 +18,7 @@ from sync.tables import controls, ending, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarTaken
-from sync.two_way import first_look, state
+from sync.two_way import first_look, state, strays
 from sync.two_way.state import Standing
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
@@ -302,6 +302,7 @@ def _leaving(goal: str, account_id: int | None) -> dict:
         "accounts": accounts,
         "counts": counts,
         "mirrored": mirrored,
+        "out_of_reach": {account.id: strays.out_of_reach(account) for account in accounts},
         "account_id": account_id,
         "opt_out": "opt_out" in request.values,
         "is_change": "change" in request.values,

@@ -14,6 +14,7 @@ from app import Settings
 from base.outside import ExternalEvent
 from models import AuditEntry, Booking
 from sync.connect import connections
+from sync.providers import registry
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
@@ -890,6 +891,19 @@ class TestLeaving:
         text = page(pat, f"/sync/accounts/{account.id}/disconnection?change=1")
         assert "Change account?" in text and "choose the other one" in text
         assert row(account).phase == "active"
+
+    def test_calendars_that_cannot_be_searched_are_named_before(self, pat, account):
+        shared = RemoteCalendar.create(
+            clinic=account.clinic_id, account=account, calendar_id="team", name="Our team",
+            role="listed", access="writer",
+        )  # fmt: skip
+        address = f"/sync/accounts/{account.id}/disconnection"
+        assert "We may not search Our team" in page(pat, address)
+        Account.update(scopes=" ".join(registry.of("google").scopes(shared=True))).execute()
+        assert "We may not search" not in page(pat, address)
+        Account.update(scopes="").execute()
+        RemoteCalendar.update(access="reader").where(RemoteCalendar.id == shared.id).execute()
+        assert "We may not search" not in page(pat, address)
 
     @pytest.mark.parametrize("headers", [{}, HTMX])
     @pytest.mark.parametrize("removes", [True, False])
