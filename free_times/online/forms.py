@@ -40,10 +40,11 @@ class Ticket:
     nonce: str
 
     @classmethod
-    def issue(cls, **chosen: object) -> "Ticket":
-        """A fresh one."""
+    def issue(cls, nonce: str | None = None, **chosen: object) -> "Ticket":
+        """A fresh one, of the visit with this nonce, or of another one."""
         at = scheduling.utc_now().replace(microsecond=0)
-        return cls(**chosen, issued_at=at, nonce=secrets.token_hex(16))  # type: ignore[arg-type]
+        nonce = nonce or secrets.token_hex(16)
+        return cls(**chosen, issued_at=at, nonce=nonce)  # type: ignore[arg-type]
 
     def again(self, **chosen: object) -> "Ticket":
         """The same visit with another time, or issued anew."""
@@ -68,7 +69,7 @@ class Ticket:
     @property
     def visitor(self) -> str:
         """What rows keep of the visit: a hash, from which the form cannot be made."""
-        return hashlib.sha256(f"visit|{self.nonce}".encode()).hexdigest()
+        return visitor(self.nonce)
 
     @property
     def text(self) -> str:
@@ -104,6 +105,19 @@ class Ticket:
             EPOCH + issued * _SECOND,
             nonce,
         )
+
+
+def visitor(nonce: str) -> str:
+    """What rows keep of the visit with this nonce."""
+    return hashlib.sha256(f"visit|{nonce}".encode()).hexdigest()
+
+
+def nonce_of(visit: str, clinic: int) -> str:
+    """The nonce for whoever presses a button of a list of times, which carries the text `visit`: a
+    second press is the same visit's. Nobody can choose the nonce of another visit.
+    """
+    secret = vault.derived("visit of an online booking page", f"{clinic}|{visit}")[0]
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def visitor_of(text: str, clinic: int) -> str | None:

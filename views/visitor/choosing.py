@@ -1,5 +1,6 @@
 """The visitor's first questions: what, where, with whom and when."""
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -190,6 +191,7 @@ def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 20
         page,
         status,
         asked=asked,
+        visit=secrets.token_hex(16),
         service=service,
         facts=facts(page, terms),
         zone=zone,

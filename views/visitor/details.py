@@ -14,7 +14,17 @@ from werkzeug.datastructures import MultiDict
 from base import scheduling
 from base.catalogue import _
 from free_times.finding import Free
-from free_times.online import bookings, holding, holds, managing, proofs, taking, times, waiting
+from free_times.online import (
+    bookings,
+    forms,
+    holding,
+    holds,
+    managing,
+    proofs,
+    taking,
+    times,
+    waiting,
+)
 from free_times.online.admission import NeedsCode, TooMany
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import NoForm, Ticket
@@ -44,8 +54,8 @@ def choose(page: Page):
     if asked.service is None or not asked.terms:
         return choosing.gone(page)
     at = pages.instant(request.form.get("time", ""))
-    before = ticket_of(page, asked.form)
-    visitor = before and before.visitor
+    nonce = _visit(page, ticket_of(page, asked.form))
+    visitor = nonce and forms.visitor(nonce)
     free = at and next(
         times.free_times(page, asked.service, asked.terms, at, at, visitor=visitor), None
     )
@@ -60,10 +70,7 @@ def choose(page: Page):
         "price_cents": terms.price_cents,
         "starts_at": free.starts_at,
     }
-    if before is None or bookings.of_visit(before.visitor):
-        ticket = Ticket.issue(clinic=page.clinic.id, **chosen)
-    else:
-        ticket = before.again(**chosen)
+    ticket = Ticket.issue(nonce, clinic=page.clinic.id, **chosen)
     try:
         holding.hold(page, ticket, _origin())
     except JustTaken:
@@ -72,6 +79,16 @@ def choose(page: Page):
         return _check(page, ticket)
     address = url_for(".details", name=page.name, form=ticket.text, zone=asked.zone or None)
     return redirect(address, 303)
+
+
+def _visit(page: Page, before: Ticket | None) -> str | None:
+    """The nonce of the visit, unless something was booked with it: of the form that was filled in
+    before, else of the list of times.
+    """
+    nonces = [before.nonce] if before else []
+    if visit := request.form.get("visit", "")[:64]:
+        nonces.append(forms.nonce_of(visit, page.clinic.id))
+    return next((one for one in nonces if not bookings.of_visit(forms.visitor(one))), None)
 
 
 def _origin() -> str:
