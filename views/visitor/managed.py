@@ -107,7 +107,7 @@ def _outlook(page: Page, made: OnlineBooking) -> str:
 def appointment(page: Page, made: OnlineBooking):
     """One entry for any calendar app."""
     booking = made.booking
-    statuses = {"cancelled": "cancelled", "pending": "tentative"}
+    statuses = {"cancelled": "cancelled", "pending": "tentative", "offered": "tentative"}
     zone_name = booking.practitioner.venue.zone_name
     entry = Event(
         f"{uuid5(NAMESPACE_URL, f'visitor:{booking.uuid}')}",

@@ -532,6 +532,14 @@ def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):
     assert visitor.get(done.location).status_code == 200
 
 
+def test_a_time_that_is_not_held_is_not_called_booked(visitor, page, linden):
+    done = book(visitor, page.path)
+    Booking.get().set_status("offered", linden.olive)
+    shown = text_of(visitor.get(done.location))
+    assert "not kept for you" in shown and "You are booked" not in shown
+    assert "STATUS:TENTATIVE" in visitor.get(f"{done.location}/appointment.ics").text
+
+
 def test_the_calendar_entry_says_nothing_of_the_reason(visitor, page, linden):
     done = book(visitor, page.path, at=10)
     entry = visitor.get(f"{done.location}/appointment.ics")
