@@ -33,7 +33,7 @@ def hold(page: Page, ticket: Ticket, origin: str) -> Hold | None:
         before = Hold.get_or_none(Hold.visitor == ticket.visitor)
         service, free = taking.still_free(page, ticket)
         calendar = free.wish.calendar
-        terms = next(one for one in page.at(service) if one.calendar.id == calendar.id)
+        terms = page.terms_of(service, calendar.id)
         if before is not None and before.sealed:
             return before  # it is being booked
         if before is not None:

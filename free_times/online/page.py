@@ -51,6 +51,10 @@ class Page:
             and (user is None or one.calendar.user_id == user.id)
         ]
 
+    def terms_of(self, service: Service, calendar_id: int) -> Terms | None:
+        """How the service is offered in one calendar (id); None where it is not."""
+        return next((one for one in self.at(service) if one.calendar.id == calendar_id), None)
+
     def service(self, service_id: int) -> Service | None:
         """One that is offered online, by its id."""
         return next((one for one in self.services if one.id == service_id), None)

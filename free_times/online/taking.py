@@ -51,7 +51,7 @@ def offered(page: Page, ticket: Ticket) -> tuple[Service, list[Terms]]:
     """The service of a ticket and the calendars it may be booked in. Raises JustTaken."""
     service = page.service(ticket.service)
     every = page.at(service) if service else []
-    chosen = next((one for one in every if one.calendar.id == ticket.calendar), None)
+    chosen = page.terms_of(service, ticket.calendar) if service else None
     if service is None or (chosen is None and not ticket.anyone):
         raise JustTaken
     if not ticket.anyone:
@@ -136,7 +136,7 @@ def current(page: Page) -> Page:
 
 def check_terms(page: Page, ticket: Ticket, service: Service, free: Free) -> None:
     """Raise TermsChanged where the visitor was shown another length or price."""
-    terms = next(one for one in page.at(service) if one.calendar.id == free.wish.calendar.id)
+    terms = page.terms_of(service, free.wish.calendar.id)
     if (terms.minutes, terms.price_cents) != (ticket.minutes, ticket.price_cents):
         raise TermsChanged(terms.minutes, terms.price_cents)
 

@@ -210,10 +210,13 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
         "nobody": not wishes,
         "earliest": first and _line(first, form, patient),
         "earliest_day": first
-        and _day_name(scheduling.local_day(first.starts_at, first.wish.calendar.zone), today),
+        and display.near_day(
+            scheduling.local_day(first.starts_at, first.wish.calendar.zone), today
+        ),
         "days": [
             FreeDay(
-                _day_name(day, today), [_line(free, form, patient) for free in _by_clock(found)]
+                display.near_day(day, today),
+                [_line(free, form, patient) for free in _by_clock(found)],
             )
             for day, found in days.items()
         ],
@@ -225,11 +228,6 @@ def _answer(form: WishForm, patient: Patient | None) -> dict:
 def _by_clock(found: list[Free]) -> list[Free]:
     """The free times of a day as its clocks show them: venues may lie in several zones."""
     return sorted(found, key=lambda free: free.starts_at.astimezone(free.wish.calendar.zone).time())
-
-
-def _day_name(day: date, today: date) -> str:
-    near = {0: "Today, ", 1: "Tomorrow, "}.get((day - today).days, "")
-    return near + display.day(day, year=day.year != today.year)
 
 
 def _line(free: Free, form: WishForm, patient: Patient | None) -> Line:

@@ -1,7 +1,7 @@
 """Requests: what clients booked online and nobody has confirmed yet, on top of the team's day."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from flask import Blueprint, Flask, abort, flash, g, render_template, request, url_for
 from flask_login import current_user
@@ -13,7 +13,7 @@ from base.clashes import ClosedCalendar, SlotTaken
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
 from models import Practitioner
-from views.kit import access, display, htmx, menu
+from views.kit import access, display, given, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
 
@@ -139,7 +139,7 @@ def offer(booking_id: int):
     made = _load(booking_id)
     if made is None:
         return _gone(booking_id)
-    at = _instant(request.form.get("time", ""))
+    at = given.instant(request.form.get("time", ""))
     try:
         changed = requests.offer(made, at, current_user, _seen()) if at else abort(404)
     except ChangedMeanwhile:
@@ -161,7 +161,7 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
     booking = made.booking
     zone, now = booking.practitioner.zone, scheduling.utc_now()
     today = scheduling.local_day(now, zone)
-    first = max(_day(request.args.get("from", "")) or today, today)
+    first = max(given.day(request.args.get("from", "")) or today, today)
     start = max(now, scheduling.midnight(first, zone))
     days: dict[date, list[tuple[int, str]]] = {}
     later = None
@@ -212,19 +212,3 @@ def _seen() -> int | None:
 
 def _back(made: OnlineBooking) -> str:
     return booking_card.back(made.booking, places.came_from())
-
-
-def _instant(seconds: str) -> datetime | None:
-    """A time of the list, as its button sent it: seconds since 1970."""
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
-        return None
-    at = datetime.fromtimestamp(int(seconds), UTC)
-    return at if scheduling.FIRST_DAY <= at.date() < scheduling.LAST_DAY else None
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-    return day if scheduling.FIRST_DAY <= day < scheduling.LAST_DAY else None

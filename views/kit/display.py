@@ -181,6 +181,13 @@ def day(value: date, year: bool = False) -> str:
     return f"{value:%A} {value.day} {value:%B}" + (f" {value.year}" if year else "")
 
 
+def near_day(on: date, today: date) -> str:
+    """The day in words: "Today, Friday 20 November"; with the year where it is another one."""
+    said = day(on, year=on.year != today.year)
+    near = {0: _("Today, {day}", day=said), 1: _("Tomorrow, {day}", day=said)}
+    return near.get((on - today).days, said)
+
+
 def short_day(value: date) -> str:
     """Fri 20 Nov."""
     return f"{value:%a} {value.day} {value:%b}"

@@ -15,7 +15,7 @@ from free_times.offers import Terms
 from free_times.online import forms, times
 from free_times.online.page import Page
 from models import User, Venue
-from views.kit import display
+from views.kit import display, given
 
 from . import pages
 from .asked import Asked
@@ -221,7 +221,7 @@ def look(
     """
     now = scheduling.utc_now()
     today = scheduling.local_day(now, zone)
-    first = max(_day(since) or today, today)
+    first = max(given.day(since) or today, today)
     begin = max(now, scheduling.midnight(first, zone))
     middle = begin + AT_ONCE
     days, later = _days(find(begin, min(middle, last)), zone, other)
@@ -250,7 +250,7 @@ def _days(
 
 
 def _named(found: dict[date, list[Time]], today: date) -> list[Day]:
-    return [Day(day, day_name(day, today), every) for day, every in found.items()]
+    return [Day(day, display.near_day(day, today), every) for day, every in found.items()]
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
@@ -269,13 +269,6 @@ def in_zone(at: datetime, zone: ZoneInfo, other: ZoneInfo | None) -> str:
         return ""
     day = f"{display.short_day(there)}, " if here.date() != there.date() else ""
     return f"{day}{there:%H:%M}"
-
-
-def day_name(day: date, today: date) -> str:
-    """ "Today, Friday 20 November"; with the year where it is another one."""
-    said = display.day(day, year=day.year != today.year)
-    near = {0: _("Today, {day}", day=said), 1: _("Tomorrow, {day}", day=said)}
-    return near.get((day - today).days, said)
 
 
 def _change(asked: Asked) -> str:
@@ -303,11 +296,3 @@ def _elsewhere(asked: Asked, last: datetime) -> list[tuple[str, str, str]]:
             url = url_for("choosing.free", name=page.name, **way.said())
             found.append((name, f"{display.day(day)}, {display.clock(free.starts_at, zone)}", url))
     return found
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-    return day if scheduling.FIRST_DAY <= day < scheduling.LAST_DAY else None

@@ -33,7 +33,7 @@ from free_times.online.taking import Details, JustTaken, TermsChanged
 from free_times.online.waiting import CannotCheck, Sent
 from models import Service
 from sync.two_way.freshness import Outcome
-from views.kit import brakes, display
+from views.kit import brakes, display, given
 
 from . import choosing, gate, pages
 from .asked import Asked
@@ -53,7 +53,7 @@ def choose(page: Page):
     asked = Asked.of(page, request.form)
     if asked.service is None or not asked.terms:
         return choosing.gone(page)
-    at = pages.instant(request.form.get("time", ""))
+    at = given.instant(request.form.get("time", ""))
     nonce = _visit(page, ticket_of(page, asked.form))
     visitor = nonce and forms.visitor(nonce)
     free = at and next(
@@ -61,7 +61,7 @@ def choose(page: Page):
     )
     if not free:
         return _just_taken(page, asked)
-    terms = next(one for one in asked.terms if one.calendar.id == free.wish.calendar.id)
+    terms = page.terms_of(asked.service, free.wish.calendar.id)
     chosen = {
         "service": asked.service.id,
         "calendar": terms.calendar.id,
@@ -308,7 +308,7 @@ def _summary(page: Page, ticket: Ticket, service: Service, free: Free) -> dict:
         "ticket": ticket,
         "service": service,
         "calendar": calendar,
-        "day": choosing.day_name(day, today),
+        "day": display.near_day(day, today),
         "clock": choosing.clock(free.starts_at, calendar.zone),
         "ends": choosing.clock(ticket.ends_at, calendar.zone),
         "there": choosing.in_zone(free.starts_at, calendar.zone, asked.other_zone),

@@ -22,7 +22,7 @@ from free_times.online.taking import JustTaken
 from sync.events.event import Event, Face
 from sync.feeds import ical
 from sync.two_way.freshness import Outcome
-from views.kit import brakes
+from views.kit import brakes, display, given
 
 from . import choosing, pages
 from .pages import with_any_link, with_booking
@@ -54,7 +54,7 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "booking": booking,
         "calendar": calendar,
         "service": booking.service,
-        "day": choosing.day_name(day, today),
+        "day": display.near_day(day, today),
         "clock": choosing.clock(booking.starts_at, zone),
         "ends": choosing.clock(booking.ends_at, zone),
         "zone": zone,
@@ -150,7 +150,7 @@ def cancel(page: Page, made: OnlineBooking):
 def accept(page: Page, made: OnlineBooking):
     """Take the other time that the clinic offered."""
     try:
-        if not requests.accept(made, pages.instant(request.form.get("time", ""))):
+        if not requests.accept(made, given.instant(request.form.get("time", ""))):
             return _show(page, made, _("This time is not offered any more."), 409)
     except SlotTaken:
         notice = _("This time was just taken. Choose another time, or wait for the clinic.")
@@ -202,7 +202,7 @@ def _move_page(page: Page, made: OnlineBooking, notice: str = "", status: int = 
 @blueprint.post(f"{_WAY}/move")
 @with_any_link
 def move(page: Page, made: OnlineBooking, is_old: bool):
-    at: datetime | None = pages.instant(request.form.get("time", ""))
+    at: datetime | None = given.instant(request.form.get("time", ""))
     if is_old:
         is_same = managing.was_moved_just_now(made, at)  # the same button was pressed twice
         return _done(page, made) if is_same else pages.no_link(page, is_old)

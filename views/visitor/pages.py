@@ -4,7 +4,6 @@ They use no session: nothing here asks who is signed in, and no answer sets a co
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import wraps
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -139,14 +138,6 @@ def is_zone(name: str) -> bool:
 def zone_of(name: str) -> ZoneInfo | None:
     """The zone that a visitor said, if any."""
     return ZoneInfo(name) if is_zone(name) else None
-
-
-def instant(seconds: str) -> datetime | None:
-    """A time of a list, as its button sent it: seconds since 1970. None for anything else."""
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 12):
-        return None
-    at = datetime.fromtimestamp(int(seconds), UTC)
-    return at if scheduling.FIRST_DAY <= at.date() < scheduling.LAST_DAY else None
 
 
 def price(cents: int, page: Page) -> str:
