@@ -23,6 +23,8 @@ from granian.log import LogLevels
 from granian.net import SocketHolder
 from granian.server.embed import Server
 
+from base.catalogue import _
+
 from .keeper import (
     FROZEN_SECONDS,
     SIGN_SECONDS,
@@ -51,7 +53,7 @@ def listen(host: str, port: int) -> socket.socket:
     """The listening socket. Raises CannotStart."""
     listening = None
     try:
-        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, __, ___, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what it accepts has it, too
@@ -161,7 +163,7 @@ def _answer(
         signal.signal(number, signal.SIG_DFL)
     if core is not None:
         os.sched_setaffinity(0, {core})
-    module, _, name = APPLICATION.partition(":")
+    module, name = APPLICATION.split(":")
     front = getattr(importlib.import_module(module), name)()
     asyncio.run(_run(_Server(front, listening), ready, parent, above))
 

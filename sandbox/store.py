@@ -60,7 +60,7 @@ class Store:
         with self.lock:
             self._timer = None
             kept = {table: getattr(self, table) for table in TABLES} | {"revision": self.revision}
-            unfinished = self.path.with_suffix(".new")
+            unfinished = self.path.with_suffix(f".{id(self):x}.new")  # another may save there, too
             with open(
                 os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
                 "w",

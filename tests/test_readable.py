@@ -80,6 +80,23 @@ def test_no_module_that_speaks_calls_something_else_by_the_catalogues_name():
                 assert node.id not in CALLS, (path.name, node.lineno)
 
 
+def test_whoever_calls_the_catalogue_has_it():
+    """A local name of the same letters would hide that the import is missing."""
+    for path in sources():
+        named = {
+            alias.asname or alias.name
+            for node in ast.walk(parsed(path))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        calls = {
+            node.func.id
+            for node in ast.walk(parsed(path))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert (calls & set(CALLS)) <= named or path.name == "catalogue.py", path
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [

@@ -327,9 +327,11 @@ class _Removal:
         """Delete the events that are `known`, and those that are found after that, and check that
         they are gone. Raises the refusal of one that is left; OutOfTime between two batches.
         """
-        refusals = self._delete(calendar_id, known)
-        if found := find():
-            refusals += self._delete(calendar_id, found)
+        tried = set(known)
+        refusals = self._delete(calendar_id, tried)
+        found = find()
+        if more := found.keys() - (tried if refusals else set()):
+            refusals += self._delete(calendar_id, more)
         if refusals:  # about the account first: a limit tells how long to wait
             raise next((error for error in refusals if isinstance(error, OF_ANY_CALL)), refusals[0])
         if found and find():

@@ -151,7 +151,7 @@ def _write(
     with reader.context.writing():
         if _as_it_is(reader, calendar) is None:
             return False
-        if delta.complete:
+        if delta.complete and calendar.read_at is not None:
             Notice.settle(reader.account, f"empty {calendar.id}", "over")
         if calendar.role == "source":
             strays.note(reader.account, calendar, delta)

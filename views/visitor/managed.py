@@ -66,8 +66,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "now": scheduling.utc_now(),
         "way": way,
         "has_mail": outbox.is_set_up(),
-        "google": _google(page, made),
-        "outlook": _outlook(page, made),
+        "google_url": _google(page, made),
+        "outlook_url": _outlook(page, made),
     }
 
 

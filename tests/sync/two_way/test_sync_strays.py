@@ -69,6 +69,7 @@ def test_it_is_brought_home(world, account, other):
 
 
 def test_a_resync_finds_it_at_once(world, account, elsewhere):
+    world.later(minutes=3)  # of what was just written no list is sure
     drag(world, account, elsewhere)
     controls.ask(account, "resync")
     world.run(account)

@@ -676,8 +676,8 @@ OTHERS = {
     "views.sync.panels": {"Naming"},
     "views.clinic.page_name": {"NameForm"},  # says the name that it showed
     "views.clinic.settings": {"PlanForm"},
-    "views.clinic.team": {"InviteForm", "CalendarForm"},
-    "views.visitor.details": {"DetailsForm"},  # makes something new
+    "views.clinic.team_forms": {"InviteForm", "CalendarForm"},
+    "views.visitor.details_form": {"DetailsForm"},  # makes something new
 }
 
 
