@@ -58,7 +58,7 @@ class ReadLog:
 
     def __init__(self, delay_seconds: float = 1.0):
         self._delay = delay_seconds
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._pending: dict[tuple[int, str], Looks] = {}
         self._timer: threading.Timer | None = None
         atexit.register(self.flush)
@@ -74,7 +74,13 @@ class ReadLog:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Write what is pending; on a database fault keep it for the next time."""
+        """Write what is pending, after what is being written already; on a database fault keep it
+        for the next time.
+        """
+        with self._writing:
+            self._flush()
+
+    def _flush(self) -> None:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
