@@ -28,6 +28,17 @@ class _Listed:
     """
 
     max_connection_wait_time = 5.0  # seconds between two tries
+    is_told_to_stop = False
+
+    def request_stop(self, signum, frame):
+        """Told to stop, also while Redis goes: RQ asks it first whether a job is under way."""
+        self.is_told_to_stop = True
+        try:
+            super().request_stop(signum, frame)
+        except (RedisError, OSError):
+            if not getattr(self, "horse_pid", 0):
+                raise StopRequested from None
+            self._stop_requested = True
 
     def heartbeat(self, timeout=None, pipeline=None):
         """Say that it lives, and who it is where that was forgotten."""
@@ -154,8 +165,8 @@ def work(
     present: list[_Listed] = []
     go_on_saying(ready, lambda: [each.look(frozen_seconds) for each in present])
     while True:
-        redis = _wait_for(redis_url)
         try:
+            redis = _wait_for(redis_url)
             worker = kind(
                 [Queue(name, connection=redis) for name in queues],
                 connection=redis,
@@ -165,11 +176,12 @@ def work(
             present[:] = [worker]
             worker.work(burst=burst, logging_level="WARNING")
             return
-        except (
-            RedisError,
-            OSError,
-        ):  # it went while the worker began; one that has begun waits by itself
-            continue
+        except StopRequested:
+            return
+        # it went while the worker began; one that has begun waits by itself
+        except (RedisError, OSError):
+            if present and present[0].is_told_to_stop:
+                return
 
 
 class _Clock(CronScheduler):
