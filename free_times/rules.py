@@ -57,6 +57,11 @@ class OnlineSettings(Base):
         """
         return cls.get_or_create(clinic=clinic)[0]
 
+    @property
+    def may_block_outside(self) -> bool:
+        """Whether events outside may block online booking at all: unless it was switched off."""
+        return self.outside_blocks is not False
+
     def blocks_outside(self, somebody_syncs: bool) -> bool:
         """Whether events outside block online booking: as it was set, else as soon as somebody in
         the clinic syncs both ways.
@@ -96,7 +101,7 @@ class OnlineRules:
             timedelta(hours=settings.notice_hours if notice is None else notice),
             timedelta(days=settings.horizon_days if horizon is None else horizon),
             calendar.online_most,
-            settings.outside_blocks is not False,
+            settings.may_block_outside,
         )
 
 

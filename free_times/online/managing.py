@@ -162,7 +162,7 @@ def ask(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> Ou
     free = next(other_times(page, made, starts_at, starts_at), None)
     if free is None:
         raise JustTaken
-    if page.settings.outside_blocks is False:
+    if not page.settings.may_block_outside:
         return Outcome.FRESH
     outcome = live.ask(made.booking.practitioner.user_id, waiting.bound(page))
     if outcome == Outcome.ASKING:

@@ -47,7 +47,7 @@ def ask(page: Page, ticket: Ticket) -> Outcome:
     JustTaken. Call it outside of a transaction.
     """
     _service, free = taking.still_free(page, ticket)
-    if page.settings.outside_blocks is False:
+    if not page.settings.may_block_outside:
         return Outcome.FRESH
     return live.ask(free.wish.calendar.user_id, bound(page))
 
@@ -55,7 +55,7 @@ def ask(page: Page, ticket: Ticket) -> Outcome:
 def look_again(page: Page, ticket: Ticket, hold: Hold) -> Outcome:
     """What became of it. Raises JustTaken where the time was taken meanwhile."""
     _service, free = taking.still_free(page, ticket)
-    if page.settings.outside_blocks is False:
+    if not page.settings.may_block_outside:
         return Outcome.FRESH
     user_id, since = free.wish.calendar.user_id, _since(hold)
     found = freshness.outcome(user_id, since, bound(page))
