@@ -72,22 +72,24 @@ def free_times(
     but: Collection[int] = (),
     suits: Callable[[datetime, Practitioner], bool] | None = None,
     now: datetime | None = None,
+    proposes: bool = True,
 ) -> Iterator[Free]:
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
     hour. `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the
-    notice and horizon of these, counted from `now` (None: the present).
+    notice and horizon of these, counted from `now` (None: the present). Without `proposes` the one
+    named is any who is free: whose turn it is needs 28 more days of everybody's bookings.
     """
     if end < start:
         return
     now = now or scheduling.utc_now()
-    several = len(wishes) > 1
+    takes_turns = proposes and len(wishes) > 1
     working = read(
         [wish.calendar for wish in wishes],
         start,
         end,
         but=but,
         rules=[wish.rules for wish in wishes],
-        with_shares=several,
+        with_shares=takes_turns,
     )
     by_zone: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for n, (wish, one) in enumerate(zip(wishes, working, strict=True)):
@@ -105,7 +107,8 @@ def free_times(
         if suits:
             there = [n for n in there if suits(begins, wishes[n].calendar)]
         if there:
-            first = there[0] if len(there) == 1 else turns.first(at, there)
+            is_anyone = len(there) == 1 or not takes_turns
+            first = there[0] if is_anyone else turns.first(at, there)
             yield Free(begins, wishes[first], [wishes[n] for n in there if n != first])
 
 

@@ -27,11 +27,12 @@ def free_times(
     but: Collection[int] = (),
     judged_at: datetime | None = None,
     with_holds: bool = True,
+    proposes: bool = True,
 ) -> Iterator[Free]:
     """Times at which one of these calendars is free for the service, that begin in [start, end],
     soonest first. `visitor`: whose own hold does not count. Bookings in `but` do not count.
     `judged_at`: when the visitor chose, where that was earlier (the notice counts from then).
-    `with_holds`: whether what visitors hold is taken.
+    `with_holds`: whether what visitors hold is taken. `proposes`: as `finding.free_times` has it.
     """
     now = scheduling.utc_now()
     wishes = [Wish.online(one, service, page.settings) for one in terms]
@@ -51,6 +52,7 @@ def free_times(
         but=but,
         suits=suits,
         now=judged_at,
+        proposes=proposes,
     )
 
 

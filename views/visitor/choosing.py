@@ -183,7 +183,7 @@ def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 20
     visitor = forms.visitor_of(asked.form, page.clinic.id)
 
     def find(begin: datetime, end: datetime) -> Iterator[Free]:
-        return times.free_times(page, service, terms, begin, end, visitor=visitor)
+        return times.free_times(page, service, terms, begin, end, visitor=visitor, proposes=False)
 
     days, later, is_first = look(find, zone, asked.other_zone, since, last)
     return pages.show(
