@@ -12,7 +12,7 @@ from free_times.offers import Terms
 from free_times.reading import number
 from models import Service
 
-from . import taking, times
+from . import holds, taking, times
 from .forms import Ticket
 from .holds import LASTS, Hold
 from .page import Page
@@ -69,12 +69,9 @@ def _is_within_bounds(
     )
     if that_day.count() < ALWAYS:
         return True
-    every = [
-        free.starts_at
-        for free in times.free_times(page, service, [terms], begin, end, with_holds=False)
-    ]
-    left = times.free_times(page, service, [terms], begin, end, visitor=ticket.visitor)
-    gaps = wish.need
-    own = [TakenTime(number(ticket.starts_at), number(ticket.ends_at), gaps.before, gaps.after)]
-    still = [free for free in left if not times.meets(free.starts_at, gaps, own)]
-    return 2 * len(still) >= len(every)
+    free = times.free_times(page, service, [terms], begin, end, with_holds=False)
+    every, gaps, user_id = [one.starts_at for one in free], wish.need, terms.calendar.user_id
+    own = TakenTime(number(ticket.starts_at), number(ticket.ends_at), gaps.before, gaps.after)
+    held = [own, *holds.held_of_others([user_id], ticket.visitor).get(user_id, ())]
+    left = [at for at in every if not times.meets(at, gaps, held)]
+    return 2 * len(left) >= len(every)
