@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from flask import make_response, redirect, request, url_for
 
-from base import outbox, scheduling
+from base import scheduling
 from base.catalogue import _
 from base.clashes import SlotTaken
 from free_times.finding import Free
@@ -63,9 +63,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "may_change": managing.may_change(page, made),
         "may_move": managing.may_move(page, made),
         "until": managing.until(page, made),
-        "now": scheduling.utc_now(),
+        "is_over": booking.ends_at < scheduling.utc_now(),
         "way": way,
-        "has_mail": outbox.is_set_up(),
         "google_url": _google(page, made),
         "outlook_url": _outlook(page, made),
     }

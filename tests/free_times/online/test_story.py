@@ -1,9 +1,22 @@
 """A visitor books, moves and cancels, without JavaScript, cookie or account."""
 
+from datetime import timedelta
+
 import pytest
-from online_world import TYPED, book, links, only_form, switch_on, text_of, times_of, to_details
+from online_world import (
+    TYPED,
+    book,
+    links,
+    only_form,
+    switch_on,
+    text_of,
+    times_of,
+    to_check,
+    to_details,
+)
 
 from free_times.online.bookings import OnlineBooking
+from free_times.rules import OnlineSettings
 from models import Booking, Patient
 
 
@@ -66,3 +79,19 @@ def test_moving_and_cancelling(visitor, page, clock):
     assert "Cancelled" in text_of(visitor.get(gone.location))
     assert Booking.get().status == "cancelled"
     assert only_form(ask, "/cancel").send(visitor).status_code == 303
+
+
+@pytest.mark.parametrize("hours", [0, 240])
+@pytest.mark.parametrize("proof", [True, False])
+def test_whoever_has_booked_is_told_to_keep_the_address_while_it_is_ahead(
+    visitor, page, linden, clock, hours, proof
+):
+    """It is the only way back to it, also to an answer, and where nothing can be changed."""
+    OnlineSettings.stored(linden.clinic).change(None, change_hours=hours)
+    form = only_form(to_check(visitor, page.path), "/book")
+    done = (form if proof else form.put(proof="")).send(visitor)
+    said = text_of(visitor.get(done.location))
+    assert "Keep this page’s address" in said
+    assert ("can’t be changed online" in said) == bool(hours)
+    clock.now += timedelta(days=14)
+    assert "Keep this page’s address" not in text_of(visitor.get(done.location))
