@@ -206,8 +206,11 @@ def book(page: Page):
         return _check(page, ticket, _("This form was a day old. Please look at it once more."))
     said = form.details(_zone())
     if seconds := gate.wait_seconds(said):
-        notice = _("Wait {minutes}, then press the button again. Nothing is booked yet.")
-        answer = _check(page, ticket, notice.format(minutes=display.minutes(seconds)), 429)
+        notice = _(
+            "Wait {minutes}, then press the button again. Nothing is booked yet.",
+            minutes=display.minutes(seconds),
+        )
+        answer = _check(page, ticket, notice, 429)
         answer.headers["Retry-After"] = str(seconds)
         return answer
     if made := taking.earlier(page, ticket):
