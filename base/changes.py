@@ -1,6 +1,6 @@
 """What came of a change of bookings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .clashes import Clash
@@ -9,6 +9,26 @@ from .database import Base
 
 class ChangedMeanwhile(Exception):
     """Somebody changed the row after the page that now wants to change it was opened."""
+
+
+Told = Callable[[Sequence[Any]], object]
+
+_pending: list[Told] = []
+
+
+def when_pending(tell: Told) -> Told:
+    """Have `tell` called with the bookings that become pending by a change, in its transaction.
+
+    For rules whose tables stand above the bookings.
+    """
+    _pending.append(tell)
+    return tell
+
+
+def are_pending(rows: Sequence[Any]) -> None:
+    """Say that these bookings became pending."""
+    for tell in _pending if rows else ():
+        tell(rows)
 
 
 class Changed(list[Any]):

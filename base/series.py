@@ -14,7 +14,7 @@ from uuid import UUID
 from base import scheduling
 
 from .audit import AuditEntry
-from .changes import Changed, ChangedMeanwhile
+from .changes import Changed, ChangedMeanwhile, are_pending
 from .clashes import (
     Clash,
     SlotTaken,
@@ -338,6 +338,7 @@ class InSeries(_Booking):
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
         stays = void_agreements(steps)
+        asks = [step.row for step in steps if step.status == "pending" != step.row.status]
         for step in steps:
             row: Any = step.row
             shows = step.moves or step.status != row.status
@@ -351,6 +352,7 @@ class InSeries(_Booking):
             row.sequence, row.updated_at = row.sequence + shows, now
             row.save()
         write_down(agreed, stays, actor)
+        are_pending(asks)
         if touched:
             self.bump(self.clinic, *touched.values())
         return [step.row for step in steps]

@@ -50,6 +50,11 @@ class ClientMerge(Base):
         rows = cls.select().where(cls.kept == kept, cls.undone_at.is_null(), cls.at > since)
         return rows.order_by(cls.id.desc()).first()
 
+    def keep(self, **facts: Any) -> None:
+        """Keep what else came of it, to be taken back with it."""
+        self.facts = {**self.facts, **facts}
+        self.save(only=[ClientMerge.facts])
+
     @property
     def ends_at(self) -> Any:
         """Until when it can be taken back."""

@@ -125,6 +125,14 @@ def cancel(page: Page, made: OnlineBooking) -> None:
         made.booking.cancel(None)
 
 
+def price_cents(page: Page, made: OnlineBooking) -> int:
+    """What it costs: as it was agreed, else as the page says now; 0 where neither says it."""
+    agreed = made.booking.rate_cents
+    if agreed is not None:
+        return agreed
+    return next((one.price_cents for one in _terms(page, made)), 0)
+
+
 def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
     """Times to which the booking can be moved: with the same person at the same venue."""
     booking, terms = made.booking, _terms(page, made)

@@ -2,6 +2,7 @@
 second one of somebody known.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from peewee import ModelSelect
@@ -35,15 +36,23 @@ def is_to_check(client: Patient) -> bool:
     return _unchecked().where(Booking.patient == client).exists()
 
 
-def check(client: Patient, actor: User) -> bool:
-    """Somebody has looked: it is a client of their own, or was merged. False: somebody had."""
+def check(client: Patient, actor: User) -> list[int]:
+    """Somebody has looked: it is a client of their own, or was merged. Gives what was to check
+    before, for `uncheck`; nothing where somebody had looked.
+    """
     with alone(client):
         theirs = Booking.select(Booking.id).where(Booking.patient == client)
-        done = (
-            OnlineBooking.update(is_to_check=False)
-            .where(OnlineBooking.booking.in_(theirs), OnlineBooking.is_to_check)
-            .execute()
+        rows = OnlineBooking.select(OnlineBooking.id).where(
+            OnlineBooking.booking.in_(theirs), OnlineBooking.is_to_check
         )
-        if done:
+        ids = [row.id for row in rows]
+        OnlineBooking.update(is_to_check=False).where(OnlineBooking.id.in_(ids)).execute()
+        if ids:
             AuditEntry.note(client.clinic, actor, "patient.checked", client)
-        return bool(done)
+        return ids
+
+
+def uncheck(clinic: Clinic, ids: Sequence[int]) -> None:
+    """What `check` gave is to check again."""
+    rows = OnlineBooking.update(is_to_check=True)
+    rows.where(OnlineBooking.clinic == clinic, OnlineBooking.id.in_(ids)).execute()

@@ -1,17 +1,18 @@
 """Requests: bookings that visitors made and the clinic has not confirmed yet.
 
 A request holds its time as a booking does. The clinic confirms it (as any pending booking), offers
-another time or declines; unanswered it lapses. What a visitor said of themselves is forgotten a
+another time or declines; unanswered it lapses. An answer that is taken back makes it a request
+again. What a visitor said of themselves is forgotten a
 while after a request came to nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from peewee import ModelSelect
 
 from base import scheduling
-from base.changes import Changed, ChangedMeanwhile
+from base.changes import Changed, ChangedMeanwhile, when_pending
 from base.clashes import SlotTaken
 from base.database import EPOCH, alone
 from base.notes import NoteVersion
@@ -23,6 +24,7 @@ from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 from .bookings import OnlineBooking
+from .taking import approve_by
 
 KEPT = timedelta(days=30)  # what visitors said, after a request came to nothing
 NOTHING = ("declined", "lapsed")
@@ -108,9 +110,8 @@ def offer(
         if is_over or next(other_times(made, starts_at, starts_at), None) is None:
             raise SlotTaken
         changed = booking.change(actor, Span(starts_at, starts_at + booking.span.duration))
-        hours = OnlineSettings.of(booking.clinic).lapse_hours
         made.answered_sequence = booking.sequence
-        made.approve_by = min(scheduling.utc_now() + timedelta(hours=hours), starts_at)
+        made.approve_by = approve_by(OnlineSettings.of(booking.clinic), starts_at)
         made.save(only=[OnlineBooking.answered_sequence, OnlineBooking.approve_by])
         return changed
 
@@ -133,6 +134,20 @@ def accept(made: OnlineBooking, starts_at: datetime | None) -> bool:
 def _is_closed(booking: Booking) -> bool:
     """Whether nothing new is booked in its calendar."""
     return booking.practitioner.archived or booking.practitioner.venue.archived
+
+
+@when_pending
+def ask_again(bookings: Sequence[Booking]) -> None:
+    """Make bookings of visitors that wait for an answer again requests again: with the time that
+    was left, or else the clinic's whole time. What has begun is none.
+    """
+    at = scheduling.utc_now()
+    ahead = {booking.id: booking for booking in bookings if booking.starts_at > at}
+    for made in OnlineBooking.select().where(OnlineBooking.booking.in_(list(ahead))):
+        if made.approve_by is None or made.approve_by <= at:
+            booking = ahead[made.booking_id]
+            made.approve_by = approve_by(OnlineSettings.of(booking.clinic), booking.starts_at)
+            made.save(only=[OnlineBooking.approve_by])
 
 
 def lapse() -> int:

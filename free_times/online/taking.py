@@ -159,6 +159,7 @@ def _book(
             allow_overlap=ignored(free),
             service=service,
             patient=client,
+            rate_cents=ticket.price_cents,
             notes=details.note,
             anyone=True if ticket.anyone else None,
             online=True,

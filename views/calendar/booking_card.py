@@ -163,6 +163,21 @@ def back(booking: Booking, came: dict[str, str]) -> str:
     return places.address(booking.practitioner, places.around(first_day(booking), came), came)
 
 
+def stay(booking: Booking, came: dict[str, str]) -> str:
+    """The address of the view one came from, as it was, after what moved nothing there."""
+    shown = came.get("shown")
+    day = date.fromisoformat(shown) if shown else first_day(booking)
+    return places.address(booking.practitioner, day, came)
+
+
+def said(booking: Booking, came: dict[str, str], text: str, **more: object) -> dict[str, object]:
+    """What the next page says of the booking, with the way there where that page does not show it.
+    `more`: what takes it back.
+    """
+    is_there = places.shows(first_day(booking), came)
+    return {"text": text, **({} if is_there else {"show": back(booking, came)}), **more}
+
+
 def when(booking: Booking) -> str:
     """From when to when, in words, in the venue's zone."""
     return display.from_to(booking, booking.practitioner.zone)
@@ -171,7 +186,7 @@ def when(booking: Booking) -> str:
 def say_moved(booking: Booking) -> None:
     """On the next page: the client, or somebody here, gave it another time meanwhile."""
     sentence = _("It was moved meanwhile, to {when}. Nothing was changed.", when=when(booking))
-    flash(sentence, "warning")
+    flash(said(booking, places.came_from(), sentence), "warning")
 
 
 def _sentence(entry: AuditEntry, zone: ZoneInfo, calendars: dict[int, str]) -> tuple[str, str, str]:

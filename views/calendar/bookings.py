@@ -230,7 +230,7 @@ def set_status(booking_id: int):
                     return _show_card(booking, 422, changed_meanwhile=True)
                 if form.seen.data and form.seen.data != str(booking.sequence):
                     booking_card.say_moved(booking)
-                    return htmx.done(_back(booking))
+                    return htmx.done(_stay(booking))
             changed = booking.set_status(form.status.data, current_user, allow_overlap=agreed)
     except SlotTaken as refusal:
         return _show_card(booking, 422, wanted=form.status.data, refusal=refusal)
@@ -245,7 +245,7 @@ def set_status(booking_id: int):
                 was=display.STATUS_NAMES[was].lower(),
             ),
         )
-    return htmx.done(_back(booking))
+    return htmx.done(_stay(booking))
 
 
 @blueprint.get("/<int:booking_id>/cancellation")
@@ -274,7 +274,7 @@ def cancel(booking_id: int):
             cancelled,
             " ".join([one if len(cancelled) == 1 else many, *booking_words.left_alone(cancelled)]),
         )
-    return htmx.done(_back(booking))
+    return htmx.done(_stay(booking))
 
 
 def _is_stale(form: StatusForm | CancelForm, booking: Booking) -> bool:
@@ -302,17 +302,15 @@ def undo(booking_id: int):
                 "Taken back: {count} bookings have the status again that they had before.",
                 count=len(undone),
             )
-            flash(
-                _(
-                    "Taken back: {status} again.",
-                    status=display.STATUS_NAMES[booking.status].lower(),
-                )
-                if len(undone) == 1 and booking in undone
-                else many
+            one = _(
+                "Taken back: {status} again.",
+                status=display.STATUS_NAMES[booking.status].lower(),
             )
+            is_one = len(undone) == 1 and booking in undone
+            flash(booking_card.said(booking, places.came_from(), one if is_one else many))
             if said := booking_words.left_alone(undone, _("Not taken back")):
                 flash(" ".join(said), "warning")
-    return htmx.done(_back(booking))
+    return htmx.done(_stay(booking))
 
 
 def _show_card(booking: Booking, status: int = 200, **more):
@@ -356,10 +354,15 @@ def _back(booking: Booking) -> str:
     return booking_card.back(booking, places.came_from())
 
 
+def _stay(booking: Booking) -> str:
+    return booking_card.stay(booking, places.came_from())
+
+
 def _say_undoable(booking: Booking, changed: Changed, sentence: str) -> None:
     """With a button that takes back this change, and none that somebody makes later."""
     undo = url_for("bookings.undo", booking_id=booking.id)
-    flash({"text": sentence, "undo": undo, "change": changed.entry})
+    came = places.came_from()
+    flash(booking_card.said(booking, came, sentence, undo=undo, change=changed.entry))
 
 
 def _say_saved(form: BookingForm, rows: Changed, done: str, placed: Sequence[Booking]) -> None:

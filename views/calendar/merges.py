@@ -8,6 +8,7 @@ from wtforms import BooleanField
 
 from base import text
 from base.catalogue import _, lazy
+from base.database import alone
 from free_times.online import newcomers
 from models import Patient
 from people import doubles, merges
@@ -85,11 +86,12 @@ def merge(patient_id: int):
     if form.showed.data != digest(client, other):
         return _compare(client, other, form, 422, changed=True)
     try:
-        merges.merge(client, other, current_user, form.take)
+        with alone(client):
+            done = merges.merge(client, other, current_user, form.take)
+            done.keep(checked=newcomers.check(client, current_user))
     except merges.CannotMerge:
         flash(_("These two are one record already."))
     else:
-        newcomers.check(client, current_user)
         flash(_("The two records are one now. It can be undone here for a day."))
     return htmx.done(url_for("patients.show", patient_id=client.id))
 
@@ -100,7 +102,10 @@ def undo(patient_id: int):
     client = access.client_to_change(patient_id)
     done = merges.ClientMerge.latest(client)
     is_this = done is not None and request.form.get("merge") == str(done.id)
-    stays = merges.undo(done, current_user) if is_this else None
+    with alone(client):
+        stays = merges.undo(done, current_user) if is_this else None
+        if stays is not None:
+            newcomers.uncheck(client.clinic, done.facts.get("checked", []))
     if stays is None:
         flash(_("This merge cannot be undone any more."))
         return htmx.done(url_for("patients.show", patient_id=client.id))

@@ -107,10 +107,11 @@ def undo(booking_id: int):
         len(undone),
     )
     is_one = len(undone) == 1 and booking in undone
-    flash(_("Taken back: {when} again.", when=booking_card.when(booking)) if is_one else many)
+    one, came = _("Taken back: {when} again.", when=booking_card.when(booking)), places.came_from()
+    flash(booking_card.said(booking, came, one if is_one else many))
     if said := booking_words.left_alone(undone, _("Not taken back")):
         flash(" ".join(said), "warning")
-    return htmx.done(_back(booking))
+    return htmx.done(booking_card.stay(booking, came))
 
 
 def _calendar(booking: Booking) -> Practitioner:

@@ -64,6 +64,11 @@ def around(first: date, came: dict[str, str]) -> date:
     return shown if shown <= first < shown + timedelta(days=DAYS.get(came["view"], 1)) else first
 
 
+def shows(first: date, came: dict[str, str]) -> bool:
+    """Whether the view one came from shows what begins on that day."""
+    return around(first, came).isoformat() == came.get("shown", first.isoformat())
+
+
 def _is_day(value: str) -> bool:
     try:
         return scheduling.FIRST_DAY <= date.fromisoformat(value) <= scheduling.LAST_DAY

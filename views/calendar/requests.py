@@ -8,11 +8,11 @@ from flask_login import current_user
 
 from base import scheduling
 from base.catalogue import _
-from base.changes import ChangedMeanwhile
+from base.changes import Changed, ChangedMeanwhile
 from base.clashes import ClosedCalendar, SlotTaken
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
-from models import Practitioner
+from models import Booking, Practitioner
 from views.kit import access, display, given, htmx, menu
 from views.kit.access import login_required
 from views.kit.forms import arg_int
@@ -113,15 +113,8 @@ def decline(booking_id: int):
         return _moved(booking_id)
     if not made or not changed:
         return _gone(booking_id)
-    flash(
-        {
-            "text": _(
-                "Declined: {when}. The time is free again.", when=booking_card.when(made.booking)
-            ),
-            "undo": url_for("bookings.undo", booking_id=booking_id),
-            "change": changed.entry,
-        }
-    )
+    sentence = _("Declined: {when}. The time is free again.", when=booking_card.when(made.booking))
+    _say(made, sentence, "bookings.undo", changed)
     return htmx.done(_back(made))
 
 
@@ -148,13 +141,22 @@ def offer(booking_id: int):
         return _times(made, _("This time was just taken. Choose another time."), 422)
     if not changed:
         return _gone(booking_id)
-    undo = {"undo": url_for("moves.undo", booking_id=booking_id), "change": changed.entry}
     sentence = _(
         "Offered: {when}. The client sees it on the page of the booking.",
         when=booking_card.when(made.booking),
     )
-    flash({"text": sentence, **undo} if changed.entry else sentence)
+    _say(made, sentence, "moves.undo", changed)
     return htmx.done(_back(made))
+
+
+def _say(made: OnlineBooking, sentence: str, undo: str, changed: Changed) -> None:
+    """On the next page, with a button for the endpoint `undo` where that can take it back."""
+    way = {"undo": url_for(undo, booking_id=made.booking_id), "change": changed.entry}
+    flash(_said(made.booking, sentence, **(way if changed.entry else {})))
+
+
+def _said(booking: Booking, sentence: str, **more: object) -> dict[str, object]:
+    return booking_card.said(booking, places.came_from(), sentence, **more)
 
 
 def _times(made: OnlineBooking, notice: str = "", status: int = 200):
@@ -188,21 +190,19 @@ def _times(made: OnlineBooking, notice: str = "", status: int = 200):
 def _gone(booking_id: int):
     """Somebody answered meanwhile, or the client did."""
     booking = access.booking_to_change(booking_id)
-    flash(
-        _(
-            "This request was answered meanwhile. It is {status} now.",
-            status=display.STATUS_NAMES[booking.status].lower(),
-        ),
-        "warning",
+    sentence = _(
+        "This request was answered meanwhile. It is {status} now.",
+        status=display.STATUS_NAMES[booking.status].lower(),
     )
-    return htmx.done(booking_card.back(booking, places.came_from()))
+    flash(_said(booking, sentence), "warning")
+    return htmx.done(booking_card.stay(booking, places.came_from()))
 
 
 def _moved(booking_id: int):
     """The client, or somebody here, gave it another time meanwhile."""
     booking = access.booking_to_change(booking_id)
     booking_card.say_moved(booking)
-    return htmx.done(booking_card.back(booking, places.came_from()))
+    return htmx.done(booking_card.stay(booking, places.came_from()))
 
 
 def _seen() -> int | None:
@@ -211,4 +211,4 @@ def _seen() -> int | None:
 
 
 def _back(made: OnlineBooking) -> str:
-    return booking_card.back(made.booking, places.came_from())
+    return booking_card.stay(made.booking, places.came_from())

@@ -54,6 +54,7 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "booking": booking,
         "calendar": calendar,
         "service": booking.service,
+        "price": pages.price(managing.price_cents(page, made), page),
         "day": display.near_day(day, today),
         "clock": choosing.clock(booking.starts_at, zone),
         "ends": choosing.clock(booking.ends_at, zone),

@@ -83,3 +83,19 @@ def test_whoever_is_known_or_called_off_is_not_to_be_checked(visitor, page, maya
     assert [one.name for one in newcomers.waiting(linden.clinic)] == ["Other Person"]
     Booking.get(Booking.patient == newcomers.waiting(linden.clinic)[0]).cancel(None)
     assert not newcomers.waiting(linden.clinic)
+
+
+def test_a_merge_that_is_undone_leaves_the_client_to_be_checked_again(visitor, page, maya, linden):
+    known = Patient.add(linden.clinic, linden.olive, first_name="Nora", last_name="Visitor")
+    book(visitor, page.path)
+    gone = newcomer()
+    checked = TYPED | {"name": "Other Person", "email": "other@visitor.test"}
+    book(visitor, page.path, checked, at=9)
+    newcomers.check(Patient.get(Patient.email == checked["email"]), linden.maya)
+    pressed(maya, f"/clients/{gone.id}", f"/{known.id}/merge")
+    assert not newcomers.waiting(linden.clinic)
+    undo = pressed(maya, f"/clients/{known.id}", "/merge/undo")
+    assert undo.status_code == 303 and newcomers.waiting(linden.clinic) == [gone]
+    assert newcomers.is_to_check(gone) and not newcomers.is_to_check(known)
+    pressed(maya, f"/clients/{gone.id}", f"/{known.id}/merge")
+    assert not newcomers.waiting(linden.clinic)

@@ -281,3 +281,74 @@ def test_a_client_that_is_used_stays(made, maya, clock, linden, use):
     clock.now += timedelta(days=31)
     chores.clean_up()
     assert Patient.get_or_none(Patient.id == client.id)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+@pytest.mark.parametrize("how", ["undo", "card", "form"])
+def test_a_confirmation_taken_back_after_the_end_is_a_request_with_an_end(
+    made, maya, clock, linden, signed_in, how, swept
+):
+    way = f"/bookings/{made.booking_id}"
+    maya.post(f"{way}/status", data={"status": "confirmed", "was": "pending"})
+    clock.now += timedelta(hours=24, seconds=1)
+    maya = signed_in(linden.maya)
+    if swept:
+        requests.lapse()
+    if how == "undo":
+        change = AuditEntry.about(of(made)).first().id
+        maya.post(f"{way}/undo", data={"change": str(change)})
+    elif how == "card":
+        maya.post(f"{way}/status", data={"status": "pending", "was": "confirmed"})
+    else:
+        of(made).change(None, of(made).span, status="pending")
+    chores.sweep()
+    row = OnlineBooking.get()
+    assert of(made).status == "pending" and requests.of(of(made))
+    assert row.approve_by == clock.now + timedelta(hours=24)
+    assert "1 request to answer" in text_of(maya.get("/calendar/team"))
+    clock.now += timedelta(hours=24)
+    chores.sweep()
+    assert of(made).status == "cancelled" and OnlineBooking.get().answer == "lapsed"
+
+
+def test_a_confirmation_taken_back_at_once_leaves_the_end_as_it_was(made, maya, clock):
+    until = OnlineBooking.get().approve_by
+    clock.now += timedelta(hours=5)
+    maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
+    maya.post(f"/bookings/{made.booking_id}/undo")
+    assert OnlineBooking.get().approve_by == until and of(made).status == "pending"
+
+
+def test_what_took_place_is_no_request_again(made, maya, clock, linden, signed_in):
+    maya.post(f"/bookings/{made.booking_id}/status", data={"status": "confirmed", "was": "pending"})
+    clock.now = of(made).starts_at + timedelta(minutes=1)
+    chores.sweep()
+    signed_in(linden.maya).post(f"/bookings/{made.booking_id}/undo")
+    chores.sweep()
+    assert of(made).status == "pending" and requests.of(of(made)) is None
+
+
+@pytest.mark.parametrize("answer", ["confirm", "decline", "offer", "too late"])
+def test_the_desk_stays_on_its_day_and_is_shown_the_way(made, maya, clock, answer):
+    here = "view=team&shown=2026-11-20"
+    assert of(made).starts_at.date().isoformat() != "2026-11-20"
+    way = f"/requests/{made.booking_id}"
+    if answer == "confirm":
+        said = {"status": "confirmed", "was": "pending"}
+        done = maya.post(f"/bookings/{made.booking_id}/status?{here}", data=said)
+    elif answer == "offer":
+        at = _first_time(maya.get(f"{way}/offer?{here}&from=2026-11-26"))
+        done = maya.post(f"{way}/offer?{here}", data={"time": str(at)})
+    else:
+        if answer == "too late":
+            of(made).cancel(None)
+        done = maya.post(f"{way}/decline?{here}")
+    assert done.location.endswith("/calendar/team?day=2026-11-20")
+    shown = maya.get(done.location)
+    assert f'<a href="/calendar/team?day={of(made).starts_at.date()}">Show it</a>' in shown.text
+    undo = [one for one in forms_of(shown) if "/undo" in one["action"]]
+    assert len(undo) == (answer != "too late")
+    for form in undo:
+        back = Filled(form).send(maya)
+        assert back.location.endswith("/calendar/team?day=2026-11-20")
+        assert of(made).status == "pending"

@@ -95,3 +95,19 @@ def test_whoever_has_booked_is_told_to_keep_the_address_while_it_is_ahead(
     assert ("can’t be changed online" in said) == bool(hours)
     clock.now += timedelta(days=14)
     assert "Keep this page’s address" not in text_of(visitor.get(done.location))
+
+
+@pytest.mark.parametrize("cents", [0, 5250])
+def test_the_price_that_was_agreed_stands_on_every_page_of_the_booking(
+    visitor, page, linden, cents
+):
+    linden.service.change(None, price_cents=cents)
+    done = book(visitor, page.path, at=20)
+    linden.service.change(None, price_cents=9900)
+    assert Booking.get().rate_cents == cents
+    for way in ("", "/move", "/cancel"):
+        said = text_of(visitor.get(done.location + way))
+        assert linden.service.name in said and "£99" not in said
+        assert ("£52.50" in said) == bool(cents), way
+    Booking.update(rate_cents=None).execute()  # as the version before booked
+    assert "£99" in text_of(visitor.get(done.location))
