@@ -23,7 +23,7 @@ from operate import intake
 from operate.intake.sheet import open_sheet
 from people import leftover
 from sync.tables.notices import Notice
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 from . import visiting
 from .histories import DAY, LENGTHS, MINUTE, START, WEEK, History

@@ -30,7 +30,7 @@ from free_times.rules import OnlineSettings
 from models import Booking, Practitioner, Service, User, Venue
 from people import founding
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 START = datetime(2027, 1, 12, 8, tzinfo=UTC)  # a Tuesday; neither clock of the venues changes
 MINUTE, DAY, WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(weeks=1)

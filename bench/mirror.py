@@ -13,7 +13,7 @@ from models import User, database
 from operate import migrate
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, RemoteCalendar
-from sync.two_way import double_bookings, incoming
+from sync.two_way.reading import double_bookings, incoming
 
 from . import clinics
 from .render import KEY

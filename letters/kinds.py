@@ -22,7 +22,7 @@ from sync.tables import mappings
 from sync.tables.accounts import PERSONAL, Account
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.state import LETTER, STOPPED, at_rest
+from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
 
 @dataclass(frozen=True)

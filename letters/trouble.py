@@ -9,7 +9,7 @@ from base.outbox import Letter
 from models import User
 from sync.tables.accounts import PERSONAL, Account
 from sync.tables.unread import CalendarTrouble
-from sync.two_way.state import LETTER, STOPPED, at_rest
+from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
 STEPS = (
     timedelta(seconds=60),

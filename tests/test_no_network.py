@@ -343,9 +343,9 @@ def test_no_view_names_what_connects():
         "letters.smtp",
         "letters.sending",
         "sync.two_way.run",
-        "sync.two_way.leaving",
+        "sync.two_way.writing.leaving",
         "sync.two_way.look",
-        "sync.two_way.pull",
+        "sync.two_way.reading.pull",
     }
     for path in sorted((TOP / "views").rglob("*.py")):
         tree = ast.parse(path.read_text())

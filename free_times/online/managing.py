@@ -21,8 +21,9 @@ from free_times import rules
 from free_times.finding import Free
 from free_times.offers import Terms
 from models import Booking, Clinic, Practitioner, Service, User, Venue
-from sync.two_way import freshness, live
-from sync.two_way.freshness import Outcome
+from sync.two_way import live
+from sync.two_way.standing import freshness
+from sync.two_way.standing.freshness import Outcome
 
 from . import holds, times, waiting
 from .bookings import OnlineBooking

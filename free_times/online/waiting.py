@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from base import scheduling, vault
 from base.database import database
-from sync.two_way import freshness, live
-from sync.two_way.freshness import Outcome
+from sync.two_way import live
+from sync.two_way.standing import freshness
+from sync.two_way.standing.freshness import Outcome
 
 from . import admission, taking
 from .bookings import OnlineBooking

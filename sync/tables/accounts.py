@@ -41,7 +41,7 @@ EDITS = (
 SURE = 2  # failures in a row before an answer counts as final
 TOO_MUCH_AT_ONCE = "RateLimited"  # the word of an account whose provider asks us to slow down
 GOALS = ("off", "disconnect", "restart")  # what an account that is leaving becomes
-# renewed while its worker lives (`sync.two_way.lease`); after a kill the account is free this late
+# renewed while its worker lives (`worker.lease`); after a kill the account is free this late
 LEASE_SECONDS = 20
 SEARCH_EVERY = timedelta(hours=20)  # for events of ours in other calendars than ours
 # booking status → event status; the rest does not stand outside at all
@@ -97,7 +97,7 @@ class Account(Base):
     approved = JSONText(null=True)
     # ids outside of copies of our events that a person wants to keep
     kept_copies = JSONText(default=list)
-    # the rules by which all that stands outside shows clients; see `sync.two_way.local.shown_as`
+    # the rules by which all that stands outside shows clients; see `plans.local.shown_as`
     shown_as = CharField(200, default="")
     health = CharField(16, default="ok", constraints=[Check(f"health IN {HEALTHS}")])
     health_word = CharField(60, default="")
@@ -116,7 +116,7 @@ class Account(Base):
     refresh_expires_at = InstantField(null=True)
     checked_at = InstantField(null=True)  # the last run without trouble
     listed_at = InstantField(null=True)  # when its calendars were last asked for
-    # when all its calendars were last searched for strays: see `sync.two_way.strays`
+    # when all its calendars were last searched for strays: see `sync.two_way.reading.strays`
     searched_at = InstantField(null=True)
     created_at = InstantField(default=now)
 

@@ -17,8 +17,8 @@ from sync.connect import connecting, connections
 from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 
-from .lease import leased
-from .trouble import consequence
+from .worker.lease import leased
+from .worker.trouble import consequence
 
 log = logging.getLogger("kalends.sync")
 

@@ -21,11 +21,14 @@ from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account, LeaseLost, Overtaken, RemoteCalendar
 from sync.tables.runs import SyncRun
 
-from . import freshness, sources, trouble, work
-from .context import OutOfTime, RunContext
-from .freshness import Outcome
-from .lease import leased
-from .pull import Reader
+from . import work
+from .reading import sources
+from .reading.pull import Reader
+from .standing import freshness
+from .standing.freshness import Outcome
+from .worker import trouble
+from .worker.context import OutOfTime, RunContext
+from .worker.lease import leased
 
 log = logging.getLogger("kalends.sync")
 

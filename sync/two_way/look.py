@@ -11,7 +11,8 @@ from sync.providers.errors import ProviderError
 from sync.tables.accounts import Account
 from sync.tables.runs import SyncRun
 
-from . import local, marks, planning, run
+from . import run
+from .plans import local, marks, planning
 
 WORDS = {
     "DeleteRemote": "remove",

@@ -21,24 +21,16 @@ from sync.tables.notices import Notice
 from sync.tables.pace import ToldChange
 from sync.tables.runs import SyncRun
 
-from . import (
-    channels,
-    double_bookings,
-    doubts,
-    guests,
-    leaving,
-    local,
-    search,
-    sources,
-    strays,
-    trouble,
-)
-from .context import GOES_ON, OutOfTime, RunContext
-from .destination import make
-from .lease import leased
-from .pull import Reader
-from .sending import Sender
-from .state import Standing
+from .plans import doubts, local
+from .reading import channels, double_bookings, guests, search, sources, strays
+from .reading.pull import Reader
+from .standing.state import Standing
+from .worker import trouble
+from .worker.context import GOES_ON, OutOfTime, RunContext
+from .worker.lease import leased
+from .writing import leaving
+from .writing.destination import make
+from .writing.sending import Sender
 
 log = logging.getLogger("kalends.sync")
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request
 from base.database import database
 from sync.connect import connections
 from sync.providers import registry
-from sync.two_way import channels
+from sync.two_way.reading import channels
 
 blueprint = Blueprint("webhooks", __name__)
 

@@ -9,7 +9,7 @@ from base.catalogue import _, ngettext
 from sync.providers import registry
 from sync.tables import mappings
 from sync.tables.accounts import Account
-from sync.two_way.actions import Action
+from sync.two_way.standing.actions import Action
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from sync.providers import registry
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.starting import OtherAccount
-from sync.two_way import first_look, state
-from sync.two_way.state import State
+from sync.two_way import first_look
+from sync.two_way.standing import state
+from sync.two_way.standing.state import State
 from views.kit.access import login_required
 
 from . import connect_words

@@ -19,7 +19,7 @@ from sync.tables import controls, ending, mappings
 from sync.tables.accounts import Account
 from sync.tables.channels import Channel
 from sync.tables.notices import Notice
-from sync.two_way import state
+from sync.two_way.standing import state
 from views.kit import access, display, htmx, letter_words, sync_words
 from views.kit.access import manager_required
 

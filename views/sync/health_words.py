@@ -24,7 +24,7 @@ from sync.tables import mappings
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way.state import Standing, State
+from sync.two_way.standing.state import Standing, State
 from views.kit import display, sync_words
 
 from . import status_words

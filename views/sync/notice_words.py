@@ -10,7 +10,7 @@ from base.catalogue import _
 from models import Booking, User
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
-from sync.two_way import double_bookings
+from sync.two_way.reading import double_bookings
 
 ONE_BY_ONE = (
     3  # so many double bookings of a calendar are told each by itself; more are told at once

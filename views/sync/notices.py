@@ -12,7 +12,8 @@ from base.clashes import SlotTaken
 from models import User
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice
-from sync.two_way import decisions, double_bookings, state
+from sync.two_way.reading import double_bookings
+from sync.two_way.standing import decisions, state
 from views.kit import access, htmx
 from views.kit.access import login_required
 from views.kit.forms import arg_int

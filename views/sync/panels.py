@@ -16,8 +16,8 @@ from sync.tables import controls, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way import actions, state
-from sync.two_way.state import QUESTIONS, Standing
+from sync.two_way.standing import actions, state
+from sync.two_way.standing.state import QUESTIONS, Standing
 from views.kit import access, htmx, sync_words
 from views.kit.forms import Form, Line
 

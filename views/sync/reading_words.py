@@ -12,8 +12,8 @@ from sync.connect.connections import setup
 from sync.providers import registry
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way.freshness import Freshness
-from sync.two_way.state import Standing
+from sync.two_way.standing.freshness import Freshness
+from sync.two_way.standing.state import Standing
 from views.kit import display
 
 REASONS = {

@@ -12,8 +12,9 @@ from sync.connect import connecting
 from sync.providers import registry
 from sync.tables import sources
 from sync.tables.accounts import RemoteCalendar
-from sync.two_way import double_bookings, freshness
-from sync.two_way.state import Standing
+from sync.two_way.reading import double_bookings
+from sync.two_way.standing import freshness
+from sync.two_way.standing.state import Standing
 from views.kit import access, display, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.merging import Merging

@@ -9,8 +9,8 @@ from sync.connect import connections
 from sync.providers import registry
 from sync.tables import mappings
 from sync.tables.accounts import TOO_MUCH_AT_ONCE, Account, RemoteCalendar
-from sync.two_way import state
-from sync.two_way.state import Standing, State
+from sync.two_way.standing import state
+from sync.two_way.standing.state import Standing, State
 from views.kit import display
 
 from . import connect_words, reading_words

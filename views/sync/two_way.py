@@ -18,8 +18,10 @@ from sync.tables import controls, ending, mappings, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.runs import SyncRun
 from sync.tables.starting import CalendarTaken
-from sync.two_way import first_look, state, strays
-from sync.two_way.state import Standing
+from sync.two_way import first_look
+from sync.two_way.reading import strays
+from sync.two_way.standing import state
+from sync.two_way.standing.state import Standing
 from views.kit import access, htmx, sync_words
 from views.kit.access import login_required
 from views.kit.display import Page

@@ -13,8 +13,9 @@ from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
-from sync.two_way import decisions, local, state
-from sync.two_way.state import State
+from sync.two_way.plans import local
+from sync.two_way.standing import decisions, state
+from sync.two_way.standing.state import State
 from views.kit import display
 
 MOST_NAMED = 100

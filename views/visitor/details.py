@@ -32,7 +32,7 @@ from free_times.online.page import Page
 from free_times.online.taking import Details, JustTaken, TermsChanged
 from free_times.online.waiting import CannotCheck, Sent
 from models import Service
-from sync.two_way.freshness import Outcome
+from sync.two_way.standing.freshness import Outcome
 from views.kit import brakes, display, given
 
 from . import choosing, gate, pages

@@ -21,7 +21,7 @@ from free_times.online.page import Page
 from free_times.online.taking import JustTaken
 from sync.events.event import Event, Face
 from sync.feeds import ical
-from sync.two_way.freshness import Outcome
+from sync.two_way.standing.freshness import Outcome
 from views.kit import brakes, display, given
 
 from . import choosing, pages

@@ -10,7 +10,7 @@ from free_times.online import waiting
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
-from sync.two_way.freshness import Outcome
+from sync.two_way.standing.freshness import Outcome
 
 from . import choosing, details, pages
 from .pages import with_page

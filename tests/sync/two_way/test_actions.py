@@ -4,7 +4,7 @@ import pytest
 from sync_world import SyncWorld
 
 from sync.tables.accounts import Account
-from sync.two_way.actions import Action, at_foot, in_menu
+from sync.two_way.standing.actions import Action, at_foot, in_menu
 
 # Whichever database it is makes no difference.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

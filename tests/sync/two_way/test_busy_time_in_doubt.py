@@ -9,7 +9,7 @@ from sync_world import VIEWS, WORLDS, lie
 
 from base.outside import ExternalEvent
 from sync.tables.accounts import RemoteCalendar
-from sync.two_way.lacking import LATER
+from sync.two_way.reading.lacking import LATER
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

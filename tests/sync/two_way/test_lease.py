@@ -20,14 +20,15 @@ from base import scheduling
 from sync.tables import accounts, starting
 from sync.tables.accounts import Account
 from sync.tables.runs import SyncRun
-from sync.two_way import lease, run
+from sync.two_way import run
+from sync.two_way.worker import lease
 
 HOLDER = """
 import sys, time
 from app import Settings, create_app
 import models
 create_app(Settings.from_env(dict(item.split("=", 1) for item in sys.argv[2:])))
-from sync.two_way.lease import leased
+from sync.two_way.worker.lease import leased
 with models.database.connection_context(), leased(int(sys.argv[1])) as holder:
     print(holder, flush=True)
     time.sleep(600)

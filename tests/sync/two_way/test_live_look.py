@@ -18,8 +18,9 @@ from sync.tables import controls, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.runs import SyncRun
-from sync.two_way import freshness, live, run, work
-from sync.two_way.freshness import Outcome
+from sync.two_way import live, run, work
+from sync.two_way.standing import freshness
+from sync.two_way.standing.freshness import Outcome
 
 
 @pytest.fixture(params=WORLDS)

@@ -16,7 +16,7 @@ from sync.providers.microsoft import mapping as microsoft_mapping
 from sync.tables import controls, ending, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
-from sync.two_way import marks
+from sync.two_way.plans import marks
 
 AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 EVENT = Event(

@@ -29,7 +29,7 @@ from sync.events.event import (
     Window,
 )
 from sync.events.fingerprint import fingerprint, wanted
-from sync.two_way.plan import agreed, plan
+from sync.two_way.plans.plan import agreed, plan
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

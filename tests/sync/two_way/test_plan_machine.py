@@ -42,7 +42,7 @@ from sync.events.event import (
     Window,
 )
 from sync.events.fingerprint import fingerprint
-from sync.two_way.plan import agreed, plan
+from sync.two_way.plans.plan import agreed, plan
 
 OURS, OTHERS = "here", "elsewhere"
 DAY = timedelta(days=1)

@@ -15,7 +15,9 @@ from sync.providers import registry
 from sync.tables import controls, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
-from sync.two_way import channels, decisions, run
+from sync.two_way import run
+from sync.two_way.reading import channels
+from sync.two_way.standing import decisions
 
 
 @pytest.fixture(params=WORLDS)

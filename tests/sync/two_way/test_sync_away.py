@@ -15,7 +15,7 @@ from sync.tables import controls, ending
 from sync.tables.accounts import Account
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
-from sync.two_way import decisions, state
+from sync.two_way.standing import decisions, state
 
 LONDON = {"zone_name": "Europe/London"}
 

@@ -9,7 +9,7 @@ from operate import chores
 from sync.tables import clocks
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 HOUR = timedelta(hours=1)
 

@@ -15,7 +15,7 @@ from sync.tables import controls
 from sync.tables.accounts import Account
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 # Whichever database it is makes no difference.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -126,7 +126,7 @@ def test_what_is_gone_by_both_is_written_again(world):
 
 
 def test_a_calendar_that_was_emptied_asks_a_person_with_all_in_the_number(world, monkeypatch):
-    monkeypatch.setattr("sync.two_way.missing.MOST_ASKED", 2)
+    monkeypatch.setattr("sync.two_way.reading.missing.MOST_ASKED", 2)
     account = begin(world, 6)
     world.robin.calendar(world.destination(account))["events"].clear()
     read_anew(world, account)
@@ -135,7 +135,7 @@ def test_a_calendar_that_was_emptied_asks_a_person_with_all_in_the_number(world,
 
 
 def test_more_than_are_asked_for_at_once_wait_for_their_turn(world, monkeypatch):
-    monkeypatch.setattr("sync.two_way.missing.MOST_ASKED", 2)
+    monkeypatch.setattr("sync.two_way.reading.missing.MOST_ASKED", 2)
     account = begin(world, 7)
     before = ids(world, account)
     with monkeypatch.context() as told:

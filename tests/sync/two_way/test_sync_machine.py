@@ -34,7 +34,8 @@ from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.earlier import EarlierAccount
 from sync.tables.notices import Notice
-from sync.two_way import decisions, first_look
+from sync.two_way import first_look
+from sync.two_way.standing import decisions
 
 NOW = datetime(2026, 11, 20, 11, 40, tzinfo=UTC)
 hours = st.integers(-40 * 24, 400 * 24)

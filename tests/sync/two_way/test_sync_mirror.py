@@ -24,10 +24,10 @@ from sync.tables import controls, sources
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
-from sync.two_way import incoming
-from sync.two_way.context import RunContext
-from sync.two_way.pull import Reader
-from sync.two_way.sources import take_in
+from sync.two_way.reading import incoming
+from sync.two_way.reading.pull import Reader
+from sync.two_way.reading.sources import take_in
+from sync.two_way.worker.context import RunContext
 
 
 @pytest.fixture(params=SPOILED)

@@ -23,8 +23,10 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
-from sync.two_way import channels, decisions, look, run
-from sync.two_way.context import RunContext
+from sync.two_way import look, run
+from sync.two_way.reading import channels
+from sync.two_way.standing import decisions
+from sync.two_way.worker.context import RunContext
 
 
 @pytest.fixture(params=WORLDS)

@@ -7,7 +7,7 @@ from sync_world import WORLDS
 
 from models import Booking
 from sync.tables.notices import Notice
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 
 @pytest.fixture(params=WORLDS)

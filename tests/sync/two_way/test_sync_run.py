@@ -18,7 +18,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.pace import Pace
 from sync.tables.runs import SyncRun
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 
 @pytest.fixture(params=WORLDS)

@@ -13,7 +13,7 @@ from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.strays import Stray
-from sync.two_way import decisions
+from sync.two_way.standing import decisions
 
 pytestmark = pytest.mark.parametrize(
     "database_url", ["sqlite"], indirect=True

@@ -22,8 +22,8 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-from sync.two_way import state
-from sync.two_way.state import Standing, State
+from sync.two_way.standing import state
+from sync.two_way.standing.state import Standing, State
 
 TROUBLE = {"failing_since": timedelta(minutes=-5)}
 

@@ -6,9 +6,8 @@ from models import Booking
 from sync.events.event import Ask, Delta, EventMapping, RemoteEvent, Step
 from sync.providers.errors import ProviderError
 from sync.tables.notices import Notice
-
-from . import local
-from .context import RunContext
+from sync.two_way.plans import local
+from sync.two_way.worker.context import RunContext
 
 
 @dataclass

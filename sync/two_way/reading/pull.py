@@ -21,10 +21,11 @@ from sync.providers.errors import (
 )
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.unread import CalendarTrouble
+from sync.two_way.plans import doubts, local
+from sync.two_way.worker.context import RunContext
+from sync.two_way.worker.paging import KeptPages
 
-from . import doubts, lacking, local
-from .context import RunContext
-from .paging import KeptPages
+from . import lacking
 
 log = logging.getLogger("kalends.pull")
 

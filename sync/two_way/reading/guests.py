@@ -6,8 +6,7 @@ from peewee import fn
 
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
-
-from .context import RunContext
+from sync.two_way.worker.context import RunContext
 
 
 def tell(context: RunContext) -> None:

@@ -16,8 +16,7 @@ from sync.providers.errors import AuthExpired, Gone, ProviderError, RateLimited
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel, hash_of
 from sync.tables.pace import ToldChange, is_known
-
-from .context import RunContext
+from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.channels")
 

@@ -11,8 +11,9 @@ from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
+from sync.two_way.plans import doubts, local, marks
 
-from . import doubts, local, marks, missing
+from . import missing
 from .pull import Reader
 from .sources import take_in
 

@@ -18,8 +18,7 @@ from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.runs import SyncRun
 from sync.tables.unread import CalendarTrouble
-
-from . import local
+from sync.two_way.plans import local
 
 
 class State(StrEnum):

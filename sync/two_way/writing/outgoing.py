@@ -30,10 +30,10 @@ from sync.events.event import (
     UpdateRemote,
 )
 from sync.tables.accounts import Account, RemoteCalendar
+from sync.two_way.plans import local
+from sync.two_way.worker.context import RunContext
 
-from . import local
 from .batch import Batch
-from .context import RunContext
 from .outcome import Outcome, tell
 
 NOTED = {AdoptRemote: "adopted", MoveLocal: "followed", Ask: "asked"}

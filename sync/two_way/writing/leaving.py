@@ -35,10 +35,10 @@ from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import Channel
 from sync.tables.mappings import MappingRow
 from sync.tables.strays import Stray
-
-from . import channels, local, marks, search, strays
-from .context import RunContext
-from .paging import KeptPages
+from sync.two_way.plans import local, marks
+from sync.two_way.reading import channels, search, strays
+from sync.two_way.worker.context import RunContext
+from sync.two_way.worker.paging import KeptPages
 
 # the two lists that must agree before a calendar is deleted
 FIRST, SECOND = "leave", "leave, again"

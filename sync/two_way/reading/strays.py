@@ -29,9 +29,8 @@ from sync.tables.channels import hash_of
 from sync.tables.mappings import MappingRow
 from sync.tables.notices import Notice
 from sync.tables.strays import Stray
-
-from . import local, marks
-from .context import RunContext
+from sync.two_way.plans import local, marks
+from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.sync")
 

@@ -9,9 +9,8 @@ from base import scheduling
 from sync.events.event import Delta, RemoteEvent
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar
-
-from . import doubts
-from .context import RunContext
+from sync.two_way.plans import doubts
+from sync.two_way.worker.context import RunContext
 
 log = logging.getLogger("kalends.pull")
 

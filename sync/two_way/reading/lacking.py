@@ -19,8 +19,8 @@ from base.outside import ExternalEvent
 from sync.events.event import Delta, RemoteEvent
 from sync.providers.errors import AuthExpired, NotConfigured, ProviderError
 from sync.tables.accounts import RemoteCalendar
+from sync.two_way.worker.context import RunContext
 
-from .context import RunContext
 from .incoming import Change
 
 log = logging.getLogger("kalends.pull")

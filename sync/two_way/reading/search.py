@@ -9,10 +9,10 @@ from sync.events.event import RemoteEvent
 from sync.providers.errors import OF_THE_ACCOUNT, Endless, ProviderError
 from sync.tables.accounts import SEARCH_EVERY, Account, RemoteCalendar
 from sync.tables.strays import Stray
+from sync.two_way.worker.context import RunContext, word_of
+from sync.two_way.worker.paging import KeptPages
 
 from . import strays
-from .context import RunContext, word_of
-from .paging import KeptPages
 
 log = logging.getLogger("kalends.sync")
 

@@ -11,15 +11,16 @@ from sync.providers.errors import Endless, Gone
 from sync.tables.accounts import RemoteCalendar
 from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble
+from sync.two_way.plans import local, marks
+from sync.two_way.plans.planning import planned, without_kept
+from sync.two_way.reading import channels, ours
+from sync.two_way.reading.pull import Reader
+from sync.two_way.worker.context import RunContext
 
-from . import channels, local, marks, ours
 from .batch import judge
-from .context import RunContext
 from .destination import missing
 from .meanwhile import NOTHING, Meanwhile, in_order
 from .outgoing import carry_out
-from .planning import planned, without_kept
-from .pull import Reader
 
 JUST_READ = timedelta(minutes=2)
 MOST_PLANS = 6  # of one round: each is made because a refusal taught something

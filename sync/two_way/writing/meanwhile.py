@@ -8,11 +8,11 @@ from datetime import datetime
 from base import scheduling
 from sync.events.event import CreateRemote, Delta, Event, Step
 from sync.tables.accounts import Overtaken
-
-from . import local, sources
-from .context import RunContext
-from .plan import plan
-from .pull import Reader
+from sync.two_way.plans import local
+from sync.two_way.plans.plan import plan
+from sync.two_way.reading import sources
+from sync.two_way.reading.pull import Reader
+from sync.two_way.worker.context import RunContext
 
 NOTHING = Delta((), frozenset(), None, False)
 FEW = 40  # more bookings than this that changed lately are a filling themselves, such as an import

@@ -52,7 +52,7 @@ from sync.events.event import (
 )
 from sync.events.fingerprint import fingerprint, span, times, wanted
 
-from .reading import Reading, read
+from .sorting import Reading, read
 
 _ORDER = (
     (DeleteRemote,),

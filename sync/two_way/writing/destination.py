@@ -5,10 +5,9 @@ from sync.providers.base import Calendar
 from sync.providers.errors import Forbidden, Gone, ProviderError, ScopeMissing, Unavailable
 from sync.tables import earlier
 from sync.tables.accounts import RemoteCalendar
-
-from . import local
-from .context import RunContext
-from .trouble import CalendarGone
+from sync.two_way.plans import local
+from sync.two_way.worker.context import RunContext
+from sync.two_way.worker.trouble import CalendarGone
 
 
 def make(context: RunContext, destination: RemoteCalendar) -> None:

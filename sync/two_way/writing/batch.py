@@ -35,11 +35,11 @@ from sync.providers.errors import (
 from sync.providers.writing import OF_ANY_LOOK
 from sync.tables.accounts import SURE, Account, RemoteCalendar
 from sync.tables.mappings import MappingRow
+from sync.two_way.plans import doubts, local, marks
+from sync.two_way.plans.plan import agreed
+from sync.two_way.worker.context import RunContext
 
-from . import doubts, local, marks
-from .context import RunContext
 from .outcome import Outcome, tell
-from .plan import agreed
 
 # errors that end the run
 STOPPING = (

@@ -15,8 +15,7 @@ from base.outside import TITLE_LENGTH, ExternalEvent, blocks
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent
-
-from . import marks
+from sync.two_way.plans import marks
 
 SUDDEN = 3  # so many events gone at once, and nothing left, is asked about
 SPARE = timedelta(

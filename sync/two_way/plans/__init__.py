@@ -1,0 +1,1 @@
+"""What our events outside should be, and which steps lead there. Nothing here asks a provider."""

@@ -1,0 +1,1 @@
+"""Reading calendars outside: our own, those that block time, and what of ours lies elsewhere."""

@@ -1,0 +1,1 @@
+"""How a connected account stands, and what a person can do about it. Decided from rows alone."""

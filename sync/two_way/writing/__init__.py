@@ -1,0 +1,1 @@
+"""Writing to our calendar outside, and taking away what we made."""
