@@ -32,9 +32,11 @@ from base import scheduling
 from .after_commit import WakingDatabase
 from .guarded import Guarded
 from .statements import ShortContext
+from .turns import InTurn
 
 database = WakingDatabase()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SQLITE_PATIENCE = 10  # seconds
 
 
 class Taken(Exception):
@@ -57,14 +59,14 @@ def open_database(url: str) -> None:
             "synchronous": 2,
             "cache_size": -32000,
             "temp_store": 2,
-            "busy_timeout": 10_000,
+            "busy_timeout": SQLITE_PATIENCE * 1000,
         }
         # The pool hands a connection to one thread at a time.
         database.initialize(
             _Sqlite(
                 url.removeprefix("sqlite:///"),
                 pragmas=pragmas,
-                timeout=10,
+                timeout=SQLITE_PATIENCE,
                 lock_type="IMMEDIATE",
                 max_connections=64,
                 check_same_thread=False,
@@ -84,7 +86,7 @@ def open_database(url: str) -> None:
         )
 
 
-class _Sqlite(Guarded, PooledSqliteDatabase):
+class _Sqlite(InTurn, Guarded, PooledSqliteDatabase):
     context_class = ShortContext
 
 

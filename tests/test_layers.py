@@ -36,6 +36,7 @@ ROOMS = {  # the same, inside the rooms
             "statements",
             "statuses",
             "text",
+            "turns",
             "vault",
             "version",
         },
