@@ -12,11 +12,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import letters
 import views
-from base import after_commit, copies, jobs, outbox
+from base import copies, jobs
 from base.catalogue import lazy
+from base.config.environment import SettingsError
+from base.config.settings import Settings
 from base.database import connect_afresh, database, open_database, trouble, wait_at_most
-from base.environment import SettingsError
-from base.settings import Settings
+from base.sql import after_commit
+from base.tables import outbox
 from base.text import places
 from operate import commands, keys
 from operate.front import Front, Lane

@@ -2,7 +2,7 @@
 
 Reads in order: clinic, people, clients and services, bookings, feeds. Every row belongs to one
 clinic. Instants are aware UTC datetimes, stored as whole microseconds since 1970 so that both
-databases keep them exactly. Revisions (`…_rev`): see `base.revisions`.
+databases keep them exactly. Revisions (`…_rev`): see `base.tables.revisions`.
 """
 
 import secrets
@@ -28,11 +28,13 @@ from peewee import (
 )
 
 from base import feed_presets, passwords, scheduling
-from base.agreements import Agreement
-from base.audit import AuditEntry
-from base.bookable import OnlineCalendar, OnlineService
-from base.changes import Changed
-from base.clashes import ClosedCalendar, refuse_taken, untaken
+from base.bookings.agreements import Agreement
+from base.bookings.changes import Changed
+from base.bookings.clashes import ClosedCalendar, refuse_taken, untaken
+from base.bookings.placed import Placed, form_uuid
+from base.bookings.rezoning import lay_anew
+from base.bookings.series import InSeries
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.database import (
     Base,
     InstantField,
@@ -42,18 +44,16 @@ from base.database import (
     transition,
     unique,
 )
-from base.many import insert_many_rows
-from base.notes import NoteVersion
-from base.numbered import Numbered
-from base.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
-from base.placed import Placed, form_uuid
-from base.revisions import Revised
-from base.rezoning import lay_anew
 from base.scheduling import Hours, Span
-from base.series import InSeries
-from base.statuses import FREE_STATUSES, STATUSES
+from base.tables.audit import AuditEntry
+from base.tables.bookable import OnlineCalendar, OnlineService
+from base.tables.many import insert_many_rows
+from base.tables.notes import NoteVersion
+from base.tables.numbered import Numbered
+from base.tables.outbox import Letter  # noqa: F401  # known before the tables that its rows refer to
+from base.tables.revisions import Revised
+from base.tables.traits import Archivable, Shown, this_second
 from base.text import IDENTIFIERS, client_label
-from base.traits import Archivable, Shown, this_second
 
 ROLES = ("practitioner", "receptionist", "manager", "owner")
 BELOW_MANAGERS = ROLES[:2]

@@ -29,10 +29,10 @@ from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, Poo
 
 from base import scheduling
 
-from .after_commit import WakingDatabase
-from .guarded import Guarded
-from .statements import ShortContext
-from .turns import InTurn
+from .sql.after_commit import WakingDatabase
+from .sql.guarded import Guarded
+from .sql.statements import ShortContext
+from .sql.turns import InTurn
 
 database = WakingDatabase()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

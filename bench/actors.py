@@ -9,14 +9,14 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import models
-from base import moving
-from base.changes import ChangedMeanwhile
-from base.clashes import Clash, SlotTaken
+from base.bookings import moving
+from base.bookings.changes import ChangedMeanwhile
+from base.bookings.clashes import Clash, SlotTaken
+from base.bookings.statuses import FREE_STATUSES
 from base.database import alone
-from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.statuses import FREE_STATUSES
-from base.time_off import TimeOff
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from free_times import finding
 from models import Booking, Practitioner, Venue
 from operate import intake

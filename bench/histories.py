@@ -19,10 +19,10 @@ from queue import SimpleQueue
 from peewee import OperationalError
 
 import models
-from base.changes import ChangedMeanwhile
-from base.clashes import Clash, ClosedCalendar, SlotTaken
+from base.bookings.changes import ChangedMeanwhile
+from base.bookings.clashes import Clash, ClosedCalendar, SlotTaken
+from base.bookings.statuses import FREE_STATUSES
 from base.scheduling import BadTime, Span, whole_days
-from base.statuses import FREE_STATUSES
 from free_times import overlaps
 from free_times.online.managing import TooLate
 from free_times.online.taking import JustTaken, TermsChanged

@@ -15,8 +15,8 @@ import httpx
 
 import models
 from app import create_app
-from base.endpoints import sandbox_port
-from base.settings import Settings
+from base.config.endpoints import sandbox_port
+from base.config.settings import Settings
 from models import User
 from operate import migrate
 from sync.connect import connecting, connections

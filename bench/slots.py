@@ -14,7 +14,7 @@ from statistics import median
 import models
 from app import Settings, create_app
 from base import scheduling
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from free_times import finding, offers, reading
 from models import Booking, Practitioner, Service, User
 from operate import migrate

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking, User
 from sync.tables import mappings
 from sync.tables.accounts import Account, RemoteCalendar

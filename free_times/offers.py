@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from peewee import JOIN, ForeignKeyField, IntegerField, fn
 
-from base.audit import AuditEntry
 from base.database import Base, alone
+from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, Service, User
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from peewee import chunked
 
-from base.agreements import Agreement
-from base.clashes import booking_key
+from base.bookings.agreements import Agreement
+from base.bookings.clashes import booking_key
+from base.bookings.statuses import FREE_STATUSES
 from base.database import database
-from base.statuses import FREE_STATUSES
 from models import Booking, Clinic, User
 
 SECOND = 1_000_000  # in microseconds

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 from peewee import SQL, fn
 
-from base import scheduling, time_off
+from base import scheduling
+from base.bookings.statuses import FREE_STATUSES
 from base.database import EPOCH, InstantField, database
-from base.outside import ExternalEvent
 from base.sharing import LOOK_BACK_DAYS, Share
 from base.slots import DAY, MINUTE, Stretch, TakenTime, full
-from base.statuses import FREE_STATUSES
+from base.tables import time_off
+from base.tables.outside import ExternalEvent
 from base.working_time import Rota
 from base.working_time import Stretch as WorkingStretch
 from models import LONGEST_GAP, Booking, Practitioner, Service

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, TextField
 
-from base.audit import AuditEntry
 from base.database import Base, JSONText, transition
+from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, Service, User
 
 # Where calendars outside were last read too long ago: book, take as a request, or do not book.

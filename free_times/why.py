@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from base import scheduling
-from base.outside import ExternalEvent
 from base.scheduling import Walls
 from base.slots import MINUTE, Hindrance, Rules, hindrances
+from base.tables.outside import ExternalEvent
 from base.working_time import DAY, Stretch
 from models import Booking, Patient, Practitioner, Service, User, Venue
 

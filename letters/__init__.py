@@ -2,9 +2,10 @@
 the mail server. No request does.
 """
 
-from base import jobs, outbox, scheduling
-from base.after_commit import Due
-from base.outbox import Letter
+from base import jobs, scheduling
+from base.sql.after_commit import Due
+from base.tables import outbox
+from base.tables.outbox import Letter
 from people.credentials import ResetRequest
 
 from . import kinds, sending

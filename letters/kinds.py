@@ -11,7 +11,7 @@ from flask import current_app
 
 from base import scheduling, vault
 from base.catalogue import _
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from models import User
 from people import zones
 from people.addresses import AddressProof

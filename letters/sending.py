@@ -13,9 +13,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
-from base import jobs, outbox, scheduling
+from base import jobs, scheduling
 from base.catalogue import _
-from base.outbox import Letter
+from base.tables import outbox
+from base.tables.outbox import Letter
 from base.text import places
 from people.credentials import ResetRequest
 

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
-from base.outbox import Setup
+from base.tables.outbox import Setup
 
 
 class Refused(Exception):

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from base import outbox, scheduling
-from base.audit import AuditEntry
+from base import scheduling
 from base.database import database
-from base.outbox import Letter
+from base.tables import outbox
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
 from models import User
 from sync.tables.accounts import PERSONAL, Account
 from sync.tables.unread import CalendarTrouble

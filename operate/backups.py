@@ -13,8 +13,8 @@ from pathlib import Path
 
 from base import scheduling
 from base.catalogue import _
+from base.config.occupied import CannotAsk, has_clinic
 from base.database import is_sqlite
-from base.occupied import CannotAsk, has_clinic
 
 from . import archive, files, keys, migrate, postgres_tools
 

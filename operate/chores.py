@@ -7,8 +7,9 @@ it.
 """
 
 import letters
-from base import outbox, scheduling
-from base.time_off import TimeOff
+from base import scheduling
+from base.tables import outbox
+from base.tables.time_off import TimeOff
 from free_times.online import holds, names, proofs, requests
 from letters import trouble
 from models import Clinic, database

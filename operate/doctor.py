@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from peewee import PeeweeException
 
 import models
-from base import jobs, outbox, scheduling
+from base import jobs, scheduling
 from base.catalogue import _
 from base.database import is_sqlite
+from base.tables import outbox
 from letters import sending
 from letters.smtp import MailServer, Refused
 

@@ -12,7 +12,7 @@ from peewee import PeeweeException
 import models
 from base import vault
 from base.catalogue import _
-from base.endpoints import is_loopback
+from base.config.endpoints import is_loopback
 from sync.providers import registry
 from sync.tables.accounts import Account
 

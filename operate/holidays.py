@@ -8,9 +8,9 @@ import re
 from datetime import date, timedelta
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.database import alone
-from base.time_off import DatedHours
+from base.tables.audit import AuditEntry
+from base.tables.time_off import DatedHours
 from models import User, Venue
 
 AHEAD = timedelta(days=365)

@@ -8,14 +8,14 @@ from peewee import OperationalError, PeeweeException
 from playhouse.migrations import Runner
 
 import models
-from base.agreements import Agreement
-from base.audit import AuditEntry
+from base.bookings.agreements import Agreement
 from base.catalogue import _
 from base.database import is_sqlite
-from base.notes import NoteVersion
-from base.outbox import Letter
-from base.outside import ExternalEvent
-from base.time_off import DatedHours, TimeOff
+from base.tables.audit import AuditEntry
+from base.tables.notes import NoteVersion
+from base.tables.outbox import Letter
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import DatedHours, TimeOff
 from free_times.offers import Offer
 from free_times.online.bookings import OnlineBooking
 from free_times.online.holds import Hold

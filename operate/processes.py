@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from base.catalogue import _
-from base.endpoints import sandbox_port
+from base.config.endpoints import sandbox_port
 
 from . import redis_server
 from .keeper import (

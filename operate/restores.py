@@ -18,7 +18,7 @@ import models
 from base import scheduling
 from base.catalogue import _
 from base.database import is_sqlite, name_of_this_process
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from models import Clinic
 from people.sessions import Session
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 
 from peewee import CharField, ForeignKeyField, TextField
 
-from base import outbox, vault
-from base.audit import AuditEntry
+from base import vault
 from base.database import Base, InstantField, Taken, database, now
-from base.outbox import Letter
+from base.tables import outbox
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
 from models import Clinic, User
 
 LASTS = timedelta(days=1)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from peewee import Case, CharField, Check, ForeignKeyField, IntegerField, TextField, fn
 
 from base import scheduling, vault
-from base.audit import AuditEntry
 from base.database import Base, InstantField, database, now
-from base.outbox import Letter
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
 from models import User
 
 MOST_RESETS = 3  # that one address is sent within RESETS_WITHIN

@@ -1,8 +1,8 @@
 """How a clinic begins: with one venue and its owner."""
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.database import database, lock_everything, unique
+from base.tables.audit import AuditEntry
 from models import Clinic, Practitioner, User, Venue
 
 

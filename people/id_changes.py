@@ -2,8 +2,8 @@
 
 from peewee import CharField, ForeignKeyField
 
-from base.audit import AuditEntry
 from base.database import Base, database
+from base.tables.audit import AuditEntry
 from models import Clinic, Patient, User
 
 

@@ -10,11 +10,12 @@ from types import MappingProxyType
 
 from peewee import Case, fn
 
-from base import outside, scheduling, working_time
-from base.changes import ChangedMeanwhile
-from base.clashes import SlotTaken
-from base.outside import ExternalEvent
-from base.time_off import TimeOff
+from base import scheduling, working_time
+from base.bookings.changes import ChangedMeanwhile
+from base.bookings.clashes import SlotTaken
+from base.tables import outside
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 
 

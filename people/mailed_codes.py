@@ -13,7 +13,7 @@ from peewee import CharField, ForeignKeyField, IntegerField, TextField
 
 from base import vault
 from base.database import Base, InstantField, database, now
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from models import Clinic
 
 LASTS = timedelta(minutes=30)

@@ -11,9 +11,9 @@ from typing import Any
 from peewee import ForeignKeyField
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.database import Base, InstantField, JSONText, alone, now
-from base.notes import NoteVersion
+from base.tables.audit import AuditEntry
+from base.tables.notes import NoteVersion
 from models import Booking, Clinic, Patient, Practitioner, User
 
 UNDO_FOR = timedelta(days=1)

@@ -31,8 +31,9 @@ from redis import Redis
 
 import models
 from app import Settings, create_app
-from base import jobs, outbox, passwords, scheduling, vault
+from base import jobs, passwords, scheduling, vault
 from base.database import is_sqlite, open_database
+from base.tables import outbox
 from letters import sending
 from models import Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate, redis_server

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from base.endpoints import Endpoints
-from base.outside import RULES, ExternalEvent, blocks
+from base.config.endpoints import Endpoints
+from base.tables.outside import RULES, ExternalEvent, blocks
 from sync.connect import connections
 from sync.tables.accounts import Account, RemoteCalendar
 

@@ -16,7 +16,7 @@ import pytest
 from forked import TOP
 
 import models
-from base.settings import Settings
+from base.config.settings import Settings
 from operate import restores
 
 KEY, OTHER = "a key of the tests, long", "another key of the tests"

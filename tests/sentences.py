@@ -44,7 +44,7 @@ NOT_SAID = {
 }
 FEW = {  # one by one
     "base/feed_presets.py": {"status rate notes"},  # names of fields
-    "base/many.py": {"{} SELECT {} FROM {}"},
+    "base/tables/many.py": {"{} SELECT {} FROM {}"},
     "operate/intake/bookings.py": {"Bring the referral letter", "Two whole days at a daily rate"},
     "operate/intake/clients.py": {"One name is enough"},  # lines of the template
     "operate/intake/course.py": {"to be invoiced", "out of office"},  # what files say

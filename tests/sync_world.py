@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from base import scheduling
-from base.endpoints import Endpoints
-from base.outside import ExternalEvent
+from base.config.endpoints import Endpoints
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sandbox import google, graph
 from sandbox.graph import seed as graph_seed

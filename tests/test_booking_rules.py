@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import models
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
+from base.bookings.statuses import FREE_STATUSES
 from base.scheduling import Span, repeats
-from base.statuses import FREE_STATUSES
 from models import AuditEntry, Booking, Patient, Practitioner
 
 NINE = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)  # a Thursday; London is on UTC then

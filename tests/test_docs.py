@@ -12,7 +12,7 @@ import click
 import pytest
 
 from app import Settings, create_app
-from base.version import VERSION
+from base.config.version import VERSION
 from operate.migrate import TABLES
 from sync import providers
 

@@ -16,11 +16,11 @@ from peewee import IntegrityError
 
 import models
 from base import passwords
-from base.audit import AuditEntry
+from base.bookings.statuses import STATUSES
 from base.database import InstantField, JSONText, Taken, is_sqlite
 from base.feed_presets import CLINIC, LOCUM
 from base.scheduling import timed, whole_days
-from base.statuses import STATUSES
+from base.tables.audit import AuditEntry
 from base.text import IDENTIFIERS
 from models import (
     PLANS,

@@ -18,9 +18,9 @@ import pages
 import pytest
 
 import models
-from base import outbox
-from base.endpoints import Endpoints
+from base.config.endpoints import Endpoints
 from base.scheduling import Span
+from base.tables import outbox
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.connect import connections

@@ -8,9 +8,9 @@ from conftest import NOW
 from races import ROUNDS, at_once
 
 import models
-from base import moving
-from base.changes import ChangedMeanwhile
-from base.clashes import SlotTaken
+from base.bookings import moving
+from base.bookings.changes import ChangedMeanwhile
+from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
 from free_times import overlaps
 from models import Booking, Feed, NoFeeds, Practitioner, Stopped, User

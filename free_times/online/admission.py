@@ -5,8 +5,8 @@ neither asks the clinic. Nobody fills a practitioner's days with one address or 
 """
 
 from base import scheduling
+from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
-from base.statuses import OPEN_STATUSES
 from base.text import phone_tail
 from models import Booking, Clinic, Patient
 

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from base import scheduling, vault
-from base.clashes import ClosedCalendar, SlotTaken
+from base.bookings.clashes import ClosedCalendar, SlotTaken
+from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
 from base.scheduling import Span
-from base.statuses import OPEN_STATUSES
 from free_times import rules
 from free_times.finding import Free
 from free_times.offers import Terms

@@ -7,8 +7,8 @@ from uuid import UUID
 from peewee import CharField, ForeignKeyField
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.database import Base, InstantField, Taken, alone, now, unique
+from base.tables.audit import AuditEntry
 from base.text import search_key
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, User

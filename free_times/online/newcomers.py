@@ -8,8 +8,8 @@ from datetime import timedelta
 from peewee import ModelSelect
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.database import alone
+from base.tables.audit import AuditEntry
 from models import Booking, Clinic, Patient, User
 
 from .bookings import OnlineBooking

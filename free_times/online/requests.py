@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from peewee import ModelSelect
 
 from base import scheduling
-from base.changes import Changed, ChangedMeanwhile, when_pending
-from base.clashes import SlotTaken
+from base.bookings.changes import Changed, ChangedMeanwhile, when_pending
+from base.bookings.clashes import SlotTaken
 from base.database import EPOCH, alone
-from base.notes import NoteVersion
 from base.scheduling import Span
+from base.tables.notes import NoteVersion
 from free_times import finding
 from free_times.finding import Free, Wish
 from free_times.offers import terms

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from base import scheduling
-from base.clashes import Clash, ClosedCalendar, SlotTaken
+from base.bookings.clashes import Clash, ClosedCalendar, SlotTaken
 from base.database import database
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from base.text import search_key
 from free_times.finding import Free
 from free_times.offers import Terms

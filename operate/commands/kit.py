@@ -14,7 +14,7 @@ import letters
 import models
 from base import scheduling, text
 from base.catalogue import _
-from base.settings import Settings
+from base.config.settings import Settings
 from models import Clinic, User
 from operate import files, keys, restores
 from operate import migrate as migrations

@@ -14,9 +14,9 @@ from peewee import PeeweeException
 import models
 from base import jobs
 from base.catalogue import _, lazy
-from base.endpoints import sandbox_port
-from base.environment import SettingsError
-from base.settings import Settings, hand_down
+from base.config.endpoints import sandbox_port
+from base.config.environment import SettingsError
+from base.config.settings import Settings, hand_down
 from free_times.online import names
 from models import Clinic
 from operate import backups, files, kept, keys, processes, restores, workers

@@ -12,10 +12,10 @@ from peewee import PeeweeException
 import models
 from base import vault
 from base.catalogue import _, lazy, ngettext, paragraph
-from base.environment import SettingsError
-from base.outbox import Letter
-from base.settings import Settings
-from base.version import VERSION
+from base.config.environment import SettingsError
+from base.config.settings import Settings
+from base.config.version import VERSION
+from base.tables.outbox import Letter
 from operate import backups, files, keys, restores
 from operate import doctor as checks
 from operate import migrate as migrations

@@ -3,8 +3,8 @@
 These change what a booking means, so none is passed over.
 """
 
+from base.bookings.statuses import STATUSES
 from base.catalogue import _
-from base.statuses import STATUSES
 
 from . import values
 from .report import Cells

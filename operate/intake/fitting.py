@@ -5,11 +5,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _
-from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.statuses import FREE_STATUSES
-from base.time_off import TimeOff
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from models import Clinic, Practitioner
 
 from . import standing

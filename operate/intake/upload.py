@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from peewee import CharField, Check, ForeignKeyField, IntegerField, TextField
 
-from base.audit import AuditEntry
 from base.database import Base, InstantField, JSONText, database, now
+from base.tables.audit import AuditEntry
 from models import Clinic, User
 
 from .report import MOST_KEPT

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.catalogue import _
 from base.database import database
+from base.tables.audit import AuditEntry
 from models import Clinic, User
 from sync.providers import registry
 from sync.providers.base import Calendar, Provider

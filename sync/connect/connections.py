@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from base import scheduling, vault
-from base.endpoints import Endpoints
+from base.config.endpoints import Endpoints
 from models import Clinic
 from sync import providers
 from sync.providers import registry

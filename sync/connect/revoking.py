@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from base import scheduling
-from base.many import tuples
+from base.tables.many import tuples
 from sync.providers.errors import AuthExpired, ProviderError
 from sync.tables.accounts import Account
 from sync.tables.pace import Revocation

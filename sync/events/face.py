@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from base.past_values import Before
+from base.tables.past_values import Before
 from base.text import client_label, cut
 
 from .event import Face
@@ -98,13 +98,13 @@ class Chosen(Protocol):
 
     @property
     def before(self) -> Before:
-        """What it was earlier: see `base.past_values`."""
+        """What it was earlier: see `base.tables.past_values`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
     """The same where no private link holds it. `statuses`: of a booking → of its event; a missing
-    one stays out. `before`: see `base.past_values`.
+    one stays out. `before`: see `base.tables.past_values`.
     """
 
     title: str

@@ -8,8 +8,8 @@ from uuid import uuid5
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.outside import ExternalEvent
-from base.time_off import TimeOff
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from models import Feed, Practitioner
 from sync.events.event import Event
 from sync.events.face import BUSY

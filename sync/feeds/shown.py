@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from base import feed_presets, scheduling
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _, lazy
-from base.past_values import AsOf, Unknown
-from base.statuses import FREE_STATUSES, STATUSES
+from base.tables.past_values import AsOf, Unknown
 from models import Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from sync.events.event import Event, Face
 from sync.events.face import BUSY, Choices, Chosen, Policy, Subject, face

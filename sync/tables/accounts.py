@@ -25,7 +25,7 @@ from peewee import (
 )
 
 from base.database import Base, InstantField, JSONText, database, now
-from base.outside import ID_LENGTH, RULES
+from base.tables.outside import ID_LENGTH, RULES
 from models import PLANS, Clinic, Practitioner, User, Venue
 from sync.providers import registry
 

@@ -4,8 +4,8 @@ outside.
 
 from datetime import timedelta
 
-from base.audit import AuditEntry
 from base.database import now, transition
+from base.tables.audit import AuditEntry
 from models import User
 
 from .accounts import Account, RemoteCalendar

@@ -9,8 +9,8 @@ import hashlib
 from peewee import CharField, ForeignKeyField
 
 from base.database import Base
-from base.many import tuples
-from base.outside import ID_LENGTH
+from base.tables.many import tuples
+from base.tables.outside import ID_LENGTH
 from models import User
 
 from .accounts import Account

@@ -4,9 +4,9 @@ External events are removed here at once. Then a run deletes our events outside,
 becomes its goal.
 """
 
-from base.audit import AuditEntry
 from base.database import now, transition
-from base.outside import ExternalEvent
+from base.tables.audit import AuditEntry
+from base.tables.outside import ExternalEvent
 from models import User
 
 from .accounts import Account, RemoteCalendar

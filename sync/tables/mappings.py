@@ -3,8 +3,8 @@
 from peewee import BooleanField, CharField, ForeignKeyField, IntegerField, fn
 
 from base.database import Base, InstantField
-from base.many import tuples
-from base.outside import ID_LENGTH
+from base.tables.many import tuples
+from base.tables.outside import ID_LENGTH
 from models import Booking
 
 from .accounts import Account

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from peewee import CharField, ForeignKeyField, ModelSelect
 
 from base.database import Base, InstantField, JSONText, now
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking, Clinic
 
 from .accounts import Account, RemoteCalendar

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from peewee import CharField, ForeignKeyField, IntegerField, TextField
 
 from base.database import Base, InstantField, now
-from base.outside import ID_LENGTH
+from base.tables.outside import ID_LENGTH
 
 from .accounts import Account, RemoteCalendar
 from .mappings import MappingRow

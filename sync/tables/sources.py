@@ -1,8 +1,8 @@
 """Which calendars of a person are read, and what of them blocks booking."""
 
-from base.audit import AuditEntry
 from base.database import transition
-from base.outside import EARLIER_RULES, RULES, ExternalEvent, blocks
+from base.tables.audit import AuditEntry
+from base.tables.outside import EARLIER_RULES, RULES, ExternalEvent, blocks
 from models import User
 
 from .accounts import Account, RemoteCalendar

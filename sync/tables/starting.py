@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from base.audit import AuditEntry
 from base.database import in_one_transaction, now, transition
+from base.tables.audit import AuditEntry
 from models import User
 
 from .accounts import SEARCH_EVERY, Account, RemoteCalendar

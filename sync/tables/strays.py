@@ -3,7 +3,7 @@
 from peewee import CharField, ForeignKeyField
 
 from base.database import Base
-from base.outside import ID_LENGTH
+from base.tables.outside import ID_LENGTH
 
 from .accounts import Account
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from peewee import CharField, ForeignKeyField, IntegerField
 
 from base.database import Base, InstantField, now
-from base.many import insert_many_rows, portions, tuples
-from base.outside import ID_LENGTH
+from base.tables.many import insert_many_rows, portions, tuples
+from base.tables.outside import ID_LENGTH
 from models import Clinic
 
 from .accounts import Account, RemoteCalendar

@@ -5,8 +5,8 @@ in the database what is due.
 from peewee import ModelSelect
 
 from base import jobs, scheduling
-from base.after_commit import Due
-from base.many import tuples
+from base.sql.after_commit import Due
+from base.tables.many import tuples
 from sync.connect import connections, revoking
 from sync.tables.accounts import Account
 

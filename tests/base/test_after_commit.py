@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 import letters
-from base import after_commit
 from base.scheduling import Span
+from base.sql import after_commit
 from models import Booking, Clinic, Patient
 from sync.two_way import work
 

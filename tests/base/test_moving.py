@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base import moving, scheduling
-from base.clashes import ClosedCalendar, overlapped_now
+from base import scheduling
+from base.bookings import moving
+from base.bookings.clashes import ClosedCalendar, overlapped_now
 from base.scheduling import BadTime, Span
 from models import AuditEntry, Booking
 

@@ -20,8 +20,9 @@ import pytest
 from mail_server import STAGES
 
 import models
-from base import outbox, vault
-from base.outbox import Letter
+from base import vault
+from base.tables import outbox
+from base.tables.outbox import Letter
 from letters import sending
 from models import User
 from operate import backups, chores, restores

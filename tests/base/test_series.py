@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 )
 
 import models
-from base.clashes import SlotTaken
-from base.notes import NoteVersion
+from base.bookings.clashes import SlotTaken
+from base.bookings.statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
+from base.bookings.steps import Shift
 from base.scheduling import Span, repeats, whole_days
-from base.statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
-from base.steps import Shift
+from base.tables.notes import NoteVersion
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, Service, User, Venue
 from operate import migrate
 

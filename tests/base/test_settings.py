@@ -9,7 +9,7 @@ import program
 import pytest
 
 from app import Settings, SettingsError
-from base.settings import hand_down
+from base.config.settings import hand_down
 
 WRONG = {
     "KALENDS_ENV": "staging",
@@ -239,7 +239,7 @@ def test_what_somebody_else_may_not_read_is_a_sentence(tmp_path):
     (tmp_path / "closed" / "kalends.env").write_text("KALENDS_PORT=8123")
     code = f"""
 import os, sys
-from base import environment, settings
+from base.config import environment, settings
 environment.SERVICE_FILE = settings.Path({str(tmp_path / "closed" / "kalends.env")!r})
 os.setuid(65534)
 for environ in (None, {{"KALENDS_INSTANCE": {str(tmp_path / "closed")!r}}}):
@@ -264,7 +264,7 @@ def shell(tmp_path, monkeypatch):
     ]:
         monkeypatch.delenv(name)
     file = tmp_path / "kalends.env"
-    monkeypatch.setattr("base.environment.SERVICE_FILE", file)
+    monkeypatch.setattr("base.config.environment.SERVICE_FILE", file)
     monkeypatch.setenv("KALENDS_INSTANCE", str(tmp_path / "instance"))
     return file
 

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from peewee import DoesNotExist
 
-from base.audit import AuditEntry
 from base.database import Taken
 from base.scheduling import BadTime, Span
-from base.time_off import DatedHours, TimeOff, rota, rotas
+from base.tables.audit import AuditEntry
+from base.tables.time_off import DatedHours, TimeOff, rota, rotas
 from models import Practitioner, User
 
 START, END = datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from free_times import reading
 from models import Booking
 from people import leftover

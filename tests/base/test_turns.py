@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from base import turns
-from base.turns import Turns
+from base.sql import turns
+from base.sql.turns import Turns
 
 THREADS, EACH = 6, 15
 

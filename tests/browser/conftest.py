@@ -31,7 +31,7 @@ from console import is_fault
 from playwright.sync_api import sync_playwright
 from werkzeug.serving import make_server
 
-from base.endpoints import sandbox_port
+from base.config.endpoints import sandbox_port
 from tests.conftest import PASSWORD, lacking
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from base.audit import AuditEntry
 from base.scheduling import Span
+from base.tables.audit import AuditEntry
 from models import Booking, Patient
 from people.merges import ClientMerge
 

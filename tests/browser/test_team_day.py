@@ -10,7 +10,7 @@ from datetime import date, time
 import pytest
 
 from base.scheduling import timed
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from models import Booking, Patient
 
 FRIDAY = date(2026, 11, 20)

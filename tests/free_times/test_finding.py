@@ -12,7 +12,7 @@ import external
 import pytest
 
 from base.scheduling import Span, whole_days
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from free_times.finding import Wish, free_times, in_part, next_free
 from models import Booking, Practitioner, Service, User
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import external
 import pytest
 
-from base.agreements import Agreement
-from base.clashes import ClosedCalendar, SlotTaken
+from base.bookings.agreements import Agreement
+from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.database import database
 from base.scheduling import BadTime, Span, whole_days
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from free_times import overlaps
 from models import Booking, Clinic, Practitioner, User, Venue
 from operate import overlaps as nightly

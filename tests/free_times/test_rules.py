@@ -6,7 +6,7 @@ import external
 import pytest
 
 from base.scheduling import Span
-from base.time_off import DatedHours
+from base.tables.time_off import DatedHours
 from free_times.finding import Wish, free_times
 from free_times.offers import Terms, offering_online
 from free_times.rules import OnlineRules, OnlineSettings, needs_approval

@@ -10,7 +10,7 @@ import external
 import pytest
 
 from base.scheduling import Span
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from free_times.finding import Wish, free_times
 from free_times.rules import OnlineRules
 from free_times.why import Reason, reasons

@@ -9,7 +9,7 @@ from datetime import timedelta
 import external
 import pytest
 
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from letters import trouble
 from models import User, Venue
 from sync.tables import controls, ending, starting

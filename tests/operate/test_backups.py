@@ -154,7 +154,7 @@ import models
 from base import vault
 from base.database import is_sqlite, open_database
 from operate import backups, postgres_tools, restores
-from base.settings import Settings
+from base.config.settings import Settings
 url, key, instance, file = sys.argv[1:5]
 settings = Settings.from_env(
     dict(DATABASE_URL=url, KALENDS_SECRET_KEY=key, KALENDS_INSTANCE=instance)

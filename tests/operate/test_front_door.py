@@ -25,7 +25,7 @@ from redis import Redis
 from rq import Queue
 
 from base import jobs
-from base.settings import Settings
+from base.config.settings import Settings
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import program
 import pytest
 
 from app import create_app
-from base.settings import Settings
+from base.config.settings import Settings
 from operate import keys
 
 ARGUMENTS = {  # of every command, so that it would run

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from base.statuses import FREE_STATUSES, STATUSES
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from free_times.online.names import PageName
 from free_times.rules import OnlineSettings
 from models import (

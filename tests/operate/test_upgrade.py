@@ -14,10 +14,10 @@ from playhouse.migrations import Migration, Runner
 
 import models
 from base import vault
-from base.audit import AuditEntry
 from base.database import is_sqlite
-from base.outbox import Letter
-from base.outside import ExternalEvent
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
+from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
 from letters import kinds, sending
 from models import Booking, Feed, Patient, User

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from letters import kinds
 from people import mailed_codes
 from people.mailed_codes import MailedCode

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from base.notes import NoteVersion
 from base.scheduling import Span
+from base.tables.notes import NoteVersion
 from models import Booking, Patient, Practitioner
 from people import merges
 from people.merges import CannotMerge, ClientMerge

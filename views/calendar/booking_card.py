@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 from flask import flash
 
 from base import scheduling
+from base.bookings.clashes import SlotTaken
+from base.bookings.statuses import STATUSES
 from base.catalogue import _
-from base.clashes import SlotTaken
-from base.notes import NoteVersion
-from base.outside import ExternalEvent
-from base.statuses import STATUSES
-from base.time_off import TimeOff
+from base.tables.notes import NoteVersion
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from base.working_time import Stretch
 from models import AuditEntry, Booking, Patient, Practitioner, User, Venue
 from views.kit import access, display, history

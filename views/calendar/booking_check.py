@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 from flask_login import current_user
 
-from base import scheduling, slots, time_off
+from base import scheduling, slots
+from base.bookings.clashes import Clash, SlotTaken
+from base.bookings.series import going_along
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _
-from base.clashes import Clash, SlotTaken
-from base.outside import ExternalEvent
 from base.scheduling import BadTime, Span
-from base.series import going_along
-from base.statuses import FREE_STATUSES, STATUSES
+from base.tables import time_off
+from base.tables.outside import ExternalEvent
 from base.working_time import Stretch
 from free_times import finding, reading, why
 from free_times.online import holds

@@ -12,8 +12,8 @@ from wtforms import BooleanField
 from wtforms.widgets import TelInput
 
 from base import scheduling
+from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
-from base.statuses import STATUSES
 from base.text import search_key
 from free_times.offers import Terms, terms
 from models import Booking, Patient, Practitioner, Service

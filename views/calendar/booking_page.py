@@ -9,10 +9,11 @@ from datetime import datetime, time, timedelta
 from flask import abort, request
 from flask_login import current_user
 
-from base import scheduling, time_off
+from base import scheduling
+from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _
-from base.clashes import ClosedCalendar, SlotTaken
 from base.scheduling import BadTime, Span
+from base.tables import time_off
 from free_times.offers import terms
 from models import Booking, Practitioner
 from views.kit import access, htmx

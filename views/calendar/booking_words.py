@@ -5,10 +5,11 @@ Sentences without a client's name, since they travel in a cookie.
 
 from collections.abc import Sequence
 
-from base import scheduling, time_off
+from base import scheduling
+from base.bookings.changes import Changed
 from base.catalogue import _, lazy, ngettext
-from base.changes import Changed
 from base.scheduling import Span
+from base.tables import time_off
 from models import Practitioner, Service
 from views.kit import access, display
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
+from base.bookings.changes import Changed
+from base.bookings.clashes import ClosedCalendar, SlotTaken
+from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy, paragraph
-from base.changes import Changed
-from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import BadTime
-from base.statuses import STATUSES
 from models import Booking, Patient
 from views.kit import access, display, htmx
 from views.kit.access import login_required

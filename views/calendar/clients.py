@@ -6,8 +6,8 @@ from datetime import datetime
 from peewee import Case, fn
 
 from base import scheduling
+from base.bookings.statuses import FREE_STATUSES
 from base.database import InstantField
-from base.statuses import FREE_STATUSES
 from base.text import is_phone, phone_tail, search_key
 from models import Booking, Clinic, Patient, Practitioner, Service, User, Venue
 from people.doubles import contains

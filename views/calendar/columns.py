@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from flask_login import current_user
 
-from base import outside, scheduling, working_time
+from base import scheduling, working_time
 from base.catalogue import _
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables import outside
+from base.tables.outside import ExternalEvent
 from base.working_time import Rota, Stretch
 from models import Booking, Practitioner
 from views.kit import access, display

@@ -8,9 +8,10 @@ from datetime import date
 from flask import Blueprint, abort, flash, request, url_for
 from flask_login import current_user
 
-from base import moving, scheduling
+from base import scheduling
+from base.bookings import moving
+from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _, lazy, ngettext
-from base.clashes import ClosedCalendar, SlotTaken
 from base.database import alone
 from base.scheduling import FIRST_DAY, LAST_DAY, BadTime, Span
 from models import Booking, Practitioner

@@ -12,7 +12,7 @@ from wtforms import BooleanField
 from base import scheduling
 from base.catalogue import _, lazy
 from base.scheduling import BadTime
-from base.time_off import KINDS, TimeOff
+from base.tables.time_off import KINDS, TimeOff
 from base.working_time import LONGEST_DAYS, Off
 from models import Booking, Practitioner
 from views.kit import access, display

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from base.catalogue import _
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Practitioner
 from sync.providers import registry
 from sync.tables.accounts import Account, RemoteCalendar

@@ -7,9 +7,9 @@ from flask import Blueprint, Flask, abort, flash, g, render_template, request, u
 from flask_login import current_user
 
 from base import scheduling
+from base.bookings.changes import Changed, ChangedMeanwhile
+from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.catalogue import _
-from base.changes import Changed, ChangedMeanwhile
-from base.clashes import ClosedCalendar, SlotTaken
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
 from models import Booking, Practitioner

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling, time_off
+from base import scheduling
+from base.bookings.series import STATUSES
 from base.catalogue import lazy
-from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.series import STATUSES
+from base.tables import time_off
+from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from views.kit import access, display, htmx, menu, sync_words
 from views.kit.access import login_required

@@ -5,11 +5,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.bookings.statuses import STATUSES
 from base.catalogue import _
-from base.outside import ExternalEvent
 from base.scheduling import Span
-from base.statuses import STATUSES
-from base.time_off import TimeOff
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 from base.working_time import Stretch
 from models import Booking, Practitioner
 from views.kit import display

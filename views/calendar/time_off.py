@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from base import scheduling
 from base.catalogue import _
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from models import Practitioner
 from views.kit import access, display, htmx
 from views.kit.access import login_required

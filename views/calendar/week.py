@@ -8,9 +8,10 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_login import current_user
 from peewee import fn
 
-from base import scheduling, time_off
+from base import scheduling
+from base.bookings.statuses import STATUSES
 from base.catalogue import _
-from base.statuses import STATUSES
+from base.tables import time_off
 from models import Booking, Practitioner, User
 from views.kit import access, display, htmx, menu
 from views.kit.access import login_required

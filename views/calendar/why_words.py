@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from base import scheduling
 from base.catalogue import _, ngettext
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from free_times.finding import Wish
 from free_times.online.holds import Hold
 from free_times.why import Reason

@@ -10,7 +10,7 @@ from flask_login import current_user
 from base import scheduling
 from base.catalogue import _, lazy, ngettext
 from base.database import Taken
-from base.time_off import DatedHours
+from base.tables.time_off import DatedHours
 from models import Practitioner, Venue
 from operate import holidays
 from views.kit import access, display, htmx

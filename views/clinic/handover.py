@@ -8,8 +8,8 @@ from datetime import date
 from flask import Blueprint, Response, flash, render_template, request, url_for
 from flask_login import current_user
 
+from base.bookings.clashes import ClosedCalendar
 from base.catalogue import _, ngettext
-from base.clashes import ClosedCalendar
 from models import Booking, Practitioner
 from people import leftover
 from views.kit import access, display, htmx, menu

@@ -7,8 +7,8 @@ from flask_login import current_user
 from wtforms import BooleanField
 
 from base import text
+from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
-from base.clashes import SlotTaken
 from base.database import alone
 from free_times.rules import OnlineSettings
 from models import PLANS, AuditEntry, LastVenue, Practitioner, User, Venue

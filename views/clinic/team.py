@@ -6,9 +6,10 @@ from flask import Blueprint, abort, flash, render_template, request, session, ur
 from flask_login import current_user
 
 import letters
-from base import outbox, scheduling
+from base import scheduling
 from base.catalogue import _
 from base.database import Taken, alone
+from base.tables import outbox
 from models import Booking, LastOwner, Practitioner, User, Venue
 from people import addresses, leftover
 from people.credentials import OneTimeToken

@@ -19,9 +19,9 @@ from werkzeug.datastructures import MultiDict
 from wtforms import PasswordField, ValidationError
 from wtforms.validators import Length
 
-from base import outbox
 from base.catalogue import _, lazy
 from base.database import Taken, database
+from base.tables import outbox
 from models import User
 from operate import keys
 from people import founding, password_rules

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from flask import Blueprint, abort, render_template
 from flask_login import current_user
 
+from base.bookings.statuses import FREE_STATUSES, STATUSES
 from base.catalogue import _, lazy
 from base.feed_presets import CLINIC, LOCUM
-from base.statuses import FREE_STATUSES, STATUSES
 from sync.connect import connections
 from sync.feeds import owned
 from sync.providers import registry

@@ -10,10 +10,10 @@ from flask_login import LoginManager, current_user, login_required, login_user, 
 from werkzeug.exceptions import NotFound
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.catalogue import _, lazy
-from base.outside import ExternalEvent
-from base.time_off import UNDO_FOR, DatedHours, TimeOff
+from base.tables.audit import AuditEntry
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import UNDO_FOR, DatedHours, TimeOff
 from models import Base, Booking, Clinic, Feed, Patient, Practitioner, Service, User, Venue
 from operate.intake.upload import Import
 from people.security import SecurityEvent
@@ -197,7 +197,7 @@ def booking_to_read(booking_id: int) -> Booking:
 
 def booking_to_change(booking_id: int) -> Booking:
     """In one's own calendar, or as a receptionist or manager. What of its series a change reaches
-    besides, the transition decides for the same person (`base.series`, `reach`).
+    besides, the transition decides for the same person (`base.bookings.series`, `reach`).
     """
     booking = _load(Booking, booking_id)
     return booking if is_own(booking.practitioner) else abort(403)

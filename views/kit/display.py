@@ -17,9 +17,9 @@ from jinja2.ext import Extension
 
 from base import scheduling
 from base.catalogue import _, lazy, ngettext
-from base.outside import ExternalEvent
+from base.config.version import VERSION
 from base.scheduling import Span
-from base.version import VERSION
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.providers import registry
 

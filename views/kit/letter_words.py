@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.catalogue import _, lazy
-from base.outbox import Letter
+from base.tables.outbox import Letter
 from models import Clinic, User
 
 from . import display, sync_words

@@ -21,9 +21,9 @@ from wtforms import BooleanField, Field, SelectField, SelectMultipleField
 from wtforms.widgets import HiddenInput
 
 from base import scheduling
-from base.audit import AuditEntry
 from base.catalogue import _
 from base.database import Base, Taken, alone
+from base.tables.audit import AuditEntry
 
 from . import access, display, sync_words
 from .forms import DayHours, Form, Money, Paragraph, WeekHours

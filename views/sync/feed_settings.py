@@ -10,9 +10,9 @@ from wtforms import BooleanField, IntegerField, SelectMultipleField, ValidationE
 from wtforms.validators import NumberRange, Optional
 from wtforms.widgets import CheckboxInput
 
+from base.bookings.statuses import STATUSES
 from base.catalogue import _, lazy
 from base.feed_presets import STATUS_PRESETS, WINDOWS
-from base.statuses import STATUSES
 from models import Feed
 from views.kit import sync_words
 from views.kit.display import STATUS_NAMES

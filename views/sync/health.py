@@ -7,11 +7,12 @@ from flask_login import current_user
 from peewee import fn
 from werkzeug.wrappers import Response
 
-from base import jobs, outbox, scheduling
-from base.audit import AuditEntry
+from base import jobs, scheduling
 from base.catalogue import _, ngettext
 from base.database import alone
-from base.outbox import Letter
+from base.tables import outbox
+from base.tables.audit import AuditEntry
+from base.tables.outbox import Letter
 from models import User
 from sync.connect import connections
 from sync.providers import registry

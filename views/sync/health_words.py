@@ -15,7 +15,7 @@ from peewee import fn
 
 from base import scheduling
 from base.catalogue import _, ngettext
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Clinic, Feed, User
 from sync.connect import connections
 from sync.feeds import owned

@@ -7,8 +7,8 @@ from flask_login import current_user
 from peewee import JOIN
 
 from base import scheduling
+from base.bookings.clashes import SlotTaken
 from base.catalogue import _, lazy
-from base.clashes import SlotTaken
 from models import User
 from sync.tables.accounts import Account
 from sync.tables.notices import Notice

@@ -6,7 +6,7 @@ from wtforms import BooleanField
 
 from base import scheduling
 from base.catalogue import _, lazy
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
 from sync.connect import connecting
 from sync.providers import registry

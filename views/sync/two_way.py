@@ -9,7 +9,7 @@ from flask_login import current_user
 from wtforms import BooleanField, SelectMultipleField
 
 from base.catalogue import _, lazy
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Practitioner, User
 from sync.connect import connecting
 from sync.feeds import owned

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from base import scheduling
 from base.catalogue import _, lazy
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
 from sync.providers import registry
 from sync.tables.accounts import TWO_WAY, Account, RemoteCalendar

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from flask import request
 
-from base import outbox, text
+from base import text
+from base.tables import outbox
 from free_times.online import proofs
 from free_times.online.admission import NeedsCode
 from free_times.online.forms import Ticket

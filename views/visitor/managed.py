@@ -11,8 +11,8 @@ from uuid import NAMESPACE_URL, uuid5
 from flask import make_response, redirect, request, url_for
 
 from base import scheduling
+from base.bookings.clashes import SlotTaken
 from base.catalogue import _
-from base.clashes import SlotTaken
 from free_times.finding import Free
 from free_times.online import managing, requests
 from free_times.online.bookings import OnlineBooking

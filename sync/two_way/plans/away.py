@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from base import scheduling
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from sync.events.event import Event, Face, Window
 from sync.tables.accounts import Account
 

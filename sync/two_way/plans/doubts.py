@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from peewee import fn
 
 from base import scheduling
-from base.many import portions, tuples
-from base.outside import ExternalEvent
+from base.tables.many import portions, tuples
+from base.tables.outside import ExternalEvent
 from sync.events.event import Delta, Mark
 from sync.tables import earlier
 from sync.tables.accounts import Account, RemoteCalendar

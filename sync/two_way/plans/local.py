@@ -10,7 +10,7 @@ from uuid import UUID
 from peewee import fn
 
 from base import feed_presets, scheduling
-from base.many import portions, tuples
+from base.tables.many import portions, tuples
 from models import Booking, Clinic, Practitioner, User
 from sync.events.event import Delta, Event, EventMapping, Terms, Window
 from sync.events.face import Choices, Policy

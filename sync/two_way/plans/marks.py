@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeGuard
 from uuid import UUID
 
-from base.many import portions, tuples
+from base.tables.many import portions, tuples
 from models import Booking, Practitioner
 from sync.events.event import EventMapping, Mark, RemoteEvent
 from sync.tables.accounts import Account

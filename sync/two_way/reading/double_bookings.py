@@ -7,9 +7,9 @@ from datetime import timedelta
 from peewee import JOIN, fn
 
 from base import scheduling
-from base.many import portions, tuples
-from base.outside import ExternalEvent
-from base.statuses import FREE_STATUSES
+from base.bookings.statuses import FREE_STATUSES
+from base.tables.many import portions, tuples
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.channels import hash_of

@@ -10,8 +10,8 @@ from typing import Any
 from peewee import chunked
 
 from base import scheduling, text
-from base.many import insert_many_rows, portions, update_many_rows
-from base.outside import TITLE_LENGTH, ExternalEvent, blocks
+from base.tables.many import insert_many_rows, portions, update_many_rows
+from base.tables.outside import TITLE_LENGTH, ExternalEvent, blocks
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.tables.accounts import Account, RemoteCalendar
 from sync.tables.unread import CalendarTrouble, UnreadEvent

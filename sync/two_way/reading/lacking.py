@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from base import scheduling
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from sync.events.event import Delta, RemoteEvent
 from sync.providers.errors import AuthExpired, NotConfigured, ProviderError
 from sync.tables.accounts import RemoteCalendar

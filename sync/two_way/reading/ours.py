@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from base import scheduling
-from base.many import tuples
+from base.tables.many import tuples
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers.errors import OF_THE_ACCOUNT, ProviderError
 from sync.tables.accounts import RemoteCalendar

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 from itertools import groupby
 from operator import attrgetter
 
-from base.many import tuples
+from base.tables.many import tuples
 from sync.events.event import Delta, Event, RemoteEvent
 from sync.events.fingerprint import fingerprint, wanted
 from sync.providers import registry

@@ -14,7 +14,7 @@ from peewee import chunked
 
 from base import scheduling
 from base.database import database
-from base.many import portions, tuples
+from base.tables.many import portions, tuples
 from sync.connect import connecting, revoking
 from sync.events.event import Delta, RemoteEvent, Window
 from sync.providers.base import Calendar, Delete

@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from base import scheduling
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
 from base.database import database
 from base.scheduling import Span
 from models import Booking

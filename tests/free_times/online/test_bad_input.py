@@ -16,8 +16,9 @@ from online_world import (
     to_details,
 )
 
-from base import scheduling, time_off
+from base import scheduling
 from base.scheduling import Span
+from base.tables import time_off
 from free_times.online import managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket

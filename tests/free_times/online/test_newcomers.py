@@ -3,7 +3,7 @@
 import pytest
 from online_world import TYPED, book, switch_on, text_of
 
-from base.audit import AuditEntry
+from base.tables.audit import AuditEntry
 from free_times.online import newcomers
 from free_times.online.bookings import OnlineBooking
 from models import Booking, Patient

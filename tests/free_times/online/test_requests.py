@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from online_world import TYPED, book, only_form, switch_on, text_of, times_of
 
-from base.notes import NoteVersion
-from base.outside import ExternalEvent
+from base.tables.notes import NoteVersion
+from base.tables.outside import ExternalEvent
 from free_times.online import requests
 from free_times.online.bookings import OnlineBooking
 from models import AuditEntry, Booking, Patient

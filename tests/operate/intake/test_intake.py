@@ -12,7 +12,7 @@ import models
 from base import jobs
 from base.database import open_database
 from base.scheduling import Span
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from models import AuditEntry, Booking, Clinic, Patient, Practitioner, User, Venue
 from operate import intake, migrate
 from operate.intake.sheet import MOST_BYTES, MOST_LINES

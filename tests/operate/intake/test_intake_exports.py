@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Service
 from operate import intake
 from operate.intake import asking

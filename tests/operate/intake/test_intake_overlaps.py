@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from base.agreements import Agreement
+from base.bookings.agreements import Agreement
 from base.scheduling import Span
 from free_times import overlaps
 from models import Booking

@@ -14,9 +14,9 @@ from peewee import DoesNotExist
 from rfc5545 import parse
 from werkzeug.test import Client, TestResponse
 
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from models import Booking, Feed, User
 from sync.feeds import feed as feeds
 from sync.feeds.wsgi import FeedsApp

@@ -11,11 +11,11 @@ from rfc5545 import Entry, entries, parse
 from werkzeug.test import Client, TestResponse
 
 import models
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
+from base.bookings.statuses import STATUSES
 from base.database import Taken
 from base.feed_presets import CLINIC, LOCUM, WINDOWS
 from base.scheduling import Span, timed, whole_days
-from base.statuses import STATUSES
 from models import Booking, Feed, NotYours, Patient, Service, Venue
 from sync.feeds import feed as feeds
 from sync.feeds.shown import EMPTY, STOPPED

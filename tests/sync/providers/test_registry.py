@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from base.settings import Settings
+from base.config.settings import Settings
 from models import PLANS
 from sync.providers import registry
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sync_world import VIEWS, WORLDS, lie
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from sync.tables.accounts import RemoteCalendar
 from sync.two_way.reading.lacking import LATER
 

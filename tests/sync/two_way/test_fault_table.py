@@ -15,8 +15,8 @@ from datetime import timedelta
 import pytest
 from sync_world import WORLDS
 
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import ending, starting
 from sync.tables.accounts import Account

@@ -11,7 +11,7 @@ import pytest
 from sync_world import WORLDS
 
 from base import scheduling
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from free_times.finding import Wish, free_times
 from sync.connect import connecting, connections
 from sync.tables import controls, sources

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from base.endpoints import Endpoints
-from base.outside import ExternalEvent
+from base.config.endpoints import Endpoints
+from base.tables.outside import ExternalEvent
 from models import Clinic
 from sync.connect import connections
 from sync.tables.accounts import Account, RemoteCalendar

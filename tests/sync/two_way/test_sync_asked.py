@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from sync_world import WORLDS
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import User
 from sync.providers import registry
 from sync.tables import controls, sources

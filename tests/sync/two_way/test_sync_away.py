@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pytest
 from sync_world import WORLDS
 
-from base.audit import AuditEntry
-from base.time_off import DatedHours, TimeOff
+from base.tables.audit import AuditEntry
+from base.tables.time_off import DatedHours, TimeOff
 from models import Booking
 from sync.tables import controls, ending
 from sync.tables.accounts import Account

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from sync_world import WORLDS
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from sync.connect import connections
 from sync.tables import sources
 from sync.tables.accounts import Account, RemoteCalendar

@@ -24,8 +24,8 @@ from werkzeug.serving import make_server
 import models
 from base import scheduling
 from base.database import open_database
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.connect import connections
 from sync.tables import ending, mappings, sources, starting

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sync_world import WORLDS, lie
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls
 from sync.tables.accounts import Account

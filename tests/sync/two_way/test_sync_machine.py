@@ -25,9 +25,9 @@ from sync_world import WORLDS
 
 import models
 from base import scheduling
-from base.clashes import SlotTaken
-from base.outside import ExternalEvent
+from base.bookings.clashes import SlotTaken
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking
 from operate import migrate
 from sync.tables import controls, ending, sources, starting

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spoiled import SPOILED
 
-from base.outbox import Letter
-from base.outside import EARLIER_RULES, RULES, ExternalEvent
+from base.tables.outbox import Letter
+from base.tables.outside import EARLIER_RULES, RULES, ExternalEvent
 from letters import trouble
 from models import Booking
 from sync.connect import connections

@@ -12,8 +12,8 @@ import pytest
 from sync_world import WORLDS
 
 import models
-from base.outside import ExternalEvent
 from base.scheduling import Span
+from base.tables.outside import ExternalEvent
 from models import Booking, Clinic, User
 from sync.connect import connections
 from sync.tables import controls, ending, sources, starting

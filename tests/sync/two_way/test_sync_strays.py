@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sync_world import WORLDS
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls, ending, sources, starting
 from sync.tables.accounts import Account, RemoteCalendar

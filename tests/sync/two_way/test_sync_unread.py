@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from spoiled import SPOILED
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking
 from sync.tables import controls
 from sync.tables.accounts import Account, RemoteCalendar

@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 import models
 from base import jobs
-from base.clashes import SlotTaken
+from base.bookings.clashes import SlotTaken
 from models import Booking
 from operate import chores, intake
 from operate.intake.upload import Import

@@ -8,7 +8,7 @@ import external
 import pytest
 
 from base.scheduling import timed, whole_days
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from models import Booking, Clinic, Practitioner, User
 from tests.conftest import WEEKDAYS
 from tests.pages import form_of

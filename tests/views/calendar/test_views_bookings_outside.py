@@ -11,8 +11,8 @@ from functools import partial
 import external
 import pytest
 
-from base.outside import RULES
 from base.scheduling import Span
+from base.tables.outside import RULES
 from models import Booking, Venue
 
 PARTIAL = {"HX-Request": "true"}

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from base.scheduling import Span
-from base.time_off import DatedHours
+from base.tables.time_off import DatedHours
 from models import AuditEntry, Booking
 from tests.pages import Filled, forms_of
 

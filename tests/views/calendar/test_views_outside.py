@@ -11,8 +11,8 @@ from functools import partial
 import external
 import pytest
 
-from base.outside import RULES, ExternalEvent
 from base.scheduling import Span, midnight
+from base.tables.outside import RULES, ExternalEvent
 from models import Booking, Venue
 from sync.tables import ending, sources
 from sync.tables.accounts import Account

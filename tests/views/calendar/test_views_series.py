@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import external
 import pytest
 
-from base.notes import NoteVersion
 from base.scheduling import Span, repeats
-from base.time_off import DatedHours
+from base.tables.notes import NoteVersion
+from base.tables.time_off import DatedHours
 from models import AuditEntry, Booking, Feed, Patient, Practitioner, Service, Venue
 from tests.pages import Filled, form_of, forms_of
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from base.scheduling import Span
-from base.time_off import TimeOff
+from base.tables.time_off import TimeOff
 from models import Booking, Practitioner, Venue
 from tests.pages import form_of
 

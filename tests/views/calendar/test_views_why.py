@@ -8,7 +8,7 @@ import external
 import pytest
 
 from base.scheduling import Span
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from free_times.rules import OnlineSettings
 from models import Booking, Service
 

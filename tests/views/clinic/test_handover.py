@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from base.clashes import ClosedCalendar
+from base.bookings.clashes import ClosedCalendar
 from base.scheduling import Span, whole_days
 from models import Booking, Practitioner, User
 from people import leftover

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from base import scheduling
-from base.time_off import DatedHours, rota
+from base.tables.time_off import DatedHours, rota
 from models import Booking, Venue
 from operate import holidays
 from tests.pages import form_of

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 
-from base.endpoints import Endpoints
+from base.config.endpoints import Endpoints
 from models import Feed, FeedRead
 from sync.connect import connections
 from views.doors.help import PAGES

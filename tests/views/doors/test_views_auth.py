@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 
 import models
-from base import outbox, vault
-from base.outbox import Letter
+from base import vault
+from base.tables import outbox
+from base.tables.outbox import Letter
 from models import AuditEntry, Clinic, Patient, Practitioner, User, Venue
 from operate import keys
 from people import credentials

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from base.statuses import STATUSES
+from base.bookings.statuses import STATUSES
 from models import AuditEntry
 from sync.tables.accounts import Account
 from views.kit import history, sync_words

@@ -14,7 +14,7 @@ import pytest
 
 import views
 from base.scheduling import Span
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from free_times.rules import OnlineSettings
 from models import Booking, Clinic, Feed, Patient, Practitioner, User
 from tests.pages import form_of

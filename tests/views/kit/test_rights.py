@@ -13,7 +13,7 @@ import external
 import pytest
 
 from base.scheduling import Span
-from base.time_off import DatedHours, TimeOff
+from base.tables.time_off import DatedHours, TimeOff
 from models import Booking, Feed
 from operate.intake.upload import Import
 from sync.tables.notices import Notice

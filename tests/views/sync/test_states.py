@@ -11,8 +11,8 @@ from datetime import timedelta
 import external
 import pytest
 
-from base.outbox import Letter
 from base.scheduling import Span
+from base.tables.outbox import Letter
 from letters import kinds, trouble
 from models import Booking, Clinic, User
 from sync.connect import connections

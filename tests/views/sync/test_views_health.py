@@ -12,8 +12,8 @@ import pytest
 from redis import RedisError
 
 from base import jobs
-from base.audit import AuditEntry
 from base.scheduling import Span
+from base.tables.audit import AuditEntry
 from models import Booking, Feed, FeedRead, User
 from operate import overlaps
 from sync.connect import connections

@@ -11,7 +11,7 @@ import pytest
 from sync_world import SyncWorld
 
 from app import Settings
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import AuditEntry, Booking
 from sync.connect import connections
 from sync.providers import registry

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sync_world import SyncWorld
 
-from base.outside import ExternalEvent
+from base.tables.outside import ExternalEvent
 from models import Booking, Feed, User
 from sync.tables import controls, ending, sources
 from sync.tables.accounts import Account, RemoteCalendar

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from peewee import Case
 
 from base import copies
+from base.database import database, is_sqlite
 
-from .database import database, is_sqlite
 from .traits import Shown, this_second
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from peewee import BooleanField
 
-from base import past_values, scheduling
+from base import scheduling
+from base.database import Base, JSONText, transition
+from base.tables import past_values
 
 from .audit import AuditEntry
-from .database import Base, JSONText, transition
 
 
 def this_second() -> int:

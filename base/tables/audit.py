@@ -5,7 +5,8 @@ from typing import Any
 
 from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect
 
-from .database import Base, InstantField, JSONText, now
+from base.database import Base, InstantField, JSONText, now
+
 from .many import insert_many_rows, tuples
 
 

@@ -6,10 +6,11 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from base.database import Base, Taken, database, unique
+from base.text import search_key
+
 from .audit import AuditEntry
-from .database import Base, Taken, database, unique
 from .many import insert_many_rows
-from .text import search_key
 from .traits import Archivable
 
 

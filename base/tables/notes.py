@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import CharField, DeferredForeignKey, IntegerField, ModelSelect, TextField
 
-from .database import Base, InstantField, now
+from base.database import Base, InstantField, now
 
 
 class NoteVersion(Base):

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from base import scheduling
+from base.database import Base, transition
+from base.scheduling import Span
+from base.tables.audit import AuditEntry
+from base.tables.notes import NoteVersion
+from base.tables.rows import Booked, Calendar
 
-from .audit import AuditEntry
 from .changes import Changed, ChangedMeanwhile, are_pending
 from .clashes import (
     Clash,
@@ -26,11 +30,7 @@ from .clashes import (
     void_agreements,
     write_down,
 )
-from .database import Base, transition
 from .moving import places_before
-from .notes import NoteVersion
-from .rows import Booked, Calendar
-from .scheduling import Span
 from .statuses import FREE_STATUSES, OPEN_STATUSES, STATUSES
 from .steps import Shift, Step, plain
 

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from peewee import BooleanField, CharField, DateField, DeferredForeignKey, ModelSelect
 
 from base import scheduling
-
-from .database import Base, InstantField
-from .scheduling import Span
+from base.database import Base, InstantField
+from base.scheduling import Span
 
 TITLE_LENGTH, ID_LENGTH = 300, 1200
 # What blocks time until someone says otherwise.

@@ -6,10 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from base import scheduling
+from base.database import Base
+from base.scheduling import Span
+from base.tables.rows import Booked, Calendar
 
-from .database import Base
-from .rows import Booked, Calendar
-from .scheduling import Span
 from .statuses import CONFIRMED, FREE_STATUSES
 
 

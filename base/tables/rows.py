@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from .scheduling import Span
+from base.scheduling import Span
 
 
 class Calendar(Protocol):

@@ -16,7 +16,7 @@ from typing import Any
 from peewee import DatabaseProxy
 from rq.timeouts import JobTimeoutException
 
-from .text import places
+from base.text import places
 
 log = logging.getLogger("kalends")
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import scheduling
+from base import scheduling
+from base.working_time import DAY
+
 from .agreements import Agreement
 from .clashes import Clash, SlotTaken, agreed_together, booking_key_of, clashes
 from .steps import Step
-from .working_time import DAY
 
 
 def lay_anew(rows: Sequence[Any], zone: ZoneInfo) -> None:

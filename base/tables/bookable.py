@@ -7,8 +7,9 @@ from typing import Any
 
 from peewee import BooleanField, CharField, IntegerField
 
+from base.database import Base, transition
+
 from .audit import AuditEntry
-from .database import Base, transition
 
 # With whom a client books: a person or anyone, a person that must be chosen, or whoever is free.
 CHOICES = ("either", "person", "anyone")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from base import scheduling
+from base.scheduling import Span
+from base.tables.outside import ExternalEvent
+from base.tables.time_off import TimeOff
 
 from .clashes import Clash
-from .outside import ExternalEvent
-from .scheduling import Span
 from .statuses import FREE_STATUSES
-from .time_off import TimeOff
 
 
 class Placed:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from base.database import Base
+
 from .clashes import Clash
-from .database import Base
 
 
 class ChangedMeanwhile(Exception):

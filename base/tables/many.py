@@ -10,7 +10,7 @@ from peewee import (
     chunked,
 )
 
-from .database import Base, database, is_sqlite
+from base.database import Base, database, is_sqlite
 
 BATCH = 1000  # rows handed to the database at a time
 

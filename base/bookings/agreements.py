@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from peewee import CharField, DeferredForeignKey
 
-from .database import Base, InstantField, now
-from .many import tuples
+from base.database import Base, InstantField, now
+from base.tables.many import tuples
 
 KEY_LENGTH = 80
 

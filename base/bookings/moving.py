@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import scheduling
-from .audit import AuditEntry
+from base import scheduling
+from base.database import alone
+from base.scheduling import BadTime, Span
+from base.tables.audit import AuditEntry
+from base.tables.rows import Calendar
+
 from .changes import Changed
 from .clashes import SlotTaken, clashes, overlapped_now, spare_untold
-from .database import alone
-from .rows import Calendar
-from .scheduling import BadTime, Span
 from .steps import Step
 
 

@@ -24,12 +24,13 @@ from peewee import (
     UUIDField,
 )
 
-from . import scheduling
+from base import scheduling
+from base.database import Base, InstantField, JSONText, in_one_transaction, now, transition, unique
+from base.scheduling import Span, Walls
+from base.working_time import DAY, Off, Rota, Stretch
+
 from .audit import AuditEntry
-from .database import Base, InstantField, JSONText, in_one_transaction, now, transition, unique
 from .rows import Worked
-from .scheduling import Span, Walls
-from .working_time import DAY, Off, Rota, Stretch
 
 KINDS = ("leave", "sick", "training", "lunch", "other")
 UNDO_FOR = timedelta(days=1)

@@ -23,8 +23,8 @@ from peewee import (
 )
 
 from base import vault
+from base.database import Base, InstantField, JSONText, database, now
 
-from .database import Base, InstantField, JSONText, database, now
 from .many import tuples
 
 PHASES = ("waiting", "sent", "dropped", "failed")

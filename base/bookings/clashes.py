@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from base.database import Base
+from base.scheduling import Span
+from base.tables.outside import ExternalEvent
+from base.tables.rows import Booked, Calendar
+from base.tables.time_off import TimeOff
+from base.working_time import Stretch
+
 from .agreements import Agreement
-from .database import Base
-from .outside import ExternalEvent
-from .rows import Booked, Calendar
-from .scheduling import Span
 from .steps import Step
-from .time_off import TimeOff
-from .working_time import Stretch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What may become of bookings: the rules, without the table itself, which is in `models`."""

@@ -1,0 +1,1 @@
+"""What the environment says: settings, the providers in it, and the version."""

@@ -1,0 +1,1 @@
+"""What stands below the database: how statements are written, and what follows a commit."""

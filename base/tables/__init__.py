@@ -1,0 +1,1 @@
+"""Tables that changes write, and what tables have in common."""

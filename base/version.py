@@ -1,8 +1,0 @@
-"""Which version of Kalends this is."""
-
-import tomllib
-from pathlib import Path
-
-VERSION: str = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())[
-    "project"
-]["version"]  # the one place where it stands
