@@ -10,7 +10,6 @@ from peewee import DoesNotExist
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import letters
 import views
 from base import copies, jobs
 from base.catalogue import lazy
@@ -20,11 +19,10 @@ from base.database import connect_afresh, database, open_database, trouble, wait
 from base.sql import after_commit
 from base.tables import outbox
 from base.text import places
-from operate import commands, keys
+from operate import chores, commands, keys
 from operate.front import Front, Lane
 from sync.connect import connections
 from sync.feeds import feed, wsgi
-from sync.two_way import work
 from views.kit import signing_in
 from views.kit.access import Closed
 
@@ -57,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     open_database(settings.database_url)
     jobs.open_queue(settings.redis_url)
     copies.open_copies(settings.redis_url)
-    after_commit.listen(work.wake_due, letters.wake_due)
+    after_commit.listen(*chores.WAKING)
     keys.put_in_force(app, settings)
     outbox.set_up(
         outbox.Setup(settings.smtp_url, settings.mail_from or "", settings.mail_per_minute)

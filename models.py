@@ -28,6 +28,7 @@ from peewee import (
 )
 
 from base import feed_presets, passwords, scheduling
+from base.bookings import client_letters
 from base.bookings.agreements import Agreement
 from base.bookings.changes import Changed
 from base.bookings.clashes import ClosedCalendar, refuse_taken, untaken
@@ -581,6 +582,8 @@ class Patient(Numbered):
     created_at = InstantField(default=now)
     # the record that stands for this one, since they are the same person
     merged_into = ForeignKeyField("self", null=True, backref="led_on", index=False)
+    language = CharField(10, default="en")  # of letters to the client
+    unreminded_at = InstantField(null=True)  # when the client asked for no reminders any more
 
     class Meta:
         indexes = (
@@ -793,6 +796,7 @@ class Booking(Placed, InSeries, Base):
             made.append(booking)
             Agreement.keep([(booking.id, key) for key in agreed.get(span, ())], actor)
         cls.bump(practitioner.clinic, practitioner)
+        client_letters.tell(practitioner.clinic, [(booking, None) for booking in made])
         AuditEntry.note(practitioner.clinic, actor, "booking.made", made[0], count=len(made))
         return made
 

@@ -4,12 +4,12 @@ A kind whose reason is gone gives None, and is not sent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import current_app
 
 from base import scheduling, vault
+from base.bookings import client_letters
 from base.catalogue import _
 from base.tables.outbox import Letter
 from models import User
@@ -24,14 +24,8 @@ from sync.tables.notices import Notice
 from sync.tables.unread import CalendarTrouble, UnreadEvent
 from sync.two_way.standing.state import LETTER, STOPPED, at_rest
 
-
-@dataclass(frozen=True)
-class Text:
-    """What a letter says, and to which address: the one that its reader has now."""
-
-    to: str
-    subject: str
-    body: str
+from . import clients
+from .text import Text, address, one_line
 
 
 def render(letter: Letter) -> Text | None:
@@ -274,22 +268,8 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
     "visitor_code": _visitor_code,
     "calendar_trouble": _calendar_trouble,
     "removal": _removal,
+    client_letters.KIND: clients.changed,
 }
-
-
-def one_line(text: str) -> str:
-    """A name as it may stand in a letter.
-
-    Whatever was stored, on one line and without control characters.
-    """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def address(endpoint: str, **values: str) -> str:
-    """An address of ours, on the configured base. Also outside a request: a job has none."""
-    return current_app.config["SETTINGS"].base_url + current_app.url_map.bind("").build(
-        endpoint, values
-    )
 
 
 def _day(at: datetime, reader: User) -> str:

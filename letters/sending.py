@@ -20,8 +20,9 @@ from base.tables.outbox import Letter
 from base.text import places
 from people.credentials import ResetRequest
 
-from . import kinds
+from . import itip, kinds
 from .smtp import MailServer, Refused
+from .text import Text
 
 log = logging.getLogger("kalends.letters")
 
@@ -99,7 +100,7 @@ def try_out(to: str) -> None:
 
     Raises BadAddress, and Refused with the server's answer.
     """
-    text = kinds.Text(
+    text = Text(
         to,
         _("Kalends can send e-mail"),
         _("This is a trial. If you read it, e-mail from Kalends arrives.\n"),
@@ -108,7 +109,7 @@ def try_out(to: str) -> None:
         server.hand_over(_message(text, f"trial {secrets.token_hex(8)}"), to)
 
 
-def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
+def compose(letter: Letter, text: Text) -> EmailMessage:
     """The message.
 
     Its Message-ID follows from the letter's key, so that a repeat is known as the same letter.
@@ -119,16 +120,34 @@ def compose(letter: Letter, text: kinds.Text) -> EmailMessage:
     return _message(text, f"{installation}|{kind}|{letter.about}|{letter.sequence}")
 
 
-def _message(text: kinds.Text, key: str) -> EmailMessage:
+def _message(text: Text, key: str) -> EmailMessage:
     mail_from = outbox.setup().mail_from
-    domain = parseaddr(mail_from)[1].rpartition("@")[2] or "kalends.invalid"
+    mailbox = parseaddr(mail_from)[1]
+    domain = mailbox.rpartition("@")[2] or "kalends.invalid"
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = mail_from, _address(text.to), text.subject
+    message["From"] = Address(text.sender, addr_spec=mailbox) if text.sender else mail_from
+    message["To"], message["Subject"] = _address(text.to), text.subject
     message["Date"] = format_datetime(scheduling.utc_now())
     message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
+    if text.reply_to:
+        message["Reply-To"] = _address(text.reply_to)
+    if text.leave_url:
+        message["List-Unsubscribe"] = f"<{text.leave_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(text.body)
+    if text.html:
+        message.add_alternative(text.html, subtype="html")
+    if text.calendar:
+        _enclose(message, text.calendar)
     return message
+
+
+def _enclose(message: EmailMessage, part: itip.Part) -> None:
+    """The calendar part twice: beside the text, where mail programs look for it, and as a file."""
+    method = {"method": part.method, "charset": "utf-8"}
+    message.add_alternative(part.body, "text", "calendar", params=method)
+    message.add_attachment(part.body, "application", "ics", filename="appointment.ics")
 
 
 def _address(to: str) -> Address:

@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 
 import models
 from base.bookings.agreements import Agreement
+from base.bookings.client_letters import LetterSettings
 from base.catalogue import _
 from base.database import is_sqlite
 from base.tables.audit import AuditEntry
@@ -92,6 +93,7 @@ TABLES = (
     PageName,
     Hold,
     OnlineBooking,
+    LetterSettings,
 )
 EARLIER_NAMES = ("link", "one_time_link")  # of tables that were renamed
 DIRECTORY = Path(__file__).parent.parent / "migrations"

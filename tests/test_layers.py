@@ -38,7 +38,7 @@ ROOMS = {  # the same, inside the rooms
         {"numbered", "revisions"},
     ),
     "base.bookings": (
-        {"agreements", "statuses"},
+        {"agreements", "client_letters", "statuses"},
         {"steps"},
         {"clashes"},
         {"changes", "placed", "rezoning"},

@@ -14,7 +14,17 @@ from .calendar import (
     week,
     why,
 )
-from .clinic import dates, handover, imports, online_booking, page_name, services, settings, team
+from .clinic import (
+    dates,
+    handover,
+    imports,
+    letters,
+    online_booking,
+    page_name,
+    services,
+    settings,
+    team,
+)
 from .doors import auth, help, probes, sign_ins, webhooks
 from .kit import access, display, htmx, menu, tokens
 from .sync import booking_page, connect, feeds, health, notices, sources, sync_settings, two_way
@@ -55,6 +65,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(settings.blueprint, url_prefix="/settings")
     app.register_blueprint(online_booking.blueprint, url_prefix="/settings/online-booking")
     app.register_blueprint(page_name.blueprint, url_prefix="/settings/online-booking/address")
+    app.register_blueprint(letters.blueprint, url_prefix="/settings/letters")
     app.register_blueprint(sign_ins.blueprint, url_prefix="/settings/sign-ins")
     app.register_blueprint(imports.blueprint, url_prefix="/settings/imports")
     app.register_blueprint(connect.blueprint, url_prefix="/connect")

@@ -18,6 +18,7 @@ from base.tables.audit import AuditEntry
 from base.tables.notes import NoteVersion
 from base.tables.rows import Booked, Calendar
 
+from . import client_letters
 from .changes import Changed, ChangedMeanwhile, are_pending
 from .clashes import (
     Clash,
@@ -331,10 +332,11 @@ class InSeries(_Booking):
         actor: Base | None,
         agreed: Sequence[tuple[Step, Clash]] = (),
     ) -> list[Any]:
-        """Write the steps, and make every calendar's feeds fresh.
+        """Write the steps, make every calendar's feeds fresh, and tell the clients.
 
         Keeps what a note said before, and what the person agreed to overlap.
         """
+        before = [client_letters.State.of(step.row) for step in steps]
         touched: dict[int, Calendar] = {}
         now = scheduling.utc_now()
         stays = void_agreements(steps)
@@ -355,6 +357,9 @@ class InSeries(_Booking):
         are_pending(asks)
         if touched:
             self.bump(self.clinic, *touched.values())
+        client_letters.tell(
+            self.clinic, [(s.row, was) for s, was in zip(steps, before, strict=True)]
+        )
         return [step.row for step in steps]
 
     def note(self, actor: Base | None, action: str, rows: Sequence[Any], **detail: Any) -> int:

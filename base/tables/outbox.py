@@ -13,6 +13,7 @@ from typing import Any
 
 from peewee import (
     BooleanField,
+    Case,
     CharField,
     Check,
     DeferredForeignKey,
@@ -37,6 +38,8 @@ WAITS = (
     timedelta(minutes=30),
     timedelta(hours=1),
 )
+# Somebody waits for these before a page; they go before what is merely due.
+URGENT = ("visitor_code", "reset", "address", "sign_up", "invite")
 PATIENCE = timedelta(days=1)  # after the first failed try
 MOST_TRIES = 60  # more than PATIENCE allows: a letter that ends its worker each time is given up
 KEPT = timedelta(days=30)
@@ -146,12 +149,14 @@ class Letter(Base):
 
     @classmethod
     def due(cls, at: datetime) -> "ModelSelect[Letter]":
-        """Letters to be sent now that no worker holds, the oldest first."""
+        """Letters to be sent now that no worker holds: those that somebody waits for, then the
+        oldest.
+        """
         free = cls.leased_until.is_null() | (cls.leased_until <= at)
         return (
             cls.select()
             .where(cls.phase == "waiting", cls.due_at <= at, free)
-            .order_by(cls.due_at, cls.id)
+            .order_by(Case(None, [(cls.kind.in_(URGENT), 0)], 1), cls.due_at, cls.id)
         )
 
     @classmethod

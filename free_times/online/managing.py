@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from base import scheduling, vault
+from base.bookings import client_letters
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
@@ -124,6 +125,7 @@ def cancel(page: Page, made: OnlineBooking) -> None:
         if not may_change(page, made):
             raise TooLate
         made.booking.cancel(None)
+        client_letters.by_client(made.booking)
 
 
 def price_cents(page: Page, made: OnlineBooking) -> int:
@@ -237,6 +239,7 @@ def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
             )
         except (SlotTaken, ClosedCalendar):
             raise JustTaken from None
+        client_letters.by_client(booking)
         give_up(made)
         made.salt_before, made.salt = made.salt, secrets.token_urlsafe(24)
         made.moved_at = scheduling.utc_now()

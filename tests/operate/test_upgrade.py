@@ -19,7 +19,8 @@ from base.tables.audit import AuditEntry
 from base.tables.outbox import Letter
 from base.tables.outside import ExternalEvent
 from free_times.rules import OnlineSettings
-from letters import kinds, sending
+from letters import sending
+from letters.text import Text
 from models import Booking, Feed, Patient, User
 from operate import migrate
 from people.credentials import OneTimeToken
@@ -166,7 +167,7 @@ def test_stored_words_are_replaced(before_the_words):
 
 def test_a_reminder_that_was_tried_before_is_known_as_the_same_letter(before_the_words):
     migrate.migrate()
-    message = sending.compose(Letter.get(), kinds.Text("pat@linden.test", "Look", "Please."))
+    message = sending.compose(Letter.get(), Text("pat@linden.test", "Look", "Please."))
     assert message["Message-ID"].startswith("<03de023118127db85c08679977138d59@")
 
 

@@ -5,12 +5,11 @@ Looking changes nothing, since programs that check mail follow every link.
 
 from collections.abc import Iterator
 from datetime import datetime
-from urllib.parse import urlencode
-from uuid import NAMESPACE_URL, uuid5
 
 from flask import make_response, redirect, request, url_for
 
 from base import scheduling
+from base.bookings import client_letters
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _
 from free_times.finding import Free
@@ -19,6 +18,7 @@ from free_times.online.bookings import OnlineBooking
 from free_times.online.managing import TooLate
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
+from sync.events import visit
 from sync.events.event import Event, Face
 from sync.feeds import ical
 from sync.two_way.standing.freshness import Outcome
@@ -49,6 +49,8 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
     today = scheduling.local_day(scheduling.utc_now(), zone)
     way = {"name": page.name, "uuid": booking.uuid, "token": managing.token(made)}
     other = pages.zone_of(made.zone_name)
+    place = calendar.venue.address
+    entry = visit.title(page.clinic.name), booking.starts_at, booking.ends_at, place
     return {
         "made": made,
         "booking": booking,
@@ -66,40 +68,23 @@ def _facts(page: Page, made: OnlineBooking) -> dict:
         "until": managing.until(page, made),
         "is_over": booking.ends_at < scheduling.utc_now(),
         "way": way,
-        "google_url": _google(page, made),
-        "outlook_url": _outlook(page, made),
+        "google_url": visit.google_url(*entry),
+        "outlook_url": visit.outlook_url(*entry),
+        "letter": _letter(made),
     }
 
 
-def _title(page: Page) -> str:
-    """Neutral: in a family's calendar the name of a service would tell too much."""
-    return _("Appointment, {clinic}", clinic=page.clinic.name)
+def _letter(made: OnlineBooking) -> dict | None:
+    """What is known of the last letter about it: whether it left, and to which address, hidden."""
+    row = next(iter(client_letters.of_booking(made.booking)), None)
+    if row is None or row.phase not in ("waiting", "sent"):
+        return None
+    return {"is_sent": row.phase == "sent", "to": _hidden(row.to)}
 
 
-def _google(page: Page, made: OnlineBooking) -> str:
-    start, end = (f"{at:%Y%m%dT%H%M%SZ}" for at in (made.booking.starts_at, made.booking.ends_at))
-    asked = {
-        "action": "TEMPLATE",
-        "text": _title(page),
-        "dates": f"{start}/{end}",
-        "location": made.booking.practitioner.venue.address,
-    }
-    return f"https://calendar.google.com/calendar/render?{urlencode(asked)}"
-
-
-def _outlook(page: Page, made: OnlineBooking) -> str:
-    start, end = (
-        f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (made.booking.starts_at, made.booking.ends_at)
-    )
-    asked = {
-        "path": "/calendar/action/compose",
-        "rru": "addevent",
-        "subject": _title(page),
-        "startdt": start,
-        "enddt": end,
-        "location": made.booking.practitioner.venue.address,
-    }
-    return f"https://outlook.live.com/calendar/0/deeplink/compose?{urlencode(asked)}"
+def _hidden(address: str) -> str:
+    """Enough of an address for whoever typed it, and nothing for anybody else: n•••@…"""
+    return f"{address[:1]}•••@…"
 
 
 @blueprint.get(f"{_WAY}/appointment.ics")
@@ -110,10 +95,10 @@ def appointment(page: Page, made: OnlineBooking):
     statuses = {"cancelled": "cancelled", "pending": "tentative", "offered": "tentative"}
     zone_name = booking.practitioner.venue.zone_name
     entry = Event(
-        f"{uuid5(NAMESPACE_URL, f'visitor:{booking.uuid}')}",
+        visit.uid(booking.uuid),
         booking.sequence,
         statuses.get(booking.status, "confirmed"),
-        Face(_title(page), "", booking.practitioner.venue.address),
+        Face(visit.title(page.clinic.name), "", booking.practitioner.venue.address),
         booking.starts_at,
         booking.ends_at,
         booking.created_at,

@@ -41,7 +41,10 @@ def digits(letters) -> str:
 
 def test_with_a_proof_it_is_booked(visitor, page, letters):
     assert last_form(visitor, page).send(visitor).status_code == 303
-    assert statuses() == ["confirmed"] and letters.send() == []
+    assert statuses() == ["confirmed"]
+    assert [letter["Subject"] for letter in letters.send()] == [
+        "Appointment, Linden Physiotherapy"
+    ], "and no code"
 
 
 def test_without_a_proof_and_without_mail_it_is_a_request(visitor, page):

@@ -13,6 +13,7 @@ import external
 import pytest
 
 import views
+from base.bookings.client_letters import LetterSettings
 from base.scheduling import Span
 from base.tables.time_off import DatedHours, TimeOff
 from free_times.rules import OnlineSettings
@@ -183,6 +184,17 @@ def online(linden):
     )
 
 
+def letters(linden):
+    return Place(
+        "/settings/letters/",
+        "letters-form",
+        LetterSettings.stored(linden.clinic),
+        {"reply_to": "desk@linden.test"},
+        {"names_service": "y"},
+        ({"reply_to": "desk@linden.test"}, {"reply_to": "front@linden.test"}),
+    )
+
+
 def link(linden):
     row = Feed.generate(linden.pat, "phone", linden.pat, practitioner=linden.calendar)
     return Place(
@@ -290,6 +302,7 @@ PLACES = [
     clinic_one_card,
     person,
     hours,
+    letters,
     online,
     link,
     account,
@@ -304,6 +317,7 @@ EDITS = {
     "bookings.update": booking,
     "dates.update": dated,
     "time_off.update": off,
+    "letters.update": letters,
     "links.hide": hidden,
     "links.update": link,
     "online_booking.update": online,
@@ -526,6 +540,7 @@ def another(name, value):
         "privacy_ceiling": "none",
         "identifier": "first_name",
         "edits": "put_back",
+        "reply_to": "third@linden.test",
     }
     if isinstance(value, list):
         return ["08:30", "17:00", "", ""] * 5 + [""] * 8

@@ -1,0 +1,55 @@
+"""The calendar part of a letter to a client (RFC 5545, 5546 §3.2, 6047).
+
+One invitation names one client and one entry. Letters about several say PUBLISH, which may hold
+many entries and names nobody. Of a booking it holds time, place and a neutral title.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sync.events.event import Event
+from sync.feeds import ical
+from sync.feeds.vtimezone import vtimezone
+
+
+@dataclass(frozen=True)
+class Part:
+    """The text of one calendar part, with CRLF, and its METHOD."""
+
+    method: str
+    body: bytes
+
+
+def part(method: str, events: Sequence[Event], organizer: str, attendee: str) -> Part:
+    """The entries as a message. `method`: REQUEST and CANCEL hold one entry; CANCEL names the
+    attendee where the invitation did (`attendee` "": it did not).
+    """
+    people = [f"ORGANIZER:mailto:{organizer}"]
+    if attendee and method != "PUBLISH":
+        status = "RSVP=FALSE;PARTSTAT=ACCEPTED;ROLE=REQ-PARTICIPANT"
+        people.append(f"ATTENDEE;{status}:mailto:{attendee}")
+    lines = "".join(map(ical.folded, people))
+    bodies = [
+        ical.vevent(event).replace("END:VEVENT\r\n", f"{lines}END:VEVENT\r\n") for event in events
+    ]
+    head = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        f"PRODID:{ical.PRODUCT}",
+        "CALSCALE:GREGORIAN",
+        f"METHOD:{method}",
+        *_zones(events),
+    ]
+    text = "".join([*map(ical.folded, head), *bodies, "END:VCALENDAR\r\n"])
+    return Part(method, text.encode())
+
+
+def _zones(events: Iterable[Event]) -> Iterable[str]:
+    years: dict[str, tuple[int, int]] = {}
+    for event in events:
+        low, high = years.get(event.zone_name, (9999, 0))
+        years[event.zone_name] = min(low, event.starts_at.year), max(high, event.ends_at.year)
+    years.pop("UTC", None)
+    return [
+        line for zone, (low, high) in sorted(years.items()) for line in vtimezone(zone, low, high)
+    ]

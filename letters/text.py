@@ -1,0 +1,40 @@
+"""What a letter is made of, and what all of them need to be written."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from .itip import Part
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a letter says, and to which address: the one that its reader has now.
+
+    `html`: the same for mail programs that show it. `sender`: who it is from, beside our address.
+    `reply_to`: where answers go. `calendar`: the entry for the reader's calendar. `leave_url`:
+    where one press ends letters of this kind (RFC 8058).
+    """
+
+    to: str
+    subject: str
+    body: str
+    html: str = ""
+    sender: str = ""
+    reply_to: str = ""
+    calendar: Part | None = None
+    leave_url: str = ""
+
+
+def one_line(text: str) -> str:
+    """A name as it may stand in a letter.
+
+    Whatever was stored, on one line and without control characters.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def address(endpoint: str, **values: str) -> str:
+    """An address of ours, on the configured base. Also outside a request: a job has none."""
+    base_url: str = current_app.config["SETTINGS"].base_url
+    return base_url + current_app.url_map.bind("").build(endpoint, values)

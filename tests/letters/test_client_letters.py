@@ -1,0 +1,346 @@
+"""Letters to clients about their bookings: which go out, when, and what stands in them."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import icalendar
+import pytest
+import vobject
+from online_world import book, only_form, switch_on, text_of, times_of, to_check
+
+from base.bookings.client_letters import LetterSettings
+from base.scheduling import Span
+from base.tables.outbox import Letter
+from free_times.online import requests
+from free_times.online.bookings import OnlineBooking
+from free_times.rules import OnlineSettings
+from models import Booking, Clinic, Patient, Service, User, Venue
+
+
+@pytest.fixture
+def page(linden, clock, letters):
+    return switch_on(linden)
+
+
+@pytest.fixture
+def visitor(app, page):
+    return app.test_client(use_cookies=False)
+
+
+@pytest.fixture
+def to_all(linden, letters):
+    """Every client gets letters, and Małgorzata has an address."""
+    LetterSettings.stored(linden.clinic).change(None, to_clients="all")
+    linden.patient.change(None, email="malgorzata@client.test")
+
+
+def parts(letter) -> SimpleNamespace:
+    """The parts of a letter, whose shape is as calendars expect it."""
+    assert letter.get_content_type() == "multipart/mixed"
+    body, file = letter.iter_parts()
+    assert body.get_content_type() == "multipart/alternative"
+    plain, html, calendar = body.iter_parts()
+    assert [one.get_content_type() for one in (plain, html, calendar, file)] == [
+        "text/plain",
+        "text/html",
+        "text/calendar",
+        "application/ics",
+    ]
+    assert calendar["Content-Transfer-Encoding"] == file["Content-Transfer-Encoding"] == "base64"
+    assert calendar.get_param("charset") == "utf-8"
+    raw = calendar.get_payload(decode=True)
+    assert raw == file.get_payload(decode=True)
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    return SimpleNamespace(
+        text=plain.get_content(),
+        html=html.get_content(),
+        ics=raw,
+        method=calendar.get_param("method"),
+        entry=icalendar.Calendar.from_ical(raw),
+        foreign=vobject.readOne(raw.decode()),
+    )
+
+
+def event(letter):
+    """The one entry of a letter, as two parsers agree that it is."""
+    found = parts(letter)
+    (entry,) = found.entry.walk("VEVENT")
+    assert found.method == found.entry["METHOD"] == found.foreign.method.value
+    assert str(entry["UID"]) == found.foreign.vevent.uid.value
+    assert entry["DTSTART"].dt == found.foreign.vevent.dtstart.value
+    return found, entry
+
+
+def test_a_visitor_who_books_gets_one_confirmation(visitor, page, letters, linden):
+    done = book(visitor, page.path)
+    assert "on its way to n•••@…" in text_of(visitor.get(done.location))
+    (letter,) = letters.send()
+    assert letters.send() == []
+    assert letter["To"] == "nora@visitor.test"
+    assert letter["Subject"] == "Appointment, Linden Physiotherapy"
+    assert letter["From"] == "Linden Physiotherapy <kalends@linden.test>"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    found, entry = event(letter)
+    row = Booking.get()
+    assert found.method == "REQUEST" and entry["DTSTART"].dt == row.starts_at
+    assert entry["ORGANIZER"] == "mailto:kalends@linden.test"
+    assert entry["ATTENDEE"] == "mailto:nora@visitor.test"
+    assert entry["ATTENDEE"].params["PARTSTAT"] == "ACCEPTED"
+    assert entry["ATTENDEE"].params["RSVP"] == "FALSE"
+    assert int(entry["SEQUENCE"]) == row.sequence and entry["STATUS"] == "CONFIRMED"
+    assert str(entry["UID"]) != str(row.uuid)
+    for said in (found.text, found.html):
+        assert "You are booked" in said and "London time" in said and "Pat Linden" in said
+        assert done.location in said.replace("&amp;", "&")
+        assert "Shoulder" not in said and "Nora" not in said
+    assert b"book/linden" not in found.ics and b"Shoulder" not in found.ics
+    assert "sent an e-mail to n•••@…" in text_of(visitor.get(done.location))
+
+
+def test_moving_sends_the_same_entry_with_a_higher_sequence_and_cancelling_ends_it(
+    visitor, page, letters, clock
+):
+    done = book(visitor, page.path, at=20)
+    (first,) = letters.send()
+    move = visitor.get(f"{done.location}/move")
+    at = times_of(move)[-1]
+    clock.now += timedelta(minutes=1)
+    moved = only_form(move, "/move").put(time=at).send(visitor)
+    (second,) = letters.send()
+    clock.now += timedelta(minutes=1)
+    ask = visitor.get(f"{moved.location}/cancel")
+    only_form(ask, "/cancel").send(visitor)
+    (third,) = letters.send()
+    entries = [event(one)[1] for one in (first, second, third)]
+    assert [event(one)[0].method for one in (first, second, third)] == [
+        "REQUEST",
+        "REQUEST",
+        "CANCEL",
+    ]
+    assert len({str(one["UID"]) for one in entries}) == 1
+    sequences = [int(one["SEQUENCE"]) for one in entries]
+    assert sequences == sorted(set(sequences))
+    assert entries[2]["STATUS"] == "CANCELLED"
+    assert "has changed" in event(second)[0].text and "Before:" in event(second)[0].text
+    assert "You cancelled it yourself" in event(third)[0].text
+    assert moved.location in event(second)[0].text
+
+
+def test_a_request_is_told_and_so_is_its_answer(visitor, page, letters, linden, clock):
+    switch_on(linden, needs_approval=True)
+    book(visitor, page.path, at=30)
+    (asked,) = letters.send()
+    found, entry = event(asked)
+    assert "We have your request" in found.text and entry["STATUS"] == "TENTATIVE"
+    clock.now += timedelta(minutes=1)
+    made = OnlineBooking.get()
+    free = next(requests.other_times(made, clock.now, clock.now + timedelta(days=3)))
+    requests.offer(made, free.starts_at, linden.olive)
+    (offered,) = letters.send()
+    assert "We offer you another time" in event(offered)[0].text
+    assert "kept for you until" in event(offered)[0].text
+    clock.now += timedelta(minutes=1)
+    assert requests.accept(OnlineBooking.get(), free.starts_at)
+    (approved,) = letters.send()
+    assert "is confirmed" in event(approved)[0].text
+    assert event(approved)[1]["STATUS"] == "CONFIRMED"
+
+
+@pytest.mark.parametrize("end", ["declined", "lapsed"])
+def test_a_request_that_came_to_nothing_is_told_by_its_name(
+    visitor, page, letters, linden, clock, end
+):
+    switch_on(linden, needs_approval=True)
+    book(visitor, page.path, at=30)
+    letters.send()
+    clock.now += timedelta(minutes=1)
+    if end == "declined":
+        requests.decline(OnlineBooking.get(), linden.olive)
+    else:
+        clock.now += timedelta(hours=24)
+        requests.lapse()
+    (letter,) = letters.send()
+    words = {"declined": "is declined", "lapsed": "has ended"}[end]
+    assert words in event(letter)[0].text and event(letter)[0].method == "CANCEL"
+
+
+def test_by_itself_the_team_writes_to_nobody(linden, clock, letters):
+    linden.patient.change(None, email="malgorzata@client.test")
+    made = booked(linden, clock)
+    made.cancel(linden.olive)
+    assert letters.send() == []
+
+
+def booked(linden, clock, days=7, count=1, **fields):
+    """Made by the team."""
+    starts = [clock.now + timedelta(days=days + 7 * n) for n in range(count)]
+    spans = [Span(at, at + timedelta(minutes=50)) for at in starts]
+    fields = {"patient": linden.patient, "service": linden.service, **fields}
+    return Booking.book(linden.calendar, spans, linden.olive, **fields)[0]
+
+
+def test_what_the_team_changes_is_told_where_the_clinic_wants_it(linden, clock, letters, to_all):
+    made = booked(linden, clock)
+    (first,) = letters.send()
+    assert "You are booked" in event(first)[0].text
+    span = Span(made.starts_at + timedelta(hours=1), made.ends_at + timedelta(hours=1))
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, span)
+    (second,) = letters.send()
+    assert "has changed" in event(second)[0].text
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, made.span, notes="not for clients")
+    assert letters.send() == []
+    made.change(linden.olive, made.span, practitioner=linden.colleague_calendar)
+    (third,) = letters.send()
+    assert "Quinn Linden" in event(third)[0].text
+    clock.now += timedelta(minutes=1)
+    made.cancel(linden.olive)
+    (fourth,) = letters.send()
+    assert "Linden Physiotherapy cancelled it" in event(fourth)[0].text
+    assert event(fourth)[1]["ATTENDEE"] == "mailto:malgorzata@client.test"
+
+
+def test_what_is_undone_before_it_is_told_is_not_told(linden, clock, letters, to_all):
+    made = booked(linden, clock)
+    letters.send()
+    changed = made.cancel(linden.olive)
+    made.undo_status(linden.olive, changed.entry)
+    assert letters.send() == []
+    assert {one.phase for one in Letter.select().where(Letter.tries > 0)} == {"sent", "dropped"}
+
+
+def test_a_booking_that_is_gone_before_its_letter_left_is_not_told(linden, clock, letters, to_all):
+    booked(linden, clock).cancel(linden.olive)
+    assert letters.send() == []
+
+
+def test_what_moves_before_it_is_told_is_told_as_it_is(linden, clock, letters, to_all):
+    made = booked(linden, clock)
+    later = timedelta(hours=1)
+    made.change(linden.olive, Span(made.starts_at + later, made.ends_at + later))
+    (letter,) = letters.send()
+    assert "You are booked" in event(letter)[0].text
+    assert event(letter)[1]["DTSTART"].dt == made.starts_at
+
+
+def test_a_series_is_one_letter(linden, clock, letters, to_all):
+    made = booked(linden, clock, count=4)
+    (letter,) = letters.send()
+    found = parts(letter)
+    assert found.method == "PUBLISH" and len(found.entry.walk("VEVENT")) == 4
+    assert not [one for one in found.entry.walk("VEVENT") if "ATTENDEE" in one]
+    assert found.text.count("With: Pat Linden") == 4
+    clock.now += timedelta(minutes=1)
+    made.in_series("all")[2].cancel(linden.olive)
+    (one,) = letters.send()
+    assert event(one)[0].method == "CANCEL"
+    made.cancel(linden.olive, which="all")
+    (rest,) = letters.send()
+    assert len(parts(rest).entry.walk("VEVENT")) == 3
+
+
+def test_the_past_is_not_told(linden, clock, letters, to_all):
+    made = booked(linden, clock, days=-7)
+    made.set_status("no_show", linden.olive)
+    made.cancel(linden.olive)
+    assert letters.send() == []
+
+
+def test_another_client_is_told_and_so_is_the_one_before(linden, clock, letters, to_all):
+    other = Patient.named(linden.clinic, None, "Otto Other", email="otto@client.test")
+    made = booked(linden, clock)
+    letters.send()
+    clock.now += timedelta(minutes=1)
+    made.change(linden.olive, made.span, patient=other)
+    told = {letter["To"]: event(letter)[0] for letter in letters.send()}
+    assert "is cancelled" in told["malgorzata@client.test"].text
+    assert "You are booked" in told["otto@client.test"].text
+
+
+def test_a_clinic_may_publish_instead_of_inviting(linden, clock, letters, to_all):
+    LetterSettings.stored(linden.clinic).change(None, method="PUBLISH")
+    made = booked(linden, clock)
+    (letter,) = letters.send()
+    found, entry = event(letter)
+    assert found.method == "PUBLISH" and "ATTENDEE" not in entry and "ORGANIZER" in entry
+    clock.now += timedelta(minutes=1)
+    made.cancel(linden.olive)
+    found, entry = event(*letters.send())
+    assert found.method == "CANCEL" and "ATTENDEE" not in entry
+
+
+def test_without_mail_nothing_is_queued_and_the_page_says_so(linden, app, clock):
+    page = switch_on(linden)
+    visitor = app.test_client(use_cookies=False)
+    done = book(visitor, page.path)
+    assert "It is not sent by e-mail" in text_of(visitor.get(done.location))
+    assert Letter.select().count() == 0
+
+
+HOSTILE = "Lin\r\nBcc: evil@attacker.test\r\n\r\nden\x01 \u202e\u2028 <b>&amp;\"',;:\\n"
+
+
+@pytest.mark.parametrize(
+    "field", ["clinic", "venue", "address", "service", "person", "phone", "rule", "words"]
+)
+def test_no_field_of_the_clinic_reaches_the_header_or_breaks_a_part(
+    linden, clock, letters, to_all, field
+):
+    settings = LetterSettings.stored(linden.clinic)
+    settings.change(None, names_service=True)
+    if field == "words":
+        settings.change(None, wordings={"booked": HOSTILE})
+    elif field in ("phone", "rule"):
+        column = {"phone": "phone", "rule": "cancellation"}[field]
+        said = HOSTILE[-38:] if field == "phone" else HOSTILE
+        OnlineSettings.stored(linden.clinic).change(None, **{column: said})
+    else:
+        table, column = {
+            "clinic": (Clinic, "name"),
+            "venue": (Venue, "name"),
+            "address": (Venue, "address"),
+            "service": (Service, "name"),
+            "person": (User, "name"),
+        }[field]
+        ours = [linden.clinic, linden.street, linden.service, linden.pat]
+        (row,) = (one for one in ours if type(one) is table)
+        table.update(**{column: HOSTILE}).where(table.id == row.id).execute()
+    booked(linden, clock)
+    (letter,) = letters.send()
+    assert letter["Bcc"] is None and letter.defects == []
+    found, entry = event(letter)
+    assert "<b>&amp;" not in found.html and "&lt;b&gt;" in found.html
+    assert set(entry) <= {
+        *("UID", "DTSTAMP", "DTSTART", "DTEND", "SEQUENCE", "CREATED", "LAST-MODIFIED", "STATUS"),
+        *("TRANSP", "X-MICROSOFT-CDO-BUSYSTATUS", "SUMMARY", "LOCATION", "ORGANIZER", "ATTENDEE"),
+    }
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b.test\r\nBcc: c@d.test", "a@b.test, c@d.test", "a b@c.test", "<a@b.test>"]
+)
+def test_an_address_that_is_none_gets_nothing(linden, clock, letters, to_all, address):
+    Patient.update(email=address).where(Patient.id == linden.patient.id).execute()
+    booked(linden, clock)
+    assert letters.send() == []
+    assert Letter.get().phase == "failed"
+
+
+def test_a_client_whose_address_is_gone_gets_nothing(linden, clock, letters, to_all):
+    booked(linden, clock)
+    linden.patient.change(None, email="")
+    assert letters.send() == []
+    assert Letter.get().phase == "dropped"
+
+
+def test_whoever_types_an_address_wrong_and_mends_it_is_written_to_there(
+    linden, clock, letters, to_all
+):
+    booked(linden, clock)
+    linden.patient.change(None, email="right@client.test")
+    assert [letter["To"] for letter in letters.send()] == ["right@client.test"]
+
+
+def test_pages_say_before_the_booking_what_is_checked(visitor, page):
+    assert "Is this right?" in text_of(to_check(visitor, page.path))
