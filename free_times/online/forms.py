@@ -83,14 +83,7 @@ class Ticket:
     @classmethod
     def read(cls, text: str, clinic: int) -> "Ticket":
         """What the page of this clinic carried, also one that is old. Raises NoForm."""
-        body, _, signature = text.rpartition(".")
-        known = [
-            hmac.compare_digest(one.encode(), signature.encode())
-            for one in vault.derived(_PURPOSE, body)
-        ]
-        if not any(known):
-            raise NoForm
-        *numbers, nonce = body.split(".")
+        *numbers, nonce = _signed(text)
         of, service, calendar, anyone, minutes, price, starts, issued = map(int, numbers)
         if of != clinic:
             raise NoForm
@@ -105,6 +98,26 @@ class Ticket:
             EPOCH + issued * _SECOND,
             nonce,
         )
+
+
+def _signed(text: str) -> list[str]:
+    """The parts of a text that this server signed. Raises NoForm."""
+    body, _, signature = text.rpartition(".")
+    known = [
+        hmac.compare_digest(one.encode(), signature.encode())
+        for one in vault.derived(_PURPOSE, body)
+    ]
+    if not any(known):
+        raise NoForm
+    return body.split(".")
+
+
+def clinic_of(text: str) -> int | None:
+    """Of which clinic's page a ticket is; None for no ticket."""
+    try:
+        return int(_signed(text)[0]) if text else None
+    except NoForm:
+        return None
 
 
 def visitor(nonce: str) -> str:

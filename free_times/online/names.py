@@ -61,6 +61,13 @@ def of_booking(uuid: UUID) -> tuple[PageName, OnlineSettings] | None:
     return _find(PageName.clinic.in_(booked), PageName.until.is_null())
 
 
+def of_clinic(name: str, clinic: int) -> tuple[PageName, OnlineSettings] | None:
+    """The name, where this clinic (id) has it, also while its page is off: for whoever shows that
+    they were on it.
+    """
+    return _find(PageName.name == name.lower(), PageName.clinic == clinic)
+
+
 def _find(*wanted: object) -> tuple[PageName, OnlineSettings] | None:
     row = (
         PageName.select(PageName, Clinic, OnlineSettings)

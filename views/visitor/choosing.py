@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import redirect, request, url_for
 
 from base import scheduling
-from base.catalogue import _, ngettext
+from base.catalogue import _, ngettext, paragraph
 from free_times.finding import Free
 from free_times.offers import Terms
 from free_times.online import forms, times
@@ -55,13 +55,20 @@ class Day:
     times: list[Time]
 
 
-@blueprint.get("/")
+def way(rule: str) -> Callable:
+    """The address of a question. It is also posted to by whoever has typed something already, which
+    belongs in no address.
+    """
+    return blueprint.route(rule, methods=["GET", "POST"])
+
+
+@way("/")
 @with_page
 def start(page: Page):
     return first_page(page)
 
 
-@blueprint.get("/<place>/")
+@way("/<place>/")
 @with_page
 def place(page: Page, place: str):
     """The page of one venue or one practitioner; any other word leads to the clinic's."""
@@ -74,7 +81,11 @@ def place(page: Page, place: str):
 
 
 def first_page(
-    page: Page, venue: Venue | None = None, person: User | None = None, notice: str = "", status=200
+    page: Page,
+    venue: Venue | None = None,
+    person: User | None = None,
+    status: int = 200,
+    **shown: object,
 ):
     """What can be booked, by venue."""
     venues = [venue] if venue else page.venues
@@ -83,7 +94,7 @@ def first_page(
             (one, url_for("choosing.place", name=page.name, place=word))
             for word, one in page.venues_by_slug.items()
         ]
-        return pages.show("venues.html", page, status, places=places, notice=notice)
+        return pages.show("venues.html", page, status, places=places, **shown)
     groups = [(one, _lines(page, one, person)) for one in venues]
     groups = [(one, lines) for one, lines in groups if lines]
     return pages.show(
@@ -92,8 +103,8 @@ def first_page(
         status,
         groups=groups,
         person=person,
-        notice=notice,
         has_venues=len(page.venues) > 1,
+        **shown,
     )
 
 
@@ -125,11 +136,11 @@ def facts(page: Page, terms: list[Terms]) -> str:
     return _("{length}, {price}", length=length, price=cost) if cost else length
 
 
-@blueprint.get("/people")
+@way("/people")
 @with_page
 def people(page: Page):
     """With whom: a person, or whoever is free first."""
-    asked = Asked.of(page, request.args)
+    asked = Asked.of(page, request.values)
     if asked.service is None or not asked.terms:
         return gone(page)
     choices = [
@@ -144,18 +155,25 @@ def people(page: Page):
     return pages.show("people.html", page, asked=asked, choices=choices, anyone=anyone)
 
 
-def gone(page: Page):
-    """What was chosen is not offered, any more or ever."""
-    return first_page(
-        page, notice=_("That can’t be booked online at the moment. Choose again below."), status=404
-    )
+def gone(page: Page, kept: list[tuple[str, str]] | None = None):
+    """What was chosen is not offered, any more or ever. `kept`: what was typed, where this request
+    does not bring it.
+    """
+    kept = pages.typed() if kept is None else kept
+    notice = _("That can’t be booked online at the moment. Choose again below.")
+    return first_page(page, status=404, notice=with_kept(notice, kept), kept=kept)
 
 
-@blueprint.get("/times")
+def with_kept(notice: str, kept: list[tuple[str, str]]) -> str:
+    """The sentence, and that nothing typed is lost where something was typed."""
+    return paragraph(notice, _("What you typed is kept.") if kept else "")
+
+
+@way("/times")
 @with_page
 def free(page: Page):
     """When."""
-    asked = Asked.of(page, request.args)
+    asked = Asked.of(page, request.values)
     if asked.service is None or asked.is_lost:
         return gone(page)
     if asked.venue is None and len(asked.venues) > 1:
@@ -170,7 +188,7 @@ def free(page: Page):
         if len(asked.people) > 1:
             return redirect(url_for("choosing.people", name=page.name, **asked.said()))
         asked = replace(asked, person=asked.people[0])
-    return times_page(asked, since=request.args.get("from", ""))
+    return times_page(asked, since=request.values.get("from", ""))
 
 
 def times_page(asked: Asked, since: str = "", notice: str = "", status: int = 200, **more):

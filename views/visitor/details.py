@@ -75,8 +75,8 @@ def choose(page: Page):
         holding.hold(page, ticket, _origin())
     except JustTaken:
         return _just_taken(page, asked)
-    if request.form.get("name"):
-        return _check(page, ticket)
+    if pages.typed():
+        return _go_on(page, ticket)
     address = url_for(".details", name=page.name, form=ticket.text, zone=asked.zone or None)
     return redirect(address, 303)
 
@@ -158,6 +158,13 @@ def check(page: Page):
     return _check(page, ticket)
 
 
+def _go_on(page: Page, ticket: Ticket):
+    """With what was typed for another time: to the last look, or to what is missing still."""
+    if DetailsForm(page, request.form).validate():
+        return _check(page, ticket)
+    return _ask(page, ticket, DetailsForm(page, request.form))
+
+
 def _check(
     page: Page,
     ticket: Ticket,
@@ -183,7 +190,7 @@ def _check(
         page,
         status,
         form=form,
-        typed=typed(said),
+        kept=pages.typed(said),
         notice=notice,
         code=code,
         challenge=proofs.challenge(ticket.visitor),
@@ -216,7 +223,7 @@ def book(page: Page):
     if made := taking.earlier(page, ticket):
         return booked(page, made)
     try:
-        sent = gate.sent(ticket, said, dict(typed()))
+        sent = gate.sent(ticket, said, dict(pages.typed()))
         outcome = waiting.ask(page, ticket)
         if outcome == Outcome.ASKING:
             waiting.begin(page, ticket, sent, _origin())
@@ -332,20 +339,13 @@ def _asked(page: Page, ticket: Ticket) -> Asked:
     return Asked(page, page.service(ticket.service), venue, person, _zone(), ticket.text)
 
 
-def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """What was typed, to be carried on."""
-    there = request.form if said is None else said
-    return [(name, there[name]) for name in pages.DETAILS if there.get(name)]
-
-
 def _just_taken(page: Page, asked: Asked, said: Mapping[str, str] | None = None):
     """Somebody was faster, or it is not offered any more: the next times, and nothing typed is
     lost.
     """
     notice = _("This time was just taken. Nothing was booked. Choose another one.")
-    kept = typed(said)
-    if kept:
-        notice = f"{notice} {_('What you typed is kept.')}"
+    kept = pages.typed(said)
     if asked.service is None or not asked.terms:
-        return choosing.gone(page)
+        return choosing.gone(page, kept)
+    notice = choosing.with_kept(notice, kept)
     return choosing.times_page(asked, notice=notice, status=409, kept=kept)

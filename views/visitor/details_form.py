@@ -40,6 +40,11 @@ class DetailsForm(Form):
         if page.settings.consent:
             self.agrees.label.text = page.settings.consent
             self.consent_mark = hashlib.sha256(page.settings.consent.encode()).hexdigest()[:16]
+            # Whoever ticked another sentence has not agreed to this one.
+            self.agreed_before = bool(
+                self.agrees.data and self.agrees.raw_data != [self.consent_mark]
+            )
+            self.agrees.data = bool(self.agrees.data and not self.agreed_before)
         else:
             del self.agrees
 
@@ -59,11 +64,10 @@ class DetailsForm(Form):
                 self.fault(self.asks, _NEEDED[self.asks])
         if self.website.data:
             self.fault("website", _("Leave the last field empty"))
-        if "agrees" in self and not self.agrees.data:
-            self.fault("agrees", _("Tick the box to go on"))
-        elif "agrees" in self and self.agrees.raw_data != [self.consent_mark]:
-            self.agrees.data = False
+        if "agrees" in self and self.agreed_before:
             self.fault("agrees", _("This sentence has changed. Read it again, and tick the box"))
+        elif "agrees" in self and not self.agrees.data:
+            self.fault("agrees", _("Tick the box to go on"))
         return not self.errors
 
     def _said(self, name: str) -> str:

@@ -3,7 +3,7 @@
 They use no session: nothing here asks who is signed in, and no answer sets a cookie.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, current_app, g, make_response, redirect, request, url_for
 
 from base import scheduling
-from free_times.online import managing, names
+from free_times.online import forms, managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.online.page import Page
 from free_times.rules import OnlineSettings
@@ -39,13 +39,27 @@ def with_page(view: Callable) -> Callable:
     def shown(name: str, **kwargs):
         found = names.find(name)
         if found is None:
-            return missing()
+            return _closed(name)
         row, settings = found
         if row.until is not None:
             return _led_on(names.in_force(row.clinic), kwargs)
         return _on(view, row, settings, kwargs)
 
     return shown
+
+
+def _closed(name: str) -> Response:
+    """The answer where there is no page: to whoever shows by a form of it that there was one a
+    while ago, that it is closed.
+    """
+    clinic = forms.clinic_of(request.values.get("form", "")[:400])
+    found = clinic and names.of_clinic(name, clinic)
+    if not found:
+        return missing()
+    row, settings = found
+    page = Page(row.clinic, row.name, settings, [], {})
+    again = url_for("details.details", name=name, form=request.values["form"])
+    return show("closed.html", page, 404, again=again)
 
 
 def with_booking(view: Callable) -> Callable:
@@ -103,7 +117,8 @@ def _led_on(name: str | None, kwargs: dict) -> Response:
 
 
 def show(template: str, page: Page, status: int = 200, **shown) -> Response:
-    """A page of the clinic's."""
+    """A page of the clinic's. `kept`: what its ways carry on of what was typed."""
+    shown = {"kept": typed(), **shown}
     text = _render(template, page=page, clinic=page.clinic, settings=page.settings, **shown)
     return make_response(text, status)
 
@@ -128,6 +143,12 @@ def _frame(response: Response) -> Response:
         " 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
     ) + (" ".join(origins) or "'none'")
     return response
+
+
+def typed(said: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """What the visitor has typed, to be carried on: from this request's form, or from `said`."""
+    there = request.form if said is None else said
+    return [(name, there[name]) for name in DETAILS if there.get(name)]
 
 
 def is_zone(name: str) -> bool:

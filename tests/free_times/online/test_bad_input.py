@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import external
 import pytest
 from online_world import (
     TYPED,
@@ -16,15 +15,13 @@ from online_world import (
     to_details,
 )
 
-from base import scheduling
 from base.scheduling import Span
-from base.tables import time_off
 from free_times.online import managing, names
 from free_times.online.bookings import OnlineBooking
 from free_times.online.forms import Ticket
 from free_times.online.holds import Hold
 from free_times.rules import OnlineSettings
-from models import Booking, Patient, Practitioner, Service
+from models import Booking, Patient, Service
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -248,95 +245,7 @@ def test_the_form_asks_for_what_the_clinic_says(visitor, page):
     assert "wheelchair" not in text_of(visitor.get(done.location))
 
 
-# ---- while somebody is typing ----
-
-
-def leave(linden):
-    linden.pat.leave(linden.olive)
-
-
-def archive(linden):
-    linden.service.set_archived(True, None)
-
-
-def switch_off(linden):
-    OnlineSettings.get().change(None, is_on=False)
-
-
-def take_offline(linden):
-    Service.get_by_id(linden.service.id).change(None, bookable_online=False)
-
-
-def close_calendar(linden):
-    linden.calendar.set_archived(True, None)
-
-
-def close_venue(linden):
-    linden.street.set_archived(True, None)
-
-
-def change_hours(linden):
-    linden.calendar.set_hours(None, {"mon": [["06:00", "06:30"]]})
-
-
-def go_away(linden):
-    day = scheduling.utc_now().date()
-    time_off.TimeOff.add(
-        linden.pat, None, kind="leave", first_on=day, last_on=day + timedelta(days=30)
-    )
-
-
-def be_busy_outside(linden):
-    source = external.source(linden.pat, listed_at=scheduling.utc_now())
-    external.event(source, "Private", "2026-11-20 00:00", "2026-12-20 00:00")
-
-
-WHILE_TYPING = (
-    leave,
-    archive,
-    switch_off,
-    take_offline,
-    close_calendar,
-    close_venue,
-    change_hours,
-    go_away,
-    be_busy_outside,
-)
-
-
-@pytest.mark.parametrize("happens", WHILE_TYPING, ids=lambda one: one.__name__)
-def test_what_is_no_longer_there_is_not_booked(visitor, page, linden, happens):
-    checked = to_check(visitor, page.path, at=4, **{"with": "pat-linden"})
-    happens(linden)
-    answer = only_form(checked, "/book").send(visitor)
-    assert answer.status_code in (404, 409) and not Booking.select().exists()
-    assert "Private" not in text_of(answer)
-    again = only_form(checked, "/book").put(change="1")
-    again.action = f"{page.path}/details"
-    assert again.send(visitor).status_code in (404, 409)
-
-
-def test_anyone_is_somebody_else_where_the_first_has_left(visitor, page, linden):
-    checked = to_check(visitor, page.path, at=4)
-    proposed = Hold.get().practitioner
-    proposed.user.leave(linden.olive)
-    answer = only_form(checked, "/book").send(visitor)
-    assert answer.status_code in (303, 409)
-    if answer.status_code == 303:
-        assert Booking.get().practitioner_id != proposed.id
-
-
-def test_a_venue_that_is_re_zoned_meanwhile(visitor, page, linden):
-    checked = to_check(visitor, page.path, at=4, **{"with": "pat-linden"})
-    street = linden.street
-    street.change(
-        None, name=street.name, address=street.address, zone_name="Asia/Tokyo", hours=street.hours
-    )
-    answer = only_form(checked, "/book").send(visitor)
-    assert answer.status_code in (303, 409)
-    for row in Booking.select():
-        local = row.starts_at.astimezone(Practitioner.get_by_id(row.practitioner_id).zone)
-        assert 9 <= local.hour < 17
+# ---- while somebody is typing: see also test_meanwhile ----
 
 
 def test_another_price_or_length_is_shown_before_it_is_booked(visitor, page, linden):
@@ -495,27 +404,6 @@ def test_a_move_keeps_the_length_that_the_team_gave_it(visitor, page, linden):
     moved = only_form(ask, "/move").put(time=times_of(ask)[-1]).send(visitor)
     assert moved.status_code == 303
     assert Booking.get().starts_at != row.starts_at and Booking.get().span.duration == longer
-
-
-@pytest.mark.parametrize("happens", ["no service", "switched off", "archived", "left"])
-def test_what_can_be_moved_no_more_stays_and_says_so(visitor, page, linden, happens):
-    done = book(visitor, page.path, at=10, **{"with": "pat-linden"})
-    form = only_form(ask := visitor.get(f"{done.location}/move"), "/move")
-    row = Booking.get()
-    if happens == "no service":
-        row.change(linden.olive, row.span, service=None)
-    elif happens == "switched off":
-        switch_off(linden)
-    elif happens == "archived":
-        archive(linden)
-    else:
-        leave(linden)
-    for time in (times_of(ask)[-1], "", "soon"):
-        answer = form.put(time=time).send(visitor)
-        assert answer.status_code == 409, happens
-        assert "cannot be moved online any more" in text_of(answer) and not times_of(answer)
-    assert visitor.get(f"{done.location}/move").status_code == 200
-    assert Booking.get().starts_at == row.starts_at
 
 
 def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):
