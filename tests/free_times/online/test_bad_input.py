@@ -23,7 +23,7 @@ from free_times.online.holds import Hold
 from free_times.rules import OnlineSettings
 from models import Booking, Patient, Service
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def test_times_in_the_past_and_beyond_the_horizon(visitor, page, clock, days):
     assert answer.status_code == 409 and nothing_came_of_it()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("minutes", [7, -700, 500])
 def test_times_that_are_no_slot(visitor, page, clock, minutes):
     at = clock.now.replace(hour=10, minute=0) + timedelta(days=3, minutes=minutes)
@@ -91,6 +92,7 @@ def test_whoever_asked_for_a_person_gets_nobody_else(visitor, page, linden, cloc
         )
 
 
+@ON_SQLITE
 def test_an_older_form_of_a_visit_does_not_escape_the_notice(visitor, page, linden, clock):
     OnlineSettings.get().change(None, notice_hours=4)
     old = to_details(visitor, page.path).request.args["form"]
@@ -113,6 +115,7 @@ def test_what_is_taken_is_not_given(visitor, page, linden, clock):
     assert not Hold.select().exists()
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("change", ["start", "calendar", "clinic", "nonce", "signature", "none"])
 def test_tampered_tickets_are_no_tickets(visitor, page, change):
     checked = to_check(visitor, page.path)
@@ -148,6 +151,7 @@ def test_a_ticket_of_another_clinic(visitor, page, linden, stranger):
     assert answer.status_code == 404 and not Booking.select().exists()
 
 
+@ON_SQLITE
 def test_a_form_that_is_a_day_old_is_looked_at_once_more(visitor, page, clock):
     form = only_form(to_check(visitor, page.path, at=60), "/book")
     clock.now += timedelta(hours=24, seconds=1)
@@ -172,6 +176,7 @@ def test_a_used_form_brings_its_own_booking_and_no_other(visitor, page):
     assert "You are booked" in text_of(shown)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "typed",
     [
@@ -203,6 +208,7 @@ def test_what_is_no_name_and_no_address_is_said_and_kept(visitor, page, typed):
     assert kept["form"] and (not typed.get("phone", "call me")[:3] or kept["phone"] is not None)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "name", ["<script>alert(1)</script>", "{{ 7*7 }}", "Robert'); DROP", "%s%n"]
 )
@@ -223,6 +229,7 @@ def test_names_of_all_scripts_are_names(visitor, page):
     assert Patient.select().where(Patient.first_name == "נועה").exists()
 
 
+@ON_SQLITE
 def test_the_form_asks_for_what_the_clinic_says(visitor, page):
     settings = OnlineSettings.get()
     settings.change(None, asks="phone", note_allowed=True, consent="I agree to all of it.")
@@ -248,6 +255,7 @@ def test_the_form_asks_for_what_the_clinic_says(visitor, page):
 # ---- while somebody is typing: see also test_meanwhile ----
 
 
+@ON_SQLITE
 def test_another_price_or_length_is_shown_before_it_is_booked(visitor, page, linden):
     form = only_form(to_check(visitor, page.path), "/book")
     linden.service.change(None, price_cents=9900, duration_minutes=40)
@@ -258,6 +266,7 @@ def test_another_price_or_length_is_shown_before_it_is_booked(visitor, page, lin
     assert Booking.get().span.duration == timedelta(minutes=40)
 
 
+@ON_SQLITE
 def test_only_the_empty_form_may_be_kept_by_a_browser(visitor, page):
     details = to_details(visitor, page.path)  # so that going back finds what was typed
     assert details.headers["Cache-Control"] == "private, no-cache"
@@ -267,6 +276,7 @@ def test_only_the_empty_form_may_be_kept_by_a_browser(visitor, page):
     assert {one.headers["Cache-Control"] for one in (checked, refused, done)} == {"no-store"}
 
 
+@ON_SQLITE
 def test_a_form_that_was_sent_says_so(visitor, page, clock):
     details = to_details(visitor, page.path)
     checked = only_form(details, "/details").put(**TYPED).send(visitor)
@@ -288,6 +298,7 @@ def test_a_form_that_was_sent_says_so(visitor, page, clock):
 # ---- the link to a booking ----
 
 
+@ON_SQLITE
 def test_a_scanner_that_follows_every_link_changes_nothing(visitor, page):
     done = book(visitor, page.path, at=10)
     before = Booking.get().__data__
@@ -327,6 +338,7 @@ def test_links_of_another_clinic_and_made_up_ones_say_the_same(visitor, page, li
     assert Booking.get().status == "confirmed"
 
 
+@ON_SQLITE
 def test_staff_bookings_have_no_such_link(visitor, page, linden, clock):
     at = clock.now + timedelta(days=2)
     row = Booking.book(linden.calendar, [Span(at, at + timedelta(hours=1))], None)[0]
@@ -406,6 +418,7 @@ def test_a_move_keeps_the_length_that_the_team_gave_it(visitor, page, linden):
     assert Booking.get().starts_at != row.starts_at and Booking.get().span.duration == longer
 
 
+@ON_SQLITE
 def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):
     done = book(visitor, page.path, at=10)
     row = Booking.get()
@@ -421,6 +434,7 @@ def test_what_staff_did_is_seen_by_the_link(visitor, page, linden):
     assert visitor.get(done.location).status_code == 200
 
 
+@ON_SQLITE
 def test_a_time_that_is_not_held_is_not_called_booked(visitor, page, linden):
     done = book(visitor, page.path)
     Booking.get().set_status("offered", linden.olive)
@@ -429,6 +443,7 @@ def test_a_time_that_is_not_held_is_not_called_booked(visitor, page, linden):
     assert "STATUS:TENTATIVE" in visitor.get(f"{done.location}/appointment.ics").text
 
 
+@ON_SQLITE
 def test_the_calendar_entry_says_nothing_of_the_reason(visitor, page, linden):
     done = book(visitor, page.path, at=10)
     entry = visitor.get(f"{done.location}/appointment.ics")
@@ -454,6 +469,7 @@ def test_a_known_client_is_recognised_and_nobody_is_told(visitor, page, linden):
     assert "client" not in "".join(shown).lower()
 
 
+@ON_SQLITE
 def test_who_takes_no_new_clients_takes_requests_from_all_alike(visitor, page, linden):
     linden.calendar.set_online(None, takes_online=True, takes_new_online=False, online_most=None)
     linden.patient.change(None, email="nora@visitor.test", first_name="Nora", last_name="Visitor")
@@ -465,6 +481,7 @@ def test_who_takes_no_new_clients_takes_requests_from_all_alike(visitor, page, l
     assert [row.status for row in Booking.select()] == ["pending", "pending"]
 
 
+@ON_SQLITE
 def test_a_ticket_says_nothing_of_a_person(visitor, page):
     ticket = only_form(to_check(visitor, page.path), "/book")["form"]
     assert "Nora" not in ticket and Ticket.read(ticket, Booking.clinic.rel_model.get().id)
