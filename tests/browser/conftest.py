@@ -1,6 +1,7 @@
 """A real browser, and Kalends on a port of its own.
 
-Debian's Chromium is used; where there is none these tests are named as not tested.
+Debian's Chromium is used, as the shell without windows where that is installed: a window for each
+context is half of a browser's work. Where there is neither, these tests are named as not tested.
 
 - `chromium`: the browser, started once.
 - `address`: the pages of this very process, over the rows of the test (`linden`, the moved
@@ -34,7 +35,13 @@ from werkzeug.serving import make_server
 from base.config.endpoints import sandbox_port
 from tests.conftest import PASSWORD, lacking
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -49,7 +56,7 @@ _FLAGS = [
 def chromium():
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        lacking("Chromium", "install the package chromium")
+        lacking("Chromium", "install the package chromium-headless-shell, or chromium")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=path, args=_FLAGS)
         yield browser

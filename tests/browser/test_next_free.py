@@ -6,6 +6,8 @@ import pytest
 
 from models import Booking
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True, scope="session")
+
 
 def test_a_time_with_anyone_is_two_presses_away(linden, clock, enter):
     page = enter("maya@linden.test")
