@@ -115,7 +115,12 @@ def test_a_final_refusal_ends_one_letter_and_no_other(letters, linden, caplog, s
         assert [letter["To"] for letter in letters.send()] == ["quinn@linden.test"]
     row = Letter.get(Letter.about == linden.pat.id)
     assert (row.phase, row.word) == ("failed", "550 5.1.1" if "5.1.1" in answer else "554")
-    said = [record.getMessage() for record in caplog.records if record.name.startswith("kalends")]
+    said = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("kalends")
+        and record.name != "kalends.jobs"  # there is no queue, which it says now and then
+    ]
     assert said == [f"letter {row.id} (invite) not sent: {row.word}"]
     assert letters.send() == []
 
