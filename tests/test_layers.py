@@ -3,6 +3,7 @@ ones.
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -233,3 +234,19 @@ def test_the_sandbox_stands_apart():
 
 def test_no_module_is_called_like_one_of_the_standard_library():
     assert {path.stem for path in TOP.glob("*.py")} & sys.stdlib_module_names == set()
+
+
+def test_one_module_writes_the_times_that_visitors_hold():
+    writers = {
+        path.name
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and (
+            ast.unparse(node.func) == "Hold"
+            or re.fullmatch(
+                r"Hold\.(create|update|delete|insert|insert_many|replace)", ast.unparse(node.func)
+            )
+        )
+    }
+    assert writers == {"holds.py"}

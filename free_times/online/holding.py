@@ -30,25 +30,22 @@ def hold(page: Page, ticket: Ticket, origin: str) -> Hold | None:
     """
     with database.atomic():
         page.clinic.lock()
-        before = Hold.get_or_none(Hold.visitor == ticket.visitor)
+        before = holds.of(ticket.visitor)
         service, free = taking.still_free(page, ticket)
         calendar = free.wish.calendar
         terms = page.terms_of(service, calendar.id)
         if before is not None and before.sealed:
             return before  # it is being booked
-        if before is not None:
-            before.delete_instance()
+        holds.forget(ticket.visitor)
         if not _is_within_bounds(page, service, terms, free.wish, ticket, origin):
             return None
-        return Hold.create(
-            clinic=page.clinic,
-            practitioner=calendar,
-            service=service,
-            visitor=ticket.visitor,
-            origin=origin,
-            starts_at=free.starts_at,
-            ends_at=free.ends_at,
-            expires_at=scheduling.utc_now() + LASTS,
+        return holds.keep(
+            calendar,
+            service,
+            ticket.visitor,
+            origin,
+            (free.starts_at, free.ends_at),
+            scheduling.utc_now() + LASTS,
         )
 
 

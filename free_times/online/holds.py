@@ -38,6 +38,49 @@ class Hold(Base):
         indexes = ((("practitioner", "starts_at"), False),)
 
 
+def keep(
+    calendar: Practitioner,
+    service: Service,
+    visitor: str,
+    origin: str,
+    times: tuple[datetime, datetime],
+    expires_at: datetime,
+    sealed: str = "",
+    asked_at: datetime | None = None,
+) -> Hold:
+    """Hold [start, end) in a calendar, in place of what the visit held before. Nobody else writes
+    a hold. Call it with the clinic's lock.
+    """
+    forget(visitor)
+    return Hold.create(
+        clinic=calendar.clinic_id,
+        practitioner=calendar,
+        service=service,
+        visitor=visitor,
+        origin=origin,
+        starts_at=times[0],
+        ends_at=times[1],
+        expires_at=expires_at,
+        sealed=sealed,
+        asked_at=asked_at,
+    )
+
+
+def forget(visitor: str) -> None:
+    """The visit holds nothing any more."""
+    Hold.delete().where(Hold.visitor == visitor).execute()
+
+
+def stop_asking(hold: Hold) -> None:
+    """Forget what was sent; the time is held as long as it was."""
+    Hold.update(sealed="", asked_at=None).where(Hold.visitor == hold.visitor).execute()
+
+
+def of(visitor: str) -> Hold | None:
+    """What the visit held last, even where it ran out."""
+    return Hold.get_or_none(Hold.visitor == visitor)
+
+
 def alive(visitor: str) -> Hold | None:
     """What the visit holds now."""
     return Hold.get_or_none(Hold.visitor == visitor, Hold.expires_at > scheduling.utc_now())

@@ -28,7 +28,6 @@ from sync.two_way.standing.freshness import Outcome
 
 from . import holds, times, waiting
 from .bookings import OnlineBooking
-from .holds import Hold
 from .page import Page
 from .taking import JustTaken, approve_by, current, ignored
 
@@ -185,16 +184,13 @@ def _hold(page: Page, made: OnlineBooking, free: Free, origin: str) -> None:
     now = scheduling.utc_now()
     with database.atomic():
         page.clinic.lock()
-        Hold.delete().where(Hold.visitor == visit_of(made)).execute()
-        Hold.create(
-            clinic=page.clinic,
-            practitioner=made.booking.practitioner,
-            service=made.booking.service,
-            visitor=visit_of(made),
-            origin=origin,
-            starts_at=free.starts_at,
-            ends_at=free.ends_at,
-            expires_at=now + waiting.KEPT,
+        holds.keep(
+            made.booking.practitioner,
+            made.booking.service,
+            visit_of(made),
+            origin,
+            (free.starts_at, free.ends_at),
+            now + waiting.KEPT,
             asked_at=now,
         )
 
@@ -210,7 +206,7 @@ def look_again(page: Page, made: OnlineBooking) -> tuple[datetime, Outcome] | No
 
 def give_up(made: OnlineBooking) -> None:
     """A move waits no more."""
-    Hold.delete().where(Hold.visitor == visit_of(made)).execute()
+    holds.forget(visit_of(made))
 
 
 def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:

@@ -17,7 +17,6 @@ from models import Booking, Clinic, Patient, Service
 from . import holds, times
 from .bookings import OnlineBooking
 from .forms import Ticket
-from .holds import Hold
 from .page import Page
 
 TYPING = timedelta(minutes=30)  # how long the notice may count from a time that is not held
@@ -108,7 +107,7 @@ def take(
             zone_name=details.zone_name,
             is_to_check=is_new,
         )
-        Hold.delete().where(Hold.visitor == ticket.visitor).execute()
+        holds.forget(ticket.visitor)
         return made
 
 

@@ -16,7 +16,7 @@ from sync.two_way import live
 from sync.two_way.standing import freshness
 from sync.two_way.standing.freshness import Outcome
 
-from . import admission, taking
+from . import admission, holds, taking
 from .bookings import OnlineBooking
 from .forms import Ticket
 from .holds import Hold
@@ -83,31 +83,29 @@ def begin(page: Page, ticket: Ticket, sent: Sent, origin: str) -> Hold:
     with database.atomic():
         page.clinic.lock()
         service, free = taking.still_free(page, ticket)
-        row = Hold.get_or_none(Hold.visitor == ticket.visitor) or Hold(
-            clinic=page.clinic, visitor=ticket.visitor, origin=origin, expires_at=now
+        before = holds.of(ticket.visitor)
+        return holds.keep(
+            free.wish.calendar,
+            service,
+            ticket.visitor,
+            before.origin if before else origin,
+            (free.starts_at, free.ends_at),
+            max(before.expires_at if before else now, now + KEPT),
+            sealed=_sealed(sent),
+            asked_at=now,
         )
-        row.practitioner, row.service = free.wish.calendar, service
-        row.starts_at, row.ends_at = free.starts_at, free.ends_at
-        row.expires_at = max(row.expires_at, now + KEPT)
-        row.sealed, row.asked_at = _sealed(sent), now
-        row.save()
-        return row
 
 
 def waits(ticket: Ticket) -> Hold | None:
     """The hold of a visit that waits for an answer."""
-    return Hold.get_or_none(Hold.visitor == ticket.visitor, Hold.asked_at.is_null(False))
+    hold = holds.of(ticket.visitor)
+    return hold if hold and hold.asked_at else None
 
 
 def sent_with(hold: Hold) -> Sent:
     """What the visitor sent. Raises `vault.CannotOpen`."""
     kept = json.loads(vault.unseal(hold.sealed))
     return Sent(**{**kept, "details": Details(**kept["details"])})
-
-
-def give_up(hold: Hold) -> None:
-    """Forget what was sent; the time is held as long as it was."""
-    Hold.update(sealed="", asked_at=None).where(Hold.id == hold.id).execute()
 
 
 def finish(page: Page, ticket: Ticket, sent: Sent, outcome: Outcome) -> OnlineBooking:

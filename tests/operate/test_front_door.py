@@ -264,8 +264,8 @@ def test_a_part_that_cannot_run_ends_all_with_a_sentence(house, tmp_path):
     )
     code = (
         "import sys; from pathlib import Path; from app import create_app; from operate import"
-        " keeper, processes, web; from base.config import settings\nkeeper.TRIES = 2; processes.PROCFILE ="
-        f" Path({str(tmp_path / 'Procfile')!r})\nown ="
+        " keeper, processes, web; from base.config import settings\nkeeper.TRIES = 2;"
+        f" processes.PROCFILE = Path({str(tmp_path / 'Procfile')!r})\nown ="
         " settings.Settings.from_env()\nsys.exit(processes.start(own, web.listen('127.0.0.1',"
         " own.port), ''))"
     )

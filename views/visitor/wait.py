@@ -6,7 +6,7 @@ from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
 from base import vault
-from free_times.online import waiting
+from free_times.online import holds, waiting
 from free_times.online.forms import Ticket
 from free_times.online.page import Page
 from free_times.online.taking import JustTaken
@@ -31,7 +31,7 @@ def show(page: Page):
     try:
         sent = waiting.sent_with(hold)
     except vault.CannotOpen:
-        waiting.give_up(hold)
+        holds.stop_asking(hold)
         return details.ask_again(page, ticket)
     try:
         outcome = waiting.look_again(page, ticket, hold)
@@ -42,7 +42,7 @@ def show(page: Page):
         again = url_for("wait.show", name=page.name, **said)
         return pages.show("wait.html", page, again=again)
     answer = details.finish(page, ticket, sent, outcome, MultiDict(sent.typed))
-    waiting.give_up(hold)
+    holds.stop_asking(hold)
     return answer
 
 
