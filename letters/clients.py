@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app
 
-from base import scheduling
+from base import day_names, scheduling
 from base.bookings import client_letters
 from base.bookings.client_letters import LetterSettings, State
 from base.catalogue import _, lazy, ngettext
@@ -253,8 +253,7 @@ def _zone(zone: ZoneInfo) -> str:
 
 def day(at: datetime, zone: ZoneInfo) -> str:
     """Tuesday 2 December 2026."""
-    local = at.astimezone(zone)
-    return f"{local:%A} {local.day} {local:%B} {local.year}"
+    return day_names.full(at.astimezone(zone), year=True)
 
 
 def _was(was: State | None, booking: Booking) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
-from base import scheduling, vault
+from base import day_names, scheduling, vault
 from base.bookings import client_letters
 from base.catalogue import _
 from base.tables.outbox import Letter
@@ -274,8 +274,7 @@ KINDS: dict[str, Callable[[Letter], Text | None]] = {
 
 def _day(at: datetime, reader: User) -> str:
     """The day of an instant where the reader of a letter works: 20 November."""
-    local = at.astimezone(zones.of(reader))
-    return f"{local.day} {local:%B}"
+    return day_names.plain(at.astimezone(zones.of(reader)), year=False)
 
 
 def _body(template: str, **context: object) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from peewee import PeeweeException
 
 import models
-from base import jobs, scheduling
+from base import day_names, jobs, scheduling
 from base.catalogue import _
 from base.database import is_sqlite
 from base.tables import outbox
@@ -56,11 +56,11 @@ def _clock() -> tuple[bool, str]:
                 _(
                     "The clock says {now}, before this program was installed. Set the"
                     " machine's clock (Debian: systemd-timesyncd).",
-                    now=f"{now:%d %B %Y}",
+                    now=day_names.plain(now),
                 )
             ),
         )
-    return True, _("The clock says {now} UTC.", now=f"{now:%d %B %Y, %H:%M}")
+    return True, _("The clock says {now} UTC.", now=day_names.moment(now))
 
 
 def _database(settings) -> Iterator[tuple[bool, str]]:

@@ -24,7 +24,7 @@ FLOOR = {name: number for number, floor in enumerate(FLOORS) for name in floor}
 ROOMS = {  # the same, inside the rooms
     "base": (
         {"catalogue", "feed_presets", "passwords", "scheduling", "slots", "vault"},
-        {"config", "copies", "sharing", "text", "working_time"},
+        {"config", "copies", "day_names", "sharing", "text", "working_time"},
         {"sql"},
         {"database"},
         {"jobs", "tables"},

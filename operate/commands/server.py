@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 from peewee import PeeweeException
 
 import models
-from base import vault
+from base import day_names, vault
 from base.catalogue import _, lazy, ngettext, paragraph
 from base.config.environment import SettingsError
 from base.config.settings import Settings
@@ -136,7 +136,7 @@ def restore(file: Path, yes: bool, as_it_was: bool) -> None:
             click.confirm(
                 _(
                     "Replace the present database with the backup of {made_at} UTC?",
-                    made_at=f"{made_at:%d %B %Y, %H:%M}",
+                    made_at=day_names.moment(made_at),
                 ),
                 abort=True,
             )

@@ -5,6 +5,7 @@ What its columns mean, which number of a date is the day, whose bookings they ar
 
 from itertools import islice
 
+from base import day_names
 from base.catalogue import _
 from base.text import clean
 from models import Clinic, Practitioner
@@ -89,7 +90,7 @@ def _readings(raw: str) -> dict[str, str]:
             day = values.when(raw, order).date
         except values.NoValue:
             continue
-        said = f"{day.day} {day:%B} {day.year}"
+        said = day_names.plain(day)
         if said not in found.values():
             found[order] = said
     return found

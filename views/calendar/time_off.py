@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask_login import current_user
 
-from base import scheduling
+from base import day_names, scheduling
 from base.catalogue import _
 from base.tables.time_off import TimeOff
 from models import Practitioner
@@ -142,8 +142,8 @@ def words(row: TimeOff) -> str:
     """Lunch, every Monday 12:00–13:00; Leave, Monday 3 August to Friday 14 August."""
     kind, one_day = display.OFF_NAMES[row.kind], row.first_on == row.last_on
     if row.weekly:
-        days = _("every {weekday}", weekday=f"{row.first_on:%A}") + (
-            "" if one_day else _(" to {weekday}", weekday=f"{row.last_on:%A}")
+        days = _("every {weekday}", weekday=day_names.weekday(row.first_on)) + (
+            "" if one_day else _(" to {weekday}", weekday=day_names.weekday(row.last_on))
         )
         times = f" {row.starts}–{row.ends}" if row.starts else ""
         end = _(", until {until}", until=display.day(row.until, year=True)) if row.until else ""

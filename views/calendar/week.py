@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_login import current_user
 from peewee import fn
 
-from base import scheduling
+from base import day_names, scheduling
 from base.bookings.statuses import STATUSES
 from base.catalogue import _
 from base.tables import time_off
@@ -194,10 +194,9 @@ def revision(calendar: Practitioner, now: datetime) -> str:
 def _months(first: date, last: date) -> str:
     """November 2026; November – December 2026; December 2026 – January 2027."""
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first:%B %Y}"
-    return (
-        f"{first:%B} – {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} – {last:%B %Y}"
-    )
+        return day_names.of_year(first)
+    begin = day_names.month(first) if first.year == last.year else day_names.of_year(first)
+    return f"{begin} – {day_names.of_year(last)}"
 
 
 def switcher() -> list[tuple[str, list[Practitioner]]]:

@@ -15,7 +15,7 @@ from flask import Flask
 from flask_login import current_user
 from jinja2.ext import Extension
 
-from base import scheduling
+from base import day_names, scheduling
 from base.catalogue import _, lazy, ngettext
 from base.config.version import VERSION
 from base.scheduling import Span
@@ -121,6 +121,9 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(called=called, provider=registry.name)
     app.jinja_env.filters.update(
         day=day,
+        weekday=day_names.weekday,
+        short_weekday=day_names.short_weekday,
+        month=day_names.of_year,
         short_day=short_day,
         clock=clock,
         money=money,
@@ -178,7 +181,7 @@ def called(calendar) -> str:
 
 def day(value: date, year: bool = False) -> str:
     """Friday 20 November, with the year where asked."""
-    return f"{value:%A} {value.day} {value:%B}" + (f" {value.year}" if year else "")
+    return day_names.full(value, year)
 
 
 def near_day(on: date, today: date) -> str:
@@ -190,7 +193,7 @@ def near_day(on: date, today: date) -> str:
 
 def short_day(value: date) -> str:
     """Fri 20 Nov."""
-    return f"{value:%a} {value.day} {value:%b}"
+    return day_names.short(value)
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:
@@ -199,8 +202,7 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """20 November 2026, 14:05, in the zone."""
-    local = at.astimezone(zone)
-    return f"{local.day} {local:%B %Y, %H:%M}"
+    return day_names.moment(at.astimezone(zone))
 
 
 def when(booking: Booking) -> str:

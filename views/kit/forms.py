@@ -30,7 +30,7 @@ from wtforms.widgets import (
     TimeInput,
 )
 
-from base import scheduling, text
+from base import day_names, scheduling, text
 from base.catalogue import _, lazy
 
 
@@ -326,15 +326,7 @@ class WeekHours(Field):
     28 time inputs of one name, in order (`templates/_hours.html`).
     """
 
-    DAYS = (
-        lazy("Monday"),
-        lazy("Tuesday"),
-        lazy("Wednesday"),
-        lazy("Thursday"),
-        lazy("Friday"),
-        lazy("Saturday"),
-        lazy("Sunday"),
-    )
+    DAYS = day_names.WEEKDAYS
 
     def rows(self) -> list[tuple[str, list[str]]]:
         """For each day its name and four wall times: from, to, from, to; else empty."""

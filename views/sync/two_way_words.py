@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from base import scheduling
+from base import day_names, scheduling
 from base.catalogue import _, lazy
 from base.tables.outside import ExternalEvent
 from models import Booking, Patient, Practitioner, Service, Venue
@@ -77,7 +77,7 @@ def covers(account: Account) -> tuple[str, str]:
     """First and last day whose bookings go out."""
     bounds = local.window(account)
     days = bounds.starts_at.date(), bounds.ends_at.date() - timedelta(days=1)
-    return tuple(f"{day.day} {day:%B %Y}" for day in days)
+    return tuple(day_names.plain(day) for day in days)
 
 
 def skipped(account: Account) -> list[tuple[Booking | None, str]]:
