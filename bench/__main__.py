@@ -1,12 +1,25 @@
-"""`python -m bench [day] [http] [kills] [mirror] [overlaps] [render] [scale] [slots] [stalled]
-[sync] [visitors]`.
+"""`python -m bench [day] [http] [kills] [mirror] [overlaps] [render] [scale] [sharing] [slots]
+[stalled] [sync] [visitors]`.
 
 All of them without a name.
 """
 
 import sys
 
-from . import day, http, kills, mirror, overlaps, render, scale, slots, stalled, sync, visitors
+from . import (
+    day,
+    http,
+    kills,
+    mirror,
+    overlaps,
+    render,
+    scale,
+    sharing,
+    slots,
+    stalled,
+    sync,
+    visitors,
+)
 
 PARTS = {
     "day": day.run,
@@ -16,6 +29,7 @@ PARTS = {
     "overlaps": overlaps.run,
     "render": render.run,
     "scale": scale.run,
+    "sharing": sharing.run,
     "slots": slots.run,
     "stalled": stalled.run,
     "sync": sync.run,

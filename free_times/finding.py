@@ -77,7 +77,7 @@ def free_times(
     """Free times that begin in [start, end], soonest first, every `step` minutes from each opening
     hour. `suits` leaves out times of the day. Gaps are kept. Wishes with rules also keep to the
     notice and horizon of these, counted from `now` (None: the present). Without `proposes` the one
-    named is any who is free: whose turn it is needs 28 more days of everybody's bookings.
+    named is any who is free: whose turn it is needs five more weeks of everybody's bookings.
     """
     if end < start:
         return

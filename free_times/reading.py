@@ -15,7 +15,7 @@ from peewee import SQL, fn
 from base import scheduling
 from base.bookings.statuses import FREE_STATUSES
 from base.database import EPOCH, InstantField, database
-from base.sharing import LOOK_BACK_DAYS, Share
+from base.sharing import LOOK_AHEAD_DAYS, LOOK_BACK_DAYS, Share
 from base.slots import DAY, MINUTE, Stretch, TakenTime, full
 from base.tables import time_off
 from base.tables.outside import ExternalEvent
@@ -64,12 +64,15 @@ def read(
     team books).
     """
     start, end = _within_history(start), _within_history(end)
-    since = _within_history(start - timedelta(days=LOOK_BACK_DAYS)) if with_shares else start
-    near = since - LONGEST_GAP, end + LONGEST_GAP  # what is taken there may reach into the window
+    since, until = start, end
+    if with_shares:
+        since = _within_history(start - timedelta(days=LOOK_BACK_DAYS))
+        until = _within_history(end + timedelta(days=LOOK_AHEAD_DAYS))
+    near = since - LONGEST_GAP, until + LONGEST_GAP  # what is taken there may reach into the window
     rotas = time_off.rotas(calendars, *near)
     people = {one.user_id for one in calendars}
     rows: dict[int, list[Sequence]] = defaultdict(list)
-    for row in database.execute(rows_of(people, since, end, but, with_sources)).fetchall():
+    for row in database.execute(rows_of(people, since, until, but, with_sources)).fetchall():
         rows[row[_USER]].append(row)
     found = []
     for calendar, own in zip(calendars, rules or [None] * len(calendars), strict=True):
@@ -80,14 +83,14 @@ def read(
             held = [row for row in held if row[_CALENDAR]]
         off = rota.closed(*near)
         closed = [(number(stretch.starts_at), number(stretch.ends_at)) for stretch in off]
-        openings = openings_of(rota, since, end)
+        openings = openings_of(rota, since, until)
         taken = [row if row[_STARTS_ON] is None else _whole_days(row, zone) for row in held]
         share = _share(calendar, openings, closed, held) if with_shares else None
-        first = number(start) - DAY
+        first, last = number(start) - DAY, number(end) + DAY
         found.append(
             Working(
                 calendar,
-                [one for one in openings if one[1] > first],
+                [one for one in openings if one[1] > first and one[0] < last],
                 [*taken, *(TakenTime(*one) for one in closed)],
                 share,
                 _sources(held, off) if with_sources else [],
