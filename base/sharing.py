@@ -53,7 +53,7 @@ class Share:
         for start in given:
             weeks[week(start)] = weeks.get(week(start), 0) + 1
         starts = sorted([one[0] for one in booked])
-        if any([one[1] - one[0] > DAY for one in openings]):  # hours that touch midnight are one
+        if any(one[1] - one[0] > DAY for one in openings):  # hours that touch midnight are one
             openings = [part for one in openings for part in _parts(*one)]
         visits = [one for one in booked if one[1] - one[0] < _LONG]
         if len(visits) < len(booked):

@@ -1,5 +1,5 @@
-"""A thousand visits for which anyone will do, in many clinics: how far apart is the use of everybody's
-time in the end?
+"""A thousand visits for which anyone will do, in many clinics: how far apart is the use of
+everybody's time in the end?
 
 Nobody is chosen where only one is free. What only this person could take is theirs by no rule, so
 the law leaves it out; and the spread as it is stands beside it.
