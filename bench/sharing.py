@@ -145,7 +145,7 @@ class Clinic:
 
     @property
     def spread_of_choices(self) -> float:
-        """How far somebody lies above another by visits that the other, or a third, was free for."""
+        """How far somebody lies above another by visits for which somebody else was free."""
         there = [one for one in self.people if one.was_there]
         return max(
             [
