@@ -802,9 +802,11 @@ class Booking(Placed, InSeries, Base):
 
     @classmethod
     @database.atomic()
-    def add_many(cls, clinic: Clinic, rows: Iterable[dict], actor: User | None) -> None:
+    def add_many(
+        cls, clinic: Clinic, rows: Iterable[dict], actor: User | None, entry_id: int | None = None
+    ) -> int:
         """Insert a heap of bookings (columns by name, `practitioner` as id), with one revision and
-        one audit entry for all.
+        one audit entry for all. Gives its id, to be handed in with the next portion.
 
         Looks for no conflicts: who calls has, inside the same transaction, which holds the
         clinic by `lock`.
@@ -818,7 +820,7 @@ class Booking(Placed, InSeries, Base):
 
         count = insert_many_rows(cls, bookings())
         cls.bump(clinic, *Practitioner.select().where(Practitioner.id.in_(calendars)))
-        AuditEntry.note(clinic, actor, "bookings.added", clinic, count=count)
+        return AuditEntry.note_portion(clinic, actor, "bookings.added", count, entry_id)
 
     @staticmethod
     def bump(clinic: Clinic, *practitioners: Practitioner) -> None:

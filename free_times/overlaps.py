@@ -1,13 +1,14 @@
 """Bookings of one person at the same time, and whether somebody agreed to it."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from peewee import chunked
 
 from base.bookings.agreements import Agreement
 from base.bookings.clashes import booking_key
 from base.bookings.statuses import FREE_STATUSES
-from base.database import database
+from base.database import EPOCH, database
 from models import Booking, Clinic, User
 
 SECOND = 1_000_000  # in microseconds
@@ -23,7 +24,7 @@ WITH marked AS (
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS reach
   FROM booking b JOIN practitioner p ON p.id = b.practitioner_id
-  WHERE b.clinic_id = {clinic} AND b.status NOT IN {free}
+  WHERE b.clinic_id = {clinic} AND b.status NOT IN {free} {within}
 )
 SELECT o.id, o.starts_at, o.ends_at, m.id, m.starts_at, m.ends_at
 FROM marked m
@@ -49,12 +50,25 @@ class Pair:
     is_agreed: bool = True
 
 
-def pairs(clinic: Clinic, since: int = 0) -> list[Pair]:
+def pairs(
+    clinic: Clinic, since: int = 0, within: tuple[datetime, datetime] | None = None
+) -> list[Pair]:
     """All bookings of the clinic that hold time and overlap another one of the same person, two by
-    two, in order of time; with `since` only where one of them has a greater id than that.
+    two, in order of time; with `since` only where one of them has a greater id than that, `within`
+    two instants only where both touch the stretch between them.
     """
+    bounds = ""
+    if within:
+        start, end = ((at - EPOCH) // timedelta(microseconds=1) for at in within)
+        bounds = (
+            f"AND b.starts_at < {end} AND b.ends_at > {start} AND b.starts_at > {start - _LONGEST}"
+        )
     statement = _PAIRS.format(
-        clinic=int(clinic.id), free=FREE_STATUSES, longest=_LONGEST, since=int(since)
+        clinic=int(clinic.id),
+        free=FREE_STATUSES,
+        longest=_LONGEST,
+        since=int(since),
+        within=bounds,
     )
     rows = database.execute_sql(statement).fetchall()
     agreed = {}
@@ -87,9 +101,15 @@ def latest_id() -> int:
     return Booking.select(Booking.id).order_by(Booking.id.desc()).limit(1).scalar() or 0
 
 
-def agree_to_new(clinic: Clinic, since: int, by: User | None, how: str) -> None:
-    """Write down that whoever made the bookings after the id `since` chose to take overlaps, in the
-    same transaction.
+def agree_to_new(
+    clinic: Clinic,
+    since: int,
+    by: User | None,
+    how: str,
+    within: tuple[datetime, datetime] | None = None,
+) -> None:
+    """Write down that whoever made the bookings after the id `since` chose to take overlaps
+    `within` two instants, in the same transaction.
     """
-    found = [pair for pair in pairs(clinic, since) if not pair.is_agreed]
+    found = [pair for pair in pairs(clinic, since, within) if not pair.is_agreed]
     Agreement.keep([(pair.second, pair.keys[0]) for pair in found], by, how)

@@ -46,6 +46,21 @@ class AuditEntry(Base):
             detail=detail,
         )
 
+    @classmethod
+    def note_portion(
+        cls, clinic: Base, actor: Base | None, action: str, count: int, entry_id: int | None
+    ) -> int:
+        """Note `count` rows more beneath the entry of the portions before (None: there is none).
+
+        Gives the entry's id.
+        """
+        if entry_id is None:
+            return cls.note(clinic, actor, action, clinic, count=count).id
+        entry = cls.get_by_id(entry_id)
+        entry.detail = {**entry.detail, "count": entry.detail["count"] + count}
+        entry.save(only=[cls.detail])
+        return entry_id
+
     def spread(self, rows: Iterable[Base]) -> None:
         """Tell the same of further rows of its kind, beneath this entry."""
         detail = {

@@ -98,8 +98,17 @@ class Numbered(Archivable):
         return cls.add(clinic, actor, **names, **contact)
 
     @classmethod
-    def add_many(cls, clinic: Base, rows: Iterable[dict[str, Any]], actor: Base | None) -> None:
-        """Insert a heap of clients (columns by name), with one audit entry for all."""
+    def add_many(
+        cls,
+        clinic: Base,
+        rows: Iterable[dict[str, Any]],
+        actor: Base | None,
+        entry_id: int | None = None,
+    ) -> int:
+        """Insert a heap of clients (columns by name), with one audit entry for all.
+
+        Gives its id, to be handed in with the next portion of the same heap. Raises Taken.
+        """
 
         def clients() -> Iterator[Numbered]:
             for row in rows:
@@ -108,8 +117,9 @@ class Numbered(Archivable):
                 yield client
 
         with database.atomic():
-            count = insert_many_rows(cls, clients())
-            AuditEntry.note(clinic, actor, "patients.added", clinic, count=count)
+            with unique():
+                count = insert_many_rows(cls, clients())
+            return AuditEntry.note_portion(clinic, actor, "patients.added", count, entry_id)
 
     @classmethod
     def fill_internal_ids(cls, clinic: Base) -> None:

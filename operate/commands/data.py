@@ -127,13 +127,13 @@ def _say(report, lines: int, kind: str) -> None:
     for entry in report.entries():
         where = f"{entry['line']}, {entry['column']}" if entry["column"] else entry["line"]
         click.echo(_("Line {where}: {sentence}", where=where, sentence=entry["sentence"]))
-    stored = report.rows if report.taken else ()
+    stored = report.stored
     click.echo(
         _(
             "{total} lines, {bad} of them bad. Imported: {stored} {kind}.",
             total=f"{lines:,}",
-            bad=f"{len(report.bad):,}",
-            stored=f"{len(stored):,}",
+            bad=f"{lines - stored if report.taken else len(report.bad):,}",
+            stored=f"{stored:,}",
             kind=kind,
         )
     )

@@ -4,27 +4,26 @@
 called and mean. `clients` and `bookings` `read` each line by what the clinic has (its calendars,
 services, clients), and `fit` what only the whole can tell: duplicates and overlaps, in the file and
 against the database. `look` does both and changes nothing; `store` does them again and adds the
-good lines, with the last look and the adding in one transaction. On the web a person decides
-between the two (`check`, then `take`). Sentences about a line never repeat what stands in a
-client's column.
+good lines in portions (`taking`). On the web a person decides between the two (`check`, then
+`take`). Sentences about a line never repeat what stands in a client's column.
 """
 
-import csv
-import io
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from base import jobs
 from base.catalogue import _
+from base.database import alone
 from base.text import clean, places
-from models import Clinic, User, database
+from models import Clinic, User
 
-from . import asking, bookings, clients
-from .columns import COLUMNS, OURS
+from . import asking, bookings, clients, written
+from .begun import Begun
+from .columns import COLUMNS
 from .report import Report, read_lines
 from .sheet import MOST_BYTES, Sheet, Unreadable, decode, keys, open_sheet, peek, short
+from .taking import take_in
 from .upload import ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
@@ -105,17 +104,26 @@ def store(
     wanted: Callable[[Report], bool],
     progress: Progress = _unwatched,
 ) -> Report:
-    """Check once more and take in the good lines, in one transaction.
+    """Check once more and take in the good lines, in portions.
 
-    `wanted` says yes or no to what is found then. Calendars outside follow.
+    `wanted` says yes or no to what is found then. Calendars outside follow. Lines that no longer
+    fit once their portion comes are bad as well.
     """
-    report = _read(sheet, clinic, progress)
-    with database.atomic():
-        _KINDS[sheet.kind].fit(clinic, report, bool(sheet.choices.get("overlaps")))
-        report.taken = wanted(report)
-        if report.taken and report.rows:
-            _KINDS[sheet.kind].add(clinic, report.rows, actor)
+    report, begun = _read(sheet, clinic, progress), Begun()
+    taking = _taking(sheet, clinic, begun)
+    taking.fit(report)
+    report.taken = wanted(report)
+    if report.taken and report.rows:
+        take_in(clinic, taking, report.rows, actor, begun, lambda: True, lambda is_last: None)
+        report.stored = begun.count
+        for entry in begun.left:
+            report.fault(entry["line"], entry["column"], entry["sentence"])
     return report
+
+
+def _taking(sheet: Sheet, clinic: Clinic, begun: Begun) -> "bookings.Taking | clients.Taking":
+    takes_overlaps = bool(sheet.choices.get("overlaps"))
+    return _KINDS[sheet.kind].Taking(clinic, begun, takes_overlaps)
 
 
 def begin(clinic: Clinic, user: User | None, kind: str, raw: bytes) -> Import:
@@ -225,9 +233,13 @@ def accept(row: Import, actor: User | None) -> bool:
 def check_again(row: Import, actor: User, overlaps: bool = False) -> bool:
     """Look at the file anew.
 
-    After a fault, when the clinic got what was missing, or with other `overlaps`. False while it is
-    being taken in, or after.
+    After a fault, when the clinic got what was missing, or with other `overlaps`. Where the fault
+    was in the middle of taking it in, go on with that. False while it is being taken in, or after.
     """
+    if row.phase == "failed" and row.begun:
+        return bool(
+            row.advance(("failed",), "taking", actor) and jobs.enqueue(_QUEUE, take, row.id)
+        )
     again = row.advance(
         ("checking", "checked", "failed"),
         "checking",
@@ -292,37 +304,63 @@ def check(import_id: int) -> None:
 
 
 def take(import_id: int) -> None:
-    """Job: take in exactly what the check found good, once.
+    """Job: take in exactly what the check found good, once, and go on where an earlier one ended.
 
-    Where the clinic changed meanwhile, back to a person with the new report.
+    Where the clinic changed before that, back to a person with the new report.
     """
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
         return
-    over = row.problems.get("over")  # a check by an earlier version has none
-    promised = row.good, row.problems["bad"], over
-
-    def wanted(report: Report) -> bool:
-        found = report.overlap_digest if over or report.overlaps else None
-        if (len(report.rows), sorted(report.bad), found) != promised:
-            return False
-        return row.advance(
-            ("taking",), "taken", row.user, problems=_KINDS[row.kind].first_of(report.rows)
+    with _or_failed(row):
+        sheet, begun = _sheet(row), row.begun or Begun()
+        report = _read(sheet, row.clinic, _unwatched if begun.line else row.progress)
+        taking = _taking(sheet, row.clinic, begun)
+        if begun.line:
+            report.keep_after(begun.line, set(row.problems["bad"]), taking.line)
+        taking.fit(report)
+        if taking.may_differ() if begun.line else not _is_promised(row, report):
+            found = look(sheet, row.clinic) if begun.line else report
+            return _show_again(row, sheet, found, begun.line)
+        if begun.line:
+            begun.leave(report)
+        elif report.rows:
+            begun.first = _KINDS[row.kind].first_of(report.rows)
+        take_in(
+            row.clinic,
+            taking,
+            report.rows,
+            row.user,
+            begun,
+            lambda: row.is_taken_up_to(begun.line),
+            lambda is_last: row.settle(begun, is_last),
         )
 
-    with _or_failed(row):
-        sheet = _sheet(row)
-        report = store(sheet, row.clinic, row.user, wanted, row.progress)
-        if not report.taken:
-            report.note(
-                1,
-                "",
-                _(
-                    "The clinic changed since the last check, so we looked again. Nothing is"
-                    " imported yet."
-                ),
-            )
-            row.advance(("taking",), "checked", None, **_found(sheet, report))
+
+def _is_promised(row: Import, report: Report) -> bool:
+    """Whether this is what the person who said yes was shown."""
+    over = row.problems.get("over")  # a check by an earlier version has none
+    found = report.overlap_digest if over or report.overlaps else None
+    promised = row.good, row.problems["bad"], over
+    return (len(report.rows), sorted(report.bad), found) == promised
+
+
+def _show_again(row: Import, sheet: Sheet, report: Report, line: int) -> None:
+    """Back to a person, with what is found now; not while another worker takes it in."""
+    report.note(
+        1,
+        "",
+        _("The clinic changed since the last check, so we looked again. Nothing is imported yet.")
+        if row.begun is None
+        else _(
+            "{count} were imported, then Kalends was stopped, and the clinic changed. We looked at"
+            " the whole file again: what was imported counts as being in Kalends already.",
+            count=f"{row.begun.count:,}",
+        ),
+    )
+    found = {**_found(sheet, report), **row.not_begun()}
+    with alone(row):
+        if row.is_taken_up_to(line):
+            row.advance(("taking",), "checked", None, **found)
 
 
 @contextmanager
@@ -342,39 +380,10 @@ def sweep() -> None:
 
 
 def bad_lines(row: Import) -> str:
-    """The bad lines of a checked file as CSV, with why.
-
-    Cells that a spreadsheet would run are made text.
-    """
-    sheet, bad = _sheet(row), set(row.problems["bad"])
-    why = defaultdict(list)
-    for entry in row.problems["entries"]:
-        if entry["tone"] == "danger":
-            why[entry["line"]].append(f"{entry['column']}: {entry['sentence']}".removeprefix(": "))
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=sheet.delimiter)
-    writer.writerow([*map(_harmless, sheet.header), *OURS])
-    for number, cells, __ in sheet.lines():
-        if number in bad:
-            padded = [*cells, *[""] * (len(sheet.header) - len(cells))]
-            writer.writerow([*map(_harmless, padded), number, " ".join(why[number])])
-    return "\ufeff" + out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    return (
-        "'" + cell
-        if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\n")
-        else cell
-    )
+    """The bad lines of a checked file as CSV, with why."""
+    return written.bad_lines(row, _sheet(row))
 
 
 def example(kind: str, clinic: Clinic) -> str:
     """A file to start from, with lines that this clinic could import."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    lines = _KINDS[kind].example(clinic)
-    names = [column.name for column in COLUMNS[kind] if any(column.name in line for line in lines)]
-    writer.writerow(names)
-    writer.writerows([line.get(name, "") for name in names] for line in lines)
-    return "\ufeff" + out.getvalue()
+    return written.example(COLUMNS[kind], _KINDS[kind].example(clinic))

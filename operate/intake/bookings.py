@@ -8,20 +8,22 @@ from functools import lru_cache
 from peewee import fn
 
 from base import scheduling
+from base.bookings.statuses import FREE_STATUSES
 from base.catalogue import _
 from base.text import search_key
 from free_times import overlaps
 from models import Booking, Clinic, Patient, Practitioner, Service, User
 
 from . import course, values
+from .begun import Begun
 from .columns import EXCLUSIVE_ENDS, INCLUSIVE_ENDS
-from .fitting import Row, fit
-from .report import Cells
+from .fitting import Known, Row, came, fit
+from .report import Cells, Report
 from .sheet import Sheet, short
 from .times import Time
 from .values import NoValue
 
-__all__ = ["add", "example", "first_of", "fit", "reader"]
+__all__ = ["Taking", "example", "first_of", "fit", "reader"]
 
 _key = lru_cache(1_000)(search_key)  # of the few words that every line repeats
 
@@ -185,15 +187,86 @@ def first_of(rows: list[Row]) -> dict:
     }
 
 
-def add(clinic: Clinic, rows: list[Row], actor: User | None) -> None:
-    """Make the bookings of these rows, in one transaction.
+class Taking:
+    """Making the bookings of a file that was held against the clinic, a portion at a time."""
 
-    Writes down which overlaps somebody chose to take.
-    """
-    before = overlaps.latest_id()
-    Booking.add_many(clinic, (row.columns() for row in rows), actor)
-    if any(row.shares for row in rows):
-        overlaps.agree_to_new(clinic, before, actor, "import")
+    def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
+        self._clinic, self._begun, self._takes_overlaps = clinic, begun, takes_overlaps
+        # by a worker that does not know which lines overlap what an earlier one brought in
+        self._is_resumed = takes_overlaps and begun.line > 0
+        self._known: Known = {}
+        self._rev = 0
+
+    def fit(self, report: Report) -> None:
+        """Hold the lines of a report against the clinic."""
+        self._rev = self._latest_rev()  # what comes after this is looked for later
+        self._known = fit(self._clinic, report, self._takes_overlaps, self._begun.own)
+
+    def line(self, row: Row) -> int:
+        """Where in the file it stands."""
+        return row.line
+
+    def may_differ(self) -> bool:
+        """Whether lines that an earlier worker left are to be shown to a person again: which
+        overlaps are agreed to, and the clinic changed since.
+        """
+        return self._takes_overlaps and self._rev != self._begun.rev
+
+    def is_current(self) -> bool:
+        """Whether the clinic is as it was at the last look. Call it while the clinic is held."""
+        return self._latest_rev() == self._rev
+
+    def look_again(self, rows: list[Row], report: Report) -> list[Row]:
+        """The rows that still fit; the report says why the others do not."""
+        self._rev = self._latest_rev()
+        there, diaries = came(self._clinic, rows, self._known, self._begun.own)
+        merged = dict(
+            Patient.select(Patient.id, Patient.merged_into)
+            .where(Patient.clinic == self._clinic, Patient.merged_into.is_null(False))
+            .tuples()
+        )
+        kept = []
+        for row in rows:
+            row.patient = merged.get(row.patient, row.patient)
+            user = row.calendar.user
+            if row.key in there:
+                report.fault(row.line, "", _("This booking is in Kalends already."))
+            elif row.status not in FREE_STATUSES and diaries[user.id].is_taken(row):
+                other = _("a booking that is in Kalends")
+                report.fault(
+                    row.line,
+                    "start",
+                    _("{user} is busy then: it overlaps {other}.", user=user.name, other=other),
+                )
+            else:
+                kept.append(row)
+        return kept
+
+    def add(self, rows: list[Row], actor: User | None, report: Report) -> int:
+        """Make the bookings of these rows and count them, in the transaction that holds the clinic.
+
+        Writes down which overlaps somebody chose to take.
+        """
+        still_open = {calendar.id for calendar in Practitioner.listed(self._clinic)}
+        for row in rows:
+            if row.calendar.id not in still_open:
+                report.fault(row.line, "calendar", _("This calendar was closed meanwhile."))
+        rows = [row for row in rows if row.calendar.id in still_open]
+        before = overlaps.latest_id()
+        if rows:
+            self._begun.entry = Booking.add_many(
+                self._clinic, (row.columns() for row in rows), actor, self._begun.entry
+            )
+            self._begun.add_own(before + 1, overlaps.latest_id())
+        sharing = [row.span for row in rows if row.shares or self._is_resumed]
+        if sharing:
+            within = min(span.starts_at for span in sharing), max(s.ends_at for s in sharing)
+            overlaps.agree_to_new(self._clinic, before, actor, "import", within)
+        self._begun.rev = self._rev = self._latest_rev()
+        return len(rows)
+
+    def _latest_rev(self) -> int:
+        return Clinic.select(Clinic.latest_rev).where(Clinic.id == self._clinic.id).scalar()
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:

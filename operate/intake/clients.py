@@ -3,20 +3,22 @@
 from collections.abc import Callable
 
 from base.catalogue import _
+from base.database import Taken
 from base.text import NoAddress, email, search_key
 from models import Clinic, Patient, User
 
 from . import values
+from .begun import Begun
 from .report import Cells, Report
 from .sheet import Sheet
 
 
-def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], tuple[int, dict]]:
-    """How to read one line: (its number, columns of the client)."""
+def reader(clinic: Clinic, sheet: Sheet) -> Callable[[Cells], dict]:
+    """How to read one line: the columns of the client, and as `line` its number."""
     return _read
 
 
-def _read(cells: Cells) -> tuple[int, dict]:
+def _read(cells: Cells) -> dict:
     first, last, whole = (
         cells.take("first_name", 80),
         cells.take("last_name", 80),
@@ -34,6 +36,7 @@ def _read(cells: Cells) -> tuple[int, dict]:
         ]
     )
     row = {
+        "line": cells.number,
         "first_name": first,
         "last_name": last,
         "internal_id": cells.take("internal_id", 20),
@@ -56,7 +59,7 @@ def _read(cells: Cells) -> tuple[int, dict]:
         row["email"] = row["email"] and email(row["email"])
     except NoAddress:
         cells.fault("email", _("Write an address such as name@example.org."))
-    return cells.number, row
+    return row
 
 
 def _phones(cells: Cells) -> tuple[str, list[str]]:
@@ -74,28 +77,19 @@ def _phones(cells: Cells) -> tuple[str, list[str]]:
     ]
 
 
-def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
+def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> set[str]:
     """Refuse IDs, and people without an ID, who stand here already or twice in the file.
 
-    Gives IDs to those without.
+    Gives the IDs that are in use, here or in the file, in small letters.
     """
-    columns = (
-        Patient.internal_id,
-        Patient.first_name,
-        Patient.last_name,
-        Patient.email,
-        Patient.phone,
-    )
-    there = [
-        (internal_id, _person(*rest))
-        for internal_id, *rest in Patient.select(*columns).where(Patient.clinic == clinic).tuples()
-    ]
+    there = _known(clinic)
     ids: dict[str, int | None] = {
         internal_id.lower(): None for internal_id, __ in there if internal_id
     }
     people: dict[tuple, int | None] = {person: None for __, person in there}
     kept = []
-    for line, row in report.rows:
+    for row in report.rows:
+        line = row["line"]
         person = _person(row["first_name"], row["last_name"], row["email"], row["phone"])
         column, seen, key = (
             ("internal_id", ids, row["internal_id"].lower())
@@ -103,23 +97,37 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
             else ("first_name", people, person)
         )
         if key in seen:
-            what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
-            report.fault(
-                line,
-                column,
-                _("Line {line} has {what} already.", line=seen[key], what=what)
-                if seen[key]
-                else _("A client in Kalends has {what} already.", what=what),
-            )
+            _refuse(report, line, column, seen[key])
             continue
         seen[key] = people[person] = line
         kept.append(row)
-    number = int(Patient.next_internal_id(clinic)[2:])
-    for row in kept:
-        while not row["internal_id"]:
-            row["internal_id"] = f"K-{number}" if f"k-{number}" not in ids else ""
-            number += 1
     report.rows = kept
+    return set(ids)
+
+
+def _refuse(report: Report, line: int, column: str, earlier: int | None) -> None:
+    """Say that the same ID, or person, is there already: in an earlier line, or in Kalends."""
+    what = _("this ID") if column == "internal_id" else _("this name, e-mail and phone")
+    report.fault(
+        line,
+        column,
+        _("Line {line} has {what} already.", line=earlier, what=what)
+        if earlier
+        else _("A client in Kalends has {what} already.", what=what),
+    )
+
+
+def _known(clinic: Clinic, since: int = 0) -> list[tuple[str | None, tuple[str, str, str]]]:
+    """The clients with a greater id than that: their internal IDs, and who they are."""
+    columns = (
+        Patient.internal_id,
+        Patient.first_name,
+        Patient.last_name,
+        Patient.email,
+        Patient.phone,
+    )
+    rows = Patient.select(*columns).where(Patient.clinic == clinic, Patient.id > since).tuples()
+    return [(internal_id, _person(*rest)) for internal_id, *rest in rows]
 
 
 def _person(first: str, last: str, mail: str, phone: str) -> tuple[str, str, str]:
@@ -131,9 +139,83 @@ def first_of(rows: list[dict]) -> dict:
     return {}
 
 
-def add(clinic: Clinic, rows: list[dict], actor: User | None) -> None:
-    """Make the clients of these rows, in one transaction."""
-    Patient.add_many(clinic, rows, actor)
+class Taking:
+    """Making the clients of a file that was held against the clinic, a portion at a time."""
+
+    def __init__(self, clinic: Clinic, begun: Begun, takes_overlaps: bool):
+        self._clinic, self._begun = clinic, begun
+        self._ids: set[str] = set()
+        self._seen = self._number = 0
+
+    def fit(self, report: Report) -> None:
+        """Hold the lines of a report against the clinic."""
+        self._seen = _latest_id()  # who comes after this is looked for later
+        self._ids = fit(self._clinic, report)
+        self._number = int(Patient.next_internal_id(self._clinic)[2:]) - 1
+
+    def line(self, row: dict) -> int:
+        """Where in the file it stands."""
+        return row["line"]
+
+    def may_differ(self) -> bool:
+        """Nothing that a person agreed to can have become another thing."""
+        return False
+
+    def is_current(self) -> bool:
+        """Each portion looks for itself who came meanwhile."""
+        return True
+
+    def look_again(self, rows: list[dict], report: Report) -> list[dict]:
+        """All rows: see `is_current`."""
+        return rows
+
+    def add(self, rows: list[dict], actor: User | None, report: Report) -> int:
+        """Make the clients of these rows and count them, in the transaction that holds the clinic.
+
+        Gives IDs to those without.
+        """
+        came = _known(self._clinic, self._seen)
+        try:
+            count = self._add(self._without(rows, came, report), actor)
+        except Taken:  # somebody gave such an ID to a client who was there
+            count = self._add(self._without(rows, _known(self._clinic), report), actor)
+        self._seen = _latest_id()
+        return count
+
+    def _without(self, rows: list[dict], there: list, report: Report) -> list[dict]:
+        """The rows without those who are `there`."""
+        ids = {internal_id.lower() for internal_id, __ in there if internal_id}
+        people = {person for __, person in there}
+        self._ids |= ids
+        kept = []
+        for row in rows:
+            line = row["line"]
+            person = _person(row["first_name"], row["last_name"], row["email"], row["phone"])
+            if row["internal_id"].lower() in ids:
+                _refuse(report, line, "internal_id", None)
+            elif not row["internal_id"] and person in people:
+                _refuse(report, line, "first_name", None)
+            else:
+                kept.append({name: row[name] for name in row if name != "line"})
+        return kept
+
+    def _add(self, rows: list[dict], actor: User | None) -> int:
+        for row in rows:
+            row["internal_id"] = row["internal_id"] or self._next_id()
+        if rows:
+            self._begun.entry = Patient.add_many(self._clinic, rows, actor, self._begun.entry)
+        return len(rows)
+
+    def _next_id(self) -> str:
+        """The next free generated ID."""
+        self._number += 1
+        while f"k-{self._number}" in self._ids:
+            self._number += 1
+        return f"K-{self._number}"
+
+
+def _latest_id() -> int:
+    return Patient.select(Patient.id).order_by(Patient.id.desc()).limit(1).scalar() or 0
 
 
 def example(clinic: Clinic) -> list[dict[str, str]]:

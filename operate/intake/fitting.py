@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,9 @@ from .report import Report
 
 # Overlaps of two bookings that one file may bring in: each is written down.
 MOST_OVERLAPS = 100_000
+
+# Bookings by id: person, calendar, client, from, to, whether they hold no time.
+Known = dict[int, tuple[int, int, int | None, datetime, datetime, bool]]
 
 
 @dataclass(slots=True)
@@ -104,19 +108,23 @@ class Diary:
         self._lines.insert(at, line)
 
 
-def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
+def fit(
+    clinic: Clinic,
+    report: Report,
+    takes_overlaps: bool = False,
+    own: Sequence[list[int]] = (),
+) -> Known:
     """Refuse what is here already, and what overlaps other bookings of the same person.
 
-    With `takes_overlaps` those that overlap are taken.
-
-    Busy times outside and time off are only told. Holds the clinic in a transaction.
+    With `takes_overlaps` those that overlap are taken. Busy times outside and time off are only
+    told. `own` are ranges of ids of bookings that the same file brought in before: each of them was
+    held against these lines already. Gives the bookings that were looked at.
     """
-    clinic.lock()
     if not report.rows:
-        return
+        return {}
     first = min(row.span.starts_at for row in report.rows)
     last = max(row.span.ends_at for row in report.rows)
-    there, diaries, spans = _booked(clinic, first, last)
+    there, diaries, spans, known = _booked(clinic, first, last, own)
     outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
     kept, still_open = [], {calendar.id for calendar in Practitioner.listed(clinic)}
@@ -153,6 +161,30 @@ def fit(clinic: Clinic, report: Report, takes_overlaps: bool = False) -> None:
     if takes_overlaps and _overlaps(kept, spans) > MOST_OVERLAPS:
         kept = _refuse_overlaps(report, kept)
     report.rows = kept
+    return known
+
+
+def came(
+    clinic: Clinic, rows: Sequence[Row], known: Known, own: Sequence[list[int]]
+) -> tuple[set[tuple], dict[int, Diary]]:
+    """The bookings at these times that are not as they were `known`, which is brought up to date:
+    by what no two share, and when they keep each person busy.
+    """
+    there: set[tuple] = set()
+    diaries: dict[int, Diary] = defaultdict(Diary)
+    if not rows:
+        return there, diaries
+    first, last = min(row.span.starts_at for row in rows), max(row.span.ends_at for row in rows)
+    for booking, user, calendar, patient, starts_at, ends_at, status in standing.bookings(
+        clinic, first, last, own
+    ):
+        facts = user, calendar, patient, starts_at, ends_at, status in FREE_STATUSES
+        if known.get(booking) != facts:
+            known[booking] = facts
+            there.add((calendar, patient, starts_at, ends_at))
+            if status not in FREE_STATUSES:
+                diaries[user].block(starts_at, ends_at)
+    return there, diaries
 
 
 def _overlaps(rows: list[Row], spans: dict[int, list[tuple[datetime, datetime]]]) -> int:
@@ -188,22 +220,24 @@ def _refuse_overlaps(report: Report, rows: list[Row]) -> list[Row]:
 
 
 def _booked(
-    clinic: Clinic, first: datetime, last: datetime
-) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]]]:
-    """The bookings that are there by what no two share, and when they keep each person busy: as a
-    diary, and each by itself.
+    clinic: Clinic, first: datetime, last: datetime, own: Sequence[list[int]]
+) -> tuple[set[tuple], dict[int, Diary], dict[int, list[tuple[datetime, datetime]]], Known]:
+    """The bookings that are there by what no two share, when they keep each person busy (as a
+    diary, and each by itself), and each by its id.
     """
+    known: Known = {}
     there: set[tuple] = set()
     diaries: dict[int, Diary] = defaultdict(Diary)
     spans: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for user, calendar, patient, starts_at, ends_at, status in standing.bookings(
-        clinic, first, last
+    for booking, user, calendar, patient, starts_at, ends_at, status in standing.bookings(
+        clinic, first, last, own
     ):
+        known[booking] = user, calendar, patient, starts_at, ends_at, status in FREE_STATUSES
         there.add((calendar, patient, starts_at, ends_at))
         if status not in FREE_STATUSES:
             diaries[user].block(starts_at, ends_at)
             spans[user].append((starts_at, ends_at))
-    return there, diaries, spans
+    return there, diaries, spans, known
 
 
 def _outside(rows: list[Row], first: datetime, last: datetime) -> dict[int, Diary]:

@@ -6,6 +6,7 @@ Good rows, bad lines, and why; and the cells of one line, which report what is w
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from base.catalogue import _
 from base.text import TooLong, clean, mended
@@ -33,6 +34,7 @@ class Report:
     overlaps: int = 0  # lines whose time somebody else has
     overlapped: list[str] = field(default_factory=list)  # which of them, and what is there
     taken: bool = False
+    stored: int = 0  # how many came in
 
     def fault(self, line: int, column: str, sentence: str) -> None:
         """Say what keeps the line out."""
@@ -41,6 +43,19 @@ class Report:
             self.faults.append(
                 {"line": line, "column": column, "sentence": sentence, "tone": "danger"}
             )
+
+    def keep_after(self, settled: int, bad: set[int], line: Callable[[Any], int]) -> None:
+        """Forget the lines up to `settled`, and those that were `bad` before.
+
+        `line` gives a row's number.
+        """
+
+        def counts(number: int) -> bool:
+            return number > settled and number not in bad
+
+        self.rows = [row for row in self.rows if counts(line(row))]
+        self.bad = {number for number in self.bad if counts(number)}
+        self.faults = [entry for entry in self.faults if counts(entry["line"])]
 
     def overlap(self, line: int, which: str) -> None:
         """Count a line whose time is taken, and by what."""

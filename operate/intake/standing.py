@@ -1,13 +1,19 @@
-"""What stands in the calendars before an import."""
+"""What stands in the calendars before an import, and beside one that is under way."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from models import Booking, Clinic, Practitioner
 
 
-def bookings(clinic: Clinic, start: datetime, end: datetime):
-    """What stands in [start, end): tuples of person, calendar, client (ids), from, to, status."""
+def bookings(clinic: Clinic, start: datetime, end: datetime, own: Iterable[list[int]] = ()):
+    """What stands in [start, end), in order of time: tuples of id, person, calendar, client (ids),
+    from, to, status.
+
+    `own` are ranges of ids that do not count, both ends included.
+    """
     columns = (
+        Booking.id,
         Practitioner.user,
         Booking.practitioner,
         Booking.patient,
@@ -18,7 +24,11 @@ def bookings(clinic: Clinic, start: datetime, end: datetime):
     return (
         Booking.select(*columns)
         .join(Practitioner)
-        .where(Booking.clinic == clinic, *Booking.touching(start, end))
+        .where(
+            Booking.clinic == clinic,
+            *Booking.touching(start, end),
+            *(~Booking.id.between(first, last) for first, last in own),
+        )
         .order_by(Booking.starts_at)
         .tuples()
     )

@@ -9,6 +9,7 @@ from base.database import Base, InstantField, JSONText, database, now
 from base.tables.audit import AuditEntry
 from models import Clinic, User
 
+from .begun import Begun
 from .report import MOST_KEPT
 
 
@@ -65,13 +66,15 @@ class Import(Base):
     Checked first (`phase` checking → checked), then taken in or deleted by a person. What the file
     does not say by itself is asked for before ("mapping"), and answered in `choices`: {"columns":
     heading → our column or "", "dates": the order of day and month, "calendar": whose bookings they
-    are, "overlaps": whether overlaps are taken as they are}.
+    are, "overlaps": whether overlaps are taken as they are}. "begun" holds there how far it is
+    taken in (`Begun`).
 
     `user` sent the file; from the yes on it is whoever said it, who stands for what comes in.
 
     `problems` holds what the check found: {"entries": lines and why, "bad": the numbers of all bad
-    lines, "notes": how many notes, "guessed": the encoding if it had to be guessed}. Once bookings
-    are in: {"calendar", "day"}, where to see the first.
+    lines, "notes": how many notes, "guessed": the encoding if it had to be guessed}. Once it is in:
+    {"calendar", "day"}, where to see the first booking; {"left", "lefts"} where lines stayed out
+    that were good when they were checked: the first of them with why, and how many.
     """
 
     clinic = ForeignKeyField(Clinic, backref="imports")
@@ -157,6 +160,39 @@ class Import(Base):
         """Whether it runs, and nobody has begun for so long that a person should know."""
         waited = now() - self.created_at
         return self.is_running and self.done == 0 and waited > self.BEGUN_WITHIN
+
+    @property
+    def begun(self) -> Begun | None:
+        """How far it is taken in, once a portion was."""
+        return Begun(**self.choices["begun"]) if self.choices.get("begun") else None
+
+    def is_taken_up_to(self, line: int) -> bool:
+        """Whether it is being taken in, and nobody else has gone on from this line meanwhile."""
+        light = Import.select(Import.choices)
+        row = light.where(Import.id == self.id, Import.phase == "taking").get_or_none()
+        return row is not None and (row.begun or Begun()).line == line
+
+    def settle(self, begun: Begun, is_last: bool) -> None:
+        """Keep how far it is taken in, in the transaction that took it in so far."""
+        if not is_last:
+            self.choices = {**self.choices, "begun": begun.kept()}
+            self.done = begun.count
+            self.save(only=[Import.choices, Import.done])
+            return
+        ended = dict(begun.first)
+        if begun.lefts:
+            ended |= {"left": begun.left, "lefts": begun.lefts}
+        kept = {"good": begun.count, "problems": ended, **self.not_begun()}
+        self.advance(("taking",), "taken", None, **kept)
+
+    @property
+    def first(self) -> dict:
+        """Where to see the first booking that came in."""
+        return {name: self.problems[name] for name in ("calendar", "day") if name in self.problems}
+
+    def not_begun(self) -> dict:
+        """The column that tells how far it is taken in, without that."""
+        return {"choices": {key: one for key, one in self.choices.items() if key != "begun"}}
 
     @property
     def bad(self) -> int:

@@ -150,7 +150,11 @@ def check(import_id: int):
 def discard(import_id: int):
     row = access.import_to_take(import_id, *Import.light())
     if row.advance(("checking", "mapping", "checked", "failed"), "discarded", current_user):
-        flash(_("The file is deleted. Nothing of it was imported."))
+        flash(
+            _("The file is deleted. What was imported before stays.")
+            if row.begun
+            else _("The file is deleted. Nothing of it was imported.")
+        )
         return htmx.done(url_for("imports.index"))
     return htmx.done(url_for("imports.show", import_id=row.id))
 

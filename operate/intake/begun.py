@@ -1,0 +1,41 @@
+"""How far the good lines of a file are taken in."""
+
+from dataclasses import asdict, dataclass, field
+
+from .report import Report
+
+MOST_TOLD = 100
+
+
+@dataclass
+class Begun:
+    """How far the good lines of a file are taken in.
+
+    It is kept with the file, in the transaction of each portion, so that whoever goes on after a
+    worker ended knows what is done.
+    """
+
+    line: int = 0  # of the file: every one up to it is settled
+    count: int = 0  # how many came in
+    rev: int = 0  # of the clinic, after the last portion
+    entry: int | None = None  # of the history, which tells of all portions
+    own: list[list[int]] = field(default_factory=list)  # ids: from, to
+    first: dict = field(default_factory=dict)  # where to see the first
+    left: list[dict] = field(default_factory=list)  # good when they were checked, and why not now
+    lefts: int = 0  # how many such lines
+
+    def add_own(self, first: int, last: int) -> None:
+        """Rows with these ids came in."""
+        if self.own and self.own[-1][1] == first - 1:
+            self.own[-1][1] = last
+        else:
+            self.own.append([first, last])
+
+    def leave(self, report: Report) -> None:
+        """Lines that a report refuses stay out, and are told."""
+        self.lefts += len(report.bad)
+        self.left = [*self.left, *report.faults][:MOST_TOLD]
+
+    def kept(self) -> dict:
+        """As it is stored."""
+        return asdict(self)

@@ -1,0 +1,45 @@
+"""Files that we write: the bad lines of a checked one, and examples."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+
+from .columns import OURS, Column
+from .sheet import Sheet
+from .upload import Import
+
+
+def bad_lines(row: Import, sheet: Sheet) -> str:
+    """The bad lines, each with why. Cells that a spreadsheet would run are made text."""
+    bad = set(row.problems["bad"])
+    why = defaultdict(list)
+    for entry in row.problems["entries"]:
+        if entry["tone"] == "danger":
+            why[entry["line"]].append(f"{entry['column']}: {entry['sentence']}".removeprefix(": "))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=sheet.delimiter)
+    writer.writerow([*map(_harmless, sheet.header), *OURS])
+    for number, cells, __ in sheet.lines():
+        if number in bad:
+            padded = [*cells, *[""] * (len(sheet.header) - len(cells))]
+            writer.writerow([*map(_harmless, padded), number, " ".join(why[number])])
+    return "\ufeff" + out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return (
+        "'" + cell
+        if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r", "\n")
+        else cell
+    )
+
+
+def example(columns: Sequence[Column], lines: Sequence[dict[str, str]]) -> str:
+    """A file with these lines, and of the columns those that have something in them."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    names = [column.name for column in columns if any(column.name in line for line in lines)]
+    writer.writerow(names)
+    writer.writerows([line.get(name, "") for name in names] for line in lines)
+    return "\ufeff" + out.getvalue()
