@@ -14,6 +14,7 @@ from uuid import UUID
 
 from base import scheduling, vault
 from base.bookings import client_letters
+from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import ClosedCalendar, SlotTaken
 from base.bookings.statuses import OPEN_STATUSES
 from base.database import database
@@ -114,13 +115,16 @@ def may_move(page: Page, made: OnlineBooking) -> bool:
     return page.settings.is_on and may_change(page, made) and _terms(page, made) != []
 
 
-def cancel(page: Page, made: OnlineBooking) -> None:
-    """Cancel it; a second press changes nothing. Raises TooLate."""
+def cancel(page: Page, made: OnlineBooking, shown: datetime | None = None) -> None:
+    """Cancel it; a second press changes nothing. Raises TooLate, and ChangedMeanwhile where it is
+    not at the time any more that the page showed (None: an earlier version's page).
+    """
     with database.atomic():
         page.clinic.lock()
         made = OnlineBooking.get_by_id(made.id)
         if made.booking.status == "cancelled":
             return
+        _check_shown(made, shown)
         if not may_change(page, made):
             raise TooLate
         made.booking.cancel(None)
@@ -133,6 +137,11 @@ def price_cents(page: Page, made: OnlineBooking) -> int:
     if agreed is not None:
         return agreed
     return next((one.price_cents for one in _terms(page, made)), 0)
+
+
+def _check_shown(made: OnlineBooking, shown: datetime | None) -> None:
+    if shown not in (None, made.booking.starts_at):
+        raise ChangedMeanwhile
 
 
 def other_times(page: Page, made: OnlineBooking, start: datetime, end: datetime) -> Iterator[Free]:
@@ -161,12 +170,20 @@ def needs_approval(page: Page, made: OnlineBooking) -> bool:
     return rules.needs_approval(page.settings, made.booking.service)
 
 
-def ask(page: Page, made: OnlineBooking, starts_at: datetime, origin: str) -> Outcome:
+def ask(
+    page: Page,
+    made: OnlineBooking,
+    starts_at: datetime,
+    origin: str,
+    shown: datetime | None = None,
+) -> Outcome:
     """Before a move: whether the time is known to be free outside. ASKING: a worker is on it, and
-    the time is held meanwhile. Raises TooLate and JustTaken. Call it outside of a transaction.
+    the time is held meanwhile. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel`. Call it
+    outside of a transaction.
     """
     if made.booking.starts_at == starts_at:
         return Outcome.FRESH
+    _check_shown(made, shown)
     if not may_change(page, made):
         raise TooLate
     free = next(other_times(page, made, starts_at, starts_at), None)
@@ -209,9 +226,11 @@ def give_up(made: OnlineBooking) -> None:
     holds.forget(visit_of(made))
 
 
-def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
+def move(
+    page: Page, made: OnlineBooking, starts_at: datetime, shown: datetime | None = None
+) -> OnlineBooking:
     """Move it; the link changes. Pressed twice it moves once. Where the clinic confirms each
-    booking it is a request again. Raises TooLate and JustTaken.
+    booking it is a request again. Raises TooLate, JustTaken, and ChangedMeanwhile as `cancel`.
     """
     with database.atomic():
         page.clinic.lock()
@@ -219,6 +238,7 @@ def move(page: Page, made: OnlineBooking, starts_at: datetime) -> OnlineBooking:
         booking = made.booking
         if booking.starts_at == starts_at:
             return made
+        _check_shown(made, shown)
         if not may_change(page, made):
             raise TooLate
         page = current(page)

@@ -7,6 +7,7 @@ from uuid import UUID
 from peewee import CharField, ForeignKeyField
 
 from base import scheduling
+from base.bookings.changes import ChangedMeanwhile
 from base.database import Base, InstantField, Taken, alone, now, unique
 from base.tables.audit import AuditEntry
 from base.text import search_key
@@ -85,16 +86,20 @@ def in_force(clinic: Clinic) -> str | None:
     return row and row.name
 
 
-def rename(clinic: Clinic, actor: User | None, name: str) -> None:
+def rename(clinic: Clinic, actor: User | None, name: str, was: str | None = None) -> None:
     """Give the clinic's page another name; the one before leads to it for 90 days.
 
-    Raises Taken where another clinic has the name, or had it within that time.
+    Raises Taken where another clinic has the name, or had it within that time, and ChangedMeanwhile
+    where it has neither this name nor the one that a page showed (`was`, "": none).
     """
     with alone(clinic):
         at = scheduling.utc_now()
         PageName.delete().where(PageName.until <= at).execute()
-        if in_force(clinic) == name:
+        now = in_force(clinic)
+        if now == name:
             return
+        if was not in (None, now or ""):
+            raise ChangedMeanwhile
         PageName.update(until=at + LEADS_ON).where(
             PageName.clinic == clinic, PageName.until.is_null()
         ).execute()

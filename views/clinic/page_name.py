@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, flash, url_for
 from flask_login import current_user
 
+from base.bookings.changes import ChangedMeanwhile
 from base.catalogue import _, lazy
 from base.database import Taken
 from free_times.online import names
@@ -47,15 +48,16 @@ def shown(form: NameForm | None = None) -> dict:
 def update():
     form = NameForm()
     if form.validate():
-        now = names.in_force(access.clinic()) or ""
         try:
-            if now not in (form.was.data, form.page_name.data):
-                form.fault("page_name", _("Somebody changed it meanwhile, to {name}", name=now))
-                form.was.data = now
-            else:
-                names.rename(access.clinic(), current_user, form.page_name.data)
-                flash(_("Saved. An earlier address leads to the new one for 90 days."))
-                return htmx.done(url_for("online_booking.show"))
+            was = form.was.data or ""
+            names.rename(access.clinic(), current_user, form.page_name.data, was)
+            flash(_("Saved. An earlier address leads to the new one for 90 days."))
+            return htmx.done(url_for("online_booking.show"))
+        except ChangedMeanwhile:
+            form.was.data = names.in_force(access.clinic()) or ""
+            form.fault(
+                "page_name", _("Somebody changed it meanwhile, to {name}", name=form.was.data)
+            )
         except Taken:
             form.fault("page_name", _("Another clinic has this name. Choose another one"))
     page, part = "settings/page_name.html", "settings/_page_name.html"

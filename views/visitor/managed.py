@@ -10,6 +10,7 @@ from flask import make_response, redirect, request, url_for
 
 from base import scheduling
 from base.bookings import client_letters
+from base.bookings.changes import ChangedMeanwhile
 from base.bookings.clashes import SlotTaken
 from base.catalogue import _
 from free_times.finding import Free
@@ -124,10 +125,22 @@ def ask_cancel(page: Page, made: OnlineBooking):
 @with_booking
 def cancel(page: Page, made: OnlineBooking):
     try:
-        managing.cancel(page, made)
+        managing.cancel(page, made, _shown())
     except TooLate:
         return _show(page, made, _too_late(), 409)
+    except ChangedMeanwhile:
+        return _changed(page, made)
     return _done(page, made)
+
+
+def _shown() -> datetime | None:
+    """When the booking was, as the page with the button showed it."""
+    return given.instant(request.form.get("shown", ""))
+
+
+def _changed(page: Page, made: OnlineBooking):
+    notice = _("The time of your booking changed meanwhile. Look at it first. Nothing was changed.")
+    return _show(page, made, notice, 409)
 
 
 @blueprint.post(f"{_WAY}/accept")
@@ -195,7 +208,9 @@ def move(page: Page, made: OnlineBooking, is_old: bool):
         return _move_page(page, made)
     origin = brakes.key("hold", brakes.network())
     try:
-        outcome = managing.ask(page, made, at, origin)
+        outcome = managing.ask(page, made, at, origin, _shown())
+    except ChangedMeanwhile:
+        return _changed(page, made)
     except TooLate:
         return _show(page, made, _too_late(), 409)
     except JustTaken:
@@ -235,7 +250,9 @@ def _carry_out(page: Page, made: OnlineBooking, at: datetime, outcome: Outcome):
         )
         return _move_page(page, made, notice, 409)
     try:
-        return _done(page, managing.move(page, made, at))
+        return _done(page, managing.move(page, made, at, _shown()))
+    except ChangedMeanwhile:
+        return _changed(page, made)
     except TooLate:
         return _show(page, made, _too_late(), 409)
     except JustTaken:

@@ -187,6 +187,26 @@ def test_an_old_page_confirms_no_time_that_it_did_not_show(made, maya, visitor):
     assert of(made).status == "confirmed"
 
 
+@pytest.mark.parametrize("does", ["cancel", "move"])
+def test_an_old_page_of_the_client_changes_no_time_that_it_did_not_show(made, maya, visitor, does):
+    opened = visitor.get(f"{made.link}/{does}")
+    form = only_form(opened, f"/{does}")
+    if does == "move":
+        form = form.put(time=times_of(opened)[-1])
+    times = f"/requests/{made.booking_id}/offer"
+    at = _first_time(maya.get(times)) + 4 * 86_400  # early enough for the client to change it
+    maya.post(times, data={"time": str(at)})
+    answer = form.send(visitor)
+    assert answer.status_code == 409 and "changed meanwhile" in text_of(answer)
+    assert (int(of(made).starts_at.timestamp()), of(made).status) == (at, "pending")
+    again = visitor.get(f"{made.link}/{does}")
+    form = only_form(again, f"/{does}")
+    form = form.put(time=times_of(again)[-1]) if does == "move" else form
+    assert form.send(visitor).status_code == form.send(visitor).status_code == 303  # also twice
+    assert (of(made).status == "cancelled") == (does == "cancel")
+    assert form.put(shown="x").send(visitor).status_code in (303, 404)
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 def test_an_offer_of_a_calendar_that_is_closed_is_none(made, maya, visitor, linden, leaves):
     times = f"/requests/{made.booking_id}/offer"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from base.bookings.changes import ChangedMeanwhile
 from free_times.online import names
 from free_times.rules import OnlineSettings
 from tests.pages import form_of
@@ -47,6 +48,15 @@ def test_two_people_change_it_at_once(manager, linden):
     again = form_of(answer, "page-name")
     assert again["page_name"] == "mine" and again.send(manager).status_code == 303
     assert names.in_force(linden.clinic) == "mine"
+
+
+def test_who_comes_a_moment_later_does_not_take_back_another_s_name(linden):
+    """Both pages showed that there was none; the second waits for the first."""
+    names.rename(linden.clinic, None, "first", "")
+    with pytest.raises(ChangedMeanwhile):
+        names.rename(linden.clinic, None, "second", "")
+    names.rename(linden.clinic, None, "first", "")  # the same press, twice
+    assert names.in_force(linden.clinic) == "first"
 
 
 def test_only_managers_change_it(signed_in, linden):
