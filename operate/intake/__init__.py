@@ -23,7 +23,7 @@ from .begun import Begun
 from .columns import COLUMNS
 from .report import Report, read_lines
 from .sheet import MOST_BYTES, Sheet, Unreadable, decode, keys, open_sheet, peek, short
-from .taking import take_in
+from .taking import SLICE_SECONDS, take_in
 from .upload import ColumnMeaning, Import, TooManyOpen
 
 __all__ = [
@@ -306,7 +306,8 @@ def check(import_id: int) -> None:
 def take(import_id: int) -> None:
     """Job: take in exactly what the check found good, once, and go on where an earlier one ended.
 
-    Where the clinic changed before that, back to a person with the new report.
+    Where the clinic changed before that, back to a person with the new report. After a while
+    another job goes on, so that chores wait for no file.
     """
     row = Import.get_or_none(Import.id == import_id, Import.phase == "taking")
     if row is None:
@@ -325,7 +326,7 @@ def take(import_id: int) -> None:
             begun.leave(report)
         elif report.rows:
             begun.first = _KINDS[row.kind].first_of(report.rows)
-        take_in(
+        is_done = take_in(
             row.clinic,
             taking,
             report.rows,
@@ -333,7 +334,10 @@ def take(import_id: int) -> None:
             begun,
             lambda: row.is_taken_up_to(begun.line),
             lambda is_last: row.settle(begun, is_last),
+            SLICE_SECONDS,
         )
+        if not is_done:
+            jobs.enqueue(_QUEUE, take, row.id)
 
 
 def _is_promised(row: Import, report: Report) -> bool:

@@ -7,6 +7,7 @@ transaction, so that whoever goes on after an end in the middle makes nothing tw
 Lines that no longer fit, since somebody changed the clinic meanwhile, stay out and are told.
 """
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -19,6 +20,7 @@ from .report import Report
 
 HOLD_SECONDS = 0.1  # that a portion may take, about
 FIRST, LEAST, MOST = 250, 100, 2_000  # lines of a portion
+SLICE_SECONDS = 240  # of a job, which has far more
 MOST_LOOKS = 3  # without holding the clinic, where others change it all the time
 
 Row = TypeVar("Row")
@@ -48,13 +50,14 @@ def take_in(
     begun: Begun,
     may_go_on: Callable[[], bool],
     settle: Callable[[bool], object],
+    seconds: float = math.inf,
 ) -> bool:
     """Take in rows (in the order of their lines) in portions.
 
     `may_go_on` is asked and `settle` told in the transaction of each portion, the latter with
-    whether it is the last. False: somebody else goes on with it.
+    whether it is the last. False: somebody else goes on with it, or `seconds` are over.
     """
-    size, looks = FIRST, 0
+    size, looks, ends_at = FIRST, 0, time.monotonic() + seconds
     while True:
         report, began = Report(), time.monotonic()
         with database.atomic():
@@ -76,6 +79,8 @@ def take_in(
             begun.leave(report)
         elif rows:
             size = min(MOST, max(LEAST, int(size * min(2.0, HOLD_SECONDS / held))))
+            if time.monotonic() >= ends_at:
+                return False
             time.sleep(min(held, 1))
         else:
             return True

@@ -135,7 +135,7 @@ def test_a_time_that_somebody_booked_meanwhile_stays_theirs(linden, between, sig
     browser = signed_in(linden.olive)
 
     def book():
-        shown = browser.get(f"/settings/imports/{row.id}").get_data(as_text=True)
+        shown = " ".join(browser.get(f"/settings/imports/{row.id}").text.split())
         assert "2 of 8 bookings imported" in shown and 'max="8"' in shown
         Booking.book(linden.calendar, [at(5)], linden.pat, patient=linden.patient)
 
@@ -262,3 +262,13 @@ def test_a_second_worker_that_overtakes_the_first_makes_nothing_twice(linden, be
     intake.take(row.id)
     assert sorted(days()) == list(range(8)) and imported() == [8]
     assert (fresh(row).phase, fresh(row).good) == ("taken", 8)
+
+
+def test_a_file_that_takes_long_is_left_to_the_next_job(linden, monkeypatch):
+    monkeypatch.setattr(intake, "SLICE_SECONDS", 0)
+    row = accepted(linden, HEAD + "".join(map(line, range(6))))
+    for count in (2, 4, 6):
+        assert fresh(row).phase == "taking"
+        intake.take(row.id)
+        assert len(days()) == count
+    assert fresh(row).phase == "taken" and sorted(days()) == list(range(6))
