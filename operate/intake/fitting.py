@@ -122,8 +122,7 @@ def fit(
     """
     if not report.rows:
         return {}
-    first = min(row.span.starts_at for row in report.rows)
-    last = max(row.span.ends_at for row in report.rows)
+    first, last = _bounds(report.rows)
     there, diaries, spans, known = _booked(clinic, first, last, own)
     outside, away = _outside(report.rows, first, last), _away(report.rows, first, last)
     lines: dict[tuple, int] = {}  # a time that was cancelled may have been booked again
@@ -151,9 +150,8 @@ def fit(
             report.note(row.line, "start", sentence)
             row.shares = True
         if not is_free and outside[user.id].is_taken(row):
-            report.note(
-                row.line, "start", _("Another calendar of {user} is busy then.", user=user.name)
-            )
+            sentence = _("Another calendar of {user} is busy then.", user=user.name)
+            report.note(row.line, "start", sentence)
         if not is_free and away[user.id].is_taken(row):
             report.note(row.line, "start", _("{user} has time off then.", user=user.name))
         lines[key] = row.line
@@ -162,6 +160,11 @@ def fit(
         kept = _refuse_overlaps(report, kept)
     report.rows = kept
     return known
+
+
+def _bounds(rows: Sequence[Row]) -> tuple[datetime, datetime]:
+    """Where the first begins, and the last ends."""
+    return min(row.span.starts_at for row in rows), max(row.span.ends_at for row in rows)
 
 
 def came(
@@ -174,7 +177,7 @@ def came(
     diaries: dict[int, Diary] = defaultdict(Diary)
     if not rows:
         return there, diaries
-    first, last = min(row.span.starts_at for row in rows), max(row.span.ends_at for row in rows)
+    first, last = _bounds(rows)
     for booking, user, calendar, patient, starts_at, ends_at, status in standing.bookings(
         clinic, first, last, own
     ):
