@@ -109,16 +109,12 @@ class Diary:
 
 
 def fit(
-    clinic: Clinic,
-    report: Report,
-    takes_overlaps: bool = False,
-    own: Sequence[list[int]] = (),
+    clinic: Clinic, report: Report, takes_overlaps: bool = False, own: Sequence[list[int]] = ()
 ) -> Known:
     """Refuse what is here already, and what overlaps other bookings of the same person.
 
-    With `takes_overlaps` those that overlap are taken. Busy times outside and time off are only
-    told. `own` are ranges of ids of bookings that the same file brought in before: each of them was
-    held against these lines already. Gives the bookings that were looked at.
+    With `takes_overlaps` those are taken. Busy times outside and time off are only told. `own`:
+    ids, from and to, of what the file brought in before. Gives the bookings that were looked at.
     """
     if not report.rows:
         return {}
